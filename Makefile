@@ -1,0 +1,49 @@
+# make demo, make test, make check, make clean. All that is needed is make and Python
+# 3.11, 3.12 or 3.13; the first found is taken, unless named: make demo PYTHON=python3.13
+# (after make clean, where another is set up already).
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+UNFINISHED := $(VENV)/unfinished
+
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c '$(SUPPORTED)' 2> /dev/null && echo $$python && break; done)
+INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
+
+.PHONY: demo test check clean
+
+demo: $(READY)
+	$(BIN)/metarl train two-step --preset fast --subjects 8 --out runs/demo --resume
+	$(BIN)/metarl evaluate runs/demo
+	$(BIN)/metarl analyze runs/demo
+
+# ANIMAL_DATA=DIR also runs the tests that read the published animal data.
+test: $(READY)
+	$(BIN)/python -m pytest -n 2 $(if $(ANIMAL_DATA),--animal-data="$(ANIMAL_DATA)")
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict metarl scripts
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_wheel.py
+
+# An interrupted install leaves `unfinished` behind, and the next one starts afresh.
+$(READY): pyproject.toml constraints.txt
+	@"$(PYTHON)" -c '$(SUPPORTED)' 2> /dev/null || { echo "metarl needs Python 3.11, 3.12" \
+		"or 3.13; name one: make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@rm -f $@
+	@{ test ! -e $(UNFINISHED) && $(BIN)/python -m pip --version > /dev/null 2>&1; } \
+		|| "$(PYTHON)" -m venv --clear $(VENV)
+	@touch $(UNFINISHED)
+	$(INSTALL) torch
+	$(INSTALL) --editable ".[dev]"
+	@mv $(UNFINISHED) $@
+
+# What this file made; results in runs/ stay.
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf .hypothesis .coverage
+	find metarl tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

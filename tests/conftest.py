@@ -1,0 +1,93 @@
+"""What all tests share: no window, one torch thread, small runs, the animals' data."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+import torch
+
+from metarl.agents.settings import A2CConfig, NetworkConfig
+from metarl.catalog import task_class
+from metarl.config import EvaluationConfig, RunConfig, TrainingConfig
+from metarl.presets import preset
+from metarl.runs import Run
+
+matplotlib.use("Agg")
+torch.set_num_threads(1)
+# The tests' own task is found by its name, as a user's is, by other processes too.
+sys.path.append(str(Path(__file__).parent / "helpers"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--animal-data",
+        metavar="DIR",
+        type=lambda text: Path(text).resolve(),
+        help="folder with the published animal data (.mat files)",
+    )
+
+
+@pytest.fixture(scope="session")
+def animal_data(request: pytest.FixtureRequest) -> Path:
+    """The folder with the published animal data."""
+    folder: Path | None = request.config.getoption("--animal-data")
+    if folder is None:
+        pytest.skip("reads published animal data: give pytest --animal-data=DIR")
+    if not folder.is_dir():
+        pytest.fail(f"--animal-data must be a folder, got {folder}")
+    return folder
+
+
+def _small(
+    task: str = "two-step",
+    *,
+    subjects: int = 2,
+    seed: int = 1,
+    lanes: int = 3,
+    unroll_steps: int = 14,
+    updates: int = 40,
+    network: NetworkConfig | None = None,
+    learning: A2CConfig | None = None,
+    **params: Any,
+) -> RunConfig[Any]:
+    usual = {} if ":" in task else {"trial_count": 6}
+    smoke = preset(task, "smoke")
+    return replace(
+        smoke,
+        task_params=task_class(task).params_type(**usual | params),
+        subjects=subjects,
+        seed=seed,
+        network=network or replace(smoke.network, units=5),
+        learning=learning or smoke.learning,
+        training=TrainingConfig(
+            lanes=lanes, unroll_steps=unroll_steps, updates=updates
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., RunConfig[Any]]:
+    """Configurations that train in well under a second: small(task, field=value).
+
+    An unroll is not as long as an episode, so episodes end within unrolls and unrolls
+    within episodes.
+    """
+    return _small
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of two subjects, trained and evaluated; to be looked at, not changed."""
+    from metarl.population import evaluate, train
+
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    trained = train(_small(), folder, workers=1, show=False)
+    tested = EvaluationConfig(episodes=8, record_episodes=3)
+    evaluated = evaluate(trained.run, tested, workers=1, show=False)
+    assert not trained.failures
+    assert not evaluated.failures
+    return Run(folder)
