@@ -1,0 +1,30 @@
+"""Checks that turn bad input into one clear sentence: name, rule, value, way out."""
+
+import math
+from collections.abc import Iterable
+
+
+class MetaRLError(Exception):
+    """Something a caller may catch: a damaged file, a table without a column."""
+
+
+def check_between(name: str, value: float, low: float, high: float) -> None:
+    """Raise ValueError unless low <= value <= high."""
+    if not low <= value <= high:
+        raise ValueError(f"{name} must be in [{low}, {high}], got {value!r}")
+
+
+def check_at_least(name: str, value: float, low: float) -> None:
+    """Raise ValueError unless value >= low and finite (so NaN is refused too)."""
+    if not value >= low:
+        raise ValueError(f"{name} must be at least {low}, got {value!r}")
+    if value == math.inf:
+        raise ValueError(f"{name} must be finite, got {value!r}")
+
+
+def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
+    """Raise ValueError unless value is one of the choices."""
+    known = list(choices)
+    if value not in known:
+        listed = ", ".join(map(str, known))
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}")

@@ -1,0 +1,259 @@
+"""Gymnasium faces of any task: one environment, or a batch of them.
+
+    import gymnasium, metarl
+    gymnasium.make("metarl/TwoStep-v0", trial_count=20, render_mode="rgb_array")
+    gymnasium.make_vec("metarl/TwoStep-v0", num_envs=256)
+
+An agent of another library that remembers (an LSTM) needs its own last action and
+reward among its inputs; `agent_input=True` gives it the very inputs of metarl's agents:
+
+    env = gymnasium.make("metarl/TwoStep-v0", agent_input=True)
+    sb3_contrib.RecurrentPPO("MlpLstmPolicy", env).learn(100_000)
+"""
+
+import copy
+import dataclasses
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.error import ResetNeeded
+from gymnasium.spaces import Discrete
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from metarl.catalog import task_class
+from metarl.checks import check_choice
+from metarl.envs.lanes import Actions, Flags, Frame, Lanes, Observations
+from metarl.envs.task import Task
+
+RENDER_MODES = ("rgb_array", "ansi")
+METADATA = {"render_modes": list(RENDER_MODES), "render_fps": 4}
+VECTOR_METADATA = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+
+def make(
+    task: str | type[Task[Any]],
+    lanes: int = 1,
+    *,
+    params: Any = None,
+    device: torch.device | str = "cpu",
+    **settings: Any,
+) -> Task[Any]:
+    """A task for `lanes` subjects, stepped in tensors.
+
+    Args:
+        task: name in the catalogue, "module:Class", or the class itself.
+        lanes: number of subjects, at least 1.
+        params: the task's params; its defaults when None.
+        device: where the tensors live.
+        settings: fields of the params to change.
+    """
+    kind = task_class(task) if isinstance(task, str) else task
+    chosen = _params(kind, params)
+    known = [field.name for field in dataclasses.fields(chosen)]
+    for name in settings:
+        if name not in known:
+            raise ValueError(
+                f"unknown parameter {name!r} of {kind.__name__}; "
+                f"choose from: {', '.join(known)}"
+            )
+    made: Task[Any] = kind(lanes, dataclasses.replace(chosen, **settings), device)
+    return made
+
+
+def _params(kind: type[Task[Any]], params: Any) -> Any:
+    wanted = kind.params_type
+    if params is not None and not isinstance(params, wanted):
+        raise TypeError(f"params must be {wanted.__name__}, got {params!r}")
+    return wanted() if params is None else params
+
+
+class TaskEnv(gymnasium.Env[Observations, np.int64]):
+    """Any task as one Gymnasium environment: the batch of one.
+
+    Observation: what the task shows, float32 (O,); with `agent_input`, followed by the
+        one-hot last action and the last reward, both zero at an episode's start.
+    Actions: the task's, `env.unwrapped.task.action_names`.
+    Reward, Episode end: the task's.
+    info["trial"]: at a trial's last step, its row of the trial table, with the trial's
+        number in the episode; None where something is missing.
+    info["hidden"]: what the subject is not told, only with `reveal_hidden`.
+    """
+
+    metadata = METADATA
+
+    def __init__(
+        self,
+        task: str | type[Task[Any]],
+        *,
+        render_mode: str | None = None,
+        agent_input: bool = False,
+        reveal_hidden: bool = False,
+        params: Any = None,
+        device: torch.device | str = "cpu",
+        **settings: Any,
+    ) -> None:
+        """Prepare the task.
+
+        Args:
+            task: name in the catalogue, "module:Class", or the class itself.
+            render_mode: None, "rgb_array" or "ansi".
+            agent_input: whether observations hold the last action and reward too.
+            reveal_hidden: whether `info` tells what the subject is not told.
+            params: the task's params; its defaults when None.
+            device: where the task is computed.
+            settings: fields of the params to change, such as `trial_count=20`.
+        """
+        check_choice("render_mode", render_mode, (None, *RENDER_MODES))
+        self.task = make(task, 1, params=params, device=device, **settings)
+        self.lanes = Lanes(self.task, agent_input=agent_input)
+        self.render_mode = render_mode
+        self.reveal_hidden = reveal_hidden
+        self.observation_space = self.lanes.observation_space()
+        self.action_space = Discrete(self.task.action_count)
+        self.running = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start an episode.
+
+        Args:
+            seed: restarts all randomness of the task.
+            options: values for the task's `option_names`, for this episode.
+        """
+        super().reset(seed=seed)
+        observations = self.lanes.reset(self.np_random, options)
+        self.running = True
+        return observations[0], self._info()
+
+    def step(
+        self, action: np.int64 | int
+    ) -> tuple[Observations, float, bool, bool, dict[str, Any]]:
+        """Take one action."""
+        if not self.running:
+            raise ResetNeeded("call reset() first: no episode is running")
+        step = self.lanes.step(np.asarray(action).reshape(-1), self.np_random)
+        self.running = not bool(step.terminated)
+        info = self._info()
+        if bool(step.trial_ended):
+            info["trial"] = self.lanes.row(0)
+        view = self.lanes.view(step.observation)[0]
+        return view, float(step.reward), not self.running, False, info
+
+    def _info(self) -> dict[str, Any]:
+        return {"hidden": self.lanes.hidden_of(0)} if self.reveal_hidden else {}
+
+    def render(self) -> Frame | None:
+        """The screen as (96, 160, 3) bytes or one line of text, by `render_mode`."""
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() draws nothing: make the task with render_mode"
+            )
+            return None
+        return self.lanes.draw(0, self.render_mode)
+
+
+class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
+    """Any task as a batch of Gymnasium environments, computed together.
+
+    Observations (B, O), actions, rewards and ends as in `TaskEnv`, one row a lane. An
+    episode that ends restarts in the same step: `infos["final_obs"]` and
+    `infos["final_info"]` hold what it ended with, and no step is lost.
+    infos["trial"]: column -> (B,), for the lanes of `infos["_trial"]`; every trial is
+        there, an episode's last one too. NaN, or None for a word, where missing.
+    infos["hidden"]: name -> (B,), only with `reveal_hidden`.
+    """
+
+    metadata = VECTOR_METADATA
+
+    def __init__(
+        self,
+        task: str | type[Task[Any]],
+        num_envs: int = 1,
+        *,
+        render_mode: str | None = None,
+        agent_input: bool = False,
+        reveal_hidden: bool = False,
+        params: Any = None,
+        device: torch.device | str = "cpu",
+        **settings: Any,
+    ) -> None:
+        """Prepare `num_envs` lanes; the other arguments are those of `TaskEnv`."""
+        check_choice("render_mode", render_mode, (None, *RENDER_MODES))
+        self.task = make(task, num_envs, params=params, device=device, **settings)
+        self.lanes = Lanes(self.task, agent_input=agent_input)
+        self.num_envs = num_envs
+        self.render_mode = render_mode
+        self.reveal_hidden = reveal_hidden
+        self.single_observation_space = self.lanes.observation_space()
+        self.single_action_space = Discrete(self.task.action_count)
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.running = False
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Start an episode in every lane.
+
+        Args:
+            seed: restarts all randomness of the batch.
+            options: values for the task's `option_names`, for these episodes only.
+        """
+        super().reset(seed=seed)
+        observations = self.lanes.reset(self.np_random, options)
+        self.running = True
+        return observations, self._infos()
+
+    def step(
+        self, actions: Actions
+    ) -> tuple[Observations, NDArray[np.float64], Flags, Flags, dict[str, Any]]:
+        """Take one action in every lane."""
+        if not self.running:
+            raise ResetNeeded("call reset() first: no episode is running")
+        step = self.lanes.step(np.asarray(actions), self.np_random)
+        terminated: Flags = step.terminated.cpu().numpy().copy()
+        rewards = step.reward.cpu().numpy().astype(np.float64)
+        observations, infos = self.lanes.view(step.observation), self._infos()
+        ended: Flags = step.trial_ended.cpu().numpy().copy()
+        if ended.any():
+            infos |= {"trial": self.lanes.rows(ended), "_trial": ended}
+        if terminated.any():
+            final = _final(observations, infos, terminated)
+            observations = self.lanes.reset(self.np_random, where=step.terminated)
+            infos = infos | self._infos() | final
+        return observations, rewards, terminated, np.zeros_like(terminated), infos
+
+    def _infos(self) -> dict[str, Any]:
+        if not self.reveal_hidden:
+            return {}
+        every = np.ones(self.num_envs, dtype=np.bool_)
+        return {"hidden": self.lanes.hidden(), "_hidden": every}
+
+    def render(self) -> tuple[Frame, ...] | None:
+        """Every lane's screen."""
+        if self.render_mode is None:
+            gymnasium.logger.warn(
+                "render() draws nothing: make the task with render_mode"
+            )
+            return None
+        return tuple(self.lanes.draw(n, self.render_mode) for n in range(self.num_envs))
+
+
+def _final(
+    observations: Observations, infos: dict[str, Any], ended: Flags
+) -> dict[str, Any]:
+    """What the lanes that ended leave behind, in Gymnasium's layout."""
+    views = np.full(len(ended), None, dtype=object)
+    for lane in np.flatnonzero(ended):
+        views[lane] = observations[lane]
+    return {
+        "final_obs": views,
+        "_final_obs": ended.copy(),
+        "final_info": copy.deepcopy(infos),
+        "_final_info": ended.copy(),
+    }

@@ -1,0 +1,62 @@
+"""The door between the stepping loop and whatever chooses: a network or a strategy.
+
+Observation, last action and last reward are joined here and nowhere else. Without the
+last two a recurrent network cannot know what its own choices earned, so it could not
+learn within an episode.
+
+Source: Wang et al. 2018, Nat Neurosci 21:860, Methods.
+"""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+Memory = tuple[Tensor, ...]
+"""What a policy carries from step to step: (B, n) tensors, one row a lane."""
+
+
+class Decision(NamedTuple):
+    """What a policy answers at one step, one row a lane."""
+
+    logits: Tensor
+    """(B, A) unnormalised log-probabilities of the actions."""
+    value: Tensor
+    """(B,) discounted reward expected from here on; 0 where a strategy has none."""
+    memory: Memory
+    """What to hand back at the next step."""
+    units: Tensor
+    """(B, H) activity to record; H is 0 where a strategy has no units."""
+
+
+class Policy(Protocol):
+    """Anything that the stepping loop can ask for a decision."""
+
+    def initial_memory(self, lanes: int) -> Memory:
+        """The memory before an episode's first step."""
+        ...
+
+    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+        """Decide, given (B, O + A + 1) inputs from `join_inputs`."""
+        ...
+
+
+def input_size(observation_size: int, action_count: int) -> int:
+    """Length of the input vector."""
+    return observation_size + action_count + 1
+
+
+def join_inputs(
+    observation: Tensor, last_action: Tensor, last_reward: Tensor
+) -> Tensor:
+    """Observation, one-hot last action and last reward, side by side.
+
+    Args:
+        observation: (B, O) what the task shows.
+        last_action: (B, A) one-hot; all zeros at the start of an episode.
+        last_reward: (B,) in reward units; 0 at the start of an episode.
+
+    Returns:
+        (B, O + A + 1).
+    """
+    return torch.cat([observation, last_action, last_reward.unsqueeze(1)], dim=1)

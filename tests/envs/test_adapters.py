@@ -1,0 +1,223 @@
+"""Gymnasium's faces: what check_env asks for, and what it does not check."""
+
+import warnings
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+
+from metarl.catalog import TASKS
+from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
+from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
+
+
+def plays(env, steps, seed, options=None):
+    """Rewards, observations and rows of random play; actions have their own seed."""
+    actions = np.random.default_rng(99)
+    seen, rewards, rows = [env.reset(seed=seed, options=options)[0]], [], []
+    for _ in range(steps):
+        action = actions.integers(env.action_space.n)
+        observation, reward, terminated, truncated, info = env.step(action)
+        seen.append(observation)
+        rewards.append(reward)
+        rows += [info["trial"]] if "trial" in info else []
+        assert truncated is False
+        if terminated:
+            seen.append(env.reset()[0])
+    return np.array(seen), np.array(rewards), rows
+
+
+@pytest.mark.parametrize("agent_input", [False, True])
+@pytest.mark.parametrize("render_mode", [None, *RENDER_MODES])
+def test_check_env_passes_without_a_warning(task_name, render_mode, agent_input):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        env = gymnasium.make(
+            TASKS[task_name].id, render_mode=render_mode, agent_input=agent_input
+        )
+        check_env(env.unwrapped)
+
+
+@pytest.mark.parametrize("settings", [{"trial_count": 1}, {"fixation": False}])
+def test_check_env_passes_for_variants(task_name, settings):
+    check_env(gymnasium.make(TASKS[task_name].id, **settings).unwrapped)
+
+
+def test_a_whole_episode_passes_gymnasiums_passive_checks(task_name):
+    env = gymnasium.make(TASKS[task_name].id, trial_count=5)
+    plays(env, 40, seed=0)
+
+
+def test_a_seed_fixes_everything_and_another_seed_changes_it(task_name):
+    env = TaskEnv(task_name, trial_count=5)
+    seen, rewards, rows = plays(env, 60, seed=3)
+    again = plays(env, 60, seed=3)
+    np.testing.assert_array_equal(again[0], seen)
+    np.testing.assert_array_equal(again[1], rewards)
+    assert repr(again[2]) == repr(rows)
+    fresh = plays(TaskEnv(task_name, trial_count=5), 60, seed=3)
+    np.testing.assert_array_equal(fresh[1], rewards)
+    other = plays(env, 60, seed=4)
+    assert (other[1] != rewards).any()
+
+
+def test_episodes_after_a_seeded_reset_differ_from_each_other(task_name):
+    env = TaskEnv(task_name, reveal_hidden=True)
+    hidden = [env.reset(seed=1 if k == 0 else None)[1]["hidden"] for k in range(12)]
+    assert len({repr(h) for h in hidden}) > 1
+
+
+def test_observations_and_rewards_are_plain_and_in_their_spaces(task_name):
+    env = TaskEnv(task_name, agent_input=True)
+    observation, info = env.reset(seed=0)
+    assert info == {}
+    assert observation.dtype == np.float32
+    for action in range(env.action_space.n):
+        observation, reward, terminated, truncated, info = env.step(action)
+        assert env.observation_space.contains(observation)
+        assert [type(x) for x in (reward, terminated, truncated)] == [float, bool, bool]
+        assert "hidden" not in info
+
+
+def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
+    plain = TaskEnv(task_name, trial_count=3)
+    joined = TaskEnv(task_name, trial_count=3, agent_input=True)
+    size, actions = plain.task.observation_size, plain.task.action_count
+    assert joined.observation_space.shape == (size + actions + 1,)
+    start = joined.reset(seed=2)[0]
+    np.testing.assert_array_equal(start[:size], plain.reset(seed=2)[0])
+    np.testing.assert_array_equal(start[size:], 0)
+    rewards = set()
+    for k in range(plain.task.episode_steps):
+        action = (k + 1) % actions
+        observation, reward, *_ = plain.step(action)
+        view, same_reward, *_ = joined.step(action)
+        expected = [*observation, *np.eye(actions)[action], reward]
+        np.testing.assert_array_equal(view, np.array(expected, dtype=np.float32))
+        assert same_reward == reward
+        rewards.add(reward)
+    assert -1 in rewards
+    np.testing.assert_array_equal(joined.reset()[0][size:], 0)
+
+
+def test_every_trial_ends_with_its_row_of_the_table(task_name):
+    env = TaskEnv(task_name, trial_count=6)
+    _, rewards, rows = plays(env, 2 * env.task.episode_steps, seed=0)
+    assert [row["trial"] for row in rows] == [*range(6), *range(6)]
+    assert sum(row["reward"] for row in rows) == rewards.sum()
+    for row in rows:
+        words = {name: row[name] for name in env.task.categories}
+        assert all(type(word) in (str, type(None)) for word in words.values())
+        rest = {type(v) for k, v in row.items() if k not in words and k != "trial"}
+        assert rest <= {float, type(None)}
+    transitions = {row["transition"] for row in rows}
+    assert {"common", "rare", None} >= transitions
+    assert None in transitions
+    for row in rows:
+        assert (row["transition"] is None) == (row["choice"] is None)
+
+
+def test_hidden_parameters_are_told_only_when_asked(task_name):
+    told = TaskEnv(task_name, reveal_hidden=True)
+    hidden = told.reset(seed=0)[1]["hidden"]
+    assert set(hidden) == set(told.task.hidden())
+    assert all(type(value) is float for value in hidden.values())
+    assert told.step(0)[4]["hidden"] == hidden
+    batch = TaskVectorEnv(task_name, 3)
+    assert batch.reset(seed=0)[1] == {}
+    assert "hidden" not in batch.step(np.zeros(3, dtype=int))[4]
+
+
+def test_options_fix_hidden_parameters_for_one_episode():
+    env = TaskEnv("two-step", reveal_hidden=True, probability_switch=0.0)
+    for value in (0, 1):
+        _, info = env.reset(options={"high_state": value})
+        assert info["hidden"] == {"high_state": value}
+    batch = TaskVectorEnv(
+        "two-step", 64, reveal_hidden=True, trial_count=1, probability_switch=0.0
+    )
+    _, infos = batch.reset(seed=0, options={"high_state": 1})
+    assert infos["hidden"]["high_state"].tolist() == [1] * 64
+    for _ in range(3):
+        infos = batch.step(np.zeros(64, dtype=int))[4]
+    assert infos["final_info"]["hidden"]["high_state"].tolist() == [1] * 64
+    assert set(infos["hidden"]["high_state"].tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize("face", [TaskEnv, TaskVectorEnv])
+def test_an_unknown_option_is_one_clear_sentence(face):
+    env = face("two-step")
+    sentence = "unknown reset option 'high'; choose from: high_state"
+    with pytest.raises(ValueError, match=f"^{sentence}$"):
+        env.reset(options={"high": 1})
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(np.zeros(1, dtype=int))
+
+
+@pytest.mark.parametrize("face", [TaskEnv, TaskVectorEnv, make])
+def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
+    sentence = (
+        "^unknown parameter 'trials' of TwoStep; choose from: trial_count, "
+        "probability_common, probability_high, probability_low, "
+        "probability_switch, fixation$"
+    )
+    with pytest.raises(ValueError, match=sentence):
+        face("two-step", trials=10)
+    with pytest.raises(ValueError, match=r"probability_high must be in \[0, 1\]"):
+        face("two-step", probability_high=1.1)
+    with pytest.raises(
+        ValueError, match="unknown task 'two_step'; choose from: two-step"
+    ):
+        face("two_step")
+
+
+def test_parameters_may_come_whole_and_be_changed_by_name():
+    task = make("two-step", 5, params=WANG_2016, trial_count=7)
+    assert task.lanes == 5
+    assert task.params == TwoStepParams(
+        trial_count=7, probability_common=0.75, probability_switch=0.0, fixation=False
+    )
+    assert make(TwoStep).params == TwoStepParams()
+    assert type(make("metarl.envs.two_step:TwoStep")) is TwoStep
+    with pytest.raises(TypeError, match="params must be TwoStepParams, got 3"):
+        make("two-step", params=3)
+
+
+@pytest.mark.parametrize("face", [TaskEnv, TaskVectorEnv])
+def test_an_unknown_render_mode_is_refused(face):
+    sentence = "render_mode must be one of None, rgb_array, ansi; got 'human'"
+    with pytest.raises(ValueError, match=sentence):
+        face("two-step", render_mode="human")
+
+
+def test_actions_that_do_not_exist_are_refused():
+    env, batch = TaskEnv("two-step"), TaskVectorEnv("two-step", 2)
+    env.reset()
+    batch.reset()
+    for action in (3, -1, 0.5):
+        with pytest.raises(ValueError, match="actions must be 1 whole numbers"):
+            env.step(action)
+    for actions in ([0, 3], [0], [[0, 1]], [0.0, 1.0]):
+        with pytest.raises(ValueError, match="from 0 to 2, got"):
+            batch.step(np.array(actions))
+
+
+def test_stepping_needs_a_running_episode(task_name):
+    env = TaskEnv(task_name, trial_count=1)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(0)
+    env.reset()
+    while not env.step(0)[2]:
+        pass
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        env.step(0)
+    with pytest.raises(gymnasium.error.ResetNeeded):
+        TaskVectorEnv(task_name, 2).step(np.zeros(2, dtype=int))
+
+
+def test_rendering_without_a_mode_says_what_to_do():
+    for env in (TaskEnv("two-step"), TaskVectorEnv("two-step")):
+        env.reset()
+        with pytest.warns(UserWarning, match="make the task with render_mode"):
+            assert env.render() is None

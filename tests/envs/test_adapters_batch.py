@@ -1,0 +1,130 @@
+"""The batch as a Gymnasium vector environment, which no checker of theirs checks."""
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
+
+from metarl.catalog import TASKS
+from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv
+
+
+def batch_plays(env, steps, seed):
+    actions = np.random.default_rng(99)
+    seen, rewards = [env.reset(seed=seed)[0]], []
+    for _ in range(steps):
+        action = actions.integers(env.single_action_space.n, size=env.num_envs)
+        observation, reward, *_ = env.step(action)
+        seen.append(observation)
+        rewards.append(reward)
+    return np.array(seen), np.array(rewards)
+
+
+def test_batches_of_neighbouring_seeds_share_no_lane(task_name):
+    env = TaskVectorEnv(task_name, 6, trial_count=200)
+    rewards = [batch_plays(env, 300, seed)[1].T for seed in (0, 1, 2)]
+    lanes = {lane.tobytes() for batch in rewards for lane in batch}
+    assert len(lanes) == 18
+    np.testing.assert_array_equal(batch_plays(env, 300, 1)[1].T, rewards[1])
+
+
+def test_a_batch_has_the_spaces_and_metadata_gymnasium_asks_for(task_name):
+    env = gymnasium.make_vec(TASKS[task_name].id, num_envs=3, agent_input=True)
+    assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
+    assert (
+        env.single_observation_space
+        == TaskEnv(task_name, agent_input=True).observation_space
+    )
+    observations, _ = env.reset(seed=0)
+    assert env.observation_space.contains(observations)
+    observations, rewards, terminated, truncated, _ = env.step(
+        env.action_space.sample()
+    )
+    assert env.observation_space.contains(observations)
+    assert rewards.dtype == np.float64
+    assert terminated.dtype == truncated.dtype == np.bool_
+    assert rewards.shape == terminated.shape == truncated.shape == (3,)
+
+
+def test_a_batch_restarts_in_the_same_step_without_a_phantom(task_name):
+    env = TaskVectorEnv(task_name, 4, trial_count=2, agent_input=True)
+    length, left = env.task.episode_steps, env.task.action_names.index("left")
+    start, _ = env.reset(seed=0)
+    rewards = []
+    for t in range(3 * length):
+        seen, reward, terminated, truncated, infos = env.step(np.full(4, left))
+        rewards.append(reward)
+        assert terminated.all() == terminated.any() == ((t + 1) % length == 0)
+        assert not truncated.any()
+        if not terminated.any():
+            assert not {"final_obs", "final_info"} & set(infos)
+            continue
+        np.testing.assert_array_equal(seen, start)
+        assert infos["_final_obs"].all()
+        assert infos["_final_info"].all()
+        for lane in range(4):
+            final = infos["final_obs"][lane]
+            assert final.dtype == np.float32
+            assert final[-1] == reward[lane]
+            assert final[-1 - env.task.action_count + left] == 1
+        assert infos["final_info"]["trial"]["trial"].tolist() == [1] * 4
+        assert infos["trial"]["trial"].tolist() == [1] * 4
+    # A new episode's first action is taken: left instead of fixating costs 1.
+    assert (np.array(rewards)[::length] == -1).all()
+
+
+def test_nothing_a_batch_returned_is_changed_later(task_name):
+    env = TaskVectorEnv(task_name, 2, trial_count=2, reveal_hidden=True)
+    kept = [env.reset(seed=0)[0]]
+    for t in range(13):
+        observations, rewards, ends, _, infos = env.step(np.full(2, t % 2))
+        kept += [observations, rewards, ends, infos["hidden"]["high_state"]]
+        kept += [infos["trial"]["reward"]] if "trial" in infos else []
+    for one in range(len(kept)):
+        for other in range(one):
+            assert not np.shares_memory(kept[one], kept[other])
+
+
+def test_gymnasiums_own_batch_of_single_environments_works_too(task_name):
+    batch = SyncVectorEnv(
+        [lambda: TaskEnv(task_name, trial_count=3)] * 5,
+        autoreset_mode=AutoresetMode.SAME_STEP,
+    )
+    batch.reset(seed=0)
+    actions = np.random.default_rng(0)
+    missing = 0
+    for _ in range(60):
+        *_, infos = batch.step(actions.integers(batch.single_action_space.n, size=5))
+        rows = infos.get("trial", infos.get("final_info", {}).get("trial"))
+        if rows is not None:
+            choices = rows["choice"].astype(float)
+            missing += int(np.isnan(choices).sum())
+            assert set(choices[~np.isnan(choices)]) <= {0.0, 1.0}
+    assert missing > 0
+
+
+def test_gymnasiums_wrappers_read_a_batch(task_name):
+    env = TaskVectorEnv(task_name, 3, trial_count=2)
+    wrapped = DictInfoToList(RecordEpisodeStatistics(env))
+    wrapped.reset(seed=0)
+    total = np.zeros(3)
+    for t in range(env.task.episode_steps):
+        _, rewards, *_, infos = wrapped.step(np.full(3, t % 2))
+        total += rewards
+    assert [info["episode"]["r"] for info in infos] == total.tolist()
+    assert [info["trial"]["trial"] for info in infos] == [1, 1, 1]
+    assert all("final_obs" in info for info in infos)
+
+
+@pytest.mark.parametrize("mode", RENDER_MODES)
+def test_every_lane_of_a_batch_is_drawn(mode, task_name):
+    single = TaskEnv(task_name, render_mode=mode)
+    batch = TaskVectorEnv(task_name, 2, render_mode=mode)
+    single.reset(seed=0)
+    batch.reset(seed=0)
+    single.step(1)
+    batch.step(np.array([1, 0]))
+    first, second = batch.render()
+    assert np.array_equal(first, single.render())
+    assert not np.array_equal(first, second)

@@ -1,0 +1,197 @@
+"""A task whose lanes end at different times, through the faces of Gymnasium."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.utils.env_checker import check_env
+
+from metarl.catalog import TASKS
+from metarl.checks import check_at_least
+from metarl.envs.adapters import TaskEnv, TaskVectorEnv
+from metarl.envs.task import Step, Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountdownParams:
+    """How long an episode may last."""
+
+    longest: int = 5
+    """Steps, at least 1."""
+
+    def __post_init__(self) -> None:
+        check_at_least("longest", self.longest, 1)
+
+
+class Countdown(Task[CountdownParams]):
+    """Each lane draws how many steps its episode has; a trial is two steps or the rest.
+
+    Action 1 is paid with the noise of the step, so rewards tell whose noise it was.
+    """
+
+    params_type = CountdownParams
+    event_names = ("even", "odd")
+    state_names = ("left", "gone", "row")
+    option_names = ("length",)
+    reward_range = (0.0, 1.0)
+
+    def __init__(self, lanes=1, params=None, device="cpu"):
+        super().__init__(lanes, params, device)
+        self.left = torch.zeros(lanes, dtype=torch.int64)
+        self.gone = torch.zeros(lanes, dtype=torch.int64)
+        self.row = torch.zeros(lanes)
+
+    @property
+    def observation_names(self):
+        return ("left", "gone")
+
+    @property
+    def action_names(self):
+        return ("wait", "take")
+
+    def reset(self, noise, *, options=None, where=None):
+        where = self.always if where is None else where
+        drawn = 1 + (noise[:, 0] * self.params.longest).long()
+        if "length" in self.check_options(options):
+            drawn = torch.full_like(drawn, int(options["length"]))
+        self.left = torch.where(where, drawn, self.left)
+        self.gone = torch.where(where, 0, self.gone)
+        return self.observation()
+
+    def step(self, actions, noise):
+        self.left = self.left - 1
+        self.gone = self.gone + 1
+        self.row = actions * noise[:, 0]
+        over = self.left == 0
+        return Step(self.observation(), self.row, over, over | (self.gone % 2 == 0))
+
+    def event(self):
+        return self.gone % 2
+
+    def observation(self):
+        seen = torch.stack([self.left, self.gone], dim=1)
+        return seen.float() / self.params.longest
+
+    def trial_row(self):
+        missing = torch.where(self.gone > 1, self.gone, torch.nan)
+        return {"reward": self.row, "gone": self.gone.float(), "late": missing}
+
+    def hidden(self):
+        return {"length": self.left}
+
+
+class Tape:
+    """A generator that keeps what it draws, or hands out the blocks it is given."""
+
+    def __init__(self, seed=None, blocks=()):
+        self.source, self.blocks = np.random.default_rng(seed), list(blocks)
+        self.drawn = []
+
+    def random(self, size, dtype):
+        block = self.blocks.pop(0) if self.blocks else self.source.random(size, dtype)
+        assert (block.shape, block.dtype) == (size, dtype)
+        self.drawn.append(block)
+        return block
+
+
+def test_check_env_passes_where_lanes_end_at_different_times():
+    with pytest.warns(UserWarning, match="not having a spec"):
+        check_env(TaskEnv(Countdown, render_mode="ansi"))
+
+
+@pytest.mark.parametrize("agent_input", [False, True])
+@pytest.mark.parametrize("task", [Countdown, *TASKS])
+def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
+    task, agent_input
+):
+    lanes = 5
+    settings = {} if task is Countdown else {"trial_count": 3}
+    faced = {"agent_input": agent_input, "reveal_hidden": True, **settings}
+    batch = TaskVectorEnv(task, lanes, **faced)
+    singles = [TaskEnv(task, **faced) for _ in range(lanes)]
+    tape = batch.np_random = Tape(seed=4)
+    observations, _ = batch.reset()
+    for lane, single in enumerate(singles):
+        single.np_random = Tape(blocks=[block[[lane]] for block in tape.drawn])
+        np.testing.assert_array_equal(single.reset()[0], observations[lane])
+    actions, ends = np.random.default_rng(1), np.zeros(lanes)
+    for _ in range(80):
+        tape.drawn.clear()
+        taken = actions.integers(batch.single_action_space.n, size=lanes)
+        answers = batch.step(taken)
+        assert len(tape.drawn) == 1 + answers[2].any()
+        for lane, single in enumerate(singles):
+            single.np_random = Tape(blocks=[block[[lane]] for block in tape.drawn])
+            assert_same_step(lane, answers, single, taken[lane])
+        ends += answers[2]
+    assert (ends >= 2).all()
+    assert task is not Countdown or len(set(ends)) > 1
+
+
+def assert_same_step(lane, answers, single, action):
+    """The single environment, restarted where it ends, answers as the lane did."""
+    seen, rewards, terminated, truncated, infos = answers
+    observation, reward, over, _, info = single.step(action)
+    assert (reward, over, False) == (rewards[lane], terminated[lane], truncated[lane])
+    assert ("trial" in info) == ("_trial" in infos and infos["_trial"][lane])
+    if "trial" in info:
+        assert of_lane(infos["trial"], lane) == of_lane(info["trial"])
+    if over:
+        assert infos["_final_obs"][lane]
+        assert infos["_final_info"][lane]
+        np.testing.assert_array_equal(infos["final_obs"][lane], observation)
+        for name in ("trial", "hidden"):
+            final = infos["final_info"][name]
+            assert of_lane(final, lane) == of_lane(info[name])
+        observation, info = single.reset()
+    elif terminated.any():
+        assert infos["final_obs"][lane] is None
+        assert not infos["_final_info"][lane]
+    np.testing.assert_array_equal(observation, seen[lane])
+    assert of_lane(infos["hidden"], lane) == of_lane(info["hidden"])
+
+
+def of_lane(columns, lane=None):
+    """One lane's values in a form in which what is missing is equal."""
+    values = {k: v if lane is None else v[lane] for k, v in columns.items()}
+    return {
+        k: v if isinstance(v, str) else repr(float(np.nan if v is None else v))
+        for k, v in values.items()
+    }
+
+
+def test_lanes_whose_trial_has_not_ended_have_no_row():
+    batch = TaskVectorEnv(Countdown, 6, longest=9)
+    batch.np_random = np.random.default_rng(0)
+    batch.reset()
+    mixed = 0
+    for _ in range(50):
+        *_, infos = batch.step(np.ones(6, dtype=int))
+        if "_trial" in infos:
+            ended = infos["_trial"]
+            assert np.isnan(infos["trial"]["reward"][~ended]).all()
+            assert (infos["trial"]["reward"][ended] >= 0).all()
+            mixed += ended.any() and not ended.all()
+    assert mixed > 5
+
+
+def test_the_last_action_is_forgotten_only_where_an_episode_ended():
+    batch = TaskVectorEnv(Countdown, 8, agent_input=True)
+    batch.reset(seed=1)
+    mixed = 0
+    for _ in range(20):
+        seen, rewards, terminated, *_ = batch.step(np.ones(8, dtype=int))
+        assert (seen[terminated, 2:] == 0).all()
+        assert (seen[~terminated, 3] == 1).all()
+        np.testing.assert_array_equal(seen[~terminated, 4], rewards[~terminated])
+        mixed += terminated.any() and not terminated.all()
+    assert mixed > 5
+
+
+def test_an_option_holds_for_the_episodes_it_was_given_to():
+    batch = TaskVectorEnv(Countdown, 4)
+    batch.reset(seed=0, options={"length": 3})
+    ends = [batch.step(np.zeros(4, dtype=int))[2].tolist() for _ in range(3)]
+    assert ends == [[False] * 4, [False] * 4, [True] * 4]
+    assert len(set(batch.task.left.tolist())) > 1

@@ -1,0 +1,300 @@
+"""Daw's two-step task against a scalar twin, against its numbers, and rule by rule."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import ndtri
+
+from metarl.envs.daw_two_step import CHANCES, DawTwoStep, DawTwoStepParams
+
+CENTRE, LEFT, RIGHT = range(3)
+SCREENS = ("fixation", "first stage", "S1", "S2")
+
+
+def told_by_hand(params, start, noise, actions):
+    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+    least, most = params.probability_least, params.probability_most
+    chances = [least + (most - least) * u for u in start[:4]]
+    responses = iter(zip(actions, noise, strict=True))
+    screens, rewards, rows = [], [], []
+    for _ in range(params.trial_count):
+        first = len(rewards)
+        if params.fixation:
+            screens.append("fixation")
+            action, _ = next(responses)
+            rewards.append(0.0 if action == CENTRE else -1.0)
+        screens.append("first stage")
+        action, numbers = next(responses)
+        choice = action - 1 if params.fixation else action
+        high = int(max(chances[2:]) > max(chances[:2]))
+        row = dict(zip(CHANCES, chances, strict=True))
+        row |= {"choice": choice, "high_state": high, "correct": int(choice == high)}
+        missing = ("choice", "transition", "second_state", "second_choice")
+        if choice in (0, 1):
+            rewards.append(0.0)
+            common = numbers[0] < params.probability_common
+            second = choice if common else 1 - choice
+            row |= {"transition": int(not common), "second_state": second}
+            screens.append(f"S{second + 1}")
+            action, numbers = next(responses)
+            side = action - 1 if params.fixation else action
+            if side in (0, 1):
+                won = numbers[0] < chances[2 * second + side]
+                rewards.append(1.0 if won else 0.0)
+                row["second_choice"] = side
+            else:
+                rewards.append(-1.0)
+                row["second_choice"] = math.nan
+        else:
+            rewards += [-1.0, 0.0]
+            row |= dict.fromkeys(missing, math.nan)
+            screens.append("")
+            action, numbers = next(responses)
+        moved = [
+            p + params.drift_deviation * ndtri(u)
+            for p, u in zip(chances, numbers[1:], strict=True)
+        ]
+        moved = [2 * least - p if p < least else p for p in moved]
+        chances = [2 * most - p if p > most else p for p in moved]
+        row["reward"] = sum(rewards[first:])
+        row["valid"] = int(min(rewards[first:]) >= 0)
+        rows.append(row | {"forced": 0})
+    return screens, rewards, rows
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        DawTwoStepParams(),
+        DawTwoStepParams(fixation=False, drift_deviation=0.1),
+        DawTwoStepParams(
+            probability_common=0.9, probability_least=0.0, probability_most=1.0
+        ),
+    ],
+)
+def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+    lanes = 7
+    task = DawTwoStep(lanes, params)
+    script = write_script(task, task.episode_steps)
+    course = perform(task, script)
+    for lane in range(lanes):
+        screens, rewards, rows = told_by_hand(
+            params,
+            script.start[lane].tolist(),
+            script.noise[:, lane].tolist(),
+            script.actions[:, lane].tolist(),
+        )
+        assert course["reward"][:, lane].tolist() == rewards
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        names = SCREENS if params.fixation else SCREENS[1:]
+        assert seen.tolist() == [[float(n == s) for n in names] for s in screens]
+        for name in rows[0]:
+            expected = [float(row[name]) for row in rows]
+            actual = course[f"row {name}"][:, lane].numpy()
+            rounding = 2e-5 if name in CHANCES else 0.0
+            np.testing.assert_allclose(
+                actual, expected, rtol=0, atol=rounding, err_msg=name
+            )
+    ends = course["terminated"].all(1)
+    assert ends.nonzero().flatten().tolist() == [task.episode_steps - 1]
+
+
+def take(task, *actions, numbers=(0.0, 0.5, 0.5, 0.5, 0.5)):
+    """Reward and next screen of each action, given the same noise every time."""
+    noise = torch.tensor([numbers])
+    steps = [task.step(torch.tensor([action]), noise) for action in actions]
+    return [(float(s.reward), s.observation[0].tolist()) for s in steps]
+
+
+def row_of(task):
+    return {name: float(values) for name, values in task.trial_row().items()}
+
+
+FIXATION, FIRST, S1, S2 = torch.eye(4).tolist()
+BLANK = [0.0] * 4
+
+
+@pytest.fixture
+def task():
+    """One subject; S1's right option is the best."""
+    task = DawTwoStep()
+    chances = dict(zip(CHANCES, (0.3, 0.7, 0.4, 0.6), strict=True))
+    task.reset(torch.zeros(1, 5), options=chances)
+    return task
+
+
+def test_the_second_choice_is_paid_by_its_own_options_chance(task):
+    for first, second, chance in [
+        (LEFT, LEFT, 0.3),
+        (LEFT, RIGHT, 0.7),
+        (RIGHT, LEFT, 0.4),
+        (RIGHT, RIGHT, 0.6),
+    ]:
+        for number, reward in ((chance - 0.01, 1), (chance + 0.01, 0)):
+            screen = S1 if first == LEFT else S2
+            assert take(task, CENTRE, first) == [(0, FIRST), (0, screen)]
+            numbers = (number, 0.5, 0.5, 0.5, 0.5)
+            assert take(task, second, numbers=numbers) == [(reward, FIXATION)]
+            row = row_of(task)
+            assert row["reward"] == reward
+            assert row["second_choice"] == float(second == RIGHT)
+            assert row["correct"] == float(first == LEFT)
+            assert row["high_state"] == 0
+
+
+def test_a_missing_second_choice_costs_one_and_pays_nothing(task):
+    answers = take(task, CENTRE, LEFT, CENTRE)
+    assert answers == [(0, FIRST), (0, S1), (-1, FIXATION)]
+    row = row_of(task)
+    assert (row["reward"], row["valid"], row["choice"]) == (-1, 0, 0)
+    assert row["second_state"] == 0
+    assert math.isnan(row["second_choice"])
+
+
+@pytest.mark.parametrize("last", [CENTRE, LEFT, RIGHT])
+def test_after_a_missing_first_choice_the_blank_screen_takes_anything(task, last):
+    answers = take(task, CENTRE, CENTRE, last)
+    assert answers == [(0, FIRST), (-1, BLANK), (0, FIXATION)]
+    row = row_of(task)
+    assert (row["reward"], row["valid"], row["correct"]) == (-1, 0, 0)
+    for name in ("choice", "transition", "second_state", "second_choice"):
+        assert math.isnan(row[name])
+
+
+def test_every_broken_rule_costs_one(task):
+    assert take(task, LEFT, LEFT, CENTRE) == [(-1, FIRST), (0, S1), (-1, FIXATION)]
+    assert row_of(task)["reward"] == -2
+
+
+def test_chances_drift_after_the_trial_not_within_it(task):
+    take(task, CENTRE, LEFT)
+    one_deviation = float(torch.special.ndtr(torch.tensor(1.0)))
+    take(task, LEFT, numbers=(0.0, one_deviation, 0.5, 1 - one_deviation, 0.5))
+    row = row_of(task)
+    assert [row[name] for name in CHANCES] == pytest.approx([0.3, 0.7, 0.4, 0.6])
+    now = [float(task.hidden()[name]) for name in CHANCES]
+    assert now == pytest.approx([0.325, 0.7, 0.375, 0.6], abs=1e-6)
+
+
+def test_noise_of_zero_moves_a_chance_by_a_finite_step(task):
+    take(task, CENTRE, LEFT, LEFT, numbers=(0.0,) * 5)
+    now = [float(task.hidden()[name]) for name in CHANCES]
+    # The smallest number there is stands 5.4 deviations low; .3 is reflected.
+    assert now == pytest.approx([0.336, 0.564, 0.264, 0.464], abs=2e-3)
+
+
+def test_the_defaults_are_the_sources():
+    params = DawTwoStepParams()
+    assert (params.trial_count, params.probability_common) == (201, 0.7)
+    assert params.drift_deviation == 0.025
+    assert (params.probability_least, params.probability_most) == (0.25, 0.75)
+    assert DawTwoStep().episode_steps == 603
+
+
+def test_bounds_in_the_wrong_order_are_refused():
+    with pytest.raises(ValueError, match=r"probability_most must be in \[0.6, 1\]"):
+        DawTwoStepParams(probability_least=0.6, probability_most=0.5)
+    DawTwoStepParams(probability_least=0.5, probability_most=0.5)
+
+
+def test_a_transition_called_common_is_at_least_as_likely_as_the_other():
+    with pytest.raises(ValueError, match=r"probability_common must be in \[0.5, 1\]"):
+        DawTwoStepParams(probability_common=0.4)
+
+
+def close(hits, chance):
+    """Whether a share is within 4 standard errors of the declared chance."""
+    n = hits.numel()
+    error = math.sqrt(chance * (1 - chance) / n)
+    assert n > 1000
+    return abs(float(hits.double().mean()) - chance) < 4 * error
+
+
+@pytest.fixture(scope="module")
+def rows(write_script, perform):
+    """Rows (trials, lanes) of subjects who never break a rule."""
+    task = DawTwoStep(300)
+    script = write_script(task, task.episode_steps, seed=11)
+    at = torch.arange(task.episode_steps) % 3
+    actions = torch.where((at == 0).unsqueeze(1), CENTRE, script.actions % 2 + 1)
+    course = perform(task, script._replace(actions=actions))
+    return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
+
+
+def test_transitions_and_rewards_have_their_chances(rows):
+    assert rows["valid"].all()
+    for side in (0, 1):
+        there = rows["choice"] == side
+        assert close(rows["second_state"][there] == side, 0.7)
+        assert close(rows["transition"][there] == 0, 0.7)
+    option = (2 * rows["second_state"] + rows["second_choice"]).long().unsqueeze(0)
+    chances = torch.stack([rows[name] for name in CHANCES])
+    chance = chances.gather(0, option).squeeze(0).double()
+    surprise = (rows["reward"].double() - chance).mean()
+    error = (chance * (1 - chance)).mean().sqrt() / math.sqrt(chance.numel())
+    assert abs(surprise) < 4 * error
+    for low in (0.3, 0.5, 0.65):
+        near = (chance > low) & (chance < low + 0.05)
+        assert close(rows["reward"][near], float(chance[near].mean()))
+
+
+def test_every_chance_drifts_by_its_own_gaussian_walk(rows):
+    chances = torch.stack([rows[name] for name in CHANCES]).double()
+    moves = chances[:, 1:] - chances[:, :-1]
+    # Five deviations from a bound, no step is reflected.
+    free = (chances[:, :-1] > 0.375) & (chances[:, :-1] < 0.625)
+    for walk, inside in zip(moves, free, strict=True):
+        steps = walk[inside]
+        n = len(steps)
+        assert abs(steps.mean()) < 4 * 0.025 / math.sqrt(n)
+        assert abs(steps.std() - 0.025) < 4 * 0.025 / math.sqrt(2 * n)
+        kurtosis = ((steps / 0.025) ** 4).mean()
+        assert abs(kurtosis - 3) < 4 * math.sqrt(96 / n)
+    for one in range(4):
+        for other in range(one):
+            both = free[one] & free[other]
+            pair = torch.stack([moves[one][both], moves[other][both]])
+            assert abs(torch.corrcoef(pair)[0, 1]) < 4 / math.sqrt(int(both.sum()))
+
+
+def test_chances_start_uniformly_and_stay_between_the_bounds(rows):
+    chances = torch.stack([rows[name] for name in CHANCES]).double()
+    assert chances.min() >= 0.25
+    assert chances.max() <= 0.75
+    for place in (0, 200):
+        shares = (chances[:, place].flatten() - 0.25) / 0.5
+        n = shares.numel()
+        assert abs(shares.mean() - 0.5) < 4 * math.sqrt(1 / 12 / n)
+        assert abs((shares < 0.1).double().mean() - 0.1) < 4 * math.sqrt(0.09 / n)
+        assert abs((shares > 0.9).double().mean() - 0.1) < 4 * math.sqrt(0.09 / n)
+
+
+@pytest.mark.parametrize(("bound", "inwards"), [(0.25, 1), (0.75, -1)])
+def test_a_bound_reflects_and_does_not_hold_back(bound, inwards):
+    task = DawTwoStep(4000)
+    task.reset(torch.zeros(4000, 5), options=dict.fromkeys(CHANCES, bound))
+    generator = torch.Generator().manual_seed(2)
+    for _ in range(3):
+        noise = torch.rand(4000, 5, generator=generator)
+        task.step(torch.ones(4000, dtype=torch.int64), noise)
+    now = torch.stack([task.hidden()[name] for name in CHANCES]).double()
+    moved = (now - bound) * inwards
+    assert moved.min() >= 0
+    half_normal = 0.025 * math.sqrt(2 / math.pi)
+    deviation = 0.025 * math.sqrt(1 - 2 / math.pi)
+    assert abs(moved.mean() - half_normal) < 4 * deviation / math.sqrt(moved.numel())
+
+
+def test_the_high_state_is_the_one_with_the_best_option(rows):
+    s1 = torch.maximum(rows[CHANCES[0]], rows[CHANCES[1]])
+    s2 = torch.maximum(rows[CHANCES[2]], rows[CHANCES[3]])
+    assert torch.equal(rows["high_state"], (s2 > s1).float())
+    assert torch.equal(rows["correct"], (rows["choice"] == rows["high_state"]).float())
+
+
+def test_the_screen_shows_the_second_stages_options(task):
+    take(task, CENTRE, RIGHT)
+    symbols = [(s.shape, s.x, s.text) for s in task.scene()]
+    assert symbols == [("square", 0.25, "S2"), ("square", 0.75, "S2")]

@@ -1,0 +1,247 @@
+"""The contract that every task of the catalogue keeps."""
+
+import dataclasses
+import itertools
+
+import pytest
+import torch
+
+from metarl.tables import TRIAL_COLUMNS
+
+LANES = 7
+STEPS = 40
+
+
+def test_the_same_noise_and_actions_give_the_same_course(
+    make, write_script, perform, same
+):
+    script = write_script(make(LANES), STEPS)
+    course = perform(make(LANES), script)
+    assert same(course, perform(make(LANES), script))
+    assert not same(course, perform(make(LANES), write_script(make(LANES), STEPS, 1)))
+
+
+def test_a_second_episode_is_not_touched_by_the_first(
+    make, write_script, perform, same
+):
+    task = make(LANES)
+    script = write_script(task, STEPS)
+    fresh = perform(make(LANES), script)
+    perform(task, write_script(task, 3 + STEPS, seed=5))
+    assert same(perform(task, script), fresh)
+
+
+def test_permuting_the_lanes_noise_and_actions_permutes_the_course(
+    make, write_script, perform, same
+):
+    script = write_script(make(LANES), STEPS)
+    order = torch.randperm(LANES, generator=torch.Generator().manual_seed(3))
+    permuted = perform(make(LANES), script.lanes(order))
+    course = perform(make(LANES), script)
+    assert not same(permuted, course)
+    assert same(permuted, {k: v[:, order] for k, v in course.items()})
+
+
+def test_a_lane_of_a_batch_is_the_batch_of_one(make, write_script, perform, same):
+    script = write_script(make(LANES), STEPS)
+    course = perform(make(LANES), script)
+    for lane in range(LANES):
+        one = [lane]
+        alone = perform(make(1), script.lanes(one))
+        assert same(alone, {k: v[:, one] for k, v in course.items()})
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_task_goes_on_from_its_state_at_any_step_of_a_trial(
+    at, make, write_script, perform, same
+):
+    task = make(LANES)
+    script = write_script(task, STEPS)
+    perform(task, script.part(0, at))
+    state = task.state()
+    rest = perform(task, script.part(at), reset=False)
+    other = make(LANES)
+    perform(other, write_script(other, 2, seed=8))
+    other.load_state(state)
+    assert same(perform(other, script.part(at), reset=False), rest)
+    task.load_state(state)
+    assert same(perform(task, script.part(at), reset=False), rest)
+
+
+def test_a_state_shares_no_memory_with_the_task(make, write_script):
+    task = make(LANES)
+    task.reset(write_script(task, 0).start)
+    states = [task.state(), task.state()]
+    task.load_state(states[0])
+    for name, value in states[0].items():
+        if isinstance(value, torch.Tensor):
+            others = [states[1][name], getattr(task, name)]
+            assert value.data_ptr() not in [other.data_ptr() for other in others]
+
+
+def test_a_trials_row_survives_in_the_state(make, write_script, perform):
+    task = make(LANES)
+    script = write_script(task, STEPS)
+    task.reset(script.start)
+    ended = False
+    for actions, noise in zip(script.actions, script.noise, strict=True):
+        if ended := bool(task.step(actions, noise).trial_ended.all()):
+            break
+    assert ended
+    row = task.trial_row()
+    other = make(LANES)
+    other.load_state(task.state())
+    for name, values in other.trial_row().items():
+        torch.testing.assert_close(values, row[name], equal_nan=True, rtol=0, atol=0)
+
+
+def test_what_a_step_returned_is_not_changed_later(make, write_script):
+    task = make(LANES)
+    script = write_script(task, STEPS)
+    kept = [task.reset(script.start)]
+    copies = [kept[0].clone()]
+    for actions, noise in zip(script.actions, script.noise, strict=True):
+        before = actions.clone(), noise.clone()
+        step = task.step(actions, noise)
+        assert torch.equal(actions, before[0])
+        assert torch.equal(noise, before[1])
+        kept += step
+        copies += [part.clone() for part in step]
+    assert all(torch.equal(a, b) for a, b in zip(kept, copies, strict=True))
+
+
+def test_steps_have_the_declared_shapes_names_and_ranges(make, write_script, perform):
+    task = make(LANES)
+    course = perform(task, write_script(task, STEPS))
+    low, high = task.observation_range
+    for name in ("first", "observation"):
+        seen = course[name]
+        assert seen.dtype == torch.float32
+        assert seen.shape[1:] == (LANES, len(task.observation_names))
+        assert bool(((seen >= low) & (seen <= high)).all())
+    least, most = task.reward_range
+    rewards = course["reward"]
+    assert rewards.dtype == torch.float32
+    assert bool(((rewards >= least) & (rewards <= most)).all())
+    assert course["terminated"].dtype == course["trial_ended"].dtype == torch.bool
+    assert bool((course["event"] < len(task.event_names)).all())
+    assert set(course["event"].unique().tolist()) == set(range(len(task.event_names)))
+
+
+def test_an_episode_has_the_declared_steps_and_trials(make, write_script, perform):
+    task = make(LANES, trial_count=4)
+    length = task.episode_steps
+    if length is None:
+        pytest.skip("lanes end at different times")
+    course = perform(task, write_script(task, length))
+    assert not course["terminated"][:-1].any()
+    assert course["terminated"][-1].all()
+    assert course["trial_ended"].all(1).sum() == 4
+    assert course["trial_ended"][-1].all()
+
+
+def test_a_row_has_the_tables_columns_one_number_a_lane(make, write_script, perform):
+    task = make(LANES)
+    course = perform(task, write_script(task, STEPS))
+    row = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
+    added_by_the_recorder = {"subject", "session", "episode", "trial"}
+    assert set(TRIAL_COLUMNS) - set(row) == added_by_the_recorder
+    assert all(values.shape[1:] == (LANES,) for values in row.values())
+    for name, values in row.items():
+        known = values[~values.isnan()]
+        if name not in task.real_columns:
+            assert torch.equal(known, known.round()), name
+            assert bool((known >= 0).all()), name
+        if name in task.categories:
+            assert bool((known < len(task.categories[name])).all()), name
+
+
+def test_a_row_tells_what_the_trial_paid(make, write_script, perform):
+    task = make(LANES)
+    course = perform(task, write_script(task, STEPS))
+    ends = [-1, *course["trial_ended"].all(1).nonzero().flatten().tolist()]
+    for trial, (before, end) in enumerate(itertools.pairwise(ends)):
+        paid = course["reward"][before + 1 : end + 1].sum(0)
+        assert torch.equal(course["row reward"][trial], paid)
+        penalised = (course["reward"][before + 1 : end + 1] < 0).any(0)
+        assert torch.equal(course["row valid"][trial] == 0, penalised)
+
+
+def test_every_option_fixes_its_hidden_parameter(make, write_script):
+    task = make(LANES)
+    start = write_script(task, 0).start
+    assert task.option_names
+    for name in task.option_names:
+        for value in (0, 1) if name == "high_state" else (0.3, 0.7):
+            task.reset(start, options={name: value})
+            hidden = task.hidden()[name].double()
+            assert torch.allclose(hidden, torch.full((LANES,), value).double())
+            if len(task.option_names) > 1:
+                other = next(n for n in task.option_names if n != name)
+                assert len(task.hidden()[other].unique()) > 1
+
+
+def test_an_unknown_option_is_refused_with_the_known_ones(make, write_script):
+    task = make()
+    with pytest.raises(
+        ValueError, match="unknown reset option 'mood'; choose from: "
+    ) as e:
+        task.reset(write_script(task, 0).start, options={"mood": 1.0})
+    assert all(name in str(e.value) for name in task.option_names)
+
+
+def test_an_option_out_of_range_is_refused(make, write_script):
+    task = make()
+    for name in task.option_names:
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            task.reset(write_script(task, 0).start, options={name: 1.5})
+
+
+def test_params_out_of_range_are_refused_by_name(make):
+    kind = make().params_type
+    for field in dataclasses.fields(kind):
+        if isinstance(field.default, bool):
+            continue
+        with pytest.raises(ValueError, match=f"{field.name} must be"):
+            kind(**{field.name: -1})
+        with pytest.raises(ValueError, match=f"{field.name} must be"):
+            kind(**{field.name: float("nan")})
+
+
+def test_a_task_has_at_least_one_lane(make):
+    with pytest.raises(ValueError, match="lanes must be at least 1, got 0"):
+        make(0)
+
+
+def test_lanes_in_lockstep_are_reset_together(make, write_script):
+    task = make(LANES)
+    if task.episode_steps is None:
+        pytest.skip("lanes end at different times")
+    start = write_script(task, 0).start
+    task.reset(start, where=task.always)
+    some = torch.arange(LANES) < 3
+    with pytest.raises(ValueError, match="where must choose all lanes"):
+        task.reset(start, where=some)
+
+
+def test_a_task_can_be_looked_at_before_its_first_reset(make):
+    task = make(LANES)
+    task.load_state(task.state())
+    assert set(task.hidden())
+    assert task.observation().shape == (LANES, task.observation_size)
+
+
+def test_every_tensor_lives_on_the_tasks_device(make):
+    """The meta device holds no numbers, but refuses to mix with another device."""
+    kind = type(make())
+    task = kind(LANES, device="meta")
+    noise = torch.empty(LANES, task.noise_size, device="meta")
+    actions = torch.empty(LANES, dtype=torch.int64, device="meta")
+    answers = [task.reset(noise), task.event()]
+    for _ in range(2 * len(task.event_names)):
+        answers += task.step(actions, noise)
+        answers += [task.event(), *task.hidden().values()]
+        answers += task.trial_row().values()
+    assert {answer.device.type for answer in answers} == {"meta"}
+    tensors = [v for v in task.state().values() if isinstance(v, torch.Tensor)]
+    assert {tensor.device.type for tensor in tensors} == {"meta"}

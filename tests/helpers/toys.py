@@ -1,0 +1,176 @@
+"""What the tests train and run: a small task of a user's own, and jobs for processes.
+
+Imported by name ("toys:Lottery"), as a user's module is, in this and in other processes.
+"""
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from metarl.checks import MetaRLError
+from metarl.envs.task import Step, Task
+from metarl.jobs import Interrupted
+
+TICKETS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class LotteryParams:
+    """What the experimenter sets."""
+
+    longest: int = 4
+    """Most trials an episode."""
+    probability_good: float = 0.8
+    """Chance that the good button pays."""
+    fault: str = ""
+    """What goes wrong where the first lane's first noise is below `fault_below`."""
+    fault_below: float = 0.0
+
+
+class Lottery(Task[LotteryParams]):
+    """Two buttons, one of them good; lanes wait, trial by trial, for a random time.
+
+    Nothing is in lockstep: a trial has one or more waiting steps and one pressing step,
+    and an episode one or more trials.
+    """
+
+    params_type = LotteryParams
+    event_names = ("wait", "press")
+    state_names = (
+        "ready",
+        "left",
+        "good",
+        "faulty",
+        "row_choice",
+        "row_reward",
+        "luck",
+    )
+    noise_size = 3
+    option_names = ("good",)
+    real_columns = ("reward", "luck")
+
+    def __init__(self, lanes=1, params=None, device="cpu"):
+        super().__init__(lanes, params, device)
+        self.ready = self.good = self.never
+        self.left = torch.zeros(lanes, dtype=torch.int64)
+        self.row_choice = self.row_reward = self.luck = torch.zeros(lanes)
+        self.faulty = False
+
+    @property
+    def observation_names(self):
+        return ("wait", "press")
+
+    @property
+    def action_names(self):
+        return ("left", "right")
+
+    def reset(self, noise, *, options=None, where=None):
+        chosen = self.check_options(options)
+        where = self.always if where is None else where
+        trials = 1 + (noise[:, 0] * self.params.longest).long()
+        good = noise[:, 1] < 0.5
+        if "good" in chosen:
+            good = torch.full_like(good, bool(chosen["good"]))
+        if where.all():
+            self.faulty = bool(noise[0, 0] < self.params.fault_below)
+        self.left = torch.where(where, trials, self.left)
+        self.good = torch.where(where, good, self.good)
+        self.ready = self.ready & ~where
+        return self.observation()
+
+    def step(self, actions, noise):
+        if self.faulty:
+            self.fail()
+        pressed = self.ready
+        chance = torch.where(
+            (actions == 1) == self.good, self.params.probability_good, 0
+        )
+        paid = (noise[:, 0] < chance) & pressed
+        self.row_choice = torch.where(pressed, actions.float(), torch.nan)
+        self.row_reward = paid.float()
+        self.luck = noise[:, 0]
+        self.left = self.left - pressed.long()
+        self.ready = torch.where(pressed, False, noise[:, 1] < 0.6)
+        over = pressed & (self.left == 0)
+        # Until it is reset, a finished lane looks at neither event: no row may say so.
+        self.ready = self.ready | over
+        reward = paid.float() + (torch.nan if self.fault_is("nan") else 0)
+        return Step(self.observation(), reward, over, pressed)
+
+    def fault_is(self, name):
+        return self.faulty and self.params.fault == name
+
+    def fail(self):
+        if self.fault_is("raise"):
+            raise RuntimeError("the lottery burnt down")
+        if self.fault_is("kill"):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def event(self):
+        return self.ready.long()
+
+    def observation(self):
+        return torch.stack([~self.ready, self.ready], dim=1).float()
+
+    def trial_row(self):
+        right = self.row_choice == self.good.float()
+        return {
+            "choice": self.row_choice,
+            "reward": self.row_reward,
+            "valid": self.always.float(),
+            "correct": right.float(),
+            "forced": self.never.float(),
+            "ticket": (self.luck * TICKETS).floor(),
+            "luck": self.luck,
+        }
+
+    def hidden(self):
+        return {"good": self.good}
+
+
+def succeed(path: Path, reporting) -> None:
+    reporting.tell(0.5)
+    path.write_text("done")
+
+
+def refuse(reporting) -> None:
+    raise MetaRLError("the file is damaged; train anew")
+
+
+def blunder(reporting) -> None:
+    raise RuntimeError("our own mistake")
+
+
+def die(reporting) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def leave(reporting) -> None:
+    os._exit(7)
+
+
+def interrupt(process: int, started: Path, saved: Path, reporting) -> None:
+    """Interrupt a process once another job has started; end after that one has."""
+    wait_for(started.exists)
+    os.kill(process, signal.SIGINT)
+    wait_for(saved.exists)
+
+
+def stop_when_asked(started: Path, saved: Path, reporting) -> None:
+    started.write_text("started")
+    wait_for(reporting.should_stop)
+    saved.write_text("saved")
+    raise Interrupted
+
+
+def wait_for(condition, seconds: float = 120) -> None:
+    """Wait until a condition holds; a limit that only a hanging test meets."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError("waited in vain")
+        time.sleep(0.005)
