@@ -1,0 +1,121 @@
+"""Recurrent cores: what turns inputs and memory into activity.
+
+Each core says its equations once, in `forward`, as ordinary differentiable tensor
+operations; `metarl.agents.fused` holds the LSTM's fast twin.
+"""
+
+import math
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from metarl.agents.settings import NetworkConfig
+from metarl.policy import Memory
+
+
+class Core(nn.Module):
+    """Weights and initial memory of a recurrent core.
+
+    weight (I + H, gates * H) acts on inputs and activity side by side; bias
+    (gates * H,); initial (memory_parts, H) is the memory before the first step.
+    """
+
+    gates: ClassVar[int]
+    """Pre-activations a unit has."""
+    memory_parts: ClassVar[int]
+    """Tensors in the memory; the first is the units' activity."""
+
+    def __init__(self, input_size: int, config: NetworkConfig) -> None:
+        """Allocate; `initialize` draws the weights."""
+        super().__init__()
+        self.input_size, self.units = input_size, config.units
+        width = self.gates * config.units
+        self.weight = nn.Parameter(torch.zeros(input_size + config.units, width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.initial = nn.Parameter(
+            torch.zeros(self.memory_parts, config.units),
+            requires_grad=config.learned_initial_state,
+        )
+
+    def initialize(self, config: NetworkConfig, generator: torch.Generator) -> None:
+        """Draw the weights: uniform, the inputs' rows scaled by `input_gain`."""
+        bound = 1 / math.sqrt(config.units)
+        with torch.no_grad():
+            self.weight.uniform_(-bound, bound, generator=generator)
+            self.weight[: self.input_size] *= config.input_gain
+
+    def initial_memory(self, lanes: int) -> Memory:
+        """The memory before an episode's first step, (B, H) each."""
+        return tuple(part.expand(lanes, -1) for part in self.initial)
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+        """The memory after one step; its first part is the units' activity."""
+        raise NotImplementedError
+
+
+class LSTM(Core):
+    """Long short-term memory with input, forget and output gates, no peepholes.
+
+        i, f, o = sigmoid(...);  g = tanh(...)   of weight' [x, h] + bias
+        c' = f c + i g;  h' = o tanh(c')
+
+    Gate order in `weight`: i, f, g, o.
+    Source: Hochreiter & Schmidhuber 1997; Graves 2013; Wang et al. 2018, Methods.
+    """
+
+    gates, memory_parts = 4, 2
+
+    def initialize(self, config: NetworkConfig, generator: torch.Generator) -> None:
+        """Also set the forget gate's bias."""
+        super().initialize(config, generator)
+        with torch.no_grad():
+            self.bias[self.units : 2 * self.units] = config.forget_bias
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+        """One step."""
+        activity, cell = memory
+        drive = torch.cat([inputs, activity], 1) @ self.weight + self.bias
+        i, f, g, o = drive.chunk(4, dim=1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        return o.sigmoid() * cell.tanh(), cell
+
+
+class GRU(Core):
+    """Gated recurrent unit.
+
+        r, z = sigmoid(...);  n = tanh(Wx x + bias_n + r (Wh h))
+        h' = (1 - z) n + z h
+
+    Source: Cho et al. 2014, EMNLP.
+    """
+
+    gates, memory_parts = 3, 1
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+        """One step."""
+        (activity,) = memory
+        seen = inputs @ self.weight[: self.input_size] + self.bias
+        recalled = activity @ self.weight[self.input_size :]
+        reset_in, update_in, new_in = seen.chunk(3, dim=1)
+        reset_back, update_back, new_back = recalled.chunk(3, dim=1)
+        reset = (reset_in + reset_back).sigmoid()
+        update = (update_in + update_back).sigmoid()
+        new = (new_in + reset * new_back).tanh()
+        return (torch.lerp(new, activity, update),)
+
+
+class RNN(Core):
+    """Vanilla recurrent network: h' = tanh(weight' [x, h] + bias)."""
+
+    gates, memory_parts = 1, 1
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+        """One step."""
+        (activity,) = memory
+        return ((torch.cat([inputs, activity], 1) @ self.weight + self.bias).tanh(),)
+
+
+CORES: dict[str, type[Core]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+"""Cores by the name that `NetworkConfig.core` uses."""

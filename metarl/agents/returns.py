@@ -1,0 +1,67 @@
+"""Reward prediction errors, and the advantages that are sums of them."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def reward_prediction_error(
+    rewards: Float[Tensor, "time batch"],
+    values: Float[Tensor, "time+1 batch"],
+    discounts: Float[Tensor, "time batch"],
+) -> Float[Tensor, "time batch"]:
+    """One-step reward prediction error, our model of phasic dopamine.
+
+        rpe[t] = rewards[t] + discounts[t] * values[t + 1] - values[t]
+
+    Args:
+        rewards: (T, B) reward that followed action t, in reward units.
+        values: (T + 1, B) critic output; the last row bootstraps.
+        discounts: (T, B) per step, in [0, 1); 0 where the episode ended.
+
+    Returns:
+        (T, B) prediction error, in reward units; not detached.
+
+    Source: Wang et al. 2018, Nat Neurosci 21:860, Methods; Schultz et al. 1997,
+    Science 275:1593.
+    """
+    return rewards + discounts * values[1:] - values[:-1]
+
+
+def advantages(
+    rpes: Float[Tensor, "time batch"],
+    discounts: Float[Tensor, "time batch"],
+    trace_decay: float = 1.0,
+) -> Float[Tensor, "time batch"]:
+    """Discounted sum of the prediction errors from each step to the unroll's end.
+
+        advantage[t] = rpe[t] + discounts[t] * trace_decay * advantage[t + 1]
+
+    With trace_decay 1 it equals the n-step return, bootstrapped at the end of the
+    unroll, minus values[t]: the paper's delta.
+
+    Args:
+        rpes: (T, B) from `reward_prediction_error`.
+        discounts: (T, B) per step; 0 where the episode ended, which cuts the sum.
+        trace_decay: lambda of the lambda-return, in [0, 1].
+
+    Returns:
+        (T, B) advantage, in reward units.
+
+    Source: Mnih et al. 2016, ICML; Schulman et al. 2016, ICLR (lambda).
+    """
+    total = rpes.clone()
+    carry = discounts * trace_decay
+    for t in range(len(total) - 2, -1, -1):
+        total[t].addcmul_(carry[t], total[t + 1])
+    return total
+
+
+def prediction_errors_on_arrival(
+    rpes: Float[Tensor, "time batch"],
+) -> Float[Tensor, "time+1 batch"]:
+    """Each prediction error on the step that reveals it, one later than its action.
+
+    The first row, before which nothing was predicted, is NaN.
+    """
+    return torch.cat([torch.full_like(rpes[:1], torch.nan), rpes])

@@ -1,0 +1,105 @@
+"""What can be chosen about the agent: plain frozen data, free of torch."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from metarl.checks import check_at_least, check_between, check_choice
+
+CoreName = Literal["lstm", "gru", "rnn"]
+OptimizerName = Literal["rmsprop", "adam"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A number that moves linearly from start to end over the run's first part."""
+
+    start: float
+    """Value at the run's start."""
+    end: float
+    """Value from `fraction` of the run on."""
+    fraction: float = 1.0
+    """Part of the run over which it moves, in (0, 1]."""
+
+    def __post_init__(self) -> None:
+        """Refuse a fraction outside (0, 1]."""
+        check_between("fraction", self.fraction, 1e-9, 1)
+
+    def at(self, progress: float) -> float:
+        """The value when `progress` (in [0, 1]) of the run is done."""
+        part = min(progress / self.fraction, 1.0)
+        return self.start + (self.end - self.start) * part
+
+
+def constant(value: float) -> Schedule:
+    """A schedule that stays at one value."""
+    return Schedule(start=value, end=value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkConfig:
+    """The recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
+
+    core: CoreName = "lstm"
+    """Kind of recurrent core: LSTM, gated recurrent unit, or vanilla tanh network."""
+    units: int = 48
+    """Recurrent units, at least 1."""
+    learned_initial_state: bool = True
+    """Whether the state before an episode's first step is learned; else zeros."""
+    input_gain: float = 1.0
+    """Initial input weights are uniform within input_gain / sqrt(units), > 0."""
+    forget_bias: float = 0.0
+    """Initial bias of the LSTM's forget gate."""
+    head_deviation: float = 0.1
+    """Standard deviation of the policy's and the value's initial weights, >= 0."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown core and impossible sizes."""
+        check_choice("core", self.core, get_args(CoreName))
+        check_at_least("units", self.units, 1)
+        check_at_least("input_gain", self.input_gain, 1e-9)
+        check_at_least("head_deviation", self.head_deviation, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class A2CConfig:
+    """Advantage actor-critic; defaults follow Wang et al. 2018.
+
+    Declared, where the paper is silent: RMSProp's decay and epsilon, no gradient
+    clipping, a constant learning rate, the loss as a mean over steps and lanes.
+    """
+
+    learning_rate: Schedule = Schedule(start=7e-4, end=7e-4)
+    """Step size of the optimizer, >= 0."""
+    discount: Schedule = Schedule(start=0.9, end=0.9)
+    """Discount per step (gamma), in [0, 1)."""
+    trace_decay: float = 1.0
+    """Weight of later prediction errors per step (lambda), in [0, 1]; 1: n-step."""
+    value_weight: float = 0.05
+    """Weight of the value's gradient beside the policy's (beta_v), >= 0."""
+    entropy_weight: Schedule = Schedule(start=0.05, end=0.05)
+    """Weight of the policy's entropy (beta_e), >= 0."""
+    optimizer: OptimizerName = "rmsprop"
+    """RMSProp as in the paper, or Adam."""
+    decay: float = 0.99
+    """RMSProp's memory of squared gradients per update, in [0, 1)."""
+    epsilon: float = 1e-5
+    """Added to the root of the squared gradients, > 0."""
+    gradient_clip: float | None = None
+    """Largest norm of the whole gradient, > 0; None leaves it as it is."""
+    normalize_advantages: bool = False
+    """Whether advantages are centred and scaled to unit deviation at each update."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot learn."""
+        check_choice("optimizer", self.optimizer, get_args(OptimizerName))
+        for end in ("start", "end"):
+            for name in ("learning_rate", "entropy_weight"):
+                check_at_least(f"{name}.{end}", getattr(getattr(self, name), end), 0)
+            discount = getattr(self.discount, end)
+            check_between(f"discount.{end}", discount, 0, 1 - 1e-9)
+        check_between("trace_decay", self.trace_decay, 0, 1)
+        check_at_least("value_weight", self.value_weight, 0)
+        check_between("decay", self.decay, 0, 1 - 1e-9)
+        check_at_least("epsilon", self.epsilon, 1e-30)
+        if self.gradient_clip is not None:
+            check_at_least("gradient_clip", self.gradient_clip, 1e-30)
