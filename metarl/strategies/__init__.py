@@ -1,0 +1,1 @@
+"""Reference policies, stepped through the same door as a network."""
