@@ -1,0 +1,159 @@
+"""Rows of effects: a value over subjects, a criterion fixed beforehand, a verdict."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.statistics import mean_interval
+from metarl.checks import check_choice
+
+COLUMNS = (
+    "experiment",
+    "effect",
+    "value",
+    "low",
+    "high",
+    "subjects",
+    "learned",
+    "value_learners",
+    "criterion",
+    "reference",
+    "source",
+    "passed",
+    "verdict",
+)
+"""Columns of an effects table; the docstring of `effect_row` says what they hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """What a value must be; bounds that are not given do not bind."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    strict: bool = False
+    """Whether the bounds themselves fail."""
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is within the bounds; never for NaN."""
+        if self.strict:
+            return bool(self.low < value < self.high)
+        return bool(self.low <= value <= self.high)
+
+    def __str__(self) -> str:
+        """As a table shows it."""
+        mark = "" if self.strict else "="
+        if np.isinf(self.high):
+            return f">{mark} {self.low:g}"
+        if np.isinf(self.low):
+            return f"<{mark} {self.high:g}"
+        return f"in [{self.low:g}, {self.high:g}]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """One measured effect, before its verdict."""
+
+    name: str
+    """What was measured, in words, with its unit."""
+    values: "pd.Series[float]"
+    """One number a subject, by subject."""
+    summary: str = "mean"
+    """"mean" over subjects, or "lowest" of them."""
+    criterion: Criterion | None = None
+    """What the summary must be; None: it is reported, not scored."""
+    needs_learning: bool = True
+    """Whether the row counts only if every network learned its task; True wherever
+    a network that learned nothing could meet the criterion."""
+    reference: float | None = None
+    """The published or best possible value, in the same unit."""
+    source: str = ""
+    """Where the reference comes from."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown summary."""
+        check_choice("summary", self.summary, ("mean", "lowest"))
+
+
+def effect_row(
+    experiment: str, effect: Effect, learned: "pd.Series[bool] | None"
+) -> dict[str, object]:
+    """One row of the effects table.
+
+    Args:
+        experiment: name of the task.
+        effect: what was measured.
+        learned: which subjects learned the task; None where no criterion for learning
+            applies (a reference strategy, a task without one).
+
+    Returns:
+        value over all n subjects; low and high, the 95 % t interval of a mean or the
+        range of which the lowest is taken; learned, how many did; value_learners, the
+        value over those alone; passed, whether the criterion holds and counts; verdict.
+    """
+    value, low, high = _summary(effect, effect.values)
+    learners = None if learned is None else effect.values[_of(learned, effect.values)]
+    alone = np.nan if learners is None else _summary(effect, learners)[0]
+    verdict = _verdict(effect, value, alone, learners)
+    return {
+        "experiment": experiment,
+        "effect": effect.name,
+        "value": value,
+        "low": low,
+        "high": high,
+        "subjects": len(effect.values),
+        "learned": np.nan if learners is None else len(learners),
+        "value_learners": alone,
+        "criterion": "" if effect.criterion is None else str(effect.criterion),
+        "reference": np.nan if effect.reference is None else effect.reference,
+        "source": effect.source,
+        "passed": verdict == "PASS",
+        "verdict": verdict,
+    }
+
+
+def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bool]":
+    """Which of the subjects measured here learned."""
+    return learned.reindex(values.index, fill_value=False)
+
+
+def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
+    """Value, low, high of some of the subjects; NaN for none."""
+    if effect.summary == "mean":
+        return mean_interval(values)[:3]
+    if values.empty:
+        return np.nan, np.nan, np.nan
+    # A subject without the measure must not hide behind the others.
+    low = float(values.min(skipna=False))
+    return low, low, float(values.max(skipna=False))
+
+
+def _verdict(
+    effect: Effect, value: float, alone: float, learners: "pd.Series[float] | None"
+) -> str:
+    """PASS, FAIL, NOT LEARNED or REPORTED.
+
+    NOT LEARNED: the criterion holds but says nothing, as not all learned; or it fails
+    only through those who did not learn.
+    """
+    if effect.criterion is None:
+        return "REPORTED"
+    all_learned = learners is None or len(learners) == len(effect.values)
+    if effect.criterion.holds(value):
+        counts = all_learned or not effect.needs_learning
+        return "PASS" if counts else "NOT LEARNED"
+    if all_learned:
+        return "FAIL"
+    excused = learners is None or learners.empty or effect.criterion.holds(alone)
+    return "NOT LEARNED" if excused else "FAIL"
+
+
+def effect_table(
+    experiment: str,
+    effects: list[tuple[Effect, "pd.Series[bool] | None"]],
+) -> pd.DataFrame:
+    """All rows of one experiment, each effect with who learned."""
+    rows = [effect_row(experiment, effect, learned) for effect, learned in effects]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.astype({"learned": "Int64", "passed": bool})

@@ -1,0 +1,74 @@
+"""What an analysis is given: tables and recordings, of an agent or of an animal."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarl.checks import MetaRLError, check_between, check_choice
+
+Recording = Mapping[str, NDArray[np.generic]]
+"""Name -> array of N rows, one a step (`event_names` apart): a step recording."""
+
+TRIAL_COLUMNS = (
+    "subject",
+    "session",
+    "episode",
+    "trial",
+    "choice",
+    "reward",
+    "valid",
+    "forced",
+)
+"""Columns that the analysis of any task reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Everything that one figure is made from."""
+
+    trials: pd.DataFrame
+    """Trial table of all subjects, one row a trial."""
+    subjects_are: str = "networks"
+    """What a subject is: "networks" or "animals"."""
+    recordings: Mapping[int, Recording] = field(default_factory=dict)
+    """Subject -> its step recording; empty for animals."""
+    yardsticks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Reference strategy -> its trial table on the same task."""
+    yardstick_recordings: Mapping[str, Recording] = field(default_factory=dict)
+    """Reference strategy -> its step recording."""
+    discount: float | None = None
+    """The agent's discount per step, in [0, 1]; needed with recordings."""
+    task: str = "two-step"
+    """Name of the task in the catalogue."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """The task's parameters where they are not the defaults, or all of them."""
+
+    def __post_init__(self) -> None:
+        """Refuse a table without its columns, and an RPE without its discount."""
+        check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
+        check_columns(list(self.trials.columns), TRIAL_COLUMNS, "the trial table")
+        for name, table in self.yardsticks.items():
+            check_columns(
+                list(table.columns), TRIAL_COLUMNS, f"the trial table of {name}"
+            )
+        if self.discount is not None:
+            check_between("discount", self.discount, 0, 1)
+        elif self.recordings or self.yardstick_recordings:
+            raise ValueError(
+                "discount must be the agent's discount per step where recordings are "
+                "given, got None"
+            )
+
+
+def check_columns(present: Collection[str], needed: Collection[str], what: str) -> None:
+    """Raise MetaRLError, naming what is missing, unless all needed are present."""
+    missing = [name for name in needed if name not in present]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise MetaRLError(
+            f"{what} has no column{plural} {', '.join(missing)}; "
+            f"it needs {', '.join(needed)}"
+        )

@@ -1,0 +1,235 @@
+"""What the two-step networks must show, beside what was published.
+
+Criteria were fixed beforehand, for the task with the published probabilities; on a
+variant of the task the same rows are reported and not scored.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.criteria import learned_subjects
+from metarl.analysis.effects import Criterion, Effect, effect_table
+from metarl.analysis.two_step_references import EVENTS
+from metarl.analysis.two_step_rpe import BOTH_EVENTS
+
+Tables = Mapping[str, pd.DataFrame]
+
+MEASURED = "measured"
+"""Group of the networks or animals, beside the reference strategies' names."""
+CELLS = {
+    "rewarded common": (1.0, "common"),
+    "rewarded rare": (1.0, "rare"),
+    "unrewarded common": (0.0, "common"),
+    "unrewarded rare": (0.0, "rare"),
+}
+"""Name -> reward and transition of the trial before."""
+STAY_CRITERIA = {
+    "rewarded common": Criterion(low=0.97),
+    "rewarded rare": Criterion(low=0.55, high=0.78),
+    "unrewarded common": Criterion(low=0.55, high=0.78),
+    "unrewarded rare": Criterion(low=0.97),
+}
+"""Mean stay probabilities; a Bayes-greedy planner has 1.00, .67, .67, 1.00."""
+REWARD_MEAN = Criterion(low=69.5)
+"""Rewards per 100 trials; a Bayes-greedy planner earns 70.5, chance 50."""
+REWARD_EACH = Criterion(low=68.5)
+"""The same, of every single network."""
+INTERACTION_EACH = Criterion(low=0.4, strict=True)
+"""Stay interaction of every single network; 0.74 in the paper."""
+MODEL_BASED_MEAN = Criterion(low=0.89)
+"""r2 with the model-based error, as published."""
+MODEL_BASED_EACH = Criterion(low=0.8)
+"""The same, of every single network."""
+MODEL_FREE_MEAN = Criterion(high=0.01)
+"""r2 with the orthogonalised model-free error; 5.8e-7 in the paper."""
+MODEL_FREE_CONTROL = Criterion(low=0.3, strict=True)
+"""The same of a SARSA agent: the analysis must be able to find it."""
+PAPER = "Wang et al. 2018, Fig. 5"
+
+
+def effects(tables: Tables) -> pd.DataFrame:
+    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
+    about = tables["about"].iloc[0]
+    task = str(about["task"])
+    subjects = _of_group(tables["subjects"], MEASURED)
+    scored = bool(about["scored"])
+    learned = learned_subjects(task, subjects) if scored else None
+    rows = [
+        *_reward_effects(tables, subjects),
+        *_stay_effects(tables),
+        *_regression_effects(tables),
+    ]
+    listed = [(effect, learned) for effect in rows]
+    if bool(about["has_planner"]):
+        listed += [(e, learned) for e in _error_effects(tables, subjects)]
+        listed += [(_control(tables), None)]
+    if not scored:
+        listed = [(replace(effect, criterion=None), who) for effect, who in listed]
+    return effect_table(task, listed)
+
+
+def _of_group(table: pd.DataFrame, group: str) -> pd.DataFrame:
+    return table[table["group"] == group]
+
+
+def _by_subject(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+    values: pd.Series[float] = table.set_index("subject")[column].astype(float)
+    return values
+
+
+def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
+    planner = _of_group(tables["subjects"], "bayes-greedy")
+    best = float(planner["reward_per_100"].mean()) if len(planner) else None
+    mean = Effect(
+        name="rewards per 100 trials, mean",
+        values=_by_subject(subjects, "reward_per_100"),
+        criterion=REWARD_MEAN,
+        needs_learning=False,
+        reference=best,
+        source="Bayes-greedy planner on the same task" if len(planner) else "",
+    )
+    each = replace(
+        mean,
+        name="rewards per 100 trials, lowest network",
+        summary="lowest",
+        criterion=REWARD_EACH,
+    )
+    return [mean, each]
+
+
+def _stay_effects(tables: Tables) -> list[Effect]:
+    stays = _of_group(tables["stays"], MEASURED)
+    published = _published_stays(tables)
+    rows, distances = [], []
+    for name, (reward, transition) in CELLS.items():
+        cell = stays[(stays["reward"] == reward) & (stays["transition"] == transition)]
+        bar = published[(reward, transition)]
+        stay = Effect(
+            name=f"stay after {name}, mean",
+            values=_by_subject(cell, "probability"),
+            criterion=STAY_CRITERIA[name],
+            reference=bar,
+            source=f"{PAPER}c, measured from the panel",
+        )
+        rows.append(stay)
+        away = replace(
+            stay,
+            name=f"stay after {name}, distance to the published bar",
+            values=stay.values - bar,
+            criterion=None,
+            reference=0.0,
+        )
+        distances.append(away)
+    return [*_interaction_effects(tables, published), *rows, *distances]
+
+
+def _interaction_effects(
+    tables: Tables, published: Mapping[tuple[float, str], float]
+) -> list[Effect]:
+    bars = [published[cell] for cell in CELLS.values()]
+    mean = Effect(
+        name="stay interaction (RC - RR) - (UC - UR), mean",
+        values=_by_subject(_of_group(tables["subjects"], MEASURED), "stay_interaction"),
+        reference=bars[0] - bars[1] - (bars[2] - bars[3]),
+        source=f"{PAPER}c, measured from the panel",
+    )
+    each = replace(
+        mean,
+        name="stay interaction (RC - RR) - (UC - UR), lowest network",
+        summary="lowest",
+        criterion=INTERACTION_EACH,
+    )
+    return [mean, each]
+
+
+def _published_stays(tables: Tables) -> dict[tuple[float, str], float]:
+    table = tables["reference_stays"]
+    paper = table[table["kind"] == "paper"]
+    cells = zip(paper["reward"], paper["transition"], strict=True)
+    return dict(zip(cells, paper["value"].astype(float), strict=True))
+
+
+def _regression_effects(tables: Tables) -> list[Effect]:
+    terms = _of_group(tables["stay_regression"], MEASURED)
+    animals = tables["reference_regression"]
+    product = "reward_x_transition"
+    macaques = animals[(animals["kind"] == "animal") & (animals["term"] == product)]
+    rows = [
+        Effect(
+            name="stay regression, reward x transition (log odds), mean",
+            values=_by_subject(terms[terms["term"] == product], "weight"),
+            reference=float(macaques["value"].mean()),
+            source="mean of 2 macaques, Miranda et al. 2020",
+        )
+    ]
+    last = _of_group(tables["lags"], MEASURED)
+    last = last[last["lag"] == 1]
+    for name, (reward, transition) in CELLS.items():
+        cell = last[(last["reward"] == reward) & (last["transition"] == transition)]
+        values = _by_subject(cell, "weight")
+        rows.append(
+            Effect(name=f"lag 1 weight, {name} (log odds), mean", values=values)
+        )
+    return rows
+
+
+def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
+    """RPE rows; a network without a recording has no r2, and so fails."""
+    r2 = _of_group(tables["rpe"], MEASURED)
+    both = r2[r2["event"] == BOTH_EVENTS]
+    everyone = subjects["subject"].to_numpy()
+    based = Effect(
+        name="r2 of RPE with model-based RPE, mean",
+        values=_by_subject(both, "r2_model_based").reindex(everyone),
+        criterion=MODEL_BASED_MEAN,
+        reference=_published_r2(tables, "model-based"),
+        source=f"{PAPER}f",
+    )
+    each = replace(
+        based,
+        name="r2 of RPE with model-based RPE, lowest network",
+        summary="lowest",
+        criterion=MODEL_BASED_EACH,
+    )
+    free = Effect(
+        name="r2 of RPE with orthogonalised model-free RPE, mean",
+        values=_by_subject(both, "r2_model_free_orthogonal").reindex(everyone),
+        criterion=MODEL_FREE_MEAN,
+        reference=_published_r2(tables, "model-free"),
+        source=f"{PAPER}g",
+    )
+    parts = [
+        replace(
+            effect,
+            name=effect.name.replace("RPE with", f"RPE at the {event} with"),
+            values=_by_subject(r2[r2["event"] == event], column).reindex(everyone),
+            criterion=None,
+        )
+        for event in EVENTS
+        for effect, column in (
+            (based, "r2_model_based"),
+            (free, "r2_model_free_orthogonal"),
+        )
+    ]
+    return [based, each, free, *parts]
+
+
+def _published_r2(tables: Tables, kind: str) -> float:
+    table = tables["reference_rpe"]
+    return float(table.loc[table["reference"] == kind, "value"].iloc[0])
+
+
+def _control(tables: Tables) -> Effect:
+    """The simulated model-free agent: no row where it was not recorded would be NaN."""
+    r2 = _of_group(tables["rpe"], "sarsa")
+    both = r2[r2["event"] == BOTH_EVENTS]
+    return Effect(
+        name="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",
+        values=_by_subject(both, "r2_model_free_orthogonal"),
+        criterion=MODEL_FREE_CONTROL,
+        needs_learning=False,
+        reference=np.nan,
+    )

@@ -1,0 +1,89 @@
+"""Rows of effects and their verdicts."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis.effects import COLUMNS, Criterion, Effect, effect_row, effect_table
+
+
+def row(values, learned=None, **options):
+    effect = Effect(name="it", values=pd.Series(values, dtype=float), **options)
+    who = None if learned is None else pd.Series(learned, dtype=bool)
+    return effect_row("two-step", effect, who)
+
+
+def test_a_mean_is_over_all_subjects_and_learners_stand_apart():
+    made = row([1, 2, 6], [True, True, False], criterion=Criterion(low=2.5))
+    assert made["value"] == pytest.approx(3)
+    assert made["value_learners"] == pytest.approx(1.5)
+    assert (made["subjects"], made["learned"]) == (3, 2)
+    assert made["low"] < 3 < made["high"]
+
+
+def test_the_lowest_comes_with_the_range():
+    made = row([5, 3, 9], [True] * 3, summary="lowest", criterion=Criterion(low=3))
+    assert (made["value"], made["low"], made["high"]) == (3, 3, 9)
+    assert made["verdict"] == "PASS"
+
+
+def test_a_subject_without_the_measure_cannot_hide():
+    lowest = row([5, np.nan], [True] * 2, summary="lowest", criterion=Criterion(low=3))
+    mean = row([5, np.nan], [True] * 2, criterion=Criterion(low=3))
+    assert lowest["verdict"] == mean["verdict"] == "FAIL"
+
+
+NULL = {"criterion": Criterion(high=0.01)}
+
+
+@pytest.mark.parametrize(
+    ("values", "learned", "options", "verdict"),
+    [
+        ([0.0, 0.0], [True, True], NULL, "PASS"),
+        ([0.0, 0.0], [True, False], NULL, "NOT LEARNED"),
+        ([0.0, 0.0], [False, False], NULL, "NOT LEARNED"),
+        ([0.5, 0.0], [True, True], NULL, "FAIL"),
+        ([0.5, 0.0], [True, False], NULL, "FAIL"),
+        ([0.0, 0.5], [True, False], NULL, "NOT LEARNED"),
+        ([0.0, 0.0], [True, False], NULL | {"needs_learning": False}, "PASS"),
+        ([0.0, 0.0], None, NULL, "PASS"),
+        ([0.5, 0.5], None, NULL, "FAIL"),
+        ([0.0, 0.0], [True, True], {}, "REPORTED"),
+        ([], None, NULL, "FAIL"),
+    ],
+)
+def test_verdicts(values, learned, options, verdict):
+    made = row(values, learned, **options)
+    assert made["verdict"] == verdict
+    assert made["passed"] == (verdict == "PASS")
+
+
+@pytest.mark.parametrize(
+    ("criterion", "text", "inside", "outside"),
+    [
+        (Criterion(low=69.5), ">= 69.5", 69.5, 69.49),
+        (Criterion(low=0.4, strict=True), "> 0.4", 0.41, 0.4),
+        (Criterion(high=0.01), "<= 0.01", 0.01, 0.011),
+        (Criterion(low=0.55, high=0.78), "in [0.55, 0.78]", 0.78, 0.781),
+    ],
+)
+def test_criteria_say_what_they_do(criterion, text, inside, outside):
+    assert str(criterion) == text
+    assert criterion.holds(inside)
+    assert not criterion.holds(outside)
+    assert not criterion.holds(float("nan"))
+
+
+def test_the_table_has_the_documented_columns_and_types():
+    effect = Effect(name="it", values=pd.Series([1.0, 2.0]))
+    table = effect_table(
+        "two-step", [(effect, None), (effect, pd.Series([True, True]))]
+    )
+    assert tuple(table.columns) == COLUMNS
+    assert table["learned"].isna().tolist() == [True, False]
+    assert table["passed"].dtype == bool
+
+
+def test_an_unknown_summary_is_refused():
+    with pytest.raises(ValueError, match="summary must be one of mean, lowest"):
+        Effect(name="it", values=pd.Series([1.0]), summary="median")

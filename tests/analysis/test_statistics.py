@@ -1,0 +1,149 @@
+"""Regressions and intervals against hand-worked numbers and scipy."""
+
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from metarl.analysis.statistics import (
+    fit_linear,
+    fit_logit,
+    mean_interval,
+    standard_error,
+)
+
+
+def planted(count=4000, seed=0):
+    generator = np.random.default_rng(seed)
+    design = np.column_stack([np.ones(count), generator.normal(size=(count, 2))])
+    log_odds = design @ [0.5, 1.0, -2.0]
+    return design, (generator.random(count) < 1 / (1 + np.exp(-log_odds))).astype(float)
+
+
+def test_a_bias_alone_is_the_log_odds_of_the_mean():
+    fit = fit_logit(np.ones((10, 1)), [1] * 8 + [0] * 2)
+    assert fit.converged
+    assert fit.weights == pytest.approx([np.log(4)])
+    assert fit.standard_errors == pytest.approx([np.sqrt(1 / 8 + 1 / 2)])
+
+
+def test_logit_agrees_with_direct_maximisation_with_and_without_ridge():
+    design, outcome = planted(500)
+    for ridge in (0.0, 0.5, 20.0):
+
+        def loss(weights, ridge=ridge):
+            log_odds = design @ weights
+            fit = outcome @ log_odds - np.logaddexp(0, log_odds).sum()
+            return ridge / 2 * weights @ weights - fit
+
+        best = optimize.minimize(loss, np.zeros(3), tol=1e-12).x
+        assert fit_logit(design, outcome, ridge=ridge).weights == pytest.approx(
+            best, abs=1e-4
+        )
+
+
+def test_logit_recovers_planted_weights_within_four_standard_errors():
+    design, outcome = planted()
+    fit = fit_logit(design, outcome)
+    assert np.all(np.abs(fit.weights - [0.5, 1.0, -2.0]) < 4 * fit.standard_errors)
+    assert np.all(fit.standard_errors < 0.1)
+
+
+def test_rows_with_counts_give_the_fit_of_the_rows_written_out():
+    design = np.array([[1.0, -1.0], [1.0, 1.0]])
+    long = fit_logit(np.repeat(design, [5, 8], axis=0), [1, 1, 0, 0, 0] + [1] * 7 + [0])
+    short = fit_logit(design, [2, 7], [5, 8])
+    assert short.weights == pytest.approx(long.weights)
+    assert short.standard_errors == pytest.approx(long.standard_errors)
+
+
+def test_separated_data_are_said_not_to_converge():
+    design = np.column_stack([np.ones(6), [-3, -2, -1, 1, 2, 3]])
+    fit = fit_logit(design, [0, 0, 0, 1, 1, 1])
+    assert not fit.converged
+    assert np.isnan(fit.standard_errors).all()
+
+
+def test_partly_separated_data_are_said_not_to_converge():
+    design = np.array([[1.0, 0.0], [1.0, 1.0]])
+    assert not fit_logit(design, [30, 60_000], [50, 60_000]).converged
+
+
+def test_a_ridge_makes_separated_data_finite_and_every_subject_alike():
+    design = np.array([[1.0, 0.0], [1.0, 1.0]])
+    fit = fit_logit(design, [30, 60_000], [50, 60_000], ridge=0.5)
+    assert fit.converged
+    assert 5 < fit.weights[1] < 15
+
+
+def test_a_repeated_predictor_or_no_data_are_said_not_to_converge():
+    assert not fit_logit(np.ones((4, 2)), [0, 1, 1, 0]).converged
+    assert not fit_logit(np.ones((0, 2)), [], ridge=0.5).converged
+
+
+def test_a_negative_ridge_is_refused():
+    with pytest.raises(ValueError, match=r"ridge must be at least 0, got -1"):
+        fit_logit(np.ones((2, 1)), [0, 1], ridge=-1)
+
+
+def test_linear_fit_agrees_with_the_correlation():
+    generator = np.random.default_rng(1)
+    x = generator.normal(size=200)
+    y = 2 * x + 3 + generator.normal(size=200)
+    line = stats.linregress(x, y)
+    fit = fit_linear(y, x)
+    assert fit.weights == pytest.approx([line.intercept, line.slope])
+    assert fit.r2 == pytest.approx(line.rvalue**2)
+    assert fit.residuals == pytest.approx(y - line.intercept - line.slope * x)
+
+
+def test_r2_by_hand():
+    assert fit_linear([0, 0, 1, 1], [0, 1, 0, 1]).r2 == pytest.approx(0)
+    assert fit_linear([0, 1, 1, 2], [0, 1, 0, 1]).r2 == pytest.approx(0.5)
+    assert fit_linear([1, 3, 5], [1, 2, 3]).r2 == pytest.approx(1)
+
+
+def test_r2_of_a_constant_or_a_nan_is_unknown_not_perfect():
+    assert np.isnan(fit_linear([1, 1, 1], [1, 2, 3]).r2)
+    assert np.isnan(fit_linear([1, np.nan, 1], [1, 2, 3]).r2)
+    assert np.isnan(fit_linear([], []).r2)
+
+
+def test_standard_error_and_t_interval_by_hand():
+    # 1, 2, 3: deviation 1, error 1/sqrt(3); t(2) at 97.5 % is 4.303.
+    assert standard_error([1, 2, 3]) == pytest.approx(1 / np.sqrt(3))
+    interval = mean_interval([1, 2, 3])
+    assert interval.mean == pytest.approx(2)
+    assert interval.high - 2 == pytest.approx(4.3027 / np.sqrt(3), abs=1e-3)
+    assert 2 - interval.low == pytest.approx(interval.high - 2)
+    assert interval.n == 3
+
+
+def test_the_t_interval_holds_the_mean_in_95_of_100_experiments():
+    draws = np.random.default_rng(2).normal(size=(2000, 8))
+    inside = [(i := mean_interval(row)).low < 0 < i.high for row in draws]
+    assert np.mean(inside) == pytest.approx(0.95, abs=4 * np.sqrt(0.95 * 0.05 / 2000))
+
+
+def test_bootstrap_resamples_subjects_and_repeats_with_its_seed():
+    values = np.random.default_rng(3).normal(size=60)
+    intervals = [
+        mean_interval(values, method="bootstrap", generator=np.random.default_rng(4))
+        for _ in range(2)
+    ]
+    assert intervals[0] == intervals[1]
+    assert intervals[0].low == pytest.approx(mean_interval(values).low, abs=0.04)
+    assert intervals[0].high == pytest.approx(mean_interval(values).high, abs=0.04)
+
+
+def test_one_subject_has_no_interval_and_a_missing_measure_is_not_dropped():
+    assert np.isnan(mean_interval([3.0]).low)
+    assert mean_interval([3.0]).mean == 3
+    assert np.isnan(mean_interval([1.0, np.nan, 2.0]).mean)
+    assert mean_interval([]).n == 0
+
+
+def test_an_unknown_interval_or_a_bootstrap_without_a_generator_is_refused():
+    with pytest.raises(ValueError, match="method must be one of t, bootstrap"):
+        mean_interval([1, 2], method="z")
+    with pytest.raises(ValueError, match="generator must be given for a bootstrap"):
+        mean_interval([1, 2], method="bootstrap")
