@@ -37,7 +37,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.two_step",
             analysis="metarl.analysis.two_step",
             summary="a choice leads, mostly, to one of two states that pay",
-            source="Wang et al. 2018, Simulation 4; Daw et al. 2011; Miller et al. 2017",
+            source="Wang et al. 2018, Simulation 4; Daw et al. 2011",
         ),
         "daw-two-step": TaskEntry(
             id="metarl/DawTwoStep-v0",

@@ -97,7 +97,7 @@ class Learner:
         advantage = advantages(rpes, discounts, config.trace_decay)
         targets = advantage + experience.values[:-1]
         if config.normalize_advantages:
-            deviation, mean = torch.std_mean(advantage)
+            deviation, mean = torch.std_mean(advantage, correction=0)
             advantage = (advantage - mean) / (deviation + 1e-8)
         logits, values = unroll.read(experience.starts)
         losses = actor_critic_loss(

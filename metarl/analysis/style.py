@@ -32,7 +32,7 @@ YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "random": COLOURS["chance"],
         "bayes-greedy": COLOURS["optimum"],
-        "oracle": COLOURS["optimum"],
+        "oracle": "#66C2A5",
         "sarsa": COLOURS["model-free"],
     }
 )

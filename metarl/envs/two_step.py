@@ -17,7 +17,7 @@ class TwoStepParams:
     trial_count: int = 100
     """Trials per episode, at least 1."""
     probability_common: float = 0.8
-    """Chance that left leads to S1 and right to S2, in [0.5, 1]: it is the common one."""
+    """Chance that left leads to S1 and right to S2, in [0.5, 1]."""
     probability_high: float = 0.9
     """Chance of reward in the high second-stage state, in [0, 1]."""
     probability_low: float = 0.1

@@ -1,0 +1,41 @@
+"""metarl: a simulator of learning to learn, after Wang et al. 2018.
+
+Importing metarl registers its tasks with Gymnasium and nothing more; torch is loaded
+when a task, a training or an evaluation needs it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from metarl.envs.registration import register
+
+if TYPE_CHECKING:
+    from metarl.envs.adapters import make
+    from metarl.population import evaluate, train
+    from metarl.presets import preset
+    from metarl.report import analyze
+    from metarl.runs import load_run
+
+__version__ = "0.1.0"
+
+__all__ = ["analyze", "evaluate", "load_run", "make", "preset", "train"]
+
+_HOMES = {
+    "analyze": "metarl.report",
+    "evaluate": "metarl.population",
+    "load_run": "metarl.runs",
+    "make": "metarl.envs.adapters",
+    "preset": "metarl.presets",
+    "train": "metarl.population",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public function when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'metarl' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+register()

@@ -1,0 +1,127 @@
+"""A run's configuration: frozen data, written to and read back from JSON."""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar, get_args
+
+from metarl.agents.settings import A2CConfig, NetworkConfig
+from metarl.catalog import task_class
+from metarl.checks import MetaRLError, check_at_least, check_choice
+
+Params = TypeVar("Params")
+
+ResetMemory = Literal["episode", "trial", "never"]
+"""When the memory, last action and last reward are cleared."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """How much experience, and in what portions."""
+
+    lanes: int = 1
+    """Episodes that run side by side; 1 is a single stream of experience."""
+    unroll_steps: int = 300
+    """Steps between updates; gradients flow back this far (t_max)."""
+    updates: int = 10_000
+    """Updates in all."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no count."""
+        for name in ("lanes", "unroll_steps", "updates"):
+            check_at_least(name, getattr(self, name), 1)
+
+    @property
+    def steps(self) -> int:
+        """Environment steps in all."""
+        return self.lanes * self.unroll_steps * self.updates
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationConfig:
+    """How frozen networks are tested."""
+
+    episodes: int = 300
+    """Episodes a subject, at least 1."""
+    record_episodes: int = 30
+    """Of these, so many are recorded step by step, at least 0."""
+    reset_memory: ResetMemory = "episode"
+    """When memory, last action and last reward are cleared: episode, trial, never."""
+    greedy: bool = False
+    """Take the likeliest action; by default actions are sampled, as in training."""
+
+    def __post_init__(self) -> None:
+        """Refuse an evaluation of nothing."""
+        check_at_least("episodes", self.episodes, 1)
+        check_at_least("record_episodes", self.record_episodes, 0)
+        check_choice("reset_memory", self.reset_memory, get_args(ResetMemory))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Generic[Params]):
+    """Everything that makes a run what it is."""
+
+    task: str
+    """Task name from `metarl tasks`, or "module:Class" of your own."""
+    preset: str
+    """Name of the preset it started from."""
+    task_params: Params
+    """The task's own parameters."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """The recurrent network."""
+    learning: A2CConfig = field(default_factory=A2CConfig)
+    """The learning rule."""
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    """The amount of training."""
+    subjects: int = 8
+    """Independently trained networks, at least 1."""
+    seed: int = 1
+    """Root of all random streams, >= 0."""
+
+    def __post_init__(self) -> None:
+        """Refuse a run without subjects, and a deviation of one number."""
+        check_at_least("subjects", self.subjects, 1)
+        check_at_least("seed", self.seed, 0)
+        if self.learning.normalize_advantages:
+            portion = self.training.lanes * self.training.unroll_steps
+            check_at_least("lanes * unroll_steps, to normalize advantages,", portion, 2)
+
+
+def to_plain(config: RunConfig[Any]) -> dict[str, Any]:
+    """The configuration as plain nested dictionaries, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_plain(plain: dict[str, Any]) -> RunConfig[Any]:
+    """The configuration that `to_plain` gave; MetaRLError says what does not fit."""
+    try:
+        params = task_class(plain["task"]).params_type
+        others = {k: v for k, v in plain.items() if k != "task_params"}
+        task_params = _build(params, plain["task_params"])
+        config: RunConfig[Any] = _build(RunConfig, others, task_params=task_params)
+    except (KeyError, TypeError, ValueError) as error:
+        raise MetaRLError(
+            f"the configuration does not fit this version of metarl: {error}"
+        ) from None
+    return config
+
+
+def _build(kind: Any, plain: dict[str, Any], **given: object) -> Any:
+    """A dataclass from nested dictionaries, unknown names refused."""
+    hints = typing.get_type_hints(kind)
+    unknown = set(plain) - set(hints)
+    if unknown:
+        raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
+    values = {name: _value(hints[name], value) for name, value in plain.items()}
+    return kind(**values, **given)
+
+
+def _value(kind: Any, plain: Any) -> Any:
+    if dataclasses.is_dataclass(kind):
+        return _build(kind, plain)
+    if typing.get_origin(kind) is tuple:
+        return tuple(plain)
+    if isinstance(kind, types.UnionType) and plain is not None:
+        return _value(typing.get_args(kind)[0], plain)
+    return plain

@@ -1,0 +1,185 @@
+"""Frozen-weight evaluation: the network learns new problems while no weight changes."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from metarl.agents.network import ActorCritic, weights_hash
+from metarl.catalog import task_class, task_entry
+from metarl.checkpoint import check_fits
+from metarl.checks import MetaRLError
+from metarl.config import EvaluationConfig, RunConfig
+from metarl.envs.task import Task
+from metarl.policy import Policy, input_size
+from metarl.recorder import Recorder
+from metarl.rollout import Stepper
+from metarl.runs import EvaluationFolder
+from metarl.seeding import Purpose, stream_seed
+from metarl.tables import Recording, write_json, write_recording, write_table
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BATCH_EPISODES = 500
+"""Episodes stepped side by side."""
+STREAMS = 20
+"""Lanes when memory is never reset: each is one long stream of episodes."""
+
+
+def evaluate_network(
+    config: RunConfig[Any],
+    subject: int,
+    network: ActorCritic,
+    evaluation: EvaluationConfig,
+    folder: EvaluationFolder,
+    *,
+    progress: float = 1.0,
+) -> dict[str, Any]:
+    """Test one frozen network and write its tables; returns the facts written.
+
+    Args:
+        config: the run's.
+        subject: the subject's number.
+        network: the subject's, or a snapshot of it.
+        evaluation: how to test.
+        folder: where to write.
+        progress: part of training the network has had, for its discount.
+
+    Raises:
+        MetaRLError: the weights are not what they were before the first step.
+    """
+    task = task_class(config.task)(1, config.task_params)
+    sizes = input_size(task.observation_size, task.action_count), task.action_count
+    check_fits(network, *sizes)
+    before = weights_hash(network)
+    trials, recording = run_episodes(
+        config, subject, lambda task: network, evaluation, progress=progress
+    )
+    after = weights_hash(network)
+    if before != after:
+        raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
+    facts = {"weights_before": before, "weights_after": after, "progress": progress}
+    return _write(folder, config, evaluation, trials, recording, facts)
+
+
+def strategy_names(config: RunConfig[Any]) -> list[str]:
+    """Names of the reference strategies of the run's task."""
+    if ":" in config.task:
+        return []
+    return list(_strategies(config, task_class(config.task)(1, config.task_params)))
+
+
+def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
+    module = import_module(task_entry(config.task).strategies)
+    strategies: dict[str, Policy] = module.reference_strategies(task)
+    return strategies
+
+
+def evaluate_strategy(
+    config: RunConfig[Any],
+    name: str,
+    evaluation: EvaluationConfig,
+    folder: EvaluationFolder,
+) -> dict[str, Any]:
+    """Step a reference strategy as a network would be, and write the same tables."""
+    number = strategy_names(config).index(name)
+    trials, recording = run_episodes(
+        config,
+        number,
+        lambda task: _strategies(config, task)[name],
+        evaluation,
+        purpose="strategies",
+    )
+    return _write(folder, config, evaluation, trials, recording, {"strategy": name})
+
+
+def _write(
+    folder: EvaluationFolder,
+    config: RunConfig[Any],
+    evaluation: EvaluationConfig,
+    trials: "pd.DataFrame",
+    recording: Recording,
+    facts: dict[str, Any],
+) -> dict[str, Any]:
+    """Tables first, facts last: a folder with facts is whole."""
+    folder.facts_path.unlink(missing_ok=True)
+    write_table(folder.trials_path, trials)
+    write_recording(folder.recording_path, recording)
+    discount = config.learning.discount.at(facts.get("progress", 1.0))
+    facts = {
+        "task": config.task,
+        **asdict(evaluation),
+        "seed": config.seed,
+        "discount": discount,
+        "reward_per_episode": float(trials["reward"].sum()) / evaluation.episodes,
+        **facts,
+    }
+    write_json(folder.facts_path, facts)
+    return facts
+
+
+@torch.inference_mode()
+def run_episodes(
+    config: RunConfig[Any],
+    subject: int,
+    make_policy: Callable[[Task[Any]], Policy],
+    evaluation: EvaluationConfig,
+    *,
+    purpose: Purpose = "evaluation",
+    progress: float = 1.0,
+) -> tuple["pd.DataFrame", Recording]:
+    """Step a policy through fresh episodes; the trial table and the recording.
+
+    Args:
+        config: names the task, its parameters and the root seed.
+        subject: number of the subject, for its stream and its rows.
+        make_policy: what chooses, given the task it will be stepped in.
+        evaluation: how many episodes, and how.
+        purpose: which of the subject's streams to draw from.
+        progress: part of training behind the policy, for the recorded discount.
+    """
+    import pandas as pd
+
+    torch.set_num_threads(1)
+    tables: list[pd.DataFrame] = []
+    recordings: list[dict[str, np.ndarray[Any, Any]]] = []
+    for first, lanes, episodes in _batches(evaluation):
+        task = task_class(config.task)(lanes, config.task_params)
+        seed = stream_seed(config.seed, subject, purpose, first)
+        stepper = Stepper(
+            task,
+            make_policy(task),
+            torch.Generator().manual_seed(seed),
+            reset_memory=evaluation.reset_memory,
+            greedy=evaluation.greedy,
+        )
+        recorder = Recorder(
+            stepper,
+            episodes=episodes,
+            record_episodes=max(0, evaluation.record_episodes - first),
+            subject=subject,
+            first_episode=first,
+            discount=config.learning.discount.at(progress),
+        )
+        recorder.run()
+        tables.append(recorder.trials())
+        recordings.append(recorder.recording())
+    names = recordings[0]
+    joined = {k: np.concatenate([r[k] for r in recordings if r]) for k in names}
+    if joined:
+        joined["event_names"] = np.array([*task.event_names, "end"])
+    return pd.concat(tables, ignore_index=True), joined
+
+
+def _batches(evaluation: EvaluationConfig) -> list[tuple[int, int, int]]:
+    """(first episode, lanes, episodes) of each batch."""
+    episodes = evaluation.episodes
+    if evaluation.reset_memory == "never":
+        return [(0, min(STREAMS, episodes), episodes)]
+    firsts = range(0, episodes, BATCH_EPISODES)
+    counts = [min(BATCH_EPISODES, episodes - first) for first in firsts]
+    return list(zip(firsts, counts, counts, strict=True))

@@ -1,0 +1,156 @@
+"""The stepping loop: one task, one policy, many lanes.
+
+Training and evaluation both step here, so they cannot drift apart.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from metarl.agents.fused import restart
+from metarl.config import ResetMemory
+from metarl.envs.task import Task
+from metarl.policy import Decision, Memory, Policy, join_inputs
+
+
+class Moment(NamedTuple):
+    """One step of all lanes: what was seen, decided and earned."""
+
+    observation: Tensor
+    """(B, O) seen."""
+    decision: Decision
+    """What the policy answered."""
+    actions: Tensor
+    """(B,) taken."""
+    rewards: Tensor
+    """(B,) that followed."""
+    terminated: Tensor
+    """(B,) bool: the episode ended with this step."""
+    trial_ended: Tensor
+    """(B,) bool: a trial ended with this step."""
+    start: Tensor | None
+    """(B,) bool: the lanes whose memory was initial; None where none was."""
+    event: Tensor | None
+    """(B,) int64: which of the task's events was seen; None unless asked for."""
+
+
+class Stepper:
+    """Steps a policy through a task, across episodes, for as long as asked.
+
+    Episodes restart at once where they end; no step is lost or repeated. The memory,
+    the last action and the last reward are cleared together, at the start of an
+    episode or trial, or never.
+    """
+
+    def __init__(
+        self,
+        task: Task[Any],
+        policy: Policy,
+        generator: torch.Generator,
+        *,
+        reset_memory: ResetMemory = "episode",
+        greedy: bool = False,
+        options: Mapping[str, float] | None = None,
+        tell_events: bool = False,
+    ) -> None:
+        """Start the first episode.
+
+        Args:
+            task: what is stepped.
+            policy: chooses the actions.
+            generator: source of all randomness, of task and actions.
+            reset_memory: when to clear memory, last action and last reward.
+            greedy: take the likeliest action instead of sampling.
+            options: hidden parameters fixed at every reset.
+            tell_events: ask the task at each step which event is seen.
+        """
+        self.task, self.policy, self.generator = task, policy, generator
+        self.reset_memory, self.greedy, self.options = reset_memory, greedy, options
+        self.tell_events = tell_events
+        self.one_hot = torch.eye(task.action_count, device=task.device)
+        self.observation = task.reset(self._noise(1)[0], options=options)
+        self.memory: Memory = policy.initial_memory(task.lanes)
+        self.last_action = self.one_hot.new_zeros(task.lanes, task.action_count)
+        self.last_reward = self.one_hot.new_zeros(task.lanes)
+        self.start: Tensor | None = task.always
+        self.clock = 0
+
+    def _noise(self, steps: int) -> Tensor:
+        size = (steps, self.task.lanes, self.task.noise_size)
+        return torch.rand(size, generator=self.generator, device=self.task.device)
+
+    def _gumbel(self, steps: int) -> Tensor:
+        """Noise that makes the largest logit a sample of the policy; 0 if greedy."""
+        size = (steps, self.task.lanes, self.task.action_count)
+        if self.greedy:
+            return torch.zeros(size, device=self.task.device)
+        uniform = torch.rand(size, generator=self.generator, device=self.task.device)
+        return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
+
+    def inputs(self) -> Tensor:
+        """(B, O + A + 1): what the policy is fed next."""
+        return join_inputs(self.observation, self.last_action, self.last_reward)
+
+    def run(self, steps: int) -> Iterator[Moment]:
+        """Take `steps` steps, yielding each before the next one is begun."""
+        for noise, gumbel in zip(
+            self._noise(steps).unbind(), self._gumbel(steps).unbind(), strict=True
+        ):
+            seen, start = self.observation, self.start
+            event = self.task.event() if self.tell_events else None
+            decision = self.policy.act(self.inputs(), self.memory)
+            actions = (decision.logits + gumbel).argmax(1)
+            step = self.task.step(actions, noise)
+            self.observation = step.observation
+            self.memory = decision.memory
+            self.last_action = self.one_hot.index_select(0, actions)
+            self.last_reward = step.reward
+            yield Moment(seen, decision, actions, *step[1:], start, event)
+            self._restart(step.terminated, step.trial_ended)
+
+    def _restart(self, terminated: Tensor, trial_ended: Tensor) -> None:
+        """Start new episodes where they ended; clear memory where it is due."""
+        self.clock += 1
+        length = self.task.episode_steps
+        over = self.clock == length if length else bool(terminated.any())
+        if over:
+            self.clock = 0
+            self.observation = self.task.reset(
+                self._noise(1)[0], options=self.options, where=terminated
+            )
+        self.start = None
+        if self.reset_memory == "episode" and over:
+            self._clear(terminated)
+        elif self.reset_memory == "trial" and bool(trial_ended.any()):
+            self._clear(trial_ended)
+
+    def _clear(self, lanes: Tensor) -> None:
+        self.start = lanes
+        initial = self.policy.initial_memory(self.task.lanes)
+        self.memory = restart(self.memory, initial, lanes)
+        keep = (~lanes).float()
+        self.last_action = self.last_action * keep.unsqueeze(1)
+        self.last_reward = self.last_reward * keep
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on later: tensors and plain values."""
+        return {
+            "task": self.task.state(),
+            "generator": self.generator.get_state(),
+            "observation": self.observation.clone(),
+            "memory": [part.detach().clone() for part in self.memory],
+            "last_action": self.last_action.clone(),
+            "last_reward": self.last_reward.clone(),
+            "start": None if self.start is None else self.start.clone(),
+            "clock": self.clock,
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.task.load_state(state["task"])
+        self.generator.set_state(state["generator"])
+        self.memory = tuple(part.clone() for part in state["memory"])
+        for name in ("observation", "last_action", "last_reward", "start", "clock"):
+            setattr(self, name, state[name])

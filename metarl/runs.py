@@ -1,0 +1,225 @@
+"""A run's folder: where everything is, and how to read it back.
+
+runs/x/config.json                                     the configuration
+runs/x/subject-00/                                     one folder a subject
+    policy.safetensors  snapshots/  metrics.csv  versions.json  tensorboard/
+    state.pt                                           to resume from
+runs/x/evaluation/subject-00/                          frozen-weight evaluation
+    trials.csv  recording.npz  evaluation.json
+runs/x/evaluation/yardsticks/NAME/                     the same of a strategy
+runs/x/analysis/                                       figure, effects, result
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metarl.checks import MetaRLError
+from metarl.config import RunConfig, from_plain, to_plain
+from metarl.tables import Recording, read_json, read_recording, read_table, write_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from metarl.agents.network import ActorCritic
+
+SNAPSHOTS = 20
+"""Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
+
+
+@dataclass(frozen=True)
+class SubjectFolder:
+    """Files of one trained subject."""
+
+    path: Path
+
+    @property
+    def policy_path(self) -> Path:
+        """The trained weights; there once training is finished."""
+        return self.path / "policy.safetensors"
+
+    @property
+    def state_path(self) -> Path:
+        """What an interrupted training goes on from."""
+        return self.path / "state.pt"
+
+    @property
+    def metrics_path(self) -> Path:
+        """The learning curve."""
+        return self.path / "metrics.csv"
+
+    def snapshot_path(self, number: int) -> Path:
+        """Weights after `number` of `SNAPSHOTS` parts of training."""
+        return self.path / "snapshots" / f"policy-{number:02d}.safetensors"
+
+    @property
+    def finished(self) -> bool:
+        """Whether training came to its end."""
+        return self.policy_path.exists()
+
+    def policy(self, snapshot: int | None = None) -> "ActorCritic":
+        """The trained network, or a snapshot of it (0 untrained to 20 trained)."""
+        from metarl.checkpoint import load_policy
+
+        number = snapshot is not None
+        path = self.snapshot_path(snapshot or 0) if number else self.policy_path
+        return load_policy(path)
+
+    @cached_property
+    def metrics(self) -> "pd.DataFrame":
+        """The learning curve, one row a point."""
+        return read_table(self.metrics_path, made_by="metarl train")
+
+
+@dataclass(frozen=True)
+class EvaluationFolder:
+    """Files of one frozen-weight evaluation, or of a strategy's."""
+
+    path: Path
+
+    @property
+    def facts_path(self) -> Path:
+        """Hashes, seeds and settings; written last."""
+        return self.path / "evaluation.json"
+
+    @property
+    def trials_path(self) -> Path:
+        """The trial table."""
+        return self.path / "trials.csv"
+
+    @property
+    def recording_path(self) -> Path:
+        """The step recording."""
+        return self.path / "recording.npz"
+
+    @cached_property
+    def facts(self) -> dict[str, Any]:
+        """Hashes, seeds and settings."""
+        facts: dict[str, Any] = read_json(self.facts_path)
+        return facts
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """The trial table."""
+        return read_table(self.trials_path)
+
+    @cached_property
+    def recording(self) -> Recording:
+        """The step recording."""
+        return read_recording(self.recording_path)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder; everything is read when asked for."""
+
+    path: Path
+
+    @cached_property
+    def config(self) -> RunConfig[Any]:
+        """The configuration."""
+        return from_plain(read_json(self.path / "config.json"))
+
+    @property
+    def subjects(self) -> list[SubjectFolder]:
+        """One folder a subject, trained or not."""
+        return [self.subject(k) for k in range(self.config.subjects)]
+
+    def subject(self, number: int) -> SubjectFolder:
+        """Folder of one subject."""
+        return SubjectFolder(self.path / f"subject-{number:02d}")
+
+    def evaluation(self, number: int, snapshot: int | None = None) -> EvaluationFolder:
+        """Folder of one subject's evaluation, or of a snapshot's."""
+        kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
+        return EvaluationFolder(self.path / kind / f"subject-{number:02d}")
+
+    def yardstick(self, name: str) -> EvaluationFolder:
+        """Folder of a reference strategy's evaluation."""
+        return EvaluationFolder(self.path / "evaluation" / "yardsticks" / name)
+
+    @property
+    def yardsticks(self) -> Mapping[str, EvaluationFolder]:
+        """Evaluations of the reference strategies, by name."""
+        folder = self.path / "evaluation" / "yardsticks"
+        found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
+        return {path.name: EvaluationFolder(path) for path in found}
+
+    @property
+    def evaluated(self) -> dict[int, EvaluationFolder]:
+        """Finished evaluations by subject."""
+        folders = {k: self.evaluation(k) for k in range(self.config.subjects)}
+        return {k: f for k, f in folders.items() if f.facts_path.exists()}
+
+    @property
+    def analysis_path(self) -> Path:
+        """Where figure and effects go."""
+        return self.path / "analysis"
+
+    @property
+    def metrics(self) -> "pd.DataFrame":
+        """Learning curves of all subjects, with a column `subject`."""
+        import pandas as pd
+
+        tables = {
+            k: folder.metrics
+            for k, folder in enumerate(self.subjects)
+            if folder.metrics_path.exists()
+        }
+        if not tables:
+            raise MetaRLError(
+                f"{self.path} has no learning curve yet; run `metarl train`"
+            )
+        curves = pd.concat(tables, names=["subject"])
+        return curves.reset_index("subject").reset_index(drop=True)
+
+    @cached_property
+    def trials(self) -> "pd.DataFrame":
+        """The trial table of all evaluated subjects."""
+        import pandas as pd
+
+        if not self.evaluated:
+            raise MetaRLError(f"{self.path} has no evaluation; run `metarl evaluate`")
+        return pd.concat([e.trials for e in self.evaluated.values()], ignore_index=True)
+
+    @cached_property
+    def recording(self) -> Mapping[int, Recording]:
+        """The step recordings by subject."""
+        return {k: folder.recording for k, folder in self.evaluated.items()}
+
+
+def load_run(path: str | Path) -> Run:
+    """Open a run's folder; MetaRLError if it is none."""
+    run = Run(Path(path))
+    if not (run.path / "config.json").exists():
+        raise MetaRLError(
+            f"{run.path} is no run: it has no config.json; `metarl train` makes one"
+        )
+    return run
+
+
+def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
+    """Make a run's folder, or open it again to resume.
+
+    Raises:
+        MetaRLError: the folder has another run, or has one and `resume` is off.
+    """
+    plain = to_plain(config)
+    existing = path / "config.json"
+    if existing.exists():
+        if not resume:
+            raise MetaRLError(
+                f"{path} already has a run; give --resume to go on with it, "
+                "or another --out"
+            )
+        if read_json(existing) != json.loads(json.dumps(plain)):
+            raise MetaRLError(
+                f"{path} was started with another configuration; "
+                "resume with the same one, or give another --out"
+            )
+    else:
+        write_json(existing, plain)
+    return Run(path)

@@ -1,0 +1,141 @@
+"""Tables on disk: the trial table, the step recording, and files written whole."""
+
+import contextlib
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metarl.checks import MetaRLError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+TRIAL_COLUMNS = (
+    "subject",
+    "session",
+    "episode",
+    "trial",
+    "choice",
+    "reward",
+    "valid",
+    "correct",
+    "forced",
+)
+"""Columns that every trial table has; a task adds its own."""
+
+Recording = Mapping[str, "np.ndarray[Any, Any]"]
+"""A step recording: flat arrays, one row a step, and `event_names`."""
+
+
+def unwritten(path: Path, error: OSError) -> MetaRLError:
+    """What to tell when a file could not be written."""
+    return MetaRLError(
+        f"{path} could not be written ({error.strerror or error}); make room or "
+        "choose another folder, then repeat the command"
+    )
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Write to a temporary neighbour; it takes the name only when all went well.
+
+    Raises:
+        MetaRLError: the disk is full, or the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        raise unwritten(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write bytes whole; other writers name a full disk in words of their own."""
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file whole; NaN and infinity are refused."""
+    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file, or say in one sentence what is wrong with it."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise MetaRLError(f"{path} is missing; is this a metarl folder?") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise MetaRLError(f"{path} is not readable JSON ({error})") from None
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write a table as CSV, and as parquet beside it where pyarrow is installed."""
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+    with contextlib.suppress(ImportError):
+        import pyarrow  # noqa: F401
+
+        with whole_file(path.with_suffix(".parquet")) as temporary:
+            table.to_parquet(temporary, index=False)
+
+
+def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
+    """Read a table that `write_table` wrote; parquet where it is there."""
+    import pandas as pd
+
+    parquet = path.with_suffix(".parquet")
+    with readable(path, made_by):
+        with contextlib.suppress(ImportError):
+            if parquet.exists():
+                return pd.read_parquet(parquet)
+        return pd.read_csv(path)
+
+
+@contextlib.contextmanager
+def readable(path: Path, made_by: str) -> Iterator[None]:
+    """Within, a file that is missing or damaged gets one sentence."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise MetaRLError(f"{path} is missing; run `{made_by}` first") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise MetaRLError(
+            f"{path} is damaged ({error}); run `{made_by}` again"
+        ) from None
+
+
+def write_recording(path: Path, recording: Recording) -> None:
+    """Write a recording as a compressed npz file."""
+    import numpy as np
+
+    arrays: dict[str, Any] = dict(recording)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
+def read_recording(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
+    """Read a recording; needs numpy alone."""
+    import numpy as np
+
+    with (
+        readable(path, "metarl evaluate"),
+        path.open("rb") as opened,
+        np.load(opened, allow_pickle=False) as file,
+    ):
+        return {name: file[name] for name in file.files}

@@ -1,0 +1,320 @@
+"""Training: a task and a network go in, weights come out, nothing is lost between."""
+
+import math
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from metarl.agents.a2c import Experience, Learner
+from metarl.agents.fused import make_unroll
+from metarl.agents.network import ActorCritic
+from metarl.catalog import task_class
+from metarl.checkpoint import load_state, load_weights, save_policy, save_state
+from metarl.checks import MetaRLError
+from metarl.config import RunConfig, to_plain
+from metarl.jobs import Interrupted, Reporting
+from metarl.policy import input_size
+from metarl.rollout import Moment, Stepper
+from metarl.runs import SNAPSHOTS, SubjectFolder
+from metarl.seeding import stream_seed
+from metarl.tables import write_json, write_text
+
+METRIC_ROWS = 200
+"""Points of the learning curve."""
+SAVE_SECONDS = 30.0
+"""Resumable state is written at least this often, and at every snapshot."""
+
+
+class Observer(Protocol):
+    """Looks on while a subject trains; TensorBoard is one."""
+
+    def on_metrics(self, row: dict[str, float]) -> None:
+        """A point of the learning curve."""
+        ...
+
+    def on_snapshot(self, number: int, network: ActorCritic) -> None:
+        """A snapshot of the weights."""
+        ...
+
+    def close(self) -> None:
+        """The subject is done or stopped."""
+        ...
+
+
+MakeObserver = Callable[[int], Observer]
+"""Given the environment steps already done, makes an observer."""
+
+
+def make_network(config: RunConfig[Any], subject: int) -> ActorCritic:
+    """A subject's untrained network."""
+    task = task_class(config.task)(1, config.task_params)
+    return ActorCritic(
+        input_size(task.observation_size, task.action_count),
+        task.action_count,
+        config.network,
+        seed=stream_seed(config.seed, subject, "weights"),
+    )
+
+
+class Trainer:
+    """One subject: its network, its stream of experience, its learning."""
+
+    def __init__(self, config: RunConfig[Any], subject: int) -> None:
+        """Start from random weights."""
+        training = config.training
+        self.config, self.updates = config, 0
+        self.network = make_network(config, subject)
+        self.task = task_class(config.task)(training.lanes, config.task_params)
+        self.unroll = make_unroll(self.network, training.unroll_steps, training.lanes)
+        self.learner = Learner(self.network, config.learning)
+        generator = torch.Generator().manual_seed(
+            stream_seed(config.seed, subject, "training")
+        )
+        with torch.no_grad():
+            self.stepper = Stepper(self.task, self.unroll, generator)
+        self.meter = Meter(training.lanes)
+
+    @property
+    def progress(self) -> float:
+        """Part of the training that is done, in [0, 1]."""
+        return self.updates / self.config.training.updates
+
+    @property
+    def steps(self) -> int:
+        """Environment steps done, in all lanes."""
+        training = self.config.training
+        return self.updates * training.lanes * training.unroll_steps
+
+    def update(self) -> None:
+        """Step one unroll and learn from it."""
+        experience = self._experience()
+        self.meter.add_rewards(experience.rewards, experience.continues)
+        scalars = self.learner.update(self.unroll, experience, self.progress)
+        self.meter.add_scalars(scalars)
+        self.updates += 1
+
+    @torch.no_grad()
+    def _experience(self) -> Experience:
+        self.unroll.begin()
+        moments = list(self.stepper.run(self.config.training.unroll_steps))
+        last = self.network.act(self.stepper.inputs(), self.stepper.memory).value
+        return Experience(
+            actions=torch.stack([m.actions for m in moments]),
+            rewards=checked_rewards(moments),
+            continues=torch.stack([m.terminated for m in moments])
+            .logical_not()
+            .float(),
+            values=torch.stack([*(m.decision.value for m in moments), last]),
+            starts=[m.start for m in moments],
+        )
+
+    def row(self) -> dict[str, float]:
+        """A point of the learning curve: means since the last one.
+
+        Raises:
+            MetaRLError: the weights have gone where no number is.
+        """
+        row = {"update": self.updates, "steps": self.steps, **self.meter.read()}
+        if not math.isfinite(row["train/grad_norm"]):
+            raise MetaRLError(
+                f"training diverged before step {self.steps}: the gradient's norm is "
+                f"{row['train/grad_norm']}; set a lower learning.learning_rate, or a "
+                "learning.gradient_clip"
+            )
+        return row
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on to the same bytes."""
+        return {
+            "updates": self.updates,
+            "network": self.network.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+            "stepper": self.stepper.state(),
+            "meter": self.meter.state(),
+        }
+
+    def load_state(self, state: dict[str, Any], path: Path) -> None:
+        """Go on from a `state` that was read from `path`."""
+        try:
+            load_weights(self.network, state["network"], path)
+            self.learner.optimizer.load_state_dict(state["optimizer"])
+            self.stepper.load_state(state["stepper"])
+            self.meter.load_state(state["meter"])
+            self.updates = state["updates"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise MetaRLError(
+                f"{path} does not fit this version of metarl ({error}); "
+                "delete its folder to train this subject anew"
+            ) from None
+
+
+def checked_rewards(moments: list[Moment]) -> Tensor:
+    """(T, B) rewards; ValueError if the task paid what is no number."""
+    rewards = torch.stack([m.rewards for m in moments])
+    if not bool(rewards.isfinite().all()):
+        step = int((~rewards.isfinite()).any(1).nonzero()[0])
+        raise ValueError(
+            f"the task's reward must be a finite number, got "
+            f"{float(rewards[step][~rewards[step].isfinite()][0])} "
+            f"{step} steps into an unroll; correct the task's `step`"
+        )
+    return rewards
+
+
+class Meter:
+    """Means of the learning curve since it was last read, and episodes' returns."""
+
+    def __init__(self, lanes: int) -> None:
+        """Start empty."""
+        self.running = torch.zeros(lanes)
+        self.sums: dict[str, Tensor] = {}
+        self.count = self.episodes = 0
+        self.returns = 0.0
+
+    def add_scalars(self, scalars: dict[str, Tensor]) -> None:
+        """One update's scalars."""
+        self.count += 1
+        for name, value in scalars.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def add_rewards(self, rewards: Tensor, continues: Tensor) -> None:
+        """One unroll's (T, B) rewards, and where episodes went on."""
+        self.add_scalars({"rollout/reward_rate": rewards.mean()})
+        self.count -= 1
+        first = 0
+        for t in (continues.min(1).values == 0).nonzero().flatten().tolist():
+            self.running += rewards[first : t + 1].sum(0)
+            ended = continues[t] == 0
+            self.returns += float(self.running[ended].sum())
+            self.episodes += int(ended.sum())
+            self.running[ended] = 0
+            first = t + 1
+        self.running += rewards[first:].sum(0)
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading; the return is NaN when no episode ended."""
+        row = {name: float(total) / self.count for name, total in self.sums.items()}
+        mean = self.returns / self.episodes if self.episodes else float("nan")
+        self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
+        return {"rollout/return": mean, **row}
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {**vars(self), "running": self.running.clone(), "sums": dict(self.sums)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        vars(self).update(state)
+
+
+def train_subject(
+    config: RunConfig[Any],
+    subject: int,
+    folder: SubjectFolder,
+    reporting: Reporting,
+    make_observer: MakeObserver | None = None,
+) -> None:
+    """Train one subject to its end, from where its folder left off.
+
+    Args:
+        config: the run's.
+        subject: the subject's number.
+        folder: where its files go.
+        reporting: is told the progress and asked whether to stop.
+        make_observer: given the steps already done, somebody who looks on.
+
+    Raises:
+        Interrupted: asked to stop; the state is saved.
+    """
+    torch.set_num_threads(1)
+    trainer = Trainer(config, subject)
+    rows = _resume(trainer, folder, config)
+    observers = [make_observer(trainer.steps)] if make_observer else []
+    try:
+        _train(trainer, rows, folder, reporting, observers)
+    finally:
+        for observer in observers:
+            observer.close()
+
+
+def _train(
+    trainer: Trainer,
+    rows: list[dict[str, float]],
+    folder: SubjectFolder,
+    reporting: Reporting,
+    observers: list[Observer],
+) -> None:
+    config = trainer.config
+    saved = time.monotonic()
+    while trainer.updates < config.training.updates:
+        if reporting.should_stop():
+            _save(trainer, rows, folder)
+            raise Interrupted
+        trainer.update()
+        if _due(trainer.updates, config.training.updates, METRIC_ROWS):
+            rows.append(trainer.row())
+            for observer in observers:
+                observer.on_metrics(rows[-1])
+            reporting.tell(trainer.progress)
+        snapshot = _due(trainer.updates, config.training.updates, SNAPSHOTS)
+        if snapshot:
+            _snapshot(snapshot, trainer, folder, observers)
+        if snapshot or time.monotonic() - saved > SAVE_SECONDS:
+            _save(trainer, rows, folder)
+            saved = time.monotonic()
+    save_policy(folder.policy_path, trainer.network, config.network)
+
+
+def _due(updates: int, total: int, parts: int) -> int:
+    """Which of `parts` equal parts of `total` ended with this update; 0 for none."""
+    done = updates * parts // total
+    return done if done > (updates - 1) * parts // total else 0
+
+
+def _snapshot(
+    number: int, trainer: Trainer, folder: SubjectFolder, observers: list[Observer]
+) -> None:
+    path = folder.snapshot_path(number)
+    save_policy(path, trainer.network, trainer.config.network)
+    for observer in observers:
+        observer.on_snapshot(number, trainer.network)
+
+
+def _resume(
+    trainer: Trainer, folder: SubjectFolder, config: RunConfig[Any]
+) -> list[dict[str, float]]:
+    """Go on from saved state where there is some; the learning curve so far."""
+    if not folder.state_path.exists():
+        write_json(folder.path / "config.json", to_plain(config))
+        write_json(folder.path / "versions.json", versions())
+        save_policy(folder.snapshot_path(0), trainer.network, config.network)
+        return []
+    state = load_state(folder.state_path)
+    trainer.load_state(state, folder.state_path)
+    rows: list[dict[str, float]] = state["rows"]
+    return rows
+
+
+def _save(
+    trainer: Trainer, rows: list[dict[str, float]], folder: SubjectFolder
+) -> None:
+    save_state(folder.state_path, {**trainer.state(), "rows": rows})
+    if rows:
+        lines = [",".join(rows[0])]
+        lines += [",".join(repr(value) for value in row.values()) for row in rows]
+        write_text(folder.metrics_path, "\n".join(lines) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what made a result, and the machine's cores."""
+    names = ("metarl-neuro", "torch", "numpy", "gymnasium")
+    found = {name: metadata.version(name) for name in names}
+    cores = str(os.cpu_count())
+    return {"python": platform.python_version(), **found, "cores": cores}
