@@ -1,0 +1,288 @@
+"""The command line: each command parses, calls one library function, prints paths.
+
+Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad input,
+3 a subject crashed, 130 interrupted.
+"""
+
+import argparse
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import tyro
+
+from metarl.agents.settings import A2CConfig, NetworkConfig
+from metarl.catalog import TASKS
+from metarl.checks import MetaRLError
+from metarl.config import EvaluationConfig, TrainingConfig
+
+if TYPE_CHECKING:
+    from metarl.population import Outcome
+
+Params = TypeVar("Params")
+
+MISSED, BAD_INPUT, CRASHED, INTERRUPTED = 1, 2, 3, 130
+
+
+@contextlib.contextmanager
+def bad_input() -> Iterator[None]:
+    """Within, a ValueError is the user's to mend, not a bug."""
+    try:
+        yield
+    except ValueError as error:
+        raise MetaRLError(str(error)) from None
+
+
+def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
+    """The options of a command, as an instance of a dataclass."""
+    with bad_input():
+        return tyro.cli(kind, prog=f"metarl {command}", args=words, **more)
+
+
+def tasks(words: list[str]) -> int:
+    """List the tasks."""
+    for name, entry in TASKS.items():
+        print(
+            f"{name:<14}{entry.id}\n{'':<14}{entry.summary}\n{'':<14}{entry.source}\n"
+        )
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Generic[Params]):
+    """Train subjects: independent networks, each with its own random streams."""
+
+    out: Path
+    """The run's folder."""
+    resume: bool = False
+    """Go on with the run in --out, or start it where there is none."""
+    workers: int | None = None
+    """Processes at once; all cores by default."""
+    subjects: int
+    """Independently trained networks."""
+    seed: int
+    """Root of all random streams."""
+    task: Params
+    """The task's parameters."""
+    network: NetworkConfig
+    """The recurrent network."""
+    learning: A2CConfig
+    """The learning rule."""
+    training: TrainingConfig
+    """The amount of training."""
+
+
+def train(words: list[str]) -> int:
+    """Train networks on a task: metarl train TASK [--preset NAME] [--out FOLDER]."""
+    first = argparse.ArgumentParser(
+        prog="metarl train", add_help=False, allow_abbrev=False
+    )
+    first.add_argument("task")
+    first.add_argument("--preset", default="fast")
+    # The task comes first, or the value of another option would be taken for it.
+    if not words or words[0].startswith("-"):
+        raise MetaRLError(
+            "say which task: metarl train TASK [--preset fast|paper|smoke] "
+            f"[--out FOLDER]; the tasks are {', '.join(TASKS)}; "
+            "metarl train TASK --help shows every setting"
+        )
+    chosen, rest = first.parse_known_args(words)
+    from metarl.population import train as train_population
+    from metarl.presets import preset
+
+    with bad_input():
+        config = preset(chosen.task, chosen.preset)
+    shared = ("subjects", "seed", "network", "learning", "training")
+    default = TrainOptions(
+        out=Path("runs") / chosen.task.replace(":", "."),
+        task=config.task_params,
+        **{name: getattr(config, name) for name in shared},
+    )
+    kind: Any = TrainOptions[type(config.task_params)]  # type: ignore[misc]
+    options = parse(kind, f"train {chosen.task}", rest, default=default)
+    with bad_input():
+        config = replace(
+            config,
+            task_params=options.task,
+            **{name: getattr(options, name) for name in shared},
+        )
+    outcome = train_population(
+        config, options.out, resume=options.resume, workers=options.workers
+    )
+    return finish(outcome, f"trained {config.subjects} subjects: {options.out}")
+
+
+def finish(outcome: "Outcome", done: str) -> int:
+    """Say how it ended; the exit code."""
+    for name, why in outcome.failures.items():
+        print(f"metarl: {name} failed: {why}", file=sys.stderr)
+    if outcome.failures:
+        return CRASHED
+    print(done)
+    return 0
+
+
+RunFolder = Annotated[Path, tyro.conf.Positional]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    """Test trained networks with frozen weights, on problems they never saw."""
+
+    run: RunFolder
+    """A run's folder."""
+    snapshot: str | None = None
+    """A snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
+    workers: int | None = None
+    """Processes at once; all cores by default."""
+    test: Annotated[EvaluationConfig, tyro.conf.arg(name="")]
+    """How to test."""
+
+
+def evaluate(words: list[str]) -> int:
+    """Test the networks of a run with frozen weights: metarl evaluate RUN."""
+    default = EvaluateOptions(run=tyro.MISSING, test=EvaluationConfig())
+    options = parse(EvaluateOptions, "evaluate", words, default=default)
+    from metarl.population import evaluate as evaluate_population
+    from metarl.runs import load_run
+
+    run = load_run(options.run)
+    with bad_input():
+        numbers = snapshots(options.snapshot)
+    for number in numbers:
+        with bad_input():
+            outcome = evaluate_population(
+                run, options.test, snapshot=number, workers=options.workers
+            )
+        for subject in range(run.config.subjects):
+            folder = run.evaluation(subject, number)
+            if f"subject {subject}" not in outcome.failures:
+                print(frozen_line(subject, folder.facts))
+        code = finish(outcome, f"tables: {run.evaluation(0, number).path.parent}")
+        if code:
+            return code
+    return 0
+
+
+def snapshots(asked: str | None) -> list[int | None]:
+    """The snapshots asked for; None is the trained policy."""
+    from metarl.runs import SNAPSHOTS
+
+    if asked is None:
+        return [None]
+    if asked == "all":
+        return list(range(SNAPSHOTS + 1))
+    if not asked.isdigit():
+        raise ValueError(f"snapshot must be a number or all, got {asked!r}")
+    return [int(asked)]
+
+
+def frozen_line(subject: int, facts: dict[str, Any]) -> str:
+    """One subject's evaluation, with its weights' hashes."""
+    before, after = facts["weights_before"][:16], facts["weights_after"][:16]
+    reward = facts["reward_per_episode"]
+    return (
+        f"subject {subject}: weights {before} before, {after} after; "
+        f"{reward:.2f} reward per episode"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions:
+    """Draw an evaluated run beside paper and animals, and judge its effects."""
+
+    run: RunFolder
+    """A run's folder."""
+    require_pass: bool = False
+    """Exit with 1 unless every scored effect passes."""
+
+
+def analyze(words: list[str]) -> int:
+    """Figure, effects and result of an evaluated run: metarl analyze RUN."""
+    options = parse(AnalyzeOptions, "analyze", words)
+    from metarl.report import analyze as analyze_run
+    from metarl.report import passed
+    from metarl.runs import load_run
+
+    paths = analyze_run(load_run(options.run))
+    print(paths["result"].read_text(encoding="utf-8"))
+    for name, path in paths.items():
+        print(f"{name}: {path}")
+    return MISSED if options.require_pass and not passed(paths["effects"]) else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnimalsOptions:
+    """The same behavioural analysis, on animals' or people's trials."""
+
+    task: Annotated[str, tyro.conf.Positional]
+    """A task of `metarl tasks`."""
+    data: Path
+    """A trial table (CSV or parquet), or the macaque release (.mat)."""
+    out: Path = Path("runs/animals")
+    """Where the figure and the table go."""
+
+
+def animals(words: list[str]) -> int:
+    """Analyse animals' trials as networks' are: metarl animals TASK --data FILE."""
+    options = parse(AnimalsOptions, "animals", words)
+    from metarl.report import analyze_animals
+
+    with bad_input():
+        paths = analyze_animals(options.task, options.data, options.out)
+    print(paths["table"].read_text(encoding="utf-8"))
+    for name, path in paths.items():
+        print(f"{name}: {path}")
+    return 0
+
+
+COMMANDS: dict[str, Callable[[list[str]], int]] = {
+    "tasks": tasks,
+    "train": train,
+    "evaluate": evaluate,
+    "analyze": analyze,
+    "animals": animals,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        from metarl import __version__
+
+        print(f"metarl {__version__}")
+        return 0
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A task of the user's own stands in the folder where metarl is started.
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.append(folder)
+    try:
+        if words[0] not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            raise MetaRLError(f"unknown command {words[0]!r}; choose from: {known}")
+        return COMMANDS[words[0]](words[1:])
+    except MetaRLError as error:
+        print(f"metarl: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        hint = "; --resume goes on where it stopped" if words[0] == "train" else ""
+        print(f"metarl: interrupted{hint}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def overview() -> str:
+    """What `metarl --help` prints."""
+    lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
+    for name, command in COMMANDS.items():
+        lines.append(f"  {name:<9} {(command.__doc__ or '').splitlines()[0]}")
+    return "\n".join([*lines, "", "metarl COMMAND --help tells more."])

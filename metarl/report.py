@@ -1,0 +1,182 @@
+"""From tables to a figure, effects and a one-page result: the only place that saves."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from metarl.analysis.source import Source
+from metarl.analysis.style import figure_style
+from metarl.catalog import TASKS, task_entry
+from metarl.checks import MetaRLError
+from metarl.config import RunConfig
+from metarl.runs import Run
+from metarl.tables import whole_file, write_json, write_text
+
+PANEL_SIZE = (5.4, 4.8)
+"""Width and height of a panel, in inches."""
+COLUMNS = 3
+"""Panels side by side."""
+PASSING = ("PASS", "REPORTED")
+"""Verdicts that do not fail a run."""
+
+
+def analysis_of(task: str) -> ModuleType:
+    """The analysis module of a task in the catalogue."""
+    return import_module(task_entry(task).analysis)
+
+
+def has_analysis(task: str) -> bool:
+    """Whether the task is in the catalogue; a task of your own has no analysis."""
+    return task in TASKS
+
+
+def source_of(run: Run) -> Source:
+    """Everything an analysis needs of an evaluated run."""
+    evaluated = run.evaluated
+    if not evaluated:
+        raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
+    first = next(iter(evaluated.values()))
+    return make_source(
+        run.config,
+        run.trials,
+        recordings=_recordings(evaluated),
+        yardsticks={k: f.trials for k, f in run.yardsticks.items()},
+        yardstick_recordings=_recordings(run.yardsticks),
+        discount=float(first.facts["discount"]),
+    )
+
+
+def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {k: f.recording for k, f in folders.items() if f.recording}
+
+
+def make_source(config: RunConfig[Any], trials: pd.DataFrame, **more: Any) -> Source:
+    """A source from a trial table of the run's task."""
+    parameters = vars(config.task_params)
+    return Source(trials=trials, task=config.task, parameters=parameters, **more)
+
+
+def draw_figure(
+    tables: Mapping[str, pd.DataFrame], panels: Sequence[Any], title: str = ""
+) -> Figure:
+    """One figure of several panels, each drawn from the tables."""
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
+    with figure_style():
+        figure, grid = plt.subplots(
+            rows, columns, figsize=size, squeeze=False, layout="constrained"
+        )
+        for ax, (name, draw) in zip(grid.flat, panels, strict=False):
+            draw(tables, ax)
+            ax.set_title(name)
+        for ax in grid.flat[len(panels) :]:
+            ax.set_axis_off()
+        figure.suptitle(title)
+    return figure
+
+
+def save_figure(figure: Figure, stem: Path) -> list[Path]:
+    """Write a figure as PNG and PDF, the same bytes for the same figure."""
+    paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
+    for path in paths:
+        kind = path.suffix[1:]
+        undated = {"CreationDate": None} if kind == "pdf" else None
+        with whole_file(path) as temporary:
+            figure.savefig(temporary, format=kind, dpi=150, metadata=undated)
+    plt.close(figure)
+    return paths
+
+
+def analyze(run: Run) -> dict[str, Path]:
+    """Analyse an evaluated run: write its figure, effects and result; their paths."""
+    if not has_analysis(run.config.task):
+        raise MetaRLError(
+            f"{run.config.task} is not in the catalogue, so it has no analysis; "
+            f"its tables are under {run.path / 'evaluation'}"
+        )
+    analysis = analysis_of(run.config.task)
+    tables = analysis.tables(source_of(run))
+    effects: pd.DataFrame = analysis.effects(tables)
+    folder = run.analysis_path
+    title = f"{run.config.task}, preset {run.config.preset}"
+    png, pdf = save_figure(
+        draw_figure(tables, analysis.PANELS, title), folder / "figure"
+    )
+    result = folder / "result.txt"
+    write_text(result, result_text(run, effects))
+    effects_path = folder / "effects.json"
+    write_effects(effects_path, effects)
+    return {"figure": png, "pdf": pdf, "effects": effects_path, "result": result}
+
+
+def write_effects(path: Path, effects: pd.DataFrame) -> None:
+    """Write effects as JSON rows; NaN becomes null."""
+    write_json(path, json.loads(effects.to_json(orient="records")))
+
+
+def passed(effects_path: Path) -> bool:
+    """Whether every scored effect passed."""
+    rows = json.loads(effects_path.read_text())
+    return all(row["verdict"] in PASSING for row in rows)
+
+
+def result_text(run: Run, effects: pd.DataFrame) -> str:
+    """The result on one page, for a person."""
+    config, evaluated = run.config, run.evaluated
+    lines = [
+        f"{config.task}: {task_entry(config.task).summary}",
+        f"After {task_entry(config.task).source}.",
+        "",
+        f"{len(evaluated)} of {config.subjects} subjects evaluated "
+        "(independently trained networks),",
+        f"preset {config.preset}, seed {config.seed}. Each was trained for "
+        f"{config.training.steps:,} steps; then its weights were",
+        "frozen, and hashed before and after the evaluation:",
+    ]
+    for number, folder in evaluated.items():
+        facts = folder.facts
+        same = facts["weights_before"] == facts["weights_after"]
+        lines.append(
+            f"  subject {number}: {facts['weights_before'][:16]} "
+            f"{'unchanged' if same else 'CHANGED'}, {facts['episodes']} episodes, "
+            f"{facts['reward_per_episode']:.2f} reward per episode"
+        )
+    lines += [
+        "",
+        "Effects (value [95 % interval over subjects]; criterion; verdict)",
+        "",
+    ]
+    lines += [_effect_line(row) for row in effects.to_dict("records")]
+    return "\n".join(lines) + "\n"
+
+
+def _effect_line(row: Mapping[Any, Any]) -> str:
+    interval = ""
+    if pd.notna(row["low"]):
+        interval = f" [{row['low']:.3f}, {row['high']:.3f}]"
+    criterion = f"; {row['criterion']}" if row["criterion"] else ""
+    known = pd.notna(row["reference"])
+    reference = f"; reference {row['reference']:.3g}" if known else ""
+    value = f"{row['value']:.3f}{interval}"
+    return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"
+
+
+def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
+    """The behavioural analysis of a task on animals' or people's trials."""
+    analysis = analysis_of(task)
+    trials = analysis.load_animals(data)
+    tables = analysis.tables(Source(trials=trials, subjects_are="animals", task=task))
+    figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")
+    png, pdf = save_figure(figure, out / "figure")
+    table = out / "behaviour.csv"
+    with whole_file(table) as temporary:
+        tables["summary"].to_csv(temporary, index=False)
+    return {"figure": png, "pdf": pdf, "table": table}

@@ -1,0 +1,8 @@
+"""Draw and judge an evaluated run: the twin of `metarl analyze`; --help tells more."""
+
+import sys
+
+from metarl.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(["analyze", *sys.argv[1:]]))
