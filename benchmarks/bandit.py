@@ -1,0 +1,80 @@
+"""The two-armed Bernoulli bandit that training costs are measured on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metarl.envs.task import LockstepTask, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class BanditParams:
+    """What the experimenter sets."""
+
+    trial_count: int = 100
+    """Trials per episode."""
+
+
+class Bandit(LockstepTask[BanditParams]):
+    """Two arms, each paying with its own chance, drawn anew for each episode.
+
+    Observation: the part of the episode that is over.
+    Actions: left, right.
+    Reward: 0 or 1, by the arm's chance, uniform in [0, 1].
+    Episode end: terminates after `trial_count` trials.
+    info["trial"]: choice, reward, valid, correct (the better arm), forced.
+    Source: Wang et al. 2016, arXiv 1611.05763.
+    """
+
+    params_type = BanditParams
+    observation_names = ("time",)
+    action_names = ("left", "right")
+    event_names = ("choice",)
+    state_names = ("trial", "phase", "chances", "choice", "paid")
+    noise_size = 2
+
+    @property
+    def trial_count(self) -> int:
+        """Trials of an episode."""
+        return self.params.trial_count
+
+    def reset(
+        self,
+        noise: Tensor,
+        *,
+        options: Mapping[str, float] | None = None,
+        where: Tensor | None = None,
+    ) -> Tensor:
+        """Draw the arms' chances."""
+        self.check_options(options)
+        self.start_all(where)
+        self.chances = noise
+        return self.observation()
+
+    def step(self, actions: Tensor, noise: Tensor) -> Step:
+        """Pull an arm."""
+        self.choice = actions
+        chance = self.chances.gather(1, actions.unsqueeze(1)).squeeze(1)
+        self.paid = (noise[:, 0] < chance).float()
+        return self.advance(self.paid)
+
+    def observation(self) -> Tensor:
+        """(B, 1): the part of the episode that is over, in [0, 1]."""
+        return torch.full((self.lanes, 1), self.trial / self.trial_count)
+
+    def trial_row(self) -> dict[str, Tensor]:
+        """The pull just made."""
+        best = self.chances.argmax(1)
+        return {
+            "choice": self.choice.float(),
+            "reward": self.paid,
+            "valid": self.always.float(),
+            "correct": (self.choice == best).float(),
+            "forced": self.never.float(),
+        }
+
+    def hidden(self) -> dict[str, Tensor]:
+        """The arms' chances."""
+        return {"left": self.chances[:, 0], "right": self.chances[:, 1]}
