@@ -79,15 +79,25 @@ def small() -> Callable[..., RunConfig[Any]]:
     return _small
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of two subjects, trained and evaluated; to be looked at, not changed."""
+def _finish(config: RunConfig[Any], folder: Path) -> Run:
     from metarl.population import evaluate, train
 
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    trained = train(_small(), folder, workers=1, show=False)
+    trained = train(config, folder, workers=1, show=False)
     tested = EvaluationConfig(episodes=8, record_episodes=3)
     evaluated = evaluate(trained.run, tested, workers=1, show=False)
     assert not trained.failures
     assert not evaluated.failures
     return Run(folder)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """A run of two subjects, trained and evaluated; to be looked at, not changed."""
+    return _finish(_small(), tmp_path_factory.mktemp("finished") / "run")
+
+
+@pytest.fixture(scope="session")
+def unlearned(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The same on the task as published, with too little training to learn it."""
+    config = _small(trial_count=100, updates=1)
+    return _finish(config, tmp_path_factory.mktemp("unlearned") / "run")

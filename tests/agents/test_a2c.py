@@ -187,7 +187,7 @@ def test_the_scalars_are_of_this_update():
         experience.rewards + discounts * experience.values[1:] - experience.values[:-1]
     )
     assert_close(scalars["rpe/mean"], rpes.mean())
-    assert_close(scalars["rpe/deviation"], rpes.std())
+    assert_close(scalars["rpe/deviation"], rpes.std(correction=0))
     assert_close(scalars["value/mean"], experience.values.mean())
     total = torch.cat([p.grad.flatten() for p in network.parameters()]).norm()
     assert_close(scalars["train/grad_norm"], total)

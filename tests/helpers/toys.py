@@ -1,6 +1,6 @@
 """What the tests train and run: a small task of a user's own, and jobs for processes.
 
-Imported by name ("toys:Lottery"), as a user's module is, in this and in other processes.
+Imported by name ("toys:Lottery"), as a user's is, in this and in other processes.
 """
 
 import os
@@ -27,8 +27,11 @@ class LotteryParams:
     probability_good: float = 0.8
     """Chance that the good button pays."""
     fault: str = ""
-    """What goes wrong where the first lane's first noise is below `fault_below`."""
+    """What goes wrong: nan, raise or kill."""
     fault_below: float = 0.0
+    """It does where the opening noise is below this, so in some subjects."""
+    fault_lanes: int = 3
+    """And only in a batch of so many lanes, so in training alone."""
 
 
 class Lottery(Task[LotteryParams]):
@@ -58,7 +61,7 @@ class Lottery(Task[LotteryParams]):
         self.ready = self.good = self.never
         self.left = torch.zeros(lanes, dtype=torch.int64)
         self.row_choice = self.row_reward = self.luck = torch.zeros(lanes)
-        self.faulty = False
+        self.faulty, self.opening = False, 0.0
 
     @property
     def observation_names(self):
@@ -70,13 +73,15 @@ class Lottery(Task[LotteryParams]):
 
     def reset(self, noise, *, options=None, where=None):
         chosen = self.check_options(options)
+        if where is None:
+            self.opening = float(noise[0, 0])
+            here = self.lanes == self.params.fault_lanes
+            self.faulty = here and self.opening < self.params.fault_below
         where = self.always if where is None else where
         trials = 1 + (noise[:, 0] * self.params.longest).long()
         good = noise[:, 1] < 0.5
         if "good" in chosen:
             good = torch.full_like(good, bool(chosen["good"]))
-        if where.all():
-            self.faulty = bool(noise[0, 0] < self.params.fault_below)
         self.left = torch.where(where, trials, self.left)
         self.good = torch.where(where, good, self.good)
         self.ready = self.ready & ~where

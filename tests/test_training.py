@@ -1,0 +1,460 @@
+"""Training: the same seed gives the same bytes, stopped and resumed or not."""
+
+import json
+import math
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+from metarl import training
+from metarl.agents.network import weights_hash
+from metarl.agents.settings import A2CConfig, NetworkConfig, constant
+from metarl.catalog import task_class
+from metarl.checkpoint import load_policy, load_state
+from metarl.checks import MetaRLError
+from metarl.config import from_plain
+from metarl.jobs import Interrupted, Reporting
+from metarl.rollout import Stepper
+from metarl.runs import SNAPSHOTS, SubjectFolder
+from metarl.seeding import stream_seed
+from metarl.training import Meter, Trainer, make_network, train_subject
+
+METRICS = {
+    "update",
+    "steps",
+    "rollout/return",
+    "rollout/reward_rate",
+    "loss/policy",
+    "loss/value",
+    "loss/entropy",
+    "train/grad_norm",
+    "value/mean",
+    "rpe/mean",
+    "rpe/deviation",
+}
+
+
+class Stop(Reporting):
+    """Asks to stop, or breaks, when it is asked for the n-th time."""
+
+    def __init__(self, after, error=None):
+        self.asked, self.after, self.error = 0, after, error
+        super().__init__(should_stop=self._should_stop)
+
+    def _should_stop(self):
+        self.asked += 1
+        if self.asked > self.after and self.error:
+            raise self.error
+        return self.asked > self.after
+
+
+def train(config, folder, *, subject=0, stops=(), error=None):
+    """Train one subject to its end, through so many stops on the way."""
+    files = SubjectFolder(folder)
+    for stop in stops:
+        with pytest.raises(error or Interrupted):
+            train_subject(config, subject, files, Stop(stop, error))
+        assert not files.finished
+    train_subject(config, subject, files, Reporting())
+    return files
+
+
+def contents(files):
+    """The bytes of everything a finished subject leaves that is no log of time."""
+    paths = [*sorted(files.path.glob("snapshots/*")), files.policy_path]
+    return {p.name: p.read_bytes() for p in [*paths, files.metrics_path]}
+
+
+@pytest.fixture(scope="module")
+def reference(small, tmp_path_factory):
+    """One subject, trained without a stop."""
+    return train(small(), tmp_path_factory.mktemp("reference"))
+
+
+def test_the_same_seed_gives_the_same_bytes(small, reference, tmp_path):
+    torch.manual_seed(99)
+    torch.rand(17)
+    assert contents(train(small(), tmp_path)) == contents(reference)
+
+
+def test_another_seed_or_subject_gives_other_weights(small, reference, tmp_path):
+    hashes = {weights_hash(reference.policy())}
+    for name, seed, subject in (("a", 2, 0), ("b", 1, 1)):
+        files = train(small(seed=seed), tmp_path / name, subject=subject)
+        hashes.add(weights_hash(files.policy()))
+        hashes.add(weights_hash(files.policy(0)))
+    assert len(hashes) == 5
+
+
+def test_subjects_have_experience_of_their_own(small):
+    """Independent subjects meet different problems, and respond by other noise."""
+    config = small(lanes=64)
+    one, two = Trainer(config, 0), Trainer(config, 1)
+    hidden = [trainer.task.hidden()["high_state"] for trainer in (one, two)]
+    assert 10 < int((hidden[0] != hidden[1]).sum()) < 54
+    assert one.stepper.generator.get_state().ne(two.stepper.generator.get_state()).any()
+
+
+def test_a_subject_is_the_same_among_one_or_eight(small, reference, tmp_path):
+    for subjects in (1, 8):
+        files = train(small(subjects=subjects), tmp_path / str(subjects))
+        assert contents(files) == contents(reference)
+
+
+@pytest.mark.parametrize("stops", [(0,), (1,), (7,), (19, 2, 5), (39,)])
+def test_stopped_and_resumed_equals_never_stopped(stops, small, reference, tmp_path):
+    assert contents(train(small(), tmp_path, stops=stops)) == contents(reference)
+
+
+@pytest.mark.parametrize("after", [1, 9, 38])
+def test_broken_off_without_saving_and_resumed_equals_never_stopped(
+    after, small, reference, tmp_path
+):
+    files = train(small(), tmp_path, stops=(after,), error=SystemExit)
+    assert contents(files) == contents(reference)
+
+
+@pytest.mark.parametrize("task", ["two-step", "daw-two-step", "toys:Lottery"])
+@pytest.mark.parametrize(
+    ("core", "optimizer"), [("lstm", "adam"), ("gru", "rmsprop"), ("rnn", "adam")]
+)
+def test_every_task_core_and_optimizer_resumes_to_the_same_bytes(
+    task, core, optimizer, small, tmp_path
+):
+    config = small(task, updates=20, network=NetworkConfig(core=core, units=4))
+    config = replace(config, learning=replace(config.learning, optimizer=optimizer))
+    whole = train(config, tmp_path / "whole")
+    parts = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(parts) == contents(whole)
+
+
+def test_saving_more_often_changes_nothing(small, reference, tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "SAVE_SECONDS", 0.0)
+    assert contents(train(small(), tmp_path)) == contents(reference)
+
+
+def test_what_looks_on_changes_nothing(small, reference, tmp_path):
+    files = SubjectFolder(tmp_path)
+    train_subject(small(), 0, files, Reporting(), lambda steps: Witness())
+    assert contents(files) == contents(reference)
+
+
+class Witness:
+    """An observer that remembers, and draws from the global generator."""
+
+    def __init__(self):
+        self.rows, self.snapshots, self.closed = [], [], 0
+
+    def on_metrics(self, row):
+        self.rows.append(row)
+        torch.rand(3)
+
+    def on_snapshot(self, number, network):
+        self.snapshots.append((number, weights_hash(network)))
+
+    def close(self):
+        self.closed += 1
+
+
+def test_an_observer_sees_every_point_and_snapshot_and_is_closed(small, tmp_path):
+    witness, asked = Witness(), []
+
+    def make(steps):
+        asked.append(steps)
+        return witness
+
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        train_subject(small(), 0, files, Stop(13), make)
+    assert witness.closed == 1
+    train_subject(small(), 0, files, Reporting(), make)
+    assert asked == [0, 13 * 3 * 14]
+    assert witness.closed == 2
+    assert [row["update"] for row in witness.rows] == list(range(1, 41))
+    assert [number for number, _ in witness.snapshots] == list(range(1, 21))
+    for number, told in witness.snapshots:
+        assert weights_hash(files.policy(number)) == told
+
+
+def test_an_observer_is_closed_when_training_breaks(small, tmp_path):
+    witness = Witness()
+    config = small("toys:Lottery", fault="raise", fault_below=1.0)
+    with pytest.raises(RuntimeError, match="burnt down"):
+        train_subject(
+            config, 0, SubjectFolder(tmp_path), Reporting(), lambda steps: witness
+        )
+    assert witness.closed == 1
+
+
+def test_a_subjects_folder_is_complete(small, reference):
+    path = reference.path
+    assert sorted(p.name for p in path.iterdir()) == [
+        "config.json",
+        "metrics.csv",
+        "policy.safetensors",
+        "snapshots",
+        "state.pt",
+        "versions.json",
+    ]
+    assert len(list((path / "snapshots").iterdir())) == 1 + SNAPSHOTS
+    assert from_plain(json.loads((path / "config.json").read_text())) == small()
+    versions = json.loads((path / "versions.json").read_text())
+    assert {"python", "torch", "numpy", "metarl-neuro"} <= set(versions)
+
+
+def test_snapshots_go_from_the_untrained_to_the_trained_network(small, reference):
+    first, last = reference.policy(0), reference.policy(SNAPSHOTS)
+    assert weights_hash(first) == weights_hash(make_network(small(), 0))
+    assert weights_hash(last) == weights_hash(reference.policy())
+    hashes = {weights_hash(reference.policy(k)) for k in range(1 + SNAPSHOTS)}
+    assert len(hashes) == 1 + SNAPSHOTS
+
+
+def test_the_learning_curve_is_whole(small, reference):
+    metrics = reference.metrics
+    assert set(metrics.columns) >= METRICS
+    assert metrics["update"].tolist() == list(range(1, 41))
+    assert metrics["steps"].tolist() == [3 * 14 * k for k in range(1, 41)]
+    others = metrics.drop(columns="rollout/return")
+    assert others.notna().all(axis=None)
+    # Episodes of 18 steps, unrolls of 14: an episode ends in all but a few unrolls.
+    ended = metrics["update"] * 14 // 18 > (metrics["update"] - 1) * 14 // 18
+    assert metrics["rollout/return"].notna().equals(ended)
+    assert metrics["rollout/reward_rate"].between(-1, 1).all()
+
+
+def test_a_long_training_has_two_hundred_points(small, tmp_path):
+    config = small(lanes=1, unroll_steps=1, updates=250, learning=A2CConfig())
+    files = train(config, tmp_path)
+    updates = files.metrics["update"]
+    assert len(updates) == 200
+    assert updates.iloc[-1] == 250
+    assert set(updates.diff().dropna()) == {1, 2}
+
+
+def test_a_training_of_one_update_is_a_training(small, tmp_path):
+    files = train(small(updates=1), tmp_path)
+    assert len(files.metrics) == 1
+    assert weights_hash(files.policy(SNAPSHOTS)) == weights_hash(files.policy())
+
+
+def test_training_that_diverges_stops_with_one_sentence(small, tmp_path):
+    config = small(learning=A2CConfig(learning_rate=constant(1e38)))
+    words = r"training diverged before step \d+: the gradient's norm is nan; set a low"
+    with pytest.raises(MetaRLError, match=words):
+        train(config, tmp_path)
+    for path in tmp_path.glob("snapshots/*"):
+        assert all(p.isfinite().all() for p in load_policy(path).parameters())
+
+
+def test_unrolls_of_one_step_train(small, tmp_path):
+    files = train(small(unroll_steps=1, updates=30), tmp_path)
+    assert files.metrics["train/grad_norm"].gt(0).all()
+
+
+def test_progress_is_told_from_little_to_all(small, tmp_path):
+    told = []
+    train_subject(small(), 0, SubjectFolder(tmp_path), Reporting(tell=told.append))
+    assert told == sorted(told)
+    assert (len(told), told[-1]) == (40, 1.0)
+
+
+def test_returns_are_summed_over_whole_episodes_by_hand():
+    meter = Meter(2)
+    rewards = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
+    continues = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    meter.add_scalars({"loss": torch.tensor(3.0)})
+    meter.add_rewards(rewards, continues)
+    row = meter.read()
+    assert row["rollout/return"] == 3.0
+    assert row["rollout/reward_rate"] == pytest.approx(77 / 6)
+    assert row["loss"] == 3.0
+    # Lane 0 goes on with 4, lane 1 with all it had.
+    meter.add_scalars({"loss": torch.tensor(1.0)})
+    meter.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
+    row = meter.read()
+    assert row["rollout/return"] == (12 + 150 + 16 + 160) / 4
+    assert row["loss"] == 1.0
+
+
+def test_a_curves_point_is_the_mean_since_the_last_one():
+    meter = Meter(1)
+    for loss in (1.0, 2.0, 6.0):
+        meter.add_scalars({"loss": torch.tensor(loss)})
+        meter.add_rewards(torch.tensor([[loss]]), torch.ones(1, 1))
+    row = meter.read()
+    assert (row["loss"], row["rollout/reward_rate"]) == (3.0, 3.0)
+    assert math.isnan(row["rollout/return"])
+
+
+@pytest.mark.parametrize("fault", ["nan", "raise"])
+def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_path):
+    config = small("toys:Lottery", fault=fault, fault_below=1.0)
+    error, words = {
+        "nan": (
+            ValueError,
+            "reward must be a finite number, got nan in lane 0; correct",
+        ),
+        "raise": (RuntimeError, "the lottery burnt down"),
+    }[fault]
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(error, match=words):
+        train_subject(config, 0, files, Reporting())
+    assert not files.finished
+    assert not files.state_path.exists()
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(small):
+    trainer = Trainer(small(), 0)
+    trainer.update()
+    before = weights_hash(trainer.network)
+    step, calls = trainer.task.step, []
+
+    def broken(actions, noise):
+        calls.append(1)
+        answer = step(actions, noise)
+        reward = answer.reward.clone()
+        if len(calls) == 6:
+            reward[2] = -math.inf
+        return answer._replace(reward=reward)
+
+    trainer.task.step = broken
+    words = "must be a finite number, got -inf in lane 2; correct the task's `step`"
+    with pytest.raises(ValueError, match=words):
+        trainer.update()
+    assert weights_hash(trainer.network) == before
+
+
+@pytest.mark.parametrize("content", [{}, {"updates": 1}, [1, 2]])
+def test_a_state_of_something_else_gets_one_sentence(content, small, tmp_path):
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        train_subject(small(), 0, files, Stop(2))
+    torch.save(content, files.state_path)
+    words = r"state.pt does not fit this version of metarl \(.*delete its folder to"
+    with pytest.raises(MetaRLError, match=words):
+        train_subject(small(), 0, files, Reporting())
+
+
+def test_a_state_of_another_network_names_what_differs(small, tmp_path):
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        train_subject(small(), 0, files, Stop(2))
+    other = small(network=NetworkConfig(units=7))
+    with pytest.raises(MetaRLError, match=r"parameter core.weight is .*needs"):
+        train_subject(other, 0, files, Reporting())
+
+
+def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        train_subject(small(), 0, files, Stop(5))
+    state = load_state(files.state_path)
+    assert state["updates"] == 5
+    assert len(state["rows"]) == 5
+
+
+@pytest.mark.parametrize("task", ["two-step", "toys:Lottery"])
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(core, task, small):
+    """Against a loop in which autograd sees every step, across episodes and unrolls."""
+    learning = A2CConfig(
+        learning_rate=constant(0.0),
+        discount=constant(0.8),
+        value_weight=0.3,
+        entropy_weight=constant(0.1),
+    )
+    network = NetworkConfig(core=core, units=5, input_gain=3.0, head_deviation=0.5)
+    config = small(task, network=network, learning=learning)
+    trainer, twin = Trainer(config, 0), make_network(config, 0)
+    generator = torch.Generator().manual_seed(stream_seed(1, 0, "training"))
+    other = task_class(task)(3, config.task_params)
+    stepper = Stepper(other, twin, generator)
+    ends = 0
+    for _ in range(5):
+        trainer.update()
+        twin.zero_grad(set_to_none=True)
+        loss, ended = papers_loss(stepper, twin, steps=14, learning=learning)
+        loss.backward()
+        ends += ended
+        for (name, ours), theirs in zip(
+            trainer.network.named_parameters(), twin.parameters(), strict=True
+        ):
+            zero = torch.zeros_like(theirs)
+            found, expected = (
+                zero if p.grad is None else p.grad for p in (ours, theirs)
+            )
+            torch.testing.assert_close(
+                found, expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
+            )
+    assert ends > 6
+
+
+def test_an_episode_starts_from_the_memory_just_learned(small):
+    trainer = Trainer(small(unroll_steps=18), 0)  # an unroll is an episode
+    act, seen, learned = trainer.unroll.act, [], []
+
+    def watched(inputs, memory):
+        seen.append(torch.stack([part[0] for part in memory]).detach().clone())
+        return act(inputs, memory)
+
+    trainer.unroll.act = watched
+    for _ in range(3):
+        learned.append(trainer.network.core.initial.detach().clone())
+        trainer.update()
+    assert not torch.equal(learned[0], learned[1])
+    for update, initial in enumerate(learned):
+        assert torch.equal(seen[18 * update], initial)
+
+
+def papers_loss(stepper, network, *, steps, learning):
+    """The loss of one unroll, each step differentiated as it is taken."""
+    stepper.memory = tuple(part.detach() for part in stepper.memory)
+    moments = list(stepper.run(steps))
+    bootstrap = network.act(stepper.inputs(), stepper.memory_now())
+    following = bootstrap.value.detach()
+    loss, ends = torch.zeros(()), 0
+    for moment in reversed(moments):
+        goes_on = 0.8 * (~moment.terminated).float()
+        following = moment.rewards + goes_on * following
+        log_pi = moment.decision.logits.log_softmax(1)
+        delta = following - moment.decision.value.detach()
+        chosen = log_pi.gather(1, moment.actions.unsqueeze(1)).squeeze(1)
+        entropy = -(log_pi.exp() * log_pi).sum(1)
+        loss = loss - (delta * chosen).sum() - 0.1 * entropy.sum()
+        loss = loss - 0.3 * (delta * moment.decision.value).sum()
+        ends += int(moment.terminated.sum())
+    return loss / (3 * steps), ends
+
+
+def test_schedules_follow_the_progress_of_the_run(small):
+    config = small(updates=4)
+    learning = replace(config.learning, learning_rate=constant(0.0))
+    trainer = Trainer(replace(config, learning=learning), 0)
+    before = weights_hash(trainer.network)
+    seen = []
+    for _ in range(4):
+        seen.append(trainer.progress)
+        trainer.update()
+    assert seen == [0.0, 0.25, 0.5, 0.75]
+    assert weights_hash(trainer.network) == before
+
+
+def test_training_teaches_valid_responses(small, tmp_path):
+    config = small(lanes=16, unroll_steps=18, updates=150)
+    config = replace(config, network=replace(config.network, units=12))
+    metrics = train(config, tmp_path).metrics
+    reward = metrics["rollout/reward_rate"] * 3  # per trial
+    # At random: -2/3 at fixation, -1/3 at the choice, 1/2 of what 2/3 of choices earn.
+    assert reward.iloc[0] < -0.4
+    assert reward.iloc[-15:].mean() > 0.25
+
+
+def test_metrics_are_read_without_a_loss(small, reference):
+    state = load_state(reference.state_path)
+    table = pd.DataFrame(state["rows"])
+    pd.testing.assert_frame_equal(table, reference.metrics, check_exact=True)
+    assert load_policy(reference.policy_path).action_count == 3
