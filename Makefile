@@ -45,5 +45,5 @@ $(READY): pyproject.toml constraints.txt
 # What this file made; results in runs/ stay.
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
-	rm -rf .hypothesis .coverage
+	rm -rf .grimp_cache .hypothesis .coverage
 	find metarl tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -57,8 +57,7 @@ def task_entry(name: str) -> TaskEntry:
         return TASKS[name]
     except KeyError:
         raise ValueError(
-            f"unknown task {name!r}; choose from: {', '.join(TASKS)}, "
-            "or give your own as 'module:Class'"
+            f"unknown task {name!r}; choose from: {', '.join(TASKS)}"
         ) from None
 
 

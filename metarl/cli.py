@@ -7,7 +7,6 @@ Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad
 import argparse
 import contextlib
 import logging
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -153,7 +152,7 @@ def evaluate(words: list[str]) -> int:
 
     run = load_run(options.run)
     with bad_input():
-        numbers = snapshots(options.snapshot)
+        numbers = snapshots(options.snapshot, run.subject(0).snapshots)
     for number in numbers:
         with bad_input():
             outcome = evaluate_population(
@@ -169,14 +168,12 @@ def evaluate(words: list[str]) -> int:
     return 0
 
 
-def snapshots(asked: str | None) -> list[int | None]:
+def snapshots(asked: str | None, there: list[int]) -> Sequence[int | None]:
     """The snapshots asked for; None is the trained policy."""
-    from metarl.runs import SNAPSHOTS
-
     if asked is None:
         return [None]
     if asked == "all":
-        return list(range(SNAPSHOTS + 1))
+        return there
     if not asked.isdigit():
         raise ValueError(f"snapshot must be a number or all, got {asked!r}")
     return [int(asked)]
@@ -218,7 +215,12 @@ def analyze(words: list[str]) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class AnimalsOptions:
-    """The same behavioural analysis, on animals' or people's trials."""
+    """The same behavioural analysis, on animals' or people's trials.
+
+    A trial table has one row a trial: subject, trial (counting up within a session),
+    choice (0 left, 1 right), reward (1, 0; 0.5 for a middle one), transition (common,
+    rare); where there are any, session, episode, and valid and forced (0, 1).
+    """
 
     task: Annotated[str, tyro.conf.Positional]
     """A task of `metarl tasks`."""
@@ -235,7 +237,10 @@ def animals(words: list[str]) -> int:
 
     with bad_input():
         paths = analyze_animals(options.task, options.data, options.out)
-    print(paths["table"].read_text(encoding="utf-8"))
+    import pandas as pd
+
+    table = pd.read_csv(paths["table"])
+    print(table.round(3).to_string(index=False, na_rep=""))
     for name, path in paths.items():
         print(f"{name}: {path}")
     return 0
@@ -262,7 +267,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"metarl {__version__}")
         return 0
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A task of the user's own stands in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)

@@ -1,7 +1,7 @@
 """Frozen-weight evaluation: the network learns new problems while no weight changes."""
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from metarl.checkpoint import check_fits
 from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig, RunConfig
 from metarl.envs.task import Task
+from metarl.jobs import Interrupted, Reporting
 from metarl.policy import Policy, input_size
 from metarl.recorder import Recorder
 from metarl.rollout import Stepper
@@ -38,6 +39,7 @@ def evaluate_network(
     folder: EvaluationFolder,
     *,
     progress: float = 1.0,
+    reporting: Reporting | None = None,
 ) -> dict[str, Any]:
     """Test one frozen network and write its tables; returns the facts written.
 
@@ -48,16 +50,23 @@ def evaluate_network(
         evaluation: how to test.
         folder: where to write.
         progress: part of training the network has had, for its discount.
+        reporting: is told the progress and asked whether to stop.
 
     Raises:
         MetaRLError: the weights are not what they were before the first step.
+        Interrupted: asked to stop; nothing is written.
     """
     task = task_class(config.task)(1, config.task_params)
     sizes = input_size(task.observation_size, task.action_count), task.action_count
     check_fits(network, *sizes)
     before = weights_hash(network)
     trials, recording = run_episodes(
-        config, subject, lambda task: network, evaluation, progress=progress
+        config,
+        subject,
+        lambda task: network,
+        evaluation,
+        progress=progress,
+        reporting=reporting,
     )
     after = weights_hash(network)
     if before != after:
@@ -75,7 +84,8 @@ def strategy_names(config: RunConfig[Any]) -> list[str]:
 
 def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
     module = import_module(task_entry(config.task).strategies)
-    strategies: dict[str, Policy] = module.reference_strategies(task)
+    discount = config.learning.discount.at(1.0)
+    strategies: dict[str, Policy] = module.reference_strategies(task, discount)
     return strategies
 
 
@@ -84,15 +94,20 @@ def evaluate_strategy(
     name: str,
     evaluation: EvaluationConfig,
     folder: EvaluationFolder,
+    reporting: Reporting | None = None,
 ) -> dict[str, Any]:
     """Step a reference strategy as a network would be, and write the same tables."""
     number = strategy_names(config).index(name)
+    # A strategy's logits are its choice probabilities; the likeliest action alone would
+    # be another strategy.
+    evaluation = replace(evaluation, greedy=False)
     trials, recording = run_episodes(
         config,
         number,
         lambda task: _strategies(config, task)[name],
         evaluation,
         purpose="strategies",
+        reporting=reporting,
     )
     return _write(folder, config, evaluation, trials, recording, {"strategy": name})
 
@@ -106,7 +121,6 @@ def _write(
     facts: dict[str, Any],
 ) -> dict[str, Any]:
     """Tables first, facts last: a folder with facts is whole."""
-    folder.facts_path.unlink(missing_ok=True)
     write_table(folder.trials_path, trials)
     write_recording(folder.recording_path, recording)
     discount = config.learning.discount.at(facts.get("progress", 1.0))
@@ -131,6 +145,7 @@ def run_episodes(
     *,
     purpose: Purpose = "evaluation",
     progress: float = 1.0,
+    reporting: Reporting | None = None,
 ) -> tuple["pd.DataFrame", Recording]:
     """Step a policy through fresh episodes; the trial table and the recording.
 
@@ -141,13 +156,18 @@ def run_episodes(
         evaluation: how many episodes, and how.
         purpose: which of the subject's streams to draw from.
         progress: part of training behind the policy, for the recorded discount.
+        reporting: is told the progress and asked whether to stop.
     """
     import pandas as pd
+
+    reporting = reporting or Reporting()
 
     torch.set_num_threads(1)
     tables: list[pd.DataFrame] = []
     recordings: list[dict[str, np.ndarray[Any, Any]]] = []
     for first, lanes, episodes in _batches(evaluation):
+        if reporting.should_stop():
+            raise Interrupted
         task = task_class(config.task)(lanes, config.task_params)
         seed = stream_seed(config.seed, subject, purpose, first)
         stepper = Stepper(
@@ -168,6 +188,7 @@ def run_episodes(
         recorder.run()
         tables.append(recorder.trials())
         recordings.append(recorder.recording())
+        reporting.tell((first + episodes) / evaluation.episodes)
     names = recordings[0]
     joined = {k: np.concatenate([r[k] for r in recordings if r]) for k in names}
     if joined:

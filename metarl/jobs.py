@@ -13,13 +13,17 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from types import FrameType
+from typing import Any
 
 from tqdm import tqdm
+
+from metarl.checks import MetaRLError, check_at_least
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +69,9 @@ def run_jobs(
     Raises:
         KeyboardInterrupt: interrupted; every running job has saved what it had.
     """
-    count = min(core_count() if workers is None else workers, len(jobs))
+    if workers is not None:
+        check_at_least("workers", workers, 1)
+    count = min(workers or core_count(), len(jobs))
     with _Bars(jobs, show=show) as bars:
         if count <= 1:
             return _run_here(jobs, bars)
@@ -101,20 +107,28 @@ class _Bars:
 
 @contextlib.contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within, an interrupt only sets the flag that the given function reads."""
+    """Within, an interrupt or a request to end only sets what the function reads."""
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
 
+    with _signals(ask, signal.SIGINT, signal.SIGTERM):
+        yield asked.is_set
+
+
+@contextlib.contextmanager
+def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Within, a handler of signals; only the main thread may have one."""
     if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
+        yield
         return
-    previous = signal.signal(signal.SIGINT, ask)
+    previous = {number: signal.signal(number, handler) for number in numbers}
     try:
-        yield asked.is_set
+        yield
     finally:
-        signal.signal(signal.SIGINT, previous)
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
 def _run_here(jobs: Mapping[str, Job], bars: _Bars) -> dict[str, str]:
@@ -136,8 +150,6 @@ def _run_here(jobs: Mapping[str, Job], bars: _Bars) -> dict[str, str]:
 
 def describe(error: Exception) -> str:
     """One line for a person; the whole story where it may be our own mistake."""
-    from metarl.checks import MetaRLError
-
     if isinstance(error, MetaRLError | ValueError | OSError):
         return str(error)
     return "".join(traceback.format_exception(error)).rstrip()
@@ -148,7 +160,6 @@ class _Running:
     name: str
     process: BaseProcess
     failure: str = ""
-    interrupted: bool = field(default=False)
 
 
 class _Pool:
@@ -225,6 +236,9 @@ def _context() -> SpawnContext | ForkServerContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["metarl.population"])
+    # A Ctrl-C reaches the server too; it must not end while it is still importing.
+    with _signals(signal.SIG_IGN, signal.SIGINT):
+        ensure_running()
     return context
 
 

@@ -13,7 +13,15 @@ from metarl.evaluation import (
     strategy_names,
 )
 from metarl.jobs import Job, Reporting, run_jobs
-from metarl.runs import SNAPSHOTS, EvaluationFolder, Run, SubjectFolder, create_run
+from metarl.runs import (
+    SNAPSHOTS,
+    EvaluationFolder,
+    Run,
+    SubjectFolder,
+    as_run,
+    create_run,
+    default_folder,
+)
 from metarl.tensorboard import TensorBoardObserver
 from metarl.training import train_subject
 
@@ -28,7 +36,7 @@ class Outcome:
 
 def train(
     config: RunConfig[Any],
-    out: str | Path,
+    out: str | Path | None = None,
     *,
     resume: bool = False,
     workers: int | None = None,
@@ -38,7 +46,7 @@ def train(
 
     Args:
         config: what to train; `metarl.presets.preset` gives one.
-        out: the run's folder, made where there is none.
+        out: the run's folder, made where there is none; runs/TASK by default.
         resume: go on with the run in `out`; finished subjects are left as they are.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
@@ -48,7 +56,8 @@ def train(
             differs.
         KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
     """
-    run = create_run(Path(out), config, resume=resume)
+    path = default_folder(config.task) if out is None else Path(out)
+    run = create_run(path, config, resume=resume)
     jobs: dict[str, Job] = {
         f"subject {k}": partial(_train, config, k, folder)
         for k, folder in enumerate(run.subjects)
@@ -68,7 +77,7 @@ def _train(
 
 
 def evaluate(
-    run: Run,
+    run: Run | str | Path,
     evaluation: EvaluationConfig | None = None,
     *,
     snapshot: int | None = None,
@@ -77,14 +86,17 @@ def evaluate(
 ) -> Outcome:
     """Test every trained subject, and the task's strategies, on fresh episodes.
 
+    What an earlier evaluation left is given up first, so that none is mixed.
+
     Args:
-        run: a trained run.
+        run: a trained run, or its folder.
         evaluation: how to test.
         snapshot: which of the policy's snapshots, 0 (untrained) to 20; by default
             the trained policy.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
     """
+    run = as_run(run)
     evaluation = evaluation or EvaluationConfig()
     if snapshot is not None:
         check_between("snapshot", snapshot, 0, SNAPSHOTS)
@@ -98,6 +110,8 @@ def evaluate(
         for name in strategy_names(run.config):
             folder = run.yardstick(name)
             jobs[name] = partial(_evaluate_strategy, run, name, evaluation, folder)
+    for folder in run.evaluation_folders(snapshot):
+        folder.facts_path.unlink(missing_ok=True)
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
@@ -112,9 +126,14 @@ def _evaluate(
     network = run.subject(subject).policy(snapshot)
     progress = 1.0 if snapshot is None else snapshot / SNAPSHOTS
     evaluate_network(
-        run.config, subject, network, evaluation, folder, progress=progress
+        run.config,
+        subject,
+        network,
+        evaluation,
+        folder,
+        progress=progress,
+        reporting=reporting,
     )
-    reporting.tell(1.0)
 
 
 def _evaluate_strategy(
@@ -124,5 +143,4 @@ def _evaluate_strategy(
     folder: EvaluationFolder,
     reporting: Reporting,
 ) -> None:
-    evaluate_strategy(run.config, name, evaluation, folder)
-    reporting.tell(1.0)
+    evaluate_strategy(run.config, name, evaluation, folder, reporting)

@@ -6,7 +6,7 @@ cores. `smoke` only shows that everything runs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +32,9 @@ PAPER = Recipe(
 )
 """Wang et al. 2018, Simulation 4: an update an episode, 10,000 episodes."""
 
+DAW = replace(PAPER, training=TrainingConfig(lanes=1, unroll_steps=603, updates=10_000))
+"""Declared: no network was published on this task; the two-step task's settings."""
+
 FAST = Recipe(
     network=NetworkConfig(input_gain=3.0, forget_bias=1.0),
     learning=A2CConfig(
@@ -56,7 +59,7 @@ SMOKE = Recipe(
 RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
     {
         "two-step": {"paper": PAPER, "fast": FAST, "smoke": SMOKE},
-        "daw-two-step": {"paper": PAPER, "fast": FAST, "smoke": SMOKE},
+        "daw-two-step": {"paper": DAW, "fast": FAST, "smoke": SMOKE},
     }
 )
 """Recipes by task and preset."""

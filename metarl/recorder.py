@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metarl.agents.returns import prediction_errors_on_arrival, reward_prediction_error
 from metarl.envs.task import Task
-from metarl.rollout import Moment, Stepper
+from metarl.rollout import Moment, Stepper, finite_rewards
 from metarl.tables import TRIAL_COLUMNS
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Recorder:
         chunk = length * self.rounds if length else CHUNK_STEPS
         while bool((self.episode < self.stop).any()):
             for moment in self.stepper.run(chunk):
+                finite_rewards(moment.rewards.unsqueeze(0))
                 self._keep_step(moment)
                 self._keep_trial(moment)
                 self._count(moment)

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -16,15 +15,13 @@ from metarl.analysis.style import figure_style
 from metarl.catalog import TASKS, task_entry
 from metarl.checks import MetaRLError
 from metarl.config import RunConfig
-from metarl.runs import Run
+from metarl.runs import Run, as_run
 from metarl.tables import whole_file, write_json, write_text
 
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
 """Panels side by side."""
-PASSING = ("PASS", "REPORTED")
-"""Verdicts that do not fail a run."""
 
 
 def analysis_of(task: str) -> ModuleType:
@@ -43,13 +40,16 @@ def source_of(run: Run) -> Source:
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     first = next(iter(evaluated.values()))
+    facts = first.facts
     return make_source(
         run.config,
         run.trials,
         recordings=_recordings(evaluated),
         yardsticks={k: f.trials for k, f in run.yardsticks.items()},
         yardstick_recordings=_recordings(run.yardsticks),
-        discount=float(first.facts["discount"]),
+        discount=float(facts["discount"]),
+        expected=run.config.subjects,
+        as_published=(facts["greedy"], facts["reset_memory"]) == (False, "episode"),
     )
 
 
@@ -71,9 +71,8 @@ def draw_figure(
     rows = -(-len(panels) // columns)
     size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
     with figure_style():
-        figure, grid = plt.subplots(
-            rows, columns, figsize=size, squeeze=False, layout="constrained"
-        )
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(rows, columns, squeeze=False)
         for ax, (name, draw) in zip(grid.flat, panels, strict=False):
             draw(tables, ax)
             ax.set_title(name)
@@ -91,12 +90,12 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
         undated = {"CreationDate": None} if kind == "pdf" else None
         with whole_file(path) as temporary:
             figure.savefig(temporary, format=kind, dpi=150, metadata=undated)
-    plt.close(figure)
     return paths
 
 
-def analyze(run: Run) -> dict[str, Path]:
+def analyze(run: Run | str | Path) -> dict[str, Path]:
     """Analyse an evaluated run: write its figure, effects and result; their paths."""
+    run = as_run(run)
     if not has_analysis(run.config.task):
         raise MetaRLError(
             f"{run.config.task} is not in the catalogue, so it has no analysis; "
@@ -123,9 +122,10 @@ def write_effects(path: Path, effects: pd.DataFrame) -> None:
 
 
 def passed(effects_path: Path) -> bool:
-    """Whether every scored effect passed."""
-    rows = json.loads(effects_path.read_text())
-    return all(row["verdict"] in PASSING for row in rows)
+    """Whether every scored effect passed; False where none is scored."""
+    rows = json.loads(effects_path.read_text(encoding="utf-8"))
+    verdicts = {row["verdict"] for row in rows} - {"REPORTED"}
+    return verdicts == {"PASS"}
 
 
 def result_text(run: Run, effects: pd.DataFrame) -> str:

@@ -93,6 +93,16 @@ class Stepper:
         """(B, O + A + 1): what the policy is fed next."""
         return join_inputs(self.observation, self.last_action, self.last_reward)
 
+    def memory_now(self) -> Memory:
+        """The memory to act on: the initial one where an episode starts.
+
+        It is asked for only now, as it may have been learned since the last step.
+        """
+        if self.start is None:
+            return self.memory
+        initial = self.policy.initial_memory(self.task.lanes)
+        return restart(self.memory, initial, self.start)
+
     def run(self, steps: int) -> Iterator[Moment]:
         """Take `steps` steps, yielding each before the next one is begun."""
         for noise, gumbel in zip(
@@ -100,7 +110,7 @@ class Stepper:
         ):
             seen, start = self.observation, self.start
             event = self.task.event() if self.tell_events else None
-            decision = self.policy.act(self.inputs(), self.memory)
+            decision = self.policy.act(self.inputs(), self.memory_now())
             actions = (decision.logits + gumbel).argmax(1)
             step = self.task.step(actions, noise)
             self.observation = step.observation
@@ -128,8 +138,6 @@ class Stepper:
 
     def _clear(self, lanes: Tensor) -> None:
         self.start = lanes
-        initial = self.policy.initial_memory(self.task.lanes)
-        self.memory = restart(self.memory, initial, lanes)
         keep = (~lanes).float()
         self.last_action = self.last_action * keep.unsqueeze(1)
         self.last_reward = self.last_reward * keep
@@ -154,3 +162,15 @@ class Stepper:
         self.memory = tuple(part.clone() for part in state["memory"])
         for name in ("observation", "last_action", "last_reward", "start", "clock"):
             setattr(self, name, state[name])
+
+
+def finite_rewards(rewards: Tensor) -> Tensor:
+    """(T, B) rewards; ValueError if the task paid what is no number."""
+    wrong = ~rewards.isfinite()
+    if bool(wrong.any()):
+        step, lane = (int(place) for place in wrong.nonzero()[0])
+        raise ValueError(
+            f"the task's reward must be a finite number, got {rewards[step, lane]} in "
+            f"lane {lane}; correct the task's `step`"
+        )
+    return rewards

@@ -56,6 +56,12 @@ class SubjectFolder:
         return self.path / "snapshots" / f"policy-{number:02d}.safetensors"
 
     @property
+    def snapshots(self) -> list[int]:
+        """Numbers of the snapshots there are; fewer than all after a short training."""
+        numbers = range(SNAPSHOTS + 1)
+        return [number for number in numbers if self.snapshot_path(number).exists()]
+
+    @property
     def finished(self) -> bool:
         """Whether training came to its end."""
         return self.policy_path.exists()
@@ -64,9 +70,14 @@ class SubjectFolder:
         """The trained network, or a snapshot of it (0 untrained to 20 trained)."""
         from metarl.checkpoint import load_policy
 
-        number = snapshot is not None
-        path = self.snapshot_path(snapshot or 0) if number else self.policy_path
-        return load_policy(path)
+        if snapshot is None:
+            return load_policy(self.policy_path)
+        if snapshot not in self.snapshots:
+            raise MetaRLError(
+                f"{self.path} has no snapshot {snapshot}; "
+                f"it has {', '.join(map(str, self.snapshots)) or 'none'}"
+            )
+        return load_policy(self.snapshot_path(snapshot))
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
@@ -148,6 +159,13 @@ class Run:
         found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in found}
 
+    def evaluation_folders(self, snapshot: int | None = None) -> list[EvaluationFolder]:
+        """Folders of all subjects' evaluations, and of the strategies' beside them."""
+        folders = [self.evaluation(k, snapshot) for k in range(self.config.subjects)]
+        return (
+            folders if snapshot is not None else [*folders, *self.yardsticks.values()]
+        )
+
     @property
     def evaluated(self) -> dict[int, EvaluationFolder]:
         """Finished evaluations by subject."""
@@ -176,7 +194,7 @@ class Run:
         curves = pd.concat(tables, names=["subject"])
         return curves.reset_index("subject").reset_index(drop=True)
 
-    @cached_property
+    @property
     def trials(self) -> "pd.DataFrame":
         """The trial table of all evaluated subjects."""
         import pandas as pd
@@ -185,10 +203,20 @@ class Run:
             raise MetaRLError(f"{self.path} has no evaluation; run `metarl evaluate`")
         return pd.concat([e.trials for e in self.evaluated.values()], ignore_index=True)
 
-    @cached_property
+    @property
     def recording(self) -> Mapping[int, Recording]:
         """The step recordings by subject."""
         return {k: folder.recording for k, folder in self.evaluated.items()}
+
+
+def default_folder(task: str) -> Path:
+    """Where a task's run goes when nobody says."""
+    return Path("runs") / task.replace(":", ".")
+
+
+def as_run(run: Run | str | Path) -> Run:
+    """The run itself, or the run in a folder."""
+    return run if isinstance(run, Run) else load_run(run)
 
 
 def load_run(path: str | Path) -> Run:
@@ -199,6 +227,18 @@ def load_run(path: str | Path) -> Run:
             f"{run.path} is no run: it has no config.json; `metarl train` makes one"
         )
     return run
+
+
+def first_difference(before: Any, now: Any, name: str = "") -> str:
+    """Where two configurations first differ, in words; empty if nowhere."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = dict.fromkeys([*before, *now])
+        inner = (
+            first_difference(before.get(k), now.get(k), f"{name}.{k}".lstrip("."))
+            for k in keys
+        )
+        return next(filter(None, inner), "")
+    return "" if before == now else f"{name} was {before!r}, is {now!r}"
 
 
 def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
@@ -215,9 +255,12 @@ def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> R
                 f"{path} already has a run; give --resume to go on with it, "
                 "or another --out"
             )
-        if read_json(existing) != json.loads(json.dumps(plain)):
+        difference = first_difference(
+            read_json(existing), json.loads(json.dumps(plain))
+        )
+        if difference:
             raise MetaRLError(
-                f"{path} was started with another configuration; "
+                f"{path} was started with another configuration ({difference}); "
                 "resume with the same one, or give another --out"
             )
     else:

@@ -13,7 +13,10 @@ Purpose = Literal["weights", "training", "evaluation", "preview", "strategies"]
 
 
 def stream_seed(root: int, subject: int, purpose: Purpose, *path: int) -> int:
-    """A 63-bit seed for one subject and purpose, independent of all others.
+    """A 63-bit seed for one subject and purpose, unrelated to all others.
+
+    torch's generator on a CPU uses the low 32 bits: among 1,000 subjects of 5 streams
+    each, two streams are the same with a chance of about 1 in 300.
 
     Args:
         root: the run's seed, >= 0.

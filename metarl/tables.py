@@ -86,6 +86,7 @@ def read_json(path: Path) -> Any:
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV, and as parquet beside it where pyarrow is installed."""
+    path.with_suffix(".parquet").unlink(missing_ok=True)
     with whole_file(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n")
     with contextlib.suppress(ImportError):

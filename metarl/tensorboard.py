@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
     Event,
@@ -145,7 +144,6 @@ class TensorBoardObserver:
         tables = analysis.tables(make_source(self.config, trials))
         figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS[:1])
         self.file.add_figure("behaviour", figure, step)
-        plt.close(figure)
 
     def close(self) -> None:
         """Write what is left."""

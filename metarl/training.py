@@ -3,6 +3,7 @@
 import math
 import os
 import platform
+import subprocess
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -21,7 +22,7 @@ from metarl.checks import MetaRLError
 from metarl.config import RunConfig, to_plain
 from metarl.jobs import Interrupted, Reporting
 from metarl.policy import input_size
-from metarl.rollout import Moment, Stepper
+from metarl.rollout import Stepper, finite_rewards
 from metarl.runs import SNAPSHOTS, SubjectFolder
 from metarl.seeding import stream_seed
 from metarl.tables import write_json, write_text
@@ -104,10 +105,11 @@ class Trainer:
     def _experience(self) -> Experience:
         self.unroll.begin()
         moments = list(self.stepper.run(self.config.training.unroll_steps))
-        last = self.network.act(self.stepper.inputs(), self.stepper.memory).value
+        stepper = self.stepper
+        last = self.network.act(stepper.inputs(), stepper.memory_now()).value
         return Experience(
             actions=torch.stack([m.actions for m in moments]),
-            rewards=checked_rewards(moments),
+            rewards=finite_rewards(torch.stack([m.rewards for m in moments])),
             continues=torch.stack([m.terminated for m in moments])
             .logical_not()
             .float(),
@@ -153,19 +155,6 @@ class Trainer:
                 f"{path} does not fit this version of metarl ({error}); "
                 "delete its folder to train this subject anew"
             ) from None
-
-
-def checked_rewards(moments: list[Moment]) -> Tensor:
-    """(T, B) rewards; ValueError if the task paid what is no number."""
-    rewards = torch.stack([m.rewards for m in moments])
-    if not bool(rewards.isfinite().all()):
-        step = int((~rewards.isfinite()).any(1).nonzero()[0])
-        raise ValueError(
-            f"the task's reward must be a finite number, got "
-            f"{float(rewards[step][~rewards[step].isfinite()][0])} "
-            f"{step} steps into an unroll; correct the task's `step`"
-        )
-    return rewards
 
 
 class Meter:
@@ -314,7 +303,19 @@ def _save(
 
 def versions() -> dict[str, str]:
     """Versions of what made a result, and the machine's cores."""
-    names = ("metarl-neuro", "torch", "numpy", "gymnasium")
+    names = ("metarl-neuro", "torch", "numpy", "scipy", "pandas", "gymnasium")
     found = {name: metadata.version(name) for name in names}
-    cores = str(os.cpu_count())
-    return {"python": platform.python_version(), **found, "cores": cores}
+    machine = {"python": platform.python_version(), "cores": str(os.cpu_count())}
+    return {**machine, **found, "commit": commit()}
+
+
+def commit() -> str:
+    """The git commit of metarl's source; empty where it is installed from a wheel."""
+    folder = Path(__file__).parent
+    asked = ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", str(folder)]
+    try:
+        return subprocess.run(
+            asked, capture_output=True, text=True, check=False
+        ).stdout.strip()
+    except OSError:
+        return ""

@@ -21,7 +21,7 @@ Starts = Sequence[Tensor | None]
 """For each step the lanes, (B,) bool, whose memory was initial; None where none was."""
 
 
-@runtime_checkable
+@runtime_checkable  # for the shape checks that the tests switch on
 class Unroll(Protocol):
     """A policy that remembers one unroll and can be differentiated afterwards."""
 
@@ -265,7 +265,9 @@ class _Activity(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         weight, initial = backward_through_time(ctx.unroll, gradient, ctx.starts)
-        return weight[:-1], weight[-1], initial, None, None
+        # None, as autograd has it, where no lane started and there is nothing to learn.
+        started = any(start is not None for start in ctx.starts)
+        return weight[:-1], weight[-1], initial if started else None, None, None
 
 
 def backward_through_time(

@@ -66,12 +66,20 @@ def load_two_step(path: Path | str) -> pd.DataFrame:
     table = read_table(file)
     check_columns(list(table.columns), NEEDED_COLUMNS, f"{file.name}")
     absent = {k: v for k, v in OPTIONAL_COLUMNS.items() if k not in table}
-    table = table.assign(**absent)
+    table = _numbered(table.assign(**absent))
     try:
         check_two_step(table)
     except MetaRLError as error:
         raise MetaRLError(f"{file.name}: {error}") from None
     return table
+
+
+def _numbered(table: pd.DataFrame) -> pd.DataFrame:
+    """Subjects that have names get numbers, and their names stand in `animal`."""
+    if pd.api.types.is_numeric_dtype(table["subject"]):
+        return table
+    codes, names = pd.factorize(table["subject"], sort=True)
+    return table.assign(subject=codes, animal=names.take(codes))
 
 
 def read_table(file: Path) -> pd.DataFrame:

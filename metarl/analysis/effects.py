@@ -88,8 +88,8 @@ def effect_row(
             applies (a reference strategy, a task without one).
 
     Returns:
-        value over all n subjects; low and high, the 95 % t interval of a mean or the
-        range of which the lowest is taken; learned, how many did; value_learners, the
+        value over all n subjects; low and high, the 95 % t interval of a mean, blank
+        for the lowest; learned, how many did; value_learners, the
         value over those alone; passed, whether the criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
@@ -125,8 +125,7 @@ def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, 
     if values.empty:
         return np.nan, np.nan, np.nan
     # A subject without the measure must not hide behind the others.
-    low = float(values.min(skipna=False))
-    return low, low, float(values.max(skipna=False))
+    return float(values.min(skipna=False)), np.nan, np.nan
 
 
 def _verdict(

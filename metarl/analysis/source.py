@@ -45,6 +45,10 @@ class Source:
     """Name of the task in the catalogue."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     """The task's parameters where they are not the defaults, or all of them."""
+    expected: int | None = None
+    """Subjects there should be; one that is missing counts against every effect."""
+    as_published: bool = True
+    """Whether the test was the paper's: sampled actions, memory reset each episode."""
 
     def __post_init__(self) -> None:
         """Refuse a table without its columns, and an RPE without its discount."""

@@ -136,9 +136,17 @@ def _about(source: Source) -> pd.DataFrame:
             "subjects_are": [source.subjects_are],
             "discount": [source.discount],
             "has_planner": [known],
-            "scored": [known and _planner(source) == PlannerParams()],
+            "scored": [known and _is_published(source)],
+            "expected": [source.expected],
         }
     )
+
+
+def _is_published(source: Source) -> bool:
+    """Whether task and test are those that the criteria were fixed for."""
+    known = {"trial_count": 100, "fixation": True}
+    others = all(source.parameters.get(k, v) == v for k, v in known.items())
+    return source.as_published and others and _planner(source) == PlannerParams()
 
 
 def _planner(source: Source) -> PlannerParams:

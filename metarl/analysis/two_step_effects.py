@@ -67,8 +67,24 @@ def effects(tables: Tables) -> pd.DataFrame:
         listed += [(e, learned) for e in _error_effects(tables, subjects)]
         listed += [(_control(tables), None)]
     if not scored:
-        listed = [(replace(effect, criterion=None), who) for effect, who in listed]
+        listed = [(_reported(effect), who) for effect, who in listed]
+    if about["expected"] is not None:
+        everyone = range(int(about["expected"]))
+        listed = [
+            (effect if who is None else _of_everyone(effect, everyone), who)
+            for effect, who in listed
+        ]
     return effect_table(task, listed)
+
+
+def _reported(effect: Effect) -> Effect:
+    """The effect on another task or test than the published: no criterion fits."""
+    return replace(effect, criterion=None, reference=None, source="")
+
+
+def _of_everyone(effect: Effect, everyone: range) -> Effect:
+    """The effect over all subjects there should be; a missing one has no number."""
+    return replace(effect, values=effect.values.reindex(everyone))
 
 
 def _of_group(table: pd.DataFrame, group: str) -> pd.DataFrame:
@@ -223,7 +239,7 @@ def _published_r2(tables: Tables, kind: str) -> float:
 
 
 def _control(tables: Tables) -> Effect:
-    """The simulated model-free agent: no row where it was not recorded would be NaN."""
+    """The simulated model-free agent; without its recording the row fails."""
     r2 = _of_group(tables["rpe"], "sarsa")
     both = r2[r2["event"] == BOTH_EVENTS]
     return Effect(

@@ -121,10 +121,12 @@ class Oracle(ModelBased):
         return best_logits(worth)
 
 
-def reference_strategies(task: TwoStageTask[TwoStageParams]) -> dict[str, Policy]:
+def reference_strategies(
+    task: TwoStageTask[TwoStageParams], discount: float = DISCOUNT
+) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task."""
     return {
         "random": TwoStageStrategy(task, second_choice=True),
-        "model-based": ModelBased(task),
+        "model-based": ModelBased(task, discount=discount),
         "oracle": Oracle(task),
     }

@@ -201,11 +201,16 @@ class Sarsa(TwoStageStrategy):
         return by_screen(screen, mean, second[:, 0], second[:, 1])
 
 
-def reference_strategies(task: TwoStageTask[TwoStepParams]) -> dict[str, Policy]:
-    """The yardsticks by name; the oracle looks into this very task."""
+def reference_strategies(
+    task: TwoStageTask[TwoStepParams], discount: float = DISCOUNT
+) -> dict[str, Policy]:
+    """The yardsticks by name; the oracle looks into this very task.
+
+    `discount` scales their values, so that they are as an agent's with it.
+    """
     return {
         "random": TwoStageStrategy(task, second_choice=False),
-        "bayes-greedy": BayesGreedy(task),
-        "oracle": Oracle(task),
-        "sarsa": Sarsa(task),
+        "bayes-greedy": BayesGreedy(task, discount),
+        "oracle": Oracle(task, discount),
+        "sarsa": Sarsa(task, SarsaParams(discount=discount)),
     }
