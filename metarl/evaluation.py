@@ -163,17 +163,17 @@ def run_episodes(
     reporting = reporting or Reporting()
 
     torch.set_num_threads(1)
-    tables: list[pd.DataFrame] = []
-    recordings: list[dict[str, np.ndarray[Any, Any]]] = []
+    recorders: list[Recorder] = []
     for first, lanes, episodes in _batches(evaluation):
         if reporting.should_stop():
             raise Interrupted
         task = task_class(config.task)(lanes, config.task_params)
-        seed = stream_seed(config.seed, subject, purpose, first)
         stepper = Stepper(
             task,
             make_policy(task),
-            torch.Generator().manual_seed(seed),
+            torch.Generator().manual_seed(
+                stream_seed(config.seed, subject, purpose, first)
+            ),
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
         )
@@ -186,14 +186,22 @@ def run_episodes(
             discount=config.learning.discount.at(progress),
         )
         recorder.run()
-        tables.append(recorder.trials())
-        recordings.append(recorder.recording())
+        recorders.append(recorder)
         reporting.tell((first + episodes) / evaluation.episodes)
+    trials = pd.concat([r.trials() for r in recorders], ignore_index=True)
+    return trials, _joined([r.recording() for r in recorders], task)
+
+
+def _joined(
+    recordings: list[dict[str, np.ndarray[Any, Any]]], task: Task[Any]
+) -> Recording:
+    """The batches' recordings as one; empty where nothing was recorded."""
+    if not recordings[0]:
+        return {}
     names = recordings[0]
     joined = {k: np.concatenate([r[k] for r in recordings if r]) for k in names}
-    if joined:
-        joined["event_names"] = np.array([*task.event_names, "end"])
-    return pd.concat(tables, ignore_index=True), joined
+    joined["event_names"] = np.array([*task.event_names, "end"])
+    return joined
 
 
 def _batches(evaluation: EvaluationConfig) -> list[tuple[int, int, int]]:
