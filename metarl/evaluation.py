@@ -161,9 +161,8 @@ def run_episodes(
     import pandas as pd
 
     reporting = reporting or Reporting()
-
     torch.set_num_threads(1)
-    recorders: list[Recorder] = []
+    tables, recordings = [], []
     for first, lanes, episodes in _batches(evaluation):
         if reporting.should_stop():
             raise Interrupted
@@ -186,10 +185,10 @@ def run_episodes(
             discount=config.learning.discount.at(progress),
         )
         recorder.run()
-        recorders.append(recorder)
+        tables.append(recorder.trials())
+        recordings.append(recorder.recording())
         reporting.tell((first + episodes) / evaluation.episodes)
-    trials = pd.concat([r.trials() for r in recorders], ignore_index=True)
-    return trials, _joined([r.recording() for r in recorders], task)
+    return pd.concat(tables, ignore_index=True), _joined(recordings, task)
 
 
 def _joined(

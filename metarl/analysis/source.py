@@ -3,25 +3,12 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from metarl.checks import MetaRLError, check_between, check_choice
+from metarl.tables import TRIAL_COLUMNS, Recording
 
-Recording = Mapping[str, NDArray[np.generic]]
-"""Name -> array of N rows, one a step (`event_names` apart): a step recording."""
-
-TRIAL_COLUMNS = (
-    "subject",
-    "session",
-    "episode",
-    "trial",
-    "choice",
-    "reward",
-    "valid",
-    "forced",
-)
+READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 """Columns that the analysis of any task reads."""
 
 
@@ -53,10 +40,10 @@ class Source:
     def __post_init__(self) -> None:
         """Refuse a table without its columns, and an RPE without its discount."""
         check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
-        check_columns(list(self.trials.columns), TRIAL_COLUMNS, "the trial table")
+        check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
         for name, table in self.yardsticks.items():
             check_columns(
-                list(table.columns), TRIAL_COLUMNS, f"the trial table of {name}"
+                list(table.columns), READ_COLUMNS, f"the trial table of {name}"
             )
         if self.discount is not None:
             check_between("discount", self.discount, 0, 1)

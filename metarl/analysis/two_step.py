@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_two_step as load_animals
-from metarl.analysis.source import Recording, Source
+from metarl.analysis.source import Source
 from metarl.analysis.two_step_behaviour import (
     behaviour_summary,
     lag_regression,
@@ -40,6 +40,7 @@ from metarl.analysis.two_step_rpe import (
     error_table,
     model_free_residual,
 )
+from metarl.tables import Recording
 
 __all__ = [
     "BEHAVIOUR_PANELS",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.source import Recording, check_columns
+from metarl.analysis.source import check_columns
 from metarl.analysis.statistics import fit_linear
 from metarl.analysis.two_step_references import (
     EVENTS,
@@ -23,6 +23,7 @@ from metarl.analysis.two_step_references import (
 )
 from metarl.analysis.two_step_trials import Array, Integers, check_two_step, numbers
 from metarl.checks import MetaRLError
+from metarl.tables import Recording
 
 RECORDING_ARRAYS = ("episode", "trial", "event", "event_names", "reward", "rpe")
 """Arrays of a step recording that are read here."""

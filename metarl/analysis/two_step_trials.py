@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.source import TRIAL_COLUMNS, check_columns
+from metarl.analysis.source import READ_COLUMNS, check_columns
 from metarl.checks import MetaRLError
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 
-COLUMNS = (*TRIAL_COLUMNS, "transition")
+COLUMNS = (*READ_COLUMNS, "transition")
 """Columns that the behavioural analysis needs."""
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
