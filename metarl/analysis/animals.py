@@ -10,6 +10,7 @@ are 0 or 1. A trial without a choice has choice and transition blank.
 """
 
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +59,43 @@ def load_two_step(path: Path | str) -> pd.DataFrame:
     Returns:
         Trial table. MetaRLError, in one sentence, says what is wrong with a file.
     """
+    file = existing(path)
+    if file.suffix.lower() == ".mat":
+        return load_macaque_two_step(file)
+    return load_table(file, NEEDED_COLUMNS, check_two_step)
+
+
+def existing(path: Path | str) -> Path:
+    """The path of a file that is there; MetaRLError if it is not."""
     file = Path(path)
     if not file.is_file():
         raise MetaRLError(f"there is no file {str(file)!r}; give a path to a table")
-    if file.suffix.lower() == ".mat":
-        return load_macaque_two_step(file)
+    return file
+
+
+def load_table(
+    path: Path | str,
+    needed: Sequence[str],
+    check: Callable[[pd.DataFrame], object] | None = None,
+) -> pd.DataFrame:
+    """Read a user's trial table, its optional columns filled in.
+
+    Args:
+        path: a CSV or parquet file.
+        needed: columns it must have, subject and trial among them.
+        check: raises MetaRLError where the coding is wrong.
+
+    Returns:
+        Trial table; subjects that have names are numbered, and named in `animal`.
+    """
+    file = existing(path)
     table = read_table(file)
-    check_columns(list(table.columns), NEEDED_COLUMNS, f"{file.name}")
+    check_columns(list(table.columns), needed, f"{file.name}")
     absent = {k: v for k, v in OPTIONAL_COLUMNS.items() if k not in table}
     table = _numbered(table.assign(**absent))
     try:
-        check_two_step(table)
+        if check is not None:
+            check(table)
     except MetaRLError as error:
         raise MetaRLError(f"{file.name}: {error}") from None
     return table

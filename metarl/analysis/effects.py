@@ -1,9 +1,11 @@
 """Rows of effects: a value over subjects, a criterion fixed beforehand, a verdict."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from metarl.analysis.statistics import mean_interval
 from metarl.checks import check_choice
@@ -17,6 +19,8 @@ COLUMNS = (
     "subjects",
     "learned",
     "value_learners",
+    "chance",
+    "p",
     "criterion",
     "reference",
     "source",
@@ -60,12 +64,15 @@ class Effect:
     values: "pd.Series[float]"
     """One number a subject, by subject."""
     summary: str = "mean"
-    """"mean" over subjects, or "lowest" of them."""
+    """"mean" over subjects, or the "lowest" or "highest" of them."""
     criterion: Criterion | None = None
     """What the summary must be; None: it is reported, not scored."""
     needs_learning: bool = True
     """Whether the row counts only if every network learned its task; True wherever
     a network that learned nothing could meet the criterion."""
+    chance: float | None = None
+    """Value of a subject that learned nothing, in the same unit; the mean over
+    subjects is tested against it."""
     reference: float | None = None
     """The published or best possible value, in the same unit."""
     source: str = ""
@@ -73,7 +80,7 @@ class Effect:
 
     def __post_init__(self) -> None:
         """Refuse an unknown summary."""
-        check_choice("summary", self.summary, ("mean", "lowest"))
+        check_choice("summary", self.summary, ("mean", "lowest", "highest"))
 
 
 def effect_row(
@@ -89,8 +96,9 @@ def effect_row(
 
     Returns:
         value over all n subjects; low and high, the 95 % t interval of a mean, blank
-        for the lowest; learned, how many did; value_learners, the
-        value over those alone; passed, whether the criterion holds and counts; verdict.
+        for the lowest or highest; learned, how many did; value_learners, the
+        value over those alone; chance, and p, of a two-sided one-sample t test of all n
+        subjects against it; passed, whether the criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -105,6 +113,8 @@ def effect_row(
         "subjects": len(effect.values),
         "learned": np.nan if learners is None else len(learners),
         "value_learners": alone,
+        "chance": np.nan if effect.chance is None else effect.chance,
+        "p": chance_p(effect),
         "criterion": "" if effect.criterion is None else str(effect.criterion),
         "reference": np.nan if effect.reference is None else effect.reference,
         "source": effect.source,
@@ -125,7 +135,20 @@ def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, 
     if values.empty:
         return np.nan, np.nan, np.nan
     # A subject without the measure must not hide behind the others.
-    return float(values.min(skipna=False)), np.nan, np.nan
+    extreme = values.min if effect.summary == "lowest" else values.max
+    return float(extreme(skipna=False)), np.nan, np.nan
+
+
+def chance_p(effect: Effect) -> float:
+    """Two-sided one-sample t test of the subjects' values against chance.
+
+    NaN without a chance value, with fewer than two subjects, or where subjects do not
+    differ at all.
+    """
+    values = effect.values.to_numpy(float)
+    if effect.chance is None or len(values) < 2 or np.ptp(values) == 0:
+        return np.nan
+    return float(stats.ttest_1samp(values, effect.chance).pvalue)
 
 
 def _verdict(
@@ -156,3 +179,37 @@ def effect_table(
     rows = [effect_row(experiment, effect, learned) for effect, learned in effects]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"learned": "Int64", "passed": bool})
+
+
+def judge(
+    about: pd.DataFrame, listed: Sequence[tuple[Effect, "pd.Series[bool] | None"]]
+) -> pd.DataFrame:
+    """All rows of one experiment, with verdicts.
+
+    Args:
+        about: `groups.about_table`: where the test is not the published one, every row
+            is reported and none scored; a subject that should be there and is missing
+            has no number, and so counts against every row that has learners.
+        listed: each effect with who learned; None where learning does not apply.
+    """
+    row = about.iloc[0]
+    pairs = list(listed)
+    if not bool(row["scored"]):
+        pairs = [(reported(effect), who) for effect, who in pairs]
+    if row["expected"] is not None:
+        everyone = range(int(row["expected"]))
+        pairs = [
+            (effect if who is None else of_everyone(effect, everyone), who)
+            for effect, who in pairs
+        ]
+    return effect_table(str(row["task"]), pairs)
+
+
+def reported(effect: Effect) -> Effect:
+    """The effect on another task or test than the published: no criterion fits."""
+    return replace(effect, criterion=None, reference=None, source="")
+
+
+def of_everyone(effect: Effect, everyone: range) -> Effect:
+    """The effect over all subjects there should be; a missing one has no number."""
+    return replace(effect, values=effect.values.reindex(everyone))

@@ -36,6 +36,14 @@ class Source:
     """Subjects there should be; one that is missing counts against every effect."""
     as_published: bool = True
     """Whether the test was the paper's: sampled actions, memory reset each episode."""
+    conditions: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Further test -> trial table of the same subjects."""
+    condition_recordings: Mapping[str, Mapping[int, Recording]] = field(
+        default_factory=dict
+    )
+    """Further test -> subject -> its step recording."""
+    controls: Mapping[str, "Source"] = field(default_factory=dict)
+    """Population that was trained otherwise -> everything of it."""
 
     def __post_init__(self) -> None:
         """Refuse a table without its columns, and an RPE without its discount."""

@@ -5,13 +5,20 @@ in the modules named two_step_*.
 """
 
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib import resources
 
 import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_two_step as load_animals
+from metarl.analysis.groups import (
+    MEASURED,
+    about_table,
+    grouped,
+    groups_of,
+    label_table,
+    summarise,
+)
+from metarl.analysis.references import packaged
 from metarl.analysis.source import Source
 from metarl.analysis.two_step_behaviour import (
     behaviour_summary,
@@ -19,11 +26,9 @@ from metarl.analysis.two_step_behaviour import (
     stay_interaction,
     stay_probabilities,
     stay_regression,
-    subject_labels,
     subject_rewards,
-    summarise,
 )
-from metarl.analysis.two_step_effects import MEASURED, effects
+from metarl.analysis.two_step_effects import effects
 from metarl.analysis.two_step_plots import (
     plot_lag_weights,
     plot_model_based_errors,
@@ -87,11 +92,11 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         model-based reference knows this task), scored (the criteria apply: networks,
         on the task with the published probabilities).
     """
-    groups = {MEASURED: source.trials, **source.yardsticks}
+    groups = groups_of(source)
     made = {
-        "stays": _grouped(groups, stay_probabilities),
-        "stay_regression": _grouped(groups, stay_regression),
-        "lags": _grouped(groups, lag_regression),
+        "stays": grouped(groups, stay_probabilities),
+        "stay_regression": grouped(groups, stay_regression),
+        "lags": grouped(groups, lag_regression),
     }
     made["subjects"] = _subjects(groups, made["stays"])
     errors = _errors(source)
@@ -103,44 +108,18 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made | reference_tables()
 
 
-def _grouped(
-    groups: Mapping[str, pd.DataFrame], analyse: Callable[[pd.DataFrame], pd.DataFrame]
-) -> pd.DataFrame:
-    """One analysis of every group, with the group as the first column."""
-    parts = []
-    for name, trials in groups.items():
-        part = analyse(trials)
-        part.insert(0, "group", name)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
-
-
 def _subjects(groups: Mapping[str, pd.DataFrame], stays: pd.DataFrame) -> pd.DataFrame:
-    rewards = _grouped(groups, subject_rewards)
+    rewards = grouped(groups, subject_rewards)
     interaction = stay_interaction(stays, ("group", "subject")).reset_index()
-    names = _grouped(groups, _labels)
+    names = grouped(groups, label_table)
     keys = ["group", "subject"]
     return rewards.merge(interaction, on=keys).merge(names, on=keys)
 
 
-def _labels(trials: pd.DataFrame) -> pd.DataFrame:
-    return pd.DataFrame(
-        list(subject_labels(trials).items()), columns=["subject", "label"]
-    )
-
-
 def _about(source: Source) -> pd.DataFrame:
     known = source.task == TASK and source.subjects_are == "networks"
-    return pd.DataFrame(
-        {
-            "task": [source.task],
-            "subjects_are": [source.subjects_are],
-            "discount": [source.discount],
-            "has_planner": [known],
-            "scored": [known and _is_published(source)],
-            "expected": [source.expected],
-        }
-    )
+    about = about_table(source, scored=known and _is_published(source))
+    return about.assign(has_planner=known)
 
 
 def _is_published(source: Source) -> bool:
@@ -164,7 +143,7 @@ def _errors(source: Source) -> dict[tuple[str, int], pd.DataFrame]:
     }
     for name, recording in source.yardstick_recordings.items():
         recordings[name, int(source.yardsticks[name]["subject"].iloc[0])] = recording
-    groups = {MEASURED: source.trials, **source.yardsticks}
+    groups = groups_of(source)
     made = {}
     for (group, subject), recording in recordings.items():
         trials = groups[group]
@@ -220,14 +199,6 @@ def _points(errors: Mapping[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-@cache
-def _packaged(name: str) -> pd.DataFrame:
-    """A CSV of the reference folder, as it ships."""
-    folder = resources.files("metarl.analysis") / "reference"
-    with (folder / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file)
-
-
 def reference_tables() -> dict[str, pd.DataFrame]:
     """Published results of animals, people and the paper's networks, with sources.
 
@@ -237,8 +208,8 @@ def reference_tables() -> dict[str, pd.DataFrame]:
         (reference: model-based or model-free, value); each with study, n and
         source_location. A kind is paper, animal or human.
     """
-    rows = _packaged("sim4_two_step.csv").assign(kind=_kind)
-    paper = _packaged("sim4_stay_probability_model.csv").rename(
+    rows = packaged("sim4_two_step.csv").assign(kind=_kind)
+    paper = packaged("sim4_stay_probability_model.csv").rename(
         columns={
             "previous_reward": "reward",
             "previous_transition": "transition",

@@ -13,12 +13,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.statistics import (
-    LogitFit,
-    fit_logit,
-    mean_interval,
-    standard_error,
-)
+from metarl.analysis.groups import subject_labels
+from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
 from metarl.analysis.two_step_trials import (
     REWARDS,
     TRANSITIONS,
@@ -267,27 +263,5 @@ def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
     return summary.assign(over="sessions" if by_session else "subjects")
 
 
-def subject_labels(trials: pd.DataFrame) -> dict[int, str]:
-    """Subject -> its name: the animal column where there is one, or its number."""
-    if "animal" not in trials:
-        return {int(k): f"subject {k}" for k in sorted(trials["subject"].unique())}
-    named = trials.drop_duplicates("subject")
-    names = zip(named["subject"], named["animal"], strict=True)
-    return {int(subject): str(name) for subject, name in names}
-
-
 def _known_error(values: "pd.Series[float]") -> float:
     return standard_error(values.dropna())
-
-
-def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
-    """Mean over subjects and its 95 % interval, one row for each group.
-
-    Returns:
-        The columns of `by`, then mean, low, high (unit of the value) and n, subjects.
-    """
-    rows = [
-        (*group, *mean_interval(part[value]))
-        for group, part in table.groupby(list(by), sort=False)
-    ]
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])

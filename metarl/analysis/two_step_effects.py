@@ -11,14 +11,11 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, effect_table
+from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.groups import MEASURED, Tables, by_subject, of_group
 from metarl.analysis.two_step_references import EVENTS
 from metarl.analysis.two_step_rpe import BOTH_EVENTS
 
-Tables = Mapping[str, pd.DataFrame]
-
-MEASURED = "measured"
-"""Group of the networks or animals, beside the reference strategies' names."""
 CELLS = {
     "rewarded common": (1.0, "common"),
     "rewarded rare": (1.0, "rare"),
@@ -54,7 +51,7 @@ def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"].iloc[0]
     task = str(about["task"])
-    subjects = _of_group(tables["subjects"], MEASURED)
+    subjects = of_group(tables["subjects"], MEASURED)
     scored = bool(about["scored"])
     learned = learned_subjects(task, subjects) if scored else None
     rows = [
@@ -66,42 +63,15 @@ def effects(tables: Tables) -> pd.DataFrame:
     if bool(about["has_planner"]):
         listed += [(e, learned) for e in _error_effects(tables, subjects)]
         listed += [(_control(tables), None)]
-    if not scored:
-        listed = [(_reported(effect), who) for effect, who in listed]
-    if about["expected"] is not None:
-        everyone = range(int(about["expected"]))
-        listed = [
-            (effect if who is None else _of_everyone(effect, everyone), who)
-            for effect, who in listed
-        ]
-    return effect_table(task, listed)
-
-
-def _reported(effect: Effect) -> Effect:
-    """The effect on another task or test than the published: no criterion fits."""
-    return replace(effect, criterion=None, reference=None, source="")
-
-
-def _of_everyone(effect: Effect, everyone: range) -> Effect:
-    """The effect over all subjects there should be; a missing one has no number."""
-    return replace(effect, values=effect.values.reindex(everyone))
-
-
-def _of_group(table: pd.DataFrame, group: str) -> pd.DataFrame:
-    return table[table["group"] == group]
-
-
-def _by_subject(table: pd.DataFrame, column: str) -> "pd.Series[float]":
-    values: pd.Series[float] = table.set_index("subject")[column].astype(float)
-    return values
+    return judge(tables["about"], listed)
 
 
 def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
-    planner = _of_group(tables["subjects"], "bayes-greedy")
+    planner = of_group(tables["subjects"], "bayes-greedy")
     best = float(planner["reward_per_100"].mean()) if len(planner) else None
     mean = Effect(
         name="rewards per 100 trials, mean",
-        values=_by_subject(subjects, "reward_per_100"),
+        values=by_subject(subjects, "reward_per_100"),
         criterion=REWARD_MEAN,
         needs_learning=False,
         reference=best,
@@ -117,7 +87,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
 
 
 def _stay_effects(tables: Tables) -> list[Effect]:
-    stays = _of_group(tables["stays"], MEASURED)
+    stays = of_group(tables["stays"], MEASURED)
     published = _published_stays(tables)
     rows, distances = [], []
     for name, (reward, transition) in CELLS.items():
@@ -125,7 +95,7 @@ def _stay_effects(tables: Tables) -> list[Effect]:
         bar = published[(reward, transition)]
         stay = Effect(
             name=f"stay after {name}, mean",
-            values=_by_subject(cell, "probability"),
+            values=by_subject(cell, "probability"),
             criterion=STAY_CRITERIA[name],
             reference=bar,
             source=f"{PAPER}c, measured from the panel",
@@ -148,7 +118,7 @@ def _interaction_effects(
     bars = [published[cell] for cell in CELLS.values()]
     mean = Effect(
         name="stay interaction (RC - RR) - (UC - UR), mean",
-        values=_by_subject(_of_group(tables["subjects"], MEASURED), "stay_interaction"),
+        values=by_subject(of_group(tables["subjects"], MEASURED), "stay_interaction"),
         reference=bars[0] - bars[1] - (bars[2] - bars[3]),
         source=f"{PAPER}c, measured from the panel",
     )
@@ -169,23 +139,23 @@ def _published_stays(tables: Tables) -> dict[tuple[float, str], float]:
 
 
 def _regression_effects(tables: Tables) -> list[Effect]:
-    terms = _of_group(tables["stay_regression"], MEASURED)
+    terms = of_group(tables["stay_regression"], MEASURED)
     animals = tables["reference_regression"]
     product = "reward_x_transition"
     macaques = animals[(animals["kind"] == "animal") & (animals["term"] == product)]
     rows = [
         Effect(
             name="stay regression, reward x transition (log odds), mean",
-            values=_by_subject(terms[terms["term"] == product], "weight"),
+            values=by_subject(terms[terms["term"] == product], "weight"),
             reference=float(macaques["value"].mean()),
             source="mean of 2 macaques, Miranda et al. 2020",
         )
     ]
-    last = _of_group(tables["lags"], MEASURED)
+    last = of_group(tables["lags"], MEASURED)
     last = last[last["lag"] == 1]
     for name, (reward, transition) in CELLS.items():
         cell = last[(last["reward"] == reward) & (last["transition"] == transition)]
-        values = _by_subject(cell, "weight")
+        values = by_subject(cell, "weight")
         rows.append(
             Effect(name=f"lag 1 weight, {name} (log odds), mean", values=values)
         )
@@ -194,12 +164,12 @@ def _regression_effects(tables: Tables) -> list[Effect]:
 
 def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     """RPE rows; a network without a recording has no r2, and so fails."""
-    r2 = _of_group(tables["rpe"], MEASURED)
+    r2 = of_group(tables["rpe"], MEASURED)
     both = r2[r2["event"] == BOTH_EVENTS]
     everyone = subjects["subject"].to_numpy()
     based = Effect(
         name="r2 of RPE with model-based RPE, mean",
-        values=_by_subject(both, "r2_model_based").reindex(everyone),
+        values=by_subject(both, "r2_model_based").reindex(everyone),
         criterion=MODEL_BASED_MEAN,
         reference=_published_r2(tables, "model-based"),
         source=f"{PAPER}f",
@@ -212,7 +182,7 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     )
     free = Effect(
         name="r2 of RPE with orthogonalised model-free RPE, mean",
-        values=_by_subject(both, "r2_model_free_orthogonal").reindex(everyone),
+        values=by_subject(both, "r2_model_free_orthogonal").reindex(everyone),
         criterion=MODEL_FREE_MEAN,
         reference=_published_r2(tables, "model-free"),
         source=f"{PAPER}g",
@@ -221,7 +191,7 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         replace(
             effect,
             name=effect.name.replace("RPE with", f"RPE at the {event} with"),
-            values=_by_subject(r2[r2["event"] == event], column).reindex(everyone),
+            values=by_subject(r2[r2["event"] == event], column).reindex(everyone),
             criterion=None,
         )
         for event in EVENTS
@@ -240,11 +210,11 @@ def _published_r2(tables: Tables, kind: str) -> float:
 
 def _control(tables: Tables) -> Effect:
     """The simulated model-free agent; without its recording the row fails."""
-    r2 = _of_group(tables["rpe"], "sarsa")
+    r2 = of_group(tables["rpe"], "sarsa")
     both = r2[r2["event"] == BOTH_EVENTS]
     return Effect(
         name="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",
-        values=_by_subject(both, "r2_model_free_orthogonal"),
+        values=by_subject(both, "r2_model_free_orthogonal"),
         criterion=MODEL_FREE_CONTROL,
         needs_learning=False,
         reference=np.nan,

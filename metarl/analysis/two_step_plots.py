@@ -3,7 +3,7 @@
 Nothing is computed here but where things stand; nothing is shown or saved.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,13 +11,19 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import LEARNED
+from metarl.analysis.groups import Tables, of_group, yardstick_names
+from metarl.analysis.plotting import (
+    LEAST_FOR_INTERVAL,
+    legend_below,
+    measured,
+    name_line,
+    no_data,
+)
 from metarl.analysis.style import COLOURS, yardstick_colour
 from metarl.analysis.two_step_behaviour import STAY_TERMS
-from metarl.analysis.two_step_effects import CELLS, MEASURED
+from metarl.analysis.two_step_effects import CELLS
 from metarl.analysis.two_step_references import EVENTS
 from metarl.analysis.two_step_rpe import BOTH_EVENTS
-
-Tables = Mapping[str, pd.DataFrame]
 
 MARKERS = {"paper": "D", "macaque C": "^", "macaque J": "v"}
 """Label of a published result -> its marker, the same in every panel."""
@@ -25,12 +31,6 @@ OTHER_MARKERS = ("s", "P", "X", "*", "h")
 """Markers of those without their own, in turn."""
 LEAST_SPAN = 10.0
 """Least height of the reward axis, so that equal subjects look equal."""
-LEGEND_GAP = 0.19
-"""Room for tick and axis labels above the legend, in heights of the axes."""
-SECOND_LINE = 0.07
-"""More room, where tick labels take two lines."""
-LEAST_FOR_INTERVAL = 3
-"""Subjects below which no interval of their mean is drawn."""
 
 
 def plot_stay_probabilities(tables: Tables, ax: Axes | None = None) -> Axes:
@@ -38,18 +38,18 @@ def plot_stay_probabilities(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     cells = list(CELLS.values())
     places = np.arange(len(cells), dtype=float)
-    means = _cells(_group(tables["stays_summary"]), cells)
-    colour, label = _measured(tables)
+    means = _cells(of_group(tables["stays_summary"]), cells)
+    colour, label = measured(tables)
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label, zorder=1)
     _interval(ax, places, means, colour)
-    stays = _group(tables["stays"])
+    stays = of_group(tables["stays"])
     for _, subject in stays.groupby("subject"):
         heights = _cells(subject, cells)["probability"]
         ax.plot(places - 0.11, heights, "o", color=colour, markersize=4, zorder=3)
     published = tables["reference_stays"]
     _references(ax, places, published[published["kind"] != "human"], cells)
-    for name in _yardsticks(tables["stays_summary"]):
-        heights = _cells(_group(tables["stays_summary"], name), cells)["mean"]
+    for name in yardstick_names(tables["stays_summary"]):
+        heights = _cells(of_group(tables["stays_summary"], name), cells)["mean"]
         reach = (places - 0.2, places + 0.2)
         ax.hlines(heights, *reach, color=yardstick_colour(name), lw=1.5, label=name)
     names = [f"{t}\n{'reward' if r else 'none'}" for r, t in cells]
@@ -57,7 +57,7 @@ def plot_stay_probabilities(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.set(ylabel="P(same first choice)", ylim=(0, 1.02))
     ax.set_xlabel("Transition and reward of the trial before")
     ax.axhline(0.5, color=COLOURS["chance"], lw=1, ls=":", zorder=0)
-    return _legend_below(ax, columns=3, first=label)
+    return legend_below(ax, columns=3, first=label)
 
 
 def plot_stay_regression(tables: Tables, ax: Axes | None = None) -> Axes:
@@ -65,9 +65,9 @@ def plot_stay_regression(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     terms = STAY_TERMS[1:]
     places = np.arange(len(terms), dtype=float)
-    weights = _group(tables["stay_regression"])
-    means = _terms(_group(tables["stay_regression_summary"]), terms)
-    colour, label = _measured(tables)
+    weights = of_group(tables["stay_regression"])
+    means = _terms(of_group(tables["stay_regression_summary"]), terms)
+    colour, label = measured(tables)
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label)
     _interval(ax, places, means, colour)
     for _, subject in weights.groupby("subject"):
@@ -79,14 +79,14 @@ def plot_stay_regression(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.set(ylabel="Weight on staying (log odds)")
     ax.set_xlabel("Predictor, from the trial before")
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
-    return _legend_below(ax, columns=2)
+    return legend_below(ax, columns=2)
 
 
 def plot_lag_weights(tables: Tables, ax: Axes | None = None) -> Axes:
     """Lag regression weights by kind of past trial, with the interval over subjects."""
     ax = ax or plt.subplots()[1]
-    means = _group(tables["lags_summary"])
-    lags = _group(tables["lags"])
+    means = of_group(tables["lags_summary"])
+    lags = of_group(tables["lags"])
     for name, (reward, transition) in CELLS.items():
         colour = COLOURS["rewarded" if reward else "unrewarded"]
         style = "-" if transition == "common" else "--"
@@ -100,7 +100,7 @@ def plot_lag_weights(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
     ax.set(xlabel="Trials back", ylabel="Weight on repeating (log odds)")
     ax.set_xticks(sorted(means["lag"].unique()))
-    return _legend_below(ax, title=_measured(tables)[1])
+    return legend_below(ax, title=measured(tables)[1])
 
 
 def plot_model_based_errors(tables: Tables, ax: Axes | None = None) -> Axes:
@@ -123,19 +123,19 @@ def plot_model_free_errors(tables: Tables, ax: Axes | None = None) -> Axes:
 def plot_rewards(tables: Tables, ax: Axes | None = None) -> Axes:
     """Rewards per 100 trials of every subject, with the reference strategies' lines."""
     ax = ax or plt.subplots()[1]
-    subjects = _group(tables["subjects"])
-    colour, label = _measured(tables)
+    subjects = of_group(tables["subjects"])
+    colour, label = measured(tables)
     places = np.arange(len(subjects))
     ax.plot(places, subjects["reward_per_100"], "o", color=colour, label=label)
     means = tables["subjects_summary"].set_index("group")["mean"]
-    for name in _yardsticks(tables["subjects_summary"]):
+    for name in yardstick_names(tables["subjects_summary"]):
         height = float(means[name])
         ax.axhline(height, color=yardstick_colour(name), lw=1.5, label=name)
-        _name_line(ax, name, height)
+        name_line(ax, name, height)
     criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
     if criterion is not None and bool(tables["about"]["scored"].iloc[0]):
         ax.axhline(criterion.threshold, color="black", lw=1, ls=":")
-        _name_line(ax, "learned", criterion.threshold)
+        name_line(ax, "learned", criterion.threshold)
     names = [str(name).removeprefix("subject ") for name in subjects["label"]]
     ax.set_xticks(places, names)
     ax.set(ylabel="Reward per 100 trials", xlim=(-0.5, len(places) + 1))
@@ -144,14 +144,6 @@ def plot_rewards(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.set_ylim(low - room, high + room)
     ax.set_xlabel(f"Subject; {label}")
     return ax
-
-
-def _group(table: pd.DataFrame, name: str = MEASURED) -> pd.DataFrame:
-    return table[table["group"] == name]
-
-
-def _yardsticks(table: pd.DataFrame) -> list[str]:
-    return [str(name) for name in table["group"].unique() if name != MEASURED]
 
 
 def _kind(table: pd.DataFrame, reward: float, transition: str) -> pd.DataFrame:
@@ -166,14 +158,6 @@ def _cells(table: pd.DataFrame, cells: Sequence[tuple[float, str]]) -> pd.DataFr
 
 def _terms(table: pd.DataFrame, terms: Sequence[str]) -> pd.DataFrame:
     return table.set_index("term").reindex(list(terms))
-
-
-def _measured(tables: Tables) -> tuple[str, str]:
-    """Colour and label of the measured subjects, with their number."""
-    kind = str(tables["about"]["subjects_are"].iloc[0])
-    count = len(_group(tables["subjects"]))
-    colour = COLOURS["agent" if kind == "networks" else "animal"]
-    return colour, f"{kind if count != 1 else kind[:-1]} (n = {count})"
 
 
 def _interval(ax: Axes, places: np.ndarray, means: pd.DataFrame, colour: str) -> None:
@@ -216,56 +200,22 @@ def _reference_label(rows: pd.DataFrame) -> str:
 def _scatter(ax: Axes, tables: Tables, column: str, measure: str) -> Axes:
     points = tables["rpe_points"]
     if points.empty:
-        ax.text(0.5, 0.5, "no recording", ha="center", transform=ax.transAxes)
-        return ax
+        return no_data(ax)
     for event in EVENTS:
         part = points[points["event"] == event]
         colour = COLOURS[event]
         ax.plot(
             part[column], part["rpe"], "o", color=colour, alpha=0.35, ms=3, label=event
         )
-    summary = _group(tables["rpe_summary"])
+    summary = of_group(tables["rpe_summary"])
     fits = (summary["event"] == BOTH_EVENTS) & (summary["measure"] == measure)
     row = summary[fits].iloc[0]
     found = f"r² = {_short(row['mean'])}, mean of n = {row['n']} networks"
     shown = f"dots: network {points['subject'].iloc[0]}"
     ax.locator_params(nbins=5)
-    return _legend_below(ax, title=f"{found}; {shown}")
+    return legend_below(ax, title=f"{found}; {shown}")
 
 
 def _short(share: float) -> str:
     """Two decimals, or one digit where they would say 0."""
     return f"{share:.2f}" if share >= 0.005 else f"{share:.1g}"
-
-
-def _name_line(ax: Axes, name: str, height: float) -> None:
-    ax.annotate(
-        name,
-        (1, height),
-        xycoords=("axes fraction", "data"),
-        xytext=(-2, 2),
-        textcoords="offset points",
-        ha="right",
-        fontsize="small",
-    )
-
-
-def _legend_below(
-    ax: Axes, *, title: str = "", columns: int = 2, first: str = ""
-) -> Axes:
-    """The legend under the axes, where no data are; `first` leads it."""
-    two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
-    handles, labels = ax.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda index: labels[index] != first)
-    ax.legend(
-        [handles[index] for index in order],
-        [labels[index] for index in order],
-        title=title,
-        loc="upper center",
-        bbox_to_anchor=(0.5, -LEGEND_GAP - SECOND_LINE * two_lines),
-        ncols=columns,
-        columnspacing=1.0,
-        handletextpad=0.4,
-        markerscale=1.2,
-    )
-    return ax

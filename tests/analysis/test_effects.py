@@ -4,7 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.analysis.effects import COLUMNS, Criterion, Effect, effect_row, effect_table
+from metarl.analysis.effects import (
+    COLUMNS,
+    Criterion,
+    Effect,
+    effect_row,
+    effect_table,
+    judge,
+)
 
 
 def row(values, learned=None, **options):
@@ -86,5 +93,58 @@ def test_the_table_has_the_documented_columns_and_types():
 
 
 def test_an_unknown_summary_is_refused():
-    with pytest.raises(ValueError, match="summary must be one of mean, lowest"):
+    with pytest.raises(
+        ValueError, match="summary must be one of mean, lowest, highest"
+    ):
         Effect(name="it", values=pd.Series([1.0]), summary="median")
+
+
+def test_the_highest_is_the_other_extreme():
+    made = row([5, 3, 9], [True] * 3, summary="highest", criterion=Criterion(high=8))
+    assert made["value"] == 9
+    assert made["verdict"] == "FAIL"
+
+
+def test_a_mean_is_tested_against_chance():
+    # mean 2, standard error 1 / sqrt(3), t = sqrt(3) with 2 degrees of freedom.
+    made = row([2, 3, 4], chance=2.0)
+    assert made["chance"] == 2
+    assert made["p"] == pytest.approx(0.2254, abs=1e-4)
+    assert np.isnan(row([2, 3, 4])["p"])
+    assert np.isnan(row([2.0], chance=1.0)["p"])
+    assert np.isnan(row([2, 2], chance=1.0)["p"])
+
+
+def about(**changed):
+    usual = {"task": "two-step", "scored": True, "expected": None}
+    return pd.DataFrame([usual | changed])
+
+
+JUDGED = Effect(
+    name="it",
+    values=pd.Series([1.0, 2.0]),
+    criterion=Criterion(low=1),
+    reference=3.0,
+    source="somebody",
+)
+WHO = pd.Series([True, True])
+
+
+def test_an_experiment_is_judged_row_by_row():
+    table = judge(about(), [(JUDGED, WHO)])
+    assert table["experiment"].tolist() == ["two-step"]
+    assert table["verdict"].tolist() == ["PASS"]
+
+
+def test_another_test_than_the_published_is_reported():
+    made = judge(about(scored=False), [(JUDGED, WHO)]).iloc[0]
+    assert (made["verdict"], made["criterion"], made["source"]) == ("REPORTED", "", "")
+    assert np.isnan(made["reference"])
+    assert made["value"] == 1.5
+
+
+def test_a_subject_that_is_missing_counts_where_learning_applies():
+    table = judge(about(expected=3), [(JUDGED, WHO), (JUDGED, None)])
+    assert table["subjects"].tolist() == [3, 2]
+    assert table["verdict"].tolist() == ["NOT LEARNED", "PASS"]
+    assert np.isnan(table["value"][0])

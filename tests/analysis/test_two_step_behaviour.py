@@ -12,9 +12,7 @@ from metarl.analysis.two_step_behaviour import (
     stay_interaction,
     stay_probabilities,
     stay_regression,
-    subject_labels,
     subject_rewards,
-    summarise,
 )
 
 CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
@@ -269,16 +267,3 @@ def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
     assert row["label"].item() == "all subjects"
     assert row["value"].item() == pytest.approx(2 / 3)
     assert row["n"].item() == 2
-
-
-def test_subjects_are_labelled_by_animal_where_there_is_one(by_hand):
-    assert subject_labels(by_hand) == {0: "subject 0"}
-    assert subject_labels(by_hand.assign(animal="C")) == {0: "C"}
-
-
-def test_summaries_count_subjects():
-    table = pd.DataFrame({"kind": list("aabb"), "value": [1.0, 3.0, 5.0, 5.0]})
-    summary = summarise(table, "value", ["kind"])
-    assert summary["mean"].tolist() == [2, 5]
-    assert summary["n"].tolist() == [2, 2]
-    assert summary["low"][1] == summary["high"][1] == 5
