@@ -10,16 +10,16 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from metarl.agents.network import ActorCritic
+from metarl.agents.network import Network, build
 from metarl.agents.settings import NetworkConfig
 from metarl.checks import MetaRLError
 from metarl.tables import write_bytes
 
 
-def save_policy(path: Path, network: ActorCritic, config: NetworkConfig) -> None:
+def save_policy(path: Path, network: Network, config: NetworkConfig) -> None:
     """Write a network's weights, with the sizes needed to build it again."""
     facts = {
-        "input_size": network.core.input_size,
+        "input_size": network.input_size,
         "action_count": network.action_count,
         "network": asdict(config),
     }
@@ -29,7 +29,7 @@ def save_policy(path: Path, network: ActorCritic, config: NetworkConfig) -> None
     write_bytes(path, save(tensors, metadata))
 
 
-def load_policy(path: Path) -> ActorCritic:
+def load_policy(path: Path) -> Network:
     """The network that `save_policy` wrote; MetaRLError says what is wrong."""
     if not path.exists():
         raise MetaRLError(f"{path} is missing; train the subject first")
@@ -38,7 +38,7 @@ def load_policy(path: Path) -> ActorCritic:
             facts = json.loads(file.metadata()["metarl"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         sizes = facts["input_size"], facts["action_count"]
-        network = ActorCritic(*sizes, NetworkConfig(**facts["network"]), seed=0)
+        network = build(*sizes, NetworkConfig(**facts["network"]), seed=0)
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise MetaRLError(
             f"{path} is not a readable metarl network ({error}); "
@@ -49,7 +49,7 @@ def load_policy(path: Path) -> ActorCritic:
 
 
 def load_weights(
-    network: ActorCritic, tensors: dict[str, torch.Tensor], path: Path
+    network: Network, tensors: dict[str, torch.Tensor], path: Path
 ) -> None:
     """Copy tensors into a network; MetaRLError names a parameter that differs."""
     expected = network.state_dict()
@@ -63,9 +63,9 @@ def load_weights(
     network.load_state_dict(tensors)
 
 
-def check_fits(network: ActorCritic, input_size: int, action_count: int) -> None:
+def check_fits(network: Network, input_size: int, action_count: int) -> None:
     """MetaRLError unless the network can be fed and read by a task of these sizes."""
-    found = (network.core.input_size, network.action_count)
+    found = (network.input_size, network.action_count)
     if found != (input_size, action_count):
         raise MetaRLError(
             f"the network takes {found[0]} inputs and {found[1]} actions, the task has "

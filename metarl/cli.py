@@ -17,8 +17,9 @@ import tyro
 
 from metarl.agents.settings import A2CConfig, NetworkConfig
 from metarl.catalog import TASKS
-from metarl.checks import MetaRLError
-from metarl.config import EvaluationConfig, TrainingConfig
+from metarl.checks import MetaRLError, check_choice
+from metarl.config import TEST, EvaluationConfig, ResetMemory, TrainingConfig
+from metarl.protocols import protocol
 
 if TYPE_CHECKING:
     from metarl.population import Outcome
@@ -46,9 +47,15 @@ def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
 def tasks(words: list[str]) -> int:
     """List the tasks."""
     for name, entry in TASKS.items():
-        print(
-            f"{name:<14}{entry.id}\n{'':<14}{entry.summary}\n{'':<14}{entry.source}\n"
-        )
+        methods = protocol(name)
+        lines = [
+            entry.id,
+            entry.summary,
+            entry.source,
+            f"tests: {', '.join(methods.conditions)}",
+            *(f"control {k}: {c.why}" for k, c in methods.controls.items()),
+        ]
+        print(f"{name:<16}" + f"\n{'':<16}".join(lines) + "\n")
     return 0
 
 
@@ -60,6 +67,8 @@ class TrainOptions(Generic[Params]):
     """The run's folder."""
     resume: bool = False
     """Go on with the run in --out, or start it where there is none."""
+    controls: bool = False
+    """Also train the task's control populations, into the run's folder."""
     workers: int | None = None
     """Processes at once; all cores by default."""
     subjects: int
@@ -111,7 +120,11 @@ def train(words: list[str]) -> int:
             **{name: getattr(options, name) for name in shared},
         )
     outcome = train_population(
-        config, options.out, resume=options.resume, workers=options.workers
+        config,
+        options.out,
+        controls=options.controls,
+        resume=options.resume,
+        workers=options.workers,
     )
     return finish(outcome, f"trained {config.subjects} subjects: {options.out}")
 
@@ -131,38 +144,85 @@ RunFolder = Annotated[Path, tyro.conf.Positional]
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Test trained networks with frozen weights, on problems they never saw."""
+    """Test trained networks with frozen weights, on problems they never saw.
+
+    Without options, every test of the task's protocol; `metarl tasks` lists them.
+    """
 
     run: RunFolder
     """A run's folder."""
+    condition: tuple[str, ...] = ()
+    """The tests to take; all of the protocol by default. A test of your own, made with
+    --settings or --manipulate, may have any name."""
     snapshot: str | None = None
     """A snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
     workers: int | None = None
     """Processes at once; all cores by default."""
-    test: Annotated[EvaluationConfig, tyro.conf.arg(name="")]
-    """How to test."""
+    episodes: int | None = None
+    """Episodes a subject, at least 1; the protocol's by default."""
+    record_episodes: int | None = None
+    """Of these, so many are recorded step by step; the protocol's by default."""
+    reset_memory: ResetMemory | None = None
+    """When memory, last action and last reward are cleared: episode, trial, never."""
+    greedy: bool = False
+    """Take the likeliest action; by default actions are sampled, as in training."""
+    settings: tuple[str, ...] = ()
+    """The task's parameters that differ from training, each as NAME=VALUE."""
+    manipulate: tuple[str, ...] = ()
+    """What an experimenter does to the network, each in words: 'rpe set -4 when
+    reward > 0', 'units set 0 of 0-9', 'memory reset when trial == 50'."""
+
+
+CUSTOM = "custom"
+"""Name of a test of one's own, where none is given."""
+
+
+def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationConfig]:
+    """The tests that were asked for, by name."""
+    there = protocol(task).conditions
+    names = options.condition or tuple(there)
+    own = bool(options.settings or options.manipulate)
+    if own:
+        names = options.condition or (CUSTOM,)
+    fields = ("episodes", "record_episodes", "reset_memory")
+    given = {name: getattr(options, name) for name in fields}
+    changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    if options.greedy:
+        changes["greedy"] = True
+    if own:
+        changes |= {"record_untrained": False, "manipulate": options.manipulate}
+    tests = {}
+    for name in names:
+        if not own:
+            check_choice("condition", name, there)
+        base = there.get(name, there[TEST])
+        settings = (*base.settings, *options.settings)
+        tests[name] = replace(base, settings=settings, **changes)
+    return tests
 
 
 def evaluate(words: list[str]) -> int:
     """Test the networks of a run with frozen weights: metarl evaluate RUN."""
-    default = EvaluateOptions(run=tyro.MISSING, test=EvaluationConfig())
-    options = parse(EvaluateOptions, "evaluate", words, default=default)
+    options = parse(EvaluateOptions, "evaluate", words)
     from metarl.population import evaluate as evaluate_population
     from metarl.runs import load_run
 
     run = load_run(options.run)
     with bad_input():
+        tests = chosen_tests(run.config.task, options)
         numbers = snapshots(options.snapshot, run.subject(0).snapshots)
     for number in numbers:
         with bad_input():
             outcome = evaluate_population(
-                run, options.test, snapshot=number, workers=options.workers
+                run, tests, snapshot=number, workers=options.workers
             )
+        first = TEST if TEST in tests else next(iter(tests))
         for subject in range(run.config.subjects):
-            folder = run.evaluation(subject, number)
+            folder = run.evaluation(subject, number, first)
             if f"subject {subject}" not in outcome.failures:
                 print(frozen_line(subject, folder.facts))
-        code = finish(outcome, f"tables: {run.evaluation(0, number).path.parent}")
+        where = run.evaluation(0, number, first).path.parent
+        code = finish(outcome, f"tests: {', '.join(tests)}\ntables: {where}")
         if code:
             return code
     return 0

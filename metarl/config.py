@@ -1,19 +1,24 @@
 """A run's configuration: frozen data, written to and read back from JSON."""
 
+import ast
 import dataclasses
 import types
 import typing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from metarl.agents.settings import A2CConfig, NetworkConfig
 from metarl.catalog import task_class
 from metarl.checks import MetaRLError, check_at_least, check_choice
+from metarl.manipulation import check_testing, check_training
 
 Params = TypeVar("Params")
 
 ResetMemory = Literal["episode", "trial", "never"]
 """When the memory, last action and last reward are cleared."""
+TEST = "test"
+"""Name of a task's main test."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,11 +31,15 @@ class TrainingConfig:
     """Steps between updates; gradients flow back this far (t_max)."""
     updates: int = 10_000
     """Updates in all."""
+    manipulate: tuple[str, ...] = ()
+    """What an experimenter does to the network while it learns, each in words:
+    'teaching scale 0.5 when paid > 0'; see metarl/manipulation.py."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no count."""
+        """Refuse what is no count, and what cannot be done in training."""
         for name in ("lanes", "unroll_steps", "updates"):
             check_at_least(name, getattr(self, name), 1)
+        check_training(self.manipulate)
 
     @property
     def steps(self) -> int:
@@ -50,9 +59,27 @@ class EvaluationConfig:
     """When memory, last action and last reward are cleared: episode, trial, never."""
     greedy: bool = False
     """Take the likeliest action; by default actions are sampled, as in training."""
+    settings: tuple[str, ...] = ()
+    """The task's parameters that differ from training, each as NAME=VALUE."""
+    manipulate: tuple[str, ...] = ()
+    """What an experimenter does to the network, each in words: 'rpe set -4 when
+    reward > 0'; see metarl/manipulation.py."""
+    shared_problems: bool = False
+    """Whether all subjects and strategies meet the same problems and the same luck."""
+    record_untrained: bool = False
+    """Whether to record beside the units those of the subject's untrained network, fed
+    the same inputs."""
 
     def __post_init__(self) -> None:
         """Refuse an evaluation of nothing."""
+        check_testing(self.manipulate)
+        plain = self.reset_memory == "episode" and not self.manipulate
+        if self.record_untrained and not plain:
+            raise ValueError(
+                "record_untrained needs memory that is reset each episode and no "
+                f"manipulation, got {self.reset_memory!r} and {self.manipulate!r}: the "
+                "untrained network would not be treated alike"
+            )
         check_at_least("episodes", self.episodes, 1)
         check_at_least("record_episodes", self.record_episodes, 0)
         check_choice("reset_memory", self.reset_memory, get_args(ResetMemory))
@@ -86,6 +113,34 @@ class RunConfig(Generic[Params]):
         if self.learning.normalize_advantages:
             portion = self.training.lanes * self.training.unroll_steps
             check_at_least("lanes * unroll_steps, to normalize advantages,", portion, 2)
+
+
+def with_settings(params: Params, settings: Sequence[str]) -> Params:
+    """A task's parameters with some changed; ValueError says which is wrong.
+
+    Args:
+        params: the dataclass of parameters.
+        settings: NAME=VALUE each; the value as Python writes it, or a plain word.
+    """
+    hints = typing.get_type_hints(type(params))
+    values = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in hints:
+            raise ValueError(
+                f"a setting must be NAME=VALUE with a name of {', '.join(hints)}; "
+                f"got {setting!r}"
+            )
+        values[name] = _literal(text)
+    changed: Params = dataclasses.replace(params, **values)  # type: ignore[type-var]
+    return changed
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
 
 
 def to_plain(config: RunConfig[Any]) -> dict[str, Any]:

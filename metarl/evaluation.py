@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metarl.agents.network import ActorCritic, weights_hash
+from metarl.agents.network import Network, weights_hash
 from metarl.catalog import task_class, task_entry
 from metarl.checkpoint import check_fits
 from metarl.checks import MetaRLError
-from metarl.config import EvaluationConfig, RunConfig
+from metarl.config import EvaluationConfig, RunConfig, with_settings
 from metarl.envs.task import Task
 from metarl.jobs import Interrupted, Reporting
+from metarl.manipulator import Manipulator
 from metarl.policy import Policy, input_size
 from metarl.recorder import Recorder
 from metarl.rollout import Stepper
@@ -34,11 +35,12 @@ STREAMS = 20
 def evaluate_network(
     config: RunConfig[Any],
     subject: int,
-    network: ActorCritic,
+    network: Network,
     evaluation: EvaluationConfig,
     folder: EvaluationFolder,
     *,
     progress: float = 1.0,
+    untrained: Network | None = None,
     reporting: Reporting | None = None,
 ) -> dict[str, Any]:
     """Test one frozen network and write its tables; returns the facts written.
@@ -50,6 +52,8 @@ def evaluate_network(
         evaluation: how to test.
         folder: where to write.
         progress: part of training the network has had, for its discount.
+        untrained: the subject's network before training, to be fed the same inputs
+            where `evaluation.record_untrained` asks for it.
         reporting: is told the progress and asked whether to stop.
 
     Raises:
@@ -68,6 +72,8 @@ def evaluate_network(
         progress=progress,
         reporting=reporting,
     )
+    if untrained is not None and evaluation.record_untrained and recording:
+        recording = {**recording, "units_untrained": replay(untrained, recording)}
     after = weights_hash(network)
     if before != after:
         raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
@@ -100,7 +106,9 @@ def evaluate_strategy(
     number = strategy_names(config).index(name)
     # A strategy's logits are its choice probabilities; the likeliest action alone would
     # be another strategy.
-    evaluation = replace(evaluation, greedy=False)
+    evaluation = replace(
+        evaluation, greedy=False, manipulate=(), record_untrained=False
+    )
     trials, recording = run_episodes(
         config,
         number,
@@ -124,9 +132,10 @@ def _write(
     write_table(folder.trials_path, trials)
     write_recording(folder.recording_path, recording)
     discount = config.learning.discount.at(facts.get("progress", 1.0))
+    plain = asdict(evaluation).items()
     facts = {
+        **{k: list(v) if isinstance(v, tuple) else v for k, v in plain},
         "task": config.task,
-        **asdict(evaluation),
         "seed": config.seed,
         "discount": discount,
         "reward_per_episode": float(trials["reward"].sum()) / evaluation.episodes,
@@ -163,18 +172,22 @@ def run_episodes(
     reporting = reporting or Reporting()
     torch.set_num_threads(1)
     tables, recordings = [], []
+    params = with_settings(config.task_params, evaluation.settings)
+    stream = (subject, purpose)
+    if evaluation.shared_problems:
+        stream = (0, "problems")
     for first, lanes, episodes in _batches(evaluation):
         if reporting.should_stop():
             raise Interrupted
-        task = task_class(config.task)(lanes, config.task_params)
+        task = task_class(config.task)(lanes, params)
+        policy = make_policy(task)
         stepper = Stepper(
             task,
-            make_policy(task),
-            torch.Generator().manual_seed(
-                stream_seed(config.seed, subject, purpose, first)
-            ),
+            policy,
+            _generator(config, *stream, first),
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
+            manipulator=_manipulator(config, subject, evaluation, task, first),
         )
         recorder = Recorder(
             stepper,
@@ -189,6 +202,59 @@ def run_episodes(
         recordings.append(recorder.recording())
         reporting.tell((first + episodes) / evaluation.episodes)
     return pd.concat(tables, ignore_index=True), _joined(recordings, task)
+
+
+def _generator(config: RunConfig[Any], *stream: Any) -> torch.Generator:
+    return torch.Generator().manual_seed(stream_seed(config.seed, *stream))
+
+
+def _manipulator(
+    config: RunConfig[Any],
+    subject: int,
+    evaluation: EvaluationConfig,
+    task: Task[Any],
+    first: int,
+) -> Manipulator | None:
+    """The experimenter's hand; its noise is its own, and changes no other."""
+    if not evaluation.manipulate:
+        return None
+    network = config.network
+    units = network.units * (1 if network.critic == "shared" else 2)
+    noise = _generator(config, subject, "manipulation", first)
+    return Manipulator(evaluation.manipulate, task, units=units, noise=noise)
+
+
+@torch.inference_mode()
+def replay(network: Network, recording: Recording) -> np.ndarray[Any, Any]:
+    """(R, H) activity of another network that is fed the recorded inputs.
+
+    Each episode starts with that network's own initial memory; `end` rows are NaN.
+    """
+    first = recording["step"] == 0
+    lane, step = np.cumsum(first) - 1, recording["step"]
+    size = (int(step.max()) + 1, int(lane.max()) + 1)
+    inputs = torch.zeros(*size, network.input_size)
+    inputs[step, lane] = torch.from_numpy(recorded_inputs(recording))
+    memory = network.initial_memory(size[1])
+    activity = []
+    for now in inputs:
+        decision = network.act(now, memory)
+        memory = decision.memory
+        activity.append(decision.units)
+    units: np.ndarray[Any, Any] = torch.stack(activity).numpy()[step, lane]
+    units[recording["action"] < 0] = np.nan
+    return units
+
+
+def recorded_inputs(recording: Recording) -> np.ndarray[Any, Any]:
+    """(R, O + A + 1) what the network was fed at each recorded step."""
+    action, reward = recording["action"], recording["reward"]
+    count = recording["policy"].shape[1]
+    one_hot = np.eye(count, dtype=np.float32)[np.maximum(action[:-1], 0)]
+    told = np.zeros((len(action), count + 1), np.float32)
+    told[1:] = np.column_stack([one_hot, reward[:-1]])
+    told[recording["step"] == 0] = 0
+    return np.column_stack([recording["observation"], told]).astype(np.float32)
 
 
 def _joined(

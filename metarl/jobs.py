@@ -41,6 +41,12 @@ class Reporting:
     should_stop: Callable[[], bool] = lambda: False
     """Asked often."""
 
+    def part(self, number: int, count: int) -> "Reporting":
+        """Reporting of one of `count` equal parts of the job, from 0."""
+        return Reporting(
+            lambda progress: self.tell((number + progress) / count), self.should_stop
+        )
+
 
 Job = Callable[[Reporting], None]
 """Must be picklable: a function of a module, or functools.partial of one."""

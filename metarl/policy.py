@@ -29,6 +29,15 @@ class Decision(NamedTuple):
     """(B, H) activity to record; H is 0 where a strategy has no units."""
 
 
+class Touch(NamedTuple):
+    """What an experimenter does to a network's signals at one step: scale, then add."""
+
+    rpe: tuple[Tensor, Tensor] | None = None
+    """(B,) factor and (B,) addition for the prediction error that is an input."""
+    units: tuple[Tensor, Tensor] | None = None
+    """(B, H) factor and (B, H) addition for the units' activity."""
+
+
 class Policy(Protocol):
     """Anything that the stepping loop can ask for a decision."""
 
@@ -39,6 +48,25 @@ class Policy(Protocol):
     def act(self, inputs: Tensor, memory: Memory) -> Decision:
         """Decide, given (B, O + A + 1) inputs from `join_inputs`."""
         ...
+
+
+class Touchable(Policy, Protocol):
+    """A policy whose signals an experimenter can change: a network."""
+
+    def act(
+        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
+    ) -> Decision:
+        """Decide, some signals changed by `touch`."""
+        ...
+
+
+def restart(memory: Memory, initial: Memory, start: Tensor | None) -> Memory:
+    """Memory, replaced by the initial one in the lanes of `start` (none if None)."""
+    if start is None:
+        return memory
+    chosen = start.unsqueeze(1)
+    pairs = zip(initial, memory, strict=True)
+    return tuple(torch.where(chosen, new, old) for new, old in pairs)
 
 
 def input_size(observation_size: int, action_count: int) -> int:

@@ -1,18 +1,20 @@
 """Many subjects at once: trained, then tested with their weights frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from metarl.checks import check_between
-from metarl.config import EvaluationConfig, RunConfig
+from metarl.config import TEST, EvaluationConfig, RunConfig
 from metarl.evaluation import (
     evaluate_network,
     evaluate_strategy,
     strategy_names,
 )
 from metarl.jobs import Job, Reporting, run_jobs
+from metarl.protocols import control_config, protocol
 from metarl.runs import (
     SNAPSHOTS,
     EvaluationFolder,
@@ -38,6 +40,7 @@ def train(
     config: RunConfig[Any],
     out: str | Path | None = None,
     *,
+    controls: bool = False,
     resume: bool = False,
     workers: int | None = None,
     show: bool = True,
@@ -47,6 +50,8 @@ def train(
     Args:
         config: what to train; `metarl.presets.preset` gives one.
         out: the run's folder, made where there is none; runs/TASK by default.
+        controls: also train the task's control populations, each as a run of its own
+            in the folder's `controls`.
         resume: go on with the run in `out`; finished subjects are left as they are.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
@@ -58,12 +63,21 @@ def train(
     """
     path = default_folder(config.task) if out is None else Path(out)
     run = create_run(path, config, resume=resume)
-    jobs: dict[str, Job] = {
-        f"subject {k}": partial(_train, config, k, folder)
+    jobs = _training_jobs(run)
+    if controls:
+        for name, control in protocol(config.task).controls.items():
+            changed = control_config(config, control)
+            population = create_run(run.control(name).path, changed, resume=resume)
+            jobs |= _training_jobs(population, f"{name} ")
+    return Outcome(run, run_jobs(jobs, workers=workers, show=show))
+
+
+def _training_jobs(run: Run, prefix: str = "") -> dict[str, Job]:
+    return {
+        f"{prefix}subject {k}": partial(_train, run.config, k, folder)
         for k, folder in enumerate(run.subjects)
         if not folder.finished
     }
-    return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
 def _train(
@@ -76,9 +90,13 @@ def _train(
     train_subject(config, subject, folder, reporting, observer)
 
 
+Tests = Mapping[str, EvaluationConfig]
+"""Name -> test."""
+
+
 def evaluate(
     run: Run | str | Path,
-    evaluation: EvaluationConfig | None = None,
+    evaluation: EvaluationConfig | Tests | None = None,
     *,
     snapshot: int | None = None,
     workers: int | None = None,
@@ -86,54 +104,85 @@ def evaluate(
 ) -> Outcome:
     """Test every trained subject, and the task's strategies, on fresh episodes.
 
-    What an earlier evaluation left is given up first, so that none is mixed.
+    Control populations that were trained with the run are tested too. What an earlier
+    evaluation left is given up first, so that none is mixed.
 
     Args:
         run: a trained run, or its folder.
-        evaluation: how to test.
-        snapshot: which of the policy's snapshots, 0 (untrained) to 20; by default
-            the trained policy.
+        evaluation: the main test, or several by name; by default all tests of the
+            task's protocol.
+        snapshot: which of the policy's snapshots, 0 (untrained) to 20, takes the main
+            test; by default the trained policy takes all.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
     """
     run = as_run(run)
-    evaluation = evaluation or EvaluationConfig()
+    tests = _tests(run, evaluation)
     if snapshot is not None:
         check_between("snapshot", snapshot, 0, SNAPSHOTS)
-    jobs: dict[str, Job] = {
-        f"subject {k}": partial(
-            _evaluate, run, k, evaluation, run.evaluation(k, snapshot), snapshot
-        )
-        for k in range(run.config.subjects)
-    }
+        tests = {TEST: tests[TEST]}
+    jobs = _evaluation_jobs(run, tests, snapshot)
     if snapshot is None:
-        for name in strategy_names(run.config):
-            folder = run.yardstick(name)
-            jobs[name] = partial(_evaluate_strategy, run, name, evaluation, folder)
-    for folder in run.evaluation_folders(snapshot):
-        folder.facts_path.unlink(missing_ok=True)
+        for name, population in run.controls.items():
+            jobs |= _control_jobs(name, population, tests)
+        if TEST in tests:
+            jobs |= _strategy_jobs(run, tests[TEST])
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
+def _tests(run: Run, evaluation: EvaluationConfig | Tests | None) -> Tests:
+    if isinstance(evaluation, EvaluationConfig):
+        return {TEST: evaluation}
+    return protocol(run.config.task).conditions if evaluation is None else evaluation
+
+
+def _evaluation_jobs(
+    run: Run, tests: Tests, snapshot: int | None = None, prefix: str = ""
+) -> dict[str, Job]:
+    """One job a subject, which takes all tests; earlier results are given up."""
+    subjects = range(run.config.subjects)
+    for condition in tests:
+        for k in subjects:
+            facts = run.evaluation(k, snapshot, condition).facts_path
+            facts.unlink(missing_ok=True)
+    return {
+        f"{prefix}subject {k}": partial(_evaluate, run, k, tests, snapshot)
+        for k in subjects
+    }
+
+
+def _control_jobs(name: str, population: Run, tests: Tests) -> dict[str, Job]:
+    known = protocol(population.config.task).controls.get(name)
+    taken = known.conditions if known else (TEST,)
+    chosen = {k: test for k, test in tests.items() if k in taken}
+    return _evaluation_jobs(population, chosen, prefix=f"{name} ") if chosen else {}
+
+
+def _strategy_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
+    for folder in run.yardsticks.values():
+        folder.facts_path.unlink(missing_ok=True)
+    return {
+        name: partial(_evaluate_strategy, run, name, test, run.yardstick(name))
+        for name in strategy_names(run.config)
+    }
+
+
 def _evaluate(
-    run: Run,
-    subject: int,
-    evaluation: EvaluationConfig,
-    folder: EvaluationFolder,
-    snapshot: int | None,
-    reporting: Reporting,
+    run: Run, subject: int, tests: Tests, snapshot: int | None, reporting: Reporting
 ) -> None:
     network = run.subject(subject).policy(snapshot)
-    progress = 1.0 if snapshot is None else snapshot / SNAPSHOTS
-    evaluate_network(
-        run.config,
-        subject,
-        network,
-        evaluation,
-        folder,
-        progress=progress,
-        reporting=reporting,
-    )
+    asked = any(test.record_untrained for test in tests.values())
+    for number, (condition, test) in enumerate(tests.items()):
+        evaluate_network(
+            run.config,
+            subject,
+            network,
+            test,
+            run.evaluation(subject, snapshot, condition),
+            progress=1.0 if snapshot is None else snapshot / SNAPSHOTS,
+            untrained=run.subject(subject).policy(0) if asked else None,
+            reporting=reporting.part(number, len(tests)),
+        )
 
 
 def _evaluate_strategy(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule
+from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.catalog import task_class
 from metarl.checks import check_choice
 from metarl.config import RunConfig, TrainingConfig
@@ -32,8 +32,21 @@ PAPER = Recipe(
 )
 """Wang et al. 2018, Simulation 4: an update an episode, 10,000 episodes."""
 
-DAW = replace(PAPER, training=TrainingConfig(lanes=1, unroll_steps=603, updates=10_000))
-"""Declared: no network was published on this task; the two-step task's settings."""
+
+def _paper(
+    unroll_steps: int,
+    updates: int,
+    *,
+    network: NetworkConfig = PAPER.network,
+    **learning: Any,
+) -> Recipe:
+    """A published recipe: what differs from the two-step task's."""
+    return Recipe(
+        network=network,
+        learning=replace(PAPER.learning, **learning),
+        training=TrainingConfig(lanes=1, unroll_steps=unroll_steps, updates=updates),
+    )
+
 
 FAST = Recipe(
     network=NetworkConfig(input_gain=3.0, forget_bias=1.0),
@@ -49,6 +62,27 @@ FAST = Recipe(
 )
 """Many lanes and short unrolls; the rates anneal to zero."""
 
+
+def _fast(
+    lanes: int,
+    unroll_steps: int,
+    updates: int,
+    *,
+    rate: float,
+    network: NetworkConfig = FAST.network,
+    **learning: Any,
+) -> Recipe:
+    """A fast recipe: what differs from the two-step task's."""
+    rates = Schedule(start=rate, end=0.0)
+    return Recipe(
+        network=network,
+        learning=replace(FAST.learning, learning_rate=rates, **learning),
+        training=TrainingConfig(
+            lanes=lanes, unroll_steps=unroll_steps, updates=updates
+        ),
+    )
+
+
 SMOKE = Recipe(
     network=NetworkConfig(units=8, input_gain=3.0),
     learning=FAST.learning,
@@ -56,10 +90,122 @@ SMOKE = Recipe(
 )
 """Seconds; nothing is learned."""
 
+SEPARATE = NetworkConfig(critic="separate", feedback="rpe")
+"""Wang et al. 2018, Simulation 6: an actor that is told the critic's error."""
+
+_ANNEALED = Schedule(start=1.0, end=0.0)
+
 RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
     {
         "two-step": {"paper": PAPER, "fast": FAST, "smoke": SMOKE},
-        "daw-two-step": {"paper": DAW, "fast": FAST, "smoke": SMOKE},
+        # Declared: no network was published on this task; the two-step task's settings.
+        "daw-two-step": {"paper": _paper(603, 10_000), "fast": FAST, "smoke": SMOKE},
+        # 20,000 episodes, beta_e from 1 to 0. Declared: the published rate and discount
+        # were searched for at random; these are those of the precursor's other bandits.
+        "bandit": {
+            "paper": _paper(
+                100,
+                20_000,
+                learning_rate=constant(1e-3),
+                discount=constant(0.8),
+                entropy_weight=_ANNEALED,
+            ),
+            "fast": _fast(
+                128, 20, 2200, rate=4e-3, discount=Schedule(start=0.8, end=0.9)
+            ),
+            "smoke": SMOKE,
+        },
+        # Declared: 200,000 episodes, the precursor's rate, discount and unroll.
+        "informative-arm": {
+            "paper": _paper(
+                5,
+                200_000,
+                learning_rate=constant(1e-3),
+                discount=constant(0.8),
+                entropy_weight=_ANNEALED,
+            ),
+            "fast": _fast(256, 10, 1500, rate=5e-3, discount=constant(0.8)),
+            "smoke": SMOKE,
+        },
+        # Declared: 20,000 episodes; the precursor's rate and discount.
+        "restless-bandit": {
+            "paper": _paper(
+                100,
+                20_000,
+                learning_rate=constant(1e-3),
+                discount=constant(0.8),
+                entropy_weight=_ANNEALED,
+            ),
+            "fast": _fast(64, 20, 1500, rate=4e-3, discount=constant(0.8)),
+            "smoke": SMOKE,
+        },
+        # 3 million steps, discount .75. Declared: unrolls of 200 steps, the longest
+        # episode.
+        "matching": {
+            "paper": _paper(200, 15_000, discount=constant(0.75)),
+            "fast": _fast(64, 20, 2350, rate=3e-3, discount=constant(0.75)),
+            "smoke": SMOKE,
+        },
+        # 40,000 episodes, rate 5e-5, discount .1, beta_e from 1 to 0. Declared: an
+        # update an episode.
+        "volatility": {
+            "paper": _paper(
+                200,
+                40_000,
+                learning_rate=constant(5e-5),
+                discount=constant(0.1),
+                entropy_weight=_ANNEALED,
+            ),
+            "fast": _fast(
+                64,
+                50,
+                800,
+                rate=3e-3,
+                discount=constant(0.1),
+                entropy_weight=Schedule(start=0.2, end=0.0),
+            ),
+            "smoke": SMOKE,
+        },
+        # 2 million steps, unrolls of 200 steps.
+        "inferred-value": {
+            "paper": _paper(200, 10_000),
+            # Advantages are not normalised: the policy is soon perfect, and its
+            # advantages, scaled up, would be noise that drowns the critic.
+            "fast": _fast(
+                32,
+                40,
+                2000,
+                rate=5e-3,
+                discount=constant(0.9),
+                value_weight=1.0,
+                entropy_weight=constant(0.05),
+                normalize_advantages=False,
+            ),
+            "smoke": SMOKE,
+        },
+        # Declared: no network was published on this task; the two-step task's settings.
+        "reversal": {
+            "paper": _paper(160, 20_000),
+            "fast": _fast(128, 20, 1000, rate=4e-3, discount=constant(0.9)),
+            "smoke": SMOKE,
+        },
+        # 4 million steps. Declared: an update an episode of 60 steps.
+        "risky-choice": {
+            "paper": _paper(60, 66_667, network=SEPARATE),
+            "fast": _fast(
+                64,
+                20,
+                1200,
+                rate=3e-3,
+                network=replace(FAST.network, critic="separate", feedback="rpe"),
+                discount=constant(0.9),
+                entropy_weight=Schedule(start=0.05, end=0.02),
+            ),
+            "smoke": replace(
+                SMOKE,
+                network=replace(SMOKE.network, critic="separate", feedback="rpe"),
+            ),
+        },
     }
 )
 """Recipes by task and preset."""

@@ -14,8 +14,9 @@ from metarl.analysis.source import Source
 from metarl.analysis.style import figure_style
 from metarl.catalog import TASKS, task_entry
 from metarl.checks import MetaRLError
-from metarl.config import RunConfig
-from metarl.runs import Run, as_run
+from metarl.config import RunConfig, with_settings
+from metarl.protocols import protocol
+from metarl.runs import Run, as_run, trials_of
 from metarl.tables import whole_file, write_json, write_text
 
 PANEL_SIZE = (5.4, 4.8)
@@ -39,27 +40,49 @@ def source_of(run: Run) -> Source:
     evaluated = run.evaluated
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
-    first = next(iter(evaluated.values()))
-    facts = first.facts
+    facts = next(iter(evaluated.values())).facts
+    conditions = {name: run.evaluated_in(name) for name in run.conditions()}
     return make_source(
         run.config,
         run.trials,
+        settings=facts["settings"],
         recordings=_recordings(evaluated),
         yardsticks={k: f.trials for k, f in run.yardsticks.items()},
         yardstick_recordings=_recordings(run.yardsticks),
         discount=float(facts["discount"]),
         expected=run.config.subjects,
-        as_published=(facts["greedy"], facts["reset_memory"]) == (False, "episode"),
+        as_published=_as_published(run.config, facts),
+        conditions={k: trials_of(folders) for k, folders in conditions.items()},
+        condition_recordings={k: _recordings(f) for k, f in conditions.items()},
+        controls={k: source_of(c) for k, c in run.controls.items() if c.evaluated},
     )
+
+
+def _as_published(config: RunConfig[Any], facts: Mapping[str, Any]) -> bool:
+    """Whether the test was the protocol's, but for the number of its episodes."""
+    test = protocol(config.task).test
+    names = ("greedy", "reset_memory", "settings", "manipulate")
+    return all(facts[name] == json_like(getattr(test, name)) for name in names)
+
+
+def json_like(value: object) -> object:
+    """A tuple as the list that JSON makes of it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
     return {k: f.recording for k, f in folders.items() if f.recording}
 
 
-def make_source(config: RunConfig[Any], trials: pd.DataFrame, **more: Any) -> Source:
-    """A source from a trial table of the run's task."""
-    parameters = vars(config.task_params)
+def make_source(
+    config: RunConfig[Any],
+    trials: pd.DataFrame,
+    *,
+    settings: Sequence[str] = (),
+    **more: Any,
+) -> Source:
+    """A source from a trial table of the run's task, tested with these settings."""
+    parameters = vars(with_settings(config.task_params, settings))
     return Source(trials=trials, task=config.task, parameters=parameters, **more)
 
 
@@ -172,6 +195,11 @@ def _effect_line(row: Mapping[Any, Any]) -> str:
 def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     """The behavioural analysis of a task on animals' or people's trials."""
     analysis = analysis_of(task)
+    if not hasattr(analysis, "load_animals"):
+        able = [name for name in TASKS if hasattr(analysis_of(name), "load_animals")]
+        raise MetaRLError(
+            f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
+        )
     trials = analysis.load_animals(data)
     tables = analysis.tables(Source(trials=trials, subjects_are="animals", task=task))
     figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")

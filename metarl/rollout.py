@@ -4,15 +4,15 @@ Training and evaluation both step here, so they cannot drift apart.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
-from metarl.agents.fused import restart
 from metarl.config import ResetMemory
-from metarl.envs.task import Task
-from metarl.policy import Decision, Memory, Policy, join_inputs
+from metarl.envs.task import Step, Task
+from metarl.manipulator import Manipulator
+from metarl.policy import Decision, Memory, Policy, Touchable, join_inputs, restart
 
 
 class Moment(NamedTuple):
@@ -34,6 +34,9 @@ class Moment(NamedTuple):
     """(B,) bool: the lanes whose memory was initial; None where none was."""
     event: Tensor | None
     """(B,) int64: which of the task's events was seen; None unless asked for."""
+    teaching: tuple[Tensor, Tensor] | None
+    """(B,) factor and addition for the prediction error that the step reveals, where
+    an experimenter changes what it teaches."""
 
 
 class Stepper:
@@ -54,6 +57,7 @@ class Stepper:
         greedy: bool = False,
         options: Mapping[str, float] | None = None,
         tell_events: bool = False,
+        manipulator: Manipulator | None = None,
     ) -> None:
         """Start the first episode.
 
@@ -65,8 +69,10 @@ class Stepper:
             greedy: take the likeliest action instead of sampling.
             options: hidden parameters fixed at every reset.
             tell_events: ask the task at each step which event is seen.
+            manipulator: an experimenter's hand on the policy's signals.
         """
         self.task, self.policy, self.generator = task, policy, generator
+        self.manipulator = manipulator
         self.reset_memory, self.greedy, self.options = reset_memory, greedy, options
         self.tell_events = tell_events
         self.one_hot = torch.eye(task.action_count, device=task.device)
@@ -76,6 +82,7 @@ class Stepper:
         self.last_reward = self.one_hot.new_zeros(task.lanes)
         self.start: Tensor | None = task.always
         self.clock = 0
+        self._reset_by_hand()
 
     def _noise(self, steps: int) -> Tensor:
         size = (steps, self.task.lanes, self.task.noise_size)
@@ -110,15 +117,30 @@ class Stepper:
         ):
             seen, start = self.observation, self.start
             event = self.task.event() if self.tell_events else None
-            decision = self.policy.act(self.inputs(), self.memory_now())
+            decision = self._decide()
             actions = (decision.logits + gumbel).argmax(1)
             step = self.task.step(actions, noise)
             self.observation = step.observation
             self.memory = decision.memory
             self.last_action = self.one_hot.index_select(0, actions)
             self.last_reward = step.reward
-            yield Moment(seen, decision, actions, *step[1:], start, event)
+            teaching = self._look(actions, step)
+            yield Moment(seen, decision, actions, *step[1:], start, event, teaching)
             self._restart(step.terminated, step.trial_ended)
+
+    def _decide(self) -> Decision:
+        inputs, memory = self.inputs(), self.memory_now()
+        if self.manipulator is None:
+            return self.policy.act(inputs, memory)
+        network = cast("Touchable", self.policy)
+        return network.act(inputs, memory, self.manipulator.touch())
+
+    def _look(self, actions: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+        """Let the manipulator see what the step led to; what it does to teaching."""
+        if self.manipulator is None:
+            return None
+        self.manipulator.look(actions, step.reward, step.trial_ended)
+        return self.manipulator.teaching()
 
     def _restart(self, terminated: Tensor, trial_ended: Tensor) -> None:
         """Start new episodes where they ended; clear memory where it is due."""
@@ -130,11 +152,19 @@ class Stepper:
             self.observation = self.task.reset(
                 self._noise(1)[0], options=self.options, where=terminated
             )
+            if self.manipulator:
+                self.manipulator.restart(terminated)
         self.start = None
         if self.reset_memory == "episode" and over:
             self._clear(terminated)
         elif self.reset_memory == "trial" and bool(trial_ended.any()):
             self._clear(trial_ended)
+        self._reset_by_hand()
+
+    def _reset_by_hand(self) -> None:
+        lanes = self.manipulator.reset() if self.manipulator else None
+        if lanes is not None and bool(lanes.any()):
+            self._clear(lanes if self.start is None else lanes | self.start)
 
     def _clear(self, lanes: Tensor) -> None:
         self.start = lanes
@@ -153,6 +183,7 @@ class Stepper:
             "last_reward": self.last_reward.clone(),
             "start": None if self.start is None else self.start.clone(),
             "clock": self.clock,
+            "manipulator": self.manipulator.state() if self.manipulator else {},
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -162,6 +193,8 @@ class Stepper:
         self.memory = tuple(part.clone() for part in state["memory"])
         for name in ("observation", "last_action", "last_reward", "start", "clock"):
             setattr(self, name, state[name])
+        if self.manipulator:
+            self.manipulator.load_state(state["manipulator"])
 
 
 def finite_rewards(rewards: Tensor) -> Tensor:

@@ -7,7 +7,10 @@ runs/x/subject-00/                                     one folder a subject
 runs/x/evaluation/subject-00/                          frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
 runs/x/evaluation/yardsticks/NAME/                     the same of a strategy
+runs/x/evaluation/conditions/NAME/subject-00/          a further test of the same
 runs/x/analysis/                                       figure, effects, result
+runs/x/controls/NAME/                                  a run of its own: a population
+                                                       that was trained otherwise
 """
 
 import json
@@ -18,13 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl.checks import MetaRLError
-from metarl.config import RunConfig, from_plain, to_plain
+from metarl.config import TEST, RunConfig, from_plain, to_plain
 from metarl.tables import Recording, read_json, read_recording, read_table, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from metarl.agents.network import ActorCritic
+    from metarl.agents.network import Network
 
 SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
@@ -66,7 +69,7 @@ class SubjectFolder:
         """Whether training came to its end."""
         return self.policy_path.exists()
 
-    def policy(self, snapshot: int | None = None) -> "ActorCritic":
+    def policy(self, snapshot: int | None = None) -> "Network":
         """The trained network, or a snapshot of it (0 untrained to 20 trained)."""
         from metarl.checkpoint import load_policy
 
@@ -143,10 +146,30 @@ class Run:
         """Folder of one subject."""
         return SubjectFolder(self.path / f"subject-{number:02d}")
 
-    def evaluation(self, number: int, snapshot: int | None = None) -> EvaluationFolder:
-        """Folder of one subject's evaluation, or of a snapshot's."""
+    def evaluation(
+        self, number: int, snapshot: int | None = None, condition: str = TEST
+    ) -> EvaluationFolder:
+        """Folder of one subject's evaluation, of a snapshot's or in a further test."""
         kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
-        return EvaluationFolder(self.path / kind / f"subject-{number:02d}")
+        folder = self.path / kind
+        if condition != TEST:
+            folder = folder / "conditions" / condition
+        return EvaluationFolder(folder / f"subject-{number:02d}")
+
+    def conditions(self) -> list[str]:
+        """Names of the further tests there are."""
+        found = (self.path / "evaluation" / "conditions").glob("*/subject-*/*.json")
+        return sorted({path.parent.parent.name for path in found})
+
+    def control(self, name: str) -> "Run":
+        """A population that was trained otherwise; a run of its own."""
+        return Run(self.path / "controls" / name)
+
+    @property
+    def controls(self) -> dict[str, "Run"]:
+        """The populations there are that were trained otherwise."""
+        found = sorted((self.path / "controls").glob("*/config.json"))
+        return {path.parent.name: Run(path.parent) for path in found}
 
     def yardstick(self, name: str) -> EvaluationFolder:
         """Folder of a reference strategy's evaluation."""
@@ -159,17 +182,15 @@ class Run:
         found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in found}
 
-    def evaluation_folders(self, snapshot: int | None = None) -> list[EvaluationFolder]:
-        """Folders of all subjects' evaluations, and of the strategies' beside them."""
-        folders = [self.evaluation(k, snapshot) for k in range(self.config.subjects)]
-        return (
-            folders if snapshot is not None else [*folders, *self.yardsticks.values()]
-        )
-
     @property
     def evaluated(self) -> dict[int, EvaluationFolder]:
         """Finished evaluations by subject."""
-        folders = {k: self.evaluation(k) for k in range(self.config.subjects)}
+        return self.evaluated_in(TEST)
+
+    def evaluated_in(self, condition: str) -> dict[int, EvaluationFolder]:
+        """Finished evaluations by subject, of one test."""
+        subjects = range(self.config.subjects)
+        folders = {k: self.evaluation(k, condition=condition) for k in subjects}
         return {k: f for k, f in folders.items() if f.facts_path.exists()}
 
     @property
@@ -197,16 +218,21 @@ class Run:
     @property
     def trials(self) -> "pd.DataFrame":
         """The trial table of all evaluated subjects."""
-        import pandas as pd
-
         if not self.evaluated:
             raise MetaRLError(f"{self.path} has no evaluation; run `metarl evaluate`")
-        return pd.concat([e.trials for e in self.evaluated.values()], ignore_index=True)
+        return trials_of(self.evaluated)
 
     @property
     def recording(self) -> Mapping[int, Recording]:
         """The step recordings by subject."""
         return {k: folder.recording for k, folder in self.evaluated.items()}
+
+
+def trials_of(folders: Mapping[int, EvaluationFolder]) -> "pd.DataFrame":
+    """One trial table of several subjects' evaluations."""
+    import pandas as pd
+
+    return pd.concat([folder.trials for folder in folders.values()], ignore_index=True)
 
 
 def default_folder(task: str) -> Path:

@@ -8,7 +8,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Purpose = Literal["weights", "training", "evaluation", "preview", "strategies"]
+Purpose = Literal[
+    "weights",
+    "training",
+    "evaluation",
+    "preview",
+    "strategies",
+    "problems",
+    "manipulation",
+]
 """What a stream of random numbers is for; a purpose's place is its spawn key."""
 
 

@@ -84,16 +84,31 @@ def read_json(path: Path) -> Any:
         raise MetaRLError(f"{path} is not readable JSON ({error})") from None
 
 
+CSV_ROWS = 200_000
+"""A longer table is written as parquet alone, where pyarrow is installed: as CSV it
+would take minutes."""
+
+
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV, and as parquet beside it where pyarrow is installed."""
-    path.with_suffix(".parquet").unlink(missing_ok=True)
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
-    with contextlib.suppress(ImportError):
-        import pyarrow  # noqa: F401
-
-        with whole_file(path.with_suffix(".parquet")) as temporary:
+    path.unlink(missing_ok=True)
+    parquet = path.with_suffix(".parquet")
+    parquet.unlink(missing_ok=True)
+    if len(table) <= CSV_ROWS or not has_parquet():
+        with whole_file(path) as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+    if has_parquet():
+        with whole_file(parquet) as temporary:
             table.to_parquet(temporary, index=False)
+
+
+def has_parquet() -> bool:
+    """Whether parquet can be written: the extra `data` is installed."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        return False
+    return True
 
 
 def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
@@ -102,9 +117,8 @@ def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
 
     parquet = path.with_suffix(".parquet")
     with readable(path, made_by):
-        with contextlib.suppress(ImportError):
-            if parquet.exists():
-                return pd.read_parquet(parquet)
+        if parquet.exists() and (has_parquet() or not path.exists()):
+            return pd.read_parquet(parquet)
         return pd.read_csv(path)
 
 

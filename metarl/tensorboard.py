@@ -7,6 +7,7 @@ import io
 import json
 import os
 import time
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from tensorboard.summary.writer.record_writer import (  # type: ignore[import-un
 )
 from torch.utils.tensorboard.summary import histogram, hparams, scalar
 
-from metarl.agents.network import ActorCritic
+from metarl.agents.network import Network
 from metarl.config import EvaluationConfig, RunConfig, to_plain
 from metarl.evaluation import run_episodes
+from metarl.protocols import protocol
 from metarl.report import analysis_of, draw_figure, has_analysis, make_source
 from metarl.runs import SNAPSHOTS
 from metarl.tables import unwritten
@@ -120,15 +122,17 @@ class TensorBoardObserver:
             self.file.add(scalar(tag, value), steps)
         self.clock, self.steps = now, steps
 
-    def on_snapshot(self, number: int, network: ActorCritic) -> None:
+    def on_snapshot(self, number: int, network: Network) -> None:
         """Behaviour and units, on episodes of their own with the weights held."""
         if number % PREVIEW_EVERY:
             return
+        settings = protocol(self.config.task).test.settings
+        test = replace(PREVIEW, settings=settings)
         trials, recording = run_episodes(
             self.config,
             self.subject,
             lambda task: network,
-            PREVIEW,
+            test,
             purpose="preview",
             progress=number / SNAPSHOTS,
         )
@@ -141,7 +145,8 @@ class TensorBoardObserver:
         if not has_analysis(self.config.task):
             return
         analysis = analysis_of(self.config.task)
-        tables = analysis.tables(make_source(self.config, trials))
+        source = make_source(self.config, trials, settings=settings)
+        tables = analysis.tables(source)
         figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS[:1])
         self.file.add_figure("behaviour", figure, step)
 

@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from metarl.agents.a2c import Experience, Learner
-from metarl.agents.fused import make_unroll
-from metarl.agents.network import ActorCritic
+from metarl.agents.network import Network, SeparateActorCritic, build
+from metarl.agents.unroll import make_unroll
 from metarl.catalog import task_class
 from metarl.checkpoint import load_state, load_weights, save_policy, save_state
 from metarl.checks import MetaRLError
 from metarl.config import RunConfig, to_plain
 from metarl.jobs import Interrupted, Reporting
+from metarl.manipulator import Manipulator
 from metarl.policy import input_size
 from metarl.rollout import Stepper, finite_rewards
 from metarl.runs import SNAPSHOTS, SubjectFolder
@@ -40,7 +41,7 @@ class Observer(Protocol):
         """A point of the learning curve."""
         ...
 
-    def on_snapshot(self, number: int, network: ActorCritic) -> None:
+    def on_snapshot(self, number: int, network: Network) -> None:
         """A snapshot of the weights."""
         ...
 
@@ -53,10 +54,10 @@ MakeObserver = Callable[[int], Observer]
 """Given the environment steps already done, makes an observer."""
 
 
-def make_network(config: RunConfig[Any], subject: int) -> ActorCritic:
+def make_network(config: RunConfig[Any], subject: int) -> Network:
     """A subject's untrained network."""
     task = task_class(config.task)(1, config.task_params)
-    return ActorCritic(
+    return build(
         input_size(task.observation_size, task.action_count),
         task.action_count,
         config.network,
@@ -79,8 +80,23 @@ class Trainer:
             stream_seed(config.seed, subject, "training")
         )
         with torch.no_grad():
-            self.stepper = Stepper(self.task, self.unroll, generator)
+            manipulator = self._manipulator()
+            self.stepper = Stepper(
+                self.task, self.unroll, generator, manipulator=manipulator
+            )
         self.meter = Meter(training.lanes)
+        self._follow_discount()
+
+    def _manipulator(self) -> Manipulator | None:
+        texts = self.config.training.manipulate
+        units = self.config.network.units
+        return Manipulator(texts, self.task, units=units) if texts else None
+
+    def _follow_discount(self) -> None:
+        """The discount of a prediction error that is an input is training's."""
+        if isinstance(self.network, SeparateActorCritic):
+            discount = self.config.learning.discount.at(self.progress)
+            self.network.discount.fill_(discount)
 
     @property
     def progress(self) -> float:
@@ -100,6 +116,7 @@ class Trainer:
         scalars = self.learner.update(self.unroll, experience, self.progress)
         self.meter.add_scalars(scalars)
         self.updates += 1
+        self._follow_discount()
 
     @torch.no_grad()
     def _experience(self) -> Experience:
@@ -115,6 +132,7 @@ class Trainer:
             .float(),
             values=torch.stack([*(m.decision.value for m in moments), last]),
             starts=[m.start for m in moments],
+            teaching=_stacked([m.teaching for m in moments]),
         )
 
     def row(self) -> dict[str, float]:
@@ -155,6 +173,17 @@ class Trainer:
                 f"{path} does not fit this version of metarl ({error}); "
                 "delete its folder to train this subject anew"
             ) from None
+
+
+def _stacked(
+    pairs: list[tuple[Tensor, Tensor] | None],
+) -> tuple[Tensor, Tensor] | None:
+    """(T, B) factors and additions of each step's; None where nothing is done."""
+    done = [pair for pair in pairs if pair is not None]
+    if not done:
+        return None
+    factors, additions = zip(*done, strict=True)
+    return torch.stack(factors), torch.stack(additions)
 
 
 class Meter:

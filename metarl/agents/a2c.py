@@ -7,10 +7,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from metarl.agents.fused import Starts, Unroll
-from metarl.agents.network import ActorCritic
+from metarl.agents.fused import Starts
+from metarl.agents.network import Network
 from metarl.agents.returns import advantages, reward_prediction_error
 from metarl.agents.settings import A2CConfig
+from metarl.agents.unroll import Unroll
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,9 @@ class Experience:
     """(T + 1, B) the critic's values while acting; the last row bootstraps."""
     starts: Starts
     """For each step, the lanes whose memory was initial."""
+    teaching: tuple[Tensor, Tensor] | None = None
+    """(T, B) factor and (T, B) addition that an experimenter's hand gives the
+    prediction errors that teach; None where they are left alone."""
 
 
 class Losses(NamedTuple):
@@ -75,7 +79,7 @@ def actor_critic_loss(
 class Learner:
     """Updates a network from the unrolls it made."""
 
-    def __init__(self, network: ActorCritic, config: A2CConfig) -> None:
+    def __init__(self, network: Network, config: A2CConfig) -> None:
         """Prepare the optimizer."""
         self.network, self.config = network, config
         self.parameters = [p for p in network.parameters() if p.requires_grad]
@@ -94,6 +98,9 @@ class Learner:
         config = self.config
         discounts = experience.continues * config.discount.at(progress)
         rpes = reward_prediction_error(experience.rewards, experience.values, discounts)
+        if experience.teaching is not None:
+            factor, addition = experience.teaching
+            rpes = rpes * factor + addition
         advantage = advantages(rpes, discounts, config.trace_decay)
         targets = advantage + experience.values[:-1]
         if config.normalize_advantages:

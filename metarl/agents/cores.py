@@ -1,4 +1,4 @@
-"""Recurrent cores: what turns inputs and memory into activity.
+"""Cores: what turns inputs and memory into activity.
 
 Each core says its equations once, in `forward`, as ordinary differentiable tensor
 operations; `metarl.agents.fused` holds the LSTM's fast twin.
@@ -117,5 +117,23 @@ class RNN(Core):
         return ((torch.cat([inputs, activity], 1) @ self.weight + self.bias).tanh(),)
 
 
-CORES: dict[str, type[Core]] = {"lstm": LSTM, "gru": GRU, "rnn": RNN}
+class Feedforward(Core):
+    """No recurrence: h = tanh(weight' x + bias); what it is told now is all it knows.
+
+    The rows of `weight` for the activity before are never read.
+    """
+
+    gates, memory_parts = 1, 1
+
+    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+        """One step; the memory is not looked at."""
+        return ((inputs @ self.weight[: self.input_size] + self.bias).tanh(),)
+
+
+CORES: dict[str, type[Core]] = {
+    "lstm": LSTM,
+    "gru": GRU,
+    "rnn": RNN,
+    "feedforward": Feedforward,
+}
 """Cores by the name that `NetworkConfig.core` uses."""

@@ -1,10 +1,10 @@
-"""Unrolls for training: step now without a graph, differentiate the whole later.
+"""One core's unroll: step now without a graph, differentiate the whole later.
 
-While the stepping loop runs, an unroll answers as the network would and keeps what the
-gradient needs; afterwards `read` gives all steps' logits and values as differentiable
-tensors. `PlainUnroll` replays the core under autograd and serves every core;
-`LSTMUnroll` holds the LSTM's forward pass in preallocated buffers and its backward pass
-by hand. Tests hold the two to equal gradients.
+While the stepping loop runs, it answers as the branch would and keeps what the gradient
+needs; afterwards `outputs` gives all steps' readings as one differentiable tensor.
+`PlainUnroll` replays the core under autograd and serves every core; `LSTMUnroll` holds
+the LSTM's forward pass in preallocated buffers and its backward pass by hand. Tests
+hold the two to equal gradients.
 """
 
 from collections.abc import Sequence
@@ -13,83 +13,61 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from metarl.agents.cores import LSTM
-from metarl.agents.network import ActorCritic
-from metarl.policy import Decision, Memory
+from metarl.agents.network import Branch
+from metarl.policy import Memory, restart
 
 Starts = Sequence[Tensor | None]
 """For each step the lanes, (B,) bool, whose memory was initial; None where none was."""
 
 
 @runtime_checkable  # for the shape checks that the tests switch on
-class Unroll(Protocol):
-    """A policy that remembers one unroll and can be differentiated afterwards."""
-
-    def initial_memory(self, lanes: int) -> Memory:
-        """The memory before an episode's first step."""
-        ...
-
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
-        """Decide at the next step of the unroll."""
-        ...
+class BranchUnroll(Protocol):
+    """One core with its heads, stepped now and differentiated afterwards."""
 
     def begin(self) -> None:
-        """Forget the last unroll and read the network's present weights."""
+        """Forget the last unroll and read the branch's present weights."""
         ...
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
-        """Logits (T, B, A) and values (T, B) of all steps, differentiable."""
+    def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """The heads' (B, n) outputs at the next step, and the memory after it."""
         ...
 
-
-def make_unroll(network: ActorCritic, steps: int, lanes: int) -> Unroll:
-    """The fastest unroll there is for this network's core."""
-    kind = LSTMUnroll if isinstance(network.core, LSTM) else PlainUnroll
-    return kind(network, steps, lanes)
+    def outputs(self, starts: Starts) -> Tensor:
+        """(T, B, n) the heads' outputs at all steps, differentiable."""
+        ...
 
 
 class PlainUnroll:
     """Replays any core under autograd: slower, and the reference for the rest."""
 
-    def __init__(self, network: ActorCritic, steps: int, lanes: int) -> None:
+    def __init__(self, branch: Branch, steps: int, lanes: int) -> None:
         """`steps` and `lanes` are not needed here."""
-        self.network = network
+        self.branch = branch
         self.inputs: list[Tensor] = []
         self.carried: Memory = ()
-
-    def initial_memory(self, lanes: int) -> Memory:
-        """The network's own."""
-        return self.network.initial_memory(lanes)
 
     def begin(self) -> None:
         """Forget the last unroll."""
         self.inputs.clear()
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
-        """Answer as the network does; remember the inputs and the first memory."""
+    def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Answer as the branch does; remember the inputs and the first memory."""
         if not self.inputs:
             self.carried = memory
         self.inputs.append(inputs)
-        return self.network.act(inputs, memory)
+        memory = self.branch.step(inputs, memory)
+        return self.branch.heads(memory[0]), memory
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
+    def outputs(self, starts: Starts) -> Tensor:
         """Step the core again from the carried memory, now with a graph."""
         memory = tuple(part.detach() for part in self.carried)
         activity = []
         for inputs, start in zip(self.inputs, starts, strict=True):
-            memory = restart(memory, self.initial_memory(len(inputs)), start)
-            memory = self.network.core(inputs, memory)
+            memory = restart(memory, self.branch.initial_memory(len(inputs)), start)
+            memory = self.branch.step(inputs, memory)
             activity.append(memory[0])
-        return self.network.read(torch.stack(activity))
-
-
-def restart(memory: Memory, initial: Memory, start: Tensor | None) -> Memory:
-    """Memory, replaced by the initial one in the lanes of `start` (none if None)."""
-    if start is None:
-        return memory
-    chosen = start.unsqueeze(1)
-    pairs = zip(initial, memory, strict=True)
-    return tuple(torch.where(chosen, new, old) for new, old in pairs)
+        outputs: Tensor = self.branch.heads(torch.stack(activity))
+        return outputs
 
 
 class Slot(NamedTuple):
@@ -112,11 +90,7 @@ class Slot(NamedTuple):
     activity: Tensor
     """(B, H) after the step."""
     heads: Tensor
-    """(B, A + 1) logits beside the value."""
-    logits: Tensor
-    """(B, A)."""
-    value: Tensor
-    """(B,)."""
+    """(B, n) what the heads read."""
     after: Memory
     """Activity and cell after the step."""
 
@@ -146,10 +120,10 @@ class LSTMUnroll:
     the bias.
     """
 
-    def __init__(self, network: ActorCritic, steps: int, lanes: int) -> None:
+    def __init__(self, branch: Branch, steps: int, lanes: int) -> None:
         """Allocate for `steps` steps of `lanes` lanes."""
-        core = network.core
-        self.network, self.core = network, core
+        core, outputs = branch.core, branch.heads.out_features
+        self.branch, self.core = branch, core
         units, size = core.units, core.input_size
         new = core.weight.new_empty
         self.joined = new(steps, lanes, size + units + 1)
@@ -159,18 +133,18 @@ class LSTMUnroll:
         self.cells = new(steps + 1, lanes, units)
         self.squashed = new(steps, lanes, units)
         self.activity = new(steps, lanes, units)
-        self.heads = new(steps, lanes, network.action_count + 1)
+        self.heads = new(steps, lanes, outputs)
         self.ones = torch.ones_like(self.joined[0, :, :1])
         self.weight = new(size + units + 1, 4 * units)
         self.recurrent = new(4 * units, units)
-        self.head_weight = new(units, network.action_count + 1)
+        self.head_weight = new(units, outputs)
         self.slots = [self._slot(t) for t in range(steps)]
         self.chunk = min(steps, max(1, CHUNK_ELEMENTS // self.gates[0].numel()))
         self.slopes = new(self.chunk, lanes, 4 * units)
         self.cell_slopes = new(self.chunk, lanes, units)
         self.slopes_of = [self._slope(t) for t in range(self.chunk)]
         self.t = 0
-        self.carried: Memory | None = None
+        self.carried: Tensor | None = None
 
     def _slot(self, t: int) -> Slot:
         i, f, g, o = self.gates[t].chunk(4, dim=1)
@@ -186,18 +160,12 @@ class LSTMUnroll:
             self.squashed[t],
             self.activity[t],
             self.heads[t],
-            self.heads[t, :, :-1],
-            self.heads[t, :, -1],
             (self.activity[t], self.cells[t + 1]),
         )
 
     def _slope(self, t: int) -> Slope:
         gates = self.slopes[t].unflatten(1, (4, -1))
         return Slope(self.slopes[t], gates[:, :3], gates[:, 3], self.cell_slopes[t])
-
-    def initial_memory(self, lanes: int) -> Memory:
-        """The network's own."""
-        return self.network.initial_memory(lanes)
 
     @torch.no_grad()
     def begin(self) -> None:
@@ -206,24 +174,24 @@ class LSTMUnroll:
         torch.cat((self.core.weight, self.core.bias.unsqueeze(0)), out=self.weight)
         self.weight[:, 2 * units : 3 * units] *= 2
         self.recurrent.copy_(self.core.weight[-units:].T)
-        self.head_weight.copy_(self.network.heads.weight.T)
+        self.head_weight.copy_(self.branch.heads.weight.T)
         self.t, self.carried = 0, None
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
         """One step; i, f, o = sigmoid, g = 2 sigmoid - 1 of the doubled drive."""
         s = self.slots[self.t]
         self.t += 1
-        if memory is not self.carried:
+        if memory[1] is not self.carried:
             s.cell_before.copy_(memory[1])
-        self.carried = s.after
+        self.carried = s.after[1]
         torch.cat((inputs, memory[0], self.ones), 1, out=s.joined)
         torch.mm(s.joined, self.weight, out=s.gates).sigmoid_()
         torch.mul(s.f, s.cell_before, out=s.cell)
         s.cell.addcmul_(s.i, s.g, value=2).sub_(s.i)
         torch.mul(s.cell, 2, out=s.squashed).sigmoid_().mul_(2).sub_(1)
         torch.mul(s.o, s.squashed, out=s.activity)
-        torch.addmm(self.network.heads.bias, s.activity, self.head_weight, out=s.heads)
-        return Decision(s.logits, s.value, s.after, s.activity)
+        torch.addmm(self.branch.heads.bias, s.activity, self.head_weight, out=s.heads)
+        return s.heads, s.after
 
     def prepare_slopes(self, first: int, stop: int) -> None:
         """The gates' derivatives at some steps, before any gradient arrives."""
@@ -239,12 +207,13 @@ class LSTMUnroll:
         of_cell = self.cell_slopes[: stop - first]
         torch.addcmul(o, activity, squashed, value=-1, out=of_cell)
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
+    def outputs(self, starts: Starts) -> Tensor:
         """The heads' readings of the activity that the steps left in the buffers."""
         core = self.core
         inputs = core.weight, core.bias, core.initial, self, starts
         activity = _Activity.apply(*inputs)  # type: ignore[no-untyped-call]
-        return self.network.read(activity)
+        outputs: Tensor = self.branch.heads(activity)
+        return outputs
 
 
 class _Activity(torch.autograd.Function):

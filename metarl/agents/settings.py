@@ -5,7 +5,9 @@ from typing import Literal, get_args
 
 from metarl.checks import check_at_least, check_between, check_choice
 
-CoreName = Literal["lstm", "gru", "rnn"]
+CoreName = Literal["lstm", "gru", "rnn", "feedforward"]
+CriticName = Literal["shared", "separate"]
+Feedback = Literal["reward", "rpe", "none"]
 OptimizerName = Literal["rmsprop", "adam"]
 
 
@@ -40,9 +42,17 @@ class NetworkConfig:
     """The recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
 
     core: CoreName = "lstm"
-    """Kind of recurrent core: LSTM, gated recurrent unit, or vanilla tanh network."""
+    """Kind of core: LSTM, gated recurrent unit, vanilla tanh network, or feedforward,
+    which has no memory but its last action and reward."""
     units: int = 48
-    """Recurrent units, at least 1."""
+    """Units of a core, at least 1."""
+    critic: CriticName = "shared"
+    """Whether policy and value read one core, or each has its own."""
+    feedback: Feedback = "reward"
+    """What tells the policy how its last action did: the reward; the prediction error
+    of a separate critic, which itself is told the reward; or nothing."""
+    action_input: bool = True
+    """Whether the last action is among the inputs."""
     learned_initial_state: bool = True
     """Whether the state before an episode's first step is learned; else zeros."""
     input_gain: float = 1.0
@@ -55,6 +65,13 @@ class NetworkConfig:
     def __post_init__(self) -> None:
         """Refuse an unknown core and impossible sizes."""
         check_choice("core", self.core, get_args(CoreName))
+        check_choice("critic", self.critic, get_args(CriticName))
+        check_choice("feedback", self.feedback, get_args(Feedback))
+        if self.feedback == "rpe" and self.critic != "separate":
+            raise ValueError(
+                "critic must be separate where feedback is rpe, got 'shared': an error "
+                "that depends on a value cannot be an input of that value"
+            )
         check_at_least("units", self.units, 1)
         check_at_least("input_gain", self.input_gain, 1e-9)
         check_at_least("head_deviation", self.head_deviation, 0)

@@ -7,9 +7,10 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.a2c import Experience, Learner, actor_critic_loss
-from metarl.agents.fused import PlainUnroll, make_unroll
+from metarl.agents.fused import PlainUnroll
 from metarl.agents.network import ActorCritic
 from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
+from metarl.agents.unroll import SharedUnroll, make_unroll
 
 INPUTS, ACTIONS, UNITS, LANES, STEPS = 4, 3, 5, 2, 6
 EXACT = {"rtol": 0, "atol": 1e-12}
@@ -172,7 +173,7 @@ def update(config, **changes):
     """Learn once from the same experience; the network, scalars and weights before."""
     network = make_network()
     before = [p.detach().clone() for p in network.parameters()]
-    unroll = PlainUnroll(network, STEPS, LANES)
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
     experience = replace(live(network, unroll), **changes)
     scalars = Learner(network, config).update(unroll, experience, 0.0)
     return network, scalars, before
@@ -181,7 +182,8 @@ def update(config, **changes):
 def test_the_scalars_are_of_this_update():
     config = A2CConfig(discount=constant(0.5))
     network, scalars, _ = update(config)
-    experience = live(make_network(), PlainUnroll(make_network(), STEPS, LANES))
+    twin = make_network()
+    experience = live(twin, SharedUnroll(twin, PlainUnroll(twin, STEPS, LANES)))
     discounts = experience.continues * 0.5
     rpes = (
         experience.rewards + discounts * experience.values[1:] - experience.values[:-1]
@@ -231,7 +233,7 @@ def test_a_last_reward_reaches_earlier_steps_only_through_the_trace(decay, targe
     # A critic that answered 0 while acting: each target is the reward's trace alone.
     values = torch.zeros(STEPS + 1, LANES)
     network, scalars, _ = update(config, rewards=rewards, values=values)
-    unroll = PlainUnroll(network, STEPS, LANES)
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
     now = live(network, unroll).values[:-1]
     expected = torch.zeros(STEPS, LANES)
     for back in range(targets):
@@ -250,7 +252,7 @@ def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer)
     rewards = torch.zeros(STEPS, LANES)
     rewards[2, 1] = 5
     network = make_network()
-    unroll = PlainUnroll(network, STEPS, LANES)
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
     experience = live(network, unroll, end=None)
     zero = torch.zeros_like(experience.values)
     discounts = torch.zeros(STEPS, LANES)

@@ -4,9 +4,11 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from metarl.agents.fused import LSTMUnroll, PlainUnroll, make_unroll, restart
+from metarl.agents.fused import LSTMUnroll, PlainUnroll
 from metarl.agents.network import ActorCritic
 from metarl.agents.settings import NetworkConfig
+from metarl.agents.unroll import SharedUnroll
+from metarl.policy import restart
 
 INPUTS, ACTIONS, UNITS, LANES, STEPS = 5, 3, 6, 4, 9
 EXACT = {"rtol": 0, "atol": 1e-9}
@@ -95,8 +97,13 @@ def assert_twins(network, course, memories, unrolls):
     return last
 
 
+def make(kind, network, steps=STEPS, lanes=LANES):
+    return SharedUnroll(network, kind(network, steps, lanes))
+
+
 def twins(network, steps=STEPS, lanes=LANES):
-    return PlainUnroll(network, steps, lanes), LSTMUnroll(network, steps, lanes)
+    kinds = (PlainUnroll, LSTMUnroll)
+    return tuple(make(kind, network, steps, lanes) for kind in kinds)
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -170,7 +177,7 @@ def test_no_gradient_flows_back_past_an_unrolls_first_step(kind):
     course = Course(4)
     course.starts = [None] * STEPS
     carried = [part.clone() for part in network.initial_memory(LANES)]
-    unroll = kind(network, STEPS, LANES)
+    unroll = make(kind, network)
     drive(unroll, network, course, tuple(carried))
     _, found = gradients(unroll, network, course)
     assert found["core.initial"] is None or not found["core.initial"].any()
@@ -178,7 +185,7 @@ def test_no_gradient_flows_back_past_an_unrolls_first_step(kind):
 
 def weight_gradient_of_last_reading(kind, network, course, lane):
     """Gradient in the core's weights of what a lane read at the last step alone."""
-    unroll = kind(network, STEPS, LANES)
+    unroll = make(kind, network)
     drive(unroll, network, course, network.initial_memory(LANES))
     network.zero_grad(set_to_none=True)
     (read(unroll, course)[-1, lane] * course.into_heads[-1, lane]).sum().backward()
@@ -207,7 +214,7 @@ def test_while_it_acts_an_unroll_answers_as_the_network(kind):
     network = make_network()
     course = Course(6)
     memory = network.initial_memory(LANES)
-    decisions, last = drive(kind(network, STEPS, LANES), network, course, memory)
+    decisions, last = drive(make(kind, network), network, course, memory)
     for (logits, value), inputs, start in zip(
         decisions, course.inputs, course.starts, strict=True
     ):
@@ -226,7 +233,7 @@ def test_the_handmade_gradient_is_the_numerical_one():
     memory = tuple(part.detach().clone() for part in network.initial_memory(LANES))
 
     def loss():
-        unroll = LSTMUnroll(network, STEPS, LANES)
+        unroll = make(LSTMUnroll, network)
         drive(unroll, network, course, memory)
         return (read(unroll, course) * course.into_heads).sum()
 
@@ -243,13 +250,6 @@ def test_the_handmade_gradient_is_the_numerical_one():
             parameter.add_(1e-6 * direction)
         slope = float((parameter.grad * direction).sum())
         assert (above - below) / 2e-6 == pytest.approx(slope, rel=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("core", "kind"), [("lstm", LSTMUnroll), ("gru", PlainUnroll), ("rnn", PlainUnroll)]
-)
-def test_each_core_gets_its_fastest_unroll(core, kind):
-    assert type(make_unroll(make_network(core), STEPS, LANES)) is kind
 
 
 def test_restart_replaces_the_chosen_lanes():

@@ -80,7 +80,7 @@ def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="optimizer must be one of rmsprop, adam; got"):
         A2CConfig(optimizer="sgd")
-    with pytest.raises(ValueError, match="core must be one of lstm, gru, rnn; got"):
+    with pytest.raises(ValueError, match="core must be one of lstm, gru, rnn, feedforward; got"):
         NetworkConfig(core="lsmt")
 
 
