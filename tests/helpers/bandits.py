@@ -1,0 +1,96 @@
+"""Simulated bandit players with known minds, as the trial tables of agents.
+
+Written apart from `metarl.strategies`, in numpy, so that a fault there does not repeat
+itself here. All players of a seed meet the same problems and luck.
+"""
+
+import numpy as np
+import pandas as pd
+
+GAPS = {"easy": (0.1, 0.9), "medium": (0.25, 0.75), "hard": (0.4, 0.6)}
+
+
+def problems(law, episodes, generator):
+    """(E, 2) chances of reward."""
+    uniform = generator.random((episodes, 2))
+    if law == "independent":
+        return uniform
+    left = uniform[:, 0]
+    if law in GAPS:
+        left = np.where(left < 0.5, *reversed(GAPS[law]))
+    return np.column_stack([left, 1 - left])
+
+
+def scores(mind, wins, pulls, generator):
+    """(E, 2) what the player takes the largest of."""
+    mean = (wins + 1) / (pulls + 2)
+    jitter = 1e-9 * generator.random(mean.shape)
+    if mind == "random":
+        return jitter
+    if mind == "thompson":
+        return generator.beta(wins + 1, pulls - wins + 1)
+    if mind == "tied":
+        return wins + (pulls - wins)[:, ::-1] + jitter
+    over = pulls.sum(axis=1, keepdims=True)
+    return mean + 0.3 * np.sqrt(np.log(over + 1) / (pulls + 1)) + jitter
+
+
+def simulate(
+    mind, episodes=300, *, subject=0, law="independent", seed=0, trials=100, slips=0.0
+):
+    """The trial table of one subject; `slips` is the chance of a random choice."""
+    shared = np.random.default_rng(seed)
+    own = np.random.default_rng([seed, 1, subject])
+    chances = problems(law, episodes, shared)
+    lane = np.arange(episodes)
+    wins, pulls = np.zeros((episodes, 2)), np.zeros((episodes, 2))
+    choices, rewards = [], []
+    for _ in range(trials):
+        choice = scores(mind, wins, pulls, own).argmax(axis=1)
+        slipped = own.random(episodes) < slips
+        choice = np.where(slipped, own.integers(2, size=episodes), choice)
+        reward = shared.random(episodes) < chances[lane, choice]
+        wins[lane, choice] += reward
+        pulls[lane, choice] += 1
+        choices.append(choice)
+        rewards.append(reward)
+    return table(np.transpose(choices), chances, np.transpose(rewards), subject=subject)
+
+
+def table(choices, chances, rewards=0, *, subject=0, session=0):
+    """A trial table from (E, T) choices, (E, N) chances and (E, T) rewards."""
+    choices = np.asarray(choices, float)
+    episodes, count = choices.shape
+    columns = {
+        "subject": subject,
+        "session": session,
+        "episode": np.repeat(np.arange(episodes), count),
+        "trial": np.tile(np.arange(count), episodes),
+        "choice": choices.ravel(),
+        "reward": np.broadcast_to(rewards, choices.shape).ravel().astype(float),
+        "valid": 1,
+        "correct": 0,
+        "forced": 0,
+    }
+    for arm, chance in enumerate(np.transpose(chances)):
+        columns[f"probability_{arm}"] = np.repeat(chance, count).astype(np.float32)
+    return pd.DataFrame(columns)
+
+
+def recording(trials, units, untrained=None):
+    """A step recording from (E, T, H) units; each episode closed by an end row."""
+    episodes, count, size = units.shape
+    padded = {"units": units, "units_untrained": untrained}
+    arrays = {
+        name: np.concatenate(
+            [values, np.full((episodes, 1, size), np.nan)], axis=1
+        ).reshape(episodes * (count + 1), size)
+        for name, values in padded.items()
+        if values is not None
+    }
+    choice = trials["choice"].to_numpy().reshape(-1, count)[:episodes]
+    action = np.concatenate([choice, np.full((episodes, 1), -1)], axis=1)
+    return arrays | {
+        "episode": np.repeat(trials["episode"].unique()[:episodes], count + 1),
+        "action": action.ravel().astype(int),
+    }
