@@ -119,13 +119,14 @@ def train(words: list[str]) -> int:
             task_params=options.task,
             **{name: getattr(options, name) for name in shared},
         )
-    outcome = train_population(
-        config,
-        options.out,
-        controls=options.controls,
-        resume=options.resume,
-        workers=options.workers,
-    )
+    with bad_input():
+        outcome = train_population(
+            config,
+            options.out,
+            controls=options.controls,
+            resume=options.resume,
+            workers=options.workers,
+        )
     return finish(outcome, f"trained {config.subjects} subjects: {options.out}")
 
 
@@ -189,15 +190,21 @@ def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationCon
     changes: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
     if options.greedy:
         changes["greedy"] = True
-    if own:
-        changes |= {"record_untrained": False, "manipulate": options.manipulate}
+    if own or options.reset_memory not in (None, "episode"):
+        changes["record_untrained"] = False
     tests = {}
     for name in names:
         if not own:
             check_choice("condition", name, there)
+        if Path(name).name != name or not name.strip("."):
+            raise ValueError(f"condition must be a plain name, got {name!r}")
         base = there.get(name, there[TEST])
-        settings = (*base.settings, *options.settings)
-        tests[name] = replace(base, settings=settings, **changes)
+        tests[name] = replace(
+            base,
+            settings=(*base.settings, *options.settings),
+            manipulate=(*base.manipulate, *options.manipulate),
+            **changes,
+        )
     return tests
 
 

@@ -4,7 +4,7 @@ import ast
 import dataclasses
 import types
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args
 
@@ -65,7 +65,8 @@ class EvaluationConfig:
     """What an experimenter does to the network, each in words: 'rpe set -4 when
     reward > 0'; see metarl/manipulation.py."""
     shared_problems: bool = False
-    """Whether all subjects and strategies meet the same problems and the same luck."""
+    """Whether all subjects and strategies meet the same problems and the same luck;
+    what each does with them is drawn from a stream of its own."""
     record_untrained: bool = False
     """Whether to record beside the units those of the subject's untrained network, fed
     the same inputs."""
@@ -131,16 +132,28 @@ def with_settings(params: Params, settings: Sequence[str]) -> Params:
                 f"a setting must be NAME=VALUE with a name of {', '.join(hints)}; "
                 f"got {setting!r}"
             )
-        values[name] = _literal(text)
+        values[name] = _setting(name, hints[name], text)
     changed: Params = dataclasses.replace(params, **values)  # type: ignore[type-var]
     return changed
 
 
-def _literal(text: str) -> Any:
+KINDS: Mapping[type, tuple[type, ...]] = {
+    bool: (bool,),
+    int: (int,),
+    float: (float, int),
+}
+"""Kind of a parameter -> what its value may be; words are checked by the task."""
+
+
+def _setting(name: str, kind: Any, text: str) -> Any:
+    """The value that the text says; ValueError where it is of another kind."""
     try:
-        return ast.literal_eval(text)
+        value = ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return text
+        value = text
+    if type(value) not in KINDS.get(kind, (type(value),)):
+        raise ValueError(f"{name} must be of type {kind.__name__}, got {text!r}")
+    return value
 
 
 def to_plain(config: RunConfig[Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Frozen-weight evaluation: the network learns new problems while no weight changes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -81,11 +81,27 @@ def evaluate_network(
     return _write(folder, config, evaluation, trials, recording, facts)
 
 
-def strategy_names(config: RunConfig[Any]) -> list[str]:
-    """Names of the reference strategies of the run's task."""
+def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
+    """Raise ValueError unless the run's networks can take the test."""
+    kind = task_class(config.task)
+    trained = kind(1, config.task_params)
+    task = kind(1, with_settings(config.task_params, evaluation.settings))
+    sizes = [(t.observation_size, t.action_count) for t in (trained, task)]
+    if sizes[0] != sizes[1]:
+        raise ValueError(
+            "settings must leave the number of inputs and actions as it was in "
+            f"training, got {', '.join(evaluation.settings)}"
+        )
+    if hand := _manipulator(config, 0, evaluation, task, 0):
+        hand.check_told(config.network.feedback)
+
+
+def strategy_names(config: RunConfig[Any], settings: Sequence[str] = ()) -> list[str]:
+    """Names of the reference strategies of the run's task, with these settings."""
     if ":" in config.task:
         return []
-    return list(_strategies(config, task_class(config.task)(1, config.task_params)))
+    params = with_settings(config.task_params, settings)
+    return list(_strategies(config, task_class(config.task)(1, params)))
 
 
 def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
@@ -103,7 +119,7 @@ def evaluate_strategy(
     reporting: Reporting | None = None,
 ) -> dict[str, Any]:
     """Step a reference strategy as a network would be, and write the same tables."""
-    number = strategy_names(config).index(name)
+    number = strategy_names(config, evaluation.settings).index(name)
     # A strategy's logits are its choice probabilities; the likeliest action alone would
     # be another strategy.
     evaluation = replace(
@@ -173,9 +189,8 @@ def run_episodes(
     torch.set_num_threads(1)
     tables, recordings = [], []
     params = with_settings(config.task_params, evaluation.settings)
-    stream = (subject, purpose)
-    if evaluation.shared_problems:
-        stream = (0, "problems")
+    own = (subject, purpose)
+    shared = (0, "problems") if evaluation.shared_problems else own
     for first, lanes, episodes in _batches(evaluation):
         if reporting.should_stop():
             raise Interrupted
@@ -184,7 +199,8 @@ def run_episodes(
         stepper = Stepper(
             task,
             policy,
-            _generator(config, *stream, first),
+            _generator(config, *shared, first),
+            chooser=_generator(config, *own, first) if shared != own else None,
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
             manipulator=_manipulator(config, subject, evaluation, task, first),

@@ -86,13 +86,11 @@ class Condition:
 
     def check_names(self, known: Collection[str]) -> None:
         """Raise ValueError, naming what is known, unless all names are."""
-        names = [n.id for n in ast.walk(self._tree()) if isinstance(n, ast.Name)]
-        unknown = [name for name in names if name not in known]
-        if unknown or not names:
-            wrong = f"{unknown[0]!r} is unknown" if unknown else "none is there"
+        unknown = [name for name in names_in(self._tree()) if name not in known]
+        if unknown:
             raise ValueError(
-                f"the condition {self.text!r} must name what varies, {wrong}; "
-                f"known here: {', '.join(known)}"
+                f"the condition {self.text!r} must name what varies, {unknown[0]!r} "
+                f"is unknown; known here: {', '.join(known)}"
             )
 
     def holds(self, facts: Mapping[str, Any], words: Words) -> Any:
@@ -105,6 +103,17 @@ class Condition:
         return _truth(self._tree(), facts, words)
 
 
+def names_in(node: ast.AST) -> list[str]:
+    """Names of what varies in an expression."""
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _words(node: ast.AST) -> list[str]:
+    """Words in an expression; none can be reckoned with."""
+    constants = (part for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return [part.value for part in constants if isinstance(part.value, str)]
+
+
 def _check(node: ast.expr, text: str, *, truth: bool) -> None:
     """Refuse a node that is not what it should be: a truth, or a number or word."""
     match node:
@@ -112,18 +121,20 @@ def _check(node: ast.expr, text: str, *, truth: bool) -> None:
             inner, inner_truth = node.values, True
         case ast.UnaryOp(op=ast.Not()) if truth:
             inner, inner_truth = [node.operand], True
-        case ast.Compare() if truth and {type(op) for op in node.ops} <= {*COMPARE}:
+        case ast.Compare() if (
+            truth and {type(op) for op in node.ops} <= {*COMPARE} and names_in(node)
+        ):
             inner, inner_truth = [node.left, *node.comparators], False
-        case ast.BinOp() if not truth and type(node.op) in BINARY:
+        case ast.BinOp() if not truth and type(node.op) in BINARY and not _words(node):
             inner, inner_truth = [node.left, node.right], False
-        case ast.UnaryOp(op=ast.USub()) if not truth:
+        case ast.UnaryOp(op=ast.USub()) if not truth and not _words(node):
             inner, inner_truth = [node.operand], False
         case ast.Name() | ast.Constant(value=int() | float() | str()) if not truth:
             inner, inner_truth = [], False
         case _:
             raise ValueError(
-                "a condition is made of comparisons, joined by and, or, not, of names, "
-                f"numbers and words; got {ast.unparse(node)!r} in {text!r}"
+                "a condition is made of comparisons of a name with names, numbers or a "
+                f"word, joined by and, or, not; got {ast.unparse(node)!r} in {text!r}"
             )
     for each in inner:
         _check(each, text, truth=inner_truth)
@@ -228,10 +239,12 @@ def _numbers(text: str) -> tuple[int, ...]:
     """Unit numbers such as 0-9,12."""
     found: list[int] = []
     for part in text.replace(" ", "").split(","):
-        first, _, last = part.partition("-")
-        if not first.isdigit() or not (last or first).isdigit():
+        first, dash, last = part.partition("-")
+        ends = (first, last if dash else first)
+        numbers = [end for end in ends if end.isdecimal()]
+        if len(numbers) < 2 or int(numbers[0]) > int(numbers[1]):
             raise ValueError(f"units must be numbers such as 0-9,12, got {text!r}")
-        found += range(int(first), int(last or first) + 1)
+        found += range(int(numbers[0]), int(numbers[1]) + 1)
     return tuple(found)
 
 

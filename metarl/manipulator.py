@@ -52,6 +52,16 @@ class Manipulator:
         self.trial = torch.zeros(task.lanes, device=task.device)
         self.step = torch.zeros_like(self.trial)
         self.facts = self._opening()
+        for each in self.all:
+            self._holds(each)  # a word that is none of its name's is refused now
+
+    def check_told(self, feedback: str) -> None:
+        """Raise ValueError where an error is changed that the network is not told."""
+        if "rpe" in self.targets and feedback != "rpe":
+            raise ValueError(
+                "rpe can be manipulated where it is the network's feedback, got "
+                f"feedback {feedback}; train with a separate critic and feedback rpe"
+            )
 
     def _opening(self) -> Facts:
         nothing = torch.full_like(self.trial, torch.nan)

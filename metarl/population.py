@@ -9,6 +9,7 @@ from typing import Any
 from metarl.checks import check_between
 from metarl.config import TEST, EvaluationConfig, RunConfig
 from metarl.evaluation import (
+    check_test,
     evaluate_network,
     evaluate_strategy,
     strategy_names,
@@ -25,7 +26,7 @@ from metarl.runs import (
     default_folder,
 )
 from metarl.tensorboard import TensorBoardObserver
-from metarl.training import train_subject
+from metarl.training import check_manipulations, train_subject
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,11 @@ def train(
     Raises:
         MetaRLError: `out` holds a run, and `resume` is off or the configuration
             differs.
+        ValueError: training asks for a manipulation that cannot be done.
         KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
     """
     path = default_folder(config.task) if out is None else Path(out)
+    check_manipulations(config)
     run = create_run(path, config, resume=resume)
     jobs = _training_jobs(run)
     if controls:
@@ -112,15 +115,21 @@ def evaluate(
         evaluation: the main test, or several by name; by default all tests of the
             task's protocol.
         snapshot: which of the policy's snapshots, 0 (untrained) to 20, takes the main
-            test; by default the trained policy takes all.
+            test, or what is given where that is not among it; by default the trained
+            policy takes all.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
+
+    Raises:
+        ValueError: the networks cannot take one of the tests; nothing is given up.
     """
     run = as_run(run)
     tests = _tests(run, evaluation)
     if snapshot is not None:
         check_between("snapshot", snapshot, 0, SNAPSHOTS)
-        tests = {TEST: tests[TEST]}
+        tests = {TEST: tests[TEST]} if TEST in tests else tests
+    for test in tests.values():
+        check_test(run.config, test)
     jobs = _evaluation_jobs(run, tests, snapshot)
     if snapshot is None:
         for name, population in run.controls.items():
@@ -163,7 +172,7 @@ def _strategy_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
         folder.facts_path.unlink(missing_ok=True)
     return {
         name: partial(_evaluate_strategy, run, name, test, run.yardstick(name))
-        for name in strategy_names(run.config)
+        for name in strategy_names(run.config, test.settings)
     }
 
 

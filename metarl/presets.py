@@ -124,7 +124,14 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 discount=constant(0.8),
                 entropy_weight=_ANNEALED,
             ),
-            "fast": _fast(256, 10, 1500, rate=5e-3, discount=constant(0.8)),
+            "fast": _fast(
+                256,
+                10,
+                1500,
+                rate=5e-3,
+                discount=constant(0.8),
+                entropy_weight=Schedule(start=0.3, end=0.0),
+            ),
             "smoke": SMOKE,
         },
         # Declared: 20,000 episodes; the precursor's rate and discount.

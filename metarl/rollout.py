@@ -58,20 +58,23 @@ class Stepper:
         options: Mapping[str, float] | None = None,
         tell_events: bool = False,
         manipulator: Manipulator | None = None,
+        chooser: torch.Generator | None = None,
     ) -> None:
         """Start the first episode.
 
         Args:
             task: what is stepped.
             policy: chooses the actions.
-            generator: source of all randomness, of task and actions.
+            generator: source of all randomness, of the task and of the actions.
             reset_memory: when to clear memory, last action and last reward.
             greedy: take the likeliest action instead of sampling.
             options: hidden parameters fixed at every reset.
             tell_events: ask the task at each step which event is seen.
             manipulator: an experimenter's hand on the policy's signals.
+            chooser: source of the actions' randomness, where it is not the task's.
         """
         self.task, self.policy, self.generator = task, policy, generator
+        self.chooser = chooser or generator
         self.manipulator = manipulator
         self.reset_memory, self.greedy, self.options = reset_memory, greedy, options
         self.tell_events = tell_events
@@ -82,6 +85,8 @@ class Stepper:
         self.last_reward = self.one_hot.new_zeros(task.lanes)
         self.start: Tensor | None = task.always
         self.clock = 0
+        if manipulator:
+            manipulator.restart(task.always)
         self._reset_by_hand()
 
     def _noise(self, steps: int) -> Tensor:
@@ -93,7 +98,7 @@ class Stepper:
         size = (steps, self.task.lanes, self.task.action_count)
         if self.greedy:
             return torch.zeros(size, device=self.task.device)
-        uniform = torch.rand(size, generator=self.generator, device=self.task.device)
+        uniform = torch.rand(size, generator=self.chooser, device=self.task.device)
         return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
 
     def inputs(self) -> Tensor:
@@ -177,6 +182,7 @@ class Stepper:
         return {
             "task": self.task.state(),
             "generator": self.generator.get_state(),
+            "chooser": self.chooser.get_state(),
             "observation": self.observation.clone(),
             "memory": [part.detach().clone() for part in self.memory],
             "last_action": self.last_action.clone(),
@@ -189,6 +195,7 @@ class Stepper:
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a `state`."""
         self.task.load_state(state["task"])
+        self.chooser.set_state(state["chooser"])
         self.generator.set_state(state["generator"])
         self.memory = tuple(part.clone() for part in state["memory"])
         for name in ("observation", "last_action", "last_reward", "start", "clock"):

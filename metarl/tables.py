@@ -118,8 +118,20 @@ def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
     parquet = path.with_suffix(".parquet")
     with readable(path, made_by):
         if parquet.exists() and (has_parquet() or not path.exists()):
-            return pd.read_parquet(parquet)
+            return _read_parquet(parquet)
         return pd.read_csv(path)
+
+
+def _read_parquet(path: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except ImportError:
+        raise MetaRLError(
+            f"{path} has no CSV beside it, being long, and needs pyarrow; install "
+            "metarl with the extra `data`"
+        ) from None
 
 
 @contextlib.contextmanager

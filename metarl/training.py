@@ -54,6 +54,13 @@ MakeObserver = Callable[[int], Observer]
 """Given the environment steps already done, makes an observer."""
 
 
+def check_manipulations(config: RunConfig[Any]) -> None:
+    """Raise ValueError unless all can be done that is to be done in training."""
+    task = task_class(config.task)(1, config.task_params)
+    hand = Manipulator(config.training.manipulate, task, units=config.network.units)
+    hand.check_told(config.network.feedback)
+
+
 def make_network(config: RunConfig[Any], subject: int) -> Network:
     """A subject's untrained network."""
     task = task_class(config.task)(1, config.task_params)

@@ -54,7 +54,9 @@ def _small(
     learning: A2CConfig | None = None,
     **params: Any,
 ) -> RunConfig[Any]:
-    usual = {} if ":" in task else {"trial_count": 6}
+    from short import short
+
+    usual = {} if ":" in task else short(task, 6)
     smoke = preset(task, "smoke")
     return replace(
         smoke,

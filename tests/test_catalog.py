@@ -20,7 +20,7 @@ def test_every_entrys_strings_lead_to_what_they_name(name):
     strategies = importlib.import_module(entry.strategies).reference_strategies
     assert "random" in strategies(kind(1))
     analysis = importlib.import_module(entry.analysis)
-    for part in ("tables", "effects", "PANELS", "BEHAVIOUR_PANELS", "load_animals"):
+    for part in ("tables", "effects", "PANELS", "BEHAVIOUR_PANELS"):
         assert hasattr(analysis, part)
     assert entry.summary
     assert entry.source

@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from short import short
 from toys import wait_for
 
 from metarl import __version__, population
 from metarl.analysis.effects import COLUMNS
 from metarl.catalog import TASKS
 from metarl.checkpoint import save_state
-from metarl.cli import COMMANDS, main
+from metarl.cli import COMMANDS, EvaluateOptions, chosen_tests, main
+from metarl.protocols import protocol
 from metarl.runs import SubjectFolder, load_run
 
 LOTTERY = (
@@ -112,6 +114,19 @@ def test_the_tasks_are_listed_with_their_sources(metarl):
         assert name in ended.out
         assert entry.id in ended.out
         assert entry.source in ended.out
+
+
+def test_the_tasks_are_listed_with_their_tests_and_controls(metarl):
+    words = [part.split() for part in metarl("tasks").out.split("\n\n")]
+    listed = {part[0]: " ".join(part) for part in words if part}
+    assert list(listed) == list(TASKS)
+    for name, text in listed.items():
+        methods = protocol(name)
+        assert f"tests: {', '.join(methods.conditions)}" in text
+        for control, stated in methods.controls.items():
+            assert f"control {control}: {stated.why}" in text
+    assert "control" not in listed["two-step"]
+    assert "tests: test, generator" in listed["volatility"]
 
 
 @pytest.mark.parametrize("command", ["evaluate", "analyze", "animals"])
@@ -231,17 +246,21 @@ def test_a_run_not_yet_evaluated_is_refused(finished, metarl, tmp_path):
 @pytest.mark.parametrize("task", TASKS)
 def test_train_evaluate_analyze(task, metarl, tmp_path):
     run = tmp_path / "run"
-    line = f"train {task} {TINY} --subjects 1 --training.updates 20 --out {{run}}"
-    ended = metarl(line, run=run)
+    few = [f"--task.{k.replace('_', '-')} {v}" for k, v in short(task, 6).items()]
+    line = f"train {task} {LOTTERY} {' '.join(few)} --subjects 1 --training.updates 20"
+    ended = metarl(f"{line} --out {{run}}", run=run)
     assert ended == (0, f"trained 1 subjects: {run}\n", "")
     ended = metarl("evaluate {run} --episodes 6 --workers 1", run=run)
     assert (ended.code, ended.err) == (0, "")
     facts = load_run(run).evaluation(0).facts
     assert facts["episodes"] == 6
     digest = facts["weights_before"][:16]
-    first, second = ended.out.splitlines()
+    tests = list(protocol(task).conditions)
+    first, second, third = ended.out.splitlines()
     assert first.startswith(f"subject 0: weights {digest} before, {digest} after; ")
-    assert second == f"tables: {run / 'evaluation'}"
+    assert second == f"tests: {', '.join(tests)}"
+    assert third == f"tables: {run / 'evaluation'}"
+    assert sorted(["test", *load_run(run).conditions()]) == sorted(tests)
     ended = metarl("analyze {run}", run=run)
     assert (ended.code, ended.err) == (0, "")
     analysis = run / "analysis"
@@ -316,6 +335,175 @@ def test_animals_trials_are_analysed_and_a_wrong_table_is_refused(
     ended = metarl(line, data=less, out=tmp_path / "none")
     assert_refused(ended, "reward")
     assert not (tmp_path / "none").exists()
+
+
+# Tests and populations of the protocol, and of one's own
+
+
+@pytest.fixture(scope="module")
+def volatile(tmp_path_factory):
+    """A run with its control population, trained; not to be changed."""
+    out = tmp_path_factory.mktemp("volatile") / "run"
+    few = "--task.trial-count 6 --subjects 1 --training.updates 2 --workers 1"
+    line = f"train volatility {LOTTERY} {few} --controls"
+    handler, path = signal.getsignal(signal.SIGTERM), sys.path.copy()
+    assert main([*shlex.split(line), "--out", str(out)]) == 0
+    signal.signal(signal.SIGTERM, handler)
+    sys.path[:] = path
+    return load_run(out)
+
+
+@pytest.fixture
+def run(volatile, tmp_path):
+    """A copy of it."""
+    shutil.copytree(volatile.path, tmp_path / "run")
+    return load_run(tmp_path / "run")
+
+
+FEW = "--episodes 3 --workers 1"
+
+
+def test_controls_are_trained_when_asked_for(volatile):
+    assert list(volatile.controls) == ["constant"]
+    control = volatile.control("constant")
+    assert control.config.task_params.schedule == "constant"
+    assert control.subject(0).finished
+
+
+def test_chosen_tests_alone_are_taken(run, metarl):
+    ended = metarl(f"evaluate {{run}} --condition generator {FEW}", run=run.path)
+    assert (ended.code, ended.err) == (0, "")
+    _, tests, tables = ended.out.splitlines()
+    assert tests == "tests: generator"
+    assert tables == f"tables: {run.path / 'evaluation' / 'conditions' / 'generator'}"
+    assert run.conditions() == ["generator"]
+    assert run.evaluated == {}
+    facts = run.evaluation(0, condition="generator").facts
+    assert (facts["episodes"], facts["settings"]) == (3, [])
+    ended = metarl(f"evaluate {{run}} --condition generator test {FEW}", run=run.path)
+    assert ended.out.splitlines()[1] == "tests: generator, test"
+    assert load_run(run.path).evaluated[0].facts["settings"] == ["schedule=blocks"]
+
+
+def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
+    line = f"evaluate {{run}} --manipulate {{hand}} --settings trial_count=4 {FEW}"
+    hand = "units set 0 of 1-2 when trial > 1"
+    ended = metarl(line, run=run.path, hand=hand)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines()[1] == "tests: custom"
+    folder = run.evaluation(0, condition="custom")
+    assert folder.facts["settings"] == ["schedule=blocks", "trial_count=4"]
+    assert folder.facts["manipulate"] == [hand]
+    assert len(folder.trials) == 3 * 4
+    recording = folder.recording
+    silent = (recording["trial"] > 1) & (recording["action"] >= 0)
+    assert not recording["units"][silent][:, 1:3].any()
+    assert recording["units"][~silent][:2, 1:3].all()
+
+
+def test_a_test_of_ones_own_has_the_name_it_is_given(run, metarl):
+    line = f"evaluate {{run}} --condition short --settings trial_count=2 {FEW}"
+    assert metarl(line, run=run.path).code == 0
+    assert run.conditions() == ["short"]
+
+
+def test_what_is_changed_is_added_to_the_protocols_own_test():
+    options = EvaluateOptions(
+        run=Path(),
+        condition=("block-safe", "mine"),
+        settings=("free_trials=3",),
+        manipulate=("units noise 0.1",),
+    )
+    tests = chosen_tests("risky-choice", options)
+    protocols = protocol("risky-choice").conditions
+    blocked = protocols["block-safe"].manipulate
+    assert tests["block-safe"].manipulate == (*blocked, "units noise 0.1")
+    assert tests["block-safe"].settings == ("free_trials=3",)
+    assert tests["mine"].manipulate == ("units noise 0.1",)
+    assert tests["mine"].episodes == protocols["test"].episodes
+
+
+def test_without_options_every_test_is_as_the_protocol_has_it():
+    for task in TASKS:
+        tests = chosen_tests(task, EvaluateOptions(run=Path()))
+        assert tests == dict(protocol(task).conditions)
+    options = EvaluateOptions(
+        run=Path(), episodes=7, record_episodes=2, reset_memory="never", greedy=True
+    )
+    # An untrained network could not be fed alike where the memory goes on.
+    for test in chosen_tests("volatility", options).values():
+        assert (test.episodes, test.record_episodes) == (7, 2)
+        assert (test.reset_memory, test.greedy) == ("never", True)
+        assert not test.record_untrained
+
+
+def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
+    line = f"evaluate {{run}} --snapshot 0 --settings trial_count=2 {FEW}"
+    ended = metarl(line, run=run.path)
+    assert (ended.code, ended.err) == (0, "")
+    assert run.evaluation(0, 0, "custom").facts["progress"] == 0
+    assert run.conditions() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--condition quiet", "condition must be one of test, generator; got 'quiet'"),
+        (
+            "--condition ../up --settings trial_count=2",
+            "condition must be a plain name",
+        ),
+        ("--condition .. --settings trial_count=2", "condition must be a plain name"),
+        ("--settings trials=3", "a setting must be NAME=VALUE with a name of trial_c"),
+        ("--settings trial_count=0", "trial_count must be at least 1, got 0"),
+        ("--settings trial_count=few", "trial_count must be of type int, got 'few'"),
+        ("--settings schedule=weekly", "schedule must be one of training, constant"),
+        ("--manipulate 'units sit 0'", "the operation on units must be one of set,"),
+        ("--manipulate 'units set'", "the amount must be a finite number, got None"),
+        ("--manipulate 'units set 0 of 5'", "units must be below 5, the network's"),
+        ("--manipulate 'teaching set 0'", "a frozen network is taught nothing"),
+        ("--manipulate 'rpe set 0'", "rpe can be manipulated where it is the netw"),
+        ("--manipulate 'units set 0 when hunger > 0'", "'hunger' is unknown; known"),
+        ("--manipulate 'units set 0 when hunger >'", "a condition must be an expr"),
+        ("--manipulate 'units set 0 when order == \\'left\\''", "must be one of low-"),
+        ("--episodes 0", "episodes must be at least 1, got 0"),
+    ],
+)
+def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
+    options, says, run, metarl
+):
+    run.evaluation(0).facts_path.parent.mkdir(parents=True)
+    run.evaluation(0).facts_path.write_text("{}")
+    before = sorted(run.path.rglob("*"))
+    options = options.replace("\\'", '"')
+    assert_refused(metarl(f"evaluate {{run}} {options}", run=run.path), says)
+    assert sorted(run.path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("rpe set 0", "rpe can be manipulated where it is the network's feedback"),
+        ("teaching set 0 when hunger > 0", "'hunger' is unknown; known here: event"),
+        ("units set 0", "while a network learns, rpe and teaching can be set"),
+        ("teaching", "a manipulation must be TARGET OPERATION"),
+    ],
+)
+def test_training_with_a_hand_that_fits_nothing_is_refused(
+    text, says, metarl, tmp_path
+):
+    line = f"train two-step {TINY} --training.manipulate {{text}} --out {{run}}"
+    ended = metarl(line, text=text, run=tmp_path / "run")
+    assert_refused(ended, says)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_hand_in_training_is_said_on_the_command_line(metarl, tmp_path):
+    line = f"train two-step {TINY} --subjects 1 --training.updates 1 --out {{run}}"
+    text = "teaching scale 0.5 when paid > 0"
+    ended = metarl(f"{line} --training.manipulate {{text}}", text=text, run=tmp_path)
+    assert (ended.code, ended.err) == (0, "")
+    assert load_run(tmp_path).config.training.manipulate == (text,)
 
 
 # What goes wrong on the way

@@ -14,6 +14,7 @@ from metarl.config import (
     TrainingConfig,
     from_plain,
     to_plain,
+    with_settings,
 )
 from metarl.presets import PRESETS, preset
 
@@ -34,6 +35,9 @@ def test_every_setting_comes_back_changed_as_it_was():
         network=NetworkConfig(
             core="gru",
             units=3,
+            critic="separate",
+            feedback="rpe",
+            action_input=False,
             learned_initial_state=False,
             input_gain=2.0,
             forget_bias=0.5,
@@ -51,7 +55,9 @@ def test_every_setting_comes_back_changed_as_it_was():
             gradient_clip=0.14,
             normalize_advantages=True,
         ),
-        training=TrainingConfig(lanes=2, unroll_steps=3, updates=4),
+        training=TrainingConfig(
+            lanes=2, unroll_steps=3, updates=4, manipulate=("rpe add 1",)
+        ),
         subjects=5,
         seed=6,
     )
@@ -153,3 +159,83 @@ def test_steps_count_every_lane():
 def test_defaults_are_the_papers_single_stream():
     config = RunConfig(task="two-step", preset="paper", task_params=None)
     assert (config.training.lanes, config.training.updates) == (1, 10_000)
+
+
+# Settings that differ in a test
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("trial_count=7", "trial_count", 7),
+        ("probability_high=.75", "probability_high", 0.75),
+        ("probability_high=1", "probability_high", 1),
+        ("fixation=False", "fixation", False),
+    ],
+)
+def test_a_tasks_parameters_are_changed_by_name(setting, field, value):
+    params = preset("two-step").task_params
+    changed = with_settings(params, [setting])
+    assert changed == replace(params, **{field: value})
+    assert params == preset("two-step").task_params
+
+
+def test_a_word_needs_no_quotes_and_the_last_setting_holds():
+    params = preset("volatility").task_params
+    assert with_settings(params, ["schedule=blocks"]).schedule == "blocks"
+    assert with_settings(params, ["schedule='blocks'"]).schedule == "blocks"
+    both = with_settings(params, ["trial_count=3", "schedule=blocks", "trial_count=4"])
+    assert (both.trial_count, both.schedule) == (4, "blocks")
+    assert with_settings(params, []) == params
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (
+            "trials=7",
+            "a setting must be NAME=VALUE with a name of trial_count, schedule; "
+            "got 'trials=7'",
+        ),
+        ("trial_count", "a setting must be NAME=VALUE with a name of .*'trial_count'"),
+        ("trial_count=", "trial_count must be of type int, got ''"),
+        ("trial_count=2.5", "trial_count must be of type int, got '2.5'"),
+        ("trial_count=True", "trial_count must be of type int, got 'True'"),
+        ("trial_count=0", "trial_count must be at least 1, got 0"),
+        ("schedule=weekly", "schedule must be one of training, constant, blocks; got"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence(setting, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        with_settings(preset("volatility").task_params, [setting])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"manipulate": ("teaching set 0",)}, "a frozen network is taught nothing"),
+        ({"manipulate": ("rpe sit 0",)}, "the operation on rpe must be one of"),
+        (
+            {"record_untrained": True, "reset_memory": "never"},
+            "record_untrained needs memory that is reset each episode and no "
+            "manipulation, got 'never'",
+        ),
+        (
+            {"record_untrained": True, "manipulate": ("units set 0",)},
+            r"no manipulation, got 'episode' and \('units set 0',\)",
+        ),
+    ],
+)
+def test_a_test_that_cannot_be_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        EvaluationConfig(**settings)
+
+
+def test_training_refuses_what_cannot_be_done_while_a_network_learns():
+    with pytest.raises(ValueError, match="while a network learns, rpe and teaching"):
+        TrainingConfig(manipulate=("units set 0",))
+    kept = ("teaching scale 0.5 when paid > 0", "memory reset")
+    config = replace(
+        preset("two-step", "smoke"), training=TrainingConfig(manipulate=kept)
+    )
+    assert from_plain(json.loads(json.dumps(to_plain(config)))) == config

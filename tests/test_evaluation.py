@@ -10,12 +10,14 @@ import torch
 
 from metarl.agents.network import weights_hash
 from metarl.agents.settings import NetworkConfig, Schedule
-from metarl.catalog import TASKS
+from metarl.catalog import TASKS, task_class
 from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig
 from metarl.evaluation import (
     evaluate_network,
     evaluate_strategy,
+    recorded_inputs,
+    replay,
     run_episodes,
     strategy_names,
 )
@@ -63,7 +65,7 @@ def test_the_facts_say_how_it_was_tested(small, tmp_path):
     tested = EvaluationConfig(episodes=7, record_episodes=2, greedy=True)
     folder = EvaluationFolder(tmp_path)
     facts = evaluate_network(config, 0, make_network(config, 0), tested, folder)
-    assert asdict(tested).items() <= facts.items()
+    assert json.loads(json.dumps(asdict(tested))).items() <= facts.items()
     assert (facts["task"], facts["seed"], facts["discount"]) == ("two-step", 4, 0.9)
     assert facts["reward_per_episode"] * 7 == pytest.approx(
         folder.trials["reward"].sum()
@@ -101,14 +103,19 @@ def test_the_same_evaluation_gives_the_same_table_and_recording(small):
 @pytest.mark.parametrize("task", TASKS)
 def test_neither_training_nor_the_network_changes_the_problems(task, small):
     short, long = small(task), small(task, updates=4000, lanes=9)
-    other = make_network(replace(long, network=NetworkConfig(core="gru", units=3)), 5)
-    hidden = ["high_state"]
-    if task == "daw-two-step":
-        hidden += [name for name in episodes(short)[0] if "probability" in name]
-    expected = episodes(short)[0][hidden]
+    another = NetworkConfig(core="gru", units=3, head_deviation=9.0)
+    other = make_network(replace(long, network=another), 5)
+    first = episodes(short)[0]
+    hidden = [name for name in task_class(task)().hidden() if name in first]
+    if task == "matching":  # an arm's chance now depends on the choices before
+        hidden = ["p0_left"]
+    expected = first[hidden]
+    assert len(expected.drop_duplicates()) > 1
     pd.testing.assert_frame_equal(episodes(long)[0][hidden], expected)
     trials, _ = episodes(long, network=other)
     pd.testing.assert_frame_equal(trials[hidden], expected)
+    # The network is another, and so are its choices.
+    assert not trials["choice"].equals(first["choice"])
 
 
 def test_subjects_and_seeds_have_problems_of_their_own(small):
@@ -198,7 +205,7 @@ def test_memory_that_is_never_reset_carries_over_episodes(small):
     ends = {}
     for number in range(streams):
         rows = recording["episode"] == number
-        ends[number] = replay(network, {k: recording[k][rows] for k in ROWS})
+        ends[number] = next_activity(network, {k: recording[k][rows] for k in ROWS})
     for number in range(streams, min(2 * streams, 50)):
         np.testing.assert_allclose(units[number], ends[number - streams], atol=1e-5)
 
@@ -206,7 +213,7 @@ def test_memory_that_is_never_reset_carries_over_episodes(small):
 ROWS = ("observation", "action", "reward", "step")
 
 
-def replay(network, rows):
+def next_activity(network, rows):
     """Activity at the next episode's first step, from an episode's recorded inputs."""
     memory = network.initial_memory(1)
     action, reward = torch.zeros(1, 3), torch.zeros(1)
@@ -341,3 +348,276 @@ def test_the_recording_opens_with_numpy_alone_and_names_its_events(small, tmp_pa
     assert names == ["fixation", "choice", "outcome", "end"]
     assert events == ["fixation", "choice", "outcome"] * 6 + ["end"]
     assert rows == {19}
+
+
+# Other tests than the plain one
+
+
+SEPARATE = NetworkConfig(
+    critic="separate", feedback="rpe", units=5, input_gain=3.0, head_deviation=1.0
+)
+SHARED = NetworkConfig(units=5, input_gain=3.0, head_deviation=1.0)
+
+
+def assert_same_results(one, other):
+    """Tables and recordings agree to the last bit."""
+    pd.testing.assert_frame_equal(one[0], other[0], check_exact=True)
+    assert one[1].keys() == other[1].keys()
+    for name, array in one[1].items():
+        np.testing.assert_array_equal(array, other[1][name], err_msg=name)
+
+
+@pytest.mark.parametrize("task", ["two-step", "volatility", "toys:Uneven"])
+@pytest.mark.parametrize("network", [SHARED, SEPARATE], ids=["shared", "separate"])
+def test_a_replay_of_the_network_itself_gives_its_own_units(network, task, small):
+    config = small(task, network=network)
+    own, other = make_network(config, 0), make_network(config, 1)
+    _, recording = episodes(config, network=own, record_episodes=12)
+    acted = recording["action"] >= 0
+    if ":" in task:
+        assert len({*np.bincount(recording["episode"])}) > 1
+    units = replay(own, recording)
+    np.testing.assert_allclose(units[acted], recording["units"][acted], atol=1e-6)
+    assert np.isnan(units[~acted]).all()
+    assert np.abs(replay(other, recording) - units)[acted].max(1).min() > 1e-3
+    assert not own.training or all(p.grad is None for p in own.parameters())
+
+
+def test_recorded_inputs_are_what_the_network_was_fed(small):
+    config = small("toys:Uneven", network=SHARED)
+    network, fed = make_network(config, 0), []
+    act = network.act
+
+    def watched(inputs, memory):
+        fed.append(inputs.clone())
+        return act(inputs, memory)
+
+    network.act = watched
+    _, recording = episodes(config, network=network, episodes=1, record_episodes=1)
+    inputs = recorded_inputs(recording)
+    assert inputs.shape == (len(recording["step"]), network.input_size)
+    steps = len(inputs) - 1  # the last row is the end, at which nothing is asked
+    told = torch.cat(fed)[:steps].numpy()
+    np.testing.assert_array_equal(inputs[:steps], told)
+    assert told[1:, 2:].any()
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_untrained_network_is_recorded_beside_the_trained_one(
+    wanted, small, tmp_path
+):
+    config, folder = small(), EvaluationFolder(tmp_path)
+    network, untrained = make_network(config, 0), make_network(config, 1)
+    tested = EvaluationConfig(episodes=4, record_episodes=3, record_untrained=wanted)
+    evaluate_network(config, 0, network, tested, folder, untrained=untrained)
+    assert ("units_untrained" in folder.recording) == wanted
+    if wanted:
+        recording = folder.recording
+        np.testing.assert_array_equal(
+            recording["units_untrained"], replay(untrained, recording)
+        )
+        assert recording["units_untrained"].shape == recording["units"].shape
+        assert folder.facts["record_untrained"] is True
+
+
+def problem_columns(table, task):
+    hidden = task_class(task)().hidden()
+    names = [name for name in hidden if name in table]
+    return table[["p0_left"] if task == "matching" else names]
+
+
+@pytest.mark.parametrize("task", ["bandit", "informative-arm", "matching", "two-step"])
+def test_shared_problems_are_the_same_for_subjects_and_strategies(
+    task, small, tmp_path
+):
+    config = small(task)
+    tables = {}
+    for shared in (True, False):
+        tested = EvaluationConfig(episodes=9, record_episodes=0, shared_problems=shared)
+        for subject in (0, 1):
+            network = make_network(config, subject)
+            table, _ = run_episodes(config, subject, lambda task, n=network: n, tested)
+            tables[shared, subject] = table
+        for name in strategy_names(config)[:2]:
+            folder = EvaluationFolder(tmp_path / f"{name}-{shared}")
+            evaluate_strategy(config, name, tested, folder)
+            tables[shared, name] = folder.trials
+    for shared in (True, False):
+        first, *others = (
+            problem_columns(table, task).astype(float)
+            for (key, _), table in tables.items()
+            if key == shared
+        )
+        assert len(first.drop_duplicates()) > 1
+        for other in others:
+            assert first.equals(other) == shared
+    another = episodes(small(task, seed=2), episodes=9, shared_problems=True)[0]
+    assert (
+        not problem_columns(another, task)
+        .astype(float)
+        .equals(problem_columns(tables[True, 0], task).astype(float))
+    )
+
+
+def test_shared_problems_come_with_the_same_luck_but_not_the_same_choices(small):
+    """The same network as two subjects: where both chose alike, both earned alike."""
+    config = small("bandit")
+    network = make_network(config, 0)
+    one, other = (
+        episodes(config, network=network, subject=k, shared_problems=True)[0]
+        for k in (0, 1)
+    )
+    assert other["subject"].eq(1).all()
+    alike = one["choice"] == other["choice"]
+    assert 0.2 < alike.mean() < 0.8
+    assert one["reward"][alike].equals(other["reward"][alike])
+    assert set(one["reward"][alike]) == {0.0, 1.0}
+
+
+def test_settings_change_the_task_for_the_test_alone(small):
+    config = small()
+    trials, recording = episodes(
+        config,
+        record_episodes=12,
+        settings=("trial_count=4", "probability_common=1.0"),
+    )
+    assert trials.groupby("episode").size().tolist() == [4] * 12
+    assert set(trials["transition"].dropna()) == {"common"}
+    assert np.bincount(recording["episode"]).tolist() == [4 * 3 + 1] * 12
+    assert config == small()
+
+
+def test_settings_change_a_strategys_task_too(small, tmp_path):
+    folder = EvaluationFolder(tmp_path)
+    tested = EvaluationConfig(episodes=3, settings=("trial_count=2",))
+    facts = evaluate_strategy(small(), "random", tested, folder)
+    assert len(folder.trials) == 6
+    assert facts["settings"] == ["trial_count=2"]
+
+
+NOTHING = [
+    "rpe add 0",
+    "rpe scale 1",
+    "rpe set -4 when trial == 99",
+    "units scale 1",
+    "units noise 0",
+    "units set 0 when event == 'fixation' and event == 'choice'",
+    "memory reset when step == 99",
+    "memory reset when step == 0",
+]
+
+
+@pytest.mark.parametrize("task", ["risky-choice", "matching", "toys:Uneven"])
+def test_a_manipulation_that_changes_nothing_gives_the_same_tables(task, small):
+    """So that what differs with one is its effect, and not other luck."""
+    config = small(task, network=SEPARATE)
+    control = episodes(config, record_episodes=12)
+    for text in NOTHING:
+        assert_same_results(
+            episodes(config, record_episodes=12, manipulate=(text,)), control
+        )
+    together = episodes(config, record_episodes=12, manipulate=(*NOTHING,))
+    assert_same_results(together, control)
+
+
+def test_a_stimulated_network_meets_the_problems_and_luck_of_the_control(small):
+    config = small("risky-choice", network=SEPARATE)
+    control = episodes(config, episodes=60, record_episodes=60)
+    text = "rpe set -4 when risky == 1 and won == 1"
+    table, recording = episodes(
+        config, episodes=60, record_episodes=60, manipulate=(text,)
+    )
+    names = ["probability_risky", "risky_side"]
+    pd.testing.assert_frame_equal(table[names], control[0][names])
+    # Until an episode's first paid risky choice nothing was done; then it shows.
+    won = (control[0]["risky"] == 1) & (control[0]["won"] == 1)
+    done = won.groupby(control[0]["episode"]).cumsum()
+    before = done - won == 0
+    assert before.sum() > 60
+    pd.testing.assert_frame_equal(table[before], control[0][before])
+    assert not table[~before].equals(control[0][~before])
+    # The critic is not told of it: its errors are those of what it met.
+    assert np.nanmax(np.abs(recording["rpe"])) < 8
+
+
+def test_units_are_set_and_their_effect_is_recorded(small):
+    config = small(network=SHARED)
+    _, plain = episodes(config, record_episodes=12)
+    text = "units set 0.5 of 1,3-4 when event == 'choice'"
+    _, recording = episodes(config, record_episodes=12, manipulate=(text,))
+    acted = recording["action"] >= 0
+    chosen = acted & (recording["event"] == 1)
+    assert (recording["units"][chosen][:, [1, 3, 4]] == 0.5).all()
+    others = recording["units"][acted & ~chosen]
+    assert not (others[:, [1, 3, 4]] == 0.5).any()
+    assert not (recording["units"][chosen][:, [0, 2]] == 0.5).any()
+    first = recording["step"] == 0
+    np.testing.assert_array_equal(recording["units"][first], plain["units"][first])
+
+
+@pytest.mark.parametrize("network", [SHARED, SEPARATE], ids=["shared", "separate"])
+def test_units_of_both_cores_can_be_set(network, small):
+    config = small(network=network)
+    count = 5 if network is SHARED else 10
+    text = f"units set 0.5 of {count - 1}"
+    _, recording = episodes(config, record_episodes=2, manipulate=(text,))
+    acted = recording["action"] >= 0
+    assert (recording["units"][acted] == 0.5).all(0).tolist() == [
+        *[False] * (count - 1),
+        True,
+    ]
+    beyond = f"units set 0.5 of {count}"
+    with pytest.raises(ValueError, match=f"units must be below {count}, the network's"):
+        episodes(config, manipulate=(beyond,))
+
+
+def test_memory_cleared_at_every_fixation_is_memory_reset_each_trial(small):
+    config = small(network=SHARED)
+    by_hand = episodes(
+        config,
+        record_episodes=12,
+        manipulate=("memory reset when event == 'fixation'",),
+    )
+    each_trial = episodes(config, record_episodes=12, reset_memory="trial")
+    assert_same_results(by_hand, each_trial)
+    assert not by_hand[0].equals(episodes(config)[0])
+
+
+def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
+    config = small(network=SHARED)
+    network = make_network(config, 0)
+
+    def units(subject=0, deviation=0.3, **more):
+        text = f"units noise {deviation}"
+        given = {"record_episodes": 12, "manipulate": (text,)} | more
+        _, recording = episodes(config, subject=subject, network=network, **given)
+        return recording["units"][recording["step"] == 0]
+
+    plain = units(manipulate=())
+    noise = units() - plain
+    assert noise.std() == pytest.approx(0.3, abs=4 * 0.3 / (2 * noise.size) ** 0.5)
+    np.testing.assert_array_equal(units() - plain, noise)
+    np.testing.assert_allclose(units(deviation=0.6) - plain, 2 * noise, atol=1e-5)
+    assert not np.isclose(units(subject=1) - plain, noise).any()
+    # Many episodes are stepped in batches; each has noise of its own.
+    assert len(np.unique(noise)) == noise.size
+
+
+def test_a_strategy_is_never_manipulated_and_says_so(small, tmp_path):
+    config, folder = small("matching"), EvaluationFolder(tmp_path)
+    tested = EvaluationConfig(episodes=3, manipulate=("units set 0",))
+    facts = evaluate_strategy(config, "random", tested, folder)
+    assert facts["manipulate"] == []
+    assert facts["record_untrained"] is False
+
+
+def test_the_facts_say_what_was_done(small, tmp_path):
+    config, folder = small(), EvaluationFolder(tmp_path)
+    done = ("units set 0 when trial == 1",)
+    tested = EvaluationConfig(
+        episodes=2, settings=("trial_count=3",), manipulate=done, shared_problems=True
+    )
+    evaluate_network(config, 0, make_network(config, 0), tested, folder)
+    assert folder.facts["settings"] == ["trial_count=3"]
+    assert folder.facts["manipulate"] == list(done)
+    assert folder.facts["shared_problems"] is True

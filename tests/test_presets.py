@@ -3,7 +3,7 @@
 import pytest
 from toys import LotteryParams
 
-from metarl.agents.settings import constant
+from metarl.agents.settings import Schedule, constant
 from metarl.catalog import TASKS, task_class
 from metarl.config import RunConfig
 from metarl.presets import PRESETS, RECIPES, preset
@@ -52,12 +52,107 @@ def test_the_papers_task_is_what_was_published():
     assert params.probability_switch == 0.025
 
 
-def test_the_fast_preset_trains_the_same_network_on_the_same_task():
-    fast, paper = preset("two-step", "fast"), preset("two-step", "paper")
+ANNEALED = Schedule(start=1.0, end=0.0)
+PUBLISHED = {
+    "matching": (7e-4, 0.75, constant(0.05), 3_000_000),
+    "volatility": (5e-5, 0.1, ANNEALED, 40_000 * 200),
+    "inferred-value": (7e-4, 0.9, constant(0.05), 2_000_000),
+    "two-step": (7e-4, 0.9, constant(0.05), 10_000 * 300),
+    # 66,667 episodes of 60 steps, 20 steps more than published.
+    "risky-choice": (7e-4, 0.9, constant(0.05), 4_000_020),
+}
+"""Wang et al. 2018: learning rate, discount, entropy's weight and steps of training."""
+PRECURSOR = {
+    "bandit": (1e-3, 0.8, ANNEALED, 20_000 * 100),
+    "informative-arm": (1e-3, 0.8, ANNEALED, 200_000 * 5),
+    "restless-bandit": (1e-3, 0.8, ANNEALED, 20_000 * 100),
+}
+"""The same of Wang et al. 2016; the last two tasks' episodes are ours."""
+BORROWED = {
+    "daw-two-step": (7e-4, 0.9, constant(0.05), 10_000 * 603),
+    "reversal": (7e-4, 0.9, constant(0.05), 20_000 * 160),
+}
+"""No network was published: the two-step task's settings."""
+PAPERS = PUBLISHED | PRECURSOR | BORROWED
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_papers_preset_of_each_task_is_literal(task):
+    rate, discount, entropy, steps = PAPERS[task]
+    paper = preset(task, "paper")
+    learning = paper.learning
+    assert learning.learning_rate == constant(rate)
+    assert learning.discount == constant(discount)
+    assert learning.entropy_weight == entropy
+    assert learning.value_weight == 0.05
+    assert learning.optimizer == "rmsprop"
+    assert learning.trace_decay == 1.0
+    assert learning.gradient_clip is None
+    assert not learning.normalize_advantages
+    assert paper.training.lanes == 1
+    assert paper.training.steps == steps
+    assert paper.training.manipulate == ()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_papers_network_is_48_units_two_times_where_the_critic_is_separate(task):
+    network = preset(task, "paper").network
+    assert (network.core, network.units) == ("lstm", 48)
+    assert network.learned_initial_state
+    assert network.action_input
+    separate = task == "risky-choice"
+    assert network.critic == ("separate" if separate else "shared")
+    assert network.feedback == ("rpe" if separate else "reward")
+
+
+UNROLLS = {"matching": 200, "inferred-value": 200}
+"""Steps between updates where they are not an episode's."""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_an_update_of_the_papers_preset_is_an_episode_where_nothing_else_is_said(task):
+    paper = preset(task, "paper")
+    episode = task_class(task)(1, paper.task_params).episode_steps
+    assert paper.training.unroll_steps == UNROLLS.get(task, episode)
+
+
+def test_the_papers_unroll_holds_the_longest_episode_of_baited_arms():
+    params = preset("matching", "paper").task_params
+    assert (params.trial_least, params.trial_most) == (50, 100)
+    assert UNROLLS["matching"] == 2 * params.trial_most
+
+
+def test_the_papers_tasks_are_what_was_published():
+    volatility = preset("volatility", "paper").task_params
+    assert (volatility.trial_count, volatility.schedule) == (200, "training")
+    inferred = preset("inferred-value", "paper").task_params
+    assert (inferred.block_trials, inferred.probability_switch) == (5, 0.5)
+    risky = preset("risky-choice", "paper").task_params
+    assert (risky.forced_pairs, risky.free_trials) == (5, 20)
+    assert (risky.reward_safe, risky.reward_risky) == (1, 4)
+    assert (risky.probability_low, risky.probability_high) == (0.125, 0.5)
+    assert risky.probability_right == 0.5
+    bandit = preset("bandit", "paper").task_params
+    assert (bandit.arm_count, bandit.trial_count) == (2, 100)
+    assert bandit.distribution == "independent"
+    informative = preset("informative-arm", "paper").task_params
+    assert (informative.arm_count, informative.trial_count) == (11, 5)
+    assert preset("restless-bandit", "paper").task_params.trial_count == 100
+    assert not preset("matching", "paper").task_params.held_out
+    reversal = preset("reversal", "paper").task_params
+    assert reversal.trial_count == 80
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
+    fast, paper = preset(task, "fast"), preset(task, "paper")
     assert fast.task_params == paper.task_params
-    assert (fast.network.core, fast.network.units) == ("lstm", 48)
-    # The RPE is compared at the published discount.
-    assert fast.learning.discount.at(1.0) == 0.9
+    names = ("core", "units", "critic", "feedback", "action_input")
+    for name in names:
+        assert getattr(fast.network, name) == getattr(paper.network, name)
+    if task in PUBLISHED:
+        # Prediction errors are compared at the published discount.
+        assert fast.learning.discount.at(1.0) == paper.learning.discount.at(1.0)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from short import short
 from toys import TICKETS
 
 from metarl.agents.network import ActorCritic
@@ -17,7 +18,7 @@ from metarl.rollout import Stepper
 from metarl.tables import TRIAL_COLUMNS
 
 DISCOUNT = 0.7
-TASK_NAMES = [*TASKS, "toys:Lottery"]
+TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
 TWO_STEP = ("transition", "second_state", "second_choice", "high_state")
 
 
@@ -26,7 +27,7 @@ def record(
     name="two-step", *, lanes=5, episodes=5, record_episodes=3, first=0, reset="episode"
 ):
     kind = task_class(name)
-    params = kind.params_type(**({} if ":" in name else {"trial_count": 4}))
+    params = kind.params_type(**({} if ":" in name else short(name, 4)))
     task = kind(lanes, params)
     size = input_size(task.observation_size, task.action_count)
     config = NetworkConfig(units=4, input_gain=3.0, head_deviation=1.0)
@@ -161,21 +162,34 @@ def test_the_end_row_holds_nothing_but_the_last_error(name):
             assert not np.isnan(part[column][:-1]).any()
 
 
+@pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize("reset", ["episode", "never"])
-def test_a_row_says_which_event_was_on_the_screen(reset):
-    for name in TASK_NAMES:
-        _, _, recording = record(
-            name, lanes=3, episodes=9, record_episodes=9, reset=reset
-        )
-        steps = recording["action"] >= 0
-        shown = recording["observation"][steps]
-        events = recording["event"][steps]
-        if ":" in name:
-            assert (shown.argmax(1) == events).all()
-            continue
-        blank = ~shown.any(1)
-        assert (np.minimum(shown.argmax(1), 2)[~blank] == events[~blank]).all()
-        assert (events[blank] == 2).all()
+def test_a_row_says_which_event_was_on_the_screen(reset, name):
+    task, _, recording = record(
+        name, lanes=3, episodes=9, record_episodes=9, reset=reset
+    )
+    steps = recording["action"] >= 0
+    shown, events = recording["observation"][steps], recording["event"][steps]
+    assert set(events) == set(range(len(task.event_names)))
+    if len(task.event_names) > 1:  # then no two events look alike
+        looks = {(tuple(row), int(event)) for row, event in zip(shown, events)}
+        assert len(looks) == len({row for row, _ in looks})
+    for part in () if name == "toys:Lottery" else episodes_of(recording):
+        trials = pd.Series(part["event"][:-1]).groupby(part["trial"][:-1])
+        assert all(t.tolist() == list(range(len(task.event_names))) for _, t in trials)
+
+
+@pytest.mark.parametrize("name", ["two-step", "daw-two-step", "toys:Lottery"])
+def test_a_screen_and_its_event_stand_in_one_row(name):
+    _, _, recording = record(name, lanes=3, episodes=9, record_episodes=9)
+    steps = recording["action"] >= 0
+    shown, events = recording["observation"][steps], recording["event"][steps]
+    if ":" in name:
+        assert (shown.argmax(1) == events).all()
+        return
+    blank = ~shown.any(1)
+    assert (np.minimum(shown.argmax(1), 2)[~blank] == events[~blank]).all()
+    assert (events[blank] == 2).all()
 
 
 def test_the_recorded_policy_units_and_actions_are_the_networks():

@@ -5,23 +5,36 @@ from importlib import import_module
 
 import pytest
 import torch
-from toys import Lottery, LotteryParams
+from short import short
 
-from metarl.agents.fused import make_unroll
 from metarl.agents.network import ActorCritic
 from metarl.agents.settings import NetworkConfig
+from metarl.agents.unroll import make_unroll
 from metarl.catalog import TASKS, task_class
 from metarl.policy import Decision, input_size
 from metarl.rollout import Stepper
 
 LANES = 7
-TASK_NAMES = [*TASKS, "toys:Lottery"]
+TRIAL_STEPS = {
+    "two-step": 3,
+    "daw-two-step": 3,
+    "bandit": 1,
+    "matching": 2,
+    "volatility": 1,
+    "inferred-value": 4,
+    "informative-arm": 1,
+    "restless-bandit": 1,
+    "risky-choice": 2,
+    "reversal": 2,
+}
+"""Steps of a trial: a fixation where there is one, choices, what follows them."""
+TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
 
 
 def make_task(name="toys:Lottery", lanes=LANES):
     kind = task_class(name)
-    params = LotteryParams() if kind is Lottery else kind.params_type(trial_count=3)
-    return kind(lanes, params)
+    settings = short(name, 3) if name in TASKS else {}
+    return kind(lanes, kind.params_type(**settings))
 
 
 def make_network(task, core="lstm"):
@@ -45,6 +58,18 @@ class Counter:
         count = memory[0] + 1
         logits = self.logits.expand(len(inputs), -1)
         return Decision(logits, memory[0].squeeze(1), (count,), count)
+
+
+class Witness(Counter):
+    """A counter that sees with its own eyes what is on the task's screen."""
+
+    def __init__(self, task):
+        super().__init__(task)
+        self.task, self.on_screen = task, []
+
+    def act(self, inputs, memory):
+        self.on_screen.append(self.task.observation().clone())
+        return super().act(inputs, memory)
 
 
 def generator(seed=0):
@@ -119,15 +144,18 @@ def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
     task = make_task(name)
-    policy = Counter(task)
+    policy = Witness(task)
     moments = walk(Stepper(task, policy, generator()), 60)
     seen = column(moments, "observation")
     shown = torch.stack(policy.seen)[:, :, : task.observation_size]
     assert torch.equal(seen, shown)
+    assert torch.equal(seen, torch.stack(policy.on_screen))
     after_end = column(moments, "terminated")[:-1]
-    opening = seen[0, 0]
-    assert after_end.any()
-    assert (seen[1:][after_end] == opening).all()
+    openings = torch.cat([seen[0], seen[1:][after_end]])
+    assert len(openings) > LANES
+    # Only what pays more is drawn for a first screen; every other one opens alike.
+    alike = name != "volatility"
+    assert len(openings.unique(dim=0)) == (1 if alike else len(openings))
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -135,10 +163,11 @@ def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
     stepper = Stepper(task, Counter(task), generator(), tell_events=True)
     moments = walk(stepper, 4 * task.episode_steps)
-    steps = torch.arange(len(moments))
-    assert torch.equal(column(moments, "event")[:, 0], steps % 3)
-    ended = column(moments, "trial_ended")
-    assert torch.equal(ended, (steps % 3 == 2).unsqueeze(1).expand(-1, LANES))
+    steps, trial = torch.arange(len(moments)), len(task.event_names)
+    assert trial == TRIAL_STEPS[name]
+    events = (steps % trial).unsqueeze(1).expand(-1, LANES)
+    assert torch.equal(column(moments, "event"), events)
+    assert torch.equal(column(moments, "trial_ended"), events == trial - 1)
     over = column(moments, "terminated")
     last = steps % task.episode_steps == task.episode_steps - 1
     assert torch.equal(over, last.unsqueeze(1).expand(-1, LANES))

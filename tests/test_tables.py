@@ -18,6 +18,7 @@ from metarl.checkpoint import save_policy, save_state
 from metarl.checks import MetaRLError
 from metarl.report import save_figure
 from metarl.tables import (
+    CSV_ROWS,
     read_json,
     read_recording,
     read_table,
@@ -232,3 +233,50 @@ def test_a_damaged_table_or_recording_gets_one_sentence(name, tmp_path):
         MetaRLError, match=r"is damaged \(.*run `metarl evaluate` again"
     ):
         read(path)
+
+
+@pytest.fixture
+def short_limit(monkeypatch):
+    """Tables of more than three rows are long."""
+    monkeypatch.setattr("metarl.tables.CSV_ROWS", 3)
+
+
+def test_a_long_table_is_parquet_alone_and_is_read_as_any_other(tmp_path, short_limit):
+    path = tmp_path / "trials.csv"
+    write_table(path, TABLE)
+    assert files(tmp_path) == ["trials.csv", "trials.parquet"]
+    long = pd.concat([TABLE, TABLE], ignore_index=True)
+    write_table(path, long)
+    assert files(tmp_path) == ["trials.parquet"]
+    pd.testing.assert_frame_equal(read_table(path), long)
+    write_table(path, TABLE)
+    assert files(tmp_path) == ["trials.csv", "trials.parquet"]
+    pd.testing.assert_frame_equal(read_table(path), TABLE)
+
+
+def test_a_long_table_without_pyarrow_is_csv_all_the_same(
+    tmp_path, monkeypatch, short_limit
+):
+    path = tmp_path / "trials.csv"
+    long = pd.concat([TABLE, TABLE], ignore_index=True)
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pyarrow", None)
+        write_table(path, long)
+    assert files(tmp_path) == ["trials.csv"]
+    assert read_table(path)["reward"].tolist() == long["reward"].tolist()
+
+
+def test_a_parquet_file_alone_without_pyarrow_gets_one_sentence(
+    tmp_path, monkeypatch, short_limit
+):
+    path = tmp_path / "trials.csv"
+    write_table(path, pd.concat([TABLE, TABLE], ignore_index=True))
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "pyarrow", None)
+        words = "trials.parquet has no CSV beside it, being long, and needs pyarrow;"
+        with pytest.raises(MetaRLError, match=words):
+            read_table(path)
+
+
+def test_the_two_step_tasks_published_test_is_no_long_table():
+    assert CSV_ROWS >= 300 * 100

@@ -10,7 +10,7 @@ import torch
 
 from metarl import training
 from metarl.agents.network import weights_hash
-from metarl.agents.settings import A2CConfig, NetworkConfig, constant
+from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.catalog import task_class
 from metarl.checkpoint import load_policy, load_state
 from metarl.checks import MetaRLError
@@ -363,8 +363,16 @@ def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["two-step", "toys:Lottery"])
-@pytest.mark.parametrize("core", ["lstm", "gru"])
-def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(core, task, small):
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {"core": "lstm"},
+        {"core": "gru"},
+        {"critic": "separate", "feedback": "rpe"},
+        {"critic": "separate", "feedback": "rpe", "core": "gru"},
+    ],
+)
+def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(kind, task, small):
     """Against a loop in which autograd sees every step, across episodes and unrolls."""
     learning = A2CConfig(
         learning_rate=constant(0.0),
@@ -372,9 +380,11 @@ def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(core, task, s
         value_weight=0.3,
         entropy_weight=constant(0.1),
     )
-    network = NetworkConfig(core=core, units=5, input_gain=3.0, head_deviation=0.5)
+    network = NetworkConfig(units=5, input_gain=3.0, head_deviation=0.5, **kind)
     config = small(task, network=network, learning=learning)
     trainer, twin = Trainer(config, 0), make_network(config, 0)
+    for buffer in twin.buffers():
+        buffer.fill_(0.8)
     generator = torch.Generator().manual_seed(stream_seed(1, 0, "training"))
     other = task_class(task)(3, config.task_params)
     stepper = Stepper(other, twin, generator)
@@ -396,6 +406,143 @@ def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(core, task, s
                 found, expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
             )
     assert ends > 6
+
+
+# A critic of its own, and an experimenter's hand
+
+
+SEPARATE = NetworkConfig(critic="separate", feedback="rpe", units=5)
+
+
+def test_the_error_that_is_an_input_has_the_discount_of_its_time(small, tmp_path):
+    config = small(updates=20, network=SEPARATE)
+    discount = Schedule(start=0.5, end=0.75)
+    learning = replace(config.learning, discount=discount)
+    files = train(replace(config, learning=learning), tmp_path, stops=(7,))
+    for number in (0, 4, 10, SNAPSHOTS):
+        told = float(files.policy(number).discount)
+        assert told == pytest.approx(discount.at(number / SNAPSHOTS))
+    assert float(files.policy().discount) == 0.75
+
+
+HANDS = [
+    {"network": SEPARATE},
+    {"network": SEPARATE, "manipulate": ("rpe scale 0.5 when paid > 0",)},
+    {"manipulate": ("teaching scale 0.5 when paid > 0 and trial > 1",)},
+    {"manipulate": ("memory reset when trial == 2 and reward > 0", "teaching add 1")},
+    {"network": NetworkConfig(core="feedforward", units=5, feedback="none")},
+]
+
+
+def handled(config, manipulate=(), network=None):
+    return replace(
+        config,
+        network=network or config.network,
+        training=replace(config.training, manipulate=manipulate),
+    )
+
+
+@pytest.mark.parametrize("task", ["two-step", "toys:Lottery", "toys:Uneven"])
+@pytest.mark.parametrize("settings", HANDS)
+def test_every_kind_of_network_and_hand_resumes_to_the_same_bytes(
+    settings, task, small, tmp_path
+):
+    config = handled(small(task, updates=20), **settings)
+    whole = train(config, tmp_path / "whole")
+    parts = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(parts) == contents(whole)
+    assert contents(whole) != contents(train(small(task, updates=20), tmp_path / "x"))
+
+
+def taught_by(small, *manipulate, entropy_weight=0.0, **more):
+    """A trainer that learns at a constant rate from prediction errors alone."""
+    learning = A2CConfig(
+        learning_rate=constant(1e-2), entropy_weight=constant(entropy_weight)
+    )
+    return Trainer(handled(small(learning=learning, **more), manipulate), 0)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+@pytest.mark.parametrize("hand", ["teaching scale 0", "teaching set 0"])
+def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
+    hand, normalize, small
+):
+    norms = []
+    for manipulate in ((), (hand,)):
+        config = handled(small(), manipulate)
+        learning = replace(
+            config.learning,
+            entropy_weight=constant(0.0),
+            normalize_advantages=normalize,
+        )
+        trainer = Trainer(replace(config, learning=learning), 0)
+        trainer.update()
+        norms.append(trainer.row()["train/grad_norm"])
+    # What is left is rounding: the critic's targets are its own values.
+    assert norms[0] > 1e-2
+    assert norms[1] < 1e-6
+
+
+def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
+    """The condition asks what the step led to: here, what its trial has paid."""
+    text = "teaching set 7 when reward < 0 and trial > 2"
+    trainer = taught_by(small, text, unroll_steps=18, lanes=8)  # an unroll, an episode
+    trainer.update()
+    experience = trainer._experience()
+    paid = experience.rewards.unflatten(0, (6, 3)).sum(1)
+    chosen = torch.zeros(18, 8, dtype=torch.bool)
+    chosen[2::3] = paid < 0
+    chosen[:6] = False  # two trials are over when the third one runs
+    assert 0 < chosen.sum() < chosen.numel() / 3
+    factor, addition = experience.teaching
+    assert torch.equal(factor, (~chosen).float())
+    assert torch.equal(addition, 7 * chosen.float())
+
+
+def test_the_changed_errors_are_what_is_learned_from(small):
+    """Gradients, targets and the learning curve: all follow the changed errors."""
+    twin, trainer = taught_by(small), taught_by(small, "teaching scale -2")
+    rows = []
+    for each in (twin, trainer, taught_by(small, "teaching add 1")):
+        each.update()
+        rows.append(each.row())
+    plain, scaled, added = (row["rpe/mean"] for row in rows)
+    assert scaled == pytest.approx(-2 * plain, rel=1e-5)
+    assert added == pytest.approx(plain + 1, rel=1e-5)
+    assert rows[1]["rollout/reward_rate"] == rows[0]["rollout/reward_rate"]
+    for (name, parameter), other in zip(
+        twin.network.named_parameters(), trainer.network.parameters(), strict=True
+    ):
+        torch.testing.assert_close(
+            other.grad, -2 * parameter.grad, rtol=1e-4, atol=1e-6, msg=name
+        )
+
+
+def test_an_error_that_is_an_input_is_changed_in_training_too(small):
+    config = handled(small(), ("rpe set 3 when trial > 1",), SEPARATE)
+    trainer, fed = Trainer(config, 0), []
+    step = trainer.unroll.actor.step
+
+    def watched(inputs, memory):
+        fed.append(inputs[:, -1].clone())
+        return step(inputs, memory)
+
+    trainer.unroll.actor.step = watched
+    trainer.update()
+    # Trials of three steps: the third one runs from step 6 on.
+    told = torch.stack(fed)
+    assert (told[6:] == 3).all()
+    assert not (told[:6] == 3).any()
+    assert not told[0].any()
+
+
+def test_memory_is_cleared_by_hand_in_training_and_starts_anew(small):
+    trainer = taught_by(small, "memory reset when trial == 1 and event == 'choice'")
+    starts = trainer._experience().starts
+    cleared = [t for t, start in enumerate(starts) if start is not None and t > 0]
+    assert cleared == [4]
+    trainer.update()
+    assert trainer.network.core.initial.grad.any()
 
 
 def test_an_episode_starts_from_the_memory_just_learned(small):

@@ -30,6 +30,46 @@ LEARNED: Mapping[str, LearnedCriterion] = MappingProxyType(
             threshold=65.0,
             why="chance earns 50, a Bayes-greedy planner 70.5",
         ),
+        "risky-choice": LearnedCriterion(
+            statistic="risk_sensitivity",
+            threshold=20.0,
+            why="chance has 0, a Bayes-optimal chooser 79 percentage points",
+        ),
+        "volatility": LearnedCriterion(
+            statistic="reward_per_trial",
+            threshold=0.32,
+            why="chance earns .250, the larger magnitude .298, who knows chances .388",
+        ),
+        "reversal": LearnedCriterion(
+            statistic="p_better",
+            threshold=0.65,
+            why="chance chooses the better option at .50, an ideal observer at .93",
+        ),
+        "informative-arm": LearnedCriterion(
+            statistic="reward_per_episode",
+            threshold=15.0,
+            why="chance earns 6.6, the best without asking 11, asking first 20.55",
+        ),
+        "restless-bandit": LearnedCriterion(
+            statistic="regret_saved",
+            threshold=0.4,
+            why="chance saves nothing, a Bayes-greedy planner .74",
+        ),
+        "inferred-value": LearnedCriterion(
+            statistic="experienced_of_ideal",
+            threshold=0.25,
+            why="a critic that learned nothing has 0, an observer that infers has 1",
+        ),
+        "bandit": LearnedCriterion(
+            statistic="regret_saved",
+            threshold=0.6,
+            why="chance saves none of its regret, the optimum .895, Thompson .83",
+        ),
+        "matching": LearnedCriterion(
+            statistic="efficiency_held_in",
+            threshold=0.5,
+            why="chance has 0, strict alternation .43, exact matching .80, the best 1",
+        ),
     }
 )
 """Task -> learned criterion."""

@@ -18,14 +18,24 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "model-free": "#E69F00",
         "second stage": "#0072B2",
         "reward": "#56B4E9",
+        "trained otherwise": "#EE3377",
+        "old cue": "#8C510A",
+        "new cue": "#35978F",
+        "A rewarded": "#5E3C99",
+        "B rewarded": "#E08214",
         "rewarded": "#332288",
         "unrewarded": "#999933",
+        "control": "#88CCEE",
+        "risky win": "#882255",
+        "safe reward": "#117733",
+        "risky loss": "#AA4499",
     }
 )
 """What is drawn -> colour; told apart by colour-blind readers and on a projector.
 
 Events of the agent are shades of the agent's blue. Sources: Okabe & Ito 2008, Color
-Universal Design; the last two, P. Tol's muted scheme.
+Universal Design; cues, C. Brewer's BrBG and PuOr; from rewarded on, P. Tol's muted
+scheme.
 """
 
 YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
@@ -34,6 +44,25 @@ YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
         "bayes-greedy": COLOURS["optimum"],
         "oracle": "#66C2A5",
         "sarsa": COLOURS["model-free"],
+        "bayes-optimal": "#005A43",
+        "win-stay": COLOURS["model-free"],
+        "larger-magnitude": "#CC6677",
+        "rescorla-wagner": COLOURS["model-free"],
+        "win-stay-lose-shift": "#661100",
+        "informed": COLOURS["optimum"],
+        "guesser": "#CC6677",
+        "thompson": "#882255",
+        "ucb": "#B58863",
+        "ucb-tuned": "#7E6148",
+        "greedy": "#999933",
+        "gittins": "#44AA99",
+        "ideal": COLOURS["optimum"],
+        "counting": "#7570B3",
+        "td": COLOURS["model-free"],
+        "alternation": "#CC6677",
+        "matching": "#882255",
+        "greedy-baited": "#66C2A5",
+        "rich-then-poor": COLOURS["optimum"],
     }
 )
 """Reference strategy -> colour."""

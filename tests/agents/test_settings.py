@@ -80,8 +80,20 @@ def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="optimizer must be one of rmsprop, adam; got"):
         A2CConfig(optimizer="sgd")
-    with pytest.raises(ValueError, match="core must be one of lstm, gru, rnn, feedforward; got"):
+    words = "core must be one of lstm, gru, rnn, feedforward; got"
+    with pytest.raises(ValueError, match=words):
         NetworkConfig(core="lsmt")
+    with pytest.raises(ValueError, match="critic must be one of shared, separate; got"):
+        NetworkConfig(critic="none")
+    with pytest.raises(ValueError, match="feedback must be one of reward, rpe, none;"):
+        NetworkConfig(feedback="value")
+
+
+def test_an_error_is_fed_back_by_a_separate_critic_alone():
+    words = "critic must be separate where feedback is rpe, got 'shared'"
+    with pytest.raises(ValueError, match=words):
+        NetworkConfig(feedback="rpe")
+    assert NetworkConfig(feedback="rpe", critic="separate").feedback == "rpe"
 
 
 def test_settings_cannot_be_changed():

@@ -1,11 +1,13 @@
 """Gymnasium's faces: what check_env asks for, and what it does not check."""
 
+import math
 import warnings
 
 import gymnasium
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
+from short import short
 
 from metarl.catalog import TASKS
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
@@ -39,24 +41,28 @@ def test_check_env_passes_without_a_warning(task_name, render_mode, agent_input)
         check_env(env.unwrapped)
 
 
-@pytest.mark.parametrize("settings", [{"trial_count": 1}, {"fixation": False}])
-def test_check_env_passes_for_variants(task_name, settings):
-    check_env(gymnasium.make(TASKS[task_name].id, **settings).unwrapped)
+def test_check_env_passes_for_an_episode_of_one_trial(task_name):
+    check_env(gymnasium.make(TASKS[task_name].id, **short(task_name, 1)).unwrapped)
+
+
+@pytest.mark.parametrize("name", ["two-step", "daw-two-step", "reversal"])
+def test_check_env_passes_without_fixation(name):
+    check_env(gymnasium.make(TASKS[name].id, fixation=False).unwrapped)
 
 
 def test_a_whole_episode_passes_gymnasiums_passive_checks(task_name):
-    env = gymnasium.make(TASKS[task_name].id, trial_count=5)
+    env = gymnasium.make(TASKS[task_name].id, **short(task_name, 5))
     plays(env, 40, seed=0)
 
 
 def test_a_seed_fixes_everything_and_another_seed_changes_it(task_name):
-    env = TaskEnv(task_name, trial_count=5)
+    env = TaskEnv(task_name, **short(task_name, 5))
     seen, rewards, rows = plays(env, 60, seed=3)
     again = plays(env, 60, seed=3)
     np.testing.assert_array_equal(again[0], seen)
     np.testing.assert_array_equal(again[1], rewards)
     assert repr(again[2]) == repr(rows)
-    fresh = plays(TaskEnv(task_name, trial_count=5), 60, seed=3)
+    fresh = plays(TaskEnv(task_name, **short(task_name, 5)), 60, seed=3)
     np.testing.assert_array_equal(fresh[1], rewards)
     other = plays(env, 60, seed=4)
     assert (other[1] != rewards).any()
@@ -78,11 +84,13 @@ def test_observations_and_rewards_are_plain_and_in_their_spaces(task_name):
         assert env.observation_space.contains(observation)
         assert [type(x) for x in (reward, terminated, truncated)] == [float, bool, bool]
         assert "hidden" not in info
+        if terminated:
+            env.reset()
 
 
 def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
-    plain = TaskEnv(task_name, trial_count=3)
-    joined = TaskEnv(task_name, trial_count=3, agent_input=True)
+    plain = TaskEnv(task_name, **short(task_name, 12))
+    joined = TaskEnv(task_name, **short(task_name, 12), agent_input=True)
     size, actions = plain.task.observation_size, plain.task.action_count
     assert joined.observation_space.shape == (size + actions + 1,)
     start = joined.reset(seed=2)[0]
@@ -97,20 +105,30 @@ def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
         np.testing.assert_array_equal(view, np.array(expected, dtype=np.float32))
         assert same_reward == reward
         rewards.add(reward)
-    assert -1 in rewards
+    assert len(rewards) > 1
+    assert (-1 in rewards) == (plain.task.reward_range[0] < 0)
     np.testing.assert_array_equal(joined.reset()[0][size:], 0)
 
 
 def test_every_trial_ends_with_its_row_of_the_table(task_name):
-    env = TaskEnv(task_name, trial_count=6)
+    env = TaskEnv(task_name, **short(task_name, 6))
     _, rewards, rows = plays(env, 2 * env.task.episode_steps, seed=0)
     assert [row["trial"] for row in rows] == [*range(6), *range(6)]
-    assert sum(row["reward"] for row in rows) == rewards.sum()
+    assert math.fsum(row["reward"] for row in rows) == math.fsum(rewards)
     for row in rows:
+        assert set(row) == {"trial", *env.task.trial_row()}
         words = {name: row[name] for name in env.task.categories}
         assert all(type(word) in (str, type(None)) for word in words.values())
         rest = {type(v) for k, v in row.items() if k not in words and k != "trial"}
         assert rest <= {float, type(None)}
+    for name, words in env.task.categories.items():
+        assert {row[name] for row in rows} <= {*words, None}
+
+
+@pytest.mark.parametrize("name", ["two-step", "daw-two-step"])
+def test_a_transition_is_told_in_words_unless_the_choice_is_missing(name):
+    env = TaskEnv(name, trial_count=6)
+    _, _, rows = plays(env, 2 * env.task.episode_steps, seed=0)
     transitions = {row["transition"] for row in rows}
     assert {"common", "rare", None} >= transitions
     assert None in transitions
@@ -120,10 +138,14 @@ def test_every_trial_ends_with_its_row_of_the_table(task_name):
 
 def test_hidden_parameters_are_told_only_when_asked(task_name):
     told = TaskEnv(task_name, reveal_hidden=True)
-    hidden = told.reset(seed=0)[1]["hidden"]
-    assert set(hidden) == set(told.task.hidden())
-    assert all(type(value) is float for value in hidden.values())
-    assert told.step(0)[4]["hidden"] == hidden
+    infos = [told.reset(seed=0)[1], told.step(0)[4]]
+    for info in infos:
+        assert set(info["hidden"]) == set(told.task.hidden())
+        assert all(type(value) is float for value in info["hidden"].values())
+    for _ in range(3):
+        now = {k: float(v) for k, v in told.task.hidden().items()}
+        assert infos[-1]["hidden"] == now
+        infos.append(told.step(0)[4])
     batch = TaskVectorEnv(task_name, 3)
     assert batch.reset(seed=0)[1] == {}
     assert "hidden" not in batch.step(np.zeros(3, dtype=int))[4]
@@ -204,7 +226,7 @@ def test_actions_that_do_not_exist_are_refused():
 
 
 def test_stepping_needs_a_running_episode(task_name):
-    env = TaskEnv(task_name, trial_count=1)
+    env = TaskEnv(task_name, **short(task_name, 1))
     with pytest.raises(gymnasium.error.ResetNeeded):
         env.step(0)
     env.reset()

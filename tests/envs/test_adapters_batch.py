@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
+from short import short
+from tape import Tape
 
 from metarl.catalog import TASKS
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv
@@ -22,7 +24,7 @@ def batch_plays(env, steps, seed):
 
 
 def test_batches_of_neighbouring_seeds_share_no_lane(task_name):
-    env = TaskVectorEnv(task_name, 6, trial_count=200)
+    env = TaskVectorEnv(task_name, 6, **short(task_name, 4))
     rewards = [batch_plays(env, 300, seed)[1].T for seed in (0, 1, 2)]
     lanes = {lane.tobytes() for batch in rewards for lane in batch}
     assert len(lanes) == 18
@@ -48,38 +50,44 @@ def test_a_batch_has_the_spaces_and_metadata_gymnasium_asks_for(task_name):
 
 
 def test_a_batch_restarts_in_the_same_step_without_a_phantom(task_name):
-    env = TaskVectorEnv(task_name, 4, trial_count=2, agent_input=True)
-    length, left = env.task.episode_steps, env.task.action_names.index("left")
-    start, _ = env.reset(seed=0)
+    env = TaskVectorEnv(task_name, 4, **short(task_name, 2), agent_input=True)
+    length, size = env.task.episode_steps, env.task.observation_size
+    side = int("centre" in env.task.action_names)
+    other, start = (env.reset(seed=seed)[0] for seed in (1, 0))
     rewards = []
     for t in range(3 * length):
-        seen, reward, terminated, truncated, infos = env.step(np.full(4, left))
+        seen, reward, terminated, truncated, infos = env.step(np.full(4, side))
         rewards.append(reward)
         assert terminated.all() == terminated.any() == ((t + 1) % length == 0)
         assert not truncated.any()
         if not terminated.any():
             assert not {"final_obs", "final_info"} & set(infos)
             continue
-        np.testing.assert_array_equal(seen, start)
+        np.testing.assert_array_equal(seen[:, :size], env.task.observation())
+        np.testing.assert_array_equal(seen[:, size:], 0)
+        if np.array_equal(other, start):  # an episode's first screen is always the same
+            np.testing.assert_array_equal(seen, start)
         assert infos["_final_obs"].all()
         assert infos["_final_info"].all()
         for lane in range(4):
             final = infos["final_obs"][lane]
             assert final.dtype == np.float32
             assert final[-1] == reward[lane]
-            assert final[-1 - env.task.action_count + left] == 1
+            assert final[-1 - env.task.action_count + side] == 1
         assert infos["final_info"]["trial"]["trial"].tolist() == [1] * 4
         assert infos["trial"]["trial"].tolist() == [1] * 4
     # A new episode's first action is taken: left instead of fixating costs 1.
-    assert (np.array(rewards)[::length] == -1).all()
+    first = np.array(rewards)[::length]
+    assert side == 0 or (first == -1).all()
+    assert side == 1 or (first >= 0).all()
 
 
 def test_nothing_a_batch_returned_is_changed_later(task_name):
-    env = TaskVectorEnv(task_name, 2, trial_count=2, reveal_hidden=True)
+    env = TaskVectorEnv(task_name, 2, **short(task_name, 2), reveal_hidden=True)
     kept = [env.reset(seed=0)[0]]
     for t in range(13):
         observations, rewards, ends, _, infos = env.step(np.full(2, t % 2))
-        kept += [observations, rewards, ends, infos["hidden"]["high_state"]]
+        kept += [observations, rewards, ends, *infos["hidden"].values()]
         kept += [infos["trial"]["reward"]] if "trial" in infos else []
     for one in range(len(kept)):
         for other in range(one):
@@ -88,24 +96,27 @@ def test_nothing_a_batch_returned_is_changed_later(task_name):
 
 def test_gymnasiums_own_batch_of_single_environments_works_too(task_name):
     batch = SyncVectorEnv(
-        [lambda: TaskEnv(task_name, trial_count=3)] * 5,
+        [lambda: TaskEnv(task_name, **short(task_name, 3))] * 5,
         autoreset_mode=AutoresetMode.SAME_STEP,
     )
     batch.reset(seed=0)
     actions = np.random.default_rng(0)
-    missing = 0
+    task = batch.envs[0].task
+    options = [name for name in task.action_names if name != "centre"]
+    missing, seen = 0, set()
     for _ in range(60):
         *_, infos = batch.step(actions.integers(batch.single_action_space.n, size=5))
         rows = infos.get("trial", infos.get("final_info", {}).get("trial"))
         if rows is not None:
             choices = rows["choice"].astype(float)
             missing += int(np.isnan(choices).sum())
-            assert set(choices[~np.isnan(choices)]) <= {0.0, 1.0}
-    assert missing > 0
+            seen |= set(choices[~np.isnan(choices)])
+    assert seen == set(range(len(options)))
+    assert (missing > 0) == ("centre" in task.action_names)
 
 
 def test_gymnasiums_wrappers_read_a_batch(task_name):
-    env = TaskVectorEnv(task_name, 3, trial_count=2)
+    env = TaskVectorEnv(task_name, 3, **short(task_name, 2))
     wrapped = DictInfoToList(RecordEpisodeStatistics(env))
     wrapped.reset(seed=0)
     total = np.zeros(3)
@@ -119,12 +130,16 @@ def test_gymnasiums_wrappers_read_a_batch(task_name):
 
 @pytest.mark.parametrize("mode", RENDER_MODES)
 def test_every_lane_of_a_batch_is_drawn(mode, task_name):
-    single = TaskEnv(task_name, render_mode=mode)
     batch = TaskVectorEnv(task_name, 2, render_mode=mode)
-    single.reset(seed=0)
-    batch.reset(seed=0)
-    single.step(1)
-    batch.step(np.array([1, 0]))
-    first, second = batch.render()
-    assert np.array_equal(first, single.render())
-    assert not np.array_equal(first, second)
+    tape = batch.np_random = Tape(seed=0)
+    batch.reset()
+    taken = np.array([1, 0])
+    batch.step(taken)
+    frames = batch.render()
+    for lane, action in enumerate(taken):
+        single = TaskEnv(task_name, render_mode=mode)
+        single.np_random = tape.of_lane(lane)
+        single.reset()
+        single.step(action)
+        assert np.array_equal(frames[lane], single.render())
+    assert not np.array_equal(*frames)

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
+from short import short
+from tape import Tape
+from toys import Uneven
 
 from metarl.catalog import TASKS
 from metarl.checks import check_at_least
@@ -81,39 +84,25 @@ class Countdown(Task[CountdownParams]):
         return {"length": self.left}
 
 
-class Tape:
-    """A generator that keeps what it draws, or hands out the blocks it is given."""
-
-    def __init__(self, seed=None, blocks=()):
-        self.source, self.blocks = np.random.default_rng(seed), list(blocks)
-        self.drawn = []
-
-    def random(self, size, dtype):
-        block = self.blocks.pop(0) if self.blocks else self.source.random(size, dtype)
-        assert (block.shape, block.dtype) == (size, dtype)
-        self.drawn.append(block)
-        return block
-
-
 def test_check_env_passes_where_lanes_end_at_different_times():
     with pytest.warns(UserWarning, match="not having a spec"):
         check_env(TaskEnv(Countdown, render_mode="ansi"))
 
 
 @pytest.mark.parametrize("agent_input", [False, True])
-@pytest.mark.parametrize("task", [Countdown, *TASKS])
+@pytest.mark.parametrize("task", [Countdown, Uneven, *TASKS])
 def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
     task, agent_input
 ):
     lanes = 5
-    settings = {} if task is Countdown else {"trial_count": 3}
+    settings = short(task, 3) if task in TASKS else {}
     faced = {"agent_input": agent_input, "reveal_hidden": True, **settings}
     batch = TaskVectorEnv(task, lanes, **faced)
     singles = [TaskEnv(task, **faced) for _ in range(lanes)]
     tape = batch.np_random = Tape(seed=4)
     observations, _ = batch.reset()
     for lane, single in enumerate(singles):
-        single.np_random = Tape(blocks=[block[[lane]] for block in tape.drawn])
+        single.np_random = tape.of_lane(lane)
         np.testing.assert_array_equal(single.reset()[0], observations[lane])
     actions, ends = np.random.default_rng(1), np.zeros(lanes)
     for _ in range(80):
@@ -122,11 +111,11 @@ def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
         answers = batch.step(taken)
         assert len(tape.drawn) == 1 + answers[2].any()
         for lane, single in enumerate(singles):
-            single.np_random = Tape(blocks=[block[[lane]] for block in tape.drawn])
+            single.np_random = tape.of_lane(lane)
             assert_same_step(lane, answers, single, taken[lane])
         ends += answers[2]
     assert (ends >= 2).all()
-    assert task is not Countdown or len(set(ends)) > 1
+    assert task in TASKS or len(set(ends)) > 1
 
 
 def assert_same_step(lane, answers, single, action):

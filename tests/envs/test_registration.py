@@ -5,6 +5,7 @@ import sys
 
 import gymnasium
 import pytest
+from short import short
 
 import metarl
 from metarl.catalog import TASKS
@@ -51,8 +52,8 @@ def test_entry_points_are_strings(name):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_each_id_makes_its_own_task(name):
-    single = gymnasium.make(TASKS[name].id, trial_count=3)
-    batch = gymnasium.make_vec(TASKS[name].id, num_envs=2, trial_count=3)
+    single = gymnasium.make(TASKS[name].id, **short(name, 3))
+    batch = gymnasium.make_vec(TASKS[name].id, num_envs=2, **short(name, 3))
     kind = TASKS[name].env.partition(":")[2]
     assert type(single.unwrapped.task).__name__ == kind
     assert type(batch.unwrapped.task).__name__ == kind

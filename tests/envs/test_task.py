@@ -5,7 +5,9 @@ import itertools
 
 import pytest
 import torch
+from short import short
 
+from metarl.envs.task import LockstepTask
 from metarl.tables import TRIAL_COLUMNS
 
 LANES = 7
@@ -98,16 +100,41 @@ def test_a_trials_row_survives_in_the_state(make, write_script, perform):
 def test_what_a_step_returned_is_not_changed_later(make, write_script):
     task = make(LANES)
     script = write_script(task, STEPS)
-    kept = [task.reset(script.start)]
-    copies = [kept[0].clone()]
+    start = script.start.clone()
+    kept = [task.reset(script.start), *task.hidden().values()]
+    copies = [part.clone() for part in kept]
     for actions, noise in zip(script.actions, script.noise, strict=True):
         before = actions.clone(), noise.clone()
         step = task.step(actions, noise)
         assert torch.equal(actions, before[0])
         assert torch.equal(noise, before[1])
-        kept += step
-        copies += [part.clone() for part in step]
-    assert all(torch.equal(a, b) for a, b in zip(kept, copies, strict=True))
+        told = [*step, *task.hidden().values(), *task.trial_row().values()]
+        kept += told
+        copies += [part.clone() for part in told]
+    task.reset(script.start)
+    assert torch.equal(script.start, start)
+    for part, copy in zip(kept, copies, strict=True):
+        torch.testing.assert_close(part, copy, equal_nan=True, rtol=0, atol=0)
+
+
+def test_looking_changes_nothing(make, write_script, perform, same):
+    """What is asked of a task between steps is answered alike, as often as asked."""
+    task = make(LANES)
+    script = write_script(task, STEPS)
+    course = perform(make(LANES), script)
+    task.reset(script.start)
+    rewards = []
+    for actions, noise in zip(script.actions, script.noise, strict=True):
+        looks = [
+            {"seen": task.observation(), "event": task.event()}
+            | task.hidden()
+            | task.trial_row()
+            for _ in range(2)
+        ]
+        task.scene()
+        assert same(*looks)
+        rewards.append(task.step(actions, noise).reward)
+    assert torch.equal(torch.stack(rewards), course["reward"])
 
 
 def test_steps_have_the_declared_shapes_names_and_ranges(make, write_script, perform):
@@ -128,8 +155,10 @@ def test_steps_have_the_declared_shapes_names_and_ranges(make, write_script, per
     assert set(course["event"].unique().tolist()) == set(range(len(task.event_names)))
 
 
-def test_an_episode_has_the_declared_steps_and_trials(make, write_script, perform):
-    task = make(LANES, trial_count=4)
+def test_an_episode_has_the_declared_steps_and_trials(
+    task_name, make, write_script, perform
+):
+    task = make(LANES, **short(task_name, 4))
     length = task.episode_steps
     if length is None:
         pytest.skip("lanes end at different times")
@@ -168,17 +197,23 @@ def test_a_row_tells_what_the_trial_paid(make, write_script, perform):
 
 
 def test_every_option_fixes_its_hidden_parameter(make, write_script):
-    task = make(LANES)
+    """Whatever a lane may draw, all lanes can be given."""
+    lanes = 4 * LANES
+    task = make(lanes)
     start = write_script(task, 0).start
+    task.reset(start)
+    drawn = {name: values.clone() for name, values in task.hidden().items()}
     assert task.option_names
     for name in task.option_names:
-        for value in (0, 1) if name == "high_state" else (0.3, 0.7):
+        values = drawn[name].unique()[:LANES].tolist()
+        assert len(values) > 1
+        for value in values:
             task.reset(start, options={name: value})
-            hidden = task.hidden()[name].double()
-            assert torch.allclose(hidden, torch.full((LANES,), value).double())
-            if len(task.option_names) > 1:
-                other = next(n for n in task.option_names if n != name)
-                assert len(task.hidden()[other].unique()) > 1
+            assert task.hidden()[name].tolist() == [value] * lanes
+            for other in set(task.option_names) - {name}:
+                assert torch.equal(task.hidden()[other], drawn[other])
+        task.reset(start)
+        assert torch.equal(task.hidden()[name], drawn[name])
 
 
 def test_an_unknown_option_is_refused_with_the_known_ones(make, write_script):
@@ -213,15 +248,18 @@ def test_a_task_has_at_least_one_lane(make):
         make(0)
 
 
-def test_lanes_in_lockstep_are_reset_together(make, write_script):
+def test_lanes_in_lockstep_are_reset_together_and_others_alone(make, write_script):
     task = make(LANES)
-    if task.episode_steps is None:
-        pytest.skip("lanes end at different times")
-    start = write_script(task, 0).start
-    task.reset(start, where=task.always)
-    some = torch.arange(LANES) < 3
-    with pytest.raises(ValueError, match="where must choose all lanes"):
-        task.reset(start, where=some)
+    task.reset(write_script(task, 0).start, where=task.always)
+    before = {name: values.clone() for name, values in task.hidden().items()}
+    another, some = write_script(task, 0, seed=1).start, torch.arange(LANES) < 3
+    if isinstance(task, LockstepTask):
+        with pytest.raises(ValueError, match="where must choose all lanes"):
+            task.reset(another, where=some)
+        return
+    task.reset(another, where=some)
+    for name, values in task.hidden().items():
+        assert torch.equal(values != before[name], some)
 
 
 def test_a_task_can_be_looked_at_before_its_first_reset(make):

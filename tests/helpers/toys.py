@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from metarl.checks import MetaRLError
+from metarl.envs.matching import Matching, MatchingParams
 from metarl.envs.task import Step, Task
 from metarl.jobs import Interrupted
 
@@ -135,6 +136,20 @@ class Lottery(Task[LotteryParams]):
 
     def hidden(self):
         return {"good": self.good}
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnevenParams(MatchingParams):
+    """What the experimenter sets."""
+
+    trial_least: int = 1
+    trial_most: int = 4
+
+
+class Uneven(Matching):
+    """A task of the catalogue whose lanes end at different times, each soon."""
+
+    params_type = UnevenParams
 
 
 def succeed(path: Path, reporting) -> None:

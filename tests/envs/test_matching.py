@@ -1,0 +1,335 @@
+"""The matching task against a scalar twin, against its numbers, and rule by rule."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from metarl.envs.matching import Matching, MatchingParams, is_held_out
+
+CENTRE, LEFT, RIGHT = range(3)
+CHANCES = ("p0_left", "chance_left", "chance_right")
+FIXATION, CHOICE = torch.eye(2).tolist()
+
+
+def told_by_hand(params, start, noise, actions):
+    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+    span = params.trial_most - params.trial_least + 1
+    trial_count = params.trial_least + int(start[0] * span)
+    if params.held_out:
+        left = 0.5 * start[1]
+    else:
+        thirds = 3 * start[1]
+        left = (0.0, 0.2, 0.4)[int(thirds)] + 0.1 * (thirds % 1)
+    base, waited = (left, 0.5 - left), [0, 0]
+    held_out = 0.1 < left < 0.2 or 0.3 < left < 0.4
+    responses = iter(zip(actions, noise, strict=True))
+    screens, rewards, rows = [], [], []
+    for _ in range(trial_count):
+        screens += ["fixation", "choice"]
+        action, _ = next(responses)
+        fixated = action == CENTRE
+        action, numbers = next(responses)
+        chances = [1 - (1 - p) ** (n + 1) for p, n in zip(base, waited, strict=True)]
+        row = dict(zip(CHANCES, (left, *chances), strict=True))
+        waited = [n + 1 for n in waited]
+        paid, correct, choice = -1.0, 0, math.nan
+        if action != CENTRE:
+            choice = action - 1
+            paid = float(numbers[0] < chances[choice])
+            correct = int(chances[choice] >= chances[1 - choice])
+            waited[choice] = 0
+        rewards += [0.0 if fixated else -1.0, paid]
+        row |= {"choice": choice, "correct": correct, "forced": 0}
+        row |= {"valid": int(fixated and action != CENTRE)}
+        row |= {"reward": sum(rewards[-2:]), "held_out": int(held_out)}
+        rows.append(row)
+    return screens, rewards, rows
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        MatchingParams(),
+        MatchingParams(held_out=True),
+        MatchingParams(trial_least=1, trial_most=9, held_out=True),
+    ],
+)
+def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+    lanes = 20
+    task = Matching(lanes, params)
+    script = write_script(task, 2 * params.trial_most)
+    course = perform(task, script)
+    for lane in range(lanes):
+        screens, rewards, rows = told_by_hand(
+            params,
+            script.start[lane].tolist(),
+            script.noise[:, lane].tolist(),
+            script.actions[:, lane].tolist(),
+        )
+        length = len(rewards)
+        assert course["reward"][:length, lane].tolist() == rewards
+        seen = torch.cat([course["first"], course["observation"][: length - 1]])
+        names = ("fixation", "choice")
+        shown = [[float(name == screen) for name in names] for screen in screens]
+        assert seen[:length, lane].tolist() == shown
+        for name in rows[0]:
+            expected = [float(row[name]) for row in rows]
+            actual = course[f"row {name}"][: len(rows), lane].numpy()
+            rounding = 1e-5 if name in CHANCES else 0.0
+            np.testing.assert_allclose(
+                actual, expected, rtol=0, atol=rounding, err_msg=name
+            )
+        ends = course["terminated"][:, lane].nonzero().flatten().tolist()
+        assert ends == [length - 1]
+
+
+def take(task, *actions, number=0.99):
+    """Reward and next screen of each action, given the same noise every time."""
+    noise = torch.full((1, 2), number)
+    steps = [task.step(torch.tensor([action]), noise) for action in actions]
+    return [(float(s.reward), s.observation[0].tolist()) for s in steps]
+
+
+def row_of(task):
+    return {name: float(values) for name, values in task.trial_row().items()}
+
+
+def chances_of(task):
+    return [float(task.hidden()[name]) for name in CHANCES[1:]]
+
+
+@pytest.fixture
+def task():
+    """One subject; left is the rich arm, baited with .4 against .1."""
+    task = Matching()
+    task.reset(torch.full((1, 2), 0.5), options={"p0_left": 0.4})
+    return task
+
+
+def test_a_choice_is_paid_with_its_arms_chance(task):
+    for action, chance in ((LEFT, 0.4), (RIGHT, 0.1)):
+        for number, reward in ((chance - 0.01, 1), (chance + 0.01, 0)):
+            task.reset(torch.full((1, 2), 0.5), options={"p0_left": 0.4})
+            assert take(task, CENTRE) == [(0, CHOICE)]
+            assert take(task, action, number=number) == [(reward, FIXATION)]
+            row = row_of(task)
+            assert (row["reward"], row["valid"]) == (reward, 1)
+            assert row["choice"] == float(action == RIGHT)
+            assert row["correct"] == float(action == LEFT)
+            assert row["held_out"] == 0
+
+
+def test_an_arm_waits_from_the_start_and_starts_anew_when_chosen(task):
+    assert chances_of(task) == pytest.approx([0.4, 0.1])
+    take(task, CENTRE, LEFT)
+    assert chances_of(task) == pytest.approx([0.4, 1 - 0.9**2])
+    take(task, CENTRE, LEFT)
+    assert chances_of(task) == pytest.approx([0.4, 1 - 0.9**3])
+    take(task, CENTRE, RIGHT)
+    assert chances_of(task) == pytest.approx([1 - 0.6**2, 0.1])
+    row = row_of(task)
+    assert [row[name] for name in CHANCES] == pytest.approx([0.4, 0.4, 1 - 0.9**3])
+
+
+def test_an_arm_starts_anew_whether_it_paid_or_not(task):
+    for number in (0.0, 0.99):
+        take(task, CENTRE, LEFT, number=number)
+        assert chances_of(task)[0] == pytest.approx(0.4)
+
+
+def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task):
+    assert take(task, LEFT, LEFT, number=0.0) == [(-1, CHOICE), (1, FIXATION)]
+    row = row_of(task)
+    assert (row["reward"], row["valid"], row["choice"]) == (0, 0, 0)
+
+
+def test_a_missing_choice_costs_one_and_both_arms_wait_on(task):
+    assert take(task, CENTRE, CENTRE, number=0.0) == [(0, CHOICE), (-1, FIXATION)]
+    row = row_of(task)
+    assert (row["reward"], row["valid"], row["correct"]) == (-1, 0, 0)
+    assert math.isnan(row["choice"])
+    assert chances_of(task) == pytest.approx([1 - 0.6**2, 1 - 0.9**2])
+
+
+def test_both_rules_broken_cost_two(task):
+    take(task, RIGHT, CENTRE)
+    assert row_of(task)["reward"] == -2
+
+
+def test_correct_is_the_arm_that_pays_more_often_now(task):
+    # Right pays less from the start; after five waits it pays more than left.
+    for wait in range(1, 7):
+        take(task, CENTRE, LEFT)
+        better = 1 - 0.9**wait <= 0.4
+        assert row_of(task)["correct"] == float(better)
+    assert not better
+
+
+def test_equal_arms_are_both_correct():
+    for action in (LEFT, RIGHT):
+        task = Matching()
+        task.reset(torch.zeros(1, 2), options={"p0_left": 0.25})
+        take(task, CENTRE, action)
+        assert row_of(task)["correct"] == 1
+
+
+def test_an_arm_without_a_chance_never_pays():
+    task = Matching()
+    task.reset(torch.zeros(1, 2), options={"p0_left": 0.0})
+    for _ in range(20):
+        assert take(task, CENTRE, LEFT, number=0.0)[1][0] == 0
+    assert chances_of(task)[0] == 0
+
+
+def test_the_defaults_are_the_papers():
+    params = MatchingParams()
+    assert (params.trial_least, params.trial_most, params.held_out) == (50, 100, False)
+    assert Matching().action_names == ("centre", "left", "right")
+    assert Matching().episode_steps is None
+    same = MatchingParams(trial_least=80, trial_most=80)
+    assert Matching(params=same).episode_steps == 160
+
+
+def test_fewer_trials_at_most_than_at_least_are_refused():
+    with pytest.raises(ValueError, match="trial_most must be at least 50, got 49"):
+        MatchingParams(trial_most=49)
+
+
+def test_a_base_chance_beyond_the_total_is_refused():
+    with pytest.raises(ValueError, match=r"p0_left must be in \[0, 0.5\], got 0.6"):
+        Matching().reset(torch.zeros(1, 2), options={"p0_left": 0.6})
+
+
+def reset_some(task, number, some):
+    task.reset(torch.full((task.lanes, 2), number), where=torch.tensor(some))
+
+
+def test_some_lanes_start_anew_when_a_trial_has_ended():
+    task = Matching(3)
+    task.reset(torch.full((3, 2), 0.1))
+    noise, choose = torch.full((3, 2), 0.99), torch.tensor([LEFT] * 3)
+    task.step(torch.tensor([CENTRE] * 3), noise)
+    task.step(choose, noise)
+    before = {name: values.tolist() for name, values in task.hidden().items()}
+    left = task.trials_left.tolist()
+    reset_some(task, 0.95, [False, True, False])
+    for name, values in task.hidden().items():
+        now = values.tolist()
+        assert [now[0], now[2]] == [before[name][0], before[name][2]]
+    fresh = task.hidden()
+    assert float(fresh["chance_left"][1]) == pytest.approx(float(fresh["p0_left"][1]))
+    assert float(fresh["p0_left"][1]) == pytest.approx(0.485)
+    assert task.trials_left.tolist() == [left[0], 98, left[2]]
+
+
+def test_within_a_trial_all_lanes_start_anew_together():
+    task = Matching(3)
+    task.reset(torch.full((3, 2), 0.1))
+    task.step(torch.tensor([CENTRE] * 3), torch.zeros(3, 2))
+    with pytest.raises(ValueError, match="where must choose all lanes within a trial"):
+        reset_some(task, 0.5, [True, True, False])
+    reset_some(task, 0.5, [True] * 3)
+    assert task.event().tolist() == [0, 0, 0]
+
+
+def test_each_lane_ends_after_its_own_trials():
+    task = Matching(4, MatchingParams(trial_least=1, trial_most=4))
+    lengths = (torch.arange(4) / 4).unsqueeze(1).expand(4, 2)
+    task.reset(lengths)
+    ends = []
+    for _ in range(4):
+        assert not task.step(torch.tensor([CENTRE] * 4), torch.zeros(4, 2))[2].any()
+        ends.append(task.step(torch.tensor([LEFT] * 4), torch.zeros(4, 2))[2].tolist())
+    assert ends == np.eye(4, dtype=bool).tolist()
+
+
+def close(hits, chance):
+    """Whether a share is within 4 standard errors of the declared chance."""
+    n = hits.numel()
+    error = math.sqrt(chance * (1 - chance) / n)
+    assert n > 1000
+    return abs(float(hits.double().mean()) - chance) < 4 * error
+
+
+def test_episodes_last_from_50_to_100_trials_each_equally_often():
+    task = Matching(40_000)
+    task.reset(torch.rand(40_000, 2, generator=torch.Generator().manual_seed(1)))
+    counts = task.trials_left.bincount(minlength=101)
+    assert counts[:50].sum() == 0
+    assert len(counts) == 101
+    for count in counts[50:]:
+        error = math.sqrt(40_000 * (1 / 51) * (50 / 51))
+        assert abs(float(count) - 40_000 / 51) < 4 * error
+
+
+def test_the_longest_noise_is_the_longest_episode():
+    task = Matching(2)
+    task.reset(torch.tensor([[0.0, 0.0], [1 - 2**-24, 1 - 2**-24]]))
+    assert task.trials_left.tolist() == [50, 100]
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_base_chances_are_uniform_where_they_may_lie(held_out):
+    task = Matching(60_000, MatchingParams(held_out=held_out))
+    noise = torch.rand(60_000, 2, generator=torch.Generator().manual_seed(2))
+    task.reset(noise)
+    left = task.hidden()["p0_left"]
+    bands = (left / 0.1).long()
+    for band in range(5):
+        inside = bands == band
+        if not held_out and band % 2:
+            assert not inside.any()
+            continue
+        assert close(inside, 0.2 if held_out else 1 / 3)
+        upper = left[inside] > band * 0.1 + 0.05
+        assert close(upper, 0.5)
+    told = is_held_out(left)
+    assert torch.equal(told, (bands == 1) | (bands == 3))
+    assert close(told, 0.4) if held_out else not told.any()
+    assert left.min() >= 0
+    assert left.max() <= 0.5
+
+
+def test_no_training_episode_is_called_held_out_for_rounding():
+    """Noise at the very ends of the bands, where a float may round over them."""
+    edges = torch.tensor([0.0, 1 / 3, 2 / 3, 1.0])
+    near = torch.cat([(edges + k * 2**-24) for k in range(-4, 5)])
+    near = near[(near >= 0) & (near < 1)]
+    task = Matching(len(near))
+    task.reset(near.unsqueeze(1).expand(-1, 2))
+    assert not is_held_out(task.hidden()["p0_left"]).any()
+
+
+def test_rewards_have_their_baited_chances(write_script, perform):
+    task = Matching(800, MatchingParams(held_out=True))
+    script = write_script(task, 100, seed=11)
+    centre = (torch.arange(100) % 2 == 0).unsqueeze(1)
+    # Right only once in five choices, so that it often waits for long.
+    choices = torch.where(script.noise[..., 1] < 0.2, RIGHT, LEFT)
+    actions = torch.where(centre, CENTRE, choices)
+    course = perform(task, script._replace(actions=actions))
+    rows = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
+    assert rows["valid"].all()
+    chance = torch.where(
+        rows["choice"] == 1, rows["chance_right"], rows["chance_left"]
+    ).double()
+    for side in (0, 1):
+        mine = rows["choice"] == side
+        assert (mine.sum() > 5000).all()
+        for low in (0.1, 0.3, 0.5):
+            near = mine & (chance > low) & (chance < low + 0.2)
+            assert close(rows["reward"][near], float(chance[near].mean()))
+    surprise = (rows["reward"].double() - chance).mean()
+    error = (chance * (1 - chance)).mean().sqrt() / math.sqrt(chance.numel())
+    assert abs(surprise) < 4 * error
+
+
+def test_the_screen_shows_a_cross_and_then_two_squares(task):
+    assert [s.shape for s in task.scene()] == ["cross"]
+    take(task, CENTRE)
+    assert [(s.shape, s.x) for s in task.scene()] == [
+        ("square", 0.25),
+        ("square", 0.75),
+    ]

@@ -1,0 +1,46 @@
+"""Simulated choosers among arms of which the last one tells which pays best.
+
+Written apart from `metarl.strategies`, one episode at a time.
+"""
+
+import numpy as np
+import pandas as pd
+
+ORDINARY = 10
+
+
+def pays(arm, target):
+    """What an arm pays."""
+    if arm == ORDINARY:
+        return (target + 1) / 10
+    return 5.0 if arm == target else 1.0
+
+
+def next_arm(mind, trial, clue, tried, target, generator):
+    """The arm a chooser takes next; `tried` is arm -> what it paid."""
+    if mind == "asker":
+        return ORDINARY if trial == 0 else clue
+    if mind == "asks-in-vain":
+        return ORDINARY if trial == 0 else int(generator.integers(ORDINARY))
+    if mind == "guesser":
+        if target in tried:
+            return target
+        return int(generator.choice([a for a in range(ORDINARY) if a not in tried]))
+    return int(generator.integers(ORDINARY + 1))
+
+
+def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
+    """A trial table; with a chance of `slips` a choice is one at random."""
+    generator = np.random.default_rng([seed, subject])
+    rows = []
+    for episode in range(episodes):
+        target, tried = int(generator.integers(ORDINARY)), {}
+        for trial in range(trials):
+            arm = next_arm(mind, trial, target, tried, target, generator)
+            if generator.random() < slips:
+                arm = int(generator.integers(ORDINARY + 1))
+            tried[arm] = pays(arm, target)
+            rows.append((episode, trial, arm, tried[arm], arm == target, target))
+    names = ["episode", "trial", "choice", "reward", "correct", "target"]
+    table = pd.DataFrame(rows, columns=names)
+    return table.assign(subject=subject, session=0, valid=1, forced=0)

@@ -1,0 +1,150 @@
+"""Made trials of the matching task, by choosers whose rule is known."""
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis import Source
+
+PARAMETERS = {"trial_least": 50, "trial_most": 100, "held_out": True}
+REWARDS = (1.0, 1.1, 1.0, 0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1)
+CHOICES = (-2.9, -1.2, -0.5, 0.0, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4)
+"""Weights, by lag, of a learner like trained networks."""
+GRID = np.linspace(0.01, 0.49, 25)
+"""Base chances of left that the Bayesian weighs against each other."""
+SHARPNESS = 35.0
+"""How sharply the Bayesian's choices follow the chances it expects, log odds each."""
+
+
+def baited_trials(
+    kind="learner",
+    *,
+    episodes=120,
+    subject=0,
+    seed=0,
+    rewards=REWARDS,
+    choices=CHOICES,
+):
+    """Test episodes of one chooser.
+
+    kind: learner (logistic in past rewards and choices), bayes (infers the base
+    chances, and prefers the arm that it expects to pay now), matching (knows the base
+    chances), random or alternation.
+    """
+    generator = np.random.default_rng([seed, subject])
+    left = generator.uniform(0, 0.5, episodes)
+    length = generator.integers(50, 101, episodes)
+    base, lane = np.stack([left, 0.5 - left], axis=1), np.arange(episodes)
+    waited = np.zeros((episodes, 2))
+    side, paid = np.zeros((episodes, 100)), np.zeros((episodes, 100))
+    likely, both = np.zeros((episodes, len(GRID))), np.stack([GRID, 0.5 - GRID])
+    rows = []
+    for trial in range(100):
+        chance = 1 - (1 - base) ** (waited + 1)
+        # (arms, E, grid): with which chance each arm would pay now.
+        guess = 1 - (1 - both[:, None]) ** (waited.T[:, :, None] + 1)
+        belief = np.exp(likely - likely.max(axis=1, keepdims=True))
+        belief /= belief.sum(axis=1, keepdims=True)
+        past = trial - 1 - np.arange(min(trial, len(rewards)))
+        drive = {
+            "learner": (paid * side)[:, past] @ np.array(rewards)[: len(past)]
+            + side[:, past] @ np.array(choices)[: len(past)],
+            "matching": np.log(odds(base[:, 1])) - np.log(odds(base[:, 0])),
+            "random": np.zeros(episodes),
+            "alternation": -99 * side[:, trial - 1] if trial else np.zeros(episodes),
+            "bayes": SHARPNESS * (belief * (guess[1] - guess[0])).sum(axis=1),
+        }[kind]
+        right = generator.random(episodes) < 1 / (1 + np.exp(-drive))
+        choice = right.astype(int)
+        won = generator.random(episodes) < chance[lane, choice]
+        side[:, trial], paid[:, trial] = 2 * choice - 1, won
+        told = guess[choice, lane]
+        likely += np.log(np.clip(np.where(won[:, None], told, 1 - told), 1e-9, 1))
+        best = chance[lane, choice] >= chance[lane, 1 - choice]
+        rows.append(
+            {
+                "trial": np.full(episodes, trial),
+                "choice": choice,
+                "reward": won.astype(float),
+                "correct": best.astype(int),
+                "chance_left": chance[:, 0],
+                "chance_right": chance[:, 1],
+            }
+        )
+        waited += 1
+        waited[lane, choice] = 0
+    played = np.arange(100) < length[:, None]
+    columns = {k: np.stack([r[k] for r in rows], axis=1)[played] for k in rows[0]}
+    band = (left / 0.1).astype(int)
+    return pd.DataFrame(columns).assign(
+        subject=subject,
+        session=0,
+        episode=np.repeat(lane, length),
+        valid=1,
+        forced=0,
+        p0_left=np.repeat(left, length),
+        held_out=np.repeat(np.isin(band, (1, 3)).astype(int), length),
+    )
+
+
+def odds(chance):
+    return chance / (1 - chance)
+
+
+def recording_of(trials, units, untrained=None, episodes=40):
+    """Steps fixation and choice of the first episodes, each closed by an end row.
+
+    units, untrained: (trials, H) activity at the fixation of each trial.
+    """
+    kept = (trials["episode"] < episodes).to_numpy()
+    table = trials[kept].reset_index(drop=True)
+    activity = {"units": units, "units_untrained": untrained}
+    parts = []
+    for episode, rows in table.groupby("episode"):
+        count = len(rows)
+        trial = np.append(np.repeat(np.arange(count), 2), count - 1)
+        part = {
+            "subject": np.full(len(trial), table["subject"].iloc[0]),
+            "episode": np.full(len(trial), episode),
+            "trial": trial,
+            "step": np.arange(len(trial)),
+            "event": np.append(np.tile([0, 1], count), 2),
+        }
+        for name, values in activity.items():
+            if values is not None:
+                wide = np.full((len(trial), values.shape[1]), np.nan)
+                wide[:-1:2] = values[kept][rows.index]
+                wide[1:-1:2] = 7.0
+                part[name] = wide
+        parts.append(part)
+    joined = {k: np.concatenate([p[k] for p in parts]) for k in parts[0]}
+    return joined | {"event_names": np.array(["fixation", "choice", "end"])}
+
+
+def coding_units(trials, generator, *, upcoming=1.0, size=12):
+    """(trials, H) units that hold last choice and reward, and some the next choice."""
+    side = 2.0 * trials["choice"].to_numpy() - 1
+    start = (trials["trial"] == 0).to_numpy()
+    last = np.where(start, 0, np.roll(side, 1))
+    won = np.where(start, 0, np.roll(trials["reward"].to_numpy(), 1))
+    noise = generator.normal(size=(len(trials), size))
+    weights = generator.normal(size=(3, size))
+    weights[2] *= upcoming
+    return np.stack([last, won, side], axis=1) @ weights + noise
+
+
+def source_of(kind="bayes", *, subjects=3, episodes=120, upcoming=1.0, **more):
+    """What an analysis is given of such subjects, with their recordings."""
+    tables, recordings = [], {}
+    for subject in range(subjects):
+        trials = baited_trials(kind, subject=subject, episodes=episodes)
+        generator = np.random.default_rng(subject)
+        units = coding_units(trials, generator, upcoming=upcoming)
+        untrained = coding_units(trials, generator, upcoming=0.0)
+        recordings[subject] = recording_of(trials, units, untrained)
+        tables.append(trials)
+    settings = {"task": "matching", "parameters": PARAMETERS, "discount": 0.75}
+    return Source(
+        trials=pd.concat(tables, ignore_index=True),
+        recordings=recordings,
+        **settings | {"expected": subjects} | more,
+    )
