@@ -111,7 +111,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 entropy_weight=_ANNEALED,
             ),
             "fast": _fast(
-                128, 20, 2200, rate=4e-3, discount=Schedule(start=0.8, end=0.9)
+                128, 40, 1650, rate=7e-3, discount=Schedule(start=0.8, end=0.9)
             ),
             "smoke": SMOKE,
         },
@@ -143,7 +143,8 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 discount=constant(0.8),
                 entropy_weight=_ANNEALED,
             ),
-            "fast": _fast(64, 20, 1500, rate=4e-3, discount=constant(0.8)),
+            # Either arm tells as much, so that rewards to come are noise to a choice.
+            "fast": _fast(64, 50, 1500, rate=4e-3, discount=constant(0.2)),
             "smoke": SMOKE,
         },
         # 3 million steps, discount .75. Declared: unrolls of 200 steps, the longest

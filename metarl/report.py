@@ -173,6 +173,11 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
             f"{facts['reward_per_episode']:.2f} reward per episode"
         )
     lines += [
+        f"  control {name}: {control.why}; not trained (metarl train --controls)"
+        for name, control in protocol(config.task).controls.items()
+        if name not in run.controls
+    ]
+    lines += [
         "",
         "Effects (value [95 % interval over subjects]; criterion; verdict)",
         "",

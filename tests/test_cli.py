@@ -182,6 +182,9 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
         ("--learning.gradient-clip", "inf", "gradient_clip must be finite, got inf"),
         ("--network.core", "lsmt", "lsmt"),
         ("--subjects", "many", "many"),
+        ("--training.manipulate", "'units set 0'", "while a network learns, rpe and"),
+        ("--training.manipulate", "teaching", "a manipulation must be TARGET OPERA"),
+        ("--network.feedback", "rpe", "critic must be separate where feedback is rpe"),
         ("--task.arms", "3", "--task.arms"),
     ],
 )
@@ -485,8 +488,6 @@ def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
     [
         ("rpe set 0", "rpe can be manipulated where it is the network's feedback"),
         ("teaching set 0 when hunger > 0", "'hunger' is unknown; known here: event"),
-        ("units set 0", "while a network learns, rpe and teaching can be set"),
-        ("teaching", "a manipulation must be TARGET OPERATION"),
     ],
 )
 def test_training_with_a_hand_that_fits_nothing_is_refused(

@@ -285,8 +285,9 @@ def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     kind, reset_memory
 ):
     task = kind(LANES)
-    text = "memory reset when step == 3 or reward == 1 and trial > 1"
-    stepper = make_stepper([text], task=task, reset_memory=reset_memory)
+    texts = ["memory reset when step == 3"]
+    texts += ["memory reset when reward == 1 and trial > 1"]
+    stepper = make_stepper(texts, task=task, reset_memory=reset_memory)
     policy = stepper.policy
     moments, _ = walk(stepper, 60)
     facts = {k: torch.stack([f[k] for f in policy.facts]) for k in policy.facts[0]}

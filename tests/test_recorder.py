@@ -172,8 +172,8 @@ def test_a_row_says_which_event_was_on_the_screen(reset, name):
     shown, events = recording["observation"][steps], recording["event"][steps]
     assert set(events) == set(range(len(task.event_names)))
     if len(task.event_names) > 1:  # then no two events look alike
-        looks = {(tuple(row), int(event)) for row, event in zip(shown, events)}
-        assert len(looks) == len({row for row, _ in looks})
+        rows = [tuple(row) for row in shown]
+        assert len(set(zip(rows, events, strict=True))) == len(set(rows))
     for part in () if name == "toys:Lottery" else episodes_of(recording):
         trials = pd.Series(part["event"][:-1]).groupby(part["trial"][:-1])
         assert all(t.tolist() == list(range(len(task.event_names))) for _, t in trials)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -12,7 +13,15 @@ from metarl import report
 from metarl.analysis.effects import COLUMNS
 from metarl.catalog import TASKS
 from metarl.checks import MetaRLError
-from metarl.report import analyze, analyze_animals, passed, write_effects
+from metarl.population import evaluate, train
+from metarl.protocols import protocol
+from metarl.report import (
+    analyze,
+    analyze_animals,
+    passed,
+    source_of,
+    write_effects,
+)
 from metarl.runs import create_run, load_run
 
 VERDICTS = {"PASS", "FAIL", "NOT LEARNED", "REPORTED"}
@@ -156,3 +165,117 @@ def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
     with pytest.raises(MetaRLError, match="has no column transition"):
         analyze_animals("two-step", tmp_path / "less.csv", tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+# Conditions, controls, and whether the test was the paper's
+
+
+@pytest.fixture(scope="module")
+def volatile(small, tmp_path_factory):
+    """A run with a further test and a control population; not to be changed."""
+    folder = tmp_path_factory.mktemp("volatile") / "run"
+    config = small("volatility", updates=1)
+    train(config, folder, controls=True, workers=1, show=False)
+    tests = {
+        name: replace(test, episodes=3, record_episodes=2)
+        for name, test in protocol("volatility").conditions.items()
+    }
+    assert evaluate(folder, tests, workers=1, show=False).failures == {}
+    return load_run(folder)
+
+
+def test_a_source_has_every_condition_of_the_same_subjects(volatile):
+    source = source_of(volatile)
+    assert list(source.conditions) == ["generator"]
+    table = source.conditions["generator"]
+    assert table.groupby("subject")["episode"].nunique().tolist() == [3, 3]
+    assert table["order"].isna().all()
+    assert source.trials["order"].notna().all()
+    pd.testing.assert_frame_equal(source.trials, volatile.trials)
+    recordings = source.condition_recordings["generator"]
+    assert list(recordings) == [0, 1]
+    for subject, recording in recordings.items():
+        assert set(recording["subject"]) == {subject}
+        assert recording["units"].shape == recording["units_untrained"].shape
+    assert source.task == "volatility"
+    assert source.expected == 2
+    assert source.discount == volatile.config.learning.discount.end
+
+
+def test_a_source_knows_the_tasks_parameters_in_the_test(volatile):
+    parameters = source_of(volatile).parameters
+    assert parameters == {"trial_count": 6, "schedule": "blocks"}
+    assert volatile.config.task_params.schedule == "training"
+
+
+def test_a_control_population_is_a_source_of_its_own(volatile):
+    source = source_of(volatile)
+    assert list(source.controls) == ["constant"]
+    control = source.controls["constant"]
+    assert control.parameters["schedule"] == "blocks"
+    pd.testing.assert_frame_equal(control.trials, volatile.control("constant").trials)
+    assert list(control.recordings) == [0, 1]
+    units = (s.recordings[0]["units"] for s in (source, control))
+    assert not np.array_equal(*units, equal_nan=True)
+    assert control.controls == {}
+    assert control.conditions == {}
+    assert control.as_published
+
+
+def test_a_control_that_was_not_tested_is_no_source(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    for folder in run.control("constant").evaluated.values():
+        folder.facts_path.unlink()
+    assert source_of(run).controls == {}
+
+
+def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    run.evaluation(0, condition="generator").facts_path.unlink()
+    source = source_of(run)
+    assert set(source.conditions["generator"]["subject"]) == {1}
+    assert list(source.condition_recordings["generator"]) == [1]
+    assert set(source.trials["subject"]) == {0, 1}
+
+
+def test_a_run_without_further_tests_has_a_source_without(finished):
+    source = source_of(finished)
+    assert source.conditions == source.condition_recordings == {}
+    assert source.controls == {}
+    assert set(source.yardsticks) == set(finished.yardsticks)
+    assert source.parameters == vars(finished.config.task_params)
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_published"),
+    [
+        ({}, True),
+        ({"episodes": 5}, True),
+        ({"record_episodes": 1}, True),
+        ({"settings": ()}, False),
+        ({"settings": ("schedule=blocks", "trial_count=5")}, False),
+        ({"greedy": True}, False),
+        ({"reset_memory": "trial", "record_untrained": False}, False),
+        ({"manipulate": ("units set 0",), "record_untrained": False}, False),
+    ],
+)
+def test_only_the_protocols_own_test_is_as_published(
+    changes, as_published, volatile, tmp_path
+):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    test = replace(protocol("volatility").test, episodes=2, record_episodes=0)
+    outcome = evaluate(
+        tmp_path / "run", replace(test, **changes), workers=1, show=False
+    )
+    assert outcome.failures == {}
+    assert source_of(load_run(tmp_path / "run")).as_published == as_published
+
+
+def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
+    able = "they can for two-step, daw-two-step"
+    words = f"no animals' trials can be read for restless-bandit; {able}"
+    with pytest.raises(MetaRLError, match=words):
+        analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
+    assert not list(tmp_path.iterdir())

@@ -30,6 +30,10 @@ COLUMNS = (
 """Columns of an effects table; the docstring of `effect_row` says what they hold."""
 
 
+SUMMARIES = ("mean", "lower", "upper", "lowest", "highest")
+"""What one number can be said of all subjects."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
     """What a value must be; bounds that are not given do not bind."""
@@ -64,7 +68,8 @@ class Effect:
     values: "pd.Series[float]"
     """One number a subject, by subject."""
     summary: str = "mean"
-    """"mean" over subjects, or the "lowest" or "highest" of them."""
+    """"mean" over subjects; the "lower" or "upper" end of its 95 % interval; or the
+    "lowest" or "highest" of the subjects."""
     criterion: Criterion | None = None
     """What the summary must be; None: it is reported, not scored."""
     needs_learning: bool = True
@@ -80,7 +85,7 @@ class Effect:
 
     def __post_init__(self) -> None:
         """Refuse an unknown summary."""
-        check_choice("summary", self.summary, ("mean", "lowest", "highest"))
+        check_choice("summary", self.summary, SUMMARIES)
 
 
 def effect_row(
@@ -95,7 +100,7 @@ def effect_row(
             applies (a reference strategy, a task without one).
 
     Returns:
-        value over all n subjects; low and high, the 95 % t interval of a mean, blank
+        value over all n subjects; low and high, the 95 % t interval of the mean, blank
         for the lowest or highest; learned, how many did; value_learners, the
         value over those alone; chance, and p, of a two-sided one-sample t test of all n
         subjects against it; passed, whether the criterion holds and counts; verdict.
@@ -130,8 +135,10 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
 
 def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
     """Value, low, high of some of the subjects; NaN for none."""
-    if effect.summary == "mean":
-        return mean_interval(values)[:3]
+    mean, low, high, _ = mean_interval(values)
+    if effect.summary in ("mean", "lower", "upper"):
+        value = {"mean": mean, "lower": low, "upper": high}[effect.summary]
+        return value, low, high
     if values.empty:
         return np.nan, np.nan, np.nan
     # A subject without the measure must not hide behind the others.

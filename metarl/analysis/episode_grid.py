@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.two_step_trials import numbers
+from metarl.analysis.columns import numbers
 from metarl.checks import MetaRLError
 
 Array = NDArray[np.float64]

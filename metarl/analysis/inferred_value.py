@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.columns import numbers
 from metarl.analysis.groups import (
     MEASURED,
     Tables,
@@ -42,11 +43,7 @@ from metarl.analysis.inferred_value_steps import (
     plot_states,
     plot_values,
 )
-from metarl.analysis.inferred_value_trials import (
-    numbers,
-    placed_trials,
-    recorded_trials,
-)
+from metarl.analysis.inferred_value_trials import placed_trials, recorded_trials
 from metarl.analysis.inferred_value_units import (
     COUNTING_COLUMNS,
     READOUT_COLUMNS,

@@ -16,7 +16,8 @@ outcome tells nothing.
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.inferred_value_trials import BEFORE, EVENTS, Array
+from metarl.analysis.columns import Array
+from metarl.analysis.inferred_value_trials import BEFORE, EVENTS
 
 WHEN = ("before", "experienced", "inferred")
 """The three comparisons, in the order of the paper's panels."""

@@ -8,12 +8,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarl.analysis.columns import check_codes, check_once, numbers
 from metarl.analysis.source import READ_COLUMNS, check_columns
 from metarl.checks import MetaRLError
 from metarl.tables import Recording
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 CUES = ("A", "B")
 """Words of the columns cue and rewarded_cue."""
@@ -35,15 +33,6 @@ COLUMNS = (*READ_COLUMNS, "cue", "rewarded_cue", "block", "block_trial", "switch
 """Columns that the analysis needs."""
 RECORDED = ("episode", "trial", "event", "event_names", "value", "rpe")
 """Arrays that a recording must have."""
-
-
-def numbers(table: pd.DataFrame, column: str) -> Array:
-    """A column as floats, blank as NaN; MetaRLError if it holds words."""
-    try:
-        values: Array = pd.to_numeric(table[column]).to_numpy(float, na_value=np.nan)
-    except (ValueError, TypeError):
-        raise MetaRLError(f"column {column} must hold numbers or blanks") from None
-    return values
 
 
 def placed_trials(trials: pd.DataFrame) -> pd.DataFrame:
@@ -84,23 +73,12 @@ def check_inferred_value(trials: pd.DataFrame) -> None:
     check_columns(list(trials.columns), COLUMNS, "the inferred-value trial table")
     for column in ("valid", "switched"):
         values = numbers(trials, column)
-        strange = values[~(np.isnan(values) | np.isin(values, (0, 1)))]
-        if len(strange):
-            raise MetaRLError(
-                f"column {column} must be 0, 1 or blank, got {strange[0]:g}"
-            )
+        coded = np.isnan(values) | np.isin(values, (0, 1))
+        check_codes(values, coded, column, "0, 1 or blank")
     for column in ("cue", "rewarded_cue"):
         words = trials[column]
-        unknown = words[~words.isin(CUES)]
-        if len(unknown):
-            raise MetaRLError(
-                f"column {column} must be A or B, got {unknown.iloc[0]!r}"
-            )
-    if trials.duplicated(["subject", "episode", "trial"]).any():
-        raise MetaRLError(
-            "each trial must have one row, got a trial number twice in an episode; "
-            "number trials within subject and episode"
-        )
+        check_codes(words, words.isin(CUES).to_numpy(), column, "A or B")
+    check_once(trials, ("subject", "episode", "trial"))
 
 
 def recorded_trials(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:

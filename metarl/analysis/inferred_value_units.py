@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.inferred_value_trials import BEFORE, EVENTS, Array
+from metarl.analysis.columns import Array, Flags
+from metarl.analysis.inferred_value_trials import BEFORE, EVENTS
 from metarl.tables import Recording
 
 FOLDS = 5
@@ -36,8 +37,6 @@ COUNTING_COLUMNS = ("units", "accuracy", "trials")
 """Columns of the table of the read-out of a block's first trial."""
 STATE_COLUMNS = ("event", "first", "second", "rewarded_cue", "reversal")
 """Columns of the table of states."""
-
-Flags = NDArray[np.bool_]
 
 
 def unit_sets(recording: Recording) -> dict[str, Array]:
@@ -63,6 +62,8 @@ def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Arra
         NaN where the other episodes do not show both labels.
     """
     said = np.full(len(units), np.nan)
+    if not len(units):
+        return said
     fold = np.unique(episodes, return_inverse=True)[1] % FOLDS
     rows = units - units.mean(axis=0)
     cells = [

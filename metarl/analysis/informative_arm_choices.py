@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarl.analysis.columns import numbers
 from metarl.analysis.episode_grid import Array, EpisodeGrid, episode_grid
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.analysis.two_step_trials import numbers
 
 COLUMNS = (*READ_COLUMNS, "target")
 """Columns that the analysis needs."""

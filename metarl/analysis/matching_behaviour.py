@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import Array, Flags
 from metarl.analysis.matching_optimum import CHOOSERS, expected_rewards
-from metarl.analysis.matching_trials import Array, Flags, lagged
+from metarl.analysis.matching_trials import lagged
 from metarl.analysis.statistics import fit_linear, fit_logit
 
 SETS = ("held-in", "held-out", "all")

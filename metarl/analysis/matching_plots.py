@@ -12,9 +12,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis import matching_optimum
+from metarl.analysis.columns import Array
 from metarl.analysis.criteria import LEARNED
 from metarl.analysis.groups import of_group, yardstick_names
-from metarl.analysis.matching_trials import Array
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
     legend_below,

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from metarl.analysis.columns import (
+    KEYS,
+    Array,
+    Flags,
+    Integers,
+    check_codes,
+    check_once,
+    check_whole,
+    numbers,
+)
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.analysis.two_step_trials import numbers
-from metarl.checks import MetaRLError
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Integers = NDArray[np.int64]
-
-KEYS = ("subject", "session", "episode", "trial")
-"""Columns that together name one trial."""
 KNOWN_TO_THE_TASK = ("held_out", "p0_left", "chance_left")
 """Columns that only a task knows; NaN where a table lacks them."""
 
@@ -94,40 +95,18 @@ def _history(key: Integers, run: Integers, usable: Flags) -> Integers:
 def check_matching(trials: pd.DataFrame) -> None:
     """Raise MetaRLError, in one sentence, unless the table is coded as documented."""
     check_columns(list(trials.columns), READ_COLUMNS, "the matching trial table")
-    for column in KEYS:
-        values = numbers(trials, column)
-        _check(values, values == np.floor(values), column, "a whole number")
+    check_whole(trials)
     choice, valid = numbers(trials, "choice"), numbers(trials, "valid")
     blank = np.isnan(choice)
     meaning = "0 (left), 1 (right) or blank"
-    _check(choice, blank | np.isin(choice, (0, 1)), "choice", meaning)
+    check_codes(choice, blank | np.isin(choice, (0, 1)), "choice", meaning)
     for column in ("valid", "forced"):
         values = numbers(trials, column)
-        _check(values, np.isin(values, (0, 1)), column, "0 or 1")
+        check_codes(values, np.isin(values, (0, 1)), column, "0 or 1")
     reward, chosen = numbers(trials, "reward"), (valid == 1) & ~blank
     meaning = "1 (rewarded) or 0 (not) on a valid trial"
-    _check(reward, ~chosen | np.isin(reward, (0, 1)), "reward", meaning)
-    _check_once(trials)
-
-
-def _check(values: Array, fits: Flags, column: str, meaning: str) -> None:
-    if not fits.all():
-        row = int(np.argmin(fits))
-        raise MetaRLError(
-            f"column {column} must be {meaning}, got {values[row].item()!r} in row "
-            f"{row + 1}"
-        )
-
-
-def _check_once(trials: pd.DataFrame) -> None:
-    repeated = trials.duplicated(list(KEYS)).to_numpy()
-    if repeated.any():
-        row = int(np.argmax(repeated))
-        named = ", ".join(f"{key} {trials[key].iloc[row]}" for key in KEYS)
-        raise MetaRLError(
-            f"each trial must have one row, got {named} again in row {row + 1}; "
-            "number trials within subject, session and episode"
-        )
+    check_codes(reward, ~chosen | np.isin(reward, (0, 1)), "reward", meaning)
+    check_once(trials)
 
 
 def lagged(values: Array, rows: Integers, lags: Sequence[int]) -> Array:

@@ -33,7 +33,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metarl.analysis.matching_trials import Array, Integers
+from metarl.analysis.columns import Array, Integers
 from metarl.analysis.source import check_columns
 from metarl.checks import MetaRLError
 from metarl.tables import Recording

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import numbers
 from metarl.analysis.episode_grid import Array, EpisodeGrid, episode_grid
 from metarl.analysis.restless_bandit_fits import VOLATILITIES, Blocks, volatility_gain
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.analysis.two_step_trials import numbers
 from metarl.tables import Recording
 
 COLUMNS = (*READ_COLUMNS, "volatility", "probability_left")

@@ -15,11 +15,11 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from metarl.analysis.columns import Array, Flags, Integers
 from metarl.analysis.groups import subject_labels
 from metarl.analysis.reversal_trials import BlockTrials, block_trials
 from metarl.analysis.statistics import standard_error
 from metarl.analysis.two_step_behaviour import subject_rewards
-from metarl.analysis.two_step_trials import Array, Flags, Integers
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {

@@ -9,8 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import (
+    Array,
+    Flags,
+    Integers,
+    check_codes,
+    check_once,
+    check_whole,
+    numbers,
+)
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.analysis.two_step_trials import Array, Flags, Integers, numbers
 from metarl.checks import MetaRLError
 
 COLUMNS = (*READ_COLUMNS, "better", "schedule")
@@ -117,9 +125,7 @@ def _checked(trials: pd.DataFrame) -> pd.DataFrame:
     """The columns that are needed, as numbers."""
     check_columns(list(trials.columns), COLUMNS, "the reversal trial table")
     table = pd.DataFrame({name: numbers(trials, name) for name in COLUMNS})
-    for column in (*BLOCK, "trial"):
-        whole = table[column] == np.floor(table[column])
-        _check(table, whole, column, "whole numbers")
+    check_whole(table)
     for column, (codes, meaning) in CODES.items():
         _check(table, table[column].isin(codes), column, meaning)
     unpaid = (table["valid"] == 0) | table["choice"].isna()
@@ -134,23 +140,12 @@ def _checked(trials: pd.DataFrame) -> pd.DataFrame:
 def _check(
     table: pd.DataFrame, allowed: "pd.Series[bool]", column: str, meaning: str
 ) -> None:
-    if not allowed.all():
-        row = int(np.argmin(allowed))
-        raise MetaRLError(
-            f"column {column} must be {meaning}, got {table[column].iloc[row]} in row "
-            f"{row + 1}"
-        )
+    check_codes(table[column], allowed.to_numpy(), column, meaning)
 
 
 def _check_blocks(table: pd.DataFrame) -> None:
     """Every trial once; one schedule and at most one reversal a block."""
-    repeated = table.duplicated([*BLOCK, "trial"])
-    if repeated.any():
-        row = int(np.argmax(repeated))
-        raise MetaRLError(
-            f"each trial must have one row, got {_named(table, row, 'trial')} again in "
-            f"row {row + 1}; number trials within subject, session and episode"
-        )
+    check_once(table)
     ordered = table.sort_values([*BLOCK, "trial"], ignore_index=True)
     before = ordered.shift()
     same = (ordered[list(BLOCK)] == before[list(BLOCK)]).all(axis=1)

@@ -13,7 +13,6 @@ from metarl.analysis.criteria import learned_subjects
 from metarl.analysis.effects import Criterion, Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.risky_choice_changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
-from metarl.analysis.statistics import mean_interval
 
 HIGH, LOW = "high", "low"
 """Names of the two chances of the large reward, as in the table about."""
@@ -125,14 +124,10 @@ def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]
 def _change_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
     """What the changed prediction error does, paired over networks."""
     for kind, name, end, criterion in SCORED:
-        values = _changes(tables, subjects, kind, ALL_TRIALS, name)
-        mean, low, high, _ = mean_interval(values.dropna())
-        bound = {"lower": low, "upper": high}[end]
         yield Effect(
             name=f"{_words(tables, kind, name)}, {end} end of the mean's interval",
-            # All networks are moved alike, by half the interval, so that their mean is
-            # its end; the interval of this row is moved along.
-            values=values + (bound - mean),
+            values=_changes(tables, subjects, kind, ALL_TRIALS, name),
+            summary=end,
             criterion=criterion,
         )
     rats = _directions(tables)
@@ -200,8 +195,13 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
 
 
 def _ablated(tables: Tables) -> list[Effect]:
-    """Networks that were never told a prediction error; missing ones have no number."""
+    """Networks that were never told a prediction error; missing ones have no number.
+
+    Without such a population there is no row.
+    """
     found = of_group(tables["subjects"], ABLATED).set_index("subject")
+    if found.empty:
+        return []
     expected = tables["about"]["expected_ablated"].iloc[0]
     if expected is not None:
         found = found.reindex(range(int(expected)))

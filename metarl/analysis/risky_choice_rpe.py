@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import numbers
 from metarl.analysis.risky_choice_trials import DIGITS
 from metarl.analysis.source import check_columns
-from metarl.analysis.two_step_trials import numbers
 from metarl.checks import MetaRLError
 from metarl.tables import Recording
 

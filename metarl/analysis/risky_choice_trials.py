@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import check_codes, numbers
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.analysis.two_step_trials import numbers
-from metarl.checks import MetaRLError
 
 COLUMNS = (*READ_COLUMNS, "risky", "probability_risky")
 """Columns that the behavioural analysis needs."""
@@ -24,23 +23,13 @@ DIGITS = 6
 def check_risky_choice(trials: pd.DataFrame) -> None:
     """Raise MetaRLError, in one sentence, unless the table is coded as documented."""
     check_columns(list(trials.columns), COLUMNS, "the risky-choice trial table")
-    risky = numbers(trials, "risky")
-    _check(trials, "risky", np.isnan(risky) | np.isin(risky, (0, 1)), "0, 1 or blank")
-    _check(trials, "forced", np.isin(numbers(trials, "forced"), (0, 1)), "0 or 1")
+    risky, forced = numbers(trials, "risky"), numbers(trials, "forced")
+    coded = np.isnan(risky) | np.isin(risky, (0, 1))
+    check_codes(risky, coded, "risky", "0, 1 or blank")
+    check_codes(forced, np.isin(forced, (0, 1)), "forced", "0 or 1")
     chance = numbers(trials, "probability_risky")
     within = (chance >= 0) & (chance <= 1)
-    _check(trials, "probability_risky", within, "in [0, 1]")
-
-
-def _check(
-    trials: pd.DataFrame, column: str, allowed: "np.ndarray", meaning: str
-) -> None:
-    if not allowed.all():
-        row = int(np.argmin(allowed))
-        raise MetaRLError(
-            f"column {column} must be {meaning}, got {trials[column].iloc[row]} in row "
-            f"{row + 1}"
-        )
+    check_codes(chance, within, "probability_risky", "in [0, 1]")
 
 
 def free_trials(trials: pd.DataFrame) -> pd.DataFrame:

@@ -13,14 +13,12 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.columns import Array, Flags, Integers
 from metarl.analysis.groups import subject_labels
 from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
 from metarl.analysis.two_step_trials import (
     REWARDS,
     TRANSITIONS,
-    Array,
-    Flags,
-    Integers,
     TrialSequence,
     trial_sequence,
 )

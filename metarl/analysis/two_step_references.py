@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from metarl.analysis.two_step_trials import Array, Flags
+from metarl.analysis.columns import Array, Flags
 from metarl.checks import check_between
 
 EVENTS = ("second stage", "reward")

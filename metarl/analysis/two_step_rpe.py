@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarl.analysis.columns import Array, Integers, numbers
 from metarl.analysis.source import check_columns
 from metarl.analysis.statistics import fit_linear
 from metarl.analysis.two_step_references import (
@@ -21,7 +22,7 @@ from metarl.analysis.two_step_references import (
     model_based_errors,
     model_free_errors,
 )
-from metarl.analysis.two_step_trials import Array, Integers, check_two_step, numbers
+from metarl.analysis.two_step_trials import check_two_step
 from metarl.checks import MetaRLError
 from metarl.tables import Recording
 

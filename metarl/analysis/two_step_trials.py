@@ -5,19 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from metarl.analysis.columns import (
+    KEYS,
+    Array,
+    Flags,
+    check_codes,
+    check_once,
+    check_whole,
+    numbers,
+)
 from metarl.analysis.source import READ_COLUMNS, check_columns
-from metarl.checks import MetaRLError
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Integers = NDArray[np.int64]
 
 COLUMNS = (*READ_COLUMNS, "transition")
 """Columns that the behavioural analysis needs."""
-KEYS = ("subject", "session", "episode", "trial")
-"""Columns that together name one trial."""
 TRANSITIONS = ("common", "rare")
 """Codes of the transition column, besides blank."""
 REWARDS = (0.0, 0.5, 1.0)
@@ -74,63 +75,26 @@ def trial_sequence(trials: pd.DataFrame) -> TrialSequence:
     )
 
 
-def numbers(table: pd.DataFrame, column: str) -> Array:
-    """A column as floats, blank as NaN; MetaRLError if it holds words."""
-    try:
-        values: Array = pd.to_numeric(table[column]).to_numpy(float, na_value=np.nan)
-    except (ValueError, TypeError):
-        raise MetaRLError(
-            f"column {column} must hold numbers or blanks, got for example "
-            f"{_first_word(table[column])!r}"
-        ) from None
-    return values
-
-
 def check_two_step(trials: pd.DataFrame) -> None:
     """Raise MetaRLError, in one sentence, unless the table is coded as documented."""
     check_columns(list(trials.columns), COLUMNS, "the two-step trial table")
-    for column in KEYS:
-        values = numbers(trials, column)
-        _check_codes(values, values == np.floor(values), column, "whole numbers")
+    check_whole(trials)
     choice, valid = numbers(trials, "choice"), numbers(trials, "valid")
     blank = np.isnan(choice)
     meaning = "0 (left), 1 (right) or blank"
-    _check_codes(choice, blank | np.isin(choice, (0, 1)), "choice", meaning)
+    check_codes(choice, blank | np.isin(choice, (0, 1)), "choice", meaning)
     for column in ("valid", "forced"):
         values = numbers(trials, column)
-        _check_codes(values, np.isin(values, (0, 1)), column, "0 or 1")
+        check_codes(values, np.isin(values, (0, 1)), column, "0 or 1")
     reward, chosen = numbers(trials, "reward"), (valid == 1) & ~blank
     meaning = "0 (unrewarded), 0.5 (medium) or 1 (rewarded) on a valid trial"
-    _check_codes(reward, ~chosen | np.isin(reward, REWARDS), "reward", meaning)
+    check_codes(reward, ~chosen | np.isin(reward, REWARDS), "reward", meaning)
     words = trials["transition"]
     empty = (words.isna() | (words == "")).to_numpy()
     coded = words.isin(TRANSITIONS).to_numpy() | (empty & blank)
     meaning = "common or rare, and blank only without a choice"
-    _check_codes(words.to_numpy(dtype=object), coded, "transition", meaning)
-    _check_once(trials)
-
-
-def _check_codes(
-    values: NDArray[np.generic], allowed: Flags, column: str, meaning: str
-) -> None:
-    if not allowed.all():
-        row = int(np.argmin(allowed))
-        value = values[row]
-        shown = value.item() if isinstance(value, np.generic) else value
-        raise MetaRLError(
-            f"column {column} must be {meaning}, got {shown!r} in row {row + 1}"
-        )
-
-
-def _check_once(trials: pd.DataFrame) -> None:
-    repeated = trials.duplicated(list(KEYS)).to_numpy()
-    if repeated.any():
-        row = int(np.argmax(repeated))
-        named = ", ".join(f"{key} {trials[key].iloc[row]}" for key in KEYS)
-        raise MetaRLError(
-            f"each trial must have one row, got {named} again in row {row + 1}; "
-            "number trials within subject, session and episode"
-        )
+    check_codes(words.to_numpy(dtype=object), coded, "transition", meaning)
+    check_once(trials)
 
 
 def _sorted(trials: pd.DataFrame) -> pd.DataFrame:
@@ -138,8 +102,3 @@ def _sorted(trials: pd.DataFrame) -> pd.DataFrame:
     if np.array_equal(order, np.arange(len(order))):
         return trials
     return trials.iloc[order]
-
-
-def _first_word(column: "pd.Series[str]") -> object:
-    numeric = pd.to_numeric(column, errors="coerce")
-    return column[numeric.isna() & column.notna()].iloc[0]

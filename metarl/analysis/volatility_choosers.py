@@ -16,8 +16,9 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
+from metarl.analysis.columns import Array
 from metarl.analysis.volatility_rates import value_traces
-from metarl.analysis.volatility_trials import Array, TrialGrid
+from metarl.analysis.volatility_trials import TrialGrid
 
 FIXED_RATES = (0.1, 0.3, 0.5)
 """Learning rates to be recovered."""

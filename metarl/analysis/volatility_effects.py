@@ -46,7 +46,8 @@ def effects(tables: Tables) -> pd.DataFrame:
         *_coding_effects(tables, subjects),
     ]
     listed = [(effect, learned) for effect in rows]
-    listed += [(_control_effect(tables), control_learned)]
+    if not control.empty:
+        listed += [(_control_effect(tables), control_learned)]
     listed += [(effect, None) for effect in _simulated_effects(tables)]
     return judge(tables["about"], listed)
 

@@ -210,9 +210,7 @@ def plot_differences(tables: Tables, ax: Axes | None = None) -> Axes:
     name_line(ax, "criterion", DIFFERENCE_MEAN.low)
     ax.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize="small")
     ax.set(xlim=(-0.5, len(bars) - 0.2), ylabel="Learning rate, volatile - stable")
-    return legend_below(
-        ax, title=CHOOSERS
-    )
+    return legend_below(ax, title=CHOOSERS)
 
 
 def _control_bar(rows: pd.DataFrame) -> tuple[str, pd.DataFrame, str]:

@@ -21,7 +21,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.volatility_trials import Array, Flags, TrialGrid, trial_grid
+from metarl.analysis.columns import Array, Flags
+from metarl.analysis.volatility_trials import TrialGrid, trial_grid
 from metarl.checks import MetaRLError
 
 RATES = np.geomspace(0.01, 1.0, 31)

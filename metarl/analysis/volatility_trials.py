@@ -7,12 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarl.analysis.columns import Array, Flags, Integers, check_codes, numbers
 from metarl.analysis.source import READ_COLUMNS, check_columns
 from metarl.checks import MetaRLError
-
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Integers = NDArray[np.int64]
 
 TRIAL_COLUMNS = ("choice", "winner", "magnitude_left", "magnitude_right")
 """Columns that tell what was seen, done and learned in a trial."""
@@ -94,20 +91,13 @@ def trial_grid(trials: pd.DataFrame) -> TrialGrid:
     )
 
 
-def numbers(table: pd.DataFrame, column: str) -> Array:
-    """A column as floats, blank as NaN; MetaRLError if it holds words."""
-    try:
-        values: Array = pd.to_numeric(table[column]).to_numpy(float, na_value=np.nan)
-    except (ValueError, TypeError):
-        raise MetaRLError(f"column {column} must hold numbers or blanks") from None
-    return values
-
-
 def check_volatility(trials: pd.DataFrame) -> None:
     """Raise MetaRLError, in one sentence, unless the table is coded as documented."""
     check_columns(list(trials.columns), COLUMNS, "the volatility trial table")
     for column in ("choice", "winner", "volatility"):
-        _check_codes(trials, column, (0, 1), "0, 1 or blank")
+        values = numbers(trials, column)
+        coded = np.isnan(values) | np.isin(values, (0, 1))
+        check_codes(values, coded, column, "0, 1 or blank")
     for column in ("magnitude_left", "magnitude_right", "probability_left"):
         values = numbers(trials, column)
         outside = values[(values < 0) | (values > 1)]
@@ -123,12 +113,3 @@ def check_volatility(trials: pd.DataFrame) -> None:
             f"column order must be {', '.join(ORDERS)} or blank, "
             f"got {strange.iloc[0]!r}"
         )
-
-
-def _check_codes(
-    trials: pd.DataFrame, column: str, codes: tuple[int, ...], meaning: str
-) -> None:
-    values = numbers(trials, column)
-    strange = values[~(np.isnan(values) | np.isin(values, codes))]
-    if len(strange):
-        raise MetaRLError(f"column {column} must be {meaning}, got {strange[0]:g}")

@@ -18,15 +18,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from metarl.analysis.columns import Array, Flags
 from metarl.analysis.source import check_columns
 from metarl.analysis.volatility_observer import observe
-from metarl.analysis.volatility_trials import (
-    ORDERS,
-    Array,
-    Flags,
-    TrialGrid,
-    trial_grid,
-)
+from metarl.analysis.volatility_trials import ORDERS, TrialGrid, trial_grid
 from metarl.checks import MetaRLError
 from metarl.tables import Recording
 

@@ -93,9 +93,7 @@ def test_the_table_has_the_documented_columns_and_types():
 
 
 def test_an_unknown_summary_is_refused():
-    with pytest.raises(
-        ValueError, match="summary must be one of mean, lowest, highest"
-    ):
+    with pytest.raises(ValueError, match="summary must be one of mean, lower, upper"):
         Effect(name="it", values=pd.Series([1.0]), summary="median")
 
 
@@ -148,3 +146,15 @@ def test_a_subject_that_is_missing_counts_where_learning_applies():
     assert table["subjects"].tolist() == [3, 2]
     assert table["verdict"].tolist() == ["NOT LEARNED", "PASS"]
     assert np.isnan(table["value"][0])
+
+
+def test_an_end_of_the_means_interval_can_be_judged():
+    mean = row([2, 3, 4])
+    for summary, end in (("lower", "low"), ("upper", "high")):
+        made = row([2, 3, 4], summary=summary)
+        assert made["value"] == mean[end] == made[end]
+    low, high = (
+        row([2, 3, 4], summary=summary, criterion=Criterion(low=1))
+        for summary in ("lower", "upper")
+    )
+    assert (low["passed"], high["passed"]) == (False, True)

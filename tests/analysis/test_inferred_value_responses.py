@@ -70,6 +70,20 @@ def test_what_expects_nothing_has_no_number():
     assert found["counts"] == 0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [(0.29, 0.6, 1), (0.31, 0.6, 0), (0.5, 0.6, 0), (-0.7, -0.6, 0), (0, 0.6, 1)],
+)
+def test_less_than_half_of_what_comes_after_is_counting(before, after, counts):
+    cells = [("before", "old", before), ("before", "new", 0.0)]
+    for when in ("experienced", "inferred"):
+        cells += [(when, "old", 0.0), (when, "new", after)]
+    table = pd.DataFrame(cells, columns=["when", "cue", "rpe"]).assign(event="cue")
+    found = differences(table)
+    assert found["counts"] == counts
+    assert found["carry_over"] == pytest.approx(before / after)
+
+
 def test_a_memory_that_is_reset_keeps_the_inference_and_loses_what_came_before():
     found = numbers_of("inferring", reset=True)
     assert three(found) == pytest.approx([0, IDEAL, IDEAL], abs=1e-9)
@@ -130,6 +144,19 @@ def test_the_value_turns_with_the_feedback_of_the_first_trial():
         for event in ("fixation", "outcome"):
             expected = 0.5 * DISCOUNT**2 if event == "fixation" else 0
             assert value[place, event, "old"] == pytest.approx(expected)
+
+
+def test_values_leave_out_what_follows_an_invalid_trial_of_the_reversal():
+    trials, recording = simulate("inferring", episodes=40, invalid=0.3)
+    table = recorded_trials(recording, trials)
+    counts = value_course(table).groupby(["place", "event"])["trials"].sum()
+    valid = table[table["valid"] == 1]
+    for place in range(4):
+        here = valid[valid["place"] == place]
+        # Up to the first trial, it is known from longer ago which cue is rewarded.
+        kept = here if place <= 1 else here[here["after_valid"]]
+        assert counts[place, "go"] == len(kept)
+        assert place <= 1 or len(kept) < len(here)
 
 
 def test_valid_shares_are_counted_by_trial_of_a_block():

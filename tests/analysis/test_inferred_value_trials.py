@@ -124,8 +124,8 @@ def test_a_recording_of_some_episodes_takes_their_trials(made):
         ),
         (
             lambda t: t.assign(trial=0),
-            "each trial must have one row, got a trial number twice in an episode; "
-            "number trials within subject and episode",
+            "each trial must have one row, got subject 0, episode 0, trial 0 again in "
+            "row 2; ",
         ),
     ],
 )

@@ -6,7 +6,9 @@ from cue_observers import simulate
 
 from metarl.analysis.inferred_value_trials import recorded_trials
 from metarl.analysis.inferred_value_units import (
+    FOLDS,
     POINTS,
+    RIDGE,
     counting_readout,
     held_out,
     latent_readout,
@@ -32,6 +34,29 @@ def test_a_readout_is_right_on_episodes_it_was_not_fitted_on():
     nothing = held_out(draw.normal(size=(500, 4)), label, everywhere, episodes)
     hits = [((nothing > 0) == label)[label == kind].mean() for kind in (True, False)]
     assert np.mean(hits) == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_readout_is_ridge_regression_with_labels_of_equal_weight():
+    draw = np.random.default_rng(3)
+    label, episodes = draw.random(300) < 0.2, np.repeat(np.arange(30), 10)
+    units = 3 + draw.normal(size=(300, 3)) @ draw.normal(size=(3, 3))
+    units[:, 1] += label
+    said = held_out(units, label, np.ones(300, dtype=bool), episodes)
+    for part in range(FOLDS):
+        new = episodes % FOLDS == part
+        rows, known = units[~new], label[~new]
+        weight = np.where(known, 0.5 / known.mean(), 0.5 / (~known).mean()) / len(rows)
+        spread = weight @ (rows - weight @ rows) ** 2
+        # The penalty as three more rows, of one unit each, that should be 0.
+        design = np.vstack(
+            [
+                np.column_stack([np.ones(len(rows)), rows]) * np.sqrt(weight)[:, None],
+                np.column_stack([np.zeros(3), np.diag(np.sqrt(RIDGE * spread))]),
+            ]
+        )
+        aim = np.append(np.where(known, 1, -1) * np.sqrt(weight), np.zeros(3))
+        fitted = np.linalg.lstsq(design, aim, rcond=None)[0]
+        assert said[new] == pytest.approx(fitted[0] + units[new] @ fitted[1:])
 
 
 def test_an_episode_is_never_read_out_by_its_own_fit():
@@ -131,16 +156,18 @@ def test_states_are_clusters_by_the_rewarded_cue_that_swap_at_a_reversal(inferri
     assert states["second"].eq(0).all()
 
 
-def test_components_are_those_of_the_units(inferring):
+def test_the_first_component_is_the_largest_and_points_to_b(inferring):
     units, table = inferring
-    draw = np.random.default_rng(2)
-    activity = draw.normal(size=(len(units["trained"]), 3)) * (5, 2, 0.1)
-    states = unit_states(activity, table)
-    here = activity[table["row_go"]]
-    scaled = (here - here.mean(0)) / np.abs(here - here.mean(0)).max(0)
-    points = states[states["event"] == "go"]
-    nearest = np.abs(points["first"].to_numpy()[:, None]) - np.abs(scaled[:, 0])
-    assert np.abs(nearest).min(1).max() < 0.05
+    noise = np.random.default_rng(2).normal(size=(len(units["trained"]), 2))
+    activity = np.column_stack([0.05 * noise, 4 * units["trained"][:, 0]])
+    made = [unit_states(sign * activity, table) for sign in (1, -1)]
+    for states in made:
+        known = states[~states["reversal"].astype(bool)]
+        first = known.groupby(["event", "rewarded_cue"])["first"]
+        assert (first.min().loc[:, "B"] > first.max().loc[:, "A"]).all()
+    assert made[0]["first"].to_numpy(float) == pytest.approx(
+        made[1]["first"].to_numpy(float)
+    )
 
 
 def test_strategies_have_no_units():
@@ -149,3 +176,8 @@ def test_strategies_have_no_units():
     assert set(unit_sets(none)) == {"untrained"}
     del none["units_untrained"]
     assert not unit_sets(none)
+
+
+def test_where_no_trial_is_as_it_should_be_nothing_is_read_out():
+    nothing = np.zeros(0, dtype=bool)
+    assert held_out(np.zeros((0, 3)), nothing, nothing, np.zeros(0)).size == 0

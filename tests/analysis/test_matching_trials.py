@@ -102,7 +102,7 @@ def test_what_stood_before_is_looked_up_by_lag():
             "in row 3",
         ),
         ({"valid": 2}, "column valid must be 0 or 1, got 2.0 in row 1"),
-        ({"trial": 0.5}, "column trial must be a whole number, got 0.5 in row 1"),
+        ({"trial": 0.5}, "column trial must be whole numbers, got 0.5 in row 1"),
         (
             {"trial": 1},
             "each trial must have one row, got subject 0, session 0, episode 0, trial "

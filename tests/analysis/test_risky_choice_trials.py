@@ -108,8 +108,8 @@ def test_nullable_columns_read_the_same():
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("risky", 2, "column risky must be 0, 1 or blank, got 2 in row 3"),
-        ("forced", 3, "column forced must be 0 or 1, got 3 in row 3"),
+        ("risky", 2, "column risky must be 0, 1 or blank, got 2.0 in row 3"),
+        ("forced", 3, "column forced must be 0 or 1, got 3.0 in row 3"),
         (
             "probability_risky",
             1.5,

@@ -85,11 +85,9 @@ def test_a_control_with_a_sense_of_volatility_fails(full):
     assert row["criterion"] == "in [-0.05, 0.05]"
 
 
-def test_without_a_control_its_row_does_not_pass(full):
-    name = "learning rate, volatile - stable, trained at a constant hazard, mean"
-    row = rows_of(tables(source(full.trials))).loc[name]
-    assert not row["passed"]
-    assert np.isnan(row["value"])
+def test_without_a_control_there_is_no_row_of_it(full):
+    rows = rows_of(tables(source(full.trials)))
+    assert not rows.index.str.contains("constant hazard").any()
 
 
 def test_a_missing_subject_counts_against_the_networks(full):
