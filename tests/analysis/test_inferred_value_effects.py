@@ -151,6 +151,15 @@ def test_a_memory_that_is_not_reset_fails_the_control(inferring):
     assert verdicts(other, RESET, KEPT) == ["FAIL", "PASS"]
 
 
+def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
+    whole = inferring.condition_recordings["block-reset"]
+    part = {k: recording for k, recording in whole.items() if k != 2}
+    other = replace(
+        inferring, condition_recordings={"block-reset": part}, expected=None
+    )
+    assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
+
+
 def test_without_the_control_test_its_rows_fail(inferring):
     other = replace(inferring, conditions={}, condition_recordings={})
     assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]

@@ -80,8 +80,11 @@ def test_cue_responses_are_means_dots_and_strategies(found, ax):
     plot_cue_responses(found, ax)
     for kind in ("old", "new"):
         colour = COLOURS[f"{kind} cue"]
-        courses = heights(lines(ax, "None", colour, "-"))
+        drawn = lines(ax, "None", colour, "-")
+        courses = heights(drawn)
         dots, ideal, td = (heights(lines(ax, m, colour)) for m in ("o", "D", "X"))
+        places = [list(line.get_xdata()) for line in drawn]
+        assert places == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
         assert len(courses) == len(dots) == len(ideal) == len(td) == 3
         for index, when in enumerate(("before", "experienced", "inferred")):
             means = cell(found["responses_summary"], group="measured", when=when)
@@ -96,6 +99,7 @@ def test_cue_responses_are_means_dots_and_strategies(found, ax):
     assert len(intervals) == 18
     assert ax.get_legend().get_title().get_text() == "networks (n = 3), a dot each"
     assert {"ideal", "td", "cue rewarded before"} <= labels(ax)
+    assert list(ax.get_xticks()) == [1, 5, 9]
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["trial 1,\nbefore", "trial 2,\nexperienced", "trial 2,\ninferred"]
 
@@ -139,7 +143,7 @@ def test_ratios_are_a_dot_a_subject_beside_what_was_published(found, ax):
     assert names == ["0", "1", "2", "mean"]
     (arrow,) = ax.texts
     assert arrow.get_text() == "monkeys' dopamine:\nsmaller (sign only)"
-    assert arrow.xy[1] < 1
+    assert arrow.xy[1] < arrow.xyann[1] < 1
 
 
 def test_without_a_published_direction_there_is_no_arrow(found, ax):
