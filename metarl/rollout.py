@@ -56,7 +56,6 @@ class Stepper:
         reset_memory: ResetMemory = "episode",
         greedy: bool = False,
         options: Mapping[str, float] | None = None,
-        tell_events: bool = False,
         manipulator: Manipulator | None = None,
         chooser: torch.Generator | None = None,
     ) -> None:
@@ -69,7 +68,6 @@ class Stepper:
             reset_memory: when to clear memory, last action and last reward.
             greedy: take the likeliest action instead of sampling.
             options: hidden parameters fixed at every reset.
-            tell_events: ask the task at each step which event is seen.
             manipulator: an experimenter's hand on the policy's signals.
             chooser: source of the actions' randomness, where it is not the task's.
         """
@@ -77,7 +75,8 @@ class Stepper:
         self.chooser = chooser or generator
         self.manipulator = manipulator
         self.reset_memory, self.greedy, self.options = reset_memory, greedy, options
-        self.tell_events = tell_events
+        self.tell_events = False
+        """Whether to ask the task at each step which event is seen."""
         self.one_hot = torch.eye(task.action_count, device=task.device)
         self.observation = task.reset(self._noise(1)[0], options=options)
         self.memory: Memory = policy.initial_memory(task.lanes)

@@ -54,8 +54,10 @@ def make_stepper(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     policy = Noter(task)
     hand = Manipulator(texts, task, units=UNITS, noise=generator(99)) if texts else None
     policy.manipulator = hand
-    settings = {"tell_events": True, "manipulator": hand} | settings
-    return Stepper(task, policy, generator(seed), **settings)
+    settings = {"manipulator": hand} | settings
+    stepper = Stepper(task, policy, generator(seed), **settings)
+    stepper.tell_events = True
+    return stepper
 
 
 def walk(stepper, steps):

@@ -161,7 +161,8 @@ def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
 @pytest.mark.parametrize("name", TASKS)
 def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
-    stepper = Stepper(task, Counter(task), generator(), tell_events=True)
+    stepper = Stepper(task, Counter(task), generator())
+    stepper.tell_events = True
     moments = walk(stepper, 4 * task.episode_steps)
     steps, trial = torch.arange(len(moments)), len(task.event_names)
     assert trial == TRIAL_STEPS[name]
@@ -175,7 +176,8 @@ def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
 
 def test_lanes_that_end_at_different_times_restart_alone():
     task = make_task()
-    stepper = Stepper(task, Counter(task), generator(), tell_events=True)
+    stepper = Stepper(task, Counter(task), generator())
+    stepper.tell_events = True
     moments = walk(stepper, 200)
     over, events = column(moments, "terminated"), column(moments, "event")
     assert (over.any(1) & ~over.all(1)).any()

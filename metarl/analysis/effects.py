@@ -153,7 +153,7 @@ def chance_p(effect: Effect) -> float:
     differ at all.
     """
     values = effect.values.to_numpy(float)
-    if effect.chance is None or len(values) < 2 or np.ptp(values) == 0:
+    if effect.chance is None or len(values) < 2 or np.allclose(values, values[0]):
         return np.nan
     return float(stats.ttest_1samp(values, effect.chance).pvalue)
 
