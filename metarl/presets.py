@@ -203,7 +203,7 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
             "fast": _fast(
                 64,
                 20,
-                1200,
+                2000,
                 rate=3e-3,
                 network=replace(FAST.network, critic="separate", feedback="rpe"),
                 discount=constant(0.9),
