@@ -285,14 +285,17 @@ class AnimalsOptions:
     """The same behavioural analysis, on animals' or people's trials.
 
     A trial table has one row a trial: subject, trial (counting up within a session),
-    choice (0 left, 1 right), reward (1, 0; 0.5 for a middle one), transition (common,
-    rare); where there are any, session, episode, and valid and forced (0, 1).
+    choice (0 left, 1 right), reward; where there are any, session, episode, and valid
+    and forced (0, 1). two-step also needs transition (common, rare), and takes a reward
+    of 0.5 for a middle one; reversal needs better (0, 1) and schedule (percent);
+    risky-choice needs risky (0, 1) and probability_risky.
     """
 
     task: Annotated[str, tyro.conf.Positional]
     """A task of `metarl tasks`."""
     data: Path
-    """A trial table (CSV or parquet), or the macaque release (.mat)."""
+    """A trial table (CSV or parquet), or a macaque release (.mat) of two-step or
+    reversal."""
     out: Path = Path("runs/animals")
     """Where the figure and the table go."""
 
