@@ -92,6 +92,11 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
             "settings must leave the number of inputs and actions as it was in "
             f"training, got {', '.join(evaluation.settings)}"
         )
+    if config.network.feedback == "rpe" and evaluation.reset_memory == "never":
+        raise ValueError(
+            "reset_memory must not be never where feedback is rpe: at an episode's end "
+            "the error would reach over into the next"
+        )
     if hand := _manipulator(config, 0, evaluation, task, 0):
         hand.check_told(config.network.feedback)
 

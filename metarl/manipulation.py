@@ -21,8 +21,8 @@ event      what is on the screen now, by name
 trial      number of the trial now running, from 0
 step       steps since the episode began
 action     the last action, by name; paid: what it earned
-COLUMN     any column of the trial table (reward, choice, ...), of the trial that ended
-           with the last step; blank at all other times
+COLUMN     any column that the task gives the trial table (reward, choice, ...), of the
+           trial that ended with the last step; blank at all other times
 
 A comparison with a blank is false. Without a condition it is done at every step.
 """
@@ -209,12 +209,15 @@ def parse(text: str) -> Manipulation:
     check_choice("the target of a manipulation", target, TARGETS)
     allowed = ("reset",) if target == "memory" else OPERATIONS
     check_choice(f"the operation on {target}", operation, allowed)
+    amount = _amount(text, match["amount"], needed=target != "memory")
+    if operation == "noise" and amount < 0:
+        raise ValueError(f"noise must be at least 0, got {amount:g}")
     if match["units"] is not None and target != "units":
         raise ValueError(f"'of' must follow units, got {text!r}")
     return Manipulation(
         target=target,
         operation=operation,
-        amount=_amount(text, match["amount"], needed=target != "memory"),
+        amount=amount,
         units=None if match["units"] is None else _numbers(match["units"]),
         when=None if match["when"] is None else Condition(match["when"]),
     )
@@ -230,8 +233,6 @@ def _amount(text: str, word: str | None, *, needed: bool) -> float:
     if not needed or not abs(amount) < float("inf"):
         rule = "a finite number" if needed else "no number"
         raise ValueError(f"the amount must be {rule}, got {word!r} in {text!r}")
-    if "noise" in text.split() and amount < 0:
-        raise ValueError(f"noise must be at least 0, got {amount:g}")
     return amount
 
 

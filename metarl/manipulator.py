@@ -53,7 +53,12 @@ class Manipulator:
         self.step = torch.zeros_like(self.trial)
         self.facts = self._opening()
         for each in self.all:
-            self._holds(each)  # a word that is none of its name's is refused now
+            try:
+                self._holds(each)  # a word that is none of its name's is refused now
+            except ArithmeticError as error:
+                raise ValueError(
+                    f"a condition cannot be reckoned ({error}): {each.when}"
+                ) from None
 
     def check_told(self, feedback: str) -> None:
         """Raise ValueError where an error is changed that the network is not told."""

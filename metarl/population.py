@@ -1,5 +1,6 @@
 """Many subjects at once: trained, then tested with their weights frozen."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -27,6 +28,8 @@ from metarl.runs import (
 )
 from metarl.tensorboard import TensorBoardObserver
 from metarl.training import check_manipulations, train_subject
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,21 @@ def train(
     Raises:
         MetaRLError: `out` holds a run, and `resume` is off or the configuration
             differs.
-        ValueError: training asks for a manipulation that cannot be done.
+        ValueError: training asks for a manipulation that cannot be done, or a control
+            population does not fit the task's parameters; nothing is begun.
         KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
     """
     path = default_folder(config.task) if out is None else Path(out)
     check_manipulations(config)
+    others = protocol(config.task).controls if controls else {}
+    changed = {name: control_config(config, each) for name, each in others.items()}
+    for each in changed.values():
+        check_manipulations(each)
     run = create_run(path, config, resume=resume)
     jobs = _training_jobs(run)
-    if controls:
-        for name, control in protocol(config.task).controls.items():
-            changed = control_config(config, control)
-            population = create_run(run.control(name).path, changed, resume=resume)
-            jobs |= _training_jobs(population, f"{name} ")
+    for name, each in changed.items():
+        population = create_run(run.control(name).path, each, resume=resume)
+        jobs |= _training_jobs(population, f"{name} ")
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
@@ -107,8 +113,8 @@ def evaluate(
 ) -> Outcome:
     """Test every trained subject, and the task's strategies, on fresh episodes.
 
-    Control populations that were trained with the run are tested too. What an earlier
-    evaluation left is given up first, so that none is mixed.
+    Control populations that were trained with the run are tested too, where they can
+    be. What an earlier evaluation left of these tests is given up first.
 
     Args:
         run: a trained run, or its folder.
@@ -128,8 +134,14 @@ def evaluate(
     if snapshot is not None:
         check_between("snapshot", snapshot, 0, SNAPSHOTS)
         tests = {TEST: tests[TEST]} if TEST in tests else tests
-    for test in tests.values():
-        check_test(run.config, test)
+    for name, test in tests.items():
+        try:
+            check_test(run.config, test)
+        except ValueError as error:
+            raise ValueError(
+                f"these networks cannot take the test {name} ({error}); choose others "
+                "with --condition"
+            ) from None
     jobs = _evaluation_jobs(run, tests, snapshot)
     if snapshot is None:
         for name, population in run.controls.items():
@@ -164,6 +176,12 @@ def _control_jobs(name: str, population: Run, tests: Tests) -> dict[str, Job]:
     known = protocol(population.config.task).controls.get(name)
     taken = known.conditions if known else (TEST,)
     chosen = {k: test for k, test in tests.items() if k in taken}
+    for condition, test in list(chosen.items()):
+        try:
+            check_test(population.config, test)
+        except ValueError as error:
+            log.info("control %s does not take the test %s: %s", name, condition, error)
+            del chosen[condition]
     return _evaluation_jobs(population, chosen, prefix=f"{name} ") if chosen else {}
 
 

@@ -14,7 +14,7 @@ from metarl.analysis.source import Source
 from metarl.analysis.style import figure_style
 from metarl.catalog import TASKS, task_entry
 from metarl.checks import MetaRLError
-from metarl.config import RunConfig, with_settings
+from metarl.config import TEST, EvaluationConfig, RunConfig, with_settings
 from metarl.protocols import protocol
 from metarl.runs import Run, as_run, trials_of
 from metarl.tables import whole_file, write_json, write_text
@@ -51,16 +51,31 @@ def source_of(run: Run) -> Source:
         yardstick_recordings=_recordings(run.yardsticks),
         discount=float(facts["discount"]),
         expected=run.config.subjects,
-        as_published=_as_published(run.config, facts),
+        as_published=_as_published(run),
         conditions={k: trials_of(folders) for k, folders in conditions.items()},
         condition_recordings={k: _recordings(f) for k, f in conditions.items()},
         controls={k: source_of(c) for k, c in run.controls.items() if c.evaluated},
     )
 
 
-def _as_published(config: RunConfig[Any], facts: Mapping[str, Any]) -> bool:
-    """Whether the test was the protocol's, but for the number of its episodes."""
-    test = protocol(config.task).test
+def _as_published(run: Run) -> bool:
+    """Whether all was as the protocol has it, but for the number of episodes.
+
+    That is: every subject took every test as it stands there, and nobody was trained
+    on what the main test sets otherwise.
+    """
+    tests, params = protocol(run.config.task).conditions, run.config.task_params
+    usual = type(params)()
+    changed = [setting.partition("=")[0] for setting in tests[TEST].settings]
+    trained = all(getattr(params, k) == getattr(usual, k) for k in changed)
+    return trained and all(
+        _taken_as(test, folder.facts)
+        for name, test in tests.items()
+        for folder in run.evaluated_in(name).values()
+    )
+
+
+def _taken_as(test: EvaluationConfig, facts: Mapping[str, Any]) -> bool:
     names = ("greedy", "reset_memory", "settings", "manipulate")
     return all(facts[name] == json_like(getattr(test, name)) for name in names)
 
@@ -173,9 +188,10 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
             f"{facts['reward_per_episode']:.2f} reward per episode"
         )
     lines += [
-        f"  control {name}: {control.why}; not trained (metarl train --controls)"
+        f"  control {name}: {control.why}; not trained and tested "
+        "(metarl train --controls, metarl evaluate)"
         for name, control in protocol(config.task).controls.items()
-        if name not in run.controls
+        if name not in run.controls or not run.controls[name].evaluated
     ]
     lines += [
         "",

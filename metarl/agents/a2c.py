@@ -98,13 +98,17 @@ class Learner:
         config = self.config
         discounts = experience.continues * config.discount.at(progress)
         rpes = reward_prediction_error(experience.rewards, experience.values, discounts)
+        advantage = advantages(rpes, discounts, config.trace_decay)
+        deviation, mean = torch.std_mean(advantage, correction=0)
         if experience.teaching is not None:
             factor, addition = experience.teaching
             rpes = rpes * factor + addition
-        advantage = advantages(rpes, discounts, config.trace_decay)
+            advantage = advantages(rpes, discounts, config.trace_decay)
+            # Scaled as without the experimenter's hand, and not centred: normalising
+            # would undo what was done.
+            mean = torch.zeros_like(mean)
         targets = advantage + experience.values[:-1]
         if config.normalize_advantages:
-            deviation, mean = torch.std_mean(advantage, correction=0)
             advantage = (advantage - mean) / (deviation + 1e-8)
         logits, values = unroll.read(experience.starts)
         losses = actor_critic_loss(

@@ -103,7 +103,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         high and n: the same names with _summary. Of the first subject: rasters
         (problem, row, trial, suboptimal), trajectories and final_states. coding, by
         subject. reference_dependent: regret of strategies on arms paying .25 and .75.
-        about: `about_table`.
+        populations (control, expected: subjects there should be). about: `about_table`.
     """
     made = _regrets(source)
     made["rasters"] = _rasters(source)
@@ -112,6 +112,8 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     made |= _units(source)
     made |= _summaries(made)
     made["reference_dependent"] = packaged("bandit_dependent_arms.csv")
+    populations = [(k, control.expected) for k, control in source.controls.items()]
+    made["populations"] = pd.DataFrame(populations, columns=["control", "expected"])
     made["about"] = about_table(source, scored=_is_scored(source))
     return made
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pandas as pd
 
 from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.effects import Criterion, Effect, judge, whose
 from metarl.analysis.groups import (
     Tables,
     by_subject,
@@ -47,11 +47,13 @@ def effects(tables: Tables) -> pd.DataFrame:
     rows = [
         *_regret_effects(tables, subjects),
         *_rival_effects(tables, by_subject(subjects, "regret")),
-        *_dependent_effects(tables),
-        *_ablation_effects(tables),
         *_coding_effects(tables, subjects),
     ]
-    return judge(about, [(effect, learned) for effect in rows])
+    others = [*_dependent_effects(tables), *_ablation_effects(tables)]
+    expected = about["expected"].iloc[0]
+    listed = [(effect, learned) for effect in rows]
+    listed += [(e, whose(e, learned, expected)) for e in others]
+    return judge(about, listed)
 
 
 def _of_strategy(tables: Tables, name: str, column: str) -> float | None:
@@ -136,7 +138,7 @@ def _dependent_effects(tables: Tables) -> list[Effect]:
     rows = tables["transfer"]
     medium = rows[rows["tested"] == "medium"]
     found = {
-        str(trained): by_subject(part, "regret")
+        str(trained): _everyone(tables, str(trained), by_subject(part, "regret"))
         for trained, part in medium.groupby("trained", sort=False)
     }
     strategies = _on_dependent_arms(tables)
@@ -155,13 +157,23 @@ def _dependent_effects(tables: Tables) -> list[Effect]:
         listed.append(
             Effect(
                 name="regret on .25, .75 saved by training on correlated arms, mean",
-                values=found["independent"] - found["correlated"],
+                # Other networks than the independent ones: no pairs, only their mean.
+                values=float(found["independent"].mean()) - found["correlated"],
                 chance=0.0,
                 reference=strategies["gittins"] - strategies["bayes-greedy"],
                 source="Gittins indices, less one who knows of the dependence",
             )
         )
     return listed
+
+
+def _everyone(
+    tables: Tables, control: str, values: "pd.Series[float]"
+) -> "pd.Series[float]":
+    """The values of a control population; a subject that is missing has no number."""
+    rows = tables["populations"]
+    expected = rows.loc[rows["control"] == control, "expected"].dropna()
+    return values if expected.empty else values.reindex(range(int(expected.iloc[0])))
 
 
 def _on_dependent_arms(tables: Tables) -> dict[str, float]:
@@ -177,7 +189,7 @@ def _ablation_effects(tables: Tables) -> list[Effect]:
         listed.append(
             Effect(
                 name=f"regret of an episode, {name}, mean",
-                values=by_subject(part, "regret"),
+                values=_everyone(tables, str(name), by_subject(part, "regret")),
                 chance=float(part["random_regret"].mean()),
             )
         )
@@ -185,7 +197,7 @@ def _ablation_effects(tables: Tables) -> list[Effect]:
             listed.append(
                 Effect(
                     name="regret without reward input, of that of random choice",
-                    values=by_subject(part, "ratio"),
+                    values=_everyone(tables, str(name), by_subject(part, "ratio")),
                     criterion=AT_CHANCE,
                     chance=1.0,
                     reference=1.0,

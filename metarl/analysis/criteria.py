@@ -67,8 +67,9 @@ LEARNED: Mapping[str, LearnedCriterion] = MappingProxyType(
         ),
         "matching": LearnedCriterion(
             statistic="efficiency_held_in",
-            threshold=0.5,
-            why="chance has 0, strict alternation .43, exact matching .80, the best 1",
+            threshold=0.6,
+            why="chance has 0, strict alternation .43, win-stay-lose-shift .48, exact "
+            "matching .80, the best 1",
         ),
     }
 )

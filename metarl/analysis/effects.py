@@ -212,6 +212,25 @@ def judge(
     return effect_table(str(row["task"]), pairs)
 
 
+def whose(
+    effect: Effect, learned: "pd.Series[bool] | None", expected: object
+) -> "pd.Series[bool] | None":
+    """Who learned, for a row about another population than the measured networks.
+
+    It counts by itself once all measured networks have learned, else not.
+
+    Args:
+        effect: about the other population.
+        learned: which of the measured networks learned; None where none is judged.
+        expected: how many of them there should be, or None.
+    """
+    if learned is None:
+        return None
+    if bool(learned.all()) and expected in (None, len(learned)):
+        return None
+    return pd.Series(False, index=effect.values.index)
+
+
 def reported(effect: Effect) -> Effect:
     """The effect on another task or test than the published: no criterion fits."""
     return replace(effect, criterion=None, reference=None, source="")

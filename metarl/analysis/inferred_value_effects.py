@@ -92,7 +92,6 @@ def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
         name="inferred / experienced, mean of the networks' ratios",
         values=by_subject(subjects, "ratio"),
         criterion=RATIO,
-        chance=0.0,
         reference=1.0,
         source=PAPER,
     )
@@ -105,7 +104,6 @@ def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
     yield Effect(
         name="before / mean of experienced and inferred, mean",
         values=by_subject(subjects, "carry_over"),
-        chance=0.0,
         reference=1.0,
         source=f"{IDEAL_SOURCE}; 0 for one that counts them",
     )

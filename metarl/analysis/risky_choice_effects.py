@@ -10,7 +10,7 @@ from itertools import product
 import pandas as pd
 
 from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.effects import Criterion, Effect, judge, whose
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.risky_choice_changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
 
@@ -62,11 +62,8 @@ def effects(tables: Tables) -> pd.DataFrame:
         *_error_effects(tables, subjects),
     ]
     expected = about["expected"].iloc[0]
-    all_learned = learned is None or bool(learned.all())
-    if learned is not None and expected is not None:
-        all_learned = all_learned and len(learned) == int(expected)
     listed = [(effect, learned) for effect in rows]
-    listed += [(effect, _whose(effect, all_learned)) for effect in _ablated(tables)]
+    listed += [(e, whose(e, learned, expected)) for e in _ablated(tables)]
     return judge(about, listed)
 
 
@@ -215,10 +212,3 @@ def _ablated(tables: Tables) -> list[Effect]:
         )
         for name in (HIGH, LOW)
     ]
-
-
-def _whose(effect: Effect, all_learned: bool) -> "pd.Series[bool] | None":
-    """A control counts by itself once all measured networks have learned, else not."""
-    if all_learned:
-        return None
-    return pd.Series(False, index=effect.values.index)

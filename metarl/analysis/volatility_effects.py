@@ -121,7 +121,7 @@ def _simulated_effects(tables: Tables) -> list[Effect]:
     away = (fixed["rate"] - fixed["setting"]).abs()
     recovery = Effect(
         name="learning rate found of simulated learners, largest error",
-        values=away.groupby(fixed["setting"]).max(),
+        values=away.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
         summary="highest",
         criterion=RECOVERY,
         needs_learning=False,
