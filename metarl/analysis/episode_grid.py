@@ -7,11 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import numbers
+from metarl.analysis.columns import Array, Integers, numbers
 from metarl.checks import MetaRLError
-
-Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 KEYS = ("subject", "session", "episode")
 """Columns that together name one episode."""

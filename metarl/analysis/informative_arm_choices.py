@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import numbers
-from metarl.analysis.episode_grid import Array, EpisodeGrid, episode_grid
+from metarl.analysis.columns import Array, numbers
+from metarl.analysis.episode_grid import EpisodeGrid, episode_grid
 from metarl.analysis.source import READ_COLUMNS, check_columns
 
 COLUMNS = (*READ_COLUMNS, "target")

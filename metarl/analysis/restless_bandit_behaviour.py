@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import numbers
-from metarl.analysis.episode_grid import Array, EpisodeGrid, episode_grid
+from metarl.analysis.columns import Array, numbers
+from metarl.analysis.episode_grid import EpisodeGrid, episode_grid
 from metarl.analysis.restless_bandit_fits import VOLATILITIES, Blocks, volatility_gain
 from metarl.analysis.source import READ_COLUMNS, check_columns
 from metarl.tables import Recording

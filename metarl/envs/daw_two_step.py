@@ -7,15 +7,13 @@ import torch
 from torch import Tensor
 
 from metarl.checks import check_at_least, check_between
-from metarl.envs.task import Symbol
+from metarl.envs.task import SMALLEST_NOISE, Symbol
 from metarl.envs.two_stage import TwoStageTask
 
 CHANCES = tuple(
     f"probability_{option}" for option in ("s1_left", "s1_right", "s2_left", "s2_right")
 )
 """Names of the second-stage options' reward probabilities, in their order."""
-SMALLEST_NOISE = 2.0**-25
-"""Stands for a uniform number of 0, whose normal quantile would be infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)

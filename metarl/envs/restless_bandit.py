@@ -8,8 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl.checks import check_at_least, check_between, check_choice
-from metarl.envs.daw_two_step import SMALLEST_NOISE
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol
 
 
 @dataclass(frozen=True, kw_only=True)

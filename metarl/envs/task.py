@@ -18,6 +18,9 @@ from metarl.checks import check_at_least
 
 Params = TypeVar("Params")
 
+SMALLEST_NOISE = 2.0**-25
+"""Stands for a uniform number of 0, whose normal quantile would be infinite."""
+
 
 class Step(NamedTuple):
     """What one step returns, one entry a lane."""
