@@ -7,6 +7,7 @@ from baited_choosers import baited_trials, source_of
 from matplotlib.colors import same_color
 
 from metarl.analysis import Source
+from metarl.analysis.criteria import LEARNED
 from metarl.analysis.matching import tables
 from metarl.analysis.matching_plots import (
     plot_earnings,
@@ -144,7 +145,8 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
     expected = simulated.loc[sets, "reward_per_trial"].tolist()
     assert levels_of(ax, "alternation") == pytest.approx(expected)
     gain = means["rich_then_poor"] - means["random"]
-    learned = (means["random"] + 0.5 * gain)["held-in"]
+    share = LEARNED["matching"].threshold
+    learned = (means["random"] + share * gain)["held-in"]
     assert levels_of(ax, "learned") == pytest.approx([learned])
     for name in ("random", "matching", "alternation"):
         (drawn,) = [c for c in ax.collections if c.get_label() == name]
