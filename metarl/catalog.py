@@ -111,6 +111,22 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             summary="of two options one pays more often, and once they swap",
             source="Costa et al. 2016, Neuron 92:505",
         ),
+        "harlow-line": TaskEntry(
+            id="metarl/HarlowLine-v0",
+            env="metarl.envs.harlow_line:HarlowLine",
+            strategies="metarl.strategies.learning_set",
+            analysis="metarl.analysis.learning_set",
+            summary="two new things a problem, one of which pays: codes on a line",
+            source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
+        ),
+        "harlow": TaskEntry(
+            id="metarl/Harlow-v0",
+            env="metarl.envs.harlow:Harlow",
+            strategies="metarl.strategies.learning_set",
+            analysis="metarl.analysis.learning_set",
+            summary="two new pictures a problem, one of which pays: from pixels",
+            source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
+        ),
     }
 )
 

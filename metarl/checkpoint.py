@@ -21,6 +21,7 @@ def save_policy(path: Path, network: Network, config: NetworkConfig) -> None:
     facts = {
         "input_size": network.input_size,
         "action_count": network.action_count,
+        "view_size": network.view_size,
         "network": asdict(config),
     }
     # One key: with several, the order of the metadata varies between processes.
@@ -38,7 +39,13 @@ def load_policy(path: Path) -> Network:
             facts = json.loads(file.metadata()["metarl"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         sizes = facts["input_size"], facts["action_count"]
-        network = build(*sizes, NetworkConfig(**facts["network"]), seed=0)
+        view = facts.get("view_size")
+        network = build(
+            *sizes,
+            NetworkConfig(**facts["network"]),
+            seed=0,
+            view_size=view and tuple(view),
+        )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise MetaRLError(
             f"{path} is not a readable metarl network ({error}); "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metarl.agents.network import Network, weights_hash
+from metarl.agents.network import Network, open_eyes, weights_hash
 from metarl.catalog import task_class, task_entry
 from metarl.checkpoint import check_fits
 from metarl.checks import MetaRLError
@@ -67,12 +67,14 @@ def evaluate_network(
     trials, recording = run_episodes(
         config,
         subject,
-        lambda task: network,
+        lambda task: open_eyes(network, task.look),
         evaluation,
         progress=progress,
         reporting=reporting,
     )
     if untrained is not None and evaluation.record_untrained and recording:
+        params = with_settings(config.task_params, evaluation.settings)
+        open_eyes(untrained, task_class(config.task)(1, params).look)
         recording = {**recording, "units_untrained": replay(untrained, recording)}
     after = weights_hash(network)
     if before != after:

@@ -6,7 +6,7 @@ cores. `smoke` only shows that everything runs.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,8 @@ class Recipe:
     network: NetworkConfig
     learning: A2CConfig
     training: TrainingConfig
+    task: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of the task's parameters that are not its defaults."""
 
 
 PAPER = Recipe(
@@ -94,6 +96,63 @@ SEPARATE = NetworkConfig(critic="separate", feedback="rpe")
 """Wang et al. 2018, Simulation 6: an actor that is told the critic's error."""
 
 _ANNEALED = Schedule(start=1.0, end=0.0)
+
+_HARLOW_PAPER = Recipe(
+    network=NetworkConfig(units=256, learned_initial_state=False, features=256),
+    learning=replace(
+        PAPER.learning,
+        learning_rate=constant(7.5e-4),
+        discount=constant(0.91),
+        value_weight=0.4,
+        entropy_weight=constant(0.001),
+    ),
+    training=TrainingConfig(lanes=32, unroll_steps=100, updates=1_000),
+)
+"""Wang et al. 2018, Simulation 5. Departs: 32 lanes for 32 threads, and an end after 3.2
+million steps, where the paper has 100,000 episodes a thread. Declared: the encoder."""
+
+HARLOW_LINE = Recipe(
+    network=NetworkConfig(
+        units=64,
+        learned_initial_state=False,
+        forget_bias=1.0,
+        head_deviation=0.03,
+        group_fan_in=True,
+    ),
+    learning=A2CConfig(
+        learning_rate=Schedule(start=4e-3, end=0.0),
+        discount=constant(0.91),
+        value_weight=0.4,
+        entropy_weight=Schedule(start=0.02, end=0.002, fraction=0.7),
+        gradient_clip=1.0,
+    ),
+    training=TrainingConfig(lanes=128, unroll_steps=30, updates=1500),
+)
+"""As published but for its size, its rates and their annealing, and clipping."""
+
+HARLOW = replace(
+    HARLOW_LINE,
+    network=replace(HARLOW_LINE.network, encoder="patch"),
+    task={
+        "width": 20,
+        "height": 8,
+        "picture_size": 8,
+        "turn_pixels": 2,
+        "picture_turns": 3,
+        "ring": 55,
+        "step_cap": 200,
+    },
+)
+"""A retina of 20 x 8 pixels, which spans the same 65 degrees, and shorter episodes."""
+
+LARGE = replace(
+    HARLOW,
+    network=replace(HARLOW.network, encoder="stack"),
+    learning=replace(HARLOW.learning, learning_rate=Schedule(start=2e-3, end=0.0)),
+    training=replace(HARLOW.training, updates=1300),
+    task={"step_cap": 200},
+)
+"""The published 84 x 84 pixels."""
 
 RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
     {
@@ -214,6 +273,17 @@ RECIPES: Mapping[str, Mapping[str, Recipe]] = MappingProxyType(
                 network=replace(SMOKE.network, critic="separate", feedback="rpe"),
             ),
         },
+        "harlow-line": {"paper": _HARLOW_PAPER, "fast": HARLOW_LINE, "smoke": SMOKE},
+        "harlow": {
+            "paper": replace(
+                _HARLOW_PAPER, network=replace(_HARLOW_PAPER.network, encoder="stack")
+            ),
+            "fast": HARLOW,
+            "large": LARGE,
+            "smoke": replace(
+                SMOKE, network=replace(SMOKE.network, encoder="patch"), task=HARLOW.task
+            ),
+        },
     }
 )
 """Recipes by task and preset."""
@@ -227,9 +297,10 @@ def preset(task: str, name: str = "fast") -> RunConfig[Any]:
 
     A task of your own, named "module:Class", borrows the two-step task's recipes.
     """
-    params = task_class(task).params_type()
-    check_choice("preset", name, PRESETS)
-    recipe = RECIPES.get(task, RECIPES["two-step"])[name]
+    recipes = RECIPES.get(task, RECIPES["two-step"])
+    check_choice("preset", name, sorted(recipes))
+    recipe = recipes[name]
+    params = task_class(task).params_type(**recipe.task)
     return RunConfig(
         task=task,
         preset=name,

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.a2c import Experience, Learner
-from metarl.agents.network import Network, SeparateActorCritic, build
+from metarl.agents.network import Network, SeparateActorCritic, build, open_eyes
 from metarl.agents.unroll import make_unroll
 from metarl.catalog import task_class
 from metarl.checkpoint import load_state, load_weights, save_policy, save_state
@@ -64,12 +64,14 @@ def check_manipulations(config: RunConfig[Any]) -> None:
 def make_network(config: RunConfig[Any], subject: int) -> Network:
     """A subject's untrained network."""
     task = task_class(config.task)(1, config.task_params)
-    return build(
+    network = build(
         input_size(task.observation_size, task.action_count),
         task.action_count,
         config.network,
         seed=stream_seed(config.seed, subject, "weights"),
+        view_size=task.view_size,
     )
+    return open_eyes(network, task.look)
 
 
 class Trainer:
@@ -200,7 +202,7 @@ class Meter:
         """Start empty."""
         self.running = torch.zeros(lanes)
         self.sums: dict[str, Tensor] = {}
-        self.count = self.episodes = 0
+        self.count = self.episodes = self.episodes_before = 0
         self.returns = 0.0
 
     def add_scalars(self, scalars: dict[str, Tensor]) -> None:
@@ -224,11 +226,15 @@ class Meter:
         self.running += rewards[first:].sum(0)
 
     def read(self) -> dict[str, float]:
-        """Means since the last reading; the return is NaN when no episode ended."""
+        """Means since the last reading, and the episodes of the whole training so far.
+
+        The return is NaN where no episode ended.
+        """
         row = {name: float(total) / self.count for name, total in self.sums.items()}
         mean = self.returns / self.episodes if self.episodes else float("nan")
+        self.episodes_before += self.episodes
         self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
-        return {"rollout/return": mean, **row}
+        return {"rollout/return": mean, "rollout/episodes": self.episodes_before, **row}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on."""

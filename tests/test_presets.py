@@ -15,14 +15,16 @@ def test_every_task_has_every_preset_with_its_own_parameters(task, name):
     config = preset(task, name)
     assert isinstance(config, RunConfig)
     assert (config.task, config.preset) == (task, name)
-    assert config.task_params == task_class(task).params_type()
+    settings = RECIPES[task][name].task
+    assert config.task_params == task_class(task).params_type(**settings)
+    assert not settings or task == "harlow"
     assert (config.subjects, config.seed) == (8, 1)
 
 
 def test_no_task_has_a_preset_more_or_less():
     assert {
         task: tuple(sorted(recipes)) for task, recipes in RECIPES.items()
-    } == dict.fromkeys(TASKS, PRESETS)
+    } == dict.fromkeys(TASKS, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
 
 
 def test_the_papers_preset_is_what_was_published():
@@ -74,9 +76,11 @@ BORROWED = {
 }
 """No network was published: the two-step task's settings."""
 PAPERS = PUBLISHED | PRECURSOR | BORROWED
+LEARNING_SETS = ("harlow-line", "harlow")
+"""32 threads in the paper: a recipe of its own."""
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", PAPERS)
 def test_the_papers_preset_of_each_task_is_literal(task):
     rate, discount, entropy, steps = PAPERS[task]
     paper = preset(task, "paper")
@@ -94,7 +98,56 @@ def test_the_papers_preset_of_each_task_is_literal(task):
     assert paper.training.manipulate == ()
 
 
-@pytest.mark.parametrize("task", TASKS)
+def test_every_papers_preset_is_tested():
+    assert set(TASKS) == {*PAPERS, *LEARNING_SETS}
+
+
+@pytest.mark.parametrize("task", LEARNING_SETS)
+def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_lanes_and_end(task):
+    """Wang et al. 2018, Simulation 5."""
+    paper = preset(task, "paper")
+    network, learning, training = paper.network, paper.learning, paper.training
+    assert (network.core, network.units) == ("lstm", 256)
+    assert not network.learned_initial_state
+    assert network.encoder == ("stack" if task == "harlow" else "none")
+    assert learning.learning_rate == constant(7.5e-4)
+    assert learning.discount == constant(0.91)
+    assert learning.value_weight == 0.4
+    assert learning.entropy_weight == constant(0.001)
+    assert learning.gradient_clip is None
+    assert not learning.normalize_advantages
+    assert (training.lanes, training.unroll_steps) == (32, 100)
+    assert training.steps == 3_200_000
+
+
+def test_the_papers_pictures_and_turns_span_what_was_published():
+    params = preset("harlow", "paper").task_params
+    assert (params.width, params.height, params.picture_size) == (84, 84, 34)
+    degrees = 65 / params.width
+    assert params.turn_pixels * degrees == pytest.approx(4.4, abs=0.3)
+    # A decision is four steps: hold 4, 12 to a picture at least, pause 10, cap 3,600.
+    assert (params.hold, params.select_turns, params.step_cap) == (1, 3, 900)
+    assert params.pause == round(10 / 4 + 0.01)
+    # Within 3.5 degrees there is the cross alone; within 7 degrees of a picture, the
+    # first place is the third turn.
+    assert params.turn_pixels * degrees > 3.5
+    short_of = (params.picture_turns - params.select_turns) * params.turn_pixels
+    assert short_of * degrees <= 7 < (short_of + params.turn_pixels) * degrees
+    assert params.ring == round(360 / 4.4)
+    assert params.trial_count == 6
+
+
+def test_every_harlow_preset_sees_the_same_angle():
+    for name in RECIPES["harlow"]:
+        params = preset("harlow", name).task_params
+        degrees = 65 / params.width
+        assert params.picture_size * degrees == pytest.approx(26, abs=0.5)
+        distance = params.picture_turns * params.turn_pixels * degrees
+        assert distance == pytest.approx(19, abs=0.6)
+        assert params.ring * params.turn_pixels * degrees == pytest.approx(360, abs=25)
+
+
+@pytest.mark.parametrize("task", PAPERS)
 def test_the_papers_network_is_48_units_two_times_where_the_critic_is_separate(task):
     network = preset(task, "paper").network
     assert (network.core, network.units) == ("lstm", 48)
@@ -109,7 +162,7 @@ UNROLLS = {"matching": 200, "inferred-value": 200}
 """Steps between updates where they are not an episode's."""
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", PAPERS)
 def test_an_update_of_the_papers_preset_is_an_episode_where_nothing_else_is_said(task):
     paper = preset(task, "paper")
     episode = task_class(task)(1, paper.task_params).episode_steps
@@ -143,7 +196,7 @@ def test_the_papers_tasks_are_what_was_published():
     assert reversal.trial_count == 80
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", PAPERS)
 def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
     fast, paper = preset(task, "fast"), preset(task, "paper")
     assert fast.task_params == paper.task_params

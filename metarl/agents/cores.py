@@ -46,6 +46,13 @@ class Core(nn.Module):
             self.weight.uniform_(-bound, bound, generator=generator)
             self.weight[: self.input_size] *= config.input_gain
 
+    def draw_inputs(self, groups: tuple[int, ...], generator: torch.Generator) -> None:
+        """Draw the inputs' rows anew: uniform within sqrt(3 / size), group by group."""
+        with torch.no_grad():
+            for rows in self.weight[: self.input_size].split(groups):
+                bound = math.sqrt(3 / len(rows))
+                rows.uniform_(-bound, bound, generator=generator)
+
     def initial_memory(self, lanes: int) -> Memory:
         """The memory before an episode's first step, (B, H) each."""
         return tuple(part.expand(lanes, -1) for part in self.initial)

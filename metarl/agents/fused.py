@@ -32,8 +32,14 @@ class BranchUnroll(Protocol):
         """The heads' (B, n) outputs at the next step, and the memory after it."""
         ...
 
-    def outputs(self, starts: Starts) -> Tensor:
-        """(T, B, n) the heads' outputs at all steps, differentiable."""
+    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
+        """(T, B, n) the heads' outputs at all steps, differentiable.
+
+        Args:
+            starts: the lanes whose memory was initial, step by step.
+            inputs: (T, B, I) the inputs of all steps again, where the gradient is to go
+                on into them.
+        """
         ...
 
 
@@ -58,13 +64,14 @@ class PlainUnroll:
         memory = self.branch.step(inputs, memory)
         return self.branch.heads(memory[0]), memory
 
-    def outputs(self, starts: Starts) -> Tensor:
+    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
         """Step the core again from the carried memory, now with a graph."""
         memory = tuple(part.detach() for part in self.carried)
         activity = []
-        for inputs, start in zip(self.inputs, starts, strict=True):
-            memory = restart(memory, self.branch.initial_memory(len(inputs)), start)
-            memory = self.branch.step(inputs, memory)
+        given = self.inputs if inputs is None else inputs
+        for now, start in zip(given, starts, strict=True):
+            memory = restart(memory, self.branch.initial_memory(len(now)), start)
+            memory = self.branch.step(now, memory)
             activity.append(memory[0])
         outputs: Tensor = self.branch.heads(torch.stack(activity))
         return outputs
@@ -207,11 +214,11 @@ class LSTMUnroll:
         of_cell = self.cell_slopes[: stop - first]
         torch.addcmul(o, activity, squashed, value=-1, out=of_cell)
 
-    def outputs(self, starts: Starts) -> Tensor:
+    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
         """The heads' readings of the activity that the steps left in the buffers."""
         core = self.core
-        inputs = core.weight, core.bias, core.initial, self, starts
-        activity = _Activity.apply(*inputs)  # type: ignore[no-untyped-call]
+        given = core.weight, core.bias, core.initial, inputs, self, starts
+        activity = _Activity.apply(*given)  # type: ignore[no-untyped-call]
         outputs: Tensor = self.branch.heads(activity)
         return outputs
 
@@ -225,22 +232,29 @@ class _Activity(torch.autograd.Function):
         _weight: Tensor,
         _bias: Tensor,
         _initial: Tensor,
+        inputs: Tensor | None,
         unroll: LSTMUnroll,
         starts: Starts,
     ) -> Tensor:
-        ctx.unroll, ctx.starts = unroll, starts
+        ctx.unroll, ctx.starts, ctx.seeing = unroll, starts, inputs is not None
         return unroll.activity.view_as(unroll.activity)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        weight, initial = backward_through_time(ctx.unroll, gradient, ctx.starts)
+        unroll, inputs = ctx.unroll, None
+        if ctx.seeing:
+            inputs = gradient.new_empty(*gradient.shape[:2], unroll.core.input_size)
+        weight, initial = backward_through_time(unroll, gradient, ctx.starts, inputs)
         # None, as autograd has it, where no lane started and there is nothing to learn.
         started = any(start is not None for start in ctx.starts)
-        return weight[:-1], weight[-1], initial if started else None, None, None
+        return weight[:-1], weight[-1], initial if started else None, inputs, None, None
 
 
 def backward_through_time(
-    unroll: LSTMUnroll, gradient: Tensor, starts: Starts
+    unroll: LSTMUnroll,
+    gradient: Tensor,
+    starts: Starts,
+    inputs: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Gradients in the weights, bias last, (I + H + 1, 4H), and initial memory, (2, H).
 
@@ -248,7 +262,9 @@ def backward_through_time(
         unroll: the finished unroll; its buffers serve one backward pass.
         gradient: (T, B, H) of the loss in the activity.
         starts: which lanes had the initial memory at which step.
+        inputs: (T, B, I) is filled with the gradient in the inputs.
     """
+    into_inputs = unroll.core.weight.detach()[: unroll.core.input_size].T
     into_activity, into_cell = gradient.new_zeros(2, *gradient.shape[1:])
     weight = torch.zeros_like(unroll.weight)
     initial = gradient.new_zeros(2, unroll.core.units)
@@ -273,4 +289,6 @@ def backward_through_time(
                 into_cell.masked_fill_(chosen, 0)
         drives = unroll.slopes[: stop - first].flatten(0, 1)
         weight.addmm_(unroll.joined[first:stop].flatten(0, 1).T, drives)
+        if inputs is not None:
+            torch.mm(drives, into_inputs, out=inputs[first:stop].flatten(0, 1))
     return weight, initial

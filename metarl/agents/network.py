@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metarl.agents.cores import CORES, Core
+from metarl.agents.encoders import Encoder, Look
 from metarl.agents.returns import reward_prediction_error
 from metarl.agents.settings import NetworkConfig
 from metarl.policy import Decision, Memory, Touch
@@ -77,14 +78,55 @@ class ActorCritic(Branch):
     """
 
     def __init__(
-        self, input_size: int, action_count: int, config: NetworkConfig, *, seed: int
+        self,
+        input_size: int,
+        action_count: int,
+        config: NetworkConfig,
+        *,
+        seed: int,
+        view_size: tuple[int, int] | None = None,
     ) -> None:
-        """Build the network and draw its weights from `seed`."""
+        """Build the network and draw its weights from `seed`.
+
+        Args:
+            input_size: length of what it is fed.
+            action_count: number of actions.
+            config: what kind of network.
+            seed: draws the weights.
+            view_size: width and height of the retina, where the observation is a code
+                for pixels.
+        """
+        encoder = Encoder(view_size, config) if view_size else None
+        told = action_count + 1
+        seen = encoder.features if encoder else input_size - told
         # One matrix for both heads: the policy's columns, then the value's.
-        super().__init__(input_size, action_count + 1, config)
+        super().__init__(seen + told, action_count + 1, config)
+        self.encoder = encoder
         self.input_size, self.action_count = input_size, action_count
-        self.sense = Senses(input_size, action_count, config)
-        self.draw(config, torch.Generator().manual_seed(seed))
+        self.sense = Senses(seen + told, action_count, config)
+        generator = torch.Generator().manual_seed(seed)
+        self.draw(config, generator)
+        if config.group_fan_in:
+            self.core.draw_inputs((seen, action_count, 1), generator)
+        if encoder:
+            encoder.draw(generator)
+
+    @property
+    def view_size(self) -> tuple[int, int] | None:
+        """Width and height of the retina; None without one."""
+        return self.encoder.view_size if self.encoder else None
+
+    def see(self, inputs: Float[Tensor, "batch inputs"]) -> Tensor:
+        """What the core is fed: features in the place of codes, where it has eyes."""
+        if self.encoder is not None:
+            codes, told = self.parted(inputs)
+            inputs = torch.cat([self.encoder(codes), told], 1)
+        return self.sense(inputs)
+
+    def parted(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """What is seen, and last action and reward, both (B, ...)."""
+        told = self.action_count + 1
+        return inputs[:, :-told], inputs[:, -told:]
 
     def act(
         self,
@@ -94,7 +136,7 @@ class ActorCritic(Branch):
     ) -> Decision:
         """One step of the core, read by both heads."""
         units = touch.units if touch else None
-        memory = self.step(self.sense(inputs), memory, units)
+        memory = self.step(self.see(inputs), memory, units)
         logits, value = self.split(self.heads(memory[0]))
         return Decision(logits, value, memory, memory[0])
 
@@ -128,6 +170,7 @@ class SeparateActorCritic(nn.Module):
         """Build both and draw their weights from `seed`."""
         super().__init__()
         self.input_size, self.action_count = input_size, action_count
+        self.view_size = None
         self.units, self.feedback = config.units, config.feedback
         self.sense = Senses(input_size, action_count, config)
         self.actor = Branch(input_size, action_count, config)
@@ -211,11 +254,34 @@ Network = ActorCritic | SeparateActorCritic
 
 
 def build(
-    input_size: int, action_count: int, config: NetworkConfig, *, seed: int
+    input_size: int,
+    action_count: int,
+    config: NetworkConfig,
+    *,
+    seed: int,
+    view_size: tuple[int, int] | None = None,
 ) -> Network:
-    """The kind of network that the configuration asks for."""
-    kind = ActorCritic if config.critic == "shared" else SeparateActorCritic
-    return kind(input_size, action_count, config, seed=seed)
+    """The kind of network that the configuration asks for.
+
+    Raises:
+        ValueError: there are pixels and no encoder to read them, or the other way.
+    """
+    if (view_size is None) != (config.encoder == "none"):
+        there = "no pixels" if view_size is None else "pixels"
+        raise ValueError(
+            f"encoder must be none for a task without pixels, else patch or stack; got "
+            f"{config.encoder!r} for {there}"
+        )
+    if config.critic == "separate":
+        return SeparateActorCritic(input_size, action_count, config, seed=seed)
+    return ActorCritic(input_size, action_count, config, seed=seed, view_size=view_size)
+
+
+def open_eyes(network: Network, look: Look | None) -> Network:
+    """The network, with its codes' looks told to its encoder, if it has one."""
+    if isinstance(network, ActorCritic) and network.encoder:
+        network.encoder.look = look
+    return network
 
 
 def weights_hash(network: nn.Module) -> str:

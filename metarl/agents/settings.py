@@ -8,6 +8,7 @@ from metarl.checks import check_at_least, check_between, check_choice
 CoreName = Literal["lstm", "gru", "rnn", "feedforward"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
+EncoderName = Literal["none", "patch", "stack"]
 OptimizerName = Literal["rmsprop", "adam"]
 
 
@@ -61,6 +62,20 @@ class NetworkConfig:
     """Initial bias of the LSTM's forget gate."""
     head_deviation: float = 0.1
     """Standard deviation of the policy's and the value's initial weights, >= 0."""
+    group_fan_in: bool = False
+    """Whether initial weights of what is seen, the last action and the last reward are
+    uniform within sqrt(3 / size), each by its own size; `input_gain` is then unused."""
+    encoder: EncoderName = "none"
+    """What reads pixels: one layer of filters as large as a picture, or a stack of two
+    convolutions and a full layer; none where a task shows no pixels."""
+    filters: int = 16
+    """Filters of the patch encoder, at least 1."""
+    patch_size: int = 8
+    """Width of the patch encoder's filters in pixels, at least 1."""
+    patch_stride: int = 2
+    """Pixels between the patch encoder's filters, at least 1."""
+    features: int = 64
+    """Units of the stack encoder's last layer, at least 1."""
 
     def __post_init__(self) -> None:
         """Refuse an unknown core and impossible sizes."""
@@ -72,7 +87,14 @@ class NetworkConfig:
                 "critic must be separate where feedback is rpe, got 'shared': an error "
                 "that depends on a value cannot be an input of that value"
             )
-        check_at_least("units", self.units, 1)
+        check_choice("encoder", self.encoder, get_args(EncoderName))
+        if self.encoder != "none" and self.critic != "shared":
+            raise ValueError(
+                "critic must be shared where there is an encoder, got "
+                f"{self.critic!r}: both would have to see"
+            )
+        for name in ("units", "filters", "patch_size", "patch_stride", "features"):
+            check_at_least(name, getattr(self, name), 1)
         check_at_least("input_gain", self.input_gain, 1e-9)
         check_at_least("head_deviation", self.head_deviation, 0)
 

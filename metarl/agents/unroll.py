@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.cores import LSTM
+from metarl.agents.encoders import Encoder, pack, unpack
 from metarl.agents.fused import BranchUnroll, LSTMUnroll, PlainUnroll, Starts
 from metarl.agents.network import (
     ActorCritic,
@@ -43,7 +44,10 @@ class Unroll(Protocol):
 def make_unroll(network: Network, steps: int, lanes: int) -> Unroll:
     """The fastest unroll there is for this network."""
     if isinstance(network, ActorCritic):
-        return SharedUnroll(network, unroll_branch(network, steps, lanes))
+        branch = unroll_branch(network, steps, lanes)
+        if network.encoder:
+            return SeeingUnroll(network, network.encoder, branch, steps * lanes)
+        return SharedUnroll(network, branch)
     actor, critic = (
         unroll_branch(branch, steps, lanes)
         for branch in (network.actor, network.critic)
@@ -82,6 +86,92 @@ class SharedUnroll:
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """Both heads' readings."""
         return self.network.split(self.branch.outputs(starts))
+
+
+class SeeingUnroll:
+    """A network with eyes: each different view of an unroll is encoded once.
+
+    Features are computed with a graph when a view is first seen, and looked up when it
+    is seen again; weights do not change within an unroll.
+    """
+
+    def __init__(
+        self, network: ActorCritic, encoder: Encoder, branch: BranchUnroll, most: int
+    ) -> None:
+        """Unroll `network` by the unroll of its branch, over at most `most` views."""
+        self.network, self.encoder, self.branch = network, encoder, branch
+        self.known = KnownViews()
+        self.features = network.core.weight.new_empty(most, encoder.features)
+        self.encoded: list[Tensor] = []
+        self.seen: list[Tensor] = []
+        self.told: list[Tensor] = []
+
+    def initial_memory(self, lanes: int) -> Memory:
+        """The network's own."""
+        return self.network.initial_memory(lanes)
+
+    def begin(self) -> None:
+        """Forget the last unroll."""
+        self.branch.begin()
+        self.known = KnownViews()
+        for kept in (self.encoded, self.seen, self.told):
+            kept.clear()
+
+    def act(
+        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
+    ) -> Decision:
+        """One step; only what was not seen before in this unroll is encoded."""
+        codes, told = self.network.parted(inputs)
+        slots, new = self.known.place(pack(codes))
+        if len(new):
+            with torch.enable_grad():
+                views = self.encoder.view(unpack(new, codes.shape[1]))
+                self.encoded.append(self.encoder.encode(views))
+            count = len(self.known)
+            self.features[count - len(new) : count] = self.encoded[-1].detach()
+        self.seen.append(slots)
+        self.told.append(told)
+        seen = torch.cat([self.features.index_select(0, slots), told], 1)
+        both, memory = self.branch.step(self.network.sense(seen), memory)
+        return Decision(*self.network.split(both), memory, memory[0])
+
+    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Both heads' readings; gradients go on through the views to the encoder."""
+        features = torch.cat(self.encoded).index_select(0, torch.cat(self.seen))
+        told = torch.stack(self.told)
+        inputs = torch.cat([features.view(*told.shape[:2], -1), told], 2)
+        inputs = self.network.sense(inputs)
+        return self.network.split(self.branch.outputs(starts, inputs))
+
+
+class KnownViews:
+    """Gives each different key a place, in the order in which they first come."""
+
+    def __init__(self) -> None:
+        """Know nothing."""
+        self.keys = torch.empty(0, dtype=torch.int64)
+        self.places = self.keys
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.keys)
+
+    def place(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) place of each of (B,) keys, and those that are new, by their places."""
+        distinct, back = torch.unique(keys, return_inverse=True)
+        if not len(self):
+            self.keys, self.places = distinct, torch.arange(len(distinct))
+            return back, distinct
+        near = torch.searchsorted(self.keys, distinct).clamp_(max=len(self) - 1)
+        known = self.keys[near] == distinct
+        new = distinct[~known]
+        places = self.places[near]
+        if len(new):
+            fresh = torch.arange(len(self), len(self) + len(new))
+            places[~known] = fresh
+            self.keys, order = torch.cat([self.keys, new]).sort()
+            self.places = torch.cat([self.places, fresh])[order]
+        return places[back], new
 
 
 class SeparateUnroll:
