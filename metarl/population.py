@@ -142,7 +142,11 @@ def evaluate(
                 f"these networks cannot take the test {name} ({error}); choose others "
                 "with --condition"
             ) from None
-    jobs = _evaluation_jobs(run, tests, snapshot)
+    stages = protocol(run.config.task).stages if snapshot is None else None
+    # A protocol's stages belong to its main test.
+    if tests.get(TEST) != protocol(run.config.task).test:
+        stages = None
+    jobs = _evaluation_jobs(run, tests, snapshot, stages=stages)
     if snapshot is None:
         for name, population in run.controls.items():
             jobs |= _control_jobs(name, population, tests)
@@ -158,7 +162,12 @@ def _tests(run: Run, evaluation: EvaluationConfig | Tests | None) -> Tests:
 
 
 def _evaluation_jobs(
-    run: Run, tests: Tests, snapshot: int | None = None, prefix: str = ""
+    run: Run,
+    tests: Tests,
+    snapshot: int | None = None,
+    *,
+    prefix: str = "",
+    stages: EvaluationConfig | None = None,
 ) -> dict[str, Job]:
     """One job a subject, which takes all tests; earlier results are given up."""
     subjects = range(run.config.subjects)
@@ -167,7 +176,7 @@ def _evaluation_jobs(
             facts = run.evaluation(k, snapshot, condition).facts_path
             facts.unlink(missing_ok=True)
     return {
-        f"{prefix}subject {k}": partial(_evaluate, run, k, tests, snapshot)
+        f"{prefix}subject {k}": partial(_evaluate, run, k, tests, snapshot, stages)
         for k in subjects
     }
 
@@ -195,9 +204,17 @@ def _strategy_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
 
 
 def _evaluate(
-    run: Run, subject: int, tests: Tests, snapshot: int | None, reporting: Reporting
+    run: Run,
+    subject: int,
+    tests: Tests,
+    snapshot: int | None,
+    stages: EvaluationConfig | None,
+    reporting: Reporting,
 ) -> None:
-    network = run.subject(subject).policy(snapshot)
+    folder = run.subject(subject)
+    network = folder.policy(snapshot)
+    numbers = folder.snapshots if stages else []
+    parts = len(tests) + len(numbers)
     asked = any(test.record_untrained for test in tests.values())
     for number, (condition, test) in enumerate(tests.items()):
         evaluate_network(
@@ -207,8 +224,20 @@ def _evaluate(
             test,
             run.evaluation(subject, snapshot, condition),
             progress=1.0 if snapshot is None else snapshot / SNAPSHOTS,
-            untrained=run.subject(subject).policy(0) if asked else None,
-            reporting=reporting.part(number, len(tests)),
+            untrained=folder.policy(0) if asked else None,
+            reporting=reporting.part(number, parts),
+        )
+    if stages is None:
+        return
+    for place, number in enumerate(numbers):
+        evaluate_network(
+            run.config,
+            subject,
+            folder.policy(number),
+            stages,
+            run.evaluation(subject, number),
+            progress=number / SNAPSHOTS,
+            reporting=reporting.part(len(tests) + place, parts),
         )
 
 

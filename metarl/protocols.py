@@ -25,6 +25,8 @@ class Control:
     """The task's parameters that differ, each as NAME=VALUE."""
     network: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the network's configuration that differ."""
+    longer: float = 1.0
+    """Times as many updates, above 0."""
     conditions: tuple[str, ...] = (TEST,)
     """The tests that it takes."""
 
@@ -39,6 +41,8 @@ class Protocol:
     """Name -> test; `test` is the main one, which the strategies take too."""
     controls: Mapping[str, Control] = field(default_factory=dict)
     """Name -> population that was trained otherwise."""
+    stages: EvaluationConfig | None = None
+    """A test that every snapshot takes, to show how learning went; None: none does."""
 
     @property
     def test(self) -> EvaluationConfig:
@@ -188,6 +192,51 @@ RISKY_CHOICE = Protocol(
 Declared: the stimulation is on forced and free trials; twins are on free trials only.
 """
 
+_NEW = ("held_out=True", "new_distractor=0.0")
+"""Things that training never showed, the same two in all trials of a problem."""
+_CHANGING = ("held_out=True", "new_distractor=1.0")
+"""The same, with a new unrewarded thing on each trial: the paper's control."""
+_LEARNING_SET = EvaluationConfig(
+    episodes=4_500, record_episodes=300, settings=_NEW, record_untrained=True
+)
+
+
+def _learning_set(**further: EvaluationConfig) -> Protocol:
+    """Frozen problems with new things; how they are solved, and by which memory."""
+    once = replace(
+        _LEARNING_SET, episodes=1_000, record_episodes=0, record_untrained=False
+    )
+    return Protocol(
+        conditions={
+            TEST: _LEARNING_SET,
+            "new-distractor": replace(_LEARNING_SET, settings=_CHANGING),
+            "trial-reset": replace(once, reset_memory="trial"),
+            "reversal": replace(
+                once, settings=(*_NEW, "trial_count=12", "reversal_after=6")
+            ),
+            "held-in": replace(once, settings=("held_out=False", _NEW[1])),
+            **{
+                name: replace(once, settings=test.settings)
+                for name, test in further.items()
+            },
+        },
+        controls={
+            "replaced": Control(
+                why="trained with a new unrewarded thing on each trial",
+                settings=("new_distractor=1.0",),
+                longer=5 / 3,
+                conditions=(TEST, "new-distractor", "trial-reset", "reversal"),
+            )
+        },
+        stages=replace(once, episodes=300),
+    )
+
+
+LEARNING_SET = _learning_set()
+"""4,500 second trials; Declared: numbers of episodes, the paper gives none."""
+HARLOW = _learning_set(equalized=EvaluationConfig(settings=(*_NEW, "equalized=True")))
+"""The same with pictures, also with those of one mean colour."""
+
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
     {
         "bandit": BANDIT,
@@ -202,6 +251,8 @@ PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(
         "inferred-value": INFERRED_VALUE,
         "reversal": REVERSAL,
         "risky-choice": RISKY_CHOICE,
+        "harlow-line": LEARNING_SET,
+        "harlow": HARLOW,
     }
 )
 """Protocols by task; a task without one has the plain test alone."""
@@ -228,4 +279,7 @@ def control_config(config: RunConfig[Any], control: Control) -> RunConfig[Any]:
         config,
         task_params=with_settings(config.task_params, control.settings),
         network=replace(config.network, **control.network),
+        training=replace(
+            config.training, updates=round(config.training.updates * control.longer)
+        ),
     )

@@ -16,7 +16,7 @@ from metarl.catalog import TASKS, task_entry
 from metarl.checks import MetaRLError
 from metarl.config import TEST, EvaluationConfig, RunConfig, with_settings
 from metarl.protocols import protocol
-from metarl.runs import Run, as_run, trials_of
+from metarl.runs import SNAPSHOTS, Run, as_run, trials_of
 from metarl.tables import whole_file, write_json, write_text
 
 PANEL_SIZE = (5.4, 4.8)
@@ -55,7 +55,20 @@ def source_of(run: Run) -> Source:
         conditions={k: trials_of(folders) for k, folders in conditions.items()},
         condition_recordings={k: _recordings(f) for k, f in conditions.items()},
         controls={k: source_of(c) for k, c in run.controls.items() if c.evaluated},
+        **_course(run),
     )
+
+
+def _course(run: Run) -> dict[str, Any]:
+    """How learning went, where the protocol tests it at stages."""
+    if protocol(run.config.task).stages is None:
+        return {}
+    curves = {k: s.metrics for k, s in enumerate(run.subjects) if k in run.evaluated}
+    stages = {n: run.evaluated_in(TEST, n) for n in range(SNAPSHOTS + 1)}
+    return {
+        "curves": curves,
+        "stages": {n / SNAPSHOTS: trials_of(f) for n, f in stages.items() if f},
+    }
 
 
 def _as_published(run: Run) -> bool:

@@ -187,10 +187,12 @@ class Run:
         """Finished evaluations by subject."""
         return self.evaluated_in(TEST)
 
-    def evaluated_in(self, condition: str) -> dict[int, EvaluationFolder]:
-        """Finished evaluations by subject, of one test."""
+    def evaluated_in(
+        self, condition: str, snapshot: int | None = None
+    ) -> dict[int, EvaluationFolder]:
+        """Finished evaluations by subject, of one test and perhaps a snapshot."""
         subjects = range(self.config.subjects)
-        folders = {k: self.evaluation(k, condition=condition) for k in subjects}
+        folders = {k: self.evaluation(k, snapshot, condition) for k in subjects}
         return {k: f for k, f in folders.items() if f.facts_path.exists()}
 
     @property

@@ -71,6 +71,16 @@ LEARNED: Mapping[str, LearnedCriterion] = MappingProxyType(
             why="chance has 0, strict alternation .43, win-stay-lose-shift .48, exact "
             "matching .80, the best 1",
         ),
+        "harlow-line": LearnedCriterion(
+            statistic="second_trial",
+            threshold=0.85,
+            why="chance has .50, a rule on one side alone .75, who remembers 1",
+        ),
+        "harlow": LearnedCriterion(
+            statistic="second_trial",
+            threshold=0.85,
+            why="chance has .50, a rule on one side alone .75, who remembers 1",
+        ),
     }
 )
 """Task -> learned criterion."""

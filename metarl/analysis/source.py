@@ -44,6 +44,10 @@ class Source:
     """Further test -> subject -> its step recording."""
     controls: Mapping[str, "Source"] = field(default_factory=dict)
     """Population that was trained otherwise -> everything of it."""
+    curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    """Subject -> its learning curve, one row a point."""
+    stages: Mapping[float, pd.DataFrame] = field(default_factory=dict)
+    """Part of training that was done -> trial table of the same subjects then."""
 
     def __post_init__(self) -> None:
         """Refuse a table without its columns, and an RPE without its discount."""
