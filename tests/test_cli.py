@@ -20,9 +20,11 @@ from metarl import __version__, population
 from metarl.analysis.effects import COLUMNS
 from metarl.catalog import TASKS
 from metarl.checkpoint import save_state
-from metarl.cli import COMMANDS, EvaluateOptions, chosen_tests, main
+from metarl.cli import COMMANDS, EvaluateOptions, WatchOptions, chosen_tests, main
 from metarl.protocols import protocol
 from metarl.runs import SubjectFolder, load_run
+from metarl.watch import Film
+from metarl.watch import watch as film_network
 
 LOTTERY = (
     "--preset smoke --network.units 5 --training.lanes 3 --training.unroll-steps 14"
@@ -129,7 +131,7 @@ def test_the_tasks_are_listed_with_their_tests_and_controls(metarl):
     assert "tests: test, generator" in listed["volatility"]
 
 
-@pytest.mark.parametrize("command", ["evaluate", "analyze", "animals"])
+@pytest.mark.parametrize("command", ["evaluate", "analyze", "animals", "watch"])
 def test_each_command_has_help(command, metarl):
     ended = metarl(f"{command} --help")
     assert ended.code == 0
@@ -160,6 +162,7 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
         ("train two-step --subjects 0", "subjects must be at least 1, got 0"),
         ("evaluate nowhere", "nowhere is no run: it has no config.json"),
         ("analyze nowhere", "nowhere is no run: it has no config.json"),
+        ("watch nowhere", "nowhere is no run: it has no config.json"),
         ("animals three-step --data x.csv", "unknown task 'three-step'"),
         ("animals two-step --data x.csv", "x.csv"),
     ],
@@ -338,6 +341,55 @@ def test_animals_trials_are_analysed_and_a_wrong_table_is_refused(
     ended = metarl(line, data=less, out=tmp_path / "none")
     assert_refused(ended, "reward")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_network_is_filmed(finished, metarl, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    ended = metarl("watch {run}", run=tmp_path / "run")
+    film = tmp_path / "run" / "films" / "test-subject-00.gif"
+    assert ended == (0, f"film: {film}\n", "")
+    assert film.read_bytes()[:6] == b"GIF89a"
+    chosen = (
+        "--subject 1 --episodes 2 --seed 4 --condition test --snapshot 3 --fps 9 "
+        "--greedy --out {out}"
+    )
+    out = tmp_path / "own.gif"
+    ended = metarl(f"watch {{run}} {chosen}", run=tmp_path / "run", out=out)
+    assert ended == (0, f"film: {out}\n", "")
+    film = Film(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
+    same = film_network(finished, film, tmp_path / "same.gif")
+    assert out.read_bytes() == same.read_bytes()
+
+
+def test_a_films_defaults_are_the_librarys():
+    options = vars(WatchOptions(run=Path()))
+    assert {k: v for k, v in options.items() if k not in ("run", "out")} == vars(Film())
+    assert options["out"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--subject 2", "subject must be in [0, 1], got 2"),
+        ("--subject one", "one"),
+        ("--episodes 0", "episodes must be at least 1, got 0"),
+        ("--seed -1", "seed must be at least 0, got -1"),
+        ("--condition dark", "condition must be one of test; got 'dark'"),
+        ("--snapshot 21", "has no snapshot 21; it has 0, 1, 2"),
+        ("--fps 0", "fps must be in [0.1, 50], got 0"),
+        ("--out film.mp4", "out must be a name that ends in .gif, got 'film.mp4'"),
+    ],
+)
+def test_a_film_that_cannot_be_made_is_refused_and_leaves_nothing(
+    options, says, finished, metarl, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ended = metarl(f"watch {{run}} {options}", run=finished.path)
+    assert (ended.code, ended.out) == (2, "")
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+    assert not list(tmp_path.iterdir())
+    assert not (finished.path / "films").exists()
 
 
 # Tests and populations of the protocol, and of one's own

@@ -9,6 +9,9 @@ reward among its inputs; `agent_input=True` gives it the very inputs of metarl's
 
     env = gymnasium.make("metarl/TwoStep-v0", agent_input=True)
     sb3_contrib.RecurrentPPO("MlpLstmPolicy", env).learn(100_000)
+
+A task that shows pixels has images, row by row, as agents of other libraries read them;
+with `agent_input`, `image` and `told` ("MultiInputLstmPolicy").
 """
 
 import copy
@@ -26,7 +29,7 @@ from numpy.typing import NDArray
 
 from metarl.catalog import task_class
 from metarl.checks import check_choice
-from metarl.envs.lanes import Actions, Flags, Frame, Lanes, Observations
+from metarl.envs.lanes import Actions, Flags, Frame, Lanes, Observations, view_of
 from metarl.envs.task import Task
 
 RENDER_MODES = ("rgb_array", "ansi")
@@ -75,7 +78,9 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
     """Any task as one Gymnasium environment: the batch of one.
 
     Observation: what the task shows, float32 (O,); with `agent_input`, followed by the
-        one-hot last action and the last reward, both zero at an episode's start.
+        one-hot last action and the last reward, both zero at an episode's start. Where
+        the task shows pixels, uint8 (H, W, 3); with `agent_input`, this as `image` and
+        the last action and reward as `told`.
     Actions: the task's, `env.unwrapped.task.action_names`.
     Reward, Episode end: the task's.
     info["trial"]: at a trial's last step, its row of the trial table, with the trial's
@@ -128,7 +133,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         super().reset(seed=seed)
         observations = self.lanes.reset(self.np_random, options)
         self.running = True
-        return observations[0], self._info()
+        return view_of(observations, 0), self._info()
 
     def step(
         self, action: np.int64 | int
@@ -141,7 +146,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         info = self._info()
         if bool(step.trial_ended):
             info["trial"] = self.lanes.row(0)
-        view = self.lanes.view(step.observation)[0]
+        view = view_of(self.lanes.view(step.observation), 0)
         return view, float(step.reward), not self.running, False, info
 
     def _info(self) -> dict[str, Any]:
@@ -160,7 +165,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
 class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     """Any task as a batch of Gymnasium environments, computed together.
 
-    Observations (B, O), actions, rewards and ends as in `TaskEnv`, one row a lane. An
+    Observations, actions, rewards and ends as in `TaskEnv`, one row a lane. An
     episode that ends restarts in the same step: `infos["final_obs"]` and
     `infos["final_info"]` hold what it ended with, and no step is lost.
     infos["trial"]: column -> (B,), for the lanes of `infos["_trial"]`; every trial is
@@ -249,8 +254,8 @@ def _final(
 ) -> dict[str, Any]:
     """What the lanes that ended leave behind, in Gymnasium's layout."""
     views = np.full(len(ended), None, dtype=object)
-    for lane in np.flatnonzero(ended):
-        views[lane] = observations[lane]
+    for lane in np.flatnonzero(ended).tolist():
+        views[lane] = view_of(observations, lane)
     return {
         "final_obs": views,
         "_final_obs": ended.copy(),

@@ -143,7 +143,8 @@ class Harlow(LearningSet[HarlowParams]):
         """What is in view, gaze in the middle; a picture says its number."""
         event, p = int(self.event()[lane]), self.params
         if event == FIXATION:
-            return [Symbol("cross", x, "red") for x in self._in_view(lane, 0, 0)]
+            size = len(draw_cross(p.height, self.device))
+            return [Symbol("cross", x, "red") for x in self._in_view(lane, 0, size)]
         if event != CHOICE:
             return []
         things = (-p.picture_turns, self.left), (p.picture_turns, self.right)
@@ -167,7 +168,7 @@ class Harlow(LearningSet[HarlowParams]):
         levels = (255 * self.cues[picture]).int().tolist()
         return "#{:02x}{:02x}{:02x}".format(*levels)
 
-    def screen(self, lane: int = 0) -> NDArray[np.uint8]:
+    def drawing(self, lane: int = 0) -> NDArray[np.uint8]:
         """The scene around the cross; bright where gaze sees it, marked at its middle.
 
         It is as wide as is seen from where an episode may start.

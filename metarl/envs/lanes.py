@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box, Space
+from gymnasium.spaces import Box, Dict, Space
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metarl.envs.render import amount, draw_frame, draw_line
+from metarl.envs.render import amount, draw_frame, draw_line, shown
 from metarl.envs.task import Step, Task
 from metarl.policy import join_inputs
 
-Observations = NDArray[np.float32]
+Array = NDArray[np.float32] | NDArray[np.uint8]
+Observations = Array | dict[str, Array]
 Actions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Frame = NDArray[np.uint8] | str
@@ -32,14 +33,20 @@ class Lanes:
 
     def observation_space(self) -> Space[Any]:
         """Bounds of one lane's view."""
+        actions = np.ones(self.task.action_count)
+        least, most = self.task.reward_range
+        told = np.append(0 * actions, least), np.append(actions, most)
+        if self.task.view_size is not None:
+            width, height = self.task.view_size
+            image = Box(0, 255, (height, width, 3), np.uint8)
+            if not self.agent_input:
+                return image
+            return Dict({"image": image, "told": _box(*told)})
         size = self.task.observation_size
         low, high = (np.full(size, bound) for bound in self.task.observation_range)
         if self.agent_input:
-            actions = np.ones(self.task.action_count)
-            least, most = self.task.reward_range
-            low = np.concatenate([low, 0 * actions, [least]])
-            high = np.concatenate([high, actions, [most]])
-        return Box(low.astype(np.float32), high.astype(np.float32))
+            low, high = np.append(low, told[0]), np.append(high, told[1])
+        return _box(low, high)
 
     def reset(
         self,
@@ -47,7 +54,7 @@ class Lanes:
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Observations:
-        """Start an episode in the lanes of `where`; all lanes' (B, O) view."""
+        """Start an episode in the lanes of `where`; all lanes' view."""
         noise = self._noise(generator)
         observation = self.task.reset(noise, options=options, where=where)
         self._forget(self.task.always if where is None else where)
@@ -86,11 +93,25 @@ class Lanes:
         return torch.from_numpy(noise).to(self.task.device)
 
     def view(self, observation: Tensor) -> Observations:
-        """(B, O) what an agent is given, in memory of its own."""
-        if self.agent_input:
-            observation = join_inputs(observation, self.last_action, self.last_reward)
-        view: Observations = observation.cpu().numpy().copy()
-        return view
+        """What an agent is given, one row a lane, in memory of its own.
+
+        Args:
+            observation: (B, O) what the task shows.
+
+        Returns:
+            (B, O), or with `agent_input` (B, O + A + 1). Where the task shows pixels,
+            (B, H, W, 3) row by row, or with `agent_input` these as `image`, and beside
+            them, (B, A + 1) last action and reward as `told`.
+        """
+        did = self.last_action, self.last_reward
+        if self.task.view_size is None:
+            return _own(
+                join_inputs(observation, *did) if self.agent_input else observation
+            )
+        image = _own(self.task.look(observation).transpose(1, 2))
+        if not self.agent_input:
+            return image
+        return {"image": image, "told": _own(join_inputs(observation[:, :0], *did))}
 
     def rows(self, ended: Flags) -> dict[str, NDArray[Any]]:
         """The trials that just ended: column -> (B,); NaN or None where missing."""
@@ -119,17 +140,35 @@ class Lanes:
 
     def draw(self, lane: int, mode: str) -> Frame:
         """A lane's screen, last action and last reward."""
-        scene = self.task.scene(lane)
         acted = bool(self.last_action[lane].any())
         code = int(self.last_action[lane].argmax())
         action = self.task.action_names[code] if acted else ""
         reward = float(self.last_reward[lane])
         if mode == "rgb_array":
-            return draw_frame(scene, action, reward)
+            return draw_frame(shown(self.task, lane), action, reward)
         event = self.task.event_names[int(self.task.event()[lane])]
         width = max(map(len, self.task.event_names))
         earned = f" {action} {amount(reward)}" if acted else ""
-        return f"{self.trial[lane]:>4} {event:<{width}} |{draw_line(scene)}|{earned}"
+        line = draw_line(self.task.scene(lane))
+        return f"{self.trial[lane]:>4} {event:<{width}} |{line}|{earned}"
+
+
+def view_of(view: Observations, lane: int) -> Observations:
+    """One lane's view, of all lanes'."""
+    if isinstance(view, dict):
+        return {name: part[lane] for name, part in view.items()}
+    own: Array = view[lane]
+    return own
+
+
+def _own(values: Tensor) -> Array:
+    """The same in memory of its own, row by row."""
+    own: Array = values.cpu().numpy().copy()
+    return own
+
+
+def _box(low: NDArray[np.float64], high: NDArray[np.float64]) -> Box:
+    return Box(low.astype(np.float32), high.astype(np.float32))
 
 
 def _within(actions: Actions, count: int) -> bool:

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from metarl.checks import check_at_least
@@ -104,6 +106,18 @@ class Task(ABC, Generic[Params]):
         return None
 
     @property
+    def view_size(self) -> tuple[int, int] | None:
+        """Width and height in pixels, where an observation is a code for pixels.
+
+        Then an observation has at most three whole numbers below 2**20.
+        """
+        return None
+
+    def look(self, observation: Tensor) -> Tensor:
+        """(N, W, H, 3) uint8 red, green, blue, column by column, of (N, O) codes."""
+        raise NotImplementedError(f"{type(self).__name__} shows no pixels")
+
+    @property
     def observation_size(self) -> int:
         """Length of the observation."""
         return len(self.observation_names)
@@ -158,6 +172,10 @@ class Task(ABC, Generic[Params]):
         shown = self.observation()[lane]
         on = [n for n, v in zip(self.observation_names, shown, strict=True) if v]
         return [Symbol("text", 0.5, "white", " ".join(on))]
+
+    def drawing(self, lane: int = 0) -> NDArray[np.uint8] | None:
+        """(rows, columns, 3) pixels to draw instead of the scene; by default none."""
+        return None
 
     @abstractmethod
     def observation(self) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from short import small
 from torch import Tensor
 
 from metarl.catalog import TASKS, task_class
@@ -44,7 +45,7 @@ def make(task_name: str) -> Callable[..., Task[Any]]:
 
     def make_it(lanes: int = 1, **settings: Any) -> Task[Any]:
         kind = task_class(task_name)
-        made: Task[Any] = kind(lanes, kind.params_type(**settings))
+        made: Task[Any] = kind(lanes, kind.params_type(**small(task_name) | settings))
         return made
 
     return make_it
@@ -72,8 +73,8 @@ def _perform(
     for actions, noise in zip(script.actions, script.noise, strict=True):
         step = task.step(actions, noise)
         answers = step._asdict() | {"event": task.event()} | task.hidden()
-        if bool(step.trial_ended.any()):
-            answers |= {f"row {name}": v for name, v in task.trial_row().items()}
+        for name, values in task.trial_row().items():
+            answers[f"row {name}"] = torch.where(step.trial_ended, values, torch.nan)
         for name, values in answers.items():
             course.setdefault(name, []).append(values.clone())
     return {name: torch.stack(values) for name, values in course.items()}

@@ -1,17 +1,24 @@
 """Gymnasium's faces: what check_env asks for, and what it does not check."""
 
+import itertools
 import math
 import warnings
 
 import gymnasium
 import numpy as np
 import pytest
+from gymnasium.spaces import Box
 from gymnasium.utils.env_checker import check_env
 from short import short
 
 from metarl.catalog import TASKS
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
+
+
+def parts(view):
+    """What an agent is given: what is seen, and last action and reward, if told."""
+    return (view["image"], view["told"]) if isinstance(view, dict) else (view, None)
 
 
 def plays(env, steps, seed, options=None):
@@ -78,7 +85,9 @@ def test_observations_and_rewards_are_plain_and_in_their_spaces(task_name):
     env = TaskEnv(task_name, agent_input=True)
     observation, info = env.reset(seed=0)
     assert info == {}
-    assert observation.dtype == np.float32
+    seen, told = parts(observation)
+    assert seen.dtype == (np.float32 if told is None else np.uint8)
+    assert told is None or told.dtype == np.float32
     for action in range(env.action_space.n):
         observation, reward, terminated, truncated, info = env.step(action)
         assert env.observation_space.contains(observation)
@@ -91,30 +100,50 @@ def test_observations_and_rewards_are_plain_and_in_their_spaces(task_name):
 def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
     plain = TaskEnv(task_name, **short(task_name, 12))
     joined = TaskEnv(task_name, **short(task_name, 12), agent_input=True)
-    size, actions = plain.task.observation_size, plain.task.action_count
-    assert joined.observation_space.shape == (size + actions + 1,)
-    start = joined.reset(seed=2)[0]
-    np.testing.assert_array_equal(start[:size], plain.reset(seed=2)[0])
-    np.testing.assert_array_equal(start[size:], 0)
-    rewards = set()
-    for k in range(plain.task.episode_steps):
-        action = (k + 1) % actions
-        observation, reward, *_ = plain.step(action)
+    count, shape = plain.task.action_count, plain.observation_space.shape
+    if plain.task.view_size is None:
+        assert joined.observation_space.shape == (shape[0] + count + 1,)
+    else:
+        assert joined.observation_space["image"] == plain.observation_space
+        assert joined.observation_space["told"].shape == (count + 1,)
+
+    def expected(seen, told):
+        told = np.array(told, dtype=np.float32)
+        both = {"image": seen, "told": told}
+        return both if len(shape) == 3 else np.append(seen, told)
+
+    def same(view, other):
+        assert type(view) is type(other)
+        for one, another in zip(parts(view), parts(other), strict=True):
+            np.testing.assert_array_equal(one, another)
+
+    nothing = [0] * (count + 1)
+    same(joined.reset(seed=2)[0], expected(plain.reset(seed=2)[0], nothing))
+    rewards, over, actions = set(), False, np.random.default_rng(2)
+    while not over:
+        action = actions.integers(count)
+        seen, reward, over, *_ = plain.step(action)
         view, same_reward, *_ = joined.step(action)
-        expected = [*observation, *np.eye(actions)[action], reward]
-        np.testing.assert_array_equal(view, np.array(expected, dtype=np.float32))
+        same(view, expected(seen, [*np.eye(count)[action], reward]))
         assert same_reward == reward
         rewards.add(reward)
     assert len(rewards) > 1
     assert (-1 in rewards) == (plain.task.reward_range[0] < 0)
-    np.testing.assert_array_equal(joined.reset()[0][size:], 0)
+    same(joined.reset()[0], expected(plain.reset()[0], nothing))
 
 
 def test_every_trial_ends_with_its_row_of_the_table(task_name):
     env = TaskEnv(task_name, **short(task_name, 6))
-    _, rewards, rows = plays(env, 2 * env.task.episode_steps, seed=0)
-    assert [row["trial"] for row in rows] == [*range(6), *range(6)]
-    assert math.fsum(row["reward"] for row in rows) == math.fsum(rewards)
+    _, rewards, rows = plays(env, 2 * (env.task.episode_steps or 72), seed=0)
+    numbers = [row["trial"] for row in rows]
+    if env.task.episode_steps:
+        assert numbers == [*range(6), *range(6)]
+        assert math.fsum(row["reward"] for row in rows) == math.fsum(rewards)
+    # An episode may be cut, and the last one is not played to its end.
+    episodes = [n for n, trial in enumerate(numbers) if trial == 0]
+    assert len(episodes) > 1
+    for first, following in itertools.pairwise([*episodes, len(numbers)]):
+        assert numbers[first:following] == list(range(following - first))
     for row in rows:
         assert set(row) == {"trial", *env.task.trial_row()}
         words = {name: row[name] for name in env.task.categories}
@@ -243,3 +272,27 @@ def test_rendering_without_a_mode_says_what_to_do():
         env.reset()
         with pytest.warns(UserWarning, match="make the task with render_mode"):
             assert env.render() is None
+
+
+# Tasks that show pixels
+
+
+def test_an_image_has_the_retinas_pixels_row_by_row():
+    env = TaskEnv("harlow", width=12, height=20, picture_size=8, turn_pixels=2)
+    assert env.observation_space == Box(0, 255, (20, 12, 3), np.uint8)
+    image = env.reset(seed=0)[0]
+    pixels = env.task.look(env.task.observation())[0]
+    assert image.shape == (20, 12, 3)
+    for row, column in itertools.product(range(20), range(12)):
+        assert image[row, column].tolist() == pixels[column, row].tolist()
+    assert len(np.unique(image.reshape(-1, 3), axis=0)) > 1
+    assert image.flags.c_contiguous
+
+
+def test_an_image_is_nobody_elses():
+    env = TaskEnv("harlow", **short("harlow", 2))
+    image = env.reset(seed=0)[0]
+    bank = env.task.panorama.bank.clone()
+    image[:] = 7
+    assert (env.task.panorama.bank == bank).all()
+    assert (env.step(2)[0] != 7).any()

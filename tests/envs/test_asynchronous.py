@@ -13,6 +13,7 @@ from toys import Uneven
 from metarl.catalog import TASKS
 from metarl.checks import check_at_least
 from metarl.envs.adapters import TaskEnv, TaskVectorEnv
+from metarl.envs.lanes import view_of
 from metarl.envs.task import Step, Task
 
 
@@ -103,7 +104,7 @@ def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
     observations, _ = batch.reset()
     for lane, single in enumerate(singles):
         single.np_random = tape.of_lane(lane)
-        np.testing.assert_array_equal(single.reset()[0], observations[lane])
+        assert_same_view(single.reset()[0], view_of(observations, lane))
     actions, ends = np.random.default_rng(1), np.zeros(lanes)
     for _ in range(80):
         tape.drawn.clear()
@@ -118,6 +119,16 @@ def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
     assert task in TASKS or len(set(ends)) > 1
 
 
+def assert_same_view(view, other):
+    assert type(view) is type(other)
+    if isinstance(view, dict):
+        assert view.keys() == other.keys()
+        for name in view:
+            assert_same_view(view[name], other[name])
+        return
+    np.testing.assert_array_equal(view, other)
+
+
 def assert_same_step(lane, answers, single, action):
     """The single environment, restarted where it ends, answers as the lane did."""
     seen, rewards, terminated, truncated, infos = answers
@@ -129,7 +140,7 @@ def assert_same_step(lane, answers, single, action):
     if over:
         assert infos["_final_obs"][lane]
         assert infos["_final_info"][lane]
-        np.testing.assert_array_equal(infos["final_obs"][lane], observation)
+        assert_same_view(infos["final_obs"][lane], observation)
         for name in ("trial", "hidden"):
             final = infos["final_info"][name]
             assert of_lane(final, lane) == of_lane(info[name])
@@ -137,7 +148,7 @@ def assert_same_step(lane, answers, single, action):
     elif terminated.any():
         assert infos["final_obs"][lane] is None
         assert not infos["_final_info"][lane]
-    np.testing.assert_array_equal(observation, seen[lane])
+    assert_same_view(observation, view_of(seen, lane))
     assert of_lane(infos["hidden"], lane) == of_lane(info["hidden"])
 
 
