@@ -88,7 +88,7 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
     kind = task_class(config.task)
     trained = kind(1, config.task_params)
     task = kind(1, with_settings(config.task_params, evaluation.settings))
-    sizes = [(t.observation_size, t.action_count) for t in (trained, task)]
+    sizes = [(t.observation_size, t.view_size, t.action_count) for t in (trained, task)]
     if sizes[0] != sizes[1]:
         raise ValueError(
             "settings must leave the number of inputs and actions as it was in "

@@ -242,7 +242,7 @@ class Meter:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        vars(self).update(state)
+        vars(self).update({name: state[name] for name in vars(self)})
 
 
 def train_subject(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from metarl.agents.network import ActorCritic, weights_hash
+from metarl.agents.network import ActorCritic, build, open_eyes, weights_hash
 from metarl.agents.settings import NetworkConfig
 from metarl.checkpoint import (
     check_fits,
@@ -51,6 +51,76 @@ def test_a_network_comes_back_to_the_bit(core, learned, tmp_path):
 def test_the_same_weights_make_the_same_bytes(path, network, tmp_path):
     save_policy(tmp_path / "again.safetensors", network, CONFIG)
     assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+SEEING = {
+    "patch": ((9, 4), NetworkConfig(units=4, encoder="patch", patch_size=4)),
+    "stack": ((28, 20), NetworkConfig(units=4, encoder="stack", features=6)),
+}
+
+
+def look_at(view_size):
+    """What (N, 1) codes look like."""
+    generator = torch.Generator().manual_seed(5)
+    bank = torch.randint(0, 256, (3, *view_size, 3), generator=generator)
+    return lambda codes: bank[codes[:, 0].long()].to(torch.uint8)
+
+
+@pytest.mark.parametrize("kind", SEEING)
+def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
+    view_size, config = SEEING[kind]
+    network = build(5, 3, config, seed=1, view_size=view_size)
+    with torch.no_grad():
+        for number, parameter in enumerate(network.parameters()):
+            parameter.add_(0.01 * (number + 1))
+    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path in paths:
+        save_policy(path, network, config)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    again = load_policy(paths[0])
+    assert again.view_size == view_size
+    assert weights_hash(again) == weights_hash(network)
+    save_policy(paths[1], again, config)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    # What its codes look like is the task's to tell.
+    assert again.encoder.look is None
+    inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
+    one, other = (
+        open_eyes(n, look_at(view_size)).act(inputs, n.initial_memory(2))
+        for n in (network, again)
+    )
+    assert torch.equal(one.logits, other.logits)
+    assert torch.equal(one.value, other.value)
+    assert torch.equal(one.units, other.units)
+
+
+def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
+    old = ("core", "units", "critic", "feedback", "forget_bias")
+    facts = {
+        "input_size": 8,
+        "action_count": 3,
+        "network": {name: getattr(CONFIG, name) for name in old},
+    }
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    again = load_policy(path)
+    assert weights_hash(again) == weights_hash(network)
+    assert again.view_size is again.encoder is None
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
+    config = NetworkConfig(units=4, critic=critic)
+    save_policy(tmp_path / "policy", build(8, 3, config, seed=1), config)
+    assert load_policy(tmp_path / "policy").view_size is None
+
+
+@pytest.mark.parametrize("view_size", [None, [3, 4], [9], "wide"])
+def test_eyes_that_do_not_fit_their_retina_are_refused(view_size, path, network):
+    facts = {"input_size": 5, "action_count": 3, "view_size": view_size}
+    facts["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    with pytest.raises(MetaRLError, match="is not a readable metarl network"):
+        load_policy(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense" * 50, "cut", "flipped header"])

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from flags import Flags, FlagsParams
 
-from metarl.agents.network import weights_hash
+from metarl.agents.network import open_eyes, weights_hash
 from metarl.agents.settings import NetworkConfig, Schedule
 from metarl.catalog import TASKS, task_class
 from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig
 from metarl.evaluation import (
+    check_test,
     evaluate_network,
     evaluate_strategy,
     recorded_inputs,
@@ -103,19 +105,26 @@ def test_the_same_evaluation_gives_the_same_table_and_recording(small):
 @pytest.mark.parametrize("task", TASKS)
 def test_neither_training_nor_the_network_changes_the_problems(task, small):
     short, long = small(task), small(task, updates=4000, lanes=9)
-    another = NetworkConfig(core="gru", units=3, head_deviation=9.0)
+    another = replace(long.network, core="gru", units=3, head_deviation=9.0)
     other = make_network(replace(long, network=another), 5)
     first = episodes(short)[0]
-    hidden = [name for name in task_class(task)().hidden() if name in first]
-    if task == "matching":  # an arm's chance now depends on the choices before
-        hidden = ["p0_left"]
-    expected = first[hidden]
+    expected = problems(first, task)
     assert len(expected.drop_duplicates()) > 1
-    pd.testing.assert_frame_equal(episodes(long)[0][hidden], expected)
+    pd.testing.assert_frame_equal(problems(episodes(long)[0], task), expected)
     trials, _ = episodes(long, network=other)
-    pd.testing.assert_frame_equal(trials[hidden], expected)
+    pd.testing.assert_frame_equal(problems(trials, task), expected)
     # The network is another, and so are its choices.
     assert not trials["choice"].equals(first["choice"])
+
+
+def problems(trials, task):
+    """What no choice has a say in."""
+    if task in ("harlow", "harlow-line"):  # trials begin when they are begun
+        names = ["target", "distractor", "replaced"]
+        return trials.groupby("episode")[names].first()
+    if task == "matching":  # an arm's chance now depends on the choices before
+        return trials[["p0_left"]]
+    return trials[[name for name in task_class(task)().hidden() if name in trials]]
 
 
 def test_subjects_and_seeds_have_problems_of_their_own(small):
@@ -256,7 +265,7 @@ def test_more_episodes_than_one_batch_are_numbered_through(small):
 def test_strategies_write_the_same_tables_as_networks(task, small, tmp_path):
     config = small(task)
     names = strategy_names(config)
-    assert "random" in names
+    assert names[0].startswith("random")
     network_folder = EvaluationFolder(tmp_path / "network")
     tested = EvaluationConfig(episodes=5, record_episodes=2)
     evaluate_network(config, 0, make_network(config, 0), tested, network_folder)
@@ -420,12 +429,6 @@ def test_the_untrained_network_is_recorded_beside_the_trained_one(
         assert folder.facts["record_untrained"] is True
 
 
-def problem_columns(table, task):
-    hidden = task_class(task)().hidden()
-    names = [name for name in hidden if name in table]
-    return table[["p0_left"] if task == "matching" else names]
-
-
 @pytest.mark.parametrize("task", ["bandit", "informative-arm", "matching", "two-step"])
 def test_shared_problems_are_the_same_for_subjects_and_strategies(
     task, small, tmp_path
@@ -444,7 +447,7 @@ def test_shared_problems_are_the_same_for_subjects_and_strategies(
             tables[shared, name] = folder.trials
     for shared in (True, False):
         first, *others = (
-            problem_columns(table, task).astype(float)
+            problems(table, task).astype(float)
             for (key, _), table in tables.items()
             if key == shared
         )
@@ -453,9 +456,9 @@ def test_shared_problems_are_the_same_for_subjects_and_strategies(
             assert first.equals(other) == shared
     another = episodes(small(task, seed=2), episodes=9, shared_problems=True)[0]
     assert (
-        not problem_columns(another, task)
+        not problems(another, task)
         .astype(float)
-        .equals(problem_columns(tables[True, 0], task).astype(float))
+        .equals(problems(tables[True, 0], task).astype(float))
     )
 
 
@@ -621,3 +624,82 @@ def test_the_facts_say_what_was_done(small, tmp_path):
     assert folder.facts["settings"] == ["trial_count=3"]
     assert folder.facts["manipulate"] == list(done)
     assert folder.facts["shared_problems"] is True
+
+
+# What networks with eyes are shown
+
+
+EYES = NetworkConfig(encoder="patch", filters=4, patch_size=3, units=5, input_gain=3.0)
+NEGATIVE = ("negative=True",)
+
+
+def shown(network, recording, *, negative):
+    """(R, H) activity by hand: each recorded view rendered and encoded by itself."""
+    look = Flags(1, FlagsParams(negative=negative)).look
+    inputs = torch.from_numpy(recorded_inputs(recording))
+    rows = []
+    with torch.no_grad():
+        for step, row in zip(recording["step"], inputs.split(1), strict=True):
+            if step == 0:
+                memory = network.initial_memory(1)
+            features = network.encoder.encode(look(row[:, :2]))
+            memory = network.core(torch.cat([features, row[:, 2:]], 1), memory)
+            rows.append(memory[0].numpy()[0])
+    return np.stack(rows)[recording["action"] >= 0]
+
+
+def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path):
+    config = small("flags:Flags", network=EYES)
+    network, found = make_network(config, 0), []
+    for number, settings in enumerate(((), NEGATIVE, ())):
+        folder = EvaluationFolder(tmp_path / str(number))
+        tested = EvaluationConfig(episodes=6, record_episodes=6, settings=settings)
+        evaluate_network(config, 0, network, tested, folder)
+        recording = folder.recording
+        units = recording["units"][recording["action"] >= 0]
+        expected = shown(network, recording, negative=settings == NEGATIVE)
+        np.testing.assert_allclose(units, expected, atol=1e-5)
+        found.append(units)
+    np.testing.assert_array_equal(found[0], found[2])
+    assert np.abs(found[0][0] - found[1][0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("settings", [(), NEGATIVE])
+def test_the_untrained_network_sees_the_tests_pictures_with_its_own_eyes(
+    settings, small, tmp_path
+):
+    config, folder = small("flags:Flags", network=EYES), EvaluationFolder(tmp_path)
+    network, untrained = make_network(config, 0), make_network(config, 1)
+    open_eyes(untrained, None)  # as it comes from a file
+    tested = EvaluationConfig(
+        episodes=5, record_episodes=4, record_untrained=True, settings=settings
+    )
+    evaluate_network(config, 0, network, tested, folder, untrained=untrained)
+    recording = folder.recording
+    acted = recording["action"] >= 0
+    expected = shown(untrained, recording, negative=settings == NEGATIVE)
+    found = recording["units_untrained"]
+    np.testing.assert_allclose(found[acted], expected, atol=1e-5)
+    assert np.isnan(found[~acted]).all()
+    for eyes, negative in ((network, settings == NEGATIVE), (untrained, not settings)):
+        other = shown(eyes, recording, negative=negative)
+        assert np.abs(other - expected).max(1).min() > 1e-3
+
+
+def test_networks_with_eyes_keep_their_weights(small, tmp_path):
+    config, folder = small("flags:Flags", network=EYES), EvaluationFolder(tmp_path)
+    network = make_network(config, 0)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    evaluate_network(config, 0, network, EvaluationConfig(episodes=4), folder)
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, before[name])
+    assert any(name.startswith("encoder") for name in before)
+
+
+@pytest.mark.parametrize("setting", ["width=10", "height=5"])
+def test_a_test_on_another_retina_is_refused(setting, small):
+    config = small("flags:Flags", network=EYES)
+    check_test(config, EvaluationConfig(settings=("longest=2", *NEGATIVE)))
+    words = f"number of inputs and actions as it was in training, got {setting}"
+    with pytest.raises(ValueError, match=words):
+        check_test(config, EvaluationConfig(settings=(setting,)))

@@ -16,6 +16,7 @@ from metarl.checkpoint import load_policy, load_state
 from metarl.checks import MetaRLError
 from metarl.config import from_plain
 from metarl.jobs import Interrupted, Reporting
+from metarl.presets import preset
 from metarl.rollout import Stepper
 from metarl.runs import SNAPSHOTS, SubjectFolder
 from metarl.seeding import stream_seed
@@ -25,6 +26,7 @@ METRICS = {
     "update",
     "steps",
     "rollout/return",
+    "rollout/episodes",
     "rollout/reward_rate",
     "loss/policy",
     "loss/value",
@@ -228,6 +230,8 @@ def test_the_learning_curve_is_whole(small, reference):
     ended = metrics["update"] * 14 // 18 > (metrics["update"] - 1) * 14 // 18
     assert metrics["rollout/return"].notna().equals(ended)
     assert metrics["rollout/reward_rate"].between(-1, 1).all()
+    done = metrics["update"] * 14 // 18 * 3
+    assert metrics["rollout/episodes"].tolist() == done.tolist()
 
 
 def test_a_long_training_has_two_hundred_points(small, tmp_path):
@@ -333,6 +337,36 @@ def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(
     assert weights_hash(trainer.network) == before
 
 
+def test_the_episodes_of_the_whole_training_are_counted():
+    meter, told = Meter(2), []
+    ends = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    for continues in (ends, torch.ones(3, 2), ends):
+        meter.add_scalars({"loss": torch.tensor(1.0)})
+        meter.add_rewards(torch.ones(3, 2), continues)
+        told.append(meter.read()["rollout/episodes"])
+    assert told == [3, 3, 6]
+    again = Meter(2)
+    again.load_state(meter.state())
+    again.add_scalars({"loss": torch.tensor(1.0)})
+    again.add_rewards(torch.ones(3, 2), ends)
+    assert again.read()["rollout/episodes"] == 9
+
+
+def test_a_state_whose_learning_curve_has_other_columns_gets_one_sentence(
+    small, tmp_path
+):
+    """Else the rows to come would not stand under the names of those there are."""
+    files = SubjectFolder(tmp_path)
+    with pytest.raises(Interrupted):
+        train_subject(small(), 0, files, Stop(2))
+    state = load_state(files.state_path)
+    del state["meter"]["episodes_before"]
+    torch.save(state, files.state_path)
+    words = r"does not fit this version of metarl \('episodes_before'\); delete its"
+    with pytest.raises(MetaRLError, match=words):
+        train_subject(small(), 0, files, Reporting())
+
+
 @pytest.mark.parametrize("content", [{}, {"updates": 1}, [1, 2]])
 def test_a_state_of_something_else_gets_one_sentence(content, small, tmp_path):
     files = SubjectFolder(tmp_path)
@@ -362,6 +396,14 @@ def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
     assert len(state["rows"]) == 5
 
 
+LITERAL = A2CConfig(
+    learning_rate=constant(0.0),
+    discount=constant(0.8),
+    value_weight=0.3,
+    entropy_weight=constant(0.1),
+)
+
+
 @pytest.mark.parametrize("task", ["two-step", "toys:Lottery"])
 @pytest.mark.parametrize(
     "kind",
@@ -374,25 +416,23 @@ def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
 )
 def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(kind, task, small):
     """Against a loop in which autograd sees every step, across episodes and unrolls."""
-    learning = A2CConfig(
-        learning_rate=constant(0.0),
-        discount=constant(0.8),
-        value_weight=0.3,
-        entropy_weight=constant(0.1),
-    )
     network = NetworkConfig(units=5, input_gain=3.0, head_deviation=0.5, **kind)
-    config = small(task, network=network, learning=learning)
+    assert_learns_as_published(small(task, network=network, learning=LITERAL))
+
+
+def assert_learns_as_published(config):
+    """Five updates at no rate have the gradients of `papers_loss`."""
     trainer, twin = Trainer(config, 0), make_network(config, 0)
     for buffer in twin.buffers():
         buffer.fill_(0.8)
     generator = torch.Generator().manual_seed(stream_seed(1, 0, "training"))
-    other = task_class(task)(3, config.task_params)
+    other = task_class(config.task)(3, config.task_params)
     stepper = Stepper(other, twin, generator)
     ends = 0
     for _ in range(5):
         trainer.update()
         twin.zero_grad(set_to_none=True)
-        loss, ended = papers_loss(stepper, twin, steps=14, learning=learning)
+        loss, ended = papers_loss(stepper, twin, steps=14)
         loss.backward()
         ends += ended
         for (name, ours), theirs in zip(
@@ -406,6 +446,68 @@ def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(kind, task, s
                 found, expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
             )
     assert ends > 6
+
+
+# Eyes
+
+
+PATCH = NetworkConfig(
+    encoder="patch", filters=4, patch_size=3, units=5, head_deviation=0.5
+)
+STACK = replace(PATCH, encoder="stack", features=8, group_fan_in=True)
+LARGE = {"width": 24, "height": 20}
+"""Pixels enough for a stack."""
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_each_update_of_a_network_with_eyes_is_the_papers(core, small):
+    network = replace(PATCH, core=core)
+    assert_learns_as_published(small("flags:Flags", network=network, learning=LITERAL))
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+@pytest.mark.parametrize(("network", "size"), [(PATCH, {}), (STACK, LARGE)])
+def test_a_network_with_eyes_resumes_to_the_same_bytes(
+    network, size, core, small, tmp_path
+):
+    config = small(
+        "flags:Flags", network=replace(network, core=core), updates=20, **size
+    )
+    whole = train(config, tmp_path / "whole")
+    for name, learned in whole.policy().named_parameters():
+        if name.startswith("encoder"):
+            assert not torch.equal(learned, whole.policy(0).get_parameter(name))
+    parts = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(parts) == contents(whole)
+
+
+def test_what_is_seen_is_learned_from(small, tmp_path):
+    """Colour tells the answer: it cannot be known but through the eyes."""
+    config = small("flags:Flags", network=PATCH, lanes=16, updates=120)
+    metrics = train(config, tmp_path).metrics
+    assert metrics["rollout/reward_rate"].iloc[0] < 0.7
+    assert metrics["rollout/reward_rate"].iloc[-15:].mean() > 0.9
+
+
+def test_learning_sets_from_pixels_train_and_resume(tmp_path):
+    config = preset("harlow", "smoke")
+    config = replace(config, training=replace(config.training, updates=5))
+    whole = train(config, tmp_path / "whole")
+    assert contents(train(config, tmp_path / "parts", stops=(2,))) == contents(whole)
+
+
+@pytest.mark.parametrize(
+    ("task", "network", "words"),
+    [
+        ("flags:Flags", NetworkConfig(), "encoder must be none for a task without"),
+        ("two-step", PATCH, "encoder must be none for a task without pixels"),
+        ("flags:Flags", replace(PATCH, patch_size=10), r"patch_size must be in \[1, 9"),
+        ("flags:Flags", STACK, "least side of the retina, for encoder stack, must be"),
+    ],
+)
+def test_eyes_that_do_not_fit_the_task_are_refused(task, network, words, small):
+    with pytest.raises(ValueError, match=words):
+        make_network(small(task, network=network), 0)
 
 
 # A critic of its own, and an experimenter's hand
@@ -562,7 +664,7 @@ def test_an_episode_starts_from_the_memory_just_learned(small):
         assert torch.equal(seen[18 * update], initial)
 
 
-def papers_loss(stepper, network, *, steps, learning):
+def papers_loss(stepper, network, *, steps):
     """The loss of one unroll, each step differentiated as it is taken."""
     stepper.memory = tuple(part.detach() for part in stepper.memory)
     moments = list(stepper.run(steps))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from metarl.agents.settings import NetworkConfig
+from metarl.checks import check_at_least, check_between
 
 Look = Callable[[Tensor], Tensor]
 """(N, C) codes -> (N, W, H, 3) uint8 pixels, column by column."""
@@ -20,6 +21,8 @@ GREY = 128.0
 """Level that reads as 0."""
 STACK = ((16, 8, 4), (32, 4, 2))
 """Filters, size and stride of the stack's layers; Mnih et al. 2016, ICML."""
+STACK_LEAST = 20
+"""Pixels each way from which the stack's second layer has something to read."""
 
 
 class Encoder(nn.Module):
@@ -31,7 +34,11 @@ class Encoder(nn.Module):
     """
 
     def __init__(self, view_size: tuple[int, int], config: NetworkConfig) -> None:
-        """Allocate for a retina of this width and height; `draw` sets the weights."""
+        """Allocate for a retina of this width and height; `draw` sets the weights.
+
+        Raises:
+            ValueError: the retina is too small for the filters.
+        """
         super().__init__()
         width, height = view_size
         self.view_size = view_size
@@ -39,11 +46,14 @@ class Encoder(nn.Module):
         """What codes look like: the task's; set before the first view."""
         self.layers = nn.ModuleList()
         if config.encoder == "patch":
+            check_between("patch_size", config.patch_size, 1, width)
             filters = (config.patch_size, height)
             self.layers.append(_layer(3, config.filters, filters, config.patch_stride))
             places = (width - config.patch_size) // config.patch_stride + 1
             self.features = places * config.filters
             return
+        least = "least side of the retina, for encoder stack,"
+        check_at_least(least, min(view_size), STACK_LEAST)
         channels = 3
         for filters_there, size, stride in STACK:
             self.layers.append(_layer(channels, filters_there, (size, size), stride))
@@ -62,7 +72,8 @@ class Encoder(nn.Module):
     def encode(self, pixels: UInt8[Tensor, "n w h 3"]) -> Float[Tensor, "n features"]:
         """Features of each picture."""
         # Channels come last in memory, as the views have them.
-        values = (pixels.float() / GREY - 1).permute(0, 3, 1, 2)
+        values = pixels.to(next(self.parameters()).dtype) / GREY - 1
+        values = values.permute(0, 3, 1, 2)
         for layer in self.layers:
             if isinstance(layer, nn.Linear):
                 values = values.flatten(1)

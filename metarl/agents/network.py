@@ -27,12 +27,17 @@ class Branch(nn.Module):
         self.core: Core = CORES[config.core](input_size, config)
         self.heads = nn.Linear(config.units, outputs)
 
-    def draw(self, config: NetworkConfig, generator: torch.Generator) -> None:
-        """Draw the initial weights."""
+    def draw(
+        self, config: NetworkConfig, action_count: int, generator: torch.Generator
+    ) -> None:
+        """Draw the initial weights; the last inputs are last action and reward."""
         self.core.initialize(config, generator)
         with torch.no_grad():
             self.heads.weight.normal_(0, config.head_deviation, generator=generator)
             self.heads.bias.zero_()
+        if config.group_fan_in:
+            seen = self.core.input_size - action_count - 1
+            self.core.draw_inputs((seen, action_count, 1), generator)
 
     def initial_memory(self, lanes: int) -> Memory:
         """The memory before an episode's first step."""
@@ -105,9 +110,7 @@ class ActorCritic(Branch):
         self.input_size, self.action_count = input_size, action_count
         self.sense = Senses(seen + told, action_count, config)
         generator = torch.Generator().manual_seed(seed)
-        self.draw(config, generator)
-        if config.group_fan_in:
-            self.core.draw_inputs((seen, action_count, 1), generator)
+        self.draw(config, action_count, generator)
         if encoder:
             encoder.draw(generator)
 
@@ -178,7 +181,7 @@ class SeparateActorCritic(nn.Module):
         self.register_buffer("discount", torch.tensor(0.9))
         generator = torch.Generator().manual_seed(seed)
         for branch in (self.actor, self.critic):
-            branch.draw(config, generator)
+            branch.draw(config, action_count, generator)
 
     def initial_memory(self, lanes: int) -> Memory:
         """The actor's, the critic's, then (B, 2): last value, and whether there is one.

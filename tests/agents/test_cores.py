@@ -1,5 +1,7 @@
 """The cores' equations, against torch's own cells with the same weights."""
 
+import math
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -84,6 +86,23 @@ def test_weights_are_drawn_within_their_bounds():
     drawn = core.weight.detach().abs()
     assert 2.8 / 8 < float(drawn[:INPUTS].max()) <= 3 / 8
     assert 0.98 / 8 < float(drawn[INPUTS:].max()) <= 1 / 8
+
+
+@pytest.mark.parametrize("name", CORES)
+def test_groups_of_inputs_are_drawn_by_their_own_size(name):
+    config = NetworkConfig(core=name, units=400, input_gain=9.0)
+    core = CORES[name](16, config)
+    core.initialize(config, torch.Generator().manual_seed(1))
+    before = core.weight.detach().clone()
+    core.draw_inputs((12, 3, 1), torch.Generator().manual_seed(2))
+    drawn = core.weight.detach()
+    for rows, size in ((drawn[:12], 12), (drawn[12:15], 3), (drawn[15:16], 1)):
+        bound = math.sqrt(3 / size)
+        assert 0.98 * bound < float(rows.abs().max()) <= bound
+        # So that inputs whose variance is 1 drive a unit with a variance of 1.
+        assert float(rows.square().sum(0).mean()) == pytest.approx(1, abs=0.1)
+        assert abs(float(rows.mean())) < 0.1 * bound
+    assert torch.equal(drawn[16:], before[16:])
 
 
 def test_the_forget_bias_is_the_forget_gates_alone():

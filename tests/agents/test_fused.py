@@ -252,6 +252,37 @@ def test_the_handmade_gradient_is_the_numerical_one():
         assert (above - below) / 2e-6 == pytest.approx(slope, rel=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("steps", "lanes", "units"), [(1, 1, 6), (9, 4, 6), (40, 64, 64)]
+)
+def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
+    steps, lanes, units, seed
+):
+    """Against the branch stepped with a graph; 40 steps are more than one chunk."""
+    network = make_network(units=units)
+    course = Course(seed, steps, lanes)
+    memory = tuple(course.normal(lanes, units) for _ in range(2))
+    given = course.inputs.clone().requires_grad_()
+    carried, activity = memory, []
+    for now, start in zip(given, course.starts, strict=True):
+        carried = restart(carried, network.initial_memory(lanes), start)
+        carried = network.step(now, carried)
+        activity.append(carried[0])
+    (network.heads(torch.stack(activity)) * course.into_heads).sum().backward()
+    weights = network.core.weight.grad.clone()
+    assert given.grad.abs().max() > 1e-3
+    for kind in (PlainUnroll, LSTMUnroll):
+        unroll = make(kind, network, steps, lanes)
+        drive(unroll, network, course, memory)
+        network.zero_grad(set_to_none=True)
+        inputs = course.inputs.clone().requires_grad_()
+        outputs = unroll.branch.outputs(course.starts, inputs)
+        (outputs * course.into_heads).sum().backward()
+        assert_close(inputs.grad, given.grad, **EXACT)
+        assert_close(network.core.weight.grad, weights, **EXACT)
+
+
 def test_restart_replaces_the_chosen_lanes():
     memory, initial = (torch.zeros(3, 2),), (torch.ones(3, 2),)
     assert restart(memory, initial, None) is memory

@@ -68,6 +68,10 @@ def test_a_learning_rule_that_cannot_learn_is_refused(settings, words):
         ({"units": 0}, "units must be at least 1, got 0"),
         ({"input_gain": 0.0}, "input_gain must be at least 1e-09, got 0.0"),
         ({"head_deviation": -1.0}, "head_deviation must be at least 0, got -1.0"),
+        ({"filters": 0}, "filters must be at least 1, got 0"),
+        ({"patch_size": 0}, "patch_size must be at least 1, got 0"),
+        ({"patch_stride": 0}, "patch_stride must be at least 1, got 0"),
+        ({"features": 0}, "features must be at least 1, got 0"),
     ],
 )
 def test_an_impossible_network_is_refused(settings, words):
@@ -87,6 +91,8 @@ def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
         NetworkConfig(critic="none")
     with pytest.raises(ValueError, match="feedback must be one of reward, rpe, none;"):
         NetworkConfig(feedback="value")
+    with pytest.raises(ValueError, match="encoder must be one of none, patch, stack;"):
+        NetworkConfig(encoder="eye")
 
 
 def test_an_error_is_fed_back_by_a_separate_critic_alone():
@@ -94,6 +100,15 @@ def test_an_error_is_fed_back_by_a_separate_critic_alone():
     with pytest.raises(ValueError, match=words):
         NetworkConfig(feedback="rpe")
     assert NetworkConfig(feedback="rpe", critic="separate").feedback == "rpe"
+
+
+def test_eyes_need_a_core_that_policy_and_value_share():
+    words = "critic must be shared where there is an encoder, got 'separate': both"
+    for encoder in ("patch", "stack"):
+        with pytest.raises(ValueError, match=words):
+            NetworkConfig(encoder=encoder, critic="separate")
+        assert NetworkConfig(encoder=encoder).encoder == encoder
+    assert NetworkConfig(critic="separate").encoder == "none"
 
 
 def test_settings_cannot_be_changed():
