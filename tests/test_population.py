@@ -321,6 +321,54 @@ def test_a_snapshot_takes_the_main_test_or_what_it_is_given(copy):
     assert {f.facts["episodes"] for f in copy.yardsticks.values()} == {4}
 
 
+@pytest.fixture
+def staged(copy, monkeypatch):
+    """A run whose protocol has every snapshot tested: the run, its protocol."""
+    stages = EvaluationConfig(episodes=1, record_episodes=0)
+    methods = replace(
+        protocol("volatility"), conditions=few("volatility", 2), stages=stages
+    )
+    monkeypatch.setattr("metarl.population.protocol", lambda task: methods)
+    return copy, methods
+
+
+def snapshots_tested(run):
+    """Numbers of the snapshots that each subject was tested at."""
+    return [
+        [n for n in range(21) if run.evaluation(k, n).facts_path.exists()]
+        for k in range(2)
+    ]
+
+
+@pytest.mark.parametrize("as_a_command", [False, True])
+def test_every_snapshot_takes_the_stages_of_the_protocol(staged, as_a_command):
+    run, methods = staged
+    tests = methods.conditions if as_a_command else None
+    assert evaluate(run, tests, workers=1, show=False).failures == {}
+    assert snapshots_tested(run) == [[*range(21)]] * 2
+    for number in (0, 7, 20):
+        facts = run.evaluation(1, number).facts
+        assert (facts["episodes"], facts["progress"]) == (1, number / 20)
+        assert facts["weights_before"] == weights_hash(run.subject(1).policy(number))
+    # The main test is left as it is, and controls have no stages.
+    assert run.evaluation(1).facts["episodes"] == 2
+    control = run.control("constant")
+    assert control.evaluation(0).facts["episodes"] == 2
+    assert snapshots_tested(control) == [[], []]
+
+
+def test_stages_go_with_the_protocols_main_test_alone(staged):
+    run, methods = staged
+    further = {"generator": methods.conditions["generator"]}
+    shorter = replace(methods.test, episodes=1)
+    for tests in (further, shorter, {TEST: shorter}):
+        assert evaluate(run, tests, workers=1, show=False).failures == {}
+        assert snapshots_tested(run) == [[], []]
+    evaluate(run, snapshot=4, workers=1, show=False)
+    assert snapshots_tested(run) == [[4], [4]]
+    assert run.evaluation(0, 4).facts["episodes"] == 2
+
+
 def test_controls_take_the_tests_that_are_theirs(small, tmp_path):
     config = small("bandit", subjects=1, updates=1)
     run = train(config, tmp_path, controls=True, workers=1, show=False).run

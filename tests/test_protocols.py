@@ -237,9 +237,36 @@ def test_stimulated_networks_are_tested_like_the_others_but_for_that():
         assert bool(test.manipulate) == (name != TEST)
 
 
+@pytest.mark.parametrize("task", ["harlow-line", "harlow"])
+def test_learning_sets_are_tested_with_what_training_never_showed(task):
+    methods = protocol(task)
+    assert methods.test.episodes == 4_500
+    for name, test in methods.conditions.items():
+        params = with_settings(preset(task).task_params, test.settings)
+        assert params.held_out == (name != "held-in")
+        assert params.new_distractor == float(name == "new-distractor")
+        assert (params.trial_count, params.reversal_after) == (
+            (12, 6) if name == "reversal" else (6, 0)
+        )
+        assert test.reset_memory == ("trial" if name == "trial-reset" else "episode")
+    assert ("equalized" in methods.conditions) == (task == "harlow")
+    taken = set(methods.controls["replaced"].conditions)
+    assert {TEST, "new-distractor", "trial-reset"} <= taken
+
+
+def test_snapshots_of_learning_sets_alone_are_tested_as_the_trained_networks_are():
+    staged = {task for task in TASKS if protocol(task).stages}
+    assert staged == {"harlow-line", "harlow"}
+    for task in staged:
+        stages, test = protocol(task).stages, protocol(task).test
+        assert (stages.episodes, stages.record_episodes) == (300, 0)
+        assert (stages.settings, stages.reset_memory) == (test.settings, "episode")
+        check_test(preset(task), stages)
+
+
 def test_units_are_read_beside_an_untrained_networks_wherever_they_are_recorded():
     """Decoding is never shown without what an untrained network would give."""
-    for task in ("matching", "volatility", "inferred-value"):
+    for task in ("matching", "volatility", "inferred-value", "harlow-line", "harlow"):
         test = protocol(task).test
         assert test.record_episodes > 0
         assert test.record_untrained

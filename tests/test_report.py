@@ -13,6 +13,7 @@ from metarl import report
 from metarl.analysis.effects import COLUMNS
 from metarl.catalog import TASKS
 from metarl.checks import MetaRLError
+from metarl.config import EvaluationConfig
 from metarl.population import evaluate, train
 from metarl.protocols import protocol
 from metarl.report import (
@@ -238,6 +239,31 @@ def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tm
     assert set(source.conditions["generator"]["subject"]) == {1}
     assert list(source.condition_recordings["generator"]) == [1]
     assert set(source.trials["subject"]) == {0, 1}
+
+
+def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
+    volatile, tmp_path, monkeypatch
+):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    stage = EvaluationConfig(episodes=2, record_episodes=0)
+    for number in (0, 20):
+        outcome = evaluate(run, stage, snapshot=number, workers=1, show=False)
+        assert outcome.failures == {}
+    assert source_of(run).curves == source_of(run).stages == {}
+    methods = replace(protocol("volatility"), stages=stage)
+    monkeypatch.setattr(report, "protocol", lambda task: methods)
+    run.evaluation(1, 20).facts_path.unlink()
+    source = source_of(run)
+    assert list(source.stages) == [0, 1]
+    assert set(source.stages[0]["subject"]) == {0, 1}
+    pd.testing.assert_frame_equal(source.stages[1], run.evaluation(0, 20).trials)
+    assert list(source.curves) == [0, 1]
+    for subject, curve in source.curves.items():
+        pd.testing.assert_frame_equal(curve, run.subject(subject).metrics)
+        assert {"steps", "rollout/return", "rollout/episodes"} < set(curve)
+    run.evaluation(0).facts_path.unlink()
+    assert list(source_of(run).curves) == [1]
 
 
 def test_a_run_without_further_tests_has_a_source_without(finished):

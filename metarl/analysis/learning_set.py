@@ -23,6 +23,7 @@ from metarl.analysis.groups import (
 from metarl.analysis.learning_set_course import (
     change_points,
     curves_table,
+    durations_table,
     stage_accuracy,
 )
 from metarl.analysis.learning_set_effects import effects, of_test
@@ -39,7 +40,7 @@ from metarl.analysis.learning_set_plots import (
     plot_networks,
     plot_paper,
 )
-from metarl.analysis.learning_set_trials import by_test
+from metarl.analysis.learning_set_trials import by_test, ceiling_table
 from metarl.analysis.learning_set_units import decoding_table, gaze_table
 from metarl.analysis.references import packaged
 from metarl.analysis.source import Source
@@ -82,10 +83,12 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
 
     Returns:
         accuracy (`accuracy_by_trial`) and subjects (`subject_accuracy`) by group and
-        test; accuracy_summary over subjects; curves (`curves_table`), changes
-        (`change_points`), stages (`stage_accuracy`) and stages_summary; decoding
-        (`decoding_table`); gaze (`gaze_table`, of one subject); reference, the
-        published curves; labels; about: task, subjects_are, discount, scored, expected.
+        test; accuracy_summary and subjects_summary (of trials 2 to 6) over subjects;
+        ceiling (`ceiling_table`); curves (`curves_table`), changes (`change_points`),
+        durations (`durations_table`), stages (`stage_accuracy`) and stages_summary;
+        decoding (`decoding_table`) and decoding_summary of its r2_target; gaze
+        (`gaze_table`, of one subject); reference, the published curves; labels; about:
+        task, subjects_are, discount, scored, expected.
     """
     tests = _tests(source)
     made = by_test(tests)
@@ -93,6 +96,8 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     own = of_test(made, MEASURED, "test")
     made["curves"] = curves_table(source.curves, count)
     made["changes"] = change_points(made["curves"], own)
+    made["durations"] = durations_table(made["changes"])
+    made["ceiling"] = ceiling_table(own)
     every = made["accuracy"]
     final = every[(every["group"] == MEASURED) & (every["test"] == "test")]
     made["stages"] = stage_accuracy(
@@ -101,12 +106,16 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         final.drop(columns=["group", "test"]),
         float(made["curves"]["steps"].max()),
     )
+    decoding = decoding_table(_recordings(source), tests)
+    sides, kept = ["group", "test"], ["group", "test", "units"]
     return made | {
         "about": _about(source, count),
         "labels": label_table(source.trials),
-        "accuracy_summary": summarise(every, "accuracy", ["group", "test", "trial"]),
+        "accuracy_summary": summarise(every, "accuracy", [*sides, "trial"]),
+        "subjects_summary": summarise(made["subjects"], "later_trials", sides),
         "stages_summary": summarise(made["stages"], "accuracy", ["stage", "trial"]),
-        "decoding": decoding_table(_recordings(source), tests),
+        "decoding": decoding,
+        "decoding_summary": summarise(decoding, "r2_target", kept),
         "gaze": _gaze(source),
         "reference": packaged("sim5_learning_set_curves.csv"),
     }
@@ -144,4 +153,4 @@ def _gaze(source: Source) -> pd.DataFrame:
         trials = source.trials[source.trials["subject"] == subject]
         if "target_left" in trials:
             return gaze_table(recording, trials, TRACED)
-    return pd.DataFrame(columns=["episode", "trial", "decision", "gaze"])
+    return pd.DataFrame(columns=["subject", "episode", "trial", "decision", "gaze"])

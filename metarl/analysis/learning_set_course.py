@@ -4,12 +4,14 @@ After the paper: the learning curve, scaled so that 50 % is a random choice of p
 and 100 % the optimum, has two change points; the time between them is cut into six
 equal stages. Declared: the change points are those of the ramp (a level, a straight
 line, a level) with the least squared distance from the curve; what is below 50 %, where
-the cross is not yet held, counts as 50 %.
+the cross is not yet held, counts as 50 %. The paper counts episodes a thread, here they
+are of all lanes together: its numbers are taken times its 32 threads.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 5.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -27,15 +29,26 @@ STAGES = 6
 """Stages between the change points."""
 FINAL = "final"
 """The stage after training."""
+THREADS = 32
+"""Threads of the paper, each with its own episodes."""
+PAPER: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "leaves_chance": (1_810 * THREADS, 3_413 * THREADS, 29_080 * THREADS),
+        "takes": (1_500 * THREADS, 4_875 * THREADS, 82_760 * THREADS),
+    }
+)
+"""Least, median and most episodes of the paper's networks, by `CHANGE_COLUMNS`."""
 CHANGE_COLUMNS = (
     "subject",
     "leaves_chance",
     "reaches_ceiling",
+    "takes",
     "leaves_chance_step",
     "reaches_ceiling_step",
 )
 """Columns of the table of change points: in episodes, all lanes together, from the
-start of training; and in steps. NaN for what never came."""
+start of training; takes, from one to the other; and in steps. NaN for what never
+came."""
 
 
 def scaled(returns: Array, trial_count: int) -> Array:
@@ -116,8 +129,25 @@ def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
         leaves = leaves if learned[subject] else np.nan
         reaches = reaches if final["ceiling"][subject] else np.nan
         told = [float(np.interp(at, steps, episodes)) for at in (leaves, reaches)]
-        rows.append((subject, *told, leaves, reaches))
+        rows.append((subject, *told, told[1] - told[0], leaves, reaches))
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+
+
+def durations_table(changes: pd.DataFrame) -> pd.DataFrame:
+    """How long it takes, over the subjects that got there.
+
+    Returns:
+        One row a name of `PAPER`: name; median, low and high (quartiles), episodes; n;
+        paper_least, paper_median, paper_most, episodes. NaN where nobody got there.
+    """
+    rows = []
+    for name, paper in PAPER.items():
+        found = changes[name].dropna().to_numpy(float)
+        middle = np.quantile(found, [0.5, 0.25, 0.75]) if len(found) else [np.nan] * 3
+        rows.append((name, *middle, len(found), *paper))
+    columns = ["name", "median", "low", "high", "n"]
+    columns += ["paper_least", "paper_median", "paper_most"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def stage_accuracy(

@@ -1,8 +1,10 @@
 """What networks must show of learning sets, beside what else could have shown it.
 
 Criteria were fixed beforehand, for problems of six trials. That a problem's two things
-are held out of training shows that something general was learned; that its unrewarded
-thing is replaced shows whether it is the thing that paid which is kept.
+are held out of training shows that something general was learned. That its unrewarded
+thing is replaced rules out who keeps by which one feature the two things differed; who
+keeps how they differ in all features is hardly worse than who keeps the thing itself,
+and only the units tell these two apart (`learning_set_units`).
 """
 
 from collections.abc import Mapping
@@ -28,15 +30,25 @@ AT_CEILING: Mapping[str, Criterion] = MappingProxyType(
 EACH = Criterion(low=0.97)
 """Accuracy in trials 2 to 6 of every single network on the line."""
 REPLACED = Criterion(low=0.95)
-"""Accuracy in trials 2 to 6 of networks trained with replaced things, on either test;
-a store of the relation alone has .667 where things are replaced."""
+"""Accuracy in trials 2 to 6 of networks trained with replaced things, on both test."""
 RELATION_RULE = 2 / 3
-"""Chance that an order of two random numbers holds of the first and a third."""
+"""Accuracy, where things are replaced, of who keeps the order of two things by one
+feature: the chance that the order of two random numbers holds of the first and a third.
+By all eight features of things on the line it would be .95."""
 PAPER = "Wang et al. 2018, Fig. 6 and Results, Simulation 5"
 PAPER_CEILING = 14 / 50
 """Share of the paper's networks that reached maximal performance."""
-PAPER_EPISODES = {"leaves_chance": 3_413 * 32, "takes": 4_875 * 32}
-"""Medians of the paper, episodes a thread, times 32 threads."""
+COURSE = {
+    "leaves_chance": "episodes until chance is left",
+    "takes": "episodes from there to the ceiling",
+}
+"""Column of the change points -> name of its effect."""
+KEPT = {
+    "r2_target": "what paid, decoded from units (r2)",
+    "r2_distractor": "the other thing, decoded from units (r2)",
+    "difference_sign": "sign of their difference, decoded from units",
+}
+"""Column of the table of decoding -> name of its effect."""
 
 
 def effects(tables: Tables) -> pd.DataFrame:
@@ -48,11 +60,12 @@ def effects(tables: Tables) -> pd.DataFrame:
     rows = [
         *_accuracy_effects(subjects, task),
         *_test_effects(tables, subjects),
-        *_course_effects(tables),
         *_decoding_effects(tables),
     ]
     listed = [(effect, learned) for effect in rows]
-    listed += [(effect, None) for effect in _rule_effects(tables)]
+    # About those alone that got there, or about no network.
+    plain = [*_course_effects(tables), *_rule_effects(tables)]
+    listed += [(effect, None) for effect in plain]
     for effect in _control_effects(tables):
         listed.append((effect, whose(effect, learned, about["expected"])))
     return judge(tables["about"], listed)
@@ -87,6 +100,9 @@ def _accuracy_effects(subjects: pd.DataFrame, task: str) -> list[Effect]:
         reference=0.967,
         source=PAPER,
     )
+    lowest = replace(
+        second, name="accuracy in trial 2, lowest network", summary="lowest"
+    )
     ceiling = Effect(
         name="networks at the ceiling (trial 2 at .967 or more), share",
         values=by_subject(subjects, "ceiling"),
@@ -108,7 +124,7 @@ def _accuracy_effects(subjects: pd.DataFrame, task: str) -> list[Effect]:
         Effect(name=name, values=by_subject(subjects, column))
         for column, name in told.items()
     ]
-    return [first, second, later, ceiling, counted, *plain]
+    return [first, second, lowest, later, ceiling, counted, *plain]
 
 
 def _later(tables: Tables, group: str, test: str, name: str) -> Effect:
@@ -131,7 +147,7 @@ def _test_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     new = replace(
         _later(tables, MEASURED, NEW_DISTRACTOR, "unrewarded thing replaced"),
         reference=RELATION_RULE,
-        source="a store of the relation alone; the paper: identical performance",
+        source="who keeps the order by one feature",
     )
     level = replace(
         _later(tables, MEASURED, "equalized", "pictures of one mean colour"),
@@ -139,11 +155,19 @@ def _test_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         source="who remembers the mean colour alone",
     )
     rows = [row for row in (reset, new, level) if len(row.values)]
-    known = by_subject(of_test(tables, MEASURED, "held-in"), "later_trials")
-    if len(known):
-        gain = known - by_subject(subjects, "later_trials")
-        name = "accuracy in trials 2 to 6, things of training - new things, mean"
-        rows.append(Effect(name=name, values=gain.dropna(), chance=0.0))
+    both = {
+        NEW_DISTRACTOR: "unrewarded thing replaced - same two things",
+        "held-in": "things of training - new things",
+    }
+    for test, name in both.items():
+        other = by_subject(of_test(tables, MEASURED, test), "later_trials")
+        if len(other):
+            gain = other - by_subject(subjects, "later_trials")
+            label = f"accuracy in trials 2 to 6, {name}, mean"
+            rows.append(Effect(name=label, values=gain, chance=0.0))
+        if len(other) and test == NEW_DISTRACTOR:
+            told = "the paper: identical performance"
+            rows[-1] = replace(rows[-1], reference=0.0, source=told)
     return rows + _reversal_effects(tables)
 
 
@@ -171,58 +195,68 @@ def _reversal_effects(tables: Tables) -> list[Effect]:
 
 def _course_effects(tables: Tables) -> list[Effect]:
     """When chance is left and the ceiling reached, in episodes of all lanes."""
-    changes = tables["changes"].set_index("subject")
-    takes = changes["reaches_ceiling"] - changes["leaves_chance"]
-    told = {
-        "episodes until chance is left": (
-            changes["leaves_chance"],
-            PAPER_EPISODES["leaves_chance"],
-        ),
-        "episodes from there to the ceiling": (takes, PAPER_EPISODES["takes"]),
-    }
+    changes = tables["changes"]
+    paper = tables["durations"].set_index("name")["paper_median"]
+    found = {name: by_subject(changes, name).dropna() for name in COURSE}
     return [
         Effect(
-            name=f"{name}, mean of those that did",
-            values=values.dropna(),
-            needs_learning=False,
-            reference=reference,
-            source=f"{PAPER}, median a thread times 32",
+            name=f"{COURSE[name]}, mean of those that did",
+            values=values,
+            reference=float(paper[name]),
+            source=f"{PAPER}: median a thread, times 32 threads",
         )
-        for name, (values, reference) in told.items()
-        if values.notna().any()
+        for name, values in found.items()
+        if len(values)
+    ]
+
+
+def _kept(tables: Tables, group: str, test: str, units: str) -> pd.DataFrame:
+    """Decoding from one set of units."""
+    found = tables["decoding"]
+    return found[
+        (found["group"] == group) & (found["test"] == test) & (found["units"] == units)
     ]
 
 
 def _decoding_effects(tables: Tables) -> list[Effect]:
-    found = tables["decoding"]
-    own = found[(found["group"] == MEASURED) & (found["test"] == "test")]
-    trained, untrained = (
-        own[own["units"] == name].set_index("subject")
-        for name in ("trained", "untrained")
-    )
-    if trained.empty or untrained.empty:
-        return []
-    gain = trained["r2_target"] - untrained["r2_target"]
+    """What the networks' units keep, beside those of untrained ones."""
+    trained = _kept(tables, MEASURED, "test", "trained")
+    untrained = _kept(tables, MEASURED, "test", "untrained")
     rows = [
         Effect(
-            name="what paid, decoded from units (r2): trained - untrained, lower end",
-            values=gain,
-            summary="lower",
-            criterion=Criterion(low=0.0, strict=True),
-            chance=0.0,
+            name=f"{name}, {units}, mean",
+            values=by_subject(table, column),
+            chance=0.5 if column == "difference_sign" else None,
         )
+        for column, name in KEPT.items()
+        for units, table in (("networks", trained), ("untrained", untrained))
+        if len(table)
     ]
-    for group, test, name in (
-        (MEASURED, "test", "networks"),
-        (CONTROL, NEW_DISTRACTOR, "networks trained with replaced things"),
-    ):
-        part = found[(found["group"] == group) & (found["test"] == test)]
-        part = part[part["units"] == "trained"].dropna(subset=["relation_index"])
-        if len(part):
-            label = f"relation index, {name} (0 picture, 1 relation), mean"
-            values = by_subject(part, "relation_index")
-            rows.append(Effect(name=label, values=values, needs_learning=False))
+    if len(trained) and len(untrained):
+        gain = by_subject(trained, "r2_target") - by_subject(untrained, "r2_target")
+        rows.append(
+            Effect(
+                name=f"{KEPT['r2_target']}: trained - untrained, lower end",
+                values=gain,
+                summary="lower",
+                criterion=Criterion(low=0.0, strict=True),
+                chance=0.0,
+            )
+        )
+    tests = {
+        "test": "networks",
+        NEW_DISTRACTOR: "networks, unrewarded thing replaced",
+    }
+    for test, name in tests.items():
+        rows += _index_effects(tables, MEASURED, test, name)
     return rows
+
+
+def _index_effects(tables: Tables, group: str, test: str, name: str) -> list[Effect]:
+    part = _kept(tables, group, test, "trained")
+    label = f"relation index, {name} (0 picture, 1 relation), mean"
+    effect = Effect(name=label, values=by_subject(part, "relation_index"))
+    return [effect] if len(part) else []
 
 
 def _control_effects(tables: Tables) -> list[Effect]:
@@ -238,4 +272,7 @@ def _control_effects(tables: Tables) -> list[Effect]:
         )
         for test, name in tests.items()
     ]
-    return [row for row in rows if len(row.values)]
+    scored = [row for row in rows if len(row.values)]
+    name = "networks trained with replaced things"
+    index = _index_effects(tables, CONTROL, NEW_DISTRACTOR, name)
+    return scored + index

@@ -3,16 +3,14 @@
 Nothing is computed here but where things stand; nothing is shown or saved.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from scipy import stats
 
-from metarl.analysis.columns import Array
 from metarl.analysis.groups import MEASURED, Tables
 from metarl.analysis.learning_set_course import BEST, CHANCE, FINAL
 from metarl.analysis.learning_set_effects import PAPER_CEILING, of_test
@@ -23,13 +21,6 @@ MONKEYS, MODEL = "Harlow 1949", "Wang et al. 2018"
 """Studies of the published curves."""
 ORDINALS = ("1st", "2nd", "3rd", "4th", "5th", "6th")
 """Names of the paper's stages."""
-PAPER_RANGES: Mapping[str, tuple[float, float, float]] = {
-    "leaves_chance": (1_810, 3_413, 29_080),
-    "takes": (1_500, 4_875, 82_760),
-}
-"""Least, median and most episodes a thread of the paper's networks."""
-THREADS = 32
-"""Threads of the paper, each with its own episodes."""
 PALE, DARK = 0.25, 1.0
 """Depth of colour of the first and last stage."""
 
@@ -70,20 +61,20 @@ def plot_networks(tables: Tables, ax: Axes | None = None) -> Axes:
     own = own[(own["group"] == MEASURED) & (own["test"] == "test")]
     for _, one in own.groupby("subject"):
         ax.plot(one["trial"], 100 * one["accuracy"], color=colour, lw=0.6, alpha=0.35)
-    curves = {
-        stage: 100 * means[means["stage"] == name].set_index("trial")["mean"]
-        for name, stage in zip([*"123456", FINAL], [*ORDINALS, FINAL], strict=True)
-        if (means["stage"] == name).any()
-    }
     summary = tables["accuracy_summary"]
     every = summary[(summary["group"] == MEASURED) & (summary["test"] == "test")]
-    if FINAL not in curves:
-        curves[f"all, n = {every['n'].max()}"] = 100 * every.set_index("trial")["mean"]
-    if (every["n"] >= LEAST_FOR_INTERVAL).all():
-        low, high = (100 * every[end].astype(float) for end in ("low", "high"))
-        ax.fill_between(every["trial"], low, high, color=colour, alpha=0.2, lw=0)
-    count = int(means.loc[means["stage"] == FINAL, "n"].max()) if len(means) else 0
-    title = f"Stage of training (n = {count} at the ceiling)" if count else ""
+    stages = dict(iter(means.groupby("stage")))
+    names = dict(zip([*"123456", FINAL], [*ORDINALS, FINAL], strict=True))
+    shown = {names[k]: stages[k] for k in names if k in stages} or {"all": every}
+    last = list(shown.values())[-1]
+    if (last["n"] >= LEAST_FOR_INTERVAL).all():
+        low, high = (100 * last[end].astype(float) for end in ("low", "high"))
+        ax.fill_between(last["trial"], low, high, color=colour, alpha=0.2, lw=0)
+    curves = {
+        f"{name} ({part['n'].max()})": 100 * part.set_index("trial")["mean"]
+        for name, part in shown.items()
+    }
+    title = "Stage of training (networks; thin: each, at the end)"
     return _curves(ax, curves, colour, title, last=list(curves)[-1])
 
 
@@ -126,10 +117,10 @@ def plot_course(tables: Tables, ax: Axes | None = None) -> Axes:
     for subject, curve in curves.groupby("subject"):
         reached = bool(ceiling.get(subject, 0))
         line = colour if reached else COLOURS["trained otherwise"]
-        episodes = curve["episodes"].to_numpy() / 1e3
+        episodes = curve["episodes"].to_numpy()
         ax.plot(episodes, curve["performance"], color=line, lw=0.9, alpha=0.6)
         for column, marker in (("leaves_chance", "o"), ("reaches_ceiling", "s")):
-            at = changes[column].get(subject, np.nan) / 1e3
+            at = changes[column].get(subject, np.nan)
             height = np.interp(at, episodes, curve["performance"])
             ax.plot(at, height, marker, color=line, ms=5, mec="white", mew=0.6)
     told = {
@@ -142,7 +133,8 @@ def plot_course(tables: Tables, ax: Axes | None = None) -> Axes:
         ax.plot([], [], marker, color="black", ls="", label=label)
     for height in (CHANCE, BEST):
         ax.axhline(height, color=COLOURS["chance"], lw=1, ls=":")
-    ax.set(xlabel="Problems met in training (thousands)", ylim=(35, 103))
+    ax.set_xscale("log")
+    ax.set(xlabel="Problems met in training (all lanes together)", ylim=(35, 103))
     ax.set_ylabel("Scaled reward (%)\n50: random choice, 100: optimum")
     return legend_below(ax)
 
@@ -150,21 +142,18 @@ def plot_course(tables: Tables, ax: Axes | None = None) -> Axes:
 def plot_durations(tables: Tables, ax: Axes | None = None) -> Axes:
     """Problems until chance is left, and from there to the ceiling, by subject."""
     ax = ax or plt.subplots()[1]
-    changes = tables["changes"]
-    takes = changes["reaches_ceiling"] - changes["leaves_chance"]
-    shown = {"leaves_chance": changes["leaves_chance"], "takes": takes}
-    if not any(values.notna().any() for values in shown.values()):
+    durations = tables["durations"]
+    if not durations["n"].any():
         return no_data(ax, "no change point was found")
-    for place, (name, values) in enumerate(shown.items()):
-        _duration(ax, place, values.dropna().to_numpy(float), name)
+    for place, row in enumerate(durations.to_dict("records")):
+        _duration(ax, place, tables["changes"][row["name"]].dropna(), row)
     ax.set_yscale("log")
     ax.set_xticks([0, 1], ["until chance\nis left", "from there\nto the ceiling"])
     ax.set(ylabel="Problems (all lanes together)", xlim=(-0.5, 1.75))
-    own = of_test(tables, MEASURED, "test")["ceiling"]
-    reached, count = int(own.sum()), len(own)
-    low, high = stats.binomtest(reached, count).proportion_ci()
+    one = tables["ceiling"].iloc[0]
+    edges = f"{100 * one['low']:.0f}, {100 * one['high']:.0f}"
     text = (
-        f"at the ceiling: {reached} of {count} [{100 * low:.0f}, {100 * high:.0f} %]\n"
+        f"at the ceiling: {one['reached']:.0f} of {one['n']:.0f} [{edges} %]\n"
         f"paper: 14 of 50 ({100 * PAPER_CEILING:.0f} %)"
     )
     ax.text(0.02, 1.0, text, transform=ax.transAxes, va="top", fontsize="small")
@@ -172,24 +161,25 @@ def plot_durations(tables: Tables, ax: Axes | None = None) -> Axes:
     return legend_below(ax)
 
 
-def _duration(ax: Axes, place: int, values: Array, name: str) -> None:
-    spots = place + np.linspace(-0.14, 0.14, len(values))
-    first = place == 0
-    label = "networks, median" if first else ""
-    ax.plot(spots, np.sort(values), "o", color=COLOURS["agent"], ms=4, alpha=0.7)
-    if len(values):
-        middle = float(np.median(values))
-        ax.hlines(
-            middle, place - 0.2, place + 0.2, color=COLOURS["agent"], lw=3, label=label
-        )
-    least, median, most = (THREADS * n for n in PAPER_RANGES[name])
-    label = "paper: median, range (times 32 threads)" if first else ""
+def _duration(
+    ax: Axes, place: int, values: "pd.Series[float]", row: Mapping[Hashable, float]
+) -> None:
+    """Every subject, with median and quartiles, and the paper's median and range."""
+    colour, first = COLOURS["agent"], place == 0
+    spots = place + np.linspace(-0.14, 0.14, len(values)) * (len(values) > 1)
+    ax.plot(spots, values.sort_values(), "o", color=colour, ms=4, alpha=0.7)
+    ends = place - 0.2, place + 0.2
+    label = "networks: median, quartiles" if first else ""
+    ax.hlines(row["median"], *ends, color=colour, lw=3, label=label)
+    ax.hlines([row["low"], row["high"]], *ends, color=colour, lw=1)
+    middle = row["paper_median"]
+    reach = [[middle - row["paper_least"]], [row["paper_most"] - middle]]
     ax.errorbar(
         place + 0.35,
-        median,
-        [[median - least], [most - median]],
+        middle,
+        reach,
         fmt="D",
         color=COLOURS["paper"],
         capsize=4,
-        label=label,
+        label="paper: median, range (times 32 threads)" if first else "",
     )

@@ -1,15 +1,23 @@
 """How often the thing that pays is selected, trial by trial of a problem.
 
-Trials are numbered from 1 in every table made here. Accuracy is over the trials with a
-selection; those that the step cap ended without one are counted apart.
+Trials are numbered from 1 in every table made here. Declared: accuracy is over the
+trials with a selection. Those without one are counted apart: the step cap ended them,
+or ended the problem before they began.
 """
 
 from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from metarl.analysis.columns import check_codes, check_once, check_whole, numbers
+from metarl.analysis.columns import (
+    Array,
+    check_codes,
+    check_once,
+    check_whole,
+    numbers,
+)
 from metarl.analysis.source import READ_COLUMNS, check_columns
 
 COLUMNS = (*READ_COLUMNS, "correct")
@@ -56,11 +64,13 @@ def subject_accuracy(trials: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a subject: subject, first_trial, second_trial, later_trials (accuracy in
         trial 1, in trial 2, in trials 2 to 6), second_trials (selections behind the
-        second), missing (share of trials without a selection), steps (decisions a
-        trial; NaN where the table has none), reward_per_episode, ceiling (1 where the
-        second trial is at `CEILING`, else 0).
+        second), missing (share of the trials due without a selection; every problem is
+        due as many as the table's longest has), steps (decisions a trial; NaN where the
+        table has none), reward_per_episode, ceiling (1 where the second trial is at
+        `CEILING`, else 0).
     """
     table = trials.assign(correct=numbers(trials, "correct"))
+    due = int(trials["trial"].max()) + 1
     rows = []
     for subject, own in table.groupby("subject"):
         trial = own["trial"].to_numpy() + 1
@@ -75,7 +85,7 @@ def subject_accuracy(trials: pd.DataFrame) -> pd.DataFrame:
                 "second_trial": second,
                 "later_trials": _mean(correct[later]),
                 "second_trials": float(np.isfinite(correct[trial == LATER[0]]).sum()),
-                "missing": float(np.isnan(correct).mean()),
+                "missing": 1 - np.isfinite(correct).sum() / (due * len(episodes)),
                 "steps": float(own["steps"].mean()) if "steps" in own else np.nan,
                 "reward_per_episode": float(episodes.mean()),
                 "ceiling": float(second >= CEILING),
@@ -84,7 +94,7 @@ def subject_accuracy(trials: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _mean(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> float:
+def _mean(values: Array) -> float:
     """Mean of those that are known; NaN where none is."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else np.nan
@@ -111,3 +121,16 @@ def by_test(
             part.insert(0, "group", group)
             made[name].append(part)
     return {k: pd.concat(parts, ignore_index=True) for k, parts in made.items()}
+
+
+def ceiling_table(subjects: pd.DataFrame) -> pd.DataFrame:
+    """How many subjects are at the ceiling, in one row.
+
+    Returns:
+        reached, n; share, with low and high, its exact 95 % interval.
+    """
+    reached, count = int(subjects["ceiling"].sum()), len(subjects)
+    low, high = stats.binomtest(reached, count).proportion_ci()
+    row = (reached, count, reached / count, low, high)
+    columns = ["reached", "n", "share", "low", "high"]
+    return pd.DataFrame([row], columns=columns)

@@ -12,10 +12,12 @@ distractor that was last seen:
 
     decoded = a target + b distractor;   relation index = -b / a,
 
-0 for a store of the picture, 1 for a store of the relation. An untrained network that
-was fed the same inputs is decoded alike.
+0 for a store of the picture, 1 for a store of the relation, of one feature or of all.
+Neither r2 separates the two by itself: who keeps both pictures has both high, and an
+index of 0. An untrained network that was fed the same inputs is decoded alike.
 
-Declared: the method is ours; ridge regression, problems in five folds.
+Declared: the method is ours; ridge regression, problems in five folds, the penalty of
+each the one that does best in the other folds.
 """
 
 from collections.abc import Mapping
@@ -29,8 +31,8 @@ from metarl.tables import Recording
 
 FOLDS = 5
 """Parts of the problems; each is predicted from the others."""
-RIDGE = 1e-3
-"""Penalty of the decoder, as a share of each unit's variance."""
+PENALTIES = 10.0 ** np.arange(-4, 3)
+"""Penalties of the decoder to choose from, as shares of each unit's variance."""
 UNITS = {"trained": "units", "untrained": "units_untrained"}
 """Name of a set of units -> array of the recording."""
 RECORDED = ("episode", "trial", "event", "event_names", "units")
@@ -45,9 +47,12 @@ DECODING_COLUMNS = (
     "slope_target",
     "slope_distractor",
     "relation_index",
+    "difference_sign",
 )
-"""Columns of the table of decoding. r2, held out, mean over cues: of the target's and
-of the distractor's cues; slopes a and b of the decoded target."""
+"""Columns of the table of decoding, all held out. r2, mean over cues: of the target's
+and of the distractor's cues; slopes a and b of the decoded target; -b / a; and how
+often the decoded difference between the two has the right sign, along the axis on which
+things differ most (chance .5; about .75 for who knows the target alone)."""
 
 
 def cue_columns(trials: pd.DataFrame, whose: str) -> list[str]:
@@ -110,8 +115,8 @@ def kept_at_fixation(
 
 def decode(
     units: Array, episode: Integers, target: Array, distractor: Array
-) -> tuple[float, float, float, float, float]:
-    """What units keep: the last five of `DECODING_COLUMNS`; NaN for too few problems.
+) -> tuple[float, ...]:
+    """What units keep: the last six of `DECODING_COLUMNS`; NaN for too few problems.
 
     Args:
         units: (R, H).
@@ -120,7 +125,7 @@ def decode(
         distractor: (R, C) cues of the other.
     """
     if len(np.unique(episode)) < 2 * FOLDS:
-        return (np.nan,) * 5
+        return (np.nan,) * 6
     count = target.shape[1]
     both = np.column_stack([target, distractor])
     predicted = _predict(units, episode, both)
@@ -131,7 +136,14 @@ def decode(
     kept, other = (float(np.mean(one)) for one in zip(*slopes, strict=True))
     index = -other / kept if kept > 0 else np.nan
     halves = float(r2[:count].mean()), float(r2[count:].mean())
-    return *halves, kept, other, index
+    said, true = predicted[:, :count] - predicted[:, count:], target - distractor
+    return *halves, kept, other, index, _same_sign(said, true)
+
+
+def _same_sign(said: Array, true: Array) -> float:
+    """How often both (R, C) are on one side, along the axis of the true ones."""
+    axis = np.linalg.svd(true, full_matrices=False)[2][0]
+    return float((np.sign(said @ axis) == np.sign(true @ axis)).mean())
 
 
 def _slopes(decoded: Array, target: Array, distractor: Array) -> Array:
@@ -144,17 +156,28 @@ def _slopes(decoded: Array, target: Array, distractor: Array) -> Array:
 def _predict(units: Array, episode: Integers, aim: Array) -> Array:
     """(R, K) each problem's aims, from a regression on the problems of other folds."""
     fold = np.unique(episode, return_inverse=True)[1] % FOLDS
-    predicted = np.empty_like(aim)
-    for held_out in range(FOLDS):
-        known, new = fold != held_out, fold == held_out
-        centre, middle = units[known].mean(0), aim[known].mean(0)
-        rows = units[known] - centre
-        gram = rows.T @ rows
-        penalty = np.diag(RIDGE * np.diag(gram) + np.finfo(float).tiny)
-        goal = rows.T @ (aim[known] - middle)
-        weights = np.linalg.lstsq(gram + penalty, goal, rcond=None)[0]
-        predicted[new] = (units[new] - centre) @ weights + middle
-    return predicted
+    predicted = np.empty((len(PENALTIES), *aim.shape))
+    errors = np.empty((len(PENALTIES), FOLDS, aim.shape[1]))
+    for part in range(FOLDS):
+        known, new = fold != part, fold == part
+        predicted[:, new] = _ridge(units[known], aim[known], units[new])
+        errors[:, part] = ((predicted[:, new] - aim[new]) ** 2).sum(1)
+    elsewhere = errors.sum(1, keepdims=True) - errors
+    best = elsewhere.argmin(0)[fold]
+    chosen: Array = np.take_along_axis(predicted, best[None], 0)[0]
+    return chosen
+
+
+def _ridge(units: Array, aim: Array, new: Array) -> Array:
+    """(penalties, N, K) predictions for new units (N, H), by each of `PENALTIES`."""
+    centre, middle, scale = units.mean(0), aim.mean(0), units.std(0)
+    scale = np.where(scale > 0, scale, 1.0)
+    rows = (units - centre) / scale
+    variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
+    goal = axes.T @ (rows.T @ (aim - middle) / len(rows))
+    shrunk = goal / (variances[:, None] + PENALTIES[:, None, None])
+    made: Array = (new - centre) / scale @ axes @ shrunk + middle
+    return made
 
 
 def gaze_table(recording: Recording, trials: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -166,9 +189,9 @@ def gaze_table(recording: Recording, trials: pd.DataFrame, most: int) -> pd.Data
         most: problems to keep.
 
     Returns:
-        episode, trial (from 1), decision (0 when the pictures appear), gaze (turns
-        from the cross, positive towards the target); each trial ends where a picture is
-        selected.
+        subject, episode, trial (from 1), decision (0 when the pictures appear), gaze
+        (turns from the cross, positive towards the target); each trial ends where a
+        picture is selected.
     """
     names = [str(name) for name in recording["event_names"]]
     columns = ("episode", "trial", "event", "action")
@@ -183,6 +206,7 @@ def gaze_table(recording: Recording, trials: pd.DataFrame, most: int) -> pd.Data
     keys = [steps["episode"], steps["trial"]]
     after = pd.DataFrame(
         {
+            "subject": trials["subject"].iloc[0],
             "episode": steps["episode"],
             "trial": steps["trial"] + 1,
             "decision": steps.groupby(keys).cumcount() + 1,
