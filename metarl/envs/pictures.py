@@ -39,8 +39,9 @@ def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pic
 
     Args:
         size: width and height in pixels.
-        folder: pictures of a user's own instead, cut to a square; they are shuffled
-            (the same way each time) and those that look the same are left out.
+        folder: pictures of a user's own instead, cut to a square; of those that look
+            the same the first by name is kept, and of an odd number the last is left
+            out; then they are shuffled, the same way each time.
         equalized: give all pictures the same mean colour, mid grey.
 
     Raises:
@@ -110,11 +111,11 @@ def _texture(
     count: int, generator: np.random.Generator, *, spread: float
 ) -> NDArray[np.float64]:
     """(N, DRAWN, DRAWN, 3) in (0, 1): pink noise around a colour of its own."""
-    frequency = np.fft.fftfreq(DRAWN)
-    radius = np.hypot(frequency[:, None], frequency)
+    down, across = np.fft.fftfreq(DRAWN), np.fft.rfftfreq(DRAWN)
+    radius = np.hypot(down[:, None], across)
     amplitude = 1 / np.maximum(radius, 1 / DRAWN)
     white = generator.standard_normal((count, 3, DRAWN, DRAWN))
-    pink = np.fft.ifft2(np.fft.fft2(white) * amplitude).real
+    pink = np.fft.irfft2(np.fft.rfft2(white) * amplitude, (DRAWN, DRAWN))
     pink -= pink.mean((2, 3), keepdims=True)
     pink /= pink.std((2, 3), keepdims=True)
     colour = generator.standard_normal((count, 3, 1, 1))
@@ -137,15 +138,19 @@ def _outlines(count: int, generator: np.random.Generator) -> NDArray[np.float64]
 
 
 def resized(pictures: Pictures, size: int) -> Pictures:
-    """The same pictures at another size: each new pixel is the mean of its area."""
+    """The same pictures at another size.
+
+    A pixel of a smaller picture is the mean of the pixels whose middles lie in it.
+    """
     if pictures.shape[1] == size:
         return pictures.copy()
-    smaller = size < pictures.shape[1]
+    return np.stack([_scaled(Image.fromarray(picture), size) for picture in pictures])
+
+
+def _scaled(square: Image.Image, size: int) -> Pictures:
+    smaller = size < square.width
     how = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
-    shape = (size, size)
-    return np.stack(
-        [np.asarray(Image.fromarray(p).resize(shape, how)) for p in pictures]
-    )
+    return np.asarray(square.resize((size, size), how))
 
 
 def equalize(bank: Pictures, level: float = 128.0) -> Pictures:
@@ -167,18 +172,17 @@ def _read(folder: str, size: int) -> Pictures:
             "leave it out for the drawn ones"
         )
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-    read = [_square(file, size) for file in files]
-    empty = np.empty((0, size, size, 3), np.uint8)
-    pictures: Pictures = np.unique(np.stack(read), axis=0) if read else empty
-    pictures = pictures[: len(pictures) // 2 * 2]
-    if len(pictures) < LEAST:
+    # Of equal pictures a dictionary keeps the first, in the order of their names.
+    read = (_square(file, size) for file in files)
+    different = list({picture.tobytes(): picture for picture in read}.values())
+    if len(different) < LEAST:
         raise ValueError(
             f"pictures must be a folder with at least {LEAST} different pictures "
-            f"({', '.join(SUFFIXES)}), got {len(pictures)} in {folder!r}; add some"
+            f"({', '.join(SUFFIXES)}), got {len(different)} in {folder!r}; add some"
         )
-    order = np.random.default_rng(SEEDS[0]).permutation(len(pictures))
-    shuffled: Pictures = pictures[order]
-    return shuffled
+    even = len(different) // 2 * 2
+    order = np.random.default_rng(SEEDS[0]).permutation(even)
+    return np.stack([different[number] for number in order])
 
 
 def _square(file: Path, size: int) -> Pictures:
@@ -186,7 +190,7 @@ def _square(file: Path, size: int) -> Pictures:
     try:
         with Image.open(file) as opened:
             picture = opened.convert("RGB")
-    except OSError as error:
+    except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"pictures must be readable, got {str(file)!r} ({error}); take it out of "
             "the folder"
@@ -194,4 +198,4 @@ def _square(file: Path, size: int) -> Pictures:
     side = min(picture.size)
     left, top = ((length - side) // 2 for length in picture.size)
     square = picture.crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((size, size), Image.Resampling.BOX))
+    return _scaled(square, size)

@@ -1,4 +1,6 @@
-"""The world of the learning sets: gaze, cross, selection, sides, things."""
+"""The world of the learning sets against a scalar twin, and rule by rule."""
+
+import math
 
 import pytest
 import torch
@@ -6,264 +8,301 @@ import torch
 from metarl.envs.harlow_line import HarlowLine, HarlowLineParams
 
 LEFT, RIGHT, STAY = range(3)
+PAUSE, FIXATION, CHOICE = range(3)
+HALF = 1_000
+"""Things to be trained with, and as many that are held out."""
+LANES = 20_000
+"""Problems from which chances are counted."""
+SHOWN = ("gaze", "left", "right")
 
 
-class Simulated:
-    """One lane of the world, told step by step as a person would: no tables."""
+class Experimenter:
+    """Leads one subject through a problem and writes down what happens."""
 
-    def __init__(self, params, gaze, target_left):
-        self.p, self.gaze, self.target_left = params, gaze, target_left
-        self.waiting, self.held, self.open = 0, 0, False
+    def __init__(self, params, start):
+        self.p = params
+        first = HALF if params.held_out else 0
+        self.half = list(range(first, first + HALF))
+        self.target = self.half[int(start[0] * HALF)]
+        self.distractor = self.draw(start[1], self.target)
+        self.target_left = start[2] < 0.5
+        self.ring_spot = int(start[3] * (2 * params.start_turns + 1))
+        self.ring_spot = (self.ring_spot - params.start_turns) % params.ring
+        self.replaced = start[4] < params.new_distractor
+        self.reversed = False
+        self.event, self.waited, self.held = FIXATION, 0, 0
         self.trial = self.clock = self.steps = 0
         self.paid = 0.0
 
-    @property
-    def event(self):
-        return "pause" if self.waiting else "choice" if self.open else "fixation"
+    def draw(self, number, *others):
+        left = [thing for thing in self.half if thing not in others]
+        return left[int(number * len(left))]
 
-    def step(self, action, next_left):
-        """The reward, the choice (0, 1 or None), whether trial and episode ended."""
-        before, event = self.gaze, self.event
-        half = (self.p.ring - 1) // 2
-        self.gaze += {LEFT: -1, RIGHT: 1, STAY: 0}[action]
-        if self.gaze > self.p.ring - 1 - half:
-            self.gaze -= self.p.ring
-        elif self.gaze < -half:
-            self.gaze += self.p.ring
-        reward, choice = 0.0, None
-        if event == "pause":
-            self.waiting -= 1
-        elif event == "fixation":
-            self.held = self.held + 1 if before == self.gaze == 0 else 0
+    @property
+    def gaze(self):
+        there = self.ring_spot
+        return there if there <= self.p.ring // 2 else there - self.p.ring
+
+    def shown(self):
+        things = [self.target, self.distractor]
+        return [self.gaze, *(things if self.target_left else things[::-1]), self.event]
+
+    def respond(self, action, numbers):
+        """Reward, whether the episode and the trial ended, the row if it did."""
+        came_from = self.gaze
+        self.ring_spot = (self.ring_spot + {0: -1, 1: 1, 2: 0}[action]) % self.p.ring
+        self.clock, self.steps = self.clock + 1, self.steps + 1
+        paid, choice = 0.0, math.nan
+        if self.event == PAUSE:
+            self.waited += 1
+            if self.waited == self.p.pause:
+                self.event = FIXATION
+        elif self.event == FIXATION:
+            self.held = self.held + 1 if came_from == self.gaze == 0 else 0
             if self.held == self.p.hold:
-                reward, self.open, self.held = 0.2, True, 0
+                self.event, self.held, paid = CHOICE, 0, 0.2
         elif abs(self.gaze) == self.p.select_turns:
-            choice = int(self.gaze > 0)
-            reward = 1.0 if (choice == 0) == self.target_left else -1.0
-        self.clock += 1
-        self.steps += 1
-        self.paid += reward
-        last = choice is not None and self.trial == self.p.trial_count - 1
+            choice = float(self.gaze > 0)
+            paid = 1.0 if (choice == 0) == self.target_left else -1.0
+        self.paid += paid
+        chose = not math.isnan(choice)
+        last = chose and self.trial == self.p.trial_count - 1
         over = last or self.clock == self.p.step_cap
-        ended = choice is not None or over
-        row = (choice, self.paid, self.steps, self.target_left)
-        if ended:
-            self.trial += 1
-            self.steps, self.paid, self.open = 0, 0.0, False
-            self.waiting, self.target_left = self.p.pause, next_left
-        return reward, choice, ended, over, row
+        row = self.write_down(choice) if chose or over else None
+        if row:
+            self.begin_trial(numbers)
+        return paid, over, chose or over, row
+
+    def write_down(self, choice):
+        valid = not math.isnan(choice)
+        correct = (choice == 0) == self.target_left if valid else math.nan
+        row = {"choice": choice, "reward": self.paid, "valid": valid, "forced": 0}
+        row |= {"steps": self.steps, "correct": correct, "reversed": self.reversed}
+        names = ("target", "distractor", "target_left", "replaced")
+        row |= {name: getattr(self, name) for name in names}
+        return {name: float(value) for name, value in row.items()}
+
+    def begin_trial(self, numbers):
+        self.trial, self.steps, self.paid = self.trial + 1, 0, 0.0
+        self.event, self.waited = PAUSE if self.p.pause else FIXATION, 0
+        self.target_left = numbers[0] < 0.5
+        if self.p.reversal_after and self.trial == self.p.reversal_after:
+            self.target, self.distractor = self.distractor, self.target
+            self.reversed = True
+        if self.replaced:
+            self.distractor = self.draw(numbers[1], self.target, self.distractor)
+
+
+def uniform(task, generator):
+    return torch.rand(task.lanes, task.noise_size, generator=generator)
+
+
+def homeward(gaze):
+    return torch.where(gaze > 0, LEFT, torch.where(gaze < 0, RIGHT, STAY))
+
+
+def wander(task, steps, seed=0, *, reset=True):
+    """Noise, actions and answers (steps, B, ...) of who often looks for the cross."""
+    generator = torch.Generator().manual_seed(seed)
+    course = {"noise": [uniform(task, generator)]}
+    if reset:
+        task.reset(course["noise"][0])
+    for _ in range(steps):
+        aimed = torch.rand(task.lanes, generator=generator) < 0.8
+        actions = torch.randint(3, (task.lanes,), generator=generator)
+        aimed &= task.event() == FIXATION
+        actions = torch.where(aimed, homeward(task.gaze), actions)
+        now = {name: getattr(task, name) for name in SHOWN}
+        now |= {"event": task.event(), "actions": actions}
+        now["noise"] = uniform(task, generator)
+        now |= task.step(actions, now["noise"])._asdict()
+        now |= {f"row {name}": values for name, values in task.trial_row().items()}
+        for name, values in now.items():
+            course.setdefault(name, []).append(values)
+    return {name: torch.stack(values) for name, values in course.items()}
 
 
 @pytest.mark.parametrize(
-    "settings",
+    "params",
     [
         {},
-        {"hold": 3, "pause": 0, "ring": 12, "cells": 7, "step_cap": 28},
-        {"select_turns": 2, "picture_turns": 5, "pause": 1, "step_cap": 40},
-        {"hold": 2, "select_turns": 1, "picture_turns": 1, "step_cap": 20},
+        {"hold": 3, "pause": 0, "ring": 12, "start_turns": 5},
+        # Gaze wraps around the ring, in the pause and when looking for the cross.
+        {"ring": 9, "picture_turns": 4, "select_turns": 4, "pause": 5}
+        | {"start_turns": 4, "held_out": True, "new_distractor": 0.5},
+        {"hold": 2, "select_turns": 1, "picture_turns": 1, "start_turns": 0}
+        | {"pause": 1, "reversal_after": 1, "new_distractor": 0.7, "step_cap": 25},
     ],
 )
-def test_the_world_follows_its_rules_step_by_step(settings):
-    params = HarlowLineParams(trial_count=3, **{"step_cap": 30} | settings)
-    lanes = 60
-    task = HarlowLine(lanes, params)
-    generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(lanes, 5, generator=generator)
-    task.reset(noise)
-    worlds = [
-        Simulated(params, int(g), bool(side))
-        for g, side in zip(task.gaze, task.target_left, strict=True)
-    ]
-    alive = set(range(lanes))
-    seen = set()
-    for _ in range(params.step_cap):
-        # Towards the cross, or the way it went, more often than by chance.
-        actions = torch.randint(3, (lanes,), generator=generator)
-        home = torch.where(task.gaze < 0, RIGHT, STAY)
-        aim = torch.where(task.gaze > 0, LEFT, home)
-        chance = torch.rand(lanes, generator=generator)
-        actions = torch.where((task.event() < 2) & (chance < 0.7), aim, actions)
-        noise = torch.rand(lanes, 5, generator=generator)
-        step = task.step(actions, noise)
-        row = task.trial_row()
-        for lane in sorted(alive):
-            reward, choice, ended, over, told = worlds[lane].step(
-                int(actions[lane]), bool(noise[lane, 0] < 0.5)
-            )
-            assert float(step.reward[lane]) == pytest.approx(reward)
-            assert bool(step.trial_ended[lane]) == ended
-            assert bool(step.terminated[lane]) == over
-            if ended:
-                seen.add((choice, over))
-                _check_row(row, lane, choice, told)
+def test_a_scalar_twin_lives_through_the_same(params):
+    params = HarlowLineParams(**{"trial_count": 3, "step_cap": 45} | params)
+    lanes = 100
+    course = wander(HarlowLine(lanes, params), params.step_cap)
+    rows = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
+    endings = set()
+    for lane in range(lanes):
+        mine = {name: values[:, lane].tolist() for name, values in course.items()}
+        twin = Experimenter(params, mine["noise"][0])
+        for at in range(params.step_cap):
+            assert [mine[name][at] for name in (*SHOWN, "event")] == twin.shown()
+            answer = twin.respond(mine["actions"][at], mine["noise"][at + 1])
+            paid, over, ended, row = answer
+            assert mine["reward"][at] == pytest.approx(paid)
+            assert (mine["terminated"][at], mine["trial_ended"][at]) == (over, ended)
+            if row:
+                told = {name: float(rows[name][at, lane]) for name in row}
+                assert told == pytest.approx(row, nan_ok=True, abs=1e-6)
+                endings.add((row["valid"], over))
             if over:
-                alive.discard(lane)
-            else:
-                assert int(task.gaze[lane]) == worlds[lane].gaze
-                assert task.event_names[task.event()[lane]] == worlds[lane].event
-    assert not alive
-    assert {(0, False), (1, False), (0, True), (1, True), (None, True)} <= seen
+                break
+        assert over
+    assert endings == {(True, False), (True, True), (False, True)}
 
 
-def _check_row(row, lane, choice, told):
-    kept = {name: float(column[lane]) for name, column in row.items()}
-    assert kept["valid"] == (choice is not None)
-    if choice is None:
-        assert kept["choice"] != kept["choice"]
-        assert kept["correct"] != kept["correct"]
-    else:
-        assert kept["choice"] == choice
-        assert kept["correct"] == ((choice == 0) == told[3])
-    assert kept["reward"] == pytest.approx(told[1], abs=1e-6)
-    assert kept["steps"] == told[2]
-    assert kept["target_left"] == told[3]
-    assert kept["forced"] == 0
+def test_a_problem_goes_on_from_its_state(same):
+    params = HarlowLineParams(new_distractor=0.5, reversal_after=1)
+    task, other = HarlowLine(50, params), HarlowLine(50, params)
+    wander(task, 30)
+    state, row, seen = task.state(), task.trial_row(), task.observation()
+    rest = wander(task, 60, seed=1, reset=False)
+    wander(other, 5, seed=2)
+    other.load_state(state)
+    assert same(other.trial_row(), row)
+    assert torch.equal(other.observation(), seen)
+    assert same(wander(other, 60, seed=1, reset=False), rest)
 
 
-def run_problems(params, problems, seed=0):
-    """Rows of so many problems, one a lane, by who goes straight to a random side."""
-    task = HarlowLine(problems, params)
+def solve(task, seed=0):
+    """Rows (trials, B) of who goes straight to the cross, then to a random side."""
     generator = torch.Generator().manual_seed(seed)
-    task.reset(torch.rand(problems, 5, generator=generator))
-    first = {k: getattr(task, k) for k in ("target", "distractor", "gaze", "replaced")}
-    rows, going = [], torch.ones(problems, dtype=torch.bool)
-    side = torch.randint(2, (problems,), generator=generator)
+    task.reset(uniform(task, generator))
+    rows, going, lanes = {}, task.always, torch.arange(task.lanes)
     while bool(going.any()):
-        home = torch.where(task.gaze > 0, LEFT, torch.where(task.gaze < 0, RIGHT, STAY))
-        out = torch.where(task.gaze > 0, RIGHT, torch.where(task.gaze < 0, LEFT, side))
-        actions = torch.where(task.event() == 2, out, home)
-        step = task.step(actions, torch.rand(problems, 5, generator=generator))
-        ended = step.trial_ended & going
-        side = torch.where(
-            ended, torch.randint(2, (problems,), generator=generator), side
-        )
-        for lane in ended.nonzero().flatten().tolist():
-            row = {k: float(v[lane]) for k, v in task.trial_row().items()}
-            rows.append({"lane": lane, **row})
-        going &= ~step.terminated
-    return first, rows
+        side = torch.randint(2, (task.lanes,), generator=generator)
+        on = torch.where(task.gaze < 0, LEFT, torch.where(task.gaze > 0, RIGHT, side))
+        action = torch.where(task.event() == CHOICE, on, homeward(task.gaze))
+        step = task.step(action, uniform(task, generator))
+        ended = lanes[step.trial_ended & going]
+        size = (task.params.trial_count, task.lanes)
+        for name, values in task.trial_row().items():
+            kept = rows.setdefault(name, torch.full(size, torch.nan))
+            kept[task.trial[ended] - 1, ended] = values[ended]
+        going = going & ~step.terminated
+    return rows
 
 
-def test_things_sides_and_starts_are_drawn_evenly():
-    first, rows = run_problems(HarlowLineParams(), 2_000)
-    assert len(rows) == 6 * 2_000
+def even(codes, count):
+    """Whether 0 to count - 1 come equally often, by chi-square."""
+    found = codes.long().flatten().bincount(minlength=count).double()
+    assert len(found) == count
+    assert found.mean() >= 5
+    squares = ((found - found.mean()) ** 2 / found.mean()).sum()
+    return abs(float(squares) - (count - 1)) <= 4 * math.sqrt(2 * (count - 1))
+
+
+def close(hits, chance):
+    """Whether a share is within 4 standard errors of the declared chance."""
+    n = hits.numel()
+    error = math.sqrt(chance * (1 - chance) / n)
+    assert n > 1000
+    return abs(float(hits.double().mean()) - chance) < 4 * error
+
+
+@pytest.fixture(scope="module")
+def solved():
+    """Rows of problems without anything new or reversed in them."""
+    return solve(HarlowLine(LANES))
+
+
+def test_both_things_are_drawn_evenly_and_are_never_the_same(solved):
+    target, distractor = solved["target"][0], solved["distractor"][0]
+    assert even(target, HALF)
+    assert even(distractor, HALF)
+    assert even((distractor - target) % HALF - 1, HALF - 1)
+
+
+def test_a_problem_keeps_its_things(solved):
     for name in ("target", "distractor"):
-        drawn = first[name].double()
-        assert drawn.min() < 6
-        assert 993 < drawn.max() <= 999
-        assert drawn.mean() == pytest.approx(499.5, abs=4 * 289 / 2_000**0.5)
-    assert bool((first["target"] != first["distractor"]).all())
-    starts = torch.bincount(first["gaze"] + 6, minlength=13)
-    assert len(starts) == 13
-    assert starts.double().std() < 2 * (2_000 / 13) ** 0.5
-    sides = torch.tensor([row["target_left"] for row in rows])
-    assert sides.mean() == pytest.approx(0.5, abs=4 * 0.5 / len(rows) ** 0.5)
-    # The side of one trial says nothing of the next.
-    same = (sides.view(-1)[1:] == sides.view(-1)[:-1]).double().mean()
-    assert same == pytest.approx(0.5, abs=4 * 0.5 / len(rows) ** 0.5)
+        assert torch.equal(solved[name], solved[name][:1].expand(6, -1))
+    assert not solved["replaced"].any()
+    assert not solved["reversed"].any()
 
 
-def test_a_problem_keeps_its_two_things_and_a_test_has_others():
-    first, rows = run_problems(HarlowLineParams(held_out=True), 100)
-    assert bool((first["target"] >= 1_000).all())
-    assert bool((first["distractor"] >= 1_000).all())
-    for row in rows:
-        assert row["target"] == float(first["target"][row["lane"]])
-        assert row["distractor"] == float(first["distractor"][row["lane"]])
-        assert (row["replaced"], row["reversed"]) == (0, 0)
+def test_sides_are_random_on_each_trial(solved):
+    left = solved["target_left"]
+    for trial in left:
+        assert close(trial, 0.5)
+    for trial in range(5):
+        assert close(left[trial] == left[trial + 1], 0.5)
+    for name in ("target", "distractor"):
+        assert close(left[0][solved[name][0] < HALF / 2], 0.5)
 
 
-def test_a_new_distractor_comes_on_every_trial_of_its_share_of_problems():
-    first, rows = run_problems(HarlowLineParams(new_distractor=0.3), 1_000)
-    share = first["replaced"].double().mean()
-    assert share == pytest.approx(0.3, abs=4 * (0.21 / 1_000) ** 0.5)
-    by_lane = {}
-    for row in rows:
-        by_lane.setdefault(row["lane"], []).append(row)
-    for lane, own in by_lane.items():
-        assert {row["target"] for row in own} == {float(first["target"][lane])}
-        others = [row["distractor"] for row in own]
-        assert others[0] == float(first["distractor"][lane])
-        assert all(row["distractor"] != row["target"] for row in own)
-        pairs = list(zip(others, others[1:], strict=False))
-        if first["replaced"][lane]:
-            assert all(one != other for one, other in pairs)
-            assert {row["replaced"] for row in own} == {1}
-        else:
-            assert all(one == other for one, other in pairs)
+def test_a_random_choice_pays_for_the_cross_and_for_the_thing(solved):
+    assert solved["valid"].all()
+    assert close(solved["correct"], 0.5)
+    chose_target = (solved["choice"] == 0) == (solved["target_left"] == 1)
+    assert torch.equal(solved["correct"], chose_target.float())
+    torch.testing.assert_close(
+        solved["reward"], torch.where(chose_target, 1.2, -0.8), rtol=0, atol=1e-6
+    )
 
 
-def test_replaced_things_are_drawn_evenly_from_the_same_half():
-    _, rows = run_problems(HarlowLineParams(new_distractor=1.0, held_out=True), 300)
-    drawn = torch.tensor([row["distractor"] for row in rows])
-    assert (drawn.min() >= 1_000) & (drawn.max() <= 1_999)
-    assert drawn.mean() == pytest.approx(1_499.5, abs=4 * 289 / len(rows) ** 0.5)
+@pytest.mark.parametrize("turns", [0, 1, 6])
+def test_an_episode_starts_evenly_around_the_cross(turns):
+    task = HarlowLine(LANES, HarlowLineParams(start_turns=turns))
+    noise = uniform(task, torch.Generator().manual_seed(1))
+    task.reset(noise)
+    assert even(task.gaze + turns, 2 * turns + 1)
+    assert (task.event() == FIXATION).all()
+    if turns:
+        assert close(task.target_left[task.gaze > 0], 0.5)
+        assert float(task.target[task.gaze > 0].double().mean()) > HALF * 0.49
 
 
-def test_a_reversal_swaps_the_two_things_once():
-    params = HarlowLineParams(trial_count=12, reversal_after=5)
-    first, rows = run_problems(params, 50)
-    trial = {}
-    for row in rows:
-        k = trial[row["lane"]] = trial.get(row["lane"], -1) + 1
-        now = "target" if k < 5 else "distractor"
-        assert row["target"] == float(first[now][row["lane"]])
-        assert row["target"] != row["distractor"]
-        assert row["reversed"] == (k >= 5)
+def test_a_test_draws_held_out_things_and_no_others():
+    rows = solve(HarlowLine(LANES, HarlowLineParams(held_out=True, new_distractor=1)))
+    for name in ("target", "distractor"):
+        assert even(rows[name][0] - HALF, HALF)
+    assert even(rows["distractor"] - HALF, HALF)
 
 
-def test_cues_are_those_of_the_trials_things():
-    task_cues = HarlowLine(1).cues
-    _, rows = run_problems(HarlowLineParams(new_distractor=1.0), 20)
-    for row in rows:
-        for whose in ("target", "distractor"):
-            told = [row[f"{whose}_code{n}"] for n in (1, 2, 3)]
-            assert told == task_cues[int(row[whose])].tolist()
+@pytest.fixture(scope="module")
+def changing():
+    """Rows of problems of which a third have a new distractor on each trial."""
+    return solve(HarlowLine(LANES, HarlowLineParams(new_distractor=1 / 3)))
 
 
-def test_a_lane_starts_again_while_others_go_on():
-    task = HarlowLine(3)
-    task.reset(torch.full((3, 5), 0.4))
-    for _ in range(4):
-        task.step(torch.tensor([LEFT, RIGHT, STAY]), torch.full((3, 5), 0.7))
-    before = {k: v.clone() for k, v in task.state().items()}
-    where = torch.tensor([False, True, False])
-    task.reset(torch.full((3, 5), 0.9), where=where)
-    for name, value in task.state().items():
-        assert torch.equal(value[[0, 2]], before[name][[0, 2]]), name
-    assert int(task.clock[1]) == 0
-    assert int(task.target[1]) == 900
+def test_the_declared_share_of_problems_has_new_distractors(changing):
+    assert close(changing["replaced"][0], 1 / 3)
+    assert close(changing["replaced"][0][changing["target"][0] < HALF / 2], 1 / 3)
+    assert torch.equal(changing["replaced"], changing["replaced"][:1].expand(6, -1))
 
 
-def test_both_things_can_be_chosen_by_hand():
-    task = HarlowLine(2)
-    task.reset(torch.full((2, 5), 0.3), options={"target": 1500, "distractor": 3})
-    assert task.target.tolist() == [1500, 1500]
-    assert task.distractor.tolist() == [3, 3]
-    with pytest.raises(ValueError, match="must be two things"):
-        task.reset(torch.full((2, 5), 0.3), options={"target": 3, "distractor": 3})
-    with pytest.raises(ValueError, match=r"target must be in \[0, 1999\], got 2000"):
-        task.reset(torch.full((2, 5), 0.3), options={"target": 2000})
+def test_a_new_distractor_is_neither_the_target_nor_the_one_before(changing):
+    target, distractor = changing["target"], changing["distractor"]
+    replaced = changing["replaced"][0] == 1
+    assert torch.equal(target, target[:1].expand(6, -1))
+    assert (target != distractor).all()
+    before, now = distractor[:-1], distractor[1:]
+    assert torch.equal(before[:, ~replaced], now[:, ~replaced])
+    assert (before[:, replaced] != now[:, replaced]).all()
+    assert even(now[:, replaced], HALF)
+    assert even((now - target[1:])[:, replaced] % HALF - 1, HALF - 1)
+    assert even((now - before)[:, replaced] % HALF - 1, HALF - 1)
+    # Which thing is new says nothing about where it is.
+    left = changing["target_left"][1:, replaced]
+    assert close(left[now[:, replaced] < HALF / 2], 0.5)
 
 
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"trial_count": 0}, "trial_count must be at least 1, got 0"),
-        ({"step_cap": 0}, "step_cap must be at least 1"),
-        ({"hold": 0}, "hold must be at least 1"),
-        ({"pause": -1}, "pause must be at least 0"),
-        ({"reversal_after": -1}, "reversal_after must be at least 0"),
-        ({"picture_turns": 0}, "picture_turns must be at least 1"),
-        ({"select_turns": 4}, r"select_turns must be in \[1, 3\], got 4"),
-        ({"select_turns": 0}, r"select_turns must be in \[1, 3\], got 0"),
-        ({"ring": 6}, "ring must be at least 7, got 6"),
-        ({"start_turns": 9}, r"start_turns must be in \[0, 8\], got 9"),
-        ({"new_distractor": 1.5}, r"new_distractor must be in \[0, 1\], got 1.5"),
-        ({"cells": 4}, "cells must be odd, got 4"),
-        ({"cells": 19}, r"cells must be in \[3, 17\], got 19"),
-    ],
-)
-def test_a_world_in_which_no_trial_can_be_done_is_refused(settings, words):
-    with pytest.raises(ValueError, match=words):
-        HarlowLineParams(**settings)
+@pytest.mark.parametrize("after", [1, 5, 11])
+def test_the_two_things_swap_roles_once(after):
+    params = HarlowLineParams(trial_count=12, reversal_after=after)
+    rows = solve(HarlowLine(200, params))
+    swapped = torch.arange(12).unsqueeze(1) >= after
+    first = torch.stack([rows["target"][0], rows["distractor"][0]])
+    assert torch.equal(rows["target"], torch.where(swapped, first[1], first[0]))
+    assert torch.equal(rows["distractor"], torch.where(swapped, first[0], first[1]))
+    assert torch.equal(rows["reversed"], swapped.float().expand(-1, 200))
+    chose_target = (rows["choice"] == 0) == (rows["target_left"] == 1)
+    assert torch.equal(rows["correct"], chose_target.float())
