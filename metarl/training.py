@@ -55,7 +55,11 @@ MakeObserver = Callable[[int], Observer]
 
 
 def check_manipulations(config: RunConfig[Any]) -> None:
-    """Raise ValueError unless all can be done that is to be done in training."""
+    """Raise ValueError unless all can be done that is to be done in training.
+
+    The network must fit the task, too.
+    """
+    make_network(config, 0)
     task = task_class(config.task)(1, config.task_params)
     hand = Manipulator(config.training.manipulate, task, units=config.network.units)
     hand.check_told(config.network.feedback)

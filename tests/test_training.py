@@ -20,7 +20,13 @@ from metarl.presets import preset
 from metarl.rollout import Stepper
 from metarl.runs import SNAPSHOTS, SubjectFolder
 from metarl.seeding import stream_seed
-from metarl.training import Meter, Trainer, make_network, train_subject
+from metarl.training import (
+    Meter,
+    Trainer,
+    check_manipulations,
+    make_network,
+    train_subject,
+)
 
 METRICS = {
     "update",
@@ -506,8 +512,10 @@ def test_learning_sets_from_pixels_train_and_resume(tmp_path):
     ],
 )
 def test_eyes_that_do_not_fit_the_task_are_refused(task, network, words, small):
-    with pytest.raises(ValueError, match=words):
-        make_network(small(task, network=network), 0)
+    config = small(task, network=network)
+    for refuse in (check_manipulations, lambda config: make_network(config, 0)):
+        with pytest.raises(ValueError, match=words):
+            refuse(config)
 
 
 # A critic of its own, and an experimenter's hand

@@ -159,6 +159,8 @@ def test_the_weights_of_eyes_depend_on_the_seed_alone():
         torch.manual_seed(2)
         assert weights_hash(make(kind, 3)) == first
         assert weights_hash(make(kind, 4)) != first
+        eyes = (weights_hash(make(kind, seed).encoder) for seed in (3, 4))
+        assert len(set(eyes)) == 2
 
 
 def test_the_hash_sees_the_eyes():

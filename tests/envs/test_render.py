@@ -200,6 +200,17 @@ def test_the_screen_is_no_wider_than_the_world():
         assert screen.shape[1] == 2 * 7 * 2 + 20
 
 
+def test_both_pictures_are_on_the_screen_wherever_gaze_starts():
+    task = make("harlow", 1, **{**WORLD, "height": 24, "start_turns": 0})
+    at(task, 0, 2)
+    screen = task.drawing()
+    assert screen.shape == (2 + 24 + 2, 2 * 3 * 2 + 20, 3)
+    for picture, first in ((task.left, 6), (task.right, 18)):
+        seen = task.panorama.bank[1 + 8 :].view(-1, 8, 24, 3)[int(picture)]
+        drawn = screen[2:-2, first : first + 8]
+        np.testing.assert_array_equal(drawn, seen.numpy().transpose(1, 0, 2))
+
+
 def test_pixels_are_drawn_by_the_faces_and_words_on_a_line():
     env = TaskEnv("harlow", render_mode="rgb_array", **WORLD)
     env.reset(seed=0)
