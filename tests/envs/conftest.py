@@ -9,6 +9,7 @@ from short import small
 from torch import Tensor
 
 from metarl.catalog import TASKS, task_class
+from metarl.envs.learning_set import LearningSet
 from metarl.envs.task import Task
 
 Course = dict[str, Tensor]
@@ -73,8 +74,11 @@ def _perform(
     for actions, noise in zip(script.actions, script.noise, strict=True):
         step = task.step(actions, noise)
         answers = step._asdict() | {"event": task.event()} | task.hidden()
-        for name, values in task.trial_row().items():
-            answers[f"row {name}"] = torch.where(step.trial_ended, values, torch.nan)
+        # Lanes of a learning set end trials at different times; others, together.
+        apart = isinstance(task, LearningSet)
+        if apart or bool(step.trial_ended.any()):
+            rows, ended = task.trial_row().items(), step.trial_ended
+            answers |= {f"row {k}": torch.where(ended, v, torch.nan) for k, v in rows}
         for name, values in answers.items():
             course.setdefault(name, []).append(values.clone())
     return {name: torch.stack(values) for name, values in course.items()}

@@ -174,6 +174,13 @@ def test_each_lane_has_its_own_pictures_on_its_screen():
     assert (one != other).any()
     left, right = one[1:-1, 22 - 6 - 4 :][:, :8], one[1:-1, 22 + 6 - 4 :][:, :8]
     bank = task.panorama.bank[1 + 4 :].view(-1, 8, 12, 3).numpy().transpose(0, 2, 1, 3)
+    places = []
+    for gaze, event in ((0, 2), (-4, 1)):
+        at(task, gaze, event)
+        places.append((task.place.clone(), task.drawing(1)))
+    task.place = torch.stack([places[0][0][0], places[1][0][1]])
+    np.testing.assert_array_equal(task.drawing(0), one)
+    np.testing.assert_array_equal(task.drawing(1), places[1][1])
     np.testing.assert_array_equal(left, bank[int(task.left[0])])
     np.testing.assert_array_equal(right, bank[int(task.right[0])])
 

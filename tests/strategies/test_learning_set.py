@@ -13,7 +13,7 @@ from metarl.strategies.learning_set import RandomChoice, WinStay, reference_stra
 LEFT, RIGHT, STAY = range(3)
 PAUSE, FIXATION, CHOICE = range(3)
 LANES = 3_000
-NAMES = ("random-choice", "relation", "win-stay")
+NAMES = ("random", "relation", "win-stay")
 SMALL = {"width": 20, "height": 8, "picture_size": 8, "turn_pixels": 2}
 SMALL |= {"picture_turns": 3, "ring": 55}
 
@@ -90,7 +90,7 @@ def test_the_first_choice_is_random_for_all(standard):
 
 
 def test_random_choice_is_right_in_half_of_the_trials(standard):
-    rows = standard["random-choice"]
+    rows = standard["random"]
     for trial in range(6):
         assert close(rows["correct"][trial], 0.5)
         assert close(rows["choice"][trial], 0.5)
