@@ -158,8 +158,8 @@ HARLOW = replace(
 LARGE = replace(
     HARLOW,
     network=replace(HARLOW.network, encoder="stack"),
-    learning=replace(HARLOW.learning, learning_rate=Schedule(start=2e-3, end=0.0)),
-    training=replace(HARLOW.training, updates=900),
+    learning=replace(HARLOW_LINE.learning, learning_rate=Schedule(start=2e-3, end=0.0)),
+    training=replace(HARLOW.training, updates=1000),
     task={"step_cap": 200},
 )
 """The published 84 x 84 pixels."""
