@@ -3,6 +3,7 @@
 Open it with `tensorboard --logdir runs/x`.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -27,6 +28,7 @@ from tensorboard.summary.writer.record_writer import (  # type: ignore[import-un
 from torch.utils.tensorboard.summary import histogram, hparams, scalar
 
 from metarl.agents.network import Network
+from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig, RunConfig, to_plain
 from metarl.evaluation import run_episodes
 from metarl.protocols import protocol
@@ -106,7 +108,12 @@ class TensorBoardObserver:
         self.file = EventFile(folder, first_step=steps_done + 1)
         self.clock, self.steps = time.perf_counter(), steps_done
         if not steps_done:
-            self._write_hyperparameters()
+            try:
+                self._write_hyperparameters()
+            except MetaRLError:
+                with contextlib.suppress(MetaRLError):
+                    self.close()
+                raise
 
     def _write_hyperparameters(self) -> None:
         plain = {"subject": self.subject, **_flat(to_plain(self.config))}

@@ -18,6 +18,8 @@ from metarl.rollout import Stepper
 from metarl.tables import TRIAL_COLUMNS
 
 DISCOUNT = 0.7
+LEARNING_SETS = ("harlow-line", "harlow")
+
 TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
 TWO_STEP = ("transition", "second_state", "second_choice", "high_state")
 
@@ -62,7 +64,8 @@ def test_the_table_has_every_trial_of_every_episode_once_and_in_order(name, rese
     assert trials["episode"].unique().tolist() == list(range(20, 30))
     for _, episode in trials.groupby("episode"):
         assert episode["trial"].tolist() == list(range(len(episode)))
-        assert ":" in name or len(episode) == 4
+        # An episode of a learning set may end at its step cap, with fewer trials.
+        assert ":" in name or name in LEARNING_SETS or len(episode) == 4
     assert set(trials["subject"]) == {6}
     assert set(trials["session"]) == {0}
 
@@ -171,6 +174,8 @@ def test_a_row_says_which_event_was_on_the_screen(reset, name):
     steps = recording["action"] >= 0
     shown, events = recording["observation"][steps], recording["event"][steps]
     assert set(events) == set(range(len(task.event_names)))
+    if name in LEARNING_SETS:  # there, far from the cross, all events look alike
+        return
     if len(task.event_names) > 1:  # then no two events look alike
         rows = [tuple(row) for row in shown]
         assert len(set(zip(rows, events, strict=True))) == len(set(rows))

@@ -14,6 +14,7 @@ from metarl.catalog import TASKS, task_class
 from metarl.policy import Decision, input_size
 from metarl.rollout import Stepper
 
+LEARNING_SETS = ("harlow-line", "harlow")
 LANES = 7
 TRIAL_STEPS = {
     "two-step": 3,
@@ -153,12 +154,16 @@ def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
     after_end = column(moments, "terminated")[:-1]
     openings = torch.cat([seen[0], seen[1:][after_end]])
     assert len(openings) > LANES
+    different = len(openings.unique(dim=0))
+    if name in LEARNING_SETS:  # where gaze starts is drawn
+        assert 1 < different < len(openings)
+        return
     # Only what pays more is drawn for a first screen; every other one opens alike.
     alike = name != "volatility"
-    assert len(openings.unique(dim=0)) == (1 if alike else len(openings))
+    assert different == (1 if alike else len(openings))
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [n for n in TASKS if n not in LEARNING_SETS])
 def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
     stepper = Stepper(task, Counter(task), generator())
@@ -312,11 +317,14 @@ def test_every_reference_strategy_goes_through_the_networks_door(name):
     for strategy in module.reference_strategies(make_task(name)):
         task = make_task(name)
         policy = module.reference_strategies(task)[strategy]
-        moments = walk(Stepper(task, policy, generator()), 2 * task.episode_steps)
+        steps = 2 * (task.episode_steps or 50)
+        moments = walk(Stepper(task, policy, generator()), steps)
         assert moments[0].decision.logits.shape == (LANES, task.action_count)
         assert moments[0].decision.value.shape == (LANES,)
         assert moments[0].decision.units.shape == (LANES, 0)
-        assert column(moments, "rewards").min() >= 0, strategy
+        # A wrong picture costs; nothing else that a strategy does is ever penalised.
+        wrong = name in LEARNING_SETS
+        assert wrong or column(moments, "rewards").min() >= 0, strategy
 
 
 @pytest.mark.parametrize("greedy", [True, False])

@@ -58,9 +58,9 @@ TRACED = 100
 """Problems whose gaze is drawn, of one subject."""
 
 BEHAVIOUR_PANELS: tuple[Panel, ...] = (
+    ("Our networks, weights frozen", plot_networks),
     ("Monkeys", plot_animals),
     ("The paper's networks", plot_paper),
-    ("Our networks, weights frozen", plot_networks),
 )
 """Title and drawing of what a trial table shows."""
 PANELS: tuple[Panel, ...] = (

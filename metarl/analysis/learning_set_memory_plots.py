@@ -145,7 +145,7 @@ def plot_decoding(tables: Tables, ax: Axes | None = None) -> Axes:
         label="the relation",
     )
     ax.set(xlabel="Weight of the thing that paid", ylabel="Weight of the other thing")
-    ax.set(xlim=(-0.1, edge), ylim=(-edge / 2 - 0.05, 0.3))
+    ax.set(xlim=(-0.1, edge), ylim=(-edge / 2 - 0.05, 0.45))
     words = "\n".join(told)
     where = ax.transAxes
     ax.text(0.99, 0.99, words, size="x-small", ha="right", va="top", transform=where)

@@ -229,7 +229,7 @@ def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(fou
     axes = [panel(found) for _, panel in BEHAVIOUR_PANELS]
     assert len({ax.get_ylim() for ax in axes}) == 1
     assert len({ax.get_ylabel() for ax in axes}) == 1
-    monkeys, paper, ours = axes
+    ours, monkeys, paper = axes
     last = monkeys.lines[-2].get_ydata()
     assert list(last) == [50, 97, 98, 98.6, 99, 99]
     final = paper.lines[-2].get_ydata()
