@@ -175,6 +175,9 @@ def _evaluation_jobs(
         for k in subjects:
             facts = run.evaluation(k, snapshot, condition).facts_path
             facts.unlink(missing_ok=True)
+    for number in range(SNAPSHOTS + 1) if stages else ():
+        for k in subjects:
+            run.evaluation(k, number).facts_path.unlink(missing_ok=True)
     return {
         f"{prefix}subject {k}": partial(_evaluate, run, k, tests, snapshot, stages)
         for k in subjects

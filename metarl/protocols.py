@@ -201,8 +201,12 @@ _LEARNING_SET = EvaluationConfig(
 )
 
 
-def _learning_set(**further: EvaluationConfig) -> Protocol:
-    """Frozen problems with new things; how they are solved, and by which memory."""
+def _learning_set(**further: tuple[str, ...]) -> Protocol:
+    """Frozen problems with new things; how they are solved, and by which memory.
+
+    Args:
+        further: name -> settings of one more test.
+    """
     once = replace(
         _LEARNING_SET, episodes=1_000, record_episodes=0, record_untrained=False
     )
@@ -215,10 +219,7 @@ def _learning_set(**further: EvaluationConfig) -> Protocol:
                 once, settings=(*_NEW, "trial_count=12", "reversal_after=6")
             ),
             "held-in": replace(once, settings=("held_out=False", _NEW[1])),
-            **{
-                name: replace(once, settings=test.settings)
-                for name, test in further.items()
-            },
+            **{name: replace(once, settings=each) for name, each in further.items()},
         },
         controls={
             "replaced": Control(
@@ -234,7 +235,7 @@ def _learning_set(**further: EvaluationConfig) -> Protocol:
 
 LEARNING_SET = _learning_set()
 """4,500 second trials; Declared: numbers of episodes, the paper gives none."""
-HARLOW = _learning_set(equalized=EvaluationConfig(settings=(*_NEW, "equalized=True")))
+HARLOW = _learning_set(equalized=(*_NEW, "equalized=True"))
 """The same with pictures, also with those of one mean colour."""
 
 PROTOCOLS: Mapping[str, Protocol] = MappingProxyType(

@@ -369,6 +369,20 @@ def test_stages_go_with_the_protocols_main_test_alone(staged):
     assert run.evaluation(0, 4).facts["episodes"] == 2
 
 
+def test_stages_of_an_earlier_evaluation_are_given_up_before_the_next(
+    staged, monkeypatch
+):
+    run, _ = staged
+    evaluate(run, workers=1, show=False)
+
+    def fail(*arguments, **more):
+        raise MetaRLError("out of order")
+
+    monkeypatch.setattr("metarl.population.evaluate_network", fail)
+    assert evaluate(run, workers=1, show=False).failures
+    assert snapshots_tested(run) == [[], []]
+
+
 def test_controls_take_the_tests_that_are_theirs(small, tmp_path):
     config = small("bandit", subjects=1, updates=1)
     run = train(config, tmp_path, controls=True, workers=1, show=False).run
