@@ -20,7 +20,9 @@ from metarl import __version__, population
 from metarl.analysis.effects import COLUMNS
 from metarl.catalog import TASKS
 from metarl.checkpoint import save_state
-from metarl.cli import COMMANDS, EvaluateOptions, WatchOptions, chosen_tests, main
+from metarl.cli import COMMANDS, main
+from metarl.commands.evaluate import EvaluateOptions, chosen_tests
+from metarl.commands.watch import WatchOptions
 from metarl.protocols import protocol
 from metarl.runs import SubjectFolder, load_run
 from metarl.watch import Film
