@@ -25,6 +25,8 @@ class TaskEntry:
     """Module of the analysis, table to figure."""
     summary: str
     """One line for `metarl tasks`."""
+    question: str
+    """What the experiment asks of frozen networks, in one sentence."""
     source: str
     """The study the task comes from."""
 
@@ -37,6 +39,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.two_step",
             analysis="metarl.analysis.two_step",
             summary="a choice leads, mostly, to one of two states that pay",
+            question=(
+                "Do choices, and prediction errors, follow a model of the task rather "
+                "than what was last rewarded?"
+            ),
             source="Wang et al. 2018, Simulation 4; Daw et al. 2011",
         ),
         "daw-two-step": TaskEntry(
@@ -45,6 +51,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.daw_two_step",
             analysis="metarl.analysis.two_step",
             summary="the human two-step task: a second choice, drifting rewards",
+            question=(
+                "Does the network plan through both of its choices, as people do, "
+                "while rewards drift?"
+            ),
             source="Daw et al. 2011, Neuron 69:1204",
         ),
         "bandit": TaskEntry(
@@ -53,6 +63,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.bandit",
             analysis="metarl.analysis.bandit",
             summary="arms that pay with fixed chances, drawn anew for each episode",
+            question=(
+                "Does the network learn new arms within an episode, and explore them "
+                "as well as algorithms made for it?"
+            ),
             source="Wang et al. 2016, sections 3.1.1-3.1.2; Wang et al. 2018, Fig. 1",
         ),
         "matching": TaskEntry(
@@ -61,6 +75,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.matching",
             analysis="metarl.analysis.matching",
             summary="two arms that are baited and stay so until they are chosen",
+            question=(
+                "Are choices shared out between the arms as rewards are, and do units "
+                "code for what the arms are worth?"
+            ),
             source="Wang et al. 2018, Simulation 1; Lau & Glimcher 2005; Tsutsui 2016",
         ),
         "volatility": TaskEntry(
@@ -69,6 +87,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.volatility",
             analysis="metarl.analysis.volatility",
             summary="two arms show what they pay; which wins changes often or seldom",
+            question=(
+                "Does the network learn faster while the world is volatile, though no "
+                "weight changes?"
+            ),
             source="Wang et al. 2018, Simulation 2; Behrens et al. 2007",
         ),
         "inferred-value": TaskEntry(
@@ -77,6 +99,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.inferred_value",
             analysis="metarl.analysis.inferred_value",
             summary="one cue's outcome tells what the other cue is now worth",
+            question=(
+                "Do prediction errors tell a cue's value that was never experienced, "
+                "only inferred from the other cue?"
+            ),
             source="Wang et al. 2018, Simulation 3; Bromberg-Martin et al. 2010",
         ),
         "informative-arm": TaskEntry(
@@ -85,6 +111,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.informative_arm",
             analysis="metarl.analysis.informative_arm",
             summary="one arm pays little, and tells which of the others pays best",
+            question=(
+                "Does the network give up a reward now to learn which arm pays "
+                "best later?"
+            ),
             source="Wang et al. 2016, section 3.1.3",
         ),
         "restless-bandit": TaskEntry(
@@ -93,6 +123,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.restless_bandit",
             analysis="metarl.analysis.restless_bandit",
             summary="two arms whose chances drift, slowly or quickly, as you learn",
+            question=(
+                "Does the network learn faster where chances drift quickly than where "
+                "they drift slowly?"
+            ),
             source="Wang et al. 2016, section 3.1.4",
         ),
         "risky-choice": TaskEntry(
@@ -101,6 +135,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.risky_choice",
             analysis="metarl.analysis.risky_choice",
             summary="a small certain reward beside a large one of unknown chance",
+            question=(
+                "Do false prediction errors move later choices, as stimulation and "
+                "silencing of dopamine do in rats?"
+            ),
             source="Wang et al. 2018, Simulation 6; Stopper et al. 2014",
         ),
         "reversal": TaskEntry(
@@ -109,6 +147,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.reversal",
             analysis="metarl.analysis.reversal",
             summary="of two options one pays more often, and once they swap",
+            question=(
+                "How soon does the network give up an option that turned bad, beside "
+                "monkeys and a Bayesian observer?"
+            ),
             source="Costa et al. 2016, Neuron 92:505",
         ),
         "harlow-line": TaskEntry(
@@ -117,6 +159,9 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.learning_set",
             analysis="metarl.analysis.learning_set",
             summary="two new things a problem, one of which pays: codes on a line",
+            question=(
+                "After many problems, is a new one solved by what a single trial tells?"
+            ),
             source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
         ),
         "harlow": TaskEntry(
@@ -125,6 +170,10 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             strategies="metarl.strategies.learning_set",
             analysis="metarl.analysis.learning_set",
             summary="two new pictures a problem, one of which pays: from pixels",
+            question=(
+                "After many problems, is a new one solved by what a single trial "
+                "tells, when all that is seen are pixels?"
+            ),
             source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
         ),
     }

@@ -23,6 +23,7 @@ def test_every_entrys_strings_lead_to_what_they_name(name):
     for part in ("tables", "effects", "PANELS", "BEHAVIOUR_PANELS"):
         assert hasattr(analysis, part)
     assert entry.summary
+    assert entry.question.endswith("?")
     assert entry.source
 
 
