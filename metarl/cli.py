@@ -11,7 +11,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from metarl.checks import MetaRLError
-from metarl.commands import analyze, animals, evaluate, tasks, train, watch
+from metarl.commands import (
+    analyze,
+    animals,
+    evaluate,
+    reproduce,
+    tasks,
+    train,
+    watch,
+)
 from metarl.commands.options import BAD_INPUT, INTERRUPTED
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
@@ -21,9 +29,15 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "evaluate": evaluate.main,
         "analyze": analyze.main,
         "animals": animals.main,
+        "reproduce": reproduce.main,
         "watch": watch.main,
     }
 )
+
+HOW_TO_GO_ON = {
+    "train": "; --resume goes on where it stopped",
+    "reproduce": "; the same command goes on where it stopped",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,8 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"metarl: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        hint = "; --resume goes on where it stopped" if words[0] == "train" else ""
-        print(f"metarl: interrupted{hint}", file=sys.stderr)
+        print(f"metarl: interrupted{HOW_TO_GO_ON.get(words[0], '')}", file=sys.stderr)
         return INTERRUPTED
 
 

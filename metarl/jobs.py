@@ -21,9 +21,8 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any
 
-from tqdm import tqdm
-
 from metarl.checks import MetaRLError, check_at_least
+from metarl.progress import Bars, Display
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +42,12 @@ class Reporting:
 
     def part(self, number: int, count: int) -> "Reporting":
         """Reporting of one of `count` equal parts of the job, from 0."""
+        return self.between(number / count, (number + 1) / count)
+
+    def between(self, low: float, high: float) -> "Reporting":
+        """Reporting of the part of the job from `low` to `high`, in [0, 1]."""
         return Reporting(
-            lambda progress: self.tell((number + progress) / count), self.should_stop
+            lambda progress: self.tell(low + (high - low) * progress), self.should_stop
         )
 
 
@@ -60,7 +63,11 @@ def core_count() -> int:
 
 
 def run_jobs(
-    jobs: Mapping[str, Job], *, workers: int | None = None, show: bool = True
+    jobs: Mapping[str, Job],
+    *,
+    workers: int | None = None,
+    show: bool = True,
+    display: Display | None = None,
 ) -> dict[str, str]:
     """Run all jobs, as many at once as there are workers.
 
@@ -68,6 +75,7 @@ def run_jobs(
         jobs: what to run, by the name to show.
         workers: processes at once; all cores by default. 1 runs in this process.
         show: draw progress bars, where there is a terminal.
+        display: what to show instead of a bar a job.
 
     Returns:
         For each job that failed, why.
@@ -78,37 +86,10 @@ def run_jobs(
     if workers is not None:
         check_at_least("workers", workers, 1)
     count = min(workers or core_count(), len(jobs))
-    with _Bars(jobs, show=show) as bars:
+    with display or Bars(jobs, show=show) as shown:
         if count <= 1:
-            return _run_here(jobs, bars)
-        return _Pool(jobs, count, bars).run()
-
-
-class _Bars:
-    """A progress bar for each job."""
-
-    def __init__(self, names: Mapping[str, object], *, show: bool) -> None:
-        hide = not (show and sys.stderr.isatty())
-        width = max(map(len, names), default=0)
-        form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
-        self.bars = {
-            name: tqdm(desc=name.ljust(width), total=1.0, bar_format=form, disable=hide)
-            for name in names
-        }
-
-    def __enter__(self) -> "_Bars":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        for bar in self.bars.values():
-            bar.close()
-
-    def begin(self, name: str) -> None:
-        self.bars[name].reset()
-
-    def move(self, name: str, progress: float) -> None:
-        bar = self.bars[name]
-        bar.update(progress - bar.n)
+            return _run_here(jobs, shown)
+        return _Pool(jobs, count, shown).run()
 
 
 @contextlib.contextmanager
@@ -137,13 +118,13 @@ def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, before)
 
 
-def _run_here(jobs: Mapping[str, Job], bars: _Bars) -> dict[str, str]:
+def _run_here(jobs: Mapping[str, Job], shown: Display) -> dict[str, str]:
     failures = {}
     for name, job in jobs.items():
-        bars.begin(name)
+        shown.begin(name)
         with stop_on_interrupt() as should_stop:
             try:
-                job(Reporting(lambda p, name=name: bars.move(name, p), should_stop))  # type: ignore[misc]
+                job(Reporting(lambda p, name=name: shown.move(name, p), should_stop))  # type: ignore[misc]
             except Interrupted:
                 raise KeyboardInterrupt from None
             except Exception as error:  # one job's failure must not end the others
@@ -151,6 +132,7 @@ def _run_here(jobs: Mapping[str, Job], bars: _Bars) -> dict[str, str]:
                 failures[name] = describe(error)
             if should_stop():
                 raise KeyboardInterrupt
+        shown.end(name, failures.get(name, ""))
     return failures
 
 
@@ -171,8 +153,8 @@ class _Running:
 class _Pool:
     """Keeps `count` processes busy until all jobs are done."""
 
-    def __init__(self, jobs: Mapping[str, Job], count: int, bars: _Bars) -> None:
-        self.waiting, self.count, self.bars = dict(jobs), count, bars
+    def __init__(self, jobs: Mapping[str, Job], count: int, shown: Display) -> None:
+        self.waiting, self.count, self.shown = dict(jobs), count, shown
         self.running: dict[Connection, _Running] = {}
         self.failures: dict[str, str] = {}
         self.stopping = False
@@ -200,7 +182,7 @@ class _Pool:
         process = self.context.Process(target=_work, args=(job, theirs), daemon=True)
         process.start()
         theirs.close()
-        self.bars.begin(name)
+        self.shown.begin(name)
         self.running[ours] = _Running(name, process)
 
     def _hear(self, channel: Connection) -> None:
@@ -212,7 +194,7 @@ class _Pool:
             self._end(channel)
             return
         if isinstance(message, float):
-            self.bars.move(job.name, message)
+            self.shown.move(job.name, message)
         else:
             job.failure = message
 
@@ -225,6 +207,8 @@ class _Pool:
             job.failure = f"its process ended with {how}"
         if job.failure:
             self.failures[job.name] = job.failure
+        if code != _INTERRUPTED:
+            self.shown.end(job.name, job.failure)
 
     def _stop(self) -> None:
         self.stopping = True

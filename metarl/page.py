@@ -58,7 +58,7 @@ def write_page(
             versions=versions_of(subjects),
             verdicts=VERDICTS,
             tally={each.name: tally(each.effects) for each in experiments},
-        total=tally([effect for each in experiments for effect in each.effects]),
+            total=tally([effect for each in experiments for effect in each.effects]),
         )
     )
     write_text(path, page)

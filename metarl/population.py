@@ -1,7 +1,7 @@
 """Many subjects at once: trained, then tested with their weights frozen."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,14 @@ from metarl.evaluation import (
     strategy_names,
 )
 from metarl.jobs import Job, Reporting, run_jobs
-from metarl.protocols import control_config, protocol
+from metarl.protocols import Protocol, control_config, protocol
 from metarl.runs import (
     SNAPSHOTS,
     EvaluationFolder,
     Run,
     SubjectFolder,
     as_run,
-    create_run,
+    create_runs,
     default_folder,
 )
 from metarl.tensorboard import TensorBoardObserver
@@ -73,25 +73,30 @@ def train(
     changed = {name: control_config(config, each) for name, each in others.items()}
     for each in changed.values():
         check_manipulations(each)
-    run = create_run(path, config, resume=resume)
+    names = {Run(path).control(name).path: name for name in changed}
+    run, *populations = create_runs(
+        {path: config, **{p: changed[name] for p, name in names.items()}},
+        resume=resume,
+    )
     jobs = _training_jobs(run)
-    for name, each in changed.items():
-        population = create_run(run.control(name).path, each, resume=resume)
-        jobs |= _training_jobs(population, f"{name} ")
+    for population in populations:
+        jobs |= _training_jobs(population, f"{names[population.path]} ")
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
 def _training_jobs(run: Run, prefix: str = "") -> dict[str, Job]:
     return {
-        f"{prefix}subject {k}": partial(_train, run.config, k, folder)
+        f"{prefix}subject {k}": partial(train_one, run.config, k, folder)
         for k, folder in enumerate(run.subjects)
         if not folder.finished
     }
 
 
-def _train(
+def train_one(
     config: RunConfig[Any], subject: int, folder: SubjectFolder, reporting: Reporting
 ) -> None:
+    """Train one subject of a run, with TensorBoard looking on."""
+
     def observer(steps_done: int) -> TensorBoardObserver:
         path = folder.path / "tensorboard"
         return TensorBoardObserver(path, config, subject, steps_done=steps_done)
@@ -142,11 +147,11 @@ def evaluate(
                 f"these networks cannot take the test {name} ({error}); choose others "
                 "with --condition"
             ) from None
-    stages = protocol(run.config.task).stages if snapshot is None else None
+    sittings = [Sitting(name, test, snapshot) for name, test in tests.items()]
     # A protocol's stages belong to its main test.
-    if tests.get(TEST) != protocol(run.config.task).test:
-        stages = None
-    jobs = _evaluation_jobs(run, tests, snapshot, stages=stages)
+    if snapshot is None and tests.get(TEST) == protocol(run.config.task).test:
+        sittings += stages_of(protocol(run.config.task))
+    jobs = _evaluation_jobs(run, sittings)
     if snapshot is None:
         for name, population in run.controls.items():
             jobs |= _control_jobs(name, population, tests)
@@ -161,94 +166,98 @@ def _tests(run: Run, evaluation: EvaluationConfig | Tests | None) -> Tests:
     return protocol(run.config.task).conditions if evaluation is None else evaluation
 
 
+@dataclass(frozen=True)
+class Sitting:
+    """One test of one policy of a subject."""
+
+    condition: str
+    """The test's name."""
+    test: EvaluationConfig
+    """How it is taken."""
+    snapshot: int | None = None
+    """The snapshot that takes it; None: the trained policy."""
+    optional: bool = False
+    """Whether a subject without that snapshot goes without the test."""
+
+    def folder(self, run: Run, subject: int) -> EvaluationFolder:
+        """Where its tables go."""
+        return run.evaluation(subject, self.snapshot, self.condition)
+
+
+def stages_of(methods: Protocol) -> list[Sitting]:
+    """The test that every snapshot takes, where the protocol has one."""
+    if methods.stages is None:
+        return []
+    numbers = range(SNAPSHOTS + 1)
+    return [Sitting(TEST, methods.stages, n, optional=True) for n in numbers]
+
+
 def _evaluation_jobs(
-    run: Run,
-    tests: Tests,
-    snapshot: int | None = None,
-    *,
-    prefix: str = "",
-    stages: EvaluationConfig | None = None,
+    run: Run, sittings: Sequence[Sitting], prefix: str = ""
 ) -> dict[str, Job]:
     """One job a subject, which takes all tests; earlier results are given up."""
     subjects = range(run.config.subjects)
-    for condition in tests:
-        for k in subjects:
-            facts = run.evaluation(k, snapshot, condition).facts_path
-            facts.unlink(missing_ok=True)
-    for number in range(SNAPSHOTS + 1) if stages else ():
-        for k in subjects:
-            run.evaluation(k, number).facts_path.unlink(missing_ok=True)
+    for k in subjects:
+        for sitting in sittings:
+            sitting.folder(run, k).facts_path.unlink(missing_ok=True)
     return {
-        f"{prefix}subject {k}": partial(_evaluate, run, k, tests, snapshot, stages)
+        f"{prefix}subject {k}": partial(evaluate_one, run, k, sittings)
         for k in subjects
     }
 
 
 def _control_jobs(name: str, population: Run, tests: Tests) -> dict[str, Job]:
-    known = protocol(population.config.task).controls.get(name)
+    sittings = control_sittings(name, population.config, tests)
+    return _evaluation_jobs(population, sittings, f"{name} ") if sittings else {}
+
+
+def control_sittings(name: str, config: RunConfig[Any], tests: Tests) -> list[Sitting]:
+    """Which of the tests a control population takes: those of its own that it can."""
+    known = protocol(config.task).controls.get(name)
     taken = known.conditions if known else (TEST,)
-    chosen = {k: test for k, test in tests.items() if k in taken}
-    for condition, test in list(chosen.items()):
+    sittings = []
+    for condition in filter(tests.__contains__, taken):
         try:
-            check_test(population.config, test)
+            check_test(config, tests[condition])
         except ValueError as error:
             log.info("control %s does not take the test %s: %s", name, condition, error)
-            del chosen[condition]
-    return _evaluation_jobs(population, chosen, prefix=f"{name} ") if chosen else {}
+        else:
+            sittings.append(Sitting(condition, tests[condition]))
+    return sittings
 
 
 def _strategy_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
     for folder in run.yardsticks.values():
         folder.facts_path.unlink(missing_ok=True)
     return {
-        name: partial(_evaluate_strategy, run, name, test, run.yardstick(name))
+        name: partial(evaluate_yardstick, run, name, test)
         for name in strategy_names(run.config, test.settings)
     }
 
 
-def _evaluate(
-    run: Run,
-    subject: int,
-    tests: Tests,
-    snapshot: int | None,
-    stages: EvaluationConfig | None,
-    reporting: Reporting,
+def evaluate_one(
+    run: Run, subject: int, sittings: Sequence[Sitting], reporting: Reporting
 ) -> None:
+    """Let one trained subject take tests."""
     folder = run.subject(subject)
-    network = folder.policy(snapshot)
-    numbers = folder.snapshots if stages else []
-    parts = len(tests) + len(numbers)
-    asked = any(test.record_untrained for test in tests.values())
-    for number, (condition, test) in enumerate(tests.items()):
+    there = {None, *folder.snapshots}
+    sittings = [s for s in sittings if s.snapshot in there or not s.optional]
+    for number, sitting in enumerate(sittings):
+        snapshot, test = sitting.snapshot, sitting.test
         evaluate_network(
             run.config,
             subject,
-            network,
+            folder.policy(snapshot),
             test,
-            run.evaluation(subject, snapshot, condition),
+            sitting.folder(run, subject),
             progress=1.0 if snapshot is None else snapshot / SNAPSHOTS,
-            untrained=folder.policy(0) if asked else None,
-            reporting=reporting.part(number, parts),
-        )
-    if stages is None:
-        return
-    for place, number in enumerate(numbers):
-        evaluate_network(
-            run.config,
-            subject,
-            folder.policy(number),
-            stages,
-            run.evaluation(subject, number),
-            progress=number / SNAPSHOTS,
-            reporting=reporting.part(len(tests) + place, parts),
+            untrained=folder.policy(0) if test.record_untrained else None,
+            reporting=reporting.part(number, len(sittings)),
         )
 
 
-def _evaluate_strategy(
-    run: Run,
-    name: str,
-    evaluation: EvaluationConfig,
-    folder: EvaluationFolder,
-    reporting: Reporting,
+def evaluate_yardstick(
+    run: Run, name: str, test: EvaluationConfig, reporting: Reporting
 ) -> None:
-    evaluate_strategy(run.config, name, evaluation, folder, reporting)
+    """Let a reference strategy take a test."""
+    evaluate_strategy(run.config, name, test, run.yardstick(name), reporting)

@@ -17,7 +17,7 @@ from metarl.checks import MetaRLError
 from metarl.config import TEST, EvaluationConfig, RunConfig, with_settings
 from metarl.protocols import protocol
 from metarl.runs import SNAPSHOTS, Run, as_run, trials_of
-from metarl.tables import whole_file, write_json, write_text
+from metarl.tables import json_like, whole_file, write_json, write_text
 
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
@@ -93,11 +93,6 @@ def _taken_as(test: EvaluationConfig, facts: Mapping[str, Any]) -> bool:
     return all(facts[name] == json_like(getattr(test, name)) for name in names)
 
 
-def json_like(value: object) -> object:
-    """A tuple as the list that JSON makes of it."""
-    return list(value) if isinstance(value, tuple) else value
-
-
 def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
     return {k: f.recording for k, f in folders.items() if f.recording}
 
@@ -162,9 +157,8 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     )
     result = folder / "result.txt"
     write_text(result, result_text(run, effects))
-    effects_path = folder / "effects.json"
-    write_effects(effects_path, effects)
-    return {"figure": png, "pdf": pdf, "effects": effects_path, "result": result}
+    write_effects(run.effects_path, effects)
+    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": result}
 
 
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
@@ -211,11 +205,12 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
         "Effects (value [95 % interval over subjects]; criterion; verdict)",
         "",
     ]
-    lines += [_effect_line(row) for row in effects.to_dict("records")]
+    lines += [effect_line(row) for row in effects.to_dict("records")]
     return "\n".join(lines) + "\n"
 
 
-def _effect_line(row: Mapping[Any, Any]) -> str:
+def effect_line(row: Mapping[Any, Any]) -> str:
+    """One row of an effects table, for a person."""
     interval = ""
     if pd.notna(row["low"]):
         interval = f" [{row['low']:.3f}, {row['high']:.3f}]"

@@ -2,7 +2,8 @@
 
 runs/x/config.json                                     the configuration
 runs/x/subject-00/                                     one folder a subject
-    policy.safetensors  snapshots/  metrics.csv  versions.json  tensorboard/
+    policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
+    tensorboard/
     state.pt                                           to resume from
 runs/x/evaluation/subject-00/                          frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
@@ -15,14 +16,21 @@ runs/x/controls/NAME/                                  a run of its own: a popul
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl.checks import MetaRLError
-from metarl.config import TEST, RunConfig, from_plain, to_plain
-from metarl.tables import Recording, read_json, read_recording, read_table, write_json
+from metarl.config import TEST, EvaluationConfig, RunConfig, from_plain, to_plain
+from metarl.tables import (
+    Recording,
+    json_like,
+    read_json,
+    read_recording,
+    read_table,
+    write_json,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +56,11 @@ class SubjectFolder:
     def state_path(self) -> Path:
         """What an interrupted training goes on from."""
         return self.path / "state.pt"
+
+    @property
+    def cost_path(self) -> Path:
+        """What training cost: cpu_seconds and wall_seconds."""
+        return self.path / "cost.json"
 
     @property
     def metrics_path(self) -> Path:
@@ -114,6 +127,13 @@ class EvaluationFolder:
         """Hashes, seeds and settings."""
         facts: dict[str, Any] = read_json(self.facts_path)
         return facts
+
+    def took(self, test: EvaluationConfig) -> bool:
+        """Whether exactly this test was taken, to its end."""
+        if not self.facts_path.exists():
+            return False
+        asked = asdict(test).items()
+        return all(self.facts.get(name) == json_like(value) for name, value in asked)
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
@@ -201,6 +221,11 @@ class Run:
         return self.path / "analysis"
 
     @property
+    def effects_path(self) -> Path:
+        """The analysis's effects with their verdicts."""
+        return self.analysis_path / "effects.json"
+
+    @property
     def metrics(self) -> "pd.DataFrame":
         """Learning curves of all subjects, with a column `subject`."""
         import pandas as pd
@@ -269,28 +294,36 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
     return "" if before == now else f"{name} was {before!r}, is {now!r}"
 
 
-def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
-    """Make a run's folder, or open it again to resume.
+def create_runs(configs: Mapping[Path, RunConfig[Any]], *, resume: bool) -> list[Run]:
+    """Make runs' folders, or open them again to resume: all, or none of them.
 
     Raises:
-        MetaRLError: the folder has another run, or has one and `resume` is off.
+        MetaRLError: a folder has another run, or has one and `resume` is off.
     """
-    plain = to_plain(config)
-    existing = path / "config.json"
-    if existing.exists():
-        if not resume:
-            raise MetaRLError(
-                f"{path} already has a run; give --resume to go on with it, "
-                "or another --out"
-            )
-        difference = first_difference(
-            read_json(existing), json.loads(json.dumps(plain))
+    for path, config in configs.items():
+        if (path / "config.json").exists():
+            _check_resumable(path, config, resume=resume)
+    for path, config in configs.items():
+        if not (path / "config.json").exists():
+            write_json(path / "config.json", to_plain(config))
+    return [Run(path) for path in configs]
+
+
+def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
+    """Make one run's folder, or open it again to resume, as `create_runs` does."""
+    return create_runs({path: config}, resume=resume)[0]
+
+
+def _check_resumable(path: Path, config: RunConfig[Any], *, resume: bool) -> None:
+    if not resume:
+        raise MetaRLError(
+            f"{path} already has a run; give --resume to go on with it, "
+            "or another --out"
         )
-        if difference:
-            raise MetaRLError(
-                f"{path} was started with another configuration ({difference}); "
-                "resume with the same one, or give another --out"
-            )
-    else:
-        write_json(existing, plain)
-    return Run(path)
+    plain = json.loads(json.dumps(to_plain(config)))
+    difference = first_difference(read_json(path / "config.json"), plain)
+    if difference:
+        raise MetaRLError(
+            f"{path} was started with another configuration ({difference}); "
+            "resume with the same one, or give another --out"
+        )

@@ -74,6 +74,11 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def json_like(value: object) -> object:
+    """A tuple as the list that JSON makes of it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
 def read_json(path: Path) -> Any:
     """Read a JSON file, or say in one sentence what is wrong with it."""
     try:

@@ -22,6 +22,7 @@ from metarl.checks import MetaRLError
 from metarl.config import RunConfig, to_plain
 from metarl.jobs import Interrupted, Reporting
 from metarl.manipulator import Manipulator
+from metarl.meter import Cost, Meter
 from metarl.policy import input_size
 from metarl.rollout import Stepper, finite_rewards
 from metarl.runs import SNAPSHOTS, SubjectFolder
@@ -199,56 +200,6 @@ def _stacked(
     return torch.stack(factors), torch.stack(additions)
 
 
-class Meter:
-    """Means of the learning curve since it was last read, and episodes' returns."""
-
-    def __init__(self, lanes: int) -> None:
-        """Start empty."""
-        self.running = torch.zeros(lanes)
-        self.sums: dict[str, Tensor] = {}
-        self.count = self.episodes = self.episodes_before = 0
-        self.returns = 0.0
-
-    def add_scalars(self, scalars: dict[str, Tensor]) -> None:
-        """One update's scalars."""
-        self.count += 1
-        for name, value in scalars.items():
-            self.sums[name] = self.sums[name] + value if name in self.sums else value
-
-    def add_rewards(self, rewards: Tensor, continues: Tensor) -> None:
-        """One unroll's (T, B) rewards, and where episodes went on."""
-        self.add_scalars({"rollout/reward_rate": rewards.mean()})
-        self.count -= 1
-        first = 0
-        for t in (continues.min(1).values == 0).nonzero().flatten().tolist():
-            self.running += rewards[first : t + 1].sum(0)
-            ended = continues[t] == 0
-            self.returns += float(self.running[ended].sum())
-            self.episodes += int(ended.sum())
-            self.running[ended] = 0
-            first = t + 1
-        self.running += rewards[first:].sum(0)
-
-    def read(self) -> dict[str, float]:
-        """Means since the last reading, and the episodes of the whole training so far.
-
-        The return is NaN where no episode ended.
-        """
-        row = {name: float(total) / self.count for name, total in self.sums.items()}
-        mean = self.returns / self.episodes if self.episodes else float("nan")
-        self.episodes_before += self.episodes
-        self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
-        return {"rollout/return": mean, "rollout/episodes": self.episodes_before, **row}
-
-    def state(self) -> dict[str, Any]:
-        """Everything needed to go on."""
-        return {**vars(self), "running": self.running.clone(), "sums": dict(self.sums)}
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
-        vars(self).update({name: state[name] for name in vars(self)})
-
-
 def train_subject(
     config: RunConfig[Any],
     subject: int,
@@ -287,10 +238,12 @@ def _train(
     observers: list[Observer],
 ) -> None:
     config = trainer.config
+    cost = Cost(folder)
     saved = time.monotonic()
     while trainer.updates < config.training.updates:
         if reporting.should_stop():
             _save(trainer, rows, folder)
+            cost.write()
             raise Interrupted
         trainer.update()
         if _due(trainer.updates, config.training.updates, METRIC_ROWS):
@@ -303,6 +256,7 @@ def _train(
             _snapshot(snapshot, trainer, folder, observers)
         if snapshot or time.monotonic() - saved > SAVE_SECONDS:
             _save(trainer, rows, folder)
+            cost.write()
             saved = time.monotonic()
     save_policy(folder.policy_path, trainer.network, config.network)
 

@@ -21,7 +21,6 @@ from metarl.rollout import Stepper
 from metarl.runs import SNAPSHOTS, SubjectFolder
 from metarl.seeding import stream_seed
 from metarl.training import (
-    Meter,
     Trainer,
     check_manipulations,
     make_network,
@@ -200,6 +199,7 @@ def test_a_subjects_folder_is_complete(small, reference):
     path = reference.path
     assert sorted(p.name for p in path.iterdir()) == [
         "config.json",
+        "cost.json",
         "metrics.csv",
         "policy.safetensors",
         "snapshots",
@@ -276,34 +276,6 @@ def test_progress_is_told_from_little_to_all(small, tmp_path):
     assert (len(told), told[-1]) == (40, 1.0)
 
 
-def test_returns_are_summed_over_whole_episodes_by_hand():
-    meter = Meter(2)
-    rewards = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
-    continues = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
-    meter.add_scalars({"loss": torch.tensor(3.0)})
-    meter.add_rewards(rewards, continues)
-    row = meter.read()
-    assert row["rollout/return"] == 3.0
-    assert row["rollout/reward_rate"] == pytest.approx(77 / 6)
-    assert row["loss"] == 3.0
-    # Lane 0 goes on with 4, lane 1 with all it had.
-    meter.add_scalars({"loss": torch.tensor(1.0)})
-    meter.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
-    row = meter.read()
-    assert row["rollout/return"] == (12 + 150 + 16 + 160) / 4
-    assert row["loss"] == 1.0
-
-
-def test_a_curves_point_is_the_mean_since_the_last_one():
-    meter = Meter(1)
-    for loss in (1.0, 2.0, 6.0):
-        meter.add_scalars({"loss": torch.tensor(loss)})
-        meter.add_rewards(torch.tensor([[loss]]), torch.ones(1, 1))
-    row = meter.read()
-    assert (row["loss"], row["rollout/reward_rate"]) == (3.0, 3.0)
-    assert math.isnan(row["rollout/return"])
-
-
 @pytest.mark.parametrize("fault", ["nan", "raise"])
 def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_path):
     config = small("toys:Lottery", fault=fault, fault_below=1.0)
@@ -341,21 +313,6 @@ def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(
     with pytest.raises(ValueError, match=words):
         trainer.update()
     assert weights_hash(trainer.network) == before
-
-
-def test_the_episodes_of_the_whole_training_are_counted():
-    meter, told = Meter(2), []
-    ends = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    for continues in (ends, torch.ones(3, 2), ends):
-        meter.add_scalars({"loss": torch.tensor(1.0)})
-        meter.add_rewards(torch.ones(3, 2), continues)
-        told.append(meter.read()["rollout/episodes"])
-    assert told == [3, 3, 6]
-    again = Meter(2)
-    again.load_state(meter.state())
-    again.add_scalars({"loss": torch.tensor(1.0)})
-    again.add_rewards(torch.ones(3, 2), ends)
-    assert again.read()["rollout/episodes"] == 9
 
 
 def test_a_state_whose_learning_curve_has_other_columns_gets_one_sentence(

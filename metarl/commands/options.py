@@ -4,14 +4,11 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import tyro
 
 from metarl.checks import MetaRLError
-
-if TYPE_CHECKING:
-    from metarl.population import Outcome
 
 MISSED, BAD_INPUT, CRASHED, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: a missed criterion, bad input, a crashed subject, an interrupt."""
@@ -34,7 +31,16 @@ def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
         return tyro.cli(kind, prog=f"metarl {command}", args=words, **more)
 
 
-def finish(outcome: "Outcome", done: str) -> int:
+class Ended(Protocol):
+    """Work that is over."""
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """For each job that failed, why."""
+        ...
+
+
+def finish(outcome: Ended, done: str) -> int:
     """Say how it ended; the exit code."""
     for name, why in outcome.failures.items():
         print(f"metarl: {name} failed: {why}", file=sys.stderr)

@@ -1,0 +1,98 @@
+"""The scorecard: every effect of every experiment, with its verdict, in one table."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from metarl.analysis.effects import COLUMNS, Criterion, Effect, effect_table
+from metarl.catalog import task_entry
+from metarl.report import effect_line
+from metarl.runs import Run
+from metarl.tables import read_json, write_json
+
+VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
+"""Verdicts, in the order of a tally."""
+CARD = (
+    "experiment",
+    "effect",
+    "value",
+    "low",
+    "high",
+    "subjects",
+    "learned",
+    "criterion",
+    "reference",
+    "source",
+    "passed",
+    "verdict",
+)
+"""What a row of the scorecard says first; the other columns of effects follow."""
+
+
+def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """Effects of all experiments, in their order; a missing analysis is a failed row.
+
+    Args:
+        runs: experiment -> its run.
+
+    Returns:
+        One row an effect, with the columns of `CARD`, then the others of an effects
+        table; blank where there is no value.
+    """
+    rows = [row for name, run in runs.items() for row in _rows(name, run)]
+    columns = [*CARD, *(name for name in COLUMNS if name not in CARD)]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _rows(name: str, run: Run) -> list[dict[str, Any]]:
+    if run.effects_path.exists():
+        rows: list[dict[str, Any]] = read_json(run.effects_path)
+        return rows
+    return json.loads(missing(name, run.config.subjects).to_json(orient="records"))  # type: ignore[no-any-return]
+
+
+def missing(name: str, subjects: int) -> pd.DataFrame:
+    """The one row of an experiment that came to no result."""
+    tested = pd.Series(0.0, index=range(subjects))
+    effect = Effect(
+        name="subjects that were trained and tested, part of all",
+        values=tested,
+        criterion=Criterion(low=1.0),
+        needs_learning=False,
+    )
+    return effect_table(name, [(effect, None)])
+
+
+def write_scorecard(path: Path, card: pd.DataFrame) -> None:
+    """Write the scorecard as JSON rows; what is blank becomes null."""
+    write_json(path, json.loads(card.to_json(orient="records", double_precision=15)))
+
+
+def read_scorecard(path: Path) -> pd.DataFrame:
+    """The scorecard that was written."""
+    return pd.DataFrame(read_json(path))
+
+
+def tally(card: pd.DataFrame) -> dict[str, int]:
+    """Verdict -> rows, of those that there are."""
+    counts = card["verdict"].value_counts()
+    return {name: int(counts[name]) for name in VERDICTS if name in counts}
+
+
+def tally_text(card: pd.DataFrame) -> str:
+    """A tally in words."""
+    return ", ".join(f"{count} {name}" for name, count in tally(card).items())
+
+
+def scorecard_text(card: pd.DataFrame) -> str:
+    """The scorecard on pages, for a person."""
+    lines = []
+    for name, part in card.groupby("experiment", sort=False):
+        lines += [f"{name}: {task_entry(str(name)).summary}"]
+        lines += [f"After {task_entry(str(name)).source}. {tally_text(part)}.", ""]
+        lines += [effect_line(row) for row in part.to_dict("records")]
+        lines += [""]
+    return "\n".join([*lines, f"All experiments: {tally_text(card)}."])
