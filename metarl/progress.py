@@ -3,12 +3,15 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
 from tqdm import tqdm
 
 log = logging.getLogger(__name__)
+
+EARLY = 0.1
+"""Part of a job that must be done before its pace says how long it takes."""
 
 
 class Display(Protocol):
@@ -122,48 +125,65 @@ class Overall:
         if not failure:
             self.seconds.setdefault(kind(name), []).append(time.monotonic() - began)
         self._draw()
+        if failure and self.terminal:
+            self.bar.write(f"{name} failed: {failure}", file=sys.stderr)
         if self.show and not self.terminal:
             over = len(self.sizes) - len(self.waiting) - len(self.running)
             how = f"failed: {failure}" if failure else "done"
             log.info(
-                "%d of %d: %s %s; %s left",
+                "%d of %d: %s %s; %s",
                 over,
                 len(self.sizes),
                 name,
                 how,
-                minutes(self.seconds_left()),
+                self._left(),
             )
 
-    def seconds_left(self) -> float:
-        """About how long until all jobs are done."""
+    def seconds_left(self) -> float | None:
+        """About how long until all jobs are done; None while nothing is known."""
+        known = self._known()
+        if not known:
+            return None
         now = time.monotonic()
-        left = sum(self._duration(name) for name in self.waiting)
+        left = sum(self._duration(name, known) for name in self.waiting)
         for name, (began, progress) in self.running.items():
-            elapsed = now - began
-            whole = elapsed / progress if progress > 0.1 else self._duration(name)
-            left += max(whole - elapsed, 0.0)
+            whole = self._pace(now - began, progress) or self._duration(name, known)
+            left += max(whole - (now - began), 0.0)
         return left / self.workers
 
-    def _duration(self, name: str) -> float:
-        """Mean of its kind; else its size, at the rate of what is done."""
-        if known := self.seconds.get(kind(name)):
-            return sum(known) / len(known)
-        return self.sizes[name] * self._rate()
+    def _known(self) -> dict[str, list[float]]:
+        """Kind -> how long its jobs took, or will at the pace of those that run."""
+        known = {name: [*seconds] for name, seconds in self.seconds.items()}
+        for name, (began, progress) in self.running.items():
+            if whole := self._pace(time.monotonic() - began, progress):
+                known.setdefault(kind(name), []).append(whole)
+        return known
 
-    def _rate(self) -> float:
-        """Seconds for each unit of size, of what is done."""
+    @staticmethod
+    def _pace(elapsed: float, progress: float) -> float:
+        """How long the whole job takes at this pace; 0 while it is too early to say."""
+        return elapsed / progress if progress > EARLY else 0.0
+
+    def _duration(self, name: str, known: Mapping[str, Sequence[float]]) -> float:
+        """Mean of its kind; else its size, at the rate of what is known."""
+        if seconds := known.get(kind(name)):
+            return sum(seconds) / len(seconds)
         of_kind = {kind(name): size for name, size in self.sizes.items()}
-        size = sum(of_kind[k] * len(known) for k, known in self.seconds.items())
-        return sum(map(sum, self.seconds.values())) / size if size else 0.0
+        size = sum(of_kind[each] * len(seconds) for each, seconds in known.items())
+        return self.sizes[name] * sum(map(sum, known.values())) / size
 
     def _draw(self) -> None:
         if not self.terminal:
             return
         done = 1.0 - self._unfinished() / max(sum(self.sizes.values()), 1e-9)
-        left = minutes(self.seconds_left()) if self.seconds else "?"
-        self.bar.set_description_str(f"{left} left: {', '.join(self.running)}", False)
+        told = f"{self._left()}: {', '.join(self.running)}"
+        self.bar.set_description_str(told, refresh=False)
         self.bar.update(max(done - self.bar.n, 0.0))
         self.bar.refresh()
+
+    def _left(self) -> str:
+        seconds = self.seconds_left()
+        return "just begun" if seconds is None else f"{minutes(seconds)} left"
 
     def _unfinished(self) -> float:
         """Size of what is not done."""

@@ -76,23 +76,21 @@ def read_scorecard(path: Path) -> pd.DataFrame:
     return pd.DataFrame(read_json(path))
 
 
-def tally(card: pd.DataFrame) -> dict[str, int]:
-    """Verdict -> rows, of those that there are."""
-    counts = card["verdict"].value_counts()
-    return {name: int(counts[name]) for name in VERDICTS if name in counts}
-
-
-def tally_text(card: pd.DataFrame) -> str:
-    """A tally in words."""
-    return ", ".join(f"{count} {name}" for name, count in tally(card).items())
+def tally(card: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each experiment by verdict, and of all: one row an experiment."""
+    counted = pd.crosstab(card["experiment"], card["verdict"])
+    counted = counted.reindex(card["experiment"].unique())
+    counted = counted.reindex(columns=list(VERDICTS), fill_value=0)
+    counted.loc["all"] = counted.sum()
+    return counted.rename_axis(index=None, columns=None)
 
 
 def scorecard_text(card: pd.DataFrame) -> str:
-    """The scorecard on pages, for a person."""
+    """The scorecard on pages, for a person: every effect, then the tally."""
     lines = []
     for name, part in card.groupby("experiment", sort=False):
-        lines += [f"{name}: {task_entry(str(name)).summary}"]
-        lines += [f"After {task_entry(str(name)).source}. {tally_text(part)}.", ""]
+        entry = task_entry(str(name))
+        lines += [f"{name}: {entry.summary}", f"After {entry.source}.", ""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
-    return "\n".join([*lines, f"All experiments: {tally_text(card)}."])
+    return "\n".join([*lines, tally(card).to_string()])

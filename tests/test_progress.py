@@ -32,7 +32,7 @@ def test_a_duration_is_told_in_the_unit_that_fits():
 
 def test_what_is_left_is_guessed_from_size_and_then_known_from_its_kind(clock):
     shown = Overall(SIZES, workers=1, show=False)
-    assert shown.seconds_left() == 0.0
+    assert shown.seconds_left() is None
     shown.begin("a subject 0")
     clock[0] = 10
     shown.end("a subject 0", "")
@@ -63,7 +63,18 @@ def test_a_failed_job_tells_nothing_of_how_long_its_kind_takes(clock):
     shown.begin("a subject 0")
     clock[0] = 1
     shown.end("a subject 0", "burnt down")
-    assert shown.seconds_left() == 0.0
+    assert shown.seconds_left() is None
+
+
+def test_the_pace_of_what_runs_tells_of_its_kind_before_any_is_done(clock):
+    shown = Overall(SIZES, workers=1, show=False)
+    shown.begin("a subject 0")
+    clock[0] = 3
+    shown.move("a subject 0", 0.05)
+    assert shown.seconds_left() is None
+    shown.move("a subject 0", 0.25)
+    # 12 seconds for a, of which 9 are left; for b, twice as large, 24 each.
+    assert shown.seconds_left() == 9 + 12 + 2 * 24
 
 
 def test_without_a_terminal_each_end_is_a_line(clock, caplog):

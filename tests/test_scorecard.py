@@ -46,15 +46,23 @@ def test_the_scorecard_is_read_back_as_it_was_written(unlearned, tmp_path):
     assert len(read_scorecard(path)) == len(effects)
 
 
-def test_a_tally_counts_verdicts_in_one_order():
-    card = pd.DataFrame({"verdict": ["REPORTED", "FAIL", "PASS", "PASS"]})
-    assert list(tally(card).items()) == [("PASS", 2), ("FAIL", 1), ("REPORTED", 1)]
+def test_a_tally_counts_verdicts_by_experiment_and_in_all():
+    card = pd.DataFrame(
+        {
+            "experiment": ["two-step", "two-step", "two-step", "bandit"],
+            "verdict": ["REPORTED", "PASS", "PASS", "FAIL"],
+        }
+    )
+    counted = tally(card)
+    assert list(counted.columns) == ["PASS", "FAIL", "NOT LEARNED", "REPORTED"]
+    assert list(counted.index) == ["two-step", "bandit", "all"]
+    assert counted.to_numpy().tolist() == [[2, 0, 0, 1], [0, 1, 0, 0], [2, 1, 0, 1]]
 
 
-def test_the_text_has_a_line_for_each_effect_and_the_whole_tally(unlearned):
+def test_the_text_has_a_line_for_each_effect_and_ends_with_the_tally(unlearned):
     analyze(unlearned)
     card = scorecard({"two-step": unlearned})
-    text = scorecard_text(card)
+    lines = scorecard_text(card).splitlines()
     for name in card["effect"]:
-        assert sum(f" {name}: " in line for line in text.splitlines()) == 1
-    assert text.splitlines()[-1].startswith("All experiments: ")
+        assert sum(f" {name}: " in line for line in lines) == 1
+    assert lines[-1].split() == ["all", *map(str, tally(card).loc["all"])]
