@@ -100,11 +100,41 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
     parquet = path.with_suffix(".parquet")
     parquet.unlink(missing_ok=True)
     if len(table) <= CSV_ROWS or not has_parquet():
-        with whole_file(path) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+        write_text(path, csv_text(table))
     if has_parquet():
         with whole_file(parquet) as temporary:
             table.to_parquet(temporary, index=False)
+
+
+def csv_text(table: "pd.DataFrame") -> str:
+    """The table as CSV: the text that pandas writes, several times as quickly.
+
+    A trial table says the same few things again and again; each is put in words once.
+    """
+    if table.shape[1] == 1:
+        # A lone empty cell is quoted, which it is nowhere else.
+        return table.to_csv(index=False, lineterminator="\n")
+    head = table.iloc[:0].to_csv(index=False, lineterminator="\n")
+    cells = [_cells(table[name]) for name in table]
+    return head + "".join(",".join(row) + "\n" for row in zip(*cells, strict=True))
+
+
+def _cells(column: "pd.Series[Any]") -> list[str]:
+    """The text of a column's cells; a missing one is empty."""
+    import numpy as np
+    import pandas as pd
+
+    real = column.dtype in ("float32", "float64")
+    # Zero and minus zero are equal and are not written alike: told apart by their bits.
+    bits = column.to_numpy().view(f"i{column.dtype.itemsize}") if real else column
+    codes, distinct = pd.factorize(bits)
+    values = np.asarray(distinct).view(column.dtype) if real else distinct
+    text = pd.DataFrame({"value": values, "end": 0}).to_csv(
+        index=False, header=False, lineterminator="\n"
+    )
+    words = np.array([*text.split(",0\n")[:-1], ""], dtype=object)
+    cells: list[str] = words[codes].tolist()
+    return cells
 
 
 def has_parquet() -> bool:

@@ -19,6 +19,7 @@ from metarl.checks import MetaRLError
 from metarl.report import save_figure
 from metarl.tables import (
     CSV_ROWS,
+    csv_text,
     read_json,
     read_recording,
     read_table,
@@ -167,6 +168,23 @@ def test_a_table_is_csv_with_blanks_where_something_is_missing(tmp_path):
     assert path.read_bytes() == (
         b"trial,choice,reward,transition\n0,1,1.0,common\n1,,-1.0,\n2,0,0.25,rare\n"
     )
+
+
+@pytest.mark.parametrize("rows", [0, 1, 3, 60])
+def test_a_table_has_the_text_that_pandas_would_write(rows):
+    cells = {
+        "real": np.array([0.0, -0.0, np.nan, 0.1, 1e300, -np.inf], np.float64),
+        "short": np.array([0.1, -0.0, 0.0, 16_777_216, 1e-9, np.nan], np.float32),
+        "whole": np.array([3, -1, 3, 2**40, 0, 7]),
+        "code": pd.array([1, None, 0, 0, None, 1], dtype="Int32"),
+        "word": pd.Categorical(["a,b", 'a "b"', "", None, "a\nb", "1"]),
+        "text, quoted": pd.Series(["x", None, "", ",0", "a\nb", "x"], dtype=object),
+        "flag": [True, False, True, True, False, False],
+    }
+    table = pd.concat([pd.DataFrame(cells)] * 10, ignore_index=True).iloc[:rows]
+    for part in (table, table[["real"]], table[["code", "word"]]):
+        text = part.to_csv(index=False, lineterminator="\n")
+        assert csv_text(part) == text
 
 
 def test_a_table_comes_back_from_parquet_with_its_types(tmp_path):
