@@ -116,7 +116,8 @@ def csv_text(table: "pd.DataFrame") -> str:
         return table.to_csv(index=False, lineterminator="\n")
     head = table.iloc[:0].to_csv(index=False, lineterminator="\n")
     cells = [_cells(table[name]) for name in table]
-    return head + "".join(",".join(row) + "\n" for row in zip(*cells, strict=True))
+    rows = map(",".join, zip(*cells, strict=True))
+    return "\n".join([head[:-1], *rows, ""])
 
 
 def _cells(column: "pd.Series[Any]") -> list[str]:
@@ -183,12 +184,19 @@ def readable(path: Path, made_by: str) -> Iterator[None]:
 
 
 def write_recording(path: Path, recording: Recording) -> None:
-    """Write a recording as a compressed npz file."""
+    """Write a recording as an npz file, compressed where that makes it smaller.
+
+    The units' activity, most of a recording, hardly does, and would take the time.
+    """
     import numpy as np
 
-    arrays: dict[str, Any] = dict(recording)
-    with whole_file(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+    with whole_file(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        for name, array in recording.items():
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            if not name.startswith("units"):
+                entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def read_recording(path: Path) -> "dict[str, np.ndarray[Any, Any]]":

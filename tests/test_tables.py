@@ -4,6 +4,7 @@ import errno
 import json
 import resource
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,15 @@ def test_a_recording_comes_back_and_opens_without_pickle(tmp_path):
     for name, array in recording.items():
         np.testing.assert_array_equal(again[name], array)
         assert again[name].dtype == array.dtype
+
+
+def test_only_the_units_of_a_recording_are_not_compressed(tmp_path):
+    path = tmp_path / "recording.npz"
+    write_recording(path, {"step": np.zeros(9999), "units": np.zeros((99, 9))})
+    with zipfile.ZipFile(path) as archive:
+        sizes = {each.filename: each.compress_size for each in archive.infolist()}
+    assert sizes["units.npy"] > 99 * 9 * 8
+    assert sizes["step.npy"] < 999
 
 
 @pytest.mark.parametrize("name", ["trials.csv", "recording.npz"])

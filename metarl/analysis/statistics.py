@@ -1,6 +1,7 @@
 """Regressions and intervals, as plain functions of arrays."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -199,11 +200,21 @@ def mean_interval(
     if len(sample) < 2:
         return Interval(mean, float("nan"), float("nan"), len(sample))
     if method == "t":
-        quantile = float(stats.t.ppf(0.5 + confidence / 2, len(sample) - 1))
-        reach = quantile * standard_error(sample)
+        reach = _t_quantile(confidence, len(sample)) * standard_error(sample)
         return Interval(mean, mean - reach, mean + reach, len(sample))
     if generator is None:
         raise ValueError("generator must be given for a bootstrap, got None")
     means = generator.choice(sample, (resamples, len(sample))).mean(axis=1)
     low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
     return Interval(mean, float(low), float(high), len(sample))
+
+
+@cache
+def _t_quantile(confidence: float, count: int) -> float:
+    """Standard errors from a mean to its interval's end; asked for thousands of times.
+
+    Args:
+        confidence: chance that the interval holds the mean.
+        count: observations.
+    """
+    return float(stats.t.ppf(0.5 + confidence / 2, count - 1))
