@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 CHUNK_STEPS = 64
-"""Steps between looks at whether all episodes are over, where their length varies."""
+"""Steps whose random numbers are drawn together, where episodes' length varies."""
 
 
 class Recorder:
@@ -55,12 +55,18 @@ class Recorder:
         """Step until every lane has had its episodes."""
         length = self.task.episode_steps
         chunk = length * self.rounds if length else CHUNK_STEPS
-        while bool((self.episode < self.stop).any()):
+        while not self._over():
             for moment in self.stepper.run(chunk):
                 finite_rewards(moment.rewards.unsqueeze(0))
                 self._keep_step(moment)
                 self._keep_trial(moment)
                 self._count(moment)
+                if not length and self._over():
+                    break
+
+    def _over(self) -> bool:
+        """Whether every lane has had its episodes."""
+        return bool((self.episode >= self.stop).all())
 
     def _keep_step(self, moment: Moment) -> None:
         if moment.event is None:
