@@ -4,7 +4,12 @@ Importing metarl registers its tasks with Gymnasium and nothing more; torch is l
 when a task, a training or an evaluation needs it.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Read once, when numpy is loaded. Subjects run side by side in processes; the threads
+# of a process would wait for each other, and the waiting takes half of an analysis.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from metarl.envs.registration import register
 
