@@ -47,9 +47,10 @@ def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pic
     Raises:
         ValueError: the folder has too few pictures, or one that cannot be read.
     """
-    bank = _read(folder, size) if folder else resized(_drawn(), size)
     if equalized:
-        bank = equalize(bank)
+        bank = equalize(picture_bank(size, folder=folder))
+    else:
+        bank = _read(folder, size) if folder else resized(_drawn(), size)
     bank.setflags(write=False)
     return bank
 
