@@ -1,5 +1,7 @@
 """What bounds the restless bandit: the Bayesian planner, and one who is told."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -54,6 +56,7 @@ class BayesGreedy(Random):
         return best_logits(torch.stack([left, 1 - left], dim=1))
 
 
+@cache
 def reflected_drift(deviation: float) -> Tensor:
     """Chances of a reflected walk's step from one bin of [0, 1] to another.
 
