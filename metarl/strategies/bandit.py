@@ -12,7 +12,13 @@ from torch import Tensor
 
 from metarl.policy import Decision, Memory, Policy
 from metarl.strategies.bandit_planning import LONGEST, gittins_indices, optimal_plan
-from metarl.strategies.bandit_thompson import chances_to_be_best, quadrature
+from metarl.strategies.bandit_thompson import (
+    Beliefs,
+    beliefs,
+    chances_to_be_best,
+    known_beliefs,
+    quadrature,
+)
 from metarl.strategies.base import IMPOSSIBLE, best_logits, decide
 
 LEAST_CHANCE = 1e-12
@@ -134,12 +140,21 @@ class Thompson(BanditStrategy):
     def __init__(self, task: BanditTask) -> None:
         """Choose the quadrature that is exact for the most that can be counted."""
         super().__init__(task)
-        self.rule = quadrature(self.trial_count + self.arm_count).to(self.device)
+        self.nodes = self.trial_count + self.arm_count
+        self.rule = quadrature(self.nodes).to(self.device)
 
     def preferences(self, wins: Tensor, pulls: Tensor) -> Tensor:
         """(B, N) log chance to be the best."""
-        chances = chances_to_be_best(wins, pulls - wins, self.rule)
+        chances = chances_to_be_best(self.beliefs(wins, pulls - wins), self.rule)
         return chances.clamp_min(LEAST_CHANCE).log().float()
+
+    def beliefs(self, wins: Tensor, losses: Tensor) -> Beliefs:
+        """What is held of the arms, looked up where a table of it is not too large."""
+        if self.trial_count > LONGEST:
+            return beliefs(wins, losses, self.rule)
+        known = known_beliefs(self.trial_count, self.nodes)
+        place = (wins * (self.trial_count + 1) + losses).long()
+        return Beliefs(*(part.to(self.device)[place] for part in known))
 
 
 class Gittins(BanditStrategy):

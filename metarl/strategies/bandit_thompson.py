@@ -46,21 +46,18 @@ def quadrature(count: int) -> Quadrature:
     return Quadrature(*(torch.from_numpy(part) for part in parts))
 
 
-def chances_to_be_best(wins: Tensor, losses: Tensor, rule: Quadrature) -> Tensor:
-    """Probability that each arm has the highest chance of reward.
+class Beliefs(NamedTuple):
+    """What is held of arms' chances of reward, at a rule's G nodes; (..., G) each."""
 
-        P(arm is best) = integral of density(arm) times the product of the others'
-                         distribution functions
+    density: Tensor
+    """Of the chance."""
+    distribution: Tensor
+    """That the chance is below the node."""
 
-    Args:
-        wins: (B, N) times that the arm paid.
-        losses: (B, N) times that it did not.
-        rule: of at least N nodes, and more than any arm was pulled.
 
-    Returns:
-        (B, N) float64; the rows add up to 1.
-    """
-    wins, losses = wins.double().unsqueeze(2), losses.double().unsqueeze(2)
+def beliefs(wins: Tensor, losses: Tensor, rule: Quadrature) -> Beliefs:
+    """What is held of arms that paid, and did not pay, so many times: (...) each."""
+    wins, losses = wins.double().unsqueeze(-1), losses.double().unsqueeze(-1)
     log_density = (
         wins * rule.nodes.log()
         + losses * (-rule.nodes).log1p()
@@ -69,11 +66,34 @@ def chances_to_be_best(wins: Tensor, losses: Tensor, rule: Quadrature) -> Tensor
         - torch.lgamma(losses + 1)
     )
     density = log_density.exp()
-    distribution = density @ rule.running.T
-    arms = range(wins.shape[1])
+    return Beliefs(density, density @ rule.running.T)
+
+
+@cache
+def known_beliefs(most: int, nodes: int) -> Beliefs:
+    """Beliefs after up to `most` wins and losses: number wins * (most + 1) + losses."""
+    counts = torch.arange(most + 1)
+    return beliefs(*torch.cartesian_prod(counts, counts).unbind(1), quadrature(nodes))
+
+
+def chances_to_be_best(arms: Beliefs, rule: Quadrature) -> Tensor:
+    """Probability that each arm has the highest chance of reward.
+
+        P(arm is best) = integral of density(arm) times the product of the others'
+                         distribution functions
+
+    Args:
+        arms: (B, N, G) what is held of each.
+        rule: of at least N nodes, and more than any arm was pulled.
+
+    Returns:
+        (B, N) float64; the rows add up to 1.
+    """
+    density, distribution = arms
+    places = range(density.shape[1])
     chances = [
         density[:, arm]
-        * torch.stack([distribution[:, k] for k in arms if k != arm]).prod(0)
-        for arm in arms
+        * torch.stack([distribution[:, k] for k in places if k != arm]).prod(0)
+        for arm in places
     ]
     return torch.stack(chances, dim=1) @ rule.weights

@@ -5,7 +5,15 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from metarl.strategies.bandit_thompson import chances_to_be_best, quadrature
+from metarl.envs.bandit import Bandit, BanditParams
+from metarl.strategies.bandit import Thompson
+from metarl.strategies.bandit_planning import LONGEST
+from metarl.strategies.bandit_thompson import beliefs, chances_to_be_best, quadrature
+
+
+def chances_of(wins, losses, nodes):
+    rule = quadrature(nodes)
+    return chances_to_be_best(beliefs(wins, losses, rule), rule)
 
 
 def test_the_quadrature_is_exact_for_powers():
@@ -27,7 +35,7 @@ def test_two_arms_have_the_chances_of_an_adaptive_integral(first, second):
     one, other = (stats.beta(w + 1, losses + 1) for w, losses in (first, second))
     expected = integrate.quad(lambda p: one.pdf(p) * other.cdf(p), 0, 1, limit=200)[0]
     counts = torch.tensor([first, second]).T.unsqueeze(1)
-    chances = chances_to_be_best(counts[0], counts[1], quadrature(102))[0]
+    chances = chances_of(counts[0], counts[1], 102)[0]
     assert chances.tolist() == pytest.approx([expected, 1 - expected], abs=1e-9)
 
 
@@ -37,7 +45,7 @@ def test_many_arms_have_the_chances_of_draws():
     draws = generator.beta(wins + 1, losses + 1, (200_000, 4)).argmax(1)
     drawn = np.bincount(draws, minlength=4) / len(draws)
     counts = (torch.from_numpy(values).unsqueeze(0) for values in (wins, losses))
-    chances = chances_to_be_best(*counts, quadrature(16))[0].numpy()
+    chances = chances_of(*counts, 16)[0].numpy()
     error = np.sqrt(drawn * (1 - drawn) / len(draws))
     assert (np.abs(chances - drawn) < 4 * error).all()
     assert chances.sum() == pytest.approx(1, abs=1e-12)
@@ -45,6 +53,17 @@ def test_many_arms_have_the_chances_of_draws():
 
 def test_lanes_are_apart():
     wins = torch.tensor([[5, 1], [1, 5], [2, 2]])
-    chances = chances_to_be_best(wins, torch.ones_like(wins), quadrature(20))
+    chances = chances_of(wins, torch.ones_like(wins), 20)
     torch.testing.assert_close(chances[0], chances[1].flip(0))
     assert chances[2].tolist() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("trial_count", [3, 30, LONGEST, LONGEST + 1])
+def test_beliefs_that_are_looked_up_are_those_worked_out(trial_count):
+    thompson = Thompson(Bandit(1, BanditParams(trial_count=trial_count)))
+    generator = torch.Generator().manual_seed(0)
+    pulls = torch.randint(trial_count // 2, (200, 2), generator=generator).float()
+    wins = (pulls * torch.rand(200, 2, generator=generator)).floor()
+    found = thompson.beliefs(wins, pulls - wins)
+    expected = beliefs(wins, pulls - wins, thompson.rule)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
