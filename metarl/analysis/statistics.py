@@ -218,3 +218,29 @@ def _t_quantile(confidence: float, count: int) -> float:
         count: observations.
     """
     return float(stats.t.ppf(0.5 + confidence / 2, count - 1))
+
+
+def median_interval(
+    values: ArrayLike, confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """Median over subjects with a confidence interval that assumes no distribution.
+
+    The interval ends at two of the sorted values: how many subjects lie below the true
+    median is binomial with chance 1/2. It holds the median at least as often as asked.
+
+    Args:
+        values: (S,) one number a subject; a NaN among them makes all three NaN.
+        confidence: chance that the interval holds the median, in (0, 1).
+
+    Returns:
+        Median, low and high; low and high are NaN where even the lowest and the highest
+        value are too narrow: for fewer than six subjects at .95.
+    """
+    ordered = np.sort(np.asarray(values, float))
+    if len(ordered) == 0 or np.isnan(ordered[-1]):
+        return float("nan"), float("nan"), float("nan")
+    median = float(np.median(ordered))
+    rank = int(stats.binom.ppf(0.5 - confidence / 2, len(ordered), 0.5))
+    if rank == 0:
+        return median, float("nan"), float("nan")
+    return median, float(ordered[rank - 1]), float(ordered[-rank])

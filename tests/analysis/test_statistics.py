@@ -8,6 +8,7 @@ from metarl.analysis.statistics import (
     fit_linear,
     fit_logit,
     mean_interval,
+    median_interval,
     standard_error,
 )
 
@@ -147,3 +148,29 @@ def test_an_unknown_interval_or_a_bootstrap_without_a_generator_is_refused():
         mean_interval([1, 2], method="z")
     with pytest.raises(ValueError, match="generator must be given for a bootstrap"):
         mean_interval([1, 2], method="bootstrap")
+
+
+@pytest.mark.parametrize(
+    ("count", "rank"), [(5, None), (6, 1), (8, 1), (9, 2), (20, 6), (100, 40)]
+)
+def test_the_medians_interval_ends_at_order_statistics(count, rank):
+    # Ranks from the tables of the sign test at 95 %.
+    shuffled = np.random.default_rng(3).permutation(np.arange(1.0, count + 1))
+    median, low, high = median_interval(shuffled)
+    assert median == (count + 1) / 2
+    if rank is None:
+        assert np.isnan([low, high]).all()
+    else:
+        assert (low, high) == (rank, count + 1 - rank)
+
+
+def test_the_medians_interval_holds_the_median_as_often_as_it_says():
+    draws = np.random.default_rng(6).exponential(size=(2000, 9))
+    inside = [(i := median_interval(d))[1] < np.log(2) < i[2] for d in draws]
+    # Exactly 1 - 2 (1 + 9) / 512 = .961 for nine of any distribution.
+    assert np.mean(inside) == pytest.approx(0.961, abs=4 * 0.0043)
+
+
+def test_a_subject_without_a_number_has_no_median():
+    assert np.isnan(median_interval([1.0, np.nan, 2.0, 3.0, 4.0, 5.0])).all()
+    assert np.isnan(median_interval([])).all()
