@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from metarl.analysis.effects import COLUMNS, Criterion, Effect, effect_table
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import COLUMNS, Effect, effect_table
 from metarl.catalog import task_entry
 from metarl.report import effect_line
 from metarl.runs import Run

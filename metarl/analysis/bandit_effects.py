@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge, whose
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge, whose
 from metarl.analysis.groups import (
     Tables,
     by_subject,
@@ -18,19 +18,12 @@ from metarl.analysis.groups import (
 )
 from metarl.analysis.statistics import standard_error
 
+MUST = CRITERIA["bandit"]
+"""What is asked of the networks, by name."""
 RIVAL = "thompson"
 """Strategy that the networks must beat, as in Wang et al. 2016."""
 ERRORS = 2
 """Standard errors of the mean that must lie between."""
-BELOW_RIVAL = Criterion(low=0, strict=True)
-"""Regret saved against the rival, less ERRORS standard errors over networks."""
-SHARE_BELOW_RIVAL = Criterion(low=0.875)
-"""Share of networks that lose less than the rival: 7 of 8."""
-TRANSFER = Criterion(high=1.3)
-"""Regret on arms paying .25 and .75 after training on dependent arms: near the 1.0 of
-one who knows that they are, and far from the 3.0 of Thompson sampling."""
-AT_CHANCE = Criterion(low=0.9, high=1.1)
-"""Regret without the reward input, as a multiple of what random choice costs."""
 GOAL = 2.2
 """Regret that we want to reach; between the tuned bound's 1.9 and Thompson's 2.8."""
 ON_SAME = "on the same problems"
@@ -119,14 +112,14 @@ def _must_beat(against: "pd.Series[float]", regret: "pd.Series[float]") -> list[
         Effect(
             name=f"regret saved against {RIVAL}, less {ERRORS} standard errors",
             values=against - ERRORS * standard_error(regret),
-            criterion=BELOW_RIVAL,
+            criterion=MUST["regret saved against Thompson"],
             needs_learning=False,
             source=PAPER,
         ),
         Effect(
             name=f"loses less than {RIVAL}, share of networks",
             values=below,
-            criterion=SHARE_BELOW_RIVAL,
+            criterion=MUST["share that beats Thompson"],
             needs_learning=False,
             source=PAPER,
         ),
@@ -142,11 +135,12 @@ def _dependent_effects(tables: Tables) -> list[Effect]:
         for trained, part in medium.groupby("trained", sort=False)
     }
     strategies = _on_dependent_arms(tables)
+    dependent = MUST["regret after dependent training"]
     listed = [
         Effect(
             name=f"regret on .25, .75 after training on {trained} arms, mean",
             values=values,
-            criterion=TRANSFER if trained == "correlated" else None,
+            criterion=dependent if trained == "correlated" else None,
             needs_learning=False,
             reference=strategies["bayes-greedy"],
             source="one who knows that the chances add up to 1",
@@ -198,7 +192,7 @@ def _ablation_effects(tables: Tables) -> list[Effect]:
                 Effect(
                     name="regret without reward input, of that of random choice",
                     values=_everyone(tables, str(name), by_subject(part, "ratio")),
-                    criterion=AT_CHANCE,
+                    criterion=MUST["regret without reward input"],
                     chance=1.0,
                     reference=1.0,
                     source=PAPER,

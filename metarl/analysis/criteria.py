@@ -1,14 +1,73 @@
-"""When a network counts as having learned its task: one table for every task.
+"""What networks must show, and when one has learned: one table for every task.
 
-Fixed in advance, between chance and the best possible. A result that a network without
-learning could show (a null, a control) counts only if the same networks meet it.
+The table is `criteria.toml`: rules fixed in advance, each with its source or reason. A
+result that a network without learning could show (a null, a control) counts only if the
+same networks meet their task's learned criterion.
 """
 
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib import resources
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
+
+from metarl.checks import check_choice
+
+SUMMARIES: Mapping[str, str] = MappingProxyType(
+    {
+        "mean": "mean",
+        "median": "median",
+        "lower": "lower end of the mean's 95 % interval",
+        "upper": "upper end of the mean's 95 % interval",
+        "lowest": "lowest",
+        "highest": "highest",
+    }
+)
+"""What one number can be said of all subjects -> in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """What a value must be; bounds that are not given do not bind."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    strict: bool = False
+    """Whether the bounds themselves fail."""
+    summary: str = "mean"
+    """Which summary of the subjects it judges, one of SUMMARIES."""
+    share_of: str = ""
+    """The yardstick that the bounds are shares of, until `times` is told its value."""
+    why: str = ""
+    """Source or reason, in a sentence."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown summary."""
+        check_choice("summary", self.summary, SUMMARIES)
+
+    def times(self, yardstick: float) -> "Criterion":
+        """The criterion in the unit of the yardstick, which is positive."""
+        low, high = self.low * yardstick, self.high * yardstick
+        return replace(self, low=low, high=high, share_of="")
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is within the bounds; never for NaN."""
+        if self.strict:
+            return bool(self.low < value < self.high)
+        return bool(self.low <= value <= self.high)
+
+    def __str__(self) -> str:
+        """As a table shows it."""
+        mark = "" if self.strict else "="
+        share = f" of {self.share_of}" if self.share_of else ""
+        if np.isinf(self.high):
+            return f">{mark} {self.low:g}{share}"
+        if np.isinf(self.low):
+            return f"<{mark} {self.high:g}{share}"
+        return f"in [{self.low:g}, {self.high:g}]{share}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,67 +82,44 @@ class LearnedCriterion:
     """Where the threshold stands between chance and the optimum."""
 
 
+_RULES = [
+    (task, name, rule)
+    for heading, rules in tomllib.loads(
+        (resources.files("metarl.analysis") / "criteria.toml").read_text("utf-8")
+    ).items()
+    for task in heading.split(", ")
+    for name, rule in rules.items()
+]
 LEARNED: Mapping[str, LearnedCriterion] = MappingProxyType(
-    {
-        "two-step": LearnedCriterion(
-            statistic="reward_per_100",
-            threshold=65.0,
-            why="chance earns 50, a Bayes-greedy planner 70.5",
-        ),
-        "risky-choice": LearnedCriterion(
-            statistic="risk_sensitivity",
-            threshold=20.0,
-            why="chance has 0, a Bayes-optimal chooser 79 percentage points",
-        ),
-        "volatility": LearnedCriterion(
-            statistic="reward_per_trial",
-            threshold=0.32,
-            why="chance earns .250, the larger magnitude .298, who knows chances .388",
-        ),
-        "reversal": LearnedCriterion(
-            statistic="p_better",
-            threshold=0.65,
-            why="chance chooses the better option at .50, an ideal observer at .93",
-        ),
-        "informative-arm": LearnedCriterion(
-            statistic="reward_per_episode",
-            threshold=15.0,
-            why="chance earns 6.6, the best without asking 11, asking first 20.55",
-        ),
-        "restless-bandit": LearnedCriterion(
-            statistic="regret_saved",
-            threshold=0.4,
-            why="chance saves nothing, a Bayes-greedy planner .74",
-        ),
-        "inferred-value": LearnedCriterion(
-            statistic="experienced_of_ideal",
-            threshold=0.25,
-            why="a critic that learned nothing has 0, an observer that infers has 1",
-        ),
-        "bandit": LearnedCriterion(
-            statistic="regret_saved",
-            threshold=0.6,
-            why="chance saves none of its regret, the optimum .895, Thompson .83",
-        ),
-        "matching": LearnedCriterion(
-            statistic="efficiency_held_in",
-            threshold=0.6,
-            why="chance has 0, strict alternation .43, win-stay-lose-shift .48, exact "
-            "matching .80, the best 1",
-        ),
-        "harlow-line": LearnedCriterion(
-            statistic="second_trial",
-            threshold=0.85,
-            why="chance has .50, a rule on one side alone .75, who remembers 1",
-        ),
-        "harlow": LearnedCriterion(
-            statistic="second_trial",
-            threshold=0.85,
-            why="chance has .50, a rule on one side alone .75, who remembers 1",
-        ),
-    }
+    {task: LearnedCriterion(**rule) for task, name, rule in _RULES if name == "learned"}
 )
 """Task -> learned criterion."""
+CRITERIA: Mapping[str, Mapping[str, Criterion]] = MappingProxyType(
+    {
+        experiment: MappingProxyType(
+            {
+                name: Criterion(**rule)
+                for task, name, rule in _RULES
+                if task == experiment and name != "learned"
+            }
+        )
+        for experiment in LEARNED
+    }
+)
+"""Task -> name -> what its networks must show."""
+
+
+def criteria_table() -> pd.DataFrame:
+    """Every criterion in words, one row each: experiment, name, rule, why."""
+    rows = []
+    for task, least in LEARNED.items():
+        enough = f"{least.statistic} >= {least.threshold:g}"
+        rows.append((task, "learned", enough, least.why))
+        rows += [
+            (task, name, f"{SUMMARIES[rule.summary]} {rule}", rule.why)
+            for name, rule in CRITERIA[task].items()
+        ]
+    return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
 
 
 def learned_subjects(task: str, subjects: pd.DataFrame) -> "pd.Series[bool] | None":

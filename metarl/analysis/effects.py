@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metarl.analysis.statistics import mean_interval
+from metarl.analysis.criteria import SUMMARIES, Criterion
+from metarl.analysis.statistics import mean_interval, median_interval
 from metarl.checks import check_choice
 
 COLUMNS = (
@@ -30,35 +31,6 @@ COLUMNS = (
 """Columns of an effects table; the docstring of `effect_row` says what they hold."""
 
 
-SUMMARIES = ("mean", "lower", "upper", "lowest", "highest")
-"""What one number can be said of all subjects."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Criterion:
-    """What a value must be; bounds that are not given do not bind."""
-
-    low: float = -np.inf
-    high: float = np.inf
-    strict: bool = False
-    """Whether the bounds themselves fail."""
-
-    def holds(self, value: float) -> bool:
-        """Whether the value is within the bounds; never for NaN."""
-        if self.strict:
-            return bool(self.low < value < self.high)
-        return bool(self.low <= value <= self.high)
-
-    def __str__(self) -> str:
-        """As a table shows it."""
-        mark = "" if self.strict else "="
-        if np.isinf(self.high):
-            return f">{mark} {self.low:g}"
-        if np.isinf(self.low):
-            return f"<{mark} {self.high:g}"
-        return f"in [{self.low:g}, {self.high:g}]"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """One measured effect, before its verdict."""
@@ -68,8 +40,7 @@ class Effect:
     values: "pd.Series[float]"
     """One number a subject, by subject."""
     summary: str = "mean"
-    """"mean" over subjects; the "lower" or "upper" end of its 95 % interval; or the
-    "lowest" or "highest" of the subjects."""
+    """What is said of all subjects, one of SUMMARIES."""
     criterion: Criterion | None = None
     """What the summary must be; None: it is reported, not scored."""
     needs_learning: bool = True
@@ -84,8 +55,9 @@ class Effect:
     """Where the reference comes from."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown summary."""
-        check_choice("summary", self.summary, SUMMARIES)
+        """Refuse an unknown summary, and another than the criterion's."""
+        rule = self.criterion
+        check_choice("summary", self.summary, [rule.summary] if rule else SUMMARIES)
 
 
 def effect_row(
@@ -100,10 +72,11 @@ def effect_row(
             applies (a reference strategy, a task without one).
 
     Returns:
-        value over all n subjects; low and high, the 95 % t interval of the mean, blank
-        for the lowest or highest; learned, how many did; value_learners, the
-        value over those alone; chance, and p, of a two-sided one-sample t test of all n
-        subjects against it; passed, whether the criterion holds and counts; verdict.
+        value over all n subjects; low and high, the 95 % t interval of the mean, or
+        `median_interval`'s, blank for the lowest or highest; learned, how many did;
+        value_learners, the value over those alone; chance, and p, of a two-sided
+        one-sample t test of all n subjects against it; passed, whether the criterion
+        holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -135,6 +108,8 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
 
 def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
     """Value, low, high of some of the subjects; NaN for none."""
+    if effect.summary == "median":
+        return median_interval(values)
     mean, low, high, _ = mean_interval(values)
     if effect.summary in ("mean", "lower", "upper"):
         value = {"mean": mean, "lower": low, "upper": high}[effect.summary]

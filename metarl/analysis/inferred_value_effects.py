@@ -10,25 +10,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.inferred_value_responses import WHEN
 
-POSITIVE = Criterion(low=0.0, strict=True)
-"""Each of the three numbers, of every single network: the signs of Wang et al. 2018,
-Fig. 4b, and of monkeys' dopamine, Bromberg-Martin et al. 2010."""
-LEAST_OF_IDEAL = 0.5
-"""Least mean of each number, as a share of the ideal; half way from a flat critic."""
-RATIO = Criterion(low=0.8, high=1.25)
-"""Mean ratio of inferred to experienced; equal in Wang et al. 2018, Fig. 4b."""
-RESET_OF_IDEAL = 0.05
-"""Largest mean size of `before` where the memory is reset at every block's start, as a
-share of the ideal: what nothing was carried over to cannot be expected."""
-WRONG_SIGN = Criterion(high=0.0)
-"""Inferred value of a learner that only knows what each cue itself led to."""
-COUNTS, COUNTS_NOT = Criterion(low=1.0), Criterion(high=0.0)
-"""Whether an observer is recognised as one that counts trials, 1 or 0."""
+MUST = CRITERIA["inferred-value"]
+"""What is asked of the networks, by name."""
 RESET = "block-reset"
 """Further test in which the memory is reset at every block's start."""
 NAMES = {
@@ -70,7 +58,7 @@ def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect
         mean = Effect(
             name=f"{NAMES[when]}, mean",
             values=by_subject(subjects, when),
-            criterion=Criterion(low=LEAST_OF_IDEAL * ideal),
+            criterion=MUST["difference"].times(ideal),
             needs_learning=False,
             chance=0.0,
             reference=ideal,
@@ -81,7 +69,7 @@ def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect
             mean,
             name=f"{NAMES[when]}, lowest network",
             summary="lowest",
-            criterion=POSITIVE,
+            criterion=MUST["difference, each network"],
             needs_learning=True,
         )
 
@@ -91,7 +79,7 @@ def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
     yield Effect(
         name="inferred / experienced, mean of the networks' ratios",
         values=by_subject(subjects, "ratio"),
-        criterion=RATIO,
+        criterion=MUST["inferred / experienced"],
         reference=1.0,
         source=PAPER,
     )
@@ -132,7 +120,7 @@ def _reset_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
     yield Effect(
         name=f"memory reset at each block: size of {NAMES['before']}, mean",
         values=values["before"].abs(),
-        criterion=Criterion(high=RESET_OF_IDEAL * ideal),
+        criterion=MUST["before, memory reset"].times(ideal),
         reference=0.0,
         source="nothing is carried over",
     )
@@ -146,7 +134,7 @@ def _reset_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
     yield Effect(
         name=f"memory reset at each block: {NAMES['inferred']}, mean",
         values=values["inferred"],
-        criterion=Criterion(low=LEAST_OF_IDEAL * ideal),
+        criterion=MUST["inferred, memory reset"].times(ideal),
         needs_learning=False,
         chance=0.0,
         reference=ideal,
@@ -198,9 +186,24 @@ def _advantage(name: str, values: dict[str, "pd.Series[float]"]) -> Effect:
 def _yardsticks(tables: Tables) -> Iterator[Effect]:
     """What the reference strategies must show, or the analysis could not find it."""
     for strategy, column, criterion, words in (
-        ("td", "inferred", WRONG_SIGN, "tabular TD: " + NAMES["inferred"]),
-        ("counting", "counts", COUNTS, "observer that counts is said to count"),
-        ("ideal", "counts", COUNTS_NOT, "observer that counts not is said to count"),
+        (
+            "td",
+            "inferred",
+            MUST["inferred, tabular TD"],
+            "tabular TD: " + NAMES["inferred"],
+        ),
+        (
+            "counting",
+            "counts",
+            MUST["counts, observer that counts"],
+            "observer that counts is said to count",
+        ),
+        (
+            "ideal",
+            "counts",
+            MUST["counts, observer that counts not"],
+            "observer that counts not is said to count",
+        ),
     ):
         table = of_group(tables["subjects"], strategy)
         yield Effect(

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.criteria import CRITERIA
 from metarl.analysis.groups import MEASURED, Tables, of_group
-from metarl.analysis.inferred_value_effects import RATIO, RESET
+from metarl.analysis.inferred_value_effects import RESET
 from metarl.analysis.inferred_value_responses import KINDS, SHOWN_EVENTS, WHEN
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
@@ -31,6 +32,8 @@ MARKERS = {"ideal": "D", "td": "X"}
 """Reference strategies drawn beside the networks' responses -> marker."""
 WHEN_MARKERS = {"before": "s", "experienced": "o", "inferred": "^"}
 """Comparison -> marker."""
+EQUAL = CRITERIA["inferred-value"]["inferred / experienced"]
+"""Ratios that count as equal."""
 SPACE = 4.0
 """Width that each comparison takes, in steps of a trial."""
 BY_CHANCE = 1 / 9
@@ -138,7 +141,7 @@ def plot_ratios(tables: Tables, ax: Axes | None = None) -> Axes:
     if known.empty:
         return no_data(ax)
     places, end = np.arange(len(known)), 1.6 * len(known) + 1.4
-    ax.axhspan(RATIO.low, RATIO.high, color=COLOURS["chance"], alpha=0.15, lw=0)
+    ax.axhspan(EQUAL.low, EQUAL.high, color=COLOURS["chance"], alpha=0.15, lw=0)
     ax.axhline(1, color=COLOURS["paper"], lw=1.5, ls="--", label="paper: equal")
     ax.plot(places, known["ratio"], "o", color=colour, label="networks")
     mean = tables["ratio_summary"]
@@ -158,7 +161,7 @@ def _smaller_in_monkeys(ax: Axes, place: float) -> None:
     """An arrow below equality: what was published is a direction, no number."""
     ax.annotate(
         "monkeys' dopamine:\nsmaller (sign only)",
-        (place, RATIO.low - 0.12),
+        (place, EQUAL.low - 0.12),
         (place, 0.97),
         arrowprops={"arrowstyle": "-|>", "color": COLOURS["animal"]},
         color=COLOURS["animal"],

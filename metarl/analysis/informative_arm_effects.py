@@ -4,18 +4,13 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.informative_arm_choices import ARM_COUNT, TRIAL_COUNT, bounds
 
-ASKS_FIRST = Criterion(low=0.9)
-"""P(informative arm) in the first trial; the paper says that it is sampled first."""
-TAKES_TARGET = Criterion(low=0.9)
-"""P(target) in the trials after; 1 for one who asks first, .35 for the best who does
-not ask."""
-BEATS_GUESSING = Criterion(low=0, strict=True)
-"""Reward per episode beyond the most that can be had without the informative arm."""
+MUST = CRITERIA["informative-arm"]
+"""What is asked of the networks, by name."""
 OPTIMUM = "asking first, worked out"
 
 
@@ -42,7 +37,7 @@ def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
     asks = Effect(
         name="P(informative arm) in the first trial, mean",
         values=by_subject(subjects, "informative_first"),
-        criterion=ASKS_FIRST,
+        criterion=MUST["asks first"],
         needs_learning=False,
         chance=chance,
         reference=1.0,
@@ -52,7 +47,7 @@ def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
         asks,
         name="P(target) in the trials after the first, mean",
         values=by_subject(subjects, "target_later"),
-        criterion=TAKES_TARGET,
+        criterion=MUST["takes the target"],
     )
     told = replace(
         takes,
@@ -93,7 +88,7 @@ def _reward_effects(subjects: pd.DataFrame, arms: int, trials: int) -> list[Effe
         reward,
         name="reward per episode beyond the best without asking, mean",
         values=reward.values - best.guesser,
-        criterion=BEATS_GUESSING,
+        criterion=MUST["beyond guessing"],
         chance=best.random - best.guesser,
         reference=best.informed - best.guesser,
     )

@@ -9,28 +9,18 @@ and only the units tell these two apart (`learning_set_units`).
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import MappingProxyType
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge, whose
+from metarl.analysis.criteria import CRITERIA, Criterion, learned_subjects
+from metarl.analysis.effects import Effect, judge, whose
 from metarl.analysis.groups import MEASURED, Tables, by_subject
 
+Rules = Mapping[str, Criterion]
 CONTROL = "replaced"
 """Group of the networks that were trained with a new unrewarded thing each trial."""
 NEW_DISTRACTOR = "new-distractor"
 """Test with a new unrewarded thing on each trial."""
-AT_CHANCE = Criterion(low=0.47, high=0.53)
-"""Accuracy of who cannot know; 3 points are far beyond the error of 4,500 problems."""
-AT_CEILING: Mapping[str, Criterion] = MappingProxyType(
-    {"harlow-line": Criterion(low=1.0), "harlow": Criterion(low=0.95)}
-)
-"""Share of networks whose second trial is at the ceiling; the paper's is .28."""
-EACH = Criterion(low=0.97)
-"""Accuracy in trials 2 to 6 of every single network on the line."""
-REPLACED = Criterion(low=0.95)
-"""Accuracy in trials 2 to 6 of networks trained with replaced things, on both test."""
 RELATION_RULE = 2 / 3
 """Accuracy, where things are replaced, of who keeps the order of two things by one
 feature: the chance that the order of two random numbers holds of the first and a third.
@@ -57,16 +47,17 @@ def effects(tables: Tables) -> pd.DataFrame:
     task, scored = str(about["task"]), bool(about["scored"])
     subjects = of_test(tables, MEASURED, "test")
     learned = learned_subjects(task, subjects) if scored else None
+    must = CRITERIA[task]
     rows = [
-        *_accuracy_effects(subjects, task),
-        *_test_effects(tables, subjects),
-        *_decoding_effects(tables),
+        *_accuracy_effects(subjects, must),
+        *_test_effects(tables, subjects, must),
+        *_decoding_effects(tables, must),
     ]
     listed = [(effect, learned) for effect in rows]
     # About those alone that got there, or about no network.
     plain = [*_course_effects(tables), *_rule_effects(tables)]
     listed += [(effect, None) for effect in plain]
-    for effect in _control_effects(tables):
+    for effect in _control_effects(tables, must):
         listed.append((effect, whose(effect, learned, about["expected"])))
     return judge(tables["about"], listed)
 
@@ -77,11 +68,11 @@ def of_test(tables: Tables, group: str, test: str) -> pd.DataFrame:
     return every[(every["group"] == group) & (every["test"] == test)]
 
 
-def _accuracy_effects(subjects: pd.DataFrame, task: str) -> list[Effect]:
+def _accuracy_effects(subjects: pd.DataFrame, must: Rules) -> list[Effect]:
     first = Effect(
         name="accuracy in trial 1, mean",
         values=by_subject(subjects, "first_trial"),
-        criterion=AT_CHANCE,
+        criterion=must["accuracy of who cannot know"],
         reference=0.5,
         source="nothing can be known",
     )
@@ -89,7 +80,7 @@ def _accuracy_effects(subjects: pd.DataFrame, task: str) -> list[Effect]:
         name="accuracy in trials 2 to 6, lowest network",
         values=by_subject(subjects, "later_trials"),
         summary="lowest",
-        criterion=EACH if task == "harlow-line" else None,
+        criterion=must.get("accuracy in trials 2 to 6, each network"),
         reference=0.979,
         source=PAPER,
     )
@@ -106,7 +97,7 @@ def _accuracy_effects(subjects: pd.DataFrame, task: str) -> list[Effect]:
     ceiling = Effect(
         name="networks at the ceiling (trial 2 at .967 or more), share",
         values=by_subject(subjects, "ceiling"),
-        criterion=AT_CEILING.get(task),
+        criterion=must["share at the ceiling"],
         needs_learning=False,
         reference=PAPER_CEILING,
         source=PAPER,
@@ -135,11 +126,11 @@ def _later(tables: Tables, group: str, test: str, name: str) -> Effect:
     )
 
 
-def _test_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
+def _test_effects(tables: Tables, subjects: pd.DataFrame, must: Rules) -> list[Effect]:
     """What the other tests show, where they were taken."""
     reset = replace(
         _later(tables, MEASURED, "trial-reset", "memory reset on every trial"),
-        criterion=AT_CHANCE,
+        criterion=must["accuracy of who cannot know"],
         chance=None,
         reference=0.5,
         source="nothing can be known",
@@ -218,7 +209,7 @@ def _kept(tables: Tables, group: str, test: str, units: str) -> pd.DataFrame:
     ]
 
 
-def _decoding_effects(tables: Tables) -> list[Effect]:
+def _decoding_effects(tables: Tables, must: Rules) -> list[Effect]:
     """What the networks' units keep, beside those of untrained ones."""
     trained = _kept(tables, MEASURED, "test", "trained")
     untrained = _kept(tables, MEASURED, "test", "untrained")
@@ -239,7 +230,7 @@ def _decoding_effects(tables: Tables) -> list[Effect]:
                 name=f"{KEPT['r2_target']}: trained - untrained, lower end",
                 values=gain,
                 summary="lower",
-                criterion=Criterion(low=0.0, strict=True),
+                criterion=must["decoded beyond untrained units"],
                 chance=0.0,
             )
         )
@@ -259,7 +250,7 @@ def _index_effects(tables: Tables, group: str, test: str, name: str) -> list[Eff
     return [effect] if len(part) else []
 
 
-def _control_effects(tables: Tables) -> list[Effect]:
+def _control_effects(tables: Tables, must: Rules) -> list[Effect]:
     """The networks that were trained with replaced things, on both tests."""
     tests = {
         "test": "same two things",
@@ -268,7 +259,7 @@ def _control_effects(tables: Tables) -> list[Effect]:
     rows = [
         replace(
             _later(tables, CONTROL, test, f"trained with replaced things: {name}"),
-            criterion=REPLACED,
+            criterion=must["accuracy, trained with replaced things"],
         )
         for test, name in tests.items()
     ]

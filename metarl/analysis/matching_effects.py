@@ -11,31 +11,15 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.matching_units import HISTORY, VARIABLES
 
+MUST = CRITERIA["matching"]
+"""What is asked of the networks, by name."""
 SPLIT = ("held-in", "held-out")
 """Episodes that are told apart: base chances as in training, and others."""
-EFFICIENCY_EACH = Criterion(low=0.7)
-"""Share of what the best rich-then-poor chooser gains over chance, of every network."""
-ABOVE_MATCHING = Criterion(low=0.0, strict=True)
-"""Mean reward per trial beyond the best fixed probability, which matches exactly: who
-earns more has to look at its own last choices."""
-SLOPE_MEAN = Criterion(low=0.6, high=1.1)
-"""Mean slope: mice have .63 and .74, exact matching 1."""
-CORRELATION_EACH = Criterion(low=0.8, strict=True)
-"""r of choice with reward ratios, of every network; macaques have .74 and .86."""
-REWARD_WEIGHT = Criterion(low=0.0, strict=True)
-"""Mean weight of a past reward: income draws choices."""
-REWARD_DECAY = Criterion(high=0.0, strict=True)
-"""Mean slope of the reward weights over their lags: the recent ones weigh more."""
-CHOICE_WEIGHT = Criterion(high=0.0, strict=True)
-"""Mean weight of the last choice: bait collects on the other arm."""
-CODING_LEARNED = Criterion(low=0.0, strict=True)
-"""Mean coding of the upcoming action beyond an untrained network's on the same
-inputs."""
 RECENT = (1, 2, 3, 4, 5)
 """Lags whose reward weights are judged."""
 BEST = "rich_then_poor"
@@ -76,14 +60,14 @@ def _earning_effects(tables: Tables) -> list[Effect]:
             mean,
             name=f"efficiency, {name}, lowest network",
             summary="lowest",
-            criterion=EFFICIENCY_EACH,
+            criterion=MUST["efficiency, each network"],
             needs_learning=name != "held-in",
             chance=None,
         )
         above = Effect(
             name=f"reward per trial above the best fixed probability, {name}, mean",
             values=by_subject(part, "above_matching"),
-            criterion=ABOVE_MATCHING,
+            criterion=MUST["reward above matching"],
             chance=0.0,
             reference=float((part[BEST] - part["matching"]).mean()),
             source="best rich-then-poor chooser, in the same episodes",
@@ -102,7 +86,7 @@ def _matching_effects(tables: Tables) -> list[Effect]:
         slope = Effect(
             name=f"matching slope (log2 choice on log2 reward ratio), {name}, mean",
             values=by_subject(part, "slope"),
-            criterion=SLOPE_MEAN if judged else None,
+            criterion=MUST["slope"] if judged else None,
             chance=0.0,
             reference=published,
             source="mean of mice in two baited tasks, Bari et al. 2019",
@@ -111,7 +95,7 @@ def _matching_effects(tables: Tables) -> list[Effect]:
             name=f"matching r, {name}, lowest network",
             values=by_subject(part, "r"),
             summary="lowest",
-            criterion=CORRELATION_EACH if judged else None,
+            criterion=MUST["r, each network"] if judged else None,
             reference=_published(tables, "r2", "macaque") ** 0.5,
             source="root of the mean r2 of 2 macaques, Tsutsui et al. 2016",
         )
@@ -139,7 +123,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
         Effect(
             name=f"reward weight at lag {lag} (log odds), mean",
             values=rewards[lag],
-            criterion=REWARD_WEIGHT,
+            criterion=MUST["reward weight"],
             chance=0.0,
             reference=_published_weight(tables, "reward", [lag]),
             source=MICE,
@@ -149,7 +133,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
     decay = Effect(
         name="reward weight, slope over lags 1 to 5 (log odds per lag), mean",
         values=_decay(rewards),
-        criterion=REWARD_DECAY,
+        criterion=MUST["slope of the reward weights"],
         chance=0.0,
     )
     span = Effect(
@@ -163,7 +147,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
     last = Effect(
         name="choice weight at lag 1 (log odds), mean",
         values=choices[1],
-        criterion=CHOICE_WEIGHT,
+        criterion=MUST["choice weight"],
         chance=0.0,
         reference=_published_weight(tables, "choice", [1]),
         source=MICE,
@@ -215,12 +199,12 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     strength = _coding(tables, "strength")
     wrong = _coding(tables, "wrong_episode")
     fraction = _coding(tables, "fraction")
-    judged = VARIABLES[-1]
+    judged, beyond = VARIABLES[-1], MUST["coding beyond untrained units"]
     rows = [
         Effect(
             name=f"mean |partial r| of units with {name}, trained less untrained, mean",
             values=strength["trained", name] - strength["untrained", name],
-            criterion=CODING_LEARNED if name == judged else None,
+            criterion=beyond if name == judged else None,
             chance=0.0,
         )
         for name in (judged, *VARIABLES[:-1])

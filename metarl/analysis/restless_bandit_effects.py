@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 
+MUST = CRITERIA["restless-bandit"]
+"""What is asked of the networks, by name."""
 RIVALS = {
     "ucb": "UCB",
     "thompson": "Thompson sampling",
@@ -19,21 +21,6 @@ PLANNER = "bayes-greedy"
 """Strategy that bounds what can be saved."""
 LEARNER = "rescorla-wagner"
 """Strategy whose learning rate is fixed: the analysis must find that it is."""
-BEATS_RIVAL = Criterion(low=0, strict=True)
-"""Regret of a rival minus that of the networks, as in the paper's Fig. 3."""
-RATE_DIFFERENCE = Criterion(low=0.1)
-"""Learning rate in volatile minus quiet episodes; .3 for the Bayes-greedy planner, 0
-for a fixed rate."""
-RATE_DIFFERENCE_EACH = Criterion(low=0, strict=True)
-"""The same of every single network."""
-BIC_GAINED = Criterion(low=0, strict=True)
-"""BIC gained by letting learning rates differ, as in the paper."""
-NO_DIFFERENCE = Criterion(low=-0.05, high=0.05)
-"""The difference of rates that a fixed learning rate may show by chance."""
-RECOVERED = Criterion(low=0.45, high=0.55)
-"""Fitted rate of the learner whose rate is 1/2."""
-NO_BIC_GAINED = Criterion(high=0, strict=True)
-"""BIC gained in vain by letting rates differ, as in the paper's control."""
 GAINS = {
     "volatility_gain": "a learning rate for each volatility over one for all",
     "free_rate_gain": "free learning rates (model ab) over 1/2 (model b)",
@@ -74,7 +61,7 @@ def _regret_effects(subjects: pd.DataFrame) -> list[Effect]:
         Effect(
             name=f"regret of {words} minus the networks', mean",
             values=_strategy(subjects, name, "regret") - regret.values,
-            criterion=BEATS_RIVAL,
+            criterion=MUST["regret saved against a rival"],
             needs_learning=False,
             reference=_strategy(subjects, name, "regret") - best,
             source=regret.source,
@@ -97,7 +84,7 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
     difference = Effect(
         name="learning rate in volatile minus quiet episodes, mean",
         values=by_subject(own, "rate_difference"),
-        criterion=RATE_DIFFERENCE,
+        criterion=MUST["rate difference"],
         chance=0.0,
         reference=_strategy(subjects, PLANNER, "rate_difference"),
         source=planner,
@@ -106,7 +93,7 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
         difference,
         name="learning rate in volatile minus quiet episodes, lowest network",
         summary="lowest",
-        criterion=RATE_DIFFERENCE_EACH,
+        criterion=MUST["rate difference, each network"],
         chance=None,
     )
     gains = [
@@ -114,7 +101,7 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
             difference,
             name=f"BIC gained per block by {words}, mean",
             values=by_subject(own, column),
-            criterion=BIC_GAINED,
+            criterion=MUST["BIC gained"],
             reference=_strategy(subjects, PLANNER, column),
         )
         for column, words in GAINS.items()
@@ -146,7 +133,7 @@ def _controls(subjects: pd.DataFrame) -> list[Effect]:
     difference = Effect(
         name="learning rate in volatile minus quiet episodes, fixed-rate learner",
         values=by_subject(own, "rate_difference"),
-        criterion=NO_DIFFERENCE,
+        criterion=MUST["rate difference, fixed rate"],
         needs_learning=False,
         reference=0.0,
         source=f"control of {PAPER}",
@@ -156,7 +143,7 @@ def _controls(subjects: pd.DataFrame) -> list[Effect]:
         difference,
         name="learning rate, fixed-rate learner",
         values=mean,
-        criterion=RECOVERED,
+        criterion=MUST["rate found, fixed rate"],
         reference=0.5,
     )
     gains = [
@@ -164,7 +151,7 @@ def _controls(subjects: pd.DataFrame) -> list[Effect]:
             difference,
             name=f"BIC gained per block by {words}, fixed-rate learner",
             values=by_subject(own, column),
-            criterion=NO_BIC_GAINED,
+            criterion=MUST["BIC gained, fixed rate"],
             reference=None,
         )
         for column, words in GAINS.items()

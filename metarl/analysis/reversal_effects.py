@@ -8,18 +8,13 @@ mean over its blocks; the monkeys' references are means over their pooled blocks
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.reversal_behaviour import MEASURES, schedule_name
 
-BETTER_MEAN = Criterion(low=0.816)
-"""P(choose better) over both schedules: at least the monkeys' .816."""
-ABOVE_HABIT = Criterion(low=0.0, strict=True)
-"""P(choose better) minus that of win-stay-lose-shift on the same task."""
-LATE_MEAN = Criterion(low=0.6, strict=True)
-"""P(choose better) in trials 11-20 of a block, and after its reversal; declared,
-between chance and the monkeys' .87."""
+MUST = CRITERIA["reversal"]
+"""What is asked of the networks, by name."""
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
 """Strategies that the networks are held against."""
 WAIT_OF_CHANCE = 1.0
@@ -51,7 +46,7 @@ def _better_effects(tables: Tables) -> list[Effect]:
     mean = Effect(
         name="P(choose better), mean",
         values=better,
-        criterion=BETTER_MEAN,
+        criterion=MUST["chooses better"],
         needs_learning=False,
         chance=0.5,
         reference=monkeys,
@@ -61,7 +56,10 @@ def _better_effects(tables: Tables) -> list[Effect]:
         name="P(choose better), lowest network", values=better, summary="lowest"
     )
     rows = [mean, lowest]
-    for name, criterion in ((HABIT, ABOVE_HABIT), (IDEAL, None)):
+    for name, criterion in (
+        (HABIT, MUST["chooses better than the habit"]),
+        (IDEAL, None),
+    ):
         strategy = _strategy_mean(tables, name)
         away = Effect(
             name=f"P(choose better) minus that of {name}, mean",
@@ -91,11 +89,12 @@ def _strategy_mean(tables: Tables, name: str) -> float:
 def _rise_effects(tables: Tables) -> list[Effect]:
     """That choices come to follow what pays, at first and again after the reversal."""
     subjects = of_group(tables["subjects"])
+    late = MUST["chooses better late"]
     return [
         Effect(
             name=f"{MEASURES[measure]}, mean",
             values=by_subject(subjects, measure),
-            criterion=LATE_MEAN if measure.startswith("late") else None,
+            criterion=late if measure.startswith("late") else None,
             needs_learning=False,
             chance=0.5,
             reference=_monkeys_mean(tables, measure),

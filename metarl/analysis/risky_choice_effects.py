@@ -9,40 +9,24 @@ from itertools import product
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge, whose
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge, whose
 from metarl.analysis.groups import Tables, by_subject, of_group
 from metarl.analysis.risky_choice_changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
 
+MUST = CRITERIA["risky-choice"]
+"""What is asked of the networks, by name."""
 HIGH, LOW = "high", "low"
 """Names of the two chances of the large reward, as in the table about."""
-RISKS = Criterion(low=50, strict=True)
-"""Percent risky of every single network where the risky arm is the better; Wang et al.
-2018, Fig. 7b, control. Chance is 50."""
-AVOIDS = Criterion(high=50, strict=True)
-"""The same where the safe arm is the better."""
-MORE = Criterion(low=0, strict=True)
-"""The 95 % interval of the mean change lies above 0, which is a paired two-sided t test
-at p < .05; direction from Wang et al. 2018, Fig. 7b, and Stopper et al. 2014."""
-LESS = Criterion(high=0, strict=True)
-"""It lies below 0."""
-NOT_LESS = Criterion(low=0)
-"""The interval does not lie below 0: the change is not reversed."""
-NOT_MORE = Criterion(high=0)
-"""It does not lie above 0."""
-AT_CHANCE = Criterion(low=45, high=55, strict=True)
-"""Percent risky of networks that have no prediction error to choose by; chance is 50.
-"""
 SCORED = (
-    ("risky-win", HIGH, "upper", LESS),
-    ("safe", LOW, "lower", MORE),
-    ("risky-loss", HIGH, "lower", MORE),
-    ("risky-loss", LOW, "lower", MORE),
-    ("risky-win", LOW, "lower", NOT_MORE),
-    ("safe", HIGH, "upper", NOT_LESS),
+    ("risky-win", HIGH, MUST["less risky"]),
+    ("safe", LOW, MUST["more risky"]),
+    ("risky-loss", HIGH, MUST["more risky"]),
+    ("risky-loss", LOW, MUST["more risky"]),
+    ("risky-win", LOW, MUST["not more risky"]),
+    ("safe", HIGH, MUST["not less risky"]),
 )
-"""Outcome, chance, end of the interval that is judged, criterion. The last two have
-little room: risky choice is near its floor, or its ceiling, before any change."""
+"""Outcome, chance, criterion of an end of the interval."""
 ABLATED = "no-rpe"
 """Control population that was trained without a prediction error."""
 BEST = "bayes-optimal"
@@ -81,9 +65,9 @@ def _best(tables: Tables, column: str) -> tuple[float | None, str]:
 
 def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
     """Risky choice before anything is changed."""
-    for name, summary, criterion in (
-        (HIGH, "lowest", RISKS),
-        (LOW, "highest", AVOIDS),
+    for name, criterion in (
+        (HIGH, MUST["takes the better risk, each network"]),
+        (LOW, MUST["avoids the worse risk, each network"]),
     ):
         column = f"percent_{name}"
         values = by_subject(subjects, column)
@@ -97,9 +81,9 @@ def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]
             source=source,
         )
         yield Effect(
-            name=f"{words}, {summary} network",
+            name=f"{words}, {criterion.summary} network",
             values=values,
-            summary=summary,
+            summary=criterion.summary,
             criterion=criterion,
             reference=best,
             source=source,
@@ -120,11 +104,12 @@ def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]
 
 def _change_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
     """What the changed prediction error does, paired over networks."""
-    for kind, name, end, criterion in SCORED:
+    for kind, name, criterion in SCORED:
+        end = f"{criterion.summary} end of the mean's interval"
         yield Effect(
-            name=f"{_words(tables, kind, name)}, {end} end of the mean's interval",
+            name=f"{_words(tables, kind, name)}, {end}",
             values=_changes(tables, subjects, kind, ALL_TRIALS, name),
-            summary=end,
+            summary=criterion.summary,
             criterion=criterion,
         )
     rats = _directions(tables)
@@ -207,7 +192,7 @@ def _ablated(tables: Tables) -> list[Effect]:
             name=f"risky choices at p = {_probability(tables, name):g} (%) of networks "
             "trained without RPE, mean",
             values=found[f"percent_{name}"].astype(float),
-            criterion=AT_CHANCE,
+            criterion=MUST["without prediction error"],
             chance=50.0,
         )
         for name in (HIGH, LOW)

@@ -10,12 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import MEASURED, Tables, by_subject, of_group
 from metarl.analysis.two_step_references import EVENTS
 from metarl.analysis.two_step_rpe import BOTH_EVENTS
 
+MUST = CRITERIA["two-step"]
+"""What is asked of the networks, by name."""
 CELLS = {
     "rewarded common": (1.0, "common"),
     "rewarded rare": (1.0, "rare"),
@@ -23,27 +25,6 @@ CELLS = {
     "unrewarded rare": (0.0, "rare"),
 }
 """Name -> reward and transition of the trial before."""
-STAY_CRITERIA = {
-    "rewarded common": Criterion(low=0.97),
-    "rewarded rare": Criterion(low=0.55, high=0.78),
-    "unrewarded common": Criterion(low=0.55, high=0.78),
-    "unrewarded rare": Criterion(low=0.97),
-}
-"""Mean stay probabilities; a Bayes-greedy planner has 1.00, .67, .67, 1.00."""
-REWARD_MEAN = Criterion(low=69.5)
-"""Rewards per 100 trials; a Bayes-greedy planner earns 70.5, chance 50."""
-REWARD_EACH = Criterion(low=68.5)
-"""The same, of every single network."""
-INTERACTION_EACH = Criterion(low=0.4, strict=True)
-"""Stay interaction of every single network; 0.74 in the paper."""
-MODEL_BASED_MEAN = Criterion(low=0.89)
-"""r2 with the model-based error, as published."""
-MODEL_BASED_EACH = Criterion(low=0.8)
-"""The same, of every single network."""
-MODEL_FREE_MEAN = Criterion(high=0.01)
-"""r2 with the orthogonalised model-free error; 5.8e-7 in the paper."""
-MODEL_FREE_CONTROL = Criterion(low=0.3, strict=True)
-"""The same of a SARSA agent: the analysis must be able to find it."""
 PAPER = "Wang et al. 2018, Fig. 5"
 
 
@@ -72,7 +53,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     mean = Effect(
         name="rewards per 100 trials, mean",
         values=by_subject(subjects, "reward_per_100"),
-        criterion=REWARD_MEAN,
+        criterion=MUST["reward"],
         needs_learning=False,
         reference=best,
         source="Bayes-greedy planner on the same task" if len(planner) else "",
@@ -81,7 +62,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         mean,
         name="rewards per 100 trials, lowest network",
         summary="lowest",
-        criterion=REWARD_EACH,
+        criterion=MUST["reward, each network"],
     )
     return [mean, each]
 
@@ -96,7 +77,7 @@ def _stay_effects(tables: Tables) -> list[Effect]:
         stay = Effect(
             name=f"stay after {name}, mean",
             values=by_subject(cell, "probability"),
-            criterion=STAY_CRITERIA[name],
+            criterion=MUST[f"stay after {name}"],
             reference=bar,
             source=f"{PAPER}c, measured from the panel",
         )
@@ -126,7 +107,7 @@ def _interaction_effects(
         mean,
         name="stay interaction (RC - RR) - (UC - UR), lowest network",
         summary="lowest",
-        criterion=INTERACTION_EACH,
+        criterion=MUST["stay interaction, each network"],
     )
     return [mean, each]
 
@@ -170,7 +151,7 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     based = Effect(
         name="r2 of RPE with model-based RPE, mean",
         values=by_subject(both, "r2_model_based").reindex(everyone),
-        criterion=MODEL_BASED_MEAN,
+        criterion=MUST["model-based r2"],
         reference=_published_r2(tables, "model-based"),
         source=f"{PAPER}f",
     )
@@ -178,12 +159,12 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         based,
         name="r2 of RPE with model-based RPE, lowest network",
         summary="lowest",
-        criterion=MODEL_BASED_EACH,
+        criterion=MUST["model-based r2, each network"],
     )
     free = Effect(
         name="r2 of RPE with orthogonalised model-free RPE, mean",
         values=by_subject(both, "r2_model_free_orthogonal").reindex(everyone),
-        criterion=MODEL_FREE_MEAN,
+        criterion=MUST["model-free r2"],
         reference=_published_r2(tables, "model-free"),
         source=f"{PAPER}g",
     )
@@ -215,7 +196,7 @@ def _control(tables: Tables) -> Effect:
     return Effect(
         name="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",
         values=by_subject(both, "r2_model_free_orthogonal"),
-        criterion=MODEL_FREE_CONTROL,
+        criterion=MUST["model-free r2, SARSA agent"],
         needs_learning=False,
         reference=np.nan,
     )

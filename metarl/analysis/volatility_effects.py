@@ -9,23 +9,16 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import learned_subjects
-from metarl.analysis.effects import Criterion, Effect, judge
+from metarl.analysis.criteria import CRITERIA, learned_subjects
+from metarl.analysis.effects import Effect, judge
 from metarl.analysis.groups import MEASURED, Tables, by_subject, of_group
 from metarl.analysis.volatility_trials import ORDERS
 from metarl.analysis.volatility_units import SCHEDULES
 
+MUST = CRITERIA["volatility"]
+"""What is asked of the networks, by name."""
 CONTROL = "constant"
 """Group of the networks that were trained where volatility never changes."""
-DIFFERENCE_EACH = Criterion(low=0.0, strict=True)
-"""Volatile minus stable learning rate of every single network: the paper's sign."""
-DIFFERENCE_MEAN = Criterion(low=0.1)
-"""The same, mean; an observer that holds the hazard for fixed reaches about .08, a
-learner with a fixed rate 0."""
-CONTROL_MEAN = Criterion(low=-0.05, high=0.05, strict=True)
-"""The same of networks trained at a constant hazard: none, to the fit's accuracy."""
-RECOVERY = Criterion(high=0.05)
-"""Largest distance between a simulated learner's rate and the rate found."""
 RANDOM_REWARD = 0.25
 """Reward per trial of who takes an arm at random: half the mean magnitude."""
 PAPER = "Wang et al. 2018, Results, Simulation 2"
@@ -75,7 +68,7 @@ def _difference_effects(tables: Tables) -> list[Effect]:
         mean = Effect(
             name=f"learning rate, volatile - stable, {order}, mean",
             values=by_subject(found[found["order"] == order], "difference"),
-            criterion=DIFFERENCE_MEAN,
+            criterion=MUST["rate difference"],
             chance=0.0,
             reference=None if hazard.empty else float(hazard.max()),
             source="" if hazard.empty else "highest of the fixed-hazard observers",
@@ -84,7 +77,7 @@ def _difference_effects(tables: Tables) -> list[Effect]:
             mean,
             name=f"learning rate, volatile - stable, {order}, lowest network",
             summary="lowest",
-            criterion=DIFFERENCE_EACH,
+            criterion=MUST["rate difference, each network"],
             chance=None,
             reference=None,
             source="",
@@ -98,7 +91,7 @@ def _control_effect(tables: Tables) -> Effect:
     return Effect(
         name="learning rate, volatile - stable, trained at a constant hazard, mean",
         values=_over_orders(of_group(tables["differences"], CONTROL)),
-        criterion=CONTROL_MEAN,
+        criterion=MUST["rate difference, constant hazard"],
         chance=0.0,
         reference=0.0,
         source="no sense of volatility",
@@ -123,7 +116,7 @@ def _simulated_effects(tables: Tables) -> list[Effect]:
         name="learning rate found of simulated learners, largest error",
         values=away.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
         summary="highest",
-        criterion=RECOVERY,
+        criterion=MUST["error of the rate found"],
         needs_learning=False,
     )
     hazard = Effect(

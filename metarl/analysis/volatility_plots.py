@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.criteria import CRITERIA, LEARNED
 from metarl.analysis.groups import Tables, of_group, yardstick_names
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
@@ -20,7 +20,7 @@ from metarl.analysis.plotting import (
     no_data,
 )
 from metarl.analysis.style import COLOURS, yardstick_colour
-from metarl.analysis.volatility_effects import CONTROL, DIFFERENCE_MEAN
+from metarl.analysis.volatility_effects import CONTROL
 from metarl.analysis.volatility_trials import ORDERS
 
 BLOCK_ORDER = ("Stable 1", "Volatile 1", "Volatile 2", "Stable 2")
@@ -206,8 +206,9 @@ def plot_differences(tables: Tables, ax: Axes | None = None) -> Axes:
             words, ink = ORDER_NAMES[order] if place == 0 else None, COLOURS.get(name)
             ax.plot(where, heights, mark, color=ink or name, alpha=0.7, label=words)
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
-    ax.axhline(DIFFERENCE_MEAN.low, color="black", lw=1, ls=":")
-    name_line(ax, "criterion", DIFFERENCE_MEAN.low)
+    least = CRITERIA["volatility"]["rate difference"].low
+    ax.axhline(least, color="black", lw=1, ls=":")
+    name_line(ax, "criterion", least)
     ax.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize="small")
     ax.set(xlim=(-0.5, len(bars) - 0.2), ylabel="Learning rate, volatile - stable")
     return legend_below(ax, title=CHOOSERS)

@@ -1,9 +1,24 @@
-"""Who counts as having learned."""
+"""What is asked of networks, and who counts as having learned."""
+
+import ast
+import re
+from importlib import resources
+from pathlib import Path
 
 import pandas as pd
+import pytest
 
-from metarl.analysis.criteria import LEARNED, learned_subjects
+from metarl.analysis.criteria import (
+    CRITERIA,
+    LEARNED,
+    Criterion,
+    criteria_table,
+    learned_subjects,
+)
 from metarl.catalog import TASKS
+
+ANALYSIS = Path(str(resources.files("metarl.analysis")))
+JUDGED = {task: TASKS[task].analysis.rpartition(".")[2] for task in CRITERIA}
 
 
 def test_the_threshold_itself_counts_as_learned():
@@ -20,3 +35,97 @@ def test_a_task_without_a_criterion_says_so():
 
 def test_every_criterion_is_of_a_task_in_the_catalogue():
     assert set(LEARNED) <= set(TASKS)
+    assert all(CRITERIA[task] for task in LEARNED)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "text", "inside", "outside"),
+    [
+        (Criterion(low=69.5), ">= 69.5", 69.5, 69.49),
+        (Criterion(low=0.4, strict=True), "> 0.4", 0.41, 0.4),
+        (Criterion(high=0.01), "<= 0.01", 0.01, 0.011),
+        (Criterion(low=0.55, high=0.78), "in [0.55, 0.78]", 0.78, 0.781),
+    ],
+)
+def test_criteria_say_what_they_do(criterion, text, inside, outside):
+    assert str(criterion) == text
+    assert criterion.holds(inside)
+    assert not criterion.holds(outside)
+    assert not criterion.holds(float("nan"))
+
+
+def test_a_criterion_knows_its_summary():
+    with pytest.raises(ValueError, match="summary must be one of mean, median"):
+        Criterion(low=1, summary="mode")
+
+
+def test_a_share_of_a_yardstick_is_turned_into_its_unit():
+    share = Criterion(low=0.5, strict=True, share_of="the ideal", why="It is half.")
+    assert str(share) == "> 0.5 of the ideal"
+    assert share.times(0.6) == Criterion(low=0.3, strict=True, why="It is half.")
+    assert str(Criterion(high=0.05, share_of="the ideal").times(2)) == "<= 0.1"
+
+
+def names_used(module):
+    """Patterns of the names under which a module looks up its criteria."""
+    tree = ast.parse((ANALYSIS / f"{module}_effects.py").read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            table, key = node.value, node.slice
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            table, key = node.func.value, (node.args or [None])[0]
+        else:
+            continue
+        if isinstance(table, ast.Name) and table.id in ("MUST", "must"):
+            parts = key.values if isinstance(key, ast.JoinedStr) else [key]
+            told = [getattr(part, "value", None) for part in parts]
+            yield "".join(re.escape(t) if isinstance(t, str) else ".+" for t in told)
+
+
+@pytest.mark.parametrize("task", CRITERIA)
+def test_every_criterion_is_used_by_its_analysis(task):
+    used = list(names_used(JUDGED[task]))
+    unused = [n for n in CRITERIA[task] if not any(re.fullmatch(u, n) for u in used)]
+    assert not unused
+
+
+@pytest.mark.parametrize("module", sorted(set(JUDGED.values())))
+def test_no_analysis_names_a_criterion_that_is_not_in_the_table(module):
+    known = {n for task in CRITERIA if JUDGED[task] == module for n in CRITERIA[task]}
+    for name in names_used(module):
+        assert any(re.fullmatch(name, one) for one in known), name
+
+
+def test_criteria_are_made_in_the_table_alone():
+    stray = [
+        path.name
+        for path in ANALYSIS.glob("*.py")
+        if path.name != "criteria.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("Criterion", "LearnedCriterion")
+    ]
+    assert not stray
+
+
+def test_every_criterion_binds_and_gives_its_reason_in_a_sentence():
+    rules = [rule for named in CRITERIA.values() for rule in named.values()]
+    assert all(rule.low > float("-inf") or rule.high < float("inf") for rule in rules)
+    for why in criteria_table()["why"]:
+        assert re.fullmatch(r"[A-Z\d].+[^.]\.", why), why
+        assert len(why.split()) >= 6, why
+        # A year or another number, or that we set the bound ourselves.
+        assert re.search(r"\d|chance|declared", why), why
+
+
+def test_the_table_shows_every_criterion_in_words():
+    table = criteria_table().set_index(["experiment", "name"])
+    assert table.columns.tolist() == ["rule", "why"]
+    assert table.index.is_unique
+    assert len(table) == len(LEARNED) + sum(map(len, CRITERIA.values()))
+    rules = table["rule"]
+    assert rules["two-step", "learned"] == "reward_per_100 >= 65"
+    assert rules["two-step", "reward, each network"] == "lowest >= 68.5"
+    assert rules["inferred-value", "difference"] == "mean >= 0.5 of the ideal"
+    end = "lower end of the mean's 95 % interval"
+    assert rules["harlow", "decoded beyond untrained units"] == f"{end} > 0"
