@@ -191,9 +191,22 @@ def _commands(run: Run, folder: Path) -> list[str]:
         f"metarl train {config.task} --preset {config.preset} "
         f"--subjects {config.subjects} --seed {config.seed} --out {where}"
         f"{' --controls' if run.controls else ''}",
-        f"metarl evaluate {where}",
+        f"metarl evaluate {where}{_tested_otherwise(run)}",
         f"metarl analyze {where}",
     ]
+
+
+def _tested_otherwise(run: Run) -> str:
+    """Options for the numbers of episodes, where they are not the protocol's."""
+    test = protocols.protocol(run.config.task).test
+    evaluated = next(iter(run.evaluated.values()), None)
+    if evaluated is None:
+        return ""
+    return "".join(
+        f" --{name.replace('_', '-')} {evaluated.facts[name]}"
+        for name in ("episodes", "record_episodes")
+        if evaluated.facts[name] != getattr(test, name)
+    )
 
 
 def _difference(config: RunConfig[Any]) -> str:

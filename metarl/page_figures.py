@@ -41,7 +41,7 @@ def svg_address(figure: Figure) -> str:
     """The data URI of a figure as SVG, the same for the same figure."""
     file = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "metarl"}):
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.savefig(file, format="svg", dpi=200, metadata={"Date": None})
     return _address("image/svg+xml", file.getvalue())
 
 

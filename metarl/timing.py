@@ -209,7 +209,7 @@ def _plot_box(ax: Axes, x: float, box: Box) -> None:
     rows, columns, _ = box.screen.shape
     half, tall = BOX / 2, BOX / 2 * rows / columns
     edges = (x - half, x + half, -tall, tall)
-    ax.imshow(box.screen, extent=edges, interpolation="none", zorder=2)
+    ax.imshow(box.screen, extent=edges, interpolation="antialiased", zorder=2)
     _write(ax, x, tall + 0.03, box.event)
     _write(ax, x, -tall - 0.13, box.action)
     colour = PAID if box.reward > 0 else LOST if box.reward < 0 else FAINT
