@@ -128,6 +128,9 @@ def test_left_out_steps_make_a_gap_that_says_how_many():
     assert places(boxes) == [0, 1, 2 + GAP, 3 + 2 * GAP]
     ax = plot_timing(boxes)
     assert [text for text in texts(ax) if "step" in text] == ["2 steps", "1 step"]
+    middles = [sum(image.get_extent()[:2]) / 2 for image in ax.images]
+    np.testing.assert_allclose(middles, places(boxes))
+    np.testing.assert_allclose(ax.get_xticks(), places(boxes))
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "5", "7"]
 
 
