@@ -15,7 +15,7 @@ from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig, RunConfig, with_settings
 from metarl.envs.task import Task
 from metarl.jobs import Interrupted, Reporting
-from metarl.manipulator import Manipulator
+from metarl.manipulator import Manipulator, make_manipulator
 from metarl.policy import Policy, input_size
 from metarl.recorder import Recorder
 from metarl.rollout import Stepper
@@ -239,12 +239,8 @@ def _manipulator(
     first: int,
 ) -> Manipulator | None:
     """The experimenter's hand; its noise is its own, and changes no other."""
-    if not evaluation.manipulate:
-        return None
-    network = config.network
-    units = network.units * (1 if network.critic == "shared" else 2)
     noise = _generator(config, subject, "manipulation", first)
-    return Manipulator(evaluation.manipulate, task, units=units, noise=noise)
+    return make_manipulator(evaluation.manipulate, task, config.network, noise)
 
 
 @torch.inference_mode()

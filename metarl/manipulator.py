@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from metarl.agents.settings import NetworkConfig
 from metarl.envs.task import Task
 from metarl.manipulation import Manipulation, parse
 from metarl.policy import Touch
@@ -160,3 +161,19 @@ class Manipulator:
         """Go on from a `state`."""
         self.trial, self.step = state["trial"], state["step"]
         self.facts = dict(state["facts"])
+
+
+def make_manipulator(
+    texts: Sequence[str],
+    task: Task[Any],
+    network: NetworkConfig,
+    noise: torch.Generator | None = None,
+) -> Manipulator | None:
+    """The experimenter's hand on networks of one kind; None where it does nothing.
+
+    A critic of its own has its own units, which are numbered after the actor's.
+    """
+    if not texts:
+        return None
+    cores = 1 if network.critic == "shared" else 2
+    return Manipulator(texts, task, units=cores * network.units, noise=noise)

@@ -21,7 +21,7 @@ from metarl.checkpoint import load_state, load_weights, save_policy, save_state
 from metarl.checks import MetaRLError
 from metarl.config import RunConfig, to_plain
 from metarl.jobs import Interrupted, Reporting
-from metarl.manipulator import Manipulator
+from metarl.manipulator import make_manipulator
 from metarl.meter import Cost, Meter
 from metarl.policy import input_size
 from metarl.rollout import Stepper, finite_rewards
@@ -62,8 +62,8 @@ def check_manipulations(config: RunConfig[Any]) -> None:
     """
     make_network(config, 0)
     task = task_class(config.task)(1, config.task_params)
-    hand = Manipulator(config.training.manipulate, task, units=config.network.units)
-    hand.check_told(config.network.feedback)
+    if hand := make_manipulator(config.training.manipulate, task, config.network):
+        hand.check_told(config.network.feedback)
 
 
 def make_network(config: RunConfig[Any], subject: int) -> Network:
@@ -94,17 +94,10 @@ class Trainer:
             stream_seed(config.seed, subject, "training")
         )
         with torch.no_grad():
-            manipulator = self._manipulator()
-            self.stepper = Stepper(
-                self.task, self.unroll, generator, manipulator=manipulator
-            )
+            hand = make_manipulator(training.manipulate, self.task, config.network)
+            self.stepper = Stepper(self.task, self.unroll, generator, manipulator=hand)
         self.meter = Meter(training.lanes)
         self._follow_discount()
-
-    def _manipulator(self) -> Manipulator | None:
-        texts = self.config.training.manipulate
-        units = self.config.network.units
-        return Manipulator(texts, self.task, units=units) if texts else None
 
     def _follow_discount(self) -> None:
         """The discount of a prediction error that is an input is training's."""

@@ -16,7 +16,7 @@ from metarl.checkpoint import check_fits
 from metarl.checks import check_at_least, check_between, check_choice
 from metarl.config import TEST, RunConfig, with_settings
 from metarl.envs.render import draw_frame, shown
-from metarl.manipulator import Manipulator
+from metarl.manipulator import make_manipulator
 from metarl.policy import input_size
 from metarl.protocols import protocol
 from metarl.rollout import Stepper
@@ -112,18 +112,13 @@ def prepare(config: RunConfig[Any], network: Network, film: Film) -> Stepper:
         torch.Generator().manual_seed(stream_seed(seed, film.subject, purpose))
         for purpose in STREAMS
     )
-    hand = None
-    if test.manipulate:
-        cores = 1 if config.network.critic == "shared" else 2
-        units = cores * config.network.units
-        hand = Manipulator(test.manipulate, task, units=units, noise=noise)
     return Stepper(
         task,
         open_eyes(network, task.look),
         own,
         reset_memory=test.reset_memory,
         greedy=test.greedy or film.greedy,
-        manipulator=hand,
+        manipulator=make_manipulator(test.manipulate, task, config.network, noise),
     )
 
 

@@ -7,9 +7,10 @@ import pytest
 import torch
 from toys import Lottery, Uneven
 
+from metarl.agents.settings import NetworkConfig
 from metarl.catalog import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
-from metarl.manipulator import OWN_FACTS, Manipulator
+from metarl.manipulator import OWN_FACTS, Manipulator, make_manipulator
 from metarl.policy import Decision
 from metarl.rollout import Stepper
 
@@ -377,3 +378,19 @@ def test_a_task_in_lockstep_is_known_by_trial_and_step():
     blank = [f["reward"] != f["reward"] for f in facts]
     # A row is known at the next trial's first step, and at no other one's.
     assert blank == [True, True, True, False, True, True, True, True]
+
+
+@pytest.mark.parametrize(("critic", "units"), [("shared", 4), ("separate", 8)])
+def test_a_hand_reaches_the_units_of_every_core(critic, units):
+    network = NetworkConfig(critic=critic, units=4)
+    noise = generator(3)
+    hand = make_manipulator(
+        [f"units set 0 of {units - 1}"], make_task(), network, noise
+    )
+    assert (hand.units, hand.noise) == (units, noise)
+    with pytest.raises(ValueError, match=f"units must be below {units}, the network's"):
+        make_manipulator([f"units set 0 of {units}"], make_task(), network)
+
+
+def test_where_nothing_is_manipulated_there_is_no_hand():
+    assert make_manipulator([], make_task(), NetworkConfig()) is None
