@@ -27,7 +27,7 @@ from metarl.runs import (
     default_folder,
 )
 from metarl.tensorboard import TensorBoardObserver
-from metarl.training import check_manipulations, train_subject
+from metarl.training import check_trainable, train_subject
 
 log = logging.getLogger(__name__)
 
@@ -68,11 +68,11 @@ def train(
         KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
     """
     path = default_folder(config.task) if out is None else Path(out)
-    check_manipulations(config)
+    check_trainable(config)
     others = protocol(config.task).controls if controls else {}
     changed = {name: control_config(config, each) for name, each in others.items()}
     for each in changed.values():
-        check_manipulations(each)
+        check_trainable(each)
     names = {Run(path).control(name).path: name for name in changed}
     run, *populations = create_runs(
         {path: config, **{p: changed[name] for p, name in names.items()}},

@@ -36,7 +36,7 @@ from metarl.report import analyze
 from metarl.runs import Run, create_runs
 from metarl.scorecard import scorecard, write_scorecard
 from metarl.tables import read_json, write_json
-from metarl.training import check_manipulations, versions
+from metarl.training import check_trainable, versions
 
 SMOKE_EPISODES = 12
 """Episodes of each test under the preset `smoke`, which only shows that all runs."""
@@ -144,7 +144,7 @@ def reproduce(
     made = Reproduction(Path(out), plan)
     parts = [part for task in plan.tasks for part in _experiment(made, task)]
     for part in parts:
-        check_manipulations(part.config)
+        check_trainable(part.config)
     create_runs({part.run.path: part.config for part in parts}, resume=True)
     failures = _run(_subject_jobs(parts), workers, show=show)
     failures |= _run(_analysis_jobs(made), workers, show=show)

@@ -55,10 +55,10 @@ MakeObserver = Callable[[int], Observer]
 """Given the environment steps already done, makes an observer."""
 
 
-def check_manipulations(config: RunConfig[Any]) -> None:
-    """Raise ValueError unless all can be done that is to be done in training.
+def check_trainable(config: RunConfig[Any]) -> None:
+    """Raise ValueError unless the network fits the task, and so do the manipulations.
 
-    The network must fit the task, too.
+    `manipulation.check_training` has seen before that any training could do them.
     """
     make_network(config, 0)
     task = task_class(config.task)(1, config.task_params)

@@ -22,7 +22,7 @@ from metarl.runs import SNAPSHOTS, SubjectFolder
 from metarl.seeding import stream_seed
 from metarl.training import (
     Trainer,
-    check_manipulations,
+    check_trainable,
     make_network,
     train_subject,
 )
@@ -470,7 +470,7 @@ def test_learning_sets_from_pixels_train_and_resume(tmp_path):
 )
 def test_eyes_that_do_not_fit_the_task_are_refused(task, network, words, small):
     config = small(task, network=network)
-    for refuse in (check_manipulations, lambda config: make_network(config, 0)):
+    for refuse in (check_trainable, lambda config: make_network(config, 0)):
         with pytest.raises(ValueError, match=words):
             refuse(config)
 
