@@ -13,6 +13,8 @@ from safetensors.torch import save
 from metarl.agents.network import Network, build
 from metarl.agents.settings import NetworkConfig
 from metarl.checks import MetaRLError
+from metarl.envs.task import Task
+from metarl.policy import input_size
 from metarl.tables import write_bytes
 
 
@@ -70,14 +72,21 @@ def load_weights(
     network.load_state_dict(tensors)
 
 
-def check_fits(network: Network, input_size: int, action_count: int) -> None:
-    """MetaRLError unless the network can be fed and read by a task of these sizes."""
-    found = (network.input_size, network.action_count)
-    if found != (input_size, action_count):
+def check_fits(network: Network, task: Task[Any]) -> None:
+    """MetaRLError unless the network can be fed and read by the task."""
+    inputs = input_size(task.observation_size, task.action_count)
+    takes = _sizes(network.input_size, network.action_count, network.view_size)
+    needed = _sizes(inputs, task.action_count, task.view_size)
+    if takes != needed:
         raise MetaRLError(
-            f"the network takes {found[0]} inputs and {found[1]} actions, the task has "
-            f"{input_size} and {action_count}; evaluate it on the task it learned"
+            f"the network takes {takes}, the task has {needed}; "
+            "evaluate it on the task it learned"
         )
+
+
+def _sizes(inputs: int, actions: int, view: tuple[int, int] | None) -> str:
+    retina = f"a retina of {view[0]} x {view[1]} pixels" if view else "no retina"
+    return f"{inputs} inputs, {actions} actions and {retina}"
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from metarl.config import EvaluationConfig, RunConfig, with_settings
 from metarl.envs.task import Task
 from metarl.jobs import Interrupted, Reporting
 from metarl.manipulator import Manipulator, make_manipulator
-from metarl.policy import Policy, input_size
+from metarl.policy import Policy
 from metarl.recorder import Recorder
 from metarl.rollout import Stepper
 from metarl.runs import EvaluationFolder
@@ -60,9 +60,7 @@ def evaluate_network(
         MetaRLError: the weights are not what they were before the first step.
         Interrupted: asked to stop; nothing is written.
     """
-    task = task_class(config.task)(1, config.task_params)
-    sizes = input_size(task.observation_size, task.action_count), task.action_count
-    check_fits(network, *sizes)
+    check_fits(network, task_class(config.task)(1, config.task_params))
     before = weights_hash(network)
     trials, recording = run_episodes(
         config,

@@ -17,7 +17,6 @@ from metarl.checks import check_at_least, check_between, check_choice
 from metarl.config import TEST, RunConfig, with_settings
 from metarl.envs.render import draw_frame, shown
 from metarl.manipulator import make_manipulator
-from metarl.policy import input_size
 from metarl.protocols import protocol
 from metarl.rollout import Stepper
 from metarl.runs import Run, as_run
@@ -104,8 +103,7 @@ def prepare(config: RunConfig[Any], network: Network, film: Film) -> Stepper:
     """
     test = protocol(config.task).conditions[film.condition]
     task = task_class(config.task)(1, with_settings(config.task_params, test.settings))
-    sizes = input_size(task.observation_size, task.action_count), task.action_count
-    check_fits(network, *sizes)
+    check_fits(network, task)
     seed = config.seed if film.seed is None else film.seed
     # Other than in training and evaluation; the hand's noise changes no other.
     own, noise = (

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from flags import Flags, FlagsParams
 from safetensors.torch import save_file
 
 from metarl.agents.network import ActorCritic, build, open_eyes, weights_hash
@@ -17,6 +18,8 @@ from metarl.checkpoint import (
     save_state,
 )
 from metarl.checks import MetaRLError
+from metarl.envs.two_step import TwoStep
+from metarl.envs.volatility import Volatility
 
 CONFIG = NetworkConfig(units=4, forget_bias=1.0)
 
@@ -177,12 +180,25 @@ def test_a_parameter_of_another_shape_is_named_with_both_shapes(network, path):
 
 
 def test_a_network_for_another_task_is_refused(network):
-    check_fits(network, 8, 3)
+    check_fits(network, TwoStep())
     words = (
-        "takes 8 inputs and 3 actions, the task has 6 and 2; evaluate it on the task"
+        "takes 8 inputs, 3 actions and no retina, the task has 5 inputs, 2 actions and "
+        "no retina; evaluate it on the task it learned"
     )
     with pytest.raises(MetaRLError, match=words):
-        check_fits(network, 6, 2)
+        check_fits(network, Volatility())
+
+
+@pytest.mark.parametrize("size", [(10, 4), (9, 5), (4, 9)])
+def test_a_network_with_another_retina_is_refused(size, path):
+    # The codes are the same, so that inputs and actions would fit.
+    config = NetworkConfig(units=4, encoder="patch", patch_size=4)
+    save_policy(path, build(5, 2, config, seed=3, view_size=(9, 4)), config)
+    network = load_policy(path)
+    check_fits(network, Flags())
+    words = rf"a retina of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
+    with pytest.raises(MetaRLError, match=words):
+        check_fits(network, Flags(1, FlagsParams(width=size[0], height=size[1])))
 
 
 def test_a_state_comes_back(tmp_path):

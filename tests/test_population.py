@@ -131,7 +131,9 @@ def test_a_policy_of_another_size_is_told(small, tmp_path):
     strange = train(other, tmp_path / "b", workers=1, show=False).run
     strange.subject(0).policy_path.replace(run.subject(0).policy_path)
     outcome = evaluate(run, EvaluationConfig(episodes=1), workers=1, show=False)
-    assert "the network takes 5 inputs and 2 actions" in outcome.failures["subject 0"]
+    assert (
+        "the network takes 5 inputs, 2 actions and no" in outcome.failures["subject 0"]
+    )
     assert run.evaluated == {}
 
 
