@@ -9,14 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarl.checks import check_at_least, check_between
-from metarl.envs.learning_set import (
-    CHOICE,
-    FIXATION,
-    LearningSet,
-    LearningSetParams,
-    make_rules,
-    real_columns,
-)
+from metarl.envs.learning_set import LearningSet, LearningSetParams, real_columns
+from metarl.envs.learning_set_rules import CHOICE, FIXATION, make_rules
 from metarl.envs.panorama import Columns, Geometry, Panorama
 from metarl.envs.pictures import mean_colours, picture_bank
 from metarl.envs.task import Symbol

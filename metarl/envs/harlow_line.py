@@ -8,12 +8,8 @@ import torch
 from torch import Tensor
 
 from metarl.checks import check_at_least, check_between
-from metarl.envs.learning_set import (
-    LearningSet,
-    LearningSetParams,
-    make_rules,
-    real_columns,
-)
+from metarl.envs.learning_set import LearningSet, LearningSetParams, real_columns
+from metarl.envs.learning_set_rules import make_rules
 from metarl.envs.panorama import Columns, Geometry, Panorama
 from metarl.envs.task import Symbol
 
