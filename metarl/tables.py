@@ -3,7 +3,7 @@
 import contextlib
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,19 +123,30 @@ def csv_text(table: "pd.DataFrame") -> str:
 def _cells(column: "pd.Series[Any]") -> list[str]:
     """The text of a column's cells; a missing one is empty."""
     import numpy as np
+
+    codes, words = _words(column)
+    cells: list[str] = np.array([*words, ""], dtype=object)[codes].tolist()
+    return cells
+
+
+def _words(column: "pd.Series[Any]") -> "tuple[np.ndarray[Any, Any], Iterable[str]]":
+    """For each row the number of its word, -1 if missing; and the words."""
+    import numpy as np
     import pandas as pd
 
-    real = column.dtype in ("float32", "float64")
-    # Zero and minus zero are equal and are not written alike: told apart by their bits.
-    bits = column.to_numpy().view(f"i{column.dtype.itemsize}") if real else column
-    codes, distinct = pd.factorize(bits)
-    values = np.asarray(distinct).view(column.dtype) if real else distinct
-    text = pd.DataFrame({"value": values, "end": 0}).to_csv(
+    if column.dtype in ("float32", "float64"):
+        # Zero and minus zero are equal and are not written alike: told apart by bits.
+        codes, bits = pd.factorize(column.to_numpy().view(f"i{column.dtype.itemsize}"))
+        values = bits.view(column.dtype)
+        return codes, np.where(np.isnan(values), "", values.astype(str))
+    codes, distinct = pd.factorize(column)
+    if column.dtype.kind in "iu":
+        return codes, map(str, distinct.tolist())
+    # Beside a second column, as a lone empty cell would be quoted.
+    text = pd.DataFrame({"value": distinct, "end": 0}).to_csv(
         index=False, header=False, lineterminator="\n"
     )
-    words = np.array([*text.split(",0\n")[:-1], ""], dtype=object)
-    cells: list[str] = words[codes].tolist()
-    return cells
+    return codes, text.split(",0\n")[:-1]
 
 
 def has_parquet() -> bool:

@@ -73,7 +73,8 @@ def beliefs(wins: Tensor, losses: Tensor, rule: Quadrature) -> Beliefs:
 def known_beliefs(most: int, nodes: int) -> Beliefs:
     """Beliefs after up to `most` wins and losses: number wins * (most + 1) + losses."""
     counts = torch.arange(most + 1)
-    return beliefs(*torch.cartesian_prod(counts, counts).unbind(1), quadrature(nodes))
+    wins, losses = torch.cartesian_prod(counts, counts).unbind(1)
+    return beliefs(wins, losses, quadrature(nodes))
 
 
 def chances_to_be_best(arms: Beliefs, rule: Quadrature) -> Tensor:
