@@ -57,8 +57,8 @@ def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFram
         The columns of `by`, then mean, low, high (unit of the value) and n, subjects.
     """
     rows = [
-        (*group, *mean_interval(part[value]))
-        for group, part in table.groupby(list(by), sort=False)
+        (*group, *mean_interval(part))
+        for group, part in table.groupby(list(by), sort=False)[value]
     ]
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
