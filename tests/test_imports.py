@@ -1,5 +1,6 @@
 """What is heavy is loaded when it is needed, and not before."""
 
+import os
 import subprocess
 import sys
 
@@ -8,6 +9,7 @@ import pytest
 import metarl
 
 HEAVY = ("torch", "pandas", "matplotlib", "seaborn", "scipy", "tensorboard", "PIL")
+NAME = "OPENBLAS_NUM_THREADS"
 
 
 def python(code):
@@ -31,6 +33,15 @@ def test_the_command_says_what_it_can_do_without_anything_heavy(words):
 def test_importing_metarl_loads_nothing_heavy():
     code = f"import sys, metarl; print(*[m for m in {HEAVY} if m in sys.modules])"
     assert python(code).strip() == ""
+
+
+@pytest.mark.parametrize(("set_by_user", "threads"), [({}, "1"), ({NAME: "3"}, "3")])
+def test_numpy_is_loaded_with_one_thread_unless_told_otherwise(set_by_user, threads):
+    given = {k: v for k, v in os.environ.items() if k != NAME} | set_by_user
+    code = f"import os, metarl; print(os.environ['{NAME}'])"
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=given, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == threads
 
 
 def test_configurations_and_presets_load_nothing_heavy():

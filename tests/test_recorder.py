@@ -211,3 +211,14 @@ def test_the_recorded_policy_units_and_actions_are_the_networks():
 
 def test_without_recorded_episodes_there_is_no_recording():
     assert record(record_episodes=0)[2] == {}
+
+
+def test_no_step_is_taken_once_every_lane_has_had_its_episodes(monkeypatch):
+    kind, taken = task_class("harlow-line"), []
+    step = kind.step
+    monkeypatch.setattr(kind, "step", lambda *given: taken.append(1) or step(*given))
+    trials = record("harlow-line", lanes=5, episodes=5)[1]
+    lengths = trials.groupby("episode")["steps"].sum()
+    assert len(lengths) == 5
+    assert lengths.nunique() > 1
+    assert len(taken) == lengths.max()
