@@ -4,11 +4,11 @@ It is computed from the runs' folders alone, the same bytes from the same folder
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -16,10 +16,9 @@ from metarl.checks import MetaRLError
 from metarl.page_facts import Experiment, experiment, versions_of
 from metarl.report import has_analysis
 from metarl.runs import Run
+from metarl.scorecard import VERDICTS, scorecard, tally
 from metarl.tables import write_text
 
-VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
-"""In the order in which they are counted."""
 FURTHER = {"value_learners": "Learners only", "chance": "Chance", "p": "p"}
 """Columns of effects that are shown where they say something -> their heading."""
 NONE = "-"
@@ -57,8 +56,10 @@ def write_page(
             failures=failures,
             versions=versions_of(subjects),
             verdicts=VERDICTS,
-            tally={each.name: tally(each.effects) for each in experiments},
-            total=tally([effect for each in experiments for effect in each.effects]),
+            tally={
+                each.name: tally(pd.DataFrame(each.effects)) for each in experiments
+            },
+            total=tally(scorecard(runs)),
         )
     )
     write_text(path, page)
@@ -84,12 +85,6 @@ def environment() -> Environment:
         "duration": duration,
     }
     return made
-
-
-def tally(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Verdict -> how many effects have it."""
-    count = Counter(effect["verdict"] for effect in effects)
-    return {verdict: count[verdict] for verdict in VERDICTS}
 
 
 def scored(experiment: Experiment, yes: bool = True) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ from metarl.page_figures import (
     timing_picture,
 )
 from metarl.runs import EvaluationFolder, Run, SubjectFolder, first_difference
+from metarl.scorecard import effect_rows
 from metarl.tables import read_json
 
 REMARKS = ("Departs", "Declared")
@@ -90,7 +91,7 @@ class Experiment:
     """What made the networks; where subjects differ, all that there were."""
     controls: list[Population]
     effects: list[dict[str, Any]]
-    """Rows of effects; empty where the run was not analysed."""
+    """Rows of effects, as in the scorecard."""
     missing: str
     """What is yet to be done before there are effects; empty if nothing."""
     timing: Picture
@@ -106,7 +107,7 @@ def experiment(name: str, run: Run, folder: Path) -> Experiment:
         run: of a task in the catalogue, finished or not.
         folder: the page's, from which the commands are given.
     """
-    task, missing = run.config.task, _missing(run)
+    task = run.config.task
     described = task_class(task)
     learned = any(subject.metrics_path.exists() for subject in run.subjects)
     figure = run.analysis_path / "figure.png"
@@ -122,21 +123,17 @@ def experiment(name: str, run: Run, folder: Path) -> Experiment:
         subjects=[_subject(run, k) for k in range(run.config.subjects)],
         versions=versions_of(run.subjects),
         controls=_controls(run),
-        effects=[] if missing else read_json(_effects_path(run)),
-        missing=missing,
+        effects=effect_rows(name, run),
+        missing=_missing(run),
         timing=timing_picture(run.config),
         curves=curves_picture(run.metrics) if learned else None,
         figure=analysis_picture(task, figure) if figure.exists() else None,
     )
 
 
-def _effects_path(run: Run) -> Path:
-    return run.analysis_path / "effects.json"
-
-
 def _missing(run: Run) -> str:
     """What stands between a run and its effects."""
-    if _effects_path(run).exists():
+    if run.effects_path.exists():
         return ""
     if run.evaluated:
         return "It was evaluated, and not analysed yet: metarl analyze does it."
@@ -219,13 +216,13 @@ def _difference(config: RunConfig[Any]) -> str:
 
 
 def _subject(run: Run, number: int) -> Subject:
-    folder, cost = run.subject(number), run.subject(number).path / "cost.json"
+    folder = run.subject(number)
     steps = int(folder.metrics["steps"].iloc[-1]) if folder.metrics_path.exists() else 0
     evaluated: EvaluationFolder | None = run.evaluated.get(number)
     return Subject(
         number=number,
         steps=steps or None,
-        cost=read_json(cost) if cost.exists() else {},
+        cost=read_json(folder.cost_path) if folder.cost_path.exists() else {},
         facts=evaluated.facts if evaluated else {},
     )
 

@@ -43,12 +43,13 @@ def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
         One row an effect, with the columns of `CARD`, then the others of an effects
         table; blank where there is no value.
     """
-    rows = [row for name, run in runs.items() for row in _rows(name, run)]
+    rows = [row for name, run in runs.items() for row in effect_rows(name, run)]
     columns = [*CARD, *(name for name in COLUMNS if name not in CARD)]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _rows(name: str, run: Run) -> list[dict[str, Any]]:
+def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:
+    """Effects of one experiment; the failed row where its analysis is missing."""
     if run.effects_path.exists():
         rows: list[dict[str, Any]] = read_json(run.effects_path)
         return rows

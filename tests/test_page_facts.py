@@ -40,7 +40,7 @@ def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
     said = experiment(task, started(task), tmp_path)
     assert "0 of 8 networks are trained" in said.missing
     assert "metarl evaluate" in said.missing
-    assert said.effects == []
+    assert [effect["verdict"] for effect in said.effects] == ["FAIL"]
     assert said.curves is None
     assert said.figure is None
     assert [subject.steps for subject in said.subjects] == [None] * 8
@@ -59,7 +59,7 @@ def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
 def test_an_evaluated_run_is_yet_to_be_analysed(run, tmp_path):
     said = experiment("two-step", run, tmp_path)
     assert "not analysed" in said.missing
-    assert said.effects == []
+    assert [effect["verdict"] for effect in said.effects] == ["FAIL"]
     assert said.curves is not None
 
 
@@ -81,7 +81,8 @@ def test_a_run_whose_evaluation_is_gone_says_so(run, tmp_path):
 
 def test_subjects_have_steps_hashes_and_costs(run, tmp_path):
     cost = {"cpu_seconds": 90.0, "wall_seconds": 60.0}
-    write_json(run.subject(1).path / "cost.json", cost)
+    write_json(run.subject(1).cost_path, cost)
+    run.subject(0).cost_path.unlink()
     first, second = experiment("two-step", run, tmp_path).subjects
     assert first.steps == run.config.training.steps
     assert (first.cost, second.cost) == ({}, cost)
