@@ -17,6 +17,8 @@ Params = TypeVar("Params")
 
 ResetMemory = Literal["episode", "trial", "never"]
 """When the memory, last action and last reward are cleared."""
+TrainingReset = Literal["episode", "trial"]
+"""The same, while a network learns."""
 TEST = "test"
 """Name of a task's main test."""
 
@@ -34,9 +36,13 @@ class TrainingConfig:
     manipulate: tuple[str, ...] = ()
     """What an experimenter does to the network while it learns, each in words:
     'teaching scale 0.5 when paid > 0'; see metarl/manipulation.py."""
+    reset_memory: TrainingReset = "episode"
+    """When memory, last action and last reward are cleared, and gradients end: at an
+    episode's start or at every trial's; a test says so for itself."""
 
     def __post_init__(self) -> None:
         """Refuse what is no count, and what cannot be done in training."""
+        check_choice("reset_memory", self.reset_memory, get_args(TrainingReset))
         for name in ("lanes", "unroll_steps", "updates"):
             check_at_least(name, getattr(self, name), 1)
         check_training(self.manipulate)

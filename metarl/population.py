@@ -113,6 +113,7 @@ def evaluate(
     evaluation: EvaluationConfig | Tests | None = None,
     *,
     snapshot: int | None = None,
+    strategies: bool = True,
     workers: int | None = None,
     show: bool = True,
 ) -> Outcome:
@@ -128,6 +129,7 @@ def evaluate(
         snapshot: which of the policy's snapshots, 0 (untrained) to 20, takes the main
             test, or what is given where that is not among it; by default the trained
             policy takes all.
+        strategies: also step the task's reference strategies through the main test.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: draw progress bars, where there is a terminal.
 
@@ -155,7 +157,7 @@ def evaluate(
     if snapshot is None:
         for name, population in run.controls.items():
             jobs |= _control_jobs(name, population, tests)
-        if TEST in tests:
+        if TEST in tests and strategies:
             jobs |= _strategy_jobs(run, tests[TEST])
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from metarl.analysis.effects import by_subject
 from metarl.analysis.source import Source
 from metarl.analysis.style import figure_style
 from metarl.catalog import TASKS, task_entry
@@ -19,6 +20,8 @@ from metarl.protocols import protocol
 from metarl.runs import SNAPSHOTS, Run, as_run, trials_of
 from metarl.tables import json_like, whole_file, write_json, write_text
 
+BY_SUBJECT_FILE = "effects_by_subject.csv"
+"""The numbers behind effects.json, beside it: effect, subject, value."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
@@ -162,8 +165,10 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
 
 
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
-    """Write effects as JSON rows; NaN becomes null."""
+    """Write effects as JSON rows, NaN as null, and beside them a table by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
+    with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
+        by_subject(effects).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def passed(effects_path: Path) -> bool:
@@ -231,9 +236,13 @@ def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
         )
     trials = analysis.load_animals(data)
     tables = analysis.tables(Source(trials=trials, subjects_are="animals", task=task))
+    effects: pd.DataFrame = analysis.effects(tables)
     figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:
         tables["summary"].to_csv(temporary, index=False)
-    return {"figure": png, "pdf": pdf, "table": table}
+    effects_path = out / "effects.json"
+    # What only networks or strategies have, animals have no number for.
+    write_effects(effects_path, effects[effects["value"].notna()])
+    return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}

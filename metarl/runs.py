@@ -12,6 +12,8 @@ runs/x/evaluation/conditions/NAME/subject-00/          a further test of the sam
 runs/x/analysis/                                       figure, effects, result
 runs/x/controls/NAME/                                  a run of its own: a population
                                                        that was trained otherwise
+runs/x/ablations/NAME/                                 a run of its own: the same but
+                                                       for one thing
 """
 
 import json
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
+
+ABLATIONS = "ablations"
+"""Folder of the runs that lack one thing each."""
 
 
 @dataclass(frozen=True)
@@ -195,10 +200,19 @@ class Run:
         """Folder of a reference strategy's evaluation."""
         return EvaluationFolder(self.path / "evaluation" / "yardsticks" / name)
 
+    def ablation(self, name: str) -> "Run":
+        """The same networks but for one thing; a run of its own."""
+        return Run(self.path / ABLATIONS / name)
+
     @property
     def yardsticks(self) -> Mapping[str, EvaluationFolder]:
-        """Evaluations of the reference strategies, by name."""
+        """Evaluations of the reference strategies, by name.
+
+        An ablation that has none of its own is held against its run's.
+        """
         folder = self.path / "evaluation" / "yardsticks"
+        if self.path.parent.name == ABLATIONS and not folder.exists():
+            return Run(self.path.parent.parent).yardsticks
         found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in found}
 
@@ -320,8 +334,11 @@ def _check_resumable(path: Path, config: RunConfig[Any], *, resume: bool) -> Non
             f"{path} already has a run; give --resume to go on with it, "
             "or another --out"
         )
-    plain = json.loads(json.dumps(to_plain(config)))
-    difference = first_difference(read_json(path / "config.json"), plain)
+    # Read as a configuration: a field that an older metarl lacks has its default.
+    before, now = (
+        json.loads(json.dumps(to_plain(each))) for each in (Run(path).config, config)
+    )
+    difference = first_difference(before, now)
     if difference:
         raise MetaRLError(
             f"{path} was started with another configuration ({difference}); "

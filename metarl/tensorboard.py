@@ -134,7 +134,8 @@ class TensorBoardObserver:
         if number % PREVIEW_EVERY:
             return
         settings = protocol(self.config.task).test.settings
-        test = replace(PREVIEW, settings=settings)
+        reset = self.config.training.reset_memory
+        test = replace(PREVIEW, settings=settings, reset_memory=reset)
         trials, recording = run_episodes(
             self.config,
             self.subject,

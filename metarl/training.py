@@ -95,7 +95,13 @@ class Trainer:
         )
         with torch.no_grad():
             hand = make_manipulator(training.manipulate, self.task, config.network)
-            self.stepper = Stepper(self.task, self.unroll, generator, manipulator=hand)
+            self.stepper = Stepper(
+                self.task,
+                self.unroll,
+                generator,
+                reset_memory=training.reset_memory,
+                manipulator=hand,
+            )
         self.meter = Meter(training.lanes)
         self._follow_discount()
 

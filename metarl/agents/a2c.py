@@ -80,8 +80,11 @@ class Learner:
     """Updates a network from the unrolls it made."""
 
     def __init__(self, network: Network, config: A2CConfig) -> None:
-        """Prepare the optimizer."""
+        """Prepare the optimizer; what is not to be trained loses its gradient."""
         self.network, self.config = network, config
+        if config.trains == "readout":
+            for name, parameter in network.named_parameters():
+                parameter.requires_grad_("heads" in name.split("."))
         self.parameters = [p for p in network.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(self.parameters, config)
 

@@ -10,6 +10,7 @@ CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 OptimizerName = Literal["rmsprop", "adam"]
+Trained = Literal["all", "readout"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,9 +128,13 @@ class A2CConfig:
     """Largest norm of the whole gradient, > 0; None leaves it as it is."""
     normalize_advantages: bool = False
     """Whether advantages are centred and scaled to unit deviation at each update."""
+    trains: Trained = "all"
+    """What prediction errors train: all weights, or the readout alone, so that cores,
+    their inputs and their initial state stay as they were drawn."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot learn."""
+        check_choice("trains", self.trains, get_args(Trained))
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
             for name in ("learning_rate", "entropy_weight"):

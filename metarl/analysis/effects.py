@@ -31,6 +31,11 @@ COLUMNS = (
 """Columns of an effects table; the docstring of `effect_row` says what they hold."""
 
 
+BY_SUBJECT = "by_subject"
+"""Where a judged table's `attrs` hold its numbers by subject: effect, subject, value
+each."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """One measured effect, before its verdict."""
@@ -173,6 +178,9 @@ def judge(
             is reported and none scored; a subject that should be there and is missing
             has no number, and so counts against every row that has learners.
         listed: each effect with who learned; None where learning does not apply.
+
+    Returns:
+        The rows; `by_subject` gives the numbers behind them.
     """
     row = about.iloc[0]
     pairs = list(listed)
@@ -184,7 +192,19 @@ def judge(
             (effect if who is None else of_everyone(effect, everyone), who)
             for effect, who in pairs
         ]
-    return effect_table(str(row["task"]), pairs)
+    table = effect_table(str(row["task"]), pairs)
+    table.attrs[BY_SUBJECT] = [
+        {"effect": effect.name, "subject": subject, "value": float(value)}
+        for effect, _ in pairs
+        for subject, value in effect.values.items()
+    ]
+    return table
+
+
+def by_subject(effects: pd.DataFrame) -> pd.DataFrame:
+    """The numbers behind the rows of `judge`: effect, subject, value."""
+    columns = ["effect", "subject", "value"]
+    return pd.DataFrame(effects.attrs.get(BY_SUBJECT, []), columns=columns)
 
 
 def whose(
