@@ -14,6 +14,7 @@ from metarl.checks import MetaRLError
 from metarl.commands import (
     analyze,
     animals,
+    compare,
     evaluate,
     reproduce,
     tasks,
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "evaluate": evaluate.main,
         "analyze": analyze.main,
         "animals": animals.main,
+        "compare": compare.main,
         "reproduce": reproduce.main,
         "watch": watch.main,
     }

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from metarl.ablations import ablated_test
 from metarl.analysis.effects import by_subject
 from metarl.analysis.source import Source
 from metarl.analysis.style import figure_style
@@ -77,15 +78,15 @@ def _course(run: Run) -> dict[str, Any]:
 def _as_published(run: Run) -> bool:
     """Whether all was as the protocol has it, but for the number of episodes.
 
-    That is: every subject took every test as it stands there, and nobody was trained
-    on what the main test sets otherwise.
+    That is: every subject took every test as it stands there, with its memory reset as
+    in training, and nobody was trained on what the main test sets otherwise.
     """
     tests, params = protocol(run.config.task).conditions, run.config.task_params
     usual = type(params)()
     changed = [setting.partition("=")[0] for setting in tests[TEST].settings]
     trained = all(getattr(params, k) == getattr(usual, k) for k in changed)
     return trained and all(
-        _taken_as(test, folder.facts)
+        _taken_as(ablated_test(run.config, test), folder.facts)
         for name, test in tests.items()
         for folder in run.evaluated_in(name).values()
     )

@@ -334,7 +334,7 @@ def _check_resumable(path: Path, config: RunConfig[Any], *, resume: bool) -> Non
             f"{path} already has a run; give --resume to go on with it, "
             "or another --out"
         )
-    # Read as a configuration: a field that an older metarl lacks has its default.
+    # Read as a configuration: what an older metarl did not know has its default.
     before, now = (
         json.loads(json.dumps(to_plain(each))) for each in (Run(path).config, config)
     )

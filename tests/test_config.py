@@ -54,9 +54,14 @@ def test_every_setting_comes_back_changed_as_it_was():
             epsilon=0.13,
             gradient_clip=0.14,
             normalize_advantages=True,
+            trains="readout",
         ),
         training=TrainingConfig(
-            lanes=2, unroll_steps=3, updates=4, manipulate=("rpe add 1",)
+            lanes=2,
+            unroll_steps=3,
+            updates=4,
+            manipulate=("rpe add 1",),
+            reset_memory="trial",
         ),
         subjects=5,
         seed=6,
@@ -108,6 +113,18 @@ def test_a_missing_field_is_named(missing):
         MetaRLError, match=f"does not fit this version of metarl: .*{missing}"
     ):
         from_plain(plain)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("training.reset_memory", "reset_memory must be one of episode, trial; got"),
+        ("learning.trains", "trains must be one of all, readout; got 'never'"),
+    ],
+)
+def test_what_is_trained_and_when_memory_is_reset_are_of_few_kinds(path, words):
+    with pytest.raises(MetaRLError, match=words):
+        from_plain(changed(path, "never"))
 
 
 @pytest.mark.parametrize("plain", [[], None, "text", 3])

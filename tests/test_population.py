@@ -431,3 +431,12 @@ def test_training_with_a_hand_that_fits_nothing_is_refused_and_leaves_nothing(
     with pytest.raises(ValueError, match=words):
         train(replace(config, training=training), tmp_path / "run", show=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_strategies_can_be_left_out(copy):
+    folders = dict(copy.yardsticks)
+    before = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    tests = few("volatility", 2)
+    evaluate(copy, tests, strategies=False, workers=1, show=False)
+    after = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    assert after == before != {}

@@ -17,6 +17,7 @@ from metarl.config import EvaluationConfig
 from metarl.population import evaluate, train
 from metarl.protocols import protocol
 from metarl.report import (
+    BY_SUBJECT_FILE,
     analyze,
     analyze_animals,
     passed,
@@ -59,6 +60,20 @@ def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed)
         assert row["subjects"] in (1, 2)
     assert any(row["low"] is None for row in rows)
     assert any(row["reference"] is not None for row in rows)
+
+
+def test_beside_the_effects_stand_the_numbers_of_every_subject(analysed):
+    run, paths = analysed
+    numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
+    rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
+    assert set(numbers["effect"]) == set(rows)
+    earned = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
+    assert earned["subject"].tolist() == [0, 1]
+    table = run.trials
+    expected = 100 * table.groupby("subject")["reward"].mean()
+    assert earned["value"].tolist() == pytest.approx(expected.tolist())
+    row = rows["rewards per 100 trials, lowest network"]
+    assert row["value"] == pytest.approx(earned["value"].min())
 
 
 def test_an_untrained_network_passes_nothing_by_luck(analysed):
@@ -162,6 +177,9 @@ def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
     assert paths["pdf"].exists()
     summary = pd.read_csv(paths["table"])
     assert len(summary) > 3
+    rows = json.loads(paths["effects"].read_text())
+    assert {row["verdict"] for row in rows} == {"REPORTED"}
+    assert all(row["value"] is not None for row in rows)
     table.drop(columns="transition").to_csv(tmp_path / "less.csv", index=False)
     with pytest.raises(MetaRLError, match="has no column transition"):
         analyze_animals("two-step", tmp_path / "less.csv", tmp_path / "none")
@@ -297,6 +315,16 @@ def test_only_the_protocols_own_test_is_as_published(
     )
     assert outcome.failures == {}
     assert source_of(load_run(tmp_path / "run")).as_published == as_published
+
+
+def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
+    config = small("two-step", updates=1)
+    training = replace(config.training, reset_memory="trial")
+    run = train(replace(config, training=training), tmp_path, workers=1, show=False).run
+    test = replace(protocol("two-step").test, episodes=2, record_episodes=0)
+    for reset, as_published in (("episode", False), ("trial", True)):
+        evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
+        assert source_of(load_run(run.path)).as_published == as_published
 
 
 def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):

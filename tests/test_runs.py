@@ -10,6 +10,7 @@ from metarl.agents.network import weights_hash
 from metarl.agents.settings import NetworkConfig
 from metarl.checks import MetaRLError
 from metarl.runs import Run, create_run, load_run
+from metarl.tables import read_json, write_json
 
 
 def test_a_run_reads_back_what_it_is(finished, small):
@@ -116,6 +117,31 @@ def test_a_run_is_resumed_with_the_same_configuration_only(small, tmp_path):
         with pytest.raises(MetaRLError, match=words):
             create_run(tmp_path, other, resume=True)
     assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
+    small, tmp_path
+):
+    run = create_run(tmp_path, small())
+    plain = read_json(tmp_path / "config.json")
+    del plain["training"]["reset_memory"], plain["learning"]["trains"]
+    write_json(tmp_path / "config.json", plain)
+    before = (tmp_path / "config.json").read_bytes()
+    assert load_run(tmp_path).config == small()
+    assert create_run(tmp_path, small(), resume=True).path == run.path
+    config = small()
+    other = replace(config, learning=replace(config.learning, trains="readout"))
+    words = r"learning.trains was 'all', is 'readout'"
+    with pytest.raises(MetaRLError, match=words):
+        create_run(tmp_path, other, resume=True)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_an_ablation_has_its_place_and_its_runs_strategies(finished, tmp_path):
+    run = finished.ablation("no-reward")
+    assert run.path == finished.path / "ablations" / "no-reward"
+    assert run.yardsticks == finished.yardsticks
+    assert Run(tmp_path / "elsewhere" / "no-reward").yardsticks == {}
 
 
 def test_resuming_where_nothing_is_starts_a_run(small, tmp_path):

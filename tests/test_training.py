@@ -383,6 +383,46 @@ def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(kind, task, s
     assert_learns_as_published(small(task, network=network, learning=LITERAL))
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [{"core": "lstm"}, {"core": "gru"}, {"critic": "separate", "feedback": "rpe"}],
+)
+def test_without_carry_over_each_update_is_the_papers_too(kind, small):
+    """No gradient passes from one trial to the one before."""
+    network = NetworkConfig(units=5, input_gain=3.0, head_deviation=0.5, **kind)
+    config = small(network=network, learning=LITERAL)
+    training = replace(config.training, reset_memory="trial")
+    assert_learns_as_published(replace(config, training=training))
+
+
+def test_without_carry_over_every_trial_starts_anew(small):
+    config = small()
+    training = replace(config.training, reset_memory="trial")
+    trainer = Trainer(replace(config, training=training), 0)
+    seen = []
+    act = trainer.unroll.act
+
+    def watched(inputs, memory):
+        seen.append((inputs.clone(), memory[0].clone()))
+        return act(inputs, memory)
+
+    trainer.unroll.act = watched
+    starts = trainer._experience().starts
+    # Trials of three steps.
+    assert [t for t, start in enumerate(starts) if start is not None] == [
+        0,
+        3,
+        6,
+        9,
+        12,
+    ]
+    initial = trainer.network.core.initial[0]
+    for t, (inputs, activity) in enumerate(seen):
+        fresh = t % 3 == 0
+        assert bool((activity == initial).all()) == fresh
+        assert bool((inputs[:, -4:] == 0).all()) == fresh, t
+
+
 def assert_learns_as_published(config):
     """Five updates at no rate have the gradients of `papers_loss`."""
     trainer, twin = Trainer(config, 0), make_network(config, 0)
@@ -390,7 +430,8 @@ def assert_learns_as_published(config):
         buffer.fill_(0.8)
     generator = torch.Generator().manual_seed(stream_seed(1, 0, "training"))
     other = task_class(config.task)(3, config.task_params)
-    stepper = Stepper(other, twin, generator)
+    reset = config.training.reset_memory
+    stepper = Stepper(other, twin, generator, reset_memory=reset)
     ends = 0
     for _ in range(5):
         trainer.update()

@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from metarl.agents.a2c import Experience, Learner, actor_critic_loss
 from metarl.agents.fused import PlainUnroll
-from metarl.agents.network import ActorCritic
+from metarl.agents.network import ActorCritic, build
 from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.unroll import SharedUnroll, make_unroll
 
@@ -275,3 +275,34 @@ def test_the_optimizers_are_those_named():
     assert (rmsprop.defaults["alpha"], rmsprop.defaults["eps"]) == (0.9, 1e-3)
     adam = Learner(network, A2CConfig(optimizer="adam")).optimizer
     assert type(adam) is torch.optim.Adam
+
+
+READOUT = A2CConfig(trains="readout")
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_the_readout_alone_is_trained_where_that_is_asked(core, critic):
+    config = NetworkConfig(core=core, critic=critic, units=UNITS, head_deviation=0.5)
+    network = build(INPUTS, ACTIONS, config, seed=2)
+    before = {k: v.clone() for k, v in network.state_dict().items()}
+    unroll = make_unroll(network, STEPS, LANES)
+    learner = Learner(network, replace(READOUT, gradient_clip=0.1))
+    for _ in range(3):
+        learner.update(unroll, live(network, unroll), 0.0)
+    moved = {
+        k for k, v in network.state_dict().items() if not torch.equal(before[k], v)
+    }
+    heads = {name for name in before if ".heads." in f".{name}"}
+    assert moved == heads
+    assert len(heads) == (2 if critic == "shared" else 4)
+
+
+def test_the_readouts_first_gradient_is_the_one_it_has_among_all():
+    found = []
+    for config in (READOUT, A2CConfig()):
+        network = make_network()
+        unroll = make_unroll(network, STEPS, LANES)
+        Learner(network, config).update(unroll, live(network, unroll), 0.0)
+        found.append(network.heads.weight.grad)
+    assert_close(*found, rtol=0, atol=0)

@@ -1,0 +1,98 @@
+"""Each ablation changes one thing, and makes networks that every task can train."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from metarl.ablations import ABLATIONS, ablated, ablated_test
+from metarl.agents.settings import NetworkConfig
+from metarl.catalog import TASKS
+from metarl.config import EvaluationConfig, from_plain, to_plain
+from metarl.evaluation import check_test
+from metarl.presets import preset
+from metarl.protocols import protocol
+from metarl.training import check_manipulations
+
+CHANGED = {
+    "no-reward": {"network.feedback": "none"},
+    "no-action": {"network.action_input": False},
+    "no-carry-over": {"training.reset_memory": "trial"},
+    "readout-only": {"learning.trains": "readout"},
+    "core-feedforward": {"network.core": "feedforward"},
+    "core-rnn": {"network.core": "rnn"},
+    "core-gru": {"network.core": "gru"},
+    "units-quarter": {"network.units": 12},
+    "units-half": {"network.units": 24},
+    "units-double": {"network.units": 96},
+}
+"""Ablation -> what it changes in the two-step task's fast preset."""
+
+
+def flat(plain, prefix=""):
+    found = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = value
+    return found
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_an_ablation_changes_its_one_field_and_no_other(name):
+    config = preset("two-step", "fast")
+    before, after = flat(asdict(config)), flat(asdict(ablated(config, name)))
+    found = {k: v for k, v in after.items() if before[k] != v}
+    assert found == CHANGED[name]
+
+
+def test_every_ablation_is_tried_here():
+    assert set(ABLATIONS) == {*CHANGED, "core-lstm"}
+    assert all(ablation.why for ablation in ABLATIONS.values())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_ablation_fits_every_task_or_says_why_not(task):
+    config = preset(task, "smoke")
+    refused = {}
+    for name in ABLATIONS:
+        try:
+            changed = ablated(config, name)
+        except ValueError as error:
+            refused[name] = str(error)
+            continue
+        assert from_plain(to_plain(changed)) == changed
+        check_manipulations(changed)
+        check_test(changed, ablated_test(changed, protocol(task).test))
+    told = {"core-lstm": "core-lstm changes nothing: the run's networks are so already"}
+    assert refused.pop("core-lstm") == told["core-lstm"]
+    assert list(refused) == (["no-reward"] if task == "risky-choice" else [])
+    for why in refused.values():
+        assert "whose policy is told the prediction error and not the reward" in why
+
+
+def test_the_papers_core_is_the_ablation_of_another():
+    config = preset("two-step", "smoke")
+    other = replace(config, network=replace(config.network, core="gru"))
+    assert ablated(other, "core-lstm") == config
+    with pytest.raises(ValueError, match="core-gru changes nothing"):
+        ablated(other, "core-gru")
+
+
+def test_a_network_of_one_unit_cannot_be_halved():
+    config = replace(preset("two-step", "smoke"), network=NetworkConfig(units=1))
+    with pytest.raises(ValueError, match="units-half changes nothing"):
+        ablated(config, "units-half")
+
+
+def test_an_ablation_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="ablation must be one of no-reward, no-act"):
+        ablated(preset("two-step", "smoke"), "no-soul")
+
+
+def test_a_network_without_carry_over_is_tested_without():
+    config = preset("two-step", "smoke")
+    test = EvaluationConfig(episodes=7, record_untrained=True, greedy=True)
+    assert ablated_test(config, test) == test
+    reset = ablated_test(ablated(config, "no-carry-over"), test)
+    assert reset == EvaluationConfig(episodes=7, reset_memory="trial", greedy=True)
