@@ -175,7 +175,8 @@ def test_all_that_is_drawn_is_within_the_figure(runs, folders):
     lowest = min(ax.get_tightbbox().y0 for ax in figure.axes)
     assert box.y1 <= lowest
     names = [name for ax in figure.axes[1:] for name in names_of(ax)]
-    assert len(names) == 22  # three of the 25 have no number
+    known = read_compared(folders[0]).effects["value"].notna().sum()
+    assert len(names) == known > 20
     boxes = [ax.get_tightbbox() for ax in figure.axes]
     for left, right in pairwise(boxes):
         assert left.x1 <= right.x0
