@@ -133,13 +133,16 @@ def comparison_figure(
     columns = 1 if len(names) < LONG else 2
     count = -(-len(names) // columns)
     legend = 0.3 * -(-len(runs) // LEGEND_COLUMNS)
-    height = max(LEAST_HEIGHT, count * row_height(len(runs))) + 0.6 + legend
+    height = max(LEAST_HEIGHT + 0.5, count * row_height(len(runs)))
     few = comparison["subjects"] < LEAST_FOR_INTERVAL
     drawn = comparison.assign(**{k: comparison[k].mask(few) for k in ("low", "high")})
     with figure_style():
-        size = (PANEL_WIDTH * (1 + columns), height)
+        size = (PANEL_WIDTH * (1 + columns), height + 0.6 + legend)
         figure = Figure(figsize=size, layout="constrained")
-        first, *others = figure.subplots(1, 1 + columns, squeeze=False)[0]
+        parts = [LEAST_HEIGHT, height - LEAST_HEIGHT]
+        grid = figure.add_gridspec(2, 1 + columns, height_ratios=parts)
+        first = figure.add_subplot(grid[0, 0])
+        others = [figure.add_subplot(grid[:, 1 + n]) for n in range(columns)]
         first.set_title("Learning")
         if curves:
             plot_mean_curves(mean_curves(curves), runs, first)
@@ -167,7 +170,12 @@ def _draw_legend(figure: Figure, comparison: pd.DataFrame) -> None:
         for run, subjects, learned in sizes.itertuples(index=False)
     ]
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=LEGEND_COLUMNS, fontsize=9
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        fontsize=9,
+        borderaxespad=1,
     )
 
 
