@@ -13,7 +13,7 @@ from metarl.evaluation import check_test
 from metarl.population import evaluate, train
 from metarl.report import BY_SUBJECT_FILE, analyze, has_analysis
 from metarl.runs import Run, as_run
-from metarl.training import check_manipulations
+from metarl.training import check_trainable
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,7 @@ def ablate(
     for name in names or ABLATIONS:
         try:
             config = ablated(run.config, name)
-            check_manipulations(config)
+            check_trainable(config)
             check_test(config, ablated_test(config, test))
         except ValueError as error:
             made.skipped[name] = str(error)
