@@ -4,97 +4,24 @@ Open it with `tensorboard --logdir runs/x`.
 """
 
 import contextlib
-import io
 import json
-import os
 import time
-from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped]
-    Event,
-    SessionLog,
-)
-from tensorboard.compat.proto.summary_pb2 import (  # type: ignore[import-untyped]
-    Summary,
-)
-from tensorboard.summary.writer.record_writer import (  # type: ignore[import-untyped]
-    RecordWriter,
-)
 from torch.utils.tensorboard.summary import histogram, hparams, scalar
 
 from metarl.agents.network import Network
 from metarl.checks import MetaRLError
-from metarl.config import EvaluationConfig, RunConfig, to_plain
-from metarl.evaluation import run_episodes
-from metarl.protocols import protocol
-from metarl.report import analysis_of, draw_figure, has_analysis, make_source
+from metarl.config import RunConfig, to_plain
+from metarl.event_file import EventFile
+from metarl.preview import Preview, look_every
 from metarl.runs import SNAPSHOTS
-from metarl.tables import unwritten
 
-PREVIEW_EVERY = 4
-"""Snapshots from one look at behaviour to the next."""
-PREVIEW = EvaluationConfig(episodes=40, record_episodes=4)
-"""What a look at behaviour is made from; its episodes are training's own nowhere."""
 ACTIVITY_BINS = np.linspace(-1, 1, 65)
 """Edges of the histogram of units."""
-
-
-class EventFile:
-    """TensorBoard's file, written in this thread, so that what fails, fails here.
-
-    torch's SummaryWriter has a thread of its own, which ends in a traceback on the
-    user's screen where the disk is full.
-    """
-
-    def __init__(self, folder: Path, *, first_step: int) -> None:
-        """Begin a file; readers drop what earlier ones say of `first_step` and on."""
-        # Readers take a folder's files in the order of their names.
-        self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self.file = self.path.open("wb")
-        except OSError as error:
-            raise unwritten(self.path, error) from error
-        self._write(Event(file_version="brain.Event:2"))
-        start = SessionLog(status=SessionLog.START)
-        self._write(Event(session_log=start, step=first_step))
-
-    def add(self, summary: Any, step: int = 0) -> None:
-        """Add a summary at an environment step."""
-        self._write(Event(summary=summary, step=step))
-
-    def add_figure(self, tag: str, figure: Figure, step: int) -> None:
-        """Add a figure as an image."""
-        png = io.BytesIO()
-        figure.savefig(png, format="png")
-        width, height = figure.canvas.get_width_height()
-        image = Summary.Image(
-            encoded_image_string=png.getvalue(),
-            width=width,
-            height=height,
-            colorspace=4,
-        )
-        self.add(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
-
-    def _write(self, event: Any) -> None:
-        event.wall_time = time.time()
-        try:
-            RecordWriter(self.file).write(event.SerializeToString())
-            self.file.flush()
-        except OSError as error:
-            raise unwritten(self.path, error) from error
-
-    def close(self) -> None:
-        """No more will come."""
-        try:
-            self.file.close()
-        except OSError as error:
-            raise unwritten(self.path, error) from error
 
 
 class TensorBoardObserver:
@@ -130,33 +57,17 @@ class TensorBoardObserver:
         self.clock, self.steps = now, steps
 
     def on_snapshot(self, number: int, network: Network) -> None:
-        """Behaviour and units, on episodes of their own with the weights held."""
-        if number % PREVIEW_EVERY:
+        """Behaviour, prediction errors and units, on episodes with the weights held."""
+        if number % look_every(self.config):
             return
-        settings = protocol(self.config.task).test.settings
-        reset = self.config.training.reset_memory
-        test = replace(PREVIEW, settings=settings, reset_memory=reset)
-        trials, recording = run_episodes(
-            self.config,
-            self.subject,
-            lambda task: network,
-            test,
-            purpose="preview",
-            progress=number / SNAPSHOTS,
-        )
+        progress = number / SNAPSHOTS
+        preview = Preview(self.config, self.subject, network, progress=progress)
         step = self.config.training.steps * number // SNAPSHOTS
-        units = recording["units"]
-        units = units[~np.isnan(units)]
-        self.file.add(histogram("units/activity", units, ACTIVITY_BINS), step)
-        reward = float(trials["reward"].mean())
-        self.file.add(scalar("eval/reward_per_trial", reward), step)
-        if not has_analysis(self.config.task):
-            return
-        analysis = analysis_of(self.config.task)
-        source = make_source(self.config, trials, settings=settings)
-        tables = analysis.tables(source)
-        figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS[:1])
-        self.file.add_figure("behaviour", figure, step)
+        self.file.add(histogram("units/activity", preview.units, ACTIVITY_BINS), step)
+        for name, value in preview.scalars().items():
+            self.file.add(scalar(f"eval/{name}", value), step)
+        for name, figure in preview.figures():
+            self.file.add_figure(name, figure, step)
 
     def close(self) -> None:
         """Write what is left."""

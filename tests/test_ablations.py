@@ -11,7 +11,7 @@ from metarl.config import EvaluationConfig, from_plain, to_plain
 from metarl.evaluation import check_test
 from metarl.presets import preset
 from metarl.protocols import protocol
-from metarl.training import check_manipulations
+from metarl.training import check_trainable
 
 CHANGED = {
     "no-reward": {"network.feedback": "none"},
@@ -62,7 +62,7 @@ def test_every_ablation_fits_every_task_or_says_why_not(task):
             refused[name] = str(error)
             continue
         assert from_plain(to_plain(changed)) == changed
-        check_manipulations(changed)
+        check_trainable(changed)
         check_test(changed, ablated_test(changed, protocol(task).test))
     told = {"core-lstm": "core-lstm changes nothing: the run's networks are so already"}
     assert refused.pop("core-lstm") == told["core-lstm"]

@@ -43,7 +43,11 @@ from metarl.analysis.inferred_value_steps import (
     plot_states,
     plot_values,
 )
-from metarl.analysis.inferred_value_trials import placed_trials, recorded_trials
+from metarl.analysis.inferred_value_trials import (
+    RECORDED,
+    placed_trials,
+    recorded_trials,
+)
 from metarl.analysis.inferred_value_units import (
     COUNTING_COLUMNS,
     READOUT_COLUMNS,
@@ -83,6 +87,10 @@ PANELS: tuple[Panel, ...] = (
     ("The new cue, read out of units", plot_readout),
 )
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
+PREVIEW_PANEL: Panel = PANELS[0]
+"""What tells most of a network that still learns; it needs a recording."""
+PREVIEW_ARRAYS = RECORDED
+"""Arrays of a recording that it is drawn from."""
 
 
 class Recorded(NamedTuple):
