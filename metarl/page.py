@@ -4,11 +4,11 @@ It is computed from the runs' folders alone, the same bytes from the same folder
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
@@ -16,7 +16,7 @@ from metarl.checks import MetaRLError
 from metarl.page_facts import Experiment, experiment, versions_of
 from metarl.report import has_analysis
 from metarl.runs import Run
-from metarl.scorecard import VERDICTS, scorecard, tally
+from metarl.scorecard import VERDICTS
 from metarl.tables import write_text
 
 FURTHER = {"value_learners": "Learners only", "chance": "Chance", "p": "p"}
@@ -47,22 +47,17 @@ def write_page(
             )
     experiments = [experiment(name, run, path.parent) for name, run in runs.items()]
     subjects = [subject for run in runs.values() for subject in run.subjects]
-    page = (
-        environment()
-        .get_template("report.html")
-        .render(
-            experiments=experiments,
-            command=command,
-            failures=failures,
-            versions=versions_of(subjects),
-            verdicts=VERDICTS,
-            tally={
-                each.name: tally(pd.DataFrame(each.effects)) for each in experiments
-            },
-            total=tally(scorecard(runs)),
-        )
+    page = environment().get_template("report.html")
+    text = page.render(
+        experiments=experiments,
+        command=command,
+        failures=failures,
+        versions=versions_of(subjects),
+        verdicts=VERDICTS,
+        tally={each.name: counted(each.effects) for each in experiments},
+        total=counted([e for each in experiments for e in each.effects]),
     )
-    write_text(path, page)
+    write_text(path, text)
     return path
 
 
@@ -85,6 +80,12 @@ def environment() -> Environment:
         "duration": duration,
     }
     return made
+
+
+def counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Verdict -> how many effects have it; none where there is none."""
+    count = Counter(effect["verdict"] for effect in effects)
+    return {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
 
 
 def scored(experiment: Experiment, yes: bool = True) -> list[dict[str, Any]]:
