@@ -201,7 +201,12 @@ def effect_scales(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def criterion_bounds(text: str) -> tuple[float, float]:
-    """What a criterion accepts, read from its text: ">= 3", "< 3" or "in [3, 4]"."""
+    """What a criterion accepts, read from its text: ">= 3", "< 3" or "in [3, 4]".
+
+    NaN where it is a share of a yardstick that was not measured: ">= 0.5 of oracle".
+    """
+    if " of " in text:
+        return np.nan, np.nan
     numbers = [float(n) for n in re.findall(r"-?[\d.]+(?:e[-+]?\d+)?", text)]
     if text.startswith("in"):
         return numbers[0], numbers[1]

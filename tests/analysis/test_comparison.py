@@ -14,7 +14,8 @@ from metarl.analysis.comparison import (
     shown_effects,
     welch,
 )
-from metarl.analysis.effects import Criterion, Effect, by_subject, effect_table, judge
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import Effect, by_subject, effect_table, judge
 
 T_TWO = 4.302652729911275
 """97.5th percentile of Student's t with two degrees of freedom, from a table."""
@@ -181,6 +182,11 @@ def test_numbers_that_do_not_differ_stand_in_the_middle():
 )
 def test_bounds_are_read_as_the_criterion_writes_them(criterion):
     assert criterion_bounds(str(criterion)) == (criterion.low, criterion.high)
+
+
+def test_a_share_of_what_was_not_measured_has_no_bounds():
+    text = str(Criterion(low=0.5, share_of="bayes-greedy 2"))
+    assert np.isnan(criterion_bounds(text)).all()
 
 
 def curve(subject, *rewards):
