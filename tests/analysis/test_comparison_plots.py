@@ -20,7 +20,7 @@ ROWS = pd.DataFrame(
         "effect": ["reward", "reward", "r2"],
         "run": ["base", "lesion", "lesion"],
         "value": [8.0, 2.0, 0.5],
-        "low": [7.0, 0.0, np.nan],
+        "low": [7.0, -10.0, np.nan],
         "high": [9.0, 4.0, np.nan],
         "criterion": [">= 5", "", ""],
         "reference": [10.0, np.nan, np.nan],
@@ -44,12 +44,12 @@ def lines_of(ax, run):
 def test_a_dot_and_its_interval_stand_where_the_scale_says(ax):
     plot_effects(ROWS, effect_scales(ROWS), RUNS, ax)
     interval, dot = lines_of(ax, "base")
-    assert interval.get_xdata() == pytest.approx([0.7, 0.9])
-    assert dot.get_xdata() == pytest.approx([0.8])
+    assert interval.get_xdata() == pytest.approx([0.85, 0.95])
+    assert dot.get_xdata() == pytest.approx([0.9])
     assert dot.get_ydata() == pytest.approx(interval.get_ydata()[:1])
     reward_interval, reward, r2 = lines_of(ax, "lesion")
-    assert reward_interval.get_xdata() == pytest.approx([0, 0.4])
-    assert reward.get_xdata() == pytest.approx([0.2])
+    assert reward_interval.get_xdata() == pytest.approx([0, 0.7])
+    assert reward.get_xdata() == pytest.approx([0.6])
     # The lesion stands below the base in the first row, r2 in the second.
     assert 0 < dot.get_ydata()[0] < reward.get_ydata()[0] < 1
     assert 1 < r2.get_ydata()[0] < 2
@@ -59,7 +59,7 @@ def test_a_dot_and_its_interval_stand_where_the_scale_says(ax):
 def test_the_ends_of_a_scale_and_the_names_are_written(ax):
     plot_effects(ROWS, effect_scales(ROWS), RUNS, ax)
     texts = [text.get_text().strip() for text in ax.texts]
-    assert texts == ["reward", "0", "10", "r2", "0", "1"]
+    assert texts == ["reward", "-10", "10", "r2", "0", "1"]
 
 
 def test_the_reference_is_a_line_and_what_passes_is_shaded(ax):
@@ -67,10 +67,10 @@ def test_the_reference_is_a_line_and_what_passes_is_shaded(ax):
     dark = COLOURS["paper"]
     (line,) = (each for each in ax.lines if to_hex(each.get_color()) == dark)
     assert list(line.get_xdata()) == [1, 1]
-    # One ground a row, and the criterion's from 5 of 10 on to the edge.
+    # One ground a row, and the criterion's from 5 on, of -10 to 10, to the edge.
     edges = [area.get_paths()[0].vertices[:, 0] for area in ax.collections]
     assert len(edges) == 3
-    assert (edges[1].min(), edges[1].max()) == pytest.approx((0.5, 1.015))
+    assert (edges[1].min(), edges[1].max()) == pytest.approx((0.75, 1.015))
 
 
 def test_a_value_that_is_no_number_is_not_drawn(ax):
