@@ -50,7 +50,7 @@ def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pic
     if equalized:
         bank = equalize(picture_bank(size, folder=folder))
     else:
-        bank = _read(folder, size) if folder else resized(_drawn(), size)
+        bank = _read(folder, size) if folder else _drawn_at(size)
     bank.setflags(write=False)
     return bank
 
@@ -61,24 +61,31 @@ def mean_colours(bank: Pictures) -> NDArray[np.float32]:
     return means
 
 
+def _drawn_at(size: int) -> Pictures:
+    """Both halves at another size than that in which they are drawn."""
+    drawn, thumbnails = _drawn()
+    return thumbnails.copy() if size == THUMBNAIL else resized(drawn, size)
+
+
 @cache
-def _drawn() -> Pictures:
-    """Both halves at the size in which they are drawn."""
+def _drawn() -> tuple[Pictures, Pictures]:
+    """Both halves at the size in which they are drawn, and as thumbnails."""
     kept = np.empty((0, DRAWN, DRAWN, 3), np.uint8)
-    seen = np.empty((0, 3 * THUMBNAIL**2), np.float32)
+    seen = np.empty((0, THUMBNAIL, THUMBNAIL, 3), np.uint8)
     for half, seed in enumerate(SEEDS):
         generator = np.random.default_rng(seed)
         while (missing := COUNT * (half + 1) - len(kept)) > 0:
             new = draw(missing, generator)
-            flat = _thumbnails(new)
-            chosen = distinct(flat, seen)
+            small = resized(new, THUMBNAIL)
+            chosen = distinct(_flat(small), _flat(seen))
             kept = np.concatenate([kept, new[chosen]])
-            seen = np.concatenate([seen, flat[chosen]])
-    return kept
+            seen = np.concatenate([seen, small[chosen]])
+    return kept, seen
 
 
-def _thumbnails(pictures: Pictures) -> NDArray[np.float32]:
-    return resized(pictures, THUMBNAIL).reshape(len(pictures), -1).astype(np.float32)
+def _flat(pictures: Pictures) -> NDArray[np.float32]:
+    """(N, P) all levels of each picture."""
+    return pictures.reshape(len(pictures), 3 * THUMBNAIL**2).astype(np.float32)
 
 
 def distinct(new: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.intp]:
