@@ -104,8 +104,8 @@ class NetworkConfig:
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
-    Declared, where the paper is silent: RMSProp's decay and epsilon, no gradient
-    clipping, a constant learning rate, the loss as a mean over steps and lanes.
+    Declared: where the paper is silent, RMSProp's decay and epsilon, no gradient
+    clipping, a constant learning rate, and the loss as a mean over steps and lanes.
     """
 
     learning_rate: Schedule = Schedule(start=7e-4, end=7e-4)

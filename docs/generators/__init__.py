@@ -1,0 +1,49 @@
+"""A small extension of Sphinx: pages made from the code when the site is built."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from generators.commands import Help, commands_page
+from generators.departures import departures_page
+from generators.experiments import criteria_page, experiment_pages
+from generators.reference import reference_pages, show_labels
+from sphinx.application import Sphinx
+
+GENERATED = "generated"
+"""Folder of the pages that are made, ignored by git."""
+
+
+def all_pages() -> dict[str, str]:
+    """Every page that is made: path below `generated` -> Markdown."""
+    return {
+        "commands": commands_page(),
+        "criteria": criteria_page(),
+        "departures": departures_page(),
+        **_below("experiments", experiment_pages()),
+        **_below("reference", reference_pages()),
+    }
+
+
+def _below(folder: str, pages: Mapping[str, str]) -> dict[str, str]:
+    return {f"{folder}/{name}": text for name, text in pages.items()}
+
+
+def write_pages(folder: Path) -> None:
+    """Write the pages, leave those that are the same, and remove what is no page."""
+    pages = {folder / f"{name}.md": text for name, text in all_pages().items()}
+    for path, text in pages.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+    for path in set(folder.rglob("*.md")) - set(pages):
+        path.unlink()
+
+
+def setup(app: Sphinx) -> Mapping[str, Any]:
+    """Tell Sphinx what there is."""
+    app.add_directive("help", Help)
+    app.connect("builder-inited", lambda app: write_pages(app.srcdir / GENERATED))
+    # Before napoleon, whose priority is the usual one.
+    app.connect("autodoc-process-docstring", show_labels, priority=400)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

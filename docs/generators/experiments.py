@@ -1,0 +1,267 @@
+"""A page an experiment, from the task itself: nothing about a task is written twice."""
+
+import dataclasses
+import importlib
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from generators.markdown import code, page, plain, section, table, terms
+from generators.strings import comments, field_docstrings
+
+from metarl import presets
+from metarl.agents.settings import Schedule
+from metarl.analysis.criteria import criteria_table
+from metarl.catalog import TASKS, task_class, task_entry
+from metarl.config import EvaluationConfig
+from metarl.docstrings import introduction, sections
+from metarl.envs.task import Task
+from metarl.protocols import Control, protocol
+from metarl.timing import draw_timing
+
+DOCS = Path(__file__).resolve().parents[1]
+PICTURES = DOCS / "generated" / "timing"
+PARTS = ("network", "learning", "training")
+"""Parts of a recipe beside the task's own parameters."""
+
+
+def experiment_page(name: str) -> str:
+    """Everything that code says of one task, as Markdown."""
+    title, lead = headline(name)
+    return page(
+        f"# {title}",
+        lead,
+        figures(name),
+        _task(name),
+        section("Parameters", parameters(task_class(name).params_type)),
+        section("Tests", tests(name)),
+        section("Controls", controls(name)),
+        section("Recipes", recipes(name), recipe_notes(name)),
+        section("Yardsticks", yardsticks(name)),
+        section("Criteria", criteria(name)),
+        section("Run it", command(name)),
+    )
+
+
+def headline(name: str) -> tuple[str, str]:
+    """Title and lead of a task: its module's first line, and where it comes from."""
+    module = inspect.getmodule(task_class(name))
+    title, _, lead = (inspect.getdoc(module) or "").splitlines()[0].partition(": ")
+    entry = task_entry(name)
+    return title, page(
+        f"{lead[:1].upper()}{lead[1:]}" if lead else "",
+        f"`{name}`, Gymnasium id `{entry.id}`. After {plain(entry.source)}.",
+        f"*{plain(entry.question)}*",
+    ).rstrip()
+
+
+def figures(name: str) -> str:
+    """The pictures of a task that there are."""
+    stem = name.replace("-", "_")
+    found = [path for kind in ("png", "gif") for path in DOCS.glob(f"{stem}.{kind}")]
+    return "\n\n".join(f"![{name}](/{path.name})" for path in found)
+
+
+def _task(name: str) -> str:
+    kind, task = task_class(name), small_task(name)
+    facts = {
+        "Steps of a trial": ", ".join(task.event_names),
+        "Entries of an observation": ", ".join(task.observation_names),
+        "Names of the actions": ", ".join(task.action_names),
+        "Range of a step's reward": "{:g} to {:g}".format(*task.reward_range),
+        "What `reset(options=...)` can fix": ", ".join(map(code, task.option_names)),
+    }
+    shown = {label: text for label, text in facts.items() if text}
+    where = f"{kind.__module__}.{kind.__qualname__}"
+    return section(
+        "The task",
+        *(plain(paragraph) for paragraph in introduction(kind)),
+        timing(name),
+        terms(sections(kind)),
+        section("In code", f"{{py:class}}`{where}`", terms(shown), level=3),
+    )
+
+
+@cache
+def small_task(name: str) -> Task[Any]:
+    """One lane of a task; as `fast` has it, for Harlow's pictures are long to draw."""
+    task: Task[Any] = task_class(name)(1, presets.preset(name).task_params)
+    return task
+
+
+def parameters(kind: type) -> str:
+    """The fields of a dataclass, their defaults and what they are."""
+    meanings = field_docstrings(kind)
+    rows = [
+        (code(field.name), code(repr(field.default)), plain(meanings[field.name]))
+        for field in dataclasses.fields(kind)
+    ]
+    return table(("parameter", "default", "meaning"), rows)
+
+
+def tests(name: str) -> str:
+    """The protocol's tests of the frozen networks."""
+    methods = protocol(name)
+    rows = [_test_row(k, test) for k, test in methods.conditions.items()]
+    if methods.stages is not None:
+        rows.append(_test_row("at each stage of training", methods.stages))
+    return table(("test", "episodes", "recorded", "how"), rows)
+
+
+def _test_row(name: str, test: EvaluationConfig) -> tuple[str, ...]:
+    plainly = EvaluationConfig()
+    fields = [f.name for f in dataclasses.fields(test) if "episodes" not in f.name]
+    differs = {f: getattr(test, f) for f in fields}
+    how = [shown(f, v) for f, v in differs.items() if v != getattr(plainly, f)]
+    recorded = min(test.record_episodes, test.episodes)
+    return code(name), f"{test.episodes:,}", f"{recorded:,}", "; ".join(how)
+
+
+def shown(name: str, value: object) -> str:
+    """A setting that differs, in words."""
+    if value is True:
+        return name.replace("_", " ")
+    values = value if isinstance(value, tuple) else (value,)
+    return f"{name.replace('_', ' ')} {', '.join(code(each) for each in values)}"
+
+
+def controls(name: str) -> str:
+    """The populations that are trained otherwise."""
+    there = protocol(name).controls
+    rows = [(code(k), plain(c.why), _trained(c), _taken(c)) for k, c in there.items()]
+    return table(("control", "why", "trained with", "tests"), rows)
+
+
+def _trained(control: Control) -> str:
+    network = [code(f"{k}={v}") for k, v in control.network.items()]
+    longer = [] if control.longer == 1 else [f"{control.longer:.3g} times the updates"]
+    return ", ".join([*map(code, control.settings), *network, *longer])
+
+
+def _taken(control: Control) -> str:
+    return ", ".join(map(code, control.conditions))
+
+
+def recipes(name: str) -> str:
+    """What each preset sets, where it is not what a field of the settings says."""
+    columns = {preset: flat(name, preset) for preset in presets.RECIPES[name]}
+    usual = flat_defaults(name)
+    everything = dict.fromkeys(k for column in columns.values() for k in column)
+    rows = [
+        (code(k), *(code(column[k]) for column in columns.values()))
+        for k in everything
+        if any(column[k] != usual[k] for column in columns.values())
+    ]
+    return table(("setting", *columns), rows)
+
+
+def flat(name: str, preset: str) -> dict[str, str]:
+    """Every setting of a preset, by its name on the command line."""
+    config = presets.preset(name, preset)
+    parts = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
+    return _flat(parts)
+
+
+def flat_defaults(name: str) -> dict[str, str]:
+    """The same of the settings' own defaults."""
+    config = presets.preset(name)
+    kinds = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
+    return _flat({part: type(value)() for part, value in kinds.items()})
+
+
+def _flat(parts: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        f"{part}.{field.name}": in_words(getattr(value, field.name))
+        for part, value in parts.items()
+        for field in dataclasses.fields(value)
+    }
+
+
+def in_words(value: object) -> str:
+    """A setting's value; of a schedule, where it starts, ends and gets there."""
+    if not isinstance(value, Schedule):
+        return str(value)
+    if value.start == value.end:
+        return f"{value.start:g}"
+    first = "" if value.fraction == 1 else f" in {value.fraction:.0%}"
+    return f"{value.start:g} to {value.end:g}{first}"
+
+
+def recipe_notes(name: str) -> str:
+    """What the comment above a task's recipes says."""
+    notes = [text for line, text in comments(presets) if line.startswith(f'"{name}":')]
+    return plain(" ".join(notes))
+
+
+def yardsticks(name: str) -> str:
+    """The reference strategies on the same task, by their docstrings."""
+    strategies = importlib.import_module(task_entry(name).strategies)
+    found = strategies.reference_strategies(small_task(name))
+    rows = [(code(k), plain(_first_line(policy))) for k, policy in found.items()]
+    return table(("strategy", "what it does"), rows)
+
+
+def _first_line(thing: object) -> str:
+    return (inspect.getdoc(type(thing)) or "").splitlines()[0]
+
+
+def criteria(name: str) -> str:
+    """What networks must show, fixed beforehand; `learned` says when one has learned."""
+    every = criteria_table()
+    rows = every[every["experiment"] == name].drop(columns="experiment")
+    return table(("effect", "must be", "why"), _plain_rows(rows))
+
+
+def _plain_rows(rows: pd.DataFrame) -> list[list[str]]:
+    return [[plain(str(cell)) for cell in row] for row in rows.to_numpy()]
+
+
+def criteria_page() -> str:
+    """The table of every criterion."""
+    return page(
+        "# Criteria",
+        "What frozen networks must show, in one table, fixed before the results that "
+        "it judges. `learned` says when a network counts as having learned its task.",
+        *(section(headline(name)[0], criteria(name)) for name in TASKS),
+    )
+
+
+def command(name: str) -> str:
+    """The line that makes all of it."""
+    controlled = " --controls" if protocol(name).controls else ""
+    return f"```shell\nmetarl reproduce {name}{controlled}\n```"
+
+
+def timing(name: str) -> str:
+    """The timing diagram, drawn from the task while the page is made."""
+    config = presets.preset(name)
+    diagram = draw_timing(config)
+    path = PICTURES / f"{name}.png"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    diagram.figure.savefig(path, dpi=110)
+    alternative = plain(diagram.words)
+    return (
+        f"![{alternative}](/{path.relative_to(DOCS).as_posix()})\n\n"
+        f"An episode's first steps, answered by `{diagram.strategy}`, with the "
+        "parameters of preset `fast`."
+    )
+
+
+def experiment_pages() -> dict[str, str]:
+    """Every experiment's page by its name, and the page that lists them."""
+    pages = {name: experiment_page(name) for name in TASKS}
+    rows = [
+        (f"[{headline(name)[0]}]({name}.md)", code(name), plain(entry.source))
+        for name, entry in TASKS.items()
+    ]
+    listed = "\n".join(["```{toctree}", ":hidden:", "", *TASKS, "```"])
+    index = page(
+        "# Experiments",
+        "Each page is made from the task's own code when the site is built.",
+        table(("experiment", "name", "after"), rows),
+        listed,
+    )
+    return {"index": index, **pages}
