@@ -15,7 +15,6 @@ version = release = __version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
-    "sphinx.ext.napoleon",
     "generators",
 ]
 exclude_patterns = ["_build", "generators"]
@@ -30,8 +29,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 default_role = "code"
-napoleon_numpy_docstring = False
-napoleon_use_rtype = False
 
 html_theme = "furo"
 html_title = f"metarl {release}"

@@ -7,7 +7,8 @@ from typing import Any
 from generators.commands import Help, commands_page
 from generators.departures import departures_page
 from generators.experiments import criteria_page, experiment_pages
-from generators.reference import reference_pages, show_labels
+from generators.layout import show_docstring
+from generators.reference import reference_pages
 from sphinx.application import Sphinx
 
 GENERATED = "generated"
@@ -44,6 +45,5 @@ def setup(app: Sphinx) -> Mapping[str, Any]:
     """Tell Sphinx what there is."""
     app.add_directive("help", Help)
     app.connect("builder-inited", lambda app: write_pages(app.srcdir / GENERATED))
-    # Before napoleon, whose priority is the usual one.
-    app.connect("autodoc-process-docstring", show_labels, priority=400)
+    app.connect("autodoc-process-docstring", show_docstring)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

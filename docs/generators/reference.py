@@ -1,12 +1,7 @@
 """The reference of the package: a page a module, from its docstrings."""
 
-import re
-from collections.abc import Iterable
-
 from generators.departures import all_modules
 from generators.markdown import code, page, section, table
-
-from metarl.docstrings import LABEL
 
 HIDDEN = ("metarl.commands", "metarl.cli")
 """Modules that nobody imports: the commands have a page of their own."""
@@ -67,32 +62,3 @@ def module_page(name: str) -> str:
     """One module, described by its own docstrings."""
     directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
     return page(f"# {code(name)}", f"```{{eval-rst}}\n{directive}\n```")
-
-
-def show_labels(
-    _app: object, _what: str, _name: str, _about: object, _more: object, lines: list[str]
-) -> None:
-    """Turn labelled paragraphs (Observation, Departs, ...) into a list of fields."""
-    lines[:] = labelled(lines)
-
-
-def labelled(lines: Iterable[str]) -> list[str]:
-    """The lines of a docstring, its labelled paragraphs as reStructuredText's fields.
-
-    Google's own labels have their text on the next line, and are left for napoleon.
-    """
-    made: list[str] = []
-    within = False
-    for line in lines:
-        found = LABEL.match(line)
-        if found:
-            starts = not within and made and made[-1]
-            made += ["", *_field(found, line)] if starts else _field(found, line)
-        else:
-            made.append(f"    {line.strip()}" if within and line else line)
-        within = bool(found) or (within and bool(line))
-    return made
-
-
-def _field(found: re.Match[str], line: str) -> list[str]:
-    return [f":{found[1]}: {line[found.end() :]}"]
