@@ -116,6 +116,15 @@ def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
     return strategies
 
 
+def strategy_test(test: EvaluationConfig) -> EvaluationConfig:
+    """The test as a strategy takes it: nobody changes what it has not.
+
+    Its logits are its choice probabilities; the likeliest action alone would be another
+    strategy.
+    """
+    return replace(test, greedy=False, manipulate=(), record_untrained=False)
+
+
 def evaluate_strategy(
     config: RunConfig[Any],
     name: str,
@@ -125,11 +134,7 @@ def evaluate_strategy(
 ) -> dict[str, Any]:
     """Step a reference strategy as a network would be, and write the same tables."""
     number = strategy_names(config, evaluation.settings).index(name)
-    # A strategy's logits are its choice probabilities; the likeliest action alone would
-    # be another strategy.
-    evaluation = replace(
-        evaluation, greedy=False, manipulate=(), record_untrained=False
-    )
+    evaluation = strategy_test(evaluation)
     trials, recording = run_episodes(
         config,
         number,

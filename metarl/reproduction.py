@@ -18,7 +18,7 @@ from typing import Any
 from metarl.catalog import TASKS, task_entry
 from metarl.checks import check_choice
 from metarl.config import TEST, EvaluationConfig, RunConfig
-from metarl.evaluation import strategy_names
+from metarl.evaluation import strategy_names, strategy_test
 from metarl.jobs import Job, Reporting, core_count, run_jobs
 from metarl.page import write_page
 from metarl.population import (
@@ -217,7 +217,7 @@ def _subject_jobs(parts: Sequence[Population]) -> dict[str, _Work]:
                 )
     for part in parts:
         for name in part.strategies:
-            test = part.sittings[0].test
+            test = strategy_test(part.sittings[0].test)
             if not part.run.yardstick(name).took(test):
                 job = partial(evaluate_yardstick, part.run, name, test)
                 work[f"{part.name} {name}"] = _Work(job, _size(part) / 50)

@@ -73,12 +73,18 @@ def test_every_experiment_is_trained_tested_judged_and_on_the_page(whole):
         assert f"{task}" in page
 
 
-def test_a_second_call_touches_nothing(whole, monkeypatch):
+@pytest.fixture
+def idle(monkeypatch):
+    """Within, whatever would be done anew fails."""
+
     def never(*given):
         raise AssertionError(given)
 
     for name in ("train_one", "evaluate_one", "evaluate_yardstick", "analyze"):
         monkeypatch.setattr(reproduction, name, never)
+
+
+def test_a_second_call_touches_nothing(whole, idle):
     before = files(whole.path)
     assert call(whole.path).failures == {}
     assert files(whole.path) == before
@@ -176,7 +182,7 @@ def test_another_configuration_is_refused_before_anything_is_begun(whole, tmp_pa
     assert files(tmp_path) == before
 
 
-def test_controls_are_trained_tested_and_judged_too(tmp_path):
+def test_controls_are_trained_tested_and_judged_too_and_not_twice(tmp_path, request):
     made = call(tmp_path, tasks=("volatility",), controls=True).reproduction
     control = made.runs["volatility"].controls["constant"]
     assert [s.finished for s in control.subjects] == [True, True]
@@ -184,6 +190,11 @@ def test_controls_are_trained_tested_and_judged_too(tmp_path):
     names = {row["effect"] for row in read_json(made.scorecard_path)}
     without = call(tmp_path / "plain", tasks=("volatility",)).reproduction
     assert names > {row["effect"] for row in read_json(without.scorecard_path)}
+    request.getfixturevalue("idle")
+    before = files(tmp_path)
+    again = call(tmp_path, tasks=("volatility",), controls=True)
+    assert again.failures == {}
+    assert files(tmp_path) == before
 
 
 def test_a_smoke_test_is_short_and_any_other_is_the_protocols():

@@ -40,7 +40,9 @@ def departures_page() -> str:
 def _listed(found: dict[Remark, None] | list[Remark]) -> str:
     return "\n".join(
         f"- *{kind}*: {plain(text)} ({code(about)})"
-        for kind, text, about in sorted(found, key=lambda remark: remark[0] != "Departs")
+        for kind, text, about in sorted(
+            found, key=lambda remark: remark[0] != "Departs"
+        )
     )
 
 

@@ -27,7 +27,9 @@ def show_docstring(
     # A value's docstring is prose: napoleon would take what is before a colon for its
     # type.
     if what not in ("attribute", "data", "property"):
-        shown = GoogleDocstring(shown, NAPOLEON, app, what, name, about, options).lines()
+        shown = GoogleDocstring(
+            shown, NAPOLEON, app, what, name, about, options
+        ).lines()
     lines[:] = shown
 
 
