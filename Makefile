@@ -1,6 +1,6 @@
-# make demo, make test, make check, make clean. All that is needed is make and Python
-# 3.11, 3.12 or 3.13; the first found is taken, unless named: make demo PYTHON=python3.13
-# (after make clean, where another is set up already).
+# make demo, make test, make check, make docs, make clean. All that is needed is make
+# and Python 3.11, 3.12 or 3.13; the first found is taken, unless named: make demo
+# PYTHON=python3.13 (after make clean, where another is set up already).
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2> /dev/null && echo $$python && break; done)
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(READY)
 	$(BIN)/metarl train two-step --preset fast --subjects 8 --out runs/demo --resume
@@ -29,6 +29,12 @@ check: $(READY)
 	$(BIN)/mypy --strict metarl scripts
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_wheel.py
+	$(MAKE) docs
+
+# The site, into docs/_build/html; a warning is an error.
+docs: $(READY)
+	$(BIN)/python -m sphinx -j 2 -q -W --keep-going -b html \
+		-d docs/_build/doctrees docs docs/_build/html
 
 # An interrupted install leaves `unfinished` behind, and the next one starts afresh.
 $(READY): pyproject.toml constraints.txt
@@ -46,4 +52,5 @@ $(READY): pyproject.toml constraints.txt
 clean:
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	rm -rf .grimp_cache .hypothesis .coverage
-	find metarl tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf docs/_build docs/generated
+	find metarl tests scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sphinx.application import Sphinx
+
 from generators.commands import Help, commands_page
 from generators.departures import departures_page
 from generators.experiments import criteria_page, experiment_pages
 from generators.layout import show_docstring
 from generators.reference import reference_pages
-from sphinx.application import Sphinx
 
 GENERATED = "generated"
 """Folder of the pages that are made, ignored by git."""

@@ -1,4 +1,4 @@
-"""The commands by their own help, as the very program prints it when the site is built."""
+"""The commands by their own help, as the program prints it when the site is built."""
 
 import contextlib
 import io
@@ -7,8 +7,8 @@ from unittest import mock
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
-from generators.markdown import page, section
 
+from generators.markdown import page, section
 from metarl.cli import COMMANDS, main, overview
 
 WIDTH = 88

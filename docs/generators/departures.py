@@ -5,11 +5,10 @@ import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
 
+import metarl
 from generators.experiments import headline
 from generators.markdown import code, page, plain, section
 from generators.strings import comments, names_in_entry, strings
-
-import metarl
 from metarl import presets, protocols
 from metarl.catalog import TASKS, task_class, task_entry
 from metarl.docstrings import remarks

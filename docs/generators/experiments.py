@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
 from generators.markdown import code, page, plain, section, table, terms
 from generators.strings import comments, field_docstrings
-
 from metarl import presets
 from metarl.agents.settings import Schedule
 from metarl.analysis.criteria import criteria_table
@@ -209,7 +209,7 @@ def _first_line(thing: object) -> str:
 
 
 def criteria(name: str) -> str:
-    """What networks must show, fixed beforehand; `learned` says when one has learned."""
+    """What networks must show; `learned` says when one has learned."""
     every = criteria_table()
     rows = every[every["experiment"] == name].drop(columns="experiment")
     return table(("effect", "must be", "why"), _plain_rows(rows))

@@ -1,4 +1,4 @@
-"""Markdown from facts: tables, lists of terms, and text that stays as it was written."""
+"""Markdown from facts: tables, lists of terms, and text that stays as written."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,9 @@
 """The reference of the package: a page a module, from its docstrings."""
 
+from collections.abc import Iterable, Mapping
+
 from generators.departures import all_modules
-from generators.markdown import code, page, section, table
+from generators.markdown import code, page, plain, section, table
 
 HIDDEN = ("metarl.commands", "metarl.cli")
 """Modules that nobody imports: the commands have a page of their own."""
@@ -16,19 +18,29 @@ GROUPS = {
 
 
 def reference_pages() -> dict[str, str]:
-    """The reference's first page, and a page for each module that has something."""
-    modules = {
+    """The reference's first page, and one for each module and those named after it."""
+    lines = {
         module.__name__: first_line(module.__doc__)
         for module in all_modules()
         if not module.__name__.startswith(HIDDEN) and not hasattr(module, "__path__")
     }
-    pages = {name: module_page(name) for name in modules}
+    families = families_of(lines)
     groups = [
-        section(heading, _listed(name, modules)) for name, heading in GROUPS.items()
+        section(heading, _listed(name, families, lines))
+        for name, heading in GROUPS.items()
     ]
-    listed = "\n".join(["```{toctree}", ":hidden:", "", *modules, "```"])
-    title = "# Reference"
-    return {"index": page(title, public_functions(), *groups, listed), **pages}
+    listed = "\n".join(["```{toctree}", ":hidden:", "", *families, "```"])
+    index = page("# Reference", public_functions(), *groups, listed)
+    return {"index": index, **{k: family_page(k, v) for k, v in families.items()}}
+
+
+def families_of(names: Iterable[str]) -> dict[str, list[str]]:
+    """Module -> itself and what is named after it: bandit, bandit_plots, ..."""
+    families: dict[str, list[str]] = {}
+    for name in sorted(names):
+        first = next((f for f in families if name.startswith(f"{f}_")), name)
+        families.setdefault(first, []).append(name)
+    return families
 
 
 def public_functions() -> str:
@@ -44,11 +56,14 @@ def first_line(docstring: str | None) -> str:
     return (docstring or "").strip().partition("\n\n")[0].replace("\n", " ")
 
 
-def _listed(package: str, modules: dict[str, str]) -> str:
+def _listed(
+    package: str, families: Mapping[str, list[str]], lines: Mapping[str, str]
+) -> str:
     rows = [
-        (f"[{code(name)}]({name}.md)", line)
-        for name, line in modules.items()
-        if group_of(name) == package
+        (f"[{code(name)}]({first}.md)", plain(lines[name]))
+        for first, family in families.items()
+        if group_of(first) == package
+        for name in family
     ]
     return table(("module", "what it holds"), rows)
 
@@ -58,7 +73,11 @@ def group_of(name: str) -> str:
     return next(group for group in GROUPS if name.startswith(f"{group}."))
 
 
-def module_page(name: str) -> str:
-    """One module, described by its own docstrings."""
+def family_page(name: str, family: Iterable[str]) -> str:
+    """Some modules, described by their own docstrings."""
+    return page(f"# {code(name)}", *map(_described, family))
+
+
+def _described(name: str) -> str:
     directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
-    return page(f"# {code(name)}", f"```{{eval-rst}}\n{directive}\n```")
+    return f"## {code(name)}\n\n```{{eval-rst}}\n{directive}\n```"

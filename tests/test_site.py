@@ -1,0 +1,159 @@
+"""The site's pages that are made from code say all that the code says."""
+
+import dataclasses
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from code_blocks import blocks_of
+
+import metarl
+from metarl.analysis.criteria import CRITERIA
+from metarl.catalog import TASKS, task_class, task_entry
+from metarl.cli import COMMANDS
+from metarl.docstrings import sections
+from metarl.presets import RECIPES, preset
+from metarl.protocols import protocol
+
+DOCS = Path(__file__).parents[1] / "docs"
+pytest.importorskip("sphinx")
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The package that makes the pages."""
+    sys.path.insert(0, str(DOCS))
+    yield {
+        name: importlib.import_module(f"generators.{name}")
+        for name in ("experiments", "departures", "reference", "layout", "commands")
+    }
+    sys.path.remove(str(DOCS))
+
+
+@pytest.fixture(scope="module")
+def pages(made, tmp_path_factory):
+    """The pages of the experiments, whose pictures go elsewhere."""
+    patch = pytest.MonkeyPatch()
+    folder = tmp_path_factory.mktemp("docs")
+    patch.setattr(made["experiments"], "DOCS", folder)
+    patch.setattr(made["experiments"], "PICTURES", folder / "timing")
+    for path in DOCS.glob("*.png"):
+        (folder / path.name).touch()
+    yield made["experiments"].experiment_pages()
+    patch.undo()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_page_says_what_the_task_and_its_protocol_say(name, pages, made):
+    page = pages[name].replace("\\", "")
+    kind, entry = task_class(name), task_entry(name)
+    assert entry.id in page
+    assert entry.question in page
+    for label, text in sections(kind).items():
+        assert f"{label}\n: {text}" in page
+    for field in dataclasses.fields(kind.params_type):
+        assert f"| `{field.name}` | `{field.default!r}` |" in page
+    for test in protocol(name).conditions:
+        assert f"| `{test}` |" in page
+    for control, told in protocol(name).controls.items():
+        assert f"| `{control}` | {told.why} |" in page
+    for effect, rule in CRITERIA.get(name, {}).items():
+        assert f"| {effect} | " in page
+        assert rule.why in page
+    strategies = importlib.import_module(entry.strategies)
+    task = made["experiments"].small_task(name)
+    for strategy in strategies.reference_strategies(task):
+        assert f"| `{strategy}` | " in page
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_pages_recipes_are_the_presets(name, pages):
+    lines = [line.split(" | ") for line in pages[name].splitlines()]
+    rows = {cells[0].strip("| `"): cells[1:] for cells in lines if len(cells) > 1}
+    order = [cell.strip(" |") for cell in rows["setting"]]
+    assert order == list(RECIPES[name])
+    for number, recipe in enumerate(RECIPES[name]):
+        updates = preset(name, recipe).training.updates
+        assert rows["training.updates"][number].strip("` |") == str(updates)
+
+
+def test_a_page_shows_the_figures_and_the_timing_diagram_there_are(pages):
+    assert "![reversal](/reversal.png)" in pages["reversal"]
+    assert re.search(r"!\[step 1 .*paid.*\]\(/timing/reversal.png\)", pages["reversal"])
+    assert "(/daw_two_step.png)" not in pages["daw-two-step"]
+
+
+def test_a_pages_command_is_one_that_there_is(pages):
+    for name in TASKS:
+        (block,) = blocks_of(pages[name])
+        controlled = " --controls" if protocol(name).controls else ""
+        assert block.text == f"metarl reproduce {name}{controlled}\n"
+    assert "reproduce" in COMMANDS
+
+
+def test_every_remark_of_the_code_is_on_the_page_of_departures(made):
+    page = made["departures"].departures_page()
+    written = {
+        path: len(re.findall(r"\b(?:Departs|Declared): ", path.read_text()))
+        for path in Path(metarl.__file__).parent.rglob("*.py")
+        if path.name != "docstrings.py"
+    }
+    on_page = set(re.findall(r"^- \*(?:Departs|Declared)\*: .*$", page, re.MULTILINE))
+    assert len(on_page) == sum(written.values()) > 40
+
+
+def test_a_remark_stands_under_its_experiment(made):
+    parts = made["departures"].departures_page().split("\n## ")
+    by_title = {part.partition("\n")[0]: part for part in parts}
+    assert "no network was published" in by_title["The reversal task"]
+    assert "32 lanes for 32 threads" in by_title["Harlow's learning sets from pixels"]
+    assert "twins are on free trials only" in by_title["Risky choice"]
+    assert "twins are on free trials only" not in by_title["Every experiment"]
+    assert "RMSProp's decay" in by_title["Every experiment"]
+
+
+def test_help_is_what_each_command_prints(made):
+    for name in COMMANDS:
+        words = [name, *made["commands"].NEEDED.get(name, "").split()]
+        text = made["commands"].help_of(*words)
+        assert f"usage: metarl {name}" in text or name == "tasks"
+    assert "--task.probability-common" in made["commands"].help_of("train", "two-step")
+    assert f"```{{help}} {name}\n" in made["commands"].commands_page()
+
+
+def test_every_module_is_in_the_reference(made):
+    pages = made["reference"].reference_pages()
+    described = re.findall(r"automodule:: (\S+)", "\n".join(pages.values()))
+    assert len(described) == len(set(described))
+    assert {"metarl.analysis.bandit", "metarl.analysis.bandit_plots"} <= set(described)
+    assert "bandit_plots" in pages["metarl.analysis.bandit"]
+    assert "metarl.analysis.bandit_plots" not in pages
+    for name in metarl.__all__:
+        assert f"autofunction:: metarl.{name}" in pages["index"]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        (["A sentence of |x|."], ["A sentence of \\|x\\|."]),
+        (["Text", "", "    a = b"], ["Text", "", "::", "", "    a = b"]),
+        (["rpe   the error"], ["::", "", "    rpe   the error"]),
+        (
+            ["Actions: left;", "    right.", "Source: x"],
+            [":Actions: left;", "    right.", ":Source: x"],
+        ),
+        (["Declared: one", "line more."], [":Declared: one", "    line more."]),
+        (
+            ["As it is:", 'infos["x"]: y', "    z"],
+            ["As it is:", "", ':infos["x"]: y', "    z"],
+        ),
+        (
+            ["Args:", "    a: (B,) |a|.", "", "Source: x."],
+            ["Args:", "    a: (B,) \\|a\\|.", "", ":Source: x."],
+        ),
+    ],
+)
+def test_a_docstring_is_shown_as_it_looks(written, shown, made):
+    assert made["layout"].as_written(written) == shown
