@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from metarl.catalog import TASKS
 from metarl.jobs import Interrupted, Reporting
 from metarl.runs import SubjectFolder
 from metarl.tensorboard import TensorBoardObserver
@@ -25,6 +26,9 @@ SCALARS = {
     "eval/reward_per_trial",
 }
 STEP = 3 * 14
+HALVES = [STEP * 40 * k // 2 for k in range(1, 3)]
+"""Where a training as short as this is looked at."""
+FIGURES = ["behaviour", "rpe_by_event", "units_pca"]
 
 
 def read(folder):
@@ -59,7 +63,8 @@ def test_the_file_has_the_agreed_tags(finished):
     events = read(finished.subject(0).path)
     tags = events.Tags()
     assert set(tags["scalars"]) >= SCALARS
-    assert tags["images"] == ["behaviour"]
+    assert sorted(tags["images"]) == FIGURES
+    assert "eval/reward_per_100" in tags["scalars"]
     assert tags["histograms"] == ["units/activity"]
     plugins = events.summary_metadata
     assert any(m.plugin_data.plugin_name == "hparams" for m in plugins.values())
@@ -72,10 +77,9 @@ def test_the_x_axis_is_environment_steps_and_the_values_are_the_metrics(finished
     assert told == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
     speeds = [event.value for event in events.Scalars("time/steps_per_second")]
     assert min(speeds) > 0
-    # Behaviour is looked at after every fifth part of training.
-    fifths = [STEP * 40 * k // 5 for k in range(1, 6)]
-    assert steps(events, "eval/reward_per_trial") == fifths
-    assert [image.step for image in events.Images("behaviour")] == fifths
+    assert steps(events, "eval/reward_per_trial") == HALVES
+    for name in FIGURES:
+        assert [image.step for image in events.Images(name)] == HALVES
 
 
 def test_there_is_one_run_and_nothing_stray(finished):
@@ -98,10 +102,10 @@ def test_after_stopping_and_resuming_each_point_is_there_once(
     expected = [STEP * k for k in range(1, 41)]
     assert steps(events, "loss/value") == expected
     assert steps(events, "time/steps_per_second") == expected
-    fifths = [STEP * 40 * k // 5 for k in range(1, 6)]
-    assert steps(events, "eval/reward_per_trial") == fifths
-    assert [image.step for image in events.Images("behaviour")] == fifths
-    assert [units.step for units in events.Histograms("units/activity")] == fifths
+    assert steps(events, "eval/reward_per_trial") == HALVES
+    for name in FIGURES:
+        assert [image.step for image in events.Images(name)] == HALVES
+    assert [units.step for units in events.Histograms("units/activity")] == HALVES
 
 
 def test_a_point_cut_off_by_a_kill_is_written_again(small, tmp_path):
@@ -115,17 +119,39 @@ def test_a_point_cut_off_by_a_kill_is_written_again(small, tmp_path):
     assert steps(read(tmp_path), "time/steps_per_second") == expected
 
 
-def test_the_figure_is_an_image_of_its_size(finished):
-    images = read(finished.subject(0).path).Images("behaviour")
-    for image in images:
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_an_image_of_its_size(name, finished):
+    for image in read(finished.subject(0).path).Images(name):
         shown = Image.open(io.BytesIO(image.encoded_image_string))
         assert shown.size == (image.width, image.height)
         assert min(shown.size) > 200
 
 
-def test_a_task_without_analysis_has_no_figure_but_all_else(small, tmp_path):
+def test_a_task_without_analysis_lacks_behaviour_alone(small, tmp_path):
     train(small("toys:Lottery"), SubjectFolder(tmp_path))
     tags = read(tmp_path).Tags()
-    assert tags["images"] == []
+    assert sorted(tags["images"]) == FIGURES[1:]
     assert set(tags["scalars"]) >= SCALARS
     assert tags["histograms"] == ["units/activity"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_all_its_tags(task, small, tmp_path):
+    train(small(task, updates=2), SubjectFolder(tmp_path))
+    tags = read(tmp_path).Tags()
+    assert set(tags["scalars"]) >= SCALARS - {"rollout/return"}
+    assert sorted(tags["images"]) == FIGURES
+    assert tags["histograms"] == ["units/activity"]
+
+
+@pytest.mark.parametrize("task", ["two-step", "risky-choice", "harlow"])
+def test_looking_changes_no_byte_of_the_weights(task, small, tmp_path):
+    config = small(task, updates=8)
+    looked, alone = (
+        SubjectFolder(tmp_path / "looked"),
+        SubjectFolder(tmp_path / "alone"),
+    )
+    train(config, looked)
+    train_subject(config, 0, alone, Reporting())
+    assert read(looked.path).Tags()["images"]
+    assert looked.policy_path.read_bytes() == alone.policy_path.read_bytes()

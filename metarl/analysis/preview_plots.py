@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.plotting import no_data
+from metarl.analysis.plotting import legend_below, no_data
 from metarl.analysis.style import COLOURS
 
 SPREAD = 0.36
 """How far apart the rewards of one event stand, from first to last."""
 SHADES = "viridis"
 """From an episode's first trial to its last."""
+MARKS = 400
+"""Most trials drawn, those of the first episodes; each takes its time."""
 
 
 def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -23,7 +25,7 @@ def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if table.empty:
         return no_data(ax)
     events = list(dict.fromkeys(table["event"]))
-    paid = sorted(set(table["paid"]), key=_amount)
+    paid = list(table.sort_values("order")["paid"].unique())
     colours = mpl.colormaps["cividis"](np.linspace(0, 0.85, len(paid)))
     for index, name in enumerate(paid):
         rows = table[table["paid"] == name]
@@ -41,20 +43,14 @@ def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
     ax.set_xticks(range(len(events)), events)
     ax.set_xlim(-0.6, len(events) - 0.4)
-    ax.legend(title="Step before paid", loc="best")
-    return ax
-
-
-def _amount(paid: str) -> float:
-    """The reward that a name stands for; its sign is enough to sort by."""
-    return {"less than 0": -1.0, "more than 0": 1.0}.get(paid) or float(paid)
+    return legend_below(ax, title="Paid by the step before", columns=len(paid))
 
 
 def plot_trial_states(states: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """Draw `trial_states`: a mark a trial, shaded from an episode's first to last."""
     ax = ax or plt.subplots()[1]
-    last = max(int(states["trial"].max()), 1)
-    shades = mpl.colormaps[SHADES]
+    states, last = states[:MARKS], int(states["trial"].max())
+    shades = mpl.colormaps[SHADES].resampled(last + 1)
     reward = states["reward"]
     kinds = {
         "start": (reward.isna(), "*"),
@@ -63,14 +59,13 @@ def plot_trial_states(states: pd.DataFrame, ax: Axes | None = None) -> Axes:
     }
     for name, (chosen, marker) in kinds.items():
         rows = states[chosen]
-        colours = shades(rows["trial"].to_numpy(float) / last)
+        colours = shades(rows["trial"].to_numpy(int))
         size = 90 if marker == "*" else 16
         ax.scatter(rows["pc1"], rows["pc2"], size, c=colours, marker=marker, lw=1)
         ax.plot([], [], marker, color="grey", label=name)
     for trial in sorted({0, last // 2, last}):
-        ax.plot([], [], "s", color=shades(trial / last), label=f"trial {trial + 1}")
+        ax.plot([], [], "s", color=shades(trial), label=f"trial {trial + 1}")
     first, second = states[["share1", "share2"]].iloc[0]
-    ax.set_xlabel(f"PC 1 of units ({first:.0%} of variance)")
-    ax.set_ylabel(f"PC 2 of units ({second:.0%} of variance)")
-    ax.legend(loc="best", ncols=2)
-    return ax
+    ax.set_xlabel(f"PC 1 of units ({100 * first:.0f} % of variance)")
+    ax.set_ylabel(f"PC 2 of units ({100 * second:.0f} % of variance)")
+    return legend_below(ax, columns=3)

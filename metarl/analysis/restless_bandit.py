@@ -62,6 +62,8 @@ BEHAVIOUR_PANELS: tuple[Panel, ...] = (
 """Title and drawing of what a trial table shows."""
 PANELS = BEHAVIOUR_PANELS
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
+PREVIEW_PANEL: Panel = BEHAVIOUR_PANELS[2]
+"""What tells most of a network that still learns."""
 
 
 def tables(source: Source) -> dict[str, pd.DataFrame]:

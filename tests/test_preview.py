@@ -1,0 +1,103 @@
+"""A look at a network: on the test's episodes, told by name, and nothing is changed."""
+
+import numpy as np
+import pytest
+
+from metarl import preview
+from metarl.agents.network import weights_hash
+from metarl.analysis.criteria import LEARNED
+from metarl.catalog import TASKS
+from metarl.presets import preset
+from metarl.preview import Preview, look_every
+from metarl.runs import SNAPSHOTS
+from metarl.training import make_network
+
+
+def look(config):
+    return Preview(config, 0, make_network(config, 0), progress=0.5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_looks_at_a_fast_training_are_few_and_at_the_papers_many(task):
+    few, many = (look_every(preset(task, name)) for name in ("fast", "paper"))
+    assert SNAPSHOTS // few in (2, 4)
+    assert SNAPSHOTS // many >= 4
+    assert SNAPSHOTS % few == SNAPSHOTS % many == 0
+
+
+def test_the_longest_training_is_looked_at_with_every_snapshot():
+    assert look_every(preset("two-step", "paper")) == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_its_panel_with_labels(task, small):
+    figures = dict(look(small(task)).figures())
+    assert list(figures) == ["behaviour", "rpe_by_event", "units_pca"]
+    axes = {name: figure.axes[0] for name, figure in figures.items()}
+    assert all(ax.get_title(loc="left") and ax.has_data() for ax in axes.values())
+    assert axes["rpe_by_event"].get_ylabel() == "RPE, mean and s.d. (reward units)"
+    assert axes["rpe_by_event"].get_xlabel()
+    assert "% of variance" in axes["units_pca"].get_xlabel()
+
+
+@pytest.mark.parametrize("task", LEARNED)
+def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
+    found = look(small(task))
+    name = LEARNED[task].statistic
+    subjects = found.tables["subjects"]
+    value = float(subjects[subjects["group"] == "measured"][name].iloc[0])
+    assert found.scalars() == pytest.approx(
+        {"reward_per_trial": found.trials["reward"].mean()}
+        | ({name: value} if np.isfinite(value) else {})
+    )
+
+
+def test_the_discount_of_an_error_is_that_of_the_moment(small):
+    config = small()
+    network = make_network(config, 0)
+    early, late = (
+        Preview(config, 0, network, progress=progress) for progress in (0.0, 1.0)
+    )
+    discounts = [config.learning.discount.at(progress) for progress in (0.0, 1.0)]
+    assert [early.discount, late.discount] == discounts
+    value = early.recording["value"]
+    np.testing.assert_array_equal(value, late.recording["value"])
+    difference = (late.recording["rpe"] - early.recording["rpe"])[1]
+    assert difference == pytest.approx((discounts[1] - discounts[0]) * value[1])
+
+
+def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
+    config = small("harlow")
+    network = make_network(config, 0)
+    eyes, before = network.encoder.look, weights_hash(network)
+    seen = []
+
+    def run_episodes(config, subject, make_policy, *rest, **more):
+        def watched(task):
+            policy = make_policy(task)
+            seen.append(policy.encoder.look == task.look != eyes)
+            return policy
+
+        return original(config, subject, watched, *rest, **more)
+
+    original = preview.run_episodes
+    monkeypatch.setattr(preview, "run_episodes", run_episodes)
+    Preview(config, 0, network, progress=0.5)
+    assert seen == [True]
+    assert network.encoder.look == eyes
+    assert weights_hash(network) == before
+
+
+def test_eyes_come_back_where_looking_fails(small, monkeypatch):
+    config = small("harlow")
+    network = make_network(config, 0)
+    eyes = network.encoder.look
+
+    def fail(config, subject, make_policy, *rest, **more):
+        network.encoder.look = None
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(preview, "run_episodes", fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        Preview(config, 0, network, progress=0.5)
+    assert network.encoder.look == eyes
