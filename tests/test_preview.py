@@ -7,6 +7,7 @@ from metarl import preview
 from metarl.agents.network import weights_hash
 from metarl.analysis.criteria import LEARNED
 from metarl.catalog import TASKS
+from metarl.evaluation import run_episodes
 from metarl.presets import preset
 from metarl.preview import Preview, look_every
 from metarl.runs import SNAPSHOTS
@@ -18,10 +19,10 @@ def look(config):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_looks_at_a_fast_training_are_few_and_at_the_papers_many(task):
+def test_a_fast_training_is_looked_at_twice_and_none_less(task):
     few, many = (look_every(preset(task, name)) for name in ("fast", "paper"))
-    assert SNAPSHOTS // few in (2, 4)
-    assert SNAPSHOTS // many >= 4
+    assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
+    assert SNAPSHOTS // many >= 2
     assert SNAPSHOTS % few == SNAPSHOTS % many == 0
 
 
@@ -38,6 +39,14 @@ def test_every_task_has_its_panel_with_labels(task, small):
     assert axes["rpe_by_event"].get_ylabel() == "RPE, mean and s.d. (reward units)"
     assert axes["rpe_by_event"].get_xlabel()
     assert "% of variance" in axes["units_pca"].get_xlabel()
+
+
+def test_the_critics_inference_is_what_inferred_value_shows(small):
+    """A panel of a trial table alone would show only which actions are valid."""
+    found = look(small("inferred-value", block_count=4, block_trials=3))
+    ax = dict(found.figures())["behaviour"].axes[0]
+    assert ax.get_ylabel() == "RPE on arrival (reward units)"
+    assert "no recording" not in [text.get_text() for text in ax.texts]
 
 
 @pytest.mark.parametrize("task", LEARNED)
@@ -63,7 +72,20 @@ def test_the_discount_of_an_error_is_that_of_the_moment(small):
     value = early.recording["value"]
     np.testing.assert_array_equal(value, late.recording["value"])
     difference = (late.recording["rpe"] - early.recording["rpe"])[1]
-    assert difference == pytest.approx((discounts[1] - discounts[0]) * value[1])
+    assert difference == pytest.approx(
+        (discounts[1] - discounts[0]) * value[1], rel=1e-4
+    )
+
+
+def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
+    config = small()
+    found = look(config)
+    network = make_network(config, 0)
+    for purpose in ("preview", "evaluation", "training"):
+        trials, _ = run_episodes(
+            config, 0, lambda task: network, preview.EPISODES, purpose=purpose
+        )
+        assert trials.equals(found.trials) == (purpose == "preview")
 
 
 def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
