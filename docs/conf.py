@@ -17,7 +17,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "generators",
 ]
-exclude_patterns = ["_build", "generators"]
+exclude_patterns = ["_build", "generators", "principles.md"]
 suppress_warnings = ["config.cache"]
 # Docstrings and commands are shown as they are written: no curly quotes, no dashes.
 smartquotes = False
@@ -30,6 +30,7 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 toc_object_entries = False
 default_role = "code"
+highlight_language = "none"
 
 html_theme = "furo"
 html_title = f"metarl {release}"

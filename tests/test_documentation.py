@@ -17,7 +17,7 @@ from metarl.cli import COMMANDS, main
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
-DIRECTIVES = {"{toctree}", "{help}"}
+DIRECTIVES = {"{toctree}", "{help}", "{image}"}
 """Blocks for Sphinx, which fails where they are wrong."""
 
 ELSEWHERE = {

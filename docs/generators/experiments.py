@@ -62,7 +62,14 @@ def figures(name: str) -> str:
     """The pictures of a task that there are."""
     stem = name.replace("-", "_")
     found = [path for kind in ("png", "gif") for path in DOCS.glob(f"{stem}.{kind}")]
-    return "\n\n".join(f"![{name}](/{path.name})" for path in found)
+    return "\n\n".join(picture(name, path) for path in found)
+
+
+def picture(words: str, path: Path) -> str:
+    """A picture that leads to itself in full size."""
+    place = path.relative_to(DOCS).as_posix()
+    options = f":alt: {words}\n:target: ../../_images/{path.name}"
+    return f"```{{image}} /{place}\n{options}\n```"
 
 
 def _task(name: str) -> str:
@@ -239,15 +246,14 @@ def timing(name: str) -> str:
     """The timing diagram, drawn from the task while the page is made."""
     config = presets.preset(name)
     diagram = draw_timing(config)
-    path = PICTURES / f"{name}.png"
+    path = PICTURES / f"timing-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     diagram.figure.savefig(path, dpi=110)
-    alternative = plain(diagram.words)
-    return (
-        f"![{alternative}](/{path.relative_to(DOCS).as_posix()})\n\n"
+    return page(
+        picture(diagram.words, path),
         f"An episode's first steps, answered by `{diagram.strategy}`, with the "
-        "parameters of preset `fast`."
-    )
+        "parameters of preset `fast`.",
+    ).rstrip()
 
 
 def experiment_pages() -> dict[str, str]:

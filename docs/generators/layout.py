@@ -33,6 +33,14 @@ def show_docstring(
     lines[:] = shown
 
 
+def leave_out_object(
+    _app: Sphinx, _name: str, _about: object, _options: object, bases: list[object]
+) -> None:
+    """That a class is an object goes without saying."""
+    if bases == [object]:
+        bases.clear()
+
+
 def as_written(lines: Iterable[str]) -> list[str]:
     """The lines of a docstring, its formulas, columns and labels marked as such."""
     made: list[str] = []

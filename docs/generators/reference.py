@@ -75,9 +75,13 @@ def group_of(name: str) -> str:
 
 def family_page(name: str, family: Iterable[str]) -> str:
     """Some modules, described by their own docstrings."""
-    return page(f"# {code(name)}", *map(_described, family))
+    titled = [(each, _described(each)) for each in family]
+    if len(titled) == 1:
+        return page(f"# {code(name)}", titled[0][1])
+    parts = [section(code(each), text) for each, text in titled]
+    return page(f"# {code(name)} and its parts", *parts)
 
 
 def _described(name: str) -> str:
     directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
-    return f"## {code(name)}\n\n```{{eval-rst}}\n{directive}\n```"
+    return f"```{{eval-rst}}\n{directive}\n```"
