@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from generators.commands import Help, commands_page
 from generators.departures import departures_page
 from generators.experiments import criteria_page, experiment_pages
-from generators.layout import leave_out_object, show_docstring
+from generators.layout import show_docstring
 from generators.reference import reference_pages
 
 GENERATED = "generated"
@@ -47,5 +47,4 @@ def setup(app: Sphinx) -> Mapping[str, Any]:
     app.add_directive("help", Help)
     app.connect("builder-inited", lambda app: write_pages(app.srcdir / GENERATED))
     app.connect("autodoc-process-docstring", show_docstring)
-    app.connect("autodoc-process-bases", leave_out_object)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

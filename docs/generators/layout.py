@@ -24,6 +24,8 @@ def show_docstring(
 ) -> None:
     """Make a docstring's lines into reStructuredText that shows the same."""
     shown = as_written(lines)
+    if what == "class" and isinstance(about, type):
+        shown = [*shown, *extended(about)]
     # A value's docstring is prose: napoleon would take what is before a colon for its
     # type.
     if what not in ("attribute", "data", "property"):
@@ -33,12 +35,11 @@ def show_docstring(
     lines[:] = shown
 
 
-def leave_out_object(
-    _app: Sphinx, _name: str, _about: object, _options: object, bases: list[object]
-) -> None:
-    """That a class is an object goes without saying."""
-    if bases == [object]:
-        bases.clear()
+def extended(kind: type) -> list[str]:
+    """A field that names the classes of this package that a class extends."""
+    ours = [base for base in kind.__bases__ if base.__module__.startswith("metarl.")]
+    names = [f":py:class:`~{base.__module__}.{base.__qualname__}`" for base in ours]
+    return ["", f":Extends: {', '.join(names)}"] if names else []
 
 
 def as_written(lines: Iterable[str]) -> list[str]:

@@ -83,5 +83,5 @@ def family_page(name: str, family: Iterable[str]) -> str:
 
 
 def _described(name: str) -> str:
-    directive = f".. automodule:: {name}\n   :members:\n   :show-inheritance:"
+    directive = f".. automodule:: {name}\n   :members:"
     return f"```{{eval-rst}}\n{directive}\n```"
