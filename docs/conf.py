@@ -18,12 +18,10 @@ extensions = [
     "generators",
 ]
 exclude_patterns = ["_build", "generators", "principles.md"]
-suppress_warnings = ["config.cache"]
 # Docstrings and commands are shown as they are written: no curly quotes, no dashes.
 smartquotes = False
 
 myst_enable_extensions = ["deflist"]
-myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
