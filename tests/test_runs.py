@@ -9,6 +9,7 @@ import pytest
 from metarl.agents.network import weights_hash
 from metarl.agents.settings import NetworkConfig
 from metarl.checks import MetaRLError
+from metarl.config import EvaluationConfig
 from metarl.runs import Run, create_run, load_run
 from metarl.tables import read_json, write_json
 
@@ -168,3 +169,14 @@ def test_opening_a_run_reads_nothing(tmp_path, small):
     run = Run(tmp_path)
     (tmp_path / "config.json").unlink()
     assert run.subject(0).path.name == "subject-00"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"episodes": 9}, {"greedy": True}, {"settings": ("probability_common=0.7",)}],
+)
+def test_a_test_was_taken_only_if_it_was_taken_just_so(change, finished):
+    test = EvaluationConfig(episodes=8, record_episodes=3)
+    assert finished.evaluation(0).took(test)
+    assert not finished.evaluation(0).took(replace(test, **change))
+    assert not finished.evaluation(7).took(test)
