@@ -234,11 +234,11 @@ def _one_subject(part: Population, subject: int, reporting: Reporting) -> None:
     """Train and test a subject, or what of that is missing."""
     folder = part.run.subject(subject)
     if not folder.finished:
+        # What there is of tests was taken by another network.
+        for sitting in part.sittings:
+            sitting.folder(part.run, subject).facts_path.unlink(missing_ok=True)
         train_one(part.config, subject, folder, reporting.between(0, TRAINING_PART))
-        # What is left of tests was taken by another network.
-        missing = list(part.sittings)
-    else:
-        missing = _missing(part, subject)
+    missing = _missing(part, subject)
     evaluate_one(part.run, subject, missing, reporting.between(TRAINING_PART, 1))
 
 
@@ -263,6 +263,8 @@ def _analysis_jobs(made: Reproduction) -> dict[str, _Work]:
 
 
 def _analyze(run: Run, reporting: Reporting) -> None:
+    # Old effects beside new tests would be a lie, should the analysis fail.
+    run.effects_path.unlink(missing_ok=True)
     analyze(run)
     write_json(run.analysis_path / FINGERPRINT, fingerprint(run))
 
@@ -270,8 +272,8 @@ def _analyze(run: Run, reporting: Reporting) -> None:
 def _write_results(made: Reproduction, command: str, failures: dict[str, str]) -> None:
     """Scorecard and page, where anything in them has changed."""
     runs = {task: _made_from(run.analysis_path) for task, run in made.runs.items()}
-    plan = asdict(made.plan)
-    now = {"plan": {**plan, "tasks": [*plan["tasks"]]}, "runs": runs, **failures}
+    plan = {**asdict(made.plan), "tasks": [*made.plan.tasks]}
+    now = {"plan": plan, "runs": runs, "failures": failures}
     there = made.scorecard_path.exists() and made.report_path.exists()
     if there and _made_from(made.path) == now:
         return

@@ -16,21 +16,6 @@ from metarl.tables import read_json, write_json
 
 VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
 """Verdicts, in the order of a tally."""
-CARD = (
-    "experiment",
-    "effect",
-    "value",
-    "low",
-    "high",
-    "subjects",
-    "learned",
-    "criterion",
-    "reference",
-    "source",
-    "passed",
-    "verdict",
-)
-"""What a row of the scorecard says first; the other columns of effects follow."""
 
 
 def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
@@ -40,12 +25,10 @@ def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
         runs: experiment -> its run.
 
     Returns:
-        One row an effect, with the columns of `CARD`, then the others of an effects
-        table; blank where there is no value.
+        One row an effect, with the columns of an effects table.
     """
     rows = [row for name, run in runs.items() for row in effect_rows(name, run)]
-    columns = [*CARD, *(name for name in COLUMNS if name not in CARD)]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:

@@ -129,5 +129,5 @@ def _finish(
 
 def _has_taken(run: Run, test: EvaluationConfig) -> bool:
     """Whether every subject has finished this very test."""
-    tests = [_test_of(folder.facts) for folder in run.evaluated.values()]
-    return tests == [test] * run.config.subjects
+    taken = [folder.took(test) for folder in run.evaluated.values()]
+    return taken == [True] * run.config.subjects

@@ -163,6 +163,40 @@ def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
     assert again == whole.scorecard_path.read_bytes()
 
 
+def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
+    tmp_path, monkeypatch
+):
+    made = call(tmp_path, tasks=("reversal",)).reproduction
+    run = made.runs["reversal"]
+    run.evaluation(1).facts_path.unlink()
+    (run.analysis_path / "made_from.json").unlink()
+
+    def broken(run):
+        raise MetaRLError("the table is damaged")
+
+    monkeypatch.setattr(reproduction, "analyze", broken)
+    again = call(tmp_path, tasks=("reversal",))
+    assert again.failures == {"reversal analysis": "the table is damaged"}
+    (row,) = read_json(made.scorecard_path)
+    assert (row["verdict"], row["value"]) == ("FAIL", 0)
+
+
+def test_a_subject_that_is_trained_anew_keeps_no_test_of_another_network(
+    tmp_path, monkeypatch
+):
+    made = call(tmp_path, tasks=("reversal",)).reproduction
+    run = made.runs["reversal"]
+    run.subject(1).policy_path.unlink()
+
+    def broken(*given):
+        raise MetaRLError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reproduction, "train_one", broken)
+        assert list(call(tmp_path, tasks=("reversal",)).failures)
+    assert list(run.evaluated) == [0]
+
+
 def test_an_experiment_without_any_subject_is_a_failed_row(tmp_path, monkeypatch):
     def broken(*given):
         raise MetaRLError("no room")

@@ -4,10 +4,10 @@ import json
 
 import pandas as pd
 
+from metarl.analysis.effects import COLUMNS
 from metarl.report import analyze
 from metarl.runs import Run
 from metarl.scorecard import (
-    CARD,
     read_scorecard,
     scorecard,
     scorecard_text,
@@ -24,7 +24,7 @@ def test_rows_of_all_experiments_stand_in_order_and_as_they_were_judged(
     vars(nothing)["config"] = unlearned.config
     card = scorecard({"two-step": unlearned, "bandit": nothing})
     effects = json.loads(unlearned.effects_path.read_text())
-    assert tuple(card.columns[: len(CARD)]) == CARD
+    assert tuple(card.columns) == COLUMNS
     assert list(card["experiment"]) == ["two-step"] * len(effects) + ["bandit"]
     for row, effect in zip(card.to_dict("records"), effects, strict=False):
         assert row["effect"] == effect["effect"]
