@@ -12,13 +12,14 @@ from metarl.analysis.plotting import LEAST_FOR_INTERVAL
 from metarl.analysis.style import COLOURS
 
 RUN_COLOURS = (
-    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
-    *("#222222", "#882255", "#999933", "#8C510A", "#5E3C99", "#44AA99"),
+    *(COLOURS["agent"], COLOURS["trained otherwise"], "#E69F00", "#56B4E9", "#5E3C99"),
+    *("#999933", "#882255", "#8C510A", "#44AA99", "#332288", "#117733", "#AA4499"),
 )
-"""Colours of runs, in their order; the first is the agent's."""
+"""Colours of runs, in their order; none is that of animals, people, paper or optimum
+in other figures."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
 """Marks of runs: runs of one colour, or read without colours, have different ones."""
-NAME_HEIGHT, DOT_HEIGHT = 0.36, 0.085
+NAME_HEIGHT, DOT_HEIGHT = 0.42, 0.085
 """What an effect's name, of up to two lines, and each run's dot need, in inches."""
 WRAP = 62
 """Letters of an effect's name in a line."""
