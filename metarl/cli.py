@@ -16,6 +16,7 @@ from metarl.commands import (
     animals,
     compare,
     evaluate,
+    neighbours,
     reproduce,
     tasks,
     train,
@@ -33,12 +34,14 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "compare": compare.main,
         "reproduce": reproduce.main,
         "watch": watch.main,
+        "neighbours": neighbours.main,
     }
 )
 
 HOW_TO_GO_ON = {
     "train": "; --resume goes on where it stopped",
     "reproduce": "; the same command goes on where it stopped",
+    "neighbours": "; the same command goes on where it stopped",
 }
 
 
@@ -74,5 +77,5 @@ def overview() -> str:
     """What `metarl --help` prints."""
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
-        lines.append(f"  {name:<9} {(command.__doc__ or '').splitlines()[0]}")
+        lines.append(f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}")
     return "\n".join([*lines, "", "metarl COMMAND --help tells more."])

@@ -16,6 +16,7 @@ Purpose = Literal[
     "strategies",
     "problems",
     "manipulation",
+    "study",
 ]
 """What a stream of random numbers is for; a purpose's place is its spawn key."""
 

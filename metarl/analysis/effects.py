@@ -160,7 +160,7 @@ def _verdict(
 
 def effect_table(
     experiment: str,
-    effects: list[tuple[Effect, "pd.Series[bool] | None"]],
+    effects: Sequence[tuple[Effect, "pd.Series[bool] | None"]],
 ) -> pd.DataFrame:
     """All rows of one experiment, each effect with who learned."""
     rows = [effect_row(experiment, effect, learned) for effect, learned in effects]

@@ -1,0 +1,203 @@
+"""Neighbouring ideas, compared: every study's seeds, then its effects and figures.
+
+neighbours/plan.json                 what was asked for
+neighbours/STUDY/CONDITION/K.json    facts of seed K, and its processor time
+neighbours/STUDY/effects.json        its effects; *.csv its tables, *.png its figures
+neighbours/scorecard.json            effects of all studies, with their verdicts
+
+A seed that is done is not done again: the same command goes on where it was stopped.
+"""
+
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib.pyplot as plt
+import pandas as pd
+
+from metarl.analysis.effects import Effect, effect_table, reported
+from metarl.analysis.style import figure_style
+from metarl.checks import MetaRLError, check_at_least
+from metarl.jobs import Reporting, core_count, run_jobs
+from metarl.progress import Overall
+from metarl.report import effect_line
+from metarl.scorecard import missing, read_scorecard, tally, write_scorecard
+from metarl.seeding import stream_seed
+from metarl.studies.catalog import STUDIES, study
+from metarl.studies.study import Condition, Results, Scale
+from metarl.tables import read_json, whole_file, write_json, write_table
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursPlan:
+    """What to compare."""
+
+    studies: tuple[str, ...] = tuple(STUDIES)
+    """Names in the catalogue of studies."""
+    seeds: int = 5
+    """Independent seeds of every condition, at least 1."""
+    seed: int = 1
+    """Root of all random streams."""
+    scale: Scale = field(default_factory=Scale)
+    """How much is done."""
+
+    def __post_init__(self) -> None:
+        """Refuse what there is not, and no seeds."""
+        check_at_least("seeds", self.seeds, 1)
+        check_at_least("seed", self.seed, 0)
+        for name in self.studies:
+            study(name)
+        if len(set(self.studies)) < len(self.studies) or not self.studies:
+            raise ValueError(f"studies must be different ones, got {self.studies!r}")
+
+    def seed_of(self, name: str, k: int) -> int:
+        """Seed k of a study: the same in each of its conditions, and in no other."""
+        return stream_seed(self.seed, k, "study", zlib.crc32(name.encode()))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A folder of studies, and for each job that failed, why."""
+
+    path: Path
+    plan: NeighboursPlan
+    failures: dict[str, str]
+
+    @property
+    def scorecard_path(self) -> Path:
+        """Every effect with its verdict."""
+        return self.path / "scorecard.json"
+
+
+class Piece(NamedTuple):
+    """One seed of one condition of a study."""
+
+    study: str
+    condition: str
+    k: int
+
+    @property
+    def name(self) -> str:
+        """For the display."""
+        return f"{self.study} {self.condition} {self.k}"
+
+    def path(self, out: Path) -> Path:
+        """Its file."""
+        return out / self.study / self.condition / f"{self.k}.json"
+
+
+def compare_neighbours(
+    plan: NeighboursPlan,
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    show: bool = True,
+) -> Neighbours:
+    """Run every study's seeds, or what of them is missing, and judge them.
+
+    Args:
+        plan: what to compare.
+        out: the folder, made where there is none.
+        workers: processes at once; all cores by default, 1 for this process alone.
+        show: tell the progress.
+
+    Raises:
+        MetaRLError: `out` holds seeds of another root or scale; nothing is begun.
+        KeyboardInterrupt: interrupted; what is done is kept, the same call goes on.
+    """
+    folder = Path(out)
+    _settle(folder, plan)
+    jobs = {
+        piece.name: partial(_find, ask, plan.seed_of(*piece[::2]), piece.path(folder))
+        for piece, ask in _pieces(plan)
+        if not piece.path(folder).exists()
+    }
+    display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
+    failures = run_jobs(jobs, workers=workers, display=display) if jobs else {}
+    made = Neighbours(folder, plan, failures)
+    tables = [judge_study(plan, name, folder) for name in plan.studies]
+    write_scorecard(made.scorecard_path, pd.concat(tables, ignore_index=True))
+    return made
+
+
+def _pieces(plan: NeighboursPlan) -> Iterator[tuple[Piece, Condition]]:
+    """First seeds first, so that how long each condition takes is soon known."""
+    asked = {name: study(name).conditions(plan.scale) for name in plan.studies}
+    for k in range(plan.seeds):
+        for name, conditions in asked.items():
+            for condition, ask in conditions.items():
+                yield Piece(name, condition, k), ask
+
+
+def _find(ask: Condition, seed: int, path: Path, reporting: Reporting) -> None:
+    """Find one seed's facts and write them down."""
+    began = time.process_time()
+    facts = ask(seed, reporting)
+    seconds = time.process_time() - began
+    write_json(path, {"facts": facts, "seconds": seconds})
+
+
+def _settle(folder: Path, plan: NeighboursPlan) -> None:
+    """Write down what was asked for; refuse to mix it with anything else."""
+    path = folder / "plan.json"
+    now = {"seed": plan.seed, "scale": asdict(plan.scale)}
+    if path.exists() and (before := read_json(path)) != now:
+        raise MetaRLError(
+            f"{folder} was started with another seed or scale ({before}); repeat it "
+            "with the same, or give another --out"
+        )
+    write_json(path, now)
+
+
+def judge_study(plan: NeighboursPlan, name: str, folder: Path) -> pd.DataFrame:
+    """A study's effects, written with its tables and figures beside the seeds.
+
+    Where a seed is missing there is no result, but one failed row.
+    """
+    there = study(name)
+    pieces = {
+        condition: [Piece(name, condition, k).path(folder) for k in range(plan.seeds)]
+        for condition in there.conditions(plan.scale)
+    }
+    path = folder / name / "effects.json"
+    if not all(each.exists() for paths in pieces.values() for each in paths):
+        path.unlink(missing_ok=True)
+        return missing(name, plan.seeds)
+    found = {c: [read_json(path) for path in paths] for c, paths in pieces.items()}
+    results = Results(
+        facts={c: [one["facts"] for one in all_] for c, all_ in found.items()},
+        seconds={c: [one["seconds"] for one in all_] for c, all_ in found.items()},
+    )
+    effects = effect_table(name, _judged(there.effects(results), plan.scale))
+    write_scorecard(path, effects)
+    for title, table in there.tables(results).items():
+        write_table(folder / name / f"{title}.csv", table)
+    with figure_style():
+        for title, figure in there.figures(results).items():
+            with whole_file(folder / name / f"{title}.png") as temporary:
+                figure.savefig(temporary, format="png")
+            plt.close(figure)
+    return effects
+
+
+def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
+    """Effects as they are scored; what learned nothing is reported only."""
+    return [(reported(effect) if scale.smoke else effect, None) for effect in effects]
+
+
+def neighbours_text(made: Neighbours) -> str:
+    """Every study on pages, for a person: its main table and its effects."""
+    card = read_scorecard(made.scorecard_path)
+    lines = []
+    for name, part in card.groupby("experiment", sort=False):
+        entry = STUDIES[str(name)]
+        lines += [f"{name}: {entry.question}", f"After {entry.source}.", ""]
+        for path in sorted((made.path / str(name)).glob("*.csv"))[:1]:
+            lines += [pd.read_csv(path).to_string(index=False), ""]
+        lines += [effect_line(row) for row in part.to_dict("records")]
+        lines += [""]
+    return "\n".join([*lines, tally(card).to_string()])

@@ -1,0 +1,39 @@
+"""The catalogue of studies: a new one is a module beside this one, and an entry here.
+
+Strings alone, so that the command line can list them without torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import cast
+
+from metarl.checks import check_choice
+from metarl.studies.study import Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyEntry:
+    """A study in words."""
+
+    module: str
+    """Where it stands."""
+    question: str
+    """What it asks, in one sentence."""
+    source: str
+    """Whose idea it is."""
+
+
+STUDIES: Mapping[str, StudyEntry] = MappingProxyType({})
+"""Studies by name, in the order in which they are told."""
+
+
+def study(name: str) -> Study:
+    """A study's module.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    check_choice("study", name, STUDIES)
+    return cast("Study", import_module(STUDIES[name].module))
