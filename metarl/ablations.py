@@ -52,7 +52,7 @@ ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
         "readout-only": Ablation(
             why="prediction errors train only the readout: the recurrent weights stay "
             "random, so no learning algorithm is shaped in them",
-            learning={"trains": "readout"},
+            learning={"rule": "readout"},
         ),
         "core-feedforward": Ablation(
             why="no recurrence: the last action and its reward are all the past "

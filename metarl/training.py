@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metarl.agents.a2c import Experience, Learner
 from metarl.agents.network import Network, SeparateActorCritic, build, open_eyes
+from metarl.agents.rules import credit_of
 from metarl.agents.unroll import make_unroll
 from metarl.catalog import task_class
 from metarl.checkpoint import load_state, load_weights, save_policy, save_state
@@ -31,6 +32,8 @@ from metarl.tables import write_json, write_text
 
 METRIC_ROWS = 200
 """Points of the learning curve."""
+FEEDBACK = 1
+"""Branch of the stream of weights that random feedback is drawn from."""
 SAVE_SECONDS = 30.0
 """Resumable state is written at least this often, and at every snapshot."""
 
@@ -88,7 +91,10 @@ class Trainer:
         self.config, self.updates = config, 0
         self.network = make_network(config, subject)
         self.task = task_class(config.task)(training.lanes, config.task_params)
-        self.unroll = make_unroll(self.network, training.unroll_steps, training.lanes)
+        seed = stream_seed(config.seed, subject, "weights", FEEDBACK)
+        credit = credit_of(config.learning.rule, self.network, seed=seed)
+        size = training.unroll_steps, training.lanes
+        self.unroll = make_unroll(self.network, *size, credit)
         self.learner = Learner(self.network, config.learning)
         generator = torch.Generator().manual_seed(
             stream_seed(config.seed, subject, "training")

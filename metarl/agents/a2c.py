@@ -82,7 +82,7 @@ class Learner:
     def __init__(self, network: Network, config: A2CConfig) -> None:
         """Prepare the optimizer; what is not to be trained loses its gradient."""
         self.network, self.config = network, config
-        if config.trains == "readout":
+        if config.rule == "readout":
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_("heads" in name.split("."))
         self.parameters = [p for p in network.parameters() if p.requires_grad]

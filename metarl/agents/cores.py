@@ -57,8 +57,20 @@ class Core(nn.Module):
         """The memory before an episode's first step, (B, H) each."""
         return tuple(part.expand(lanes, -1) for part in self.initial)
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
-        """The memory after one step; its first part is the units' activity."""
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
+        """The memory after one step; its first part is the units' activity.
+
+        Args:
+            inputs: (B, I) what the core is fed.
+            memory: from the step before.
+            recalled: (B, H) the activity before as the recurrent weights see it, where
+                that is another tensor than the memory's, such as one without gradient.
+        """
         raise NotImplementedError
 
 
@@ -80,9 +92,16 @@ class LSTM(Core):
         with torch.no_grad():
             self.bias[self.units : 2 * self.units] = config.forget_bias
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
         """One step."""
         activity, cell = memory
+        if recalled is not None:
+            activity = recalled
         drive = torch.cat([inputs, activity], 1) @ self.weight + self.bias
         i, f, g, o = drive.chunk(4, dim=1)
         cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
@@ -100,13 +119,19 @@ class GRU(Core):
 
     gates, memory_parts = 3, 1
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
         """One step."""
         (activity,) = memory
         seen = inputs @ self.weight[: self.input_size] + self.bias
-        recalled = activity @ self.weight[self.input_size :]
+        back = activity if recalled is None else recalled
+        back = back @ self.weight[self.input_size :]
         reset_in, update_in, new_in = seen.chunk(3, dim=1)
-        reset_back, update_back, new_back = recalled.chunk(3, dim=1)
+        reset_back, update_back, new_back = back.chunk(3, dim=1)
         reset = (reset_in + reset_back).sigmoid()
         update = (update_in + update_back).sigmoid()
         new = (new_in + reset * new_back).tanh()
@@ -114,14 +139,29 @@ class GRU(Core):
 
 
 class RNN(Core):
-    """Vanilla recurrent network: h' = tanh(weight' [x, h] + bias)."""
+    """Vanilla recurrent network, leaky where the leak is below 1.
+
+    h' = (1 - leak) h + leak tanh(weight' [x, h] + bias)
+    """
 
     gates, memory_parts = 1, 1
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+    def __init__(self, input_size: int, config: NetworkConfig) -> None:
+        """Also keep the leak, which is not learned."""
+        super().__init__(input_size, config)
+        self.leak = config.leak
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
         """One step."""
         (activity,) = memory
-        return ((torch.cat([inputs, activity], 1) @ self.weight + self.bias).tanh(),)
+        back = activity if recalled is None else recalled
+        new = (torch.cat([inputs, back], 1) @ self.weight + self.bias).tanh()
+        return (new if self.leak == 1 else torch.lerp(activity, new, self.leak),)
 
 
 class Feedforward(Core):
@@ -132,7 +172,12 @@ class Feedforward(Core):
 
     gates, memory_parts = 1, 1
 
-    def forward(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Memory:
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
         """One step; the memory is not looked at."""
         return ((inputs @ self.weight[: self.input_size] + self.bias).tanh(),)
 

@@ -3,8 +3,8 @@
 While the stepping loop runs, it answers as the branch would and keeps what the gradient
 needs; afterwards `outputs` gives all steps' readings as one differentiable tensor.
 `PlainUnroll` replays the core under autograd and serves every core; `LSTMUnroll` holds
-the LSTM's forward pass in preallocated buffers and its backward pass by hand. Tests
-hold the two to equal gradients.
+the LSTM's forward pass in preallocated buffers and its backward pass by hand, as
+`metarl.agents.fused_rnn` does for the vanilla core. Tests hold all to equal gradients.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from metarl.agents.credit import THROUGH_TIME, Credit
 from metarl.agents.network import Branch
 from metarl.policy import Memory, restart
 
@@ -46,9 +47,11 @@ class BranchUnroll(Protocol):
 class PlainUnroll:
     """Replays any core under autograd: slower, and the reference for the rest."""
 
-    def __init__(self, branch: Branch, steps: int, lanes: int) -> None:
+    def __init__(
+        self, branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+    ) -> None:
         """`steps` and `lanes` are not needed here."""
-        self.branch = branch
+        self.branch, self.credit = branch, credit
         self.inputs: list[Tensor] = []
         self.carried: Memory = ()
 
@@ -71,10 +74,9 @@ class PlainUnroll:
         given = self.inputs if inputs is None else inputs
         for now, start in zip(given, starts, strict=True):
             memory = restart(memory, self.branch.initial_memory(len(now)), start)
-            memory = self.branch.step(now, memory)
+            memory = self.branch.step(now, memory, local=self.credit.local)
             activity.append(memory[0])
-        outputs: Tensor = self.branch.heads(torch.stack(activity))
-        return outputs
+        return self.credit.read(self.branch.heads, torch.stack(activity))
 
 
 class Slot(NamedTuple):
@@ -127,10 +129,12 @@ class LSTMUnroll:
     the bias.
     """
 
-    def __init__(self, branch: Branch, steps: int, lanes: int) -> None:
+    def __init__(
+        self, branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+    ) -> None:
         """Allocate for `steps` steps of `lanes` lanes."""
         core, outputs = branch.core, branch.heads.out_features
-        self.branch, self.core = branch, core
+        self.branch, self.core, self.credit = branch, core, credit
         units, size = core.units, core.input_size
         new = core.weight.new_empty
         self.joined = new(steps, lanes, size + units + 1)
@@ -219,8 +223,7 @@ class LSTMUnroll:
         core = self.core
         given = core.weight, core.bias, core.initial, inputs, self, starts
         activity = _Activity.apply(*given)  # type: ignore[no-untyped-call]
-        outputs: Tensor = self.branch.heads(activity)
-        return outputs
+        return self.credit.read(self.branch.heads, activity)
 
 
 class _Activity(torch.autograd.Function):
@@ -278,7 +281,10 @@ def backward_through_time(
             into_cell.addcmul_(into_activity, slope.cell)
             slope.of_cell.mul_(into_cell.unsqueeze(1))
             slope.of_activity.mul_(into_activity)
-            torch.mm(slope.drive, unroll.recurrent, out=into_activity)
+            if unroll.credit.local:
+                into_activity.zero_()
+            else:
+                torch.mm(slope.drive, unroll.recurrent, out=into_activity)
             into_cell.mul_(unroll.slots[t].f)
             start = starts[t]
             if start is not None:

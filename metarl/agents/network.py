@@ -48,9 +48,18 @@ class Branch(nn.Module):
         inputs: Float[Tensor, "batch inputs"],
         memory: Memory,
         units: tuple[Tensor, Tensor] | None = None,
+        *,
+        local: bool = False,
     ) -> Memory:
-        """The core's memory after one step; `units` scales and shifts its activity."""
-        memory = self.core(inputs, memory)
+        """The core's memory after one step.
+
+        Args:
+            inputs: (B, I) what the core is fed.
+            memory: from the step before.
+            units: scale and shift of its activity.
+            local: whether no gradient passes back through the recurrent weights.
+        """
+        memory = self.core(inputs, memory, memory[0].detach() if local else None)
         if units is None:
             return memory
         factor, addition = units

@@ -10,7 +10,7 @@ CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 OptimizerName = Literal["rmsprop", "adam"]
-Trained = Literal["all", "readout"]
+Rule = Literal["bptt", "eprop", "eprop-random", "readout", "np"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,9 @@ class NetworkConfig:
     which has no memory but its last action and reward."""
     units: int = 48
     """Units of a core, at least 1."""
+    leak: float = 1.0
+    """Part of a vanilla core's activity that is new at each step, in (0, 1]; the rest
+    stays as it was. 1: none stays."""
     critic: CriticName = "shared"
     """Whether policy and value read one core, or each has its own."""
     feedback: Feedback = "reward"
@@ -96,6 +99,12 @@ class NetworkConfig:
             )
         for name in ("units", "filters", "patch_size", "patch_stride", "features"):
             check_at_least(name, getattr(self, name), 1)
+        check_between("leak", self.leak, 1e-9, 1)
+        if self.leak != 1 and self.core != "rnn":
+            raise ValueError(
+                f"leak must be 1 where the core is {self.core}, got {self.leak!r}; "
+                "only the rnn core has one"
+            )
         check_at_least("input_gain", self.input_gain, 1e-9)
         check_at_least("head_deviation", self.head_deviation, 0)
 
@@ -128,13 +137,17 @@ class A2CConfig:
     """Largest norm of the whole gradient, > 0; None leaves it as it is."""
     normalize_advantages: bool = False
     """Whether advantages are centred and scaled to unit deviation at each update."""
-    trains: Trained = "all"
-    """What prediction errors train: all weights, or the readout alone, so that cores,
-    their inputs and their initial state stay as they were drawn."""
+    rule: Rule = "bptt"
+    """How prediction errors train the weights; metarl/agents/rules.py says what each
+    rule knows and needs."""
+    noise: float = 0.1
+    """Deviation of the noise on the units' drive by which node perturbation (np)
+    explores, > 0; other rules have none."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot learn."""
-        check_choice("trains", self.trains, get_args(Trained))
+        check_choice("rule", self.rule, get_args(Rule))
+        check_at_least("noise", self.noise, 1e-12)
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
             for name in ("learning_rate", "entropy_weight"):

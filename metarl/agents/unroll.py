@@ -5,9 +5,11 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from metarl.agents.cores import LSTM
+from metarl.agents.cores import LSTM, RNN, Core
+from metarl.agents.credit import THROUGH_TIME, Credit
 from metarl.agents.encoders import Encoder, pack, unpack
 from metarl.agents.fused import BranchUnroll, LSTMUnroll, PlainUnroll, Starts
+from metarl.agents.fused_rnn import RNNUnroll
 from metarl.agents.network import (
     ActorCritic,
     Branch,
@@ -41,24 +43,43 @@ class Unroll(Protocol):
         ...
 
 
-def make_unroll(network: Network, steps: int, lanes: int) -> Unroll:
-    """The fastest unroll there is for this network."""
+def make_unroll(
+    network: Network, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+) -> Unroll:
+    """The fastest unroll there is for this network.
+
+    Args:
+        network: what is stepped and differentiated.
+        steps: of one unroll.
+        lanes: stepped side by side.
+        credit: how errors reach the weights; other than symmetric feedback is for a
+            network whose policy and value read one core.
+    """
     if isinstance(network, ActorCritic):
-        branch = unroll_branch(network, steps, lanes)
+        branch = unroll_branch(network, steps, lanes, credit)
         if network.encoder:
             return SeeingUnroll(network, network.encoder, branch, steps * lanes)
         return SharedUnroll(network, branch)
     actor, critic = (
-        unroll_branch(branch, steps, lanes)
+        unroll_branch(branch, steps, lanes, credit)
         for branch in (network.actor, network.critic)
     )
     return SeparateUnroll(network, actor, critic)
 
 
-def unroll_branch(branch: Branch, steps: int, lanes: int) -> BranchUnroll:
+FUSED: dict[type[Core], type[LSTMUnroll | RNNUnroll]] = {
+    LSTM: LSTMUnroll,
+    RNN: RNNUnroll,
+}
+"""Cores whose passes are written out."""
+
+
+def unroll_branch(
+    branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+) -> BranchUnroll:
     """The fastest unroll there is for this branch's core."""
-    kind = LSTMUnroll if isinstance(branch.core, LSTM) else PlainUnroll
-    return kind(branch, steps, lanes)
+    kind = FUSED.get(type(branch.core), PlainUnroll)
+    return kind(branch, steps, lanes, credit)
 
 
 class SharedUnroll:

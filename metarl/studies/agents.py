@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from metarl.agents.network import Network, weights_hash
-from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule
+from metarl.agents.settings import NetworkConfig
 from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.envs.bandit import BanditParams
 from metarl.evaluation import run_episodes
 from metarl.jobs import Interrupted, Reporting
+from metarl.presets import FAST
 from metarl.training import Trainer
 
 THOMPSON, RANDOM = 2.18, 12.5
@@ -26,7 +27,7 @@ TRIALS = 50
 """Trials of an episode."""
 
 
-def bandit_config(seed: int, *, updates: int = 1500) -> RunConfig[BanditParams]:
+def bandit_config(seed: int, *, updates: int = 1000) -> RunConfig[BanditParams]:
     """The bandit and the recurrent network that the studies share.
 
     Args:
@@ -39,12 +40,8 @@ def bandit_config(seed: int, *, updates: int = 1500) -> RunConfig[BanditParams]:
         task_params=BanditParams(
             trial_count=TRIALS, distribution="correlated", trial_input=False
         ),
-        network=NetworkConfig(core="rnn"),
-        learning=A2CConfig(
-            learning_rate=Schedule(start=3e-3, end=0.0),
-            entropy_weight=Schedule(start=0.05, end=0.0),
-            optimizer="adam",
-        ),
+        network=NetworkConfig(core="rnn", leak=0.3, input_gain=3.0),
+        learning=FAST.learning,
         training=TrainingConfig(lanes=64, unroll_steps=TRIALS, updates=updates),
         subjects=1,
         seed=seed,

@@ -1,0 +1,65 @@
+"""Credit: how the errors of a core's readers reach the core's own weights.
+
+Backpropagation through time sends each error back through the readers' weights, then
+through the recurrent weights to every step before. A brain has neither path; what it
+could have instead is an option here.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Credit:
+    """The paths that errors take; by default those of backpropagation through time."""
+
+    local: bool = False
+    """Whether no error passes through the recurrent weights: what is left, through a
+    leak or a cell, is what an eligibility trace can carry forward in time."""
+    feedback: Tensor | None = None
+    """(n, H) weights through which the heads' n errors reach the H units in place of
+    the heads' own; None for these."""
+    reach: Tensor | None = None
+    """(n,) factor on each head's error on its way to the units; 0 where none arrives,
+    though the head itself learns. None for 1."""
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether errors come back through the very weights that read."""
+        return self.feedback is None and self.reach is None
+
+    def read(self, heads: nn.Linear, activity: Tensor) -> Tensor:
+        """(T, B, n) what the heads read of (T, B, H) activity, differentiable."""
+        if self.symmetric:
+            outputs: Tensor = heads(activity)
+            return outputs
+        back = heads.weight.detach() if self.feedback is None else self.feedback
+        if self.reach is not None:
+            back = back * self.reach.unsqueeze(1)
+        readings: Tensor = _Reading.apply(activity, heads.weight, heads.bias, back)  # type: ignore[no-untyped-call]
+        return readings
+
+
+THROUGH_TIME = Credit()
+"""Backpropagation through time."""
+
+
+class _Reading(torch.autograd.Function):
+    """A linear reading whose errors come back through other weights."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, activity: Tensor, weight: Tensor, bias: Tensor, back: Tensor
+    ) -> Tensor:
+        ctx.save_for_backward(activity, back)
+        return torch.nn.functional.linear(activity, weight, bias)
+
+    @staticmethod
+    def backward(ctx: Any, errors: Tensor) -> tuple[Tensor | None, ...]:
+        activity, back = ctx.saved_tensors
+        flat = errors.flatten(0, -2)
+        into_weight = flat.T @ activity.flatten(0, -2)
+        return errors @ back, into_weight, flat.sum(0), None

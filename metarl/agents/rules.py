@@ -1,0 +1,55 @@
+"""Learning rules: what each knows of the network, and what it does with an error.
+
+bptt          Backpropagation through time: the exact gradient.
+eprop         Eligibility propagation: each synapse keeps a trace of its own, and the
+              readers' errors come back through their weights. What went through other
+              units is left out.
+eprop-random  The same, but errors come back through weights that were drawn at random
+              and never change: no synapse needs to know another's weight.
+readout       Only the readers learn; the core stays as it was drawn.
+np            Node perturbation: noise on the units' drive, and each synapse is
+              strengthened by noise times presynaptic activity times advantage.
+
+Sources: Bellec et al. 2020, Nat Commun 11:3625; Murray 2019, eLife 8:e43299 (eprop);
+Lillicrap et al. 2016, Nat Commun 7:13276 (random feedback); Fiete & Seung 2006, Phys
+Rev Lett 97:048104; Miconi 2017, eLife 6:e20899 (np).
+"""
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import torch
+
+from metarl.agents.credit import THROUGH_TIME, Credit
+from metarl.agents.network import ActorCritic, Network
+from metarl.agents.settings import Rule
+
+LOCAL: Mapping[Rule, bool] = MappingProxyType({"eprop": True, "eprop-random": True})
+"""Rules whose errors do not pass through the recurrent weights."""
+
+
+def credit_of(rule: Rule, network: Network, *, seed: int) -> Credit:
+    """The paths that a rule's errors take in a network.
+
+    Args:
+        rule: its name.
+        network: with one core that policy and value read, where feedback is random.
+        seed: draws random feedback, normal with variance 1 / units.
+
+    Raises:
+        ValueError: the rule does not fit the network.
+    """
+    if rule not in LOCAL:
+        return THROUGH_TIME
+    if rule == "eprop":
+        return Credit(local=True)
+    if not isinstance(network, ActorCritic):
+        raise ValueError(
+            "critic must be shared where the rule is eprop-random, got 'separate': the "
+            "two cores would need feedback of their own"
+        )
+    heads = network.heads.weight
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randn(heads.shape, generator=generator) / math.sqrt(heads.shape[1])
+    return Credit(local=True, feedback=drawn)
