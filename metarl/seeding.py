@@ -17,6 +17,7 @@ Purpose = Literal[
     "problems",
     "manipulation",
     "study",
+    "rule",
 ]
 """What a stream of random numbers is for; a purpose's place is its spawn key."""
 

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from metarl.agents.a2c import Experience, Learner
+from metarl.agents.a2c import Experience
 from metarl.agents.network import Network, SeparateActorCritic, build, open_eyes
-from metarl.agents.rules import credit_of
-from metarl.agents.unroll import make_unroll
+from metarl.agents.rules import make_learner
 from metarl.catalog import task_class
 from metarl.checkpoint import load_state, load_weights, save_policy, save_state
 from metarl.checks import MetaRLError
@@ -32,8 +31,6 @@ from metarl.tables import write_json, write_text
 
 METRIC_ROWS = 200
 """Points of the learning curve."""
-FEEDBACK = 1
-"""Branch of the stream of weights that random feedback is drawn from."""
 SAVE_SECONDS = 30.0
 """Resumable state is written at least this often, and at every snapshot."""
 
@@ -63,7 +60,9 @@ def check_trainable(config: RunConfig[Any]) -> None:
 
     `manipulation.check_training` has seen before that any training could do them.
     """
-    make_network(config, 0)
+    network = make_network(config, 0)
+    generator = torch.Generator()
+    make_learner(network, config.learning, steps=1, lanes=1, generator=generator)
     task = task_class(config.task)(1, config.task_params)
     if hand := make_manipulator(config.training.manipulate, task, config.network):
         hand.check_told(config.network.feedback)
@@ -91,11 +90,17 @@ class Trainer:
         self.config, self.updates = config, 0
         self.network = make_network(config, subject)
         self.task = task_class(config.task)(training.lanes, config.task_params)
-        seed = stream_seed(config.seed, subject, "weights", FEEDBACK)
-        credit = credit_of(config.learning.rule, self.network, seed=seed)
-        size = training.unroll_steps, training.lanes
-        self.unroll = make_unroll(self.network, *size, credit)
-        self.learner = Learner(self.network, config.learning)
+        # Random feedback, or noise that explores: whatever a rule draws for itself.
+        self.drawn = torch.Generator().manual_seed(
+            stream_seed(config.seed, subject, "rule")
+        )
+        self.unroll, self.learner = make_learner(
+            self.network,
+            config.learning,
+            steps=training.unroll_steps,
+            lanes=training.lanes,
+            generator=self.drawn,
+        )
         generator = torch.Generator().manual_seed(
             stream_seed(config.seed, subject, "training")
         )
@@ -175,6 +180,7 @@ class Trainer:
             "updates": self.updates,
             "network": self.network.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
+            "drawn": self.drawn.get_state(),
             "stepper": self.stepper.state(),
             "meter": self.meter.state(),
         }
@@ -184,6 +190,7 @@ class Trainer:
         try:
             load_weights(self.network, state["network"], path)
             self.learner.optimizer.load_state_dict(state["optimizer"])
+            self.drawn.set_state(state["drawn"])
             self.stepper.load_state(state["stepper"])
             self.meter.load_state(state["meter"])
             self.updates = state["updates"]

@@ -33,6 +33,17 @@ class Experience:
     prediction errors that teach; None where they are left alone."""
 
 
+class Lesson(NamedTuple):
+    """What prediction errors teach, each (T, B) and without gradient."""
+
+    rpes: Tensor
+    """One-step prediction errors, as they teach."""
+    advantage: Tensor
+    """For the policy."""
+    targets: Tensor
+    """For the value."""
+
+
 class Losses(NamedTuple):
     """The loss and its parts, scalars."""
 
@@ -98,6 +109,22 @@ class Learner:
             experience: what happened.
             progress: part of the run that is done, in [0, 1], for the schedules.
         """
+        lesson = self.lesson(experience, progress)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses = self.find_gradients(unroll, experience, lesson, progress)
+        norm = self._descend(self.config.learning_rate.at(progress))
+        return {
+            "loss/policy": losses.policy.detach(),
+            "loss/value": losses.value.detach(),
+            "loss/entropy": losses.entropy.detach(),
+            "train/grad_norm": norm,
+            "rpe/mean": lesson.rpes.mean(),
+            "rpe/deviation": lesson.rpes.std(correction=0),
+            "value/mean": experience.values.mean(),
+        }
+
+    def lesson(self, experience: Experience, progress: float) -> Lesson:
+        """What prediction errors say of an experience."""
         config = self.config
         discounts = experience.continues * config.discount.at(progress)
         rpes = reward_prediction_error(experience.rewards, experience.values, discounts)
@@ -113,30 +140,27 @@ class Learner:
         targets = advantage + experience.values[:-1]
         if config.normalize_advantages:
             advantage = (advantage - mean) / (deviation + 1e-8)
+        return Lesson(rpes, advantage, targets)
+
+    def find_gradients(
+        self, unroll: Unroll, experience: Experience, lesson: Lesson, progress: float
+    ) -> Losses:
+        """Give every parameter its gradient; the losses it is of."""
+        config = self.config
         logits, values = unroll.read(experience.starts)
         losses = actor_critic_loss(
             logits,
             values,
             experience.actions,
-            advantage,
-            targets,
+            lesson.advantage,
+            lesson.targets,
             value_weight=config.value_weight,
             entropy_weight=config.entropy_weight.at(progress),
         )
-        norm = self._descend(losses.total, config.learning_rate.at(progress))
-        return {
-            "loss/policy": losses.policy.detach(),
-            "loss/value": losses.value.detach(),
-            "loss/entropy": losses.entropy.detach(),
-            "train/grad_norm": norm,
-            "rpe/mean": rpes.mean(),
-            "rpe/deviation": rpes.std(correction=0),
-            "value/mean": experience.values.mean(),
-        }
+        losses.total.backward()
+        return losses
 
-    def _descend(self, loss: Tensor, learning_rate: float) -> Tensor:
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+    def _descend(self, learning_rate: float) -> Tensor:
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.config.gradient_clip is not None:

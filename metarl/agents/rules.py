@@ -16,40 +16,66 @@ Rev Lett 97:048104; Miconi 2017, eLife 6:e20899 (np).
 """
 
 import math
-from collections.abc import Mapping
-from types import MappingProxyType
 
 import torch
 
+from metarl.agents.a2c import Learner
 from metarl.agents.credit import THROUGH_TIME, Credit
 from metarl.agents.network import ActorCritic, Network
-from metarl.agents.settings import Rule
+from metarl.agents.node_perturbation import NodePerturbation
+from metarl.agents.settings import A2CConfig, Rule
+from metarl.agents.unroll import Unroll, make_unroll
 
-LOCAL: Mapping[Rule, bool] = MappingProxyType({"eprop": True, "eprop-random": True})
-"""Rules whose errors do not pass through the recurrent weights."""
+
+def make_learner(
+    network: Network,
+    config: A2CConfig,
+    *,
+    steps: int,
+    lanes: int,
+    generator: torch.Generator,
+) -> tuple[Unroll, Learner]:
+    """What steps a network, and what teaches it afterwards, by the rule it is to have.
+
+    Args:
+        network: what learns.
+        config: names the rule.
+        steps: of one unroll.
+        lanes: stepped side by side.
+        generator: draws what the rule needs: fixed random feedback, or noise.
+
+    Raises:
+        ValueError: the rule does not fit the network.
+    """
+    if config.rule == "np":
+        learner = NodePerturbation(
+            network, config, steps=steps, lanes=lanes, generator=generator
+        )
+        return learner.unroll, learner
+    credit = credit_of(config.rule, network, generator)
+    return make_unroll(network, steps, lanes, credit), Learner(network, config)
 
 
-def credit_of(rule: Rule, network: Network, *, seed: int) -> Credit:
+def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credit:
     """The paths that a rule's errors take in a network.
 
     Args:
         rule: its name.
         network: with one core that policy and value read, where feedback is random.
-        seed: draws random feedback, normal with variance 1 / units.
+        generator: draws random feedback, normal with variance 1 / units.
 
     Raises:
         ValueError: the rule does not fit the network.
     """
-    if rule not in LOCAL:
-        return THROUGH_TIME
     if rule == "eprop":
         return Credit(local=True)
+    if rule != "eprop-random":
+        return THROUGH_TIME
     if not isinstance(network, ActorCritic):
         raise ValueError(
             "critic must be shared where the rule is eprop-random, got 'separate': the "
             "two cores would need feedback of their own"
         )
     heads = network.heads.weight
-    generator = torch.Generator().manual_seed(seed)
     drawn = torch.randn(heads.shape, generator=generator) / math.sqrt(heads.shape[1])
     return Credit(local=True, feedback=drawn)

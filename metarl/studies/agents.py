@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from metarl.agents.network import Network, weights_hash
-from metarl.agents.settings import NetworkConfig
+from metarl.agents.settings import NetworkConfig, constant
 from metarl.checks import MetaRLError
 from metarl.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.envs.bandit import BanditParams
@@ -41,7 +41,7 @@ def bandit_config(seed: int, *, updates: int = 1000) -> RunConfig[BanditParams]:
             trial_count=TRIALS, distribution="correlated", trial_input=False
         ),
         network=NetworkConfig(core="rnn", leak=0.3, input_gain=3.0),
-        learning=FAST.learning,
+        learning=replace(FAST.learning, discount=constant(0.5)),
         training=TrainingConfig(lanes=64, unroll_steps=TRIALS, updates=updates),
         subjects=1,
         seed=seed,
