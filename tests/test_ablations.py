@@ -17,7 +17,7 @@ CHANGED = {
     "no-reward": {"network.feedback": "none"},
     "no-action": {"network.action_input": False},
     "no-carry-over": {"training.reset_memory": "trial"},
-    "readout-only": {"learning.trains": "readout"},
+    "readout-only": {"learning.rule": "readout"},
     "core-feedforward": {"network.core": "feedforward"},
     "core-rnn": {"network.core": "rnn"},
     "core-gru": {"network.core": "gru"},

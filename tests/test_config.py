@@ -54,7 +54,7 @@ def test_every_setting_comes_back_changed_as_it_was():
             epsilon=0.13,
             gradient_clip=0.14,
             normalize_advantages=True,
-            trains="readout",
+            rule="readout",
         ),
         training=TrainingConfig(
             lanes=2,

@@ -125,14 +125,14 @@ def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
 ):
     run = create_run(tmp_path, small())
     plain = read_json(tmp_path / "config.json")
-    del plain["training"]["reset_memory"], plain["learning"]["trains"]
+    del plain["training"]["reset_memory"], plain["learning"]["rule"]
     write_json(tmp_path / "config.json", plain)
     before = (tmp_path / "config.json").read_bytes()
     assert load_run(tmp_path).config == small()
     assert create_run(tmp_path, small(), resume=True).path == run.path
     config = small()
-    other = replace(config, learning=replace(config.learning, trains="readout"))
-    words = r"learning.trains was 'all', is 'readout'"
+    other = replace(config, learning=replace(config.learning, rule="readout"))
+    words = r"learning.rule was 'bptt', is 'readout'"
     with pytest.raises(MetaRLError, match=words):
         create_run(tmp_path, other, resume=True)
     assert (tmp_path / "config.json").read_bytes() == before

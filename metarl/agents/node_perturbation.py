@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.a2c import Experience, Learner, Lesson, Losses, actor_critic_loss
+from metarl.agents.cores import RNN
 from metarl.agents.fused_rnn import RNNUnroll
 from metarl.agents.network import ActorCritic, Branch, Network
 from metarl.agents.settings import A2CConfig
@@ -73,8 +74,13 @@ class NodePerturbation(Learner):
         """
         if not isinstance(network, ActorCritic) or network.encoder:
             raise ValueError(
-                "critic must be shared and encoder none where the rule is np, got "
+                "critic must be shared, and encoder none, where the rule is np; got "
                 f"{type(network).__name__}"
+            )
+        if not isinstance(network.core, RNN):
+            raise ValueError(
+                "core must be rnn where the rule is np, got "
+                f"{type(network.core).__name__.lower()}"
             )
         network.core.initial.requires_grad_(False)
         super().__init__(network, config)

@@ -277,7 +277,7 @@ def test_the_optimizers_are_those_named():
     assert type(adam) is torch.optim.Adam
 
 
-READOUT = A2CConfig(trains="readout")
+READOUT = A2CConfig(rule="readout")
 
 
 @pytest.mark.parametrize("critic", ["shared", "separate"])

@@ -6,6 +6,7 @@ from torch.testing import assert_close
 
 from metarl.agents.cores import CORES
 from metarl.agents.fused import LSTMUnroll, PlainUnroll
+from metarl.agents.fused_rnn import RNNUnroll
 from metarl.agents.network import SeparateActorCritic, build
 from metarl.agents.settings import NetworkConfig
 from metarl.agents.unroll import SeparateUnroll, SharedUnroll, make_unroll
@@ -93,7 +94,7 @@ def learned(unroll, network, course):
 @pytest.mark.parametrize("critic", ["shared", "separate"])
 def test_each_core_gets_its_fastest_unroll(core, critic):
     unroll = make_unroll(make_network(core=core, critic=critic), STEPS, LANES)
-    kind = LSTMUnroll if core == "lstm" else PlainUnroll
+    kind = {"lstm": LSTMUnroll, "rnn": RNNUnroll}.get(core, PlainUnroll)
     if critic == "shared":
         assert type(unroll) is SharedUnroll
         assert type(unroll.branch) is kind
