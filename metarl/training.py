@@ -135,7 +135,7 @@ class Trainer:
 
     def update(self) -> None:
         """Step one unroll and learn from it."""
-        experience = self._experience()
+        experience = self.experience()
         self.meter.add_rewards(experience.rewards, experience.continues)
         scalars = self.learner.update(self.unroll, experience, self.progress)
         self.meter.add_scalars(scalars)
@@ -143,7 +143,8 @@ class Trainer:
         self._follow_discount()
 
     @torch.no_grad()
-    def _experience(self) -> Experience:
+    def experience(self) -> Experience:
+        """Step one unroll."""
         self.unroll.begin()
         moments = list(self.stepper.run(self.config.training.unroll_steps))
         stepper = self.stepper
@@ -258,12 +259,12 @@ def _train(
             cost.write()
             raise Interrupted
         trainer.update()
-        if _due(trainer.updates, config.training.updates, METRIC_ROWS):
+        if due(trainer.updates, config.training.updates, METRIC_ROWS):
             rows.append(trainer.row())
             for observer in observers:
                 observer.on_metrics(rows[-1])
             reporting.tell(trainer.progress)
-        snapshot = _due(trainer.updates, config.training.updates, SNAPSHOTS)
+        snapshot = due(trainer.updates, config.training.updates, SNAPSHOTS)
         if snapshot:
             _snapshot(snapshot, trainer, folder, observers)
         if snapshot or time.monotonic() - saved > SAVE_SECONDS:
@@ -273,7 +274,7 @@ def _train(
     save_policy(folder.policy_path, trainer.network, config.network)
 
 
-def _due(updates: int, total: int, parts: int) -> int:
+def due(updates: int, total: int, parts: int) -> int:
     """Which of `parts` equal parts of `total` ended with this update; 0 for none."""
     done = updates * parts // total
     return done if done > (updates - 1) * parts // total else 0

@@ -6,6 +6,7 @@ eprop         Eligibility propagation: each synapse keeps a trace of its own, an
               units is left out.
 eprop-random  The same, but errors come back through weights that were drawn at random
               and never change: no synapse needs to know another's weight.
+bptt-random   Backpropagation through time of errors that come back so.
 readout       Only the readers learn; the core stays as it was drawn.
 np            Node perturbation: noise on the units' drive, and each synapse is
               strengthened by noise times presynaptic activity times advantage.
@@ -20,7 +21,7 @@ import math
 import torch
 
 from metarl.agents.a2c import Learner
-from metarl.agents.credit import THROUGH_TIME, Credit
+from metarl.agents.credit import Credit
 from metarl.agents.network import ActorCritic, Network
 from metarl.agents.node_perturbation import NodePerturbation
 from metarl.agents.settings import A2CConfig, Rule
@@ -67,15 +68,14 @@ def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credi
     Raises:
         ValueError: the rule does not fit the network.
     """
-    if rule == "eprop":
-        return Credit(local=True)
-    if rule != "eprop-random":
-        return THROUGH_TIME
+    local = rule in ("eprop", "eprop-random")
+    if not rule.endswith("-random"):
+        return Credit(local=local)
     if not isinstance(network, ActorCritic):
         raise ValueError(
-            "critic must be shared where the rule is eprop-random, got 'separate': the "
-            "two cores would need feedback of their own"
+            f"critic must be shared where the rule is {rule}, got 'separate': the two "
+            "cores would need feedback of their own"
         )
     heads = network.heads.weight
     drawn = torch.randn(heads.shape, generator=generator) / math.sqrt(heads.shape[1])
-    return Credit(local=True, feedback=drawn)
+    return Credit(local=local, feedback=drawn)

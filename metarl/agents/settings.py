@@ -10,7 +10,7 @@ CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 OptimizerName = Literal["rmsprop", "adam"]
-Rule = Literal["bptt", "eprop", "eprop-random", "readout", "np"]
+Rule = Literal["bptt", "bptt-random", "eprop", "eprop-random", "readout", "np"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from metarl.agents.network import Network, weights_hash
 from metarl.agents.settings import NetworkConfig, constant
@@ -19,7 +20,7 @@ from metarl.envs.bandit import BanditParams
 from metarl.evaluation import run_episodes
 from metarl.jobs import Interrupted, Reporting
 from metarl.presets import FAST
-from metarl.training import Trainer
+from metarl.training import Trainer, due
 
 THOMPSON, RANDOM = 2.18, 12.5
 """Regret of Thompson sampling and of choosing at random, in rewards an episode."""
@@ -55,28 +56,42 @@ class Trained:
     network: Network
     curve: list[dict[str, float]]
     """Points of the learning curve, as in a run's metrics."""
+    stages: list[dict[str, Tensor]]
+    """Weights before training, and after each of equal parts of it."""
 
 
 def train_here(
-    config: RunConfig[Any], reporting: Reporting, *, points: int = 40
+    config: RunConfig[Any], reporting: Reporting, *, points: int = 40, stages: int = 4
 ) -> Trained:
     """Train the one subject of a configuration, in memory.
+
+    Args:
+        config: what is trained.
+        reporting: is told the progress and asked whether to stop.
+        points: of the learning curve, at most one an update.
+        stages: equal parts of training after which the weights are kept.
 
     Raises:
         Interrupted: asked to stop.
     """
     torch.set_num_threads(1)
     trainer, total = Trainer(config, 0), config.training.updates
-    curve = []
+    curve, kept = [], [weights_of(trainer.network)]
     while trainer.updates < total:
         if reporting.should_stop():
             raise Interrupted
         trainer.update()
-        done = trainer.updates * points // total
-        if done > (trainer.updates - 1) * points // total:
+        if due(trainer.updates, total, points):
             curve.append(trainer.row())
             reporting.tell(trainer.progress)
-    return Trained(trainer.network, curve)
+        if due(trainer.updates, total, stages):
+            kept.append(weights_of(trainer.network))
+    return Trained(trainer.network, curve, kept)
+
+
+def weights_of(network: Network) -> dict[str, Tensor]:
+    """A copy of all weights."""
+    return {name: value.clone() for name, value in network.state_dict().items()}
 
 
 @dataclass(frozen=True)

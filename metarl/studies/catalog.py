@@ -25,7 +25,15 @@ class StudyEntry:
     """Whose idea it is."""
 
 
-STUDIES: Mapping[str, StudyEntry] = MappingProxyType({})
+STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
+    {
+        "learning-rules": StudyEntry(
+            module="metarl.studies.learning_rules",
+            question="Does it have to be backpropagation through time?",
+            source="Bellec et al. 2020; Lillicrap et al. 2016; Miconi 2017",
+        ),
+    }
+)
 """Studies by name, in the order in which they are told."""
 
 

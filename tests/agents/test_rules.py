@@ -44,6 +44,14 @@ def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
     assert one.std() == pytest.approx(200**-0.5, rel=0.1)
 
 
+def test_random_feedback_goes_through_time_or_not_by_the_rule():
+    network = make_network()
+    assert credit_of("eprop-random", network, drawn()).local
+    credit = credit_of("bptt-random", network, drawn())
+    assert not credit.local
+    assert credit.feedback is not None
+
+
 @pytest.mark.parametrize("rule", ["bptt", "readout"])
 def test_other_rules_send_errors_through_time(rule):
     credit = credit_of(rule, make_network(), drawn())
@@ -55,7 +63,7 @@ def test_a_rule_that_needs_one_core_refuses_two():
     network = build(
         INPUTS, ACTIONS, NetworkConfig(core="rnn", units=4, critic="separate"), seed=1
     )
-    for rule in ("eprop-random", "np"):
+    for rule in ("eprop-random", "bptt-random", "np"):
         with pytest.raises(ValueError, match="critic must be shared"):
             learner_of(rule, network)
 

@@ -1,0 +1,59 @@
+"""Panels that studies share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from metarl.analysis.style import COLOURS
+from metarl.studies.agents import RANDOM, THOMPSON
+from metarl.studies.study import Results
+
+
+def colours_of(results: Results) -> dict[str, tuple[float, float, float]]:
+    """Condition -> colour, the same in all panels of a study."""
+    palette = sns.color_palette("colorblind", len(results.facts))
+    return dict(zip(results.facts, palette, strict=True))
+
+
+def draw_by_condition(results: Results, fact: str, axes: Axes) -> Axes:
+    """One number of each seed as a point, the median as a bar; a row a condition."""
+    colours = colours_of(results)
+    for row, condition in enumerate(results.facts):
+        values = results.values(condition, fact).to_numpy()
+        spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0.0]
+        axes.plot(values, row + np.array(spread), "o", color=colours[condition])
+        median = float(np.median(values))
+        axes.plot([median, median], [row - 0.3, row + 0.3], color="black")
+    axes.set_yticks(range(len(results.facts)), list(results.facts))
+    axes.invert_yaxis()
+    return axes
+
+
+def draw_curves(
+    results: Results, conditions: Sequence[str], facts: tuple[str, str], axes: Axes
+) -> Axes:
+    """Median over seeds of one list of numbers against another, quartiles shaded."""
+    colours = colours_of(results)
+    across, up = facts
+    for condition in conditions:
+        found = results.facts[condition]
+        places = np.asarray(found[0][across], float)
+        heights = np.array([facts[up] for facts in found], float)
+        low, middle, high = np.quantile(heights, [0.25, 0.5, 0.75], axis=0)
+        axes.plot(places, middle, color=colours[condition], label=condition)
+        axes.fill_between(
+            places, low, high, color=colours[condition], alpha=0.2, linewidth=0
+        )
+    axes.legend()
+    return axes
+
+
+def mark_bandit(axes: Axes, *, vertical: bool = False) -> Axes:
+    """Lines where Thompson sampling and choosing at random stand."""
+    line = axes.axvline if vertical else axes.axhline
+    line(THOMPSON, color=COLOURS["optimum"], linestyle="--", label="Thompson sampling")
+    line(RANDOM, color=COLOURS["chance"], linestyle=":", label="at random")
+    axes.legend()
+    return axes
