@@ -65,11 +65,12 @@ go back through activity and weights, or one for the weights alone."""
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
     """Every rule; those of an LSTM by the name of its core."""
-    vanilla = {rule: partial(learn, rule, "rnn", scale.smoke) for rule in RULES}
-    gated = {
-        f"lstm-{rule}": partial(learn, rule, "lstm", scale.smoke) for rule in GATED
-    }
-    return {**vanilla, **gated}
+    found: dict[str, Condition] = {}
+    for rule in RULES:
+        found[rule] = partial(learn, rule, "rnn", scale.smoke)
+    for rule in GATED:
+        found[f"lstm-{rule}"] = partial(learn, rule, "lstm", scale.smoke)
+    return found
 
 
 def configured(seed: int, rule: Rule, core: CoreName) -> RunConfig[Any]:
