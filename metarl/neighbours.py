@@ -61,11 +61,13 @@ class NeighboursPlan:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """A folder of studies, and for each job that failed, why."""
+    """A folder of studies that were judged."""
 
     path: Path
-    plan: NeighboursPlan
+    tables: dict[str, pd.DataFrame]
+    """Study -> its main table; none where a seed is missing."""
     failures: dict[str, str]
+    """For each seed that failed, why."""
 
     @property
     def scorecard_path(self) -> Path:
@@ -118,9 +120,11 @@ def compare_neighbours(
     }
     display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
     failures = run_jobs(jobs, workers=workers, display=display) if jobs else {}
-    made = Neighbours(folder, plan, failures)
-    tables = [judge_study(plan, name, folder) for name in plan.studies]
-    write_scorecard(made.scorecard_path, pd.concat(tables, ignore_index=True))
+    judged = {name: judge_study(plan, name, folder) for name in plan.studies}
+    shown = {k: table for k, (_, table) in judged.items() if table is not None}
+    made = Neighbours(folder, shown, failures)
+    card = pd.concat([rows for rows, _ in judged.values()], ignore_index=True)
+    write_scorecard(made.scorecard_path, card)
     return made
 
 
@@ -153,35 +157,43 @@ def _settle(folder: Path, plan: NeighboursPlan) -> None:
     write_json(path, now)
 
 
-def judge_study(plan: NeighboursPlan, name: str, folder: Path) -> pd.DataFrame:
-    """A study's effects, written with its tables and figures beside the seeds.
+def judge_study(
+    plan: NeighboursPlan, name: str, folder: Path
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """A study's effects and main table, written with its figures beside the seeds.
 
-    Where a seed is missing there is no result, but one failed row.
+    Where a seed is missing there is no table, and one failed row.
     """
-    there = study(name)
-    pieces = {
-        condition: [Piece(name, condition, k).path(folder) for k in range(plan.seeds)]
-        for condition in there.conditions(plan.scale)
-    }
-    path = folder / name / "effects.json"
-    if not all(each.exists() for paths in pieces.values() for each in paths):
+    there, path = study(name), folder / name / "effects.json"
+    results = _results(plan, name, folder)
+    if results is None:
         path.unlink(missing_ok=True)
-        return missing(name, plan.seeds)
-    found = {c: [read_json(path) for path in paths] for c, paths in pieces.items()}
-    results = Results(
-        facts={c: [one["facts"] for one in all_] for c, all_ in found.items()},
-        seconds={c: [one["seconds"] for one in all_] for c, all_ in found.items()},
-    )
+        return missing(name, plan.seeds), None
     effects = effect_table(name, _judged(there.effects(results), plan.scale))
     write_scorecard(path, effects)
-    for title, table in there.tables(results).items():
+    tables = there.tables(results)
+    for title, table in tables.items():
         write_table(folder / name / f"{title}.csv", table)
     with figure_style():
         for title, figure in there.figures(results).items():
             with whole_file(folder / name / f"{title}.png") as temporary:
                 figure.savefig(temporary, format="png")
             plt.close(figure)
-    return effects
+    return effects, next(iter(tables.values()))
+
+
+def _results(plan: NeighboursPlan, name: str, folder: Path) -> Results | None:
+    """What all seeds of a study came to; None where one is missing."""
+    found = {}
+    for condition in study(name).conditions(plan.scale):
+        paths = [Piece(name, condition, k).path(folder) for k in range(plan.seeds)]
+        if not all(path.exists() for path in paths):
+            return None
+        found[condition] = [read_json(path) for path in paths]
+    return Results(
+        facts={c: [one["facts"] for one in seeds] for c, seeds in found.items()},
+        seconds={c: [one["seconds"] for one in seeds] for c, seeds in found.items()},
+    )
 
 
 def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
@@ -196,8 +208,9 @@ def neighbours_text(made: Neighbours) -> str:
     for name, part in card.groupby("experiment", sort=False):
         entry = STUDIES[str(name)]
         lines += [f"{name}: {entry.question}", f"After {entry.source}.", ""]
-        for path in sorted((made.path / str(name)).glob("*.csv"))[:1]:
-            lines += [pd.read_csv(path).to_string(index=False), ""]
+        if name in made.tables:
+            table = made.tables[str(name)]
+            lines += [table.to_string(index=False, float_format="{:.4g}".format), ""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
     return "\n".join([*lines, tally(card).to_string()])
