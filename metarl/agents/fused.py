@@ -1,7 +1,7 @@
 """One core's unroll: step now without a graph, differentiate the whole later.
 
 While the stepping loop runs, it answers as the branch would and keeps what the gradient
-needs; afterwards `outputs` gives all steps' readings as one differentiable tensor.
+needs; afterwards `activities` gives all steps' activity as one differentiable tensor.
 `PlainUnroll` replays the core under autograd and serves every core; `LSTMUnroll` holds
 the LSTM's forward pass in preallocated buffers and its backward pass by hand, as
 `metarl.agents.fused_rnn` does for the vanilla core. Tests hold all to equal gradients.
@@ -25,6 +25,11 @@ Starts = Sequence[Tensor | None]
 class BranchUnroll(Protocol):
     """One core with its heads, stepped now and differentiated afterwards."""
 
+    branch: Branch
+    """The core and its heads."""
+    credit: Credit
+    """The paths of errors."""
+
     def begin(self) -> None:
         """Forget the last unroll and read the branch's present weights."""
         ...
@@ -33,8 +38,8 @@ class BranchUnroll(Protocol):
         """The heads' (B, n) outputs at the next step, and the memory after it."""
         ...
 
-    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """(T, B, n) the heads' outputs at all steps, differentiable.
+    def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
+        """(T, B, H) the units' activity at all steps, differentiable.
 
         Args:
             starts: the lanes whose memory was initial, step by step.
@@ -42,6 +47,13 @@ class BranchUnroll(Protocol):
                 on into them.
         """
         ...
+
+
+def outputs(
+    unroll: BranchUnroll, starts: Starts, inputs: Tensor | None = None
+) -> Tensor:
+    """(T, B, n) what the heads read at all steps, differentiable; see `activities`."""
+    return unroll.credit.read(unroll.branch.heads, unroll.activities(starts, inputs))
 
 
 class PlainUnroll:
@@ -67,7 +79,7 @@ class PlainUnroll:
         memory = self.branch.step(inputs, memory)
         return self.branch.heads(memory[0]), memory
 
-    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
+    def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
         """Step the core again from the carried memory, now with a graph."""
         memory = tuple(part.detach() for part in self.carried)
         activity = []
@@ -76,7 +88,7 @@ class PlainUnroll:
             memory = restart(memory, self.branch.initial_memory(len(now)), start)
             memory = self.branch.step(now, memory, local=self.credit.local)
             activity.append(memory[0])
-        return self.credit.read(self.branch.heads, torch.stack(activity))
+        return torch.stack(activity)
 
 
 class Slot(NamedTuple):
@@ -218,12 +230,12 @@ class LSTMUnroll:
         of_cell = self.cell_slopes[: stop - first]
         torch.addcmul(o, activity, squashed, value=-1, out=of_cell)
 
-    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """The heads' readings of the activity that the steps left in the buffers."""
+    def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
+        """The activity that the steps left in the buffers."""
         core = self.core
         given = core.weight, core.bias, core.initial, inputs, self, starts
-        activity = _Activity.apply(*given)  # type: ignore[no-untyped-call]
-        return self.credit.read(self.branch.heads, activity)
+        activity: Tensor = _Activity.apply(*given)  # type: ignore[no-untyped-call]
+        return activity
 
 
 class _Activity(torch.autograd.Function):

@@ -75,12 +75,12 @@ class RNNUnroll:
     def drive(self, t: int, doubled: Tensor) -> None:
         """The (B, H) doubled drive of step t, before it is squashed; as it is."""
 
-    def outputs(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """The heads' readings of the activity that the steps left in the buffers."""
+    def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
+        """The activity that the steps left in the buffers."""
         core = self.core
         given = core.weight, core.bias, core.initial, inputs, self, starts
-        activity = _Activity.apply(*given)  # type: ignore[no-untyped-call]
-        return self.credit.read(self.branch.heads, activity)
+        activity: Tensor = _Activity.apply(*given)  # type: ignore[no-untyped-call]
+        return activity
 
 
 class _Activity(torch.autograd.Function):

@@ -8,7 +8,13 @@ from torch import Tensor
 from metarl.agents.cores import LSTM, RNN, Core
 from metarl.agents.credit import THROUGH_TIME, Credit
 from metarl.agents.encoders import Encoder, pack, unpack
-from metarl.agents.fused import BranchUnroll, LSTMUnroll, PlainUnroll, Starts
+from metarl.agents.fused import (
+    BranchUnroll,
+    LSTMUnroll,
+    PlainUnroll,
+    Starts,
+    outputs,
+)
 from metarl.agents.fused_rnn import RNNUnroll
 from metarl.agents.network import (
     ActorCritic,
@@ -106,7 +112,7 @@ class SharedUnroll:
 
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """Both heads' readings."""
-        return self.network.split(self.branch.outputs(starts))
+        return self.network.split(outputs(self.branch, starts))
 
 
 class SeeingUnroll:
@@ -162,7 +168,7 @@ class SeeingUnroll:
         told = torch.stack(self.told)
         inputs = torch.cat([features.view(*told.shape[:2], -1), told], 2)
         inputs = self.network.sense(inputs)
-        return self.network.split(self.branch.outputs(starts, inputs))
+        return self.network.split(outputs(self.branch, starts, inputs))
 
 
 class KnownViews:
@@ -228,4 +234,5 @@ class SeparateUnroll:
 
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """The actor's logits and the critic's values."""
-        return self.actor.outputs(starts), self.critic.outputs(starts).squeeze(-1)
+        logits = outputs(self.actor, starts)
+        return logits, outputs(self.critic, starts).squeeze(-1)

@@ -1,6 +1,7 @@
 """metarl train."""
 
 import argparse
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -66,6 +67,8 @@ def main(words: list[str]) -> int:
         task=config.task_params,
         **{name: getattr(config, name) for name in shared},
     )
+    # The learning rule is the agent's: --agent.rule is --learning.rule.
+    rest = [re.sub("^--agent[.]", "--learning.", word) for word in rest]
     kind: Any = TrainOptions[type(config.task_params)]  # type: ignore[misc]
     options = parse(kind, f"train {chosen.task}", rest, default=default)
     with bad_input():

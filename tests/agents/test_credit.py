@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.credit import THROUGH_TIME, Credit
-from metarl.agents.fused import LSTMUnroll, PlainUnroll
+from metarl.agents.fused import LSTMUnroll, PlainUnroll, outputs
 from metarl.agents.fused_rnn import RNNUnroll
 from metarl.agents.network import ActorCritic
 from metarl.agents.settings import NetworkConfig
@@ -58,10 +58,10 @@ def run(kind, network, credit, seed, **more):
             heads, memory = unroll.step(now, memory)
             said.append(heads.clone())
     network.zero_grad(set_to_none=True)
-    outputs = unroll.outputs(starts)
-    (outputs * errors).sum().backward()
-    assert_close(outputs.detach(), torch.stack(said), **EXACT)
-    return outputs.detach(), {n: p.grad for n, p in network.named_parameters()}
+    read = outputs(unroll, starts)
+    (read * errors).sum().backward()
+    assert_close(read.detach(), torch.stack(said), **EXACT)
+    return read.detach(), {n: p.grad for n, p in network.named_parameters()}
 
 
 CREDITS = {
@@ -86,9 +86,9 @@ CREDITS = {
 def test_passes_by_hand_are_those_of_autograd(fast, settings, credit):
     network = make_network(**settings)
     for seed in (20, 40):
-        outputs, plain = run(PlainUnroll, network, credit, seed)
-        fast_outputs, quick = run(fast, network, credit, seed)
-        assert_close(outputs, fast_outputs, **EXACT)
+        read, plain = run(PlainUnroll, network, credit, seed)
+        fast_read, quick = run(fast, network, credit, seed)
+        assert_close(read, fast_read, **EXACT)
         for name, gradient in plain.items():
             if gradient is None:
                 assert name == "core.initial", name

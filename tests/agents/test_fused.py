@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from metarl.agents.fused import LSTMUnroll, PlainUnroll
+from metarl.agents.fused import LSTMUnroll, PlainUnroll, outputs
 from metarl.agents.network import ActorCritic
 from metarl.agents.settings import NetworkConfig
 from metarl.agents.unroll import SharedUnroll
@@ -277,8 +277,8 @@ def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
         drive(unroll, network, course, memory)
         network.zero_grad(set_to_none=True)
         inputs = course.inputs.clone().requires_grad_()
-        outputs = unroll.branch.outputs(course.starts, inputs)
-        (outputs * course.into_heads).sum().backward()
+        read = outputs(unroll.branch, course.starts, inputs)
+        (read * course.into_heads).sum().backward()
         assert_close(inputs.grad, given.grad, **EXACT)
         assert_close(network.core.weight.grad, weights, **EXACT)
 
