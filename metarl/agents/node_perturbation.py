@@ -1,8 +1,8 @@
 """Node perturbation: units try a little noise, and keep what was followed by more.
 
-Each unit's drive u gets normal noise n of deviation s. How much better it went than the
-critic expected, the advantage A, is told to all synapses alike, and each needs nothing
-else but what is there at its own place:
+Each unit's drive u gets normal noise n of deviation s. How much better it went than
+expected, A, is told to all synapses alike, and each needs nothing else but what is
+there at its own place:
 
     core:     weight += rate * mean over steps and lanes of  A n / s^2  outer  [x, h, 1]
     readers:  weight += rate * mean of  (A (chosen - pi) - beta_v (V - R) ...) outer  h
@@ -13,8 +13,9 @@ on the choice at once, in closed form.
 
 Source: Fiete & Seung 2006, Phys Rev Lett 97:048104; Miconi 2017, eLife 6:e20899;
 Williams 1992, Mach Learn 8:229.
-Declared: noise at every step and unit; advantages as in the other rules; the initial
-memory is not learned.
+Declared: noise at every step and unit; the initial memory is not learned. What the core
+is told is the return less the value that the units would have had without this step's
+noise: a value that heard the noise would teach units to look worthless.
 """
 
 import torch
@@ -44,6 +45,7 @@ class NoisyUnroll(RNNUnroll):
         super().__init__(branch, steps, lanes)
         self.deviation, self.generator = deviation, generator
         self.noise = torch.zeros_like(self.activity)
+        self.quiet = torch.zeros_like(self.activity)
 
     def begin(self) -> None:
         """Take the present weights, and fresh noise."""
@@ -51,8 +53,14 @@ class NoisyUnroll(RNNUnroll):
         self.noise.normal_(0, self.deviation, generator=self.generator)
 
     def drive(self, t: int, doubled: Tensor) -> None:
-        """Add the step's noise."""
+        """Keep what the step would have been, then add its noise."""
+        torch.sigmoid(doubled, out=self.quiet[t]).mul_(2).sub_(1)
         doubled.add_(self.noise[t], alpha=2)
+
+    def quiet_activity(self) -> Tensor:
+        """(T, B, H) the activity that each step would have had without its noise."""
+        before = self.joined[:, :, self.core.input_size : -1]
+        return torch.lerp(before, self.quiet, self.core.leak)
 
 
 class NodePerturbation(Learner):
@@ -95,10 +103,11 @@ class NodePerturbation(Learner):
     ) -> Losses:
         """Give core and readers the gradient that noise and advantage estimate."""
         branch, heads, core = self.branch, self.branch.branch.heads, self.branch.core
-        count = lesson.advantage.numel()
-        error = (
-            branch.noise * (-lesson.advantage / count / branch.deviation**2)[..., None]
-        )
+        better = lesson.targets - heads(branch.quiet_activity())[..., -1]
+        if self.config.normalize_advantages:
+            better = (better - better.mean()) / (better.std(correction=0) + 1e-8)
+        told = -better / (better.numel() * branch.deviation**2)
+        error = branch.noise * told.unsqueeze(-1)
         weight = branch.joined.flatten(0, 1).T @ error.flatten(0, 1)
         core.weight.grad, core.bias.grad = weight[:-1], weight[-1]
         logits, values = ActorCritic.split(branch.heads)

@@ -140,7 +140,7 @@ class A2CConfig:
     rule: Rule = "bptt"
     """How prediction errors train the weights; metarl/agents/rules.py says what each
     rule knows and needs."""
-    noise: float = 0.1
+    noise: float = 0.3
     """Deviation of the noise on the units' drive by which node perturbation (np)
     explores, > 0; other rules have none."""
 

@@ -165,6 +165,8 @@ def test_noise_and_advantage_estimate_the_gradient():
     learner = NodePerturbation(
         network, config, steps=steps, lanes=lanes, generator=drawn()
     )
+    with torch.no_grad():
+        network.heads.weight.zero_()
     experience = stepped(learner.unroll, steps, lanes)
     reading = torch.tensor([1.0, -2.0, 0.5, 1.5])
     inputs = learner.branch.joined[:, :, :INPUTS]
@@ -185,6 +187,28 @@ def test_noise_and_advantage_estimate_the_gradient():
     cosine = torch.cosine_similarity(estimate.flatten(), exact.flatten(), dim=0)
     assert cosine > 0.99
     assert float(estimate.norm()) == pytest.approx(float(exact.norm()), rel=0.05)
+
+
+def test_a_critic_that_hears_the_noise_teaches_nothing_by_it():
+    """Without any reward, units must not learn to look worthless to the critic."""
+    steps, lanes = 3, 100_000
+    network = make_network(units=4, leak=0.5, head_deviation=1.0)
+    config = A2CConfig(rule="np", noise=0.1, normalize_advantages=False)
+    learner = NodePerturbation(
+        network, config, steps=steps, lanes=lanes, generator=drawn()
+    )
+    experience = stepped(learner.unroll, steps, lanes)
+    nothing = torch.zeros(steps, lanes)
+    lesson = Lesson(nothing, nothing, nothing)
+    learner.find_gradients(learner.unroll, experience, lesson, 0.5)
+    found = network.core.weight.grad.norm() * steps
+    network.zero_grad(set_to_none=True)
+    memory, value = network.initial_memory(lanes), 0.0
+    for now in learner.branch.joined[:, :, :INPUTS]:
+        decision = network.act(now, memory)
+        memory, value = decision.memory, value + decision.value.mean()
+    value.backward()
+    assert found < 0.1 * network.core.weight.grad.norm()
 
 
 def test_a_learner_is_the_usual_one_but_for_node_perturbation():
