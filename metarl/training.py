@@ -157,6 +157,9 @@ class Trainer:
             .float(),
             values=torch.stack([*(m.decision.value for m in moments), last]),
             starts=[m.start for m in moments],
+            observations=torch.stack(
+                [*(m.observation for m in moments), stepper.observation]
+            ),
             teaching=_stacked([m.teaching for m in moments]),
         )
 
@@ -180,7 +183,7 @@ class Trainer:
         return {
             "updates": self.updates,
             "network": self.network.state_dict(),
-            "optimizer": self.learner.optimizer.state_dict(),
+            "learner": self.learner.state(),
             "drawn": self.drawn.get_state(),
             "stepper": self.stepper.state(),
             "meter": self.meter.state(),
@@ -190,7 +193,7 @@ class Trainer:
         """Go on from a `state` that was read from `path`."""
         try:
             load_weights(self.network, state["network"], path)
-            self.learner.optimizer.load_state_dict(state["optimizer"])
+            self.learner.load_state(state["learner"])
             self.drawn.set_state(state["drawn"])
             self.stepper.load_state(state["stepper"])
             self.meter.load_state(state["meter"])

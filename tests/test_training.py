@@ -407,7 +407,7 @@ def test_without_carry_over_every_trial_starts_anew(small):
         return act(inputs, memory)
 
     trainer.unroll.act = watched
-    starts = trainer._experience().starts
+    starts = trainer.experience().starts
     # Trials of three steps.
     assert [t for t, start in enumerate(starts) if start is not None] == [
         0,
@@ -596,7 +596,7 @@ def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
     text = "teaching set 7 when reward < 0 and trial > 2"
     trainer = taught_by(small, text, unroll_steps=18, lanes=8)  # an unroll, an episode
     trainer.update()
-    experience = trainer._experience()
+    experience = trainer.experience()
     paid = experience.rewards.unflatten(0, (6, 3)).sum(1)
     chosen = torch.zeros(18, 8, dtype=torch.bool)
     chosen[2::3] = paid < 0
@@ -646,7 +646,7 @@ def test_an_error_that_is_an_input_is_changed_in_training_too(small):
 
 def test_memory_is_cleared_by_hand_in_training_and_starts_anew(small):
     trainer = taught_by(small, "memory reset when trial == 1 and event == 'choice'")
-    starts = trainer._experience().starts
+    starts = trainer.experience().starts
     cleared = [t for t, start in enumerate(starts) if start is not None and t > 0]
     assert cleared == [4]
     trainer.update()

@@ -1,7 +1,8 @@
 """Advantage actor-critic: how prediction errors train the network."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -28,6 +29,8 @@ class Experience:
     """(T + 1, B) the critic's values while acting; the last row bootstraps."""
     starts: Starts
     """For each step, the lanes whose memory was initial."""
+    observations: Float[Tensor, "time+1 batch observation"]
+    """(T + 1, B, O) seen at each step; the last row is what comes next."""
     teaching: tuple[Tensor, Tensor] | None = None
     """(T, B) factor and (T, B) addition that an experimenter's hand gives the
     prediction errors that teach; None where they are left alone."""
@@ -90,13 +93,25 @@ def actor_critic_loss(
 class Learner:
     """Updates a network from the unrolls it made."""
 
-    def __init__(self, network: Network, config: A2CConfig) -> None:
-        """Prepare the optimizer; what is not to be trained loses its gradient."""
+    def __init__(
+        self,
+        network: Network,
+        config: A2CConfig,
+        others: Sequence[torch.nn.Parameter] = (),
+    ) -> None:
+        """Prepare the optimizer; what is not to be trained loses its gradient.
+
+        Args:
+            network: what learns.
+            config: how.
+            others: parameters that learn beside the network's.
+        """
         self.network, self.config = network, config
         if config.rule == "readout":
             for name, parameter in network.named_parameters():
                 parameter.requires_grad_("heads" in name.split("."))
         self.parameters = [p for p in network.parameters() if p.requires_grad]
+        self.parameters += others
         self.optimizer = make_optimizer(self.parameters, config)
 
     def update(
@@ -159,6 +174,14 @@ class Learner:
         )
         losses.total.backward()
         return losses
+
+    def state(self) -> dict[str, Any]:
+        """Everything but the network that is needed to go on: tensors, plain values."""
+        return {"optimizer": self.optimizer.state_dict()}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a `state`."""
+        self.optimizer.load_state_dict(state["optimizer"])
 
     def _descend(self, learning_rate: float) -> Tensor:
         gradients = [p.grad for p in self.parameters if p.grad is not None]

@@ -21,6 +21,7 @@ import math
 import torch
 
 from metarl.agents.a2c import Learner
+from metarl.agents.areas import AreaLearner, credit_by_area
 from metarl.agents.credit import Credit
 from metarl.agents.network import ActorCritic, Network
 from metarl.agents.node_perturbation import NodePerturbation
@@ -54,7 +55,11 @@ def make_learner(
         )
         return learner.unroll, learner
     credit = credit_of(config.rule, network, generator)
-    return make_unroll(network, steps, lanes, credit), Learner(network, config)
+    if config.costs.plain:
+        return make_unroll(network, steps, lanes, credit), Learner(network, config)
+    credit = credit_by_area(credit, config.costs, network)
+    unroll = make_unroll(network, steps, lanes, credit)
+    return unroll, AreaLearner(network, config, unroll, generator)
 
 
 def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credit:

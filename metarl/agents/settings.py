@@ -1,6 +1,7 @@
 """What can be chosen about the agent: plain frozen data, free of torch."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from metarl.checks import check_at_least, check_between, check_choice
@@ -9,6 +10,7 @@ CoreName = Literal["lstm", "gru", "rnn", "feedforward"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
+PrefrontalCost = Literal["rl", "reward", "observation"]
 OptimizerName = Literal["rmsprop", "adam"]
 Rule = Literal["bptt", "bptt-random", "eprop", "eprop-random", "readout", "np"]
 
@@ -110,6 +112,53 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CostsConfig:
+    """What each of two areas learns from, and when; metarl/agents/areas.py explains."""
+
+    pfc: tuple[PrefrontalCost, ...] = ("rl",)
+    """Costs of the core: rl, what comes back from policy and value; reward or
+    observation, predicting what follows. Without rl no error of policy and value
+    reaches the core."""
+    prediction_weight: float = 1.0
+    """Weight of each prediction's cost beside reinforcement's, >= 0."""
+    schedule: tuple[str, ...] = ()
+    """When costs are on, as COST:FIRST-LAST in updates, LAST left out for the end:
+    'reward:0-300' 'rl:300-'. A cost that is not named is always on."""
+
+    def __post_init__(self) -> None:
+        """Refuse costs that there are not, and times that are none."""
+        for cost in self.pfc:
+            check_choice("costs.pfc", cost, get_args(PrefrontalCost))
+        if len(set(self.pfc)) < len(self.pfc):
+            raise ValueError(f"costs.pfc must be different ones, got {self.pfc!r}")
+        check_at_least("costs.prediction_weight", self.prediction_weight, 0)
+        for words in self.schedule:
+            self._times(words)
+
+    @staticmethod
+    def _times(words: str) -> tuple[str, int, float]:
+        """Cost, first update, and the first after the last."""
+        found = re.fullmatch(r"(rl|reward|observation):(\d+)-(\d*)", words)
+        if not found:
+            raise ValueError(
+                "costs.schedule must be COST:FIRST-LAST with rl, reward or "
+                f"observation, such as reward:0-300; got {words!r}"
+            )
+        return found[1], int(found[2]), float(found[3] or "inf")
+
+    def on(self, cost: str, update: int) -> bool:
+        """Whether a cost is on at an update, counted from 0."""
+        times = [self._times(words) for words in self.schedule]
+        own = [(first, after) for name, first, after in times if name == cost]
+        return not own or any(first <= update < after for first, after in own)
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is but one cost, always, from end to end."""
+        return self == CostsConfig()
+
+
+@dataclass(frozen=True, kw_only=True)
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
@@ -143,11 +192,18 @@ class A2CConfig:
     noise: float = 0.3
     """Deviation of the noise on the units' drive by which node perturbation (np)
     explores, > 0; other rules have none."""
+    costs: CostsConfig = field(default_factory=CostsConfig)
+    """What core and readers learn from."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot learn."""
         check_choice("rule", self.rule, get_args(Rule))
         check_at_least("noise", self.noise, 1e-12)
+        if not self.costs.plain and self.rule in ("np", "readout"):
+            raise ValueError(
+                f"rule must be one that sends errors to the core where costs are by "
+                f"area, got {self.rule!r}"
+            )
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
             for name in ("learning_rate", "entropy_weight"):

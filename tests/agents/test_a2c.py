@@ -58,6 +58,7 @@ def live(network, unroll, *, end=3):
         continues=continues,
         values=torch.stack(values),
         starts=starts,
+        observations=inputs[:, :, : -ACTIONS - 1].float(),
     )
 
 

@@ -92,6 +92,7 @@ def stepped(unroll, steps, lanes, seed=3):
         continues=torch.ones(steps, lanes),
         values=torch.stack([*values, torch.zeros(lanes)]),
         starts=starts,
+        observations=torch.rand(steps + 1, lanes, 1, generator=generator),
     )
 
 

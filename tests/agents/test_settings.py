@@ -84,7 +84,9 @@ def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     with pytest.raises(ValueError, match="optimizer must be one of rmsprop, adam; got"):
         A2CConfig(optimizer="sgd")
-    with pytest.raises(ValueError, match="rule must be one of bptt, bptt-random, eprop"):
+    with pytest.raises(
+        ValueError, match="rule must be one of bptt, bptt-random, eprop"
+    ):
         A2CConfig(rule="core")
     words = "core must be one of lstm, gru, rnn, feedforward; got"
     with pytest.raises(ValueError, match=words):
