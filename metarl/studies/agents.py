@@ -5,6 +5,7 @@ of 50 trials; a random chooser's regret is 12.5 rewards an episode, Thompson sam
 2.18. Short and plain, it is learned in seconds, by whatever rule.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -103,17 +104,33 @@ class Tested:
     accuracy: list[float]
     """Share of better choices, trial by trial."""
 
+    @property
+    def adaptation(self) -> float:
+        """What is learned within an episode: the last 10 trials less the first 2."""
+        early, late = self.accuracy[:2], self.accuracy[-10:]
+        return sum(late) / len(late) - sum(early) / len(early)
+
 
 def frozen_test(
-    config: RunConfig[Any], network: Network, *, episodes: int = 1000
+    config: RunConfig[Any],
+    network: Network,
+    *,
+    episodes: int = 1000,
+    manipulate: tuple[str, ...] = (),
 ) -> Tested:
     """Test a network on fresh bandits of the configuration, all weights frozen.
+
+    Args:
+        config: the world, and its seed.
+        network: is tested.
+        episodes: how many.
+        manipulate: what an experimenter does to the network, in words.
 
     Raises:
         MetaRLError: the weights changed.
     """
     before = weights_hash(network)
-    test = EvaluationConfig(episodes=episodes, record_episodes=0)
+    test = EvaluationConfig(episodes=episodes, record_episodes=0, manipulate=manipulate)
     trials, _ = run_episodes(config, 0, lambda task: network, test)
     if weights_hash(network) != before:
         raise MetaRLError("the weights changed in a frozen test")
@@ -122,6 +139,14 @@ def frozen_test(
     regret = float((chances.max(1) - chosen).sum()) / episodes
     accuracy = trials.groupby("trial")["correct"].mean()
     return Tested(regret, [float(share) for share in accuracy])
+
+
+def regret_of(row: Mapping[str, float]) -> float:
+    """Regret in training, from a point of the learning curve, in rewards an episode.
+
+    The better arm pays in 3/4 of the trials, on average over episodes.
+    """
+    return 0.75 * TRIALS - row["rollout/return"]
 
 
 def shortened(config: RunConfig[Any], updates: int) -> RunConfig[Any]:

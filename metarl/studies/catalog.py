@@ -32,6 +32,11 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Does it have to be backpropagation through time?",
             source="Bellec et al. 2020; Lillicrap et al. 2016; Miconi 2017",
         ),
+        "costs-by-area": StudyEntry(
+            module="metarl.studies.costs_by_area",
+            question="Must one cost be sent end to end, or may areas have their own?",
+            source="Marblestone, Wayne & Kording 2016",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""

@@ -27,6 +27,7 @@ from metarl.studies.agents import (
     TRIALS,
     bandit_config,
     frozen_test,
+    regret_of,
     shortened,
     train_here,
 )
@@ -99,11 +100,6 @@ def learn(
         "passes": config.training.steps * PASSES[rule],
         "stored": stored_floats(config),
     }
-
-
-def regret_of(row: Mapping[str, float]) -> float:
-    """Rewards lost an episode; the better arm pays 3/4 of the trials, on average."""
-    return 0.75 * TRIALS - row["rollout/return"]
 
 
 def cosines(
