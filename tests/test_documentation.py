@@ -34,6 +34,7 @@ TRAINING = (
 TINY = {
     "train": TRAINING,
     "evaluate": "--episodes 4 --record-episodes 2 --workers 1",
+    "neighbours": "--smoke --seeds 1 --workers 1",
 }
 """Command -> options after those of the page, which make it quick."""
 TASK = "reversal"
