@@ -4,13 +4,14 @@ neighbours/plan.json                 what was asked for
 neighbours/STUDY/CONDITION/K.json    facts of seed K, and its processor time
 neighbours/STUDY/effects.json        its effects; *.csv its tables, *.png its figures
 neighbours/scorecard.json            effects of all studies, with their verdicts
+neighbours/comparison.csv, .png      all agents that learned the shared bandit
 
 A seed that is done is not done again: the same command goes on where it was stopped.
 """
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import NamedTuple
 
 import matplotlib.pyplot as plt
 import pandas as pd
+from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect, effect_table, reported
 from metarl.analysis.style import figure_style
@@ -28,8 +30,10 @@ from metarl.report import effect_line
 from metarl.scorecard import missing, read_scorecard, tally, write_scorecard
 from metarl.seeding import stream_seed
 from metarl.studies.catalog import STUDIES, study
+from metarl.studies.plots import draw_comparison
 from metarl.studies.study import Condition, Results, Scale
 from metarl.tables import read_json, whole_file, write_json, write_table
+from metarl.training import versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +70,8 @@ class Neighbours:
     path: Path
     tables: dict[str, pd.DataFrame]
     """Study -> its main table; none where a seed is missing."""
+    comparison: pd.DataFrame
+    """One row a condition whose agents learned the shared bandit; see `compared`."""
     failures: dict[str, str]
     """For each seed that failed, why."""
 
@@ -120,11 +126,16 @@ def compare_neighbours(
     }
     display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
     failures = run_jobs(jobs, workers=workers, display=display) if jobs else {}
-    judged = {name: judge_study(plan, name, folder) for name in plan.studies}
-    shown = {k: table for k, (_, table) in judged.items() if table is not None}
-    made = Neighbours(folder, shown, failures)
-    card = pd.concat([rows for rows, _ in judged.values()], ignore_index=True)
-    write_scorecard(made.scorecard_path, card)
+    found = {name: read_results(plan, name, folder) for name in plan.studies}
+    whole = {name: results for name, results in found.items() if results is not None}
+    tables = {name: show_study(name, r, folder / name) for name, r in whole.items()}
+    made = Neighbours(folder, tables, compared(whole), failures)
+    cards = [judge_study(plan, name, folder, r) for name, r in found.items()]
+    write_scorecard(made.scorecard_path, pd.concat(cards, ignore_index=True))
+    if len(made.comparison):
+        write_table(folder / "comparison.csv", made.comparison)
+        with figure_style():
+            _save(draw_comparison(made.comparison), folder / "comparison.png")
     return made
 
 
@@ -148,41 +159,17 @@ def _find(ask: Condition, seed: int, path: Path, reporting: Reporting) -> None:
 def _settle(folder: Path, plan: NeighboursPlan) -> None:
     """Write down what was asked for; refuse to mix it with anything else."""
     path = folder / "plan.json"
-    now = {"seed": plan.seed, "scale": asdict(plan.scale)}
+    version = versions()["metarl-neuro"]
+    now = {"seed": plan.seed, "scale": asdict(plan.scale), "version": version}
     if path.exists() and (before := read_json(path)) != now:
         raise MetaRLError(
-            f"{folder} was started with another seed or scale ({before}); repeat it "
-            "with the same, or give another --out"
+            f"{folder} was started with another seed, scale or version ({before}); "
+            "repeat it with the same, or give another --out"
         )
     write_json(path, now)
 
 
-def judge_study(
-    plan: NeighboursPlan, name: str, folder: Path
-) -> tuple[pd.DataFrame, pd.DataFrame | None]:
-    """A study's effects and main table, written with its figures beside the seeds.
-
-    Where a seed is missing there is no table, and one failed row.
-    """
-    there, path = study(name), folder / name / "effects.json"
-    results = _results(plan, name, folder)
-    if results is None:
-        path.unlink(missing_ok=True)
-        return missing(name, plan.seeds), None
-    effects = effect_table(name, _judged(there.effects(results), plan.scale))
-    write_scorecard(path, effects)
-    tables = there.tables(results)
-    for title, table in tables.items():
-        write_table(folder / name / f"{title}.csv", table)
-    with figure_style():
-        for title, figure in there.figures(results).items():
-            with whole_file(folder / name / f"{title}.png") as temporary:
-                figure.savefig(temporary, format="png")
-            plt.close(figure)
-    return effects, next(iter(tables.values()))
-
-
-def _results(plan: NeighboursPlan, name: str, folder: Path) -> Results | None:
+def read_results(plan: NeighboursPlan, name: str, folder: Path) -> Results | None:
     """What all seeds of a study came to; None where one is missing."""
     found = {}
     for condition in study(name).conditions(plan.scale):
@@ -194,6 +181,63 @@ def _results(plan: NeighboursPlan, name: str, folder: Path) -> Results | None:
         facts={c: [one["facts"] for one in seeds] for c, seeds in found.items()},
         seconds={c: [one["seconds"] for one in seeds] for c, seeds in found.items()},
     )
+
+
+def judge_study(
+    plan: NeighboursPlan, name: str, folder: Path, results: Results | None
+) -> pd.DataFrame:
+    """A study's effects, written beside its seeds; one failed row without results."""
+    path = folder / name / "effects.json"
+    if results is None:
+        path.unlink(missing_ok=True)
+        return missing(name, plan.seeds)
+    effects = effect_table(name, _judged(study(name).effects(results), plan.scale))
+    write_scorecard(path, effects)
+    return effects
+
+
+def show_study(name: str, results: Results, folder: Path) -> pd.DataFrame:
+    """Write a study's tables and figures; its main table."""
+    tables = study(name).tables(results)
+    for title, table in tables.items():
+        write_table(folder / f"{title}.csv", table)
+    with figure_style():
+        for title, figure in study(name).figures(results).items():
+            _save(figure, folder / f"{title}.png")
+    return next(iter(tables.values()))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, format="png")
+    plt.close(figure)
+
+
+def compared(results: Mapping[str, Results]) -> pd.DataFrame:
+    """Every condition whose agents learned the shared bandit.
+
+    Returns:
+        study, condition, regret (median over seeds, in rewards an episode), lowest,
+        highest, seeds, seconds (median, of processor time).
+    """
+    rows = []
+    for name, found in results.items():
+        for condition, facts in found.facts.items():
+            if not all("regret" in each for each in facts):
+                continue
+            regrets = found.values(condition, "regret")
+            rows.append(
+                {
+                    "study": name,
+                    "condition": condition,
+                    "regret": regrets.median(),
+                    "lowest": regrets.min(),
+                    "highest": regrets.max(),
+                    "seeds": len(regrets),
+                    "seconds": pd.Series(found.seconds[condition]).median(),
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
@@ -209,8 +253,18 @@ def neighbours_text(made: Neighbours) -> str:
         entry = STUDIES[str(name)]
         lines += [f"{name}: {entry.question}", f"After {entry.source}.", ""]
         if name in made.tables:
-            table = made.tables[str(name)]
-            lines += [table.to_string(index=False, float_format="{:.4g}".format), ""]
+            lines += [_text(made.tables[str(name)]), ""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
+    if len(made.comparison):
+        lines += [
+            "Agents that learned the shared bandit",
+            "",
+            _text(made.comparison),
+            "",
+        ]
     return "\n".join([*lines, tally(card).to_string()])
+
+
+def _text(table: pd.DataFrame) -> str:
+    return table.to_string(index=False, float_format="{:.4g}".format)

@@ -23,6 +23,7 @@ def _toy(monkeypatch):
     monkeypatch.setattr("metarl.commands.neighbours.STUDIES", toys)
     toy_study.ASKED.clear()
     toy_study.FAILING.clear()
+    toy_study.REGRETS.clear()
 
 
 def run(out, **plan):
@@ -88,7 +89,9 @@ def test_another_root_or_scale_is_refused_and_nothing_is_lost(tmp_path):
     run(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*.json")}
     for change in ({"seed": 2}, {"scale": Scale(smoke=True)}):
-        with pytest.raises(MetaRLError, match="started with another seed or scale"):
+        with pytest.raises(
+            MetaRLError, match="started with another seed, scale or version"
+        ):
             run(tmp_path, **change)
     assert {p: p.read_bytes() for p in tmp_path.rglob("*.json")} == before
 
@@ -107,6 +110,21 @@ def test_a_seed_that_fails_is_told_and_its_study_has_no_result(tmp_path):
     made = run(tmp_path, seeds=3)
     assert not made.failures
     assert list(json.loads((tmp_path / "toy/effects.json").read_text()))
+
+
+def test_agents_of_the_shared_bandit_are_compared_across_studies(tmp_path):
+    assert not len(run(tmp_path / "none").comparison)
+    toy_study.ASKED.clear()
+    toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
+    made = run(tmp_path / "some")
+    assert list(made.comparison["study"]) == ["toy", "other"]
+    assert set(made.comparison["condition"]) == {"plain"}
+    row = made.comparison.iloc[0]
+    assert (row["regret"], row["lowest"], row["highest"], row["seeds"]) == (2, 1, 3, 3)
+    assert (tmp_path / "some/comparison.png").exists()
+    assert "learned the shared bandit" in neighbours_text(made)
+    written = pd.read_csv(tmp_path / "some/comparison.csv")
+    assert list(written["regret"]) == [2.0, 2.0]
 
 
 def test_what_learned_nothing_is_not_scored(tmp_path):

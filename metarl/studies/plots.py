@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
+import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from metarl.analysis.style import COLOURS
 from metarl.studies.agents import RANDOM, THOMPSON
@@ -57,3 +60,26 @@ def mark_bandit(axes: Axes, *, vertical: bool = False) -> Axes:
     line(RANDOM, color=COLOURS["chance"], linestyle=":", label="at random")
     axes.legend()
     return axes
+
+
+def draw_comparison(table: pd.DataFrame) -> Figure:
+    """Regret of every condition of every study, median and range, beside Thompson's.
+
+    Args:
+        table: study, condition, regret, lowest and highest, one row a condition.
+    """
+    figure, axes = plt.subplots(
+        figsize=(8.0, 1.4 + 0.3 * len(table)), layout="constrained"
+    )
+    studies = table["study"].unique()
+    colours = dict(zip(studies, sns.color_palette("colorblind"), strict=False))
+    rows = np.arange(len(table))
+    for name in studies:
+        here, part = rows[table["study"] == name], table[table["study"] == name]
+        axes.hlines(here, part["lowest"], part["highest"], color=colours[name])
+        axes.plot(part["regret"], here, "o", color=colours[name])
+    axes.set_yticks(rows, list(table["study"] + ": " + table["condition"]))
+    axes.invert_yaxis()
+    axes.set(xlabel="Regret, frozen weights (rewards an episode)", ylabel="")
+    mark_bandit(axes, vertical=True)
+    return figure

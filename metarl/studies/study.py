@@ -25,7 +25,9 @@ from metarl.jobs import Reporting
 
 Facts = dict[str, Any]
 """What one seed came to: numbers, words, lists and dictionaries of them, as JSON has
-them. The same seed gives the same facts, so no duration is among them."""
+them. The same seed gives the same facts, so no duration is among them. `regret` is kept
+for one number: that of a frozen agent on the shared bandit, in rewards an episode, by
+which all studies' agents are compared."""
 
 Condition = Callable[[int, Reporting], Facts]
 """Given a seed, and whom to tell the progress, finds the facts. Must be picklable: a

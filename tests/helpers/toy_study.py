@@ -11,6 +11,8 @@ ASKED = []
 """(condition, seed) of every seed that was really asked for."""
 FAILING = set()
 """Conditions that fail."""
+REGRETS = {}
+"""Condition -> regrets that its seeds have, one after the other."""
 
 
 def plain(seed, reporting):
@@ -25,7 +27,11 @@ def answer(condition, number):
     ASKED.append((condition, number))
     if condition in FAILING:
         raise ValueError(f"{condition} was told to fail")
-    return {"number": number % 1000}
+    told = REGRETS.get(condition)
+    if told is None:
+        return {"number": number % 1000}
+    asked = len([name for name, _ in ASKED if name == condition]) - 1
+    return {"number": number % 1000, "regret": told[asked // 2]}
 
 
 def conditions(scale):
