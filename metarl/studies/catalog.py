@@ -37,6 +37,11 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Must one cost be sent end to end, or may areas have their own?",
             source="Marblestone, Wayne & Kording 2016",
         ),
+        "curriculum": StudyEntry(
+            module="metarl.studies.curriculum",
+            question="Do parts, learned first, make a whole task easier?",
+            source="Marblestone, Wayne & Kording 2016; Hocker et al. 2025",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""
