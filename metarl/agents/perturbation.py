@@ -177,6 +177,11 @@ def dopamine_judged(
     )
 
 
+def unjudged(carried: Carried) -> Carried:
+    """The same, but the last step is not judged: its loss was of another batch."""
+    return replace(carried, expected=torch.zeros_like(carried.expected))
+
+
 def _along(sizes: Tensor, trial: Trial) -> Tensor:
     """(S, N) a step of each replica's size along its perturbation."""
     return sizes[:, None] * trial.directions
@@ -250,24 +255,24 @@ def try_out(
 def node_perturbation(
     rates: Float[Tensor, " replica"],
     regrets: Float[Tensor, "replica sample"],
-    noise: Float[Tensor, "replica sample node"],
-    inputs: Float[Tensor, "replica sample input"],
+    noise: Float[Tensor, "replica sample time node"],
+    inputs: Float[Tensor, "replica sample time input"],
 ) -> Float[Tensor, "replica node input"]:
     """NP: change of one layer's weights, from noise on its nodes' summed inputs.
 
-        dW = eta mean over samples of (L - L') / s  xi (outer) inputs
+        dW = eta mean over samples of (L - L') / s  sum over times of xi (outer) inputs
 
     On average a step down the gradient of the mean loss. A bias is the weight of an
-    input that is always 1. Of a recurrent network, the times of a sample are summed:
-    call it once a time.
+    input that is always 1.
 
     Args:
         rates: (S,) eta.
         regrets: (S, B) of each sample's own loss: (L - L') / s.
-        noise: (S, B, nodes) xi, before it was scaled by s.
-        inputs: (S, B, inputs) activity that the layer received.
+        noise: (S, B, T, nodes) xi, before it was scaled by s.
+        inputs: (S, B, T, inputs) activity that the layer received.
 
     Source: Zuge, Klos & Memmesheimer 2021, bioRxiv 2021.10.04.463055.
     """
-    each = torch.einsum("sb,sbn,sbi->sni", regrets, noise, inputs)
+    weighted = regrets[:, :, None, None] * noise
+    each = weighted.flatten(1, 2).mT @ inputs.flatten(1, 2)
     return rates[:, None, None] * each / regrets.shape[1]

@@ -42,6 +42,13 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Do parts, learned first, make a whole task easier?",
             source="Marblestone, Wayne & Kording 2016; Hocker et al. 2025",
         ),
+        "optimizers": StudyEntry(
+            module="metarl.studies.optimizers",
+            question="Does a learning rate that follows the optimizer's regret RPE "
+            "make weight perturbation quicker, and less dependent on its first rate?",
+            source="Nambusubramaniyan et al. 2025, arXiv:2510.22178 (reconstructed "
+            "from the abstract)",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""

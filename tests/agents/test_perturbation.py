@@ -187,12 +187,21 @@ def test_node_perturbation_by_hand():
     change = node_perturbation(
         numbers(0.5),
         regrets=numbers(2.0, -1.0).reshape(1, 2),
-        noise=numbers(1.0, 3.0, 2.0, 0.0).reshape(1, 2, 2),
-        inputs=numbers(1.0, 10.0, 4.0, 0.0).reshape(1, 2, 2),
+        noise=numbers(1.0, 3.0, 2.0, 0.0).reshape(1, 2, 1, 2),
+        inputs=numbers(1.0, 10.0, 4.0, 0.0).reshape(1, 2, 1, 2),
     )
     # Sample 1: 2 (1, 3) x (1, 10); sample 2: -1 (2, 0) x (4, 0); mean, times .5.
     expected = numbers(2 - 8, 20, 6, 60).reshape(1, 2, 2) / 4
     assert_close(change, expected)
+
+
+def test_node_perturbation_sums_the_times_of_a_sample():
+    noise = numbers(1.0, 3.0, 2.0, 0.0).reshape(1, 1, 2, 2)
+    inputs = numbers(1.0, 10.0, 4.0, 0.0).reshape(1, 1, 2, 2)
+    regrets = numbers(2.0).reshape(1, 1)
+    change = node_perturbation(numbers(0.5), regrets, noise, inputs)
+    # (1, 3) x (1, 10) + (2, 0) x (4, 0), times 2 * .5.
+    assert_close(change, numbers(9.0, 10.0, 3.0, 30.0).reshape(1, 2, 2))
 
 
 def test_a_rule_there_is_not_is_refused():
