@@ -14,6 +14,7 @@ from metarl.checks import MetaRLError
 from metarl.commands import (
     analyze,
     animals,
+    bench,
     compare,
     evaluate,
     neighbours,
@@ -35,6 +36,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "reproduce": reproduce.main,
         "watch": watch.main,
         "neighbours": neighbours.main,
+        "bench": bench.main,
     }
 )
 
