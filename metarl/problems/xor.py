@@ -29,6 +29,9 @@ class Xor(Supervised):
         return told.sigmoid()
 
     def first(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, N) standard normal weights."""
+        """(count, N) standard normal weights; biases are 0."""
         size = count, self.weight_count
-        return torch.randn(size, generator=generator, dtype=torch.float64)
+        weights = torch.randn(size, generator=generator, dtype=torch.float64)
+        for part in self.shape.parts(weights):
+            part[..., -1] = 0.0  # a bias is the last column, without recurrence
+        return weights

@@ -69,11 +69,11 @@ RATES: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
 GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
     {
         "xor": {
-            "wp": (*HEADLINE_RATES, 2.0, 10.0),
+            "wp": (0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 10.0),
             "np": (0.1, 0.3, 1.0, 3.0),
             "d0": (0.3, 1.0, 3.0, 10.0),
             "d1": (0.01, 0.03, 0.1, 0.2, 0.5),
-            "d2": (*HEADLINE_RATES, 2.0, 10.0),
+            "d2": (0.03, 0.1, 0.3, 1.0, 2.0, 3.0, 10.0),
             "sgd": (0.3, 1.0, 3.0, 10.0),
             "adam": (0.003, 0.01, 0.03, 0.1),
         },

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from metarl.analysis.plotting import legend_below
 from metarl.studies.optimizers_tables import (
+    all_epochs,
     best_place,
     has_criterion,
     marks,
@@ -120,7 +121,9 @@ def _reliability(problem: str, rules: Seeds) -> Figure:
     figure, (left, right) = panels(2)
     plot_success_by_rate(rules, left)
     plot_epochs_by_rate(rules, right)
-    figure.suptitle(TITLES[problem], x=0.01, ha="left", fontweight="bold")
+    count = min(len(all_epochs(s, s[0]["rates"][0])) for s in rules.values())
+    title = f"{TITLES[problem]} ({count} networks a point)"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
     return figure
 
 

@@ -49,12 +49,17 @@ def measured(facts: Facts, name: str, rate: float, mark: int = -1) -> float:
     return float(np.median(facts["measures"][name][steps][facts["rates"].index(rate)]))
 
 
+def all_epochs(seeds: Sequence[Facts], rate: float) -> list[int | None]:
+    """As `epochs`, of all seeds' networks."""
+    return [epoch for facts in seeds for epoch in epochs(facts, rate)]
+
+
 def pooled_epochs(seeds: Sequence[Facts], rate: float) -> tuple[float, float]:
     """Share of all seeds' replicas that met the criterion, and their median steps.
 
     NaN where fewer than half ever met it.
     """
-    found = [epoch for facts in seeds for epoch in epochs(facts, rate)]
+    found = all_epochs(seeds, rate)
     steps = [np.inf if epoch is None else epoch for epoch in found]
     median = float(np.median(steps))
     share = float(np.isfinite(steps).mean())

@@ -145,7 +145,7 @@ def test_what_it_cannot_do_is_refused():
         optimizer(model).step()
     with pytest.raises(ValueError, match="rule must be one of wp"):
         optimizer(model, "adam")
-    with pytest.raises(ValueError, match="lr must be at least 0, got -1.0"):
+    with pytest.raises(ValueError, match="lr must be at least 0, got -1"):
         optimizer(model, lr=-1.0)
     groups = [{"params": [p]} for p in model.parameters()]
     with pytest.raises(ValueError, match="params must be one group, got 4"):
