@@ -49,6 +49,16 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             source="Nambusubramaniyan et al. 2025, arXiv:2510.22178 (reconstructed "
             "from the abstract)",
         ),
+        "hippocampal-replay": StudyEntry(
+            module="metarl.studies.hippocampal_replay",
+            question="Are memories replayed in the order of what they are worth?",
+            source="Mattar & Daw 2018; Schaul et al. 2016",
+        ),
+        "rest-replay": StudyEntry(
+            module="metarl.studies.rest_replay",
+            question="Is replay a movie of what was seen, or imagined by a rule?",
+            source="Liu, Dolan, Kurth-Nelson & Behrens 2019",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""

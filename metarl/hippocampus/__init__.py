@@ -1,0 +1,1 @@
+"""Replay in a hippocampus without a network: mazes, memories, rest, and how to read it."""
