@@ -1,1 +1,1 @@
-"""Replay in a hippocampus without a network: mazes, memories, rest, and how to read it."""
+"""Replay without a network: mazes, memories, rest, and how to read it."""

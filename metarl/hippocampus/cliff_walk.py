@@ -1,8 +1,8 @@
 """The blind cliff walk: how many updates until values are right, by what is replayed.
 
-A row of n states; in each, the right move leads on and the wrong one ends the episode.
-Only the last right move is rewarded, so that of all 2^n lives one pays. The memory holds
-the steps of all of them.
+A row of n states; in each, the right move leads on and the wrong one ends the life.
+Only the last right move is rewarded, so that of all 2^n lives one pays. The memory
+holds the steps of all of them.
 
 Source: Schaul et al. 2016, ICLR, Section 3.1 and Appendix B.1.
 """
@@ -81,9 +81,7 @@ def _targets(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.append(right, np.zeros(states))
 
 
-def _by_chance(
-    states: int, values: list[float], generator: np.random.Generator
-) -> int:
+def _by_chance(states: int, values: list[float], generator: np.random.Generator) -> int:
     """Updates needed by drawing from memory; lists, as there may be very many."""
     truth = true_values(states).tolist()
     off = sum((value - true) ** 2 for value, true in zip(values, truth, strict=True))

@@ -11,11 +11,10 @@ from metarl.hippocampus.memories import (
     Access,
     Array,
     Knowledge,
-    Replayed,
     newcomers,
     policy,
-    replay,
 )
+from metarl.hippocampus.replay import Replayed, replay
 from metarl.jobs import Interrupted, Reporting
 
 MODEL_RATE = 0.9
@@ -131,8 +130,8 @@ class _Runners:
         event = replay(
             self.known, self.maze, here, access=self.access, generator=self.generator
         )
-        met = self.known.rewards.any(axis=(1, 2))[:, None]
-        return Replayed(*(np.where(met, each, -1) for each in event))
+        met = np.asarray(self.known.rewards.any(axis=(1, 2)))
+        return Replayed(*(np.where(met[:, None], each, -1) for each in event))
 
     def _step(self, who: States, here: States, goal: int, rewards: Array) -> States:
         """One step of some animals, learned: the state it leads to."""

@@ -28,7 +28,10 @@ class Maze:
         known = {tuple(cell): state for state, cell in enumerate(self.cells.tolist())}
         return np.array(
             [
-                [known.get((row + down, column + right), state) for down, right in MOVES]
+                [
+                    known.get((row + down, column + right), state)
+                    for down, right in MOVES
+                ]
                 for (row, column), state in known.items()
             ]
         )
@@ -36,7 +39,7 @@ class Maze:
     @cached_property
     def memorable(self) -> NDArray[np.bool_]:
         """(S, 4) whether a move leads anywhere, and not away from a goal."""
-        leads = self.following != np.arange(len(self.cells))[:, None]
+        leads = np.asarray(self.following != np.arange(len(self.cells))[:, None])
         leads[[goal for _, goal in self.laps]] = False
         return leads
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
 from metarl.hippocampus.sequenceness import Array
@@ -65,7 +64,7 @@ def learned_transitions(walks: Sequence[Sequence[int]], states: int) -> Array:
     for walk in walks:
         np.add.at(counts, (walk[:-1], walk[1:]), 1)
     totals = counts.sum(axis=1, keepdims=True)
-    return np.divide(counts, totals, out=counts, where=totals > 0)
+    return np.asarray(np.divide(counts, totals, out=counts, where=totals > 0))
 
 
 def new_objects(generator: np.random.Generator) -> Experience:
@@ -85,9 +84,7 @@ def new_objects(generator: np.random.Generator) -> Experience:
             return Experience(rule=rule, seen=seen)
 
 
-def replayed(
-    source: Array, first: int, generator: np.random.Generator
-) -> list[int]:
+def replayed(source: Array, first: int, generator: np.random.Generator) -> list[int]:
     """One replay: from a first state on, as the source has it, until nothing follows.
 
     Args:

@@ -1,12 +1,13 @@
 """Forward and reverse sequences among the states that an event replayed."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from metarl.hippocampus.mazes import Maze, States
-from metarl.hippocampus.memories import Replayed
+from metarl.hippocampus.replay import Replayed
 
 LEAST_CELLS = 5
 """States of the shortest sequence."""
@@ -39,8 +40,8 @@ class SequenceTest:
     """Finds sequences of at least five states that are no accident of order.
 
     A run of pairs in one direction is a sequence if its score, the share of forward
-    pairs minus that of reverse ones, lies beyond the 2.5 % or 97.5 % point of the scores
-    of shuffled orders of the same backups.
+    pairs minus that of reverse ones, lies beyond the 2.5 % or 97.5 % point of the
+    scores of shuffled orders of the same backups.
 
     Source: Mattar & Daw 2018, Nat Neurosci 21:1609, Methods.
     """
@@ -64,7 +65,7 @@ class SequenceTest:
         return found[0], found[1]
 
     def significant(self, states: States, moves: States) -> bool:
-        """Whether the order of backups is no accident; the same asked twice is known."""
+        """Whether the order of backups is no accident; the answer is remembered."""
         key = np.stack([states, moves]).tobytes()
         if key not in self._known:
             orders = self._orders_of(len(states))
@@ -91,6 +92,6 @@ def runs(pairs: NDArray[np.int8]) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(pairs, prepend=0, append=0))
     return [
         (int(first), int(last))
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
         if pairs[first] != 0 and last - first + 1 >= LEAST_CELLS
     ]

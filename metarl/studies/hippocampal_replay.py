@@ -7,7 +7,7 @@ facts are means over them. Beside them stands the blind cliff walk, where priori
 exponentially many updates into few.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,11 @@ from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect
 from metarl.hippocampus.cliff_walk import Choice, updates_needed
-from metarl.hippocampus.laps import Running, run_laps
-from metarl.hippocampus.mazes import Maze, open_maze, two_tracks
-from metarl.hippocampus.memories import Access, Replayed, Rule
+from metarl.hippocampus.laps import run_laps
+from metarl.hippocampus.mazes import open_maze, two_tracks
+from metarl.hippocampus.memories import Access, Rule
 from metarl.hippocampus.sequences import SequenceTest
+from metarl.hippocampus.tallies import KINDS, example_lap, rate_after, tally
 from metarl.jobs import Interrupted, Reporting
 from metarl.studies.hippocampal_replay_plots import draw_events, draw_rates
 from metarl.studies.study import Condition, Facts, Results, Scale, criteria
@@ -38,12 +39,6 @@ CHANGES: Mapping[str, tuple[float, float]] = {
     "reward-x0": (1.0, 0.0),
 }
 """Condition -> usual and changed reward, each on half of the laps."""
-KINDS = tuple(
-    f"{direction}_{where}"
-    for where in ("at_start", "after_reward")
-    for direction in ("forward", "reverse")
-)
-"""Sequences that are counted."""
 EARLY = slice(2, 5)
 """Laps 3 to 5, in which replay pays; later ones wander by the softmax policy alone."""
 WALKS = tuple(range(4, 13))
@@ -53,7 +48,7 @@ CHOICES: tuple[Choice, ...] = ("uniform", "greedy", "oracle")
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
-    """Rules of replay, changes of reward, need as asleep, another maze; and the cliff walk."""
+    """Rules of replay, changed rewards, need as asleep, open maze; cliff walk."""
     run = partial(laps_of, scale.smoke)
     found: dict[str, Condition] = {
         name: partial(run, "tracks", Access(rule=rule), (1.0,))
@@ -88,61 +83,20 @@ def laps_of(
         reporting=reporting,
     )
     test = SequenceTest(maze, np.random.default_rng(test_seed))
-    counts = counted(running, test)
+    counts = tally(running, test)
     facts: Facts = {kind: float(each.mean()) for kind, each in counts.items()}
     for magnitude in magnitudes:
         for kind, each in counts.items():
-            facts[f"{kind}_{magnitude:g}x"] = after(each, running, magnitude, kind)
+            facts[f"{kind}_{magnitude:g}x"] = rate_after(each, running, magnitude, kind)
     facts["steps"] = running.steps.mean(axis=0).tolist()
     facts["early_steps"] = float(running.steps[:, EARLY].mean())
-    return facts | {"example": example(maze, running, counts)}
-
-
-def counted(running: Running, test: SequenceTest) -> dict[str, Any]:
-    """Kind of sequence -> (laps, animals) how many were replayed."""
-    found: dict[str, Any] = {}
-    for where in ("at_start", "after_reward"):
-        events: Sequence[Replayed] = getattr(running, where)
-        forward, reverse = np.swapaxes([test.count(event) for event in events], 0, 1)
-        found |= {f"forward_{where}": forward, f"reverse_{where}": reverse}
-    return found
-
-
-def after(counts: Any, running: Running, magnitude: float, kind: str) -> float:
-    """Sequences a lap, where the last reward met was of a magnitude; NaN for none.
-
-    Args:
-        counts: (laps, animals) sequences.
-        running: what the animals did.
-        magnitude: mean reward.
-        kind: at the start the last reward met is that of the lap before.
-    """
-    met = running.magnitudes.T == magnitude
-    if kind.endswith("at_start"):
-        counts, met = counts[1:], met[:-1]
-    return float(counts[met].mean()) if met.any() else float("nan")
-
-
-def example(maze: Maze, running: Running, counts: Mapping[str, Any]) -> Facts:
-    """The first lap with a forward sequence at its start and a reverse one at its goal.
-
-    Where there is none, the last lap of the first animal.
-    """
-    both = (counts["forward_at_start"] > 0) & (counts["reverse_after_reward"] > 0)
-    laps, animals = np.nonzero(both)
-    lap, animal = (laps[0], animals[0]) if len(laps) else (len(both) - 1, 0)
-    facts: Facts = {"lap": int(lap), "reward": float(running.magnitudes[animal, lap])}
-    for where in ("at_start", "after_reward"):
-        event = getattr(running, where)[lap]
-        states, moves = event.states[animal], event.moves[animal]
-        facts[where] = states.tolist()
-        facts[f"{where}_next"] = maze.following[states, moves].tolist()
-    return facts
+    return facts | {"example": example_lap(maze, running, counts)}
 
 
 def cliff_walks(smoke: bool, seed: int, reporting: Reporting) -> Facts:
     """Median updates of 15 learners on a cliff of each length, by what is replayed."""
-    generator, facts = np.random.default_rng(seed), {choice: [] for choice in CHOICES}
+    generator = np.random.default_rng(seed)
+    facts: Facts = {"states": list(WALKS)} | {choice: [] for choice in CHOICES}
     for place, states in enumerate(WALKS):
         if reporting.should_stop():
             raise Interrupted
@@ -153,7 +107,7 @@ def cliff_walks(smoke: bool, seed: int, reporting: Reporting) -> Facts:
             ]
             facts[choice].append(float(np.median(needed)))
         reporting.tell((place + 1) / len(WALKS))
-    return {"states": list(WALKS), **facts}
+    return facts
 
 
 def ratio(above: "pd.Series[float]", below: "pd.Series[float]") -> "pd.Series[float]":
@@ -163,14 +117,22 @@ def ratio(above: "pd.Series[float]", below: "pd.Series[float]") -> "pd.Series[fl
 
 def effects(results: Results) -> list[Effect]:
     """Direction by place, changes with reward, benefit, and the cliff walk."""
-    return [*directions(results), *changes(results), *benefits(results), *cliff(results)]
+    return [
+        *directions(results),
+        *changes(results),
+        *benefits(results),
+        *cliff(results),
+    ]
 
 
 def directions(results: Results) -> list[Effect]:
     """Forward before the run, reverse after it; and what each rule replays."""
     rules = criteria("hippocampal-replay")
     start, goal = [
-        [results.values("prioritised", f"{way}_{where}") for way in ("forward", "reverse")]
+        [
+            results.values("prioritised", f"{way}_{where}")
+            for way in ("forward", "reverse")
+        ]
         for where in ("at_start", "after_reward")
     ]
     judged = [

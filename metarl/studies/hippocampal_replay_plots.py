@@ -7,6 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
 
 from metarl.analysis.style import COLOURS
 from metarl.hippocampus.mazes import Maze, two_tracks
@@ -18,11 +20,11 @@ WAYS = {"forward": COLOURS["agent"], "reverse": COLOURS["animal"]}
 PLACES = {"at_start": "at the start", "after_reward": "after reward"}
 """Where an event is -> in words."""
 LAPS_SHOWN = 20
-"""Laps of the learning curves; later ones differ no more."""
+"""Laps of the learning curves."""
 
 
 def draw_events(example: Mapping[str, Any]) -> Figure:
-    """The maze, and what one animal replayed in one lap, at the start and at the goal."""
+    """The maze, and what one animal replayed in one lap, at its start and its goal."""
     figure = plt.figure(figsize=(13, 7), layout="constrained")
     grid = figure.add_gridspec(2, 2, height_ratios=(1, 2.2))
     maze = two_tracks()
@@ -31,14 +33,15 @@ def draw_events(example: Mapping[str, Any]) -> Figure:
         axes = figure.add_subplot(grid[1, column])
         draw_raster(maze, example[where], example[f"{where}_next"], axes)
         axes.set_title(f"Lap {example['lap'] + 1}, {words}")
+    axes.legend(loc="best", fontsize="small")
     return figure
 
 
 def draw_maze(maze: Maze, lap: int, axes: Axes) -> Axes:
-    """The cells, numbered as the raster has them; the lap's track from start to goal."""
+    """The cells, numbered as in the raster; an arrow along the lap's track."""
     for state, (row, column) in enumerate(maze.cells):
-        axes.add_patch(plt.Rectangle((column, -row), 1, 0.9, fill=False))
-        label = str(int(_height(maze, np.array([state]))[0]))
+        axes.add_patch(Rectangle((column, -row), 1, 0.9, fill=False, edgecolor="black"))
+        label = str(int(_height(maze, [state])[0]))
         axes.text(column + 0.5, 0.45 - row, label, ha="center", va="center")
     start, goal = maze.cells[list(maze.lap(lap))]
     offset = 1.25 - start[0]
@@ -65,16 +68,16 @@ def draw_maze(maze: Maze, lap: int, axes: Axes) -> Axes:
     return axes
 
 
-def _height(maze: Maze, states: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Cells counted along the run: 1 to 10 on the upper track, 11 to 20 on the lower."""
+def _height(maze: Maze, states: Sequence[int]) -> NDArray[np.intp]:
+    """Cells counted along the run: 1 to 10 on the upper track, then on the lower."""
     rows, columns = maze.cells[np.asarray(states)].T
-    return np.where(rows == 0, columns + 1, 20 - columns)
+    return np.asarray(np.where(rows == 0, columns + 1, 20 - columns))
 
 
 def draw_raster(
     maze: Maze, states: Sequence[int], following: Sequence[int], axes: Axes
 ) -> Axes:
-    """Cells in the order in which they are replayed; an arrow to where the move leads."""
+    """Cells in the order of replay; lines join pairs that follow the maze."""
     order = np.arange(1, len(states) + 1)
     heights, ends = _height(maze, states), _height(maze, following)
     onward = (ends - heights) > 0
@@ -98,10 +101,10 @@ def draw_raster(
     axes.set(
         xlabel="Order of replay",
         ylabel="Cell, in running order",
+        xticks=order[::3],
         yticks=(1, 5, 10, 11, 15, 20),
         ylim=(0, 21),
     )
-    axes.legend(loc="best", fontsize="small")
     return axes
 
 
@@ -115,7 +118,10 @@ def _pairs(states: Sequence[int], following: Sequence[int]) -> list[str]:
 
 
 def draw_rates(
-    results: Results, *, rules: Sequence[str], changes: Mapping[str, tuple[float, float]]
+    results: Results,
+    *,
+    rules: Sequence[str],
+    changes: Mapping[str, tuple[float, float]],
 ) -> Figure:
     """Sequences by place and rule, by reward, steps by lap, updates by cliff."""
     figure, (direction, change, steps, walk) = panels(4, columns=2)
@@ -131,13 +137,17 @@ def _bar(axes: Axes, place: float, values: Any, *, colour: str, open_: bool) -> 
     numbers = np.asarray(values, float)
     face = "none" if open_ else colour
     axes.bar(place, numbers.mean(), 0.36, color=face, edgecolor=colour, lw=1.5)
-    axes.plot(np.full(len(numbers), place), numbers, "o", color="black", ms=3, alpha=0.6)
+    axes.plot(
+        np.full(len(numbers), place), numbers, "o", color="black", ms=3, alpha=0.6
+    )
 
 
-def _ways_legend(axes: Axes, filled: str, open_: str) -> None:
-    """Colours are directions; filled and open bars as told."""
+def _ways_legend(
+    axes: Axes, filled: str, open_: str, words: Mapping[str, str] | None = None
+) -> None:
+    """What colours mean, in other `words` if told, and filled and open bars."""
     for way, colour in WAYS.items():
-        axes.bar(0, 0, color=colour, label=way)
+        axes.bar(0, 0, color=colour, label=words[way] if words else way)
     axes.bar(0, 0, color="grey", edgecolor="grey", label=filled)
     axes.bar(0, 0, color="none", edgecolor="grey", lw=1.5, label=open_)
     axes.legend(ncols=2)
@@ -178,11 +188,15 @@ def draw_changes(
         names.append(f"1x or {sizes[1]:g}x")
     axes.set_xticks(ticks, names)
     axes.set(
-        xlabel="Reward (forward at the start after it, reverse at once)",
+        xlabel="Rewards, drawn for each lap",
         ylabel="Sequences a lap",
-        title="Only reverse replay follows reward",
+        title="When reward changes",
     )
-    _ways_legend(axes, "after 1x", "after the other")
+    words = {
+        "forward": "forward, at the next start",
+        "reverse": "reverse, after reward",
+    }
+    _ways_legend(axes, "after 1x", "after the other", words)
     return axes
 
 
@@ -197,8 +211,13 @@ def draw_steps(results: Results, rules: Sequence[str], axes: Axes) -> Axes:
         axes.plot(laps, rows.mean(0), color=colours[rule], lw=2, label=rule)
     axes.axhline(9, color=COLOURS["optimum"], ls="--", label="shortest path")
     axes.set(
-        xlabel="Lap", ylabel="Steps to the reward", yscale="log", title="What it saves"
+        xlabel="Lap",
+        ylabel="Steps to the reward",
+        yscale="log",
+        title="How soon the way is known",
+        xticks=range(1, LAPS_SHOWN + 1, 3),
     )
+    axes.set_yticks([10, 30, 100], ["10", "30", "100"])
     axes.legend(title="what decides")
     return axes
 

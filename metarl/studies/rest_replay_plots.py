@@ -25,7 +25,9 @@ def draw_lags(results: Results, orders: Sequence[str]) -> Figure:
     figure, axes = panels(len(results.facts), columns=2)
     for each, source in zip(axes, results.facts, strict=True):
         draw_source(results, source, orders, each)
-        each.sharey(axes[0])
+    reach = max(abs(end) for each in axes for end in each.get_ylim())
+    for each in axes:
+        each.set_ylim(-reach, reach)
     axes[0].legend(ncols=2, fontsize="small", loc="best")
     return figure
 
