@@ -123,15 +123,15 @@ class _Runners:
         return Replayed(nothing, nothing)
 
     def _replay(self, here: States) -> Replayed:
-        """An event, in every animal that ever met a reward."""
+        """An event, in every animal that expects a reward anywhere."""
         if self.access.rule == "none":
             return self._no_event()
-        # Without a reward all values are 0, which no backup changes.
+        # Where all values are 0, no backup changes any.
+        expects = np.asarray(self.known.values.any(axis=(1, 2)))
         event = replay(
             self.known, self.maze, here, access=self.access, generator=self.generator
         )
-        met = np.asarray(self.known.rewards.any(axis=(1, 2)))
-        return Replayed(*(np.where(met[:, None], each, -1) for each in event))
+        return Replayed(*(np.where(expects[:, None], each, -1) for each in event))
 
     def _step(self, who: States, here: States, goal: int, rewards: Array) -> States:
         """One step of some animals, learned: the state it leads to."""
