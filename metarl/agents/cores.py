@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from metarl.agents.episodic import read_parts, recall, write
 from metarl.agents.settings import NetworkConfig
-from metarl.policy import Memory
+from metarl.policy import Memory, restart
 
 
 class Core(nn.Module):
@@ -108,6 +109,83 @@ class LSTM(Core):
         return o.sigmoid() * cell.tanh(), cell
 
 
+class EpisodicLSTM(LSTM):
+    """LSTM that is cleared at each problem, and reminded by the problem's context.
+
+        i, f, o, r = sigmoid(...);  g = tanh(...)   of weight' [x, h] + bias
+        c' = f c + i g + r tanh(m);  h' = o tanh(c')
+
+    with m the cell held at the end of the last problem with this context, and
+    m = 0 where there was none. At a problem's first step, which a flag among the inputs
+    tells, the cell is stored under the context of the problem before, m is looked up
+    under the new one, and activity and cell start from their initial values.
+
+    Gate order in `weight`: i, f, g, o, r. The memory is activity, cell, m, the context
+    of the present problem, then the store; `initial` is of the first two.
+    Source: Ritter et al. 2018, ICML (arXiv:1805.09692), eq. 2-5.
+    Declared: m is looked up once a problem, as its context does not change within it;
+    no gradient passes through what is stored. What the last trial of a problem earned
+    arrives with the next problem's first step, too late to be stored.
+    """
+
+    gates = 5
+
+    def __init__(self, input_size: int, config: NetworkConfig) -> None:
+        """Also keep where the inputs tell problem and context."""
+        super().__init__(input_size, config)
+        self.onset = config.onset_input
+        self.context_size, self.slots = config.context_size, config.store_size
+        stop = config.context_first + config.context_size
+        self.context = slice(config.context_first, stop)
+        self.reinstates = config.reinstatement
+        """Whether the gate r is heard; an experimenter may silence it at any time."""
+
+    def initial_memory(self, lanes: int) -> Memory:
+        """Activity and cell as learned; nothing stored, and no problem yet."""
+        held, code = self.units, self.context_size
+        sizes = (held, code, self.slots * code, self.slots * held, 1)
+        nothing = (self.initial.new_zeros(lanes, size) for size in sizes)
+        return (*super().initial_memory(lanes), *nothing)
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "batch inputs"],
+        memory: Memory,
+        recalled: Tensor | None = None,
+    ) -> Memory:
+        """One step; at a problem's first, the store is written and read before."""
+        if recalled is not None:
+            memory = (recalled, *memory[1:])
+        new = inputs[:, self.onset] > 0.5
+        if bool(new.any()):
+            memory = self.next_problem(new, inputs[:, self.context], memory)
+        activity, cell, reminder, *others = memory
+        drive = torch.cat([inputs, activity], 1) @ self.weight + self.bias
+        i, f, g, o, r = drive.chunk(5, dim=1)
+        cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
+        if self.reinstates:
+            cell = cell + r.sigmoid() * reminder.tanh()
+        return o.sigmoid() * cell.tanh(), cell, reminder, *others
+
+    def next_problem(self, new: Tensor, contexts: Tensor, memory: Memory) -> Memory:
+        """The memory at the door of a problem, in the lanes of `new`.
+
+        Args:
+            new: (B,) bool.
+            contexts: (B, C) of the problems that begin.
+            memory: from the step before.
+        """
+        activity, cell, reminder, before, *parts = memory
+        with torch.no_grad():
+            store = write(read_parts(*parts, self.slots), before, cell.detach(), new)
+            chosen = new.unsqueeze(1)
+            reminder = torch.where(chosen, recall(store, contexts), reminder)
+            before = torch.where(chosen, contexts, before)
+        working = super().initial_memory(len(new))
+        activity, cell = restart((activity, cell), working, new)
+        return activity, cell, reminder, before, *store.parts()
+
+
 class GRU(Core):
     """Gated recurrent unit.
 
@@ -184,6 +262,7 @@ class Feedforward(Core):
 
 CORES: dict[str, type[Core]] = {
     "lstm": LSTM,
+    "episodic": EpisodicLSTM,
     "gru": GRU,
     "rnn": RNN,
     "feedforward": Feedforward,

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from metarl.checks import check_at_least, check_between, check_choice
 
-CoreName = Literal["lstm", "gru", "rnn", "feedforward"]
+CoreName = Literal["lstm", "episodic", "gru", "rnn", "feedforward"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
@@ -46,13 +46,25 @@ class NetworkConfig:
     """The recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
 
     core: CoreName = "lstm"
-    """Kind of core: LSTM, gated recurrent unit, vanilla tanh network, or feedforward,
-    which has no memory but its last action and reward."""
+    """Kind of core: LSTM, LSTM with an episodic memory, gated recurrent unit, vanilla
+    tanh network, or feedforward, which has no memory but its last action and reward."""
     units: int = 48
     """Units of a core, at least 1."""
     leak: float = 1.0
     """Part of a vanilla core's activity that is new at each step, in (0, 1]; the rest
     stays as it was. 1: none stays."""
+    onset_input: int = 0
+    """Place in the observation of the flag that tells the episodic core, by a number
+    above 0.5, that a problem begins; the first entry is 0."""
+    context_first: int = 1
+    """Place in the observation of the first entry of the episodic core's context."""
+    context_size: int = 0
+    """Entries of the context, at least 1 where the core is episodic."""
+    store_size: int = 8
+    """Contexts that an episodic core can keep in mind at once, at least 1."""
+    reinstatement: bool = True
+    """Whether an episodic core is reminded of what it stored; else it is an LSTM that
+    is cleared at each problem."""
     critic: CriticName = "shared"
     """Whether policy and value read one core, or each has its own."""
     feedback: Feedback = "reward"
@@ -101,6 +113,7 @@ class NetworkConfig:
             )
         for name in ("units", "filters", "patch_size", "patch_stride", "features"):
             check_at_least(name, getattr(self, name), 1)
+        self._check_episodic()
         check_between("leak", self.leak, 1e-9, 1)
         if self.leak != 1 and self.core != "rnn":
             raise ValueError(
@@ -109,6 +122,26 @@ class NetworkConfig:
             )
         check_at_least("input_gain", self.input_gain, 1e-9)
         check_at_least("head_deviation", self.head_deviation, 0)
+
+    def _check_episodic(self) -> None:
+        """Refuse an episodic core that cannot know its context."""
+        check_at_least("onset_input", self.onset_input, 0)
+        check_at_least("context_first", self.context_first, 0)
+        check_at_least("store_size", self.store_size, 1)
+        episodic = self.core == "episodic"
+        check_at_least("context_size", self.context_size, int(episodic))
+        if episodic and self.encoder != "none":
+            raise ValueError(
+                f"encoder must be none where the core is episodic, got {self.encoder!r}"
+                ": its context is read from the observation"
+            )
+
+    @property
+    def told_entries(self) -> int:
+        """Entries that an observation must have for an episodic core."""
+        if self.core != "episodic":
+            return 0
+        return max(self.onset_input + 1, self.context_first + self.context_size)
 
 
 @dataclass(frozen=True, kw_only=True)
