@@ -26,7 +26,7 @@ class Core(nn.Module):
     gates: ClassVar[int]
     """Pre-activations a unit has."""
     memory_parts: ClassVar[int]
-    """Tensors in the memory; the first is the units' activity."""
+    """Tensors in the memory whose start is learned; the first is the units' activity."""
 
     def __init__(self, input_size: int, config: NetworkConfig) -> None:
         """Allocate; `initialize` draws the weights."""

@@ -61,7 +61,8 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         of `problem_trials` trials; never truncates.
     info["trial"]: choice (0 left, 1 right), reward, valid, correct (the better arm),
         forced, context (number of the context, from 0), occurrence (how often it was
-        met before: 0 on its first problem), problem (number in the session, from 0),
+        met before: 0 on its first problem), gap (problems since it was last met, 1 for
+        the one before; blank on its first), problem (number in the session, from 0),
         problem_trial (number in the problem, from 0), probability_0, probability_1
         (chance of each arm).
     Source: Ritter et al. 2018, Been there, done that: meta-learning with episodic
@@ -83,6 +84,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         "better",
         "contexts",
         "occurrences",
+        "gaps",
         "choice",
         "rewarded",
     )
@@ -137,15 +139,19 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         coded, sided, ordered = noise.split([contexts, contexts, problems], dim=1)
         numbers = draw_distinct(coded, 2**self.params.code_bits)
         places = torch.arange(self.params.code_bits, device=self.device)
-        self.codes = (numbers.unsqueeze(2) >> places & 1) * 2.0 - 1
+        self.codes = ((numbers.unsqueeze(2) >> places) & 1) * 2.0 - 1
         """(B, contexts, bits) what each context looks like."""
         self.better = (sided >= 0.5).long()
         """(B, contexts) the better arm of each."""
         self.contexts = ordered.argsort(dim=1, stable=True) % contexts
         """(B, problems) the context of each problem."""
         same = self.contexts.unsqueeze(2) == self.contexts.unsqueeze(1)
-        self.occurrences = same.tril(-1).sum(2)
+        earlier, number = same.tril(-1), torch.arange(problems, device=self.device)
+        self.occurrences = earlier.sum(2)
         """(B, problems) how often its context was there before."""
+        last = torch.where(earlier, number, -1).amax(2)
+        self.gaps = torch.where(last >= 0, number - last, torch.nan)
+        """(B, problems) problems since then; NaN where it was not."""
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
         """Pull an arm and be paid."""
@@ -185,6 +191,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
             "forced": self.never.float(),
             "context": self._context(trial).float(),
             "occurrence": self.occurrences[:, problem].float(),
+            "gap": self.gaps[:, problem],
             "problem": torch.full_like(self.rewarded, problem),
             "problem_trial": torch.full_like(self.rewarded, within),
             **self._chances(trial),

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from core_settings import core_settings
 from torch.testing import assert_close
 
 from metarl.agents.cores import CORES, GRU, LSTM, RNN
@@ -13,7 +14,7 @@ INPUTS, UNITS, LANES, STEPS = 5, 7, 3, 6
 
 
 def make(name, **settings):
-    config = NetworkConfig(core=name, units=UNITS, **settings)
+    config = NetworkConfig(**core_settings(name), units=UNITS, **settings)
     core = CORES[name](INPUTS, config)
     core.initialize(config, torch.Generator().manual_seed(2))
     with torch.no_grad():
@@ -63,8 +64,10 @@ def test_the_gru_and_the_vanilla_network_are_torchs(name, kind):
 @pytest.mark.parametrize("name", CORES)
 def test_an_episode_starts_from_the_learned_memory_in_every_lane(name):
     core = make(name)
-    memory = core.initial_memory(LANES)
-    assert len(memory) == core.memory_parts
+    whole = core.initial_memory(LANES)
+    memory, others = whole[: core.memory_parts], whole[core.memory_parts :]
+    assert not any(part.any() for part in others)
+    assert bool(others) == (name == "episodic")
     for part, learned in zip(memory, core.initial, strict=True):
         assert part.tolist() == [learned.tolist()] * LANES
     sum(part.sum() for part in memory).backward()
@@ -73,7 +76,8 @@ def test_an_episode_starts_from_the_learned_memory_in_every_lane(name):
 
 @pytest.mark.parametrize("name", CORES)
 def test_an_unlearned_initial_memory_is_zero_and_stays_so(name):
-    config = NetworkConfig(core=name, units=UNITS, learned_initial_state=False)
+    told = core_settings(name)
+    config = NetworkConfig(**told, units=UNITS, learned_initial_state=False)
     core = CORES[name](INPUTS, config)
     assert not core.initial.requires_grad
     assert not any(part.any() for part in core.initial_memory(LANES))
@@ -90,7 +94,7 @@ def test_weights_are_drawn_within_their_bounds():
 
 @pytest.mark.parametrize("name", CORES)
 def test_groups_of_inputs_are_drawn_by_their_own_size(name):
-    config = NetworkConfig(core=name, units=400, input_gain=9.0)
+    config = NetworkConfig(**core_settings(name), units=400, input_gain=9.0)
     core = CORES[name](16, config)
     core.initialize(config, torch.Generator().manual_seed(1))
     before = core.weight.detach().clone()

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from core_settings import core_settings
 from torch.testing import assert_close
 
 from metarl.agents.cores import CORES
@@ -24,7 +25,7 @@ def make(seed=0, **settings):
 
 @pytest.mark.parametrize("core", CORES)
 def test_a_decision_has_a_row_a_lane(core):
-    network = make(core=core)
+    network = make(**core_settings(core))
     decision = network.act(torch.ones(LANES, INPUTS), network.initial_memory(LANES))
     assert decision.logits.shape == (LANES, ACTIONS)
     assert decision.value.shape == (LANES,)
@@ -43,10 +44,10 @@ def test_policy_and_value_read_the_same_activity():
 @pytest.mark.parametrize("core", CORES)
 def test_the_weights_depend_on_the_seed_alone(core):
     torch.manual_seed(1)
-    first = weights_hash(make(3, core=core))
+    first = weights_hash(make(3, **core_settings(core)))
     torch.manual_seed(2)
-    assert weights_hash(make(3, core=core)) == first
-    assert weights_hash(make(4, core=core)) != first
+    assert weights_hash(make(3, **core_settings(core))) == first
+    assert weights_hash(make(4, **core_settings(core))) != first
 
 
 def test_the_hash_sees_one_changed_bit_of_any_parameter():
@@ -293,7 +294,9 @@ def test_without_the_action_input_nothing_knows_the_last_action(critic, feedback
 
 @pytest.mark.parametrize("core", CORES)
 def test_a_feedforward_core_remembers_nothing_and_every_other_one_does(core):
-    network = make_separate(critic="shared", feedback="reward", core=core)
+    network = make_separate(
+        critic="shared", feedback="reward", **core_settings(core)
+    )
     inputs = normal(2, LANES, INPUTS)
     plain, _ = walk(network, inputs)
     inputs[0] += 1
