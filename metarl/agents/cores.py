@@ -26,7 +26,7 @@ class Core(nn.Module):
     gates: ClassVar[int]
     """Pre-activations a unit has."""
     memory_parts: ClassVar[int]
-    """Tensors in the memory whose start is learned; the first is the units' activity."""
+    """Parts of the memory whose start is learned; the first is the units' activity."""
 
     def __init__(self, input_size: int, config: NetworkConfig) -> None:
         """Allocate; `initialize` draws the weights."""
@@ -122,7 +122,7 @@ class EpisodicLSTM(LSTM):
 
     Gate order in `weight`: i, f, g, o, r. The memory is activity, cell, m, the context
     of the present problem, then the store; `initial` is of the first two.
-    Source: Ritter et al. 2018, ICML (arXiv:1805.09692), eq. 2-5.
+    Source: Ritter et al. 2018, ICML (arXiv:1805.09692).
     Declared: m is looked up once a problem, as its context does not change within it;
     no gradient passes through what is stored. What the last trial of a problem earned
     arrives with the next problem's first step, too late to be stored.
@@ -177,7 +177,7 @@ class EpisodicLSTM(LSTM):
         """
         activity, cell, reminder, before, *parts = memory
         with torch.no_grad():
-            store = write(read_parts(*parts, self.slots), before, cell.detach(), new)
+            store = write(read_parts(parts, self.slots), before, cell.detach(), new)
             chosen = new.unsqueeze(1)
             reminder = torch.where(chosen, recall(store, contexts), reminder)
             before = torch.where(chosen, contexts, before)

@@ -11,6 +11,7 @@ store gives up its slots in the order in which they were first filled. A code of
 is no context: nothing is kept or found under it.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -36,8 +37,9 @@ class Store(NamedTuple):
         return self.keys.flatten(1), self.cells.flatten(1), self.filled
 
 
-def read_parts(keys: Tensor, cells: Tensor, filled: Tensor, slots: int) -> Store:
-    """The store of so many slots that `Store.parts` gave."""
+def read_parts(parts: Sequence[Tensor], slots: int) -> Store:
+    """The store of so many slots whose `parts` these are."""
+    keys, cells, filled = parts
     shape = (slots, -1)
     return Store(keys.unflatten(1, shape), cells.unflatten(1, shape), filled)
 

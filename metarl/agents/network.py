@@ -276,8 +276,8 @@ def build(
     """The kind of network that the configuration asks for.
 
     Raises:
-        ValueError: there are pixels and no encoder to read them, or the other way; an
-            observation is too short for what the core looks for in it.
+        ValueError: there are pixels and no encoder to read them, or the other way; or
+            the observation ends before the context that the core reads there.
     """
     if (view_size is None) != (config.encoder == "none"):
         there = "no pixels" if view_size is None else "pixels"
@@ -285,13 +285,7 @@ def build(
             f"encoder must be none for a task without pixels, else patch or stack; got "
             f"{config.encoder!r} for {there}"
         )
-    seen = input_size - action_count - 1
-    if config.told_entries > seen:
-        raise ValueError(
-            f"onset_input and context_first + context_size must be within the task's "
-            f"observation of {seen} entries, got {config.onset_input} and "
-            f"{config.context_first} + {config.context_size}"
-        )
+    config.check_context(input_size - action_count - 1)
     if config.critic == "separate":
         return SeparateActorCritic(input_size, action_count, config, seed=seed)
     return ActorCritic(input_size, action_count, config, seed=seed, view_size=view_size)

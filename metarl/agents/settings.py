@@ -136,12 +136,15 @@ class NetworkConfig:
                 ": its context is read from the observation"
             )
 
-    @property
-    def told_entries(self) -> int:
-        """Entries that an observation must have for an episodic core."""
-        if self.core != "episodic":
-            return 0
-        return max(self.onset_input + 1, self.context_first + self.context_size)
+    def check_context(self, seen: int) -> None:
+        """Raise ValueError unless flag and context are among so many entries seen."""
+        stop = max(self.onset_input + 1, self.context_first + self.context_size)
+        if self.core == "episodic" and stop > seen:
+            raise ValueError(
+                "onset_input and context_first + context_size must be within the "
+                f"task's observation of {seen} entries, got {self.onset_input} and "
+                f"{self.context_first} + {self.context_size}"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

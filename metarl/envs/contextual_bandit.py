@@ -1,4 +1,4 @@
-"""The contextual bandit: is a problem that comes back known from its context at once?"""
+"""The contextual bandit: is a problem that comes back known from its context?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MOST_BITS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class ContextualBanditParams:
-    """What the experimenter sets; the code's length follows Ritter et al. 2018."""
+    """What the experimenter sets; short enough to be learned in seconds."""
 
     context_count: int = 4
     """Contexts of a session, at least 1."""
@@ -70,9 +70,9 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
     Declared: no two contexts of a session have the same code; all others are equally
         likely, as are the orders of a session's problems, so that a context can come
         twice in a row. One uniform number decides on a trial's reward whatever arm is
-        chosen.
-    Departs: codes are random bits, where the paper also shows pictures; a session is
-        shorter, with fewer contexts and trials, to be learned in seconds.
+        chosen. How many contexts, problems and trials there are, and the chances, is
+        ours.
+    Departs: contexts are codes of bits only, where the paper has pictures too.
     """
 
     params_type = ContextualBanditParams
@@ -141,9 +141,9 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         places = torch.arange(self.params.code_bits, device=self.device)
         self.codes = ((numbers.unsqueeze(2) >> places) & 1) * 2.0 - 1
         """(B, contexts, bits) what each context looks like."""
-        self.better = (sided >= 0.5).long()
+        self.better: Tensor = (sided >= 0.5).long()
         """(B, contexts) the better arm of each."""
-        self.contexts = ordered.argsort(dim=1, stable=True) % contexts
+        self.contexts: Tensor = ordered.argsort(dim=1, stable=True) % contexts
         """(B, problems) the context of each problem."""
         same = self.contexts.unsqueeze(2) == self.contexts.unsqueeze(1)
         earlier, number = same.tril(-1), torch.arange(problems, device=self.device)
@@ -167,7 +167,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         return min(trial // self.params.problem_trials, last)
 
     def _context(self, trial: int) -> Tensor:
-        return self.contexts[:, self._problem(trial)]
+        return self.contexts.select(1, self._problem(trial))
 
     def _better(self, trial: int) -> Tensor:
         return self.better.gather(1, self._context(trial).unsqueeze(1)).squeeze(1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -129,6 +130,30 @@ def frozen_test(
     Raises:
         MetaRLError: the weights changed.
     """
+    trials = frozen_trials(config, network, episodes=episodes, manipulate=manipulate)
+    accuracy = trials.groupby("trial")["correct"].mean()
+    regret = float(trials["regret"].sum()) / episodes
+    return Tested(regret, [float(share) for share in accuracy])
+
+
+def frozen_trials(
+    config: RunConfig[Any],
+    network: Network,
+    *,
+    episodes: int,
+    manipulate: tuple[str, ...] = (),
+) -> pd.DataFrame:
+    """Trials of a frozen network, with the regret of each: expected reward lost.
+
+    Args:
+        config: the world, and its seed.
+        network: is tested.
+        episodes: how many.
+        manipulate: what an experimenter does to the network, in words.
+
+    Raises:
+        MetaRLError: the weights changed.
+    """
     before = weights_hash(network)
     test = EvaluationConfig(episodes=episodes, record_episodes=0, manipulate=manipulate)
     trials, _ = run_episodes(config, 0, lambda task: network, test)
@@ -136,9 +161,7 @@ def frozen_test(
         raise MetaRLError("the weights changed in a frozen test")
     chances = trials[["probability_0", "probability_1"]].to_numpy()
     chosen = chances[np.arange(len(trials)), trials["choice"].to_numpy(int)]
-    regret = float((chances.max(1) - chosen).sum()) / episodes
-    accuracy = trials.groupby("trial")["correct"].mean()
-    return Tested(regret, [float(share) for share in accuracy])
+    return trials.assign(regret=chances.max(1) - chosen)
 
 
 def regret_of(row: Mapping[str, float]) -> float:

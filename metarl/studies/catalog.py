@@ -59,6 +59,11 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Is replay a movie of what was seen, or imagined by a rule?",
             source="Liu, Dolan, Kurth-Nelson & Behrens 2019",
         ),
+        "episodic-memory": StudyEntry(
+            module="metarl.studies.episodic_memory",
+            question="Is a problem that comes back known at once from its context?",
+            source="Ritter et al. 2018, ICML",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""

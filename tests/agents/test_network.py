@@ -294,9 +294,7 @@ def test_without_the_action_input_nothing_knows_the_last_action(critic, feedback
 
 @pytest.mark.parametrize("core", CORES)
 def test_a_feedforward_core_remembers_nothing_and_every_other_one_does(core):
-    network = make_separate(
-        critic="shared", feedback="reward", **core_settings(core)
-    )
+    network = make_separate(critic="shared", feedback="reward", **core_settings(core))
     inputs = normal(2, LANES, INPUTS)
     plain, _ = walk(network, inputs)
     inputs[0] += 1

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from core_settings import core_settings
 from torch.testing import assert_close
 
 from metarl.agents.cores import CORES
@@ -93,7 +94,9 @@ def learned(unroll, network, course):
 @pytest.mark.parametrize("core", CORES)
 @pytest.mark.parametrize("critic", ["shared", "separate"])
 def test_each_core_gets_its_fastest_unroll(core, critic):
-    unroll = make_unroll(make_network(core=core, critic=critic), STEPS, LANES)
+    unroll = make_unroll(
+        make_network(**core_settings(core), critic=critic), STEPS, LANES
+    )
     kind = {"lstm": LSTMUnroll, "rnn": RNNUnroll}.get(core, PlainUnroll)
     if critic == "shared":
         assert type(unroll) is SharedUnroll

@@ -151,7 +151,7 @@ def test_a_better_arm_pays_with_its_chance_and_codes_are_fair_bits(
 def test_numbers_are_drawn_without_putting_them_back_all_equally_likely():
     generator = torch.Generator().manual_seed(2)
     drawn = draw_distinct(torch.rand(6000, 3, generator=generator), 4)
-    counts = {order: 0 for order in itertools.permutations(range(4), 3)}
+    counts = dict.fromkeys(itertools.permutations(range(4), 3), 0)
     for order in drawn.tolist():
         counts[tuple(order)] += 1
     assert all(abs(count - 250) < 4 * math.sqrt(250) for count in counts.values())

@@ -4,6 +4,6 @@ from typing import Any
 
 
 def core_settings(core: str) -> dict[str, Any]:
-    """The network's settings beside the core's name: a flag, then a context of one entry."""
+    """The core's name and its settings: a flag, then a context of one entry."""
     told = {"context_size": 1, "store_size": 3} if core == "episodic" else {}
     return {"core": core, **told}
