@@ -177,7 +177,7 @@ class EpisodicLSTM(LSTM):
         """
         activity, cell, reminder, before, *parts = memory
         with torch.no_grad():
-            store = write(read_parts(parts, self.slots), before, cell.detach(), new)
+            store = write(read_parts(parts, self.slots), before, cell, new)
             chosen = new.unsqueeze(1)
             reminder = torch.where(chosen, recall(store, contexts), reminder)
             before = torch.where(chosen, contexts, before)

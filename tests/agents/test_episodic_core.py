@@ -83,10 +83,11 @@ def test_a_twin_with_a_dictionary_lives_through_the_same():
         assert_close(activity[:, lane], expected, rtol=0, atol=1e-12)
 
 
-def test_problems_may_begin_at_different_times_in_different_lanes():
+def test_problems_may_begin_at_different_times_and_show_their_context_at_once():
     core, inputs = make(), session(PROBLEMS)
     inputs[:, 1] = inputs[:, 1].roll(1, 0)
     inputs[0, 1, 0] = 1
+    inputs[..., 1:4] *= inputs[..., :1]
     activity = walk(core, inputs).detach()
     for lane in range(LANES):
         expected = walk_by_hand(core, inputs[:, lane])
