@@ -15,6 +15,8 @@ from metarl.policy import input_size, join_inputs
 from metarl.problems.network import Noise, Shape, activity, layers, outputs
 from metarl.problems.problem import Noisy
 
+DISCOUNT = 0.5
+"""Of rewards to come, a trial, in policy gradient."""
 UNITS = 24
 
 
@@ -105,11 +107,12 @@ class BanditAgent:
 
             - mean over tasks and trials of (G - mean over tasks of G) log pi(a)
 
-        G is the reward from the trial on (Williams 1992, Mach Learn 8:229).
+        G is the reward from the trial on, each later one for half as much (Williams
+        1992, Mach Learn 8:229).
         """
         with torch.no_grad():
             course = self.play(weights[None])
-        ahead = course.rewards.flip(-1).cumsum(-1).flip(-1)
+        ahead = discounted(course.rewards)
         advantage = ahead - ahead.mean(1, keepdim=True)
         units = activity(self.shape, weights, course.inputs)
         chances = outputs(self.shape, weights, units).log_softmax(-1)
@@ -154,6 +157,14 @@ class BanditAgent:
             paid, lost = (x.view_as(actions) for x in (earned, regrets))
             rows.append((inputs, units, actions, paid, lost))
         return Course(*(torch.stack(each, dim=2) for each in zip(*rows, strict=True)))
+
+
+def discounted(rewards: Tensor) -> Tensor:
+    """(..., T) reward from each trial on, later ones for less."""
+    ahead = rewards.clone()
+    for t in range(rewards.shape[-1] - 2, -1, -1):
+        ahead[..., t] += DISCOUNT * ahead[..., t + 1]
+    return ahead
 
 
 class _Agents:

@@ -62,7 +62,7 @@ RATES: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
             "sgd": (0.1, 0.3),
             "adam": (0.01,),
         },
-        "bandit": {"wp": (0.01,), "d1": (0.01,), "adam": (0.0003,)},
+        "bandit": {"wp": (0.01,), "d1": (0.01,), "adam": (0.003,)},
     }
 )
 """Problem -> rule -> initial rates, fixed after pilots on other seeds."""
@@ -102,7 +102,7 @@ GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
             "d1": (0.006, 0.01, 0.02),
             "d2": (0.01, 0.1),
             "sgd": (0.01, 0.1),
-            "adam": (0.0003, 0.001),
+            "adam": (0.001, 0.003),
         },
     }
 )
