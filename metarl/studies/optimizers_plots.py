@@ -160,7 +160,7 @@ def plot_measure_by_rate(rules: Seeds, ax: Axes) -> Axes:
         rates, steps = seeds[0]["rates"], marks(seeds[0])[0]
         values = of_all_seeds(seeds, name, 0).clip(max=_most(name))
         line = _line(rule)
-        line["label"] = f"{line['label']}, {steps:,} updates"
+        line["label"] = f"{line['label']} ({steps:,})"
         ax.plot(rates, np.median(values, axis=1), **line)
         across = np.repeat(rates, values.shape[1])
         ax.scatter(across, values, s=12, color=RULE_COLOURS[rule], alpha=0.5)
