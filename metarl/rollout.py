@@ -88,13 +88,18 @@ class Stepper:
             manipulator.restart(task.always)
         self._reset_by_hand()
 
+    @property
+    def fates(self) -> int:
+        """Lanes that have luck of their own; here all."""
+        return self.task.lanes
+
     def _noise(self, steps: int) -> Tensor:
-        size = (steps, self.task.lanes, self.task.noise_size)
+        size = (steps, self.fates, self.task.noise_size)
         return torch.rand(size, generator=self.generator, device=self.task.device)
 
     def _gumbel(self, steps: int) -> Tensor:
         """Noise that makes the largest logit a sample of the policy; 0 if greedy."""
-        size = (steps, self.task.lanes, self.task.action_count)
+        size = (steps, self.fates, self.task.action_count)
         if self.greedy:
             return torch.zeros(size, device=self.task.device)
         uniform = torch.rand(size, generator=self.chooser, device=self.task.device)

@@ -60,14 +60,15 @@ class Core(nn.Module):
 
     def forward(
         self,
-        inputs: Float[Tensor, "batch inputs"],
+        inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
         recalled: Tensor | None = None,
     ) -> Memory:
         """The memory after one step; its first part is the units' activity.
 
         Args:
-            inputs: (B, I) what the core is fed.
+            inputs: (B, I) what the core is fed; (P, B, I) where the weights are those
+                of P networks, (P, ...) each.
             memory: from the step before.
             recalled: (B, H) the activity before as the recurrent weights see it, where
                 that is another tensor than the memory's, such as one without gradient.
@@ -95,7 +96,7 @@ class LSTM(Core):
 
     def forward(
         self,
-        inputs: Float[Tensor, "batch inputs"],
+        inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
         recalled: Tensor | None = None,
     ) -> Memory:
@@ -103,8 +104,8 @@ class LSTM(Core):
         activity, cell = memory
         if recalled is not None:
             activity = recalled
-        drive = torch.cat([inputs, activity], 1) @ self.weight + self.bias
-        i, f, g, o = drive.chunk(4, dim=1)
+        drive = torch.cat([inputs, activity], -1) @ self.weight + self.bias
+        i, f, g, o = drive.chunk(4, dim=-1)
         cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
         return o.sigmoid() * cell.tanh(), cell
 
@@ -199,17 +200,17 @@ class GRU(Core):
 
     def forward(
         self,
-        inputs: Float[Tensor, "batch inputs"],
+        inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
         recalled: Tensor | None = None,
     ) -> Memory:
         """One step."""
         (activity,) = memory
-        seen = inputs @ self.weight[: self.input_size] + self.bias
+        seen = inputs @ self.weight[..., : self.input_size, :] + self.bias
         back = activity if recalled is None else recalled
-        back = back @ self.weight[self.input_size :]
-        reset_in, update_in, new_in = seen.chunk(3, dim=1)
-        reset_back, update_back, new_back = back.chunk(3, dim=1)
+        back = back @ self.weight[..., self.input_size :, :]
+        reset_in, update_in, new_in = seen.chunk(3, dim=-1)
+        reset_back, update_back, new_back = back.chunk(3, dim=-1)
         reset = (reset_in + reset_back).sigmoid()
         update = (update_in + update_back).sigmoid()
         new = (new_in + reset * new_back).tanh()
@@ -231,14 +232,14 @@ class RNN(Core):
 
     def forward(
         self,
-        inputs: Float[Tensor, "batch inputs"],
+        inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
         recalled: Tensor | None = None,
     ) -> Memory:
         """One step."""
         (activity,) = memory
         back = activity if recalled is None else recalled
-        new = (torch.cat([inputs, back], 1) @ self.weight + self.bias).tanh()
+        new = (torch.cat([inputs, back], -1) @ self.weight + self.bias).tanh()
         return (new if self.leak == 1 else torch.lerp(activity, new, self.leak),)
 
 
@@ -252,12 +253,12 @@ class Feedforward(Core):
 
     def forward(
         self,
-        inputs: Float[Tensor, "batch inputs"],
+        inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
         recalled: Tensor | None = None,
     ) -> Memory:
         """One step; the memory is not looked at."""
-        return ((inputs @ self.weight[: self.input_size] + self.bias).tanh(),)
+        return ((inputs @ self.weight[..., : self.input_size, :] + self.bias).tanh(),)
 
 
 CORES: dict[str, type[Core]] = {
