@@ -17,6 +17,7 @@ from metarl.commands import (
     bench,
     compare,
     evaluate,
+    evolve,
     neighbours,
     reproduce,
     tasks,
@@ -29,6 +30,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
     {
         "tasks": tasks.main,
         "train": train.main,
+        "evolve": evolve.main,
         "evaluate": evaluate.main,
         "analyze": analyze.main,
         "animals": animals.main,
@@ -42,6 +44,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
 
 HOW_TO_GO_ON = {
     "train": "; --resume goes on where it stopped",
+    "evolve": "; --resume goes on where it stopped",
     "reproduce": "; the same command goes on where it stopped",
     "neighbours": "; the same command goes on where it stopped",
 }

@@ -16,10 +16,12 @@ from torch import Tensor
 from metarl.agents.a2c import Experience
 from metarl.agents.network import Network, SeparateActorCritic, build, open_eyes
 from metarl.agents.rules import make_learner
+from metarl.agents.settings import DERIVATIVE_FREE
 from metarl.catalog import task_class
 from metarl.checkpoint import load_state, load_weights, save_policy, save_state
 from metarl.checks import MetaRLError
 from metarl.config import RunConfig, to_plain
+from metarl.derivative_free import DerivativeFreeTrainer
 from metarl.jobs import Interrupted, Reporting
 from metarl.manipulator import make_manipulator
 from metarl.meter import Cost, Meter
@@ -61,6 +63,9 @@ def check_trainable(config: RunConfig[Any]) -> None:
     `manipulation.check_training` has seen before that any training could do them.
     """
     network = make_network(config, 0)
+    if config.learning.rule in DERIVATIVE_FREE:
+        DerivativeFreeTrainer(config, 0, network)
+        return
     generator = torch.Generator()
     make_learner(network, config.learning, steps=1, lanes=1, generator=generator)
     task = task_class(config.task)(1, config.task_params)
@@ -205,6 +210,17 @@ class Trainer:
             ) from None
 
 
+AnyTrainer = Trainer | DerivativeFreeTrainer
+
+
+def make_trainer(config: RunConfig[Any], subject: int) -> AnyTrainer:
+    """One subject with what trains it, by the rule it is to have."""
+    if config.learning.rule in DERIVATIVE_FREE:
+        network = make_network(config, subject)
+        return DerivativeFreeTrainer(config, subject, network)
+    return Trainer(config, subject)
+
+
 def _stacked(
     pairs: list[tuple[Tensor, Tensor] | None],
 ) -> tuple[Tensor, Tensor] | None:
@@ -236,7 +252,7 @@ def train_subject(
         Interrupted: asked to stop; the state is saved.
     """
     torch.set_num_threads(1)
-    trainer = Trainer(config, subject)
+    trainer = make_trainer(config, subject)
     rows = _resume(trainer, folder, config)
     observers = [make_observer(trainer.steps)] if make_observer else []
     try:
@@ -247,7 +263,7 @@ def train_subject(
 
 
 def _train(
-    trainer: Trainer,
+    trainer: AnyTrainer,
     rows: list[dict[str, float]],
     folder: SubjectFolder,
     reporting: Reporting,
@@ -284,7 +300,7 @@ def due(updates: int, total: int, parts: int) -> int:
 
 
 def _snapshot(
-    number: int, trainer: Trainer, folder: SubjectFolder, observers: list[Observer]
+    number: int, trainer: AnyTrainer, folder: SubjectFolder, observers: list[Observer]
 ) -> None:
     path = folder.snapshot_path(number)
     save_policy(path, trainer.network, trainer.config.network)
@@ -293,7 +309,7 @@ def _snapshot(
 
 
 def _resume(
-    trainer: Trainer, folder: SubjectFolder, config: RunConfig[Any]
+    trainer: AnyTrainer, folder: SubjectFolder, config: RunConfig[Any]
 ) -> list[dict[str, float]]:
     """Go on from saved state where there is some; the learning curve so far."""
     if not folder.state_path.exists():
@@ -308,7 +324,7 @@ def _resume(
 
 
 def _save(
-    trainer: Trainer, rows: list[dict[str, float]], folder: SubjectFolder
+    trainer: AnyTrainer, rows: list[dict[str, float]], folder: SubjectFolder
 ) -> None:
     save_state(folder.state_path, {**trainer.state(), "rows": rows})
     if rows:

@@ -60,8 +60,8 @@ class FreeWeights:
 
     def states(self, vectors: Float[Tensor, "member free"]) -> dict[str, Tensor]:
         """Name -> (P, ...) weights of the networks that have these (P, F) vectors."""
-        whole = self.whole.to(vectors).repeat(len(vectors), 1)
-        whole[:, self.places] = vectors
+        whole = self.whole.repeat(len(vectors), 1)
+        whole[:, self.places] = vectors.to(whole)
         parts = whole.split([shape.numel() for shape in self.shapes.values()], 1)
         return {
             name: part.reshape(len(vectors), *shape)

@@ -12,7 +12,23 @@ Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 PrefrontalCost = Literal["rl", "reward", "observation"]
 OptimizerName = Literal["rmsprop", "adam"]
-Rule = Literal["bptt", "bptt-random", "eprop", "eprop-random", "readout", "np"]
+Rule = Literal[
+    "bptt",
+    "bptt-random",
+    "eprop",
+    "eprop-random",
+    "readout",
+    "np",
+    "wp",
+    "d0",
+    "d1",
+    "d2",
+    "es",
+]
+Objective = Literal["fitness", "variance", "entropy"]
+Distribution = Literal["normal", "paired"]
+DERIVATIVE_FREE: tuple[Rule, ...] = ("wp", "d0", "d1", "d2", "es")
+"""Rules that try out whole networks, and know nothing of what is in them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,6 +211,42 @@ class CostsConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PerturbationConfig:
+    """How rules without a derivative try out weights.
+
+    The lanes of training are divided among the networks that are tried, two at an
+    update, or under es as many as there are members.
+    """
+
+    size: float = 0.1
+    """Deviation of what is added to each weight, > 0."""
+    members: int = 64
+    """Networks of a generation, under es, at least 2."""
+    distribution: Distribution = "paired"
+    """Whether es draws a generation's members independently (normal), or each with its
+    mirror image (paired)."""
+    objective: Objective = "fitness"
+    """What es evolves: members that earn much (fitness), or that do different things
+    (variance or entropy of behaviour, the shares of their actions)."""
+    same_episodes: int = 10
+    """Updates in a row that meet the same episodes under d2, which judges its steps by
+    them, at least 2; other rules meet fresh ones at every update."""
+
+    def __post_init__(self) -> None:
+        """Refuse a generation in which nothing differs."""
+        check_at_least("size", self.size, 1e-12)
+        check_at_least("members", self.members, 2)
+        check_at_least("same_episodes", self.same_episodes, 2)
+        check_choice("distribution", self.distribution, get_args(Distribution))
+        check_choice("objective", self.objective, get_args(Objective))
+        if self.distribution == "paired" and self.members % 2:
+            raise ValueError(
+                f"members must be even where they are paired, got {self.members!r}; "
+                "choose the distribution normal"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
@@ -230,6 +282,8 @@ class A2CConfig:
     explores, > 0; other rules have none."""
     costs: CostsConfig = field(default_factory=CostsConfig)
     """What core and readers learn from."""
+    perturbation: PerturbationConfig = field(default_factory=PerturbationConfig)
+    """How wp, d0, d1, d2 and es try out weights."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot learn."""

@@ -24,14 +24,14 @@ def whitened(values: Array) -> Array:
 
 
 def centred_ranks(values: Array) -> Array:
-    """(N,) ranks from -1/2 to 1/2, those who are alike sharing theirs.
+    """(N,) ranks of at least two, from -1/2 to 1/2; those who are alike share theirs.
 
     However far an outlier stands out, it counts no more than its place.
     """
     ordered = np.sort(values)
     below = np.searchsorted(ordered, values, "left")
     through = np.searchsorted(ordered, values, "right")
-    return (below + through - 1) / (2 * max(len(values) - 1, 1)) - 0.5
+    return (below + through - 1) / (2 * (len(values) - 1)) - 0.5
 
 
 def fitness(fitnesses: Array, sample: Array, distribution: Normal) -> Estimate:

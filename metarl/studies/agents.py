@@ -22,7 +22,7 @@ from metarl.envs.bandit import BanditParams
 from metarl.evaluation import run_episodes
 from metarl.jobs import Interrupted, Reporting
 from metarl.presets import FAST
-from metarl.training import Trainer, due
+from metarl.training import due, make_trainer
 
 THOMPSON, RANDOM = 2.18, 12.5
 """Regret of Thompson sampling and of choosing at random, in rewards an episode."""
@@ -77,7 +77,7 @@ def train_here(
         Interrupted: asked to stop.
     """
     torch.set_num_threads(1)
-    trainer, total = Trainer(config, 0), config.training.updates
+    trainer, total = make_trainer(config, 0), config.training.updates
     curve, kept = [], [weights_of(trainer.network)]
     while trainer.updates < total:
         if reporting.should_stop():
