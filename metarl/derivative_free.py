@@ -169,7 +169,9 @@ class Evolution:
         # All shares add up to 1, so the last says nothing new.
         behaviours = life.shares(self.actions)[:, :-1]
         told = life.earned if settings.objective == "fitness" else behaviours
-        found = OBJECTIVES[settings.objective](told.double().numpy(), sample, population)
+        found = OBJECTIVES[settings.objective](
+            told.double().numpy(), sample, population
+        )
         self.mean, self.ascent = self.ascent.step(self.mean, found.gradient, rate)
         return {
             "evolution/fitness_deviation": life.earned.std(correction=0),

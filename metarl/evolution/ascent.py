@@ -33,7 +33,9 @@ class Ascent:
         """Before the first step."""
         return cls(np.zeros(size), np.zeros(size))
 
-    def step(self, place: Array, gradient: Array, rate: float) -> tuple[Array, "Ascent"]:
+    def step(
+        self, place: Array, gradient: Array, rate: float
+    ) -> tuple[Array, "Ascent"]:
         """One step uphill: the new place, and what to go on with."""
         slopes = FIRST * self.slopes + (1 - FIRST) * gradient
         squares = SECOND * self.squares + (1 - SECOND) * gradient**2

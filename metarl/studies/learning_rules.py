@@ -15,9 +15,9 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
-from metarl.agents.settings import CoreName, Rule
+from metarl.agents.settings import A2CConfig, CoreName, Rule, constant
 from metarl.analysis.effects import Effect
-from metarl.config import RunConfig
+from metarl.config import RunConfig, TrainingConfig
 from metarl.jobs import Reporting
 from metarl.presets import FAST
 from metarl.seeding import stream_seed
@@ -33,7 +33,7 @@ from metarl.studies.agents import (
 )
 from metarl.studies.learning_rules_plots import draw_rules
 from metarl.studies.study import Condition, Facts, Results, Scale, criteria
-from metarl.training import Trainer
+from metarl.training import Trainer, make_network
 
 RULES: tuple[Rule, ...] = (
     "bptt",
@@ -46,6 +46,20 @@ RULES: tuple[Rule, ...] = (
 """Rules that learn from errors told at every step."""
 GATED: tuple[Rule, ...] = ("bptt", "eprop", "eprop-random")
 """Of these, the rules that an LSTM's networks learn by too."""
+TRIED: Mapping[Rule, float] = {
+    "wp": 0.003,
+    "d0": 0.01,
+    "d1": 0.01,
+    "d2": 0.01,
+    "es": 0.03,
+}
+"""Rules that try out whole networks -> their constant learning rate."""
+TRIED_UNITS = 24
+"""Units of a network that is tried out: the fewer weights, the fewer trials."""
+PAIRS = TrainingConfig(lanes=80, unroll_steps=TRIALS, updates=3000)
+"""Amount of training by a pair an update: 40 episodes each."""
+GENERATIONS = TrainingConfig(lanes=2560, unroll_steps=TRIALS, updates=600)
+"""Amount of training by evolution strategies: 40 episodes for each of 64 members."""
 ALIGNED = ("bptt-random", "eprop", "eprop-random", "np")
 """Rules whose estimate of the core's gradient is set beside the true one."""
 STAGES = 4
@@ -59,6 +73,7 @@ PASSES: Mapping[str, int] = {
     "eprop-random": 2,
     "readout": 1,
     "np": 2,
+    **dict.fromkeys(TRIED, 1),
 }
 """Work of one step of one episode, in forward passes: one to act; for learning, two to
 go back through activity and weights, or one for the weights alone."""
@@ -69,6 +84,8 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     found: dict[str, Condition] = {}
     for rule in RULES:
         found[rule] = partial(learn, rule, "rnn", scale.smoke)
+    for rule in TRIED:
+        found[rule] = partial(learn, rule, "rnn", scale.smoke)
     for rule in GATED:
         found[f"lstm-{rule}"] = partial(learn, rule, "lstm", scale.smoke)
     return found
@@ -77,6 +94,13 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
 def configured(seed: int, rule: Rule, core: CoreName) -> RunConfig[Any]:
     """The shared bandit, learned by a rule in a network with a vanilla core or LSTM."""
     config = bandit_config(seed)
+    if rule in TRIED:
+        return replace(
+            config,
+            network=replace(config.network, units=TRIED_UNITS),
+            learning=A2CConfig(rule=rule, learning_rate=constant(TRIED[rule])),
+            training=GENERATIONS if rule == "es" else PAIRS,
+        )
     network = config.network if core == "rnn" else FAST.network
     learning = replace(config.learning, rule=rule)
     return replace(config, network=network, learning=learning)
@@ -135,9 +159,12 @@ def stored_floats(config: RunConfig[Any]) -> int:
     """Numbers that a rule must keep beside the weights until it has learned.
 
     Backpropagation through time keeps every step's inputs and activity; e-prop and node
-    perturbation a trace for each synapse in each episode; readers one activity.
+    perturbation a trace for each synapse in each episode; readers one activity; rules
+    that try out networks the one direction in which they tried.
     """
-    network = Trainer(shortened(config, 1), 0).network
+    network = make_network(config, 0)
+    if config.learning.rule in TRIED:
+        return sum(weight.numel() for weight in network.parameters())
     lanes, steps = config.training.lanes, config.training.unroll_steps
     weights = network.get_parameter("core.weight")
     rows, width = weights.shape[0] + 1, weights.shape[1]

@@ -139,6 +139,15 @@ def test_what_each_rule_keeps_by_hand():
     assert kept["bptt"] == 64 * 50 * ((4 + 48 + 1) + 48 + 48)
     assert kept["eprop"] == kept["np"] == 64 * (4 + 48 + 1) * 48
     assert kept["readout"] == 64 * 48
+    weights = (4 + 24) * 24 + 24 + 24 + 3 * 24 + 3
+    assert stored_floats(configured(1, "wp", "rnn")) == weights
+
+
+def test_rules_that_try_out_networks_have_amounts_of_their_own():
+    pair, generation = (configured(1, rule, "rnn") for rule in ("d1", "es"))
+    assert pair.training.lanes == 2 * 40
+    assert generation.training.lanes == 64 * 40
+    assert generation.learning.perturbation.members == 64
 
 
 def test_the_shared_bandit_is_that_of_the_yardsticks():
