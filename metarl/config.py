@@ -117,9 +117,20 @@ class RunConfig(Generic[Params]):
         """Refuse a run without subjects, and a deviation of one number."""
         check_at_least("subjects", self.subjects, 1)
         check_at_least("seed", self.seed, 0)
+        self._check_replay()
         if self.learning.normalize_advantages:
             portion = self.training.lanes * self.training.unroll_steps
             check_at_least("lanes * unroll_steps, to normalize advantages,", portion, 2)
+
+    def _check_replay(self) -> None:
+        mode, training = self.learning.replay.mode, self.training
+        plain = training.reset_memory == "episode" and not training.manipulate
+        if mode != "none" and not plain:
+            raise ValueError(
+                "replay.mode must be none where memory is not reset by episodes or a "
+                f"manipulation is at work in training, got {mode!r}: the episodes "
+                "would not be lived through alike"
+            )
 
 
 def with_settings(params: Params, settings: Sequence[str]) -> Params:

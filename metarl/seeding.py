@@ -18,6 +18,7 @@ Purpose = Literal[
     "manipulation",
     "study",
     "rule",
+    "replay",
 ]
 """What a stream of random numbers is for; a purpose's place is its spawn key."""
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from metarl.agents.a2c import Experience
 from metarl.agents.network import Network, SeparateActorCritic, build, open_eyes
+from metarl.agents.replaying import check_replayable, make_replayer
 from metarl.agents.rules import make_learner
 from metarl.agents.settings import DERIVATIVE_FREE
 from metarl.catalog import task_class
@@ -69,6 +70,8 @@ def check_trainable(config: RunConfig[Any]) -> None:
     generator = torch.Generator()
     make_learner(network, config.learning, steps=1, lanes=1, generator=generator)
     task = task_class(config.task)(1, config.task_params)
+    mode, steps = config.learning.replay.mode, config.training.unroll_steps
+    check_replayable(mode, steps, task.episode_steps)
     if hand := make_manipulator(config.training.manipulate, task, config.network):
         hand.check_told(config.network.feedback)
 
@@ -118,6 +121,15 @@ class Trainer:
                 reset_memory=training.reset_memory,
                 manipulator=hand,
             )
+        self.replayer = make_replayer(
+            self.unroll,
+            self.learner,
+            unroll_steps=training.unroll_steps,
+            episode_steps=self.task.episode_steps,
+            generator=torch.Generator().manual_seed(
+                stream_seed(config.seed, subject, "replay")
+            ),
+        )
         self.meter = Meter(training.lanes)
         self._follow_discount()
 
@@ -143,6 +155,8 @@ class Trainer:
         experience = self.experience()
         self.meter.add_rewards(experience.rewards, experience.continues)
         scalars = self.learner.update(self.unroll, experience, self.progress)
+        if self.replayer:
+            scalars |= self.replayer.update(experience, self.progress)
         self.meter.add_scalars(scalars)
         self.updates += 1
         self._follow_discount()
@@ -166,6 +180,7 @@ class Trainer:
                 [*(m.observation for m in moments), stepper.observation]
             ),
             teaching=_stacked([m.teaching for m in moments]),
+            logits=torch.stack([m.decision.logits for m in moments]),
         )
 
     def row(self) -> dict[str, float]:
@@ -191,6 +206,7 @@ class Trainer:
             "learner": self.learner.state(),
             "drawn": self.drawn.get_state(),
             "stepper": self.stepper.state(),
+            "replayer": self.replayer.state() if self.replayer else {},
             "meter": self.meter.state(),
         }
 
@@ -201,6 +217,8 @@ class Trainer:
             self.learner.load_state(state["learner"])
             self.drawn.set_state(state["drawn"])
             self.stepper.load_state(state["stepper"])
+            if self.replayer:
+                self.replayer.load_state(state["replayer"])
             self.meter.load_state(state["meter"])
             self.updates = state["updates"]
         except (KeyError, TypeError, ValueError) as error:

@@ -34,6 +34,8 @@ class Experience:
     teaching: tuple[Tensor, Tensor] | None = None
     """(T, B) factor and (T, B) addition that an experimenter's hand gives the
     prediction errors that teach; None where they are left alone."""
+    logits: Float[Tensor, "time batch actions"] | None = None
+    """(T, B, A) of the policy that acted, where somebody will ask."""
 
 
 class Lesson(NamedTuple):
@@ -127,7 +129,7 @@ class Learner:
         lesson = self.lesson(experience, progress)
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.find_gradients(unroll, experience, lesson, progress)
-        norm = self._descend(self.config.learning_rate.at(progress))
+        norm = self.descend(self.config.learning_rate.at(progress))
         return {
             "loss/policy": losses.policy.detach(),
             "loss/value": losses.value.detach(),
@@ -183,7 +185,8 @@ class Learner:
         """Go on from a `state`."""
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def _descend(self, learning_rate: float) -> Tensor:
+    def descend(self, learning_rate: float) -> Tensor:
+        """One step of the optimizer; the norm of the gradient."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.config.gradient_clip is not None:

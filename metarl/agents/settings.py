@@ -12,6 +12,8 @@ Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 PrefrontalCost = Literal["rl", "reward", "observation"]
 OptimizerName = Literal["rmsprop", "adam"]
+ReplayMode = Literal["none", "naive", "uniform", "prioritised", "clear", "sil"]
+BufferKind = Literal["ring", "reservoir"]
 Rule = Literal[
     "bptt",
     "bptt-random",
@@ -247,6 +249,56 @@ class PerturbationConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReplayConfig:
+    """Whole episodes kept and lived through again between fresh ones.
+
+    naive        As if they were fresh: nothing corrects for the policy that acted.
+    uniform      Corrected by V-trace; all kept episodes are equally likely.
+    prioritised  Corrected by V-trace; those that would teach more come more often.
+    clear        uniform, and the network is held to what it did and expected then.
+    sil          Only what went better than is expected now teaches.
+
+    Sources: Espeholt et al. 2018, ICML (V-trace); Schaul et al. 2016, ICLR; Rolnick et
+    al. 2019, NeurIPS (CLEAR); Oh et al. 2018, ICML (self-imitation).
+    """
+
+    mode: ReplayMode = "none"
+    """What is replayed and how it teaches; none: nothing is kept."""
+    ratio: int = 4
+    """Replayed updates per fresh one, each of as many episodes, at least 1."""
+    episodes: int = 4000
+    """Episodes that are kept, at least 1."""
+    buffer: BufferKind = "ring"
+    """What is kept: ring, the latest; reservoir, an equal sample of all ever seen, as
+    CLEAR has it."""
+    largest_ratio: float = 1.0
+    """Bound of V-trace's importance ratio in an error (rho bar), > 0."""
+    largest_trace: float = 1.0
+    """Bound of V-trace's ratio that hands errors back in time (c bar), > 0."""
+    priority_exponent: float = 0.6
+    """How much priority decides where it does; 0: not at all."""
+    importance_exponent: float = 0.4
+    """How much of the bias of priority is taken back by weights, in [0, 1]."""
+    clone_policy: float = 0.01
+    """CLEAR's weight of the divergence from the policy that acted, >= 0."""
+    clone_value: float = 0.005
+    """CLEAR's weight of the squared distance from the value then, >= 0."""
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown mode and impossible sizes."""
+        check_choice("mode", self.mode, get_args(ReplayMode))
+        check_choice("buffer", self.buffer, get_args(BufferKind))
+        for name in ("ratio", "episodes"):
+            check_at_least(name, getattr(self, name), 1)
+        for name in ("largest_ratio", "largest_trace"):
+            check_at_least(name, getattr(self, name), 1e-9)
+        check_at_least("priority_exponent", self.priority_exponent, 0)
+        check_between("importance_exponent", self.importance_exponent, 0, 1)
+        for name in ("clone_policy", "clone_value"):
+            check_at_least(name, getattr(self, name), 0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
@@ -284,6 +336,8 @@ class A2CConfig:
     """What core and readers learn from."""
     perturbation: PerturbationConfig = field(default_factory=PerturbationConfig)
     """How wp, d0, d1, d2 and es try out weights."""
+    replay: ReplayConfig = field(default_factory=ReplayConfig)
+    """Episodes lived through again between fresh ones."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot learn."""
@@ -293,6 +347,11 @@ class A2CConfig:
             raise ValueError(
                 f"rule must be one that sends errors to the core where costs are by "
                 f"area, got {self.rule!r}"
+            )
+        if self.replay.mode != "none" and (self.rule == "np" or not self.costs.plain):
+            raise ValueError(
+                "replay.mode must be none where the rule is np or costs are by area, "
+                f"got {self.replay.mode!r}: what these need is not kept"
             )
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
