@@ -206,10 +206,9 @@ class Replayer:
             largest_ratio=replay.largest_ratio,
             largest_trace=replay.largest_trace,
         )
-        advantage = found.advantage
-        if config.normalize_advantages:
-            deviation, mean = torch.std_mean(advantage, correction=0)
-            advantage = (advantage - mean) / (deviation + 1e-8)
+        advantage = (
+            found.normalized() if config.normalize_advantages else found.advantage
+        )
         lesson = Lesson(found.errors, advantage, values + found.corrections)
         return lesson, found.corrections.abs()
 

@@ -30,6 +30,18 @@ class Corrected(NamedTuple):
     """v - V: what the value is to change by."""
     advantage: Tensor
     """For the policy; weighed by rho already."""
+    weights: Tensor
+    """rho."""
+
+    def normalized(self) -> Tensor:
+        """(T, B) the advantage, centred and scaled to unit deviation.
+
+        What is taken off every error is weighed like the errors: an unweighed mean
+        would teach the present policy to do, or not, whatever the old one did.
+        """
+        centre = self.advantage.sum() / self.weights.sum().clamp(min=1e-8)
+        centred = self.advantage - self.weights * centre
+        return centred / (centred.std(correction=0) + 1e-8)
 
 
 def importance_ratios(
@@ -74,7 +86,7 @@ def vtrace(
     corrections = advantages(errors, discounts * traces, trace_decay)
     later = torch.zeros_like(corrections)
     later[:-1] = discounts[:-1] * trace_decay * corrections[1:]
-    return Corrected(errors, corrections, rho * (rpes + later))
+    return Corrected(errors, corrections, rho * (rpes + later), rho)
 
 
 def cloning_losses(

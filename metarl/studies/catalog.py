@@ -64,6 +64,16 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Is a problem that comes back known at once from its context?",
             source="Ritter et al. 2018, ICML",
         ),
+        "agent-replay": StudyEntry(
+            module="metarl.studies.agent_replay",
+            question="Does living through episodes again teach an agent sooner?",
+            source="Espeholt et al. 2018; Schaul et al. 2016; Kurth-Nelson & Dabney",
+        ),
+        "continual-learning": StudyEntry(
+            module="metarl.studies.continual",
+            question="Does replay keep what a second task would overwrite?",
+            source="Rolnick et al. 2019",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""

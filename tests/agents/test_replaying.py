@@ -151,7 +151,7 @@ def test_self_imitation_learns_only_from_what_went_better_than_expected():
 
 
 def test_priority_is_an_episodes_mean_surprise():
-    unroll, replayer = prepared("prioritised")
+    _, replayer = prepared("prioritised")
     replayer.buffer.rate = lambda places, found: told.append((places, found))
     told = []
     surprise = torch.arange(UNROLL * LANES).float().view(UNROLL, LANES)
@@ -222,5 +222,5 @@ def test_settings_that_mean_nothing_are_refused(settings):
 
 
 def test_replay_refuses_a_rule_whose_noise_is_not_kept():
-    with pytest.raises(ValueError, match="replay.mode must be none where the rule"):
+    with pytest.raises(ValueError, match=r"replay.mode must be none where the rule"):
         A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
