@@ -39,13 +39,13 @@ class Drawn(NamedTuple):
 
 def cut(unroll: Tensor, length: int) -> Tensor:
     """(L, T / L * B, ...) the episodes of a (T, B, ...) unroll, earlier ones first."""
-    parts = unroll.unflatten(0, (-1, length))
+    parts: Tensor = unroll.unflatten(0, (-1, length))
     return parts.transpose(0, 1).flatten(1, 2)
 
 
 def join(episodes: Tensor, lanes: int) -> Tensor:
     """The unroll that `cut` cut: (T, B, ...) of `lanes` lanes."""
-    parts = episodes.unflatten(1, (-1, lanes))
+    parts: Tensor = episodes.unflatten(1, (-1, lanes))
     return parts.transpose(0, 1).flatten(0, 1)
 
 

@@ -343,15 +343,16 @@ class A2CConfig:
         """Refuse what cannot learn."""
         check_choice("rule", self.rule, get_args(Rule))
         check_at_least("noise", self.noise, 1e-12)
-        if not self.costs.plain and self.rule in ("np", "readout"):
+        if not self.costs.plain and self.rule in ("np", "readout", *DERIVATIVE_FREE):
             raise ValueError(
                 f"rule must be one that sends errors to the core where costs are by "
                 f"area, got {self.rule!r}"
             )
-        if self.replay.mode != "none" and (self.rule == "np" or not self.costs.plain):
+        unkept = self.rule in ("np", *DERIVATIVE_FREE) or not self.costs.plain
+        if self.replay.mode != "none" and unkept:
             raise ValueError(
-                "replay.mode must be none where the rule is np or costs are by area, "
-                f"got {self.replay.mode!r}: what these need is not kept"
+                f"replay.mode must be none where the rule is {self.rule} or costs are "
+                f"by area, got {self.replay.mode!r}: what these need is not kept"
             )
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
