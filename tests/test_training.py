@@ -10,7 +10,13 @@ import torch
 
 from metarl import training
 from metarl.agents.network import weights_hash
-from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
+from metarl.agents.settings import (
+    A2CConfig,
+    CostsConfig,
+    NetworkConfig,
+    Schedule,
+    constant,
+)
 from metarl.catalog import task_class
 from metarl.checkpoint import load_policy, load_state
 from metarl.checks import MetaRLError
@@ -718,3 +724,39 @@ def test_metrics_are_read_without_a_loss(small, reference):
     table = pd.DataFrame(state["rows"])
     pd.testing.assert_frame_equal(table, reference.metrics, check_exact=True)
     assert load_policy(reference.policy_path).action_count == 3
+
+
+# Areas with costs of their own
+
+
+DEVELOPING = CostsConfig(
+    pfc=("reward", "observation", "rl"), schedule=("observation:0-9", "rl:5-")
+)
+
+
+def by_area(small, **more):
+    """Two areas that learn one thing after another."""
+    config = small(updates=20, **more)
+    return replace(config, learning=replace(config.learning, costs=DEVELOPING))
+
+
+@pytest.mark.parametrize("core", ["rnn", "lstm"])
+def test_areas_resume_to_the_same_bytes(core, small, tmp_path):
+    """Stopped before, between and after the times of their development."""
+    config = by_area(small, network=NetworkConfig(core=core, units=4))
+    whole = train(config, tmp_path / "whole")
+    parts = train(config, tmp_path / "parts", stops=(3, 4, 6))
+    assert contents(parts) == contents(whole)
+
+
+def test_what_predicts_is_in_no_saved_policy(small, tmp_path):
+    config = by_area(small)
+    usual = small(updates=20)
+    saved = [
+        train(one, tmp_path / name).policy().state_dict()
+        for name, one in (("areas", config), ("usual", usual))
+    ]
+    assert [name for name, _ in saved[0].items()] == list(saved[1])
+    assert any((saved[0][name] != saved[1][name]).any() for name in saved[0])
+    before = [make_network(one, 0) for one in (config, usual)]
+    assert weights_hash(before[0]) == weights_hash(before[1])

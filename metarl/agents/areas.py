@@ -5,7 +5,9 @@ earned. The readout is a striatal area (BG): policy and value, linear in h[t]. T
 learns from reinforcement (RL), by the agent's prediction errors. The PFC can learn from
 
     rl            what comes back from the BG's own errors: one cost, end to end
-    reward        predicting the reward that follows:  1/2 (r[t] - w_a[t] h[t] - b_a)^2
+    reward        predicting the reward that follows, x = w_a[t] h[t] + b_a[t]:
+                  1/2 (r[t] - x)^2, or, where it is 0 or 1, with p = 1 / (1 + exp(-x)):
+                  -r[t] log p - (1 - r[t]) log(1 - p)
     observation   predicting what is seen next:  1/2 |o[t + 1] - W [h[t], a[t]] - b|^2
 
 each through a reader of its own, which the agent's behaviour never sees. Without "rl"
@@ -13,8 +15,9 @@ among the PFC's costs no error crosses from the BG into the PFC.
 
 Source: Marblestone, Wayne & Kording 2016, Front Comput Neurosci 10:94 (a review: that
 costs differ by area and over development; equations are ours).
-Declared: squared errors, i.e. the log likelihood of a normal variable of variance 1,
-whatever a task pays and shows; sums over what is predicted, means over steps and lanes.
+Declared: all predictions are by log likelihood: of a normal variable of variance 1, or
+of a Bernoulli one where that is chosen for rewards; sums over what is predicted, means
+over steps and lanes.
 """
 
 from collections.abc import Mapping
@@ -23,13 +26,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from metarl.agents.a2c import Experience, Learner, Lesson, Losses, actor_critic_loss
 from metarl.agents.credit import Credit
 from metarl.agents.network import ActorCritic, Network
 from metarl.agents.settings import A2CConfig, CostsConfig
 from metarl.agents.unroll import SharedUnroll, Unroll
+from metarl.checks import MetaRLError
 
 
 def credit_by_area(credit: Credit, costs: CostsConfig, network: Network) -> Credit:
@@ -48,6 +52,7 @@ class Predictors(nn.Module):
         """Draw the readers, normal with variance 1 / units."""
         super().__init__()
         self.action_count = network.action_count
+        self.likelihood = costs.likelihood
         units, told = network.core.units, network.action_count + 1
         seen = network.input_size - told
         sizes = {
@@ -64,12 +69,16 @@ class Predictors(nn.Module):
         self.readers = nn.ModuleDict(readers)
 
     def losses(self, activity: Tensor, experience: Experience) -> dict[str, Tensor]:
-        """Mean squared error, halved, of each that there is."""
+        """Mean of minus the log likelihood, but for constants, of each that there is.
+
+        Raises:
+            MetaRLError: a reward that is to be 0 or 1 is neither.
+        """
         found, actions = {}, experience.actions
         if "reward" in self.readers:
             every = self.readers["reward"](activity)
             expected = every.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            found["reward"] = 0.5 * (experience.rewards - expected).square().mean()
+            found["reward"] = self._reward_loss(expected, experience.rewards)
         if "observation" in self.readers:
             taken = one_hot(actions, self.action_count).to(activity)
             expected = self.readers["observation"](torch.cat([activity, taken], -1))
@@ -78,6 +87,17 @@ class Predictors(nn.Module):
             squares = error.square().sum(-1) * experience.continues
             found["observation"] = 0.5 * squares.mean()
         return found
+
+    def _reward_loss(self, expected: Tensor, rewards: Tensor) -> Tensor:
+        if self.likelihood == "normal":
+            return 0.5 * (rewards - expected).square().mean()
+        others = rewards[(rewards != 0) & (rewards != 1)]
+        if len(others):
+            raise MetaRLError(
+                "rewards must be 0 or 1 where learning.costs.likelihood is bernoulli, "
+                f"got {float(others[0]):g}; normal fits whatever a task pays"
+            )
+        return binary_cross_entropy_with_logits(expected, rewards)
 
 
 class AreaLearner(Learner):
@@ -106,6 +126,14 @@ class AreaLearner(Learner):
         super().__init__(network, config, [*self.predictors.parameters()])
         self.network: ActorCritic = network
         self.unroll, self.updates = unroll, 0
+        self.predicted: dict[str, Tensor] = {}
+
+    def update(
+        self, unroll: Unroll, experience: Experience, progress: float
+    ) -> dict[str, Tensor]:
+        """One gradient step; scalars to log, how well is predicted among them."""
+        scalars = super().update(unroll, experience, progress)
+        return {**scalars, **self.predicted}
 
     def find_gradients(
         self, unroll: Unroll, experience: Experience, lesson: Lesson, progress: float
@@ -125,9 +153,11 @@ class AreaLearner(Learner):
             entropy_weight=config.entropy_weight.at(progress),
         )
         total = losses.total * self._on("rl")
-        for name, loss in self.predictors.losses(activity, experience).items():
+        predictions = self.predictors.losses(activity, experience)
+        for name, loss in predictions.items():
             total = total + loss * (config.costs.prediction_weight * self._on(name))
         total.backward()
+        self.predicted = {f"loss/{k}": loss.detach() for k, loss in predictions.items()}
         self.updates += 1
         return losses
 

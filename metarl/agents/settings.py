@@ -11,6 +11,7 @@ CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
 PrefrontalCost = Literal["rl", "reward", "observation"]
+Likelihood = Literal["normal", "bernoulli"]
 OptimizerName = Literal["rmsprop", "adam"]
 ReplayMode = Literal["none", "naive", "uniform", "prioritised", "clear", "sil"]
 BufferKind = Literal["ring", "reservoir"]
@@ -173,6 +174,9 @@ class CostsConfig:
     """Costs of the core: rl, what comes back from policy and value; reward or
     observation, predicting what follows. Without rl no error of policy and value
     reaches the core."""
+    likelihood: Likelihood = "normal"
+    """What a reward is, given the expected one: normal of variance 1, whatever a task
+    pays; or Bernoulli, where it pays 0 or 1 and nothing else."""
     prediction_weight: float = 1.0
     """Weight of each prediction's cost beside reinforcement's, >= 0."""
     schedule: tuple[str, ...] = ()
@@ -185,9 +189,25 @@ class CostsConfig:
             check_choice("costs.pfc", cost, get_args(PrefrontalCost))
         if len(set(self.pfc)) < len(self.pfc):
             raise ValueError(f"costs.pfc must be different ones, got {self.pfc!r}")
+        check_choice("costs.likelihood", self.likelihood, get_args(Likelihood))
         check_at_least("costs.prediction_weight", self.prediction_weight, 0)
         for words in self.schedule:
-            self._times(words)
+            self._check_times(words)
+
+    def _check_times(self, words: str) -> None:
+        """Refuse times of a cost that nobody has, and times that never come."""
+        cost, first, after = self._times(words)
+        # The readers of policy and value learn by reinforcement whatever the core does.
+        if cost not in ("rl", *self.pfc):
+            raise ValueError(
+                f"costs.schedule must be of rl or of costs.pfc, {self.pfc!r}, got "
+                f"{words!r}; add {cost} to costs.pfc or leave its times out"
+            )
+        if after <= first:
+            raise ValueError(
+                f"costs.schedule must have LAST greater than FIRST, got {words!r}: "
+                "LAST is the first update without the cost"
+            )
 
     @staticmethod
     def _times(words: str) -> tuple[str, int, float]:

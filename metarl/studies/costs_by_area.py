@@ -76,8 +76,10 @@ def taught(
     rule: Rule = "bptt",
     schedule: tuple[str, ...] = (),
 ) -> RunConfig[Any]:
-    """The same with other costs in the PFC, or another rule."""
+    """The same with other costs in the PFC, or another rule; it pays 0 or 1."""
     costs = CostsConfig(pfc=pfc or ("rl",), schedule=schedule)
+    if "reward" in costs.pfc:
+        costs = replace(costs, likelihood="bernoulli")
     return replace(config, learning=replace(config.learning, rule=rule, costs=costs))
 
 

@@ -1,5 +1,6 @@
 """Costs by area: what each area's weights hear of, and when."""
 
+import math
 from copy import deepcopy
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from metarl.agents.areas import AreaLearner
 from metarl.agents.network import build
 from metarl.agents.rules import make_learner
 from metarl.agents.settings import A2CConfig, CostsConfig, NetworkConfig, constant
+from metarl.checks import MetaRLError
 from metarl.policy import restart
 
 SEEN, ACTIONS, STEPS, LANES = 2, 2, 5, 3
@@ -144,7 +146,7 @@ def test_costs_come_and_go_with_development():
 
 
 def test_times_are_from_first_up_to_last():
-    costs = CostsConfig(schedule=("reward:2-4", "reward:6-"))
+    costs = CostsConfig(pfc=("reward",), schedule=("reward:2-4", "reward:6-"))
     assert [costs.on("reward", k) for k in range(8)] == [
         *[False] * 2,
         *[True] * 2,
@@ -152,6 +154,44 @@ def test_times_are_from_first_up_to_last():
         *[True] * 2,
     ]
     assert costs.on("rl", 0)
+
+
+def test_binary_rewards_are_predicted_by_their_chance():
+    """By hand: -log p of what was paid, p logistic in the reader's output."""
+    costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
+    network, unroll, learner = make(costs)
+    experience = stepped(network, unroll)
+    paid = (experience.rewards > 0.5).float()
+    assert 0 < paid.mean() < 1
+    experience = replace(experience, rewards=paid)
+    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, LANES, 6)
+    outputs, total = reader(units).detach(), 0.0
+    for t in range(STEPS):
+        for lane in range(LANES):
+            action = int(experience.actions[t, lane])
+            said = float(outputs[t, lane, action])
+            chance = 1 / (1 + math.exp(-said))
+            total -= math.log(chance if paid[t, lane] else 1 - chance)
+    found = learner.predictors.losses(units, experience)["reward"]
+    assert found.item() == pytest.approx(total / (STEPS * LANES), rel=1e-5)
+
+
+def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
+    network, unroll, learner = make(
+        CostsConfig(pfc=("reward",), likelihood="bernoulli")
+    )
+    with pytest.raises(MetaRLError, match=r"rewards must be 0 or 1 .* normal fits"):
+        learner.update(unroll, stepped(network, unroll), 0.1)
+
+
+def test_the_learning_curve_tells_how_well_is_predicted():
+    network, unroll, learner = make(CostsConfig(pfc=("reward", "observation")))
+    experience = stepped(network, unroll)
+    units = unroll.branch.activities(experience.starts)
+    losses = learner.predictors.losses(units, experience)
+    scalars = learner.update(unroll, stepped(network, unroll), 0.1)
+    for cost in ("reward", "observation"):
+        assert scalars[f"loss/{cost}"].item() == pytest.approx(losses[cost].item())
 
 
 def test_it_goes_on_from_its_state():
@@ -175,6 +215,11 @@ def test_it_goes_on_from_its_state():
         ({"pfc": ("reward", "reward")}, "costs.pfc must be different ones"),
         ({"schedule": ("reward",)}, "costs.schedule must be COST:FIRST-LAST"),
         ({"schedule": ("sleep:0-3",)}, "costs.schedule must be COST:FIRST-LAST"),
+        ({"schedule": ("reward:0-3",)}, "must be of rl or of costs.pfc, .* add reward"),
+        (
+            {"pfc": ("reward",), "schedule": ("reward:3-3",)},
+            "costs.schedule must have LAST greater than FIRST, got 'reward:3-3'",
+        ),
         ({"prediction_weight": -1.0}, "costs.prediction_weight must be at least 0"),
     ],
 )
