@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from metarl.checks import check_at_least, check_between, check_choice
 
-CoreName = Literal["lstm", "episodic", "gru", "rnn", "feedforward"]
+CoreName = Literal["lstm", "gru", "rnn", "feedforward", "episodic"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
