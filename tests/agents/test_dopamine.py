@@ -2,6 +2,7 @@
 
 import copy
 
+import jaxtyping
 import pytest
 import torch
 from gradients import forbid_gradients
@@ -139,7 +140,9 @@ def test_32_bits_are_perturbed_as_a_pair():
     assert loss().item() < 0.05
 
 
-def test_what_it_cannot_do_is_refused():
+def test_what_it_cannot_do_is_refused(monkeypatch):
+    # The tests' type checker would be the first to say so; users run without it.
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
     model = network()
     with pytest.raises(ValueError, match="closure must be a function"):
         optimizer(model).step()
