@@ -150,7 +150,8 @@ def _ways_legend(
         axes.bar(0, 0, color=colour, label=words[way] if words else way)
     axes.bar(0, 0, color="grey", edgecolor="grey", label=filled)
     axes.bar(0, 0, color="none", edgecolor="grey", lw=1.5, label=open_)
-    axes.legend(ncols=2)
+    axes.set_ylim(top=1.25 * axes.get_ylim()[1])
+    axes.legend(ncols=2, loc="upper right")
 
 
 def draw_directions(results: Results, rules: Sequence[str], axes: Axes) -> Axes:

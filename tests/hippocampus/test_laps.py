@@ -7,6 +7,8 @@ from metarl.hippocampus import laps as running
 from metarl.hippocampus.laps import run_laps
 from metarl.hippocampus.mazes import open_maze, two_tracks
 from metarl.hippocampus.memories import Access
+from metarl.hippocampus.memories import newcomers as new
+from metarl.hippocampus.replay import replay
 from metarl.jobs import Interrupted, Reporting
 
 
@@ -77,3 +79,27 @@ def test_it_tells_its_progress_and_stops_when_asked():
     assert told == [0.25, 0.5, 0.75, 1.0]
     with pytest.raises(Interrupted):
         run(reporting=Reporting(should_stop=lambda: True))
+
+
+def test_need_is_counted_from_the_state_that_was_left(monkeypatch):
+    asked = []
+
+    def watched(known, maze, here, **options):
+        asked.append(here.tolist())
+        return replay(known, maze, here, **options)
+
+    monkeypatch.setattr(running, "replay", watched)
+    run(animals=2, laps=3)
+    assert asked == [[8, 8], [19, 19], [11, 11], [0, 0], [8, 8]]
+
+
+def test_values_come_to_be_discounted_steps_to_the_reward(monkeypatch):
+    monkeypatch.setattr(running, "REWARD_NOISE", 0.0)
+    kept = []
+    monkeypatch.setattr(
+        running, "newcomers", lambda *a: kept.append(new(*a)) or kept[0]
+    )
+    run("none", animals=2, laps=40)
+    right = kept[0].values[:, :9, 2]
+    assert right == pytest.approx(np.tile(0.9 ** np.arange(8, -1, -1.0), (2, 1)))
+    assert kept[0].transitions[:, 9, 19] == pytest.approx(1)

@@ -106,3 +106,18 @@ def test_animals_do_not_touch_each_other():
     told = event(known, 2, rule="gain", backups=3)
     assert told.states[0].tolist() == [2, 1, 0]
     assert not known.values[1].any()
+
+
+def test_a_new_backup_may_go_where_the_last_one_went():
+    known = on_track()
+    known.values[:, :3, RIGHT] = [0.81, 0.9, 1.0]
+    told = event(known, 0, backups=6)
+    assert told.states.tolist() == [[0, 1, 2, 0, 1, 2]] * 2
+
+
+def test_a_backup_goes_on_only_where_there_is_need():
+    """From 1 one comes to the goal at once: nobody will be in 2."""
+    known = on_track()
+    known.transitions[:, 1] = np.eye(8)[3]
+    known.values[:, :3, RIGHT] = [0.81, 0.9, 1.0]
+    assert event(known, 0, backups=3).states.tolist() == [[0, 1, 0]] * 2
