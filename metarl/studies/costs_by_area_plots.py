@@ -21,6 +21,8 @@ def draw_areas(results: Results) -> Figure:
     course.set(
         xlabel="Episodes of training", ylabel="Regret in training (rewards an episode)"
     )
+    # Between those who learn and those who do not.
+    course.legend(loc="center", bbox_to_anchor=(0.65, 0.37))
     draw_adaptation(results, adaptation)
     return figure
 

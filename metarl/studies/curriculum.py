@@ -138,9 +138,13 @@ def first_reached(rates: Sequence[float]) -> int:
 
 
 def effects(results: Results) -> list[Effect]:
-    """Updates to the criterion beside those of the whole task from the start."""
+    """Updates to the criterion beside those of the other curricula."""
     rules = criteria("curriculum")
-    whole = float(results.values("whole", "reached").median())
+    whole, unforetold, *singles = (
+        float(results.values(name, "reached").median())
+        for name in ("whole", "unforetold", "rewards-only", "transitions-only")
+    )
+    single = min(singles)
     found = [
         Effect(
             name="updates to 65 rewards per 100 trials, after both parts (of those "
@@ -155,6 +159,20 @@ def effects(results: Results) -> list[Effect]:
             values=results.values("parts", "reached_in_all"),
             summary="median",
             criterion=rules["parts, all counted"].times(whole),
+        ),
+        Effect(
+            name="updates to 65 rewards per 100 trials, after both parts (of those "
+            "after rewards which nothing foretells)",
+            values=results.values("parts", "reached"),
+            summary="median",
+            criterion=rules["parts, beside unforetold"].times(unforetold),
+        ),
+        Effect(
+            name="updates to 65 rewards per 100 trials, after both parts, divided by "
+            "those after the better single part; below 1, it is composition that helps",
+            values=results.values("parts", "reached") / single,
+            summary="median",
+            reference=1.0,
         ),
     ]
     return found + [

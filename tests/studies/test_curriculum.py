@@ -45,14 +45,33 @@ def verdicts(results):
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
-        (50, [True, True]),
-        (150, [True, False]),
-        (240, [True, False]),
-        (241, [False] * 2),
+        (50, [True, True, True]),
+        (150, [True, False, True]),
+        (240, [True, False, True]),
+        (241, [False] * 3),
     ],
 )
 def test_parts_must_save_a_fifth_and_be_no_dearer_in_all(parts, expected):
     assert verdicts(made_up({"parts": parts})) == expected
+
+
+@pytest.mark.parametrize(("unforetold", "expected"), [(63, True), (62, False)])
+def test_parts_must_save_more_than_updates_of_anything(unforetold, expected):
+    results = made_up({"parts": 50, "unforetold": unforetold})
+    assert verdicts(results) == [True, True, expected]
+
+
+@pytest.mark.parametrize(
+    ("singles", "ratio"), [((100, 80), 0.5), ((40, 80), 1.0), ((50, 20), 2.0)]
+)
+def test_both_parts_stand_beside_the_better_single_one(singles, ratio):
+    alone = dict(zip(("rewards-only", "transitions-only"), singles, strict=True))
+    *_, effect = (
+        effect
+        for effect in effects(made_up({"parts": 40, **alone}))
+        if "composition" in effect.name
+    )
+    assert list(effect.values) == [pytest.approx(ratio)] * 3
 
 
 @pytest.mark.parametrize(
