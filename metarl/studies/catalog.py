@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from metarl.checks import check_choice
-from metarl.studies.study import Study
+
+if TYPE_CHECKING:
+    from metarl.studies.study import Study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
 """Studies by name, in the order in which they are told."""
 
 
-def study(name: str) -> Study:
+def study(name: str) -> "Study":
     """A study's module.
 
     Raises:
