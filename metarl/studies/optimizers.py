@@ -47,7 +47,7 @@ RATES: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
         "lorenz": {
             "wp": (0.03, 0.1),
             "np": (0.03,),
-            "d0": (0.3,),
+            "d0": (0.1,),
             "d1": (0.001,),
             "d2": (0.001, 0.01, 0.1),
             "sgd": (0.1, 0.3),
@@ -56,7 +56,7 @@ RATES: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
         "rossler": {
             "wp": (0.01, 0.03),
             "np": (0.03,),
-            "d0": (0.3,),
+            "d0": (0.1,),
             "d1": (0.001,),
             "d2": (0.01, 0.1),
             "sgd": (0.1, 0.3),
@@ -80,7 +80,7 @@ GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
         "lorenz": {
             "wp": (0.01, 0.03, 0.06, 0.1),
             "np": (0.01, 0.03, 0.1),
-            "d0": (0.1, 0.3, 1.0),
+            "d0": (0.03, 0.1, 0.3),
             "d1": (0.0003, 0.001, 0.003),
             "d2": (0.001, 0.01, 0.1, 1.0),
             "sgd": (0.03, 0.1, 0.3),
@@ -89,7 +89,7 @@ GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
         "rossler": {
             "wp": (0.003, 0.01, 0.03, 0.1),
             "np": (0.01, 0.03, 0.1),
-            "d0": (0.1, 0.3, 1.0),
+            "d0": (0.03, 0.1, 0.3),
             "d1": (0.0003, 0.001, 0.003),
             "d2": (0.001, 0.01, 0.1, 1.0),
             "sgd": (0.03, 0.1, 0.3),
