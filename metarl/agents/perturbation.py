@@ -35,8 +35,8 @@ TINY = 1e-12
 """eps: keeps D1 from dividing by 0 where no perturbation made a difference."""
 PACE = 0.05
 """k of D2: how far the logarithm of the rate moves, at most, is 1.5 k."""
-WORSE = 1.5
-"""D2 takes a step back where the loss grew by more than this factor."""
+WORSE = 0.5
+"""D2 takes a step back where the loss grew by more than this share of its size."""
 LEAST_RATE, GREATEST_RATE = 1e-6, 30.0
 """Bounds of D2's rate."""
 
@@ -162,7 +162,8 @@ def dopamine_judged(
     known = carried.expected > 0
     actual = carried.losses - trial.losses
     share = torch.where(known, actual / carried.expected, 0.5).clamp(-1, 1)
-    worse = known & ~(trial.losses <= WORSE * carried.losses)
+    # A loss may be negative, as where rewards are to be had.
+    worse = known & ~(-actual <= WORSE * carried.losses.abs())
     # A loss that is no number is worse, whatever the share.
     factor = torch.where(worse, 0.5, (PACE * (share - 0.5)).exp())
     rates = (carried.rates * factor).clamp(LEAST_RATE, GREATEST_RATE)

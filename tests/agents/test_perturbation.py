@@ -136,6 +136,15 @@ def test_a_step_that_did_harm_is_taken_back_and_the_rate_halved(loss):
     assert_close(again, WEIGHTS + 0.1 * numbers(1.0, -3.0))
 
 
+def test_a_negative_loss_that_falls_is_no_harm():
+    carried = start(WEIGHTS, numbers(0.1))
+    moved, carried = dopamine_judged(carried, WEIGHTS, trial(-5.0, 2.0))
+    _, better = dopamine_judged(carried, moved, trial(-5.4, 1.0))
+    assert_close(better.rates, 0.1 * torch.exp(numbers(PACE / 2)))
+    back, _ = dopamine_judged(carried, moved, trial(-2.4, 1.0))
+    assert_close(back, WEIGHTS)
+
+
 def test_the_best_step_along_a_direction_leaves_the_judged_rate_as_it_is():
     # On a bowl the best rate along xi is 1 / xi' xi, here 1/10.
     carried = start(WEIGHTS, numbers(0.1))
