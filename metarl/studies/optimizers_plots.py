@@ -168,7 +168,7 @@ def plot_measure_by_rate(rules: Seeds, ax: Axes) -> Axes:
     if name == "NRMSE":
         ax.set_yscale("log")
         _draw_yardsticks(next(iter(rules.values())), ax)
-    return legend_below(ax)
+    return legend_below(ax, title="Rule (updates)")
 
 
 def _has(rules: Seeds, name: str) -> bool:

@@ -255,8 +255,8 @@ def test_figures_show_the_planted_numbers():
     assert right["D2 (judged)"].tolist() == [160] * 5
 
     lorenz = by_label(figures["initial_rate_measures"].axes[0])
-    assert lorenz["weight perturbation, 6,000 updates"].tolist() == [MOST_DRAWN] * 2
-    assert lorenz["D2 (judged), 6,000 updates"].tolist() == [0.06] * 3
+    assert lorenz["weight perturbation (6,000)"].tolist() == [MOST_DRAWN] * 2
+    assert lorenz["D2 (judged) (6,000)"].tolist() == [0.06] * 3
     assert lorenz["persistence"][0] == 0.37
 
     curves = by_label(figures["learning_curves"].axes[0])
