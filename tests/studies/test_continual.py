@@ -100,7 +100,7 @@ def test_network_optimizer_and_episodes_go_on_to_the_second_task():
     after = hand_over(before, second)
     assert weights_hash(after.network) == weights_hash(before.network)
     assert isinstance(after.task, AlternatingBandit)
-    assert len(after.replayer.buffer) == len(before.replayer.buffer) == 16
+    assert len(after.replayer.buffer) == len(before.replayer.buffer) == 64
     moments = [
         next(iter(each.learner.optimizer.state.values()))["square_avg"]
         for each in (before, after)
