@@ -324,6 +324,11 @@ def check_lives(config: RunConfig[Any], task: Task[Any], members: int) -> None:
                 f"{name} must be {getattr(plain, name)!r} where the rule is "
                 f"{learning.rule}, got {getattr(training, name)!r}"
             )
+    if not learning.costs.plain:
+        raise ValueError(
+            f"costs must be plain where the rule is {learning.rule}: all it knows is "
+            "the reward of a life"
+        )
     rates = learning.learning_rate
     if rates.start <= 0:
         raise ValueError(

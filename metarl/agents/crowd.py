@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from metarl.agents.cores import EpisodicLSTM
 from metarl.agents.network import ActorCritic, Network
 from metarl.policy import Decision, Memory
 
@@ -19,7 +20,7 @@ def check_crowd(network: Network, rule: str) -> ActorCritic:
     """The network, if crowds of its kind can be stepped.
 
     Raises:
-        ValueError: it has two cores, or eyes.
+        ValueError: it has two cores, eyes, or memories of episodes.
     """
     if not isinstance(network, ActorCritic):
         raise ValueError(
@@ -30,6 +31,11 @@ def check_crowd(network: Network, rule: str) -> ActorCritic:
         raise ValueError(
             f"encoder must be none where the rule is {rule}: crowds have no eyes; "
             "choose a task without pixels"
+        )
+    if isinstance(network.core, EpisodicLSTM):
+        raise ValueError(
+            f"core must not be episodic where the rule is {rule}: a crowd keeps no "
+            "memories of episodes; choose lstm"
         )
     return network
 

@@ -76,6 +76,11 @@ STUDIES: Mapping[str, StudyEntry] = MappingProxyType(
             question="Does replay keep what a second task would overwrite?",
             source="Rolnick et al. 2019",
         ),
+        "evolution": StudyEntry(
+            module="metarl.studies.evolution",
+            question="What can be shaped by evolution, without any error in a life?",
+            source="Salimans et al. 2017; Gajewski et al. 2019 (EvoGrad)",
+        ),
     }
 )
 """Studies by name, in the order in which they are told."""
