@@ -38,7 +38,8 @@ def test_members_who_are_alike_live_alike(name):
     life = live(crowd_for(task, 3), task, 200, generator())
     for told in (life.rewards, life.actions, life.continues):
         first, second, third = told.chunk(3, dim=1)
-        assert torch.equal(first, second) and torch.equal(first, third)
+        assert torch.equal(first, second)
+        assert torch.equal(first, third)
     assert not torch.equal(life.actions[:, 0], life.actions[:, 1])
     assert len(set(life.earned.tolist())) == 1
 
@@ -47,7 +48,8 @@ def test_members_who_differ_meet_the_same_problems():
     task = make("bandit", 12)
     life = live(crowd_for(task, 3, alike=False), task, 99, generator())
     first, second, third = task.probabilities.chunk(3)
-    assert torch.equal(first, second) and torch.equal(first, third)
+    assert torch.equal(first, second)
+    assert torch.equal(first, third)
     assert len(first.unique()) == 8
     assert len(set(life.earned.tolist())) == 3
 
@@ -95,4 +97,5 @@ def test_the_luck_of_lanes_is_drawn_once_for_all_members():
     stepper = SharedLuck(task, crowd_for(task, 3), generator())
     assert stepper.fates == 4
     noise = stepper._noise(2)
-    assert noise.shape == (2, 12, 2) and len(noise.unique()) == 16
+    assert noise.shape == (2, 12, 2)
+    assert len(noise.unique()) == 16

@@ -36,7 +36,8 @@ def test_several_numbers_of_each_member_have_a_gradient_each():
     distribution = Normal(MEAN, DEVIATION)
     sample = distribution.sample(50, generator)
     both = expectation(sample @ np.ones((3, 2)), sample, distribution)
-    assert both.value.shape == (2,) and both.gradient.shape == (2, 3)
+    assert both.value.shape == (2,)
+    assert both.gradient.shape == (2, 3)
     one = expectation(sample.sum(1), sample, distribution)
     np.testing.assert_allclose(both.gradient[1], one.gradient)
 

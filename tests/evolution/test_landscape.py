@@ -16,7 +16,8 @@ def test_the_height_by_hand():
 def test_variance_leads_to_where_the_ripples_are_highest(distribution):
     walk = Walk(objective="variance", distribution=distribution)
     path = path_of(walk, np.random.default_rng(1))
-    assert path[0] == START and len(path) == 2001
+    assert path[0] == START
+    assert len(path) == 2001
     assert abs(path[-1] - MOST_VARIED) < 0.15
 
 

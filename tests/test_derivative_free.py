@@ -1,0 +1,81 @@
+"""Training without a derivative: no autograd, same bytes, refusals in words."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metarl.agents.settings import NetworkConfig, PerturbationConfig, constant
+from metarl.checkpoint import load_state, save_state
+from metarl.studies.agents import bandit_config
+from metarl.training import check_trainable, make_trainer
+
+RULES = ["wp", "d0", "d1", "d2", "es"]
+
+
+def config_for(rule, **training):
+    config = bandit_config(1, updates=12)
+    perturbation = PerturbationConfig(members=4, same_episodes=3)
+    learning = replace(
+        config.learning,
+        rule=rule,
+        perturbation=perturbation,
+        learning_rate=constant(1e-3),
+    )
+    amounts = replace(config.training, **{"lanes": 8, **training})
+    return replace(config, learning=learning, training=amounts)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_gradient_is_ever_asked_for(rule, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a gradient was asked for")
+
+    for place in (torch.Tensor, torch.autograd):
+        monkeypatch.setattr(place, "backward", refuse)
+    monkeypatch.setattr(torch.autograd, "grad", refuse)
+    trainer = make_trainer(config_for(rule), 0)
+    before = trainer.network.core.weight.clone()
+    trainer.update()
+    assert not torch.equal(before, trainer.network.core.weight)
+    assert not trainer.network.heads.weight[-1].any()
+    assert trainer.row()["rollout/episodes"] == 8
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
+    whole, first = (make_trainer(config_for(rule), 0) for _ in range(2))
+    for _ in range(7):
+        whole.update()
+    for _ in range(4):
+        first.update()
+    path = tmp_path / "state.pt"
+    save_state(path, first.state())
+    second = make_trainer(config_for(rule), 0)
+    second.load_state(load_state(path), path)
+    for _ in range(3):
+        second.update()
+    for mine, theirs in zip(
+        whole.network.parameters(), second.network.parameters(), strict=True
+    ):
+        assert torch.equal(mine, theirs)
+    assert whole.row() == second.row()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"lanes": 9}, "lanes must be a multiple of 2 where the rule is wp, got 9"),
+        ({"unroll_steps": 40}, "unroll_steps must be whole episodes of 50 steps"),
+        ({"reset_memory": "trial"}, "reset_memory must be 'episode'"),
+    ],
+)
+def test_amounts_that_do_not_fit_are_refused(changed, words):
+    with pytest.raises(ValueError, match=words):
+        check_trainable(config_for("wp", **changed))
+
+
+def test_two_cores_are_refused():
+    config = replace(config_for("es"), network=NetworkConfig(critic="separate"))
+    with pytest.raises(ValueError, match="critic must be shared"):
+        check_trainable(config)
