@@ -107,8 +107,8 @@ def test_network_optimizer_and_episodes_go_on_to_the_second_task():
     ]
     assert_close(*moments)
     after.update()
-    assert len(after.replayer.buffer) == 32
-    assert len(before.replayer.buffer) == 16
+    assert len(after.replayer.buffer) == 128
+    assert len(before.replayer.buffer) == 64
 
 
 def choices(kind, actions, chance=0.9):
