@@ -20,7 +20,7 @@ def whitened(values: Array) -> Array:
     """(N, ...) values in deviations from their mean; 0 where all are alike."""
     centred = values - values.mean(0)
     spread = values.std(0)
-    return centred / np.where(spread > 0, spread, 1.0)
+    return np.asarray(centred / np.where(spread > 0, spread, 1.0))
 
 
 def centred_ranks(values: Array) -> Array:

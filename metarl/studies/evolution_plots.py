@@ -71,9 +71,8 @@ def draw_mutants(results: Results, axes: Axes) -> Axes:
     for objective, colour in _colours().items():
         facts = results.facts[f"agents-{objective}"]
         left = np.concatenate([one["left"] for one in facts])
-        weights = np.full(len(left), 1 / len(left))
-        style = {"histtype": "step", "linewidth": 1.8, "color": colour}
-        axes.hist(left, bins, weights=weights, label=f"for {objective}", **style)
+        shares = np.histogram(left, bins)[0] / len(left)
+        axes.stairs(shares, bins, color=colour, linewidth=1.8, label=f"for {objective}")
     axes.set(xlabel="Left choices of a mutant (share)", ylabel="Mutants (share)")
     axes.legend(title="Evolved")
     return axes
