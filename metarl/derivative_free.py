@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.crowd import Crowd, check_crowd
+from metarl.agents.neighbour_settings import PerturbationConfig
 from metarl.agents.network import ActorCritic, Network
 from metarl.agents.perturbation import (
     Carried,
@@ -29,7 +30,7 @@ from metarl.agents.perturbation import (
     try_out,
     unjudged,
 )
-from metarl.agents.settings import A2CConfig, PerturbationConfig
+from metarl.agents.settings import A2CConfig
 from metarl.catalog import task_class
 from metarl.checkpoint import load_weights
 from metarl.checks import MetaRLError

@@ -7,14 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from metarl.agents.settings import (
-    A2CConfig,
-    Distribution,
-    NetworkConfig,
-    Objective,
-    PerturbationConfig,
-    Schedule,
-)
+from metarl.agents.neighbour_settings import Distribution, Objective, PerturbationConfig
+from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule
 from metarl.catalog import task_class
 from metarl.checks import check_at_least
 from metarl.config import RunConfig, TrainingConfig, with_settings

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metarl.agents.settings import NetworkConfig, PerturbationConfig, constant
+from metarl.agents.neighbour_settings import PerturbationConfig
+from metarl.agents.settings import NetworkConfig, constant
 from metarl.checkpoint import load_state, save_state
 from metarl.studies.agents import bandit_config
 from metarl.training import check_trainable, make_trainer

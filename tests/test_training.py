@@ -9,14 +9,9 @@ import pytest
 import torch
 
 from metarl import training
+from metarl.agents.neighbour_settings import CostsConfig
 from metarl.agents.network import weights_hash
-from metarl.agents.settings import (
-    A2CConfig,
-    CostsConfig,
-    NetworkConfig,
-    Schedule,
-    constant,
-)
+from metarl.agents.settings import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.catalog import task_class
 from metarl.checkpoint import load_policy, load_state
 from metarl.checks import MetaRLError

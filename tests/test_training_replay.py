@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from metarl.agents.neighbour_settings import ReplayConfig
 from metarl.agents.network import weights_hash
-from metarl.agents.settings import NetworkConfig, ReplayConfig
+from metarl.agents.settings import NetworkConfig
 from metarl.checkpoint import load_state
 from metarl.cli import main
 from metarl.config import from_plain, to_plain

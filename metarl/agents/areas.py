@@ -30,8 +30,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from metarl.agents.a2c import Experience, Learner, Lesson, Losses, actor_critic_loss
 from metarl.agents.credit import Credit
+from metarl.agents.neighbour_settings import CostsConfig
 from metarl.agents.network import ActorCritic, Network
-from metarl.agents.settings import A2CConfig, CostsConfig
+from metarl.agents.settings import A2CConfig
 from metarl.agents.unroll import SharedUnroll, Unroll
 from metarl.checks import MetaRLError
 

@@ -13,7 +13,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.agents.settings import ReplayConfig, Schedule, constant
+from metarl.agents.neighbour_settings import ReplayConfig
+from metarl.agents.settings import Schedule, constant
 from metarl.analysis.effects import Effect
 from metarl.config import RunConfig
 from metarl.jobs import Interrupted, Reporting

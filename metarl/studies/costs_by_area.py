@@ -14,7 +14,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.agents.settings import CostsConfig, PrefrontalCost, Rule
+from metarl.agents.neighbour_settings import CostsConfig, PrefrontalCost
+from metarl.agents.settings import Rule
 from metarl.analysis.effects import Effect
 from metarl.config import RunConfig
 from metarl.jobs import Reporting

@@ -16,8 +16,8 @@ import torch
 from matplotlib.figure import Figure
 
 from metarl.agents.crowd import Crowd
+from metarl.agents.neighbour_settings import Objective
 from metarl.agents.network import ActorCritic
-from metarl.agents.settings import Objective
 from metarl.analysis.effects import Effect
 from metarl.catalog import task_class
 from metarl.config import RunConfig

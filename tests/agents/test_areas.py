@@ -10,9 +10,10 @@ from torch.testing import assert_close
 
 from metarl.agents.a2c import Experience
 from metarl.agents.areas import AreaLearner
+from metarl.agents.neighbour_settings import CostsConfig
 from metarl.agents.network import build
 from metarl.agents.rules import make_learner
-from metarl.agents.settings import A2CConfig, CostsConfig, NetworkConfig, constant
+from metarl.agents.settings import A2CConfig, NetworkConfig, constant
 from metarl.checks import MetaRLError
 from metarl.policy import restart
 

@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.a2c import Experience, Learner
+from metarl.agents.neighbour_settings import ReplayConfig
 from metarl.agents.network import build
 from metarl.agents.replay_buffer import Drawn, Episodes, cut
 from metarl.agents.replaying import (
@@ -12,7 +13,7 @@ from metarl.agents.replaying import (
     check_replayable,
     make_replayer,
 )
-from metarl.agents.settings import A2CConfig, NetworkConfig, ReplayConfig, constant
+from metarl.agents.settings import A2CConfig, NetworkConfig, constant
 from metarl.agents.unroll import make_unroll
 from metarl.policy import join_inputs, restart
 
