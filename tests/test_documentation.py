@@ -35,6 +35,7 @@ TINY = {
     "train": TRAINING,
     "evaluate": "--episodes 4 --record-episodes 2 --workers 1",
     "neighbours": "--smoke --seeds 1 --workers 1",
+    "evolve": "--generations 2 --members 4 --episodes 2 --subjects 1 --workers 1",
 }
 """Command -> options after those of the page, which make it quick."""
 TASK = "reversal"
