@@ -32,12 +32,16 @@ from metarl.studies.study import Condition, Facts, Results, Scale, criteria
 
 WAYS: Mapping[str, ReplayConfig] = {
     "none": ReplayConfig(),
+    "none-slow": ReplayConfig(),
     "naive": ReplayConfig(mode="naive"),
     "uniform": ReplayConfig(mode="uniform"),
     "uniform-400": ReplayConfig(mode="uniform", episodes=400),
     "prioritised": ReplayConfig(mode="prioritised"),
 }
 """Condition -> how episodes are replayed: four times each, out of 4,000 or 400."""
+RATE, OWN_RATES = 4e-3, {"none": 7e-3}
+"""First learning rate, and that of who learns better at another: without replay there
+is one update where there are five with it."""
 LANES, UPDATES = 16, 750
 """Episodes of an update, and updates: 12,000 fresh episodes."""
 STAGES = 8
@@ -50,13 +54,9 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
 
 
 def configured(seed: int, way: str) -> RunConfig[Any]:
-    """The shared bandit, few lanes at a time, with a way to replay.
-
-    Five updates are made where the shared bandit makes one, each of a fourth of its
-    lanes: the learning rate is lower.
-    """
+    """The shared bandit, few lanes at a time, with a way to replay."""
     config = bandit_config(seed, updates=UPDATES)
-    rate = Schedule(start=4e-3, end=0.0)
+    rate = Schedule(start=OWN_RATES.get(way, RATE), end=0.0)
     learning = replace(config.learning, learning_rate=rate, replay=WAYS[way])
     training = replace(config.training, lanes=LANES)
     return replace(config, learning=learning, training=training)
