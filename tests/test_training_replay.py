@@ -121,5 +121,5 @@ def test_the_command_trains_with_replay(tmp_path, capsys):
     words += ["--training.updates", "3", "--subjects", "1", "--workers", "1"]
     words += ["--learning.replay.mode", "uniform", "--out", out]
     assert main(words) == 0
-    header = (tmp_path / "run" / "subjects" / "0" / "metrics.csv").read_text()
+    header = (tmp_path / "run" / "subject-00" / "metrics.csv").read_text()
     assert "replay/grad_norm" in header
