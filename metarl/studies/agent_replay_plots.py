@@ -12,7 +12,7 @@ def draw_replay(results: Results) -> Figure:
     draw_curves(results, list(results.facts), ("episodes", "regrets"), course)
     course.set(
         xlabel="Fresh episodes of training",
-        ylabel="Regret, frozen weights (rewards an episode)",
+        ylabel="Regret, frozen (rewards an episode)",
         ylim=(0, None),
     )
     mark_bandit(course)

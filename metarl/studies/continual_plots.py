@@ -17,7 +17,7 @@ def draw_continual(results: Results) -> Figure:
         mark_bandit(axes)
         axes.set(
             xlabel="Episodes of training (line: the second task begins)",
-            ylabel=f"Regret on the {task} task, frozen (rewards an episode)",
+            ylabel=f"Regret, {task} task (rewards an episode)",
             ylim=(0, None),
         )
     draw_by_condition(results, "forgetting", forgotten)
