@@ -153,7 +153,7 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("dance", "unknown command 'dance'; choose from: tasks, train, evolve, evaluate"),
+        ("dance", "unknown command 'dance'; choose from: tasks, train, evolve"),
         ("train", "say which task: metarl train TASK"),
         ("train --seed 3 two-step", "say which task: metarl train TASK"),
         ("train three-step", "unknown task 'three-step'; choose from: two-step"),
