@@ -72,7 +72,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         twice in a row. One uniform number decides on a trial's reward whatever arm is
         chosen. How many contexts, problems and trials there are, and the chances, is
         ours.
-    Departs: contexts are codes of bits only, where the paper has pictures too.
+    Departs: contexts are codes of bits only, and few.
     """
 
     params_type = ContextualBanditParams
