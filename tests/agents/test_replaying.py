@@ -1,5 +1,7 @@
 """Replay in a learner: living through again, the modes' lessons, what is refused."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -159,6 +161,21 @@ def test_priority_is_an_episodes_mean_surprise():
     replayer._rate(torch.arange(8), surprise)
     expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
     assert_close(told[0][1][[0, 7]], torch.stack(expected))
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
+    """What takes back the bias of priority: of no weight, it teaches nothing at all."""
+    unroll, replayer = prepared("prioritised")
+    replayer.config = replace(replayer.config, entropy_weight=constant(0.0))
+    fresh = experienced(unroll)
+    episodes = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    count = episodes.actions.shape[1]
+    told = Drawn(episodes, torch.arange(count), torch.full((count,), weight))
+    monkeypatch.setattr(replayer.buffer, "draw", lambda count: told)
+    replayer.update(fresh, 0.5)
+    taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
+    assert set(taught.values()) == {weight > 0}
 
 
 def test_cloning_holds_the_network_to_what_it_did():
