@@ -54,6 +54,16 @@ ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
             "random, so no learning algorithm is shaped in them",
             learning={"rule": "readout"},
         ),
+        "rule-eprop": Ablation(
+            why="prediction errors do not go back through time: each synapse has a "
+            "trace of its own",
+            learning={"rule": "eprop"},
+        ),
+        "rule-eprop-random": Ablation(
+            why="nor do they come back through the weights that read: no synapse "
+            "knows another's weight",
+            learning={"rule": "eprop-random"},
+        ),
         "core-feedforward": Ablation(
             why="no recurrence: the last action and its reward are all the past "
             "there is",
