@@ -74,5 +74,6 @@ def draw_mutants(results: Results, axes: Axes) -> Axes:
         shares = np.histogram(left, bins)[0] / len(left)
         axes.stairs(shares, bins, color=colour, linewidth=1.8, label=f"for {objective}")
     axes.set(xlabel="Left choices of a mutant (share)", ylabel="Mutants (share)")
-    axes.legend(title="Evolved")
+    axes.set_ylim(top=1.25 * axes.get_ylim()[1])
+    axes.legend(title="Evolved", loc="upper center", ncols=3)
     return axes

@@ -23,10 +23,12 @@ def draw_rules(results: Results, *, aligned: Sequence[str], stages: int) -> Figu
     mark_bandit(regret, vertical=True)
     vanilla = [name for name in results.facts if not name.startswith("lstm-")]
     draw_curves(results, vanilla, ("episodes", "regret_in_training"), course)
+    mark_bandit(course).get_legend().remove()
     course.set(
-        xlabel="Episodes of training", ylabel="Regret in training (rewards an episode)"
+        xscale="log",
+        xlabel="Episodes of training (colours as on the left)",
+        ylabel="Regret in training (rewards an episode)",
     )
-    mark_bandit(course)
     draw_cosines(results, aligned, stages, cosine)
     return figure
 
@@ -43,7 +45,9 @@ def draw_cosines(
         axes.plot(part, found.mean(0), color=colours[rule], marker="o", label=rule)
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set(
-        xlabel="Part of training done", ylabel="Cosine to the true gradient (core)"
+        xlabel="Part of training done",
+        ylabel="Cosine to the true gradient (core)",
+        ylim=(-1, 1.35),
     )
-    axes.legend()
+    axes.legend(loc="upper right", ncols=2)
     return axes

@@ -1,6 +1,7 @@
 """Panels that studies share."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -13,11 +14,15 @@ from metarl.analysis.style import COLOURS
 from metarl.studies.agents import RANDOM, THOMPSON
 from metarl.studies.study import Results
 
+MORE_COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733")
+"""For what comes after the ten colours of seaborn's colour-blind palette."""
+
 
 def colours_of(results: Results) -> dict[str, tuple[float, float, float]]:
     """Condition -> colour, the same in all panels of a study."""
-    palette = sns.color_palette("colorblind", len(results.facts))
-    return dict(zip(results.facts, palette, strict=True))
+    more = sns.color_palette(MORE_COLOURS)
+    palette = [*sns.color_palette("colorblind"), *more]
+    return dict(zip(results.facts, cycle(palette), strict=False))
 
 
 def draw_by_condition(results: Results, fact: str, axes: Axes) -> Axes:
