@@ -12,6 +12,7 @@ that the prediction error of such a network is its reward.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -93,9 +94,8 @@ class PairSearch:
         self.same_episodes = settings.same_episodes if learning.rule == "d2" else 1
         self.rule = rule(learning.rule)
         self.place = weights.double()[None]
-        self.scheduled = learning.learning_rate.start
-        rates = self.place.new_full((1,), self.scheduled)
-        self.carried = start(self.place, rates)
+        self.first = learning.learning_rate.start
+        self.carried = start(self.place, self.place.new_full((1,), self.first))
 
     @property
     def weights(self) -> Tensor:
@@ -110,34 +110,25 @@ class PairSearch:
         def losses_of(compared: Tensor) -> Tensor:
             return self.most - live_out(compared[:, 0]).earned.double()[:, None]
 
-        self._follow(rate)
+        carried = replace(self.carried, scale=rate / self.first)
         if fresh:
-            self.carried = unjudged(self.carried)
+            carried = unjudged(carried)
         generator = torch.Generator().manual_seed(seed)
         trial = try_out(losses_of, self.place, generator, self.probe)
-        self.place, self.carried = self.rule(self.carried, self.place, trial)
+        self.place, self.carried = self.rule(carried, self.place, trial)
         return {
             "optimizer/loss": trial.losses[0],
             "optimizer/regret_rpe_size": trial.regrets[0].abs(),
-            "optimizer/rate": self.carried.rates[0],
+            "optimizer/rate": self.carried.scale * self.carried.rates[0],
         }
-
-    def _follow(self, rate: float) -> None:
-        """Scale the rule's rate as the schedule's has changed."""
-        factor, self.scheduled = rate / self.scheduled, rate
-        if factor != 1:
-            carried = vars(self.carried)
-            scaled = {name: carried[name] * factor for name in ("rates", "gains")}
-            self.carried = Carried(**{**carried, **scaled})
 
     def state(self) -> dict[str, Any]:
         """Weights, rates and what the rule carries."""
-        carried = dict(vars(self.carried))
-        return {"place": self.place, "scheduled": self.scheduled, "carried": carried}
+        return {"place": self.place, "carried": dict(vars(self.carried))}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
-        self.place, self.scheduled = state["place"], state["scheduled"]
+        self.place = state["place"]
         self.carried = Carried(**state["carried"])
 
 

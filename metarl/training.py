@@ -69,6 +69,12 @@ def check_trainable(config: RunConfig[Any]) -> None:
         return
     generator = torch.Generator()
     make_learner(network, config.learning, steps=1, lanes=1, generator=generator)
+    if config.learning.rule == "np" and config.training.manipulate:
+        raise ValueError(
+            "manipulate must be () where the rule is np, got "
+            f"{config.training.manipulate!r}: what its noise has changed in the value "
+            "teaches it too, whatever the prediction error is made"
+        )
     task = task_class(config.task)(1, config.task_params)
     mode, steps = config.learning.replay.mode, config.training.unroll_steps
     check_replayable(mode, steps, task.episode_steps)

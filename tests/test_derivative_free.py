@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from metarl.agents.neighbour_settings import PerturbationConfig
-from metarl.agents.settings import NetworkConfig, constant
+from metarl.agents.settings import NetworkConfig, Schedule, constant
 from metarl.checkpoint import load_state, save_state
 from metarl.studies.agents import bandit_config
 from metarl.training import check_trainable, make_trainer
@@ -74,6 +74,34 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
 def test_amounts_that_do_not_fit_are_refused(changed, words):
     with pytest.raises(ValueError, match=words):
         check_trainable(config_for("wp", **changed))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_schedule_may_be_at_0_for_a_while(rule):
+    config = config_for(rule)
+    rate = Schedule(start=1e-3, end=0.0, fraction=0.5)
+    learning = replace(config.learning, learning_rate=rate)
+    trainer = make_trainer(replace(config, learning=learning), 0)
+    weights = []
+    for _ in range(12):
+        trainer.update()
+        weights.append(trainer.search.weights.clone())
+    assert not torch.equal(weights[4], weights[5])
+    assert all(torch.equal(weights[6], later) for later in weights[7:])
+    assert weights[-1].isfinite().all()
+
+
+def test_a_schedule_scales_the_steps():
+    """Half the rate is half the way; D2 is told so, and judges accordingly."""
+    trainer = make_trainer(config_for("wp"), 0)
+    search, moves = trainer.search, []
+    for rate in (1e-3, 5e-4):
+        search.load_state(make_trainer(config_for("wp"), 0).search.state())
+        before = search.weights.clone()
+        search.step(lambda w: trainer._live_out(w, 0), rate, 5, fresh=True)
+        moves.append(search.weights - before)
+    assert moves[0].any()
+    assert torch.allclose(moves[1], moves[0] / 2, rtol=1e-6, atol=1e-12)
 
 
 def test_two_cores_are_refused():

@@ -563,6 +563,16 @@ def test_every_kind_of_network_and_hand_resumes_to_the_same_bytes(
     assert contents(whole) != contents(train(small(task, updates=20), tmp_path / "x"))
 
 
+def test_node_perturbation_takes_no_experimenters_hand():
+    config = handled(preset("two-step", "smoke"), ("teaching scale 0",))
+    network = replace(config.network, core="rnn")
+    learning = replace(config.learning, rule="np")
+    config = replace(config, network=network, learning=learning)
+    with pytest.raises(ValueError, match=r"manipulate must be \(\) where the rule is"):
+        check_trainable(config)
+    check_trainable(handled(config))
+
+
 def taught_by(small, *manipulate, entropy_weight=0.0, **more):
     """A trainer that learns at a constant rate from prediction errors alone."""
     learning = A2CConfig(

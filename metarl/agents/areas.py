@@ -41,7 +41,7 @@ def credit_by_area(credit: Credit, costs: CostsConfig, network: Network) -> Cred
     """The paths of the BG's errors; none into the PFC unless RL is its cost too."""
     if "rl" in costs.pfc or not isinstance(network, ActorCritic):
         return credit
-    return replace(credit, reach=torch.zeros(network.heads.out_features))
+    return replace(credit, cut=True)
 
 
 class Predictors(nn.Module):

@@ -22,24 +22,16 @@ class Credit:
     feedback: Tensor | None = None
     """(n, H) weights through which the heads' n errors reach the H units in place of
     the heads' own; None for these."""
-    reach: Tensor | None = None
-    """(n,) factor on each head's error on its way to the units; 0 where none arrives,
-    though the head itself learns. None for 1."""
-
-    @property
-    def symmetric(self) -> bool:
-        """Whether errors come back through the very weights that read."""
-        return self.feedback is None and self.reach is None
+    cut: bool = False
+    """Whether no error of the heads reaches the units, though the heads learn."""
 
     def read(self, heads: nn.Linear, activity: Tensor) -> Tensor:
         """(T, B, n) what the heads read of (T, B, H) activity, differentiable."""
-        if self.symmetric:
-            outputs: Tensor = heads(activity)
+        if self.feedback is None or self.cut:
+            outputs: Tensor = heads(activity.detach() if self.cut else activity)
             return outputs
-        back = heads.weight.detach() if self.feedback is None else self.feedback
-        if self.reach is not None:
-            back = back * self.reach.unsqueeze(1)
-        readings: Tensor = _Reading.apply(activity, heads.weight, heads.bias, back)  # type: ignore[no-untyped-call]
+        weight, bias = heads.weight, heads.bias
+        readings: Tensor = _Reading.apply(activity, weight, bias, self.feedback)  # type: ignore[no-untyped-call]
         return readings
 
 

@@ -2,7 +2,7 @@
 
 optimizer = Dopamine(network.parameters(), generator=torch.Generator().manual_seed(1))
 for _ in range(3000):
-optimizer.step(lambda: loss(network(inputs), targets))
+    optimizer.step(lambda: loss(network(inputs), targets))
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,6 @@ from metarl.agents.perturbation import (
     start,
     try_out,
 )
-from metarl.checks import check_at_least
 
 
 class Dopamine(Optimizer):
@@ -29,8 +28,8 @@ class Dopamine(Optimizer):
 
     The equations stand in `metarl.agents.perturbation`; D0 to D2 are a reconstruction
     from the abstract of arXiv:2510.22178, not the paper's equations. The learning rate
-    of `param_groups` is the initial one; changing it, as a schedule does, scales the
-    rate of now in proportion.
+    of `param_groups` is the initial one; where a schedule changes it, every step is
+    scaled in proportion.
     """
 
     def __init__(
@@ -46,7 +45,7 @@ class Dopamine(Optimizer):
 
         Args:
             params: parameters; they need not require gradients.
-            lr: initial learning rate.
+            lr: initial learning rate, above 0.
             generator: of the perturbations, on the CPU; its state is part of
                 `state_dict`.
             variant: wp (weight perturbation), d0, d1 or d2.
@@ -54,9 +53,10 @@ class Dopamine(Optimizer):
                 else as a pair.
 
         Raises:
-            ValueError: an unknown variant, a rate below 0, several groups.
+            ValueError: an unknown variant, a rate that is not above 0, several groups.
         """
-        check_at_least("lr", lr, 0)
+        if not lr > 0:
+            raise ValueError(f"lr must be above 0, got {lr!r}")
         self.rule = rule(variant)
         self.generator = generator
         super().__init__(params, {"lr": lr})
@@ -69,7 +69,7 @@ class Dopamine(Optimizer):
         self.probe = probe or (ONE_SIDED if exact else PAIR)
         weights = self._weights()
         first = start(weights, weights.new_full((1,), lr))
-        self.param_groups[0].update(variant=variant, scaled=lr)
+        self.param_groups[0].update(variant=variant, given=lr)
         self._keep(first)
 
     @torch.no_grad()
@@ -111,7 +111,7 @@ class Dopamine(Optimizer):
         """Go on from a `state_dict`, its perturbations included.
 
         Raises:
-            ValueError: it is another variant's, or of parameters of other shapes.
+            ValueError: it is another variant's, or of another number of weights.
         """
         (group,) = state_dict["param_groups"]
         mine = self.param_groups[0]["variant"]
@@ -119,13 +119,19 @@ class Dopamine(Optimizer):
             raise ValueError(
                 f"variant must be {mine}, as here, got a state of {group['variant']}"
             )
+        kept, here = group["carried"]["before"].shape[1], self._weights().shape[1]
+        if kept != here:
+            raise ValueError(
+                f"params must have {kept} weights, as the state has, got {here}"
+            )
         super().load_state_dict(dict(state_dict))
         self.generator.set_state(self.param_groups[0]["random"])
 
     @property
     def rate(self) -> float:
         """The rate of the next step."""
-        return float(self._carried().rates)
+        carried = self._carried()
+        return carried.scale * float(carried.rates)
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
@@ -144,19 +150,13 @@ class Dopamine(Optimizer):
             parameter.copy_(part.view_as(parameter))
 
     def _carried(self) -> Carried:
-        """What the rule carries, scaled to the learning rate as it is now."""
+        """What the rule carries, with the learning rate as it is now."""
         group = self.param_groups[0]
-        carried = Carried(**group["carried"])
-        if group["lr"] == group["scaled"]:
-            return carried
-        factor = group["lr"] / group["scaled"]
-        scaled = {"rates": carried.rates * factor, "gains": carried.gains * factor}
-        return Carried(**{**vars(carried), **scaled})
+        return Carried(**{**group["carried"], "scale": group["lr"] / group["given"]})
 
     def _keep(self, carried: Carried) -> None:
         # In the group rather than in `state`, whose tensors torch casts on loading.
         self.param_groups[0].update(
             carried=dict(vars(carried)),
             random=self.generator.get_state(),
-            scaled=self.param_groups[0]["lr"],
         )

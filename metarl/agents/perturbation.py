@@ -58,7 +58,7 @@ class Carried:
     """What a rule carries from step to step, all of it tensors."""
 
     rates: Float[Tensor, " replica"]
-    """(S,) eta of the next step."""
+    """(S,) eta of the next step, but for the schedule's factor."""
     gains: Float[Tensor, " replica"]
     """(S,) the rates that were given: D0's k."""
     steps: Float[Tensor, ""]
@@ -71,6 +71,8 @@ class Carried:
     """(S,) D2's loss before the last step."""
     before: Float[Tensor, "replica weight"]
     """(S, N) D2's weights before the last step."""
+    scale: float = 1.0
+    """Factor on all rates, by a schedule; at least 0."""
 
 
 Rule = Callable[
@@ -109,7 +111,7 @@ def weight_perturbation(
 
     On average over directions this is a step down the gradient.
     """
-    moved = weights + _along(carried.rates * trial.regrets, trial)
+    moved = weights + _along(carried.scale * carried.rates * trial.regrets, trial)
     return moved, replace(carried, steps=carried.steps + 1)
 
 
@@ -141,7 +143,8 @@ def dopamine_scaled(
     kept = FORGETTING * carried.squares
     squares = kept + (1 - FORGETTING) * trial.regrets.square()
     scale = (squares / (1 - FORGETTING**steps)).sqrt() + TINY
-    moved = weights + _along(carried.rates * trial.regrets / scale, trial)
+    sizes = carried.scale * carried.rates * trial.regrets / scale
+    moved = weights + _along(sizes, trial)
     return moved, replace(carried, squares=squares, steps=steps)
 
 
@@ -167,12 +170,13 @@ def dopamine_judged(
     # A loss that is no number is worse, whatever the share.
     factor = torch.where(worse, 0.5, (PACE * (share - 0.5)).exp())
     rates = (carried.rates * factor).clamp(LEAST_RATE, GREATEST_RATE)
-    moved = weights + _along(rates * trial.regrets, trial)
+    sizes = carried.scale * rates * trial.regrets
+    moved = weights + _along(sizes, trial)
     return torch.where(worse[:, None], carried.before, moved), replace(
         carried,
         rates=rates,
         steps=carried.steps + 1,
-        expected=torch.where(worse, 0.0, rates * trial.regrets.square()),
+        expected=torch.where(worse, 0.0, sizes * trial.regrets),
         losses=torch.where(worse, carried.losses, trial.losses),
         before=torch.where(worse[:, None], carried.before, weights),
     )
@@ -197,6 +201,11 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 """Rules of whole-weight perturbation by name."""
+
+
+def stored(name: str, count: int) -> int:
+    """Numbers that a rule keeps beside so many weights: its direction among them."""
+    return {"wp": count, "d0": count + 1, "d1": count + 2, "d2": 2 * count + 3}[name]
 
 
 def rule(name: str) -> Rule:
@@ -243,7 +252,8 @@ def try_out(
         generator: of the directions.
         probe: how to perturb.
     """
-    directions = torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
+    drawn = torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
+    directions = drawn.to(weights.device)
     shift = probe.size * directions
     other = weights - shift if probe.pair else weights
     first, perturbed = losses_of(torch.stack([other, weights + shift]))

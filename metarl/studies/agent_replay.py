@@ -74,7 +74,7 @@ def learn(way: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
     try:
         trained = train_here(config, reporting, stages=STAGES)
     except MetaRLError:
-        # What has become no number chooses no better than at random, from then on.
+        # What has become no number counts as choosing at random, at every stage.
         return found | _summed([RANDOM] * STAGES) | {"diverged": 1}
     regrets = []
     for weights in trained.stages[1:]:

@@ -20,7 +20,7 @@ def draw_continual(results: Results) -> Figure:
             ylabel=f"Regret, {task} task (rewards an episode)",
             ylim=(0, None),
         )
-    courses[0].get_legend().remove()
+    courses[0].legend().remove()
     draw_by_condition(results, "forgetting", forgotten)
     forgotten.axvline(0, color="black", linewidth=0.8)
     forgotten.set(xlabel="Forgetting of the first task (rewards an episode)", ylabel="")

@@ -15,11 +15,14 @@ import pandas as pd
 import torch
 from matplotlib.figure import Figure
 
+from metarl.agents.crowd import FreeWeights, check_crowd
+from metarl.agents.perturbation import stored
 from metarl.agents.settings import A2CConfig, CoreName, Rule, constant
 from metarl.analysis.effects import Effect
 from metarl.config import RunConfig, TrainingConfig
 from metarl.jobs import Reporting
 from metarl.presets import FAST
+from metarl.rollout import Stepper
 from metarl.seeding import stream_seed
 from metarl.studies.agents import (
     RANDOM,
@@ -133,20 +136,24 @@ def cosines(
 
     Both see the same episodes, or under node perturbation episodes with other noise.
     """
-    probe = replace(
-        config,
-        seed=stream_seed(config.seed, 0, "preview"),
-        training=replace(config.training, lanes=PROBE_LANES),
-    )
+    training = replace(config.training, lanes=PROBE_LANES)
+    probe = replace(config, training=training)
     exact = replace(probe, learning=replace(config.learning, rule="bptt"))
     pairs = [(gradient(probe, w), gradient(exact, w)) for w in stages]
     return [float(torch.cosine_similarity(a, b, dim=0)) for a, b in pairs]
 
 
 def gradient(config: RunConfig[Any], weights: dict[str, torch.Tensor]) -> torch.Tensor:
-    """The gradient in the core's weights that a rule finds, at given weights."""
+    """The gradient in the core's weights that a rule finds, at given weights.
+
+    Random feedback is the one that the network was trained with, as it comes of the
+    configuration's seed; the episodes are others.
+    """
     trainer = Trainer(config, 0)
     trainer.network.load_state_dict(weights)
+    fresh = torch.Generator().manual_seed(stream_seed(config.seed, 0, "preview"))
+    with torch.no_grad():
+        trainer.stepper = Stepper(trainer.task, trainer.unroll, fresh)
     experience = trainer.experience()
     lesson = trainer.learner.lesson(experience, 0.0)
     trainer.learner.find_gradients(trainer.unroll, experience, lesson, 0.0)
@@ -160,11 +167,15 @@ def stored_floats(config: RunConfig[Any]) -> int:
 
     Backpropagation through time keeps every step's inputs and activity; e-prop and node
     perturbation a trace for each synapse in each episode; readers one activity; rules
-    that try out networks the one direction in which they tried.
+    that try out networks the directions in which they tried, and what else they carry:
+    evolution strategies a direction for each pair, and two running means.
     """
     network = make_network(config, 0)
     if config.learning.rule in TRIED:
-        return sum(weight.numel() for weight in network.parameters())
+        count = len(FreeWeights(check_crowd(network, config.learning.rule)))
+        if config.learning.rule != "es":
+            return stored(config.learning.rule, count)
+        return count * (config.learning.perturbation.members // 2 + 2)
     lanes, steps = config.training.lanes, config.training.unroll_steps
     weights = network.get_parameter("core.weight")
     rows, width = weights.shape[0] + 1, weights.shape[1]

@@ -23,7 +23,7 @@ def draw_rules(results: Results, *, aligned: Sequence[str], stages: int) -> Figu
     mark_bandit(regret, vertical=True)
     vanilla = [name for name in results.facts if not name.startswith("lstm-")]
     draw_curves(results, vanilla, ("episodes", "regret_in_training"), course)
-    mark_bandit(course).get_legend().remove()
+    mark_bandit(course).legend().remove()
     course.set(
         xscale="log",
         xlabel="Episodes of training (colours as on the left)",

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from metarl.agents.perturbation import RULES, stored
 from metarl.checks import check_at_least, check_choice
 from metarl.jobs import Interrupted, Reporting
 from metarl.problems.learners import LEARNERS, Told
@@ -118,7 +119,8 @@ class _Log:
     def hear(self, step: int, told: Told) -> None:
         """Note a step, counted from 1."""
         met = (told.losses < self.criterion) & (self.epochs < 0)
-        self.epochs[met] = step
+        # What is told is the loss before the step.
+        self.epochs[met] = step - 1
         if step in self.points:
             self.losses.append([kept(loss) for loss in told.losses.tolist()])
         if step in self.trace_points:
@@ -131,7 +133,7 @@ class _Log:
         """Plain ones."""
         losses = [list(course) for course in zip(*self.losses, strict=True)]
         rates, regrets = (list(course) for course in zip(*self.traced, strict=True))
-        epochs = [epoch if epoch > 0 else None for epoch in self.epochs.tolist()]
+        epochs = [epoch if epoch >= 0 else None for epoch in self.epochs.tolist()]
         return {
             "points": self.points,
             "losses": self.contest.by_rate(losses),
@@ -171,11 +173,9 @@ def stored_floats(rule: str, problem: Problem) -> int:
     perturbation, of a sample each, the correlation of noise and inputs.
     """
     weights = problem.weight_count
+    if rule in RULES:
+        return stored(rule, weights)
     return {
-        "wp": weights,
-        "d0": weights + 1,
-        "d1": weights + 2,
-        "d2": 2 * weights + 3,
         "np": problem.sample_count * weights,
         "sgd": weights + problem.activity_count,
         "adam": 3 * weights + problem.activity_count,

@@ -130,6 +130,33 @@ def test_a_schedule_scales_the_rate_of_now():
     assert learner.rate == pytest.approx(0.2)
 
 
+@pytest.mark.parametrize("variant", RULES)
+def test_a_schedule_may_pass_through_0(variant):
+    model = network()
+    learner = optimizer(model, variant)
+    factors = iter([1.0, 0.0, 1.0])
+    schedule = torch.optim.lr_scheduler.LambdaLR(learner, lambda _: next(factors))
+    rates = []
+    for k in range(3):
+        before = [p.clone() for p in model.parameters()]
+        learner.step(loss_of(model))
+        rates.append(learner.rate)
+        same = map(torch.equal, before, model.parameters())
+        assert all(same) == (k == 1)
+        if k < 2:
+            schedule.step()
+    assert rates[0] > 0
+    assert rates[1] == 0
+    assert rates[2] > 0.1
+
+
+def test_a_state_of_another_number_of_weights_is_refused():
+    state = optimizer(network()).state_dict()
+    other = nn.Sequential(*(nn.Linear(1, 1).double() for _ in range(2)))
+    with pytest.raises(ValueError, match=r"params must have 17 weights, .* got 4"):
+        optimizer(other).load_state_dict(state)
+
+
 def test_32_bits_are_perturbed_as_a_pair():
     assert optimizer(network(torch.float32)).probe is PAIR
     assert optimizer(network()).probe is ONE_SIDED
@@ -148,8 +175,9 @@ def test_what_it_cannot_do_is_refused(monkeypatch):
         optimizer(model).step()
     with pytest.raises(ValueError, match="rule must be one of wp"):
         optimizer(model, "adam")
-    with pytest.raises(ValueError, match="lr must be at least 0, got -1"):
-        optimizer(model, lr=-1.0)
+    for rate in (0.0, -1.0):
+        with pytest.raises(ValueError, match=f"lr must be above 0, got {rate}"):
+            optimizer(model, lr=rate)
     groups = [{"params": [p]} for p in model.parameters()]
     with pytest.raises(ValueError, match="params must be one group, got 4"):
         Dopamine(groups, generator=torch.Generator())

@@ -19,6 +19,7 @@ from metarl.agents.perturbation import (
     node_perturbation,
     rule,
     start,
+    stored,
     try_out,
     weight_perturbation,
 )
@@ -153,6 +154,17 @@ def test_the_best_step_along_a_direction_leaves_the_judged_rate_as_it_is():
     moved, carried = dopamine_judged(carried, WEIGHTS, made)
     _, carried = dopamine_judged(carried, moved, trial(bowl(moved), 1.0))
     assert_close(carried.rates, numbers(0.1))
+
+
+def test_a_judged_step_is_held_to_what_its_scaled_size_promised():
+    carried = replace(start(WEIGHTS, numbers(0.1)), scale=0.5)
+    moved, carried = dopamine_judged(carried, WEIGHTS, trial(5.0, 2.0))
+    assert_close(moved, WEIGHTS + 0.05 * 2 * numbers(1.0, -3.0))
+    assert_close(carried.expected, numbers(0.05 * 4))
+
+
+def test_what_each_rule_keeps():
+    assert [stored(name, 10) for name in RULES] == [10, 11, 12, 23]
 
 
 def test_the_judged_rate_stays_within_bounds():

@@ -30,7 +30,8 @@ def learner_of(rule, network, lanes=3, steps=4, **settings):
 def test_e_prop_is_local_and_its_feedback_its_own():
     credit = credit_of("eprop", make_network(), drawn())
     assert credit.local
-    assert credit.symmetric
+    assert credit.feedback is None
+    assert not credit.cut
 
 
 def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
@@ -55,7 +56,8 @@ def test_random_feedback_goes_through_time_or_not_by_the_rule():
 @pytest.mark.parametrize("rule", ["bptt", "readout"])
 def test_other_rules_send_errors_through_time(rule):
     credit = credit_of(rule, make_network(), drawn())
-    assert credit.symmetric
+    assert credit.feedback is None
+    assert not credit.cut
     assert not credit.local
 
 

@@ -131,6 +131,37 @@ def test_gradients_are_compared_in_the_same_episodes():
     assert torch.equal(gradient(config, weights), gradient(config, weights))
 
 
+@pytest.mark.parametrize("rule", ["bptt-random", "eprop-random"])
+def test_gradients_are_compared_with_the_feedback_of_training(rule, monkeypatch):
+    config = shortened(configured(3, rule, "rnn"), 4)
+    trained, made = Trainer(config, 0), []
+
+    class Kept(Trainer):
+        def __init__(self, *args):
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(learning_rules, "Trainer", Kept)
+    cosines(config, [trained.network.state_dict()])
+    feedback = [each.unroll.branch.credit.feedback for each in made]
+    assert torch.equal(feedback[0], trained.unroll.branch.credit.feedback)
+    assert feedback[1] is None
+
+
+def test_gradients_are_compared_in_episodes_of_their_own():
+    config = shortened(configured(3, "bptt", "rnn"), 4)
+    trainer = Trainer(config, 0)
+    weights = trainer.network.state_dict()
+    experience = trainer.experience()
+    lesson = trainer.learner.lesson(experience, 0.0)
+    trainer.learner.find_gradients(trainer.unroll, experience, lesson, 0.0)
+    own = trainer.network.core.weight.grad.flatten()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learning_rules, "PROBE_LANES", config.training.lanes)
+        other = gradient(config, weights)
+    assert (own - other).norm() > 0.05 * own.norm()
+
+
 def test_what_each_rule_keeps_by_hand():
     """64 lanes, 50 steps, inputs 1 + 2 + 1, 48 units."""
     kept = {
@@ -139,8 +170,14 @@ def test_what_each_rule_keeps_by_hand():
     assert kept["bptt"] == 64 * 50 * ((4 + 48 + 1) + 48 + 48)
     assert kept["eprop"] == kept["np"] == 64 * (4 + 48 + 1) * 48
     assert kept["readout"] == 64 * 48
-    weights = (4 + 24) * 24 + 24 + 24 + 3 * 24 + 3
-    assert stored_floats(configured(1, "wp", "rnn")) == weights
+    # The critic, 24 + 1 weights, is not tried out.
+    weights = (4 + 24) * 24 + 24 + 24 + 2 * 24 + 2
+    tried = {
+        rule: stored_floats(configured(1, rule, "rnn")) for rule in learning_rules.TRIED
+    }
+    assert tried["wp"] == weights
+    assert tried["d2"] == 2 * weights + 3
+    assert tried["es"] == 32 * weights + 2 * weights
 
 
 def test_rules_that_try_out_networks_have_amounts_of_their_own():

@@ -48,8 +48,9 @@ def facts(monkeypatch):
     return json.loads(json.dumps(contest(1, Reporting()), allow_nan=False))
 
 
-def test_epochs_are_those_at_which_the_criterion_was_first_met(facts):
-    assert facts["epochs"] == [[2, 4], [None, None]]
+def test_epochs_are_those_after_which_the_criterion_was_first_met(facts):
+    """A step tells the loss before it, so its epoch does not count."""
+    assert facts["epochs"] == [[1, 3], [None, None]]
 
 
 def test_the_curve_has_every_replica_and_no_infinity(facts):
