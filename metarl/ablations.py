@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+from metarl.agents.settings import DERIVATIVE_FREE
 from metarl.checks import check_choice
 from metarl.config import EvaluationConfig, RunConfig
 
@@ -107,6 +108,11 @@ def ablated(config: RunConfig[Any], name: str) -> RunConfig[Any]:
             f"{name} does not fit networks whose policy is told the prediction error "
             "and not the reward; a control population without it is trained by "
             "metarl train --controls"
+        )
+    if ablation.learning and config.learning.rule in DERIVATIVE_FREE:
+        raise ValueError(
+            f"{name} does not fit networks that learned by {config.learning.rule}, "
+            "whose learning rate and amount of training are no other rule's"
         )
     units = max(1, round(config.network.units * ablation.units))
     changed = replace(

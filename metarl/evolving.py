@@ -61,6 +61,8 @@ class Evolving:
             seed: root of all random streams.
         """
         check_at_least("episodes", self.episodes, 1)
+        if self.life_steps is not None:
+            check_at_least("life_steps", self.life_steps, 1)
         params = with_settings(preset(task).task_params, settings)
         episode = task_class(task)(1, params).episode_steps
         return RunConfig(

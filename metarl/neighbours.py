@@ -3,7 +3,7 @@
 neighbours/plan.json                 what was asked for
 neighbours/STUDY/CONDITION/K.json    facts of seed K, and its processor time
 neighbours/STUDY/effects.json        its effects; *.csv its tables, *.png its figures
-neighbours/scorecard.json            effects of all studies, with their verdicts
+neighbours/scorecard.json            effects of all its studies, with their verdicts
 neighbours/comparison.csv, .png      all agents that learned the shared bandit
 
 A seed that is done is not done again: the same command goes on where it was stopped.
@@ -71,7 +71,8 @@ class Neighbours:
     tables: dict[str, pd.DataFrame]
     """Study -> its main table; none where a seed is missing."""
     comparison: pd.DataFrame
-    """One row a condition whose agents learned the shared bandit; see `compared`."""
+    """One row a condition whose agents learned the shared bandit, of all studies that
+    the folder has; see `compared`."""
     failures: dict[str, str]
     """For each seed that failed, why."""
 
@@ -129,14 +130,35 @@ def compare_neighbours(
     found = {name: read_results(plan, name, folder) for name in plan.studies}
     whole = {name: results for name, results in found.items() if results is not None}
     tables = {name: show_study(name, r, folder / name) for name, r in whole.items()}
-    made = Neighbours(folder, tables, compared(whole), failures)
+    kept = _kept(folder / "comparison.csv", "study", plan)
+    made = Neighbours(folder, tables, _ordered([kept, compared(whole)]), failures)
     cards = [judge_study(plan, name, folder, r) for name, r in found.items()]
-    write_scorecard(made.scorecard_path, pd.concat(cards, ignore_index=True))
+    cards.append(_kept(made.scorecard_path, "experiment", plan))
+    write_scorecard(made.scorecard_path, _ordered(cards))
     if len(made.comparison):
         write_table(folder / "comparison.csv", made.comparison)
         with figure_style():
             _save(draw_comparison(made.comparison), folder / "comparison.png")
     return made
+
+
+def _kept(path: Path, column: str, plan: NeighboursPlan) -> pd.DataFrame:
+    """Rows of a table that is there, of studies that the plan does not ask for."""
+    if not path.exists():
+        return pd.DataFrame()
+    read = read_scorecard if path.suffix == ".json" else pd.read_csv
+    table: pd.DataFrame = read(path)
+    return table[table[column].isin(set(STUDIES) - set(plan.studies))]
+
+
+def _ordered(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """All rows of tables that are not empty, studies in the catalogue's order."""
+    whole = [part for part in parts if len(part)]
+    if not whole:
+        return pd.DataFrame()
+    table = pd.concat(whole, ignore_index=True)
+    place = table[table.columns[0]].map(list(STUDIES).index)
+    return table.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
 def _pieces(plan: NeighboursPlan) -> Iterator[tuple[Piece, Condition]]:

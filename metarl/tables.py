@@ -86,7 +86,10 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError:
         raise MetaRLError(f"{path} is missing; is this a metarl folder?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise MetaRLError(f"{path} is not readable JSON ({error})") from None
+        raise MetaRLError(
+            f"{path} is not readable JSON ({error}); delete it, and repeat the command "
+            "that wrote it"
+        ) from None
 
 
 CSV_ROWS = 200_000

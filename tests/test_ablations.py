@@ -9,6 +9,7 @@ from metarl.agents.settings import NetworkConfig
 from metarl.catalog import TASKS
 from metarl.config import EvaluationConfig, from_plain, to_plain
 from metarl.evaluation import check_test
+from metarl.evolving import Evolving
 from metarl.presets import preset
 from metarl.protocols import protocol
 from metarl.training import check_trainable
@@ -85,6 +86,13 @@ def test_the_papers_core_is_the_ablation_of_another():
     assert ablated(other, "core-lstm") == config
     with pytest.raises(ValueError, match="core-gru changes nothing"):
         ablated(other, "core-gru")
+
+
+def test_another_rule_has_no_use_for_evolutions_rate():
+    config = Evolving().configuration("two-step", subjects=1, seed=1)
+    for name in ("rule-eprop", "readout-only"):
+        with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
+            ablated(config, name)
 
 
 def test_a_network_of_one_unit_cannot_be_halved():

@@ -85,6 +85,18 @@ def test_files_of_a_study(tmp_path):
     assert seed["seconds"] >= 0
 
 
+def test_other_studies_of_a_folder_stay_on_its_scorecard(tmp_path):
+    toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
+    whole = run(tmp_path)
+    card, table = whole.scorecard_path.read_bytes(), whole.comparison
+    for name in ("other", "toy"):
+        made = run(tmp_path, studies=(name,))
+        assert made.scorecard_path.read_bytes() == card
+        pd.testing.assert_frame_equal(made.comparison, table)
+        text = neighbours_text(made)
+        assert text.count("toy: What is 1?") == text.count("other: What is 1?") == 1
+
+
 def test_another_root_or_scale_is_refused_and_nothing_is_lost(tmp_path):
     run(tmp_path)
     before = {p: p.read_bytes() for p in tmp_path.rglob("*.json")}

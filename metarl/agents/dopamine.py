@@ -48,12 +48,15 @@ class Dopamine(Optimizer):
             lr: initial learning rate, above 0.
             generator: of the perturbations, on the CPU; its state is part of
                 `state_dict`.
-            variant: wp (weight perturbation), d0, d1 or d2.
+            variant: wp (weight perturbation), d0, d1 or d2. Where parameters have 32
+                bits d2 is not reliable: it compares losses that differ by less than
+                the pair's own scatter, and its rate falls to nothing.
             probe: how to perturb; by default one-sided where parameters have 64 bits,
                 else as a pair.
 
         Raises:
-            ValueError: an unknown variant, a rate that is not above 0, several groups.
+            ValueError: an unknown variant, a rate that is not above 0, several groups,
+                or parameters of several types.
         """
         if not lr > 0:
             raise ValueError(f"lr must be above 0, got {lr!r}")
@@ -65,8 +68,12 @@ class Dopamine(Optimizer):
                 f"params must be one group, got {len(self.param_groups)}; a "
                 "perturbation has one loss, so all parameters share a rate"
             )
-        exact = self._parameters[0].dtype == torch.float64
-        self.probe = probe or (ONE_SIDED if exact else PAIR)
+        (kind, *more) = {parameter.dtype for parameter in self._parameters}
+        if more or not kind.is_floating_point:
+            raise ValueError(
+                f"params must be of one floating-point type, got {[kind, *more]}"
+            )
+        self.probe = probe or (ONE_SIDED if kind == torch.float64 else PAIR)
         weights = self._weights()
         first = start(weights, weights.new_full((1,), lr))
         self.param_groups[0].update(variant=variant, given=lr)
@@ -85,7 +92,8 @@ class Dopamine(Optimizer):
             The loss before the step; of a pair, the mean of both losses.
 
         Raises:
-            ValueError: there is no closure.
+            ValueError: there is no closure, or its loss led to weights that are no
+                numbers; the weights are then as they were.
         """
         if closure is None:
             raise ValueError(
@@ -95,15 +103,24 @@ class Dopamine(Optimizer):
 
         def losses_of(compared: Tensor) -> Tensor:
             found = []
-            for weights in compared[:, 0]:
-                self._put(weights)
+            for tried in compared[:, 0]:
+                self._put(tried)
                 found.append(float(closure()))
             return compared.new_tensor(found)[:, None]
 
         weights = self._weights()
-        trial = try_out(losses_of, weights, self.generator, self.probe)
-        moved, carried = self.rule(self._carried(), weights, trial)
-        self._put(moved[0])
+        moved = weights
+        try:
+            trial = try_out(losses_of, weights, self.generator, self.probe)
+            moved, carried = self.rule(self._carried(), weights, trial)
+            if not moved.isfinite().all():
+                moved = weights
+                raise ValueError(
+                    "closure must return losses that lead to finite weights, got "
+                    f"{float(trial.losses)}; set a lower lr"
+                )
+        finally:
+            self._put(moved[0])
         self._keep(carried)
         return float(trial.losses)
 

@@ -25,8 +25,9 @@ class BenchOptions:
     """What is compared: optimizers."""
     task: str = "xor"
     """The problem: xor, xor-2-2-1, lorenz, rossler, bandit, or all."""
-    rules: str = "wp,np,d0,d1,d2,sgd,adam"
-    """Rules, parted by commas."""
+    rules: str = "all"
+    """Rules, parted by commas: wp, np, d0, d1, d2, sgd, adam; all: those that there
+    are rates for."""
     seeds: int = 3
     """Independent seeds; of XOR a batch of 40 networks each."""
     seed: int = 1
@@ -46,12 +47,17 @@ def main(words: list[str]) -> int:
     options = parse(BenchOptions, "bench", words)
     with bad_input():
         check_choice("what to bench", options.subject, SUBJECTS)
-    from metarl.studies.optimizers_bench import BenchPlan, bench_optimizers, rates_of
+    from metarl.studies.optimizers_bench import (
+        BenchPlan,
+        bench_optimizers,
+        rates_of,
+        rules_of,
+    )
 
     with bad_input():
         plan = BenchPlan(
             task=options.task,
-            rules=tuple(options.rules.split(",")),
+            rules=rules_of(options.rules),
             seeds=options.seeds,
             seed=options.seed,
             rates=rates_of(options.lr_grid),

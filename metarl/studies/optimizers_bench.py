@@ -26,7 +26,7 @@ from metarl.studies.study import Results
 from metarl.tables import read_json, whole_file, write_json, write_table
 
 ALL = "all"
-"""Every problem of the grid."""
+"""Every problem of the grid, or every rule that there are rates for."""
 AUTO = "auto"
 """The grid of rates that the study has for a problem and a rule."""
 
@@ -37,8 +37,8 @@ class BenchPlan:
 
     task: str = "xor"
     """A problem of the study, or ALL."""
-    rules: tuple[str, ...] = tuple(LEARNERS)
-    """Names of learners."""
+    rules: tuple[str, ...] | None = None
+    """Names of learners; None: all that there are rates for."""
     seeds: int = 3
     """Independent seeds, at least 1: of XOR a batch of 40 networks each, of a chaotic
     series or the bandit a network each."""
@@ -52,10 +52,11 @@ class BenchPlan:
     def __post_init__(self) -> None:
         """Refuse what there is not."""
         check_choice("task", self.task, (*RATES, ALL))
-        for rule in self.rules:
+        rules = tuple(LEARNERS) if self.rules is None else self.rules
+        for rule in rules:
             check_choice("rule", rule, LEARNERS)
-        if not self.rules or len(set(self.rules)) < len(self.rules):
-            raise ValueError(f"rules must be different ones, got {self.rules!r}")
+        if not rules or len(set(rules)) < len(rules):
+            raise ValueError(f"rules must be different ones, got {rules!r}")
         if self.rates is not None and len(set(self.rates)) != len(self.rates):
             raise ValueError(f"lr-grid must be different rates, got {self.rates!r}")
         for rate in self.rates or ():
@@ -75,12 +76,16 @@ class BenchPlan:
         return {
             f"{task}-{rule}": self._contest(task, rule)
             for task in tasks
-            for rule in self.rules
+            for rule in self._rules(task)
         }
 
+    def _rules(self, task: str) -> tuple[str, ...]:
+        if self.rules is not None:
+            return self.rules
+        return tuple(LEARNERS if self.rates else {**RATES, **GRID}[task])
+
     def _contest(self, task: str, rule: str) -> Contest:
-        known = {**RATES, **GRID}[task].get(rule)
-        rates = self.rates or known
+        rates = self.rates or {**RATES, **GRID}[task].get(rule)
         if rates is None:
             raise ValueError(
                 f"lr-grid must be rates, got {AUTO!r}: the study has none for {rule} "
@@ -115,6 +120,11 @@ def rates_of(text: str) -> tuple[float, ...] | None:
         raise ValueError(
             f"lr-grid must be {AUTO} or numbers parted by commas, got {text!r}"
         ) from None
+
+
+def rules_of(text: str) -> tuple[str, ...] | None:
+    """Rules, parted by commas; None for ALL."""
+    return None if text == ALL else tuple(text.split(","))
 
 
 def bench_optimizers(

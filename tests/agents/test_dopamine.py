@@ -1,6 +1,7 @@
 """The optimizer of torch: learns, goes on from where it was, takes no gradient."""
 
 import copy
+import math
 
 import jaxtyping
 import pytest
@@ -157,6 +158,23 @@ def test_a_state_of_another_number_of_weights_is_refused():
         optimizer(other).load_state_dict(state)
 
 
+@pytest.mark.parametrize("variant", RULES)
+def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(variant):
+    model = network()
+    learner = optimizer(model, variant)
+    learner.step(loss_of(model))
+    before = [p.clone() for p in model.parameters()]
+
+    def fail():
+        raise KeyboardInterrupt
+
+    for closure, error in ((lambda: math.nan, ValueError), (fail, KeyboardInterrupt)):
+        learner = optimizer(model, variant)
+        with pytest.raises(error):
+            learner.step(closure)
+        assert all(map(torch.equal, before, model.parameters()))
+
+
 def test_32_bits_are_perturbed_as_a_pair():
     assert optimizer(network(torch.float32)).probe is PAIR
     assert optimizer(network()).probe is ONE_SIDED
@@ -178,6 +196,11 @@ def test_what_it_cannot_do_is_refused(monkeypatch):
     for rate in (0.0, -1.0):
         with pytest.raises(ValueError, match=f"lr must be above 0, got {rate}"):
             optimizer(model, lr=rate)
+    mixed = [nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1).double())]
+    whole = [nn.Parameter(torch.zeros(1, dtype=torch.int64), requires_grad=False)]
+    for params in (mixed, whole):
+        with pytest.raises(ValueError, match="params must be of one floating-point"):
+            Dopamine(params, generator=torch.Generator())
     groups = [{"params": [p]} for p in model.parameters()]
     with pytest.raises(ValueError, match="params must be one group, got 4"):
         Dopamine(groups, generator=torch.Generator())

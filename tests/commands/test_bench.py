@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from metarl.cli import main
+from metarl.problems.learners import LEARNERS
 from metarl.studies.optimizers import GRID, XOR_STEPS
 from metarl.studies.optimizers_bench import BenchPlan, rates_of
 
@@ -68,6 +69,14 @@ def test_auto_is_the_grid_and_the_length_of_the_study():
     assert rates_of("1,.5") == (1.0, 0.5)
 
 
+def test_all_rules_are_those_that_there_are_rates_for():
+    named = list(BenchPlan(task="xor-2-2-1").contests())
+    assert "xor-2-2-1-d2" in named
+    assert "xor-2-2-1-np" not in named
+    rated = BenchPlan(task="xor-2-2-1", rates=(0.1,)).contests()
+    assert len(rated) == len(LEARNERS) > len(named)
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -83,6 +92,7 @@ def test_auto_is_the_grid_and_the_length_of_the_study():
         ("optimizers --steps 0", "steps must be at least 1"),
         ("optimizers --seed -1", "seed must be at least 0"),
         ("optimizers --workers 0 --steps 1", "workers must be at least 1"),
+        ("optimizers --rules ''", "rule must be one of wp"),
         ("optimizers --task xor-2-2-1 --rules np", "the study has none for np"),
     ],
 )
