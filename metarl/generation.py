@@ -1,6 +1,8 @@
 """A generation lives: every member of a crowd meets the same problems, once.
 
-Fitness then differs by the members' weights, not by their luck.
+Fitness then differs by the members' weights, not by their luck. Where an episode's end
+depends on what was done, members share the luck of every moment, and so the first
+problem of each lane, but perhaps not the later ones.
 """
 
 from collections.abc import Mapping
