@@ -1,8 +1,7 @@
 """The perturbation rules as an optimizer of torch: forward passes only.
 
-optimizer = Dopamine(network.parameters(), generator=torch.Generator().manual_seed(1))
-for _ in range(3000):
-    optimizer.step(lambda: loss(network(inputs), targets))
+`Dopamine.step` is given a function that returns the loss; docs/neighbours_optimizers.md
+has an example.
 """
 
 from collections.abc import Callable, Iterable, Mapping
