@@ -32,7 +32,7 @@ from metarl.seeding import stream_seed
 from metarl.studies.catalog import STUDIES, study
 from metarl.studies.plots import draw_comparison
 from metarl.studies.study import Condition, Results, Scale
-from metarl.tables import read_json, whole_file, write_json, write_table
+from metarl.tables import read_json, read_table, whole_file, write_json, write_table
 from metarl.training import versions
 
 
@@ -130,25 +130,26 @@ def compare_neighbours(
     found = {name: read_results(plan, name, folder) for name in plan.studies}
     whole = {name: results for name, results in found.items() if results is not None}
     tables = {name: show_study(name, r, folder / name) for name, r in whole.items()}
-    kept = _kept(folder / "comparison.csv", "study", plan)
-    made = Neighbours(folder, tables, _ordered([kept, compared(whole)]), failures)
+    agents, card = folder / "comparison.csv", folder / "scorecard.json"
+    rows = [compared(whole)]
+    if agents.exists():
+        rows.append(_kept(read_table(agents), plan))
     cards = [judge_study(plan, name, folder, r) for name, r in found.items()]
-    cards.append(_kept(made.scorecard_path, "experiment", plan))
-    write_scorecard(made.scorecard_path, _ordered(cards))
+    if card.exists():
+        cards.append(_kept(read_scorecard(card), plan))
+    made = Neighbours(folder, tables, _ordered(rows), failures)
+    write_scorecard(card, _ordered(cards))
     if len(made.comparison):
-        write_table(folder / "comparison.csv", made.comparison)
+        write_table(agents, made.comparison)
         with figure_style():
             _save(draw_comparison(made.comparison), folder / "comparison.png")
     return made
 
 
-def _kept(path: Path, column: str, plan: NeighboursPlan) -> pd.DataFrame:
-    """Rows of a table that is there, of studies that the plan does not ask for."""
-    if not path.exists():
-        return pd.DataFrame()
-    read = read_scorecard if path.suffix == ".json" else pd.read_csv
-    table: pd.DataFrame = read(path)
-    return table[table[column].isin(set(STUDIES) - set(plan.studies))]
+def _kept(table: pd.DataFrame, plan: NeighboursPlan) -> pd.DataFrame:
+    """Rows of studies that the plan does not ask for; studies stand in column 1."""
+    others = set(STUDIES) - set(plan.studies)
+    return table[table[table.columns[0]].isin(others)]
 
 
 def _ordered(parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -87,8 +87,8 @@ def read_json(path: Path) -> Any:
         raise MetaRLError(f"{path} is missing; is this a metarl folder?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MetaRLError(
-            f"{path} is not readable JSON ({error}); delete it, and repeat the command "
-            "that wrote it"
+            f"{path} is not readable JSON ({error}); restore it from a copy, or have "
+            "it made anew"
         ) from None
 
 

@@ -72,8 +72,8 @@ def check_trainable(config: RunConfig[Any]) -> None:
     if config.learning.rule == "np" and config.training.manipulate:
         raise ValueError(
             "manipulate must be () where the rule is np, got "
-            f"{config.training.manipulate!r}: what its noise has changed in the value "
-            "teaches it too, whatever the prediction error is made"
+            f"{config.training.manipulate!r}: its core learns from returns less values "
+            "without noise, where no hand on the prediction error reaches"
         )
     task = task_class(config.task)(1, config.task_params)
     mode, steps = config.learning.replay.mode, config.training.unroll_steps

@@ -55,7 +55,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Carried:
-    """What a rule carries from step to step, all of it tensors."""
+    """What a rule carries from step to step, and its schedule's factor."""
 
     rates: Float[Tensor, " replica"]
     """(S,) eta of the next step, but for the schedule's factor."""
