@@ -26,10 +26,10 @@ import numpy as np
 import torch
 
 import metarl
-from metarl.config import RunConfig, TrainingConfig
+from metarl.core.parallel import core_count
 from metarl.envs.adapters import TaskEnv, TaskVectorEnv
-from metarl.jobs import core_count
-from metarl.training import Trainer
+from metarl.runs.config import RunConfig, TrainingConfig
+from metarl.training.trainer import Trainer
 
 TASKS = {"two-armed bandit": "bandit:Bandit", "two-step (3 steps a trial)": "two-step"}
 SHAPES = ((64, 20), (128, 20), (256, 20), (256, 100), (1024, 100))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import metarl
-from metarl.config import EvaluationConfig
+from metarl.runs.config import EvaluationConfig
 
 DOSES = (-4, 0, 4)
 """What the actor is told instead of the prediction error at a risky loss."""

@@ -11,8 +11,8 @@ from pathlib import Path
 import gymnasium
 
 import metarl
-from metarl.analysis.two_step import stay_probabilities
-from metarl.config import EvaluationConfig
+from metarl.analysis.two_step.tables import stay_probabilities
+from metarl.runs.config import EvaluationConfig
 
 
 def main(preset: str = "smoke") -> None:

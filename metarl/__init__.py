@@ -15,22 +15,22 @@ from metarl.envs.registration import register
 
 if TYPE_CHECKING:
     from metarl.envs.adapters import make
-    from metarl.population import evaluate, train
-    from metarl.presets import preset
-    from metarl.report import analyze
-    from metarl.runs import load_run
+    from metarl.experiments.presets import preset
+    from metarl.pipeline.run import evaluate, train
+    from metarl.reports.figures import analyze
+    from metarl.runs.folder import load_run
 
 __version__ = "0.1.0"
 
 __all__ = ["analyze", "evaluate", "load_run", "make", "preset", "train"]
 
 _HOMES = {
-    "analyze": "metarl.report",
-    "evaluate": "metarl.population",
-    "load_run": "metarl.runs",
+    "analyze": "metarl.reports.figures",
+    "evaluate": "metarl.pipeline.run",
+    "load_run": "metarl.runs.folder",
     "make": "metarl.envs.adapters",
-    "preset": "metarl.presets",
-    "train": "metarl.population",
+    "preset": "metarl.experiments.presets",
+    "train": "metarl.pipeline.run",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from metarl.scorecard import read_scorecard
+from metarl.reports.scorecard import read_scorecard
 
 HEADINGS = (
     "effect",

@@ -10,11 +10,11 @@ import matplotlib
 import pytest
 import torch
 
-from metarl.agents.settings import A2CConfig, NetworkConfig
-from metarl.catalog import task_class
-from metarl.config import EvaluationConfig, RunConfig, TrainingConfig
-from metarl.presets import preset
-from metarl.runs import Run
+from metarl.agents.config import A2CConfig, NetworkConfig
+from metarl.envs.registry import task_class
+from metarl.experiments.presets import preset
+from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
+from metarl.runs.folder import Run
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)
@@ -82,7 +82,7 @@ def small() -> Callable[..., RunConfig[Any]]:
 
 
 def _finish(config: RunConfig[Any], folder: Path) -> Run:
-    from metarl.population import evaluate, train
+    from metarl.pipeline.run import evaluate, train
 
     trained = train(config, folder, workers=1, show=False)
     tested = EvaluationConfig(episodes=8, record_episodes=3)

@@ -11,8 +11,8 @@ import pytest
 from code_blocks import Block, blocks_of, lines_of
 from short import short
 
-from metarl.catalog import TASKS
-from metarl.cli import COMMANDS, main
+from metarl.cli.main import COMMANDS, main
+from metarl.envs.registry import TASKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
@@ -92,7 +92,7 @@ def run_command(line, monkeypatch):
         return
     if words[1] == "reproduce":
         # Every test of every task takes minutes; that it runs is tested beside it.
-        monkeypatch.setattr("metarl.reproduction.reproduce", stopped_there)
+        monkeypatch.setattr("metarl.pipeline.reproduce.reproduce", stopped_there)
         with pytest.raises(StoppedThereError):
             main(words[1:])
         return

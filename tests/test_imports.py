@@ -24,7 +24,7 @@ def python(code):
 )
 def test_the_command_says_what_it_can_do_without_anything_heavy(words):
     code = (
-        f"import sys; from metarl.cli import main; main({words});"
+        f"import sys; from metarl.cli.main import main; main({words});"
         f"print('heavy:', *[m for m in {HEAVY} if m in sys.modules])"
     )
     assert python(code).splitlines()[-1].strip() == "heavy:"
@@ -47,7 +47,7 @@ def test_numpy_is_loaded_with_one_thread_unless_told_otherwise(set_by_user, thre
 def test_configurations_and_presets_load_nothing_heavy():
     # A task's parameters stand in the task's own file, which needs torch: no more.
     code = (
-        "import sys, metarl.config, metarl.runs, metarl.jobs;"
+        "import sys, metarl.runs.config, metarl.runs.folder, metarl.core.parallel;"
         f"print(*[m for m in {HEAVY} if m in sys.modules])"
     )
     assert python(code).strip() == ""

@@ -11,11 +11,11 @@ from code_blocks import blocks_of
 
 import metarl
 from metarl.analysis.criteria import CRITERIA
-from metarl.catalog import TASKS, task_class, task_entry
-from metarl.cli import COMMANDS
-from metarl.docstrings import sections
-from metarl.presets import RECIPES, preset
-from metarl.protocols import protocol
+from metarl.cli.main import COMMANDS
+from metarl.core.docstrings import sections
+from metarl.envs.registry import TASKS, task_class, task_entry
+from metarl.experiments.presets import RECIPES, preset
+from metarl.experiments.tests import protocol
 
 DOCS = Path(__file__).parents[1] / "docs"
 pytest.importorskip("sphinx")
@@ -129,9 +129,11 @@ def test_every_module_is_in_the_reference(made):
     pages = made["reference"].reference_pages()
     described = re.findall(r"automodule:: (\S+)", "\n".join(pages.values()))
     assert len(described) == len(set(described))
-    assert {"metarl.analysis.bandit", "metarl.analysis.bandit_plots"} <= set(described)
-    assert "bandit_plots" in pages["metarl.analysis.bandit"]
-    assert "metarl.analysis.bandit_plots" not in pages
+    assert {"metarl.analysis.bandit.tables", "metarl.analysis.bandit.plots"} <= set(
+        described
+    )
+    assert "bandit.plots" in pages["metarl.analysis.bandit"]
+    assert "metarl.analysis.bandit.plots" not in pages
     for name in metarl.__all__:
         assert f"autofunction:: metarl.{name}" in pages["index"]
 

@@ -9,7 +9,7 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 from generators.markdown import page, section
-from metarl.cli import COMMANDS, main, overview
+from metarl.cli.main import COMMANDS, main, overview
 
 WIDTH = 88
 NEEDED = {"train": "two-step"}

@@ -9,9 +9,10 @@ import metarl
 from generators.experiments import headline
 from generators.markdown import code, page, plain, section
 from generators.strings import comments, names_in_entry, strings
-from metarl import presets, protocols
-from metarl.catalog import TASKS, task_class, task_entry
-from metarl.docstrings import remarks
+from metarl.core.docstrings import remarks
+from metarl.envs.registry import TASKS, task_class, task_entry
+from metarl.experiments import presets
+from metarl.experiments import tests as protocols
 
 Remark = tuple[str, str, str]
 """Departs or Declared; the text; the dotted name that it is about."""
@@ -68,7 +69,7 @@ def modules_of(name: str) -> Iterator[ModuleType]:
                 yield module
 
 
-LEFT_OUT = ("metarl.__main__", "metarl.docstrings")
+LEFT_OUT = ("metarl.__main__", "metarl.core.docstrings")
 """The one runs when it is imported, the other explains remarks by an example."""
 BASE = "metarl.envs.task"
 """What all tasks share is no task's own."""

@@ -12,15 +12,15 @@ import pandas as pd
 
 from generators.markdown import code, page, plain, section, table, terms
 from generators.strings import comments, field_docstrings
-from metarl import presets
-from metarl.agents.settings import Schedule
+from metarl.agents.config import Schedule
 from metarl.analysis.criteria import criteria_table
-from metarl.catalog import TASKS, task_class, task_entry
-from metarl.config import EvaluationConfig
-from metarl.docstrings import introduction, sections
+from metarl.core.docstrings import introduction, sections
+from metarl.envs.registry import TASKS, task_class, task_entry
 from metarl.envs.task import Task
-from metarl.protocols import Control, protocol
-from metarl.timing import draw_timing
+from metarl.experiments import presets
+from metarl.experiments.tests import Control, protocol
+from metarl.reports.task_diagram import draw_timing
+from metarl.runs.config import EvaluationConfig
 
 DOCS = Path(__file__).resolve().parents[1]
 PICTURES = DOCS / "generated" / "timing"

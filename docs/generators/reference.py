@@ -5,16 +5,23 @@ from collections.abc import Iterable, Mapping
 from generators.departures import all_modules
 from generators.markdown import code, page, plain, section, table
 
-HIDDEN = ("metarl.commands", "metarl.cli")
-"""Modules that nobody imports: the commands have a page of their own."""
+HIDDEN = ("metarl.cli",)
+"""Packages that nobody imports: the commands have a page of their own."""
 GROUPS = {
     "metarl.envs": "Tasks",
+    "metarl.baselines": "Reference strategies",
     "metarl.agents": "Agents",
-    "metarl.strategies": "Reference strategies",
+    "metarl.simulation": "Simulation",
+    "metarl.training": "Training",
+    "metarl.experiments": "Experiments",
+    "metarl.runs": "Run folders",
     "metarl.analysis": "Analysis",
-    "metarl": "Training, testing and what they share",
+    "metarl.reports": "Reports",
+    "metarl.pipeline": "Whole runs",
+    "metarl.studies": "Studies",
+    "metarl.core": "Used by all",
 }
-"""Package -> heading; the first that a module lies in is its own."""
+"""Package -> heading."""
 
 
 def reference_pages() -> dict[str, str]:
@@ -35,11 +42,11 @@ def reference_pages() -> dict[str, str]:
 
 
 def families_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """Module -> itself and what is named after it: bandit, bandit_plots, ..."""
+    """Package's part -> its modules: a module alone, or all modules of a folder."""
     families: dict[str, list[str]] = {}
     for name in sorted(names):
-        first = next((f for f in families if name.startswith(f"{f}_")), name)
-        families.setdefault(first, []).append(name)
+        part = ".".join(name.split(".")[:3])
+        families.setdefault(part, []).append(name)
     return families
 
 

@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import io
 
-from metarl.analysis.source import check_columns
-from metarl.analysis.two_step_trials import check_two_step
-from metarl.checks import MetaRLError
+from metarl.analysis.data import check_columns
+from metarl.analysis.two_step.trials import check_two_step
+from metarl.core.checks import MetaRLError
 
 OPTIONAL_COLUMNS = {"session": 0, "episode": 0, "valid": 1, "forced": 0}
 """Columns that a user's table may leave out, and what they then hold."""

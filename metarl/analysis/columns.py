@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from metarl.checks import MetaRLError
+from metarl.core.checks import MetaRLError
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]

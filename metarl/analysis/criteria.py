@@ -14,7 +14,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from metarl.checks import check_choice
+from metarl.core.checks import check_choice
 
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {

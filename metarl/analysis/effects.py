@@ -9,7 +9,7 @@ from scipy import stats
 
 from metarl.analysis.criteria import SUMMARIES, Criterion
 from metarl.analysis.statistics import mean_interval, median_interval
-from metarl.checks import check_choice
+from metarl.core.checks import check_choice
 
 COLUMNS = (
     "experiment",

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.columns import Array, Integers, numbers
-from metarl.checks import MetaRLError
+from metarl.core.checks import MetaRLError
 
 KEYS = ("subject", "session", "episode")
 """Columns that together name one episode."""

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from metarl.analysis.groups import Tables, of_group
+from metarl.analysis.measures import Tables, of_group
 from metarl.analysis.style import COLOURS
 
 LEGEND_GAP = 0.19

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from metarl.checks import check_at_least, check_choice
+from metarl.core.checks import check_at_least, check_choice
 
 Array = NDArray[np.float64]
 

@@ -27,10 +27,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from metarl.catalog import task_class
-from metarl.checks import check_choice
-from metarl.envs.lanes import Actions, Flags, Frame, Lanes, Observations, view_of
+from metarl.core.checks import check_choice
+from metarl.envs.registry import task_class
 from metarl.envs.task import Task
+from metarl.envs.vector_state import Actions, Flags, Frame, Lanes, Observations, view_of
 
 RENDER_MODES = ("rgb_array", "ansi")
 METADATA = {"render_modes": list(RENDER_MODES), "render_fps": 4}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metarl.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.envs.task import LockstepTask, Step, Symbol
 
 GAPS = {"easy": (0.1, 0.9), "medium": (0.25, 0.75), "hard": (0.4, 0.6)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from metarl.checks import check_at_least, check_between
+from metarl.core.checks import check_at_least, check_between
 from metarl.envs.task import LockstepTask, Step, Symbol
 
 MOST_BITS = 20

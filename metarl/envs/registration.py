@@ -5,7 +5,7 @@ Entry points are strings, so a task's code is imported when one is made.
 
 import gymnasium
 
-from metarl.catalog import TASKS
+from metarl.envs.registry import TASKS
 
 
 def register() -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from metarl.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol
 
 

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from metarl.checks import check_at_least, check_choice
+from metarl.core.checks import check_at_least, check_choice
 from metarl.envs.task import LockstepTask, Step, Symbol
 
 Schedule = Literal["mixed", "80/20", "70/30"]

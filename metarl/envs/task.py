@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metarl.checks import check_at_least
+from metarl.core.checks import check_at_least
 
 Params = TypeVar("Params")
 

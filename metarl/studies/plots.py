@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.analysis.style import COLOURS
-from metarl.studies.agents import RANDOM, THOMPSON
-from metarl.studies.study import Results
+from metarl.studies.shared_bandit import RANDOM, THOMPSON
+from metarl.studies.spec import Results
 
 MORE_COLOURS = ("#332288", "#44AA99", "#882255", "#999933", "#117733")
 """For what comes after the ten colours of seaborn's colour-blind palette."""

@@ -8,9 +8,9 @@ import pytest
 from scipy import io
 
 from metarl.analysis.animals import load_macaque_two_step, load_two_step, read_table
-from metarl.analysis.two_step import load_animals
-from metarl.analysis.two_step_behaviour import behaviour_summary, stay_probabilities
-from metarl.checks import MetaRLError
+from metarl.analysis.two_step.behaviour import behaviour_summary, stay_probabilities
+from metarl.analysis.two_step.tables import load_animals
+from metarl.core.checks import MetaRLError
 
 RELEASE = "miranda2020_macaque_two_step.mat"
 PUBLISHED = Path(__file__).parents[2] / "metarl/analysis/reference/sim4_two_step.csv"

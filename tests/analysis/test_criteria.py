@@ -15,7 +15,7 @@ from metarl.analysis.criteria import (
     criteria_table,
     learned_subjects,
 )
-from metarl.catalog import TASKS
+from metarl.envs.registry import TASKS
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))
 JUDGED = {task: TASKS[task].analysis.rpartition(".")[2] for task in CRITERIA}

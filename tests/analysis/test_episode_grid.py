@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.episode_grid import EpisodeGrid, episode_grid, grouped_grids
-from metarl.checks import MetaRLError
+from metarl.core.checks import MetaRLError
 
 
 @pytest.fixture

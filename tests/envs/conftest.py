@@ -8,8 +8,8 @@ import torch
 from short import small
 from torch import Tensor
 
-from metarl.catalog import TASKS, task_class
-from metarl.envs.learning_set import LearningSet
+from metarl.envs.harlow.learning_set import LearningSet
+from metarl.envs.registry import TASKS, task_class
 from metarl.envs.task import Task
 
 Course = dict[str, Tensor]

@@ -11,8 +11,8 @@ from gymnasium.spaces import Box
 from gymnasium.utils.env_checker import check_env
 from short import short
 
-from metarl.catalog import TASKS
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
+from metarl.envs.registry import TASKS
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 

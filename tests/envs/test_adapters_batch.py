@@ -9,8 +9,8 @@ from gymnasium.wrappers.vector import DictInfoToList, RecordEpisodeStatistics
 from short import short
 from tape import Tape
 
-from metarl.catalog import TASKS
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv
+from metarl.envs.registry import TASKS
 
 
 def batch_plays(env, steps, seed):

@@ -10,11 +10,11 @@ from short import short
 from tape import Tape
 from toys import Uneven
 
-from metarl.catalog import TASKS
-from metarl.checks import check_at_least
+from metarl.core.checks import check_at_least
 from metarl.envs.adapters import TaskEnv, TaskVectorEnv
-from metarl.envs.lanes import view_of
+from metarl.envs.registry import TASKS
 from metarl.envs.task import Step, Task
+from metarl.envs.vector_state import view_of
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,12 @@ import math
 import pytest
 import torch
 
-from metarl.config import with_settings
 from metarl.envs.contextual_bandit import (
     ContextualBandit,
     ContextualBanditParams,
     draw_distinct,
 )
+from metarl.runs.config import with_settings
 
 LEFT, RIGHT = 0, 1
 SETTINGS = [

@@ -8,8 +8,8 @@ import pytest
 from short import short
 
 import metarl
-from metarl.catalog import TASKS
 from metarl.envs.registration import register
+from metarl.envs.registry import TASKS
 
 
 def run(code: str) -> str:
@@ -21,7 +21,7 @@ def run(code: str) -> str:
 
 def test_importing_metarl_registers_every_task_without_torch():
     code = (
-        "import sys, metarl, metarl.catalog, gymnasium;"
+        "import sys, metarl, metarl.envs.registry, gymnasium;"
         "print(*[i for i in gymnasium.registry if i.startswith('metarl/')]);"
         "print(*[m for m in ('torch', 'PIL', 'pandas') if m in sys.modules])"
     )

@@ -7,9 +7,9 @@ import pytest
 import torch
 from short import short
 
-from metarl.envs.learning_set import LearningSet
+from metarl.core.files import TRIAL_COLUMNS
+from metarl.envs.harlow.learning_set import LearningSet
 from metarl.envs.task import LockstepTask
-from metarl.tables import TRIAL_COLUMNS
 
 LANES = 7
 STEPS = 40

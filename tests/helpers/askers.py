@@ -1,6 +1,6 @@
 """Simulated choosers among arms of which the last one tells which pays best.
 
-Written apart from `metarl.strategies`, one episode at a time.
+Written apart from `metarl.baselines`, one episode at a time.
 """
 
 import numpy as np

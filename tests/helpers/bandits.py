@@ -1,6 +1,6 @@
 """Simulated bandit players with known minds, as the trial tables of agents.
 
-Written apart from `metarl.strategies`, in numpy, so that a fault there does not repeat
+Written apart from `metarl.baselines`, in numpy, so that a fault there does not repeat
 itself here. All players of a seed meet the same problems and luck.
 """
 

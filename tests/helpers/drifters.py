@@ -1,6 +1,6 @@
 """Simulated choosers between two arms whose chances drift, as agents' trial tables.
 
-Written apart from `metarl.strategies` and `metarl.analysis`, in numpy.
+Written apart from `metarl.baselines` and `metarl.analysis`, in numpy.
 """
 
 import numpy as np

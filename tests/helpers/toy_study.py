@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import Effect
-from metarl.studies.study import panels
+from metarl.studies.spec import panels
 
 ASKED = []
 """(condition, seed) of every seed that was really asked for."""

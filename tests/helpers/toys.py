@@ -11,10 +11,10 @@ from pathlib import Path
 
 import torch
 
-from metarl.checks import MetaRLError
+from metarl.core.checks import MetaRLError
+from metarl.core.parallel import Interrupted
 from metarl.envs.matching import Matching, MatchingParams
 from metarl.envs.task import Step, Task
-from metarl.jobs import Interrupted
 
 TICKETS = 1000
 

@@ -1,0 +1,45 @@
+"""Steps uphill, of a size that hardly depends on the slope's."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metarl.agents.evolution.distributions import Array
+
+FIRST, SECOND = 0.9, 0.999
+"""How much of the running means of slopes and of their squares is kept each step."""
+TINY = 1e-8
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Adam, uphill.
+
+    m <- b1 m + (1 - b1) g;  v <- b2 v + (1 - b2) g^2
+    x <- x + rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + tiny)
+
+    Source: Kingma & Ba 2015, ICLR.
+    """
+
+    slopes: Array
+    """(D,) m, running mean of gradients."""
+    squares: Array
+    """(D,) v, running mean of their squares."""
+    steps: int = 0
+    """t, steps taken."""
+
+    @classmethod
+    def start(cls, size: int) -> "Ascent":
+        """Before the first step."""
+        return cls(np.zeros(size), np.zeros(size))
+
+    def step(
+        self, place: Array, gradient: Array, rate: float
+    ) -> tuple[Array, "Ascent"]:
+        """One step uphill: the new place, and what to go on with."""
+        slopes = FIRST * self.slopes + (1 - FIRST) * gradient
+        squares = SECOND * self.squares + (1 - SECOND) * gradient**2
+        steps = self.steps + 1
+        scale = np.sqrt(squares / (1 - SECOND**steps)) + TINY
+        moved = place + rate * slopes / (1 - FIRST**steps) / scale
+        return moved, replace(self, slopes=slopes, squares=squares, steps=steps)

@@ -1,0 +1,1 @@
+"""Learning rules: what changes the weights, and by which error."""

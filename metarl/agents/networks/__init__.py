@@ -1,0 +1,1 @@
+"""Networks: recurrent cores, encoders of images, episodic memory, actor-critics."""

@@ -1,0 +1,1 @@
+"""The passes that compute the gradients of an unroll."""

@@ -1,0 +1,1 @@
+"""Analysis of the bandit experiment, from trial table to figure."""

@@ -1,0 +1,77 @@
+"""What an analysis is given: tables and recordings, of an agent or of an animal."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from metarl.core.checks import MetaRLError, check_between, check_choice
+from metarl.core.files import TRIAL_COLUMNS, Recording
+
+READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
+"""Columns that the analysis of any task reads."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Everything that one figure is made from."""
+
+    trials: pd.DataFrame
+    """Trial table of all subjects, one row a trial."""
+    subjects_are: str = "networks"
+    """What a subject is: "networks" or "animals"."""
+    recordings: Mapping[int, Recording] = field(default_factory=dict)
+    """Subject -> its step recording; empty for animals."""
+    yardsticks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Reference strategy -> its trial table on the same task."""
+    yardstick_recordings: Mapping[str, Recording] = field(default_factory=dict)
+    """Reference strategy -> its step recording."""
+    discount: float | None = None
+    """The agent's discount per step, in [0, 1]; needed with recordings."""
+    task: str = "two-step"
+    """Name of the task in the catalogue."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """The task's parameters where they are not the defaults, or all of them."""
+    expected: int | None = None
+    """Subjects there should be; one that is missing counts against every effect."""
+    as_published: bool = True
+    """Whether the test was the paper's: sampled actions, memory reset each episode."""
+    conditions: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """Further test -> trial table of the same subjects."""
+    condition_recordings: Mapping[str, Mapping[int, Recording]] = field(
+        default_factory=dict
+    )
+    """Further test -> subject -> its step recording."""
+    controls: Mapping[str, "Source"] = field(default_factory=dict)
+    """Population that was trained otherwise -> everything of it."""
+    curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)
+    """Subject -> its learning curve, one row a point."""
+    stages: Mapping[float, pd.DataFrame] = field(default_factory=dict)
+    """Part of training that was done -> trial table of the same subjects then."""
+
+    def __post_init__(self) -> None:
+        """Refuse a table without its columns, and an RPE without its discount."""
+        check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
+        check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
+        for name, table in self.yardsticks.items():
+            check_columns(
+                list(table.columns), READ_COLUMNS, f"the trial table of {name}"
+            )
+        if self.discount is not None:
+            check_between("discount", self.discount, 0, 1)
+        elif self.recordings or self.yardstick_recordings:
+            raise ValueError(
+                "discount must be the agent's discount per step where recordings are "
+                "given, got None"
+            )
+
+
+def check_columns(present: Collection[str], needed: Collection[str], what: str) -> None:
+    """Raise MetaRLError, naming what is missing, unless all needed are present."""
+    missing = [name for name in needed if name not in present]
+    if missing:
+        plural = "s" if len(missing) > 1 else ""
+        raise MetaRLError(
+            f"{what} has no column{plural} {', '.join(missing)}; "
+            f"it needs {', '.join(needed)}"
+        )

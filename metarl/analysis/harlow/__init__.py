@@ -1,0 +1,1 @@
+"""Analysis of the Harlow experiment, from trial table to figure."""

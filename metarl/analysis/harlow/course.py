@@ -1,0 +1,185 @@
+"""How learning sets are learned: when chance is left, when the ceiling is reached.
+
+After the paper: the learning curve, scaled so that 50 % is a random choice of pictures
+and 100 % the optimum, has two change points; the time between them is cut into six
+equal stages. Declared: the change points are those of the ramp (a level, a straight
+line, a level) with the least squared distance from the curve; what is below 50 %, where
+the cross is not yet held, counts as 50 %. The paper counts episodes a thread, here they
+are of all lanes together: its numbers are taken times its 32 threads.
+
+Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 5.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.columns import Array
+from metarl.analysis.harlow.trials import accuracy_by_trial
+
+FIXATION_REWARD = 0.2
+"""For holding the cross, on each trial."""
+CHANCE, BEST = 50.0, 100.0
+"""Scaled performance, in percent."""
+LEFT_CHANCE = 0.6
+"""Accuracy in trials 2 to 6, at the end, of a subject that has left chance."""
+STAGES = 6
+"""Stages between the change points."""
+FINAL = "final"
+"""The stage after training."""
+THREADS = 32
+"""Threads of the paper, each with its own episodes."""
+PAPER: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "leaves_chance": (1_810 * THREADS, 3_413 * THREADS, 29_080 * THREADS),
+        "takes": (1_500 * THREADS, 4_875 * THREADS, 82_760 * THREADS),
+    }
+)
+"""Least, median and most episodes of the paper's networks, by `CHANGE_COLUMNS`."""
+CHANGE_COLUMNS = (
+    "subject",
+    "leaves_chance",
+    "reaches_ceiling",
+    "takes",
+    "leaves_chance_step",
+    "reaches_ceiling_step",
+)
+"""Columns of the table of change points: in episodes, all lanes together, from the
+start of training; takes, from one to the other; and in steps. NaN for what never
+came."""
+
+
+def scaled(returns: Array, trial_count: int) -> Array:
+    """Mean return per episode as percent: 50 at random choice, 100 at the optimum."""
+    chance = trial_count * FIXATION_REWARD
+    return CHANCE + (BEST - CHANCE) * (returns - chance) / (trial_count - 1)
+
+
+def curves_table(curves: Mapping[int, pd.DataFrame], trial_count: int) -> pd.DataFrame:
+    """Learning curves: subject, steps, episodes, performance (percent)."""
+    columns = ["subject", "steps", "episodes", "performance"]
+    parts = []
+    for subject, curve in curves.items():
+        known = curve.dropna(subset=["rollout/return"])
+        parts.append(
+            pd.DataFrame(
+                {
+                    "subject": subject,
+                    "steps": known["steps"].to_numpy(float),
+                    "episodes": known["rollout/episodes"].to_numpy(float),
+                    "performance": scaled(
+                        known["rollout/return"].to_numpy(float), trial_count
+                    ),
+                }
+            )
+        )
+    return (
+        pd.concat(parts, ignore_index=True)
+        if parts
+        else pd.DataFrame(columns=columns, dtype=float)
+    )
+
+
+def fit_ramp(x: Array, y: Array) -> tuple[float, float]:
+    """Where a level turns into a rising line, and that into another level.
+
+    Args:
+        x: (N,) increasing.
+        y: (N,).
+
+    Returns:
+        The two of the x at which the ramp with the least squared error has its ends;
+        NaN for fewer than three points or where none rises.
+    """
+    if len(x) < 3:
+        return np.nan, np.nan
+    first, last = np.triu_indices(len(x), 1)
+    rising = np.clip((x - x[first, None]) / (x[last] - x[first])[:, None], 0, 1)
+    centred = rising - rising.mean(1, keepdims=True)
+    spread = (centred**2).sum(1)
+    along = centred @ (y - y.mean())
+    explained = np.where(along > 0, along**2 / spread, 0)
+    best = int(explained.argmax())
+    if explained[best] <= 0:
+        return np.nan, np.nan
+    return float(x[first[best]]), float(x[last[best]])
+
+
+def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """When each subject leaves chance and reaches the ceiling, if it does.
+
+    Args:
+        curves: `curves_table`.
+        subjects: with subject, later_trials and ceiling, of the main test.
+
+    Returns:
+        One row a subject, with `CHANGE_COLUMNS`.
+    """
+    rows: list[tuple[object, ...]] = []
+    final = subjects.set_index("subject")
+    learned = final["later_trials"] > LEFT_CHANCE
+    for subject, curve in curves.groupby("subject"):
+        if subject not in final.index:
+            continue
+        steps, episodes = curve["steps"].to_numpy(), curve["episodes"].to_numpy()
+        performance = np.maximum(curve["performance"].to_numpy(), CHANCE)
+        leaves, reaches = fit_ramp(steps, performance)
+        leaves = leaves if learned[subject] else np.nan
+        reaches = reaches if final["ceiling"][subject] else np.nan
+        told = [float(np.interp(at, steps, episodes)) for at in (leaves, reaches)]
+        rows.append((subject, *told, told[1] - told[0], leaves, reaches))
+    return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
+
+
+def durations_table(changes: pd.DataFrame) -> pd.DataFrame:
+    """How long it takes, over the subjects that got there.
+
+    Returns:
+        One row a name of `PAPER`: name; median, low and high (quartiles), episodes; n;
+        paper_least, paper_median, paper_most, episodes. NaN where nobody got there.
+    """
+    rows = []
+    for name, paper in PAPER.items():
+        found = changes[name].dropna().to_numpy(float)
+        middle = np.quantile(found, [0.5, 0.25, 0.75]) if len(found) else [np.nan] * 3
+        rows.append((name, *middle, len(found), *paper))
+    columns = ["name", "median", "low", "high", "n"]
+    columns += ["paper_least", "paper_median", "paper_most"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def stage_accuracy(
+    stages: Mapping[float, pd.DataFrame],
+    changes: pd.DataFrame,
+    final: pd.DataFrame,
+    total_steps: float,
+) -> pd.DataFrame:
+    """Accuracy by trial in each stage between the change points, and at the end.
+
+    Args:
+        stages: part of training that is done -> trial table of all subjects.
+        changes: `change_points`; a subject without both has no stages.
+        final: accuracy by trial of the main test: subject, trial, accuracy.
+        total_steps: steps of the whole training.
+
+    Returns:
+        stage (1 to 6, or "final"), subject, trial, accuracy: mean over the subject's
+        snapshots in the stage; a stage without a snapshot has no row.
+    """
+    known = changes.dropna().set_index("subject")
+    parts = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
+    for done, trials in stages.items():
+        found = accuracy_by_trial(trials)
+        at = done * total_steps
+        start = found["subject"].map(known["leaves_chance_step"])
+        stop = found["subject"].map(known["reaches_ceiling_step"])
+        stage = np.ceil(STAGES * (at - start) / (stop - start))
+        within = (stage >= 1) & (stage <= STAGES)
+        named = found.assign(stage=stage)[within]
+        parts.append(named.astype({"stage": int}))
+    every = pd.concat(parts, ignore_index=True)
+    every["stage"] = every["stage"].astype(str)
+    keys = ["stage", "subject", "trial"]
+    return every.groupby(keys)["accuracy"].mean().reset_index()

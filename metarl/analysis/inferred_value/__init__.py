@@ -1,0 +1,1 @@
+"""Analysis of the inferred-value experiment, from trial table to figure."""

@@ -1,0 +1,231 @@
+"""What the units hold: which cue is rewarded, and whether trials are counted.
+
+The last inputs echo in the units of any recurrent network, and here the last outcome is
+all that there is to know: its echo tells the rewarded cue. So nothing is said of units
+without the same number of an untrained network that was fed the same inputs.
+
+Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 4c (principal components); the
+read-outs and the null are ours.
+Declared: read-outs are linear, by ridge regression on a label of -1 and 1 with both
+labels of equal weight, and are made for episodes that they were not fitted on.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarl.analysis.columns import Array, Flags
+from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.core.files import Recording
+
+FOLDS = 5
+"""Parts of the episodes; each is read out by a fit on the others."""
+RIDGE = 1e-3
+"""Penalty of the read-out, as a share of each unit's variance."""
+SETTLED = 2
+"""Trial of a block, from 0, from which on the read-out is fitted: its third."""
+UNITS = {"trained": "units", "untrained": "units_untrained"}
+"""Name of a set of units -> array of the recording."""
+POINTS = 40
+"""Trials drawn as points, of each cluster."""
+READOUT_COLUMNS = ("units", "place", "event", "share", "trials")
+"""Columns of the table of read-outs."""
+COUNTING_COLUMNS = ("units", "accuracy", "trials")
+"""Columns of the table of the read-out of a block's first trial."""
+STATE_COLUMNS = ("event", "first", "second", "rewarded_cue", "reversal")
+"""Columns of the table of states."""
+
+
+def unit_sets(recording: Recording) -> dict[str, Array]:
+    """Name -> (R, H) units of every recorded step, of the sets that were recorded."""
+    return {
+        name: np.asarray(recording[array], float)
+        for name, array in UNITS.items()
+        if array in recording and np.shape(recording[array])[1] > 0
+    }
+
+
+def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Array:
+    """(N,) what a linear read-out says of each row: above 0 where the label is true.
+
+    Args:
+        units: (N, H).
+        label: (N,) what is read out.
+        fitted: (N,) rows that a read-out may be fitted on.
+        episodes: (N,) the episode of each row; no row is read out by a fit on others
+            of its own.
+
+    Returns:
+        NaN where the other episodes do not show both labels.
+    """
+    said = np.full(len(units), np.nan)
+    if not len(units):
+        return said
+    fold = np.unique(episodes, return_inverse=True)[1] % FOLDS
+    rows = units - units.mean(axis=0)
+    cells = [
+        [_moments(rows[fitted & (fold == part) & (label == kind)]) for kind in (0, 1)]
+        for part in range(FOLDS)
+    ]
+    for part in range(FOLDS):
+        others = [cell for other, cell in enumerate(cells) if other != part]
+        without, having = (_pooled([cell[kind] for cell in others]) for kind in (0, 1))
+        if without.number and having.number:
+            weights, offset = _readout(without, having)
+            said[fold == part] = rows[fold == part] @ weights + offset
+    return said
+
+
+class Moments(NamedTuple):
+    """What a read-out needs to know of some rows of units."""
+
+    number: int
+    """Of rows."""
+    mean: Array
+    """(H,)."""
+    product: Array
+    """(H, H) mean of the products of two units; 0 without a row."""
+
+
+def _moments(rows: Array) -> Moments:
+    least = max(len(rows), 1)
+    return Moments(len(rows), rows.sum(axis=0) / least, rows.T @ rows / least)
+
+
+def _pooled(parts: list[Moments]) -> Moments:
+    """Moments of the rows of several parts together."""
+    number = sum(part.number for part in parts)
+    means = [part.mean * part.number for part in parts]
+    products = [part.product * part.number for part in parts]
+    least = max(number, 1)
+    return Moments(
+        number, np.sum(means, axis=0) / least, np.sum(products, axis=0) / least
+    )
+
+
+def _readout(without: Moments, having: Moments) -> tuple[Array, float]:
+    """Weights (H,) and offset of a ridge regression, both labels weighing the same."""
+    centre = (without.mean + having.mean) / 2
+    spread = (without.product + having.product) / 2 - np.outer(centre, centre)
+    own = np.diag(spread)
+    # A unit that never changes tells nothing; any penalty keeps it at 0.
+    penalty = np.where(own > np.finfo(float).tiny, RIDGE * own, 1.0)
+    aim = (having.mean - without.mean) / 2
+    weights = np.linalg.solve(spread + np.diag(penalty), aim)
+    return weights, -float(centre @ weights)
+
+
+def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
+    """How often the new cue is read out as the rewarded one, around a reversal.
+
+    Each step has a read-out of its own, fitted on the third and later trials of the
+    blocks of other episodes, when it is known which cue is rewarded.
+
+    Args:
+        units: `unit_sets` of one subject.
+        table: its `recorded_trials`.
+
+    Returns:
+        One row for each set of units, place and step: share in [0, 1], and trials.
+    """
+    usable = (table["valid"] == 1) & (table["after_valid"] | (table["place"] <= 1))
+    settled = (usable & (table["block_trial"] >= SETTLED)).to_numpy()
+    cue = (table["rewarded_cue"] == "B").to_numpy()
+    new = cue ^ (table["place"] == BEFORE).to_numpy()
+    episodes = table["episode"].to_numpy(float)
+    rows = []
+    for name, activity in units.items():
+        for event in EVENTS:
+            here = activity[table[f"row_{event}"].to_numpy()]
+            said = held_out(here, cue, settled, episodes)
+            right = np.where(np.isnan(said), np.nan, (said > 0) == new)
+            for place in np.unique(table.loc[usable, "place"].dropna()):
+                found = right[usable & (table["place"] == place)]
+                rows.append((name, int(place), event, found.mean(), len(found)))
+    return pd.DataFrame(rows, columns=list(READOUT_COLUMNS))
+
+
+def counting_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
+    """How well the first trial of a block is told from its others, at fixation.
+
+    Only blocks without a reversal, where nothing that happens tells the trials apart:
+    after a surprise, a network that counts nothing could be told by it.
+
+    Args:
+        units: `unit_sets` of one subject.
+        table: its `recorded_trials`.
+
+    Returns:
+        One row for each set of units: accuracy, the mean of the shares of first and of
+        other trials that are told right, 0.5 by chance; and trials.
+    """
+    quiet = table[(table["switched"] == 0) & (table["valid"] == 1)]
+    first = (quiet["block_trial"] == 0).to_numpy()
+    everywhere = np.ones(len(quiet), dtype=bool)
+    rows = []
+    for name, activity in units.items():
+        here = activity[quiet["row_fixation"].to_numpy()]
+        said = held_out(here, first, everywhere, quiet["episode"].to_numpy(float))
+        right = np.where(np.isnan(said), np.nan, (said > 0) == first)
+        both = first.any() and not first.all()
+        shares = (right[first].mean(), right[~first].mean()) if both else (np.nan,) * 2
+        rows.append((name, float(np.mean(shares)), len(quiet)))
+    return pd.DataFrame(rows, columns=list(COUNTING_COLUMNS))
+
+
+def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
+    """The two principal components of the units at each step, of some trials.
+
+    Args:
+        activity: (R, H) units of every recorded step of one subject.
+        table: its `recorded_trials`.
+
+    Returns:
+        One row a point: event, first and second component (each scaled to at most 1,
+        pointing to where B is rewarded), rewarded_cue, and reversal: whether it is the
+        first trial of a reversal; the others are trials when the rewarded cue was
+        known.
+    """
+    valid = table["valid"] == 1
+    reversal = valid & (table["place"] == 1)
+    known = valid & table["after_valid"] & (table["block_trial"] >= SETTLED)
+    parts = [pd.DataFrame(columns=list(STATE_COLUMNS))]
+    for event in EVENTS:
+        points = _components(activity[table[f"row_{event}"].to_numpy()])
+        points = points * _towards(points, table["rewarded_cue"] == "B")
+        for kind, chosen in ((True, reversal), (False, known)):
+            for cue, part in table[chosen].groupby("rewarded_cue"):
+                rows = _thinned(part.index.to_numpy())
+                made = {"event": event, "first": points[rows, 0]}
+                made |= {"second": points[rows, 1], "rewarded_cue": cue}
+                parts.append(pd.DataFrame(made | {"reversal": kind}))
+    return pd.concat(parts[1:] or parts, ignore_index=True)[list(STATE_COLUMNS)]
+
+
+def _components(units: Array) -> Array:
+    """(N, 2) principal components, each scaled to at most 1; 0 where there is none."""
+    centred = units - units.mean(axis=0)
+    turned = np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
+    points = np.zeros((len(units), 2))
+    found = centred @ turned[:, :2]
+    points[:, : found.shape[1]] = found
+    largest = np.abs(points).max(axis=0)
+    scaled: Array = points / np.where(largest > 0, largest, 1.0)
+    return scaled
+
+
+def _towards(points: Array, to: "pd.Series[bool]") -> Array:
+    """(2,) the sign that makes a component larger, on average, where `to` is true."""
+    there = to.to_numpy()
+    if there.all() or not there.any():
+        return np.ones(points.shape[1])
+    apart = points[there].mean(axis=0) - points[~there].mean(axis=0)
+    return np.where(apart < 0, -1.0, 1.0)
+
+
+def _thinned(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """At most POINTS of the rows, evenly."""
+    return rows[:: max(1, -(-len(rows) // POINTS))]

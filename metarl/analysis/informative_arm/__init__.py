@@ -1,0 +1,1 @@
+"""Analysis of the informative-arm experiment, from trial table to figure."""

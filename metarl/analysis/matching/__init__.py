@@ -1,0 +1,1 @@
+"""Analysis of the matching experiment, from trial table to figure."""

@@ -1,0 +1,1 @@
+"""Analysis of the restless-bandit experiment, from trial table to figure."""

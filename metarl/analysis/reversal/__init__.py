@@ -1,0 +1,1 @@
+"""Analysis of the reversal experiment, from trial table to figure."""

@@ -1,0 +1,1 @@
+"""Analysis of the risky-choice experiment, from trial table to figure."""

@@ -1,0 +1,1 @@
+"""Analysis of the two-step experiment, from trial table to figure."""

@@ -1,0 +1,265 @@
+"""Two-step behaviour from the trial table alone, of a network, a monkey or a person.
+
+A pair is a trial and the one before it, both valid and free, with consecutive numbers.
+Staying is repeating the first-stage choice. A model-based chooser stays after a common
+rewarded and after a rare unrewarded trial; a model-free one after any rewarded trial.
+
+Source: Daw et al. 2011, Neuron 69:1204; Miller et al. 2017, Nat Neurosci 20:1269.
+"""
+
+from collections.abc import Sequence
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.columns import Array, Flags, Integers
+from metarl.analysis.measures import subject_labels
+from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
+from metarl.analysis.two_step.trials import (
+    REWARDS,
+    TRANSITIONS,
+    TrialSequence,
+    trial_sequence,
+)
+from metarl.core.checks import check_between
+
+RIDGE = 0.5
+"""Penalty of both logistic regressions, on every weight, the bias too.
+
+Chosen because it reproduces the macaque and human rows of reference/, which were
+computed with it; it keeps the weights finite where a subject always stays.
+"""
+STAY_TERMS = ("bias", "reward", "transition", "reward_x_transition")
+"""Predictors of the stay regression."""
+LAG_TYPES = tuple(product(TRANSITIONS, (1.0, 0.0)))
+"""Kinds of past trial in the lag regression: transition, reward."""
+LAG_LIMIT = 15
+"""Most lags; more would be too many kinds of history to number."""
+
+
+def subject_rewards(trials: pd.DataFrame) -> pd.DataFrame:
+    """What each subject earned.
+
+    Returns:
+        One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
+        penalties included), invalid_fraction (of all trials, in [0, 1]).
+    """
+    grouped = trials.groupby("subject", sort=True)
+    table = pd.DataFrame(
+        {
+            "trials": grouped.size(),
+            "reward_per_100": 100 * grouped["reward"].mean().astype(float),
+            "invalid_fraction": 1 - grouped["valid"].mean().astype(float),
+        }
+    )
+    return table.reset_index()
+
+
+def trial_pairs(
+    sequence: TrialSequence, by: Sequence[str] = ("subject",)
+) -> pd.DataFrame:
+    """Every pair: the keys to group by, stay, and the earlier trial's outcome."""
+    later = np.flatnonzero(sequence.follows)
+    earlier = later - 1
+    pairs = sequence.group(by).iloc[later].reset_index(drop=True)
+    return pairs.assign(
+        reward=sequence.reward[earlier],
+        transition=np.where(sequence.common[earlier], *TRANSITIONS),
+        stay=sequence.choice[later] == sequence.choice[earlier],
+    )
+
+
+def stay_probabilities(
+    trials: pd.DataFrame, by: Sequence[str] = ("subject",)
+) -> pd.DataFrame:
+    """Chance to repeat the first-stage choice, by the outcome of the trial before.
+
+    Args:
+        trials: trial table.
+        by: what is one unit: subjects, or subjects and sessions.
+
+    Returns:
+        One row for each unit, reward (1, 0, and 0.5 where it occurs) and transition:
+        probability in [0, 1], NaN without a pair, and pairs, their number.
+    """
+    sequence = trial_sequence(trials)
+    keys = [*by, "reward", "transition"]
+    stays = trial_pairs(sequence, by).groupby(keys)["stay"]
+    counted = pd.DataFrame({"stays": stays.sum(), "pairs": stays.size()}).reset_index()
+    medium = bool((counted["reward"] == 0.5).any())
+    levels = [level for level in reversed(REWARDS) if medium or level != 0.5]
+    cells = pd.DataFrame(
+        list(product(levels, TRANSITIONS)), columns=["reward", "transition"]
+    )
+    units = sequence.group(by).drop_duplicates()
+    table = units.merge(cells, how="cross").merge(counted, how="left", on=keys)
+    table["pairs"] = table["pairs"].fillna(0).astype(np.int64)
+    table["probability"] = table["stays"] / table["pairs"].where(table["pairs"] > 0)
+    return table.drop(columns="stays")[[*keys, "probability", "pairs"]]
+
+
+def stay_interaction(
+    stays: pd.DataFrame, by: Sequence[str] = ("subject",)
+) -> "pd.Series[float]":
+    """How model-based staying is, from `stay_probabilities`.
+
+        (rewarded common - rewarded rare) - (unrewarded common - unrewarded rare)
+
+    Returns:
+        In [-2, 2] by unit: positive for a model-based, about 0 for a model-free one.
+    """
+    cells = stays.pivot(
+        index=list(by), columns=["reward", "transition"], values="probability"
+    )
+    rewarded = cells[(1.0, "common")] - cells[(1.0, "rare")]
+    unrewarded = cells[(0.0, "common")] - cells[(0.0, "rare")]
+    return (rewarded - unrewarded).rename("stay_interaction")
+
+
+def stay_regression(
+    trials: pd.DataFrame, by: Sequence[str] = ("subject",), ridge: float = RIDGE
+) -> pd.DataFrame:
+    """Logistic regression of staying on the trial before.
+
+        log odds(stay) = bias + reward + transition + reward x transition
+
+    with reward +1 rewarded, 0 medium, -1 unrewarded, and transition +1 common, -1 rare.
+
+    Args:
+        trials: trial table.
+        by: what is one unit: subjects, or subjects and sessions.
+        ridge: penalty of `fit_logit`.
+
+    Returns:
+        One row for each unit and term: term, weight (log odds; NaN if it did not
+        converge), converged, pairs.
+    """
+    stays = stay_probabilities(trials, by)
+    rows = []
+    for unit, cells in stays.groupby(list(by), sort=True):
+        known = cells[cells["pairs"] > 0]
+        reward = 2 * known["reward"].to_numpy(float) - 1
+        side = np.where(known["transition"] == "common", 1.0, -1.0)
+        design = np.column_stack([np.ones_like(reward), reward, side, reward * side])
+        pairs = known["pairs"].to_numpy(float)
+        fit = fit_logit(design, known["probability"] * pairs, pairs, ridge=ridge)
+        rows += [
+            dict(zip(by, unit, strict=True))
+            | {"term": term, "weight": weight, "converged": fit.converged}
+            | {"pairs": int(pairs.sum())}
+            for term, weight in zip(STAY_TERMS, _known(fit), strict=True)
+        ]
+    return pd.DataFrame(rows, columns=[*by, "term", "weight", "converged", "pairs"])
+
+
+def lag_regression(
+    trials: pd.DataFrame, lags: int = 5, ridge: float = RIDGE
+) -> pd.DataFrame:
+    """Logistic regression of the choice on past choices, by what became of them.
+
+    The chance of choosing left, from a bias and, for each lag and each kind of past
+    trial (common or rare, rewarded or unrewarded), +1 if that trial was of that kind
+    and went left, -1 if it went right, 0 if it was of another kind. A positive weight
+    is a tendency to repeat. A trial counts if it and the `lags` trials before it form
+    unbroken pairs.
+
+    Args:
+        trials: trial table.
+        lags: trials looked back, at least 1.
+        ridge: penalty of `fit_logit`.
+
+    Returns:
+        One row for each subject, lag, transition and reward: weight (log odds;
+        NaN if it did not converge), converged, and trials, the number regressed.
+
+    Source: Miller et al. 2017; Wang et al. 2018, Fig. 5e.
+    """
+    check_between("lags", lags, 1, LAG_LIMIT)
+    sequence = trial_sequence(trials)
+    complete = _complete_history(sequence, lags)
+    kind = _past_kind(sequence)
+    rows = []
+    for subject, index in sequence.keys.groupby("subject").indices.items():
+        now = np.asarray(index)[complete[index]]
+        fit = _fit_lags(sequence.choice[now] == 0, now, kind, lags, ridge)
+        kinds = product(range(1, lags + 1), LAG_TYPES)
+        rows += [
+            (subject, lag, transition, reward, weight, fit.converged, len(now))
+            for (lag, (transition, reward)), weight in zip(
+                kinds, _known(fit)[1:], strict=True
+            )
+        ]
+    columns = ["subject", "lag", "transition", "reward", "weight", "converged"]
+    return pd.DataFrame(rows, columns=[*columns, "trials"])
+
+
+def _known(fit: LogitFit) -> Array:
+    """The weights, or NaN where the fit did not converge and they mean nothing."""
+    return fit.weights if fit.converged else np.full_like(fit.weights, np.nan)
+
+
+def _complete_history(sequence: TrialSequence, lags: int) -> Flags:
+    """(N,) whether a trial and the `lags` before it form unbroken pairs."""
+    complete = sequence.follows.copy()
+    for lag in range(1, lags):
+        complete[lag:] &= sequence.follows[:-lag]
+    return complete
+
+
+def _past_kind(sequence: TrialSequence) -> Integers:
+    """(N,) 2 x the index into LAG_TYPES, + 1 for right; the last code is no kind."""
+    kind = np.full(len(sequence.choice), 2 * len(LAG_TYPES))
+    for index, (transition, reward) in enumerate(LAG_TYPES):
+        fits = sequence.reward == reward
+        fits &= sequence.common == (transition == "common")
+        kind[fits] = 2 * index + (sequence.choice[fits] == 1)
+    return kind
+
+
+def _fit_lags(
+    left: Flags, now: Integers, kind: Integers, lags: int, ridge: float
+) -> LogitFit:
+    """Fit one subject; trials with the same history share one row, for speed."""
+    base = 2 * len(LAG_TYPES) + 1
+    history = np.zeros(len(now), dtype=np.int64)
+    for lag in range(1, lags + 1):
+        history += kind[now - lag] * base ** (lag - 1)
+    codes, which = np.unique(history, return_inverse=True)
+    counts = np.bincount(which, minlength=len(codes)).astype(float)
+    chosen = np.bincount(which, weights=left, minlength=len(codes))
+    # Row k of `sides`: what past trials of kind k put into the columns of their lag.
+    sides = np.vstack([np.kron(np.eye(len(LAG_TYPES)), [[1.0], [-1.0]]), np.zeros(4)])
+    columns = [sides[codes // base ** (lag - 1) % base] for lag in range(1, lags + 1)]
+    design = np.column_stack([np.ones(len(codes)), *columns])
+    return fit_logit(design, chosen, counts, ridge=ridge)
+
+
+def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
+    """Mean and standard error of staying, as the animal reference rows give them.
+
+    Where subjects have several sessions, each subject is summarised over its sessions
+    (a session without such a pair is left out); otherwise over subjects. A medium
+    reward is its own condition, and counts 0 in the regression.
+
+    Returns:
+        One row for each summarised group and quantity: label, reward, transition and
+        term (blank where they do not apply), value (probability or log odds), error
+        (standard error), n and over ("sessions" or "subjects").
+    """
+    labels = subject_labels(trials)
+    sessions = trials.groupby("subject")["session"].nunique()
+    by_session = bool((sessions > 1).any())
+    by = ("subject", "session") if by_session else ("subject",)
+    stays = stay_probabilities(trials, by).rename(columns={"probability": "value"})
+    terms = stay_regression(trials, by).rename(columns={"weight": "value"})
+    table = pd.concat([stays, terms], ignore_index=True)
+    table["label"] = table["subject"].map(labels) if by_session else "all subjects"
+    keys = ["label", "reward", "transition", "term"]
+    grouped = table.groupby(keys, sort=False, dropna=False)["value"]
+    summary = grouped.agg(value="mean", error=_known_error, n="count").reset_index()
+    return summary.assign(over="sessions" if by_session else "subjects")
+
+
+def _known_error(values: "pd.Series[float]") -> float:
+    return standard_error(values.dropna())

@@ -1,0 +1,1 @@
+"""Analysis of the volatility experiment, from trial table to figure."""

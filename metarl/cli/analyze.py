@@ -1,0 +1,29 @@
+"""metarl analyze."""
+
+from dataclasses import dataclass
+
+from metarl.cli.options import MISSED, RunFolder, parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalyzeOptions:
+    """Draw an evaluated run beside paper and animals, and judge its effects."""
+
+    run: RunFolder
+    """A run's folder."""
+    require_pass: bool = False
+    """Exit with 1 unless every scored effect passes."""
+
+
+def main(words: list[str]) -> int:
+    """Figure, effects and result of an evaluated run: metarl analyze RUN."""
+    options = parse(AnalyzeOptions, "analyze", words)
+    from metarl.reports.figures import analyze as analyze_run
+    from metarl.reports.figures import passed
+    from metarl.runs.folder import load_run
+
+    paths = analyze_run(load_run(options.run))
+    print(paths["result"].read_text(encoding="utf-8"))
+    for name, path in paths.items():
+        print(f"{name}: {path}")
+    return MISSED if options.require_pass and not passed(paths["effects"]) else 0

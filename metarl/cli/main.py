@@ -1,0 +1,86 @@
+"""The command line: finds the command and says how it ended.
+
+Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad input,
+3 a subject crashed, 130 interrupted.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from metarl.cli import (
+    analyze,
+    animals,
+    bench,
+    compare,
+    evaluate,
+    evolve,
+    neighbours,
+    reproduce,
+    tasks,
+    train,
+    watch,
+)
+from metarl.cli.options import BAD_INPUT, INTERRUPTED
+from metarl.core.checks import MetaRLError
+
+COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
+    {
+        "tasks": tasks.main,
+        "train": train.main,
+        "evolve": evolve.main,
+        "evaluate": evaluate.main,
+        "analyze": analyze.main,
+        "animals": animals.main,
+        "compare": compare.main,
+        "reproduce": reproduce.main,
+        "watch": watch.main,
+        "neighbours": neighbours.main,
+        "bench": bench.main,
+    }
+)
+
+HOW_TO_GO_ON = {
+    "train": "; --resume goes on where it stopped",
+    "evolve": "; --resume goes on where it stopped",
+    "reproduce": "; the same command goes on where it stopped",
+    "neighbours": "; the same command goes on where it stopped",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help"):
+        print(overview())
+        return 0
+    if words[0] == "--version":
+        from metarl import __version__
+
+        print(f"metarl {__version__}")
+        return 0
+    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    # A task of the user's own stands in the folder where metarl is started.
+    if (folder := str(Path.cwd())) not in sys.path:
+        sys.path.append(folder)
+    try:
+        if words[0] not in COMMANDS:
+            known = ", ".join(COMMANDS)
+            raise MetaRLError(f"unknown command {words[0]!r}; choose from: {known}")
+        return COMMANDS[words[0]](words[1:])
+    except MetaRLError as error:
+        print(f"metarl: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"metarl: interrupted{HOW_TO_GO_ON.get(words[0], '')}", file=sys.stderr)
+        return INTERRUPTED
+
+
+def overview() -> str:
+    """What `metarl --help` prints."""
+    lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
+    for name, command in COMMANDS.items():
+        lines.append(f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}")
+    return "\n".join([*lines, "", "metarl COMMAND --help tells more."])

@@ -1,0 +1,62 @@
+"""metarl neighbours."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from metarl.cli.options import MISSED, bad_input, finish, parse
+from metarl.studies.registry import STUDIES
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursOptions:
+    """Compare neighbouring ideas: learning rules, costs, replay, evolution.
+
+    What is done already is left as it is: the same command goes on where it was
+    stopped, and tries a seed again that failed.
+    """
+
+    studies: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    """Studies; all by default."""
+    seeds: int = 5
+    """Independent seeds of every condition."""
+    seed: int = 1
+    """Root of all random streams."""
+    grid: bool = False
+    """Also run the grids of learning rates."""
+    smoke: bool = False
+    """Only a few steps of each: all is run, nothing is learned."""
+    out: Path = Path("runs/neighbours")
+    """The folder, made where there is none."""
+    workers: int | None = None
+    """Processes at once; all cores by default."""
+    require_pass: bool = False
+    """Exit with 1 unless every scored effect passes."""
+
+
+def main(words: list[str]) -> int:
+    """Learning rules, costs, replay, evolution: metarl neighbours [STUDY ...]."""
+    options = parse(NeighboursOptions, "neighbours", words)
+    from metarl.reports.figures import passed
+    from metarl.studies.runner import (
+        NeighboursPlan,
+        compare_neighbours,
+        neighbours_text,
+    )
+    from metarl.studies.spec import Scale
+
+    with bad_input():
+        plan = NeighboursPlan(
+            studies=options.studies or tuple(STUDIES),
+            seeds=options.seeds,
+            seed=options.seed,
+            scale=Scale(grid=options.grid, smoke=options.smoke),
+        )
+        outcome = compare_neighbours(plan, options.out, workers=options.workers)
+    print(neighbours_text(outcome))
+    code = finish(outcome, f"scorecard: {outcome.scorecard_path}")
+    if code == 0 and options.require_pass and not passed(outcome.scorecard_path):
+        return MISSED
+    return code

@@ -1,0 +1,88 @@
+"""metarl train."""
+
+import argparse
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from metarl.agents.config import A2CConfig, NetworkConfig
+from metarl.cli.options import bad_input, finish, parse
+from metarl.core.checks import MetaRLError
+from metarl.envs.registry import TASKS
+from metarl.runs.config import TrainingConfig
+
+Params = TypeVar("Params")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(Generic[Params]):
+    """Train subjects: independent networks, each with its own random streams."""
+
+    out: Path
+    """The run's folder."""
+    resume: bool = False
+    """Go on with the run in --out, or start it where there is none."""
+    controls: bool = False
+    """Also train the task's control populations, into the run's folder."""
+    workers: int | None = None
+    """Processes at once; all cores by default."""
+    subjects: int
+    """Independently trained networks."""
+    seed: int
+    """Root of all random streams."""
+    task: Params
+    """The task's parameters."""
+    network: NetworkConfig
+    """The recurrent network."""
+    learning: A2CConfig
+    """The learning rule."""
+    training: TrainingConfig
+    """The amount of training."""
+
+
+def main(words: list[str]) -> int:
+    """Train networks on a task: metarl train TASK [--preset NAME] [--out FOLDER]."""
+    first = argparse.ArgumentParser(
+        prog="metarl train", add_help=False, allow_abbrev=False
+    )
+    first.add_argument("task")
+    first.add_argument("--preset", default="fast")
+    # The task comes first, or the value of another option would be taken for it.
+    if not words or words[0].startswith("-"):
+        raise MetaRLError(
+            "say which task: metarl train TASK [--preset fast|paper|smoke] "
+            f"[--out FOLDER]; the tasks are {', '.join(TASKS)}; "
+            "metarl train TASK --help shows every setting"
+        )
+    chosen, rest = first.parse_known_args(words)
+    from metarl.experiments.presets import preset
+    from metarl.pipeline.run import train as train_population
+
+    with bad_input():
+        config = preset(chosen.task, chosen.preset)
+    shared = ("subjects", "seed", "network", "learning", "training")
+    default = TrainOptions(
+        out=Path("runs") / chosen.task.replace(":", "."),
+        task=config.task_params,
+        **{name: getattr(config, name) for name in shared},
+    )
+    # The learning rule is the agent's: --agent.rule is --learning.rule.
+    rest = [re.sub("^--agent[.]", "--learning.", word) for word in rest]
+    kind: Any = TrainOptions[type(config.task_params)]  # type: ignore[misc]
+    options = parse(kind, f"train {chosen.task}", rest, default=default)
+    with bad_input():
+        config = replace(
+            config,
+            task_params=options.task,
+            **{name: getattr(options, name) for name in shared},
+        )
+    with bad_input():
+        outcome = train_population(
+            config,
+            options.out,
+            controls=options.controls,
+            resume=options.resume,
+            workers=options.workers,
+        )
+    return finish(outcome, f"trained {config.subjects} subjects: {options.out}")

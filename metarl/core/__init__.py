@@ -1,0 +1,1 @@
+"""Used by all: checks, seeds, files, processes, and the policy's interface."""

@@ -1,0 +1,269 @@
+"""An experimenter's hand, in words: what is done to which signal, and when.
+
+    rpe set -4 when risky == 1 and won == 1
+    teaching scale 0.5 when paid > 0
+    units set 0 of 0-9 when event == "choice"
+    units noise 0.3
+    memory reset when event == "fixation" and trial % 5 == 0
+
+TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]. Targets:
+
+rpe        the prediction error that is the actor's input, on the step that reveals it
+teaching   the prediction error that a learning network learns from
+units      the recurrent units' activity (a separate critic's come after the actor's)
+memory     memory, last action and last reward; `reset` clears them
+
+Operations on a number: `set`, `add`, `scale`, and `noise` (adds normal noise of that
+standard deviation). A condition is an expression of comparisons, `and`, `or`, `not` and
+arithmetic over
+
+event      what is on the screen now, by name
+trial      number of the trial now running, from 0
+step       steps since the episode began
+action     the last action, by name; paid: what it earned
+COLUMN     any column that the task gives the trial table (reward, choice, ...), of the
+           trial that ended with the last step; blank at all other times
+
+A comparison with a blank is false. Without a condition it is done at every step.
+"""
+
+import ast
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from metarl.core.checks import check_choice
+
+TARGETS = ("rpe", "teaching", "units", "memory")
+"""Signals that can be changed."""
+OPERATIONS = ("set", "add", "scale", "noise")
+"""What can be done to a number."""
+FORM = "TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]"
+PATTERN = re.compile(
+    r"\s*(?P<target>\w+)\s+(?P<operation>\w+)(?:\s+(?P<amount>[-+.\w]+))?"
+    r"(?:\s+of\s+(?P<units>[\d,\s-]+?))?(?:\s+when\s+(?P<when>.+?))?\s*"
+)
+BINARY: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Mod: operator.mod,
+    ast.FloorDiv: operator.floordiv,
+}
+COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+}
+Words = Mapping[str, Sequence[str]]
+"""Name -> the words that its codes 0, 1, ... stand for."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When something is done: an expression over what is known at a step."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is no plain expression."""
+        _check(self._tree(), self.text, truth=True)
+
+    def _tree(self) -> ast.expr:
+        try:
+            return ast.parse(self.text.strip(), mode="eval").body
+        except SyntaxError:
+            raise ValueError(
+                f"a condition must be an expression such as 'reward > 0 and trial < 5',"
+                f" got {self.text!r}"
+            ) from None
+
+    def check_names(self, known: Collection[str]) -> None:
+        """Raise ValueError, naming what is known, unless all names are."""
+        unknown = [name for name in names_in(self._tree()) if name not in known]
+        if unknown:
+            raise ValueError(
+                f"the condition {self.text!r} must name what varies, {unknown[0]!r} "
+                f"is unknown; known here: {', '.join(known)}"
+            )
+
+    def holds(self, facts: Mapping[str, Any], words: Words) -> Any:
+        """Where the condition holds, (B,) bool.
+
+        Args:
+            facts: name -> (B,) numbers; NaN is blank.
+            words: names whose values are written as words.
+        """
+        return _truth(self._tree(), facts, words)
+
+
+def names_in(node: ast.AST) -> list[str]:
+    """Names of what varies in an expression."""
+    return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
+
+
+def _words(node: ast.AST) -> list[str]:
+    """Words in an expression; none can be reckoned with."""
+    constants = (part for part in ast.walk(node) if isinstance(part, ast.Constant))
+    return [part.value for part in constants if isinstance(part.value, str)]
+
+
+def _check(node: ast.expr, text: str, *, truth: bool) -> None:
+    """Refuse a node that is not what it should be: a truth, or a number or word."""
+    match node:
+        case ast.BoolOp() if truth:
+            inner, inner_truth = node.values, True
+        case ast.UnaryOp(op=ast.Not()) if truth:
+            inner, inner_truth = [node.operand], True
+        case ast.Compare() if (
+            truth and {type(op) for op in node.ops} <= {*COMPARE} and names_in(node)
+        ):
+            inner, inner_truth = [node.left, *node.comparators], False
+        case ast.BinOp() if not truth and type(node.op) in BINARY and not _words(node):
+            inner, inner_truth = [node.left, node.right], False
+        case ast.UnaryOp(op=ast.USub()) if not truth and not _words(node):
+            inner, inner_truth = [node.operand], False
+        case ast.Name() | ast.Constant(value=int() | float() | str()) if not truth:
+            inner, inner_truth = [], False
+        case _:
+            raise ValueError(
+                "a condition is made of comparisons of a name with names, numbers or a "
+                f"word, joined by and, or, not; got {ast.unparse(node)!r} in {text!r}"
+            )
+    for each in inner:
+        _check(each, text, truth=inner_truth)
+
+
+def _truth(node: ast.expr, facts: Mapping[str, Any], words: Words) -> Any:
+    if isinstance(node, ast.UnaryOp):
+        return ~_truth(node.operand, facts, words)
+    if isinstance(node, ast.Compare):
+        return _compare(node, facts, words)
+    assert isinstance(node, ast.BoolOp)
+    join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
+    return reduce(join, (_truth(part, facts, words) for part in node.values))
+
+
+def _number(node: ast.expr, facts: Mapping[str, Any], words: Words) -> Any:
+    if isinstance(node, ast.Name):
+        return facts[node.id]
+    if isinstance(node, ast.BinOp):
+        sides = (_number(side, facts, words) for side in (node.left, node.right))
+        return BINARY[type(node.op)](*sides)
+    if isinstance(node, ast.UnaryOp):
+        return -_number(node.operand, facts, words)
+    assert isinstance(node, ast.Constant)
+    return node.value
+
+
+def _compare(node: ast.Compare, facts: Mapping[str, Any], words: Words) -> Any:
+    """Each link of a chain of comparisons; false where a side is blank."""
+    chain = [node.left, *node.comparators]
+    found: Any = True
+    for first, compare, second in zip(chain, node.ops, chain[1:], strict=False):
+        left, right = (_number(side, facts, words) for side in (first, second))
+        left, right = _code(left, second, words), _code(right, first, words)
+        # A blank is NaN, which equals nothing, itself included.
+        known = (left == left) & (right == right)  # noqa: PLR0124
+        found = COMPARE[type(compare)](left, right) & known & found
+    return found
+
+
+def _code(value: Any, other: ast.expr, words: Words) -> Any:
+    """A word's code, by the name that it is compared with."""
+    if not isinstance(value, str):
+        return value
+    known = words.get(other.id, ()) if isinstance(other, ast.Name) else ()
+    check_choice("a word in a condition", value, known)
+    return list(known).index(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manipulation:
+    """One thing that is done to a network; `parse` reads it from words."""
+
+    target: str
+    """rpe, teaching, units or memory."""
+    operation: str
+    """set, add, scale or noise; reset for the memory."""
+    amount: float = 0.0
+    """What to set, add, scale by; or the noise's standard deviation, at least 0."""
+    units: tuple[int, ...] | None = None
+    """Numbers of the units concerned; all of them where None."""
+    when: Condition | None = None
+    """At which steps; at every step where None."""
+
+
+def parse(text: str) -> Manipulation:
+    """Read a manipulation; ValueError says what is wrong with it."""
+    match = PATTERN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"a manipulation must be {FORM}, got {text!r}")
+    target, operation = match["target"], match["operation"]
+    check_choice("the target of a manipulation", target, TARGETS)
+    allowed = ("reset",) if target == "memory" else OPERATIONS
+    check_choice(f"the operation on {target}", operation, allowed)
+    amount = _amount(text, match["amount"], needed=target != "memory")
+    if operation == "noise" and amount < 0:
+        raise ValueError(f"noise must be at least 0, got {amount:g}")
+    if match["units"] is not None and target != "units":
+        raise ValueError(f"'of' must follow units, got {text!r}")
+    return Manipulation(
+        target=target,
+        operation=operation,
+        amount=amount,
+        units=None if match["units"] is None else _numbers(match["units"]),
+        when=None if match["when"] is None else Condition(match["when"]),
+    )
+
+
+def _amount(text: str, word: str | None, *, needed: bool) -> float:
+    if word is None and not needed:
+        return 0.0
+    try:
+        amount = float(word or "")
+    except ValueError:
+        amount = float("nan")
+    if not needed or not abs(amount) < float("inf"):
+        rule = "a finite number" if needed else "no number"
+        raise ValueError(f"the amount must be {rule}, got {word!r} in {text!r}")
+    return amount
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    """Unit numbers such as 0-9,12."""
+    found: list[int] = []
+    for part in text.replace(" ", "").split(","):
+        first, dash, last = part.partition("-")
+        ends = (first, last if dash else first)
+        numbers = [end for end in ends if end.isdecimal()]
+        if len(numbers) < 2 or int(numbers[0]) > int(numbers[1]):
+            raise ValueError(f"units must be numbers such as 0-9,12, got {text!r}")
+        found += range(int(numbers[0]), int(numbers[1]) + 1)
+    return tuple(found)
+
+
+def check_training(texts: Sequence[str]) -> None:
+    """Raise ValueError unless all can be done while a network learns."""
+    for text in texts:
+        done = parse(text)
+        if done.target == "units" or done.operation == "noise":
+            raise ValueError(
+                "while a network learns, rpe and teaching can be set, added to or "
+                f"scaled, and memory reset; got {text!r}"
+            )
+
+
+def check_testing(texts: Sequence[str]) -> None:
+    """Raise ValueError unless all can be done to a frozen network."""
+    for text in texts:
+        if parse(text).target == "teaching":
+            raise ValueError(
+                f"a frozen network is taught nothing, got {text!r}; manipulate its rpe"
+            )

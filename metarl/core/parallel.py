@@ -1,0 +1,252 @@
+"""Runs jobs side by side, one process each, with progress, stopping and no loss.
+
+A job that fails or is killed takes no other with it. An interrupt is passed on; each
+job then saves what it has and ends.
+"""
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerContext, SpawnContext
+from multiprocessing.forkserver import ensure_running
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import Any
+
+from metarl.core.checks import MetaRLError, check_at_least
+from metarl.core.progress import Bars, Display
+
+log = logging.getLogger(__name__)
+
+
+class Interrupted(Exception):
+    """A job was asked to stop, and saved what it had."""
+
+
+@dataclass
+class Reporting:
+    """How a job tells of its progress and learns that it should stop."""
+
+    tell: Callable[[float], None] = lambda progress: None
+    """Told the progress, in [0, 1], now and then."""
+    should_stop: Callable[[], bool] = lambda: False
+    """Asked often."""
+
+    def part(self, number: int, count: int) -> "Reporting":
+        """Reporting of one of `count` equal parts of the job, from 0."""
+        return self.between(number / count, (number + 1) / count)
+
+    def between(self, low: float, high: float) -> "Reporting":
+        """Reporting of the part of the job from `low` to `high`, in [0, 1]."""
+        return Reporting(
+            lambda progress: self.tell(low + (high - low) * progress), self.should_stop
+        )
+
+
+Job = Callable[[Reporting], None]
+"""Must be picklable: a function of a module, or functools.partial of one."""
+
+
+def core_count() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def run_jobs(
+    jobs: Mapping[str, Job],
+    *,
+    workers: int | None = None,
+    show: bool = True,
+    display: Display | None = None,
+) -> dict[str, str]:
+    """Run all jobs, as many at once as there are workers.
+
+    Args:
+        jobs: what to run, by the name to show.
+        workers: processes at once; all cores by default. 1 runs in this process.
+        show: draw progress bars, where there is a terminal.
+        display: what to show instead of a bar a job.
+
+    Returns:
+        For each job that failed, why.
+
+    Raises:
+        KeyboardInterrupt: interrupted; every running job has saved what it had.
+    """
+    if workers is not None:
+        check_at_least("workers", workers, 1)
+    count = min(workers or core_count(), len(jobs))
+    with display or Bars(jobs, show=show) as shown:
+        if count <= 1:
+            return _run_here(jobs, shown)
+        return _Pool(jobs, count, shown).run()
+
+
+@contextlib.contextmanager
+def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
+    """Within, an interrupt or a request to end only sets what the function reads."""
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.set()
+
+    with _signals(ask, signal.SIGINT, signal.SIGTERM):
+        yield asked.is_set
+
+
+@contextlib.contextmanager
+def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
+    """Within, a handler of signals; only the main thread may have one."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
+
+
+def _run_here(jobs: Mapping[str, Job], shown: Display) -> dict[str, str]:
+    failures = {}
+    for name, job in jobs.items():
+        shown.begin(name)
+        with stop_on_interrupt() as should_stop:
+            try:
+                job(Reporting(lambda p, name=name: shown.move(name, p), should_stop))  # type: ignore[misc]
+            except Interrupted:
+                raise KeyboardInterrupt from None
+            except Exception as error:  # one job's failure must not end the others
+                log.debug("%s failed", name, exc_info=True)
+                failures[name] = describe(error)
+            if should_stop():
+                raise KeyboardInterrupt
+        shown.end(name, failures.get(name, ""))
+    return failures
+
+
+def describe(error: Exception) -> str:
+    """One line for a person; the whole story where it may be our own mistake."""
+    if isinstance(error, MetaRLError | ValueError | OSError):
+        return str(error)
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+@dataclass
+class _Running:
+    name: str
+    process: BaseProcess
+    failure: str = ""
+
+
+class _Pool:
+    """Keeps `count` processes busy until all jobs are done."""
+
+    def __init__(self, jobs: Mapping[str, Job], count: int, shown: Display) -> None:
+        self.waiting, self.count, self.shown = dict(jobs), count, shown
+        self.running: dict[Connection, _Running] = {}
+        self.failures: dict[str, str] = {}
+        self.stopping = False
+        self.context = _context()
+
+    def run(self) -> dict[str, str]:
+        with stop_on_interrupt() as should_stop:
+            while self.running or (self.waiting and not self.stopping):
+                if should_stop() and not self.stopping:
+                    self._stop()
+                while self.waiting and len(self.running) < self.count:
+                    if self.stopping:
+                        break
+                    self._start()
+                for channel in wait(list(self.running), timeout=0.2):
+                    self._hear(channel)  # type: ignore[arg-type]
+        if self.stopping:
+            raise KeyboardInterrupt
+        return self.failures
+
+    def _start(self) -> None:
+        name = next(iter(self.waiting))
+        job = self.waiting.pop(name)
+        ours, theirs = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=_work, args=(job, theirs), daemon=True)
+        process.start()
+        theirs.close()
+        self.shown.begin(name)
+        self.running[ours] = _Running(name, process)
+
+    def _hear(self, channel: Connection) -> None:
+        """A message, or the end of a job: its channel closes, however it dies."""
+        job = self.running[channel]
+        try:
+            message = channel.recv()
+        except EOFError:
+            self._end(channel)
+            return
+        if isinstance(message, float):
+            self.shown.move(job.name, message)
+        else:
+            job.failure = message
+
+    def _end(self, channel: Connection) -> None:
+        job = self.running.pop(channel)
+        job.process.join()
+        code = job.process.exitcode
+        if code and code != _INTERRUPTED and not job.failure:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            job.failure = f"its process ended with {how}"
+        if job.failure:
+            self.failures[job.name] = job.failure
+        if code != _INTERRUPTED:
+            self.shown.end(job.name, job.failure)
+
+    def _stop(self) -> None:
+        self.stopping = True
+        for job in self.running.values():
+            if job.process.pid is not None and job.process.is_alive():
+                os.kill(job.process.pid, signal.SIGINT)
+
+
+_INTERRUPTED = 130
+
+
+def _context() -> SpawnContext | ForkServerContext:
+    """A fork server that has the slow imports behind it, where there is one."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["metarl.pipeline.run"])
+    # A Ctrl-C reaches the server too; it must not end while it is still importing.
+    with _signals(signal.SIG_IGN, signal.SIGINT):
+        ensure_running()
+    return context
+
+
+def _work(job: Job, channel: Connection) -> None:
+    """The life of a child process."""
+    lost = threading.Event()
+
+    def tell(progress: float) -> None:
+        try:
+            channel.send(float(progress))
+        except OSError:  # nobody listens any more: save and end
+            lost.set()
+
+    with stop_on_interrupt() as asked:
+        try:
+            job(Reporting(tell, lambda: asked() or lost.is_set()))
+        except Interrupted:
+            sys.exit(_INTERRUPTED)
+        except Exception as error:  # noqa: BLE001 told to the parent, which goes on
+            channel.send(describe(error))
+            sys.exit(1)

@@ -1,0 +1,1 @@
+"""Harlow's learning sets: objects on a line, and pictures as pixels."""

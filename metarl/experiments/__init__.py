@@ -1,0 +1,1 @@
+"""The question: presets, tests and variants of every experiment."""

@@ -1,0 +1,1 @@
+"""Whole runs over many subjects: train, evaluate, reproduce, ablate."""

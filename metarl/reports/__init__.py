@@ -1,0 +1,1 @@
+"""Reports: figures, scorecards, diagrams of tasks, videos."""

@@ -1,0 +1,225 @@
+"""`metarl compare`: runs of one task side by side, in a figure, a table and words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from metarl.analysis.comparison import (
+    compare_effects,
+    effect_scales,
+    mean_curves,
+    populations,
+    shown_effects,
+)
+from metarl.analysis.comparison_plots import (
+    plot_effects,
+    plot_mean_curves,
+    row_height,
+    run_looks,
+)
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, no_data
+from metarl.analysis.style import figure_style
+from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json, read_table, whole_file, write_text
+from metarl.reports.figures import BY_SUBJECT_FILE, save_figure
+from metarl.runs.folder import Run, load_run
+
+PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6
+"""Width of a panel, and height of the lowest, in inches."""
+LONG = 8
+"""Effects from which on they take two columns."""
+LEGEND_COLUMNS = 4
+"""Runs side by side in the legend."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One population as a comparison needs it: networks of a run, or animals."""
+
+    task: str
+    """The task it was tested on."""
+    effects: pd.DataFrame
+    """Rows of effects.json."""
+    numbers: pd.DataFrame
+    """The numbers behind them: effect, subject, value."""
+    curves: pd.DataFrame | None
+    """Learning curves of all subjects; animals have none."""
+
+
+def compare(
+    folders: Mapping[str, Path] | Sequence[str | Path], out: str | Path
+) -> dict[str, Path]:
+    """Compare analysed runs, or animals, of one task; the paths of what was written.
+
+    Args:
+        folders: folders of runs or of `metarl animals`, perhaps by the names to show;
+            the others are held against the first.
+        out: where figure and table go.
+
+    Returns:
+        figure, pdf, table, result.
+
+    Raises:
+        MetaRLError: fewer than two, of different tasks, or one is not analysed.
+    """
+    named = folders if isinstance(folders, Mapping) else short_names(folders)
+    if len(named) < 2:
+        raise MetaRLError("there must be two or more to compare, got one folder alone")
+    there = {name: read_compared(Path(folder)) for name, folder in named.items()}
+    _check_one_task(there)
+    comparison = compare_effects(
+        {name: each.effects for name, each in there.items()},
+        {name: each.numbers for name, each in there.items()},
+    )
+    curves = {name: c.curves for name, c in there.items() if c.curves is not None}
+    figure = comparison_figure(comparison, curves)
+    png, pdf = save_figure(figure, Path(out) / "figure")
+    table = Path(out) / "comparison.csv"
+    with whole_file(table) as temporary:
+        comparison.to_csv(temporary, index=False, lineterminator="\n")
+    result = Path(out) / "comparison.txt"
+    write_text(result, comparison_text(comparison))
+    return {"figure": png, "pdf": pdf, "table": table, "result": result}
+
+
+def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
+    """Each folder by as much of the end of its path as tells it from the others."""
+    paths = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
+    for count in range(1, max((len(path.parts) for path in paths), default=0) + 1):
+        names = ["/".join(path.parts[-count:]) for path in paths]
+        if len(set(names)) == len(paths):
+            return dict(zip(names, paths, strict=True))
+    return {}
+
+
+def read_compared(folder: Path) -> Compared:
+    """What was written of a run by `metarl analyze`, of animals by `metarl animals`."""
+    run: Run | None = None
+    if (folder / "config.json").exists() or not (folder / "effects.json").exists():
+        run = load_run(folder)
+    where = run.analysis_path if run else folder
+    command = f"metarl analyze {folder}" if run else "metarl animals"
+    numbers = read_table(where / BY_SUBJECT_FILE, made_by=command)
+    effects = pd.DataFrame(read_json(where / "effects.json"))
+    return Compared(
+        task=str(effects["experiment"].iloc[0]),
+        effects=effects,
+        numbers=numbers,
+        curves=run.metrics if run else None,
+    )
+
+
+def _check_one_task(there: Mapping[str, Compared]) -> None:
+    tasks = {name: each.task for name, each in there.items()}
+    if len(set(tasks.values())) > 1:
+        listed = ", ".join(f"{name} of {task}" for name, task in tasks.items())
+        raise MetaRLError(
+            f"runs must be of one task to be compared, got {listed}; compare those of "
+            "each task by themselves"
+        )
+
+
+def comparison_figure(
+    comparison: pd.DataFrame, curves: Mapping[str, pd.DataFrame]
+) -> Figure:
+    """Learning curves, effects in one or two columns, and one legend below."""
+    runs = [str(run) for run in comparison["run"].unique()]
+    names = shown_effects(comparison)
+    columns = 1 if len(names) < LONG else 2
+    count = -(-len(names) // columns)
+    legend = 0.3 * -(-len(runs) // LEGEND_COLUMNS)
+    height = max(LEAST_HEIGHT + 0.5, count * row_height(len(runs)))
+    few = comparison["subjects"] < LEAST_FOR_INTERVAL
+    drawn = comparison.assign(**{k: comparison[k].mask(few) for k in ("low", "high")})
+    with figure_style():
+        size = (PANEL_WIDTH * (1 + columns), height + 0.6 + legend)
+        figure = Figure(figsize=size, layout="constrained")
+        parts = [LEAST_HEIGHT, height - LEAST_HEIGHT]
+        grid = figure.add_gridspec(2, 1 + columns, height_ratios=parts)
+        first = figure.add_subplot(grid[0, 0])
+        others = [figure.add_subplot(grid[:, 1 + n]) for n in range(columns)]
+        first.set_title("Learning")
+        if curves:
+            plot_mean_curves(mean_curves(curves), runs, first)
+        else:
+            no_data(first, "animals have no learning curves").set_axis_off()
+        for number, ax in enumerate(others):
+            chosen = names[number * count : (number + 1) * count]
+            part = drawn[drawn["effect"].isin(chosen)]
+            plot_effects(part, effect_scales(part), runs, ax)
+            ax.set_ylim(count, 0)
+            ax.set_title("" if number else "Effects, each on a scale of its own")
+        _draw_legend(figure, comparison)
+    return figure
+
+
+def _draw_legend(figure: Figure, comparison: pd.DataFrame) -> None:
+    """Each run's look, with its number of subjects and how many learned."""
+    sizes = populations(comparison)
+    runs = [str(run) for run in sizes["run"]]
+    handles = [
+        Line2D([], [], lw=1.6, ms=6, **look) for look in run_looks(runs).values()
+    ]
+    labels = [
+        f"{run} (n = {subjects}{'' if pd.isna(learned) else f', {learned} learned'})"
+        for run, subjects, learned in sizes.itertuples(index=False)
+    ]
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower center",
+        ncols=LEGEND_COLUMNS,
+        fontsize=9,
+        borderaxespad=1,
+    )
+
+
+def comparison_text(comparison: pd.DataFrame) -> str:
+    """The comparison for a person: each effect, then its runs, a line each."""
+    runs = [str(run) for run in comparison["run"].unique()]
+    width = max(map(len, runs))
+    effects = comparison.groupby("effect", sort=False)
+    shared = int((effects["run"].nunique() == len(runs)).sum())
+    lines = [
+        f"{shared} of {len(effects)} effects were measured in all of "
+        f"{', '.join(runs)}.",
+        "",
+        "Effects (value [95 % interval over subjects]; verdict; difference of means to "
+        f"{runs[0]} [95 % interval, Welch]; p, of this row alone)",
+    ]
+    for name, part in effects:
+        criterion = next(filter(None, part["criterion"]), "")
+        lines += ["", f"{name}{f'; criterion {criterion}' if criterion else ''}"]
+        found = {row["run"]: row for row in part.to_dict("records")}
+        lines += [
+            _run_line(found[run], width)
+            if run in found
+            else f"  {run:<{width}}  not measured"
+            for run in runs
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _run_line(row: Mapping[Any, Any], width: int) -> str:
+    line = f"  {row['run']:<{width}}  {_number(row, 'value', 'low', 'high'):<26}"
+    line += f" {row['verdict']:<11}"
+    if pd.notna(row["difference"]):
+        line += f" {_number(row, 'difference', 'difference_low', 'difference_high')}"
+    if pd.notna(row["p"]):
+        line += f"; p = {row['p']:.2g}"
+    return line.rstrip()
+
+
+def _number(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
+    """A number and its interval, where there is one."""
+    if pd.isna(row[value]):
+        return "no number"
+    interval = ""
+    if pd.notna(row[low]):
+        interval = f" [{row[low]:.3g}, {row[high]:.3g}]"
+    return f"{row[value]:.4g}{interval}"

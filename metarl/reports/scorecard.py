@@ -1,0 +1,81 @@
+"""The scorecard: every effect of every experiment, with its verdict, in one table."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import COLUMNS, Effect, effect_table
+from metarl.core.files import read_json, write_json
+from metarl.envs.registry import task_entry
+from metarl.reports.figures import effect_line
+from metarl.runs.folder import Run
+
+VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
+"""Verdicts, in the order of a tally."""
+
+
+def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
+    """Effects of all experiments, in their order; a missing analysis is a failed row.
+
+    Args:
+        runs: experiment -> its run.
+
+    Returns:
+        One row an effect, with the columns of an effects table.
+    """
+    rows = [row for name, run in runs.items() for row in effect_rows(name, run)]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:
+    """Effects of one experiment; the failed row where its analysis is missing."""
+    if run.effects_path.exists():
+        rows: list[dict[str, Any]] = read_json(run.effects_path)
+        return rows
+    return json.loads(missing(name, run.config.subjects).to_json(orient="records"))  # type: ignore[no-any-return]
+
+
+def missing(name: str, subjects: int) -> pd.DataFrame:
+    """The one row of an experiment that came to no result."""
+    tested = pd.Series(0.0, index=range(subjects))
+    effect = Effect(
+        name="subjects that were trained and tested, part of all",
+        values=tested,
+        criterion=Criterion(low=1.0),
+        needs_learning=False,
+    )
+    return effect_table(name, [(effect, None)])
+
+
+def write_scorecard(path: Path, card: pd.DataFrame) -> None:
+    """Write the scorecard as JSON rows; what is blank becomes null."""
+    write_json(path, json.loads(card.to_json(orient="records", double_precision=15)))
+
+
+def read_scorecard(path: Path) -> pd.DataFrame:
+    """The scorecard that was written."""
+    return pd.DataFrame(read_json(path))
+
+
+def tally(card: pd.DataFrame) -> pd.DataFrame:
+    """Rows of each experiment by verdict, and of all: one row an experiment."""
+    counted = pd.crosstab(card["experiment"], card["verdict"])
+    counted = counted.reindex(card["experiment"].unique())
+    counted = counted.reindex(columns=list(VERDICTS), fill_value=0)
+    counted.loc["all"] = counted.sum()
+    return counted.rename_axis(index=None, columns=None)
+
+
+def scorecard_text(card: pd.DataFrame) -> str:
+    """The scorecard on pages, for a person: every effect, then the tally."""
+    lines = []
+    for name, part in card.groupby("experiment", sort=False):
+        entry = task_entry(str(name))
+        lines += [f"{name}: {entry.summary}", f"After {entry.source}.", ""]
+        lines += [effect_line(row) for row in part.to_dict("records")]
+        lines += [""]
+    return "\n".join([*lines, tally(card).to_string()])

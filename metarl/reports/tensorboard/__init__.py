@@ -1,0 +1,1 @@
+"""TensorBoard: metrics and snapshot figures during training."""

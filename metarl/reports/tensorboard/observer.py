@@ -1,0 +1,86 @@
+"""TensorBoard: curves, the experiment's own figure, and units, while a subject trains.
+
+Open it with `tensorboard --logdir runs/x`.
+"""
+
+import contextlib
+import json
+import time
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.tensorboard.summary import histogram, hparams, scalar
+
+from metarl.agents.networks.actor_critic import Network
+from metarl.core.checks import MetaRLError
+from metarl.reports.tensorboard.event_file import EventFile
+from metarl.reports.tensorboard.snapshot_figures import Preview, look_every
+from metarl.runs.config import RunConfig, to_plain
+from metarl.runs.folder import SNAPSHOTS
+
+ACTIVITY_BINS = np.linspace(-1, 1, 65)
+"""Edges of the histogram of units."""
+
+
+class TensorBoardObserver:
+    """Writes one subject's event file."""
+
+    def __init__(
+        self, folder: Path, config: RunConfig[Any], subject: int, *, steps_done: int
+    ) -> None:
+        """Open the event file; what a killed training wrote past `steps_done` goes."""
+        self.config, self.subject = config, subject
+        self.file = EventFile(folder, first_step=steps_done + 1)
+        self.clock, self.steps = time.perf_counter(), steps_done
+        if not steps_done:
+            try:
+                self._write_hyperparameters()
+            except MetaRLError:
+                with contextlib.suppress(MetaRLError):
+                    self.close()
+                raise
+
+    def _write_hyperparameters(self) -> None:
+        plain = {"subject": self.subject, **_flat(to_plain(self.config))}
+        for summary in hparams(plain, {"rollout/return": 0.0}):
+            self.file.add(summary)
+
+    def on_metrics(self, row: dict[str, float]) -> None:
+        """A point of the learning curve."""
+        now, steps = time.perf_counter(), int(row["steps"])
+        scalars = {k: v for k, v in row.items() if "/" in k and isfinite(v)}
+        speed = (steps - self.steps) / max(now - self.clock, 1e-9)
+        for tag, value in {**scalars, "time/steps_per_second": speed}.items():
+            self.file.add(scalar(tag, value), steps)
+        self.clock, self.steps = now, steps
+
+    def on_snapshot(self, number: int, network: Network) -> None:
+        """Behaviour, prediction errors and units, on episodes with the weights held."""
+        if number % look_every(self.config):
+            return
+        progress = number / SNAPSHOTS
+        preview = Preview(self.config, self.subject, network, progress=progress)
+        step = self.config.training.steps * number // SNAPSHOTS
+        self.file.add(histogram("units/activity", preview.units, ACTIVITY_BINS), step)
+        for name, value in preview.scalars().items():
+            self.file.add(scalar(f"eval/{name}", value), step)
+        for name, figure in preview.figures():
+            self.file.add_figure(name, figure, step)
+
+    def close(self) -> None:
+        """Write what is left."""
+        self.file.close()
+
+
+def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested dictionaries as one level of dotted names and simple values."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            simple = isinstance(value, bool | int | float | str)
+            flat[prefix + name] = value if simple else json.dumps(value)
+    return flat

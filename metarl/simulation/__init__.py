@@ -1,0 +1,1 @@
+"""Simulation: a task stepped with a policy, in training and in frozen tests."""

@@ -1,0 +1,193 @@
+"""Collects what the stepping loop shows into the trial table and the step recording."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from metarl.agents.returns import prediction_errors_on_arrival, reward_prediction_error
+from metarl.core.files import TRIAL_COLUMNS
+from metarl.envs.task import Task
+from metarl.simulation.rollout import Moment, Stepper, finite_rewards
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = NDArray[Any]
+
+CHUNK_STEPS = 64
+"""Steps whose random numbers are drawn together, where episodes' length varies."""
+
+
+class Recorder:
+    """Steps the lanes through so many episodes and keeps what happened.
+
+    Lane b's r-th episode has number first_episode + r * lanes + b.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        *,
+        episodes: int,
+        record_episodes: int,
+        subject: int,
+        first_episode: int,
+        discount: float,
+    ) -> None:
+        """Prepare; the first `record_episodes` are recorded step by step."""
+        self.stepper, self.task = stepper, stepper.task
+        self.stepper.tell_events = record_episodes > 0
+        self.stop = first_episode + episodes
+        self.record_stop = first_episode + min(record_episodes, episodes)
+        self.record_lanes = min(record_episodes, self.task.lanes)
+        self.rounds = -(-episodes // self.task.lanes)
+        self.subject, self.discount = subject, discount
+        numbers = torch.arange(self.task.lanes)
+        self.episode = first_episode + numbers
+        self.trial = torch.zeros_like(numbers)
+        self.rows: list[dict[str, Tensor]] = []
+        self.steps: list[dict[str, Tensor]] = []
+
+    def run(self) -> None:
+        """Step until every lane has had its episodes."""
+        length = self.task.episode_steps
+        chunk = length * self.rounds if length else CHUNK_STEPS
+        while not self._over():
+            for moment in self.stepper.run(chunk):
+                finite_rewards(moment.rewards.unsqueeze(0))
+                self._keep_step(moment)
+                self._keep_trial(moment)
+                self._count(moment)
+                if not length and self._over():
+                    break
+
+    def _over(self) -> bool:
+        """Whether every lane has had its episodes."""
+        return bool((self.episode >= self.stop).all())
+
+    def _keep_step(self, moment: Moment) -> None:
+        if moment.event is None:
+            return
+        decision = moment.decision
+        step = {
+            "episode": self.episode,
+            "trial": self.trial,
+            "live": self.episode < self.record_stop,
+            "last": moment.terminated,
+            "event": moment.event,
+            "observation": moment.observation,
+            "action": moment.actions,
+            "reward": moment.rewards,
+            "value": decision.value,
+            "policy": decision.logits.softmax(1),
+            "units": decision.units,
+        }
+        kept = self.record_lanes
+        self.steps.append({k: v[:kept].clone() for k, v in step.items()})
+
+    def _keep_trial(self, moment: Moment) -> None:
+        if not bool(moment.trial_ended.any()):
+            return
+        row = {name: value.clone() for name, value in self.task.trial_row().items()}
+        ended = moment.trial_ended & (self.episode < self.stop)
+        self.rows.append(
+            {"ended": ended, "episode": self.episode, "trial": self.trial, **row}
+        )
+
+    def _count(self, moment: Moment) -> None:
+        over = moment.terminated.long()
+        self.trial = (self.trial + moment.trial_ended.long()) * (1 - over)
+        self.episode = self.episode + over * self.task.lanes
+
+    def trials(self) -> "pd.DataFrame":
+        """The trial table, ordered by episode and trial."""
+        return trial_table(self.task, stack(self.rows), self.subject)
+
+    def recording(self) -> dict[str, Array]:
+        """The step recording: whole episodes, each with an `end` row."""
+        if not self.record_lanes:
+            return {}
+        steps = stack(self.steps)
+        episodes = [
+            self._episode({k: v[first:stop, lane] for k, v in steps.items()})
+            for lane in range(self.record_lanes)
+            for first, stop in _spans(steps["last"][:, lane], steps["live"][:, lane])
+        ]
+        episodes.sort(key=lambda rows: int(rows["episode"][0]))
+        return {k: np.concatenate([e[k] for e in episodes]) for k in episodes[0]}
+
+    def _episode(self, steps: dict[str, Array]) -> dict[str, Array]:
+        """One episode's rows and the `end` row, with errors where they are revealed."""
+        length = len(steps["reward"])
+        values = np.append(steps["value"], np.float32(0))
+        discounts = np.append(np.full(length - 1, self.discount, np.float32), 0)
+        rpes = reward_prediction_error(
+            *(
+                torch.from_numpy(column.astype(np.float32)).unsqueeze(1)
+                for column in (steps["reward"], values, discounts)
+            )
+        )
+        end_event = len(self.task.event_names)
+        return {
+            "subject": np.full(length + 1, self.subject),
+            "episode": _padded(steps["episode"], steps["episode"][-1]),
+            "trial": _padded(steps["trial"], steps["trial"][-1]),
+            "step": np.arange(length + 1),
+            "event": _padded(steps["event"], end_event),
+            "observation": _padded(steps["observation"], 0),
+            "action": _padded(steps["action"], -1),
+            "reward": _padded(steps["reward"], np.nan),
+            "value": values,
+            "rpe": prediction_errors_on_arrival(rpes).squeeze(1).numpy(),
+            "policy": _padded(steps["policy"], np.nan),
+            "units": _padded(steps["units"], np.nan),
+        }
+
+
+def stack(rows: list[dict[str, Tensor]]) -> dict[str, Array]:
+    """(rows, lanes, ...) arrays of each column."""
+    return {k: torch.stack([row[k] for row in rows]).cpu().numpy() for k in rows[0]}
+
+
+def _padded(column: Array, value: float) -> Array:
+    return np.concatenate([column, np.full_like(column[:1], value)])
+
+
+def _spans(last: Array, live: Array) -> list[tuple[int, int]]:
+    """First and one past the last step of each of a lane's episodes."""
+    stops = (np.flatnonzero(last & live) + 1).tolist()
+    return list(zip([0, *stops[:-1]], stops, strict=True))
+
+
+def trial_table(
+    task: Task[Any], rows: dict[str, Array], subject: int
+) -> "pd.DataFrame":
+    """The trial table from (rows, lanes) columns; whole numbers unless real."""
+    import pandas as pd
+
+    ended = rows.pop("ended")
+    flat = {name: column[ended] for name, column in rows.items()}
+    order = np.lexsort((flat["trial"], flat["episode"]))
+    columns: dict[str, Any] = {"subject": np.full(len(order), subject), "session": 0}
+    for name, column in flat.items():
+        columns[name] = _coded(task, name, column[order])
+    table = pd.DataFrame(columns)
+    others = [name for name in table if name not in TRIAL_COLUMNS]
+    return table[[*TRIAL_COLUMNS, *others]]
+
+
+def _coded(task: Task[Any], name: str, column: Array) -> Any:
+    """Words for categories, nullable whole numbers for codes, reals as they are."""
+    import pandas as pd
+
+    if name in task.real_columns or column.dtype.kind in "iu":
+        return column
+    missing = np.isnan(column)
+    codes = np.where(missing, -1, column).astype(np.int32)
+    if name in task.categories:
+        words = pd.Index(task.categories[name])
+        return pd.Categorical.from_codes(codes, words)
+    return pd.arrays.IntegerArray(codes, missing)

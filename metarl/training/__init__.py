@@ -1,0 +1,1 @@
+"""Training: from rollouts to weights, updates by updates."""

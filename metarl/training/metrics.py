@@ -1,0 +1,83 @@
+"""What is noted while a subject trains: its learning curve, and what it costs."""
+
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metarl.core.files import read_json, write_json
+from metarl.runs.folder import SubjectFolder
+
+
+class Meter:
+    """Means of the learning curve since it was last read, and episodes' returns."""
+
+    def __init__(self, lanes: int) -> None:
+        """Start empty."""
+        self.running = torch.zeros(lanes)
+        self.sums: dict[str, Tensor] = {}
+        self.count = self.episodes = self.episodes_before = 0
+        self.returns = 0.0
+
+    def add_scalars(self, scalars: dict[str, Tensor]) -> None:
+        """One update's scalars."""
+        self.count += 1
+        for name, value in scalars.items():
+            self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    def add_rewards(self, rewards: Tensor, continues: Tensor) -> None:
+        """One unroll's (T, B) rewards, and where episodes went on."""
+        self.add_scalars({"rollout/reward_rate": rewards.mean()})
+        self.count -= 1
+        first = 0
+        for t in (continues.min(1).values == 0).nonzero().flatten().tolist():
+            self.running += rewards[first : t + 1].sum(0)
+            ended = continues[t] == 0
+            self.returns += float(self.running[ended].sum())
+            self.episodes += int(ended.sum())
+            self.running[ended] = 0
+            first = t + 1
+        self.running += rewards[first:].sum(0)
+
+    def read(self) -> dict[str, float]:
+        """Means since the last reading, and the episodes of the whole training so far.
+
+        The return is NaN where no episode ended.
+        """
+        row = {name: float(total) / self.count for name, total in self.sums.items()}
+        mean = self.returns / self.episodes if self.episodes else float("nan")
+        self.episodes_before += self.episodes
+        self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
+        return {"rollout/return": mean, "rollout/episodes": self.episodes_before, **row}
+
+    def state(self) -> dict[str, Any]:
+        """Everything needed to go on."""
+        return {**vars(self), "running": self.running.clone(), "sums": dict(self.sums)}
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        vars(self).update({name: state[name] for name in vars(self)})
+
+
+class Cost:
+    """What a subject's training has cost so far, in seconds, over all its beginnings.
+
+    What a killed training did after it last saved is not counted.
+    """
+
+    def __init__(self, folder: SubjectFolder) -> None:
+        """Start the clocks, from what is written."""
+        self.path = folder.cost_path
+        resumed = folder.state_path.exists() and self.path.exists()
+        before = read_json(self.path) if resumed else {}
+        self.cpu = before.get("cpu_seconds", 0.0) - time.process_time()
+        self.wall = before.get("wall_seconds", 0.0) - time.perf_counter()
+
+    def write(self) -> None:
+        """Write processor and wall time to this moment."""
+        seconds = {
+            "cpu_seconds": self.cpu + time.process_time(),
+            "wall_seconds": self.wall + time.perf_counter(),
+        }
+        write_json(self.path, {name: round(s, 2) for name, s in seconds.items()})

@@ -1,0 +1,240 @@
+"""Costs by area: what each area's weights hear of, and when."""
+
+import math
+from copy import deepcopy
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from metarl.agents.config import A2CConfig, NetworkConfig, constant
+from metarl.agents.learning.a2c import Experience
+from metarl.agents.learning.area_costs import AreaLearner
+from metarl.agents.learning.config import CostsConfig
+from metarl.agents.learning.rules import make_learner
+from metarl.agents.networks.actor_critic import build
+from metarl.core.checks import MetaRLError
+from metarl.core.policy import restart
+
+SEEN, ACTIONS, STEPS, LANES = 2, 2, 5, 3
+INPUTS = SEEN + ACTIONS + 1
+
+
+def make(costs=None, core="rnn", **settings):
+    """A network, its unroll and its learner."""
+    network = build(
+        INPUTS, ACTIONS, NetworkConfig(core=core, units=6, head_deviation=0.5), seed=2
+    )
+    config = A2CConfig(
+        learning_rate=constant(0.01), costs=costs or CostsConfig(), **settings
+    )
+    generator = torch.Generator().manual_seed(1)
+    size = {"steps": STEPS, "lanes": LANES, "generator": generator}
+    return network, *make_learner(network, config, **size)
+
+
+def stepped(network, unroll):
+    """A made-up experience, with an episode's end in it."""
+    generator = torch.Generator().manual_seed(3)
+    inputs = torch.rand(STEPS, LANES, INPUTS, generator=generator)
+    starts = [None] * STEPS
+    starts[0], starts[3] = torch.ones(LANES).bool(), torch.tensor([True, False, True])
+    memory, values = network.initial_memory(LANES), []
+    with torch.no_grad():
+        unroll.begin()
+        for now, start in zip(inputs, starts, strict=True):
+            memory = restart(memory, network.initial_memory(LANES), start)
+            decision = unroll.act(now, memory)
+            memory = decision.memory
+            values.append(decision.value.clone())
+    continues = torch.ones(STEPS, LANES)
+    continues[2] = 1 - starts[3].float()
+    return Experience(
+        actions=torch.randint(ACTIONS, (STEPS, LANES), generator=generator),
+        rewards=torch.rand(STEPS, LANES, generator=generator),
+        continues=continues,
+        values=torch.stack([*values, torch.zeros(LANES)]),
+        starts=starts,
+        observations=torch.rand(STEPS + 1, LANES, SEEN, generator=generator),
+    )
+
+
+def gradients(costs, **settings):
+    network, unroll, learner = make(costs, **settings)
+    experience = stepped(network, unroll)
+    lesson = learner.lesson(experience, 0.5)
+    learner.find_gradients(unroll, experience, lesson, 0.5)
+    return {name: p.grad for name, p in network.named_parameters()}, learner, experience
+
+
+def test_one_cost_is_the_usual_learner():
+    assert not isinstance(make()[2], AreaLearner)
+    assert isinstance(make(CostsConfig(pfc=("reward",)))[2], AreaLearner)
+
+
+def test_no_error_crosses_from_the_striatum_unless_it_is_to():
+    silent, _, _ = gradients(CostsConfig(pfc=("reward",), prediction_weight=0.0))
+    usual, _, _ = gradients(CostsConfig())
+    assert not silent["core.weight"].any()
+    assert_close(silent["heads.weight"], usual["heads.weight"])
+    assert usual["core.weight"].abs().max() > 1e-3
+
+
+def test_both_costs_add_up_in_the_core():
+    alone, _, _ = gradients(CostsConfig(pfc=("reward",)))
+    usual, _, _ = gradients(CostsConfig())
+    both, _, _ = gradients(CostsConfig(pfc=("reward", "rl")))
+    added = alone["core.weight"] + usual["core.weight"]
+    assert_close(both["core.weight"], added)
+
+
+@pytest.mark.parametrize("cost", ["reward", "observation"])
+@pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
+def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
+    """Against autograd on the network itself, stepped again with the equation."""
+    found, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
+    network, unroll, _ = make(core=core)
+    again = stepped(network, unroll)
+    memory, activity = network.initial_memory(LANES), []
+    generator = torch.Generator().manual_seed(3)
+    inputs = torch.rand(STEPS, LANES, INPUTS, generator=generator)
+    for now, start in zip(inputs, again.starts, strict=True):
+        memory = restart(memory, network.initial_memory(LANES), start)
+        memory = network.core(now, memory)
+        activity.append(memory[0])
+    units, reader = torch.stack(activity), learner.predictors.readers[cost]
+    total = 0.0
+    for t in range(STEPS):
+        for lane in range(LANES):
+            action, here = int(again.actions[t, lane]), units[t, lane]
+            if cost == "reward":
+                said = reader.weight[action] @ here + reader.bias[action]
+                total = total + (again.rewards[t, lane] - said) ** 2 / 2
+            elif again.continues[t, lane]:
+                taken = torch.eye(ACTIONS)[action]
+                said = reader.weight @ torch.cat([here, taken]) + reader.bias
+                error = again.observations[t + 1, lane] - said
+                total = total + (error**2).sum() / 2
+    (total / (STEPS * LANES)).backward()
+    assert_close(found["core.weight"], network.core.weight.grad)
+
+
+def test_local_credit_carries_a_prediction_too():
+    local, _, _ = gradients(CostsConfig(pfc=("reward",)), rule="eprop")
+    exact, _, _ = gradients(CostsConfig(pfc=("reward",)))
+    assert (local["core.weight"] - exact["core.weight"]).abs().max() > 1e-4
+    assert_close(local["heads.weight"], exact["heads.weight"])
+
+
+def test_costs_come_and_go_with_development():
+    costs = CostsConfig(pfc=("reward", "rl"), schedule=("reward:0-2", "rl:2-"))
+    network, unroll, learner = make(costs)
+    learned = []
+    for update in range(4):
+        before = {n: p.detach().clone() for n, p in network.named_parameters()}
+        learner.update(unroll, stepped(network, unroll), update / 4)
+        learned.append(
+            [
+                bool((p.detach() != before[n]).any())
+                for n, p in network.named_parameters()
+            ]
+        )
+    names = [name for name, _ in network.named_parameters()]
+    heads, core = names.index("heads.weight"), names.index("core.weight")
+    assert [row[heads] for row in learned] == [False, False, True, True]
+    assert all(row[core] for row in learned)
+
+
+def test_times_are_from_first_up_to_last():
+    costs = CostsConfig(pfc=("reward",), schedule=("reward:2-4", "reward:6-"))
+    assert [costs.on("reward", k) for k in range(8)] == [
+        *[False] * 2,
+        *[True] * 2,
+        *[False] * 2,
+        *[True] * 2,
+    ]
+    assert costs.on("rl", 0)
+
+
+def test_binary_rewards_are_predicted_by_their_chance():
+    """By hand: -log p of what was paid, p logistic in the reader's output."""
+    costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
+    network, unroll, learner = make(costs)
+    experience = stepped(network, unroll)
+    paid = (experience.rewards > 0.5).float()
+    assert 0 < paid.mean() < 1
+    experience = replace(experience, rewards=paid)
+    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, LANES, 6)
+    outputs, total = reader(units).detach(), 0.0
+    for t in range(STEPS):
+        for lane in range(LANES):
+            action = int(experience.actions[t, lane])
+            said = float(outputs[t, lane, action])
+            chance = 1 / (1 + math.exp(-said))
+            total -= math.log(chance if paid[t, lane] else 1 - chance)
+    found = learner.predictors.losses(units, experience)["reward"]
+    assert found.item() == pytest.approx(total / (STEPS * LANES), rel=1e-5)
+
+
+def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
+    network, unroll, learner = make(
+        CostsConfig(pfc=("reward",), likelihood="bernoulli")
+    )
+    with pytest.raises(MetaRLError, match=r"rewards must be 0 or 1 .* normal fits"):
+        learner.update(unroll, stepped(network, unroll), 0.1)
+
+
+def test_the_learning_curve_tells_how_well_is_predicted():
+    network, unroll, learner = make(CostsConfig(pfc=("reward", "observation")))
+    experience = stepped(network, unroll)
+    units = unroll.branch.activities(experience.starts)
+    losses = learner.predictors.losses(units, experience)
+    scalars = learner.update(unroll, stepped(network, unroll), 0.1)
+    for cost in ("reward", "observation"):
+        assert scalars[f"loss/{cost}"].item() == pytest.approx(losses[cost].item())
+
+
+def test_it_goes_on_from_its_state():
+    costs = CostsConfig(pfc=("reward", "observation"), schedule=("reward:1-",))
+    network, unroll, learner = make(costs)
+    learner.update(unroll, stepped(network, unroll), 0.1)
+    twin, twin_unroll, other = make(costs)
+    twin.load_state_dict(network.state_dict())
+    other.load_state(deepcopy(learner.state()))
+    for pair in ((network, unroll, learner), (twin, twin_unroll, other)):
+        pair[2].update(pair[1], stepped(pair[0], pair[1]), 0.2)
+    for one, same in zip(network.parameters(), twin.parameters(), strict=True):
+        assert_close(one, same, rtol=0, atol=0)
+    for name, one in learner.predictors.state_dict().items():
+        assert_close(one, other.predictors.state_dict()[name], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"pfc": ("reward", "reward")}, "costs.pfc must be different ones"),
+        ({"schedule": ("reward",)}, "costs.schedule must be COST:FIRST-LAST"),
+        ({"schedule": ("sleep:0-3",)}, "costs.schedule must be COST:FIRST-LAST"),
+        ({"schedule": ("reward:0-3",)}, "must be of rl or of costs.pfc, .* add reward"),
+        (
+            {"pfc": ("reward",), "schedule": ("reward:3-3",)},
+            "costs.schedule must have LAST greater than FIRST, got 'reward:3-3'",
+        ),
+        ({"prediction_weight": -1.0}, "costs.prediction_weight must be at least 0"),
+    ],
+)
+def test_costs_that_cannot_be_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        CostsConfig(**settings)
+
+
+def test_areas_need_one_core_and_a_rule_that_reaches_it():
+    with pytest.raises(ValueError, match="rule must be one that sends errors"):
+        A2CConfig(rule="readout", costs=CostsConfig(pfc=("reward",)))
+    network = build(
+        INPUTS, ACTIONS, NetworkConfig(core="rnn", units=4, critic="separate"), seed=1
+    )
+    config = replace(A2CConfig(), costs=CostsConfig(pfc=("reward",)))
+    with pytest.raises(ValueError, match="critic must be shared"):
+        make_learner(network, config, steps=2, lanes=2, generator=torch.Generator())

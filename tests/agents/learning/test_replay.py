@@ -1,0 +1,244 @@
+"""Replay in a learner: living through again, the modes' lessons, what is refused."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from metarl.agents.config import A2CConfig, NetworkConfig, constant
+from metarl.agents.learning.a2c import Experience, Learner
+from metarl.agents.learning.config import ReplayConfig
+from metarl.agents.learning.replay import (
+    Replayer,
+    check_replayable,
+    make_replayer,
+)
+from metarl.agents.learning.replay_buffer import Drawn, Episodes, cut
+from metarl.agents.networks.actor_critic import build
+from metarl.agents.unrolls.network import make_unroll
+from metarl.core.policy import join_inputs, restart
+
+OBSERVED, ACTIONS, LENGTH, UNROLL, LANES = 2, 2, 3, 6, 4
+
+
+def drawn(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def prepared(mode, core="rnn", critic="shared", **settings):
+    """A replayer whose network can be stepped: unroll, replayer."""
+    network = build(
+        OBSERVED + ACTIONS + 1,
+        ACTIONS,
+        NetworkConfig(core=core, units=5, critic=critic),
+        seed=2,
+    )
+    replay = ReplayConfig(mode=mode, **{"ratio": 1, **settings})
+    # Nothing moves, so that the gradients can be compared.
+    config = A2CConfig(
+        learning_rate=constant(0.0), discount=constant(0.8), replay=replay
+    )
+    unroll = make_unroll(network, UNROLL, LANES)
+    learner = Learner(network, config)
+    return unroll, Replayer(unroll, learner, episode_steps=LENGTH, generator=drawn())
+
+
+@torch.no_grad()
+def experienced(unroll, seed=3):
+    """An unroll of two episodes in each lane, as the stepping loop would make it."""
+    generator = drawn(seed)
+    observations = torch.rand(UNROLL + 1, LANES, OBSERVED, generator=generator)
+    actions = torch.randint(ACTIONS, (UNROLL, LANES), generator=generator)
+    rewards = torch.rand(UNROLL, LANES, generator=generator)
+    always = torch.ones(LANES, dtype=torch.bool)
+    starts = [always if t % LENGTH == 0 else None for t in range(UNROLL)]
+    memory = initial = unroll.initial_memory(LANES)
+    unroll.begin()
+    decisions = []
+    for t, start in enumerate(starts):
+        last = torch.zeros(LANES, ACTIONS), torch.zeros(LANES)
+        if start is None:
+            last = torch.eye(ACTIONS)[actions[t - 1]], rewards[t - 1]
+        inputs = join_inputs(observations[t], *last)
+        decisions.append(unroll.act(inputs, restart(memory, initial, start)))
+        memory = decisions[-1].memory
+    continues = torch.ones(UNROLL, LANES)
+    continues[LENGTH - 1 :: LENGTH] = 0
+    return Experience(
+        actions=actions,
+        rewards=rewards,
+        continues=continues,
+        values=torch.stack([*(d.value for d in decisions), torch.zeros(LANES)]),
+        starts=starts,
+        observations=observations,
+        logits=torch.stack([d.logits for d in decisions]),
+    )
+
+
+def kept(fresh):
+    """The unroll's steps as kept ones."""
+    return Episodes(
+        fresh.observations[:-1],
+        fresh.actions,
+        fresh.rewards,
+        fresh.logits,
+        fresh.values[:-1],
+    )
+
+
+def gradients(replayer):
+    network = replayer.learner.network
+    return {name: p.grad.clone() for name, p in network.named_parameters()}
+
+
+@pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_living_through_with_the_same_weights_decides_the_same(core, critic):
+    unroll, replayer = prepared("uniform", core, critic)
+    fresh = experienced(unroll)
+    lived = replayer.live(kept(fresh))
+    assert_close(lived.logits, fresh.logits)
+    assert_close(lived.values, fresh.values)
+    assert_close(lived.continues, fresh.continues)
+    assert [s is None for s in lived.starts] == [s is None for s in fresh.starts]
+
+
+@pytest.mark.parametrize("mode", ["naive", "uniform", "prioritised", "clear"])
+def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypatch):
+    """V-trace is then on policy, and cloning asks for what there is."""
+    unroll, replayer = prepared(mode)
+    fresh = experienced(unroll)
+    replayer.learner.update(unroll, fresh, 0.5)
+    expected = gradients(replayer)
+    count = UNROLL // LENGTH * LANES
+    everything = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    monkeypatch.setattr(
+        replayer.buffer,
+        "draw",
+        lambda asked: Drawn(everything, torch.arange(asked), torch.ones(count)),
+    )
+    replayer.update(fresh, 0.5)
+    for name, gradient in gradients(replayer).items():
+        assert_close(gradient, expected[name])
+        assert gradient.abs().max() > 0
+
+
+def lesson(mode, ratios=None, **settings):
+    unroll, replayer = prepared(mode, **settings)
+    fresh = experienced(unroll)
+    ratios = torch.ones(UNROLL, LANES) if ratios is None else ratios
+    lived = replayer.live(kept(fresh))
+    found, surprise = replayer.lesson(lived, kept(fresh), ratios, 0.5)
+    return fresh, found, surprise
+
+
+def test_only_the_naive_mode_does_not_ask_who_acted():
+    halves = torch.full((UNROLL, LANES), 0.5)
+    _, naive, _ = lesson("naive")
+    assert_close(lesson("naive", halves)[1].advantage, naive.advantage)
+    corrected = lesson("uniform", halves)[1].advantage
+    ends = corrected[LENGTH - 1 :: LENGTH]
+    assert_close(ends, 0.5 * naive.advantage[LENGTH - 1 :: LENGTH])
+
+
+def test_self_imitation_learns_only_from_what_went_better_than_expected():
+    fresh, found, surprise = lesson("sil")
+    returned = fresh.rewards.clone()
+    for t in (1, 0, 4, 3):
+        returned[t] += 0.8 * returned[t + 1]
+    gained = (returned - fresh.values[:-1]).clamp(min=0)
+    assert_close(found.advantage, gained)
+    assert_close(found.targets, fresh.values[:-1] + gained)
+    assert_close(surprise, gained)
+
+
+def test_priority_is_an_episodes_mean_surprise():
+    _, replayer = prepared("prioritised")
+    replayer.buffer.rate = lambda places, found: told.append((places, found))
+    told = []
+    surprise = torch.arange(UNROLL * LANES).float().view(UNROLL, LANES)
+    replayer._rate(torch.arange(8), surprise)
+    expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
+    assert_close(told[0][1][[0, 7]], torch.stack(expected))
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
+    """What takes back the bias of priority: of no weight, it teaches nothing at all."""
+    unroll, replayer = prepared("prioritised")
+    replayer.config = replace(replayer.config, entropy_weight=constant(0.0))
+    fresh = experienced(unroll)
+    episodes = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    count = episodes.actions.shape[1]
+    told = Drawn(episodes, torch.arange(count), torch.full((count,), weight))
+    monkeypatch.setattr(replayer.buffer, "draw", lambda count: told)
+    replayer.update(fresh, 0.5)
+    taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
+    assert set(taught.values()) == {weight > 0}
+
+
+def test_cloning_holds_the_network_to_what_it_did():
+    """The further the kept policy, the larger the gradient that leads back to it."""
+    unroll, replayer = prepared("clear", clone_policy=1.0, clone_value=1.0)
+    _, plain = prepared("uniform")
+    fresh = experienced(unroll)
+    old = kept(fresh)._replace(values=fresh.values[:-1] + 10.0)
+    found = []
+    for each in (replayer, plain):
+        episodes = Episodes(*(cut(part, LENGTH) for part in old))
+        each._learn(Drawn(episodes, torch.arange(8), torch.ones(8)), LANES, 0.5)
+        found.append(gradients(each)["heads.bias"])
+    # d/dV of (V - V then)^2, in the mean, is 2 * -10 on the value's bias.
+    difference = found[0] - found[1]
+    assert float(difference[-1]) == pytest.approx(-20.0, rel=1e-4)
+    assert_close(difference[:-1], torch.zeros(ACTIONS), atol=1e-6, rtol=0)
+
+
+def test_each_fresh_update_is_followed_by_as_many_replays_as_asked(monkeypatch):
+    unroll, replayer = prepared("uniform", ratio=3)
+    counted = []
+    monkeypatch.setattr(
+        replayer.learner, "descend", lambda rate: counted.append(rate) or torch.ones(())
+    )
+    told = replayer.update(experienced(unroll), 0.5)
+    assert len(counted) == 3
+    assert set(told) == {"replay/grad_norm", "replay/ratio"}
+    assert float(told["replay/ratio"]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_nothing_is_made_where_nothing_is_replayed():
+    unroll, replayer = prepared("none")
+    sizes = {"unroll_steps": 5, "episode_steps": None, "generator": drawn()}
+    assert make_replayer(unroll, replayer.learner, **sizes) is None
+
+
+@pytest.mark.parametrize(("steps", "said"), [(None, "of different lengths"), (40, 40)])
+def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, said):
+    with pytest.raises(ValueError, match=f"unrolls of 60 steps and episodes {said};"):
+        check_replayable("uniform", 60, steps)
+    check_replayable("none", 60, steps)
+    check_replayable("uniform", 80, 40)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"ratio": 0},
+        {"episodes": 0},
+        {"largest_ratio": 0.0},
+        {"largest_trace": 0.0},
+        {"priority_exponent": -1.0},
+        {"importance_exponent": 1.5},
+        {"clone_policy": -0.1},
+        {"clone_value": -0.1},
+    ],
+)
+def test_settings_that_mean_nothing_are_refused(settings):
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        ReplayConfig(**settings)
+
+
+def test_replay_refuses_a_rule_whose_noise_is_not_kept():
+    with pytest.raises(ValueError, match=r"replay.mode must be none where the rule"):
+        A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))

@@ -1,0 +1,219 @@
+"""Learning rules by name: which paths they take, what they refuse, that they learn."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from metarl.agents.config import A2CConfig, NetworkConfig, constant
+from metarl.agents.learning.a2c import Experience, Learner, Lesson, actor_critic_loss
+from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
+from metarl.agents.learning.rules import credit_of, make_learner
+from metarl.agents.networks.actor_critic import build
+
+INPUTS, ACTIONS = 4, 2
+
+
+def make_network(units=5, **settings):
+    config = NetworkConfig(core="rnn", units=units, **settings)
+    return build(INPUTS, ACTIONS, config, seed=2)
+
+
+def drawn(seed=1):
+    return torch.Generator().manual_seed(seed)
+
+
+def learner_of(rule, network, lanes=3, steps=4, **settings):
+    config = A2CConfig(rule=rule, learning_rate=constant(0.01), **settings)
+    return make_learner(network, config, steps=steps, lanes=lanes, generator=drawn())
+
+
+def test_e_prop_is_local_and_its_feedback_its_own():
+    credit = credit_of("eprop", make_network(), drawn())
+    assert credit.local
+    assert credit.feedback is None
+    assert not credit.cut
+
+
+def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
+    network = make_network(units=200)
+    one, same, other = (
+        credit_of("eprop-random", network, drawn(seed)).feedback for seed in (1, 1, 2)
+    )
+    assert one.shape == network.heads.weight.shape
+    assert_close(one, same)
+    assert (one - other).abs().max() > 0.05
+    assert one.std() == pytest.approx(200**-0.5, rel=0.1)
+
+
+def test_random_feedback_goes_through_time_or_not_by_the_rule():
+    network = make_network()
+    assert credit_of("eprop-random", network, drawn()).local
+    credit = credit_of("bptt-random", network, drawn())
+    assert not credit.local
+    assert credit.feedback is not None
+
+
+@pytest.mark.parametrize("rule", ["bptt", "readout"])
+def test_other_rules_send_errors_through_time(rule):
+    credit = credit_of(rule, make_network(), drawn())
+    assert credit.feedback is None
+    assert not credit.cut
+    assert not credit.local
+
+
+def test_a_rule_that_needs_one_core_refuses_two():
+    network = build(
+        INPUTS, ACTIONS, NetworkConfig(core="rnn", units=4, critic="separate"), seed=1
+    )
+    for rule in ("eprop-random", "bptt-random", "np"):
+        with pytest.raises(ValueError, match="critic must be shared"):
+            learner_of(rule, network)
+
+
+def test_node_perturbation_needs_the_vanilla_core():
+    network = build(INPUTS, ACTIONS, NetworkConfig(core="lstm", units=4), seed=1)
+    with pytest.raises(ValueError, match="core must be rnn where the rule is np"):
+        learner_of("np", network)
+
+
+def stepped(unroll, steps, lanes, seed=3):
+    """Step an unroll over random inputs, and a made-up experience of it."""
+    generator = drawn(seed)
+    inputs = torch.rand(steps, lanes, INPUTS, generator=generator)
+    memory, values = unroll.initial_memory(lanes), []
+    starts = [torch.ones(lanes, dtype=torch.bool), *[None] * (steps - 1)]
+    with torch.no_grad():
+        unroll.begin()
+        for now in inputs:
+            decision = unroll.act(now, memory)
+            memory = decision.memory
+            values.append(decision.value.clone())
+    return Experience(
+        actions=torch.randint(ACTIONS, (steps, lanes), generator=generator),
+        rewards=torch.rand(steps, lanes, generator=generator),
+        continues=torch.ones(steps, lanes),
+        values=torch.stack([*values, torch.zeros(lanes)]),
+        starts=starts,
+        observations=torch.rand(steps + 1, lanes, 1, generator=generator),
+    )
+
+
+def gradients_of(rule, network, **settings):
+    unroll, learner = learner_of(rule, network, **settings)
+    experience = stepped(unroll, settings.get("steps", 4), settings.get("lanes", 3))
+    learner.update(unroll, experience, 0.5)
+    return {n: p.grad for n, p in network.named_parameters()}
+
+
+def test_the_readout_rule_leaves_the_core_as_it_was_drawn():
+    network = make_network()
+    before = network.core.weight.detach().clone()
+    found = gradients_of("readout", network)
+    assert found["core.weight"] is None
+    assert_close(network.core.weight.detach(), before)
+    assert found["heads.weight"].abs().max() > 0
+
+
+def test_errors_of_the_readers_in_closed_form_are_autograds():
+    generator = drawn()
+    size = (7, 3)
+    logits = torch.randn(*size, ACTIONS, generator=generator, requires_grad=True)
+    values = torch.randn(size, generator=generator, requires_grad=True)
+    actions = torch.randint(ACTIONS, size, generator=generator)
+    lesson = Lesson(*(torch.randn(size, generator=generator) for _ in range(3)))
+    weights = {"value_weight": 0.3, "entropy_weight": 0.2}
+    loss = actor_critic_loss(
+        logits, values, actions, lesson.advantage, lesson.targets, **weights
+    )
+    loss.total.backward()
+    with torch.no_grad():
+        found = errors_of_heads(logits, values, actions, lesson, **weights)
+    assert_close(found[..., :-1], logits.grad)
+    assert_close(found[..., -1], values.grad)
+
+
+def test_node_perturbation_never_asks_for_a_derivative(monkeypatch):
+    def refused(*arguments, **more):
+        raise AssertionError("a derivative was asked for")
+
+    monkeypatch.setattr(torch.Tensor, "backward", refused)
+    monkeypatch.setattr(torch.autograd, "grad", refused)
+    network = make_network()
+    before = network.core.weight.detach().clone()
+    found = gradients_of("np", network)
+    assert found["core.weight"].abs().max() > 0
+    assert (network.core.weight.detach() - before).abs().max() > 0
+
+
+def test_noise_is_fresh_in_every_unroll_and_of_the_deviation_that_is_set():
+    _, learner = learner_of("np", make_network(), lanes=50, steps=40, noise=0.3)
+    branch = learner.branch
+    with torch.no_grad():
+        branch.begin()
+        one = branch.noise.clone()
+        branch.begin()
+    assert (one - branch.noise).abs().max() > 0.1
+    assert one.std() == pytest.approx(0.3, rel=0.05)
+
+
+def test_noise_and_advantage_estimate_the_gradient():
+    """On a reward that only the noisy activity itself decides, over many lanes.
+
+    Reward: a fixed reading of the last activity. Without readers in between, node
+    perturbation's mean update is the gradient of the mean reward.
+    """
+    steps, lanes = 3, 200_000
+    network = make_network(units=4, leak=0.5)
+    config = A2CConfig(rule="np", noise=0.02)
+    learner = NodePerturbation(
+        network, config, steps=steps, lanes=lanes, generator=drawn()
+    )
+    with torch.no_grad():
+        network.heads.weight.zero_()
+    experience = stepped(learner.unroll, steps, lanes)
+    reading = torch.tensor([1.0, -2.0, 0.5, 1.5])
+    inputs = learner.branch.joined[:, :, :INPUTS]
+    quiet = network.initial_memory(lanes)
+    for now in inputs:
+        quiet = network.core(now, quiet)
+    expected = quiet[0] @ reading
+    # The best critic there is: what the reward would have been without the noise.
+    gained = (learner.branch.activity[-1] @ reading - expected.detach()).expand(
+        steps, lanes
+    )
+    lesson = Lesson(gained, gained, gained)
+    learner.find_gradients(learner.unroll, experience, lesson, 0.5)
+    estimate = -network.core.weight.grad * steps
+    network.zero_grad(set_to_none=True)
+    expected.mean().backward()
+    exact = network.core.weight.grad
+    cosine = torch.cosine_similarity(estimate.flatten(), exact.flatten(), dim=0)
+    assert cosine > 0.99
+    assert float(estimate.norm()) == pytest.approx(float(exact.norm()), rel=0.05)
+
+
+def test_a_critic_that_hears_the_noise_teaches_nothing_by_it():
+    """Without any reward, units must not learn to look worthless to the critic."""
+    steps, lanes = 3, 100_000
+    network = make_network(units=4, leak=0.5, head_deviation=1.0)
+    config = A2CConfig(rule="np", noise=0.1, normalize_advantages=False)
+    learner = NodePerturbation(
+        network, config, steps=steps, lanes=lanes, generator=drawn()
+    )
+    experience = stepped(learner.unroll, steps, lanes)
+    nothing = torch.zeros(steps, lanes)
+    lesson = Lesson(nothing, nothing, nothing)
+    learner.find_gradients(learner.unroll, experience, lesson, 0.5)
+    found = network.core.weight.grad.norm() * steps
+    network.zero_grad(set_to_none=True)
+    memory, value = network.initial_memory(lanes), 0.0
+    for now in learner.branch.joined[:, :, :INPUTS]:
+        decision = network.act(now, memory)
+        memory, value = decision.memory, value + decision.value.mean()
+    value.backward()
+    assert found < 0.1 * network.core.weight.grad.norm()
+
+
+def test_a_learner_is_the_usual_one_but_for_node_perturbation():
+    assert type(learner_of("eprop", make_network())[1]) is Learner
+    assert type(learner_of("np", make_network())[1]) is NodePerturbation

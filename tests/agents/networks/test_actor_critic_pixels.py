@@ -1,0 +1,232 @@
+"""Networks with eyes: features in the place of codes, weights that fit their inputs."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import (
+    ActorCritic,
+    build,
+    open_eyes,
+    weights_hash,
+)
+from metarl.agents.networks.cores import CORES
+from metarl.core.policy import Touch
+
+CODES, ACTIONS, LANES, UNITS = 2, 3, 4, 5
+INPUTS = CODES + ACTIONS + 1
+VIEW = (9, 4)
+PATCH = {"encoder": "patch", "filters": 3, "patch_size": 4, "patch_stride": 1}
+EYES = {"patch": (VIEW, PATCH), "stack": ((20, 24), {"encoder": "stack"})}
+MADE = {"units": UNITS, "head_deviation": 1.0}
+
+
+def make(kind="patch", seed=0, **settings):
+    view_size, eyes = EYES[kind]
+    config = NetworkConfig(**MADE | eyes | settings)
+    return build(INPUTS, ACTIONS, config, seed=seed, view_size=view_size)
+
+
+def look_at(view_size, seed=5):
+    """What (N, 2) codes look like."""
+    generator = torch.Generator().manual_seed(seed)
+    bank = torch.randint(0, 256, (12, *view_size, 3), generator=generator)
+    return lambda codes: bank[(4 * codes[:, 0] + codes[:, 1]).long()].to(torch.uint8)
+
+
+def draw_inputs():
+    generator = torch.Generator().manual_seed(2)
+    codes = torch.tensor([[0.0, 1], [2, 3], [0, 1], [1, 2]])
+    told = torch.randn(LANES, ACTIONS + 1, generator=generator)
+    return torch.cat([codes, told], 1)
+
+
+@pytest.mark.parametrize("core", [core for core in CORES if core != "episodic"])
+@pytest.mark.parametrize("kind", EYES)
+def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
+    network, view_size = make(kind, core=core), EYES[kind][0]
+    look, inputs = look_at(view_size), draw_inputs()
+    memory = network.initial_memory(LANES)
+    decision = open_eyes(network, look).act(inputs, memory)
+    features = network.encoder.encode(look(inputs[:, :CODES]))
+    assert features.shape == (LANES, network.encoder.features)
+    after = network.core(torch.cat([features, inputs[:, CODES:]], 1), memory)
+    both = after[0] @ network.heads.weight.T + network.heads.bias
+    assert_close(decision.logits, both[:, :ACTIONS])
+    assert_close(decision.value, both[:, ACTIONS])
+    assert_close(decision.units, after[0])
+    assert decision.units is decision.memory[0]
+
+
+def test_codes_are_names_only_and_what_they_look_like_is_what_counts():
+    network, inputs = make(), draw_inputs()
+    memory = network.initial_memory(LANES)
+    other = inputs.clone()
+    other[:, 0] += 40
+    look = look_at(VIEW)
+
+    def shifted(codes):
+        return look(codes - torch.tensor([40.0, 0]))
+
+    one = open_eyes(network, look).act(inputs, memory)
+    assert torch.equal(
+        open_eyes(network, shifted).act(other, memory).logits, one.logits
+    )
+    another = open_eyes(network, look_at(VIEW, seed=6)).act(inputs, memory)
+    assert (another.logits - one.logits).abs().min() > 1e-6
+
+
+def test_a_network_has_the_view_and_the_inputs_of_its_task():
+    network = make()
+    assert network.view_size == VIEW
+    assert network.input_size == INPUTS
+    assert network.encoder.features == 6 * 3
+    assert network.core.input_size == 18 + ACTIONS + 1
+    blind = build(INPUTS, ACTIONS, NetworkConfig(units=UNITS), seed=1)
+    apart = build(INPUTS, ACTIONS, NetworkConfig(critic="separate"), seed=1)
+    assert blind.view_size is apart.view_size is blind.encoder is None
+    # There are no eyes to open.
+    for network in (blind, apart):
+        assert open_eyes(network, look_at(VIEW)) is network
+    assert blind.core.input_size == INPUTS
+
+
+def test_eyes_that_were_not_opened_see_nothing():
+    network = make()
+    words = r"encoder\.look must be the task's `look`, got None"
+    with pytest.raises(ValueError, match=words):
+        network.act(draw_inputs(), network.initial_memory(LANES))
+    open_eyes(network, look_at(VIEW)).act(draw_inputs(), network.initial_memory(LANES))
+    open_eyes(network, None)
+    with pytest.raises(ValueError, match=words):
+        network.act(draw_inputs(), network.initial_memory(LANES))
+
+
+def test_pixels_need_an_encoder_and_an_encoder_pixels():
+    words = "encoder must be none for a task without pixels, else patch or stack; got "
+    config = NetworkConfig(units=UNITS, **PATCH)
+    with pytest.raises(ValueError, match=f"{words}'patch' for no pixels"):
+        build(INPUTS, ACTIONS, config, seed=1)
+    for critic in ("shared", "separate"):
+        config = NetworkConfig(units=UNITS, critic=critic)
+        with pytest.raises(ValueError, match=f"{words}'none' for pixels"):
+            build(INPUTS, ACTIONS, config, seed=1, view_size=VIEW)
+
+
+# Ablations
+
+
+def moved_by(part, kind, **settings):
+    """Whether the policy knows a part of the inputs."""
+    look, inputs = look_at(EYES[kind][0]), draw_inputs()
+    network = open_eyes(make(kind, **settings), look)
+    memory = network.initial_memory(LANES)
+    plain = network.act(inputs, memory)
+    parts = {"codes": slice(0, 1), "action": slice(2, 5), "reward": slice(5, 6)}
+    inputs[:, parts[part]] += 1 if part != "codes" else -inputs[:, :1]
+    return not torch.equal(plain.logits, network.act(inputs, memory).logits)
+
+
+@pytest.mark.parametrize("kind", EYES)
+@pytest.mark.parametrize(
+    ("settings", "knows"),
+    [
+        ({}, (True, True, True)),
+        ({"action_input": False}, (True, False, True)),
+        ({"feedback": "none"}, (True, True, False)),
+        ({"action_input": False, "feedback": "none"}, (True, False, False)),
+    ],
+)
+def test_an_ablated_network_still_sees(settings, knows, kind):
+    parts = ("codes", "action", "reward")
+    assert tuple(moved_by(part, kind, **settings) for part in parts) == knows
+
+
+def test_an_experimenter_changes_the_units_of_a_network_with_eyes():
+    network = open_eyes(make(), look_at(VIEW))
+    inputs, memory = draw_inputs(), network.initial_memory(LANES)
+    plain = network.act(inputs, memory)
+    factor = torch.full((LANES, UNITS), -2.0)
+    touched = network.act(inputs, memory, Touch(units=(factor, factor + 3)))
+    assert_close(touched.units, -2 * plain.units + 1)
+
+
+# Initial weights
+
+
+def test_the_weights_of_eyes_depend_on_the_seed_alone():
+    for kind in EYES:
+        torch.manual_seed(1)
+        first = weights_hash(make(kind, 3))
+        torch.manual_seed(2)
+        assert weights_hash(make(kind, 3)) == first
+        assert weights_hash(make(kind, 4)) != first
+        eyes = (weights_hash(make(kind, seed).encoder) for seed in (3, 4))
+        assert len(set(eyes)) == 2
+
+
+def test_the_hash_sees_the_eyes():
+    network = make()
+    seen = {weights_hash(network)}
+    for parameter in network.encoder.parameters():
+        with torch.no_grad():
+            parameter[-1] += 1e-3
+        seen.add(weights_hash(network))
+    assert len(seen) == 3
+
+
+def core_weights(**settings):
+    """Of the core, or the cores, of a network that sees 12 numbers."""
+    config = NetworkConfig(units=300, **settings)
+    network = build(12 + ACTIONS + 1, ACTIONS, config, seed=1)
+    shared = isinstance(network, ActorCritic)
+    branches = [network] if shared else [network.actor, network.critic]
+    return [branch.core.weight.detach() for branch in branches]
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+@pytest.mark.parametrize("core", ["lstm", "rnn"])
+def test_inputs_in_groups_start_by_their_own_size(core, critic):
+    settings = {"core": core, "critic": critic}
+    grouped = core_weights(**settings, group_fan_in=True)
+    for weight in grouped:
+        for rows in weight[:16].split((12, ACTIONS, 1)):
+            bound = math.sqrt(3 / len(rows))
+            assert 0.97 * bound < float(rows.abs().max()) <= bound
+        assert float(weight[16:].abs().max()) <= 1 / math.sqrt(300)
+    for weight in core_weights(**settings, input_gain=2.0):
+        assert float(weight[:16].abs().max()) <= 2 / math.sqrt(300)
+    # With groups, the gain is not used.
+    gained = core_weights(**settings, group_fan_in=True, input_gain=0.1)
+    for one, other in zip(grouped, gained, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_features_are_a_group_of_their_own():
+    network = make(units=300, group_fan_in=True)
+    rows = network.core.weight.detach()[: 18 + ACTIONS + 1]
+    for group, size in zip(rows.split((18, ACTIONS, 1)), (18, 3, 1), strict=True):
+        bound = math.sqrt(3 / size)
+        assert 0.97 * bound < float(group.abs().max()) <= bound
+
+
+def test_without_eyes_and_groups_the_core_and_the_heads_alone_are_drawn():
+    """In this order, so that a seed's networks stay those that they were."""
+    network = build(INPUTS, ACTIONS, NetworkConfig(units=UNITS), seed=1)
+    generator = torch.Generator().manual_seed(1)
+    bound = 1 / math.sqrt(UNITS)
+    weight = torch.empty(INPUTS + UNITS, 4 * UNITS)
+    weight.uniform_(-bound, bound, generator=generator)
+    heads = torch.empty(ACTIONS + 1, UNITS).normal_(0, 0.1, generator=generator)
+    assert torch.equal(network.core.weight[INPUTS:], weight[INPUTS:])
+    assert torch.equal(network.heads.weight, heads)
+
+
+def test_eyes_are_drawn_last():
+    network = make(seed=1)
+    blind = build(18 + ACTIONS + 1, ACTIONS, NetworkConfig(**MADE), seed=1).state_dict()
+    for name, value in blind.items():
+        assert torch.equal(network.state_dict()[name], value), name

@@ -1,0 +1,286 @@
+"""Unrolls of networks with eyes: each view is encoded once, and learned from always."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import build, open_eyes
+from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll
+from metarl.agents.unrolls.network import KnownViews, SeeingUnroll, make_unroll
+from metarl.core.policy import restart
+
+CODES, ACTIONS, UNITS, LANES, STEPS = 2, 3, 5, 4, 9
+INPUTS = CODES + ACTIONS + 1
+EXACT = {"rtol": 0, "atol": 1e-9}
+SIZES = {"patch": (10, 4), "stack": (20, 24)}
+EYES = {
+    "patch": {"encoder": "patch", "filters": 3, "patch_size": 4, "patch_stride": 3},
+    "stack": {"encoder": "stack", "features": 6},
+}
+ABLATIONS = [{}, {"action_input": False}, {"feedback": "none"}]
+
+
+def normal(*size, seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(size, generator=generator, dtype=torch.float64)
+
+
+class Look:
+    """What codes look like; remembers all that it was asked."""
+
+    def __init__(self, view_size):
+        generator = torch.Generator().manual_seed(5)
+        size = (12, *view_size, 3)
+        bank = torch.randint(0, 256, size, generator=generator)
+        self.bank, self.asked = bank.to(torch.uint8), []
+
+    def __call__(self, codes):
+        self.asked += map(tuple, codes.tolist())
+        return self.bank[(4 * codes[:, 0] + codes[:, 1]).long()]
+
+
+def make_network(encoder="patch", **settings):
+    """A network in double precision, none of whose weights is 0, and its look."""
+    config = NetworkConfig(units=UNITS, head_deviation=0.5, **EYES[encoder] | settings)
+    view_size = SIZES[encoder]
+    network = build(INPUTS, ACTIONS, config, seed=3, view_size=view_size).double()
+    with torch.no_grad():
+        for number, parameter in enumerate(network.parameters()):
+            if parameter.requires_grad:
+                parameter.add_(0.3 * normal(*parameter.shape, seed=50 + number))
+    look = Look(view_size)
+    return open_eyes(network, look), look
+
+
+class Course:
+    """Codes, what is told, losses and restarts, at random."""
+
+    def __init__(self, seed, steps=STEPS, lanes=LANES):
+        generator = torch.Generator().manual_seed(seed)
+        sizes = ((3, (steps, lanes, 1)), (4, (steps, lanes, 1)))
+        codes = [torch.randint(0, n, size, generator=generator) for n, size in sizes]
+        told = normal(steps, lanes, ACTIONS + 1, seed=seed)
+        self.inputs = torch.cat([*codes, told], 2)
+        self.weights = normal(steps, lanes, ACTIONS + 1, seed=seed + 100)
+        drawn = normal(steps, lanes, seed=seed + 200) > 0.3
+        drawn[1::2] = False
+        self.starts = [row if row.any() else None for row in drawn]
+
+    @property
+    def views(self):
+        """The different codes."""
+        return set(map(tuple, self.inputs[..., :CODES].flatten(0, 1).tolist()))
+
+
+def drive(unroll, course, memory):
+    """What the unroll answers as it is stepped, and its last memory."""
+    decisions = []
+    with torch.no_grad():
+        unroll.begin()
+        for inputs, start in zip(course.inputs, course.starts, strict=True):
+            memory = restart(memory, unroll.initial_memory(len(inputs)), start)
+            decision = unroll.act(inputs, memory)
+            memory = decision.memory
+            kept = decision.logits, decision.value, decision.units
+            decisions.append(tuple(part.clone() for part in kept))
+        memory = tuple(part.clone() for part in memory)
+    return decisions, memory
+
+
+def loss_of(logits, values, course):
+    into_logits, into_values = course.weights[..., :-1], course.weights[..., -1]
+    linear = (logits * into_logits).sum() + (values * into_values).sum()
+    return linear + logits.pow(3).sum() + values.pow(3).sum()
+
+
+def gradients(network, loss):
+    """Of the loss in every parameter; the last ones are forgotten."""
+    network.zero_grad(set_to_none=True)
+    loss.backward()
+    return {name: p.grad for name, p in network.named_parameters()}
+
+
+def step_by_step(network, look, course, memory, ablated=()):
+    """Every view of every lane rendered, encoded and learned from, at every step."""
+    memory = tuple(part.detach() for part in memory)
+    logits, values, activity = [], [], []
+    for inputs, start in zip(course.inputs, course.starts, strict=True):
+        memory = restart(memory, network.initial_memory(len(inputs)), start)
+        told = inputs[:, CODES:].clone()
+        if "action_input" in ablated:
+            told[:, :ACTIONS] = 0
+        if "feedback" in ablated:
+            told[:, ACTIONS] = 0
+        features = [network.encoder.encode(look(row[None, :CODES])) for row in inputs]
+        fed = torch.cat([torch.cat(features), told], 1)
+        memory = network.core(fed, memory)
+        both = memory[0] @ network.heads.weight.T + network.heads.bias
+        logits.append(both[:, :ACTIONS])
+        values.append(both[:, ACTIONS])
+        activity.append(memory[0])
+    return torch.stack(logits), torch.stack(values), torch.stack(activity), memory
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("ablation", ABLATIONS, ids=str)
+@pytest.mark.parametrize("encoder", EYES)
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_readings_and_gradients_are_those_of_looking_at_everything_always(
+    core, encoder, ablation, seed
+):
+    network, look = make_network(encoder, core=core, **ablation)
+    course = Course(seed)
+    assert any(start is not None and not start.all() for start in course.starts[1:])
+    assert len(course.views) < STEPS * LANES / 2
+    carried = tuple(
+        normal(*part.shape, seed=9 + k)
+        for k, part in enumerate(network.initial_memory(LANES))
+    )
+    unroll = make_unroll(network, STEPS, LANES)
+    assert type(unroll) is SeeingUnroll
+    assert type(unroll.branch) is (LSTMUnroll if core == "lstm" else PlainUnroll)
+    said, last = drive(unroll, course, carried)
+    read = unroll.read(course.starts)
+    found = gradients(network, loss_of(*read, course))
+    *expected, memory = step_by_step(network, look, course, carried, ablation)
+    theirs = gradients(network, loss_of(*expected[:2], course))
+    for one, other in zip(read, expected[:2], strict=True):
+        assert_close(one, other, **EXACT)
+    for t, parts in enumerate(said):
+        for part, other in zip(parts, expected, strict=True):
+            assert_close(part, other[t].detach(), **EXACT)
+    for part, other in zip(last, memory, strict=True):
+        assert_close(part, other.detach(), **EXACT)
+    for name, gradient in theirs.items():
+        assert gradient.abs().max() > 1e-3, name
+        assert_close(found[name], gradient, **EXACT, msg=lambda m, n=name: n + m)
+
+
+@pytest.mark.parametrize("ablation", ABLATIONS[1:], ids=str)
+def test_what_is_ablated_changes_nothing_and_all_else_does(ablation):
+    network, _ = make_network(**ablation)
+    course = Course(1)
+    unroll = make_unroll(network, STEPS, LANES)
+    memory = network.initial_memory(LANES)
+    plain, _ = drive(unroll, course, memory)
+    gone = slice(CODES, -1) if "action_input" in ablation else slice(-1, None)
+    course.inputs[..., gone] += 1
+    for one, other in zip(plain, drive(unroll, course, memory)[0], strict=True):
+        assert torch.equal(one[0], other[0])
+    told = slice(-1, None) if "action_input" in ablation else slice(CODES, -1)
+    course.inputs[..., told] += 1
+    assert not torch.equal(plain[-1][0], drive(unroll, course, memory)[0][-1][0])
+
+
+def test_each_different_view_is_rendered_and_encoded_once_an_unroll():
+    network, look = make_network()
+    encode, encoded = network.encoder.encode, []
+
+    def counted(pixels):
+        encoded.append(len(pixels))
+        return encode(pixels)
+
+    network.encoder.encode = counted
+    unroll = make_unroll(network, STEPS, LANES)
+    memory = network.initial_memory(LANES)
+    for seed in (1, 2, 1):
+        course = Course(seed)
+        look.asked.clear()
+        encoded.clear()
+        _, memory = drive(unroll, course, memory)
+        gradients(network, loss_of(*unroll.read(course.starts), course))
+        assert len(look.asked) == len(set(look.asked)) == sum(encoded)
+        assert set(look.asked) == course.views
+        # A step that shows nothing new encodes nothing.
+        assert len(encoded) < STEPS
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_after_the_weights_have_changed_what_was_seen_looks_new(core):
+    network, look = make_network(core=core)
+    unroll = make_unroll(network, STEPS, LANES)
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=0.02)
+    memory, twins = network.initial_memory(LANES), network.initial_memory(LANES)
+    for seed in (1, 1, 2, 1):
+        course = Course(seed)
+        _, memory = drive(unroll, course, memory)
+        found = gradients(network, loss_of(*unroll.read(course.starts), course))
+        *expected, twins = step_by_step(network, look, course, twins)
+        theirs = gradients(network, loss_of(*expected[:2], course))
+        for name, gradient in theirs.items():
+            if gradient is not None:
+                assert_close(found[name], gradient, **EXACT)
+        for one, other in zip(memory, twins, strict=True):
+            assert_close(one, other.detach(), **EXACT)
+        optimizer.step()
+
+
+@pytest.mark.parametrize(("steps", "lanes"), [(1, 1), (1, 5), (6, 1)])
+def test_unrolls_in_which_every_view_is_new_have_room(steps, lanes):
+    network, look = make_network()
+    course = Course(1, steps, lanes)
+    views = torch.cartesian_prod(torch.arange(3), torch.arange(4))[: steps * lanes]
+    course.inputs[..., :CODES] = views.view(steps, lanes, CODES).flip(0)
+    assert len(course.views) == steps * lanes
+    unroll = make_unroll(network, steps, lanes)
+    memory = network.initial_memory(lanes)
+    drive(unroll, course, memory)
+    logits, values = unroll.read(course.starts)
+    expected = step_by_step(network, look, course, memory)
+    assert_close(logits, expected[0], **EXACT)
+    assert_close(values, expected[1], **EXACT)
+
+
+def test_nothing_is_learned_from_views_while_the_network_acts():
+    """Features are kept as numbers: an unroll leaves no graph through its answers."""
+    network, _ = make_network()
+    unroll = make_unroll(network, STEPS, LANES)
+    course = Course(1)
+    unroll.begin()
+    with torch.no_grad():
+        decision = unroll.act(course.inputs[0], network.initial_memory(LANES))
+    parts = (decision.logits, decision.value, decision.units, *decision.memory)
+    assert not any(part.requires_grad for part in parts)
+    assert not unroll.features.requires_grad
+
+
+# Which view is which
+
+
+def by_dictionary(known, keys):
+    """The place of each key; new keys get the next places, the smallest first."""
+    new = sorted(set(keys) - set(known))
+    for key in new:
+        known[key] = len(known)
+    return [known[key] for key in keys], new
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("most", [3, 40, 2**60 - 1])
+def test_keys_have_the_places_that_a_dictionary_gives_them(most, seed):
+    generator = torch.Generator().manual_seed(seed)
+    views, known = KnownViews(), {}
+    for count in (1, 7, 1, 20, 3, 20, 20, 2):
+        keys = torch.randint(0, most, (count,), generator=generator)
+        places, new = views.place(keys)
+        expected, fresh = by_dictionary(known, keys.tolist())
+        assert places.tolist() == expected
+        assert new.tolist() == fresh
+        assert len(views) == len(known)
+
+
+def test_places_stay_when_smaller_and_greater_keys_come():
+    views = KnownViews()
+    assert len(views) == 0
+    told = []
+    for keys in ([50, 50], [10, 50, 90], [0, 90, 99, 10], [50, 0, 99]):
+        places, new = views.place(torch.tensor(keys))
+        told.append((places.tolist(), new.tolist()))
+    assert told == [
+        ([0, 0], [50]),
+        ([1, 0, 2], [10, 90]),
+        ([3, 2, 4, 1], [0, 99]),
+        ([0, 3, 4], []),
+    ]
+    assert len(views) == 5

@@ -1,0 +1,211 @@
+"""The rows of effects on simulated players: which pass, fail, or only report."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from bandits import recording, simulate
+
+from metarl.analysis import Source
+from metarl.analysis.bandit.tables import effects, tables
+
+EPISODES = 400
+SAVED = "regret saved against thompson, less 2 standard errors"
+SHARE = "loses less than thompson, share of networks"
+TIED = "regret on .25, .75 after training on correlated arms, mean"
+NO_REWARD = "regret without reward input, of that of random choice"
+
+
+def people(mind, law="independent", count=4, **more):
+    made = [simulate(mind, EPISODES, subject=k, law=law, **more) for k in range(count)]
+    return pd.concat(made, ignore_index=True)
+
+
+def trained_on_correlated(mind):
+    return Source(
+        trials=people(mind, "correlated"),
+        task="bandit",
+        parameters={"distribution": "correlated"},
+        conditions={"medium": people(mind, "medium")},
+    )
+
+
+@pytest.fixture(scope="module")
+def learners():
+    """Four who explore well, beside strategies and populations trained otherwise."""
+    return Source(
+        trials=people("bound"),
+        task="bandit",
+        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        conditions={"medium": people("bound", "medium")},
+        controls={
+            "correlated": trained_on_correlated("tied"),
+            "no-reward": Source(trials=people("random"), task="bandit"),
+            "no-memory": Source(trials=people("bound", slips=0.5), task="bandit"),
+        },
+        expected=4,
+    )
+
+
+def rows(source):
+    return effects(tables(source)).set_index("effect")
+
+
+@pytest.fixture(scope="module")
+def passing(learners):
+    return rows(learners)
+
+
+def test_learners_pass_every_scored_row(passing):
+    scored = passing[passing["criterion"] != ""]
+    assert scored["verdict"].unique() == ["PASS"], scored["value"]
+    measured = scored.loc[[SAVED, SHARE], "learned"]
+    assert measured.tolist() == [4, 4]
+    # Other networks count by themselves, once these have learned.
+    assert scored.loc[[TIED, NO_REWARD], "learned"].isna().all()
+
+
+def test_criteria_are_those_fixed_beforehand(passing):
+    criteria = passing.loc[passing["criterion"] != "", "criterion"].to_dict()
+    assert criteria == {
+        SAVED: "> 0",
+        SHARE: ">= 0.875",
+        TIED: "<= 1.3",
+        NO_REWARD: "in [0.9, 1.1]",
+    }
+
+
+def test_what_is_saved_is_worked_from_the_subjects(learners, passing):
+    subjects = tables(learners)["subjects"].set_index("group")["regret"]
+    against = subjects["thompson"] - subjects["measured"]
+    row = passing.loc["regret saved against thompson, mean"]
+    assert row["value"] == pytest.approx(against.mean())
+    assert row["chance"] == 0
+    assert row["p"] < 0.01
+    error = against.std(ddof=1) / 2
+    assert passing.loc[SAVED, "value"] == pytest.approx(against.mean() - 2 * error)
+    assert passing.loc[SHARE, "value"] == (against > 0).mean() == 1
+
+
+def test_every_strategy_is_a_reference(passing):
+    for name in ("random", "thompson"):
+        row = passing.loc[f"regret saved against {name}, mean"]
+        assert row["verdict"] == "REPORTED"
+        assert row["low"] < row["value"] < row["high"]
+    goal = passing.loc["regret of an episode, beside our goal"]
+    assert goal["reference"] == 2.2
+    assert goal["chance"] == pytest.approx(16.67, abs=1)
+
+
+def test_the_optimum_is_the_reference_where_it_was_tested(learners):
+    best = {**learners.yardsticks, "bayes-optimal": people("bound", count=1)}
+    found = rows(replace(learners, yardsticks=best))
+    subjects = tables(replace(learners, yardsticks=best))["subjects"]
+    regret = subjects.set_index("group")["regret"]
+    optimum = regret["bayes-optimal"]
+    assert found.loc["regret of an episode, mean", "reference"] == optimum
+    saved = found.loc["regret saved against thompson, mean"]
+    assert saved["reference"] == pytest.approx(regret["thompson"] - optimum)
+
+
+def test_training_on_dependent_arms_is_told_apart(passing):
+    row = passing.loc["regret on .25, .75 saved by training on correlated arms, mean"]
+    assert row["value"] > 0.2
+    assert row["p"] < 0.01
+    assert row["reference"] == pytest.approx(1.31 - 0.99, abs=0.01)
+    assert passing.loc[TIED, "reference"] == pytest.approx(1.0, abs=0.02)
+
+
+def test_training_that_did_not_tell_the_dependence_fails(learners):
+    controls = {"correlated": trained_on_correlated("thompson")}
+    found = rows(replace(learners, controls=controls))
+    assert found.loc[TIED, "value"] == pytest.approx(3, abs=0.3)
+    assert found.loc[TIED, "verdict"] == "FAIL"
+
+
+def test_players_who_learn_nothing_pass_nothing(learners):
+    flat = replace(
+        learners,
+        trials=people("random"),
+        controls={"no-reward": learners.controls["no-reward"]},
+    )
+    found = rows(flat)
+    scored = found[found["criterion"] != ""]
+    assert scored["passed"].sum() == 0
+    assert found.loc[NO_REWARD, "verdict"] == "NOT LEARNED"
+    assert found.loc[SAVED, "verdict"] in ("FAIL", "NOT LEARNED")
+    assert found.loc[SHARE, "value"] == 0
+    assert found["learned"].unique() == [0]
+
+
+def test_players_no_better_than_the_rival_fail(learners):
+    found = rows(replace(learners, trials=people("thompson", slips=0.02)))
+    assert found.loc[SAVED, "verdict"] == "FAIL"
+    assert found.loc[SHARE, "verdict"] == "FAIL"
+
+
+def test_one_of_four_who_loses_more_fails_the_share(learners):
+    one = simulate("bound", EPISODES, subject=3, slips=0.2)
+    rest = learners.trials[learners.trials["subject"] < 3]
+    found = rows(replace(learners, trials=pd.concat([rest, one], ignore_index=True)))
+    assert found.loc[SHARE, "value"] == 0.75
+    assert found.loc[SHARE, "verdict"] == "FAIL"
+
+
+def test_a_reward_free_control_that_learns_fails(learners):
+    cheats = Source(trials=people("bound"), task="bandit")
+    found = rows(replace(learners, controls={"no-reward": cheats}))
+    assert found.loc[NO_REWARD, "verdict"] == "FAIL"
+
+
+def test_a_missing_subject_counts_against_every_row(learners):
+    rest = learners.trials[learners.trials["subject"] < 3]
+    found = rows(replace(learners, trials=rest))
+    assert found["subjects"].unique() == [4]
+    assert not found.loc[[SAVED, SHARE, NO_REWARD], "passed"].any()
+    tied = learners.controls["correlated"]
+    medium = tied.conditions["medium"]
+    fewer = {"medium": medium[medium["subject"] != 2]}
+    rest = replace(tied, expected=4, conditions=fewer)
+    found = rows(replace(learners, controls={"correlated": rest}))
+    assert found.loc[TIED, "verdict"] == "FAIL"
+
+
+def test_without_the_rival_nothing_is_shown_to_be_beaten(learners):
+    found = rows(replace(learners, yardsticks={}))
+    assert not found.loc[[SAVED, SHARE], "passed"].any()
+    assert found.loc[[SAVED, SHARE], "value"].isna().all()
+
+
+def test_a_single_network_cannot_be_told_from_the_rival(learners):
+    one = replace(learners, trials=people("bound", count=1), expected=1, controls={})
+    assert not rows(one).loc[SAVED, "passed"]
+
+
+def test_another_test_is_reported_and_not_scored(learners):
+    found = rows(replace(learners, parameters={"trial_input": False}))
+    assert found["verdict"].unique() == ["REPORTED"]
+    assert (found["criterion"] == "").all()
+
+
+def test_controls_that_were_not_trained_have_no_rows(learners):
+    found = rows(replace(learners, controls={}, conditions={}))
+    assert set(found.index[found["criterion"] != ""]) == {SAVED, SHARE}
+
+
+def test_coding_is_reported_beside_its_null(learners):
+    generator = np.random.default_rng(0)
+    steps = {}
+    for subject, trials in learners.trials.groupby("subject"):
+        left = trials["probability_0"].to_numpy().reshape(EPISODES, 100, 1)
+        noise = generator.normal(size=(EPISODES, 100, 3))
+        steps[subject] = recording(trials, left + 0.1 * noise, noise)
+    found = rows(replace(learners, recordings=steps, discount=0.9))
+    gained = found.loc["r2 gained by training, mean"]
+    assert gained["value"] > 0.8
+    assert gained["chance"] == 0
+    assert gained["p"] < 0.001
+    less = {k: steps[k] for k in (0, 1, 2)}
+    partial = rows(replace(learners, recordings=less, discount=0.9))
+    assert np.isnan(partial.loc["r2 gained by training, mean", "value"])

@@ -1,0 +1,248 @@
+"""What is drawn: the numbers of the tables, at their places."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from bandits import recording, simulate
+from matplotlib.colors import same_color
+
+from metarl.analysis import Source
+from metarl.analysis.bandit.plots import (
+    GAP_ROWS,
+    plot_ablations,
+    plot_dependent,
+    plot_gaps,
+    plot_rasters,
+    plot_regret,
+    plot_trajectories,
+    plot_transfer,
+)
+from metarl.analysis.bandit.tables import BEHAVIOUR_PANELS, PANELS, tables
+from metarl.analysis.style import COLOURS, yardstick_colour
+
+LAWS = ("correlated", "medium", "hard")
+EPISODES = 60
+
+
+def people(mind, law="independent", count=3):
+    made = [simulate(mind, EPISODES, subject=k, law=law) for k in range(count)]
+    return pd.concat(made, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def source():
+    conditions = {law: people("bound", law) for law in LAWS}
+    first = conditions["correlated"].query("subject == 0")
+    left = first["probability_0"].to_numpy().reshape(EPISODES, 100, 1)
+    noise = np.random.default_rng(0).normal(size=(EPISODES, 100, 3))
+    return Source(
+        trials=people("bound"),
+        task="bandit",
+        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        conditions=conditions,
+        condition_recordings={
+            "correlated": {0: recording(first, left + 0.1 * noise, noise)}
+        },
+        controls={
+            "correlated": Source(
+                trials=people("tied", "correlated", 2),
+                task="bandit",
+                parameters={"distribution": "correlated"},
+                conditions={k: people("tied", k, 2) for k in ("medium", "hard")},
+            ),
+            "no-reward": Source(trials=people("random", count=2), task="bandit"),
+        },
+        discount=0.9,
+    )
+
+
+@pytest.fixture(scope="module")
+def found(source):
+    return tables(source)
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def line(ax, label):
+    """The one line whose label starts so."""
+    (found,) = [x for x in ax.lines if str(x.get_label()).startswith(label)]
+    return found
+
+
+def words(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_regret_curves_are_the_tables(found, ax):
+    assert plot_regret(found, ax) is ax
+    means = found["regret_summary"].set_index("group")
+    mean = line(ax, "networks (n = 3)")
+    assert list(mean.get_ydata()) == list(means.loc["measured", "mean"])
+    assert list(mean.get_xdata()) == list(range(1, 101))
+    assert same_color(mean.get_color(), COLOURS["agent"])
+    thin = [x.get_ydata() for x in ax.lines if x.get_linewidth() < 1]
+    each = found["regret"].query("group == 'measured'")
+    expected = [part["regret"] for _, part in each.groupby("subject")]
+    np.testing.assert_array_equal(thin, expected)
+    for name in ("random", "thompson"):
+        drawn = line(ax, name)
+        assert list(drawn.get_ydata()) == list(means.loc[name, "mean"])
+        assert same_color(drawn.get_color(), yardstick_colour(name))
+        assert drawn.get_label() == f"{name} {drawn.get_ydata()[-1]:.2f}"
+    (band,) = ax.collections
+    top = band.get_paths()[0].vertices[:, 1].max()
+    assert top == pytest.approx(means.loc["measured", "high"].max())
+    assert words(ax)[0] == "networks (n = 3)"
+
+
+def test_the_axis_shows_the_networks_and_leaves_chance_above(found, ax):
+    plot_regret(found, ax)
+    top = ax.get_ylim()[1]
+    assert line(ax, "thompson").get_ydata().max() < top
+    assert line(ax, "random").get_ydata().max() > top
+    flat = {**found, "regret": found["regret"].assign(regret=30.0)}
+    assert plot_regret(flat, ax).get_ylim()[1] > 30
+
+
+def test_regret_by_difficulty_is_the_table(found, ax):
+    plot_gaps(found, ax)
+    means = found["gaps_summary"].query("group == 'measured'")
+    mean = line(ax, "networks")
+    assert list(mean.get_xdata()) == list(means["gap"])
+    np.testing.assert_array_equal(mean.get_ydata(), means["mean"])
+
+
+def test_curves_on_dependent_arms_are_the_tables_and_the_strategies(found, ax):
+    plot_dependent(found, ax)
+    means = found["dependent_summary"].set_index("trained")
+    for name, count, colour in (
+        ("independent", 3, "agent"),
+        ("correlated", 2, "trained otherwise"),
+    ):
+        drawn = line(ax, f"trained on {name} (n = {count})")
+        assert list(drawn.get_ydata()) == list(means.loc[name, "mean"])
+        assert same_color(drawn.get_color(), COLOURS[colour])
+    reference = found["reference_dependent"].set_index("strategy")
+    drawn = line(ax, "thompson")
+    assert list(drawn.get_xdata()) == list(reference.loc["thompson", "trial"])
+    assert list(drawn.get_ydata()) == list(reference.loc["thompson", "regret"])
+    assert line(ax, "bayes-greedy 0.99").get_linestyle() == "--"
+
+
+def test_the_raster_is_one_image_with_a_gap(found, ax):
+    plot_rasters(found, ax)
+    (image,) = ax.images
+    drawn = np.ma.filled(image.get_array().astype(float), np.nan)
+    grids = [
+        part.pivot(index="row", columns="trial", values="suboptimal").to_numpy(float)
+        for _, part in found["rasters"].groupby("problem", sort=False)
+    ]
+    height = len(grids[0])
+    np.testing.assert_array_equal(drawn[:height], grids[0])
+    assert np.isnan(drawn[height : height + GAP_ROWS]).all()
+    np.testing.assert_array_equal(drawn[height + GAP_ROWS :], grids[1])
+    assert ax.get_yticks() == pytest.approx(
+        [(height - 1) / 2, height + GAP_ROWS + (len(grids[1]) - 1) / 2]
+    )
+    assert words(ax) == ["best arm", "other arm"]
+
+
+def test_paths_and_last_states_are_the_tables(found, ax):
+    plot_trajectories(found, ax)
+    paths = found["trajectories"]
+    for left, path in paths.groupby("left"):
+        drawn = line(ax, f"P = {left:g}")
+        assert list(drawn.get_xdata()) == list(path["pc1"])
+        assert list(drawn.get_ydata()) == list(path["pc2"])
+    (dots,) = ax.collections
+    np.testing.assert_allclose(
+        dots.get_offsets(), found["final_states"][["pc1", "pc2"]]
+    )
+    title = ax.get_legend().get_title().get_text()
+    coding = found["coding"].iloc[0]
+    assert (
+        f"{coding['r2']:.2f}, untrained {coding['r2_untrained']:.2f} (n = 1)" in title
+    )
+    share = 100 * paths["share1"].iloc[0]
+    assert ax.get_xlabel() == f"PC 1 ({share:.0f} % of variance)"
+
+
+def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, ax):
+    plot_transfer(found, ax)
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert set(names) == {"independent", *LAWS}
+    assert [text.get_text() for text in ax.get_yticklabels()] == [
+        "independent\n(n = 3)",
+        "correlated\n(n = 2)",
+    ]
+    means = found["transfer"].groupby(["trained", "tested"]).mean()
+    written = {
+        (round(t.get_position()[0]), round(t.get_position()[1])): t.get_text()
+        for t in ax.texts
+    }
+    (image,) = ax.images
+    shades = image.get_array()
+    column = names.index("medium")
+    for row, trained in enumerate(("independent", "correlated")):
+        cell = means.loc[(trained, "medium")]
+        assert written[column, row] == f"{cell['regret']:.1f}"
+        assert shades[row, column] == pytest.approx(cell["regret"] / 25)
+    # The population trained on correlated arms did not meet independent ones.
+    assert np.ma.is_masked(shades[1, names.index("independent")])
+    assert written[names.index("independent"), 1] == ""
+
+
+def test_one_population_alone_is_shown_by_difficulty(source, ax):
+    alone = tables(replace(source, controls={}))
+    plot_transfer(alone, ax)
+    assert ax.get_xlabel() == "P(reward), best arm less second best"
+
+
+def test_every_network_whole_or_not_and_every_strategy_has_its_row(found, ax):
+    plot_ablations(found, ax)
+    names = [text.get_text() for text in ax.get_yticklabels()]
+    assert names == ["networks (n = 3)", "no-reward (n = 2)", "thompson", "random"]
+    dots = [x for x in ax.lines if x.get_marker() == "o"]
+    measured = found["subjects"].set_index("group")["regret"]
+    assert list(dots[0].get_xdata()) == list(measured["measured"])
+    assert list(dots[1].get_xdata()) == list(found["ablations"]["regret"])
+    assert list(dots[2].get_xdata()) == [measured["thompson"]]
+    assert [set(x.get_ydata()) for x in dots] == [{0}, {1}, {2}, {3}]
+    low, high = ax.get_xlim()
+    assert all(low < x < high for x in dots[3].get_xdata())
+    learned = line(ax, "learned").get_xdata()
+    random = found["subjects"].query("group == 'measured'")["random_regret"].mean()
+    assert list(learned) == pytest.approx([0.4 * random] * 2)
+
+
+def test_what_was_not_measured_is_said(source, ax):
+    alone = tables(Source(trials=source.trials, task="bandit"))
+    for plot, text in (
+        (plot_dependent, "not measured"),
+        (plot_trajectories, "no recording"),
+    ):
+        ax.clear()
+        plot(alone, ax)
+        assert [t.get_text() for t in ax.texts] == [text]
+
+
+@pytest.mark.parametrize("rows", [0, 50])
+def test_every_panel_can_be_drawn_from_next_to_nothing(rows, source):
+    alone = tables(Source(trials=source.trials.iloc[:rows], task="bandit"))
+    for _, plot in (*PANELS, *BEHAVIOUR_PANELS):
+        figure, axes = plt.subplots()
+        assert plot(alone, axes) is axes
+        plt.close(figure)
+
+
+def test_panels_make_their_own_axes(found):
+    for _, plot in PANELS:
+        plt.close(plot(found, None).figure)

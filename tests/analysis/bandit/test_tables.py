@@ -1,0 +1,232 @@
+"""Every table of the bandit analysis, from simulated players."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from bandits import GAPS, recording, simulate
+
+from metarl.analysis import Source
+from metarl.analysis.bandit.tables import (
+    BEHAVIOUR_PANELS,
+    DISTRIBUTIONS,
+    PANELS,
+    RASTER_ROWS,
+    tables,
+)
+
+TIED = DISTRIBUTIONS[1:]
+EPISODES = 150
+
+
+def people(mind, law="independent", count=3, **more):
+    """Trials of several subjects."""
+    made = [simulate(mind, EPISODES, subject=k, law=law, **more) for k in range(count)]
+    return pd.concat(made, ignore_index=True)
+
+
+def population(mind, law):
+    """Networks trained on a law, and tested on all of them."""
+    return Source(
+        trials=people(mind, law, 2),
+        task="bandit",
+        parameters={"distribution": law},
+        conditions={k: people(mind, k, 2) for k in DISTRIBUTIONS if k != law},
+    )
+
+
+@pytest.fixture(scope="module")
+def source():
+    conditions = {law: people("bound", law) for law in TIED}
+    generator = np.random.default_rng(0)
+    noise = generator.normal(size=(EPISODES, 100, 4))
+    steps = {}
+    for subject, rows in conditions["correlated"].groupby("subject"):
+        left = rows["probability_0"].to_numpy().reshape(EPISODES, 100, 1)
+        steps[subject] = recording(rows, left * [1, 2, 3, 4] + 0.01 * noise, noise)
+    return Source(
+        trials=people("bound"),
+        task="bandit",
+        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        conditions=conditions,
+        condition_recordings={"correlated": steps},
+        controls={
+            "correlated": population("tied", "correlated"),
+            "no-reward": Source(trials=people("random", count=2), task="bandit"),
+        },
+        discount=0.9,
+    )
+
+
+@pytest.fixture(scope="module")
+def found(source):
+    return tables(source)
+
+
+def test_groups_are_the_measured_and_each_strategy(found):
+    subjects = found["subjects"]
+    assert subjects["group"].tolist() == ["measured"] * 3 + ["random", "thompson"]
+    assert subjects["label"].tolist()[:3] == ["subject 0", "subject 1", "subject 2"]
+    assert subjects["episodes"].unique() == [EPISODES]
+    # All met the same problems.
+    assert len(subjects["random_regret"].round(6).unique()) == 1
+    saved = subjects.groupby("group")["regret_saved"].mean()
+    assert saved["random"] == pytest.approx(0, abs=0.05)
+    assert 0.7 < saved["thompson"] < saved["measured"] < 1
+
+
+def test_the_last_of_the_curve_is_the_regret_of_an_episode(found):
+    last = found["regret"][found["regret"]["trial"] == 100]
+    regret = found["subjects"].set_index(["group", "subject"])["regret"]
+    ends = last.set_index(["group", "subject"])["regret"]
+    pd.testing.assert_series_equal(ends, regret, check_names=False)
+    summary = found["regret_summary"].set_index(["group", "trial"])
+    assert summary.loc[("measured", 100), "mean"] == pytest.approx(
+        regret["measured"].mean()
+    )
+    assert summary.loc[("measured", 100), "n"] == 3
+
+
+def test_classes_of_difficulty_hold_every_episode(found):
+    gaps = found["gaps"]
+    assert (gaps.groupby(["group", "subject"])["episodes"].sum() == EPISODES).all()
+    weighted = (gaps["regret"] * gaps["episodes"]).groupby(
+        [gaps["group"], gaps["subject"]]
+    )
+    regret = found["subjects"].set_index(["group", "subject"])["regret"]
+    assert (weighted.sum() / EPISODES).loc[regret.index].to_numpy() == pytest.approx(
+        regret.to_numpy()
+    )
+
+
+def test_every_population_is_tested_on_every_law(found):
+    transfer = found["transfer"]
+    counts = transfer.groupby(["trained", "tested"]).size().unstack()
+    assert set(counts.columns) == set(DISTRIBUTIONS)
+    assert (counts.loc["independent"] == 3).all()
+    assert (counts.loc["correlated"] == 2).all()
+    own = transfer.set_index(["trained", "tested", "subject"])["regret"]
+    measured = found["subjects"].set_index(["group", "subject"])["regret"]
+    assert own[("independent", "independent", 1)] == measured[("measured", 1)]
+    for law, (worse, better) in GAPS.items():
+        chance = transfer.loc[transfer["tested"] == law, "random_regret"]
+        assert chance.to_numpy() == pytest.approx(50 * (better - worse))
+    means = transfer.groupby(["trained", "tested"])["regret"].mean()
+    assert means["correlated", "medium"] < means["independent", "medium"]
+    assert means["correlated", "independent"] > means["independent", "independent"]
+
+
+def test_the_controls_own_test_is_of_the_law_it_was_trained_on(source, found):
+    tied = source.controls["correlated"]
+    assert "correlated" not in tied.conditions
+    own = tables(tied)["subjects"].set_index("subject")["regret"]
+    rows = found["transfer"].query("trained == tested == 'correlated'")
+    assert rows["regret"].tolist() == own.tolist()
+
+
+def test_curves_on_the_medium_arms_are_kept_by_trial(found):
+    curves = found["dependent"]
+    assert set(curves["trained"]) == {"independent", "correlated"}
+    ends = curves[curves["trial"] == 100].set_index(["trained", "subject"])["regret"]
+    transfer = found["transfer"].query("tested == 'medium'")
+    expected = transfer.set_index(["trained", "subject"])["regret"]
+    assert ends.to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_ablations_stand_beside_what_chance_costs(found):
+    table = found["ablations"]
+    assert table["control"].tolist() == ["no-reward"] * 2
+    assert table["ratio"].to_numpy() == pytest.approx(1, abs=0.1)
+    assert (table["ratio"] == table["regret"] / table["random_regret"]).all()
+
+
+def test_rasters_are_of_the_published_problems_sorted_within(found):
+    rasters = found["rasters"]
+    assert rasters["problem"].unique().tolist() == [
+        "P(reward)\n.25, .75",
+        "P(reward)\n.4, .6",
+    ]
+    grid = rasters.pivot(index=["problem", "row"], columns="trial", values="suboptimal")
+    wrong = grid.sum(axis=1)
+    assert len(grid) == 2 * RASTER_ROWS
+    for _, part in wrong.groupby(level="problem"):
+        assert part.is_monotonic_increasing
+    assert wrong.groupby(level="problem").mean().is_monotonic_increasing
+
+
+def test_rasters_without_those_tests_are_of_the_main_ones_problems(source):
+    found = tables(Source(trials=source.trials, task="bandit"))["rasters"]
+    assert found["problem"].unique().tolist() == [
+        "apart by\n> .5",
+        "apart by\n.1 to .3",
+    ]
+    rows = source.trials.query("subject == 0").iloc[::100]
+    gap = (rows["probability_0"] - rows["probability_1"]).abs()
+    hard = min(int(gap.between(0.1, 0.3).sum()), RASTER_ROWS)
+    counts = found.groupby("problem", sort=False)["row"].nunique()
+    assert counts.tolist() == [RASTER_ROWS, hard]
+
+
+def test_units_come_from_the_correlated_tests_recordings(source, found):
+    coding = found["coding"]
+    assert coding["subject"].tolist() == [0, 1, 2]
+    assert (coding["r2"] > 0.95).all()
+    assert (coding["r2_untrained"] < 0.2).all()
+    assert found["trajectories"]["subject"].unique() == [0]
+    assert len(found["final_states"]) == EPISODES
+    rows = source.conditions["correlated"].query("subject == 0").iloc[::100]
+    np.testing.assert_allclose(found["final_states"]["left"], rows["probability_0"])
+
+
+def test_units_of_the_main_test_are_used_where_there_are_no_others(source):
+    rows = source.trials.query("subject == 1")
+    units = np.random.default_rng(0).normal(size=(EPISODES, 100, 4))
+    found = tables(
+        Source(
+            trials=source.trials,
+            task="bandit",
+            recordings={1: recording(rows, units)},
+            discount=0.9,
+        )
+    )
+    assert found["coding"]["subject"].tolist() == [1]
+    assert found["coding"]["r2_untrained"].isna().all()
+    assert len(found["final_states"]) == EPISODES
+
+
+def test_trials_alone_give_every_table_its_columns(source, found):
+    alone = tables(Source(trials=source.trials, task="bandit"))
+    assert alone.keys() == found.keys()
+    for name in ("dependent", "ablations", "coding", "trajectories", "final_states"):
+        assert alone[name].empty
+        assert set(alone[name]) <= set(found[name])
+    assert alone["dependent_summary"].empty
+    assert alone["transfer"]["trained"].unique() == ["independent"]
+
+
+def test_no_trials_at_all_give_empty_tables(source):
+    empty = tables(Source(trials=source.trials.iloc[:0], task="bandit"))
+    assert empty["subjects"].empty
+    assert empty["regret"].empty
+    assert empty["rasters"].empty
+
+
+@pytest.mark.parametrize(
+    ("changes", "scored"),
+    [
+        ({}, True),
+        ({"parameters": {"arm_count": 2, "trial_input": True}}, True),
+        ({"parameters": {"trial_count": 50}}, False),
+        ({"parameters": {"distribution": "correlated"}}, False),
+        ({"parameters": {"trial_input": False}}, False),
+        ({"as_published": False}, False),
+        ({"subjects_are": "animals"}, False),
+    ],
+)
+def test_only_networks_on_the_published_test_are_scored(changes, scored, source):
+    about = tables(Source(trials=source.trials, task="bandit", **changes))["about"]
+    assert about["scored"].tolist() == [scored]
+
+
+def test_there_are_no_more_panels_than_a_page_holds():
+    assert len(PANELS) == 6
+    assert BEHAVIOUR_PANELS[0] == PANELS[0]

@@ -1,0 +1,157 @@
+"""What units tell: planted codes are found and noise is not, beside the null."""
+
+import numpy as np
+import pytest
+from bandits import recording, table
+
+from metarl.analysis.bandit.problems import problems_by_subject
+from metarl.analysis.bandit.units import (
+    activity,
+    coding,
+    components,
+    decoded_r2,
+    final_states,
+    trajectories,
+)
+
+EPISODES, TRIALS, UNITS = 60, 8, 6
+
+
+@pytest.fixture(scope="module")
+def trials():
+    generator = np.random.default_rng(3)
+    left = generator.random(EPISODES)
+    chances = np.column_stack([left, 1 - left])
+    return table(generator.integers(2, size=(EPISODES, TRIALS)), chances)
+
+
+@pytest.fixture(scope="module")
+def problems(trials):
+    ((_, found),) = problems_by_subject(trials)
+    return found
+
+
+def noise(seed=0, size=UNITS):
+    generator = np.random.default_rng(seed)
+    return generator.normal(size=(EPISODES, TRIALS, size))
+
+
+def planted(problems, scale=0.01):
+    """Units that fan out along one axis, by the left arm's chance."""
+    axis = np.linspace(1, 2, UNITS)
+    time = np.arange(TRIALS) / TRIALS
+    code = (problems.chances[:, 0] - 0.5)[:, None] * time
+    return code[:, :, None] * axis + scale * noise(1)
+
+
+def test_a_linear_code_is_read_out_of_units_not_fitted(problems):
+    left = problems.chances[:, 0].astype(float)
+    assert decoded_r2(planted(problems)[:, -1], left) > 0.98
+    assert decoded_r2(noise()[:, -1], left) < 0.2
+    # As many noisy units as a fit needs to explain all it has seen.
+    assert decoded_r2(noise(size=50)[:, -1], left) < 0.2
+
+
+def test_the_read_out_is_worked_by_hand():
+    """One unit that is the value itself: ridge 1 shrinks by 1 / (1 + 1 / n)."""
+    value = np.tile([-1.0, 1.0], 30)
+    found = decoded_r2(value[:, None], value)
+    assert found == pytest.approx(1 - (1 / 55) ** 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("value", [np.full(40, 0.3), np.linspace(0, 1, 19)])
+def test_nothing_is_decoded_from_one_value_or_few_episodes(value):
+    assert np.isnan(decoded_r2(np.random.default_rng(0).random((len(value), 3)), value))
+
+
+def test_units_that_never_change_tell_nothing():
+    value = np.linspace(0, 1, 40)
+    assert decoded_r2(np.zeros((40, 3)), value) == pytest.approx(0, abs=0.01)
+
+
+def test_coding_stands_beside_an_untrained_networks(trials, problems):
+    steps = recording(trials, planted(problems), noise())
+    row = coding(4, activity(steps, problems))
+    assert row["subject"] == 4
+    assert row["episodes"] == EPISODES
+    assert row["r2"] > 0.98
+    assert row["r2_gain"] == pytest.approx(row["r2"] - row["r2_untrained"])
+    assert row["r2_gain"] > 0.8
+    assert row["variance"] > 0.9 > row["variance_untrained"]
+    same = coding(4, activity(recording(trials, noise(), noise()), problems))
+    assert same["r2_gain"] == 0
+
+
+def test_without_the_untrained_network_there_is_no_gain(trials, problems):
+    row = coding(0, activity(recording(trials, planted(problems)), problems))
+    assert row["r2"] > 0.98
+    assert np.isnan([row["r2_untrained"], row["r2_gain"]]).all()
+    assert np.isnan(row["variance_untrained"])
+
+
+def test_activity_is_laid_out_by_episode_beside_its_chance(trials, problems):
+    units = noise()
+    found = activity(recording(trials, units), problems)
+    np.testing.assert_array_equal(found.units, units)
+    np.testing.assert_array_equal(found.left, problems.chances[:, 0])
+    assert found.untrained is None
+    later = trials.assign(episode=trials["episode"] + 100)
+    ((_, known),) = problems_by_subject(later)
+    some = activity(recording(later, units[:5]), known)
+    np.testing.assert_array_equal(some.left, known.chances[:5, 0])
+
+
+def test_episodes_that_the_table_lacks_or_that_were_cut_are_left_out(trials, problems):
+    units = noise()
+    steps = recording(trials, units)
+    steps["episode"] = np.where(steps["episode"] == 2, 999, steps["episode"])
+    cut = {name: values[:-3] for name, values in steps.items()}
+    found = activity(cut, problems)
+    kept = [k for k in range(EPISODES - 1) if k != 2]
+    np.testing.assert_array_equal(found.units, units[kept])
+    np.testing.assert_array_equal(found.left, problems.chances[kept, 0])
+
+
+def test_without_units_there_is_no_activity(trials, problems):
+    assert activity({}, problems) is None
+    assert activity(recording(trials, noise(size=0)), problems) is None
+    steps = recording(trials, noise())
+    steps["episode"] = steps["episode"] + 1000
+    assert activity(steps, problems) is None
+
+
+def test_components_are_worked_by_hand():
+    units = np.zeros((2, 2, 3))
+    units[:, :, 1] = [[-3, -1], [1, 3]]
+    units[:, :, 2] = [[1, -1], [-1, 1]]
+    found = components(units + 5)
+    assert found.shares == pytest.approx((20 / 24, 4 / 24))
+    assert found.variance == pytest.approx(1)
+    np.testing.assert_allclose(found.scores[:, :, 0], [[-3, -1], [1, 3]], atol=1e-12)
+    np.testing.assert_allclose(found.scores[:, :, 1], [[1, -1], [-1, 1]], atol=1e-12)
+    assert components(np.ones((2, 3, 4))).shares == (0, 0)
+
+
+def test_a_path_is_the_mean_of_its_class_of_problems(trials, problems):
+    found = activity(recording(trials, planted(problems)), problems)
+    paths = trajectories(found)
+    left = found.left
+    assert sorted(paths["left"].unique()) == [0.1, 0.3, 0.5, 0.7, 0.9]
+    scores = components(found.units).scores
+    for middle, path in paths.groupby("left"):
+        within = np.abs(left - middle) <= 0.1
+        assert path["episodes"].unique() == [within.sum()]
+        assert path["trial"].tolist() == list(range(1, TRIALS + 1))
+        expected = scores[within].mean(axis=0)
+        np.testing.assert_allclose(path[["pc1", "pc2"]], expected)
+    ends = paths[paths["trial"] == TRIALS].set_index("left")["pc1"]
+    assert ends.is_monotonic_increasing
+    assert paths["share1"].iloc[0] > 0.9
+
+
+def test_last_states_are_those_of_the_last_trial(trials, problems):
+    found = activity(recording(trials, planted(problems)), problems)
+    states = final_states(found)
+    scores = components(found.units).scores
+    np.testing.assert_allclose(states[["pc1", "pc2"]], scores[:, -1])
+    np.testing.assert_array_equal(states["left"], found.left)

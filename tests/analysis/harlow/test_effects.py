@@ -1,0 +1,141 @@
+"""Verdicts and numbers of the learning-set experiment, with some networks stuck."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from problems import problem_recording, problem_trials
+
+from metarl.analysis import Source
+from metarl.analysis.harlow.course import PAPER
+from metarl.analysis.harlow.tables import effects, tables
+
+KNOWS = (0.5, 1, 1, 1, 1, 1)
+STUCK = (0.5,) * 6
+HALFWAY = (0.5,) + (0.75,) * 5
+LEAVES = "episodes until chance is left, mean of those that did"
+TAKES = "episodes from there to the ceiling, mean of those that did"
+STORES = {
+    "picture": lambda target, other: target,
+    "relation": lambda target, other: target - other,
+}
+
+
+def population(accuracies, **more):
+    parts = [
+        problem_trials(accuracy=each, seed=k, **more).assign(subject=k)
+        for k, each in enumerate(accuracies)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def curve(first, last, top=6.2):
+    steps = np.arange(1, 101) * 100.0
+    rising = np.clip((steps - first) / (last - first), 0, 1)
+    columns = {"steps": steps, "rollout/episodes": steps / 4}
+    return pd.DataFrame(columns | {"rollout/return": 1.2 + (top - 1.2) * rising})
+
+
+def rows(accuracies=(KNOWS,) * 2, **more):
+    given = {"task": "harlow", "expected": len(accuracies), "discount": 0.9}
+    trials = more.pop("trials", None)
+    trials = population(accuracies) if trials is None else trials
+    made = tables(Source(trials=trials, **given | more))
+    return effects(made).set_index("effect")
+
+
+def test_the_course_is_told_of_those_that_got_there_though_others_did_not():
+    curves = {
+        0: curve(1_000, 3_000),
+        1: curve(3_000, 9_000),
+        2: curve(2_000, 4_000, 3.7),
+        3: curve(20_000, 30_000),
+    }
+    found = rows((KNOWS, KNOWS, HALFWAY, STUCK), curves=curves)
+    assert found.loc[LEAVES, "value"] == pytest.approx(2_000 / 4)
+    assert found.loc[LEAVES, "subjects"] == 3
+    assert found.loc[TAKES, "value"] == pytest.approx(4_000 / 4)
+    assert found.loc[TAKES, "subjects"] == 2
+    assert found.loc[LEAVES, "reference"] == PAPER["leaves_chance"][1] == 109_216
+    assert found.loc[TAKES, "reference"] == PAPER["takes"][1] == 156_000
+    assert set(found.loc[[LEAVES, TAKES], "verdict"]) == {"REPORTED"}
+
+
+def test_where_nobody_got_there_nothing_is_told_of_the_course():
+    found = rows((STUCK, STUCK), curves={k: curve(1_000, 2_000) for k in range(2)})
+    assert LEAVES not in found.index
+    assert TAKES not in found.index
+
+
+def test_the_worst_network_is_told_beside_the_mean():
+    found = rows((KNOWS, HALFWAY))
+    lowest = found.loc["accuracy in trial 2, lowest network", "value"]
+    assert lowest == pytest.approx(0.75, abs=0.1)
+    mean = found.loc["accuracy in trial 2, mean", "value"]
+    assert mean == pytest.approx((1 + lowest) / 2)
+
+
+@pytest.mark.parametrize(
+    ("test", "name", "reference"),
+    [
+        ("new-distractor", "unrewarded thing replaced - same two things", 0),
+        ("held-in", "things of training - new things", np.nan),
+    ],
+)
+def test_other_things_are_told_by_how_much_they_change(test, name, reference):
+    other = population((HALFWAY, HALFWAY))
+    found = rows(conditions={test: other})
+    row = found.loc[f"accuracy in trials 2 to 6, {name}, mean"]
+    assert row["value"] == pytest.approx(other["correct"][other.trial > 0].mean() - 1)
+    assert row["chance"] == 0
+    np.testing.assert_equal(row["reference"], reference)
+
+
+def kept(store, *, replaced=False):
+    trials = population((KNOWS,) * 2, replaced=replaced)
+    recordings = {
+        k: problem_recording(own[own["episode"] < 60], STORES[store])
+        for k, own in trials.groupby("subject")
+    }
+    return trials, recordings
+
+
+@pytest.mark.parametrize(
+    ("store", "target", "other", "sign", "index"),
+    [("picture", 1, 0, 0.8, 0), ("relation", 0.5, 0.5, 1, 1)],
+)
+def test_what_is_kept_is_told_by_all_its_numbers(store, target, other, sign, index):
+    trials, recordings = kept(store)
+    found = rows(trials=trials, recordings=recordings)["value"]
+    name = "{}, decoded from units (r2), {}, mean"
+    told = "sign of their difference, decoded from units, {}, mean"
+    values = {
+        name.format("what paid", "networks"): (target, 0.15),
+        name.format("the other thing", "networks"): (other, 0.15),
+        name.format("what paid", "untrained"): (0, 0.1),
+        name.format("the other thing", "untrained"): (0, 0.1),
+        told.format("networks"): (sign, 0.1),
+        told.format("untrained"): (0.5, 0.15),
+        "relation index, networks (0 picture, 1 relation), mean": (index, 0.1),
+    }
+    for row, (expected, within) in values.items():
+        assert found[row] == pytest.approx(expected, abs=within), row
+
+
+def test_what_the_same_networks_keep_where_things_are_replaced_is_told_too():
+    trials, recordings = kept("relation")
+    new, new_recordings = kept("picture", replaced=True)
+    found = rows(
+        trials=trials,
+        recordings=recordings,
+        conditions={"new-distractor": new},
+        condition_recordings={"new-distractor": new_recordings},
+    )["value"]
+    name = "relation index, networks{} (0 picture, 1 relation), mean"
+    assert found[name.format("")] == pytest.approx(1, abs=0.1)
+    assert found[name.format(", unrewarded thing replaced")] == pytest.approx(
+        0, abs=0.1
+    )
+
+
+def test_rows_of_recordings_need_recordings():
+    assert not rows().index.str.contains("decoded|index").any()

@@ -1,0 +1,199 @@
+"""Panels of the learning-set figure: what is drawn is what the tables hold."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from problems import problem_recording, problem_trials
+
+from metarl.analysis import Source
+from metarl.analysis.harlow.memory_plots import (
+    plot_accounts,
+    plot_decoding,
+    plot_gaze,
+    plot_tests,
+)
+from metarl.analysis.harlow.plots import (
+    plot_course,
+    plot_durations,
+    plot_networks,
+)
+from metarl.analysis.harlow.tables import tables
+from metarl.analysis.style import yardstick_colour
+
+KNOWS = (0.5, 1, 1, 1, 1, 1)
+HALFWAY = (0.5,) + (0.75,) * 5
+SWAPPED = (*KNOWS, 0.1, 0.8, 1, 1, 1, 0.9)
+
+
+def population(accuracies, **more):
+    parts = [
+        problem_trials(accuracy=each, seed=k, episodes=60, **more).assign(subject=k)
+        for k, each in enumerate(accuracies)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def curve(first, last):
+    steps = np.arange(1, 101) * 100.0
+    rising = np.clip((steps - first) / (last - first), 0, 1)
+    columns = {"steps": steps, "rollout/episodes": steps / 4}
+    return pd.DataFrame(columns | {"rollout/return": 1.2 + 5 * rising})
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Four networks at the ceiling, after 250, 500, 750, 1,000 problems; one below."""
+    trials = population([KNOWS] * 4 + [HALFWAY])
+    recordings = {
+        0: problem_recording(
+            trials[trials["subject"] == 0], lambda target, other: target - other
+        )
+    }
+    conditions = {
+        "new-distractor": population([HALFWAY] * 5),
+        "trial-reset": population([(0.5,) * 6] * 5),
+        "reversal": population([SWAPPED] * 5),
+    }
+    return tables(
+        Source(
+            trials=trials,
+            recordings=recordings,
+            conditions=conditions,
+            curves={
+                k: curve(1_000 * (k + 1), 1_000 * (k + 1) + 2_000) for k in range(5)
+            },
+            stages={0.3: population([(0.5,) * 6] * 5)},
+            yardsticks={"mean-colour": problem_trials(accuracy=(0.5,) + (0.9,) * 5)},
+            task="harlow",
+            discount=0.9,
+            expected=5,
+        )
+    )
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def lines(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax):
+    drawn = lines(plot_networks(found, ax))
+    summary = found["stages_summary"]
+    final = summary[summary["stage"] == "final"]
+    assert set(final["n"]) == {4}
+    assert drawn["final (4)"].get_ydata().tolist() == (100 * final["mean"]).tolist()
+    (band,) = ax.collections
+    heights = band.get_paths()[0].vertices[:, 1]
+    edges = 100 * final["low"].min(), 100 * final["high"].max()
+    assert (heights.min(), heights.max()) == pytest.approx(edges)
+    # At 3,000 of 10,000 steps the first two are in their third and sixth... stage.
+    stages = [
+        label for label in drawn if label.startswith(("1st", "2nd", "3rd", "6th"))
+    ]
+    assert stages == ["3rd (1)", "6th (1)"]
+    # Each network in the end, two stages, the last, and chance.
+    assert len(ax.lines) == 5 + 3 + 1
+
+
+def test_without_stages_all_networks_are_drawn_as_one(ax):
+    made = tables(Source(trials=population([KNOWS, HALFWAY]), task="harlow"))
+    drawn = lines(plot_networks(made, ax))
+    assert "all (2)" in drawn
+    assert not ax.collections
+
+
+def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(found, ax):
+    plot_course(found, ax)
+    assert ax.get_xscale() == "log"
+    dots = {
+        mark: sorted(
+            float(line.get_xdata()[0])
+            for line in ax.lines
+            if line.get_marker() == mark
+            and len(line.get_xdata())
+            and np.isfinite(line.get_xdata()).all()
+        )
+        for mark in "os"
+    }
+    assert dots["o"] == pytest.approx([250, 500, 750, 1_000, 1_250])
+    assert dots["s"] == pytest.approx([750, 1_000, 1_250, 1_500])
+
+
+def test_durations_are_dots_with_median_and_quartiles_beside_the_papers(found, ax):
+    plot_durations(found, ax)
+    first, second = (line.get_ydata() for line in ax.lines if line.get_marker() == "o")
+    assert first.tolist() == pytest.approx([250, 500, 750, 1_000, 1_250])
+    assert second.tolist() == pytest.approx([500] * 4)
+    bars = [bar for path in ax.collections for bar in path.get_segments()]
+    level = [bar[0, 1] for bar in bars if bar[0, 1] == bar[1, 1]]
+    # Median, then quartiles; all took as long from chance to the ceiling.
+    assert level == pytest.approx([750, 500, 1_000, 500, 500, 500])
+    paper = [line.get_ydata()[0] for line in ax.lines if line.get_marker() == "D"]
+    assert paper == [3_413 * 32, 4_875 * 32]
+    (text,) = (t.get_text() for t in ax.texts)
+    assert text == "at the ceiling: 4 of 5 [28, 99 %]\npaper: 14 of 50 (28 %)"
+
+
+def test_tests_have_their_dots_and_means_in_percent(found, ax):
+    plot_tests(found, ax)
+    names = [label.get_text() for label in ax.get_xticklabels()]
+    assert names == [
+        "new\nthings",
+        "no\nmemory",
+        "7th:\nswap",
+        "8th\ntrial",
+        "12th\ntrial",
+    ]
+    bars = [path.get_segments()[0] for path in ax.collections]
+    assert [bar[:, 0].mean() for bar in bars] == [0, 1, 2, 3, 4]
+    expected = [95, 50, 10, 80, 90]
+    np.testing.assert_allclose([bar[0, 1] for bar in bars], expected, atol=6)
+    dots = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+    for values, bar in zip(dots, bars, strict=True):
+        assert len(values) == 5
+        assert np.mean(values) == pytest.approx(bar[0, 1])
+
+
+def test_accounts_have_the_strategy_that_keeps_the_mean_colour(found, ax):
+    drawn = lines(plot_accounts(found, ax))
+    mark = drawn["keeps mean colour"]
+    assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
+    assert mark.get_color() == yardstick_colour("mean-colour")
+    order = drawn["keeps the order by one feature"]
+    assert order.get_ydata().tolist() == pytest.approx([100, 200 / 3])
+    assert drawn["keeps nothing"].get_ydata().tolist() == [50, 50]
+    np.testing.assert_allclose(drawn["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
+
+
+def test_decoding_tells_how_well_what_paid_is_decoded(found, ax):
+    plot_decoding(found, ax)
+    (text,) = (t.get_text() for t in ax.texts)
+    r2 = found["decoding"].set_index("units")["r2_target"]
+    assert text.splitlines() == [
+        "r2 of what paid",
+        f"networks: {r2['trained']:.2f}",
+        f"networks, untrained: {r2['untrained']:.2f}",
+    ]
+    faces = {name: line.get_markerfacecolor() for name, line in lines(ax).items()}
+    assert faces["networks, untrained"] == "none" != faces["networks"]
+
+
+def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(found, ax):
+    plot_gaze(found, ax)
+    traces = [line for line in ax.lines if len(line.get_xdata()) == 4]
+    assert len(traces) == 2 * 60
+    starts = np.array([line.get_ydata()[0] for line in traces])
+    ends = np.array([line.get_ydata()[-1] for line in traces])
+    assert np.abs(starts).max() < 0.4
+    np.testing.assert_allclose(np.abs(ends - starts), 3)
+    last = [line.get_color() == lines(ax)["trial 6"].get_color() for line in traces]
+    assert (ends[np.array(last)] > 0).all()
+    assert 0.2 < (ends[~np.array(last)] > 0).mean() < 0.8
+    assert set(found["gaze"]["subject"]) == {0}

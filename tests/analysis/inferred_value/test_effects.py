@@ -1,0 +1,203 @@
+"""The rows of effects on made tables: which pass, fail, or only report."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cue_observers import IDEAL, population, simulate
+
+from metarl.analysis.data import Source
+from metarl.analysis.inferred_value.tables import effects, tables
+
+COUNT = 4
+BEFORE = "old minus new cue before feedback (reward units)"
+EXPERIENCED = "new minus old cue, experienced (reward units)"
+INFERRED = "new minus old cue, inferred (reward units)"
+RATIO = "inferred / experienced, mean of the networks' ratios"
+RESET = f"memory reset at each block: size of {BEFORE}, mean"
+KEPT = f"memory reset at each block: {INFERRED}, mean"
+TD = f"tabular TD: {INFERRED}"
+COUNTS = "observer that counts is said to count"
+COUNTS_NOT = "observer that counts not is said to count"
+READ = "new cue read out of units at fixation, trial"
+
+
+def rows(source):
+    return effects(tables(source)).set_index("effect")
+
+
+def of(kind="inferring", **settings):
+    trials, recordings = population(kind, count=COUNT, **settings)
+    return {"trials": trials, "recordings": recordings}
+
+
+def verdicts(source, *names):
+    return rows(source).loc[list(names), "verdict"].tolist()
+
+
+@pytest.fixture(scope="module")
+def inferring():
+    """Networks as the paper has them, with all that is asked for."""
+    reset = of(reset=True, noise=0.1)
+    minds = {"ideal": "inferring", "counting": "counting", "td": "experienced"}
+    strategies = {name: simulate(kind, seed=3) for name, kind in minds.items()}
+    return Source(
+        task="inferred-value",
+        discount=0.9,
+        expected=COUNT,
+        **of(noise=0.1),
+        yardsticks={name: trials for name, (trials, _) in strategies.items()},
+        yardstick_recordings={name: rec for name, (_, rec) in strategies.items()},
+        conditions={"block-reset": reset["trials"]},
+        condition_recordings={"block-reset": reset["recordings"]},
+    )
+
+
+@pytest.fixture(scope="module")
+def passing(inferring):
+    return rows(inferring)
+
+
+def test_observers_that_infer_pass_every_scored_row(passing):
+    scored = passing[passing["criterion"] != ""]
+    assert len(scored) == 12
+    assert scored["verdict"].unique() == ["PASS"], scored["value"]
+    own = scored.drop(index=[TD, COUNTS, COUNTS_NOT])
+    assert own["subjects"].unique() == [COUNT]
+    assert own["learned"].unique() == [COUNT]
+    assert passing["experiment"].unique() == ["inferred-value"]
+
+
+def test_values_are_over_subjects_with_intervals_and_chance(passing):
+    for name in (BEFORE, EXPERIENCED, INFERRED):
+        row = passing.loc[f"{name}, mean"]
+        assert row["value"] == pytest.approx(IDEAL, abs=0.05)
+        assert row["low"] < row["value"] < row["high"]
+        assert row["p"] < 0.001
+        assert row["reference"] == pytest.approx(IDEAL)
+        assert row["criterion"] == f">= {IDEAL / 2:g}"
+        assert passing.loc[f"{name}, lowest network", "value"] < row["value"]
+    assert passing.loc[RATIO, "value"] == pytest.approx(1, abs=0.05)
+    assert passing.loc[f"{READ} 1, mean", "value"] < 0.05
+    assert passing.loc[f"{READ} 2, mean", "value"] > 0.95
+    assert passing.loc[
+        f"{READ} 2, trained minus untrained, mean", "value"
+    ] == pytest.approx(0.5, abs=0.1)
+
+
+def test_networks_that_infer_nothing_fail_where_inference_is_asked_for(inferring):
+    other = replace(inferring, **of("experienced", noise=0.1))
+    names = [
+        f"{name}, {which}"
+        for name in (BEFORE, EXPERIENCED)
+        for which in ("mean", "lowest network")
+    ]
+    failed = [f"{INFERRED}, mean", f"{INFERRED}, lowest network", RATIO]
+    assert verdicts(other, *names, *failed) == ["PASS"] * 4 + ["FAIL"] * 3
+
+
+def test_networks_that_infer_too_little_fail_the_ratio(inferring):
+    other = replace(inferring, **of(inference=0.6, noise=0.05))
+    assert verdicts(other, f"{INFERRED}, lowest network", RATIO) == ["PASS", "FAIL"]
+
+
+def test_networks_that_count_fail_before_the_feedback_and_are_counted(inferring):
+    other = replace(inferring, **of("counting", noise=0.1))
+    found = rows(other)
+    names = [f"{BEFORE}, mean", f"{INFERRED}, mean", RATIO]
+    assert found.loc[names, "verdict"].tolist() == ["FAIL", "PASS", "PASS"]
+    share = "share of networks that count the trials of a block"
+    assert found.loc[share, "value"] == 1
+
+
+def test_flat_networks_learned_nothing_and_pass_nothing_of_theirs(inferring):
+    flat = of("flat", noise=0.001)
+    other = replace(
+        inferring,
+        **flat,
+        conditions={"block-reset": flat["trials"]},
+        condition_recordings={"block-reset": flat["recordings"]},
+    )
+    found = rows(other)
+    scored = found[(found["criterion"] != "") & found["learned"].notna()]
+    assert len(scored) == 9
+    assert not scored["passed"].any()
+    # It is small, which says nothing of networks that have nothing to forget.
+    assert found.loc[RESET, "value"] < 0.03
+    assert found.loc[RESET, "verdict"] == "NOT LEARNED"
+    assert (scored["learned"] == 0).all()
+
+
+def test_one_network_with_the_wrong_sign_is_seen(inferring):
+    wrong = simulate("experienced", subject=2, noise=0.1)[1]
+    recordings = {**inferring.recordings, 2: wrong}
+    other = replace(inferring, recordings=recordings)
+    # It was tested on the same trials, so that only its values differ.
+    right = simulate("inferring", subject=2, noise=0.1)[0]
+    same = simulate("experienced", subject=2, noise=0.1)[0]
+    assert right["cue"].equals(same["cue"])
+    assert verdicts(other, f"{INFERRED}, mean", f"{INFERRED}, lowest network") == [
+        "PASS",
+        "FAIL",
+    ]
+
+
+def test_a_memory_that_is_not_reset_fails_the_control(inferring):
+    other = replace(
+        inferring,
+        condition_recordings={"block-reset": inferring.recordings},
+        conditions={"block-reset": inferring.trials},
+    )
+    assert verdicts(other, RESET, KEPT) == ["FAIL", "PASS"]
+
+
+def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
+    whole = inferring.condition_recordings["block-reset"]
+    part = {k: recording for k, recording in whole.items() if k != 2}
+    other = replace(
+        inferring, condition_recordings={"block-reset": part}, expected=None
+    )
+    assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
+
+
+def test_without_the_control_test_its_rows_fail(inferring):
+    other = replace(inferring, conditions={}, condition_recordings={})
+    assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
+
+
+def test_strategies_that_are_mistaken_for_another_fail(inferring):
+    recordings = inferring.yardstick_recordings
+    swapped = {
+        "ideal": recordings["counting"],
+        "counting": recordings["ideal"],
+        "td": recordings["ideal"],
+    }
+    trials = inferring.yardsticks
+    tables_of = {
+        k: trials["ideal" if v is recordings["ideal"] else "counting"]
+        for k, v in swapped.items()
+    }
+    other = replace(inferring, yardstick_recordings=swapped, yardsticks=tables_of)
+    assert verdicts(other, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
+    none = replace(inferring, yardstick_recordings={}, yardsticks={})
+    assert verdicts(none, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
+
+
+def test_a_subject_that_is_missing_counts_against_every_row(inferring):
+    found = rows(replace(inferring, expected=COUNT + 1))
+    scored = found[(found["criterion"] != "") & found["learned"].notna()]
+    assert not scored["passed"].any()
+    assert found.loc[TD, "passed"]
+
+
+def test_another_test_is_reported_and_not_scored(inferring):
+    found = rows(replace(inferring, as_published=False))
+    assert found["verdict"].unique() == ["REPORTED"]
+    assert found["reference"].isna().all()
+    assert np.isfinite(found.loc[RATIO, "value"])
+
+
+def test_a_trial_table_alone_has_effects_without_numbers(inferring):
+    found = rows(Source(task="inferred-value", trials=inferring.trials))
+    assert not found["passed"].any()
+    assert found.loc["share of valid trials, mean", "value"] == 1

@@ -1,0 +1,227 @@
+"""Panels of the inferred-value figure: the numbers drawn are those of the tables."""
+
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from cue_observers import IDEAL, population, simulate
+from matplotlib.colors import same_color
+
+from metarl.analysis.data import Source
+from metarl.analysis.inferred_value.plots import (
+    plot_controls,
+    plot_cue_responses,
+    plot_ratios,
+    plot_valid_shares,
+)
+from metarl.analysis.inferred_value.steps import plot_readout, plot_states, plot_values
+from metarl.analysis.inferred_value.tables import tables
+from metarl.analysis.style import COLOURS, YARDSTICK_COLOURS
+
+
+@pytest.fixture(scope="module")
+def source():
+    trials, recordings = population(count=3, noise=0.1, episodes=20)
+    reset = population(count=3, noise=0.1, reset=True, episodes=20)
+    minds = {"ideal": "inferring", "td": "experienced"}
+    made = {name: simulate(kind, seed=3, episodes=20) for name, kind in minds.items()}
+    return Source(
+        task="inferred-value",
+        discount=0.9,
+        trials=trials,
+        recordings=recordings,
+        yardsticks={name: trials for name, (trials, _) in made.items()},
+        yardstick_recordings={name: recording for name, (_, recording) in made.items()},
+        conditions={"block-reset": reset[0]},
+        condition_recordings={"block-reset": reset[1]},
+    )
+
+
+@pytest.fixture(scope="module")
+def found(source):
+    return tables(source)
+
+
+@pytest.fixture
+def ax():
+    figure, ax = plt.subplots()
+    yield ax
+    plt.close(figure)
+
+
+def lines(ax, marker=None, colour=None, style=None):
+    """The drawn lines with this marker, colour and style."""
+    return [
+        line
+        for line in ax.lines
+        if len(line.get_xdata())
+        and (marker is None or line.get_marker() == marker)
+        and (colour is None or same_color(line.get_color(), colour))
+        and (style is None or line.get_linestyle() == style)
+    ]
+
+
+def heights(drawn):
+    return [list(line.get_ydata()) for line in drawn]
+
+
+def cell(table, **values):
+    for name, value in values.items():
+        table = table[table[name] == value]
+    return table
+
+
+def labels(ax):
+    return {text.get_text() for text in ax.get_legend().get_texts()}
+
+
+def test_cue_responses_are_means_dots_and_strategies(found, ax):
+    plot_cue_responses(found, ax)
+    for kind in ("old", "new"):
+        colour = COLOURS[f"{kind} cue"]
+        drawn = lines(ax, "None", colour, "-")
+        courses = heights(drawn)
+        dots, ideal, td = (heights(lines(ax, m, colour)) for m in ("o", "D", "X"))
+        places = [list(line.get_xdata()) for line in drawn]
+        assert places == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
+        assert len(courses) == len(dots) == len(ideal) == len(td) == 3
+        for index, when in enumerate(("before", "experienced", "inferred")):
+            means = cell(found["responses_summary"], group="measured", when=when)
+            means = cell(means, cue=kind)
+            assert means["event"].tolist() == ["fixation", "cue", "go"]
+            assert courses[index] == means["mean"].tolist()
+            each = cell(found["responses"], when=when, cue=kind, event="cue")
+            assert dots[index] == cell(each, group="measured")["rpe"].tolist()
+            assert ideal[index] == cell(each, group="ideal")["rpe"].tolist()
+            assert td[index] == cell(each, group="td")["rpe"].tolist()
+    intervals = [s for c in ax.collections for s in c.get_segments()]
+    assert len(intervals) == 18
+    assert ax.get_legend().get_title().get_text() == "networks (n = 3), a dot each"
+    assert {"ideal", "td", "cue rewarded before"} <= labels(ax)
+    assert list(ax.get_xticks()) == [1, 5, 9]
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["trial 1,\nbefore", "trial 2,\nexperienced", "trial 2,\ninferred"]
+
+
+def test_two_networks_get_no_interval(source, ax):
+    trials = source.trials[source.trials["subject"] < 2]
+    recordings = {k: source.recordings[k] for k in (0, 1)}
+    two = replace(source, trials=trials, recordings=recordings)
+    plot_cue_responses(tables(two), ax)
+    assert not [s for c in ax.collections for s in c.get_segments()]
+
+
+def test_controls_stand_side_by_side_in_their_colours(found, ax):
+    plot_controls(found, ax)
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["networks", "memory\nreset", "ideal", "td"]
+    groups = {"measured": COLOURS["agent"], "block-reset": COLOURS["agent"]}
+    groups |= {name: YARDSTICK_COLOURS[name] for name in ("ideal", "td")}
+    for when, marker in (("before", "s"), ("experienced", "o"), ("inferred", "^")):
+        means = found["differences_summary"].set_index(["group", "when"])["mean"]
+        drawn = {round(float(line.get_xdata()[0])): line for line in lines(ax, marker)}
+        for place, (group, colour) in enumerate(groups.items()):
+            assert list(drawn[place].get_ydata()) == [means[group, when]]
+            assert same_color(drawn[place].get_color(), colour)
+    dots = lines(ax, ".")
+    assert sorted(len(line.get_xdata()) for line in dots) == [1] * 6 + [3] * 6
+    assert [line.get_ydata()[0] for line in lines(ax, style=":")] == [
+        pytest.approx(IDEAL)
+    ]
+    assert labels(ax) == {"before", "experienced", "inferred"}
+
+
+def test_ratios_are_a_dot_a_subject_beside_what_was_published(found, ax):
+    plot_ratios(found, ax)
+    ratios = cell(found["subjects"], group="measured")["ratio"].tolist()
+    assert heights(lines(ax, "o")) == [ratios]
+    assert heights(lines(ax, "s")) == [found["ratio_summary"]["mean"].tolist()]
+    assert np.mean(ratios) == pytest.approx(found["ratio_summary"]["mean"].iloc[0])
+    assert heights(lines(ax, style="--")) == [[1, 1]]
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["0", "1", "2", "mean"]
+    (arrow,) = ax.texts
+    assert arrow.get_text() == "monkeys' dopamine:\nsmaller (sign only)"
+    assert arrow.xy[1] < arrow.xyann[1] < 1
+
+
+def test_without_a_published_direction_there_is_no_arrow(found, ax):
+    signs = found["reference_signs"]
+    plot_ratios(found | {"reference_signs": signs[signs["value"] >= 0]}, ax)
+    assert not ax.texts
+
+
+def test_valid_shares_go_through_the_block(found, ax):
+    plot_valid_shares(found, ax)
+    (line,) = lines(ax, "None", COLOURS["agent"])
+    means = cell(found["valid_summary"], group="measured")
+    assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
+    assert list(line.get_ydata()) == means["mean"].tolist()
+    assert heights(lines(ax, style=":")) == [[1 / 9, 1 / 9]]
+    assert line.get_label() == "networks (n = 3)"
+
+
+def test_values_are_followed_from_trial_to_trial(found, ax):
+    plot_values(found, ax)
+    for kind in ("old", "new"):
+        colour = COLOURS[f"{kind} cue"]
+        means = cell(found["values_summary"], cue=kind)
+        own = cell(means, group="measured").set_index(["place", "event"])["mean"]
+        courses = lines(ax, "None", colour, "-")
+        assert len(courses) == 4
+        for place, line in enumerate(courses):
+            steps = [own[place, e] for e in ("fixation", "cue", "go", "outcome")]
+            assert list(line.get_ydata()) == steps
+            assert list(line.get_xdata()) == [4 * place + step for step in range(4)]
+        (ideal,) = lines(ax, style=":", colour=colour)
+        assert list(ideal.get_ydata()) == cell(means, group="ideal")["mean"].tolist()
+    reversal = lines(ax, style="--", colour="black")
+    assert [line.get_xdata()[0] for line in reversal] == [3.5]
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["last", "1", "2", "3"]
+
+
+def test_readouts_of_trained_units_lie_beside_those_of_untrained_ones(found, ax):
+    plot_readout(found, ax)
+    for units, colour in (
+        ("trained", COLOURS["agent"]),
+        ("untrained", COLOURS["chance"]),
+    ):
+        means = cell(found["readout_summary"], units=units)
+        means = means.set_index(["place", "event"])["mean"]
+        courses = lines(ax, "None", colour, "-")
+        for place, line in enumerate(courses[:4]):
+            steps = [means[place, e] for e in ("fixation", "cue", "go", "outcome")]
+            assert list(line.get_ydata()) == steps
+        dots = lines(ax, ".", colour)
+        assert [len(line.get_xdata()) for line in dots] == [16] * 3
+    assert labels(ax) == {"trained", "untrained"}
+    title = ax.get_legend().get_title().get_text()
+    assert title == "networks (n = 3), same inputs"
+
+
+def test_states_are_dots_and_crosses_at_their_step(found, ax):
+    plot_states(found, ax)
+    states = found["states"]
+    events = ["fixation", "cue", "go", "outcome"]
+    for cue in ("A", "B"):
+        colour = COLOURS[f"{cue} rewarded"]
+        for marker, reversal in (("o", False), ("x", True)):
+            (line,) = lines(ax, marker, colour)
+            part = cell(states, rewarded_cue=cue, reversal=reversal)
+            assert list(line.get_ydata()) == part["second"].tolist()
+            steps = np.round(np.asarray(line.get_xdata(), float))
+            assert steps.tolist() == [events.index(event) for event in part["event"]]
+            assert np.asarray(line.get_xdata(), float) - steps == pytest.approx(
+                0.45 * part["first"].to_numpy(float)
+            )
+    assert [text.get_text() for text in ax.get_xticklabels()] == events
+    assert "network 0" in ax.get_legend().get_title().get_text()
+
+
+@pytest.mark.parametrize("draw", [plot_values, plot_ratios, plot_valid_shares])
+def test_a_plot_makes_its_own_axes_where_none_are_given(found, draw):
+    ax = draw(found)
+    assert len(ax.figure.axes) == 1
+    plt.close(ax.figure)

@@ -1,0 +1,172 @@
+"""Responses to the cue: the three numbers of observers with known minds."""
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from cue_observers import DISCOUNT, IDEAL, simulate
+
+from metarl.analysis.inferred_value.responses import (
+    cue_responses,
+    differences,
+    ideal_difference,
+    valid_shares,
+    value_course,
+)
+from metarl.analysis.inferred_value.trials import placed_trials, recorded_trials
+
+
+def numbers_of(*args, **settings):
+    trials, recording = simulate(*args, **settings)
+    return differences(cue_responses(recorded_trials(recording, trials)))
+
+
+def three(found):
+    return [found[when] for when in ("before", "experienced", "inferred")]
+
+
+def test_an_observer_that_infers_has_the_ideal_three_times():
+    found = numbers_of("inferring")
+    assert three(found) == pytest.approx([IDEAL] * 3)
+    assert [found["ratio"], found["carry_over"]] == pytest.approx([1, 1])
+    assert found["counts"] == 0
+    assert ideal_difference(DISCOUNT) == pytest.approx(IDEAL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [((0.9,), 0.648), ((0.75,), 0.45), ((0.9, 0.0), 0.81), ((1.0, 0.5, 10), 0.9)],
+)
+def test_the_ideal_follows_the_tasks_parameters(arguments, expected):
+    assert ideal_difference(*arguments) == pytest.approx(expected)
+
+
+def test_an_observer_that_counts_is_recognised_and_one_that_does_not_is_not():
+    found = numbers_of("counting")
+    assert three(found) == pytest.approx([0, DISCOUNT**2, DISCOUNT**2], abs=1e-9)
+    assert found["counts"] == 1
+    assert found["carry_over"] == pytest.approx(0, abs=1e-9)
+    assert numbers_of("inferring", noise=0.2)["counts"] == 0
+
+
+def test_an_observer_that_infers_nothing_has_the_inferred_value_wrong():
+    found = numbers_of("experienced", episodes=120)
+    assert found["before"] > 0.3
+    assert found["experienced"] == pytest.approx(IDEAL)
+    assert found["inferred"] < -0.3
+    assert found["ratio"] < 0
+
+
+def test_half_an_inference_is_half_a_number():
+    found = numbers_of("inferring", episodes=120, inference=0.5)
+    assert found["experienced"] == pytest.approx(IDEAL)
+    assert found["ratio"] < 0.7
+
+
+def test_what_expects_nothing_has_no_number():
+    found = numbers_of("flat")
+    assert three(found) == pytest.approx([0] * 3, abs=1e-12)
+    assert found["counts"] == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "counts"),
+    [(0.29, 0.6, 1), (0.31, 0.6, 0), (0.5, 0.6, 0), (-0.7, -0.6, 0), (0, 0.6, 1)],
+)
+def test_less_than_half_of_what_comes_after_is_counting(before, after, counts):
+    cells = [("before", "old", before), ("before", "new", 0.0)]
+    for when in ("experienced", "inferred"):
+        cells += [(when, "old", 0.0), (when, "new", after)]
+    table = pd.DataFrame(cells, columns=["when", "cue", "rpe"]).assign(event="cue")
+    found = differences(table)
+    assert found["counts"] == counts
+    assert found["carry_over"] == pytest.approx(before / after)
+
+
+def test_a_memory_that_is_reset_keeps_the_inference_and_loses_what_came_before():
+    found = numbers_of("inferring", reset=True)
+    assert three(found) == pytest.approx([0, IDEAL, IDEAL], abs=1e-9)
+
+
+def test_invalid_trials_and_trials_after_one_are_left_out():
+    found = numbers_of("inferring", episodes=200, invalid=0.3)
+    # What was forgotten of longer ago is the only difference.
+    assert found["experienced"] == pytest.approx(IDEAL)
+    assert found["inferred"] == pytest.approx(IDEAL)
+    trials, recording = simulate("inferring", episodes=40, invalid=0.3)
+    table = recorded_trials(recording, trials)
+    counts = cue_responses(table).set_index(["when", "cue", "event"])["trials"]
+    second = table[(table["switched"] == 1) & (table["block_trial"] == 1)]
+    usable = second[(second["valid"] == 1) & second["after_valid"]]
+    used = counts["experienced", :, "cue"].sum() + counts["inferred", :, "cue"].sum()
+    assert used == len(usable) < len(second)
+
+
+def test_responses_are_means_worked_out_trial_by_trial():
+    trials, recording = simulate("inferring", episodes=20, noise=0.3)
+    table = recorded_trials(recording, trials)
+    found = cue_responses(table).set_index(["when", "cue", "event"])["rpe"]
+    kept = {}
+    rows = table.to_dict("records")
+    for before, row in itertools.pairwise(rows):
+        if row["switched"] != 1 or row["block_trial"] > 1:
+            continue
+        when = "before"
+        if row["block_trial"] == 1:
+            same = row["cue"] == before["cue"]
+            when = "experienced" if same else "inferred"
+        cue = "new" if row["cue"] == row["rewarded_cue"] else "old"
+        for event in ("fixation", "cue", "go"):
+            kept.setdefault((when, cue, event), []).append(row[f"rpe_{event}"])
+    assert len(kept) == 18
+    for key, values in kept.items():
+        assert found[key] == pytest.approx(np.mean(values)), key
+
+
+def test_too_few_trials_leave_a_number_missing_not_zero():
+    trials, recording = simulate("inferring", episodes=1)
+    quiet = trials.assign(switched=np.where(trials["block"] > 0, 0, np.nan))
+    found = differences(cue_responses(recorded_trials(recording, quiet)))
+    assert np.isnan(list(found.values())).all()
+
+
+def test_the_value_turns_with_the_feedback_of_the_first_trial():
+    trials, recording = simulate("inferring")
+    course = value_course(recorded_trials(recording, trials))
+    value = course.set_index(["place", "event", "cue"])["value"]
+    assert list(dict.fromkeys(course["place"])) == [0, 1, 2, 3]
+    for place, better in ((0, "old"), (1, "old"), (2, "new"), (3, "new")):
+        for cue in ("old", "new"):
+            chance = 0.9 if cue == better else 0.1
+            assert value[place, "go", cue] == pytest.approx(chance)
+            assert value[place, "cue", cue] == pytest.approx(DISCOUNT * chance)
+        for event in ("fixation", "outcome"):
+            expected = 0.5 * DISCOUNT**2 if event == "fixation" else 0
+            assert value[place, event, "old"] == pytest.approx(expected)
+
+
+def test_values_leave_out_what_follows_an_invalid_trial_of_the_reversal():
+    trials, recording = simulate("inferring", episodes=40, invalid=0.3)
+    table = recorded_trials(recording, trials)
+    counts = value_course(table).groupby(["place", "event"])["trials"].sum()
+    valid = table[table["valid"] == 1]
+    for place in range(4):
+        here = valid[valid["place"] == place]
+        # Up to the first trial, it is known from longer ago which cue is rewarded.
+        kept = here if place <= 1 else here[here["after_valid"]]
+        assert counts[place, "go"] == len(kept)
+        assert place <= 1 or len(kept) < len(here)
+
+
+def test_valid_shares_are_counted_by_trial_of_a_block():
+    trials, _ = simulate("flat", episodes=10)
+    broken = trials["block_trial"].eq(2) & trials["episode"].lt(3)
+    trials = trials.assign(valid=(~broken).astype(int))
+    other = trials.assign(subject=4, valid=1)
+    shares = valid_shares(placed_trials(pd.concat([trials, other])))
+    own = shares[shares["subject"] == 0]
+    assert own["block_trial"].tolist() == [1, 2, 3, 4, 5]
+    assert own["valid"].tolist() == pytest.approx([1, 1, 0.7, 1, 1])
+    assert own["trials"].unique() == [100]
+    assert shares.loc[shares["subject"] == 4, "valid"].unique() == [1]

@@ -1,0 +1,174 @@
+"""The experiment's entry points: tables, panels, and what ships with them."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from cue_observers import IDEAL, population, simulate
+
+from metarl.analysis.data import Source
+from metarl.analysis.inferred_value.tables import (
+    BEHAVIOUR_PANELS,
+    PANELS,
+    reference_tables,
+    tables,
+)
+from metarl.core.checks import MetaRLError
+
+TASK = "inferred-value"
+
+
+@pytest.fixture(scope="module")
+def source():
+    trials, recordings = population(count=3, noise=0.05)
+    reset, reset_recordings = population(count=3, noise=0.05, reset=True)
+    ideal = simulate("inferring", subject=1)
+    return Source(
+        task=TASK,
+        trials=trials,
+        recordings=recordings,
+        yardsticks={"ideal": ideal[0]},
+        yardstick_recordings={"ideal": ideal[1]},
+        conditions={"block-reset": reset},
+        condition_recordings={"block-reset": reset_recordings},
+        discount=0.9,
+    )
+
+
+@pytest.fixture(scope="module")
+def made(source):
+    return tables(source)
+
+
+def test_every_table_has_its_groups_and_subjects(made):
+    groups = made["subjects"].groupby("group")["subject"].nunique()
+    assert groups.to_dict() == {"measured": 3, "ideal": 1}
+    for name in ("responses", "values", "differences"):
+        groups = made[name].groupby("group")["subject"].nunique()
+        expected = {"measured": 3, "ideal": 1, "block-reset": 3}
+        assert groups.to_dict() == expected, name
+        assert set(made[f"{name}_summary"]["group"]) == set(expected)
+    for name in ("readout", "counting"):
+        assert set(made[name]["subject"]) == {0, 1, 2}
+    assert made["states"]["subject"].unique() == [0]
+
+
+def test_subjects_carry_their_own_numbers(made):
+    subjects = made["subjects"].set_index(["group", "subject"])
+    table = made["differences"].set_index(["group", "subject", "when"])["difference"]
+    for key, row in subjects.iterrows():
+        for when in ("before", "experienced", "inferred"):
+            assert row[when] == table[(*key, when)]
+        assert row["experienced_of_ideal"] == pytest.approx(row["experienced"] / IDEAL)
+    assert table["ideal", 1, "inferred"] == pytest.approx(IDEAL)
+    assert table["block-reset", 2, "before"] == pytest.approx(0, abs=0.05)
+    assert table["measured", 2, "before"] == pytest.approx(IDEAL, abs=0.05)
+
+
+def test_summaries_are_means_over_subjects(made):
+    for name, value, keys in (
+        ("differences", "difference", ["group", "when"]),
+        ("responses", "rpe", ["group", "when", "cue", "event"]),
+        ("values", "value", ["group", "place", "event", "cue"]),
+        ("readout", "share", ["units", "place", "event"]),
+        ("valid", "valid", ["group", "block_trial"]),
+    ):
+        expected = made[name].groupby(keys)[value].mean()
+        summary = made[f"{name}_summary"].set_index(keys)
+        assert summary["mean"].to_dict() == pytest.approx(expected.to_dict())
+    assert made["ratio_summary"]["n"].tolist() == [3]
+
+
+def test_the_ideal_follows_the_discount_and_the_parameters(source):
+    trials = source.trials
+    about = tables(Source(task=TASK, trials=trials, discount=0.75))["about"]
+    assert about["ideal"].tolist() == pytest.approx([0.45])
+    assert about["scored"].tolist() == [True]
+    changed = {"probability_switch": 0.25}
+    about = tables(Source(task=TASK, trials=trials, discount=0.9, parameters=changed))[
+        "about"
+    ]
+    assert about["ideal"].tolist() == pytest.approx([0.9 * 0.81])
+    assert about["scored"].tolist() == [False]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"as_published": False},
+        {"task": "other"},
+        {"subjects_are": "animals"},
+        {"parameters": {"block_trials": 6}},
+        {"parameters": {"block_count": 9}},
+    ],
+)
+def test_another_test_is_not_scored(source, settings):
+    given = {"task": TASK, "trials": source.trials, "discount": 0.9} | settings
+    assert not tables(Source(**given))["about"]["scored"].iloc[0]
+
+
+def test_a_trial_table_alone_is_enough(source):
+    found = tables(Source(task=TASK, trials=source.trials))
+    assert found.keys() == tables(source).keys()
+    for name in ("responses", "values", "differences", "readout", "counting", "states"):
+        assert found[name].empty
+    assert found["subjects"]["valid_share"].tolist() == [1, 1, 1]
+    assert found["subjects"]["experienced_of_ideal"].isna().all()
+    texts = [drawn(draw, found).texts for _, draw in PANELS]
+    assert [text[0].get_text() for text in texts] == ["no recording"] * 6
+
+
+def drawn(draw, found):
+    figure, ax = plt.subplots()
+    assert draw(found, ax) is ax
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+    plt.close(figure)
+    return ax
+
+
+def test_recordings_without_units_or_of_one_episode_do_not_break():
+    trials, recording = simulate(episodes=1)
+    bare = {k: v for k, v in recording.items() if not k.startswith("units")}
+    for given in (recording, bare):
+        found = tables(
+            Source(task=TASK, trials=trials, recordings={0: given}, discount=0.9)
+        )
+        for _, draw in (*PANELS, *BEHAVIOUR_PANELS):
+            drawn(draw, found)
+
+
+def test_invalid_trials_are_counted():
+    trials, _ = simulate("flat", episodes=100, invalid=0.25)
+    found = tables(Source(task=TASK, trials=trials))["subjects"]
+    assert found["valid_share"].iloc[0] == pytest.approx(0.75, abs=0.03)
+    assert found["reward_per_trial"].iloc[0] == trials["reward"].mean()
+
+
+def test_the_words_may_be_categories_or_strings(source):
+    coded = source.trials.astype({"cue": "category", "rewarded_cue": "category"})
+    one = tables(Source(task=TASK, trials=coded))["valid"]
+    other = tables(Source(task=TASK, trials=source.trials))["valid"]
+    pd.testing.assert_frame_equal(one, other)
+
+
+def test_a_table_of_another_task_gets_one_sentence(source):
+    with pytest.raises(MetaRLError, match="inferred-value trial table has no column c"):
+        tables(Source(task=TASK, trials=source.trials.drop(columns="cue")))
+
+
+def test_what_was_published_of_monkeys_comes_with_its_source():
+    signs = reference_tables()["reference_signs"]
+    assert signs["value"].tolist() == [1, -1, 0]
+    assert signs["study"].str.contains("Bromberg-Martin").all()
+    assert signs[["measure", "source_location"]].notna().all().all()
+    signs["value"] = np.nan
+    assert reference_tables()["reference_signs"]["value"].notna().all()
+
+
+def test_every_panel_draws_and_has_a_title_of_its_own(made):
+    panels = (*PANELS, *BEHAVIOUR_PANELS)
+    titles = [title for title, _ in panels]
+    assert len(set(titles)) == len(titles) == 7
+    for _, draw in panels:
+        drawn(draw, made)

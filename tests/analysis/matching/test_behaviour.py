@@ -1,0 +1,264 @@
+"""Earnings, matching lines and history weights, by hand and on choosers known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from baited_choosers import CHOICES, REWARDS, baited_trials
+from scipy import io
+
+from metarl.analysis.matching.behaviour import (
+    earnings,
+    episode_ratios,
+    history_weights,
+    matching_lines,
+    subject_facts,
+)
+from metarl.analysis.matching.optimum import expected_rewards
+from metarl.analysis.matching.trials import prepare
+from metarl.analysis.references import packaged
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return prepare(baited_trials(episodes=400))
+
+
+def table(episodes):
+    """Episodes given as (choices, rewards, held_out)."""
+    parts = [
+        pd.DataFrame(
+            {
+                "subject": 0,
+                "session": 0,
+                "episode": episode,
+                "trial": range(len(choices)),
+                "choice": choices,
+                "reward": rewards,
+                "valid": 1,
+                "forced": 0,
+                "held_out": held_out,
+                "p0_left": 0.4,
+            }
+        )
+        for episode, (choices, rewards, held_out) in enumerate(episodes)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_earnings_are_means_over_trials_of_each_set():
+    trials = table([([0] * 10, [1] * 10, 0), ([0] * 30, [0] * 30, 1)])
+    found = earnings(prepare(trials)).set_index("set")
+    assert found["reward_per_trial"].to_dict() == {
+        "held-in": 1.0,
+        "held-out": 0.0,
+        "all": 0.25,
+    }
+    assert found["trials"].to_dict() == {"held-in": 10, "held-out": 30, "all": 40}
+    expected = expected_rewards(np.full(2, 0.4), np.array([10, 30]))
+    both = expected.sum() / 40
+    assert found.loc["all", ["random", "matching"]].tolist() == pytest.approx(
+        both[["random", "matching"]].tolist()
+    )
+    alone = expected.iloc[1] / 30
+    gain = alone["rich_then_poor"] - alone["random"]
+    efficiency = found.loc["held-out", "efficiency"]
+    assert efficiency == pytest.approx(-alone["random"] / gain)
+    above = found.loc["held-out", "above_matching"]
+    assert above == pytest.approx(-alone["matching"])
+
+
+def test_an_invalid_response_is_paid_for_in_the_earnings():
+    trials = table([([0] * 10, [1] * 10, 0)])
+    trials.loc[3, ["choice", "reward", "valid"]] = np.nan, -1, 0
+    found = earnings(prepare(trials)).set_index("set")
+    assert found.loc["all", "reward_per_trial"] == pytest.approx(0.8)
+    facts = subject_facts(prepare(trials))
+    assert facts["invalid_fraction"].item() == pytest.approx(0.1)
+
+
+def test_choosers_have_the_efficiencies_of_their_rules():
+    found = {
+        kind: earnings(prepare(baited_trials(kind, episodes=1500))).set_index("set")
+        for kind in ("random", "matching", "bayes")
+    }
+    for name in ("held-in", "held-out"):
+        assert abs(found["random"].loc[name, "efficiency"]) < 0.06
+        assert abs(found["matching"].loc[name, "above_matching"]) < 0.006
+        assert 0.8 < found["bayes"].loc[name, "efficiency"] < 1
+    assert found["matching"].loc["held-in", "efficiency"] == pytest.approx(
+        0.8, abs=0.06
+    )
+
+
+def test_a_table_that_does_not_say_has_numbers_for_all_episodes_only():
+    trials = baited_trials(episodes=20).drop(columns=["held_out", "p0_left"])
+    found = earnings(prepare(trials)).set_index("set")
+    assert np.isfinite(found.loc["all", "reward_per_trial"])
+    assert found.loc[["held-in", "held-out"], "reward_per_trial"].isna().all()
+    assert found["efficiency"].isna().all()
+    lines = matching_lines(prepare(trials)).set_index("set")
+    assert lines["episodes"].to_dict() == {"held-in": 0, "held-out": 0, "all": 20}
+
+
+def test_ratios_are_log2_of_late_counts_with_a_half_added():
+    # Nine trials: the last six count. Right 4 times, paid twice; left twice, unpaid.
+    choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 0, 1, 0, 0]
+    found = episode_ratios(prepare(table([(choices, rewards, 1)])))
+    assert found["choice_ratio"].item() == pytest.approx(np.log2(4.5 / 2.5))
+    assert found["reward_ratio"].item() == pytest.approx(np.log2(2.5 / 0.5))
+    assert found["undefined"].item()
+    assert found["held_out"].item() == 1
+
+
+def test_a_bare_ratio_is_defined_where_no_count_is_zero():
+    choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 1, 1, 0, 0]
+    assert not episode_ratios(prepare(table([(choices, rewards, 1)])))[
+        "undefined"
+    ].any()
+
+
+def test_a_line_is_least_squares_through_the_episodes():
+    trials = baited_trials(episodes=60)
+    lines = matching_lines(prepare(trials)).set_index("set")
+    ratios = episode_ratios(prepare(trials))
+    for name, chosen in (
+        ("held-in", ratios["held_out"] == 0),
+        ("held-out", ratios["held_out"] == 1),
+        ("all", ratios["held_out"] >= 0),
+    ):
+        x, y = ratios.loc[chosen, "reward_ratio"], ratios.loc[chosen, "choice_ratio"]
+        slope, bias = np.polyfit(x, y, 1)
+        row = lines.loc[name]
+        assert row["slope"] == pytest.approx(slope)
+        assert row["bias"] == pytest.approx(bias)
+        assert row["r"] == pytest.approx(np.corrcoef(x, y)[0, 1])
+        assert row["episodes"] == len(x)
+        rest = y - bias - slope * x
+        error = np.sqrt((rest**2).sum() / (len(x) - 2) / ((x - x.mean()) ** 2).sum())
+        assert row["error"] == pytest.approx(error)
+        assert row["undefined"] == pytest.approx(ratios.loc[chosen, "undefined"].mean())
+
+
+def test_slopes_tell_matching_from_chance_and_from_alternation():
+    lines = {
+        kind: matching_lines(prepare(baited_trials(kind, episodes=400))).set_index(
+            "set"
+        )
+        for kind in ("matching", "random", "alternation")
+    }
+    for name in ("held-in", "held-out"):
+        assert 0.9 < lines["matching"].loc[name, "slope"] < 1.15
+        assert lines["matching"].loc[name, "r"] > 0.9
+        assert abs(lines["random"].loc[name, "slope"]) < 0.12
+        assert abs(lines["alternation"].loc[name, "slope"]) < 0.01
+
+
+def test_a_negative_slope_has_a_negative_r():
+    # The arm that is chosen less is paid more.
+    episodes = [
+        (choices, [c == rare for c in choices], 0)
+        for rare, choices in (
+            (0, [0, 1, 1] * 9),
+            (1, [1, 0, 0] * 9),
+            (0, [0, 1, 1, 1] * 9),
+            (1, [1, 0, 0, 0] * 9),
+        )
+    ]
+    trials = table(episodes).astype({"reward": float})
+    row = matching_lines(prepare(trials)).set_index("set").loc["all"]
+    assert row["slope"] < 0
+    assert row["r"] < 0
+
+
+def test_too_few_episodes_have_no_line():
+    lines = matching_lines(prepare(baited_trials(episodes=2))).set_index("set")
+    assert lines.loc["all", ["slope", "bias", "r", "error"]].isna().all()
+    same = table([([0, 1] * 9, [0] * 18, 0)] * 5)
+    assert matching_lines(prepare(same))["slope"].isna().all()
+
+
+def weights_of(trials, predictor, **settings):
+    found = history_weights(trials, **settings)
+    return found[found["predictor"] == predictor].set_index("lag")
+
+
+def test_history_weights_are_those_the_learner_chose_by(learner):
+    for predictor, planted in (("reward", REWARDS), ("choice", CHOICES)):
+        found = weights_of(learner, predictor)
+        for lag, weight in enumerate((*planted, 0, 0, 0, 0, 0), start=1):
+            row = found.loc[lag]
+            assert abs(row["weight"] - weight) < 4 * row["error"], (predictor, lag)
+            assert row["error"] < 0.1
+        assert found["converged"].all()
+
+
+def test_a_random_chooser_has_no_history():
+    found = history_weights(prepare(baited_trials("random", episodes=400)))
+    assert (found["weight"].abs() < 4.5 * found["error"]).all()
+    assert found["weight"].abs().max() < 0.15
+
+
+def test_only_late_trials_with_a_whole_history_are_regressed():
+    # Late from trial 20 on; trial 25 is missing, so only 20 to 24 and 41 to 59 count.
+    choices = ([0, 1, 1, 0, 1] * 12)[:60]
+    trials = table([(choices, [0] * 60, 0)])
+    trials.loc[25, ["choice", "reward", "valid"]] = np.nan, -1, 0
+    found = history_weights(prepare(trials))
+    assert found["trials"].unique() == [5 + 19]
+    assert history_weights(prepare(trials), lags=3)["trials"].unique() == [5 + 31]
+
+
+def test_mirrored_choices_have_the_same_weights(learner):
+    mirrored = learner.assign(side=-learner["side"])
+    one, other = history_weights(learner), history_weights(mirrored)
+    np.testing.assert_allclose(one["weight"], other["weight"], atol=1e-6)
+
+
+def test_a_subject_without_enough_trials_has_no_weights():
+    found = history_weights(prepare(table([([0, 1, 0], [0, 0, 1], 0)])))
+    assert found["weight"].isna().all()
+    assert not found["converged"].any()
+    assert len(found) == 30
+
+
+def test_staying_and_switching_are_counted_in_late_pairs():
+    choices = [0, 0, 1, 1, 0, 0, 0, 1, 1]
+    rewards = [1, 1, 0, 1, 0, 1, 0, 0, 1]
+    # Pairs (2,3) (3,4) .. (7,8): paid at 3, 5 (switch, stay); unpaid at 2, 4, 6, 7.
+    facts = subject_facts(prepare(table([(choices, rewards, 0)])))
+    assert facts["stay_after_reward"].item() == pytest.approx(1 / 2)
+    assert facts["switch_after_none"].item() == pytest.approx(1 / 4)
+    assert facts["trials"].item() == 9
+
+
+def test_subjects_are_analysed_apart():
+    parts = [
+        baited_trials(kind, subject=subject, episodes=40)
+        for subject, kind in ((3, "random"), (5, "matching"))
+    ]
+    both = prepare(pd.concat(parts, ignore_index=True))
+    for analyse in (earnings, matching_lines, history_weights, subject_facts):
+        found = analyse(both)
+        for part in parts:
+            alone = analyse(prepare(part))
+            subject = part["subject"].iloc[0]
+            own = found[found["subject"] == subject].reset_index(drop=True)
+            order = [c for c in ("set", "predictor", "lag") if c in own]
+            own = own.sort_values(order).reset_index(drop=True) if order else own
+            alone = alone.sort_values(order).reset_index(drop=True) if order else alone
+            pd.testing.assert_frame_equal(own, alone, check_dtype=False)
+
+
+def test_published_macaque_weights_are_reproduced(animal_data):
+    """Another task, the same regression: to each digit, so coding and penalty hold."""
+    blocks = io.loadmat(animal_data / "costa2016_macaque_reversal.mat")["all_stats"][0]
+    choices = [np.ravel(block["c"][0, 0]) > 0 for block in blocks]
+    rewards = [np.ravel(block["r"][0, 0]) for block in blocks]
+    episodes = [(c.astype(int), r, 0) for c, r in zip(choices, rewards, strict=True)]
+    trials = prepare(table(episodes)).assign(late=True)
+    published = packaged("sim1_history_kernels.csv")
+    published = published[published["species"] == "rhesus macaque"]
+    assert len(published) == 16
+    for predictor, rows in published.groupby("predictor"):
+        found = weights_of(trials, predictor, lags=8)["weight"].round(3)
+        assert found.tolist() == rows.sort_values("lag")["weight_log_odds"].tolist()

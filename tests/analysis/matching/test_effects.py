@@ -1,0 +1,182 @@
+"""The rows of effects on made subjects: which pass, fail, or only report."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from baited_choosers import PARAMETERS, source_of
+
+from metarl.analysis.matching.tables import effects, tables
+
+JUDGED = {
+    "efficiency, held-in, lowest network",
+    "efficiency, held-out, lowest network",
+    "reward per trial above the best fixed probability, held-in, mean",
+    "reward per trial above the best fixed probability, held-out, mean",
+    "matching slope (log2 choice on log2 reward ratio), held-in, mean",
+    "matching slope (log2 choice on log2 reward ratio), held-out, mean",
+    "matching r, held-in, lowest network",
+    "matching r, held-out, lowest network",
+    *(f"reward weight at lag {lag} (log odds), mean" for lag in range(1, 6)),
+    "reward weight, slope over lags 1 to 5 (log odds per lag), mean",
+    "choice weight at lag 1 (log odds), mean",
+    "mean |partial r| of units with upcoming action, trained less untrained, mean",
+}
+EFFICIENCY = "efficiency, held-in, lowest network"
+CODING = "mean |partial r| of units with upcoming action, trained less untrained, mean"
+
+
+@pytest.fixture(scope="module")
+def learners():
+    return source_of("bayes", episodes=300)
+
+
+@pytest.fixture(scope="module")
+def found(learners):
+    return tables(learners)
+
+
+def rows_of(made):
+    return effects(made).set_index("effect")
+
+
+def verdicts(made):
+    return rows_of(made)["verdict"]
+
+
+def test_the_judged_rows_are_those_fixed_beforehand(found):
+    rows = verdicts(found)
+    assert set(rows[rows != "REPORTED"].index) == JUDGED
+
+
+def test_those_who_infer_the_chances_pass_every_row(found):
+    rows = rows_of(found)
+    judged = rows.loc[sorted(JUDGED), "verdict"]
+    assert (judged == "PASS").all(), judged[judged != "PASS"]
+    assert (rows["subjects"] == 3).all()
+    assert (rows["learned"] == 3).all()
+
+
+@pytest.fixture(scope="module")
+def others():
+    return {
+        kind: verdicts(tables(source_of(kind, upcoming=0.0)))
+        for kind in ("random", "matching")
+    }
+
+
+def test_random_choosers_pass_nothing(others):
+    assert not (others["random"] == "PASS").any()
+    assert others["random"][EFFICIENCY] == "NOT LEARNED"
+
+
+def test_alternation_counts_for_nothing_though_it_earns_held_out():
+    made = tables(source_of("alternation", upcoming=0.0))
+    assert not rows_of(made)["passed"].any()
+    # What it earns in very many episodes.
+    outside = made["earnings"]["set"] == "held-out"
+    made["earnings"].loc[outside, ["efficiency", "above_matching"]] = 0.76, 0.01
+    rows = rows_of(made)
+    for name, value in (
+        ("efficiency, held-out, lowest network", 0.76),
+        ("reward per trial above the best fixed probability, held-out, mean", 0.01),
+    ):
+        assert rows.loc[name, "value"] == pytest.approx(value)
+        assert rows.loc[name, "verdict"] == "NOT LEARNED"
+
+
+def test_matching_without_looking_back_fails_where_it_should(others):
+    rows = others["matching"]
+    assert rows[EFFICIENCY] == "PASS"
+    assert rows["choice weight at lag 1 (log odds), mean"] == "FAIL"
+    assert rows["efficiency, held-out, lowest network"] == "FAIL"
+    slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
+    assert rows[slope] == "PASS"
+
+
+def test_units_that_only_echo_their_inputs_fail(learners):
+    echo = source_of("bayes", episodes=300, upcoming=0.0)
+    rows = rows_of(tables(replace(learners, recordings=echo.recordings)))
+    assert abs(rows.loc[CODING, "value"]) < 0.05
+    action = CODING.replace("upcoming", "last")
+    assert rows.loc[action, "verdict"] == "REPORTED"
+    trained = "fraction of units coding last action, mean"
+    assert rows.loc[trained, "value"] > 0.5
+
+
+def test_values_are_those_of_the_tables(found):
+    rows = rows_of(found)
+    earned = found["earnings"].query("set == 'held-in'")
+    assert rows.loc[EFFICIENCY, "value"] == earned["efficiency"].min()
+    mean = "efficiency (share of the best gain over chance), held-in, mean"
+    assert rows.loc[mean, "value"] == pytest.approx(earned["efficiency"].mean())
+    best = (earned["matching"] - earned["random"]) / (
+        earned["rich_then_poor"] - earned["random"]
+    )
+    assert rows.loc[mean, "reference"] == pytest.approx(best.mean())
+    above = "reward per trial above the best fixed probability, held-in, mean"
+    assert rows.loc[above, "value"] == pytest.approx(earned["above_matching"].mean())
+    best = (earned["rich_then_poor"] - earned["matching"]).mean()
+    assert rows.loc[above, "reference"] == pytest.approx(best)
+    assert best > 0
+    weights = found["history"].pivot_table(
+        index="subject", columns=["predictor", "lag"], values="weight"
+    )
+    lags = np.arange(1, 6)
+    slopes = [np.polyfit(lags, weights["reward"].loc[s, lags], 1)[0] for s in range(3)]
+    decay = "reward weight, slope over lags 1 to 5 (log odds per lag), mean"
+    assert rows.loc[decay, "value"] == pytest.approx(np.mean(slopes))
+    coding = found["coding"].pivot_table(
+        index="subject", columns=["network", "variable"], values="strength"
+    )
+    gained = (coding["trained"] - coding["untrained"])["upcoming action"]
+    assert rows.loc[CODING, "value"] == pytest.approx(gained.mean())
+    assert rows.loc[CODING, "chance"] == 0
+
+
+def test_published_numbers_stand_beside_ours(found):
+    rows = rows_of(found)
+    slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
+    assert rows.loc[slope, "reference"] == pytest.approx((0.742 + 0.626) / 2)
+    lag = "reward weight at lag 1 (log odds), mean"
+    assert rows.loc[lag, "reference"] == 1.836
+    assert rows.loc[lag, "source"] == "16 mice, Bari et al. 2019"
+    last = "choice weight at lag 1 (log odds), mean"
+    assert rows.loc[last, "reference"] == -0.178
+    stay = "P(same choice after a reward), mean"
+    assert rows.loc[stay, "reference"] == pytest.approx((0.623 + 0.539) / 2)
+    value = "fraction of units coding left value, mean"
+    assert rows.loc[value, "reference"] == 0.5805
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": PARAMETERS | {"held_out": False}},
+        {"parameters": PARAMETERS | {"trial_most": 60}},
+        {"as_published": False},
+        {"subjects_are": "animals"},
+    ],
+)
+def test_another_test_is_reported_and_not_scored(learners, change):
+    made = tables(replace(learners, **change, recordings={}))
+    assert (verdicts(made) == "REPORTED").all()
+
+
+def test_a_missing_subject_counts_against_every_row(learners):
+    rows = verdicts(tables(replace(learners, expected=4)))
+    assert not (rows == "PASS").any()
+
+
+def test_without_a_recording_the_coding_row_fails(learners):
+    rows = rows_of(tables(replace(learners, recordings={})))
+    assert rows.loc[CODING, "verdict"] == "FAIL"
+    assert np.isnan(rows.loc[CODING, "value"])
+    assert rows.loc[EFFICIENCY, "verdict"] == "PASS"
+
+
+def test_one_network_without_a_recording_is_not_left_out_in_silence(learners):
+    some = {k: v for k, v in learners.recordings.items() if k != 1}
+    rows = rows_of(tables(replace(learners, recordings=some, expected=None)))
+    assert rows.loc[CODING, "subjects"] == 3
+    assert rows.loc[CODING, "verdict"] == "FAIL"

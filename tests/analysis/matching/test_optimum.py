@@ -1,0 +1,88 @@
+"""What fixed ways of choosing earn: against simulation, and against each other."""
+
+import numpy as np
+import pytest
+from baited_choosers import baited_trials
+
+from metarl.analysis.matching.optimum import (
+    LONGEST_RUN,
+    best_run,
+    expected_rewards,
+    matching_chances,
+)
+
+
+@pytest.mark.parametrize("kind", ["random", "matching"])
+def test_what_is_expected_is_what_simulated_choosers_earn(kind):
+    trials = baited_trials(kind, episodes=3000)
+    episodes = trials.groupby("episode")
+    left, counts = episodes["p0_left"].first().to_numpy(), episodes.size().to_numpy()
+    surplus = episodes["reward"].sum().to_numpy() - expected_rewards(left, counts)[kind]
+    error = surplus.std() / np.sqrt(len(surplus))
+    assert abs(surplus.mean()) < 4 * error
+    assert error < 0.1
+    for rich in (left < 0.1, left > 0.4, abs(left - 0.25) < 0.05):
+        part = surplus[rich]
+        assert abs(part.mean()) < 4 * part.std() / np.sqrt(len(part))
+
+
+def cycle_by_hand(left, trials, run):
+    """Rewards expected of so many rich choices and a poor one, again and again."""
+    base = [max(left, 0.5 - left), min(left, 0.5 - left)]
+    waited, total, since = [0, 0], 0.0, 0
+    for _ in range(trials):
+        arm = 1 if since == run else 0
+        since = 0 if arm else since + 1
+        total += 1 - (1 - base[arm]) ** (waited[arm] + 1)
+        waited = [n + 1 for n in waited]
+        waited[arm] = 0
+    return total
+
+
+@pytest.mark.parametrize("left", [0.03, 0.12, 0.24, 0.31, 0.47])
+def test_the_best_cycle_is_found_and_summed_trial_by_trial(left):
+    base = np.array([[left, 0.5 - left]])
+    run = int(best_run(base)[0])
+    for trials in (1, 7, 80):
+        found = expected_rewards(np.array([left]), np.array([trials]))
+        by_hand = cycle_by_hand(left, trials, run)
+        assert found["rich_then_poor"].item() == pytest.approx(by_hand)
+    # Over many trials no other run earns more, but for where the cycle is cut off.
+    length = 20_000
+    rates = [cycle_by_hand(left, length, k) / length for k in range(1, 60)]
+    assert rates[run - 1] >= max(rates) - 1e-4
+
+
+def test_matching_brings_the_same_from_both_arms():
+    left = np.linspace(0.01, 0.49, 25)
+    base = np.stack([left, 0.5 - left], axis=1)
+    chances = matching_chances(base)
+    brought = base / (base + chances - base * chances)
+    np.testing.assert_allclose(brought[:, 0], brought[:, 1])
+    np.testing.assert_allclose(chances.sum(axis=1), 1)
+
+
+def test_the_ends_of_the_range_are_numbers():
+    found = expected_rewards(np.array([0.0, 0.25, 0.5]), np.array([10, 10, 10]))
+    assert found.notna().all().all()
+    assert found.iloc[0].to_list() == pytest.approx(found.iloc[2].to_list())
+    # A worthless arm: the other is baited anew each trial.
+    assert found["matching"][0] == pytest.approx(5.0)
+    assert best_run(np.array([[0.0, 0.5]]))[0] == LONGEST_RUN
+    # Equal arms: matching is random, and alternation best.
+    assert found["matching"][1] == pytest.approx(found["random"][1])
+    assert best_run(np.array([[0.25, 0.25]]))[0] == 1
+
+
+def test_longer_episodes_are_summed_to_their_own_end():
+    left = np.full(3, 0.4)
+    found = expected_rewards(left, np.array([1, 2, 50]))
+    alone = expected_rewards(left[:1], np.array([2]))
+    assert found["random"][0] == pytest.approx(0.25)
+    assert found.iloc[1].to_list() == pytest.approx(alone.iloc[0].to_list())
+
+
+def test_an_unknown_base_chance_gives_no_number():
+    found = expected_rewards(np.array([np.nan, 0.4]), np.array([10, 10]))
+    assert found.iloc[0].isna().all()
+    assert found.iloc[1].notna().all()

@@ -1,0 +1,214 @@
+"""Panels: the numbers that are drawn, not the pixels."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from baited_choosers import baited_trials, source_of
+from matplotlib.colors import same_color
+
+from metarl.analysis import Source
+from metarl.analysis.criteria import LEARNED
+from metarl.analysis.matching.plots import (
+    plot_earnings,
+    plot_history,
+    plot_matching,
+    plot_slopes,
+)
+from metarl.analysis.matching.tables import tables
+from metarl.analysis.matching.unit_plots import plot_coding, plot_fractions
+from metarl.analysis.style import COLOURS, yardstick_colour
+
+
+@pytest.fixture(scope="module")
+def found():
+    yardsticks = {
+        name: baited_trials(name, episodes=80)
+        for name in ("random", "alternation", "matching")
+    }
+    return tables(source_of("bayes", episodes=90, yardsticks=yardsticks))
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def line(ax, start):
+    (found,) = [x for x in ax.get_lines() if str(x.get_label()).startswith(start)]
+    return found
+
+
+def labels_of(ax):
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def bars(ax, label):
+    (found,) = [c for c in ax.containers if c.get_label() == label]
+    return [bar.get_height() for bar in found]
+
+
+def points_of(ax, label):
+    """Middles of a published series with error bars."""
+    (found,) = [c for c in ax.containers if c.get_label() == label]
+    return np.asarray(found[0].get_ydata(), float)
+
+
+def levels_of(ax, label):
+    """Heights of a set of horizontal lines."""
+    (found,) = [c for c in ax.collections if c.get_label() == label]
+    return [float(segment[0][1]) for segment in found.get_segments()]
+
+
+def measured(table):
+    return table[table["group"] == "measured"]
+
+
+def test_the_scatter_has_every_episode_and_the_mean_lines(found, ax):
+    plot_matching(found, ax)
+    points, dots = found["points"], [x for x in ax.get_lines() if x.get_marker() == "o"]
+    assert sum(len(part.get_xdata()) for part in dots) == len(points)
+    for part, held_out in zip(dots, (0, 1), strict=True):
+        own = points[points["held_out"] == held_out]
+        np.testing.assert_allclose(part.get_xdata(), own["reward_ratio"])
+        np.testing.assert_allclose(part.get_ydata(), own["choice_ratio"])
+        assert (part.get_markerfacecolor() == "none") == bool(held_out)
+    lines = measured(found["lines"])
+    for name in ("held-in", "held-out"):
+        own = lines[lines["set"] == name]
+        drawn = line(ax, name)
+        slope = np.diff(drawn.get_ydata()) / np.diff(drawn.get_xdata())
+        assert slope.item() == pytest.approx(own["slope"].mean())
+        assert np.mean(drawn.get_ydata()) == pytest.approx(own["bias"].mean())
+        text = f"{name}: slope {own['slope'].mean():.2f}, r {own['r'].mean():.2f}"
+        assert text in labels_of(ax)
+    identity = line(ax, "slope 1")
+    np.testing.assert_allclose(identity.get_xdata(), identity.get_ydata())
+    mice = line(ax, "mice, 40/10 %")
+    np.testing.assert_allclose(mice.get_ydata(), 0.742 * mice.get_xdata())
+    assert same_color(mice.get_color(), COLOURS["animal"])
+    assert ax.get_legend().get_title().get_text().startswith("networks (n = 3)")
+
+
+def test_slopes_stand_beside_those_of_animals_and_of_strategies(found, ax):
+    plot_slopes(found, ax)
+    summary = measured(found["slopes_summary"]).set_index("measure")["mean"]
+    names = ["slope, held-in", "slope, held-out"]
+    names += ["stay_after_reward", "switch_after_none"]
+    assert bars(ax, "networks (n = 3)") == pytest.approx(summary[names].tolist())
+    np.testing.assert_allclose(
+        points_of(ax, "macaque X51"), [0.373, 0.373, 0.623, 0.703]
+    )
+    np.testing.assert_allclose(
+        points_of(ax, "mice, both (n = 16)"), [np.nan, np.nan, 0.862, 0.369]
+    )
+    own = found["slopes_summary"].query("group == 'matching'").set_index("measure")
+    assert levels_of(ax, "matching") == pytest.approx(own.loc[names, "mean"].tolist())
+    assert "alternation" not in labels_of(ax)
+    assert labels_of(ax)[0] == "networks (n = 3)"
+    dots = [x for x in ax.get_lines() if x.get_marker() == "o"]
+    subjects = measured(found["subjects"])
+    assert [part.get_ydata()[2] for part in dots] == pytest.approx(
+        subjects["stay_after_reward"].tolist()
+    )
+
+
+def test_history_weights_are_drawn_by_lag_beside_the_mice(found, ax):
+    plot_history(found, ax)
+    summary = measured(found["history_summary"])
+    for predictor in ("reward", "choice"):
+        own = summary[summary["predictor"] == predictor]
+        drawn = line(ax, f"past {predictor}s")
+        np.testing.assert_allclose(drawn.get_xdata(), own["lag"])
+        np.testing.assert_allclose(drawn.get_ydata(), own["mean"])
+        mice = points_of(ax, f"past {predictor}s, mice (n = 16)")
+        assert mice[0] == {"reward": 1.836, "choice": -0.178}[predictor]
+        assert len(mice) == 15
+    assert len(ax.collections) >= 2
+
+
+def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
+    plot_earnings(found, ax)
+    own = measured(found["earnings"])
+    for name in ("held-in", "held-out"):
+        part = own[own["set"] == name]
+        drawn = line(ax, f"networks (n = 3), {name}")
+        assert drawn.get_ydata().tolist() == part["reward_per_trial"].tolist()
+        assert (drawn.get_markerfacecolor() == "white") == (name == "held-out")
+    means = own.groupby("set")[["random", "matching", "rich_then_poor"]].mean()
+    sets = ["held-in", "held-out"]
+    for name in ("random", "matching", "rich-then-poor"):
+        expected = means.loc[sets, name.replace("-", "_")].tolist()
+        assert levels_of(ax, name) == pytest.approx(expected)
+    simulated = found["earnings"].query("group == 'alternation'").set_index("set")
+    expected = simulated.loc[sets, "reward_per_trial"].tolist()
+    assert levels_of(ax, "alternation") == pytest.approx(expected)
+    gain = means["rich_then_poor"] - means["random"]
+    share = LEARNED["matching"].threshold
+    learned = (means["random"] + share * gain)["held-in"]
+    assert levels_of(ax, "learned") == pytest.approx([learned])
+    for name in ("random", "matching", "alternation"):
+        (drawn,) = [c for c in ax.collections if c.get_label() == name]
+        assert same_color(drawn.get_color()[0], yardstick_colour(name))
+
+
+def test_coding_is_drawn_beside_both_nulls(found, ax):
+    plot_coding(found, ax)
+    coding = found["coding"]
+    names = ["last action", "last reward", "action x reward", "left value"]
+    names += ["upcoming action"]
+    means = coding.groupby(["network", "variable"])["strength"].mean()
+    assert bars(ax, "trained") == pytest.approx(means["trained"][names].tolist())
+    untrained = bars(ax, "untrained, same inputs")
+    assert untrained == pytest.approx(means["untrained"][names].tolist())
+    trained = coding[coding["network"] == "trained"]
+    wrong = trained.groupby("variable")["wrong_episode"].mean()[names]
+    assert levels_of(ax, "trained, wrong episode") == pytest.approx(wrong.tolist())
+    units = found["units"].query("subject == 0 and network == 'trained'")
+    dots = line(ax, "units of network 0")
+    np.testing.assert_allclose(dots.get_ydata(), units["r"].abs().astype(float))
+    assert ax.get_legend().get_title().get_text() == "n = 3 networks, 95 % intervals"
+
+
+def test_fractions_are_drawn_beside_neurons(found, ax):
+    plot_fractions(found, ax)
+    names = ["last action", "last reward", "action x reward", "history"]
+    names += ["left value", "upcoming action"]
+    means = found["coding"].groupby(["network", "variable"])["fraction"].mean()
+    assert bars(ax, "trained") == pytest.approx(means["trained"][names].tolist())
+    neurons = points_of(ax, "205 neurons of macaque dlPFC")
+    nothing = [np.nan] * 3
+    np.testing.assert_allclose(neurons, [*nothing, 0.5512, 0.5805, 0.361])
+    responses = points_of(ax, "1,222 responses of macaque dlPFC")
+    np.testing.assert_allclose(responses, [0.0638, 0.0908, 0.0638, *nothing])
+
+
+def test_without_recordings_the_unit_panels_say_so(ax):
+    made = tables(Source(trials=baited_trials(episodes=5), task="matching"))
+    for draw in (plot_coding, plot_fractions):
+        ax.clear()
+        draw(made, ax)
+        assert [text.get_text() for text in ax.texts] == ["no recording"]
+
+
+def test_animals_have_one_line_and_their_colour(ax):
+    trials = baited_trials("matching", episodes=30)
+    trials = trials.drop(columns=["held_out", "p0_left", "chance_left"])
+    source = Source(trials=trials, subjects_are="animals", task="matching")
+    made = tables(source)
+    plot_matching(made, ax)
+    assert same_color(line(ax, "all: slope").get_color(), COLOURS["animal"])
+    assert not [text for text in labels_of(ax) if text.startswith("held")]
+    ax.clear()
+    plot_slopes(made, ax)
+    assert len(bars(ax, "animal (n = 1)")) == 3
+    ax.clear()
+    plot_earnings(made, ax)
+    assert [t.get_text() for t in ax.texts] == ["base chances are not known"]
+
+
+def test_a_plot_makes_its_own_axes_where_none_are_given(found):
+    ax = plot_history(found)
+    assert len(ax.figure.axes) == 1
+    plt.close(ax.figure)

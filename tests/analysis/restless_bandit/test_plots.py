@@ -1,0 +1,136 @@
+"""What is drawn of the restless bandit: the numbers of the tables, at their places."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from drifters import recording, simulate
+
+from metarl.analysis import Source
+from metarl.analysis.restless_bandit.plots import (
+    plot_learning_rates,
+    plot_models,
+    plot_quiet_episode,
+    plot_regret,
+    plot_regret_by_volatility,
+    plot_volatile_episode,
+)
+from metarl.analysis.restless_bandit.tables import PANELS, effects, tables
+
+LABEL = "networks (n = 4)"
+
+
+@pytest.fixture(scope="module")
+def found():
+    parts = [simulate((0.2, 0.6), 40, subject=k) for k in range(4)]
+    yardsticks = {
+        "random": simulate(None, 40, seed=9),
+        "rescorla-wagner": simulate((0.5, 0.5), 40, seed=9),
+    }
+    source = Source(
+        trials=pd.concat(parts, ignore_index=True),
+        yardsticks=yardsticks,
+        recordings={2: recording(parts[2])},
+        discount=0.9,
+        task="restless-bandit",
+    )
+    return tables(source)
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def lines(ax):
+    return {line.get_label(): line for line in ax.lines}
+
+
+def test_regret_is_drawn_for_networks_and_strategies(found, ax):
+    assert plot_regret(found, ax) is ax
+    drawn, summary = lines(ax), found["regret_summary"].set_index("group")
+    for group, label in (("measured", LABEL), ("random", "random")):
+        assert list(drawn[label].get_ydata()) == summary.loc[group, "mean"].tolist()
+    assert len(ax.lines) == 4 + 1 + 2
+    tips = ax.collections[0].get_paths()[0].vertices[:, 1]
+    assert tips.max() == pytest.approx(summary.loc["measured", "high"].max())
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == [LABEL, "random", "rescorla-wagner"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "table", "column"),
+    [
+        (plot_regret_by_volatility, "volatility", "regret"),
+        (plot_learning_rates, "rates", "learning_rate"),
+    ],
+)
+def test_quiet_stands_left_of_volatile(draw, table, column, found, ax):
+    draw(found, ax)
+    drawn = lines(ax)
+    summary = found[f"{table}_summary"].set_index(["group", "volatility"])
+    for group, label in (("measured", LABEL), ("rescorla-wagner", "rescorla-wagner")):
+        heights = [summary.loc[(group, kind), "mean"] for kind in ("low", "high")]
+        assert list(drawn[label].get_ydata()) == pytest.approx(heights)
+    each = found[table]
+    own = each[(each["group"] == "measured") & (each["subject"] == 3)]
+    heights = own.set_index("volatility")[column].loc[["low", "high"]].tolist()
+    assert list(ax.lines[3].get_ydata()) == pytest.approx(heights)
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["quiet", "volatile"]
+    segments = ax.collections[0].get_segments()
+    low = summary.loc[("measured", "low")]
+    assert list(segments[0][:, 1]) == pytest.approx([low["low"], low["high"]])
+
+
+def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
+    plot_models(found, ax)
+    summary = found["models_summary"].set_index(["group", "model"])["mean"]
+    names = [text.get_text() for text in ax.get_xticklabels()]
+    assert names == ["b", "ab", "be", "abe"]
+    heights = [bar.get_height() for bar in ax.patches]
+    groups = ("measured", "rescorla-wagner")
+    expected = [summary[group, name] for group in groups for name in names]
+    assert heights == pytest.approx(expected)
+    dots = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
+    assert len(dots) == 4 + 1
+    models = found["models"].set_index(["group", "subject", "model"])["bic_difference"]
+    own = [models["measured", 2, name] for name in names]
+    assert list(dots[2]) == pytest.approx(own)
+
+
+@pytest.mark.parametrize(
+    ("draw", "kind"), [(plot_quiet_episode, "low"), (plot_volatile_episode, "high")]
+)
+def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
+    draw(found, ax)
+    shown = found["examples"]
+    shown = shown[shown["volatility"] == kind]
+    drawn = lines(ax)
+    truth = shown["probability_left"].tolist()
+    assert list(drawn["left's chance"].get_ydata()) == truth
+    assert set(drawn["P(take left)"].get_ydata()) == {0.75}
+    for label, paid in (("rewarded", 1), ("unrewarded", 0)):
+        part = shown[shown["reward"] == paid]
+        marks = drawn[f"choice, {label}"]
+        assert list(marks.get_xdata()) == (part["trial"] + 1).tolist()
+        above = np.asarray(marks.get_ydata()) > 1
+        assert above.tolist() == (part["choice"] == 0).tolist()
+    title = ax.get_legend().get_title().get_text()
+    assert title == f"network 2, episode {shown['episode'].iloc[0]}"
+
+
+def test_every_panel_can_be_drawn_from_few_trials_alone():
+    trials = simulate((0.2, 0.6), 1)
+    made = tables(Source(trials=trials, task="restless-bandit"))
+    said = []
+    for _, draw in PANELS:
+        figure, axes = plt.subplots()
+        draw(made, axes)
+        said += [text.get_text() for text in axes.texts]
+        plt.close(figure)
+    blocks = "too few episodes for a block"
+    assert said == [blocks, blocks, "no volatile episode"]
+    assert not effects(made)["passed"].any()

@@ -1,0 +1,277 @@
+"""What is drawn: the numbers of the tables, at their places."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import same_color
+from risky_choosers import AMOUNTS, population, simulate
+
+from metarl.analysis.data import Source
+from metarl.analysis.risky_choice.change_plots import (
+    plot_changes,
+    plot_doses,
+    plot_stimulation,
+)
+from metarl.analysis.risky_choice.plots import plot_errors, plot_groups, plot_trials
+from metarl.analysis.risky_choice.tables import tables
+from metarl.analysis.style import COLOURS, yardstick_colour
+
+TASK = "risky-choice"
+KINDS = {"risky-win": "risky win", "safe": "safe reward", "risky-loss": "risky loss"}
+CELLS = [(kind, chance) for kind in KINDS for chance in (0.5, 0.125)]
+PLACES = [0, 1, 2.6, 3.6, 5.2, 6.2]
+
+
+@pytest.fixture(scope="module")
+def found():
+    names = [f"block-{kind}{end}" for kind in AMOUNTS for end in ("", "-free")]
+    names += [f"dose-{kind}={amount}" for kind in AMOUNTS for amount in (-2, 0, 2)]
+    flat = population(count=2, rate=0.0, episodes=20)
+    source = Source(
+        task=TASK,
+        trials=population(count=3, episodes=20),
+        conditions={name: population(name, count=3, episodes=20) for name in names},
+        recordings={
+            k: simulate(subject=k, episodes=20, temperature=0.3 + 0.03 * k)[1]
+            for k in range(3)
+        },
+        yardsticks={
+            "random": population(count=1, rate=0.0, episodes=20),
+            "bayes-optimal": population(count=1, temperature=0.1, episodes=20),
+        },
+        controls={"no-rpe": Source(task=TASK, trials=flat)},
+        discount=0.9,
+    )
+    return tables(source)
+
+
+@pytest.fixture
+def ax():
+    figure, axes = plt.subplots()
+    yield axes
+    plt.close(figure)
+
+
+def dots(ax, marker, x):
+    """Heights of the markers at a horizontal place."""
+    return sorted(
+        float(height)
+        for line in ax.lines
+        if line.get_marker() == marker
+        for place, height in zip(line.get_xdata(), line.get_ydata(), strict=True)
+        if place == pytest.approx(x)
+    )
+
+
+def legend(ax):
+    shown = ax.get_legend()
+    return shown.get_title().get_text(), [t.get_text() for t in shown.get_texts()]
+
+
+def changes_at(found, kind, chance, span="all trials"):
+    table = found["changes"]
+    fits = (table["kind"] == kind) & (table["probability"] == chance)
+    return table[fits & (table["span"] == span)]
+
+
+def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, ax):
+    assert plot_stimulation(found, ax) is ax
+    bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
+    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
+        cell = changes_at(found, kind, chance)
+        for column, offset in (("control", -0.24), ("stimulated", 0.24)):
+            bar = bars[round(place + offset, 2)]
+            assert bar.get_height() == pytest.approx(cell[column].mean())
+            expected = sorted(cell[column].astype(float))
+            assert dots(ax, ".", place + offset) == pytest.approx(expected)
+        pairs = [
+            list(line.get_ydata())
+            for line in ax.lines
+            if list(line.get_xdata()) == pytest.approx([place - 0.24, place + 0.24])
+        ]
+        assert pairs == cell[["control", "stimulated"]].to_numpy(float).tolist()
+
+
+def test_outcomes_and_control_have_colours_of_their_own(found, ax):
+    plot_stimulation(found, ax)
+    bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
+    for (kind, _), place in zip(CELLS, PLACES, strict=True):
+        after = bars[round(place + 0.24, 2)].get_facecolor()
+        assert same_color(after[:3], COLOURS[KINDS[kind]])
+        before = bars[round(place - 0.24, 2)].get_facecolor()
+        assert same_color(before[:3], COLOURS["agent"])
+    assert legend(ax)[1] == [
+        "networks (n = 3), control",
+        "RPE changed (colour: outcome)",
+    ]
+
+
+@pytest.mark.parametrize("draw", [plot_stimulation, plot_changes])
+def test_rats_arrows_point_where_they_went(found, ax, draw):
+    draw(found, ax)
+    arrows = [line for line in ax.lines if line.get_marker() in ("v", "^")]
+    assert [line.get_marker() for line in arrows] == ["v", "^", "^"]
+    assert all(same_color(line.get_color(), COLOURS["animal"]) for line in arrows)
+    words = [text.get_text() for text in ax.texts]
+    assert words == ["rats (n = 11)", "rats (n = 8)", "rats (n = 9)"]
+    top = max(line.get_ydata()[0] for line in arrows)
+    assert ax.get_ylim()[1] > top > 100
+
+
+@pytest.mark.parametrize("draw", [plot_stimulation, plot_changes])
+def test_places_are_named_by_chance_and_outcome(found, ax, draw):
+    draw(found, ax)
+    ticks = {
+        tick: label.get_text()
+        for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
+    }
+    for (_, chance), place in zip(CELLS, PLACES, strict=True):
+        assert ticks[place] == f"{chance:g}"
+    names = [text.strip() for text in ticks.values() if text.startswith("\n")]
+    assert names == list(KINDS.values())
+
+
+def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
+    plot_changes(found, ax)
+    means = found["changes_summary"].set_index(["kind", "span", "probability"])
+    drawn = [tuple(s[:, 1]) for c in ax.collections for s in c.get_segments()]
+    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
+        for span, marker, offset in (
+            ("all trials", "o", -0.16),
+            ("free trials", "s", 0.16),
+        ):
+            row = means.loc[(kind, span, chance)]
+            assert dots(ax, marker, place + offset) == pytest.approx([row["mean"]])
+            own = changes_at(found, kind, chance, span)["change"].astype(float)
+            beside = dots(ax, ".", place + offset + 0.13)
+            assert beside == pytest.approx(sorted(own))
+            pair = (row["low"], row["high"])
+            assert any(one == pytest.approx(pair) for one in drawn)
+    assert legend(ax) == (
+        "networks (n = 3), RPE changed",
+        ["on all trials", "on free trials"],
+    )
+
+
+def test_two_subjects_get_no_interval(ax):
+    source = Source(
+        task=TASK,
+        trials=population(count=2, episodes=20),
+        conditions={"block-safe": population("block-safe", count=2, episodes=20)},
+    )
+    plot_changes(tables(source), ax)
+    assert not [s for c in ax.collections for s in c.get_segments()]
+
+
+def test_doses_are_lines_with_the_control_across(found, ax):
+    plot_doses(found, ax)
+    means = found["doses_summary"]
+    for kind, label in KINDS.items():
+        for chance, style in ((0.5, "-"), (0.125, "--")):
+            part = means[(means["kind"] == kind) & (means["probability"] == chance)]
+            (line,) = [
+                line
+                for line in ax.lines
+                if same_color(line.get_color(), COLOURS[label])
+                and line.get_linestyle() == style
+            ]
+            assert list(line.get_xdata()) == sorted({-2, 0, 2, AMOUNTS[kind]})
+            assert list(line.get_ydata()) == pytest.approx(list(part["mean"]))
+    control = found["risky_summary"].set_index(["group", "condition", "probability"])
+    levels = [
+        line.get_ydata()[0]
+        for line in ax.lines
+        if same_color(line.get_color(), COLOURS["agent"])
+    ]
+    expected = [control.loc[("measured", "control", p), "mean"] for p in (0.5, 0.125)]
+    assert levels == pytest.approx(expected)
+    title, names = legend(ax)
+    assert title == "networks (n = 3); p = 0.5 solid, 0.125 dashed"
+    assert set(names) == {*KINDS.values(), "nothing changed"}
+    assert len(ax.collections) == 6
+
+
+def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
+    plot_groups(found, ax)
+    names = ["measured", "random", "bayes-optimal", "no-rpe"]
+    shown = [text.get_text() for text in ax.get_xticklabels()]
+    assert shown == ["networks", "random", "bayes\noptimal", "no-rpe\n(n = 2)"]
+    assert legend(ax)[0].startswith("networks (n = 3)")
+    for place, name in enumerate(names):
+        own = found["subjects"][found["subjects"]["group"] == name]
+        colour = COLOURS["agent"] if name == "measured" else yardstick_colour(name)
+        for column, side in (("percent_high", -0.17), ("percent_low", 0.17)):
+            drawn = [
+                line
+                for line in ax.lines
+                if line.get_marker() == "o"
+                and len(line.get_xdata())
+                and np.mean(line.get_xdata()) == pytest.approx(place + side)
+            ]
+            assert len(drawn) == 1
+            assert list(drawn[0].get_ydata()) == pytest.approx(list(own[column]))
+            assert same_color(drawn[0].get_color(), colour)
+
+
+def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
+    plot_trials(found, ax)
+    table = found["by_trial_summary"].set_index(["group", "probability"])
+    for name, colour in (
+        ("measured", COLOURS["agent"]),
+        ("bayes-optimal", yardstick_colour("bayes-optimal")),
+    ):
+        for chance, style in ((0.5, "-"), (0.125, "--")):
+            (line,) = [
+                line
+                for line in ax.lines
+                if same_color(line.get_color(), colour)
+                and line.get_linestyle() == style
+            ]
+            assert list(line.get_xdata()) == list(range(1, 21))
+            expected = list(table.loc[(name, chance), "mean"])
+            assert list(line.get_ydata()) == pytest.approx(expected)
+    assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
+    # The interval is over networks; one strategy has none.
+    assert len(ax.collections) == 2
+
+
+def test_errors_are_halves_of_violins_with_what_is_told_instead(found, ax):
+    plot_errors(found, ax)
+    for place, kind in enumerate(KINDS):
+        assert dots(ax, "*", place) == [AMOUNTS[kind]]
+        for chance, side in ((0.5, -0.06), (0.125, 0.06)):
+            table = found["rpe"]
+            fits = (table["kind"] == kind) & (table["probability"] == chance)
+            expected = sorted(table.loc[fits, "mean"].astype(float))
+            assert dots(ax, ".", place + side) == pytest.approx(expected)
+    halves = [c.get_paths()[0].vertices for c in ax.collections]
+    assert len(halves) == 6
+    widths = [np.ptp(half[:, 0]) for half in halves]
+    assert max(widths) == pytest.approx(0.45)
+    densities = found["rpe_density"]
+    peaks = densities.groupby(["kind", "probability"])["density"].max()
+    ratio = peaks["risky-win", 0.5] / peaks.max()
+    assert widths[0] == pytest.approx(0.45 * ratio)
+    assert halves[0][:, 0].min() < 0 < halves[1][:, 0].max()
+    assert "networks (n = 3)" in legend(ax)[0]
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (plot_stimulation, "not measured"),
+        (plot_changes, "not measured"),
+        (plot_doses, "not measured"),
+        (plot_errors, "no recording"),
+    ],
+)
+def test_what_is_missing_is_said(draw, words, ax):
+    draw(tables(Source(task=TASK, trials=population(count=1, episodes=4))), ax)
+    assert ax.texts[0].get_text() == words
+
+
+def test_a_plot_makes_its_own_axes_where_none_are_given(found):
+    for draw in (plot_stimulation, plot_groups, plot_errors):
+        ax = draw(found)
+        assert len(ax.figure.axes) == 1
+        plt.close(ax.figure)

@@ -1,0 +1,117 @@
+"""Prediction errors at the outcomes: where they stand in a recording, and by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from risky_choosers import simulate
+
+from metarl.analysis.risky_choice.rpe import (
+    error_densities,
+    error_means,
+    outcome_errors,
+)
+from metarl.core.checks import MetaRLError
+
+
+@pytest.fixture
+def by_hand(table):
+    """One episode of four trials: a win, no choice, a safe reward, a loss."""
+    trials = table(
+        choice=[1, None, 0, 1],
+        reward=[4, -1, 1, 0.0],
+        forced=[1, 0, 0, 0],
+        risky=[1, None, 0, 1],
+        won=[1, 0, 0, 0],
+        probability_risky=0.5,
+    )
+    recording = {
+        "episode": np.zeros(9, int),
+        "trial": np.array([0, 0, 1, 1, 2, 2, 3, 3, 3]),
+        "event": np.array([0, 1, 0, 1, 0, 1, 0, 1, 2]),
+        "event_names": np.array(["fixation", "choice", "end"]),
+        "rpe": np.array([np.nan, 0.1, 2.5, 0.2, -1.5, 0.3, 0.75, 0.4, -9.0]),
+    }
+    return recording, trials
+
+
+def test_an_outcomes_error_stands_on_the_row_after_the_choice(by_hand):
+    errors = outcome_errors(*by_hand)
+    assert errors["kind"].tolist() == ["risky-win", "safe"]
+    assert errors["rpe"].tolist() == [2.5, 0.75]
+    assert errors["trial"].tolist() == [0, 2]
+    assert errors["forced"].tolist() == [1, 0]
+    assert errors["probability"].tolist() == [0.5, 0.5]
+
+
+def test_the_planted_errors_are_found():
+    trials, recording = simulate(episodes=40)
+    errors = outcome_errors(recording, trials)
+    assert len(errors) == 40 * 29
+    whole = recording["rpe"].reshape(40, -1)[:, 2:-1:2]
+    assert errors["rpe"].to_numpy() == pytest.approx(whole.ravel())
+    told = trials[trials["trial"] < 29]
+    kinds = np.array(["safe", "risky-loss", "risky-win"])[told["risky"] + told["won"]]
+    assert errors["kind"].tolist() == list(kinds)
+
+
+def test_means_are_of_each_kind_and_chance():
+    trials, recording = simulate(episodes=40)
+    errors = outcome_errors(recording, trials)
+    found = error_means({3: errors}).set_index(["kind", "probability"])
+    part = errors[(errors["kind"] == "risky-loss") & (errors["probability"] == 0.125)]
+    row = found.loc[("risky-loss", 0.125)]
+    assert row["mean"] == pytest.approx(part["rpe"].mean())
+    assert row["deviation"] == pytest.approx(part["rpe"].std(ddof=0))
+    assert row["outcomes"] == len(part)
+    assert row["subject"] == 3
+    # Wins surprise more where they are rare.
+    wins = found.loc["risky-win", "mean"]
+    assert wins[0.125] > wins[0.5] > 0 > row["mean"]
+
+
+def test_densities_weigh_subjects_alike_and_sum_to_one():
+    cells = {"kind": "safe", "probability": 0.5}
+    few = pd.DataFrame({"rpe": [0.1], **cells})
+    many = pd.DataFrame({"rpe": [1.1] * 50, **cells})
+    found = error_densities({0: few, 1: many}).set_index("rpe")
+    assert found["density"].sum() * 0.25 == pytest.approx(1)
+    assert found.loc[0.125, "density"] == found.loc[1.125, "density"] == 2
+    assert found["n"].unique() == [2]
+    assert found.index.tolist() == [0.125, 0.375, 0.625, 0.875, 1.125]
+
+
+def test_the_greatest_error_is_in_the_last_bin():
+    cells = {"kind": "safe", "probability": 0.5}
+    found = error_densities({0: pd.DataFrame({"rpe": [-0.5, 0.5], **cells})})
+    assert found["density"].sum() * 0.25 == pytest.approx(1)
+    assert found["rpe"].iloc[[0, -1]].tolist() == [-0.375, 0.625]
+
+
+def test_without_recordings_the_tables_are_empty_with_their_columns():
+    assert error_means({}).empty
+    assert "mean" in error_means({})
+    assert error_densities({}).empty
+    assert "density" in error_densities({})
+
+
+def test_trials_of_another_evaluation_are_refused():
+    trials, recording = simulate(episodes=2)
+    with pytest.raises(MetaRLError, match="lacks trial 0 of episode 1, which is rec"):
+        outcome_errors(recording, trials[trials["episode"] == 0])
+
+
+def test_a_recording_of_another_task_is_refused():
+    trials, recording = simulate(episodes=2)
+    other = recording | {"event_names": np.array(["fixation", "outcome", "end"])}
+    with pytest.raises(
+        MetaRLError,
+        match="must have the events choice and end, got fixation, outcome, end",
+    ):
+        outcome_errors(other, trials)
+
+
+def test_a_recording_without_errors_is_refused():
+    trials, recording = simulate(episodes=2)
+    del recording["rpe"]
+    with pytest.raises(MetaRLError, match="the step recording has no column rpe"):
+        outcome_errors(recording, trials)

@@ -1,0 +1,269 @@
+"""Two-step behaviour: by hand, with a planted effect, and with none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis.two_step.behaviour import (
+    RIDGE,
+    STAY_TERMS,
+    behaviour_summary,
+    lag_regression,
+    stay_interaction,
+    stay_probabilities,
+    stay_regression,
+    subject_rewards,
+)
+
+CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
+
+
+@pytest.fixture
+def by_hand(table):
+    """Nine trials: stays after RC 2 of 3, RR 0 of 1, UC 1 of 2, UR 2 of 2."""
+    c, r = "common", "rare"
+    return table(
+        choice=[0, 0, 0, 1, 1, 0, 0, 0, 1],
+        reward=[1, 1, 1, 0, 0, 0, 0, 1, 0.0],
+        transition=[c, c, c, c, c, r, r, r, c],
+    )
+
+
+def cells(stays, column="probability"):
+    return [
+        stays.set_index(["reward", "transition"]).loc[cell, column] for cell in CELLS
+    ]
+
+
+def test_stay_probabilities_by_hand(by_hand):
+    stays = stay_probabilities(by_hand)
+    assert cells(stays) == pytest.approx([2 / 3, 0, 1 / 2, 1])
+    assert cells(stays, "pairs") == [3, 1, 2, 2]
+
+
+def test_a_cell_without_a_pair_is_unknown_not_zero(by_hand):
+    stays = stay_probabilities(by_hand[:4])
+    assert cells(stays, "pairs") == [3, 0, 0, 0]
+    assert np.isnan(cells(stays)[1:]).all()
+
+
+def test_subjects_and_sessions_are_apart(by_hand):
+    mirror = by_hand.assign(subject=1, choice=1 - by_hand["choice"])
+    other = by_hand.iloc[:4].assign(session=1)
+    both = pd.concat([by_hand, mirror, other])
+    stays = stay_probabilities(both, ("subject", "session"))
+    units = dict(list(stays.groupby(["subject", "session"])))
+    assert list(units) == [(0, 0), (0, 1), (1, 0)]
+    assert cells(units[0, 0]) == cells(units[1, 0])
+    assert cells(units[0, 1], "pairs") == [3, 0, 0, 0]
+
+
+def test_a_medium_reward_is_drawn_apart(table):
+    trials = table(
+        choice=[0, 0, 1, 1], reward=[0.5, 0.5, 1, 0], transition=["common"] * 4
+    )
+    stays = stay_probabilities(trials).set_index(["reward", "transition"])
+    assert stays.loc[(0.5, "common"), "probability"] == 0.5
+    assert stays.loc[(1.0, "common"), "pairs"] == 1
+    assert len(stays) == 6
+
+
+def test_the_interaction_by_hand(by_hand):
+    # Rewarded 2/3 less 0, unrewarded 1/2 less 1.
+    assert stay_interaction(stay_probabilities(by_hand))[0] == pytest.approx(7 / 6)
+
+
+def test_the_interaction_is_positive_for_a_planner_and_not_for_sarsa(simulate):
+    found = {}
+    for kind in ("planner", "sarsa", "random"):
+        trials, _ = simulate(kind, 200, temperature=0.05)
+        found[kind] = stay_interaction(stay_probabilities(trials))[0]
+    assert found["planner"] > 0.5
+    assert abs(found["random"]) < 0.06
+    assert found["sarsa"] < 0.5 * found["planner"]
+
+
+def test_rewards_count_penalties_and_invalid_trials(table):
+    trials = table(
+        choice=[0, 1, 0, 1],
+        reward=[1, -1, 1, 0],
+        valid=[1, 0, 1, 1],
+        transition=["common"] * 4,
+    )
+    row = subject_rewards(trials).iloc[0]
+    assert (row["reward_per_100"], row["invalid_fraction"], row["trials"]) == (
+        25,
+        0.25,
+        4,
+    )
+
+
+def long_by_hand(table, counts):
+    """One pair an episode: {(reward, transition): (stays, switches)}."""
+    rows = []
+    for (reward, transition), (stays, switches) in counts.items():
+        for switch in [0] * stays + [1] * switches:
+            rows += [(0, reward, transition), (switch, 0, "common")]
+    made = pd.DataFrame(rows, columns=["choice", "reward", "transition"])
+    episode = np.repeat(np.arange(len(rows) // 2), 2)
+    return table(**made, episode=episode, trial=np.tile([0, 1], len(rows) // 2))
+
+
+def test_the_stay_regression_without_ridge_is_the_contrast_of_the_log_odds(table):
+    counts = dict(zip(CELLS, [(9, 1), (3, 7), (2, 8), (6, 4)], strict=True))
+    found = stay_regression(long_by_hand(table, counts), ridge=0.0)
+    rc, rr, uc, ur = (np.log(a / b) for a, b in counts.values())
+    expected = {
+        "bias": (rc + rr + uc + ur) / 4,
+        "reward": (rc + rr - uc - ur) / 4,
+        "transition": (rc - rr + uc - ur) / 4,
+        "reward_x_transition": (rc - rr - uc + ur) / 4,
+    }
+    weights = found.set_index("term")["weight"]
+    assert weights.to_dict() == pytest.approx(expected)
+    assert found["converged"].all()
+    assert found["pairs"].unique() == [40]
+
+
+def test_both_regressions_take_the_ridge_of_the_published_rows(simulate):
+    trials, _ = simulate("planner", 2)
+    for regress in (stay_regression, lag_regression):
+        published = regress(trials, ridge=0.5)["weight"].to_numpy()
+        assert regress(trials)["weight"].to_numpy() == pytest.approx(published)
+        other = regress(trials, ridge=0.6)["weight"].to_numpy()
+        assert other != pytest.approx(published, rel=1e-3)
+
+
+def test_a_subject_who_always_stays_needs_the_ridge(table):
+    counts = dict(zip(CELLS, [(9, 0), (3, 7), (2, 8), (6, 4)], strict=True))
+    trials = long_by_hand(table, counts)
+    bare = stay_regression(trials, ridge=0.0)
+    assert not bare["converged"].any()
+    assert bare["weight"].isna().all()
+    assert stay_regression(trials)["weight"].abs().max() < 5
+
+
+def test_the_stay_regression_tells_a_planner_from_sarsa(simulate):
+    weights = {}
+    for kind in ("planner", "sarsa", "random"):
+        trials, _ = simulate(kind, 200, temperature=0.2, learning_rate=0.5)
+        weights[kind] = stay_regression(trials).set_index("term")["weight"]
+    assert weights["planner"]["reward_x_transition"] > 1
+    assert weights["sarsa"]["reward"] > 2 * weights["planner"]["reward"] > 0 - 1
+    assert np.abs(weights["random"]).max() < 0.1
+
+
+def planted_lags(weights, bias=0.0, count=60_000, seed=0):
+    """Choices drawn from known lag weights {(lag, transition, reward): weight}."""
+    generator = np.random.default_rng(seed)
+    reward = generator.integers(0, 2, count).astype(float)
+    common = generator.random(count) < 0.8
+    choice = np.zeros(count, dtype=int)
+    for trial in range(count):
+        drive = bias
+        for (lag, transition, paid), weight in weights.items():
+            past = trial - lag
+            kind = "common" if common[past] else "rare"
+            if past >= 0 and (kind, reward[past]) == (transition, paid):
+                drive += weight * (1 if choice[past] == 0 else -1)
+        choice[trial] = generator.random() > 1 / (1 + np.exp(-drive))
+    return pd.DataFrame(
+        {"choice": choice, "reward": reward}
+        | {"transition": np.where(common, "common", "rare")}
+    )
+
+
+def test_the_lag_regression_recovers_planted_weights(table):
+    planted = {
+        (1, "common", 1.0): 1.0,
+        (1, "rare", 1.0): -0.8,
+        (2, "common", 0.0): -0.5,
+        (4, "rare", 0.0): 0.6,
+    }
+    trials = table(**planted_lags(planted, bias=0.4))
+    found = lag_regression(trials).set_index(["lag", "transition", "reward"])["weight"]
+    assert len(found) == 20
+    for key, weight in found.items():
+        # A rare kind has 6,000 trials: standard error about .03.
+        assert weight == pytest.approx(planted.get(key, 0.0), abs=0.12), key
+
+
+def test_the_lag_regression_finds_nothing_where_there_is_nothing(simulate):
+    trials, _ = simulate("random", 300)
+    found = lag_regression(trials)
+    # A rare kind has 2,850 trials: standard error about .037.
+    assert found["weight"].abs().max() < 0.15
+    assert found["converged"].all()
+
+
+def test_the_lag_regression_has_the_planner_signs_and_decays(simulate):
+    trials, _ = simulate("planner", 200, temperature=0.1)
+    found = lag_regression(trials).set_index(["transition", "reward", "lag"])["weight"]
+    assert found["common", 1.0, 1] > 0.5
+    assert found["rare", 0.0, 1] > 0.5
+    assert found["common", 0.0, 1] < -0.5
+    assert found["rare", 1.0, 1] < -0.5
+    assert abs(found["common", 0.0, 5]) < abs(found["common", 0.0, 1])
+
+
+def test_the_lag_regression_equals_a_fit_row_by_row(simulate):
+    # The trials with one history are fitted as one row; here each is its own.
+    from metarl.analysis.statistics import fit_logit
+
+    trials, _ = simulate("planner", 5, temperature=0.3)
+    rows, outcome = [], []
+    for _, episode in trials.groupby("episode"):
+        side = 1 - 2 * episode["choice"].to_numpy()
+        for trial in range(3, len(episode)):
+            row = [1.0]
+            for lag in (1, 2, 3):
+                past = episode.iloc[trial - lag]
+                for transition in ("common", "rare"):
+                    for reward in (1, 0):
+                        fits = (past["transition"], past["reward"]) == (
+                            transition,
+                            reward,
+                        )
+                        row.append(side[trial - lag] * fits)
+            rows.append(row)
+            outcome.append(side[trial] == 1)
+    expected = fit_logit(np.array(rows, float), outcome, ridge=RIDGE).weights[1:]
+    found = lag_regression(trials, lags=3)
+    assert found["weight"].to_numpy() == pytest.approx(expected, abs=1e-7)
+    assert found["trials"].unique() == [5 * 97]
+
+
+def test_a_broken_history_is_left_out_of_the_lag_regression(simulate):
+    trials, _ = simulate("random", 2)
+    assert lag_regression(trials)["trials"].unique() == [190]
+    trials.loc[50, "valid"] = 0
+    assert lag_regression(trials)["trials"].unique() == [190 - 6]
+
+
+def test_no_lag_or_too_many_are_refused(simulate):
+    trials, _ = simulate("random", 1)
+    with pytest.raises(ValueError, match=r"lags must be in \[1, 15\], got 0"):
+        lag_regression(trials, lags=0)
+
+
+def test_the_summary_is_over_sessions_where_there_are_some(by_hand):
+    # Session 1 stays 3 of 3 after a rewarded common trial, session 0 2 of 3.
+    more = by_hand.iloc[:3].assign(session=1)
+    more = pd.concat([more, more.iloc[:1].assign(trial=3)])
+    summary = behaviour_summary(pd.concat([by_hand, more]))
+    row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
+    assert row["value"].item() == pytest.approx((2 / 3 + 1) / 2)
+    assert row["error"].item() == pytest.approx(1 / 6)
+    assert (row["n"].item(), row["over"].item()) == (2, "sessions")
+    rare = summary[(summary["reward"] == 1) & (summary["transition"] == "rare")]
+    assert (rare["value"].item(), rare["n"].item()) == (0, 1)
+    assert set(summary["term"].dropna()) == set(STAY_TERMS)
+
+
+def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
+    two = pd.concat([by_hand, by_hand.iloc[:4].assign(subject=1)])
+    summary = behaviour_summary(two)
+    row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
+    assert row["label"].item() == "all subjects"
+    assert row["value"].item() == pytest.approx(2 / 3)
+    assert row["n"].item() == 2

@@ -1,0 +1,174 @@
+"""The rows of effects on made tables: which pass, fail, or only report."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis import Source
+from metarl.analysis.two_step.tables import effects, tables
+
+
+@pytest.fixture(scope="module")
+def planners(simulate):
+    """Three planners with their recordings, and the reference strategies."""
+    made = [simulate("planner", 60, subject=subject) for subject in range(3)]
+    sarsa = simulate("sarsa", 60, temperature=0.1)
+    return {
+        "trials": pd.concat([trials for trials, _ in made], ignore_index=True),
+        "recordings": {k: recording for k, (_, recording) in enumerate(made)},
+        "yardsticks": {
+            "bayes-greedy": simulate("planner", 60, 1, temperature=1e-6)[0],
+            "sarsa": sarsa[0],
+        },
+        "yardstick_recordings": {"sarsa": sarsa[1]},
+        "discount": 0.9,
+    }
+
+
+def rows(**source):
+    return effects(tables(Source(**source))).set_index("effect")
+
+
+@pytest.fixture(scope="module")
+def passing(planners):
+    return rows(**planners)
+
+
+def test_planners_pass_every_scored_row(passing):
+    scored = passing[passing["criterion"] != ""]
+    assert len(scored) == 11
+    assert scored["verdict"].unique() == ["PASS"], scored["value"]
+    own = scored.drop(index=[name for name in scored.index if "SARSA" in name])
+    assert own["subjects"].unique() == [3]
+    assert own["learned"].unique() == [3]
+    assert own["value_learners"].to_numpy() == pytest.approx(own["value"].to_numpy())
+
+
+def test_criteria_are_those_fixed_beforehand(passing):
+    criteria = passing.loc[passing["criterion"] != "", "criterion"].to_dict()
+    assert criteria == {
+        "rewards per 100 trials, mean": ">= 69.5",
+        "rewards per 100 trials, lowest network": ">= 68.5",
+        "stay interaction (RC - RR) - (UC - UR), lowest network": "> 0.4",
+        "stay after rewarded common, mean": ">= 0.97",
+        "stay after rewarded rare, mean": "in [0.55, 0.78]",
+        "stay after unrewarded common, mean": "in [0.55, 0.78]",
+        "stay after unrewarded rare, mean": ">= 0.97",
+        "r2 of RPE with model-based RPE, mean": ">= 0.89",
+        "r2 of RPE with model-based RPE, lowest network": ">= 0.8",
+        "r2 of RPE with orthogonalised model-free RPE, mean": "<= 0.01",
+        "r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent": "> 0.3",
+    }
+
+
+def test_references_are_the_published_numbers(planners, passing):
+    table = passing["reference"]
+    assert table["stay after rewarded common, mean"] == 0.989
+    assert table["stay after rewarded rare, mean"] == 0.636
+    assert table["stay after unrewarded common, mean"] == 0.619
+    assert table["stay after unrewarded rare, mean"] == 0.989
+    assert table[
+        "stay interaction (RC - RR) - (UC - UR), lowest network"
+    ] == pytest.approx(0.723)
+    assert table["r2 of RPE with model-based RPE, mean"] == 0.89
+    assert table["r2 of RPE with orthogonalised model-free RPE, mean"] == 5.8e-7
+    # The Bayes-greedy planner's reward on the same task, as stepped.
+    planner = planners["yardsticks"]["bayes-greedy"]["reward"].mean() * 100
+    assert table["rewards per 100 trials, mean"] == pytest.approx(planner)
+
+
+def test_the_distance_to_the_published_bars_is_reported_not_scored(passing):
+    name = "stay after rewarded rare"
+    away = passing.loc[f"{name}, distance to the published bar"]
+    assert away["value"] == pytest.approx(passing.loc[f"{name}, mean", "value"] - 0.636)
+    assert away["verdict"] == "REPORTED"
+
+
+def test_model_free_learners_fail_what_they_should_and_pass_no_null(simulate):
+    trials, recording = simulate("sarsa", 60, temperature=0.1)
+    table = rows(trials=trials, recordings={0: recording}, discount=0.9)
+    scored = table[table["criterion"] != ""]
+    assert not scored["passed"].any()
+    assert set(scored.drop(index=scored.index[-1])["verdict"]) == {"NOT LEARNED"}
+    null = table.loc["r2 of RPE with orthogonalised model-free RPE, mean"]
+    assert null["value"] > 0.3
+
+
+def test_a_network_that_never_chooses_by_outcome_passes_no_null(simulate):
+    trials, recording = simulate("random", 60)
+    noise = np.random.default_rng(0).normal(size=len(recording["rpe"]))
+    flat = recording | {"rpe": noise}
+    table = rows(trials=trials, recordings={0: flat}, discount=0.9)
+    null = table.loc["r2 of RPE with orthogonalised model-free RPE, mean"]
+    assert null["value"] <= 0.01
+    assert null["verdict"] == "NOT LEARNED"
+
+
+def test_one_network_that_did_not_learn_is_counted_and_named(planners, simulate):
+    idle, recording = simulate("random", 60, subject=3)
+    joined = planners | {
+        "trials": pd.concat([planners["trials"], idle], ignore_index=True),
+        "recordings": planners["recordings"] | {3: recording},
+    }
+    table = rows(**joined)
+    reward = table.loc["rewards per 100 trials, lowest network"]
+    assert (reward["subjects"], reward["learned"]) == (4, 3)
+    assert reward["value"] < 55
+    assert reward["value_learners"] > 68.5
+    assert reward["verdict"] == "NOT LEARNED"
+
+
+def test_a_network_without_a_recording_cannot_pass_the_rpe_rows(planners):
+    part = planners | {"recordings": {0: planners["recordings"][0]}}
+    table = rows(**part)
+    for name in ("mean", "lowest network"):
+        row = table.loc[f"r2 of RPE with model-based RPE, {name}"]
+        assert row["verdict"] == "FAIL"
+        assert pd.isna(row["value"])
+
+
+def test_without_a_sarsa_recording_the_control_fails(planners):
+    table = rows(**planners | {"yardstick_recordings": {}})
+    assert table.iloc[-1]["verdict"] == "FAIL"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"parameters": {"probability_common": 0.75}},
+        {"task": "daw-two-step"},
+        {"subjects_are": "animals"},
+    ],
+)
+def test_another_task_or_animals_are_reported_and_not_scored(planners, change):
+    table = rows(**planners | change)
+    assert table["verdict"].unique() == ["REPORTED"]
+    assert table["learned"].isna().all()
+    has_errors = table.index.str.contains("RPE").any()
+    assert has_errors == ("parameters" in change)
+
+
+def test_the_published_parameters_are_scored(planners):
+    same = {"probability_common": 0.8, "probability_switch": 0.025, "fixation": True}
+    assert "PASS" in set(rows(**planners, parameters=same)["verdict"])
+
+
+def test_a_missing_subject_lets_no_effect_pass(simulate):
+    trials, recording = simulate("planner", 30)
+    given = {"trials": trials, "recordings": {0: recording}, "discount": 0.9}
+    whole = effects(tables(Source(**given, expected=1))).set_index("effect")
+    short = effects(tables(Source(**given, expected=2))).set_index("effect")
+    networks = [name for name in whole.index if "SARSA" not in name]
+    assert whole.loc[networks, "passed"].any()
+    assert not short.loc[networks, "passed"].any()
+    assert set(short.loc[networks, "subjects"]) == {2}
+
+
+@pytest.mark.parametrize(
+    "changed", [{"parameters": {"trial_count": 10}}, {"as_published": False}]
+)
+def test_another_task_or_test_than_the_published_is_not_scored(simulate, changed):
+    trials, _ = simulate("planner", 5)
+    made = effects(tables(Source(trials=trials, **changed)))
+    assert set(made["verdict"]) == {"REPORTED"}
+    assert made["reference"].isna().all()

@@ -1,0 +1,169 @@
+"""The experiment's entry points: tables, effects, panels, and what ships with them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis import Source
+from metarl.analysis.two_step.references import PlannerParams
+from metarl.analysis.two_step.rpe import error_regressions, error_table
+from metarl.analysis.two_step.tables import (
+    BEHAVIOUR_PANELS,
+    PANELS,
+    load_animals,
+    tables,
+)
+from metarl.analysis.two_step.tables import tables as two_step
+from metarl.core.checks import MetaRLError
+
+
+@pytest.fixture(scope="module")
+def made(simulate):
+    runs = [simulate("planner", 30, subject=subject) for subject in range(2)]
+    sarsa = simulate("sarsa", 30)
+    source = Source(
+        trials=pd.concat([trials for trials, _ in runs]),
+        recordings={k: recording for k, (_, recording) in enumerate(runs)},
+        yardsticks={"sarsa": sarsa[0]},
+        yardstick_recordings={"sarsa": sarsa[1]},
+        discount=0.9,
+    )
+    return runs, tables(source)
+
+
+def test_every_table_has_the_subjects_and_the_yardstick(made):
+    _, found = made
+    for name in ("subjects", "stays", "stay_regression", "lags", "rpe"):
+        groups = found[name].groupby("group")["subject"].nunique()
+        assert groups.to_dict() == {"measured": 2, "sarsa": 1}, name
+        assert set(found[f"{name}_summary"]["group"]) == {"measured", "sarsa"}
+
+
+def test_summaries_are_means_over_subjects(made):
+    _, found = made
+    for name, value in (("stays", "probability"), ("lags", "weight")):
+        each = found[name][found[name]["group"] == "measured"]
+        keys = ["reward", "transition"] + (["lag"] if name == "lags" else [])
+        expected = each.groupby(keys)[value].mean()
+        summary = found[f"{name}_summary"]
+        summary = summary[summary["group"] == "measured"].set_index(keys)
+        for key, mean in expected.items():
+            assert summary.loc[key, "mean"] == pytest.approx(mean)
+        assert summary["n"].unique() == [2]
+
+
+def test_the_rpe_table_is_that_of_each_recording(made):
+    runs, found = made
+    trials, recording = runs[1]
+    expected = error_regressions(error_table(recording, trials, 0.9))
+    table = found["rpe"]
+    table = table[(table["group"] == "measured") & (table["subject"] == 1)]
+    assert table["r2_model_based"].to_numpy() == pytest.approx(
+        expected["r2_model_based"].to_numpy()
+    )
+
+
+def test_the_scatter_is_of_the_first_subject_and_thinned(made):
+    _, found = made
+    points = found["rpe_points"]
+    assert points["subject"].unique() == [0]
+    assert points["event"].value_counts().to_dict() == {
+        "second stage": 1500,
+        "reward": 1485,  # every second of 30 x 99: the last trials' are left out
+    }
+
+
+def test_the_planner_is_given_the_parameters_of_the_task(simulate):
+    trials, recording = simulate("planner", 10)
+    found = {}
+    for common in (0.8, 0.6):
+        source = Source(
+            trials=trials,
+            recordings={0: recording},
+            discount=0.9,
+            parameters={"probability_common": common},
+        )
+        found[common] = tables(source)["rpe"]
+    known = PlannerParams(probability_common=0.6)
+    expected = error_regressions(error_table(recording, trials, 0.9, planner=known))
+    assert found[0.6]["r2_model_based"].to_numpy() == pytest.approx(
+        expected["r2_model_based"].to_numpy()
+    )
+    assert found[0.8]["r2_model_based"].min() > found[0.6]["r2_model_based"].min()
+
+
+def test_a_table_alone_is_enough(simulate):
+    trials, _ = simulate("planner", 5)
+    found = tables(Source(trials=trials))
+    assert found["rpe"].empty
+    assert found["rpe_points"].empty
+    assert len(found["stays"]) == 4
+
+
+def test_a_table_without_transitions_gets_one_sentence(simulate):
+    trials, _ = simulate("random", 1)
+    with pytest.raises(MetaRLError, match="two-step trial table has no column transit"):
+        tables(Source(trials=trials.drop(columns="transition")))
+
+
+def test_tables_of_a_tiny_or_silent_subject_do_not_break(simulate):
+    trials, recording = simulate("random", 1)
+    silent = trials.assign(choice=np.nan, transition=None, second_state=np.nan, valid=0)
+    found = tables(Source(trials=silent, recordings={0: recording}, discount=0.9))
+    assert found["stays"]["probability"].isna().all()
+    assert found["lags"]["weight"].isna().all()
+    assert not found["stay_regression"]["converged"].any()
+    assert found["rpe"]["r2_model_based"].isna().all()
+    assert not two_step.effects(found)["passed"].any()
+
+
+def test_published_tables_have_every_cell_and_their_sources():
+    reference = two_step.reference_tables()
+    stays = reference["reference_stays"]
+    counts = stays.groupby(["kind", "label"]).size()
+    assert counts["paper", "paper"] == 4
+    assert counts["animal", "macaque C"] == counts["animal", "macaque J"] == 6
+    assert set(stays["transition"]) == {"common", "rare"}
+    for table in reference.values():
+        assert table[["study", "source_location"]].notna().all().all()
+    paper = stays[stays["kind"] == "paper"].set_index(["reward", "transition"])["value"]
+    assert paper.to_dict() == {
+        (1.0, "common"): 0.989,
+        (1.0, "rare"): 0.636,
+        (0.0, "common"): 0.619,
+        (0.0, "rare"): 0.989,
+    }
+    rpe = reference["reference_rpe"].set_index("reference")["value"]
+    assert rpe.to_dict() == {"model-based": 0.89, "model-free": 5.8e-7}
+
+
+def test_published_tables_cannot_be_spoilt_by_a_caller():
+    stays = two_step.reference_tables()["reference_stays"]
+    stays["value"] = 0.0
+    assert two_step.reference_tables()["reference_stays"]["value"].max() > 0.9
+
+
+def test_every_panel_draws_and_has_a_title_of_its_own(made):
+    import matplotlib.pyplot as plt
+
+    _, found = made
+    titles = [title for title, _ in PANELS]
+    assert len(set(titles)) == len(titles)
+    for _, draw in PANELS:
+        figure, ax = plt.subplots()
+        assert draw(found, ax) is ax
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+        plt.close(figure)
+
+
+def test_animals_go_the_same_way(macaque_file):
+    import matplotlib.pyplot as plt
+
+    source = Source(trials=load_animals(macaque_file), subjects_are="animals")
+    found = tables(source)
+    assert set(found["summary"]["label"]) == {"C", "J"}
+    for _, draw in BEHAVIOUR_PANELS:
+        figure, ax = plt.subplots()
+        draw(found, ax)
+        plt.close(figure)

@@ -1,0 +1,103 @@
+"""The whole analysis: its tables from any source, of networks and of people."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from volatile_choosers import chooser_trials, population, source, whole_source
+
+from metarl.analysis import Source
+from metarl.analysis.volatility.tables import (
+    BEHAVIOUR_PANELS,
+    PANELS,
+    effects,
+    load_animals,
+    reference_tables,
+    tables,
+)
+from metarl.core.checks import MetaRLError
+
+
+@pytest.fixture(scope="module")
+def full():
+    return whole_source()
+
+
+@pytest.fixture(scope="module")
+def found(full):
+    return tables(full)
+
+
+def test_the_same_source_gives_the_same_tables(full, found):
+    again = tables(full)
+    assert list(again) == list(found)
+    for name, table in found.items():
+        pd.testing.assert_frame_equal(again[name], table)
+
+
+def test_trials_alone_are_enough(full):
+    made = tables(source(full.trials))
+    assert made["decoding"].empty
+    figure, axes = plt.subplots(2, 3)
+    for (_, draw), place in zip(PANELS, axes.flat, strict=True):
+        assert draw(made, place) is place
+    plt.close(figure)
+
+
+def test_trials_of_the_training_schedule_are_drawn_too(full):
+    made = tables(source(full.trials.assign(order=np.nan)))
+    assert made["rates"].empty
+    effects(made)
+    figure, axes = plt.subplots(1, 6)
+    for (_, draw), place in zip(PANELS, axes.flat, strict=True):
+        draw(made, place)
+    words = [text.get_text() for place in axes for text in place.texts]
+    assert words.count("no learning rate was found") == 3
+    plt.close(figure)
+
+
+def test_choices_at_random_are_drawn_and_counted_as_not_learned(full):
+    made = tables(source(population((0.1, 0.1), temperature=0.0, episodes=200)))
+    rows = effects(made).set_index("effect")
+    simulated = "learning rate found of simulated learners, largest error"
+    assert rows.index[rows["passed"]].tolist() == [simulated]
+    for _, draw in BEHAVIOUR_PANELS:
+        figure, axes = plt.subplots()
+        draw(made, axes)
+        plt.close(figure)
+
+
+def test_published_rates_are_those_of_the_studies():
+    made = reference_tables()
+    rates = made["reference_rates"].set_index(["label", "block"])
+    assert rates.loc[("humans, Gagne 2020", "Stable"), "value"] == 0.264
+    assert rates.loc[("humans, Gagne 2020", "Volatile"), "error"] == 0.027
+    assert rates.loc[("humans, Cook 2019", "Volatile"), "n"] == 102
+    assert list(made["reference_coding"]["value"]) == [0.37]
+    signs = list(made["reference_signs"]["label"])
+    assert signs == ["humans, Behrens 2007", "macaques, Massi 2018"]
+    for table in made.values():
+        assert table["source_location"].notna().all()
+
+
+def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
+    trials = population((0.1, 0.5), episodes=100)
+    named = trials.assign(subject=trials["subject"].map({0: "Ann", 1: "Bo", 2: "Cy"}))
+    file = tmp_path / "people.csv"
+    named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
+    people = load_animals(file)
+    made = tables(Source(trials=people, subjects_are="animals", task="volatility"))
+    assert list(made["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
+    summary = made["summary"].set_index("block")
+    rates = made["rates"].groupby("block")["rate"]
+    assert summary["value"].to_dict() == pytest.approx(rates.mean().to_dict())
+    assert summary["error"].to_dict() == pytest.approx(rates.sem().to_dict())
+    assert set(summary["n"]) == {3}
+    assert set(effects(made)["verdict"]) == {"REPORTED"}
+
+
+def test_peoples_table_without_a_column_is_refused_by_its_name(tmp_path):
+    file = tmp_path / "people.csv"
+    chooser_trials(episodes=2).drop(columns="winner").to_csv(file, index=False)
+    with pytest.raises(MetaRLError, match=r"people\.csv has no column winner"):
+        load_animals(file)

@@ -1,0 +1,59 @@
+"""A plain stepping loop, so that strategies are tested by themselves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from metarl.core.policy import Policy, join_inputs
+from metarl.envs.task import Task
+
+Play = dict[str, Tensor]
+"""Rows "row NAME" (trials, B); "value", "reward", "logits", "event" (steps, B)."""
+
+
+def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
+    generator = torch.Generator().manual_seed(seed)
+    size = (task.lanes, task.noise_size)
+    observation = task.reset(torch.rand(size, generator=generator))
+    memory = policy.initial_memory(task.lanes)
+    one_hot = torch.eye(task.action_count)
+    acted, earned = torch.zeros(task.lanes, task.action_count), torch.zeros(task.lanes)
+    kept: dict[str, list[Tensor]] = {}
+    for _ in range(task.episode_steps or 0):
+        decision = policy.act(join_inputs(observation, acted, earned), memory)
+        chances = decision.logits.softmax(1)
+        actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        event = task.event()
+        step = task.step(actions, torch.rand(size, generator=generator))
+        now = {"value": decision.value, "reward": step.reward, "event": event}
+        now |= {"logits": decision.logits, "action": actions}
+        if bool(step.trial_ended.any()):
+            now |= {f"row {name}": v.clone() for name, v in task.trial_row().items()}
+        for name, values in now.items():
+            kept.setdefault(name, []).append(values)
+        observation, memory = step.observation, decision.memory
+        acted, earned = one_hot[actions], step.reward
+    return {name: torch.stack(values) for name, values in kept.items()}
+
+
+@pytest.fixture(scope="session")
+def play() -> Callable[..., Play]:
+    """Plays one episode in every lane: play(task, policy, seed=0)."""
+    return _play
+
+
+def _stays(played: Play) -> list[float]:
+    stay = played["row choice"][1:] == played["row choice"][:-1]
+    won = (played["row reward"] > 0)[:-1]
+    rare = (played["row transition"] == 1)[:-1]
+    pairs = ((won, ~rare), (won, rare), (~won, ~rare), (~won, rare))
+    return [float(stay[one & other].double().mean()) for one, other in pairs]
+
+
+@pytest.fixture(scope="session")
+def stays() -> Callable[[Play], list[float]]:
+    """Stay probabilities: rewarded common, rare, unrewarded common, rare."""
+    return _stays

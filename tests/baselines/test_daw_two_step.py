@@ -1,0 +1,132 @@
+"""Yardsticks of Daw's two-step task: what they earn and what they compute."""
+
+import numpy as np
+import pytest
+import torch
+
+from metarl.baselines.daw_two_step import (
+    ModelBased,
+    Oracle,
+    PlannerParams,
+    reference_strategies,
+)
+from metarl.baselines.two_stage import S1, S2
+from metarl.core.policy import join_inputs
+from metarl.envs.daw_two_step import CHANCES, DawTwoStep, DawTwoStepParams
+
+LANES = 200
+
+
+@pytest.mark.parametrize("fixation", [True, False])
+def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
+    task = DawTwoStep(LANES, DawTwoStepParams(fixation=fixation))
+    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    assert all(course["row valid"].all() for course in played.values())
+    earned = {k: float(c["row reward"].double().mean()) for k, c in played.items()}
+    assert earned["random"] == pytest.approx(0.5, abs=0.012)
+    assert earned["random"] + 0.03 < earned["model-based"] < earned["oracle"] - 0.03
+    rewarded, rewarded_rare, lost, lost_rare = stays(played["model-based"])
+    assert rewarded > rewarded_rare + 0.1
+    assert lost_rare > lost + 0.1
+    assert stays(played["random"]) == pytest.approx([0.5] * 4, abs=0.02)
+
+
+def test_the_oracle_takes_the_best_option_of_the_better_state(play):
+    task = DawTwoStep(LANES)
+    played = play(task, Oracle(task))
+    chances = torch.stack([played[f"row {name}"] for name in CHANCES], dim=-1)
+    chances = chances.unflatten(-1, (2, 2))
+    best = chances.amax(-1)
+    # Options less than one in 100,000 apart count as a tie.
+    clear = (best[..., 1] - best[..., 0]).abs() > 1e-5
+    assert played["row correct"][clear].all()
+    state = played["row second_state"].long()[..., None, None].expand(-1, -1, 1, 2)
+    here = chances.gather(-2, state).squeeze(-2)
+    clear = (here[..., 1] - here[..., 0]).abs() > 1e-5
+    chosen, right = played["row second_choice"], here[..., 1] > here[..., 0]
+    assert torch.equal(chosen[clear], right[clear].float())
+
+
+def test_the_planners_values_are_learned_by_the_delta_rule(play):
+    task, params = DawTwoStep(20), PlannerParams(inverse_temperature=4.0)
+    played = play(task, ModelBased(task, params, discount=0.8))
+    value = played["value"].double().numpy()
+    for lane in range(20):
+        values = np.full((2, 2), 0.5)
+        for trial in range(201):
+            best = values.max(1)
+            planned = np.array(
+                [0.7 * best[0] + 0.3 * best[1], 0.3 * best[0] + 0.7 * best[1]]
+            )
+            state = int(played["row second_state"][trial, lane])
+            option = int(played["row second_choice"][trial, lane])
+            chances = np.exp(4 * planned) / np.exp(4 * planned).sum()
+            logits = played["logits"][3 * trial + 1, lane, 1:].double()
+            np.testing.assert_allclose(logits.softmax(0), chances, atol=1e-5)
+            expected = 0.8 * chances @ planned
+            assert value[3 * trial, lane] == 0
+            assert value[3 * trial + 1, lane] == pytest.approx(expected, abs=1e-5)
+            here = np.exp(4 * values[state]) / np.exp(4 * values[state]).sum()
+            logits = played["logits"][3 * trial + 2, lane, 1:].double()
+            np.testing.assert_allclose(logits.softmax(0), here, atol=1e-5)
+            assert value[3 * trial + 2, lane] == pytest.approx(
+                here @ values[state], abs=1e-5
+            )
+            paid = float(played["row reward"][trial, lane])
+            values[state, option] += 0.5 * (paid - values[state, option])
+
+
+def test_no_strategy_answers_a_second_stage_with_centre(play):
+    task = DawTwoStep(50, DawTwoStepParams(trial_count=40))
+    for strategy in reference_strategies(task).values():
+        played = play(task, strategy)
+        second = played["event"] == 2
+        assert not (played["action"][second] == 0).any()
+
+
+def test_a_blank_screen_takes_anything_and_teaches_nothing():
+    task = DawTwoStep(1)
+    planner = ModelBased(task)
+    memory = planner.initial_memory(1)
+    start = memory[1].clone()
+    task.reset(torch.full((1, 5), 0.3))
+    observation, acted, reward = task.observation(), torch.zeros(1, 3), 0.0
+    for action in (0, 0, 2, 0):
+        inputs = join_inputs(observation, acted, torch.tensor([reward]))
+        decision = planner.act(inputs, memory)
+        if not observation.any():
+            assert decision.logits.softmax(1)[0].tolist() == pytest.approx([1 / 3] * 3)
+        memory = decision.memory
+        step = task.step(torch.tensor([action]), torch.full((1, 5), 0.3))
+        observation, reward = step.observation, float(step.reward)
+        acted = torch.eye(3)[[action]]
+    assert torch.equal(memory[1], start)
+
+
+def test_a_missing_second_choice_teaches_nothing():
+    planner = ModelBased(DawTwoStep(1))
+    fixation, centre = torch.eye(4)[[0]], torch.eye(3)[[0]]
+    inputs = join_inputs(fixation, centre, torch.tensor([-1.0]))
+    values = torch.tensor([[0.1, 0.2, 0.3, 0.4]])
+    for screen in (S1, S2):
+        decision = planner.act(inputs, (torch.tensor([[screen]]), values))
+        assert torch.equal(decision.memory[1], values)
+
+
+def test_strategies_compute_on_the_tasks_device():
+    task = DawTwoStep(3, device="meta")
+    task.reset(torch.empty(3, task.noise_size, device="meta"))
+    acted = torch.empty(3, 3, device="meta")
+    inputs = join_inputs(task.observation(), acted, acted[:, 0])
+    for strategy in reference_strategies(task).values():
+        decision = strategy.act(inputs, strategy.initial_memory(3))
+        tensors = [*decision.memory, decision.logits, decision.value, decision.units]
+        assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("learning_rate", -0.1), ("inverse_temperature", -1.0)]
+)
+def test_params_out_of_range_are_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} must be"):
+        PlannerParams(**{field: value})

@@ -1,0 +1,107 @@
+"""Yardsticks of the informative arm: what they earn, by hand, and what they do."""
+
+from functools import cache
+
+import pytest
+import torch
+
+from metarl.baselines.informative_arm import (
+    Guesser,
+    Informed,
+    Oracle,
+    reference_strategies,
+)
+from metarl.envs.informative_arm import InformativeArm, InformativeArmParams
+
+LANES = 4000
+INFORMATIVE = 10
+
+
+@pytest.fixture(scope="module")
+def played(play):
+    task = InformativeArm(LANES)
+    return {name: play(task, one) for name, one in reference_strategies(task).items()}
+
+
+def earned(rows):
+    """Reward of each episode."""
+    return rows["row reward"].double().sum(0)
+
+
+def near(rewards, expected):
+    """Whether their mean is within 4 standard errors of what is expected."""
+    error = float(rewards.std()) / len(rewards) ** 0.5
+    return abs(float(rewards.mean()) - expected) < 4 * error + 1e-9
+
+
+def test_the_yardsticks_earn_what_can_be_worked_out(played):
+    # Random: each of 11 arms as often; clues pay .55 on average.
+    assert near(earned(played["random"]), 5 * (5 + 9 + 0.55) / 11)
+    # Guesser: the target is found by trial t with a chance of t / 10.
+    assert near(earned(played["guesser"]), sum(1 + 4 * t / 10 for t in range(1, 6)))
+    # Informed: a clue, then the target four times.
+    assert near(earned(played["informed"]), 0.55 + 4 * 5)
+    assert torch.equal(earned(played["oracle"]), torch.full((LANES,), 25.0).double())
+    for rows in played.values():
+        assert rows["row valid"].all()
+        assert not rows["value"].any()
+
+
+@cache
+def best(left, candidates, *, asks):
+    """Most reward to expect of the trials left, by a dynamic programme."""
+    if left == 0:
+        return 0.0
+    if candidates == 1:
+        return 5.0 * left
+    hit, miss = 5.0 * left, 1 + best(left - 1, candidates - 1, asks=asks)
+    guess = hit / candidates + miss * (candidates - 1) / candidates
+    return max(guess, 0.55 + 5.0 * (left - 1)) if asks else guess
+
+
+def test_asking_first_is_the_optimum_and_guessing_the_best_without_asking(played):
+    assert best(5, 10, asks=True) == pytest.approx(20.55)
+    assert best(5, 10, asks=False) == pytest.approx(11.0)
+    assert near(earned(played["informed"]), best(5, 10, asks=True))
+    assert near(earned(played["guesser"]), best(5, 10, asks=False))
+
+
+def test_the_informed_asks_once_and_then_takes_the_target(played):
+    choice, target = played["informed"]["row choice"], played["informed"]["row target"]
+    assert (choice[0] == INFORMATIVE).all()
+    assert torch.equal(choice[1:], target[1:])
+
+
+def test_the_guesser_tries_no_arm_twice_and_stays_where_it_pays(played):
+    rows = played["guesser"]
+    choice, target = rows["row choice"], rows["row target"]
+    assert (choice < INFORMATIVE).all()
+    found = (choice == target).cummax(0).values
+    assert torch.equal(choice[1:][found[:-1]], target[1:][found[:-1]])
+    for trial in range(1, 5):
+        before = (choice[:trial] == choice[trial]).any(0)
+        assert not before[~found[trial - 1]].any()
+    shares = torch.bincount(choice[0].long(), minlength=11).double() / LANES
+    assert bool(((shares[:INFORMATIVE] - 0.1).abs() < 4 * 0.3 / LANES**0.5).all())
+
+
+def test_the_random_chooser_takes_every_arm_as_often(played):
+    choice = played["random"]["row choice"].long().flatten()
+    shares = torch.bincount(choice, minlength=11).double() / len(choice)
+    error = (10 / 121 / len(choice)) ** 0.5
+    assert bool(((shares - 1 / 11).abs() < 4 * error).all())
+
+
+def test_strategies_fit_another_number_of_arms(play):
+    task = InformativeArm(200, InformativeArmParams(arm_count=4, trial_count=6))
+    informed = play(task, Informed(task))
+    assert torch.equal(informed["row choice"][1:], informed["row target"][1:])
+    guesser = play(task, Guesser(task))
+    assert guesser["row correct"][2:].all()
+
+
+def test_the_oracle_follows_the_task_it_was_given(play):
+    task, other = InformativeArm(50), InformativeArm(50)
+    play(other, Oracle(other), seed=5)
+    assert not play(task, Oracle(other))["row correct"].all()
+    assert play(task, Oracle(task))["row correct"].all()

@@ -1,0 +1,271 @@
+"""Yardsticks of the reversal task: what they earn, compute and read."""
+
+import itertools
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from metarl.baselines.reversal import (
+    BayesGreedy,
+    Oracle,
+    RescorlaWagner,
+    RescorlaWagnerParams,
+    WinStayLoseShift,
+    reference_strategies,
+)
+from metarl.core.policy import join_inputs
+from metarl.envs.reversal import Reversal, ReversalParams
+
+NAMES = (
+    "random",
+    "win-stay-lose-shift",
+    "rescorla-wagner",
+    "bayes-greedy",
+    "oracle",
+)
+LANES = 800
+BARE = ReversalParams(fixation=False)
+
+
+def share(played, percent, name="correct"):
+    return float(played[f"row {name}"][played["row schedule"] == percent].mean())
+
+
+@pytest.mark.parametrize("params", [ReversalParams(), BARE])
+def test_the_yardsticks_choose_as_well_as_they_should(params, play):
+    task = Reversal(LANES, params)
+    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    assert tuple(played) == NAMES
+    for name in NAMES:
+        assert played[name]["row valid"].all(), name
+    for percent in (80, 70):
+        assert share(played["random"], percent) == pytest.approx(0.5, abs=0.012)
+        assert share(played["oracle"], percent) == 1
+        order = [share(played[name], percent) for name in NAMES]
+        assert order == sorted(order)
+    # One who stays after a win and shifts after a loss is a chain of two states, right
+    # as often as p / (p + 1 - p) = p once it has settled.
+    wsls = played["win-stay-lose-shift"]
+    assert share(wsls, 80) == pytest.approx(0.79, abs=0.012)
+    assert share(wsls, 70) == pytest.approx(0.695, abs=0.012)
+    assert share(played["bayes-greedy"], 80) == pytest.approx(0.95, abs=0.01)
+    assert share(played["bayes-greedy"], 70) == pytest.approx(0.915, abs=0.012)
+    assert share(played["oracle"], 80, "reward") == pytest.approx(0.8, abs=0.01)
+
+
+def test_win_stay_lose_shift_stays_after_wins_and_shifts_after_losses_only(play):
+    task = Reversal(100)
+    played = play(task, WinStayLoseShift(task))
+    choice, won = played["row choice"], played["row reward"] > 0
+    assert torch.equal(choice[1:] == choice[:-1], won[:-1])
+    assert float(choice[0].mean()) == pytest.approx(0.5, abs=0.2)
+
+
+def expected_by_bayes(params, choices, rewards):
+    """Chance that right pays on each trial, summed over every course by hand."""
+    courses = list(
+        itertools.product(
+            (0, 1),
+            params.percents,
+            range(params.reversal_least, params.reversal_most + 1),
+        )
+    )
+    weights, told = [1.0] * len(courses), []
+    for trial, (choice, reward) in enumerate(zip(choices, rewards, strict=True)):
+        pays = []
+        for first, percent, before in courses:
+            better = first if trial < before else 1 - first
+            pays.append((percent if better == 1 else 100 - percent) / 100)
+        total = sum(weights)
+        told.append(sum(w * p for w, p in zip(weights, pays, strict=True)) / total)
+        likely = [p if (choice == 1) == (reward == 1) else 1 - p for p in pays]
+        weights = [w * p for w, p in zip(weights, likely, strict=True)]
+    return told
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        ReversalParams(),
+        ReversalParams(schedule="70/30", fixation=False),
+        ReversalParams(trial_count=15, reversal_least=4, reversal_most=9),
+    ],
+)
+def test_the_beliefs_are_bayes_rule(params, play):
+    task = Reversal(12, params)
+    played = play(task, BayesGreedy(task, discount=0.5))
+    steps = len(task.phase_events)
+    at_choice = played["value"][steps - 1 :: steps]
+    for lane in range(12):
+        choices = played["row choice"][:, lane].tolist()
+        rewards = played["row reward"][:, lane].tolist()
+        right = expected_by_bayes(params, choices, rewards)
+        best = [max(p, 1 - p) for p in right]
+        assert at_choice[:, lane].tolist() == pytest.approx(best, abs=1e-5)
+        for choice, p in zip(choices, right, strict=True):
+            assert abs(p - 0.5) < 1e-4 or choice == float(p > 0.5)
+    if params.fixation:
+        assert torch.allclose(played["value"][::2], 0.5 * at_choice)
+
+
+def test_no_choice_of_a_trial_tells_bayes_more_than_the_other():
+    """A win of one option weighs as a loss of the other: greed costs no knowledge."""
+    task = Reversal(4)
+    planner = BayesGreedy(task)
+    took = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=torch.bool)
+    won = torch.tensor([True, False, False, True])
+    memory = planner.initial_memory(4)
+    memory = planner.learn(took & False, won, task.always, memory)
+    _, belief = planner.learn(took, won, task.always, memory)
+    assert torch.allclose(belief[0], belief[1])
+    assert torch.allclose(belief[2], belief[3])
+    assert not torch.allclose(belief[0], belief[2])
+
+
+def test_rescorla_wagner_learns_from_its_errors_by_hand(play):
+    params = RescorlaWagnerParams(learning_rate=0.25, inverse_temperature=3.0)
+    task = Reversal(20)
+    played = play(task, RescorlaWagner(task, params))
+    logits = played["logits"][1::2, :, 1:]
+    for lane in range(20):
+        values = [0.5, 0.5]
+        for trial in range(80):
+            now = logits[trial, lane].tolist()
+            assert now == pytest.approx([3 * v for v in values], abs=1e-5)
+            choice = int(played["row choice"][trial, lane])
+            reward = float(played["row reward"][trial, lane])
+            values[choice] += 0.25 * (reward - values[choice])
+
+
+def test_the_oracle_follows_the_task_it_was_given(play):
+    task, other = Reversal(20), Reversal(20)
+    play(other, Oracle(other), seed=5)
+    assert not play(task, Oracle(other))["row correct"].all()
+    played = play(task, Oracle(task))
+    assert played["row correct"].all()
+    worth = played["value"][1::2]
+    assert torch.allclose(worth, played["row schedule"] / 100)
+    assert torch.allclose(played["value"][::2], 0.9 * worth)
+
+
+@pytest.mark.parametrize("params", [ReversalParams(), BARE])
+def test_random_choice_is_uniform_over_the_valid_actions(params, play):
+    task = Reversal(10, params)
+    chances = play(task, reference_strategies(task)["random"])["logits"].softmax(2)
+    steps = len(task.phase_events)
+    first = [0.0, 0.5, 0.5] if params.fixation else [0.5, 0.5]
+    assert torch.equal(
+        chances[steps - 1 :: steps], torch.tensor(first).expand(80, 10, -1)
+    )
+    if params.fixation:
+        assert torch.equal(chances[::2], torch.tensor([1.0, 0, 0]).expand(80, 10, -1))
+
+
+@pytest.mark.parametrize("params", [ReversalParams(), BARE])
+def test_strategies_survive_responses_they_did_not_ask_for(params):
+    for name in NAMES:
+        task = Reversal(8, params)
+        strategy = reference_strategies(task)[name]
+        generator = torch.Generator().manual_seed(0)
+        observation = task.reset(torch.rand(8, 3, generator=generator))
+        memory = strategy.initial_memory(8)
+        acted, reward = torch.zeros(8, task.action_count), torch.zeros(8)
+        for _ in range(80):
+            inputs = join_inputs(observation, acted, reward)
+            decision = strategy.act(inputs, memory)
+            assert torch.isfinite(decision.logits).all()
+            assert torch.isfinite(decision.value).all()
+            actions = torch.randint(task.action_count, (8,), generator=generator)
+            step = task.step(actions, torch.rand(8, 3, generator=generator))
+            observation, reward, memory = step[0], step[1], decision.memory
+            acted = torch.eye(task.action_count)[actions]
+
+
+def test_a_missing_choice_and_a_response_to_the_fixation_teach_nothing():
+    task = Reversal(1)
+    for kind in (WinStayLoseShift, RescorlaWagner, BayesGreedy):
+        strategy = kind(task)
+        before = strategy.initial_memory(1)
+        memory = before
+        observation = task.reset(torch.zeros(1, 3))
+        acted, reward = torch.zeros(1, 3), 0.0
+        # Right at the fixation, then no choice, twice; then a proper fixation.
+        for action in (2, 0, 2, 0, 0):
+            inputs = join_inputs(observation, acted, torch.tensor([reward]))
+            memory = strategy.act(inputs, memory).memory
+            step = task.step(torch.tensor([action]), torch.zeros(1, 3))
+            observation, reward = step.observation, float(step.reward)
+            acted = torch.eye(3)[[action]]
+        assert torch.allclose(memory[-1], before[-1])
+        if kind is BayesGreedy:
+            assert memory[0].tolist() == [[2]]
+
+
+def test_permuting_the_lanes_permutes_the_decisions():
+    generator = torch.Generator().manual_seed(0)
+    order = torch.randperm(6, generator=generator)
+    task = Reversal(6)
+    for name, strategy in reference_strategies(task).items():
+        if name == "oracle":
+            continue
+        straight = mixed = strategy.initial_memory(6)
+        for step in range(30):
+            screen = torch.eye(2)[[step % 2]].expand(6, -1)
+            acted = torch.eye(3)[torch.randint(3, (6,), generator=generator)]
+            reward = torch.randint(2, (6,), generator=generator).float()
+            inputs = join_inputs(screen, acted, reward)
+            decision = strategy.act(inputs, straight)
+            permuted = strategy.act(inputs[order], mixed)
+            assert torch.equal(decision.logits[order], permuted.logits)
+            assert torch.equal(decision.value[order], permuted.value)
+            straight, mixed = decision.memory, permuted.memory
+
+
+def test_decisions_have_a_policys_shapes():
+    task = Reversal(5)
+    for strategy in reference_strategies(task).values():
+        memory = strategy.initial_memory(5)
+        assert all(len(part) == 5 and part.ndim == 2 for part in memory)
+        inputs = join_inputs(task.observation(), torch.zeros(5, 3), torch.zeros(5))
+        decision = strategy.act(inputs, memory)
+        assert decision.logits.shape == (5, 3)
+        assert decision.value.shape == (5,)
+        assert decision.units.shape == (5, 0)
+        assert [m.shape for m in decision.memory] == [m.shape for m in memory]
+        assert [m.dtype for m in decision.memory] == [m.dtype for m in memory]
+
+
+def test_strategies_compute_on_the_tasks_device():
+    task = Reversal(3, device="meta")
+    task.reset(torch.empty(3, task.noise_size, device="meta"))
+    acted = torch.empty(3, 3, device="meta")
+    inputs = join_inputs(task.observation(), acted, acted[:, 0])
+    for strategy in reference_strategies(task).values():
+        decision = strategy.act(inputs, strategy.initial_memory(3))
+        tensors = [*decision.memory, decision.logits, decision.value, decision.units]
+        assert {tensor.device.type for tensor in tensors} == {"meta"}
+
+
+def test_strategies_import_no_task():
+    code = (
+        "import sys, metarl.baselines.reversal;"
+        "print(*[m for m in sys.modules if m.startswith(('metarl.agents', "
+        "'metarl.envs.', 'metarl.simulation.rollout'))"
+        " and m != 'metarl.envs.registration'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("learning_rate", 1.1), ("inverse_temperature", -1.0)]
+)
+def test_params_out_of_range_are_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} must be"):
+        RescorlaWagnerParams(**{field: value})
+    with pytest.raises(ValueError, match="discount must be"):
+        BayesGreedy(Reversal(), discount=1.5)

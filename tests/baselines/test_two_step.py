@@ -1,0 +1,204 @@
+"""Yardsticks of the two-step task: what they earn, how they stay, what they compute."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from metarl.baselines.two_stage import S2
+from metarl.baselines.two_step import (
+    BayesGreedy,
+    Oracle,
+    Sarsa,
+    SarsaParams,
+    reference_strategies,
+)
+from metarl.core.policy import join_inputs
+from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
+
+NO_FIXATION = TwoStepParams(fixation=False)
+LANES = 400
+
+
+def earned(played):
+    """Rewards per 100 trials."""
+    return 100 * float(played["row reward"].double().mean())
+
+
+@pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
+def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
+    task = TwoStep(LANES, params)
+    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    for name, published in (("random", 50), ("bayes-greedy", 70.5), ("oracle", 74)):
+        assert earned(played[name]) == pytest.approx(published, abs=0.6), name
+        assert played[name]["row valid"].all()
+    assert stays(played["random"]) == pytest.approx([0.5] * 4, abs=0.02)
+    planner = stays(played["bayes-greedy"])
+    assert planner == pytest.approx([1.0, 0.67, 0.67, 1.0], abs=0.03)
+    assert planner[0] > 0.995
+    assert planner[3] > 0.995
+    assert played["oracle"]["row correct"].all()
+    assert 53 < earned(played["sarsa"]) < 66
+    assert played["sarsa"]["row valid"].all()
+
+
+def test_the_2016_variant_has_its_own_yardsticks(play):
+    task = TwoStep(4000, WANG_2016)
+    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    # .75 x .9 + .25 x .1 for one who knows the high state.
+    assert earned(played["oracle"]) == pytest.approx(70, abs=1)
+    assert earned(played["random"]) == pytest.approx(50, abs=1)
+    assert 65 < earned(played["bayes-greedy"]) < 69
+
+
+@pytest.mark.parametrize("params", [TwoStepParams(trial_count=40), WANG_2016])
+def test_the_planners_belief_is_bayes_rule(params, play):
+    task = TwoStep(30, params)
+    planner = BayesGreedy(task, discount=1.0)
+    played = play(task, planner)
+    steps = len(task.phase_events)
+    outcome = played["value"][steps - 1 :: steps].double()
+    high, low = params.probability_high, params.probability_low
+    for lane in range(30):
+        belief = 0.5
+        for trial in range(params.trial_count):
+            second = int(played["row second_state"][trial, lane])
+            paid = played["row reward"][trial, lane] > 0
+            here = belief if second == 1 else 1 - belief
+            expected = here * high + (1 - here) * low
+            assert outcome[trial, lane] == pytest.approx(expected, abs=1e-5)
+            if_high, if_low = (high, low) if paid else (1 - high, 1 - low)
+            here = here * if_high / (here * if_high + (1 - here) * if_low)
+            belief = here if second == 1 else 1 - here
+            swap = params.probability_switch
+            belief = belief * (1 - swap) + (1 - belief) * swap
+
+
+def choose(strategy, belief):
+    """Chances of centre, left, right at the first stage, given a belief in S2."""
+    screen = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
+    inputs = join_inputs(screen, torch.zeros(1, 3), torch.zeros(1))
+    memory = torch.tensor([[0]]), torch.tensor([[belief]])
+    return strategy.act(inputs, memory).logits.softmax(1)[0].tolist()
+
+
+def test_the_planner_takes_the_better_choice_and_splits_ties():
+    planner = BayesGreedy(TwoStep())
+    assert choose(planner, 0.51) == [0, 0, 1]
+    assert choose(planner, 0.49) == [0, 1, 0]
+    assert choose(planner, 0.5) == pytest.approx([0, 0.5, 0.5])
+    reverse = BayesGreedy(
+        TwoStep(params=TwoStepParams(probability_high=0.1, probability_low=0.9))
+    )
+    assert choose(reverse, 0.51) == [0, 1, 0]
+
+
+def test_certain_outcomes_leave_the_belief_a_number(play):
+    params = TwoStepParams(
+        probability_high=1.0, probability_low=0.0, probability_switch=0.0
+    )
+    task = TwoStep(50, params)
+    played = play(task, BayesGreedy(task))
+    assert torch.isfinite(played["value"]).all()
+    assert played["row correct"][1:].all()
+
+
+def test_an_outcome_thought_impossible_leaves_the_belief_as_it_was():
+    params = TwoStepParams(
+        probability_high=1.0, probability_low=0.0, probability_switch=0.0
+    )
+    planner = BayesGreedy(TwoStep(params=params))
+    fixation, acted = torch.eye(4)[[0]], torch.zeros(1, 3)
+    memory = torch.tensor([[S2]]), torch.tensor([[0.0]])
+    inputs = join_inputs(fixation, acted, torch.ones(1))
+    assert planner.act(inputs, memory).memory[1].tolist() == [[0.0]]
+
+
+def test_the_oracle_follows_the_task_it_was_given(play):
+    task, other = TwoStep(20), TwoStep(20)
+    play(other, Oracle(other), seed=5)
+    assert not play(task, Oracle(other))["row correct"].all()
+    assert play(task, Oracle(task))["row correct"].all()
+
+
+def sarsa_by_hand(played, params, discount):
+    """Second-stage and reward errors, from the trials alone: (trials, B) each."""
+    choice = played["row choice"].long().numpy()
+    second = played["row second_state"].long().numpy()
+    paid = (played["row reward"] > 0).double().numpy()
+    lanes = np.arange(choice.shape[1])
+    states = np.full((choice.shape[1], 2), 0.5)
+    choices = discount * states
+    errors = []
+    for c, s, r in zip(choice, second, paid, strict=True):
+        arrival = discount * states[lanes, s] - choices[lanes, c]
+        outcome = r - states[lanes, s]
+        choices[lanes, c] += params.learning_rate * arrival
+        states[lanes, s] += params.learning_rate * outcome
+        errors.append((arrival, outcome))
+    return np.array(errors).transpose(1, 0, 2)
+
+
+def recorded(played, discount):
+    """One-step errors on arrival at the second stage and after its reward."""
+    values = torch.cat([played["value"], torch.zeros_like(played["value"][:1])])
+    errors = (played["reward"] + discount * values[1:] - values[:-1]).double().numpy()
+    return errors[1::3], errors[2::3]
+
+
+def test_sarsas_recorded_errors_are_those_it_learns_from(play):
+    task, params = TwoStep(100), SarsaParams(inverse_temperature=10.0)
+    played = play(task, Sarsa(task, params))
+    arrival, outcome = sarsa_by_hand(played, params, 0.9)
+    recorded_arrival, recorded_outcome = recorded(played, 0.9)
+    np.testing.assert_allclose(recorded_outcome, outcome, atol=1e-5)
+    assert np.corrcoef(recorded_arrival.ravel(), arrival.ravel())[0, 1] ** 2 > 0.9
+    both = np.concatenate([recorded_arrival, recorded_outcome]).ravel()
+    assert np.corrcoef(both, np.concatenate([arrival, outcome]).ravel())[0, 1] > 0.99
+
+
+def test_sarsas_arrival_error_is_exact_where_its_choices_are_worth_the_same(play):
+    # Without learning from outcomes (discount 0) both choices stay worth nothing.
+    task, params = TwoStep(20), SarsaParams(discount=0.0)
+    arrival, _ = recorded(play(task, Sarsa(task, params)), 0.0)
+    np.testing.assert_array_equal(arrival, 0)
+
+
+def test_sarsa_prefers_the_choice_worth_more_by_its_temperature():
+    memory = (torch.tensor([[0]]), torch.tensor([[0.2, 0.5]]), torch.zeros(1, 2))
+    screen = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
+    inputs = join_inputs(screen, torch.zeros(1, 3), torch.zeros(1))
+    for temperature in (0.0, 3.0):
+        params = SarsaParams(inverse_temperature=temperature)
+        decision = Sarsa(TwoStep(), params).act(inputs, memory)
+        right = 1 / (1 + math.exp(-0.3 * temperature))
+        chances = decision.logits.softmax(1)[0].tolist()
+        assert chances == pytest.approx([0, 1 - right, right])
+        value = 0.2 * (1 - right) + 0.5 * right
+        assert float(decision.value) == pytest.approx(value)
+
+
+def test_a_missing_choice_teaches_nothing():
+    task = TwoStep(1, TwoStepParams(probability_switch=0.0))
+    for strategy in (BayesGreedy(task), Sarsa(task)):
+        memory = strategy.initial_memory(1)
+        start = [belief.clone() for belief in memory[1:]]
+        task.reset(torch.zeros(1, 2))
+        observation, acted, reward = task.observation(), torch.zeros(1, 3), 0.0
+        for action in (0, 0, 2, 0):
+            inputs = join_inputs(observation, acted, torch.tensor([reward]))
+            memory = strategy.act(inputs, memory).memory
+            step = task.step(torch.tensor([action]), torch.zeros(1, 2))
+            observation, reward = step.observation, float(step.reward)
+            acted = torch.eye(3)[[action]]
+        assert all(torch.equal(a, b) for a, b in zip(memory[1:], start, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("learning_rate", 1.1), ("inverse_temperature", -1.0), ("discount", 2.0)],
+)
+def test_params_out_of_range_are_refused(field, value):
+    with pytest.raises(ValueError, match=f"{field} must be"):
+        SarsaParams(**{field: value})

@@ -1,0 +1,80 @@
+"""metarl compare: what it prints, and how it ends."""
+
+import shutil
+
+import pytest
+
+from metarl.cli.main import main
+from metarl.experiments.variants import ABLATIONS
+from metarl.reports.figures import analyze
+
+
+@pytest.fixture(scope="module")
+def runs(unlearned, tmp_path_factory):
+    """Two analysed runs; not to be changed but for their ablations."""
+    place = tmp_path_factory.mktemp("runs")
+    for name in ("one", "two"):
+        shutil.copytree(unlearned.path, place / name)
+        analyze(place / name)
+    return place / "one", place / "two"
+
+
+def test_runs_are_compared_and_the_files_told(runs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", *map(str, runs)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("25 of 25 effects were measured in all of one, two.")
+    assert "figure: runs/compare/figure.png" in out
+    for name in ("figure.png", "figure.pdf", "comparison.csv", "comparison.txt"):
+        assert (tmp_path / "runs" / "compare" / name).exists()
+
+
+def test_the_folder_can_be_chosen(runs, tmp_path, capsys):
+    assert main(["compare", *map(str, runs), "--out", str(tmp_path / "here")]) == 0
+    assert (tmp_path / "here" / "comparison.csv").exists()
+
+
+def test_a_run_is_compared_with_its_ablations(runs, capsys):
+    run = runs[0]
+    words = [str(run), "--workers", "1", "--ablations", "core-rnn", "core-lstm"]
+    assert main(["compare", *words]) == 0
+    out = capsys.readouterr().out
+    assert "left out: core-lstm changes nothing" in out
+    assert "25 of 25 effects were measured in all of one, core-rnn." in out
+    assert (run / "ablations" / "comparison.csv").exists()
+    assert (run / "ablations" / "core-rnn" / "analysis" / "figure.png").exists()
+
+
+def refused(capsys, words):
+    assert main(["compare", *words]) == 2
+    ended = capsys.readouterr()
+    (line,) = ended.err.splitlines()
+    return line
+
+
+def test_what_cannot_be_compared_is_refused(runs, capsys):
+    one, two = map(str, runs)
+    assert "two or more to compare" in refused(capsys, [one])
+    assert "must have one run, got 2" in refused(capsys, [one, two, "--ablations"])
+    unknown = [one, "--ablations", "no-soul"]
+    assert "ablation must be one of no-reward" in refused(capsys, unknown)
+
+
+def test_a_sweep_that_failed_ends_with_3(runs, capsys, monkeypatch):
+    monkeypatch.setattr(
+        "metarl.training.trainer.Trainer.update",
+        lambda trainer: (_ for _ in ()).throw(ValueError("no power")),
+    )
+    words = [str(runs[1]), "--workers", "1", "--ablations", "core-gru", "core-rnn"]
+    assert main(["compare", *words]) == 3
+    ended = capsys.readouterr()
+    assert "metarl: core-gru subject 0 failed: no power" in ended.err
+    assert ended.out == ""
+
+
+def test_the_help_names_every_ablation(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["compare", "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in ABLATIONS)

@@ -1,0 +1,39 @@
+"""Checks speak one clear sentence: name, rule, value."""
+
+import math
+
+import pytest
+
+from metarl.core.checks import check_at_least, check_between, check_choice
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
+def test_a_value_outside_its_range_is_refused(value):
+    with pytest.raises(ValueError, match=rf"rate must be in \[0, 1\], got {value}"):
+        check_between("rate", value, 0, 1)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, 1])
+def test_the_ends_of_a_range_are_in_it(value):
+    check_between("rate", value, 0, 1)
+
+
+@pytest.mark.parametrize("value", [0, math.nan, -math.inf])
+def test_too_little_is_refused(value):
+    with pytest.raises(ValueError, match=f"lanes must be at least 1, got {value}"):
+        check_at_least("lanes", value, 1)
+
+
+def test_infinity_is_refused():
+    with pytest.raises(ValueError, match="lanes must be finite, got inf"):
+        check_at_least("lanes", math.inf, 1)
+
+
+def test_the_least_is_enough():
+    check_at_least("lanes", 1, 1)
+
+
+def test_an_unknown_choice_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match="core must be one of gru, rnn; got 'lsmt'"):
+        check_choice("core", "lsmt", iter(("gru", "rnn")))
+    check_choice("core", "gru", iter(("gru", "rnn")))

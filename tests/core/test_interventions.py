@@ -1,0 +1,302 @@
+"""Manipulations in words: what is read, what a condition means, what is refused."""
+
+import math
+import re
+
+import pytest
+import torch
+
+from metarl.core.interventions import (
+    OPERATIONS,
+    TARGETS,
+    Condition,
+    Manipulation,
+    check_testing,
+    check_training,
+    parse,
+)
+
+FACTS = {
+    "trial": torch.tensor([0.0, 1.0, 2.0, 7.0]),
+    "reward": torch.tensor([1.0, 0.0, -1.0, torch.nan]),
+    "won": torch.tensor([1.0, 0.0, 0.0, torch.nan]),
+    "event": torch.tensor([0, 1, 1, 0]),
+    "cue": torch.tensor([1.0, 0.0, torch.nan, torch.nan]),
+}
+WORDS = {"event": ("fixation", "choice"), "cue": ("A", "B")}
+
+
+def where(text):
+    """The lanes in which a condition holds."""
+    held = Condition(text).holds(FACTS, WORDS)
+    assert held.dtype == torch.bool
+    return held.nonzero().flatten().tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("rpe set -4", {"target": "rpe", "operation": "set", "amount": -4}),
+        ("teaching scale 0.5", {"operation": "scale", "amount": 0.5}),
+        ("rpe add 1e-2", {"operation": "add", "amount": 0.01}),
+        ("units noise .3", {"target": "units", "operation": "noise", "amount": 0.3}),
+        ("units set 0 of 3", {"units": (3,)}),
+        ("units set 0 of 0-2,7, 9 - 10", {"units": (0, 1, 2, 7, 9, 10)}),
+        ("memory reset", {"target": "memory", "operation": "reset", "amount": 0}),
+        ("  rpe   set  +2  ", {"amount": 2}),
+    ],
+)
+def test_a_manipulation_is_read_from_words(text, read):
+    found = parse(text)
+    assert found.when is None
+    for name, value in read.items():
+        assert getattr(found, name) == value
+
+
+def test_what_is_not_said_is_everything_at_every_step():
+    assert parse("units set 0") == Manipulation(target="units", operation="set")
+
+
+def test_units_and_a_condition_stand_together():
+    found = parse("units scale 2 of 1-3 when event == 'choice' and trial > 0")
+    assert found.units == (1, 2, 3)
+    assert found.when == Condition("event == 'choice' and trial > 0")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "rpe",
+            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "[when CONDITION], got 'rpe'",
+        ),
+        (
+            "rpe set 1 2",
+            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "[when CONDITION], got 'rpe set 1 2'",
+        ),
+        (
+            "rpe set -4 when",
+            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "[when CONDITION], got 'rpe set -4 when'",
+        ),
+        (
+            "dopamine set 1",
+            "the target of a manipulation must be one of rpe, teaching, units, memory; "
+            "got 'dopamine'",
+        ),
+        (
+            "rpe double 2",
+            "the operation on rpe must be one of set, add, scale, noise; got 'double'",
+        ),
+        (
+            "rpe reset",
+            "the operation on rpe must be one of set, add, scale, noise; got 'reset'",
+        ),
+        ("memory set 0", "the operation on memory must be one of reset; got 'set'"),
+        ("rpe set 1 of 3", "'of' must follow units, got 'rpe set 1 of 3'"),
+        ("rpe set", "the amount must be a finite number, got None in 'rpe set'"),
+        ("rpe set x", "the amount must be a finite number, got 'x' in 'rpe set x'"),
+        ("rpe add inf", "the amount must be a finite number, got 'inf' in 'rpe add i"),
+        ("rpe add nan", "the amount must be a finite number, got 'nan' in 'rpe add n"),
+        (
+            "units set of 3",
+            "the amount must be a finite number, got None in 'units set of 3'",
+        ),
+        ("memory reset 1", "the amount must be no number, got '1' in 'memory reset 1'"),
+        ("units noise -0.5", "noise must be at least 0, got -0.5"),
+        ("units set 0 of 3-", "units must be numbers such as 0-9,12, got '3-'"),
+        ("units set 0 of 1,,2", "units must be numbers such as 0-9,12, got '1,,2'"),
+        ("units set 0 of 1-2-3", "units must be numbers such as 0-9,12, got '1-2-3'"),
+        ("units set 0 of 5-3", "units must be numbers such as 0-9,12, got '5-3'"),
+    ],
+)
+def test_what_cannot_be_read_gets_one_sentence(text, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}") as caught:
+        parse(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "reward >", "reward = 1", "reward > 0; trial", "when reward > 0", "=="]
+)
+def test_what_is_no_expression_is_refused(text):
+    words = "a condition must be an expression such as 'reward > 0 and trial < 5', got "
+    with pytest.raises(ValueError, match=f"^{re.escape(words + repr(text))}$"):
+        Condition(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("reward", "reward"),
+        ("1", "1"),
+        ("reward and trial", "reward"),
+        ("reward > 0 and trial", "trial"),
+        ("not trial", "trial"),
+        ("(reward > 0) + 1", "(reward > 0) + 1"),
+        ("(reward > 0) == 1", "reward > 0"),
+        ("1 < 2", "1 < 2"),
+        ("not 1 < 2 and trial == 0", "1 < 2"),
+        ("trial + 'A' == 3", "trial + 'A'"),
+        ("-'A' == cue", "-'A'"),
+        ("trial / 2 == 1", "trial / 2"),
+        ("trial ** 2 == 1", "trial ** 2"),
+        ("trial in (1, 2)", "trial in (1, 2)"),
+        ("trial is 1", "trial is 1"),
+        ("trial == None", "None"),
+        ("abs(reward) > 0", "abs(reward)"),
+        ("reward.mean > 0", "reward.mean"),
+        ("reward[0] > 0", "reward[0]"),
+        ("__import__('os') == 1", "__import__('os')"),
+        ("(lambda: 1)() == trial", "(lambda: 1)()"),
+        ("(x := 1) == trial", "(x := 1)"),
+    ],
+)
+def test_a_condition_is_made_of_comparisons_alone(text, part):
+    words = (
+        "a condition is made of comparisons of a name with names, numbers or a word, "
+        f"joined by and, or, not; got {part!r} in {text!r}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
+        Condition(text)
+
+
+def test_an_unknown_name_is_refused_with_those_there_are():
+    condition = Condition("reward > 0 and hunger == 1")
+    sentence = (
+        "the condition 'reward > 0 and hunger == 1' must name what varies, 'hunger' is "
+        "unknown; known here: reward, trial"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        condition.check_names(["reward", "trial"])
+    condition.check_names(["hunger", "reward"])
+
+
+@pytest.mark.parametrize(
+    ("text", "lanes"),
+    [
+        ("trial == 1", [1]),
+        ("trial != 1", [0, 2, 3]),
+        ("trial < 2", [0, 1]),
+        ("trial <= 2", [0, 1, 2]),
+        ("trial > 2", [3]),
+        ("2 <= trial", [2, 3]),
+        ("trial == -1 + 2", [1]),
+        ("reward == -1", [2]),
+        ("-reward > 0", [2]),
+        ("-reward == trial - 1", [0, 1, 2]),
+        ("trial % 2 == 1", [1, 3]),
+        ("trial // 2 == 1", [2]),
+        ("2 * trial + 1 == 5", [2]),
+        ("trial == won", []),
+        ("trial == reward + 1 and won == 0", [1]),
+    ],
+)
+def test_numbers_are_compared_and_reckoned_with(text, lanes):
+    assert where(text) == lanes
+
+
+@pytest.mark.parametrize(
+    ("text", "lanes"),
+    [
+        ("0 < trial < 3", [1, 2]),
+        ("0 < trial <= 2 < 3", [1, 2]),
+        ("0 <= reward < trial", [1]),
+        ("trial > 0 and won == 0", [1, 2]),
+        ("trial == 0 or trial == 7", [0, 3]),
+        ("trial == 0 or trial == 1 or won == 0", [0, 1, 2]),
+        ("trial == 0 or trial == 1 and won == 1", [0]),
+        ("(trial == 0 or trial == 1) and won == 0", [1]),
+        ("not trial == 0", [1, 2, 3]),
+        ("not (trial == 0 or trial == 1)", [2, 3]),
+        ("not trial == 0 and not trial == 7", [1, 2]),
+    ],
+)
+def test_comparisons_are_chained_and_joined_as_in_python(text, lanes):
+    assert where(text) == lanes
+
+
+@pytest.mark.parametrize(
+    ("text", "lanes"),
+    [
+        ("event == 'choice'", [1, 2]),
+        ('event != "choice"', [0, 3]),
+        ("'fixation' == event", [0, 3]),
+        ("cue == 'B'", [0]),
+        ("cue == 'A'", [1]),
+        ("event == 1", [1, 2]),
+        ("cue == 'B' or event == 'choice'", [0, 1, 2]),
+    ],
+)
+def test_words_stand_for_their_codes(text, lanes):
+    assert where(text) == lanes
+
+
+@pytest.mark.parametrize(
+    ("text", "lanes"),
+    [
+        ("reward == reward", [0, 1, 2]),
+        ("reward != 5", [0, 1, 2]),
+        ("reward < 5", [0, 1, 2]),
+        ("won + 1 > 0", [0, 1, 2]),
+        ("cue != 'A'", [0]),
+        ("0 <= cue <= 1", [0, 1]),
+        # A comparison with a blank is false, so that its opposite is true.
+        ("not reward == 1", [1, 2, 3]),
+    ],
+)
+def test_a_comparison_with_a_blank_is_false(text, lanes):
+    assert where(text) == lanes
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "event == 'reward'",
+            "a word in a condition must be one of fixation, choice; got 'reward'",
+        ),
+        ("cue == 'C'", "a word in a condition must be one of A, B; got 'C'"),
+        ("trial == 'first'", "a word in a condition must be one of ; got 'first'"),
+    ],
+)
+def test_a_word_that_its_name_has_not_is_refused(text, sentence):
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        where(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["teaching set 1", "rpe scale 0 when reward > 0", "memory reset"]
+)
+def test_what_can_be_done_in_training(text):
+    check_training([text])
+
+
+@pytest.mark.parametrize("text", ["units set 0", "teaching noise 1", "rpe noise 0.1"])
+def test_what_cannot_be_done_in_training_is_refused(text):
+    sentence = (
+        "while a network learns, rpe and teaching can be set, added to or scaled, and "
+        f"memory reset; got {text!r}"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        check_training(["rpe set 0", text])
+
+
+def test_a_frozen_network_is_taught_nothing():
+    check_testing(["rpe noise 1", "units set 0 of 1", "memory reset"])
+    sentence = (
+        "a frozen network is taught nothing, got 'teaching set 0'; manipulate its rpe"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+        check_testing(["rpe set 1", "teaching set 0"])
+
+
+def test_every_target_takes_every_operation_that_is_its_own():
+    for target in TARGETS:
+        for operation in ("reset",) if target == "memory" else OPERATIONS:
+            amount = "" if target == "memory" else " 1.5"
+            read = parse(f"{target} {operation}{amount}")
+            assert (read.target, read.operation) == (target, operation)
+            assert math.isclose(read.amount, 0 if target == "memory" else 1.5)

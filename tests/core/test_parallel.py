@@ -1,0 +1,150 @@
+"""Jobs side by side: one that fails takes no other with it; an interrupt saves all."""
+
+import os
+import signal
+import threading
+from functools import partial
+
+import pytest
+import toys
+
+from metarl.core.checks import MetaRLError
+from metarl.core.parallel import (
+    Interrupted,
+    core_count,
+    describe,
+    run_jobs,
+    stop_on_interrupt,
+)
+
+
+def run(jobs, workers):
+    return run_jobs(jobs, workers=workers, show=False)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_job_runs_and_failures_are_told_by_name(workers, tmp_path):
+    jobs = {
+        "first": partial(toys.succeed, tmp_path / "first"),
+        "damaged": toys.refuse,
+        "blunder": toys.blunder,
+        "last": partial(toys.succeed, tmp_path / "last"),
+    }
+    failures = run(jobs, workers)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["first", "last"]
+    assert set(failures) == {"damaged", "blunder"}
+    assert failures["damaged"] == "the file is damaged; train anew"
+    # Where the fault may be ours, the whole story is told.
+    assert "RuntimeError: our own mistake" in failures["blunder"]
+    assert "Traceback" in failures["blunder"]
+    assert "toys.py" in failures["blunder"]
+
+
+def test_a_job_whose_process_dies_is_told_and_the_others_finish(tmp_path):
+    jobs = {
+        "killed": toys.die,
+        "left": toys.leave,
+        "last": partial(toys.succeed, tmp_path / "last"),
+    }
+    assert run(jobs, 2) == {
+        "killed": "its process ended with signal 9",
+        "left": "its process ended with exit code 7",
+    }
+    assert (tmp_path / "last").exists()
+
+
+def test_an_interrupt_stops_what_runs_and_starts_no_more(tmp_path):
+    started, saved, third = (tmp_path / name for name in ("started", "saved", "third"))
+    jobs = {
+        "worker": partial(toys.stop_when_asked, started, saved),
+        "interrupter": partial(toys.interrupt, os.getpid(), started, saved),
+        "third": partial(toys.succeed, third),
+    }
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, 2)
+    assert saved.read_text() == "saved"
+    assert not third.exists()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def interrupt_me(path, reporting):
+    assert not reporting.should_stop()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert reporting.should_stop()
+    path.write_text("saved")
+    raise Interrupted
+
+
+def ignore_an_interrupt(reporting):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize("first", [interrupt_me, ignore_an_interrupt])
+def test_an_interrupt_in_this_process_stops_too(first, tmp_path):
+    if first is interrupt_me:
+        first = partial(first, tmp_path / "first")
+    jobs = {"first": first, "second": partial(toys.succeed, tmp_path / "second")}
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, 1)
+    assert not (tmp_path / "second").exists()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_handler_of_interrupts_is_put_back_after_a_failure():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="failed"), stop_on_interrupt():
+        raise RuntimeError("failed")
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_jobs_run_in_a_thread_too(tmp_path):
+    # Only the main thread may handle signals.
+    jobs = {"only": partial(toys.succeed, tmp_path / "only")}
+    found = []
+    thread = threading.Thread(target=lambda: found.append(run(jobs, 1)))
+    thread.start()
+    thread.join()
+    assert found == [{}]
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(ValueError, match="workers must be at least 1, got 0"):
+        run({"only": toys.refuse}, 0)
+
+
+def stop_by(number, path, reporting):
+    os.kill(os.getpid(), number)
+    path.write_text(str(reporting.should_stop()))
+    raise Interrupted
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_request_to_end_is_heard_like_an_interrupt(number, tmp_path):
+    def harmless(number, frame):
+        """Stands for the handler there was; the tests must not end by it."""
+
+    before = signal.signal(number, harmless)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run({"only": partial(stop_by, number, tmp_path / "heard")}, 1)
+        assert signal.getsignal(number) is harmless
+    finally:
+        signal.signal(number, before)
+    assert (tmp_path / "heard").read_text() == "True"
+
+
+def test_no_jobs_are_no_trouble():
+    assert run({}, 1) == {}
+    assert run({}, None) == {}
+
+
+def test_expected_errors_are_described_in_a_sentence():
+    for error in (MetaRLError("a"), ValueError("a"), OSError("a")):
+        assert describe(error) == "a"
+    assert describe(KeyError("a")).splitlines()[-1] == "KeyError: 'a'"
+
+
+def test_at_least_one_core_may_be_used():
+    assert 1 <= core_count() <= os.cpu_count()

@@ -1,0 +1,304 @@
+"""The whole paper by one call: resumed, repaired, and never done twice."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from toys import wait_for
+
+from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json
+from metarl.envs.registry import TASKS
+from metarl.experiments.presets import preset
+from metarl.experiments.tests import protocol
+from metarl.pipeline import reproduce as reproduction
+from metarl.pipeline import run as population
+from metarl.pipeline.reproduce import SMOKE_EPISODES, Plan, reproduce
+from metarl.runs.config import TrainingConfig
+from metarl.runs.folder import Run
+
+TWO = ("informative-arm", "reversal")
+
+
+@pytest.fixture(autouse=True)
+def tiny(monkeypatch):
+    """Presets of a second; what they are made from is as usual."""
+
+    def small(task, name="fast"):
+        usual = preset(task, name)
+        training = TrainingConfig(lanes=3, unroll_steps=14, updates=20)
+        return replace(
+            usual, training=training, network=replace(usual.network, units=5)
+        )
+
+    monkeypatch.setattr(reproduction, "preset", small)
+
+
+def plan(**changes):
+    return Plan(**{"tasks": TWO, "preset": "smoke", "subjects": 2, **changes})
+
+
+def call(out, **changes):
+    return reproduce(plan(**changes), out, workers=1, show=False)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """What a call that nothing stopped leaves; to be looked at, not changed."""
+    with pytest.MonkeyPatch.context() as patch:
+        tiny.__wrapped__(patch)
+        made = call(tmp_path_factory.mktemp("whole"))
+    assert made.failures == {}
+    return made.reproduction
+
+
+def files(folder):
+    return {
+        path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()
+    }
+
+
+def test_every_experiment_is_trained_tested_judged_and_on_the_page(whole):
+    rows = read_json(whole.scorecard_path)
+    assert list(dict.fromkeys(row["experiment"] for row in rows)) == list(TWO)
+    page = whole.report_path.read_text(encoding="utf-8")
+    for task, run in whole.runs.items():
+        effects = read_json(run.effects_path)
+        assert [r for r in rows if r["experiment"] == task] == effects
+        assert len(run.evaluated) == 2
+        assert run.yardsticks
+        assert f"{task}" in page
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    """Within, whatever would be done anew fails."""
+
+    def never(*given):
+        raise AssertionError(given)
+
+    for name in ("train_one", "evaluate_one", "evaluate_yardstick", "analyze"):
+        monkeypatch.setattr(reproduction, name, never)
+
+
+def test_a_second_call_touches_nothing(whole, idle):
+    before = files(whole.path)
+    assert call(whole.path).failures == {}
+    assert files(whole.path) == before
+
+
+def test_the_weights_are_those_that_train_gives_with_the_same_seed(whole, tmp_path):
+    config = plan().config("reversal")
+    alone = population.train(config, tmp_path, workers=1, show=False).run
+    for one, other in zip(alone.subjects, whole.runs["reversal"].subjects, strict=True):
+        assert one.policy_path.read_bytes() == other.policy_path.read_bytes()
+
+
+def test_only_what_is_missing_is_done_again_to_the_same_bytes(whole, tmp_path):
+    out = tmp_path / "again"
+    made = call(out).reproduction
+    card = made.scorecard_path.read_bytes()
+    assert card == whole.scorecard_path.read_bytes()
+    run = made.runs["reversal"]
+    run.evaluation(1).facts_path.unlink()
+    made.scorecard_path.unlink()
+    kept = {
+        path: time for path, time in files(out).items() if "subject-00" in str(path)
+    }
+    assert call(out).failures == {}
+    assert made.scorecard_path.read_bytes() == card
+    assert run.evaluation(1).facts_path.exists()
+    now = files(out)
+    assert {path: now[path] for path in kept} == kept
+
+
+def test_an_interrupted_call_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch):
+    calls = []
+    train = reproduction.train_one
+
+    def stopped(config, subject, folder, reporting):
+        calls.append(folder)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGINT)
+        train(config, subject, folder, reporting)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reproduction, "train_one", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            call(tmp_path)
+    assert len(calls) == 3
+    made = call(tmp_path)
+    assert made.failures == {}
+    again = made.reproduction.scorecard_path.read_bytes()
+    assert again == whole.scorecard_path.read_bytes()
+
+
+def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
+    whole, tmp_path, monkeypatch
+):
+    train = reproduction.train_one
+
+    def broken(config, subject, folder, reporting):
+        if (config.task, subject) == ("reversal", 1):
+            raise MetaRLError("the weights have gone where no number is")
+        train(config, subject, folder, reporting)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reproduction, "train_one", broken)
+        made = call(tmp_path)
+    assert list(made.failures) == ["reversal subject 1"]
+    rows = read_json(made.reproduction.scorecard_path)
+    mine = [row for row in rows if row["experiment"] == "reversal"]
+    # Rows about the networks have the missing one among them, and it has no number.
+    about = [row for row in mine if row["learned"] is not None]
+    assert about
+    assert {row["subjects"] for row in about} == {2}
+    assert not any(row["passed"] for row in about)
+    assert "gone where no number is" in made.reproduction.report_path.read_text()
+    assert call(tmp_path).failures == {}
+    again = made.reproduction.scorecard_path.read_bytes()
+    assert again == whole.scorecard_path.read_bytes()
+
+
+def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
+    tmp_path, monkeypatch
+):
+    made = call(tmp_path, tasks=("reversal",)).reproduction
+    run = made.runs["reversal"]
+    run.evaluation(1).facts_path.unlink()
+    (run.analysis_path / "made_from.json").unlink()
+
+    def broken(run):
+        raise MetaRLError("the table is damaged")
+
+    monkeypatch.setattr(reproduction, "analyze", broken)
+    again = call(tmp_path, tasks=("reversal",))
+    assert again.failures == {"reversal analysis": "the table is damaged"}
+    (row,) = read_json(made.scorecard_path)
+    assert (row["verdict"], row["value"]) == ("FAIL", 0)
+
+
+def test_a_subject_that_is_trained_anew_keeps_no_test_of_another_network(
+    tmp_path, monkeypatch
+):
+    made = call(tmp_path, tasks=("reversal",)).reproduction
+    run = made.runs["reversal"]
+    run.subject(1).policy_path.unlink()
+
+    def broken(*given):
+        raise MetaRLError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reproduction, "train_one", broken)
+        assert list(call(tmp_path, tasks=("reversal",)).failures)
+    assert list(run.evaluated) == [0]
+
+
+def test_an_experiment_without_any_subject_is_a_failed_row(tmp_path, monkeypatch):
+    def broken(*given):
+        raise MetaRLError("no room")
+
+    monkeypatch.setattr(reproduction, "train_one", broken)
+    made = call(tmp_path, tasks=("reversal",))
+    assert list(made.failures) == ["reversal subject 0", "reversal subject 1"]
+    (row,) = read_json(made.reproduction.scorecard_path)
+    assert (row["experiment"], row["verdict"], row["value"]) == ("reversal", "FAIL", 0)
+
+
+def test_another_configuration_is_refused_before_anything_is_begun(whole, tmp_path):
+    call(tmp_path, tasks=("reversal",))
+    before = files(tmp_path)
+    with pytest.raises(MetaRLError, match="another configuration \\(seed was 1, is 2"):
+        call(tmp_path, seed=2)
+    assert files(tmp_path) == before
+
+
+def test_controls_are_trained_tested_and_judged_too_and_not_twice(tmp_path, request):
+    made = call(tmp_path, tasks=("volatility",), controls=True).reproduction
+    control = made.runs["volatility"].controls["constant"]
+    assert [s.finished for s in control.subjects] == [True, True]
+    assert len(control.evaluated) == 2
+    names = {row["effect"] for row in read_json(made.scorecard_path)}
+    without = call(tmp_path / "plain", tasks=("volatility",)).reproduction
+    assert names > {row["effect"] for row in read_json(without.scorecard_path)}
+    request.getfixturevalue("idle")
+    before = files(tmp_path)
+    again = call(tmp_path, tasks=("volatility",), controls=True)
+    assert again.failures == {}
+    assert files(tmp_path) == before
+
+
+def test_a_smoke_test_is_short_and_any_other_is_the_protocols():
+    for task in TASKS:
+        usual = protocol(task)
+        assert plan(preset="fast").protocol(task) == usual
+        shortly = plan().protocol(task)
+        assert set(shortly.conditions) == set(usual.conditions)
+        for name, test in shortly.conditions.items():
+            assert test.episodes == SMOKE_EPISODES
+            assert test.settings == usual.conditions[name].settings
+        assert (shortly.stages is None) == (usual.stages is None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tasks": ("chess",)}, "unknown task 'chess'; choose from: two-step"),
+        ({"tasks": ("reversal", "reversal")}, "tasks must be different ones, got"),
+        ({"tasks": ()}, "tasks must be different ones, got"),
+        ({"preset": "large"}, "preset must be one of fast, paper, smoke; got 'large'"),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        plan(**changes)
+
+
+def command(*words):
+    return [sys.executable, "-m", "metarl", "reproduce", *map(str, words)]
+
+
+def test_a_killed_call_goes_on_to_the_same_bytes(tmp_path):
+    words = (*TWO, "--preset", "smoke", "--subjects", "2")
+    killed = subprocess.Popen(
+        command(*words, "--out", tmp_path / "killed", "--workers", "1"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(lambda: list(tmp_path.glob("killed/*/subject-0*/policy.safetensors")))
+    finally:
+        killed.kill()
+        killed.wait()
+    runs = [Run(tmp_path / "killed" / task) for task in TWO]
+    assert not all(s.finished for run in runs for s in run.subjects)
+    cards = []
+    for name in ("killed", "unbroken"):
+        out = tmp_path / name
+        subprocess.run(command(*words, "--out", out), check=True, capture_output=True)
+        cards.append((out / "scorecard.json").read_bytes())
+    assert cards[0] == cards[1]
+
+
+@pytest.mark.slow
+def test_the_whole_paper_runs_as_smoke_and_a_second_time_does_nothing(tmp_path):
+    words = command("--preset", "smoke", "--subjects", "1", "--out", tmp_path)
+    first = subprocess.run(words, check=False, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    rows = json.loads((tmp_path / "scorecard.json").read_text())
+    assert {row["experiment"] for row in rows} == set(TASKS)
+    # An experiment that came to no result would be one row.
+    for task in TASKS:
+        assert sum(row["experiment"] == task for row in rows) > 1
+        assert f"\n{task}: " in f"\n{first.stdout}"
+    before, began = files(tmp_path), time.monotonic()
+    again = subprocess.run(words, check=True, capture_output=True, text=True)
+    seconds = time.monotonic() - began
+    assert files(tmp_path) == before
+    assert again.stdout == first.stdout
+    # Ten seconds on an idle machine; tests run beside others.
+    assert seconds < 40

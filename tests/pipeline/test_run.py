@@ -1,0 +1,442 @@
+"""Many subjects: each is what it would be alone; one that fails is alone in that."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+import metarl
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import weights_hash
+from metarl.agents.networks.cores import LSTM, Feedforward
+from metarl.core.checks import MetaRLError
+from metarl.experiments.tests import control_config, protocol
+from metarl.pipeline.run import evaluate, train
+from metarl.runs.config import TEST, EvaluationConfig
+from metarl.runs.folder import load_run
+from metarl.simulation.evaluation import strategy_names
+from metarl.training.trainer import Trainer
+
+
+def weights(run):
+    return [s.policy_path.read_bytes() for s in run.subjects if s.finished]
+
+
+def stop_some(config, fault):
+    """The configuration, with a fault in some subjects; and which these are."""
+    openings = [Trainer(config, k).task.opening for k in range(config.subjects)]
+    low, middle, *_ = sorted(openings)
+    params = replace(config.task_params, fault=fault, fault_below=(low + middle) / 2)
+    return replace(config, task_params=params), openings.index(low)
+
+
+def test_subjects_are_the_same_alone_among_others_and_in_other_processes(
+    finished, small, tmp_path
+):
+    beside = train(small(), tmp_path / "beside", workers=2, show=False)
+    assert beside.failures == {}
+    alone = train(small(subjects=1), tmp_path / "alone", workers=1, show=False)
+    assert weights(beside.run) == weights(finished)
+    assert weights(alone.run) == weights(finished)[:1]
+    for one, other in zip(beside.run.subjects, finished.subjects, strict=True):
+        assert one.metrics_path.read_bytes() == other.metrics_path.read_bytes()
+
+
+def test_evaluations_are_the_same_bytes_every_time_and_in_other_processes(
+    finished, small, tmp_path
+):
+    copy = train(small(), tmp_path / "copy", workers=1, show=False).run
+    tested = EvaluationConfig(episodes=8, record_episodes=3)
+    assert evaluate(copy, tested, workers=2, show=False).failures == {}
+    names = ("trials.csv", "recording.npz", "evaluation.json")
+    compared = 0
+    for path in sorted((finished.path / "evaluation").rglob("*.*")):
+        if path.name in names:
+            again = copy.path / path.relative_to(finished.path)
+            assert again.read_bytes() == path.read_bytes(), path.name
+            compared += 1
+    assert compared == 3 * (2 + 4)
+
+
+@pytest.mark.parametrize(
+    ("fault", "workers", "words"),
+    [
+        ("nan", 1, "the task's reward must be a finite number, got nan"),
+        ("raise", 1, "RuntimeError: the lottery burnt down"),
+        ("kill", 2, "its process ended with signal 9"),
+    ],
+)
+def test_a_subject_that_fails_takes_no_other_with_it(
+    fault, workers, words, small, tmp_path
+):
+    config, failing = stop_some(small("toys:Lottery", subjects=3, updates=20), fault)
+    outcome = train(config, tmp_path, workers=workers, show=False)
+    assert list(outcome.failures) == [f"subject {failing}"]
+    assert words in outcome.failures[f"subject {failing}"]
+    done = [subject.finished for subject in outcome.run.subjects]
+    assert done == [k != failing for k in range(3)]
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_resuming_trains_what_is_missing_and_leaves_the_rest(small, tmp_path):
+    config = small("toys:Lottery", updates=20)
+    run = train(config, tmp_path, workers=1, show=False).run
+    first, second = weights(run)
+    run.subject(1).policy_path.unlink()
+    run.subject(1).state_path.unlink()
+    kept = run.subject(0).policy_path
+    kept.write_bytes(b"finished, so not touched")
+    outcome = train(config, tmp_path, resume=True, workers=1, show=False)
+    assert outcome.failures == {}
+    assert kept.read_bytes() == b"finished, so not touched"
+    assert run.subject(1).policy_path.read_bytes() == second
+    assert first != second
+
+
+def test_an_untrained_subject_is_told_and_the_others_are_evaluated(small, tmp_path):
+    config = small("toys:Lottery", updates=20)
+    run = train(config, tmp_path, workers=1, show=False).run
+    run.subject(0).policy_path.unlink()
+    outcome = evaluate(run, EvaluationConfig(episodes=3), workers=1, show=False)
+    assert list(outcome.failures) == ["subject 0"]
+    assert "is missing; train the subject first" in outcome.failures["subject 0"]
+    assert list(run.evaluated) == [1]
+
+
+def test_an_evaluation_gives_up_what_an_earlier_one_left(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = metarl.load_run(tmp_path / "run")
+    run.subject(0).policy_path.write_bytes(b"damaged")
+    outcome = metarl.evaluate(
+        tmp_path / "run", EvaluationConfig(episodes=2), workers=1, show=False
+    )
+    assert list(outcome.failures) == ["subject 0"]
+    # Old facts of subject 0 beside new ones of subject 1 would be a lie.
+    assert list(outcome.run.evaluated) == [1]
+    assert outcome.run.trials["episode"].nunique() == 2
+
+
+def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = small("toys:Lottery", subjects=1, updates=1)
+    outcome = metarl.train(config, workers=1, show=False)
+    assert outcome.failures == {}
+    assert (tmp_path / "runs" / "toys.Lottery" / "subject-00").is_dir()
+
+
+def test_a_policy_of_another_size_is_told(small, tmp_path):
+    config = small(updates=1, subjects=1)
+    run = train(config, tmp_path / "a", workers=1, show=False).run
+    other = small("toys:Lottery", updates=1, subjects=1)
+    strange = train(other, tmp_path / "b", workers=1, show=False).run
+    strange.subject(0).policy_path.replace(run.subject(0).policy_path)
+    outcome = evaluate(run, EvaluationConfig(episodes=1), workers=1, show=False)
+    assert (
+        "the network takes 5 inputs, 2 actions and no" in outcome.failures["subject 0"]
+    )
+    assert run.evaluated == {}
+
+
+@pytest.mark.parametrize("number", [-1, 21])
+def test_a_snapshot_that_cannot_be_is_refused(number, finished):
+    with pytest.raises(ValueError, match=r"snapshot must be in \[0, 20\], got"):
+        evaluate(finished, snapshot=number)
+
+
+@pytest.mark.parametrize("core", ["gru", "rnn"])
+def test_the_python_door_trains_evaluates_and_reads_back(core, tmp_path):
+    smoke = metarl.preset("daw-two-step", "smoke")
+    config = replace(
+        smoke,
+        subjects=1,
+        task_params=replace(smoke.task_params, trial_count=5),
+        network=NetworkConfig(core=core, units=3),
+        training=replace(smoke.training, updates=20, lanes=2),
+    )
+    trained = metarl.train(config, tmp_path / "run", workers=1, show=False)
+    assert trained.failures == {}
+    tested = metarl.evaluate(
+        trained.run, EvaluationConfig(episodes=4), workers=1, show=False
+    )
+    assert tested.failures == {}
+    run = metarl.load_run(tmp_path / "run")
+    assert run.subjects[0].policy().core.units == 3
+    assert len(run.trials) == 20
+    assert run.recording[0]["rpe"].size == 4 * 16
+    assert run.metrics["steps"].max() == config.training.steps
+    assert metarl.make("two-step", lanes=2).lanes == 2
+
+
+# Populations that were trained otherwise, and further tests
+
+
+def few(task, episodes=4):
+    """The protocol's tests, with few episodes."""
+    return {
+        name: replace(test, episodes=episodes, record_episodes=2)
+        for name, test in protocol(task).conditions.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def volatile(small, tmp_path_factory):
+    """A run with its control population, trained and tested; not to be changed."""
+    folder = tmp_path_factory.mktemp("volatile") / "run"
+    config = small("volatility", updates=20)
+    trained = train(config, folder, controls=True, workers=1, show=False)
+    assert trained.failures == {}
+    assert evaluate(folder, few("volatility"), workers=1, show=False).failures == {}
+    return load_run(folder)
+
+
+@pytest.fixture
+def copy(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "copy")
+    return load_run(tmp_path / "copy")
+
+
+def test_a_control_population_is_a_run_of_its_own(volatile, small, tmp_path):
+    assert list(volatile.controls) == ["constant"]
+    control = volatile.control("constant")
+    stated = protocol("volatility").controls["constant"]
+    assert control.path == volatile.path / "controls" / "constant"
+    assert control.config == control_config(volatile.config, stated)
+    assert control.config.task_params.schedule == "constant"
+    alone = train(control.config, tmp_path / "alone", workers=1, show=False).run
+    assert weights(alone) == weights(control)
+    assert len({*weights(control), *weights(volatile)}) == 4
+    one = replace(control.config, subjects=1)
+    only = train(one, tmp_path / "only", workers=1, show=False).run
+    assert weights(only) == weights(control)[:1]
+
+
+def test_controls_change_nothing_of_the_main_population(volatile, small, tmp_path):
+    config = small("volatility", updates=20)
+    plain = train(config, tmp_path / "run", workers=1, show=False).run
+    assert plain.controls == {}
+    assert weights(plain) == weights(volatile)
+    with pytest.raises(MetaRLError, match="already has a run"):
+        train(config, plain.path, controls=True, workers=1, show=False)
+    before = plain.subject(0).policy_path.stat().st_mtime_ns
+    later = train(
+        config, plain.path, controls=True, resume=True, workers=2, show=False
+    ).run
+    assert weights(later.control("constant")) == weights(volatile.control("constant"))
+    assert plain.subject(0).policy_path.stat().st_mtime_ns == before
+
+
+def test_every_test_of_the_protocol_is_taken_by_who_should(volatile):
+    tests = protocol("volatility").conditions
+    assert [TEST, *volatile.conditions()] == list(tests)
+    for name in tests:
+        for subject, folder in volatile.evaluated_in(name).items():
+            assert folder.facts["settings"] == list(tests[name].settings)
+            assert folder.facts["episodes"] == 4
+            assert set(folder.trials["subject"]) == {subject}
+            assert "units_untrained" in folder.recording
+    assert list(volatile.evaluated_in("generator")) == [0, 1]
+    blocks, generator = (
+        volatile.evaluated_in(name)[0].trials["order"] for name in (TEST, "generator")
+    )
+    assert blocks.notna().all()
+    assert generator.isna().all()
+    control = volatile.control("constant")
+    assert control.conditions() == []
+    assert list(control.evaluated) == [0, 1]
+    assert control.evaluated[0].trials["order"].notna().all()
+    for population in (volatile, control):
+        for subject, folder in population.evaluated.items():
+            digest = folder.facts["weights_before"]
+            assert digest == weights_hash(population.subject(subject).policy())
+    assert control.yardsticks == {}
+    assert set(volatile.yardsticks) == set(strategy_names(volatile.config))
+
+
+def test_the_trials_of_the_main_test_alone_are_the_runs(volatile):
+    assert len(volatile.trials) == 2 * 4 * 6
+    assert volatile.trials["order"].notna().all()
+
+
+def test_one_test_alone_leaves_the_others_as_they_are(copy):
+    tests = {"generator": few("volatility", episodes=3)["generator"]}
+    before = copy.evaluation(0).facts_path.read_bytes()
+    assert evaluate(copy, tests, workers=1, show=False).failures == {}
+    again = load_run(copy.path)
+    assert again.evaluated_in("generator")[1].facts["episodes"] == 3
+    assert again.evaluation(0).facts_path.read_bytes() == before
+    assert again.control("constant").evaluated[0].facts["episodes"] == 4
+    assert set(again.yardsticks) == set(strategy_names(copy.config))
+
+
+def test_a_test_of_ones_own_stands_beside_the_protocols(copy):
+    own = EvaluationConfig(episodes=2, manipulate=("units set 0 of 1",))
+    outcome = evaluate(copy, {"silent": own}, workers=1, show=False)
+    assert outcome.failures == {}
+    run = load_run(copy.path)
+    assert run.conditions() == ["generator", "silent"]
+    assert list(run.evaluated_in("silent")) == [0, 1]
+    # Populations that were trained otherwise take what their protocol says.
+    assert run.control("constant").conditions() == []
+
+
+def test_what_an_earlier_evaluation_left_is_given_up_in_every_test(copy):
+    copy.subject(0).policy_path.write_bytes(b"damaged")
+    copy.control("constant").subject(1).policy_path.write_bytes(b"damaged")
+    outcome = evaluate(copy, few("volatility", 2), workers=1, show=False)
+    assert list(outcome.failures) == ["subject 0", "constant subject 1"]
+    run = load_run(copy.path)
+    for name in (TEST, "generator"):
+        assert list(run.evaluated_in(name)) == [1]
+    assert list(run.control("constant").evaluated) == [0]
+
+
+def test_strategies_are_given_up_with_the_main_test_alone(copy):
+    for facts in copy.path.glob("evaluation/yardsticks/*/evaluation.json"):
+        facts.write_text(facts.read_text().replace('"episodes": 4', '"episodes": 9'))
+    tests = few("volatility", 2)
+    evaluate(copy, {"generator": tests["generator"]}, workers=1, show=False)
+    found = {f.facts["episodes"] for f in load_run(copy.path).yardsticks.values()}
+    assert found == {9}
+    evaluate(copy, {TEST: tests[TEST]}, workers=1, show=False)
+    found = {f.facts["episodes"] for f in load_run(copy.path).yardsticks.values()}
+    assert found == {2}
+
+
+def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):
+    before = {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")}
+    wrong = EvaluationConfig(manipulate=("units set 0 when hunger == 1",))
+    with pytest.raises(ValueError, match="'hunger' is unknown; known here: event"):
+        evaluate(copy, few("volatility", 2) | {"own": wrong}, workers=1, show=False)
+    assert {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")} == before
+
+
+def test_a_snapshot_takes_the_main_test_or_what_it_is_given(copy):
+    tests = few("volatility", 2)
+    evaluate(copy, tests, snapshot=3, workers=1, show=False)
+    assert copy.evaluation(0, 3).facts["settings"] == ["schedule=blocks"]
+    assert not copy.evaluation(0, 3, "generator").facts_path.exists()
+    own = {"own": replace(tests[TEST], settings=())}
+    assert evaluate(copy, own, snapshot=3, workers=1, show=False).failures == {}
+    assert copy.evaluation(1, 3, "own").facts["progress"] == 3 / 20
+    # Neither strategies nor controls have snapshots.
+    assert load_run(copy.path).control("constant").evaluated[0].facts["episodes"] == 4
+    assert {f.facts["episodes"] for f in copy.yardsticks.values()} == {4}
+
+
+@pytest.fixture
+def staged(copy, monkeypatch):
+    """A run whose protocol has every snapshot tested: the run, its protocol."""
+    stages = EvaluationConfig(episodes=1, record_episodes=0)
+    methods = replace(
+        protocol("volatility"), conditions=few("volatility", 2), stages=stages
+    )
+    monkeypatch.setattr("metarl.pipeline.run.protocol", lambda task: methods)
+    return copy, methods
+
+
+def snapshots_tested(run):
+    """Numbers of the snapshots that each subject was tested at."""
+    return [
+        [n for n in range(21) if run.evaluation(k, n).facts_path.exists()]
+        for k in range(2)
+    ]
+
+
+@pytest.mark.parametrize("as_a_command", [False, True])
+def test_every_snapshot_takes_the_stages_of_the_protocol(staged, as_a_command):
+    run, methods = staged
+    tests = methods.conditions if as_a_command else None
+    assert evaluate(run, tests, workers=1, show=False).failures == {}
+    assert snapshots_tested(run) == [[*range(21)]] * 2
+    for number in (0, 7, 20):
+        facts = run.evaluation(1, number).facts
+        assert (facts["episodes"], facts["progress"]) == (1, number / 20)
+        assert facts["weights_before"] == weights_hash(run.subject(1).policy(number))
+    # The main test is left as it is, and controls have no stages.
+    assert run.evaluation(1).facts["episodes"] == 2
+    control = run.control("constant")
+    assert control.evaluation(0).facts["episodes"] == 2
+    assert snapshots_tested(control) == [[], []]
+
+
+def test_stages_go_with_the_protocols_main_test_alone(staged):
+    run, methods = staged
+    further = {"generator": methods.conditions["generator"]}
+    shorter = replace(methods.test, episodes=1)
+    for tests in (further, shorter, {TEST: shorter}):
+        assert evaluate(run, tests, workers=1, show=False).failures == {}
+        assert snapshots_tested(run) == [[], []]
+    evaluate(run, snapshot=4, workers=1, show=False)
+    assert snapshots_tested(run) == [[4], [4]]
+    assert run.evaluation(0, 4).facts["episodes"] == 2
+
+
+def test_stages_of_an_earlier_evaluation_are_given_up_before_the_next(
+    staged, monkeypatch
+):
+    run, _ = staged
+    evaluate(run, workers=1, show=False)
+
+    def fail(*arguments, **more):
+        raise MetaRLError("out of order")
+
+    monkeypatch.setattr("metarl.pipeline.run.evaluate_network", fail)
+    assert evaluate(run, workers=1, show=False).failures
+    assert snapshots_tested(run) == [[], []]
+
+
+def test_controls_take_the_tests_that_are_theirs(small, tmp_path):
+    config = small("bandit", subjects=1, updates=1)
+    run = train(config, tmp_path, controls=True, workers=1, show=False).run
+    controls = protocol("bandit").controls
+    assert sorted(run.controls) == sorted(controls)
+    assert evaluate(run, few("bandit", 2), workers=1, show=False).failures == {}
+    for name, population in run.controls.items():
+        taken = [TEST, *population.conditions()]
+        assert sorted(taken) == sorted(controls[name].conditions)
+        assert population.config == control_config(config, controls[name])
+    cores = {type(p.subject(0).policy().core) for p in run.controls.values()}
+    assert cores == {LSTM, Feedforward}
+
+
+def test_evaluations_of_conditions_are_the_same_bytes_in_other_processes(
+    volatile, tmp_path
+):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "evaluation")
+    shutil.rmtree(tmp_path / "run" / "controls" / "constant" / "evaluation")
+    evaluate(tmp_path / "run", few("volatility"), workers=2, show=False)
+    names = ("trials.csv", "recording.npz", "evaluation.json")
+    paths = [p for p in volatile.path.rglob("*.*") if p.name in names]
+    for path in paths:
+        again = tmp_path / "run" / path.relative_to(volatile.path)
+        assert again.read_bytes() == path.read_bytes(), path
+    populations = 2 + 2 + 2 + len(volatile.yardsticks)
+    assert len(paths) == 3 * populations
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("teaching set 0 when hunger > 0", "'hunger' is unknown"),
+        ("rpe set 0", "rpe can be manipulated where it is the network's feedback"),
+        ("teaching set 0 when event == 'sleep'", "must be one of fixation, choice"),
+    ],
+)
+def test_training_with_a_hand_that_fits_nothing_is_refused_and_leaves_nothing(
+    text, words, small, tmp_path
+):
+    config = small()
+    training = replace(config.training, manipulate=(text,))
+    with pytest.raises(ValueError, match=words):
+        train(replace(config, training=training), tmp_path / "run", show=False)
+    assert not list(tmp_path.iterdir())
+
+
+def test_strategies_can_be_left_out(copy):
+    folders = dict(copy.yardsticks)
+    before = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    tests = few("volatility", 2)
+    evaluate(copy, tests, strategies=False, workers=1, show=False)
+    after = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    assert after == before != {}

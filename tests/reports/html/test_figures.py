@@ -1,0 +1,73 @@
+"""Pictures of the page: data inside it, the same for the same figure."""
+
+import base64
+import re
+from xml.etree import ElementTree
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from metarl.reports.html.figures import (
+    analysis_picture,
+    curves_picture,
+    png_address,
+    svg_address,
+    timing_picture,
+)
+
+
+def decoded(address, kind):
+    head, _, data = address.partition(";base64,")
+    assert head == f"data:image/{kind}"
+    return base64.b64decode(data)
+
+
+def drawn():
+    figure = Figure()
+    figure.add_subplot().plot([1, 2], label="a")
+    return figure
+
+
+def test_an_svg_is_the_same_for_the_same_figure_and_has_no_date():
+    text = decoded(svg_address(drawn()), "svg+xml").decode()
+    assert ElementTree.fromstring(text).tag.endswith("svg")
+    assert svg_address(drawn()) == svg_address(drawn())
+    assert "dc:date" not in text
+
+
+def test_drawing_leaves_the_callers_settings_alone():
+    before = plt.rcParams["svg.hashsalt"]
+    svg_address(drawn())
+    assert plt.rcParams["svg.hashsalt"] == before
+
+
+def test_a_png_is_taken_as_it_is(tmp_path):
+    path = tmp_path / "figure.png"
+    path.write_bytes(b"\x89PNG bytes")
+    assert decoded(png_address(path), "png") == b"\x89PNG bytes"
+
+
+def test_the_timing_diagram_says_who_answers(small):
+    picture = timing_picture(small("two-step"))
+    assert "bayes-greedy" in picture.caption
+    assert picture.alt.startswith("Timing: step 1 (trial 1): fixation, centre, paid 0")
+
+
+def test_the_learning_curves_words_have_their_ends():
+    metrics = pd.DataFrame(
+        {
+            "subject": [0, 0, 1, 1],
+            "steps": [1000, 2000, 1000, 2000],
+            "rollout/reward_rate": [0.1, 0.5, 0.3, 0.75],
+        }
+    )
+    found = re.findall(r"[\d.,]+\d", curves_picture(metrics).alt)
+    assert found == ["0.200", "0.625", "2,000"]
+
+
+def test_the_analysis_figure_names_its_panels(tmp_path):
+    path = tmp_path / "figure.png"
+    path.write_bytes(b"\x89PNG")
+    alt = analysis_picture("two-step", path).alt
+    assert "What was earned; Prediction error: model-based" in alt

@@ -1,0 +1,125 @@
+"""A look at a network: on the test's episodes, told by name, and nothing is changed."""
+
+import numpy as np
+import pytest
+
+from metarl.agents.networks.actor_critic import weights_hash
+from metarl.analysis.criteria import LEARNED
+from metarl.envs.registry import TASKS
+from metarl.experiments.presets import preset
+from metarl.reports.tensorboard import snapshot_figures as preview
+from metarl.reports.tensorboard.snapshot_figures import Preview, look_every
+from metarl.runs.folder import SNAPSHOTS
+from metarl.simulation.evaluation import run_episodes
+from metarl.training.trainer import make_network
+
+
+def look(config):
+    return Preview(config, 0, make_network(config, 0), progress=0.5)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_fast_training_is_looked_at_twice_and_none_less(task):
+    few, many = (look_every(preset(task, name)) for name in ("fast", "paper"))
+    assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
+    assert SNAPSHOTS // many >= 2
+    assert SNAPSHOTS % few == SNAPSHOTS % many == 0
+
+
+def test_the_longest_training_is_looked_at_with_every_snapshot():
+    assert look_every(preset("two-step", "paper")) == 1
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_every_task_has_its_panel_with_labels(task, small):
+    figures = dict(look(small(task)).figures())
+    assert list(figures) == ["behaviour", "rpe_by_event", "units_pca"]
+    axes = {name: figure.axes[0] for name, figure in figures.items()}
+    assert all(ax.get_title(loc="left") and ax.has_data() for ax in axes.values())
+    assert axes["rpe_by_event"].get_ylabel() == "RPE, mean and s.d. (reward units)"
+    assert axes["rpe_by_event"].get_xlabel()
+    assert "% of variance" in axes["units_pca"].get_xlabel()
+
+
+def test_the_critics_inference_is_what_inferred_value_shows(small):
+    """A panel of a trial table alone would show only which actions are valid."""
+    found = look(small("inferred-value", block_count=4, block_trials=3))
+    ax = dict(found.figures())["behaviour"].axes[0]
+    assert ax.get_ylabel() == "RPE on arrival (reward units)"
+    assert "no recording" not in [text.get_text() for text in ax.texts]
+
+
+@pytest.mark.parametrize("task", LEARNED)
+def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
+    found = look(small(task))
+    name = LEARNED[task].statistic
+    subjects = found.tables["subjects"]
+    value = float(subjects[subjects["group"] == "measured"][name].iloc[0])
+    assert found.scalars() == pytest.approx(
+        {"reward_per_trial": found.trials["reward"].mean()}
+        | ({name: value} if np.isfinite(value) else {})
+    )
+
+
+def test_the_discount_of_an_error_is_that_of_the_moment(small):
+    config = small()
+    network = make_network(config, 0)
+    early, late = (
+        Preview(config, 0, network, progress=progress) for progress in (0.0, 1.0)
+    )
+    discounts = [config.learning.discount.at(progress) for progress in (0.0, 1.0)]
+    assert [early.discount, late.discount] == discounts
+    value = early.recording["value"]
+    np.testing.assert_array_equal(value, late.recording["value"])
+    difference = (late.recording["rpe"] - early.recording["rpe"])[1]
+    assert difference == pytest.approx(
+        (discounts[1] - discounts[0]) * value[1], rel=1e-4
+    )
+
+
+def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
+    config = small()
+    found = look(config)
+    network = make_network(config, 0)
+    for purpose in ("preview", "evaluation", "training"):
+        trials, _ = run_episodes(
+            config, 0, lambda task: network, preview.EPISODES, purpose=purpose
+        )
+        assert trials.equals(found.trials) == (purpose == "preview")
+
+
+def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
+    config = small("harlow")
+    network = make_network(config, 0)
+    eyes, before = network.encoder.look, weights_hash(network)
+    seen = []
+
+    def run_episodes(config, subject, make_policy, *rest, **more):
+        def watched(task):
+            policy = make_policy(task)
+            seen.append(policy.encoder.look == task.look != eyes)
+            return policy
+
+        return original(config, subject, watched, *rest, **more)
+
+    original = preview.run_episodes
+    monkeypatch.setattr(preview, "run_episodes", run_episodes)
+    Preview(config, 0, network, progress=0.5)
+    assert seen == [True]
+    assert network.encoder.look == eyes
+    assert weights_hash(network) == before
+
+
+def test_eyes_come_back_where_looking_fails(small, monkeypatch):
+    config = small("harlow")
+    network = make_network(config, 0)
+    eyes = network.encoder.look
+
+    def fail(config, subject, make_policy, *rest, **more):
+        network.encoder.look = None
+        raise RuntimeError("in the middle")
+
+    monkeypatch.setattr(preview, "run_episodes", fail)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        Preview(config, 0, network, progress=0.5)
+    assert network.encoder.look == eyes

@@ -1,0 +1,335 @@
+"""From an evaluated run to figure, effects and a page of text; animals likewise."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis.effects import COLUMNS
+from metarl.core.checks import MetaRLError
+from metarl.envs.registry import TASKS
+from metarl.experiments.tests import protocol
+from metarl.pipeline.run import evaluate, train
+from metarl.reports import figures as report
+from metarl.reports.figures import (
+    BY_SUBJECT_FILE,
+    analyze,
+    analyze_animals,
+    passed,
+    source_of,
+    write_effects,
+)
+from metarl.runs.config import EvaluationConfig
+from metarl.runs.folder import create_run, load_run
+
+VERDICTS = {"PASS", "FAIL", "NOT LEARNED", "REPORTED"}
+
+
+@pytest.fixture(scope="module")
+def analysed(unlearned, tmp_path_factory):
+    """A copy of a run on the published task, analysed; its paths."""
+    folder = tmp_path_factory.mktemp("analysed") / "run"
+    shutil.copytree(unlearned.path, folder)
+    return load_run(folder), analyze(load_run(folder))
+
+
+def test_the_figure_is_a_png_and_a_pdf(analysed):
+    _, paths = analysed
+    assert paths["figure"].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert paths["pdf"].read_bytes()[:5] == b"%PDF-"
+    assert paths["figure"].stat().st_size > 20_000
+
+
+def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed):
+    _, paths = analysed
+
+    def refuse(constant):
+        pytest.fail(f"{constant} is no JSON")
+
+    rows = json.loads(paths["effects"].read_text(), parse_constant=refuse)
+    assert len(rows) > 10
+    for row in rows:
+        assert tuple(row) == COLUMNS
+        assert row["experiment"] == "two-step"
+        assert row["verdict"] in VERDICTS
+        assert row["passed"] is (row["verdict"] == "PASS")
+        assert row["subjects"] in (1, 2)
+    assert any(row["low"] is None for row in rows)
+    assert any(row["reference"] is not None for row in rows)
+
+
+def test_beside_the_effects_stand_the_numbers_of_every_subject(analysed):
+    run, paths = analysed
+    numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
+    rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
+    assert set(numbers["effect"]) == set(rows)
+    earned = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
+    assert earned["subject"].tolist() == [0, 1]
+    table = run.trials
+    expected = 100 * table.groupby("subject")["reward"].mean()
+    assert earned["value"].tolist() == pytest.approx(expected.tolist())
+    row = rows["rewards per 100 trials, lowest network"]
+    assert row["value"] == pytest.approx(earned["value"].min())
+
+
+def test_an_untrained_network_passes_nothing_by_luck(analysed):
+    _, paths = analysed
+    rows = json.loads(paths["effects"].read_text())
+    for row in rows:
+        assert row["verdict"] != "PASS" or "SARSA" in row["effect"], row["effect"]
+    assert not passed(paths["effects"])
+
+
+def test_another_task_than_the_published_is_reported_and_not_scored(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    rows = json.loads(analyze(tmp_path / "run")["effects"].read_text())
+    assert {row["verdict"] for row in rows} == {"REPORTED"}
+
+
+def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
+    run, paths = analysed
+    text = paths["result"].read_text()
+    assert text.startswith(f"two-step: {TASKS['two-step'].summary}")
+    assert "2 of 2 subjects evaluated" in text
+    for folder in run.evaluated.values():
+        assert folder.facts["weights_before"][:16] in text
+        assert f"{folder.facts['reward_per_episode']:.2f} reward per episode" in text
+    assert "CHANGED" not in text
+    for row in json.loads(paths["effects"].read_text()):
+        assert row["effect"] in text
+
+
+def test_changed_weights_are_cried_out(analysed, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(analysed[0].path, folder)
+    path = load_run(folder).evaluation(1).facts_path
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"weights_after": "0" * 64}))
+    run = load_run(folder)
+    effects = pd.DataFrame(columns=list(COLUMNS))
+    assert report.result_text(run, effects).count("CHANGED") == 1
+
+
+def test_the_same_tables_make_the_same_files(analysed):
+    run, paths = analysed
+    before = {name: path.read_bytes() for name, path in paths.items()}
+    again = analyze(load_run(run.path))
+    assert {name: path.read_bytes() for name, path in again.items()} == before
+
+
+def test_nothing_is_left_open(analysed):
+    before = plt.get_fignums()
+    analyze(load_run(analysed[0].path))
+    assert plt.get_fignums() == before
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "result"),
+    [
+        (["PASS", "REPORTED"], True),
+        (["PASS", "FAIL"], False),
+        (["PASS", "NOT LEARNED"], False),
+    ],
+)
+def test_a_run_passes_when_every_scored_effect_does(verdicts, result, tmp_path):
+    path = tmp_path / "effects.json"
+    write_effects(path, pd.DataFrame({"verdict": verdicts, "value": np.nan}))
+    assert json.loads(path.read_text())[0] == {"verdict": "PASS", "value": None}
+    assert passed(path) is result
+
+
+def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
+    with pytest.raises(
+        MetaRLError, match="has no evaluation; run `metarl evaluate` fi"
+    ):
+        analyze(create_run(tmp_path, small()))
+
+
+def test_a_users_own_task_is_told_that_it_has_no_analysis(small, tmp_path):
+    run = create_run(tmp_path, small("toys:Lottery"))
+    words = (
+        "toys:Lottery is not in the catalogue, so it has no analysis; its tables are"
+    )
+    with pytest.raises(MetaRLError, match=words):
+        analyze(run)
+    assert not run.analysis_path.exists()
+
+
+def test_a_damaged_recording_gets_one_sentence(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    path = run.evaluation(0).recording_path
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(MetaRLError, match=r"recording.npz is damaged \("):
+        analyze(run)
+    assert not run.analysis_path.exists()
+
+
+def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
+    table = finished.trials
+    table.to_csv(tmp_path / "own.csv", index=False)
+    paths = analyze_animals("two-step", tmp_path / "own.csv", tmp_path / "out")
+    assert paths["figure"].read_bytes()[:4] == b"\x89PNG"
+    assert paths["pdf"].exists()
+    summary = pd.read_csv(paths["table"])
+    assert len(summary) > 3
+    rows = json.loads(paths["effects"].read_text())
+    assert {row["verdict"] for row in rows} == {"REPORTED"}
+    assert all(row["value"] is not None for row in rows)
+    table.drop(columns="transition").to_csv(tmp_path / "less.csv", index=False)
+    with pytest.raises(MetaRLError, match="has no column transition"):
+        analyze_animals("two-step", tmp_path / "less.csv", tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+# Conditions, controls, and whether the test was the paper's
+
+
+@pytest.fixture(scope="module")
+def volatile(small, tmp_path_factory):
+    """A run with a further test and a control population; not to be changed."""
+    folder = tmp_path_factory.mktemp("volatile") / "run"
+    config = small("volatility", updates=1)
+    train(config, folder, controls=True, workers=1, show=False)
+    tests = {
+        name: replace(test, episodes=3, record_episodes=2)
+        for name, test in protocol("volatility").conditions.items()
+    }
+    assert evaluate(folder, tests, workers=1, show=False).failures == {}
+    return load_run(folder)
+
+
+def test_a_source_has_every_condition_of_the_same_subjects(volatile):
+    source = source_of(volatile)
+    assert list(source.conditions) == ["generator"]
+    table = source.conditions["generator"]
+    assert table.groupby("subject")["episode"].nunique().tolist() == [3, 3]
+    assert table["order"].isna().all()
+    assert source.trials["order"].notna().all()
+    pd.testing.assert_frame_equal(source.trials, volatile.trials)
+    recordings = source.condition_recordings["generator"]
+    assert list(recordings) == [0, 1]
+    for subject, recording in recordings.items():
+        assert set(recording["subject"]) == {subject}
+        assert recording["units"].shape == recording["units_untrained"].shape
+    assert source.task == "volatility"
+    assert source.expected == 2
+    assert source.discount == volatile.config.learning.discount.end
+
+
+def test_a_source_knows_the_tasks_parameters_in_the_test(volatile):
+    parameters = source_of(volatile).parameters
+    assert parameters == {"trial_count": 6, "schedule": "blocks"}
+    assert volatile.config.task_params.schedule == "training"
+
+
+def test_a_control_population_is_a_source_of_its_own(volatile):
+    source = source_of(volatile)
+    assert list(source.controls) == ["constant"]
+    control = source.controls["constant"]
+    assert control.parameters["schedule"] == "blocks"
+    pd.testing.assert_frame_equal(control.trials, volatile.control("constant").trials)
+    assert list(control.recordings) == [0, 1]
+    units = (s.recordings[0]["units"] for s in (source, control))
+    assert not np.array_equal(*units, equal_nan=True)
+    assert control.controls == {}
+    assert control.conditions == {}
+    assert not control.as_published  # trained on another schedule
+
+
+def test_a_control_that_was_not_tested_is_no_source(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    for folder in run.control("constant").evaluated.values():
+        folder.facts_path.unlink()
+    assert source_of(run).controls == {}
+
+
+def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    run.evaluation(0, condition="generator").facts_path.unlink()
+    source = source_of(run)
+    assert set(source.conditions["generator"]["subject"]) == {1}
+    assert list(source.condition_recordings["generator"]) == [1]
+    assert set(source.trials["subject"]) == {0, 1}
+
+
+def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
+    volatile, tmp_path, monkeypatch
+):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    stage = EvaluationConfig(episodes=2, record_episodes=0)
+    for number in (0, 20):
+        outcome = evaluate(run, stage, snapshot=number, workers=1, show=False)
+        assert outcome.failures == {}
+    assert source_of(run).curves == source_of(run).stages == {}
+    methods = replace(protocol("volatility"), stages=stage)
+    monkeypatch.setattr(report, "protocol", lambda task: methods)
+    run.evaluation(1, 20).facts_path.unlink()
+    source = source_of(run)
+    assert list(source.stages) == [0, 1]
+    assert set(source.stages[0]["subject"]) == {0, 1}
+    pd.testing.assert_frame_equal(source.stages[1], run.evaluation(0, 20).trials)
+    assert list(source.curves) == [0, 1]
+    for subject, curve in source.curves.items():
+        pd.testing.assert_frame_equal(curve, run.subject(subject).metrics)
+        assert {"steps", "rollout/return", "rollout/episodes"} < set(curve)
+    run.evaluation(0).facts_path.unlink()
+    assert list(source_of(run).curves) == [1]
+
+
+def test_a_run_without_further_tests_has_a_source_without(finished):
+    source = source_of(finished)
+    assert source.conditions == source.condition_recordings == {}
+    assert source.controls == {}
+    assert set(source.yardsticks) == set(finished.yardsticks)
+    assert source.parameters == vars(finished.config.task_params)
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_published"),
+    [
+        ({}, True),
+        ({"episodes": 5}, True),
+        ({"record_episodes": 1}, True),
+        ({"settings": ()}, False),
+        ({"settings": ("schedule=blocks", "trial_count=5")}, False),
+        ({"greedy": True}, False),
+        ({"reset_memory": "trial", "record_untrained": False}, False),
+        ({"manipulate": ("units set 0",), "record_untrained": False}, False),
+    ],
+)
+def test_only_the_protocols_own_test_is_as_published(
+    changes, as_published, volatile, tmp_path
+):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    test = replace(protocol("volatility").test, episodes=2, record_episodes=0)
+    outcome = evaluate(
+        tmp_path / "run", replace(test, **changes), workers=1, show=False
+    )
+    assert outcome.failures == {}
+    assert source_of(load_run(tmp_path / "run")).as_published == as_published
+
+
+def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
+    config = small("two-step", updates=1)
+    training = replace(config.training, reset_memory="trial")
+    run = train(replace(config, training=training), tmp_path, workers=1, show=False).run
+    test = replace(protocol("two-step").test, episodes=2, record_episodes=0)
+    for reset, as_published in (("episode", False), ("trial", True)):
+        evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
+        assert source_of(load_run(run.path)).as_published == as_published
+
+
+def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
+    able = "they can for two-step, daw-two-step"
+    words = f"no animals' trials can be read for restless-bandit; {able}"
+    with pytest.raises(MetaRLError, match=words):
+        analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,385 @@
+"""The film of a frozen network: what is on it, and how it is written."""
+
+import itertools
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from toys import Lottery
+
+from metarl.agents.networks.actor_critic import build, weights_hash
+from metarl.core.checks import MetaRLError
+from metarl.core.policy import Decision, input_size
+from metarl.envs.registry import TASKS, task_class
+from metarl.envs.rendering import BAND, HEIGHT, WIDTH
+from metarl.experiments.tests import Protocol, protocol
+from metarl.reports import video as watching
+from metarl.reports.video import (
+    HOLD,
+    SCALE,
+    Film,
+    film_path,
+    frames,
+    prepare,
+    watch,
+    write_gif,
+)
+from metarl.runs.config import EvaluationConfig, with_settings
+from metarl.runs.folder import load_run
+from metarl.simulation.rollout import Stepper
+
+
+def read(path):
+    """The frames of a GIF and for how many milliseconds each is shown."""
+    with Image.open(path) as film:
+        shown = []
+        for number in range(film.n_frames):
+            film.seek(number)
+            shown.append((np.array(film.convert("RGB")), film.info["duration"]))
+        assert film.info["loop"] == 0
+    return [frame for frame, _ in shown], [time for _, time in shown]
+
+
+def network_of(config, seed=3):
+    """A network without training, of the run's kind."""
+    task = task_class(config.task)(1, config.task_params)
+    sizes = input_size(task.observation_size, task.action_count), task.action_count
+    return build(*sizes, config.network, seed=seed, view_size=task.view_size)
+
+
+class Notes:
+    """Stands for `draw_frame`, and keeps what it was to draw."""
+
+    def __init__(self, monkeypatch):
+        self.drawn = []
+        monkeypatch.setattr(watching, "draw_frame", self.draw)
+
+    def draw(self, screen, action, reward, *, caption, scale):
+        self.drawn.append((str(screen), action, reward, *caption.split("\n"), scale))
+        return np.zeros((2, 2, 3), np.uint8)
+
+    def column(self, number):
+        return [each[number] for each in self.drawn]
+
+
+class Tired:
+    """Presses left, then right, by turns."""
+
+    def initial_memory(self, lanes):
+        return (torch.zeros(lanes, 1),)
+
+    def act(self, inputs, memory):
+        right = memory[0] * 200
+        logits = torch.cat([100 - right, right - 100], 1)
+        nothing = logits.new_zeros(len(logits))
+        return Decision(logits, nothing, (1 - memory[0],), logits[:, :0])
+
+
+# What is on it
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_any_task_can_be_filmed(task, small):
+    config = small(task)
+    made = prepare(config, network_of(config), Film())
+    first = list(itertools.islice(frames(made, 1), 8))
+    for frame in first:
+        assert frame.shape == (SCALE * HEIGHT, SCALE * WIDTH, 3)
+        assert frame.dtype == np.uint8
+    assert len({frame.tobytes() for frame in first}) > 1
+
+
+def test_an_episode_has_a_frame_at_its_start_and_one_after_each_step(small):
+    config = small("reversal")
+    made = prepare(config, network_of(config), Film())
+    length = made.task.episode_steps
+    assert len(list(frames(made, 3))) == 3 * (1 + length)
+
+
+def test_a_frame_tells_what_was_done_and_what_is_there_now(monkeypatch):
+    notes = Notes(monkeypatch)
+    made, twin = (
+        Stepper(Lottery(1), Tired(), torch.Generator().manual_seed(5)) for _ in range(2)
+    )
+    list(frames(made, 6, scale=2))
+    task, expected = twin.task, []
+
+    def now():
+        return task.event_names[int(task.event())]
+
+    for episode in range(1, 7):
+        trial, over = 1, False
+        title = f"episode {episode}, trial"
+        expected.append((str(task.scene()), "", 0.0, f"{title} 1", now(), 2))
+        while not over:
+            for moment in twin.run(1):
+                over = bool(moment.terminated)
+                trial += int(moment.trial_ended) - int(over)
+                did = ("left", "right")[int(moment.actions)], float(moment.rewards)
+                there = f"{title} {trial}", "end" if over else now()
+                expected.append((str(task.scene()), *did, *there, 2))
+    assert notes.drawn == expected
+    assert {"wait", "press", "end"} == set(notes.column(4))
+    assert {0.0, 1.0} == set(notes.column(2))
+    assert len(set(notes.column(3))) > 8
+
+
+def test_the_trials_of_one_episode_are_counted_from_one_and_episodes_not_named(
+    monkeypatch, small
+):
+    notes = Notes(monkeypatch)
+    config = small("volatility")
+    list(frames(prepare(config, network_of(config), Film()), 1))
+    numbers = [f"trial {k}" for k in range(1, 7)]
+    assert notes.column(3) == [*numbers, numbers[-1]]
+    assert notes.column(4) == ["choice"] * 6 + ["end"]
+    assert notes.column(1)[0] == ""
+    assert all(notes.column(1)[1:])
+    assert set(notes.column(5)) == {SCALE}
+
+
+def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
+    config = replace(small("risky-choice"), seed=8)
+    test = EvaluationConfig(
+        settings=("forced_pairs=3",),
+        manipulate=("units set 0 of 0-2",),
+        reset_memory="trial",
+        greedy=True,
+    )
+    tests = Protocol(conditions={"test": EvaluationConfig(), "other": test})
+    monkeypatch.setattr(watching, "protocol", lambda task: tests)
+    plain = prepare(config, network_of(config), Film())
+    assert plain.manipulator is None
+    assert (plain.reset_memory, plain.greedy) == ("episode", False)
+    assert plain.task.params == config.task_params
+    other = prepare(config, network_of(config), Film(condition="other"))
+    assert other.manipulator is not None
+    assert other.manipulator.units == 2 * config.network.units
+    assert (other.reset_memory, other.greedy) == ("trial", True)
+    assert other.task.params == with_settings(config.task_params, test.settings)
+    assert other.task.params != config.task_params
+    assert prepare(config, network_of(config), Film(greedy=True)).greedy
+    states = {
+        generator.initial_seed()
+        for made in (plain, other)
+        for generator in (made.generator, made.chooser)
+    }
+    assert len(states) == 1
+    assert other.manipulator.noise.initial_seed() not in states
+
+
+@torch.inference_mode()
+def test_a_hand_reaches_all_units_and_no_more(monkeypatch, small):
+    tests = Protocol(
+        conditions={"test": EvaluationConfig(manipulate=("units set 0 of 0-2",))}
+    )
+    monkeypatch.setattr(watching, "protocol", lambda task: tests)
+    for task, cores in (("two-step", 1), ("risky-choice", 2)):
+        config = small(task)
+        made = prepare(config, network_of(config), Film())
+        units = next(made.run(1)).decision.units
+        assert made.manipulator.units == units.shape[1] == cores * config.network.units
+
+
+def test_each_subject_meets_problems_of_its_own(small):
+    config = small("two-step")
+    seeds = [
+        prepare(config, network_of(config), Film(subject=k)).generator.initial_seed()
+        for k in (0, 1)
+    ]
+    assert seeds[0] != seeds[1]
+
+
+def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
+    config = small("harlow")
+    network = network_of(config)
+    assert network.encoder.look is None
+    made = prepare(config, network, Film(condition="equalized"))
+    assert network.encoder.look == made.task.look
+    assert made.task.params.equalized
+    assert len(list(frames(made, 1))) > 4
+
+
+def test_filming_changes_no_weight_and_keeps_no_gradient(small):
+    config = small("two-step")
+    network = network_of(config)
+    before = weights_hash(network)
+    made = prepare(config, network, Film())
+    list(frames(made, 2))
+    assert weights_hash(network) == before
+    assert all(part.grad_fn is None for part in made.memory)
+
+
+def test_a_network_of_another_task_is_refused(small):
+    config = small("two-step")
+    with pytest.raises(MetaRLError, match="evaluate it on the task it learned"):
+        prepare(config, network_of(small("bandit")), Film())
+
+
+# How it is written
+
+
+def colourful(count, seed=0):
+    """Frames of 200 colours, which a palette can hold."""
+    generator = np.random.default_rng(seed)
+    palette = generator.integers(256, size=(200, 3), dtype=np.uint8)
+    return [palette[generator.integers(200, size=(30, 40))] for _ in range(count)]
+
+
+def test_what_is_written_is_read_back(tmp_path):
+    path, drawn = tmp_path / "deep" / "film.gif", colourful(5)
+    write_gif(path, iter(drawn), 4)
+    read_back, times = read(path)
+    assert len(read_back) == 5
+    for frame, same in zip(drawn, read_back, strict=True):
+        assert abs(frame.astype(int) - same).max() < 8
+    assert times == [250] * 4 + [250 + 1000 * HOLD]
+    assert [p.name for p in path.parent.iterdir()] == ["film.gif"]
+
+
+def test_a_film_of_one_frame_and_of_the_same_frame_is_shown_as_long(tmp_path):
+    path, (frame,) = tmp_path / "film.gif", colourful(1)
+    for count in (1, 3):
+        write_gif(path, [frame] * count, 10)
+        with Image.open(path) as film:
+            assert film.n_frames == 1
+            assert film.info["duration"] == 100 * count + 1000 * HOLD
+
+
+@pytest.mark.parametrize("fps", [0.1, 6, 50])
+def test_frames_last_as_long_as_asked(fps, tmp_path):
+    write_gif(tmp_path / "film.gif", colourful(3), fps)
+    times = read(tmp_path / "film.gif")[1]
+    assert times[0] == times[1] == pytest.approx(1000 / fps, abs=5)
+
+
+def test_a_film_that_breaks_off_leaves_the_one_before(tmp_path):
+    path = tmp_path / "film.gif"
+    write_gif(path, colourful(2), 4)
+    before = path.read_bytes()
+
+    def broken():
+        yield from colourful(2, seed=1)
+        raise ArithmeticError
+
+    with pytest.raises(ArithmeticError):
+        write_gif(path, broken(), 4)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
+
+
+def test_a_place_that_cannot_be_written_gets_one_sentence(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MetaRLError, match="could not be written"):
+        write_gif(tmp_path / "taken" / "film.gif", colourful(1), 4)
+
+
+# From a run to a film
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_one_others(finished, tmp_path):
+    def bytes_of(**what):
+        path = watch(finished, Film(**what), tmp_path / "film.gif")
+        return path.read_bytes()
+
+    usual = bytes_of()
+    assert bytes_of() == usual
+    assert bytes_of(seed=finished.config.seed) == usual
+    different = [
+        {"seed": 0},
+        {"seed": finished.config.seed + 1},
+        {"subject": 1},
+        {"snapshot": 0},
+        {"episodes": 2},
+        {"greedy": True},
+        {"fps": 3},
+    ]
+    films = [usual, *(bytes_of(**what) for what in different)]
+    assert len(set(films)) == len(films)
+
+
+def test_a_film_shows_the_frames_of_its_network_at_its_speed(finished, tmp_path):
+    film = Film(subject=1, episodes=2, snapshot=20, fps=10)
+    path = watch(finished.path, film, str(tmp_path / "film.GIF"))
+    assert path == tmp_path / "film.GIF"
+    network = finished.subject(1).policy(20)
+    drawn = list(frames(prepare(finished.config, network, film), 2))
+    different = [
+        frame
+        for k, frame in enumerate(drawn)
+        if not k or not np.array_equal(frame, drawn[k - 1])
+    ]
+    read_back, times = read(path)
+    for frame, same in zip(different, read_back, strict=True):
+        assert abs(frame.astype(int) - same).max() < 16
+    assert sum(times) == 100 * len(drawn) + 1000 * HOLD
+    assert (read_back[0][-SCALE * BAND :] != 0).all()
+
+
+def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
+    films = [Film(), Film(subject=1), Film(snapshot=0), Film(condition="other")]
+    names = [film_path(finished, film).name for film in films]
+    assert names == [
+        "test-subject-00.gif",
+        "test-subject-01.gif",
+        "test-subject-00-snapshot-00.gif",
+        "other-subject-00.gif",
+    ]
+    assert film_path(finished, Film()).parent == finished.path / "films"
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ({"subject": -1}, "subject must be at least 0, got -1"),
+        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"seed": -1}, "seed must be at least 0, got -1"),
+        ({"fps": 0}, r"fps must be in \[0.1, 50\], got 0"),
+        ({"fps": -2}, r"fps must be in \[0.1, 50\], got -2"),
+        ({"fps": float("nan")}, "fps must be in"),
+        ({"fps": 51}, "fps must be in"),
+    ],
+)
+def test_a_film_that_cannot_be_is_refused(what, says):
+    with pytest.raises(ValueError, match=f"^{says}"):
+        Film(**what)
+
+
+@pytest.mark.parametrize(
+    ("what", "out", "says"),
+    [
+        ({"subject": 2}, "x.gif", r"subject must be in \[0, 1\], got 2"),
+        ({"condition": "dark"}, "x.gif", "condition must be one of test; got 'dark'"),
+        ({"snapshot": 21}, "x.gif", "has no snapshot 21; it has 0, 1, 2"),
+        ({"snapshot": -1}, "x.gif", "has no snapshot -1; it has 0, 1, 2"),
+        ({}, "x.png", "out must be a name that ends in .gif, got '.*x.png'"),
+        ({}, "x", "out must be a name that ends in .gif"),
+    ],
+)
+def test_what_the_run_does_not_have_is_refused_and_nothing_written(
+    what, out, says, finished, tmp_path
+):
+    with pytest.raises((ValueError, MetaRLError), match=says):
+        watch(finished, Film(**what), tmp_path / out)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_subject_without_a_policy_is_told(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    run.subject(1).policy_path.unlink()
+    with pytest.raises(MetaRLError, match="is missing; train the subject first"):
+        watch(run, Film(subject=1), tmp_path / "film.gif")
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert watch(run, Film(), tmp_path / "film.gif").exists()
+
+
+def test_every_test_of_every_protocol_can_be_filmed(small):
+    for task in TASKS:
+        config = small(task)
+        for condition in protocol(task).conditions:
+            made = prepare(config, network_of(config), Film(condition=condition))
+            assert next(frames(made, 1)).any()

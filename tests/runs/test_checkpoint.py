@@ -1,0 +1,234 @@
+"""Networks and states on disk: what comes back is what was, or a clear sentence."""
+
+import json
+
+import pytest
+import torch
+from flags import Flags, FlagsParams
+from safetensors.torch import save_file
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import (
+    ActorCritic,
+    build,
+    open_eyes,
+    weights_hash,
+)
+from metarl.core.checks import MetaRLError
+from metarl.envs.two_step import TwoStep
+from metarl.envs.volatility import Volatility
+from metarl.runs.checkpoint import (
+    check_fits,
+    load_policy,
+    load_state,
+    load_weights,
+    save_policy,
+    save_state,
+)
+
+CONFIG = NetworkConfig(units=4, forget_bias=1.0)
+
+
+@pytest.fixture
+def network():
+    return ActorCritic(8, 3, CONFIG, seed=1)
+
+
+@pytest.fixture
+def path(tmp_path, network):
+    path = tmp_path / "policy.safetensors"
+    save_policy(path, network, CONFIG)
+    return path
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("learned", [True, False])
+def test_a_network_comes_back_to_the_bit(core, learned, tmp_path):
+    config = NetworkConfig(core=core, units=4, learned_initial_state=learned)
+    network = ActorCritic(8, 3, config, seed=1)
+    save_policy(tmp_path / "policy.safetensors", network, config)
+    again = load_policy(tmp_path / "policy.safetensors")
+    assert weights_hash(again) == weights_hash(network)
+    assert type(again.core) is type(network.core)
+    inputs = torch.ones(2, 8)
+    one, other = (n.act(inputs, n.initial_memory(2)) for n in (network, again))
+    assert torch.equal(one.logits, other.logits)
+    assert torch.equal(one.value, other.value)
+
+
+def test_the_same_weights_make_the_same_bytes(path, network, tmp_path):
+    save_policy(tmp_path / "again.safetensors", network, CONFIG)
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+
+
+SEEING = {
+    "patch": ((9, 4), NetworkConfig(units=4, encoder="patch", patch_size=4)),
+    "stack": ((28, 20), NetworkConfig(units=4, encoder="stack", features=6)),
+}
+
+
+def look_at(view_size):
+    """What (N, 1) codes look like."""
+    generator = torch.Generator().manual_seed(5)
+    bank = torch.randint(0, 256, (3, *view_size, 3), generator=generator)
+    return lambda codes: bank[codes[:, 0].long()].to(torch.uint8)
+
+
+@pytest.mark.parametrize("kind", SEEING)
+def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
+    view_size, config = SEEING[kind]
+    network = build(5, 3, config, seed=1, view_size=view_size)
+    with torch.no_grad():
+        for number, parameter in enumerate(network.parameters()):
+            parameter.add_(0.01 * (number + 1))
+    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path in paths:
+        save_policy(path, network, config)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    again = load_policy(paths[0])
+    assert again.view_size == view_size
+    assert weights_hash(again) == weights_hash(network)
+    save_policy(paths[1], again, config)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+    # What its codes look like is the task's to tell.
+    assert again.encoder.look is None
+    inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
+    one, other = (
+        open_eyes(n, look_at(view_size)).act(inputs, n.initial_memory(2))
+        for n in (network, again)
+    )
+    assert torch.equal(one.logits, other.logits)
+    assert torch.equal(one.value, other.value)
+    assert torch.equal(one.units, other.units)
+
+
+def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
+    old = ("core", "units", "critic", "feedback", "forget_bias")
+    facts = {
+        "input_size": 8,
+        "action_count": 3,
+        "network": {name: getattr(CONFIG, name) for name in old},
+    }
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    again = load_policy(path)
+    assert weights_hash(again) == weights_hash(network)
+    assert again.view_size is again.encoder is None
+
+
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
+    config = NetworkConfig(units=4, critic=critic)
+    save_policy(tmp_path / "policy", build(8, 3, config, seed=1), config)
+    assert load_policy(tmp_path / "policy").view_size is None
+
+
+@pytest.mark.parametrize("view_size", [None, [3, 4], [9], "wide"])
+def test_eyes_that_do_not_fit_their_retina_are_refused(view_size, path, network):
+    facts = {"input_size": 5, "action_count": 3, "view_size": view_size}
+    facts["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    with pytest.raises(MetaRLError, match="is not a readable metarl network"):
+        load_policy(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense" * 50, "cut", "flipped header"])
+def test_a_damaged_policy_gets_one_sentence(content, path):
+    whole = path.read_bytes()
+    if content == "cut":
+        content = whole[:-40]
+    elif content == "flipped header":
+        content = whole[:8] + b"\x00" + whole[9:]
+    path.write_bytes(content)
+    with pytest.raises(MetaRLError, match=r"is not a readable metarl network \(") as e:
+        load_policy(path)
+    assert "take another snapshot, or train the subject anew" in str(e.value)
+    assert "\n" not in str(e.value)
+
+
+def test_a_missing_policy_says_what_to_do(tmp_path):
+    with pytest.raises(MetaRLError, match="is missing; train the subject first"):
+        load_policy(tmp_path / "policy.safetensors")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        {"other": "program"},
+        {"metarl": "no json"},
+        {"metarl": json.dumps({"input_size": 8, "action_count": 3})},
+        {
+            "metarl": json.dumps(
+                {"input_size": 8, "action_count": 3, "network": {"layers": 2}}
+            )
+        },
+        {"metarl": json.dumps([1, 2])},
+    ],
+)
+def test_another_programs_or_versions_file_is_refused(metadata, path, network):
+    save_file(dict(network.state_dict()), path, metadata)
+    with pytest.raises(MetaRLError, match="is not a readable metarl network"):
+        load_policy(path)
+
+
+def test_a_parameter_of_another_shape_is_named_with_both_shapes(network, path):
+    tensors = dict(network.state_dict())
+    tensors["core.bias"] = torch.zeros(3)
+    words = (
+        r"policy.safetensors: parameter core.bias is \(3,\), this network needs \(16,"
+    )
+    with pytest.raises(MetaRLError, match=words):
+        load_weights(network, tensors, path)
+    del tensors["core.bias"]
+    with pytest.raises(MetaRLError, match=r"parameter core\.bias is missing"):
+        load_weights(network, tensors, path)
+
+
+def test_a_network_for_another_task_is_refused(network):
+    check_fits(network, TwoStep())
+    words = (
+        "takes 8 inputs, 3 actions and no retina, the task has 5 inputs, 2 actions and "
+        "no retina; evaluate it on the task it learned"
+    )
+    with pytest.raises(MetaRLError, match=words):
+        check_fits(network, Volatility())
+
+
+@pytest.mark.parametrize("size", [(10, 4), (9, 5), (4, 9)])
+def test_a_network_with_another_retina_is_refused(size, path):
+    # The codes are the same, so that inputs and actions would fit.
+    config = NetworkConfig(units=4, encoder="patch", patch_size=4)
+    save_policy(path, build(5, 2, config, seed=3, view_size=(9, 4)), config)
+    network = load_policy(path)
+    check_fits(network, Flags())
+    words = rf"a retina of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
+    with pytest.raises(MetaRLError, match=words):
+        check_fits(network, Flags(1, FlagsParams(width=size[0], height=size[1])))
+
+
+def test_a_state_comes_back(tmp_path):
+    state = {
+        "updates": 3,
+        "tensor": torch.arange(3),
+        "rows": [{"a": 1.5}],
+        "none": None,
+    }
+    save_state(tmp_path / "state.pt", state)
+    again = load_state(tmp_path / "state.pt")
+    assert torch.equal(again.pop("tensor"), state.pop("tensor"))
+    assert again == state
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "nonsense", "code"])
+def test_a_damaged_state_gets_one_sentence(damage, tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, {"tensor": torch.zeros(1000)})
+    if damage == "code":
+        torch.save({"f": print}, path)  # a pickle that could run anything
+    else:
+        whole = path.read_bytes()
+        path.write_bytes({"cut": whole[:-500], "empty": b"", "nonsense": b"x"}[damage])
+    words = r"state.pt is damaged \(.*delete its folder to train this subject anew"
+    with pytest.raises(MetaRLError, match=words) as caught:
+        load_state(path)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,251 @@
+"""A configuration survives JSON, and refuses what is wrong with it by name."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from metarl.agents.config import A2CConfig, NetworkConfig, Schedule
+from metarl.core.checks import MetaRLError
+from metarl.envs.registry import TASKS
+from metarl.experiments.presets import PRESETS, preset
+from metarl.runs.config import (
+    EvaluationConfig,
+    RunConfig,
+    TrainingConfig,
+    from_plain,
+    to_plain,
+    with_settings,
+)
+
+
+@pytest.mark.parametrize("task", [*TASKS, "toys:Lottery"])
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_configuration_comes_back_from_json_the_same(task, name):
+    config = preset(task, name)
+    again = from_plain(json.loads(json.dumps(to_plain(config))))
+    assert again == config
+    assert type(again.task_params) is type(config.task_params)
+    assert type(again.learning.discount) is Schedule
+
+
+def test_every_setting_comes_back_changed_as_it_was():
+    config = replace(
+        preset("two-step", "smoke"),
+        network=NetworkConfig(
+            core="gru",
+            units=3,
+            critic="separate",
+            feedback="rpe",
+            action_input=False,
+            learned_initial_state=False,
+            input_gain=2.0,
+            forget_bias=0.5,
+            head_deviation=0.01,
+        ),
+        learning=A2CConfig(
+            learning_rate=Schedule(start=0.1, end=0.2, fraction=0.3),
+            discount=Schedule(start=0.4, end=0.5, fraction=0.6),
+            trace_decay=0.7,
+            value_weight=0.8,
+            entropy_weight=Schedule(start=0.9, end=1.0, fraction=0.11),
+            optimizer="adam",
+            decay=0.12,
+            epsilon=0.13,
+            gradient_clip=0.14,
+            normalize_advantages=True,
+            rule="readout",
+        ),
+        training=TrainingConfig(
+            lanes=2,
+            unroll_steps=3,
+            updates=4,
+            manipulate=("rpe add 1",),
+            reset_memory="trial",
+        ),
+        subjects=5,
+        seed=6,
+    )
+    config = replace(
+        config,
+        task_params=replace(config.task_params, trial_count=7, fixation=False),
+    )
+    assert from_plain(json.loads(json.dumps(to_plain(config)))) == config
+
+
+def changed(path, value):
+    """A plain configuration with one entry changed: path is "learning.decay"."""
+    plain = to_plain(preset("two-step", "smoke"))
+    *parents, name = path.split(".")
+    place = plain
+    for parent in parents:
+        place = place[parent]
+    place[name] = value
+    return plain
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("learning.momentum", 1, "A2CConfig has no field momentum"),
+        ("learning.discount.slope", 1, "Schedule has no field slope"),
+        ("task_params.arms", 2, "TwoStepParams has no field arms"),
+        ("gpu", 1, "RunConfig has no field gpu"),
+        ("task", "three-step", "unknown task 'three-step'; choose from: two-step"),
+        ("task", "nowhere:Task", "'nowhere:Task' cannot be imported"),
+        ("task_params.probability_high", 1.5, r"must be in \[0, 1\], got 1.5"),
+        ("learning", 3, "does not fit this version of metarl: "),
+        ("subjects", "many", "does not fit this version of metarl: "),
+        ("subjects", 0, "subjects must be at least 1, got 0"),
+    ],
+)
+def test_what_does_not_fit_is_said_in_one_sentence(path, value, words):
+    with pytest.raises(MetaRLError, match=words) as caught:
+        from_plain(changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["task", "task_params", "preset"])
+def test_a_missing_field_is_named(missing):
+    plain = to_plain(preset("two-step", "smoke"))
+    del plain[missing]
+    with pytest.raises(
+        MetaRLError, match=f"does not fit this version of metarl: .*{missing}"
+    ):
+        from_plain(plain)
+
+
+def test_memory_is_reset_each_episode_or_trial_while_a_network_learns():
+    with pytest.raises(MetaRLError, match="reset_memory must be one of episode, trial"):
+        from_plain(changed("training.reset_memory", "never"))
+
+
+@pytest.mark.parametrize("plain", [[], None, "text", 3])
+def test_what_is_no_configuration_at_all_is_refused(plain):
+    with pytest.raises(MetaRLError, match="does not fit this version"):
+        from_plain(plain)
+
+
+@pytest.mark.parametrize("name", ["lanes", "unroll_steps", "updates"])
+def test_training_of_nothing_is_refused(name):
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        TrainingConfig(**{name: 0})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"episodes": 0}, "episodes must be at least 1, got 0"),
+        ({"record_episodes": -1}, "record_episodes must be at least 0, got -1"),
+        ({"reset_memory": "always"}, "must be one of episode, trial, never; got 'alw"),
+    ],
+)
+def test_an_evaluation_of_nothing_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        EvaluationConfig(**settings)
+
+
+def test_a_run_without_a_seed_or_subjects_is_refused():
+    smoke = preset("two-step", "smoke")
+    with pytest.raises(ValueError, match="seed must be at least 0, got -1"):
+        replace(smoke, seed=-1)
+    with pytest.raises(ValueError, match="subjects must be at least 1, got 0"):
+        replace(smoke, subjects=0)
+
+
+def test_advantages_of_a_single_step_cannot_be_normalized():
+    smoke = preset("two-step", "smoke")
+    one = TrainingConfig(lanes=1, unroll_steps=1)
+    words = "lanes . unroll_steps, to normalize advantages, must be at least 2, got 1"
+    with pytest.raises(ValueError, match=words):
+        replace(smoke, training=one, learning=A2CConfig(normalize_advantages=True))
+    assert replace(smoke, training=one, learning=A2CConfig()).training == one
+
+
+def test_steps_count_every_lane():
+    assert TrainingConfig(lanes=3, unroll_steps=5, updates=7).steps == 105
+
+
+def test_defaults_are_the_papers_single_stream():
+    config = RunConfig(task="two-step", preset="paper", task_params=None)
+    assert (config.training.lanes, config.training.updates) == (1, 10_000)
+
+
+# Settings that differ in a test
+
+
+@pytest.mark.parametrize(
+    ("setting", "field", "value"),
+    [
+        ("trial_count=7", "trial_count", 7),
+        ("probability_high=.75", "probability_high", 0.75),
+        ("probability_high=1", "probability_high", 1),
+        ("fixation=False", "fixation", False),
+    ],
+)
+def test_a_tasks_parameters_are_changed_by_name(setting, field, value):
+    params = preset("two-step").task_params
+    changed = with_settings(params, [setting])
+    assert changed == replace(params, **{field: value})
+    assert params == preset("two-step").task_params
+
+
+def test_a_word_needs_no_quotes_and_the_last_setting_holds():
+    params = preset("volatility").task_params
+    assert with_settings(params, ["schedule=blocks"]).schedule == "blocks"
+    assert with_settings(params, ["schedule='blocks'"]).schedule == "blocks"
+    both = with_settings(params, ["trial_count=3", "schedule=blocks", "trial_count=4"])
+    assert (both.trial_count, both.schedule) == (4, "blocks")
+    assert with_settings(params, []) == params
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        (
+            "trials=7",
+            "a setting must be NAME=VALUE with a name of trial_count, schedule; "
+            "got 'trials=7'",
+        ),
+        ("trial_count", "a setting must be NAME=VALUE with a name of .*'trial_count'"),
+        ("trial_count=", "trial_count must be of type int, got ''"),
+        ("trial_count=2.5", "trial_count must be of type int, got '2.5'"),
+        ("trial_count=True", "trial_count must be of type int, got 'True'"),
+        ("trial_count=0", "trial_count must be at least 1, got 0"),
+        ("schedule=weekly", "schedule must be one of training, constant, blocks; got"),
+    ],
+)
+def test_a_wrong_setting_gets_one_sentence(setting, words):
+    with pytest.raises(ValueError, match=f"^{words}"):
+        with_settings(preset("volatility").task_params, [setting])
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"manipulate": ("teaching set 0",)}, "a frozen network is taught nothing"),
+        ({"manipulate": ("rpe sit 0",)}, "the operation on rpe must be one of"),
+        (
+            {"record_untrained": True, "reset_memory": "never"},
+            "record_untrained needs memory that is reset each episode and no "
+            "manipulation, got 'never'",
+        ),
+        (
+            {"record_untrained": True, "manipulate": ("units set 0",)},
+            r"no manipulation, got 'episode' and \('units set 0',\)",
+        ),
+    ],
+)
+def test_a_test_that_cannot_be_is_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        EvaluationConfig(**settings)
+
+
+def test_training_refuses_what_cannot_be_done_while_a_network_learns():
+    with pytest.raises(ValueError, match="while a network learns, rpe and teaching"):
+        TrainingConfig(manipulate=("units set 0",))
+    kept = ("teaching scale 0.5 when paid > 0", "memory reset")
+    config = replace(
+        preset("two-step", "smoke"), training=TrainingConfig(manipulate=kept)
+    )
+    assert from_plain(json.loads(json.dumps(to_plain(config)))) == config

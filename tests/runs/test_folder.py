@@ -1,0 +1,182 @@
+"""A run's folder: everything has its place and is read when asked for."""
+
+import shutil
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import weights_hash
+from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json, write_json
+from metarl.runs.config import EvaluationConfig
+from metarl.runs.folder import Run, create_run, load_run
+
+
+def test_a_run_reads_back_what_it_is(finished, small):
+    run = load_run(str(finished.path))
+    assert run.config == small()
+    assert len(run.subjects) == 2
+    assert all(folder.finished for folder in run.subjects)
+    assert run.subjects[1].path == finished.path / "subject-01"
+
+
+def test_the_trials_of_all_subjects_are_one_table(finished):
+    run = load_run(finished.path)
+    assert run.trials.groupby("subject")["episode"].nunique().tolist() == [8, 8]
+    assert len(run.trials) == 2 * 8 * 6
+
+
+def test_the_learning_curves_of_all_subjects_are_one_table(finished):
+    metrics = load_run(finished.path).metrics
+    assert metrics.groupby("subject").size().tolist() == [40, 40]
+    assert metrics.columns[0] == "subject"
+    assert list(metrics.index) == list(range(80))
+
+
+def test_recordings_come_by_subject_with_named_events(finished):
+    recording = load_run(finished.path).recording
+    assert list(recording) == [0, 1]
+    for subject, arrays in recording.items():
+        assert set(arrays["subject"]) == {subject}
+        assert sorted(set(arrays["episode"])) == [0, 1, 2]
+        assert arrays["event_names"][arrays["event"][0]] == "fixation"
+
+
+def test_a_policy_is_loaded_trained_untrained_or_between(finished):
+    subject = load_run(finished.path).subjects[0]
+    facts = finished.evaluation(0).facts
+    assert weights_hash(subject.policy()) == facts["weights_before"]
+    assert weights_hash(subject.policy(20)) == facts["weights_before"]
+    assert weights_hash(subject.policy(0)) != weights_hash(subject.policy(1))
+
+
+def test_yardsticks_are_found_by_name(finished):
+    names = {"random", "bayes-greedy", "oracle", "sarsa"}
+    yardsticks = load_run(finished.path).yardsticks
+    assert set(yardsticks) == names
+    for name, folder in yardsticks.items():
+        assert folder.facts["strategy"] == name
+        assert folder.trials["episode"].nunique() == 8
+
+
+def test_an_evaluation_without_its_facts_does_not_count(finished, tmp_path):
+    path = tmp_path / "copy"
+    shutil.copytree(finished.path, path)
+    (path / "evaluation" / "subject-00" / "evaluation.json").unlink()
+    (path / "evaluation" / "yardsticks" / "random" / "evaluation.json").unlink()
+    run = load_run(path)
+    assert list(run.evaluated) == [1]
+    assert set(run.trials["subject"]) == {1}
+    assert "random" not in run.yardsticks
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere"):
+        words = r"is no run: it has no config\.json; `metarl train` makes one"
+        with pytest.raises(MetaRLError, match=words):
+            load_run(path)
+
+
+def test_a_run_that_was_only_begun_says_what_is_missing(small, tmp_path):
+    create_run(tmp_path / "run", small())
+    run = load_run(tmp_path / "run")
+    assert not run.subjects[0].finished
+    assert run.evaluated == {}
+    assert run.yardsticks == {}
+    with pytest.raises(MetaRLError, match="has no evaluation; run `metarl evaluate`"):
+        _ = run.trials
+    with pytest.raises(MetaRLError, match="no learning curve yet; run `metarl train`"):
+        _ = run.metrics
+    with pytest.raises(MetaRLError, match="is missing; run `metarl train` first"):
+        _ = run.subjects[0].metrics
+    with pytest.raises(MetaRLError, match="is missing; train the subject first"):
+        run.subjects[0].policy()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(small, tmp_path):
+    create_run(tmp_path, small())
+    before = (tmp_path / "config.json").read_bytes()
+    words = "already has a run; give --resume to go on with it, or another --out"
+    with pytest.raises(MetaRLError, match=words):
+        create_run(tmp_path, small())
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_a_run_is_resumed_with_the_same_configuration_only(small, tmp_path):
+    create_run(tmp_path, small())
+    before = (tmp_path / "config.json").read_bytes()
+    assert create_run(tmp_path, small(), resume=True).config == small()
+    others = [
+        small(seed=2),
+        small(trial_count=7),
+        replace(small(), network=NetworkConfig(units=6)),
+    ]
+    for other in others:
+        words = "was started with another configuration.*; resume with the same one, or"
+        with pytest.raises(MetaRLError, match=words):
+            create_run(tmp_path, other, resume=True)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
+    small, tmp_path
+):
+    run = create_run(tmp_path, small())
+    plain = read_json(tmp_path / "config.json")
+    del plain["training"]["reset_memory"], plain["learning"]["rule"]
+    write_json(tmp_path / "config.json", plain)
+    before = (tmp_path / "config.json").read_bytes()
+    assert load_run(tmp_path).config == small()
+    assert create_run(tmp_path, small(), resume=True).path == run.path
+    config = small()
+    other = replace(config, learning=replace(config.learning, rule="readout"))
+    words = r"learning.rule was 'bptt', is 'readout'"
+    with pytest.raises(MetaRLError, match=words):
+        create_run(tmp_path, other, resume=True)
+    assert (tmp_path / "config.json").read_bytes() == before
+
+
+def test_an_ablation_has_its_place_and_its_runs_strategies(finished, tmp_path):
+    run = finished.ablation("no-reward")
+    assert run.path == finished.path / "ablations" / "no-reward"
+    assert run.yardsticks == finished.yardsticks
+    assert Run(tmp_path / "elsewhere" / "no-reward").yardsticks == {}
+
+
+def test_resuming_where_nothing_is_starts_a_run(small, tmp_path):
+    assert create_run(tmp_path / "new", small(), resume=True).config == small()
+
+
+def test_a_broken_configuration_gets_one_sentence(small, tmp_path):
+    create_run(tmp_path, small())
+    (tmp_path / "config.json").write_text('{"task": "two-st')
+    with pytest.raises(MetaRLError, match=r"config.json is not readable JSON"):
+        _ = load_run(tmp_path).config
+
+
+def test_tables_agree_with_the_files_anyone_can_open(finished):
+    folder = finished.evaluation(1)
+    csv = pd.read_csv(folder.trials_path)
+    assert csv["reward"].tolist() == folder.trials["reward"].tolist()
+    assert csv["choice"].isna().tolist() == folder.trials["choice"].isna().tolist()
+    assert list(csv) == list(folder.trials)
+
+
+def test_opening_a_run_reads_nothing(tmp_path, small):
+    create_run(tmp_path, small())
+    run = Run(tmp_path)
+    (tmp_path / "config.json").unlink()
+    assert run.subject(0).path.name == "subject-00"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"episodes": 9}, {"greedy": True}, {"settings": ("probability_common=0.7",)}],
+)
+def test_a_test_was_taken_only_if_it_was_taken_just_so(change, finished):
+    test = EvaluationConfig(episodes=8, record_episodes=3)
+    assert finished.evaluation(0).took(test)
+    assert not finished.evaluation(0).took(replace(test, **change))
+    assert not finished.evaluation(7).took(test)

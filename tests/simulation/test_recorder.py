@@ -1,0 +1,224 @@
+"""Trial table and step recording: complete, in order, errors where they arrive."""
+
+import io
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from short import short
+from toys import TICKETS
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import ActorCritic
+from metarl.core.files import TRIAL_COLUMNS
+from metarl.core.policy import input_size
+from metarl.envs.registry import TASKS, task_class
+from metarl.simulation.recorder import Recorder
+from metarl.simulation.rollout import Stepper
+
+DISCOUNT = 0.7
+LEARNING_SETS = ("harlow-line", "harlow")
+
+TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
+TWO_STEP = ("transition", "second_state", "second_choice", "high_state")
+
+
+@torch.no_grad()
+def record(
+    name="two-step", *, lanes=5, episodes=5, record_episodes=3, first=0, reset="episode"
+):
+    kind = task_class(name)
+    params = kind.params_type(**({} if ":" in name else short(name, 4)))
+    task = kind(lanes, params)
+    size = input_size(task.observation_size, task.action_count)
+    config = NetworkConfig(units=4, input_gain=3.0, head_deviation=1.0)
+    network = ActorCritic(size, task.action_count, config, seed=7)
+    stepper = Stepper(
+        task, network, torch.Generator().manual_seed(3), reset_memory=reset
+    )
+    recorder = Recorder(
+        stepper,
+        episodes=episodes,
+        record_episodes=record_episodes,
+        subject=6,
+        first_episode=first,
+        discount=DISCOUNT,
+    )
+    recorder.run()
+    return task, recorder.trials(), recorder.recording()
+
+
+def episodes_of(recording):
+    """The recording cut into episodes, in the order written."""
+    numbers = recording["episode"]
+    cuts = np.flatnonzero(np.diff(numbers)) + 1
+    parts = {k: np.split(v, cuts) for k, v in recording.items()}
+    return [{k: v[i] for k, v in parts.items()} for i in range(len(cuts) + 1)]
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("reset", ["episode", "never"])
+def test_the_table_has_every_trial_of_every_episode_once_and_in_order(name, reset):
+    _, trials, _ = record(name, lanes=4, episodes=10, first=20, reset=reset)
+    assert trials["episode"].unique().tolist() == list(range(20, 30))
+    for _, episode in trials.groupby("episode"):
+        assert episode["trial"].tolist() == list(range(len(episode)))
+        # An episode of a learning set may end at its step cap, with fewer trials.
+        assert ":" in name or name in LEARNING_SETS or len(episode) == 4
+    assert set(trials["subject"]) == {6}
+    assert set(trials["session"]) == {0}
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_the_shared_columns_come_first_then_the_tasks_own(name):
+    task, trials, _ = record(name)
+    assert tuple(trials.columns[: len(TRIAL_COLUMNS)]) == TRIAL_COLUMNS
+    others = set(task.trial_row()) - set(TRIAL_COLUMNS)
+    assert set(trials.columns[len(TRIAL_COLUMNS) :]) == others
+
+
+def test_the_two_step_tasks_own_columns():
+    _, trials, _ = record()
+    assert tuple(trials.columns[len(TRIAL_COLUMNS) :]) == TWO_STEP
+
+
+def test_codes_are_whole_words_are_words_and_what_is_missing_is_blank():
+    _, trials, _ = record(lanes=200, episodes=200, record_episodes=0)
+    missing = trials["choice"].isna()
+    assert 0 < missing.sum() < len(trials)
+    assert set(trials["choice"].dropna()) == {0, 1}
+    assert set(trials["transition"].dropna()) == {"common", "rare"}
+    assert trials["transition"].isna().equals(missing)
+    assert trials["second_choice"].isna().all()
+    for name in ("valid", "correct", "forced", "high_state"):
+        assert set(trials[name].dropna()) <= {0, 1}
+        assert not trials[name].isna().any()
+    written = io.StringIO(trials.to_csv(index=False))
+    cells = pd.read_csv(written, dtype=str, keep_default_na=False)
+    assert set(cells["choice"]) == {"0", "1", ""}
+    assert set(cells["valid"]) == {"0", "1"}
+    assert set(cells["forced"]) == {"0"}
+    assert set(cells["transition"]) == {"common", "rare", ""}
+    assert set(cells["second_choice"]) == {""}
+    assert set(cells["reward"]) <= {"-2.0", "-1.0", "0.0", "1.0"}
+
+
+def test_large_codes_are_kept():
+    _, trials, _ = record("toys:Lottery", lanes=60, episodes=60)
+    assert trials["ticket"].max() > 900
+    assert trials["ticket"].min() >= 0
+    luck = np.floor(trials["luck"].astype("float32") * np.float32(TICKETS))
+    assert (trials["ticket"] == luck).all()
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize(
+    ("lanes", "episodes", "wanted"),
+    [(5, 5, 3), (5, 5, 5), (5, 5, 9), (3, 8, 5), (3, 8, 2), (3, 8, 8)],
+)
+def test_so_many_whole_episodes_are_recorded(name, lanes, episodes, wanted):
+    task, trials, recording = record(
+        name, lanes=lanes, episodes=episodes, record_episodes=wanted, first=10
+    )
+    parts = episodes_of(recording)
+    numbers = [int(part["episode"][0]) for part in parts]
+    assert numbers == list(range(10, 10 + min(wanted, episodes)))
+    for part in parts:
+        rows = trials[trials["episode"] == part["episode"][0]]
+        assert part["step"].tolist() == list(range(len(part["step"])))
+        told = pd.Series(part["reward"][:-1]).groupby(part["trial"][:-1]).sum()
+        assert told.tolist() == rows["reward"].tolist()
+        assert part["trial"][-1] == rows["trial"].iloc[-1]
+        assert set(part["subject"]) == {6}
+        if task.episode_steps:
+            assert len(part["step"]) == task.episode_steps + 1
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_an_error_stands_on_the_row_that_reveals_it(name):
+    _, _, recording = record(name, lanes=4, episodes=6, record_episodes=6)
+    for part in episodes_of(recording):
+        reward, value, rpe = part["reward"], part["value"], part["rpe"]
+        assert np.isnan(rpe[0])
+        assert value[-1] == 0
+        for t in range(1, len(rpe)):
+            expected = reward[t - 1] + DISCOUNT * value[t] - value[t - 1]
+            assert rpe[t] == pytest.approx(expected, abs=1e-6)
+        # The end's own error: nothing follows, so the last reward less its value.
+        assert rpe[-1] == pytest.approx(reward[-2] - value[-2], abs=1e-6)
+        assert np.abs(rpe[1:]).max() > 0.1
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_the_end_row_holds_nothing_but_the_last_error(name):
+    task, _, recording = record(name)
+    for part in episodes_of(recording):
+        assert part["event"][-1] == len(task.event_names)
+        assert (part["event"][:-1] < len(task.event_names)).all()
+        assert part["action"][-1] == -1
+        assert np.isnan(part["reward"][-1])
+        assert np.isnan(part["policy"][-1]).all()
+        assert np.isnan(part["units"][-1]).all()
+        assert not part["observation"][-1].any()
+        for column in ("reward", "policy", "units", "value"):
+            assert not np.isnan(part[column][:-1]).any()
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("reset", ["episode", "never"])
+def test_a_row_says_which_event_was_on_the_screen(reset, name):
+    task, _, recording = record(
+        name, lanes=3, episodes=9, record_episodes=9, reset=reset
+    )
+    steps = recording["action"] >= 0
+    shown, events = recording["observation"][steps], recording["event"][steps]
+    assert set(events) == set(range(len(task.event_names)))
+    if name in LEARNING_SETS:  # there, far from the cross, all events look alike
+        return
+    if len(task.event_names) > 1:  # then no two events look alike
+        rows = [tuple(row) for row in shown]
+        assert len(set(zip(rows, events, strict=True))) == len(set(rows))
+    for part in () if name == "toys:Lottery" else episodes_of(recording):
+        trials = pd.Series(part["event"][:-1]).groupby(part["trial"][:-1])
+        assert all(t.tolist() == list(range(len(task.event_names))) for _, t in trials)
+
+
+@pytest.mark.parametrize("name", ["two-step", "daw-two-step", "toys:Lottery"])
+def test_a_screen_and_its_event_stand_in_one_row(name):
+    _, _, recording = record(name, lanes=3, episodes=9, record_episodes=9)
+    steps = recording["action"] >= 0
+    shown, events = recording["observation"][steps], recording["event"][steps]
+    if ":" in name:
+        assert (shown.argmax(1) == events).all()
+        return
+    blank = ~shown.any(1)
+    assert (np.minimum(shown.argmax(1), 2)[~blank] == events[~blank]).all()
+    assert (events[blank] == 2).all()
+
+
+def test_the_recorded_policy_units_and_actions_are_the_networks():
+    task, _, recording = record(record_episodes=5)
+    steps = recording["action"] >= 0
+    np.testing.assert_allclose(recording["policy"][steps].sum(1), 1, rtol=1e-5)
+    assert recording["policy"].shape[1] == task.action_count
+    assert recording["units"].shape[1] == 4
+    assert np.abs(recording["units"][steps]).max() <= 1
+    assert set(recording["action"][steps]) == {0, 1, 2}
+    taken = recording["policy"][steps, recording["action"][steps]]
+    assert taken.mean() > 1.1 / 3
+
+
+def test_without_recorded_episodes_there_is_no_recording():
+    assert record(record_episodes=0)[2] == {}
+
+
+def test_no_step_is_taken_once_every_lane_has_had_its_episodes(monkeypatch):
+    kind, taken = task_class("harlow-line"), []
+    step = kind.step
+    monkeypatch.setattr(kind, "step", lambda *given: taken.append(1) or step(*given))
+    trials = record("harlow-line", lanes=5, episodes=5)[1]
+    lengths = trials.groupby("episode")["steps"].sum()
+    assert len(lengths) == 5
+    assert lengths.nunique() > 1
+    assert len(taken) == lengths.max()

@@ -1,0 +1,360 @@
+"""The stepping loop: nothing lost, nothing repeated, memory cleared when due."""
+
+import io
+from importlib import import_module
+
+import pytest
+import torch
+from short import short
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.networks.actor_critic import ActorCritic
+from metarl.agents.unrolls.network import make_unroll
+from metarl.core.policy import Decision, input_size
+from metarl.envs.registry import TASKS, task_class
+from metarl.simulation.rollout import Stepper
+
+LEARNING_SETS = ("harlow-line", "harlow")
+LANES = 7
+TRIAL_STEPS = {
+    "two-step": 3,
+    "daw-two-step": 3,
+    "bandit": 1,
+    "matching": 2,
+    "volatility": 1,
+    "inferred-value": 4,
+    "informative-arm": 1,
+    "restless-bandit": 1,
+    "risky-choice": 2,
+    "reversal": 2,
+}
+"""Steps of a trial: a fixation where there is one, choices, what follows them."""
+TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
+
+
+def make_task(name="toys:Lottery", lanes=LANES):
+    kind = task_class(name)
+    settings = short(name, 3) if name in TASKS else {}
+    return kind(lanes, kind.params_type(**settings))
+
+
+def make_network(task, core="lstm"):
+    size = input_size(task.observation_size, task.action_count)
+    config = NetworkConfig(core=core, units=6, input_gain=3.0, head_deviation=1.0)
+    return ActorCritic(size, task.action_count, config, seed=5)
+
+
+class Counter:
+    """Counts its steps since the memory was cleared, and keeps its inputs."""
+
+    def __init__(self, task, logits=None):
+        self.logits = torch.zeros(task.action_count) if logits is None else logits
+        self.seen = []
+
+    def initial_memory(self, lanes):
+        return (torch.zeros(lanes, 1),)
+
+    def act(self, inputs, memory):
+        self.seen.append(inputs)
+        count = memory[0] + 1
+        logits = self.logits.expand(len(inputs), -1)
+        return Decision(logits, memory[0].squeeze(1), (count,), count)
+
+
+class Witness(Counter):
+    """A counter that sees with its own eyes what is on the task's screen."""
+
+    def __init__(self, task):
+        super().__init__(task)
+        self.task, self.on_screen = task, []
+
+    def act(self, inputs, memory):
+        self.on_screen.append(self.task.observation().clone())
+        return super().act(inputs, memory)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@torch.no_grad()
+def walk(stepper, steps):
+    """Moments, their tensors copied: policies may reuse their buffers."""
+    kept = []
+    for moment in stepper.run(steps):
+        decision = Decision(
+            moment.decision.logits.clone(),
+            moment.decision.value.clone(),
+            tuple(part.clone() for part in moment.decision.memory),
+            moment.decision.units.clone(),
+        )
+        kept.append(moment._replace(decision=decision))
+    return kept
+
+
+def column(moments, name):
+    return torch.stack([getattr(moment, name) for moment in moments])
+
+
+def steps_since(ends):
+    """(T, B) how many steps ago the last end was; from 0 at the start."""
+    counts = torch.zeros(ends.shape)
+    for t in range(1, len(ends)):
+        counts[t] = torch.where(ends[t - 1], 0, counts[t - 1] + 1)
+    return counts
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
+def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
+    name, reset_memory
+):
+    task = make_task(name)
+    policy = Counter(task)
+    stepper = Stepper(task, policy, generator(), reset_memory=reset_memory)
+    moments = walk(stepper, 60)
+    rewards, actions = column(moments, "rewards"), column(moments, "actions")
+    due = {
+        "episode": column(moments, "terminated"),
+        "trial": column(moments, "trial_ended"),
+        "never": torch.zeros(60, LANES, dtype=torch.bool),
+    }[reset_memory]
+    assert column(moments, "terminated").sum() > LANES
+    assert rewards.any()
+    ages = torch.stack([moment.decision.value for moment in moments])
+    assert torch.equal(ages, steps_since(due))
+    first = ages == 0
+    starts = [
+        torch.zeros(LANES, dtype=torch.bool) if m.start is None else m.start
+        for m in moments
+    ]
+    assert torch.equal(torch.stack(starts), first)
+    last_action = torch.nn.functional.one_hot(actions, task.action_count).float()
+    inputs = torch.stack(policy.seen)
+    _, told_action, told_reward = inputs.split(
+        [task.observation_size, task.action_count, 1], dim=2
+    )
+    fresh = first[1:].unsqueeze(2)
+    assert torch.equal(told_action[1:], last_action[:-1].masked_fill(fresh, 0))
+    expected = rewards[:-1].unsqueeze(2).masked_fill(fresh, 0)
+    assert torch.equal(told_reward[1:], expected)
+    assert not told_action[0].any()
+    assert not told_reward[0].any()
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
+    task = make_task(name)
+    policy = Witness(task)
+    moments = walk(Stepper(task, policy, generator()), 60)
+    seen = column(moments, "observation")
+    shown = torch.stack(policy.seen)[:, :, : task.observation_size]
+    assert torch.equal(seen, shown)
+    assert torch.equal(seen, torch.stack(policy.on_screen))
+    after_end = column(moments, "terminated")[:-1]
+    openings = torch.cat([seen[0], seen[1:][after_end]])
+    assert len(openings) > LANES
+    different = len(openings.unique(dim=0))
+    if name in LEARNING_SETS:  # where gaze starts is drawn
+        assert 1 < different < len(openings)
+        return
+    # Only what pays more is drawn for a first screen; every other one opens alike.
+    alike = name != "volatility"
+    assert different == (1 if alike else len(openings))
+
+
+@pytest.mark.parametrize("name", [n for n in TASKS if n not in LEARNING_SETS])
+def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
+    task = make_task(name)
+    stepper = Stepper(task, Counter(task), generator())
+    stepper.tell_events = True
+    moments = walk(stepper, 4 * task.episode_steps)
+    steps, trial = torch.arange(len(moments)), len(task.event_names)
+    assert trial == TRIAL_STEPS[name]
+    events = (steps % trial).unsqueeze(1).expand(-1, LANES)
+    assert torch.equal(column(moments, "event"), events)
+    assert torch.equal(column(moments, "trial_ended"), events == trial - 1)
+    over = column(moments, "terminated")
+    last = steps % task.episode_steps == task.episode_steps - 1
+    assert torch.equal(over, last.unsqueeze(1).expand(-1, LANES))
+
+
+def test_lanes_that_end_at_different_times_restart_alone():
+    task = make_task()
+    stepper = Stepper(task, Counter(task), generator())
+    stepper.tell_events = True
+    moments = walk(stepper, 200)
+    over, events = column(moments, "terminated"), column(moments, "event")
+    assert (over.any(1) & ~over.all(1)).any()
+    # An episode opens by waiting, and a trial ends where the button was on the screen.
+    assert not events[1:][over[:-1]].any()
+    assert events[column(moments, "trial_ended")].all()
+    lengths = steps_since(over)[over] + 1
+    assert lengths.min() == 2
+    assert len(set(lengths.tolist())) > 5
+    rewards = column(moments, "rewards")
+    assert rewards[column(moments, "trial_ended")].any()
+    assert not rewards[~column(moments, "trial_ended")].any()
+
+
+@pytest.fixture
+def permute_noise(monkeypatch):
+    """Let every block of uniform noise have its lanes in another order."""
+
+    def permute(order):
+        draw = torch.rand
+
+        def permuted(*size, **more):
+            block = draw(*size, **more)
+            (dimension,) = [d for d, n in enumerate(block.shape) if n == LANES]
+            return block.index_select(dimension, order)
+
+        monkeypatch.setattr(torch, "rand", permuted)
+
+    return permute
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("policy", ["network", "counter"])
+def test_permuting_the_noise_of_lanes_permutes_the_lanes(name, policy, permute_noise):
+    def run():
+        task = make_task(name)
+        chosen = make_network(task) if policy == "network" else Counter(task)
+        return walk(Stepper(task, chosen, generator(3)), 40)
+
+    straight = run()
+    order = torch.randperm(LANES, generator=generator(1))
+    permute_noise(order)
+    permuted = run()
+    for part in ("observation", "actions", "rewards", "terminated", "trial_ended"):
+        expected = column(straight, part)
+        assert torch.equal(column(permuted, part), expected[:, order]), part
+        if part == "actions":
+            assert not torch.equal(column(permuted, part), expected)
+
+
+def through_a_file(state):
+    """What a state is after it was written and read the safe way."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    buffer.seek(0)
+    return torch.load(buffer, weights_only=True)
+
+
+@pytest.mark.parametrize("name", TASK_NAMES)
+@pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
+@pytest.mark.parametrize("stop", [0, 1, 2, 4, 9, 17])
+def test_a_walk_goes_on_from_its_state_as_if_never_stopped(name, reset_memory, stop):
+    def fresh(seed):
+        task = make_task(name)
+        return Stepper(
+            task, make_network(task), generator(seed), reset_memory=reset_memory
+        )
+
+    stepper = fresh(1)
+    walk(stepper, stop)
+    state = through_a_file(stepper.state())
+    expected = walk(stepper, 30) + walk(stepper, 5)
+    other = fresh(2)
+    walk(other, 3)
+    other.load_state(state)
+    assert_same_walk(walk(other, 30) + walk(other, 5), expected)
+
+
+def assert_same_walk(found, expected):
+    for name in ("observation", "actions", "rewards", "terminated", "trial_ended"):
+        assert torch.equal(column(found, name), column(expected, name)), name
+    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(one.decision.logits, other.decision.logits)
+        assert torch.equal(one.decision.value, other.decision.value)
+        assert (one.start is None) == (other.start is None)
+
+
+def test_a_state_is_not_changed_by_going_on():
+    task = make_task()
+    stepper = Stepper(task, make_network(task), generator())
+    walk(stepper, 5)
+    state = stepper.state()
+    before = through_a_file(state)
+    walk(stepper, 20)
+    assert_same_values(state, before)
+
+
+def assert_same_values(one, other):
+    if isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same_values(one[key], other[key])
+    elif isinstance(one, list | tuple):
+        for left, right in zip(one, other, strict=True):
+            assert_same_values(left, right)
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one.nan_to_num(-9), other.nan_to_num(-9))
+    else:
+        assert one == other
+
+
+@pytest.mark.parametrize("core", ["lstm", "gru", "rnn"])
+@pytest.mark.parametrize("name", TASK_NAMES)
+def test_an_unroll_walks_as_its_network_does(core, name):
+    task, other = make_task(name), make_task(name)
+    network = make_network(task, core)
+    unroll = make_unroll(network, 10, LANES)
+    by_network = Stepper(task, network, generator(4))
+    by_unroll = Stepper(other, unroll, generator(4))
+    for _ in range(4):
+        unroll.begin()
+        expected, found = walk(by_network, 10), walk(by_unroll, 10)
+        assert torch.equal(column(found, "actions"), column(expected, "actions"))
+        for one, two in zip(found, expected, strict=True):
+            torch.testing.assert_close(one.decision.value, two.decision.value)
+            assert one.decision.units.shape == two.decision.units.shape
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_reference_strategy_goes_through_the_networks_door(name):
+    module = import_module(TASKS[name].strategies)
+    for strategy in module.reference_strategies(make_task(name)):
+        task = make_task(name)
+        policy = module.reference_strategies(task)[strategy]
+        steps = 2 * (task.episode_steps or 50)
+        moments = walk(Stepper(task, policy, generator()), steps)
+        assert moments[0].decision.logits.shape == (LANES, task.action_count)
+        assert moments[0].decision.value.shape == (LANES,)
+        assert moments[0].decision.units.shape == (LANES, 0)
+        # A wrong picture costs; nothing else that a strategy does is ever penalised.
+        wrong = name in LEARNING_SETS
+        assert wrong or column(moments, "rewards").min() >= 0, strategy
+
+
+@pytest.mark.parametrize("greedy", [True, False])
+def test_actions_are_sampled_unless_greedy(greedy):
+    task = task_class("two-step")(400)
+    logits = torch.tensor([0.0, 1.0, -0.5])
+    policy = Counter(task, logits)
+    moments = walk(Stepper(task, policy, generator(2), greedy=greedy), 30)
+    counts = column(moments, "actions").flatten().bincount(minlength=3)
+    if greedy:
+        assert counts.tolist() == [0, 12_000, 0]
+        return
+    chances = logits.softmax(0)
+    error = (chances * (1 - chances) / 12_000).sqrt()
+    assert ((counts / 12_000 - chances).abs() < 4 * error).all()
+
+
+def test_a_fixed_hidden_parameter_stays_fixed_at_every_restart():
+    for good in (0, 1):
+        task = make_task()
+        stepper = Stepper(task, Counter(task), generator(), options={"good": good})
+        seen = []
+        over = torch.zeros(LANES)
+        for moment in stepper.run(60):
+            seen.append(task.hidden()["good"].clone())
+            over += moment.terminated
+        assert (over > 2).all()
+        assert torch.stack(seen).float().mean() == good
+
+
+def test_events_are_told_only_when_asked_for():
+    task = make_task()
+    assert walk(Stepper(task, Counter(task), generator()), 1)[0].event is None

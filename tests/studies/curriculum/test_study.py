@@ -1,0 +1,143 @@
+"""The curriculum's study, on made-up facts and in a few steps."""
+
+import pytest
+
+from metarl.core.parallel import Interrupted, Reporting
+from metarl.studies.curriculum import study as curriculum
+from metarl.studies.curriculum.study import (
+    CURRICULA,
+    EVERY,
+    conditions,
+    effects,
+    figures,
+    first_reached,
+    tables,
+)
+from metarl.studies.spec import Results, Scale
+
+SMOKE = conditions(Scale(smoke=True))
+
+
+def made_up(reached, pretraining=200):
+    """Three seeds of each curriculum; those that are not told take 300 updates."""
+    found = {}
+    for name in CURRICULA:
+        before = pretraining if CURRICULA[name] else 0
+        updates = reached.get(name, 300)
+        found[name] = [
+            {
+                "updates": [10, 20],
+                "rewards": [0.5, 0.7],
+                "reached": updates,
+                "reached_in_all": before + updates,
+                "pretraining": before,
+                "rewards_at_end": 0.7,
+            }
+        ] * 3
+    return Results(facts=found, seconds={name: [1.0] * 3 for name in found})
+
+
+def verdicts(results):
+    scored = [effect for effect in effects(results) if effect.criterion]
+    return [bool(e.criterion.holds(e.values.median())) for e in scored]
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        (50, [True, True, True]),
+        (150, [True, False, True]),
+        (240, [True, False, True]),
+        (241, [False] * 3),
+    ],
+)
+def test_parts_must_save_a_fifth_and_be_no_dearer_in_all(parts, expected):
+    assert verdicts(made_up({"parts": parts})) == expected
+
+
+@pytest.mark.parametrize(("unforetold", "expected"), [(63, True), (62, False)])
+def test_parts_must_save_more_than_updates_of_anything(unforetold, expected):
+    results = made_up({"parts": 50, "unforetold": unforetold})
+    assert verdicts(results) == [True, True, expected]
+
+
+@pytest.mark.parametrize(
+    ("singles", "ratio"), [((100, 80), 0.5), ((40, 80), 1.0), ((50, 20), 2.0)]
+)
+def test_both_parts_stand_beside_the_better_single_one(singles, ratio):
+    alone = dict(zip(("rewards-only", "transitions-only"), singles, strict=True))
+    *_, effect = (
+        effect
+        for effect in effects(made_up({"parts": 40, **alone}))
+        if "composition" in effect.name
+    )
+    assert list(effect.values) == [pytest.approx(ratio)] * 3
+
+
+@pytest.mark.parametrize(
+    ("rates", "updates"),
+    [
+        ([0.7, 0.7, 0.7, 0.5], 3 * EVERY),
+        ([0.5, 0.7, 0.7, 0.7], 4 * EVERY),
+        ([0.5, 0.6, 0.7, 0.7], 4 * EVERY),
+        ([0.5, 0.5, 0.5, 0.5], 5 * EVERY),
+        ([0.9, 0.5, 0.5, 0.5], 5 * EVERY),
+    ],
+)
+def test_a_criterion_is_reached_by_the_mean_of_three_points(rates, updates):
+    assert first_reached(rates) == updates
+
+
+def test_parts_leave_one_thing_uncertain_and_are_the_same_task():
+    rewards, transitions = CURRICULA["parts"]
+    assert rewards.probability_common == 1
+    assert (rewards.probability_high, rewards.probability_low) == (0.9, 0.1)
+    assert transitions.probability_common == 0.8
+    assert (transitions.probability_high, transitions.probability_low) == (1, 0)
+    for lessons in CURRICULA.values():
+        assert {params.fixation for params in lessons} <= {curriculum.WHOLE.fixation}
+
+
+@pytest.mark.parametrize("name", SMOKE)
+def test_a_few_steps_of_each_curriculum(name):
+    found = SMOKE[name](5, Reporting())
+    assert found == SMOKE[name](5, Reporting())
+    assert 0.4 < found["rewards_at_end"] < 0.6
+    assert found["pretraining"] == EVERY * len(CURRICULA[name])
+    assert len(found["updates"]) == len(found["rewards"]) == 4
+
+
+def test_weights_are_handed_on_from_lesson_to_lesson(monkeypatch):
+    """Each lesson begins with the weights that the one before has left."""
+    seen = []
+
+    def watched(trainer, reporting):
+        before = trainer.network.heads.weight.detach().clone()
+        rates = curriculum_lesson(trainer, reporting)
+        seen.append((before, trainer.network.heads.weight.detach().clone()))
+        return rates
+
+    curriculum_lesson = curriculum.lesson
+    monkeypatch.setattr(curriculum, "lesson", watched)
+    SMOKE["parts"](5, Reporting())
+    (_, first), (begun, second), (last, _) = seen
+    assert (first == begun).all()
+    assert (second == last).all()
+    assert (first != second).any()
+
+
+def test_the_table_and_the_figure_hold_what_was_found():
+    results = made_up({"parts": 50})
+    table = tables(results)["curriculum"].set_index("curriculum")
+    assert table.loc["parts", "reached"] == 50
+    assert table.loc["parts", "with_pretraining"] == 250
+    assert table.loc["whole", "with_pretraining"] == 300
+    _, reached, in_all = figures(results)["curriculum"].axes
+    row = list(CURRICULA).index("parts")
+    assert list(reached.lines[2 * row].get_xdata()) == [50, 50, 50]
+    assert list(in_all.lines[2 * row].get_xdata()) == [250, 250, 250]
+
+
+def test_it_stops_when_asked():
+    with pytest.raises(Interrupted):
+        SMOKE["whole"](5, Reporting(should_stop=lambda: True))

@@ -1,0 +1,199 @@
+"""The study of episodic memory: trials in, judged effects and drawn numbers out."""
+
+import math
+from functools import partial
+
+import matplotlib.pyplot as plt
+import pandas as pd
+import pytest
+
+from metarl.agents.networks.cores import EpisodicLSTM
+from metarl.analysis.effects import effect_table
+from metarl.core.files import read_json, write_json
+from metarl.core.parallel import Interrupted, Reporting
+from metarl.studies.episodic_memory import study as memory
+from metarl.studies.registry import study
+from metarl.studies.shared_bandit import frozen_trials, shortened, train_here
+from metarl.studies.spec import Results, Scale
+
+LINES = ("regret_new", "regret_recurring", "first_by_occurrence", "first_by_gap")
+
+
+def planted(first_regret, last_accuracy_new=0.95):
+    """A test's facts, given the regret on a known context's first trial."""
+    right = 1 - first_regret / 0.8
+    return {
+        "first_regret_new": 0.4,
+        "first_regret": first_regret,
+        "first_accuracy": right,
+        "last_accuracy_new": last_accuracy_new,
+        "regret_new": [0.4, 0.2, 0.1, 0.05, 0.04],
+        "regret_recurring": [first_regret, 0.15, 0.1, 0.05, 0.04],
+        "first_by_occurrence": [0.5, right, right],
+        "first_by_gap": [right] * 6,
+    }
+
+
+def results_of(*, lstm=0.4, carried=0.3, episodic=0.05, silenced=0.39, last=0.95):
+    """Three seeds of each condition, a little apart."""
+    apart = (-0.01, 0, 0.01)
+    return Results(
+        facts={
+            "lstm": [planted(lstm + x) for x in apart],
+            "lstm-carry-over": [planted(carried + x) for x in apart],
+            "episodic": [
+                {**planted(episodic + x, last), "silenced": planted(silenced + x)}
+                for x in apart
+            ],
+        },
+        seconds={name: [12.0, 13.0, 14.0] for name in memory.NETWORKS},
+    )
+
+
+def verdicts(**regrets):
+    found = memory.effects(results_of(**regrets))
+    table = effect_table("episodic-memory", [(effect, None) for effect in found])
+    return dict(zip(table["effect"], table["verdict"], strict=True)), table
+
+
+FIRST, CARRIED, GAIN = (
+    "first-trial regret on a recurring context, episodic LSTM, of the cleared LSTM's, "
+    "rewards",
+    "first-trial regret on a recurring context, episodic LSTM, of the carrying LSTM's, "
+    "rewards",
+    "part of the store's gain that goes when its gate is silenced",
+)
+LAST = "correct on a new problem's last trial, episodic"
+
+
+def test_a_store_that_helps_through_its_gate_passes():
+    found, table = verdicts()
+    assert [found[name] for name in (FIRST, CARRIED, GAIN, LAST)] == ["PASS"] * 4
+    rows = table.set_index("effect")
+    assert rows.loc[FIRST, "value"] == pytest.approx(0.05)
+    assert rows.loc[FIRST, "criterion"] == "<= 0.2"
+    assert rows.loc[CARRIED, "criterion"] == "<= 0.15"
+    assert rows.loc[GAIN, "value"] == pytest.approx(0.34 / 0.35)
+    assert rows.loc[GAIN, "criterion"] == ">= 0.9"
+
+
+@pytest.mark.parametrize(
+    ("regrets", "failed"),
+    [
+        ({"episodic": 0.21, "carried": 0.5, "silenced": 0.4}, [FIRST]),
+        ({"carried": 0.09}, [CARRIED]),
+        ({"silenced": 0.3}, [GAIN]),
+        ({"last": 0.8}, [LAST]),
+        ({"episodic": 0.4, "silenced": 0.4}, [FIRST, CARRIED, GAIN]),
+    ],
+)
+def test_what_a_store_does_not_give_fails(regrets, failed):
+    found, _ = verdicts(**regrets)
+    assert [name for name, verdict in found.items() if verdict == "FAIL"] == failed
+
+
+def test_a_test_is_told_by_hand():
+    """Two problems with one context, then one with another, of two trials each."""
+    trials = pd.DataFrame(
+        {
+            "problem_trial": [0, 1] * 4,
+            "occurrence": [0, 0, 1, 1, 0, 0, 2, 2],
+            "gap": [math.nan, math.nan, 1, 1, math.nan, math.nan, 9, 9],
+            "correct": [0, 1, 1, 1, 1, 0, 0, 1],
+            "regret": [0.8, 0, 0, 0, 0, 0.8, 0.8, 0],
+        }
+    )
+    assert memory.told(trials) == {
+        "first_regret_new": 0.4,
+        "first_regret": 0.4,
+        "first_accuracy": 0.5,
+        "last_accuracy_new": 0.5,
+        "regret_new": [0.4, 0.4],
+        "regret_recurring": [0.4, 0.0],
+        "first_by_occurrence": [0.5, 1.0, 0.0],
+        "first_by_gap": [1.0, 0.0],
+    }
+
+
+def test_the_networks_differ_in_their_store_alone():
+    made = {name: memory.configured(1, name) for name in memory.NETWORKS}
+    assert len({(c.task_params, c.learning, c.training) for c in made.values()}) == 1
+    cleared, episodic = made["lstm"].network, made["episodic"].network
+    assert cleared.core == episodic.core == "episodic"
+    assert (cleared.reinstatement, episodic.reinstatement) == (False, True)
+    assert made["lstm-carry-over"].network.core == "lstm"
+    assert episodic.store_size >= memory.TASK.context_count
+
+
+def test_silencing_the_gate_changes_choices_and_no_weight():
+    config = shortened(memory.configured(3, "episodic"), 2)
+    network = train_here(config, Reporting()).network
+    with_gate, repeated = (frozen_trials(config, network, episodes=40) for _ in "ab")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    memory.silence(network)
+    assert isinstance(network.core, EpisodicLSTM)
+    without = frozen_trials(config, network, episodes=40)
+    assert with_gate["choice"].tolist() == repeated["choice"].tolist()
+    assert with_gate["choice"].tolist() != without["choice"].tolist()
+    after = network.state_dict()
+    assert all(bool((after[name] == value).all()) for name, value in before.items())
+
+
+def test_every_condition_runs_and_its_facts_are_judged_and_drawn(tmp_path):
+    asked = study("episodic-memory").conditions(Scale(smoke=True))
+    assert list(asked) == ["lstm", "lstm-carry-over", "episodic"]
+    facts = {}
+    for name, ask in asked.items():
+        found = [ask(seed, Reporting()) for seed in (5, 6)]
+        write_json(tmp_path / "facts.json", found)
+        facts[name] = read_json(tmp_path / "facts.json")
+        assert facts[name] == found
+        assert found[0] != found[1]
+    assert asked["episodic"](5, Reporting()) == facts["episodic"][0]
+    results = Results(facts=facts, seconds={name: [1.0, 1.0] for name in asked})
+    assert len(memory.effects(results)) == 11
+    table = memory.tables(results)["memory"]
+    assert table["network"].tolist() == [*asked, memory.SILENCED]
+    (figure,) = memory.figures(results).values()
+    plt.close(figure)
+
+
+def test_a_study_stops_when_asked_to():
+    ask = memory.conditions(Scale())["episodic"]
+    with pytest.raises(Interrupted):
+        ask(1, Reporting(should_stop=lambda: True))
+
+
+def test_conditions_are_functions_that_processes_can_be_handed():
+    for scale in (Scale(), Scale(smoke=True)):
+        for name, ask in memory.conditions(scale).items():
+            assert isinstance(ask, partial)
+            assert ask.args == (name, scale.smoke)
+
+
+def test_the_figures_lines_are_the_seeds_means():
+    results = results_of()
+    figure = memory.figures(results)["memory"]
+    for axes, fact in zip(figure.axes, LINES, strict=True):
+        drawn = {line.get_label(): line for line in axes.get_lines()}
+        for name in (*memory.NETWORKS, memory.SILENCED):
+            facts = memory.with_silenced(results).facts[name]
+            mean = pd.DataFrame([one[fact] for one in facts]).mean()
+            assert drawn[name].get_ydata() == pytest.approx(mean.tolist())
+            assert drawn[name].get_xdata().tolist() == list(range(1, len(mean) + 1))
+    regret, _, occurrence, gap = figure.axes
+    assert [axes.get_lines()[-1].get_ydata()[0] for axes in (regret, gap)] == [0.4, 0.5]
+    assert [text.get_text() for text in gap.get_xticklabels()][-1] == "6+"
+    assert occurrence.get_ylabel() == "Correct on the first trial (share)"
+    plt.close(figure)
+
+
+def test_the_table_has_the_medians():
+    table = memory.tables(results_of())["memory"].set_index("network")
+    assert table["first_regret_recurring"].tolist() == pytest.approx(
+        [0.4, 0.3, 0.05, 0.39]
+    )
+    assert table.loc["episodic", "first_accuracy_recurring"] == pytest.approx(
+        1 - 1 / 16
+    )
+    assert table["seconds"].tolist() == [13, 13, 13, 0]

@@ -1,0 +1,111 @@
+"""A contest: what it notes of each step, by hand."""
+
+import json
+
+import pytest
+import torch
+
+from metarl.core.parallel import Reporting
+from metarl.studies.optimizers.contest import (
+    LOST,
+    Contest,
+    forwards_of_a_step,
+    kept,
+    known,
+    stored_floats,
+)
+from metarl.studies.optimizers.problems.learners import LEARNERS, Told
+from metarl.studies.optimizers.problems.xor import Xor
+from metarl.studies.optimizers.study import contest as optimizers_contest
+
+
+class Played:
+    """Tells losses that are known beforehand, of two rates with two replicas each."""
+
+    losses = (
+        (0.3, 0.3, 0.3, 0.3),
+        (0.009, 0.2, 0.3, 5e9),
+        (0.2, 0.01, 0.3, float("nan")),
+        (0.001, 0.005, 0.3, float("nan")),
+    )
+
+    def __init__(self, problem, rates, generator):
+        assert rates.tolist() == [0.1, 0.1, 1.0, 1.0]
+        self.rates, self.taken = rates, 0
+        self.weights = problem.first(4, generator)
+
+    def step(self):
+        losses = torch.tensor(self.losses[self.taken])
+        self.taken += 1
+        regrets = torch.full((4,), float("nan"))
+        return Told(losses, self.rates * self.taken, regrets)
+
+
+@pytest.fixture
+def facts(monkeypatch):
+    monkeypatch.setattr(optimizers_contest, "LEARNERS", {**LEARNERS, "wp": Played})
+    contest = Contest(problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2)
+    return json.loads(json.dumps(contest(1, Reporting()), allow_nan=False))
+
+
+def test_epochs_are_those_after_which_the_criterion_was_first_met(facts):
+    """A step tells the loss before it, so its epoch does not count."""
+    assert facts["epochs"] == [[1, 3], [None, None]]
+
+
+def test_the_curve_has_every_replica_and_no_infinity(facts):
+    assert facts["points"] == [1, 2, 3, 4]
+    (first, second), (third, lost) = facts["losses"]
+    assert first == pytest.approx([0.3, 0.009, 0.2, 0.001])
+    assert second == pytest.approx([0.3, 0.2, 0.01, 0.005])
+    assert third == pytest.approx([0.3] * 4)
+    assert lost == pytest.approx([0.3, LOST, LOST, LOST])
+
+
+def test_the_trace_is_of_each_rates_first_replica(facts):
+    trace = facts["trace"]
+    assert trace["points"] == [1, 2, 3, 4]
+    assert trace["rates"][0] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert trace["rates"][1] == pytest.approx([1, 2, 3, 4])
+    assert trace["regrets"] == [[None] * 4] * 2
+
+
+def test_progress_is_told():
+    told = []
+    Contest(problem="xor", rule="sgd", rates=(1.0,), steps=300)(
+        1, Reporting(told.append)
+    )
+    assert told == pytest.approx([1 / 3, 2 / 3, 1])
+
+
+def test_numbers_are_as_json_has_them():
+    assert kept(float("nan")) == kept(float("inf")) == LOST
+    assert kept(-0.5) == -0.5
+    assert known(float("nan")) is None
+    assert known(-1e9) == -LOST
+
+
+def test_costs_by_hand():
+    assert [forwards_of_a_step(rule) for rule in LEARNERS] == [2, 2, 2, 2, 2, 3, 3]
+    problem = Xor()
+    stored = {rule: stored_floats(rule, problem) for rule in LEARNERS}
+    # 17 weights, 4 samples of 4 units.
+    assert stored["wp"] == 17
+    assert stored["d2"] == 2 * 17 + 3
+    assert stored["sgd"] == 17 + 16
+    assert stored["adam"] == 3 * 17 + 16
+    assert stored["np"] == 4 * 17
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"problem": "chess"}, "problem must be one of xor"),
+        ({"rule": "lbfgs"}, "rule must be one of wp"),
+        ({"rates": (0.1, -1.0)}, "learning rate must be at least 0, got -1"),
+    ],
+)
+def test_what_there_is_not_is_refused(change, words):
+    known = {"problem": "xor", "rule": "wp", "rates": (0.1,), "steps": 1}
+    with pytest.raises(ValueError, match=words):
+        Contest(**{**known, **change})

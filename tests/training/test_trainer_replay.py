@@ -1,0 +1,125 @@
+"""Training with replay: resumed to the same bytes, refused in words, off by default."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metarl.agents.config import NetworkConfig
+from metarl.agents.learning.config import ReplayConfig
+from metarl.agents.networks.actor_critic import weights_hash
+from metarl.cli.main import main
+from metarl.core.parallel import Interrupted, Reporting
+from metarl.runs.checkpoint import load_state
+from metarl.runs.config import from_plain, to_plain
+from metarl.runs.folder import SubjectFolder
+from metarl.training.trainer import Trainer, check_trainable, train_subject
+
+
+def train(config, folder, stops=()):
+    """Train a subject to its end, through so many stops on the way."""
+    files = SubjectFolder(folder)
+    for stop in stops:
+        answers = iter([False] * stop)
+        stopping = Reporting(should_stop=lambda left=answers: next(left, True))
+        with pytest.raises(Interrupted):
+            train_subject(config, 0, files, stopping)
+    train_subject(config, 0, files, Reporting())
+    return files
+
+
+def contents(files):
+    paths = [*sorted(files.path.glob("snapshots/*")), files.policy_path]
+    return {p.name: p.read_bytes() for p in [*paths, files.metrics_path]}
+
+
+def replaying(small, mode, task="bandit", *, steps=12, **settings):
+    """Two episodes of 6 trials in an unroll, replayed twice."""
+    config = small(task, unroll_steps=steps, updates=20)
+    replay = ReplayConfig(mode=mode, ratio=2, episodes=9, **settings)
+    return replace(config, learning=replace(config.learning, replay=replay))
+
+
+MODES = [
+    ("naive", "ring"),
+    ("uniform", "reservoir"),
+    ("prioritised", "ring"),
+    ("clear", "reservoir"),
+    ("sil", "ring"),
+]
+
+
+@pytest.mark.parametrize(("mode", "buffer"), MODES)
+def test_stopped_and_resumed_equals_never_stopped(mode, buffer, small, tmp_path):
+    config = replaying(small, mode, buffer=buffer)
+    whole = train(config, tmp_path / "whole")
+    parts = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(parts) == contents(whole)
+
+
+def test_every_mode_leads_to_other_weights(small):
+    hashes = set()
+    for mode, buffer in [("none", "ring"), *MODES]:
+        trainer = Trainer(replaying(small, mode, buffer=buffer), 0)
+        for _ in range(3):
+            trainer.update()
+        hashes.add(weights_hash(trainer.network))
+    assert len(hashes) == len(MODES) + 1
+
+
+def test_without_replay_its_settings_change_no_byte(small, tmp_path):
+    plain = train(small("bandit"), tmp_path / "plain")
+    config = small("bandit")
+    replay = ReplayConfig(ratio=9, episodes=2, buffer="reservoir")
+    config = replace(config, learning=replace(config.learning, replay=replay))
+    told = train(config, tmp_path / "told")
+    assert contents(told) == contents(plain)
+    assert load_state(plain.state_path)["replayer"] == {}
+
+
+@pytest.mark.parametrize("task", ["two-step", "risky-choice", "inferred-value"])
+@pytest.mark.parametrize("core", ["lstm", "gru"])
+def test_episodes_of_other_tasks_are_lived_through_alike(task, core, small):
+    """The present weights decide in a replay as they did while acting."""
+    steps = Trainer(small(task, updates=1), 0).task.episode_steps
+    config = replaying(small, "uniform", task, steps=2 * steps)
+    network = NetworkConfig(core=core, units=4)
+    trainer = Trainer(replace(config, network=network), 0)
+    fresh = trainer.experience()
+    replayer = trainer.replayer
+    replayer.buffer.add(replayer._episodes(fresh))
+    drawn = replayer.buffer.draw(6)
+    pairs = [part.unflatten(1, (2, 3)).transpose(0, 1) for part in drawn.episodes]
+    old = type(drawn.episodes)(*(part.flatten(0, 1) for part in pairs))
+    lived = replayer.live(old)
+    torch.testing.assert_close(lived.logits, old.logits)
+    torch.testing.assert_close(lived.values[:-1], old.values)
+
+
+def test_an_unroll_of_part_of_an_episode_is_refused(small):
+    with pytest.raises(ValueError, match="must hold whole episodes of one length"):
+        check_trainable(replaying(small, "uniform", steps=8))
+
+
+@pytest.mark.parametrize("change", [{"reset_memory": "trial"}, {"manipulate": True}])
+def test_what_would_not_be_lived_through_alike_is_refused(change, small):
+    config = replaying(small, "uniform")
+    if "manipulate" in change:
+        change = {"manipulate": ("teaching scale 0.5 when paid > 0",)}
+    with pytest.raises(ValueError, match="would not be lived through alike"):
+        replace(config, training=replace(config.training, **change))
+
+
+def test_a_configuration_with_replay_is_read_back_from_json(small):
+    config = replaying(small, "clear")
+    assert from_plain(to_plain(config)) == config
+
+
+def test_the_command_trains_with_replay(tmp_path, capsys):
+    out = str(tmp_path / "run")
+    words = ["train", "bandit", "--preset", "smoke", "--training.unroll-steps", "100"]
+    words += ["--training.updates", "3", "--subjects", "1", "--workers", "1"]
+    words += ["--learning.replay.mode", "uniform", "--out", out]
+    assert main(words) == 0
+    header = (tmp_path / "run" / "subject-00" / "metrics.csv").read_text()
+    assert "replay/grad_norm" in header
