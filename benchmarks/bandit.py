@@ -62,7 +62,7 @@ class Bandit(LockstepTask[BanditParams]):
 
     def observation(self) -> Tensor:
         """(B, 1): the part of the episode that is over, in [0, 1]."""
-        return torch.full((self.lanes, 1), self.trial / self.trial_count)
+        return torch.full((self.num_envs, 1), self.trial / self.trial_count)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The pull just made."""

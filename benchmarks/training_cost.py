@@ -36,21 +36,21 @@ SHAPES = ((64, 20), (128, 20), (256, 20), (256, 100), (1024, 100))
 """Lanes and steps of an unroll."""
 STEPS = 400_000
 """Environment steps of one repeat."""
-PEER_LANES, PEER_STEPS = 256, 100
+PEER_ENVS, PEER_STEPS = 256, 100
 
 
-def configuration(task: str, lanes: int, steps: int) -> RunConfig[Any]:
+def configuration(task: str, num_envs: int, steps: int) -> RunConfig[Any]:
     """The fast preset's agent, at a given shape."""
-    training = TrainingConfig(lanes=lanes, unroll_steps=steps, updates=10**6)
+    training = TrainingConfig(num_envs=num_envs, unroll_steps=steps, updates=10**6)
     return replace(metarl.preset(task), training=training)
 
 
-def metarl_update(task: str, lanes: int, steps: int) -> Callable[[], object]:
+def metarl_update(task: str, num_envs: int, steps: int) -> Callable[[], object]:
     """One update of metarl's agent."""
-    return Trainer(configuration(task, lanes, steps), 0).update
+    return Trainer(configuration(task, num_envs, steps), 0).update
 
 
-def batched_env(task: str, lanes: int) -> Any:
+def batched_env(task: str, num_envs: int) -> Any:
     """The batched environment behind the peer's interface."""
     from stable_baselines3.common.vec_env import VecEnv
 
@@ -58,9 +58,9 @@ def batched_env(task: str, lanes: int) -> Any:
         """The batched environment behind the peer's interface."""
 
         def __init__(self) -> None:
-            self.env = TaskVectorEnv(task, num_envs=lanes, agent_input=True)
+            self.env = TaskVectorEnv(task, num_envs=num_envs, agent_input=True)
             spaces = self.env.single_observation_space, self.env.single_action_space
-            super().__init__(lanes, *spaces)
+            super().__init__(num_envs, *spaces)
 
         def reset(self) -> np.ndarray:
             return self.env.reset(seed=0)[0]
@@ -70,33 +70,33 @@ def batched_env(task: str, lanes: int) -> Any:
 
         def step_wait(self) -> Any:
             seen, rewards, ended, _, info = self.env.step(self.actions)
-            facts: list[dict[str, Any]] = [{} for _ in range(lanes)]
-            for lane in np.flatnonzero(ended):
-                facts[lane]["terminal_observation"] = info["final_obs"][lane]
+            facts: list[dict[str, Any]] = [{} for _ in range(num_envs)]
+            for env_index in np.flatnonzero(ended):
+                facts[env_index]["terminal_observation"] = info["final_obs"][env_index]
             return seen, rewards, ended, facts
 
         def close(self) -> None: ...
         def get_attr(self, name: str, indices: Any = None) -> list[Any]:
-            return [None] * lanes
+            return [None] * num_envs
 
         def set_attr(self, name: str, value: Any, indices: Any = None) -> None: ...
         def env_method(self, name: str, *args: Any, **more: Any) -> list[Any]:
-            return [None] * lanes
+            return [None] * num_envs
 
         def env_is_wrapped(self, kind: Any, indices: Any = None) -> list[bool]:
-            return [False] * lanes
+            return [False] * num_envs
 
     return Batched()
 
 
-def single_envs(task: str, lanes: int) -> Any:
+def single_envs(task: str, num_envs: int) -> Any:
     """As many single environments, stepped one after the other."""
     from stable_baselines3.common.vec_env import DummyVecEnv
 
-    return DummyVecEnv([lambda: TaskEnv(task, agent_input=True)] * lanes)
+    return DummyVecEnv([lambda: TaskEnv(task, agent_input=True)] * num_envs)
 
 
-def peer_update(envs: Any, lanes: int, steps: int) -> Callable[[], object]:
+def peer_update(envs: Any, num_envs: int, steps: int) -> Callable[[], object]:
     """One update of sb3-contrib's RecurrentPPO."""
     from sb3_contrib import RecurrentPPO
 
@@ -110,12 +110,12 @@ def peer_update(envs: Any, lanes: int, steps: int) -> Callable[[], object]:
         "MlpLstmPolicy",
         envs,
         n_steps=steps,
-        batch_size=lanes * steps,
+        batch_size=num_envs * steps,
         n_epochs=1,
         policy_kwargs=policy,
         device="cpu",
     )
-    return lambda: model.learn(lanes * steps, reset_num_timesteps=False)
+    return lambda: model.learn(num_envs * steps, reset_num_timesteps=False)
 
 
 def cost(update: Callable[[], object], steps: int, repeats: int) -> list[float]:
@@ -131,12 +131,12 @@ def cost(update: Callable[[], object], steps: int, repeats: int) -> list[float]:
     return costs
 
 
-def show(name: str, lanes: int, steps: int, costs: list[float]) -> None:
+def show(name: str, num_envs: int, steps: int, costs: list[float]) -> None:
     """Print one row."""
     middle = statistics.median(costs)
     spread = f"{min(costs):.2f}-{max(costs):.2f}"
     print(
-        f"{name:<40} {lanes:>5} {steps:>5} {middle:>8.2f}  {spread:>13} "
+        f"{name:<40} {num_envs:>5} {steps:>5} {middle:>8.2f}  {spread:>13} "
         f"{1e3 / middle:>7.0f}k",
         flush=True,
     )
@@ -151,14 +151,14 @@ def main() -> None:
     print(f"torch {torch.__version__}, {platform.machine()}, {core_count()} cores")
     print(f"{'':<40} lanes steps  CPU-s/M        min-max   steps/s")
     for name, task in TASKS.items():
-        for lanes, steps in SHAPES:
-            update = metarl_update(task, lanes, steps)
-            show(name, lanes, steps, cost(update, lanes * steps, repeats))
+        for num_envs, steps in SHAPES:
+            update = metarl_update(task, num_envs, steps)
+            show(name, num_envs, steps, cost(update, num_envs * steps, repeats))
         if find_spec("sb3_contrib"):
             for kind, make in (("batched", batched_env), ("DummyVecEnv", single_envs)):
-                shape = PEER_LANES, PEER_STEPS
-                peer = peer_update(make(task, PEER_LANES), *shape)
-                costs = cost(peer, PEER_LANES * PEER_STEPS, repeats)
+                shape = PEER_ENVS, PEER_STEPS
+                peer = peer_update(make(task, PEER_ENVS), *shape)
+                costs = cost(peer, PEER_ENVS * PEER_STEPS, repeats)
                 show(f"  sb3-contrib RecurrentPPO, {kind}", *shape, costs)
 
 

@@ -26,7 +26,9 @@ def main(preset: str = "smoke") -> None:
         test = EvaluationConfig(episodes=episodes, record_episodes=0)
         when = "risky == 1 and won == 0"
         doses = {
-            f"told={dose}": replace(test, manipulate=(f"rpe set {dose} when {when}",))
+            f"told={dose}": replace(
+                test, interventions=(f"rpe set {dose} when {when}",)
+            )
             for dose in DOSES
         }
         metarl.evaluate(run, {"test": test, **doses}, show=False)

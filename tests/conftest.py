@@ -47,7 +47,7 @@ def _small(
     *,
     subjects: int = 2,
     seed: int = 1,
-    lanes: int = 3,
+    num_envs: int = 3,
     unroll_steps: int = 14,
     updates: int = 40,
     network: NetworkConfig | None = None,
@@ -66,7 +66,7 @@ def _small(
         network=network or replace(smoke.network, units=5),
         learning=learning or smoke.learning,
         training=TrainingConfig(
-            lanes=lanes, unroll_steps=unroll_steps, updates=updates
+            num_envs=num_envs, unroll_steps=unroll_steps, updates=updates
         ),
     )
 

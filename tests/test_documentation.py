@@ -28,7 +28,7 @@ ELSEWHERE = {
 }
 """First word of a line that no test executes -> why."""
 TRAINING = (
-    "--preset smoke --subjects 1 --network.units 10 --training.lanes 3 "
+    "--preset smoke --subjects 1 --network.units 10 --training.num-envs 3 "
     "--training.unroll-steps 14 --training.updates 2 --workers 1"
 )
 TINY = {

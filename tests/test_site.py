@@ -64,7 +64,7 @@ def test_a_page_says_what_the_task_and_its_protocol_say(name, pages, made):
         assert rule.why in page
     strategies = importlib.import_module(entry.strategies)
     task = made["experiments"].small_task(name)
-    for strategy in strategies.reference_strategies(task):
+    for strategy in strategies.make_baselines(task):
         assert f"| `{strategy}` | " in page
 
 

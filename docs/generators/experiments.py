@@ -40,7 +40,7 @@ def experiment_page(name: str) -> str:
         section("Tests", tests(name)),
         section("Controls", controls(name)),
         section("Recipes", recipes(name), recipe_notes(name)),
-        section("Yardsticks", yardsticks(name)),
+        section("Yardsticks", baselines(name)),
         section("Criteria", criteria(name)),
         section("Run it", command(name)),
     )
@@ -203,10 +203,10 @@ def recipe_notes(name: str) -> str:
     return plain(" ".join(notes))
 
 
-def yardsticks(name: str) -> str:
+def baselines(name: str) -> str:
     """The reference strategies on the same task, by their docstrings."""
     strategies = importlib.import_module(task_entry(name).strategies)
-    found = strategies.reference_strategies(small_task(name))
+    found = strategies.make_baselines(small_task(name))
     rows = [(code(k), plain(_first_line(policy))) for k, policy in found.items()]
     return table(("strategy", "what it does"), rows)
 

@@ -4,6 +4,6 @@ Numpy, pandas, scipy, matplotlib and seaborn only: nothing here knows about netw
 Each task has one module with `tables`, `effects`, `PANELS` and `load_animals`.
 """
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 
-__all__ = ["Source"]
+__all__ = ["ExperimentData"]

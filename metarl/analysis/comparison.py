@@ -154,8 +154,8 @@ def populations(comparison: pd.DataFrame) -> pd.DataFrame:
 
     `learned` is blank where no criterion for learning applies.
     """
-    grouped = comparison.groupby("run", sort=False)
-    return grouped[["subjects", "learned"]].max().reset_index()
+    by_group = comparison.groupby("run", sort=False)
+    return by_group[["subjects", "learned"]].max().reset_index()
 
 
 def shown_effects(comparison: pd.DataFrame, most: int = SHOWN_EFFECTS) -> list[str]:

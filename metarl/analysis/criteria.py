@@ -48,9 +48,9 @@ class Criterion:
         """Refuse an unknown summary."""
         check_choice("summary", self.summary, SUMMARIES)
 
-    def times(self, yardstick: float) -> "Criterion":
+    def times(self, baseline: float) -> "Criterion":
         """The criterion in the unit of the yardstick, which is positive."""
-        low, high = self.low * yardstick, self.high * yardstick
+        low, high = self.low * baseline, self.high * baseline
         return replace(self, low=low, high=high, share_of="")
 
     def holds(self, value: float) -> bool:

@@ -13,7 +13,7 @@ READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class ExperimentData:
     """Everything that one figure is made from."""
 
     trials: pd.DataFrame
@@ -22,9 +22,9 @@ class Source:
     """What a subject is: "networks" or "animals"."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
-    yardsticks: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Reference strategy -> its trial table on the same task."""
-    yardstick_recordings: Mapping[str, Recording] = field(default_factory=dict)
+    baseline_recordings: Mapping[str, Recording] = field(default_factory=dict)
     """Reference strategy -> its step recording."""
     discount: float | None = None
     """The agent's discount per step, in [0, 1]; needed with recordings."""
@@ -42,7 +42,7 @@ class Source:
         default_factory=dict
     )
     """Further test -> subject -> its step recording."""
-    controls: Mapping[str, "Source"] = field(default_factory=dict)
+    controls: Mapping[str, "ExperimentData"] = field(default_factory=dict)
     """Population that was trained otherwise -> everything of it."""
     curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     """Subject -> its learning curve, one row a point."""
@@ -53,13 +53,13 @@ class Source:
         """Refuse a table without its columns, and an RPE without its discount."""
         check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
         check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
-        for name, table in self.yardsticks.items():
+        for name, table in self.baselines.items():
             check_columns(
                 list(table.columns), READ_COLUMNS, f"the trial table of {name}"
             )
         if self.discount is not None:
             check_between("discount", self.discount, 0, 1)
-        elif self.recordings or self.yardstick_recordings:
+        elif self.recordings or self.baseline_recordings:
             raise ValueError(
                 "discount must be the agent's discount per step where recordings are "
                 "given, got None"

@@ -189,7 +189,7 @@ def judge(
     if row["expected"] is not None:
         everyone = range(int(row["expected"]))
         pairs = [
-            (effect if who is None else of_everyone(effect, everyone), who)
+            (effect if who is None else reindex_subjects(effect, everyone), who)
             for effect, who in pairs
         ]
     table = effect_table(str(row["task"]), pairs)
@@ -207,7 +207,7 @@ def by_subject(effects: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(effects.attrs.get(BY_SUBJECT, []), columns=columns)
 
 
-def whose(
+def variant_learners(
     effect: Effect, learned: "pd.Series[bool] | None", expected: object
 ) -> "pd.Series[bool] | None":
     """Who learned, for a row about another population than the measured networks.
@@ -231,6 +231,6 @@ def reported(effect: Effect) -> Effect:
     return replace(effect, criterion=None, reference=None, source="")
 
 
-def of_everyone(effect: Effect, everyone: range) -> Effect:
+def reindex_subjects(effect: Effect, everyone: range) -> Effect:
     """The effect over all subjects there should be; a missing one has no number."""
     return replace(effect, values=effect.values.reindex(everyone))

@@ -53,12 +53,12 @@ def episode_grid(
     Raises:
         MetaRLError: a trial has two rows.
     """
-    lane = trials.groupby(list(KEYS), sort=True).ngroup().to_numpy(np.int64)
+    env_index = trials.groupby(list(KEYS), sort=True).ngroup().to_numpy(np.int64)
     place = numbers(trials, "trial").astype(np.int64)
-    shape = (int(lane.max(initial=-1)) + 1, int(place.max(initial=-1)) + 1)
+    shape = (int(env_index.max(initial=-1)) + 1, int(place.max(initial=-1)) + 1)
     subject = np.zeros(shape[0], np.int64)
-    subject[lane] = numbers(trials, "subject")
-    cells = lane * shape[1] + place
+    subject[env_index] = numbers(trials, "subject")
+    cells = env_index * shape[1] + place
     filled = np.bincount(cells, minlength=shape[0] * shape[1])
     if filled.max(initial=0) > 1:
         row = int(np.argmax(filled[cells] > 1))

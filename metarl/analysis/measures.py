@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.statistics import mean_interval
 
 MEASURED = "measured"
@@ -17,12 +17,12 @@ MEASURED = "measured"
 Tables = Mapping[str, pd.DataFrame]
 
 
-def groups_of(source: Source) -> dict[str, pd.DataFrame]:
+def trials_by_group(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Trial tables by group: the measured subjects first, then each strategy."""
-    return {MEASURED: source.trials, **source.yardsticks}
+    return {MEASURED: source.trials, **source.baselines}
 
 
-def grouped(
+def by_group(
     groups: Mapping[str, pd.DataFrame], analyse: Callable[[pd.DataFrame], pd.DataFrame]
 ) -> pd.DataFrame:
     """One analysis of every group, with the group as the first column."""
@@ -34,12 +34,12 @@ def grouped(
     return pd.concat(parts, ignore_index=True)
 
 
-def of_group(table: pd.DataFrame, name: str = MEASURED) -> pd.DataFrame:
+def select_group(table: pd.DataFrame, name: str = MEASURED) -> pd.DataFrame:
     """The rows of one group."""
     return table[table["group"] == name]
 
 
-def yardstick_names(table: pd.DataFrame) -> list[str]:
+def baseline_names(table: pd.DataFrame) -> list[str]:
     """The groups of a table that are strategies."""
     return [str(name) for name in table["group"].unique() if name != MEASURED]
 
@@ -79,7 +79,7 @@ def label_table(trials: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def about_table(source: Source, *, scored: bool) -> pd.DataFrame:
+def about_table(source: ExperimentData, *, scored: bool) -> pd.DataFrame:
     """What the tables are about, in one row.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import Tables, of_group
+from metarl.analysis.measures import Tables, select_group
 from metarl.analysis.style import COLOURS
 
 LEGEND_GAP = 0.19
@@ -16,12 +16,12 @@ LEAST_FOR_INTERVAL = 3
 def measured(tables: Tables) -> tuple[str, str]:
     """Colour and label of the measured subjects, with their number."""
     kind = str(tables["about"]["subjects_are"].iloc[0])
-    count = len(of_group(tables["subjects"]))
+    count = len(select_group(tables["subjects"]))
     colour = COLOURS["agent" if kind == "networks" else "animal"]
     return colour, f"{kind if count != 1 else kind[:-1]} (n = {count})"
 
 
-def name_line(ax: Axes, name: str, height: float) -> None:
+def label_line(ax: Axes, name: str, height: float) -> None:
     """Write a name at the right end of a horizontal line."""
     ax.annotate(
         name,
@@ -34,7 +34,7 @@ def name_line(ax: Axes, name: str, height: float) -> None:
     )
 
 
-def no_data(ax: Axes, text: str = "no recording") -> Axes:
+def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
     """Say on empty axes why nothing is drawn."""
     ax.text(0.5, 0.5, text, ha="center", transform=ax.transAxes)
     return ax

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.plotting import legend_below, no_data
+from metarl.analysis.plotting import empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 
 SPREAD = 0.36
@@ -23,7 +23,7 @@ def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set(ylabel="RPE, mean and s.d. (reward units)")
     ax.set_xlabel("Event that reveals it")
     if table.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     events = list(dict.fromkeys(table["event"]))
     paid = list(table.sort_values("order")["paid"].unique())
     colours = mpl.colormaps["cividis"](np.linspace(0, 0.85, len(paid)))

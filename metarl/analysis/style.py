@@ -38,7 +38,7 @@ Universal Design; cues, C. Brewer's BrBG and PuOr; from rewarded on, P. Tol's mu
 scheme.
 """
 
-YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
+BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "random": COLOURS["chance"],
         "bayes-greedy": COLOURS["optimum"],
@@ -70,9 +70,9 @@ YARDSTICK_COLOURS: Mapping[str, str] = MappingProxyType(
 """Reference strategy -> colour."""
 
 
-def yardstick_colour(name: str) -> str:
+def baseline_colour(name: str) -> str:
     """Colour of a reference strategy; grey for one without its own."""
-    return YARDSTICK_COLOURS.get(name, COLOURS["chance"])
+    return BASELINE_COLOURS.get(name, COLOURS["chance"])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from metarl.baselines.bandit_thompson import (
     quadrature,
 )
 from metarl.baselines.base import IMPOSSIBLE, best_logits, decide
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 LEAST_CHANCE = 1e-12
 """Chance of an arm to be the best below which its logarithm is not taken."""
@@ -64,12 +64,12 @@ class BanditStrategy:
         self.trial_count = task.params.trial_count
         self.device = task.device
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, N) wins and pulls: none yet."""
-        nothing = torch.zeros(lanes, self.arm_count, device=self.device)
+        nothing = torch.zeros(num_envs, self.arm_count, device=self.device)
         return nothing, nothing
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Count the last trial, then choose."""
         wins, pulls = self._count(inputs, memory)
         logits = self.preferences(wins, pulls)
@@ -190,7 +190,7 @@ class BayesGreedy(BanditStrategy):
         return best_logits(wins + (pulls - wins).flip(1))
 
 
-def reference_strategies(task: BanditTask, discount: float = 0.0) -> dict[str, Policy]:
+def make_baselines(task: BanditTask, discount: float = 0.0) -> dict[str, Policy]:
     """The task's yardsticks by name.
 
     Args:

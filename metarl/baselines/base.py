@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metarl.core.policy import Decision, Memory
+from metarl.core.policy import Memory, PolicyOutput
 
 IMPOSSIBLE = -1e4
 """Logit of an action that is never taken; finite, so that no NaN can come of it."""
@@ -24,6 +24,6 @@ def best_logits(values: Tensor) -> Tensor:
     return torch.where(values >= best - TIE, 0.0, IMPOSSIBLE)
 
 
-def decide(logits: Tensor, value: Tensor, memory: Memory) -> Decision:
+def decide(logits: Tensor, value: Tensor, memory: Memory) -> PolicyOutput:
     """A decision of a strategy that has no units to record."""
-    return Decision(logits, value, memory, logits.new_empty(len(logits), 0))
+    return PolicyOutput(logits, value, memory, logits.new_empty(len(logits), 0))

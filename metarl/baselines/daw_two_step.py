@@ -10,7 +10,7 @@ from metarl.baselines.two_stage import (
     DISCOUNT,
     S1,
     S2,
-    Senses,
+    InputMask,
     TwoStageParams,
     TwoStageStrategy,
     TwoStageTask,
@@ -61,12 +61,12 @@ class ModelBased(TwoStageStrategy):
         self.params = params or PlannerParams()
         self.common, self.discount = task.params.probability_common, discount
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 4) values of the options: S1 left, S1 right, S2 left, S2 right."""
         start = self.params.initial_value
-        return (torch.full((lanes, 4), start, device=self.valid.device),)
+        return (torch.full((num_envs, 4), start, device=self.valid.device),)
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Credit the option chosen with the reward it paid."""
         (values,) = beliefs
         answered = ((previous == S1) | (previous == S2)) & (senses.choice >= 0)
@@ -111,7 +111,7 @@ class Oracle(ModelBased):
         super().__init__(task)
         self.hidden, self.option_names = task.hidden, task.option_names
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Look what the options pay."""
         hidden = self.hidden()
         return (torch.stack([hidden[name] for name in self.option_names], dim=1),)
@@ -121,7 +121,7 @@ class Oracle(ModelBased):
         return best_logits(worth)
 
 
-def reference_strategies(
+def make_baselines(
     task: TwoStageTask[TwoStageParams], discount: float = DISCOUNT
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, decide
 from metarl.core.checks import check_between
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 FIXATION, CUE_A, CUE_B, GO, OUTCOME = range(5)
 """Codes of what is on the screen."""
@@ -58,7 +58,7 @@ class InferredValueTask(Protocol):
         """Number of actions."""
 
 
-class Senses(NamedTuple):
+class InputMask(NamedTuple):
     """What one step tells, one entry a lane."""
 
     screen: Tensor
@@ -90,31 +90,31 @@ class InferredValueStrategy:
             valid[GO, cue, LEFT + cue] = 0
         self.valid = valid
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Nothing seen yet, and the beliefs to start with."""
-        previous = torch.full((lanes, 1), -1, device=self.device)
-        return (previous, torch.zeros_like(previous), *self.initial_beliefs(lanes))
+        previous = torch.full((num_envs, 1), -1, device=self.device)
+        return (previous, torch.zeros_like(previous), *self.initial_beliefs(num_envs))
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from what the last action led to, then answer."""
         previous, cue, *before = memory
         screen = inputs[:, : self.observation_size].argmax(1)
         shown = (screen == CUE_A) | (screen == CUE_B)
         cue = torch.where(shown, screen - CUE_A, cue.squeeze(1))
-        senses = Senses(screen, previous.squeeze(1), cue, inputs[:, -1])
+        senses = InputMask(screen, previous.squeeze(1), cue, inputs[:, -1])
         beliefs = self.learn(senses, tuple(before))
         now = (screen.unsqueeze(1), cue.unsqueeze(1), *beliefs)
         return decide(self.valid[screen, cue], self.value(senses, beliefs), now)
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, n) tensors of beliefs before the first trial; none here."""
         return ()
 
-    def learn(self, senses: Senses, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, beliefs: Memory) -> Memory:
         """Beliefs after a step."""
         return beliefs
 
-    def value(self, senses: Senses, beliefs: Memory) -> Tensor:
+    def value(self, senses: InputMask, beliefs: Memory) -> Tensor:
         """(B,) discounted reward expected from now on; none here."""
         return torch.zeros_like(senses.reward)
 
@@ -135,7 +135,7 @@ def discounted(chance: Tensor, discount: float) -> Tensor:
     return chance.unsqueeze(1) * chance.new_tensor(paid) + chance.new_tensor(left)
 
 
-def by_step(senses: Senses, steps: Tensor) -> Tensor:
+def by_step(senses: InputMask, steps: Tensor) -> Tensor:
     """(B,) the entry of the (B, 4) `steps` that belongs to what is on the screen."""
     step = senses.screen - (senses.screen >= CUE_B).long()
     return steps.gather(1, step.unsqueeze(1)).squeeze(1)
@@ -160,11 +160,11 @@ class IdealObserver(InferredValueStrategy):
         check_between("discount", discount, 0, 1 - 1e-9)
         self.params, self.discount = task.params, discount
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 1) either cue may be the rewarded one."""
-        return (torch.full((lanes, 1), 0.5, device=self.device),)
+        return (torch.full((num_envs, 1), 0.5, device=self.device),)
 
-    def learn(self, senses: Senses, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, beliefs: Memory) -> Memory:
         """Take in the outcome; allow for a swap when the next trial opens."""
         belief = beliefs[0].squeeze(1)
         answered = (senses.screen == OUTCOME) & (senses.reward >= 0)
@@ -179,7 +179,7 @@ class IdealObserver(InferredValueStrategy):
         spread = self.params.probability_switch / self.params.block_trials
         return torch.full_like(beliefs[0].squeeze(1), spread)
 
-    def value(self, senses: Senses, beliefs: Memory) -> Tensor:
+    def value(self, senses: InputMask, beliefs: Memory) -> Tensor:
         """(B,) discounted reward expected from now on, by the belief."""
         belief = beliefs[0].squeeze(1)
         chance = torch.where(senses.cue == 1, belief, 1 - belief)
@@ -195,12 +195,12 @@ class CountingObserver(IdealObserver):
     certain.
     """
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 1) the belief, and (B, 1) the trial's number in its block."""
-        belief = super().initial_beliefs(lanes)[0]
+        belief = super().initial_beliefs(num_envs)[0]
         return belief, torch.zeros_like(belief)
 
-    def learn(self, senses: Senses, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, beliefs: Memory) -> Memory:
         """Count the trial that opens, then learn as the ideal observer."""
         number = (beliefs[1] + senses.opens.unsqueeze(1)) % self.params.block_trials
         return (*super().learn(senses, (beliefs[0], number)), number)
@@ -250,13 +250,13 @@ class TemporalDifference(InferredValueStrategy):
         super().__init__(task)
         self.params = params or TemporalDifferenceParams()
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 4) values of fixation, of the responses to A and B, of the outcome."""
-        half = torch.full((lanes,), 0.5, device=self.device)
+        half = torch.full((num_envs,), 0.5, device=self.device)
         steps = discounted(half, self.params.discount)
         return (steps[:, [0, 2, 2, 3]],)
 
-    def learn(self, senses: Senses, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, beliefs: Memory) -> Memory:
         """Credit the screen before with what it led to."""
         values = beliefs[0]
         places = torch.arange(values.shape[1], device=self.device)
@@ -269,7 +269,7 @@ class TemporalDifference(InferredValueStrategy):
         credited = before.unsqueeze(1) == places
         return (values + self.params.learning_rate * errors * credited,)
 
-    def value(self, senses: Senses, beliefs: Memory) -> Tensor:
+    def value(self, senses: InputMask, beliefs: Memory) -> Tensor:
         """(B,) own estimate for what is on the screen."""
         fixation, *responses, outcome = beliefs[0].unbind(1)
         response = torch.where(senses.cue == 1, responses[1], responses[0])
@@ -277,7 +277,7 @@ class TemporalDifference(InferredValueStrategy):
         return by_step(senses, torch.stack([fixation, cue, response, outcome], dim=1))
 
 
-def reference_strategies(
+def make_baselines(
     task: InferredValueTask, discount: float = DISCOUNT
 ) -> dict[str, Policy]:
     """The yardsticks by name.

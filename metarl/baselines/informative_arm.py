@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.baselines.base import best_logits, decide
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 UNTRIED, FOUND = 1.0, 2.0
 """What an arm is worth trying: 0 where it was tried, FOUND where it is the target."""
@@ -44,13 +44,13 @@ class Random:
         self.ordinary = self.arm_count - 1
         self.target_reward = task.reward_range[1]
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Every ordinary arm is as good as another."""
-        worths = torch.zeros(lanes, self.arm_count, device=self.device)
+        worths = torch.zeros(num_envs, self.arm_count, device=self.device)
         worths[:, : self.ordinary] = UNTRIED
         return (worths,)
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from what the last arm paid, then take one of the worthiest."""
         chosen, reward = inputs[:, -1 - self.arm_count : -1], inputs[:, -1:]
         worths = self.learn(memory[0], chosen, reward)
@@ -88,9 +88,9 @@ class Informed(Guesser):
     told the target; with fewer arms, guessing may be better.
     """
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Only the informative arm is worth a try."""
-        return (1 - super().initial_memory(lanes)[0],)
+        return (1 - super().initial_memory(num_envs)[0],)
 
     def learn(self, worths: Tensor, chosen: Tensor, reward: Tensor) -> Tensor:
         """The informative arm's reward is the target's number, scaled."""
@@ -113,7 +113,7 @@ class Oracle(Guesser):
         return torch.zeros_like(worths).scatter(1, target, FOUND)
 
 
-def reference_strategies(
+def make_baselines(
     task: InformativeArmTask, discount: float = 1.0
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.

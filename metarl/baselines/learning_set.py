@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, best_logits, decide
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 LEFT, RIGHT, STAY = range(3)
 """Codes of the actions."""
@@ -57,13 +57,15 @@ class RandomChoice:
         """Look at the screen of `task`, which must be the one that is being stepped."""
         self.task = task
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Nothing is known."""
-        seen = torch.zeros(lanes, 2, dtype=torch.int64, device=self.task.device)
-        kept = torch.full((lanes, self.kept_size), torch.nan, device=self.task.device)
+        seen = torch.zeros(num_envs, 2, dtype=torch.int64, device=self.task.device)
+        kept = torch.full(
+            (num_envs, self.kept_size), torch.nan, device=self.task.device
+        )
         return seen, kept
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Keep what the last selection told, then turn to where it says."""
         seen, kept = memory
         reward = inputs[:, -1]
@@ -151,9 +153,7 @@ class MeanColour(RandomChoice):
         return -(distance / RESOLUTION).floor()
 
 
-def reference_strategies(
-    task: LearningSetTask, discount: float = 1.0
-) -> dict[str, Policy]:
+def make_baselines(task: LearningSetTask, discount: float = 1.0) -> dict[str, Policy]:
     """The yardsticks by name; they look at this very task.
 
     They report no values, so that `discount` changes nothing.

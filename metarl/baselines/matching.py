@@ -8,7 +8,7 @@ from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, best_logits, decide
 from metarl.core.checks import check_between
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 DISCOUNT = 0.75
 """Per step; the paper's, so that values are comparable with its networks'."""
@@ -51,11 +51,11 @@ class MatchingStrategy:
         self.observation_size = len(task.observation_names)
         self.left = task.action_names.index("left")
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) no trial has passed."""
-        return (torch.zeros(lanes, 2, device=self.device),)
+        return (torch.zeros(num_envs, 2, device=self.device),)
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Count the trial that the last action ended, then decide."""
         choosing = inputs[:, self.choosing] > 0
         acted = inputs[:, self.observation_size : -1] > 0
@@ -170,9 +170,7 @@ def best_run(base: Tensor) -> Tensor:
     return 1 + (earned / (run + 1)).argmax(1)
 
 
-def reference_strategies(
-    task: MatchingTask, discount: float = DISCOUNT
-) -> dict[str, Policy]:
+def make_baselines(task: MatchingTask, discount: float = DISCOUNT) -> dict[str, Policy]:
     """The yardsticks by name; all but the first two look into this very task.
 
     `discount` scales their values, so that they are as an agent's with it.

@@ -36,9 +36,9 @@ class UpperConfidence(Random):
         check_at_least("width", width, 0)
         self.width = width
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) trials of each arm, and what they paid."""
-        nothing = torch.zeros(lanes, ARMS, device=self.device)
+        nothing = torch.zeros(num_envs, ARMS, device=self.device)
         return nothing, nothing
 
     def learn(self, beliefs: Memory, chosen: Tensor, reward: Tensor) -> Memory:
@@ -46,7 +46,7 @@ class UpperConfidence(Random):
         trials, paid = beliefs
         return trials + chosen, paid + chosen * reward
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) the arm with the higher bound."""
         trials, paid = beliefs
         elapsed = trials.sum(1, keepdim=True).clamp(min=1)
@@ -91,9 +91,9 @@ class Thompson(Random):
         super().__init__(task)
         self.params = params or ThompsonParams()
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) means and variances of the arms' chances."""
-        means = torch.full((lanes, ARMS), 0.5, device=self.device)
+        means = torch.full((num_envs, ARMS), 0.5, device=self.device)
         return means, torch.full_like(means, self.params.initial_variance)
 
     def learn(self, beliefs: Memory, chosen: Tensor, reward: Tensor) -> Memory:
@@ -104,7 +104,7 @@ class Thompson(Random):
         drifted = variances * (1 - gains) + seen * self.params.deviation**2
         return means + gains * (reward - means), drifted
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) log chances that an arm's draw is the greater."""
         means, variances = beliefs
         ahead = (means[:, 0] - means[:, 1]) / variances.sum(1).sqrt()
@@ -147,22 +147,22 @@ class RescorlaWagner(Random):
         super().__init__(task)
         self.params = params or RescorlaWagnerParams()
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) values of the arms."""
         start = self.params.initial_value
-        return (torch.full((lanes, ARMS), start, device=self.device),)
+        return (torch.full((num_envs, ARMS), start, device=self.device),)
 
     def learn(self, beliefs: Memory, chosen: Tensor, reward: Tensor) -> Memory:
         """Move the value of the arm chosen."""
         (values,) = beliefs
         return (values + self.params.learning_rate * chosen * (reward - values),)
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) of a softmax."""
         return self.params.inverse_temperature * beliefs[0]
 
 
-def reference_strategies(
+def make_baselines(
     task: RestlessBanditTask, discount: float = 1.0
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.

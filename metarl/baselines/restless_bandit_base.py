@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.baselines.base import decide
-from metarl.core.policy import Decision, Memory
+from metarl.core.policy import Memory, PolicyOutput
 
 ARMS = 2
 """Left and right."""
@@ -47,11 +47,11 @@ class Random:
         """Learn where the inputs will be."""
         self.device = task.device
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, n) tensors of beliefs before the first trial; none here."""
         return ()
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from the last outcome, then decide."""
         chosen, reward = inputs[:, -1 - ARMS : -1], inputs[:, -1:]
         beliefs = self.learn(memory, chosen, reward)
@@ -68,6 +68,6 @@ class Random:
         """
         return beliefs
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) preferences for left and right; none here."""
-        return torch.zeros(lanes, ARMS, device=self.device)
+        return torch.zeros(num_envs, ARMS, device=self.device)

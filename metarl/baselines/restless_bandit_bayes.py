@@ -33,10 +33,10 @@ class BayesGreedy(Random):
         drifts = [reflected_drift(deviation) for deviation in deviations]
         self.drifts = torch.stack(drifts).to(self.device)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2 * BINS) belief in low and high volatility, by left's chance."""
         cells = len(self.drifts) * BINS
-        return (torch.full((lanes, cells), 1 / cells, device=self.device),)
+        return (torch.full((num_envs, cells), 1 / cells, device=self.device),)
 
     def learn(self, beliefs: Memory, chosen: Tensor, reward: Tensor) -> Memory:
         """Weigh the outcome by Bayes; then the chance drifts."""
@@ -49,7 +49,7 @@ class BayesGreedy(Random):
         seen = chosen.sum(1).bool().reshape(-1, 1, 1)
         return (torch.where(seen, drifted, before).flatten(1),)
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) the better arm."""
         belief = beliefs[0].unflatten(1, (len(self.drifts), BINS)).sum(1)
         left = belief @ self.middles
@@ -84,7 +84,7 @@ class Oracle(Random):
         super().__init__(task)
         self.hidden = task.hidden
 
-    def logits(self, beliefs: Memory, lanes: int) -> Tensor:
+    def logits(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B, 2) the better arm."""
         left = self.hidden()["probability_left"]
         return best_logits(torch.stack([left, 1 - left], dim=1))

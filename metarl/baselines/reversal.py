@@ -10,7 +10,7 @@ from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, best_logits, decide
 from metarl.core.checks import check_at_least, check_between
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 DISCOUNT = 0.9
 """Per step, where no agent's is given."""
@@ -75,11 +75,11 @@ class ReversalStrategy:
         self.observation_size = len(task.observation_names)
         self.left = task.action_names.index("left")
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """What is remembered before the first trial: nothing here."""
         return ()
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from the last trial when the next one opens, then decide."""
         choosing = inputs[:, self.choosing] > 0
         acted = inputs[:, self.observation_size : -1]
@@ -108,28 +108,28 @@ class ReversalStrategy:
         """
         return memory
 
-    def preferences(self, lanes: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) logits of left and right at the next choice."""
-        return torch.zeros(lanes, 2, device=self.device)
+        return torch.zeros(num_envs, 2, device=self.device)
 
-    def worth(self, lanes: int, memory: Memory) -> Tensor:
+    def worth(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) reward expected of left and right; none here."""
-        return torch.zeros(lanes, 2, device=self.device)
+        return torch.zeros(num_envs, 2, device=self.device)
 
 
 class WinStayLoseShift(ReversalStrategy):
     """Repeats a rewarded choice and leaves an unrewarded one; the first at random."""
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) which option comes next: neither in particular."""
-        return (torch.zeros(lanes, 2, device=self.device),)
+        return (torch.zeros(num_envs, 2, device=self.device),)
 
     def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
         """Settle the next choice by the last one's outcome."""
         following = torch.where(won.unsqueeze(1), took, ~took).float()
         return (torch.where(took.any(1, keepdim=True), following, memory[0]),)
 
-    def preferences(self, lanes: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) the option settled on."""
         return best_logits(memory[0])
 
@@ -170,10 +170,10 @@ class RescorlaWagner(ReversalStrategy):
         super().__init__(task, discount)
         self.params = params or RescorlaWagnerParams()
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 2) values of left and right."""
         start = self.params.initial_value
-        return (torch.full((lanes, 2), start, device=self.device),)
+        return (torch.full((num_envs, 2), start, device=self.device),)
 
     def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
         """Move the value of the choice taken towards what it brought."""
@@ -181,11 +181,11 @@ class RescorlaWagner(ReversalStrategy):
         error = won.float().unsqueeze(1) - values
         return (values + self.params.learning_rate * error * took,)
 
-    def preferences(self, lanes: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) logits of a softmax over the values."""
         return self.params.inverse_temperature * memory[0]
 
-    def worth(self, lanes: int, memory: Memory) -> Tensor:
+    def worth(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) the values."""
         return memory[0]
 
@@ -212,11 +212,11 @@ class BayesGreedy(ReversalStrategy):
         self.first_better, percent, self.reversal = table.unbind(1)
         self.chance = percent / 100
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 1) number of the trial, and (B, C) beliefs in the courses, all equal."""
-        trial = torch.full((lanes, 1), -1, device=self.device)
+        trial = torch.full((num_envs, 1), -1, device=self.device)
         courses = len(self.chance)
-        return trial, torch.full((lanes, courses), 1 / courses, device=self.device)
+        return trial, torch.full((num_envs, courses), 1 / courses, device=self.device)
 
     def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
         """Bayes' rule on the outcome, by what each course made of that trial."""
@@ -233,11 +233,11 @@ class BayesGreedy(ReversalStrategy):
         right_better = (self.first_better == 1) ^ (self.reversal <= trial)
         return torch.where(right_better, self.chance, 1 - self.chance)
 
-    def preferences(self, lanes: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) the option that is worth more."""
-        return best_logits(self.worth(lanes, memory))
+        return best_logits(self.worth(num_envs, memory))
 
-    def worth(self, lanes: int, memory: Memory) -> Tensor:
+    def worth(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) chance of reward of left and right, by the beliefs."""
         trial, belief = memory
         right = (belief * self._right_pays(trial)).sum(1)
@@ -252,11 +252,11 @@ class Oracle(ReversalStrategy):
         super().__init__(task, discount)
         self.hidden = task.hidden
 
-    def preferences(self, lanes: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) the better option."""
-        return best_logits(self.worth(lanes, memory))
+        return best_logits(self.worth(num_envs, memory))
 
-    def worth(self, lanes: int, memory: Memory) -> Tensor:
+    def worth(self, num_envs: int, memory: Memory) -> Tensor:
         """(B, 2) chance of reward of left and right."""
         hidden = self.hidden()
         chance = hidden["schedule"] / 100
@@ -264,9 +264,7 @@ class Oracle(ReversalStrategy):
         return torch.stack([1 - right, right], dim=1)
 
 
-def reference_strategies(
-    task: ReversalTask, discount: float = DISCOUNT
-) -> dict[str, Policy]:
+def make_baselines(task: ReversalTask, discount: float = DISCOUNT) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.
 
     `discount` scales their values, so that they are as an agent's with it.

@@ -39,9 +39,9 @@ class BayesGreedy(RiskyChoiceStrategy):
         prior = torch.tensor([1 - right, 1 - right, right, right]) / 2
         self.prior = prior.to(device)
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 4) the chances with which episodes are drawn."""
-        return (self.prior.repeat(lanes, 1),)
+        return (self.prior.repeat(num_envs, 1),)
 
     def learn(self, outcome: Outcome, beliefs: Memory) -> Memory:
         """Weigh what was paid by how likely it was under each hypothesis."""
@@ -82,10 +82,10 @@ class BayesOptimal(BayesGreedy):
         super().__init__(task)
         self.table = worth_exploring(task.params).to(task.device)
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 4) as a greedy chooser's; (B, 3) free trials done, wins and losses."""
-        counts = torch.zeros(lanes, 3, dtype=torch.int64, device=self.valid.device)
-        return (*super().initial_beliefs(lanes), counts)
+        counts = torch.zeros(num_envs, 3, dtype=torch.int64, device=self.valid.device)
+        return (*super().initial_beliefs(num_envs), counts)
 
     def learn(self, outcome: Outcome, beliefs: Memory) -> Memory:
         """Count free trials, and what the risky arm has paid."""
@@ -118,9 +118,9 @@ class Oracle(BayesGreedy):
         super().__init__(task)
         self.hidden = task.hidden
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 2) what the arms are worth; looked up before it is used."""
-        return (torch.zeros(lanes, 2, device=self.valid.device),)
+        return (torch.zeros(num_envs, 2, device=self.valid.device),)
 
     def learn(self, outcome: Outcome, beliefs: Memory) -> Memory:
         """Look what the arms are worth."""
@@ -142,9 +142,9 @@ class WinStay(RiskyChoiceStrategy):
     So it stays on the safe arm for good: a habit that earns, but weighs no risk.
     """
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 2) logits of left and right: none is better."""
-        return (torch.zeros(lanes, 2, device=self.valid.device),)
+        return (torch.zeros(num_envs, 2, device=self.valid.device),)
 
     def learn(self, outcome: Outcome, beliefs: Memory) -> Memory:
         """The side to take next."""
@@ -159,7 +159,7 @@ class WinStay(RiskyChoiceStrategy):
         return beliefs[0]
 
 
-def reference_strategies(
+def make_baselines(
     task: RiskyChoiceTask, discount: float = DISCOUNT
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, decide
-from metarl.core.policy import Decision, Memory
+from metarl.core.policy import Memory, PolicyOutput
 
 FIXATION, FREE, FORCED_LEFT, FORCED_RIGHT = range(4)
 """Codes of what is on the screen."""
@@ -98,12 +98,12 @@ class RiskyChoiceStrategy:
         self.valid[FORCED_LEFT, self.left] = 0
         self.valid[FORCED_RIGHT, self.left + 1] = 0
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Nothing seen yet, and the beliefs to start with."""
-        seen = torch.full((lanes, 1), FIXATION, device=self.valid.device)
-        return (seen, *self.initial_beliefs(lanes))
+        seen = torch.full((num_envs, 1), FIXATION, device=self.valid.device)
+        return (seen, *self.initial_beliefs(num_envs))
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from what the last action led to, then decide."""
         screen = inputs[:, : self.observation_size].argmax(1)
         previous, *before = memory
@@ -125,7 +125,7 @@ class RiskyChoiceStrategy:
         side = torch.where(pulled, action - self.left, -1)
         return Outcome(side, inputs[:, -1], previous == FREE)
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, n) tensors of beliefs before the first trial; none here."""
         return ()
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.baselines.base import IMPOSSIBLE, decide
-from metarl.core.policy import Decision, Memory
+from metarl.core.policy import Memory, PolicyOutput
 
 FIXATION, FIRST, S1, S2, BLANK = range(5)
 """Codes of what is on the screen."""
@@ -57,7 +57,7 @@ class TwoStageTask(Protocol[Params_co]):
         """What the subject is not told now; only oracles look."""
 
 
-class Senses(NamedTuple):
+class InputMask(NamedTuple):
     """What the inputs of one step say, one entry a lane."""
 
     screen: Tensor
@@ -89,12 +89,12 @@ class TwoStageStrategy:
         self.valid[FIXATION, self.left :] = IMPOSSIBLE
         self.valid[self.chosen, : self.left] = IMPOSSIBLE
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Nothing seen yet, and the beliefs to start with."""
-        seen = torch.full((lanes, 1), BLANK, device=self.valid.device)
-        return (seen, *self.initial_beliefs(lanes))
+        seen = torch.full((num_envs, 1), BLANK, device=self.valid.device)
+        return (seen, *self.initial_beliefs(num_envs))
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from what the last action led to, then decide."""
         senses = self.read(inputs)
         previous, *before = memory
@@ -106,24 +106,24 @@ class TwoStageStrategy:
         value = self.value(senses.screen, beliefs)
         return decide(logits, value, (senses.screen.unsqueeze(1), *beliefs))
 
-    def read(self, inputs: Tensor) -> Senses:
+    def read(self, inputs: Tensor) -> InputMask:
         """Take the joined inputs apart."""
         seen = inputs[:, : self.observation_size]
         acted = inputs[:, self.observation_size : -1]
         # Where there is no fixation step, its entry is missing at the front.
         screen = seen.argmax(1) + (BLANK - self.observation_size)
         choice = acted.argmax(1) - self.left
-        return Senses(
+        return InputMask(
             torch.where(seen.any(1), screen, BLANK),
             torch.where(acted.any(1), choice, -1),
             inputs[:, -1],
         )
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, n) tensors of beliefs before the first trial; none here."""
         return ()
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Beliefs after a step that led from screen `previous` to `senses`."""
         return beliefs
 

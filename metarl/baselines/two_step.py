@@ -12,7 +12,7 @@ from metarl.baselines.two_stage import (
     FIRST,
     S1,
     S2,
-    Senses,
+    InputMask,
     TwoStageStrategy,
     TwoStageTask,
     by_screen,
@@ -65,11 +65,11 @@ class BayesGreedy(TwoStageStrategy):
         check_between("discount", discount, 0, 1)
         self.params, self.discount = task.params, discount
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 1) either state may be high."""
-        return (torch.full((lanes, 1), 0.5, device=self.valid.device),)
+        return (torch.full((num_envs, 1), 0.5, device=self.valid.device),)
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Weigh the outcome when the next trial opens, then allow for a swap."""
         belief = beliefs[0].squeeze(1)
         high, low = self.params.probability_high, self.params.probability_low
@@ -115,7 +115,7 @@ class Oracle(BayesGreedy):
         super().__init__(task, discount)
         self.hidden = task.hidden
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Look which state is high."""
         return (self.hidden()["high_state"].float().unsqueeze(1),)
 
@@ -165,13 +165,13 @@ class Sarsa(TwoStageStrategy):
         super().__init__(task, second_choice=False)
         self.params = params or SarsaParams()
 
-    def initial_beliefs(self, lanes: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 2) values of the first choices and of the second-stage states."""
         start = self.params.initial_value
-        second = torch.full((lanes, 2), start, device=self.valid.device)
+        second = torch.full((num_envs, 2), start, device=self.valid.device)
         return self.params.discount * second, second
 
-    def learn(self, senses: Senses, previous: Tensor, beliefs: Memory) -> Memory:
+    def learn(self, senses: InputMask, previous: Tensor, beliefs: Memory) -> Memory:
         """Credit the first choice on arrival at a state, the state on its outcome."""
         first, second = beliefs
         target = senses.reward + self.params.discount * self.value(
@@ -201,7 +201,7 @@ class Sarsa(TwoStageStrategy):
         return by_screen(screen, mean, second[:, 0], second[:, 1])
 
 
-def reference_strategies(
+def make_baselines(
     task: TwoStageTask[TwoStepParams], discount: float = DISCOUNT
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.

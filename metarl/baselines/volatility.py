@@ -9,7 +9,7 @@ from torch import Tensor
 
 from metarl.baselines.base import best_logits, decide
 from metarl.core.checks import check_at_least, check_between
-from metarl.core.policy import Decision, Memory, Policy
+from metarl.core.policy import Memory, Policy, PolicyOutput
 
 PROBABILITY_STABLE = 0.75
 """Chance that the better arm wins while the training schedule is stable."""
@@ -48,11 +48,11 @@ class Chooser:
         """Learn where the inputs will be."""
         self.device = task.device
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, n) tensors of beliefs before the first trial; none here."""
         return ()
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Learn from the last trial, then choose between two magnitudes."""
         magnitudes, acted, reward = inputs[:, :2], inputs[:, 2:4], inputs[:, 4]
         left_won = (acted[:, 0] > acted[:, 1]) == (reward > 0)
@@ -66,9 +66,9 @@ class Chooser:
         """Beliefs after (B,) outcomes, in the lanes where one was `seen`."""
         return beliefs
 
-    def chance(self, beliefs: Memory, lanes: int) -> Tensor:
+    def chance(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B,) believed chance that left wins the present trial; half here."""
-        return torch.full((lanes,), 0.5, device=self.device)
+        return torch.full((num_envs,), 0.5, device=self.device)
 
     def preferences(self, worth: Tensor) -> Tensor:
         """(B, 2) logits from what the arms are thought to be worth; equal here."""
@@ -91,7 +91,7 @@ class Oracle(LargerMagnitude):
         super().__init__(task)
         self.hidden = task.hidden
 
-    def chance(self, beliefs: Memory, lanes: int) -> Tensor:
+    def chance(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B,) the true chance."""
         return self.hidden()["probability_left"]
 
@@ -118,10 +118,10 @@ class BayesGreedy(LargerMagnitude):
         ) / CHANGE_POINTS
         self.change = torch.exp(low + (high - low) * centres)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 4 * CHANGE_POINTS) everything may be as well as anything else."""
         size = 4 * CHANGE_POINTS
-        return (torch.full((lanes, size), 1 / size, device=self.device),)
+        return (torch.full((num_envs, size), 1 / size, device=self.device),)
 
     def learn(self, left_won: Tensor, seen: Tensor, beliefs: Memory) -> Memory:
         """Weigh the outcome, then allow for a swap of arms and a change of pace."""
@@ -136,7 +136,7 @@ class BayesGreedy(LargerMagnitude):
         after = after + self.change * (after.flip(1) - after)
         return (torch.where(seen[:, None], after.flatten(1), beliefs[0]),)
 
-    def chance(self, beliefs: Memory, lanes: int) -> Tensor:
+    def chance(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B,) mean chance that left wins."""
         return (self._unfolded(beliefs).sum(3) * self.chances).sum((1, 2))
 
@@ -179,17 +179,17 @@ class RescorlaWagner(Chooser):
         super().__init__(task)
         self.params = params or RescorlaWagnerParams()
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """(B, 1) estimated chance that left wins."""
         start = self.params.initial_chance
-        return (torch.full((lanes, 1), start, device=self.device),)
+        return (torch.full((num_envs, 1), start, device=self.device),)
 
     def learn(self, left_won: Tensor, seen: Tensor, beliefs: Memory) -> Memory:
         """Move the estimate towards the outcome."""
         error = left_won.float().unsqueeze(1) - beliefs[0]
         return (beliefs[0] + self.params.learning_rate * error * seen.unsqueeze(1),)
 
-    def chance(self, beliefs: Memory, lanes: int) -> Tensor:
+    def chance(self, beliefs: Memory, num_envs: int) -> Tensor:
         """(B,) the estimate."""
         return beliefs[0].squeeze(1)
 
@@ -198,7 +198,7 @@ class RescorlaWagner(Chooser):
         return self.params.inverse_temperature * worth
 
 
-def reference_strategies(
+def make_baselines(
     task: VolatilityTask, discount: float = DISCOUNT
 ) -> dict[str, Policy]:
     """The yardsticks by name; the oracle looks into this very task.

@@ -22,7 +22,7 @@ class EvaluateOptions:
     """A run's folder."""
     condition: tuple[str, ...] = ()
     """The tests to take; all of the protocol by default. A test of your own, made with
-    --settings or --manipulate, may have any name."""
+    --settings or --interventions, may have any name."""
     snapshot: str | None = None
     """A snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
     workers: int | None = None
@@ -37,7 +37,7 @@ class EvaluateOptions:
     """Take the likeliest action; by default actions are sampled, as in training."""
     settings: tuple[str, ...] = ()
     """The task's parameters that differ from training, each as NAME=VALUE."""
-    manipulate: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
     """What an experimenter does to the network, each in words: 'rpe set -4 when
     reward > 0', 'units set 0 of 0-9', 'memory reset when trial == 50'."""
 
@@ -50,7 +50,7 @@ def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationCon
     """The tests that were asked for, by name."""
     there = protocol(task).conditions
     names = options.condition or tuple(there)
-    own = bool(options.settings or options.manipulate)
+    own = bool(options.settings or options.interventions)
     if own:
         names = options.condition or (CUSTOM,)
     fields = ("episodes", "record_episodes", "reset_memory")
@@ -70,7 +70,7 @@ def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationCon
         tests[name] = replace(
             base,
             settings=(*base.settings, *options.settings),
-            manipulate=(*base.manipulate, *options.manipulate),
+            interventions=(*base.interventions, *options.interventions),
             **changes,
         )
     return tests

@@ -38,11 +38,11 @@ class WatchOptions:
 def main(words: list[str]) -> int:
     """Film a network at its task, with frozen weights: metarl watch RUN."""
     options = parse(WatchOptions, "watch", words)
-    from metarl.reports.video import Film
+    from metarl.reports.video import VideoConfig
     from metarl.reports.video import watch as watch_run
 
     chosen = {k: v for k, v in vars(options).items() if k not in ("run", "out")}
     with bad_input():
-        path = watch_run(options.run, Film(**chosen), options.out)
+        path = watch_run(options.run, VideoConfig(**chosen), options.out)
     print(f"film: {path}")
     return 0

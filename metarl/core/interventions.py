@@ -185,7 +185,7 @@ def _code(value: Any, other: ast.expr, words: Words) -> Any:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manipulation:
+class Intervention:
     """One thing that is done to a network; `parse` reads it from words."""
 
     target: str
@@ -200,7 +200,7 @@ class Manipulation:
     """At which steps; at every step where None."""
 
 
-def parse(text: str) -> Manipulation:
+def parse(text: str) -> Intervention:
     """Read a manipulation; ValueError says what is wrong with it."""
     match = PATTERN.fullmatch(text)
     if match is None:
@@ -214,7 +214,7 @@ def parse(text: str) -> Manipulation:
         raise ValueError(f"noise must be at least 0, got {amount:g}")
     if match["units"] is not None and target != "units":
         raise ValueError(f"'of' must follow units, got {text!r}")
-    return Manipulation(
+    return Intervention(
         target=target,
         operation=operation,
         amount=amount,

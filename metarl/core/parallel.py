@@ -32,26 +32,27 @@ class Interrupted(Exception):
 
 
 @dataclass
-class Reporting:
+class Reporter:
     """How a job tells of its progress and learns that it should stop."""
 
-    tell: Callable[[float], None] = lambda progress: None
+    report: Callable[[float], None] = lambda progress: None
     """Told the progress, in [0, 1], now and then."""
     should_stop: Callable[[], bool] = lambda: False
     """Asked often."""
 
-    def part(self, number: int, count: int) -> "Reporting":
+    def part(self, number: int, count: int) -> "Reporter":
         """Reporting of one of `count` equal parts of the job, from 0."""
         return self.between(number / count, (number + 1) / count)
 
-    def between(self, low: float, high: float) -> "Reporting":
+    def between(self, low: float, high: float) -> "Reporter":
         """Reporting of the part of the job from `low` to `high`, in [0, 1]."""
-        return Reporting(
-            lambda progress: self.tell(low + (high - low) * progress), self.should_stop
+        return Reporter(
+            lambda progress: self.report(low + (high - low) * progress),
+            self.should_stop,
         )
 
 
-Job = Callable[[Reporting], None]
+Job = Callable[[Reporter], None]
 """Must be picklable: a function of a module, or functools.partial of one."""
 
 
@@ -124,7 +125,7 @@ def _run_here(jobs: Mapping[str, Job], shown: Display) -> dict[str, str]:
         shown.begin(name)
         with stop_on_interrupt() as should_stop:
             try:
-                job(Reporting(lambda p, name=name: shown.move(name, p), should_stop))  # type: ignore[misc]
+                job(Reporter(lambda p, name=name: shown.move(name, p), should_stop))  # type: ignore[misc]
             except Interrupted:
                 raise KeyboardInterrupt from None
             except Exception as error:  # one job's failure must not end the others
@@ -236,7 +237,7 @@ def _work(job: Job, channel: Connection) -> None:
     """The life of a child process."""
     lost = threading.Event()
 
-    def tell(progress: float) -> None:
+    def report(progress: float) -> None:
         try:
             channel.send(float(progress))
         except OSError:  # nobody listens any more: save and end
@@ -244,7 +245,7 @@ def _work(job: Job, channel: Connection) -> None:
 
     with stop_on_interrupt() as asked:
         try:
-            job(Reporting(tell, lambda: asked() or lost.is_set()))
+            job(Reporter(report, lambda: asked() or lost.is_set()))
         except Interrupted:
             sys.exit(_INTERRUPTED)
         except Exception as error:  # noqa: BLE001 told to the parent, which goes on

@@ -16,7 +16,7 @@ Memory = tuple[Tensor, ...]
 """What a policy carries from step to step: (B, n) tensors, one row a lane."""
 
 
-class Decision(NamedTuple):
+class PolicyOutput(NamedTuple):
     """What a policy answers at one step, one row a lane."""
 
     logits: Tensor
@@ -29,7 +29,7 @@ class Decision(NamedTuple):
     """(B, H) activity to record; H is 0 where a strategy has no units."""
 
 
-class Touch(NamedTuple):
+class SignalChange(NamedTuple):
     """What an experimenter does to a network's signals at one step: scale, then add."""
 
     rpe: tuple[Tensor, Tensor] | None = None
@@ -41,22 +41,22 @@ class Touch(NamedTuple):
 class Policy(Protocol):
     """Anything that the stepping loop can ask for a decision."""
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The memory before an episode's first step."""
         ...
 
-    def act(self, inputs: Tensor, memory: Memory) -> Decision:
+    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
         """Decide, given (B, O + A + 1) inputs from `join_inputs`."""
         ...
 
 
-class Touchable(Policy, Protocol):
+class SupportsInterventions(Policy, Protocol):
     """A policy whose signals an experimenter can change: a network."""
 
     def act(
-        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
-    ) -> Decision:
-        """Decide, some signals changed by `touch`."""
+        self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
+    ) -> PolicyOutput:
+        """Decide, some signals changed by `change`."""
         ...
 
 

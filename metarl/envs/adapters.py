@@ -30,7 +30,14 @@ from numpy.typing import NDArray
 from metarl.core.checks import check_choice
 from metarl.envs.registry import task_class
 from metarl.envs.task import Task
-from metarl.envs.vector_state import Actions, Flags, Frame, Lanes, Observations, view_of
+from metarl.envs.vector_state import (
+    Actions,
+    Flags,
+    Frame,
+    Observations,
+    VectorState,
+    view_of,
+)
 
 RENDER_MODES = ("rgb_array", "ansi")
 METADATA = {"render_modes": list(RENDER_MODES), "render_fps": 4}
@@ -39,17 +46,17 @@ VECTOR_METADATA = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
 
 def make(
     task: str | type[Task[Any]],
-    lanes: int = 1,
+    num_envs: int = 1,
     *,
     params: Any = None,
     device: torch.device | str = "cpu",
     **settings: Any,
 ) -> Task[Any]:
-    """A task for `lanes` subjects, stepped in tensors.
+    """A task for `num_envs` subjects, stepped in tensors.
 
     Args:
         task: name in the catalogue, "module:Class", or the class itself.
-        lanes: number of subjects, at least 1.
+        num_envs: number of subjects, at least 1.
         params: the task's params; its defaults when None.
         device: where the tensors live.
         settings: fields of the params to change.
@@ -63,7 +70,7 @@ def make(
                 f"unknown parameter {name!r} of {kind.__name__}; "
                 f"choose from: {', '.join(known)}"
             )
-    made: Task[Any] = kind(lanes, dataclasses.replace(chosen, **settings), device)
+    made: Task[Any] = kind(num_envs, dataclasses.replace(chosen, **settings), device)
     return made
 
 
@@ -114,10 +121,10 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         """
         check_choice("render_mode", render_mode, (None, *RENDER_MODES))
         self.task = make(task, 1, params=params, device=device, **settings)
-        self.lanes = Lanes(self.task, agent_input=agent_input)
+        self.vector = VectorState(self.task, agent_input=agent_input)
         self.render_mode = render_mode
         self.reveal_hidden = reveal_hidden
-        self.observation_space = self.lanes.observation_space()
+        self.observation_space = self.vector.observation_space()
         self.action_space = Discrete(self.task.action_count)
         self.running = False
 
@@ -131,7 +138,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
             options: values for the task's `option_names`, for this episode.
         """
         super().reset(seed=seed)
-        observations = self.lanes.reset(self.np_random, options)
+        observations = self.vector.reset(self.np_random, options)
         self.running = True
         return view_of(observations, 0), self._info()
 
@@ -141,16 +148,16 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         """Take one action."""
         if not self.running:
             raise ResetNeeded("call reset() first: no episode is running")
-        step = self.lanes.step(np.asarray(action).reshape(-1), self.np_random)
+        step = self.vector.step(np.asarray(action).reshape(-1), self.np_random)
         self.running = not bool(step.terminated)
         info = self._info()
         if bool(step.trial_ended):
-            info["trial"] = self.lanes.row(0)
-        view = view_of(self.lanes.view(step.observation), 0)
+            info["trial"] = self.vector.row(0)
+        view = view_of(self.vector.view(step.observation), 0)
         return view, float(step.reward), not self.running, False, info
 
     def _info(self) -> dict[str, Any]:
-        return {"hidden": self.lanes.hidden_of(0)} if self.reveal_hidden else {}
+        return {"hidden": self.vector.hidden_of(0)} if self.reveal_hidden else {}
 
     def render(self) -> Frame | None:
         """The screen as (96, 160, 3) bytes or one line of text, by `render_mode`."""
@@ -159,7 +166,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
                 "render() draws nothing: make the task with render_mode"
             )
             return None
-        return self.lanes.draw(0, self.render_mode)
+        return self.vector.draw(0, self.render_mode)
 
 
 class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
@@ -190,11 +197,11 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Prepare `num_envs` lanes; the other arguments are those of `TaskEnv`."""
         check_choice("render_mode", render_mode, (None, *RENDER_MODES))
         self.task = make(task, num_envs, params=params, device=device, **settings)
-        self.lanes = Lanes(self.task, agent_input=agent_input)
+        self.vector = VectorState(self.task, agent_input=agent_input)
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.reveal_hidden = reveal_hidden
-        self.single_observation_space = self.lanes.observation_space()
+        self.single_observation_space = self.vector.observation_space()
         self.single_action_space = Discrete(self.task.action_count)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
@@ -210,7 +217,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
             options: values for the task's `option_names`, for these episodes only.
         """
         super().reset(seed=seed)
-        observations = self.lanes.reset(self.np_random, options)
+        observations = self.vector.reset(self.np_random, options)
         self.running = True
         return observations, self._infos()
 
@@ -220,16 +227,16 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Take one action in every lane."""
         if not self.running:
             raise ResetNeeded("call reset() first: no episode is running")
-        step = self.lanes.step(np.asarray(actions), self.np_random)
+        step = self.vector.step(np.asarray(actions), self.np_random)
         terminated: Flags = step.terminated.cpu().numpy().copy()
         rewards = step.reward.cpu().numpy().astype(np.float64)
-        observations, infos = self.lanes.view(step.observation), self._infos()
+        observations, infos = self.vector.view(step.observation), self._infos()
         ended: Flags = step.trial_ended.cpu().numpy().copy()
         if ended.any():
-            infos |= {"trial": self.lanes.rows(ended), "_trial": ended}
+            infos |= {"trial": self.vector.rows(ended), "_trial": ended}
         if terminated.any():
             final = _final(observations, infos, terminated)
-            observations = self.lanes.reset(self.np_random, where=step.terminated)
+            observations = self.vector.reset(self.np_random, where=step.terminated)
             infos = infos | self._infos() | final
         return observations, rewards, terminated, np.zeros_like(terminated), infos
 
@@ -237,7 +244,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         if not self.reveal_hidden:
             return {}
         every = np.ones(self.num_envs, dtype=np.bool_)
-        return {"hidden": self.lanes.hidden(), "_hidden": every}
+        return {"hidden": self.vector.hidden(), "_hidden": every}
 
     def render(self) -> tuple[Frame, ...] | None:
         """Every lane's screen."""
@@ -246,7 +253,9 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
                 "render() draws nothing: make the task with render_mode"
             )
             return None
-        return tuple(self.lanes.draw(n, self.render_mode) for n in range(self.num_envs))
+        return tuple(
+            self.vector.draw(n, self.render_mode) for n in range(self.num_envs)
+        )
 
 
 def _final(
@@ -254,8 +263,8 @@ def _final(
 ) -> dict[str, Any]:
     """What the lanes that ended leave behind, in Gymnasium's layout."""
     views = np.full(len(ended), None, dtype=object)
-    for lane in np.flatnonzero(ended).tolist():
-        views[lane] = view_of(observations, lane)
+    for env_index in np.flatnonzero(ended).tolist():
+        views[env_index] = view_of(observations, env_index)
     return {
         "final_obs": views,
         "_final_obs": ended.copy(),

@@ -72,15 +72,15 @@ class Bandit(LockstepTask[BanditParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: BanditParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
-        self.choice = torch.zeros(lanes, dtype=torch.int64, device=device)
-        self.rewarded = torch.zeros(lanes, device=device)
-        self.probabilities = torch.zeros(lanes, self.params.arm_count, device=device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
+        self.choice = torch.zeros(num_envs, dtype=torch.int64, device=device)
+        self.rewarded = torch.zeros(num_envs, device=device)
+        self.probabilities = torch.zeros(num_envs, self.params.arm_count, device=device)
 
     @property
     def noise_size(self) -> int:  # type: ignore[override]
@@ -157,7 +157,7 @@ class Bandit(LockstepTask[BanditParams]):
     def observation(self) -> Tensor:
         """(B, 1): how much of the episode is over."""
         over = self.trial / self.trial_count if self.params.trial_input else 0.0
-        return torch.full((self.lanes, 1), over, device=self.device)
+        return torch.full((self.num_envs, 1), over, device=self.device)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -175,7 +175,7 @@ class Bandit(LockstepTask[BanditParams]):
         """The chance of each arm."""
         return dict(zip(self.option_names, self.probabilities.unbind(1), strict=True))
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """The arms side by side; numbered where there are more than two."""
         count = self.params.arm_count
         places = [(arm + 0.5) / count for arm in range(count)]

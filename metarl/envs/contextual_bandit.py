@@ -95,15 +95,15 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: ContextualBanditParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
-        self.choice = torch.zeros(lanes, dtype=torch.int64, device=device)
-        self.rewarded = torch.zeros(lanes, device=device)
-        self._draw(torch.full((lanes, self.noise_size), 0.5, device=device))
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
+        self.choice = torch.zeros(num_envs, dtype=torch.int64, device=device)
+        self.rewarded = torch.zeros(num_envs, device=device)
+        self._draw(torch.full((num_envs, self.noise_size), 0.5, device=device))
 
     @property
     def noise_size(self) -> int:  # type: ignore[override]
@@ -175,9 +175,11 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
     def observation(self) -> Tensor:
         """(B, 1 + bits): whether the problem is new, and its context."""
         new = float(self.trial % self.params.problem_trials == 0)
-        flag = torch.full((self.lanes, 1), new, device=self.device)
-        lane = torch.arange(self.lanes, device=self.device)
-        return torch.cat([flag, self.codes[lane, self._context(self.trial)]], dim=1)
+        flag = torch.full((self.num_envs, 1), new, device=self.device)
+        env_index = torch.arange(self.num_envs, device=self.device)
+        return torch.cat(
+            [flag, self.codes[env_index, self._context(self.trial)]], dim=1
+        )
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -209,9 +211,9 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         context = self._context(self.trial).float()
         return {"context": context, **self._chances(self.trial)}
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """The arms side by side, the context's code between them."""
-        _, *bits = self.observation()[lane].tolist()
+        _, *bits = self.observation()[env_index].tolist()
         code = "".join("1" if bit > 0 else "0" for bit in bits)
         arms = [Symbol("square", x, "white") for x in (0.25, 0.75)]
         return [*arms, Symbol("text", 0.5, "white", code)]

@@ -82,12 +82,12 @@ class InferredValue(LockstepTask[InferredValueParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: InferredValueParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         self.screens = torch.eye(len(self.observation_names), device=self.device)
         self.fixated = self.responded = self.always
         self.rewarded_cue = self.paid_cue = self.cue = self.never
@@ -160,7 +160,7 @@ class InferredValue(LockstepTask[InferredValueParams]):
         if self.phase == cue:
             return self.screens.index_select(0, cue + self.cue.long())
         screen = self.phase + (self.phase > cue)
-        return self.screens[screen].expand(self.lanes, -1)
+        return self.screens[screen].expand(self.num_envs, -1)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -184,13 +184,13 @@ class InferredValue(LockstepTask[InferredValueParams]):
         """The cue that is now the rewarded one: 0 A, 1 B."""
         return {"rewarded_cue": self.rewarded_cue}
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross; the cue; the two places to answer at; the word that it is over."""
         event = self.event_names[self.phase]
         if event == "fixation":
             return [Symbol("cross", 0.5, "white")]
         if event == "cue":
-            cue = int(self.cue[lane])
+            cue = int(self.cue[env_index])
             return [Symbol("disc", 0.5, CUE_COLOURS[cue], CUES[cue])]
         if event == "go":
             return [Symbol("square", 0.25, "white"), Symbol("square", 0.75, "white")]

@@ -56,20 +56,20 @@ class InformativeArm(LockstepTask[InformativeArmParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: InformativeArmParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         self.ordinary = self.params.arm_count - 1
         # Screens: each reward there is and, last, nothing at all.
         shown = len(self.observation_names)
         screens = torch.cat([torch.eye(shown), torch.zeros(1, shown)])
         self.screens = screens.to(self.device)
-        self.choice = torch.zeros(lanes, dtype=torch.int64, device=self.device)
-        self.reward = torch.zeros(lanes, device=self.device)
-        self._prepare(torch.full((lanes, self.noise_size), 0.5, device=device), {})
+        self.choice = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
+        self.reward = torch.zeros(num_envs, device=self.device)
+        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
 
     @property
     def observation_names(self) -> tuple[str, ...]:
@@ -142,7 +142,7 @@ class InformativeArm(LockstepTask[InformativeArmParams]):
         """Which arm is the target."""
         return {"target": self.target}
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """The ordinary arms to the left, the informative one to the right."""
         return [
             Symbol("square", 0.3, "deepskyblue", f"1-{self.ordinary}"),

@@ -82,18 +82,18 @@ class Matching(Task[MatchingParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: MatchingParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         self.screens = torch.eye(len(PHASES), device=self.device)
         self.left = self.action_names.index("left")
         self.phase = 0
         self.fixated = self.responded = self.always
         self.right = self.rewarded = self.never
-        noise = torch.full((lanes, self.noise_size), 0.5, device=self.device)
+        noise = torch.full((num_envs, self.noise_size), 0.5, device=self.device)
         self.trials_left = self._draw_trials(noise[:, 0])
         self.base = self._draw_base(noise[:, 1])
         self.empty = 1 - self.base
@@ -195,11 +195,11 @@ class Matching(Task[MatchingParams]):
 
     def event(self) -> Tensor:
         """(B,) int64: the step of the trial that every lane is in."""
-        return torch.full((self.lanes,), self.phase, device=self.device)
+        return torch.full((self.num_envs,), self.phase, device=self.device)
 
     def observation(self) -> Tensor:
         """(B, 2): fixation or choice."""
-        return self.screens[self.phase].expand(self.lanes, -1)
+        return self.screens[self.phase].expand(self.num_envs, -1)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -227,7 +227,7 @@ class Matching(Task[MatchingParams]):
             "chance_right": chances[:, 1],
         }
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross, then two squares."""
         if self.phase == PHASES.index("fixation"):
             return [Symbol("cross", 0.5, "white")]

@@ -29,10 +29,10 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size=size)
 
 
-def shown(task: Task[Any], lane: int) -> Shown:
+def shown(task: Task[Any], env_index: int) -> Shown:
     """What is on a lane's screen: pixels, where the task has some to draw."""
-    pixels = task.drawing(lane)
-    return task.scene(lane) if pixels is None else pixels
+    pixels = task.drawing(env_index)
+    return task.scene(env_index) if pixels is None else pixels
 
 
 def draw_frame(

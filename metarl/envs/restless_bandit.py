@@ -66,14 +66,14 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: RestlessBanditParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         self.right = self.rewarded = self.never
-        self._prepare(torch.full((lanes, self.noise_size), 0.5, device=device), {})
+        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
 
     @property
     def observation_names(self) -> tuple[str, ...]:
@@ -136,7 +136,7 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
     def observation(self) -> Tensor:
         """(B, 1): how much of the episode has passed."""
         share = self.trial / self.trial_count
-        return torch.full((self.lanes, 1), share, device=self.device)
+        return torch.full((self.num_envs, 1), share, device=self.device)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -156,7 +156,7 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
         """Left's chance now, and whether it drifts quickly."""
         return {"probability_left": self.probability, "volatility": self.volatile}
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """Two squares that never change."""
         return [
             Symbol("square", 0.25, "deepskyblue", "left"),

@@ -93,18 +93,18 @@ class Reversal(LockstepTask[ReversalParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: ReversalParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         screens = torch.eye(len(self.event_names), device=self.device)
         self.screens = screens[:, self.phase_events[0] :]
         self.left = self.action_names.index("left")
         self.fixated = self.responded = self.always
         self.right = self.trial_better = self.rewarded = self.never
-        self._draw(torch.full((lanes, self.noise_size), 0.5, device=self.device))
+        self._draw(torch.full((num_envs, self.noise_size), 0.5, device=self.device))
 
     @property
     def observation_names(self) -> tuple[str, ...]:
@@ -193,7 +193,7 @@ class Reversal(LockstepTask[ReversalParams]):
     def observation(self) -> Tensor:
         """(B, O): fixation or choice."""
         event = self.phase_events[self.phase]
-        return self.screens[event].expand(self.lanes, -1)
+        return self.screens[event].expand(self.num_envs, -1)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
@@ -218,7 +218,7 @@ class Reversal(LockstepTask[ReversalParams]):
             "reversal_trial": self.reversal_trial,
         }
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross, then two squares."""
         if self.event_names[self.phase_events[self.phase]] == "fixation":
             return [Symbol("cross", 0.5, "white")]

@@ -90,17 +90,17 @@ class RiskyChoice(LockstepTask[RiskyChoiceParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: RiskyChoiceParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         self.screens = torch.eye(len(self.observation_names), device=device)
         self.fixated = self.responded = self.always
         self.right_first = self.trial_forced = self.right = self.won = self.never
         self.paid = self.never.float()
-        self._prepare(torch.full((lanes, self.noise_size), 0.5, device=device), {})
+        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
 
     @property
     def forced_trials(self) -> int:
@@ -174,9 +174,9 @@ class RiskyChoice(LockstepTask[RiskyChoiceParams]):
     def observation(self) -> Tensor:
         """(B, O): fixation, a free choice, or the side that is to be pulled."""
         if self.phase == 0:
-            return self.screens[0].expand(self.lanes, -1)
+            return self.screens[0].expand(self.num_envs, -1)
         if not self.forced:
-            return self.screens[1].expand(self.lanes, -1)
+            return self.screens[1].expand(self.num_envs, -1)
         return self.screens.index_select(0, 2 + self._forced_right().long())
 
     def trial_row(self) -> dict[str, Tensor]:
@@ -209,11 +209,11 @@ class RiskyChoice(LockstepTask[RiskyChoiceParams]):
         """How often the risky arm pays, and its side."""
         return {"probability_risky": self.probability, "risky_side": self.risky_right}
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross; then both levers, or the one that is to be pulled."""
         if self.phase == 0:
             return [Symbol("cross", 0.5, "white")]
         left, right = (Symbol("square", x, "white") for x in (0.25, 0.75))
         if not self.forced:
             return [left, right]
-        return [right if bool(self._forced_right()[lane]) else left]
+        return [right if bool(self._forced_right()[env_index]) else left]

@@ -51,7 +51,7 @@ class Symbol(NamedTuple):
 
 
 class Task(ABC, Generic[Params]):
-    """One experiment for `lanes` subjects at once.
+    """One experiment for `num_envs` subjects at once.
 
     A subclass sets the class attributes below and implements the abstract methods.
     All randomness comes in as `noise`, so a task holds no generator.
@@ -78,17 +78,17 @@ class Task(ABC, Generic[Params]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: Params | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects; `reset` starts their first episode."""
-        check_at_least("lanes", lanes, 1)
-        self.lanes = lanes
+        """Prepare `num_envs` subjects; `reset` starts their first episode."""
+        check_at_least("num_envs", num_envs, 1)
+        self.num_envs = num_envs
         self.params: Params = self.params_type() if params is None else params
         self.device = torch.device(device)
-        self.always = torch.ones(lanes, dtype=torch.bool, device=device)
-        self.never = torch.zeros(lanes, dtype=torch.bool, device=device)
+        self.always = torch.ones(num_envs, dtype=torch.bool, device=device)
+        self.never = torch.zeros(num_envs, dtype=torch.bool, device=device)
 
     @property
     @abstractmethod
@@ -167,13 +167,13 @@ class Task(ABC, Generic[Params]):
     def hidden(self) -> dict[str, Tensor]:
         """What the subject is not told now: name -> (B,)."""
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """What is on the subject's screen; by default the names of what is on."""
-        shown = self.observation()[lane]
+        shown = self.observation()[env_index]
         on = [n for n, v in zip(self.observation_names, shown, strict=True) if v]
         return [Symbol("text", 0.5, "white", " ".join(on))]
 
-    def drawing(self, lane: int = 0) -> NDArray[np.uint8] | None:
+    def drawing(self, env_index: int = 0) -> NDArray[np.uint8] | None:
         """(rows, columns, 3) pixels to draw instead of the scene; by default none."""
         return None
 
@@ -227,7 +227,7 @@ class LockstepTask(Task[Params]):
     def event(self) -> Tensor:
         """(B,) int64: the step of the trial that every lane is in."""
         event = self.phase_events[self.phase]
-        return torch.full((self.lanes,), event, device=self.device)
+        return torch.full((self.num_envs,), event, device=self.device)
 
     def start_all(self, where: Tensor | None) -> None:
         """Back to the first step of the first trial, in all lanes together."""

@@ -41,12 +41,12 @@ class TwoStageTask(LockstepTask[Params]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: Params | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         # Screens: fixation, first stage, S1, S2 and, last, nothing at all.
         screens = torch.cat([torch.eye(4), torch.zeros(1, 4)])
         self.screens = screens[:, 0 if self.params.fixation else 1 :].to(self.device)
@@ -54,7 +54,7 @@ class TwoStageTask(LockstepTask[Params]):
         self.fixated = self.responded = self.always
         self.trial_high = self.second = self.right = self.rare = self.never
         self.rewarded = self.never
-        self._prepare(torch.full((lanes, self.noise_size), 0.5, device=device), {})
+        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
 
     @property
     def observation_names(self) -> tuple[str, ...]:
@@ -127,7 +127,7 @@ class TwoStageTask(LockstepTask[Params]):
         """(B, O): fixation, first stage, or the second-stage state reached."""
         event = self.phase_events[self.phase]
         if event < len(("fixation", "choice")):
-            return self.screens[event].expand(self.lanes, -1)
+            return self.screens[event].expand(self.num_envs, -1)
         screen = torch.where(self.responded, self.second + 2, 4)
         return self.screens.index_select(0, screen)
 
@@ -154,16 +154,16 @@ class TwoStageTask(LockstepTask[Params]):
         """The values as numbers, NaN where the first choice is missing."""
         return torch.where(self.responded, values.float(), torch.nan)
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross; then two squares; then the second stage in its state's colour."""
         event = self.phase_events[self.phase]
         if event == self.event_names.index("fixation"):
             return [Symbol("cross", 0.5, "white")]
         if event == self.event_names.index("choice"):
             return [Symbol("square", 0.25, "white"), Symbol("square", 0.75, "white")]
-        if not bool(self.responded[lane]):
+        if not bool(self.responded[env_index]):
             return []
-        return self._second_scene(*STATE_COLOURS[int(self.second[lane])])
+        return self._second_scene(*STATE_COLOURS[int(self.second[env_index])])
 
     def _second_scene(self, colour: str, name: str) -> list[Symbol]:
         return [Symbol("disc", 0.5, colour, name)]

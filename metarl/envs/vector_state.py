@@ -20,7 +20,7 @@ Flags = NDArray[np.bool_]
 Frame = NDArray[np.uint8] | str
 
 
-class Lanes:
+class VectorState:
     """A task's lanes and what every face adds: noise, last action, trial number."""
 
     def __init__(self, task: Task[Any], *, agent_input: bool) -> None:
@@ -28,7 +28,7 @@ class Lanes:
         self.task = task
         self.agent_input = agent_input
         self.one_hot = torch.eye(task.action_count, device=task.device)
-        self.trial = np.zeros(task.lanes, dtype=np.int64)
+        self.trial = np.zeros(task.num_envs, dtype=np.int64)
         self._forget(task.always)
 
     def observation_space(self) -> Space[Any]:
@@ -60,19 +60,19 @@ class Lanes:
         self._forget(self.task.always if where is None else where)
         return self.view(observation)
 
-    def _forget(self, lanes: Tensor) -> None:
-        shape = (self.task.lanes, self.task.action_count)
-        if bool(lanes.all()):
+    def _forget(self, num_envs: Tensor) -> None:
+        shape = (self.task.num_envs, self.task.action_count)
+        if bool(num_envs.all()):
             self.last_action = torch.zeros(shape, device=self.task.device)
             self.last_reward = torch.zeros(shape[0], device=self.task.device)
         else:
-            self.last_action = self.last_action.masked_fill(lanes.unsqueeze(1), 0)
-            self.last_reward = self.last_reward.masked_fill(lanes, 0)
-        self.trial[lanes.cpu().numpy()] = 0
+            self.last_action = self.last_action.masked_fill(num_envs.unsqueeze(1), 0)
+            self.last_reward = self.last_reward.masked_fill(num_envs, 0)
+        self.trial[num_envs.cpu().numpy()] = 0
 
     def step(self, actions: Actions, generator: np.random.Generator) -> Step:
         """Take (B,) actions, checked to be codes of actions there are."""
-        count, shape = self.task.action_count, (self.task.lanes,)
+        count, shape = self.task.action_count, (self.task.num_envs,)
         whole = np.issubdtype(actions.dtype, np.integer)
         if not whole or actions.shape != shape or not _within(actions, count):
             raise ValueError(
@@ -88,7 +88,7 @@ class Lanes:
 
     def _noise(self, generator: np.random.Generator) -> Tensor:
         # numpy's float32 numbers are multiples of 2**-24 below 1, never rounded to 1.
-        size = (self.task.lanes, self.task.noise_size)
+        size = (self.task.num_envs, self.task.noise_size)
         noise = generator.random(size, dtype=np.float32)
         return torch.from_numpy(noise).to(self.task.device)
 
@@ -124,40 +124,40 @@ class Lanes:
             rows[column] = numbers if words is None else _words(numbers, words)
         return rows
 
-    def row(self, lane: int) -> dict[str, Any]:
+    def row(self, env_index: int) -> dict[str, Any]:
         """The trial that just ended in a lane: column -> value, None where missing."""
-        every = np.ones(self.task.lanes, dtype=np.bool_)
-        return _of_lane(self.rows(every), lane)
+        every = np.ones(self.task.num_envs, dtype=np.bool_)
+        return _of_env(self.rows(every), env_index)
 
     def hidden(self) -> dict[str, NDArray[np.float64]]:
         """What the subject is not told: name -> (B,)."""
         told = self.task.hidden().items()
         return {name: values.double().cpu().numpy().copy() for name, values in told}
 
-    def hidden_of(self, lane: int) -> dict[str, float]:
+    def hidden_of(self, env_index: int) -> dict[str, float]:
         """What the subject in a lane is not told."""
-        return _of_lane(self.hidden(), lane)
+        return _of_env(self.hidden(), env_index)
 
-    def draw(self, lane: int, mode: str) -> Frame:
+    def draw(self, env_index: int, mode: str) -> Frame:
         """A lane's screen, last action and last reward."""
-        acted = bool(self.last_action[lane].any())
-        code = int(self.last_action[lane].argmax())
+        acted = bool(self.last_action[env_index].any())
+        code = int(self.last_action[env_index].argmax())
         action = self.task.action_names[code] if acted else ""
-        reward = float(self.last_reward[lane])
+        reward = float(self.last_reward[env_index])
         if mode == "rgb_array":
-            return draw_frame(shown(self.task, lane), action, reward)
-        event = self.task.event_names[int(self.task.event()[lane])]
+            return draw_frame(shown(self.task, env_index), action, reward)
+        event = self.task.event_names[int(self.task.event()[env_index])]
         width = max(map(len, self.task.event_names))
         earned = f" {action} {amount(reward)}" if acted else ""
-        line = draw_line(self.task.scene(lane))
-        return f"{self.trial[lane]:>4} {event:<{width}} |{line}|{earned}"
+        line = draw_line(self.task.scene(env_index))
+        return f"{self.trial[env_index]:>4} {event:<{width}} |{line}|{earned}"
 
 
-def view_of(view: Observations, lane: int) -> Observations:
+def view_of(view: Observations, env_index: int) -> Observations:
     """One lane's view, of all lanes'."""
     if isinstance(view, dict):
-        return {name: part[lane] for name, part in view.items()}
-    own: Array = view[lane]
+        return {name: part[env_index] for name, part in view.items()}
+    own: Array = view[env_index]
     return own
 
 
@@ -180,7 +180,7 @@ def _words(codes: NDArray[np.float64], words: tuple[str, ...]) -> NDArray[Any]:
     return table[np.where(np.isnan(codes), len(words), codes).astype(np.int64)]
 
 
-def _of_lane(columns: dict[str, NDArray[Any]], lane: int) -> dict[str, Any]:
-    values = {name: column[[lane]].tolist()[0] for name, column in columns.items()}
+def _of_env(columns: dict[str, NDArray[Any]], env_index: int) -> dict[str, Any]:
+    values = {name: column[[env_index]].tolist()[0] for name, column in columns.items()}
     # NaN would not equal itself, and so fail Gymnasium's checks of determinism.
     return {name: None if v != v else v for name, v in values.items()}  # noqa: PLR0124

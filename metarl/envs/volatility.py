@@ -104,17 +104,17 @@ class Volatility(LockstepTask[VolatilityParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: VolatilityParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
-        super().__init__(lanes, params, device)
+        """Prepare `num_envs` subjects."""
+        super().__init__(num_envs, params, device)
         chances = CHANCES[self.params.schedule]
         self.chances = torch.tensor(chances, device=self.device)
         self.right = self.right_won = self.trial_volatile = self.never
-        self.reward = torch.zeros(lanes, device=self.device)
-        self._prepare(torch.full((lanes, self.noise_size), 0.5, device=device), {})
+        self.reward = torch.zeros(num_envs, device=self.device)
+        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
         self.trial_magnitudes = self.magnitudes
         self.trial_probability = self.probability_left()
 
@@ -251,9 +251,9 @@ class Volatility(LockstepTask[VolatilityParams]):
             "probability_left": self.probability_left(),
         }
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """Two squares with what they would pay, of 100."""
-        left, right = (str(round(100 * float(m))) for m in self.magnitudes[lane])
+        left, right = (str(round(100 * float(m))) for m in self.magnitudes[env_index])
         return [
             Symbol("square", 0.25, "deepskyblue", left),
             Symbol("square", 0.75, "orange", right),

@@ -30,7 +30,7 @@ class Recipe:
 PAPER = Recipe(
     network=NetworkConfig(),
     learning=A2CConfig(),
-    training=TrainingConfig(lanes=1, unroll_steps=300, updates=10_000),
+    training=TrainingConfig(num_envs=1, unroll_steps=300, updates=10_000),
 )
 """Wang et al. 2018, Simulation 4: an update an episode, 10,000 episodes."""
 
@@ -46,7 +46,7 @@ def _paper(
     return Recipe(
         network=network,
         learning=replace(PAPER.learning, **learning),
-        training=TrainingConfig(lanes=1, unroll_steps=unroll_steps, updates=updates),
+        training=TrainingConfig(num_envs=1, unroll_steps=unroll_steps, updates=updates),
     )
 
 
@@ -60,13 +60,13 @@ FAST = Recipe(
         gradient_clip=1.0,
         normalize_advantages=True,
     ),
-    training=TrainingConfig(lanes=256, unroll_steps=20, updates=600),
+    training=TrainingConfig(num_envs=256, unroll_steps=20, updates=600),
 )
 """Many lanes and short unrolls; the rates anneal to zero."""
 
 
 def _fast(
-    lanes: int,
+    num_envs: int,
     unroll_steps: int,
     updates: int,
     *,
@@ -80,7 +80,7 @@ def _fast(
         network=network,
         learning=replace(FAST.learning, learning_rate=rates, **learning),
         training=TrainingConfig(
-            lanes=lanes, unroll_steps=unroll_steps, updates=updates
+            num_envs=num_envs, unroll_steps=unroll_steps, updates=updates
         ),
     )
 
@@ -88,7 +88,7 @@ def _fast(
 SMOKE = Recipe(
     network=NetworkConfig(units=8, input_gain=3.0),
     learning=FAST.learning,
-    training=TrainingConfig(lanes=8, unroll_steps=30, updates=20),
+    training=TrainingConfig(num_envs=8, unroll_steps=30, updates=20),
 )
 """Seconds; nothing is learned."""
 
@@ -106,7 +106,7 @@ _HARLOW_PAPER = Recipe(
         value_weight=0.4,
         entropy_weight=constant(0.001),
     ),
-    training=TrainingConfig(lanes=32, unroll_steps=100, updates=1_000),
+    training=TrainingConfig(num_envs=32, unroll_steps=100, updates=1_000),
 )
 """Wang et al. 2018, Simulation 5. Departs: 32 lanes for 32 threads, and an end after
 3.2 million steps, where the paper has 100,000 episodes a thread. Declared: the
@@ -127,7 +127,7 @@ HARLOW_LINE = Recipe(
         entropy_weight=Schedule(start=0.05, end=0.002, fraction=0.6),
         gradient_clip=1.0,
     ),
-    training=TrainingConfig(lanes=128, unroll_steps=30, updates=1300),
+    training=TrainingConfig(num_envs=128, unroll_steps=30, updates=1300),
 )
 """As published but for its size, its rates and their annealing, and clipping.
 

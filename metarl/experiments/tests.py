@@ -135,7 +135,7 @@ INFERRED_VALUE = Protocol(
         "block-reset": EvaluationConfig(
             episodes=120,
             record_episodes=120,
-            manipulate=("memory reset when event == 'fixation' and trial % 5 == 0",),
+            interventions=("memory reset when event == 'fixation' and trial % 5 == 0",),
         ),
     }
 )
@@ -160,8 +160,10 @@ DOSES = {
 
 
 def _risky(when: str, amount: float, episodes: int) -> EvaluationConfig:
-    manipulate = (f"rpe set {amount:g} when {when}",)
-    return replace(_RISKY, episodes=episodes, record_episodes=0, manipulate=manipulate)
+    interventions = (f"rpe set {amount:g} when {when}",)
+    return replace(
+        _RISKY, episodes=episodes, record_episodes=0, interventions=interventions
+    )
 
 
 RISKY_CHOICE = Protocol(

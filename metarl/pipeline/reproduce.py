@@ -17,7 +17,7 @@ from typing import Any
 
 from metarl.core.checks import check_choice
 from metarl.core.files import read_json, write_json
-from metarl.core.parallel import Job, Reporting, core_count, run_jobs
+from metarl.core.parallel import Job, Reporter, core_count, run_jobs
 from metarl.core.progress import Overall
 from metarl.envs.registry import TASKS, task_entry
 from metarl.experiments.presets import PRESETS, preset
@@ -26,7 +26,7 @@ from metarl.pipeline.run import (
     Sitting,
     control_sittings,
     evaluate_one,
-    evaluate_yardstick,
+    evaluate_one_baseline,
     stages_of,
     train_one,
 )
@@ -35,7 +35,7 @@ from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
 from metarl.runs.folder import Run, create_runs
-from metarl.simulation.evaluation import strategy_names, strategy_test
+from metarl.simulation.evaluation import list_baselines, strategy_test
 from metarl.training.trainer import check_trainable, versions
 
 SMOKE_EPISODES = 12
@@ -174,7 +174,7 @@ def _experiment(made: Reproduction, task: str) -> Iterator[Population]:
         run,
         config,
         [*(Sitting(name, test) for name, test in tests.items()), *stages_of(methods)],
-        tuple(strategy_names(config, tests[TEST].settings)),
+        tuple(list_baselines(config, tests[TEST].settings)),
     )
     for name, control in methods.controls.items() if plan.controls else ():
         changed = control_config(config, control)
@@ -218,8 +218,8 @@ def _subject_jobs(parts: Sequence[Population]) -> dict[str, _Work]:
     for part in parts:
         for name in part.strategies:
             test = strategy_test(part.sittings[0].test)
-            if not part.run.yardstick(name).took(test):
-                job = partial(evaluate_yardstick, part.run, name, test)
+            if not part.run.baseline(name).took(test):
+                job = partial(evaluate_one_baseline, part.run, name, test)
                 work[f"{part.name} {name}"] = _Work(job, _size(part) / 50)
     return work
 
@@ -230,16 +230,16 @@ def _size(part: Population) -> float:
     return part.config.training.steps * seeing
 
 
-def _one_subject(part: Population, subject: int, reporting: Reporting) -> None:
+def _one_subject(part: Population, subject: int, reporter: Reporter) -> None:
     """Train and test a subject, or what of that is missing."""
     folder = part.run.subject(subject)
     if not folder.finished:
         # What there is of tests was taken by another network.
         for sitting in part.sittings:
             sitting.folder(part.run, subject).facts_path.unlink(missing_ok=True)
-        train_one(part.config, subject, folder, reporting.between(0, TRAINING_PART))
+        train_one(part.config, subject, folder, reporter.between(0, TRAINING_PART))
     missing = _missing(part, subject)
-    evaluate_one(part.run, subject, missing, reporting.between(TRAINING_PART, 1))
+    evaluate_one(part.run, subject, missing, reporter.between(TRAINING_PART, 1))
 
 
 def _missing(part: Population, subject: int) -> list[Sitting]:
@@ -262,7 +262,7 @@ def _analysis_jobs(made: Reproduction) -> dict[str, _Work]:
     }
 
 
-def _analyze(run: Run, reporting: Reporting) -> None:
+def _analyze(run: Run, reporter: Reporter) -> None:
     # Old effects beside new tests would be a lie, should the analysis fail.
     run.effects_path.unlink(missing_ok=True)
     analyze(run)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_between
-from metarl.core.parallel import Job, Reporting, run_jobs
+from metarl.core.parallel import Job, Reporter, run_jobs
 from metarl.experiments.tests import Protocol, control_config, protocol
 from metarl.reports.tensorboard.observer import TensorBoardObserver
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
@@ -23,9 +23,9 @@ from metarl.runs.folder import (
 )
 from metarl.simulation.evaluation import (
     check_test,
+    evaluate_baseline,
     evaluate_network,
-    evaluate_strategy,
-    strategy_names,
+    list_baselines,
 )
 from metarl.training.trainer import check_trainable, train_subject
 
@@ -93,7 +93,7 @@ def _training_jobs(run: Run, prefix: str = "") -> dict[str, Job]:
 
 
 def train_one(
-    config: RunConfig[Any], subject: int, folder: SubjectFolder, reporting: Reporting
+    config: RunConfig[Any], subject: int, folder: SubjectFolder, reporter: Reporter
 ) -> None:
     """Train one subject of a run, with TensorBoard looking on."""
 
@@ -101,7 +101,7 @@ def train_one(
         path = folder.path / "tensorboard"
         return TensorBoardObserver(path, config, subject, steps_done=steps_done)
 
-    train_subject(config, subject, folder, reporting, observer)
+    train_subject(config, subject, folder, reporter, observer)
 
 
 Tests = Mapping[str, EvaluationConfig]
@@ -158,7 +158,7 @@ def evaluate(
         for name, population in run.controls.items():
             jobs |= _control_jobs(name, population, tests)
         if TEST in tests and strategies:
-            jobs |= _strategy_jobs(run, tests[TEST])
+            jobs |= _baseline_jobs(run, tests[TEST])
     return Outcome(run, run_jobs(jobs, workers=workers, show=show))
 
 
@@ -228,17 +228,17 @@ def control_sittings(name: str, config: RunConfig[Any], tests: Tests) -> list[Si
     return sittings
 
 
-def _strategy_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
-    for folder in run.yardsticks.values():
+def _baseline_jobs(run: Run, test: EvaluationConfig) -> dict[str, Job]:
+    for folder in run.baselines.values():
         folder.facts_path.unlink(missing_ok=True)
     return {
-        name: partial(evaluate_yardstick, run, name, test)
-        for name in strategy_names(run.config, test.settings)
+        name: partial(evaluate_one_baseline, run, name, test)
+        for name in list_baselines(run.config, test.settings)
     }
 
 
 def evaluate_one(
-    run: Run, subject: int, sittings: Sequence[Sitting], reporting: Reporting
+    run: Run, subject: int, sittings: Sequence[Sitting], reporter: Reporter
 ) -> None:
     """Let one trained subject take tests."""
     folder = run.subject(subject)
@@ -254,12 +254,12 @@ def evaluate_one(
             sitting.folder(run, subject),
             progress=1.0 if snapshot is None else snapshot / SNAPSHOTS,
             untrained=folder.policy(0) if test.record_untrained else None,
-            reporting=reporting.part(number, len(sittings)),
+            reporter=reporter.part(number, len(sittings)),
         )
 
 
-def evaluate_yardstick(
-    run: Run, name: str, test: EvaluationConfig, reporting: Reporting
+def evaluate_one_baseline(
+    run: Run, name: str, test: EvaluationConfig, reporter: Reporter
 ) -> None:
     """Let a reference strategy take a test."""
-    evaluate_strategy(run.config, name, test, run.yardstick(name), reporting)
+    evaluate_baseline(run.config, name, test, run.baseline(name), reporter)

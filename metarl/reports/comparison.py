@@ -22,7 +22,7 @@ from metarl.analysis.comparison_plots import (
     row_height,
     run_looks,
 )
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, no_data
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, read_table, whole_file, write_text
@@ -147,7 +147,7 @@ def comparison_figure(
         if curves:
             plot_mean_curves(mean_curves(curves), runs, first)
         else:
-            no_data(first, "animals have no learning curves").set_axis_off()
+            empty_panel(first, "animals have no learning curves").set_axis_off()
         for number, ax in enumerate(others):
             chosen = names[number * count : (number + 1) * count]
             part = drawn[drawn["effect"].isin(chosen)]

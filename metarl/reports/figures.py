@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import by_subject
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
@@ -39,7 +39,7 @@ def has_analysis(task: str) -> bool:
     return task in TASKS
 
 
-def source_of(run: Run) -> Source:
+def source_of(run: Run) -> ExperimentData:
     """Everything an analysis needs of an evaluated run."""
     evaluated = run.evaluated
     if not evaluated:
@@ -51,8 +51,8 @@ def source_of(run: Run) -> Source:
         run.trials,
         settings=facts["settings"],
         recordings=_recordings(evaluated),
-        yardsticks={k: f.trials for k, f in run.yardsticks.items()},
-        yardstick_recordings=_recordings(run.yardsticks),
+        baselines={k: f.trials for k, f in run.baselines.items()},
+        baseline_recordings=_recordings(run.baselines),
         discount=float(facts["discount"]),
         expected=run.config.subjects,
         as_published=_as_published(run),
@@ -93,7 +93,7 @@ def _as_published(run: Run) -> bool:
 
 
 def _taken_as(test: EvaluationConfig, facts: Mapping[str, Any]) -> bool:
-    names = ("greedy", "reset_memory", "settings", "manipulate")
+    names = ("greedy", "reset_memory", "settings", "interventions")
     return all(facts[name] == json_like(getattr(test, name)) for name in names)
 
 
@@ -107,10 +107,12 @@ def make_source(
     *,
     settings: Sequence[str] = (),
     **more: Any,
-) -> Source:
+) -> ExperimentData:
     """A source from a trial table of the run's task, tested with these settings."""
     parameters = vars(with_settings(config.task_params, settings))
-    return Source(trials=trials, task=config.task, parameters=parameters, **more)
+    return ExperimentData(
+        trials=trials, task=config.task, parameters=parameters, **more
+    )
 
 
 def draw_figure(
@@ -236,7 +238,9 @@ def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
             f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
         )
     trials = analysis.load_animals(data)
-    tables = analysis.tables(Source(trials=trials, subjects_are="animals", task=task))
+    tables = analysis.tables(
+        ExperimentData(trials=trials, subjects_are="animals", task=task)
+    )
     effects: pd.DataFrame = analysis.effects(tables)
     figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")
     png, pdf = save_figure(figure, out / "figure")

@@ -22,7 +22,7 @@ from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class, task_entry
 from metarl.envs.rendering import BAND, HEIGHT, amount, draw_frame, shown
 from metarl.runs.config import RunConfig
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 
 ENOUGH = 5
 """Boxes after which no further trial is begun."""
@@ -107,11 +107,11 @@ def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]]:
     """
     task = task_class(config.task)(1, config.task_params)
     strategies = import_module(task_entry(config.task).strategies)
-    policies = strategies.reference_strategies(task)
+    policies = strategies.make_baselines(task)
     name = next(name for name in policies if name != "random")
     generator = torch.Generator().manual_seed(stream_seed(seed, 0, "preview"))
     boxes: list[Box] = []
-    for box, over in _steps(Stepper(task, policies[name], generator)):
+    for box, over in _steps(Rollout(task, policies[name], generator)):
         boxes.append(box)
         enough = box.ends_trial and len(telling(boxes)) >= ENOUGH
         if over or enough or len(boxes) == LONGEST:
@@ -119,14 +119,14 @@ def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]]:
     return name, boxes
 
 
-def _steps(stepper: Stepper) -> Iterator[tuple[Box, bool]]:
+def _steps(rollout: Rollout) -> Iterator[tuple[Box, bool]]:
     """Each step from an episode's start, and whether the episode ended with it."""
-    task, step, trial = stepper.task, 0, 1
+    task, step, trial = rollout.task, 0, 1
     while True:
         step += 1
         event = task.event_names[int(task.event())]
         frame = draw_frame(shown(task, 0), "", 0, scale=SCALE)
-        (moment,) = stepper.run(1)
+        (moment,) = rollout.run(1)
         box = Box(
             step,
             trial,

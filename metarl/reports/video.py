@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from metarl.agents.networks.actor_critic import Network, open_eyes
+from metarl.agents.networks.actor_critic import Network, attach_renderer
 from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.core.files import whole_file
 from metarl.core.seeding import Purpose, stream_seed
@@ -20,8 +20,8 @@ from metarl.experiments.tests import protocol
 from metarl.runs.checkpoint import check_fits
 from metarl.runs.config import TEST, RunConfig, with_settings
 from metarl.runs.folder import Run, as_run
-from metarl.simulation.interventions import make_manipulator
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.interventions import make_interventions
+from metarl.simulation.rollout import Rollout
 
 Frame = NDArray[np.uint8]
 
@@ -34,7 +34,7 @@ SCALE = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Film:
+class VideoConfig:
     """What to film."""
 
     subject: int = 0
@@ -60,12 +60,14 @@ class Film:
         check_between("fps", self.fps, 0.1, 50)
 
 
-def watch(run: Run | str | Path, film: Film, out: str | Path | None = None) -> Path:
+def watch(
+    run: Run | str | Path, video: VideoConfig, out: str | Path | None = None
+) -> Path:
     """Film a frozen network in fresh episodes; returns where the GIF is.
 
     Args:
         run: a run, or its folder.
-        film: what to film.
+        video: what to record.
         out: where to write, a name that ends in .gif; by default in the run's folder.
 
     Raises:
@@ -73,87 +75,92 @@ def watch(run: Run | str | Path, film: Film, out: str | Path | None = None) -> P
         MetaRLError: the network is not there, or the film could not be written.
     """
     run = as_run(run)
-    check_between("subject", film.subject, 0, run.config.subjects - 1)
-    check_choice("condition", film.condition, protocol(run.config.task).conditions)
-    path = film_path(run, film) if out is None else Path(out)
+    check_between("subject", video.subject, 0, run.config.subjects - 1)
+    check_choice("condition", video.condition, protocol(run.config.task).conditions)
+    path = video_path(run, video) if out is None else Path(out)
     if path.suffix.lower() != ".gif":
         raise ValueError(f"out must be a name that ends in .gif, got {str(path)!r}")
-    network = run.subject(film.subject).policy(film.snapshot)
-    stepper = prepare(run.config, network, film)
-    write_gif(path, frames(stepper, film.episodes), film.fps)
+    network = run.subject(video.subject).policy(video.snapshot)
+    rollout = prepare(run.config, network, video)
+    write_gif(path, frames(rollout, video.episodes), video.fps)
     return path
 
 
-def film_path(run: Run, film: Film) -> Path:
+def video_path(run: Run, video: VideoConfig) -> Path:
     """Where a film goes when nobody says."""
-    stage = "" if film.snapshot is None else f"-snapshot-{film.snapshot:02d}"
+    stage = "" if video.snapshot is None else f"-snapshot-{video.snapshot:02d}"
     return (
-        run.path / "films" / f"{film.condition}-subject-{film.subject:02d}{stage}.gif"
+        run.path / "films" / f"{video.condition}-subject-{video.subject:02d}{stage}.gif"
     )
 
 
 @torch.inference_mode()
-def prepare(config: RunConfig[Any], network: Network, film: Film) -> Stepper:
+def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rollout:
     """One lane, at the start of the first episode.
 
     Args:
         config: the run's.
         network: what chooses; it is fed and read as it was trained.
-        film: what to film.
+        video: what to record.
     """
-    test = protocol(config.task).conditions[film.condition]
+    test = protocol(config.task).conditions[video.condition]
     task = task_class(config.task)(1, with_settings(config.task_params, test.settings))
     check_fits(network, task)
-    seed = config.seed if film.seed is None else film.seed
+    seed = config.seed if video.seed is None else video.seed
     # Other than in training and evaluation; the hand's noise changes no other.
     own, noise = (
-        torch.Generator().manual_seed(stream_seed(seed, film.subject, purpose))
+        torch.Generator().manual_seed(stream_seed(seed, video.subject, purpose))
         for purpose in STREAMS
     )
-    return Stepper(
+    return Rollout(
         task,
-        open_eyes(network, task.look),
+        attach_renderer(network, task.look),
         own,
         reset_memory=test.reset_memory,
-        greedy=test.greedy or film.greedy,
-        manipulator=make_manipulator(test.manipulate, task, config.network, noise),
+        greedy=test.greedy or video.greedy,
+        interventions=make_interventions(
+            test.interventions, task, config.network, noise
+        ),
     )
 
 
 @torch.inference_mode()
-def frames(stepper: Stepper, episodes: int, scale: int = SCALE) -> Iterator[Frame]:
+def frames(rollout: Rollout, episodes: int, scale: int = SCALE) -> Iterator[Frame]:
     """The screen at each episode's start, and after each of its steps.
 
     Args:
-        stepper: one lane, at the start of an episode.
+        rollout: one lane, at the start of an episode.
         episodes: how many to film.
         scale: times as large as what the Gymnasium faces draw.
 
     Yields:
         (rows, columns, 3), with last action, trial, event and last reward below.
     """
-    task = stepper.task
+    task = rollout.task
     for episode in range(1, episodes + 1):
         title = f"episode {episode}, " if episodes > 1 else ""
         trial, over = 1, False
-        yield _draw(stepper, f"{title}trial {trial}\n{_event(stepper)}", scale)
+        yield _draw(rollout, f"{title}trial {trial}\n{_event(rollout)}", scale)
         while not over:
-            for moment in stepper.run(1):
-                over = bool(moment.terminated)
-                trial += bool(moment.trial_ended) and not over
-                now = "end" if over else _event(stepper)
-                did = task.action_names[int(moment.actions)], float(moment.rewards)
-                yield _draw(stepper, f"{title}trial {trial}\n{now}", scale, *did)
+            for transition in rollout.run(1):
+                over = bool(transition.terminated)
+                trial += bool(transition.trial_ended) and not over
+                now = "end" if over else _event(rollout)
+                did = (
+                    task.action_names[int(transition.actions)],
+                    float(transition.rewards),
+                )
+                yield _draw(rollout, f"{title}trial {trial}\n{now}", scale, *did)
 
 
-def _event(stepper: Stepper) -> str:
-    return stepper.task.event_names[int(stepper.task.event())]
+def _event(rollout: Rollout) -> str:
+    return rollout.task.event_names[int(rollout.task.event())]
 
 
 def _draw(
-    stepper: Stepper, caption: str, scale: int, action: str = "", reward: float = 0.0
+    rollout: Rollout, caption: str, scale: int, action: str = "", reward: float = 0.0
 ) -> Frame:
-    screen = shown(stepper.task, 0)
+    screen = shown(rollout.task, 0)
     return draw_frame(screen, action, reward, caption=caption, scale=scale)
 
 

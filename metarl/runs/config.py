@@ -27,13 +27,13 @@ TEST = "test"
 class TrainingConfig:
     """How much experience, and in what portions."""
 
-    lanes: int = 1
+    num_envs: int = 1
     """Episodes that run side by side; 1 is a single stream of experience."""
     unroll_steps: int = 300
     """Steps between updates; gradients flow back this far (t_max)."""
     updates: int = 10_000
     """Updates in all."""
-    manipulate: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
     """What an experimenter does to the network while it learns, each in words:
     'teaching scale 0.5 when paid > 0'; see metarl/core/interventions.py."""
     reset_memory: TrainingReset = "episode"
@@ -43,14 +43,14 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         """Refuse what is no count, and what cannot be done in training."""
         check_choice("reset_memory", self.reset_memory, get_args(TrainingReset))
-        for name in ("lanes", "unroll_steps", "updates"):
+        for name in ("num_envs", "unroll_steps", "updates"):
             check_at_least(name, getattr(self, name), 1)
-        check_training(self.manipulate)
+        check_training(self.interventions)
 
     @property
     def steps(self) -> int:
         """Environment steps in all."""
-        return self.lanes * self.unroll_steps * self.updates
+        return self.num_envs * self.unroll_steps * self.updates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ class EvaluationConfig:
     """Take the likeliest action; by default actions are sampled, as in training."""
     settings: tuple[str, ...] = ()
     """The task's parameters that differ from training, each as NAME=VALUE."""
-    manipulate: tuple[str, ...] = ()
+    interventions: tuple[str, ...] = ()
     """What an experimenter does to the network, each in words: 'rpe set -4 when
     reward > 0'; see metarl/core/interventions.py."""
     shared_problems: bool = False
@@ -79,13 +79,13 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         """Refuse an evaluation of nothing."""
-        check_testing(self.manipulate)
-        plain = self.reset_memory == "episode" and not self.manipulate
+        check_testing(self.interventions)
+        plain = self.reset_memory == "episode" and not self.interventions
         if self.record_untrained and not plain:
             raise ValueError(
                 "record_untrained needs memory that is reset each episode and no "
-                f"manipulation, got {self.reset_memory!r} and {self.manipulate!r}: the "
-                "untrained network would not be treated alike"
+                f"interventions, got {self.reset_memory!r} and {self.interventions!r}: "
+                "the untrained network would not be treated alike"
             )
         check_at_least("episodes", self.episodes, 1)
         check_at_least("record_episodes", self.record_episodes, 0)
@@ -119,17 +119,19 @@ class RunConfig(Generic[Params]):
         check_at_least("seed", self.seed, 0)
         self._check_replay()
         if self.learning.normalize_advantages:
-            portion = self.training.lanes * self.training.unroll_steps
-            check_at_least("lanes * unroll_steps, to normalize advantages,", portion, 2)
+            portion = self.training.num_envs * self.training.unroll_steps
+            check_at_least(
+                "num_envs * unroll_steps, to normalize advantages,", portion, 2
+            )
 
     def _check_replay(self) -> None:
         mode, training = self.learning.replay.mode, self.training
-        plain = training.reset_memory == "episode" and not training.manipulate
+        plain = training.reset_memory == "episode" and not training.interventions
         if mode != "none" and not plain:
             raise ValueError(
-                "replay.mode must be none where memory is not reset by episodes or a "
-                f"manipulation is at work in training, got {mode!r}: the episodes "
-                "would not be lived through alike"
+                "replay.mode must be none where memory is not reset by episodes or "
+                "where an intervention is at work in training, got "
+                f"{mode!r}: the episodes would not be lived through alike"
             )
 
 

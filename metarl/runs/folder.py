@@ -196,23 +196,23 @@ class Run:
         found = sorted((self.path / "controls").glob("*/config.json"))
         return {path.parent.name: Run(path.parent) for path in found}
 
-    def yardstick(self, name: str) -> EvaluationFolder:
+    def baseline(self, name: str) -> EvaluationFolder:
         """Folder of a reference strategy's evaluation."""
-        return EvaluationFolder(self.path / "evaluation" / "yardsticks" / name)
+        return EvaluationFolder(self.path / "evaluation" / "baselines" / name)
 
     def ablation(self, name: str) -> "Run":
         """The same networks but for one thing; a run of its own."""
         return Run(self.path / ABLATIONS / name)
 
     @property
-    def yardsticks(self) -> Mapping[str, EvaluationFolder]:
+    def baselines(self) -> Mapping[str, EvaluationFolder]:
         """Evaluations of the reference strategies, by name.
 
         An ablation that has none of its own is held against its run's.
         """
-        folder = self.path / "evaluation" / "yardsticks"
+        folder = self.path / "evaluation" / "baselines"
         if self.path.parent.name == ABLATIONS and not folder.exists():
-            return Run(self.path.parent.parent).yardsticks
+            return Run(self.path.parent.parent).baselines
         found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in found}
 

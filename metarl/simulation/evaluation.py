@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metarl.agents.networks.actor_critic import Network, open_eyes, weights_hash
+from metarl.agents.networks.actor_critic import Network, attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording, write_json, write_recording, write_table
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import Policy
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class, task_entry
@@ -19,9 +19,9 @@ from metarl.envs.task import Task
 from metarl.runs.checkpoint import check_fits
 from metarl.runs.config import EvaluationConfig, RunConfig, with_settings
 from metarl.runs.folder import EvaluationFolder
-from metarl.simulation.interventions import Manipulator, make_manipulator
+from metarl.simulation.interventions import Interventions, make_interventions
 from metarl.simulation.recorder import Recorder
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +41,7 @@ def evaluate_network(
     *,
     progress: float = 1.0,
     untrained: Network | None = None,
-    reporting: Reporting | None = None,
+    reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Test one frozen network and write its tables; returns the facts written.
 
@@ -54,7 +54,7 @@ def evaluate_network(
         progress: part of training the network has had, for its discount.
         untrained: the subject's network before training, to be fed the same inputs
             where `evaluation.record_untrained` asks for it.
-        reporting: is told the progress and asked whether to stop.
+        reporter: is told the progress and asked whether to stop.
 
     Raises:
         MetaRLError: the weights are not what they were before the first step.
@@ -65,14 +65,14 @@ def evaluate_network(
     trials, recording = run_episodes(
         config,
         subject,
-        lambda task: open_eyes(network, task.look),
+        lambda task: attach_renderer(network, task.look),
         evaluation,
         progress=progress,
-        reporting=reporting,
+        reporter=reporter,
     )
     if untrained is not None and evaluation.record_untrained and recording:
         params = with_settings(config.task_params, evaluation.settings)
-        open_eyes(untrained, task_class(config.task)(1, params).look)
+        attach_renderer(untrained, task_class(config.task)(1, params).look)
         recording = {**recording, "units_untrained": replay(untrained, recording)}
     after = weights_hash(network)
     if before != after:
@@ -98,10 +98,10 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
             "the error would reach over into the next"
         )
     if hand := _manipulator(config, 0, evaluation, task, 0):
-        hand.check_told(config.network.feedback)
+        hand.check_feedback(config.network.feedback)
 
 
-def strategy_names(config: RunConfig[Any], settings: Sequence[str] = ()) -> list[str]:
+def list_baselines(config: RunConfig[Any], settings: Sequence[str] = ()) -> list[str]:
     """Names of the reference strategies of the run's task, with these settings."""
     if ":" in config.task:
         return []
@@ -112,7 +112,7 @@ def strategy_names(config: RunConfig[Any], settings: Sequence[str] = ()) -> list
 def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
     module = import_module(task_entry(config.task).strategies)
     discount = config.learning.discount.at(1.0)
-    strategies: dict[str, Policy] = module.reference_strategies(task, discount)
+    strategies: dict[str, Policy] = module.make_baselines(task, discount)
     return strategies
 
 
@@ -122,18 +122,18 @@ def strategy_test(test: EvaluationConfig) -> EvaluationConfig:
     Its logits are its choice probabilities; the likeliest action alone would be another
     strategy.
     """
-    return replace(test, greedy=False, manipulate=(), record_untrained=False)
+    return replace(test, greedy=False, interventions=(), record_untrained=False)
 
 
-def evaluate_strategy(
+def evaluate_baseline(
     config: RunConfig[Any],
     name: str,
     evaluation: EvaluationConfig,
     folder: EvaluationFolder,
-    reporting: Reporting | None = None,
+    reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Step a reference strategy as a network would be, and write the same tables."""
-    number = strategy_names(config, evaluation.settings).index(name)
+    number = list_baselines(config, evaluation.settings).index(name)
     evaluation = strategy_test(evaluation)
     trials, recording = run_episodes(
         config,
@@ -141,7 +141,7 @@ def evaluate_strategy(
         lambda task: _strategies(config, task)[name],
         evaluation,
         purpose="strategies",
-        reporting=reporting,
+        reporter=reporter,
     )
     return _write(folder, config, evaluation, trials, recording, {"strategy": name})
 
@@ -180,7 +180,7 @@ def run_episodes(
     *,
     purpose: Purpose = "evaluation",
     progress: float = 1.0,
-    reporting: Reporting | None = None,
+    reporter: Reporter | None = None,
 ) -> tuple["pd.DataFrame", Recording]:
     """Step a policy through fresh episodes; the trial table and the recording.
 
@@ -191,32 +191,32 @@ def run_episodes(
         evaluation: how many episodes, and how.
         purpose: which of the subject's streams to draw from.
         progress: part of training behind the policy, for the recorded discount.
-        reporting: is told the progress and asked whether to stop.
+        reporter: is told the progress and asked whether to stop.
     """
     import pandas as pd
 
-    reporting = reporting or Reporting()
+    reporter = reporter or Reporter()
     torch.set_num_threads(1)
     tables, recordings = [], []
     params = with_settings(config.task_params, evaluation.settings)
     own = (subject, purpose)
     shared = (0, "problems") if evaluation.shared_problems else own
-    for first, lanes, episodes in _batches(evaluation):
-        if reporting.should_stop():
+    for first, num_envs, episodes in _batches(evaluation):
+        if reporter.should_stop():
             raise Interrupted
-        task = task_class(config.task)(lanes, params)
+        task = task_class(config.task)(num_envs, params)
         policy = make_policy(task)
-        stepper = Stepper(
+        rollout = Rollout(
             task,
             policy,
             _generator(config, *shared, first),
             chooser=_generator(config, *own, first) if shared != own else None,
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
-            manipulator=_manipulator(config, subject, evaluation, task, first),
+            interventions=_manipulator(config, subject, evaluation, task, first),
         )
         recorder = Recorder(
-            stepper,
+            rollout,
             episodes=episodes,
             record_episodes=max(0, evaluation.record_episodes - first),
             subject=subject,
@@ -226,7 +226,7 @@ def run_episodes(
         recorder.run()
         tables.append(recorder.trials())
         recordings.append(recorder.recording())
-        reporting.tell((first + episodes) / evaluation.episodes)
+        reporter.report((first + episodes) / evaluation.episodes)
     return pd.concat(tables, ignore_index=True), _joined(recordings, task)
 
 
@@ -240,10 +240,10 @@ def _manipulator(
     evaluation: EvaluationConfig,
     task: Task[Any],
     first: int,
-) -> Manipulator | None:
+) -> Interventions | None:
     """The experimenter's hand; its noise is its own, and changes no other."""
     noise = _generator(config, subject, "manipulation", first)
-    return make_manipulator(evaluation.manipulate, task, config.network, noise)
+    return make_interventions(evaluation.interventions, task, config.network, noise)
 
 
 @torch.inference_mode()
@@ -253,17 +253,17 @@ def replay(network: Network, recording: Recording) -> np.ndarray[Any, Any]:
     Each episode starts with that network's own initial memory; `end` rows are NaN.
     """
     first = recording["step"] == 0
-    lane, step = np.cumsum(first) - 1, recording["step"]
-    size = (int(step.max()) + 1, int(lane.max()) + 1)
+    env_index, step = np.cumsum(first) - 1, recording["step"]
+    size = (int(step.max()) + 1, int(env_index.max()) + 1)
     inputs = torch.zeros(*size, network.input_size)
-    inputs[step, lane] = torch.from_numpy(recorded_inputs(recording))
+    inputs[step, env_index] = torch.from_numpy(recorded_inputs(recording))
     memory = network.initial_memory(size[1])
     activity = []
     for now in inputs:
-        decision = network.act(now, memory)
-        memory = decision.memory
-        activity.append(decision.units)
-    units: np.ndarray[Any, Any] = torch.stack(activity).numpy()[step, lane]
+        output = network.act(now, memory)
+        memory = output.memory
+        activity.append(output.units)
+    units: np.ndarray[Any, Any] = torch.stack(activity).numpy()[step, env_index]
     units[recording["action"] < 0] = np.nan
     return units
 

@@ -1,4 +1,4 @@
-"""Does what a `Manipulation` says, while the stepping loop runs."""
+"""Does what a `Intervention` says, while the stepping loop runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from metarl.agents.config import NetworkConfig
-from metarl.core.interventions import Manipulation, parse
-from metarl.core.policy import Touch
+from metarl.core.interventions import Intervention, parse
+from metarl.core.policy import SignalChange
 from metarl.envs.task import Task
 
 Facts = Mapping[str, Tensor]
@@ -17,7 +17,7 @@ OWN_FACTS = ("event", "trial", "step", "action", "paid")
 """Facts besides the columns of the trial table."""
 
 
-class Manipulator:
+class Interventions:
     """The manipulations of one test or training, ready for a task's lanes."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Manipulator:
                     f"units must be below {units}, the network's, got {max(each.units)}"
                 )
         self.targets = {each.target for each in self.all}
-        self.trial = torch.zeros(task.lanes, device=task.device)
+        self.trial = torch.zeros(task.num_envs, device=task.device)
         self.step = torch.zeros_like(self.trial)
         self.facts = self._opening()
         for each in self.all:
@@ -61,7 +61,7 @@ class Manipulator:
                     f"a condition cannot be reckoned ({error}): {each.when}"
                 ) from None
 
-    def check_told(self, feedback: str) -> None:
+    def check_feedback(self, feedback: str) -> None:
         """Raise ValueError where an error is changed that the network is not told."""
         if "rpe" in self.targets and feedback != "rpe":
             raise ValueError(
@@ -95,7 +95,7 @@ class Manipulator:
             for name, now in self.facts.items()
         }
 
-    def _holds(self, each: Manipulation) -> Tensor:
+    def _holds(self, each: Intervention) -> Tensor:
         """(B,) bool: where it is done now."""
         if each.when is None:
             return self.task.always
@@ -107,11 +107,11 @@ class Manipulator:
         found = [self._holds(each) for each in self.all if each.target == "memory"]
         return torch.stack(found).any(0) if found else None
 
-    def touch(self) -> Touch:
+    def changes(self) -> SignalChange:
         """What is done to the signals of the next decision."""
-        return Touch(rpe=self._linear("rpe"), units=self._linear("units"))
+        return SignalChange(rpe=self._linear("rpe"), units=self._linear("units"))
 
-    def teaching(self) -> tuple[Tensor, Tensor] | None:
+    def rpe_transform(self) -> tuple[Tensor, Tensor] | None:
         """(B,) factor and addition for the prediction error just revealed."""
         return self._linear("teaching")
 
@@ -119,8 +119,8 @@ class Manipulator:
         """Factor and addition, (B,) or for units (B, H), of all that is done to it."""
         if target not in self.targets:
             return None
-        lanes = self.task.lanes
-        size = (lanes, self.units) if target == "units" else (lanes,)
+        num_envs = self.task.num_envs
+        size = (num_envs, self.units) if target == "units" else (num_envs,)
         factor = torch.ones(size, device=self.task.device)
         addition = torch.zeros_like(factor)
         for each in self.all:
@@ -131,7 +131,7 @@ class Manipulator:
                 addition = torch.where(where, new_addition, addition)
         return factor, addition
 
-    def _where(self, each: Manipulation, like: Tensor) -> Tensor:
+    def _where(self, each: Intervention, like: Tensor) -> Tensor:
         holds = self._holds(each)
         if like.dim() == 1:
             return holds
@@ -140,7 +140,7 @@ class Manipulator:
         return holds.unsqueeze(1) & chosen
 
     def _apply(
-        self, each: Manipulation, factor: Tensor, addition: Tensor
+        self, each: Intervention, factor: Tensor, addition: Tensor
     ) -> tuple[Tensor, Tensor]:
         amount = each.amount
         if each.operation == "set":
@@ -163,12 +163,12 @@ class Manipulator:
         self.facts = dict(state["facts"])
 
 
-def make_manipulator(
+def make_interventions(
     texts: Sequence[str],
     task: Task[Any],
     network: NetworkConfig,
     noise: torch.Generator | None = None,
-) -> Manipulator | None:
+) -> Interventions | None:
     """The experimenter's hand on networks of one kind; None where it does nothing.
 
     A critic of its own has its own units, which are numbered after the actor's.
@@ -176,4 +176,4 @@ def make_manipulator(
     if not texts:
         return None
     cores = 1 if network.critic == "shared" else 2
-    return Manipulator(texts, task, units=cores * network.units, noise=noise)
+    return Interventions(texts, task, units=cores * network.units, noise=noise)

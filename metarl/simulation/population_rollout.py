@@ -12,29 +12,29 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from metarl.agents.networks.batched import Crowd
+from metarl.agents.networks.batched import BatchedNetworks
 from metarl.envs.task import Task
-from metarl.simulation.rollout import Stepper, finite_rewards
+from metarl.simulation.rollout import Rollout, finite_rewards
 
 
-class SharedLuck(Stepper):
+class CommonRandomNumbers(Rollout):
     """A stepping loop in which all members meet the same world and the same noise."""
 
     def __init__(
         self,
         task: Task[Any],
-        crowd: Crowd,
+        networks: BatchedNetworks,
         generator: torch.Generator,
         options: Mapping[str, float] | None = None,
     ) -> None:
         """Start the episodes of a crowd that is embodied."""
-        self.members = crowd.members
-        super().__init__(task, crowd, generator, options=options)
+        self.members = networks.members
+        super().__init__(task, networks, generator, options=options)
 
     @property
-    def fates(self) -> int:
+    def independent_envs(self) -> int:
         """One for each lane of a member."""
-        return self.task.lanes // self.members
+        return self.task.num_envs // self.members
 
     def _noise(self, steps: int) -> Tensor:
         return super()._noise(steps).repeat(1, self.members, 1)
@@ -44,7 +44,7 @@ class SharedLuck(Stepper):
 
 
 @dataclass(frozen=True)
-class Life:
+class PopulationReturns:
     """What became of each member, over T steps of B lanes, P members' in order."""
 
     members: int
@@ -53,7 +53,7 @@ class Life:
     """(T, B) reward that followed each action."""
     actions: Tensor
     """(T, B) action codes."""
-    continues: Tensor
+    nonterminal: Tensor
     """(T, B) 0 where an episode ended with the step, else 1."""
 
     @property
@@ -69,31 +69,31 @@ class Life:
 
 
 @torch.inference_mode()
-def live(
-    crowd: Crowd,
+def evaluate_population(
+    networks: BatchedNetworks,
     task: Task[Any],
     steps: int,
     generator: torch.Generator,
     options: Mapping[str, float] | None = None,
-) -> Life:
+) -> PopulationReturns:
     """Let the members of a crowd live for so many steps, from fresh episodes on.
 
     Args:
-        crowd: embodied; its lanes are the task's, divided among the members.
+        networks: embodied; its lanes are the task's, divided among the members.
         task: any, with a whole number of lanes for each member.
         steps: of every lane.
         generator: of the world and of the choices.
         options: hidden parameters fixed in every episode.
     """
-    stepper = SharedLuck(task, crowd, generator, options)
+    rollout = CommonRandomNumbers(task, networks, generator, options)
     rewards, actions, ended = [], [], []
-    for moment in stepper.run(steps):
-        rewards.append(moment.rewards)
-        actions.append(moment.actions)
-        ended.append(moment.terminated)
-    return Life(
-        members=crowd.members,
+    for transition in rollout.run(steps):
+        rewards.append(transition.rewards)
+        actions.append(transition.actions)
+        ended.append(transition.terminated)
+    return PopulationReturns(
+        members=networks.members,
         rewards=finite_rewards(torch.stack(rewards)),
         actions=torch.stack(actions),
-        continues=torch.stack(ended).logical_not().float(),
+        nonterminal=torch.stack(ended).logical_not().float(),
     )

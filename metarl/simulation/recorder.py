@@ -10,7 +10,7 @@ from torch import Tensor
 from metarl.agents.returns import prediction_errors_on_arrival, reward_prediction_error
 from metarl.core.files import TRIAL_COLUMNS
 from metarl.envs.task import Task
-from metarl.simulation.rollout import Moment, Stepper, finite_rewards
+from metarl.simulation.rollout import Rollout, Transition, finite_rewards
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ class Recorder:
 
     def __init__(
         self,
-        stepper: Stepper,
+        rollout: Rollout,
         *,
         episodes: int,
         record_episodes: int,
@@ -38,14 +38,14 @@ class Recorder:
         discount: float,
     ) -> None:
         """Prepare; the first `record_episodes` are recorded step by step."""
-        self.stepper, self.task = stepper, stepper.task
-        self.stepper.tell_events = record_episodes > 0
+        self.rollout, self.task = rollout, rollout.task
+        self.rollout.record_events = record_episodes > 0
         self.stop = first_episode + episodes
         self.record_stop = first_episode + min(record_episodes, episodes)
-        self.record_lanes = min(record_episodes, self.task.lanes)
-        self.rounds = -(-episodes // self.task.lanes)
+        self.record_envs = min(record_episodes, self.task.num_envs)
+        self.rounds = -(-episodes // self.task.num_envs)
         self.subject, self.discount = subject, discount
-        numbers = torch.arange(self.task.lanes)
+        numbers = torch.arange(self.task.num_envs)
         self.episode = first_episode + numbers
         self.trial = torch.zeros_like(numbers)
         self.rows: list[dict[str, Tensor]] = []
@@ -56,11 +56,11 @@ class Recorder:
         length = self.task.episode_steps
         chunk = length * self.rounds if length else CHUNK_STEPS
         while not self._over():
-            for moment in self.stepper.run(chunk):
-                finite_rewards(moment.rewards.unsqueeze(0))
-                self._keep_step(moment)
-                self._keep_trial(moment)
-                self._count(moment)
+            for transition in self.rollout.run(chunk):
+                finite_rewards(transition.rewards.unsqueeze(0))
+                self._keep_step(transition)
+                self._keep_trial(transition)
+                self._count(transition)
                 if not length and self._over():
                     break
 
@@ -68,39 +68,39 @@ class Recorder:
         """Whether every lane has had its episodes."""
         return bool((self.episode >= self.stop).all())
 
-    def _keep_step(self, moment: Moment) -> None:
-        if moment.event is None:
+    def _keep_step(self, transition: Transition) -> None:
+        if transition.event is None:
             return
-        decision = moment.decision
+        output = transition.output
         step = {
             "episode": self.episode,
             "trial": self.trial,
             "live": self.episode < self.record_stop,
-            "last": moment.terminated,
-            "event": moment.event,
-            "observation": moment.observation,
-            "action": moment.actions,
-            "reward": moment.rewards,
-            "value": decision.value,
-            "policy": decision.logits.softmax(1),
-            "units": decision.units,
+            "last": transition.terminated,
+            "event": transition.event,
+            "observation": transition.observation,
+            "action": transition.actions,
+            "reward": transition.rewards,
+            "value": output.value,
+            "policy": output.logits.softmax(1),
+            "units": output.units,
         }
-        kept = self.record_lanes
+        kept = self.record_envs
         self.steps.append({k: v[:kept].clone() for k, v in step.items()})
 
-    def _keep_trial(self, moment: Moment) -> None:
-        if not bool(moment.trial_ended.any()):
+    def _keep_trial(self, transition: Transition) -> None:
+        if not bool(transition.trial_ended.any()):
             return
         row = {name: value.clone() for name, value in self.task.trial_row().items()}
-        ended = moment.trial_ended & (self.episode < self.stop)
+        ended = transition.trial_ended & (self.episode < self.stop)
         self.rows.append(
             {"ended": ended, "episode": self.episode, "trial": self.trial, **row}
         )
 
-    def _count(self, moment: Moment) -> None:
-        over = moment.terminated.long()
-        self.trial = (self.trial + moment.trial_ended.long()) * (1 - over)
-        self.episode = self.episode + over * self.task.lanes
+    def _count(self, transition: Transition) -> None:
+        over = transition.terminated.long()
+        self.trial = (self.trial + transition.trial_ended.long()) * (1 - over)
+        self.episode = self.episode + over * self.task.num_envs
 
     def trials(self) -> "pd.DataFrame":
         """The trial table, ordered by episode and trial."""
@@ -108,13 +108,15 @@ class Recorder:
 
     def recording(self) -> dict[str, Array]:
         """The step recording: whole episodes, each with an `end` row."""
-        if not self.record_lanes:
+        if not self.record_envs:
             return {}
         steps = stack(self.steps)
         episodes = [
-            self._episode({k: v[first:stop, lane] for k, v in steps.items()})
-            for lane in range(self.record_lanes)
-            for first, stop in _spans(steps["last"][:, lane], steps["live"][:, lane])
+            self._episode({k: v[first:stop, env_index] for k, v in steps.items()})
+            for env_index in range(self.record_envs)
+            for first, stop in _spans(
+                steps["last"][:, env_index], steps["live"][:, env_index]
+            )
         ]
         episodes.sort(key=lambda rows: int(rows["episode"][0]))
         return {k: np.concatenate([e[k] for e in episodes]) for k in episodes[0]}

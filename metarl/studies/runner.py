@@ -25,7 +25,7 @@ from metarl.analysis.effects import Effect, effect_table, reported
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError, check_at_least
 from metarl.core.files import read_json, read_table, whole_file, write_json, write_table
-from metarl.core.parallel import Reporting, core_count, run_jobs
+from metarl.core.parallel import Reporter, core_count, run_jobs
 from metarl.core.progress import Overall
 from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
@@ -82,7 +82,7 @@ class Neighbours:
         return self.path / "scorecard.json"
 
 
-class Piece(NamedTuple):
+class SeedJob(NamedTuple):
     """One seed of one condition of a study."""
 
     study: str
@@ -162,19 +162,19 @@ def _ordered(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return table.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
-def _pieces(plan: NeighboursPlan) -> Iterator[tuple[Piece, Condition]]:
+def _pieces(plan: NeighboursPlan) -> Iterator[tuple[SeedJob, Condition]]:
     """First seeds first, so that how long each condition takes is soon known."""
     asked = {name: study(name).conditions(plan.scale) for name in plan.studies}
     for k in range(plan.seeds):
         for name, conditions in asked.items():
             for condition, ask in conditions.items():
-                yield Piece(name, condition, k), ask
+                yield SeedJob(name, condition, k), ask
 
 
-def _find(ask: Condition, seed: int, path: Path, reporting: Reporting) -> None:
+def _find(ask: Condition, seed: int, path: Path, reporter: Reporter) -> None:
     """Find one seed's facts and write them down."""
     began = time.process_time()
-    facts = ask(seed, reporting)
+    facts = ask(seed, reporter)
     seconds = time.process_time() - began
     write_json(path, {"facts": facts, "seconds": seconds})
 
@@ -196,7 +196,7 @@ def read_results(plan: NeighboursPlan, name: str, folder: Path) -> Results | Non
     """What all seeds of a study came to; None where one is missing."""
     found = {}
     for condition in study(name).conditions(plan.scale):
-        paths = [Piece(name, condition, k).path(folder) for k in range(plan.seeds)]
+        paths = [SeedJob(name, condition, k).path(folder) for k in range(plan.seeds)]
         if not all(path.exists() for path in paths):
             return None
         found[condition] = [read_json(path) for path in paths]

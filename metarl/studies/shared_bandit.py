@@ -17,7 +17,7 @@ from torch import Tensor
 from metarl.agents.config import NetworkConfig, constant
 from metarl.agents.networks.actor_critic import Network, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.bandit import BanditParams
 from metarl.experiments.presets import FAST
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
@@ -45,7 +45,7 @@ def bandit_config(seed: int, *, updates: int = 1000) -> RunConfig[BanditParams]:
         ),
         network=NetworkConfig(core="rnn", leak=0.3, input_gain=3.0),
         learning=replace(FAST.learning, discount=constant(0.5)),
-        training=TrainingConfig(lanes=64, unroll_steps=TRIALS, updates=updates),
+        training=TrainingConfig(num_envs=64, unroll_steps=TRIALS, updates=updates),
         subjects=1,
         seed=seed,
     )
@@ -63,13 +63,13 @@ class Trained:
 
 
 def train_here(
-    config: RunConfig[Any], reporting: Reporting, *, points: int = 40, stages: int = 4
+    config: RunConfig[Any], reporter: Reporter, *, points: int = 40, stages: int = 4
 ) -> Trained:
     """Train the one subject of a configuration, in memory.
 
     Args:
         config: what is trained.
-        reporting: is told the progress and asked whether to stop.
+        reporter: is told the progress and asked whether to stop.
         points: of the learning curve, at most one an update.
         stages: equal parts of training after which the weights are kept.
 
@@ -80,12 +80,12 @@ def train_here(
     trainer, total = make_trainer(config, 0), config.training.updates
     curve, kept = [], [weights_of(trainer.network)]
     while trainer.updates < total:
-        if reporting.should_stop():
+        if reporter.should_stop():
             raise Interrupted
         trainer.update()
         if due(trainer.updates, total, points):
             curve.append(trainer.row())
-            reporting.tell(trainer.progress)
+            reporter.report(trainer.progress)
         if due(trainer.updates, total, stages):
             kept.append(weights_of(trainer.network))
     return Trained(trainer.network, curve, kept)
@@ -117,7 +117,7 @@ def frozen_test(
     network: Network,
     *,
     episodes: int = 1000,
-    manipulate: tuple[str, ...] = (),
+    interventions: tuple[str, ...] = (),
 ) -> Tested:
     """Test a network on fresh bandits of the configuration, all weights frozen.
 
@@ -125,12 +125,14 @@ def frozen_test(
         config: the world, and its seed.
         network: is tested.
         episodes: how many.
-        manipulate: what an experimenter does to the network, in words.
+        interventions: what an experimenter does to the network, in words.
 
     Raises:
         MetaRLError: the weights changed.
     """
-    trials = frozen_trials(config, network, episodes=episodes, manipulate=manipulate)
+    trials = frozen_trials(
+        config, network, episodes=episodes, interventions=interventions
+    )
     accuracy = trials.groupby("trial")["correct"].mean()
     regret = float(trials["regret"].sum()) / episodes
     return Tested(regret, [float(share) for share in accuracy])
@@ -141,7 +143,7 @@ def frozen_trials(
     network: Network,
     *,
     episodes: int,
-    manipulate: tuple[str, ...] = (),
+    interventions: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """Trials of a frozen network, with the regret of each: expected reward lost.
 
@@ -149,13 +151,15 @@ def frozen_trials(
         config: the world, and its seed.
         network: is tested.
         episodes: how many.
-        manipulate: what an experimenter does to the network, in words.
+        interventions: what an experimenter does to the network, in words.
 
     Raises:
         MetaRLError: the weights changed.
     """
     before = weights_hash(network)
-    test = EvaluationConfig(episodes=episodes, record_episodes=0, manipulate=manipulate)
+    test = EvaluationConfig(
+        episodes=episodes, record_episodes=0, interventions=interventions
+    )
     trials, _ = run_episodes(config, 0, lambda task: network, test)
     if weights_hash(network) != before:
         raise MetaRLError("the weights changed in a frozen test")

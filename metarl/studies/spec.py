@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 
 Facts = dict[str, Any]
 """What one seed came to: numbers, words, lists and dictionaries of them, as JSON has
@@ -29,7 +29,7 @@ them. The same seed gives the same facts, so no duration is among them. `regret`
 for one number: that of a frozen agent on the shared bandit, in rewards an episode, by
 which all studies' agents are compared."""
 
-Condition = Callable[[int, Reporting], Facts]
+Condition = Callable[[int, Reporter], Facts]
 """Given a seed, and whom to tell the progress, finds the facts. Must be picklable: a
 function of a module, or functools.partial of one. Raises jobs.Interrupted when asked to
 stop."""

@@ -26,25 +26,25 @@ from metarl.agents.evolution import DISTRIBUTIONS, OBJECTIVES
 from metarl.agents.evolution.ascent import Ascent
 from metarl.agents.learning.config import PerturbationConfig
 from metarl.agents.learning.weight_perturbation import (
-    Carried,
-    Probe,
+    Perturbation,
+    RuleState,
+    evaluate_perturbation,
+    reset_expectation,
     rule,
     start,
-    try_out,
-    unjudged,
 )
 from metarl.agents.networks.actor_critic import ActorCritic, Network
-from metarl.agents.networks.batched import Crowd, check_crowd
+from metarl.agents.networks.batched import BatchedNetworks, check_batchable
 from metarl.core.checks import MetaRLError
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.envs.task import Task
 from metarl.runs.checkpoint import load_weights
 from metarl.runs.config import RunConfig, TrainingConfig
-from metarl.simulation.population_rollout import Life, live
-from metarl.training.metrics import Meter
+from metarl.simulation.population_rollout import PopulationReturns, evaluate_population
+from metarl.training.metrics import MetricAverages
 
-LiveOut = Callable[[Tensor], Life]
+LiveOut = Callable[[Tensor], PopulationReturns]
 """Given (P, F) weights, what becomes of the P members that have them."""
 
 
@@ -91,12 +91,12 @@ class PairSearch:
     def __init__(self, weights: Tensor, learning: A2CConfig, most: float) -> None:
         """Start from (F,) weights; `most` is what a life could earn."""
         settings = learning.perturbation
-        self.probe, self.most = Probe(settings.size, pair=True), most
+        self.perturbation, self.most = Perturbation(settings.size, pair=True), most
         self.same_episodes = settings.same_episodes if learning.rule == "d2" else 1
         self.rule = rule(learning.rule)
         self.place = weights.double()[None]
         self.first = learning.learning_rate.start
-        self.carried = start(self.place, self.place.new_full((1,), self.first))
+        self.rule_state = start(self.place, self.place.new_full((1,), self.first))
 
     @property
     def weights(self) -> Tensor:
@@ -111,26 +111,28 @@ class PairSearch:
         def losses_of(compared: Tensor) -> Tensor:
             return self.most - live_out(compared[:, 0]).earned.double()[:, None]
 
-        carried = replace(self.carried, scale=rate / self.first)
+        rule_state = replace(self.rule_state, scale=rate / self.first)
         if fresh:
-            carried = unjudged(carried)
+            rule_state = reset_expectation(rule_state)
         generator = torch.Generator().manual_seed(seed)
-        trial = try_out(losses_of, self.place, generator, self.probe)
-        self.place, self.carried = self.rule(carried, self.place, trial)
+        trial = evaluate_perturbation(
+            losses_of, self.place, generator, self.perturbation
+        )
+        self.place, self.rule_state = self.rule(rule_state, self.place, trial)
         return {
             "optimizer/loss": trial.losses[0],
             "optimizer/regret_rpe_size": trial.regrets[0].abs(),
-            "optimizer/rate": self.carried.scale * self.carried.rates[0],
+            "optimizer/rate": self.rule_state.scale * self.rule_state.rates[0],
         }
 
     def state(self) -> dict[str, Any]:
         """Weights, rates and what the rule carries."""
-        return {"place": self.place, "carried": dict(vars(self.carried))}
+        return {"place": self.place, "carried": dict(vars(self.rule_state))}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
         self.place = state["place"]
-        self.carried = Carried(**state["carried"])
+        self.rule_state = RuleState(**state["carried"])
 
 
 class Evolution:
@@ -175,8 +177,10 @@ class Evolution:
     def state(self) -> dict[str, Any]:
         """The mean and the ascent."""
         ascent = self.ascent
-        moments = [torch.from_numpy(each) for each in (ascent.slopes, ascent.squares)]
-        return {"mean": self.weights, "moments": moments, "steps": ascent.steps}
+        transitions = [
+            torch.from_numpy(each) for each in (ascent.slopes, ascent.squares)
+        ]
+        return {"mean": self.weights, "moments": transitions, "steps": ascent.steps}
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Go on from a `state`."""
@@ -199,10 +203,10 @@ class DerivativeFreeTrainer:
         """
         learning, training = config.learning, config.training
         self.config, self.subject, self.updates = config, subject, 0
-        self.network = _without_critic(check_crowd(network, learning.rule))
-        self.task = task_class(config.task)(training.lanes, config.task_params)
-        self.crowd = Crowd(self.network)
-        weights = self.crowd.free.read(self.network.state_dict())
+        self.network = _without_critic(check_batchable(network, learning.rule))
+        self.task = task_class(config.task)(training.num_envs, config.task_params)
+        self.networks = BatchedNetworks(self.network)
+        weights = self.networks.free.read(self.network.state_dict())
         self.search: Search
         if learning.rule == "es":
             settings = learning.perturbation
@@ -211,7 +215,7 @@ class DerivativeFreeTrainer:
             most = self.task.reward_range[1] * training.unroll_steps
             self.search = PairSearch(weights, learning, most)
         check_lives(config, self.task, self.search.members)
-        self.meter = Meter(training.lanes)
+        self.averages = MetricAverages(training.num_envs)
 
     @property
     def progress(self) -> float:
@@ -222,7 +226,7 @@ class DerivativeFreeTrainer:
     def steps(self) -> int:
         """Environment steps done, in all lanes."""
         training = self.config.training
-        return self.updates * training.lanes * training.unroll_steps
+        return self.updates * training.num_envs * training.unroll_steps
 
     def update(self) -> None:
         """Try weights out, and move."""
@@ -233,25 +237,25 @@ class DerivativeFreeTrainer:
             self._seed("rule", self.updates),
             fresh=seen == 0,
         )
-        self.meter.add_scalars(scalars)
+        self.averages.add_scalars(scalars)
         self.updates += 1
         self._tell_network()
 
-    def _live_out(self, weights: Tensor, batch: int) -> Life:
-        self.crowd.embody(weights)
+    def _live_out(self, weights: Tensor, batch: int) -> PopulationReturns:
+        self.networks.set_weights(weights)
         generator = torch.Generator().manual_seed(self._seed("training", batch))
         steps = self.config.training.unroll_steps
-        life = live(self.crowd, self.task, steps, generator)
+        life = evaluate_population(self.networks, self.task, steps, generator)
         # Every life starts anew; an episode that was cut off has no return.
-        self.meter.running.zero_()
-        self.meter.add_rewards(life.rewards, life.continues)
+        self.averages.running.zero_()
+        self.averages.add_rewards(life.rewards, life.nonterminal)
         return life
 
     def _seed(self, purpose: Any, number: int) -> int:
         return stream_seed(self.config.seed, self.subject, purpose, number)
 
     def _tell_network(self) -> None:
-        state = self.crowd.free.state(self.search.weights)
+        state = self.networks.free.state(self.search.weights)
         self.network.load_state_dict(state)
 
     def row(self) -> dict[str, float]:
@@ -265,7 +269,7 @@ class DerivativeFreeTrainer:
                 f"training diverged before step {self.steps}: a weight is no number; "
                 "set a lower learning.learning_rate"
             )
-        return {"update": self.updates, "steps": self.steps, **self.meter.read()}
+        return {"update": self.updates, "steps": self.steps, **self.averages.read()}
 
     def state(self) -> dict[str, Any]:
         """Everything needed to go on to the same bytes."""
@@ -273,7 +277,7 @@ class DerivativeFreeTrainer:
             "updates": self.updates,
             "network": self.network.state_dict(),
             "search": self.search.state(),
-            "meter": self.meter.state(),
+            "averages": self.averages.state(),
         }
 
     def load_state(self, state: dict[str, Any], path: Path) -> None:
@@ -281,7 +285,7 @@ class DerivativeFreeTrainer:
         try:
             load_weights(self.network, state["network"], path)
             self.search.load_state(state["search"])
-            self.meter.load_state(state["meter"])
+            self.averages.load_state(state["averages"])
             self.updates = state["updates"]
         except (KeyError, TypeError, ValueError) as error:
             raise MetaRLError(
@@ -300,10 +304,11 @@ def _without_critic(network: ActorCritic) -> ActorCritic:
 def check_lives(config: RunConfig[Any], task: Task[Any], members: int) -> None:
     """Raise ValueError unless every member has whole episodes, and as many lanes."""
     learning, training = config.learning, config.training
-    if training.lanes % members:
+    if training.num_envs % members:
         raise ValueError(
-            f"lanes must be a multiple of {members} where the rule is {learning.rule}, "
-            f"got {training.lanes!r}: all networks that are tried have as many"
+            f"num_envs must be a multiple of {members} where the rule is "
+            f"{learning.rule}, got {training.num_envs!r}: all networks that are tried "
+            "have as many"
         )
     if task.episode_steps and training.unroll_steps % task.episode_steps:
         raise ValueError(
@@ -311,7 +316,7 @@ def check_lives(config: RunConfig[Any], task: Task[Any], members: int) -> None:
             f"the rule is {learning.rule}, got {training.unroll_steps!r}"
         )
     plain = TrainingConfig()
-    for name in ("manipulate", "reset_memory"):
+    for name in ("interventions", "reset_memory"):
         if getattr(training, name) != getattr(plain, name):
             raise ValueError(
                 f"{name} must be {getattr(plain, name)!r} where the rule is "

@@ -82,7 +82,7 @@ class Evolving:
                 ),
             ),
             training=TrainingConfig(
-                lanes=self.members * self.episodes,
+                num_envs=self.members * self.episodes,
                 unroll_steps=self.life_steps or episode or OPEN_LIFE,
                 updates=self.generations,
             ),

@@ -10,12 +10,12 @@ from metarl.core.files import read_json, write_json
 from metarl.runs.folder import SubjectFolder
 
 
-class Meter:
+class MetricAverages:
     """Means of the learning curve since it was last read, and episodes' returns."""
 
-    def __init__(self, lanes: int) -> None:
+    def __init__(self, num_envs: int) -> None:
         """Start empty."""
-        self.running = torch.zeros(lanes)
+        self.running = torch.zeros(num_envs)
         self.sums: dict[str, Tensor] = {}
         self.count = self.episodes = self.episodes_before = 0
         self.returns = 0.0
@@ -26,14 +26,14 @@ class Meter:
         for name, value in scalars.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
-    def add_rewards(self, rewards: Tensor, continues: Tensor) -> None:
+    def add_rewards(self, rewards: Tensor, nonterminal: Tensor) -> None:
         """One unroll's (T, B) rewards, and where episodes went on."""
         self.add_scalars({"rollout/reward_rate": rewards.mean()})
         self.count -= 1
         first = 0
-        for t in (continues.min(1).values == 0).nonzero().flatten().tolist():
+        for t in (nonterminal.min(1).values == 0).nonzero().flatten().tolist():
             self.running += rewards[first : t + 1].sum(0)
-            ended = continues[t] == 0
+            ended = nonterminal[t] == 0
             self.returns += float(self.running[ended].sum())
             self.episodes += int(ended.sum())
             self.running[ended] = 0
@@ -60,7 +60,7 @@ class Meter:
         vars(self).update({name: state[name] for name in vars(self)})
 
 
-class Cost:
+class ComputeCost:
     """What a subject's training has cost so far, in seconds, over all its beginnings.
 
     What a killed training did after it last saved is not counted.

@@ -14,28 +14,28 @@ import torch
 from torch import Tensor
 
 from metarl.agents.config import DERIVATIVE_FREE
-from metarl.agents.learning.a2c import Experience
+from metarl.agents.learning.a2c import Trajectory
 from metarl.agents.learning.replay import check_replayable, make_replayer
 from metarl.agents.learning.rules import make_learner
 from metarl.agents.networks.actor_critic import (
     Network,
     SeparateActorCritic,
+    attach_renderer,
     build,
-    open_eyes,
 )
 from metarl.core.checks import MetaRLError
 from metarl.core.files import write_json, write_text
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import input_size
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.runs.checkpoint import load_state, load_weights, save_policy, save_state
 from metarl.runs.config import RunConfig, to_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
-from metarl.simulation.interventions import make_manipulator
-from metarl.simulation.rollout import Stepper, finite_rewards
+from metarl.simulation.interventions import make_interventions
+from metarl.simulation.rollout import Rollout, finite_rewards
 from metarl.training.black_box import DerivativeFreeTrainer
-from metarl.training.metrics import Cost, Meter
+from metarl.training.metrics import ComputeCost, MetricAverages
 
 METRIC_ROWS = 200
 """Points of the learning curve."""
@@ -73,18 +73,18 @@ def check_trainable(config: RunConfig[Any]) -> None:
         DerivativeFreeTrainer(config, 0, network)
         return
     generator = torch.Generator()
-    make_learner(network, config.learning, steps=1, lanes=1, generator=generator)
-    if config.learning.rule == "np" and config.training.manipulate:
+    make_learner(network, config.learning, steps=1, num_envs=1, generator=generator)
+    if config.learning.rule == "np" and config.training.interventions:
         raise ValueError(
-            "manipulate must be () where the rule is np, got "
-            f"{config.training.manipulate!r}: its core learns from returns less values "
-            "without noise, where no hand on the prediction error reaches"
+            "interventions must be () where the rule is np, got "
+            f"{config.training.interventions!r}: its core learns from returns less "
+            "values without noise, which no change of the prediction error reaches"
         )
     task = task_class(config.task)(1, config.task_params)
     mode, steps = config.learning.replay.mode, config.training.unroll_steps
     check_replayable(mode, steps, task.episode_steps)
-    if hand := make_manipulator(config.training.manipulate, task, config.network):
-        hand.check_told(config.network.feedback)
+    if hand := make_interventions(config.training.interventions, task, config.network):
+        hand.check_feedback(config.network.feedback)
 
 
 def make_network(config: RunConfig[Any], subject: int) -> Network:
@@ -97,7 +97,7 @@ def make_network(config: RunConfig[Any], subject: int) -> Network:
         seed=stream_seed(config.seed, subject, "weights"),
         view_size=task.view_size,
     )
-    return open_eyes(network, task.look)
+    return attach_renderer(network, task.look)
 
 
 class Trainer:
@@ -108,7 +108,7 @@ class Trainer:
         training = config.training
         self.config, self.updates = config, 0
         self.network = make_network(config, subject)
-        self.task = task_class(config.task)(training.lanes, config.task_params)
+        self.task = task_class(config.task)(training.num_envs, config.task_params)
         # Random feedback, or noise that explores: whatever a rule draws for itself.
         self.drawn = torch.Generator().manual_seed(
             stream_seed(config.seed, subject, "rule")
@@ -117,20 +117,20 @@ class Trainer:
             self.network,
             config.learning,
             steps=training.unroll_steps,
-            lanes=training.lanes,
+            num_envs=training.num_envs,
             generator=self.drawn,
         )
         generator = torch.Generator().manual_seed(
             stream_seed(config.seed, subject, "training")
         )
         with torch.no_grad():
-            hand = make_manipulator(training.manipulate, self.task, config.network)
-            self.stepper = Stepper(
+            hand = make_interventions(training.interventions, self.task, config.network)
+            self.rollout = Rollout(
                 self.task,
                 self.unroll,
                 generator,
                 reset_memory=training.reset_memory,
-                manipulator=hand,
+                interventions=hand,
             )
         self.replayer = make_replayer(
             self.unroll,
@@ -141,7 +141,7 @@ class Trainer:
                 stream_seed(config.seed, subject, "replay")
             ),
         )
-        self.meter = Meter(training.lanes)
+        self.averages = MetricAverages(training.num_envs)
         self._follow_discount()
 
     def _follow_discount(self) -> None:
@@ -159,39 +159,39 @@ class Trainer:
     def steps(self) -> int:
         """Environment steps done, in all lanes."""
         training = self.config.training
-        return self.updates * training.lanes * training.unroll_steps
+        return self.updates * training.num_envs * training.unroll_steps
 
     def update(self) -> None:
         """Step one unroll and learn from it."""
-        experience = self.experience()
-        self.meter.add_rewards(experience.rewards, experience.continues)
-        scalars = self.learner.update(self.unroll, experience, self.progress)
+        trajectory = self.trajectory()
+        self.averages.add_rewards(trajectory.rewards, trajectory.nonterminal)
+        scalars = self.learner.update(self.unroll, trajectory, self.progress)
         if self.replayer:
-            scalars |= self.replayer.update(experience, self.progress)
-        self.meter.add_scalars(scalars)
+            scalars |= self.replayer.update(trajectory, self.progress)
+        self.averages.add_scalars(scalars)
         self.updates += 1
         self._follow_discount()
 
     @torch.no_grad()
-    def experience(self) -> Experience:
+    def trajectory(self) -> Trajectory:
         """Step one unroll."""
         self.unroll.begin()
-        moments = list(self.stepper.run(self.config.training.unroll_steps))
-        stepper = self.stepper
-        last = self.network.act(stepper.inputs(), stepper.memory_now()).value
-        return Experience(
-            actions=torch.stack([m.actions for m in moments]),
-            rewards=finite_rewards(torch.stack([m.rewards for m in moments])),
-            continues=torch.stack([m.terminated for m in moments])
+        transitions = list(self.rollout.run(self.config.training.unroll_steps))
+        rollout = self.rollout
+        last = self.network.act(rollout.inputs(), rollout.memory_now()).value
+        return Trajectory(
+            actions=torch.stack([m.actions for m in transitions]),
+            rewards=finite_rewards(torch.stack([m.rewards for m in transitions])),
+            nonterminal=torch.stack([m.terminated for m in transitions])
             .logical_not()
             .float(),
-            values=torch.stack([*(m.decision.value for m in moments), last]),
-            starts=[m.start for m in moments],
+            values=torch.stack([*(m.output.value for m in transitions), last]),
+            starts=[m.start for m in transitions],
             observations=torch.stack(
-                [*(m.observation for m in moments), stepper.observation]
+                [*(m.observation for m in transitions), rollout.observation]
             ),
-            teaching=_stacked([m.teaching for m in moments]),
-            logits=torch.stack([m.decision.logits for m in moments]),
+            rpe_transform=_stacked([m.rpe_transform for m in transitions]),
+            logits=torch.stack([m.output.logits for m in transitions]),
         )
 
     def row(self) -> dict[str, float]:
@@ -200,7 +200,7 @@ class Trainer:
         Raises:
             MetaRLError: the weights have gone where no number is.
         """
-        row = {"update": self.updates, "steps": self.steps, **self.meter.read()}
+        row = {"update": self.updates, "steps": self.steps, **self.averages.read()}
         if not math.isfinite(row["train/grad_norm"]):
             raise MetaRLError(
                 f"training diverged before step {self.steps}: the gradient's norm is "
@@ -216,9 +216,9 @@ class Trainer:
             "network": self.network.state_dict(),
             "learner": self.learner.state(),
             "drawn": self.drawn.get_state(),
-            "stepper": self.stepper.state(),
+            "rollout": self.rollout.state(),
             "replayer": self.replayer.state() if self.replayer else {},
-            "meter": self.meter.state(),
+            "averages": self.averages.state(),
         }
 
     def load_state(self, state: dict[str, Any], path: Path) -> None:
@@ -227,10 +227,10 @@ class Trainer:
             load_weights(self.network, state["network"], path)
             self.learner.load_state(state["learner"])
             self.drawn.set_state(state["drawn"])
-            self.stepper.load_state(state["stepper"])
+            self.rollout.load_state(state["rollout"])
             if self.replayer:
                 self.replayer.load_state(state["replayer"])
-            self.meter.load_state(state["meter"])
+            self.averages.load_state(state["averages"])
             self.updates = state["updates"]
         except (KeyError, TypeError, ValueError) as error:
             raise MetaRLError(
@@ -265,7 +265,7 @@ def train_subject(
     config: RunConfig[Any],
     subject: int,
     folder: SubjectFolder,
-    reporting: Reporting,
+    reporter: Reporter,
     make_observer: MakeObserver | None = None,
 ) -> None:
     """Train one subject to its end, from where its folder left off.
@@ -274,7 +274,7 @@ def train_subject(
         config: the run's.
         subject: the subject's number.
         folder: where its files go.
-        reporting: is told the progress and asked whether to stop.
+        reporter: is told the progress and asked whether to stop.
         make_observer: given the steps already done, somebody who looks on.
 
     Raises:
@@ -285,7 +285,7 @@ def train_subject(
     rows = _resume(trainer, folder, config)
     observers = [make_observer(trainer.steps)] if make_observer else []
     try:
-        _train(trainer, rows, folder, reporting, observers)
+        _train(trainer, rows, folder, reporter, observers)
     finally:
         for observer in observers:
             observer.close()
@@ -295,14 +295,14 @@ def _train(
     trainer: AnyTrainer,
     rows: list[dict[str, float]],
     folder: SubjectFolder,
-    reporting: Reporting,
+    reporter: Reporter,
     observers: list[Observer],
 ) -> None:
     config = trainer.config
-    cost = Cost(folder)
+    cost = ComputeCost(folder)
     saved = time.monotonic()
     while trainer.updates < config.training.updates:
-        if reporting.should_stop():
+        if reporter.should_stop():
             _save(trainer, rows, folder)
             cost.write()
             raise Interrupted
@@ -311,7 +311,7 @@ def _train(
             rows.append(trainer.row())
             for observer in observers:
                 observer.on_metrics(rows[-1])
-            reporting.tell(trainer.progress)
+            reporter.report(trainer.progress)
         snapshot = due(trainer.updates, config.training.updates, SNAPSHOTS)
         if snapshot:
             _snapshot(snapshot, trainer, folder, observers)

@@ -60,14 +60,14 @@ def test_prediction_errors_keep_the_critics_gradient():
 def n_step_returns(rewards, values, discounts):
     """Each step's return, summed forwards to the episode's or the unroll's end."""
     returns = torch.zeros_like(rewards)
-    steps, lanes = rewards.shape
-    for lane in range(lanes):
+    steps, num_envs = rewards.shape
+    for env_index in range(num_envs):
         for first in range(steps):
             weight = 1.0
             for t in range(first, steps):
-                returns[first, lane] += weight * rewards[t, lane]
-                weight *= float(discounts[t, lane])
-            returns[first, lane] += weight * values[-1, lane]
+                returns[first, env_index] += weight * rewards[t, env_index]
+                weight *= float(discounts[t, env_index])
+            returns[first, env_index] += weight * values[-1, env_index]
     return returns
 
 

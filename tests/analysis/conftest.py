@@ -26,13 +26,13 @@ STEPS = 3
 class Chooser:
     """Values of one simulated subject, one episode a lane."""
 
-    lanes: int
+    num_envs: int
     learning_rate: float
 
     def __post_init__(self) -> None:
-        self.belief = np.full(self.lanes, 0.5)
-        self.second = np.full((self.lanes, 2), 0.5)
-        self.first = np.full((self.lanes, 2), 0.5 * DISCOUNT)
+        self.belief = np.full(self.num_envs, 0.5)
+        self.second = np.full((self.num_envs, 2), 0.5)
+        self.first = np.full((self.num_envs, 2), 0.5 * DISCOUNT)
 
 
 class Planner(Chooser):
@@ -45,7 +45,7 @@ class Planner(Chooser):
         mixed = self.second @ np.array([[0.8, 0.2], [0.2, 0.8]])
         self.first = DISCOUNT * mixed
 
-    def learn(self, lane, choice, state, reward) -> None:
+    def learn(self, env_index, choice, state, reward) -> None:
         odds = self.belief / (1 - self.belief)
         odds *= np.where((state == 0) == (reward == 1), 9.0, 1 / 9)
         self.belief = odds / (1 + odds)
@@ -57,11 +57,13 @@ class Sarsa(Chooser):
     def start_trial(self) -> None:
         pass
 
-    def learn(self, lane, choice, state, reward) -> None:
-        arrival = DISCOUNT * self.second[lane, state] - self.first[lane, choice]
-        self.first[lane, choice] += self.learning_rate * arrival
-        paid = reward - self.second[lane, state]
-        self.second[lane, state] += self.learning_rate * paid
+    def learn(self, env_index, choice, state, reward) -> None:
+        arrival = (
+            DISCOUNT * self.second[env_index, state] - self.first[env_index, choice]
+        )
+        self.first[env_index, choice] += self.learning_rate * arrival
+        paid = reward - self.second[env_index, state]
+        self.second[env_index, state] += self.learning_rate * paid
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +83,7 @@ def simulate() -> Simulate:
         generator = np.random.default_rng([seed, subject])
         minds = {"planner": Planner, "sarsa": Sarsa}
         mind = minds.get(kind, Sarsa)(episodes, learning_rate)
-        lane = np.arange(episodes)
+        env_index = np.arange(episodes)
         high_first = generator.random(episodes) < 0.5
         rows, errors = [], np.full((episodes, TRIALS, 2), np.nan)
         for trial in range(TRIALS):
@@ -98,16 +100,16 @@ def simulate() -> Simulate:
             chance = np.where((state == 0) == high_first, 0.9, 0.1)
             reward = (generator.random(episodes) < chance).astype(float)
             errors[:, trial, 0] = (
-                discount * mind.second[lane, state] - mind.first[lane, choice]
+                discount * mind.second[env_index, state] - mind.first[env_index, choice]
             )
-            errors[:, trial, 1] = reward - mind.second[lane, state]
-            mind.learn(lane, choice, state, reward)
+            errors[:, trial, 1] = reward - mind.second[env_index, state]
+            mind.learn(env_index, choice, state, reward)
             rows.append(
                 pd.DataFrame(
                     {
                         "subject": subject,
                         "session": 0,
-                        "episode": lane,
+                        "episode": env_index,
                         "trial": trial,
                         "choice": choice,
                         "reward": reward,

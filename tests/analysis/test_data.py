@@ -2,7 +2,7 @@
 
 import pytest
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.data import check_columns
 from metarl.core.checks import MetaRLError
 
@@ -10,7 +10,7 @@ from metarl.core.checks import MetaRLError
 def test_a_missing_column_is_named_with_those_needed(table):
     trials = table(choice=[0], reward=[1]).drop(columns=["valid", "session"])
     with pytest.raises(MetaRLError) as caught:
-        Source(trials=trials)
+        ExperimentData(trials=trials)
     assert str(caught.value) == (
         "the trial table has no columns session, valid; it needs "
         "subject, session, episode, trial, choice, reward, valid, forced"
@@ -23,22 +23,22 @@ def test_a_yardstick_without_a_column_is_named(table):
     with pytest.raises(
         MetaRLError, match="the trial table of oracle has no column cho"
     ):
-        Source(trials=trials, yardsticks={"oracle": broken})
+        ExperimentData(trials=trials, baselines={"oracle": broken})
 
 
 def test_recordings_need_the_discount(table):
     trials = table(choice=[0], reward=[1])
     with pytest.raises(ValueError, match="discount must be the agent's discount"):
-        Source(trials=trials, recordings={0: {}})
+        ExperimentData(trials=trials, recordings={0: {}})
     with pytest.raises(ValueError, match=r"discount must be in \[0, 1\], got 9"):
-        Source(trials=trials, discount=9)
+        ExperimentData(trials=trials, discount=9)
 
 
 def test_subjects_are_networks_or_animals(table):
     with pytest.raises(
         ValueError, match="subjects_are must be one of networks, animals"
     ):
-        Source(trials=table(choice=[0], reward=[1]), subjects_are="rats")
+        ExperimentData(trials=table(choice=[0], reward=[1]), subjects_are="rats")
 
 
 def test_columns_that_are_there_pass():

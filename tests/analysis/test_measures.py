@@ -3,18 +3,18 @@
 import pandas as pd
 import pytest
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
+    baseline_names,
+    by_group,
     by_subject,
-    grouped,
-    groups_of,
     label_table,
-    of_group,
+    select_group,
     subject_labels,
     summarise,
-    yardstick_names,
+    trials_by_group,
 )
 from metarl.core.files import TRIAL_COLUMNS
 
@@ -31,12 +31,14 @@ def rewards(trials):
 
 
 def test_groups_are_the_measured_subjects_and_each_strategy(trials):
-    source = Source(trials=trials, yardsticks={"random": trials.assign(reward=0.0)})
-    table = grouped(groups_of(source), rewards)
+    source = ExperimentData(
+        trials=trials, baselines={"random": trials.assign(reward=0.0)}
+    )
+    table = by_group(trials_by_group(source), rewards)
     assert table["group"].tolist() == [MEASURED, MEASURED, "random", "random"]
-    assert by_subject(of_group(table), "reward").tolist() == [1, 3]
-    assert by_subject(of_group(table, "random"), "reward").tolist() == [0, 0]
-    assert yardstick_names(table) == ["random"]
+    assert by_subject(select_group(table), "reward").tolist() == [1, 3]
+    assert by_subject(select_group(table, "random"), "reward").tolist() == [0, 0]
+    assert baseline_names(table) == ["random"]
 
 
 def test_subjects_are_labelled_by_animal_where_there_is_one(trials):
@@ -54,7 +56,9 @@ def test_summaries_count_subjects():
 
 
 def test_what_the_tables_are_about_stands_in_one_row(trials):
-    about = about_table(Source(trials=trials, task="x", expected=2), scored=True)
+    about = about_table(
+        ExperimentData(trials=trials, task="x", expected=2), scored=True
+    )
     assert about.iloc[0].to_dict() == {
         "task": "x",
         "subjects_are": "networks",

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_rgb
 
-from metarl.analysis.style import COLOURS, figure_style, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour, figure_style
 
 
 def test_the_style_is_on_inside_and_gone_outside():
@@ -29,5 +29,5 @@ def test_the_ones_drawn_side_by_side_differ_for_a_red_green_blind_reader():
 
 
 def test_a_strategy_without_its_own_colour_is_grey():
-    assert yardstick_colour("bayes-greedy") == COLOURS["optimum"]
-    assert yardstick_colour("something") == COLOURS["chance"]
+    assert baseline_colour("bayes-greedy") == COLOURS["optimum"]
+    assert baseline_colour("something") == COLOURS["chance"]

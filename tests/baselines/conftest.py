@@ -16,25 +16,28 @@ Play = dict[str, Tensor]
 
 def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
     generator = torch.Generator().manual_seed(seed)
-    size = (task.lanes, task.noise_size)
+    size = (task.num_envs, task.noise_size)
     observation = task.reset(torch.rand(size, generator=generator))
-    memory = policy.initial_memory(task.lanes)
+    memory = policy.initial_memory(task.num_envs)
     one_hot = torch.eye(task.action_count)
-    acted, earned = torch.zeros(task.lanes, task.action_count), torch.zeros(task.lanes)
+    acted, earned = (
+        torch.zeros(task.num_envs, task.action_count),
+        torch.zeros(task.num_envs),
+    )
     kept: dict[str, list[Tensor]] = {}
     for _ in range(task.episode_steps or 0):
-        decision = policy.act(join_inputs(observation, acted, earned), memory)
-        chances = decision.logits.softmax(1)
+        output = policy.act(join_inputs(observation, acted, earned), memory)
+        chances = output.logits.softmax(1)
         actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
         event = task.event()
         step = task.step(actions, torch.rand(size, generator=generator))
-        now = {"value": decision.value, "reward": step.reward, "event": event}
-        now |= {"logits": decision.logits, "action": actions}
+        now = {"value": output.value, "reward": step.reward, "event": event}
+        now |= {"logits": output.logits, "action": actions}
         if bool(step.trial_ended.any()):
             now |= {f"row {name}": v.clone() for name, v in task.trial_row().items()}
         for name, values in now.items():
             kept.setdefault(name, []).append(values)
-        observation, memory = step.observation, decision.memory
+        observation, memory = step.observation, output.memory
         acted, earned = one_hot[actions], step.reward
     return {name: torch.stack(values) for name, values in kept.items()}
 

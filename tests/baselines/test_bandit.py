@@ -15,12 +15,12 @@ from metarl.baselines.bandit import (
     Greedy,
     Thompson,
     UpperConfidence,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs.bandit import Bandit, BanditParams
 
-LANES = 2500
+NUM_ENVS = 2500
 INDEPENDENT = ("random", "ucb", "thompson", "greedy", "ucb-tuned", "gittins")
 
 
@@ -40,8 +40,8 @@ def mean_and_error(task, strategy, play, seeds=(0,)):
 @pytest.fixture(scope="module")
 def found(play):
     """Name -> mean regret and its standard error, on independent arms."""
-    task = Bandit(LANES)
-    strategies = reference_strategies(task)
+    task = Bandit(NUM_ENVS)
+    strategies = make_baselines(task)
     assert list(strategies) == [*INDEPENDENT, "bayes-optimal"]
     return {name: mean_and_error(task, s, play) for name, s in strategies.items()}
 
@@ -71,7 +71,7 @@ def test_gittins_indices_lose_hardly_more_than_the_optimum(found):
 
 def test_half_the_bonus_loses_less(play):
     mean, error = mean_and_error(
-        Bandit(LANES), UpperConfidence(Bandit(LANES), 0.5), play
+        Bandit(NUM_ENVS), UpperConfidence(Bandit(NUM_ENVS), 0.5), play
     )
     assert abs(mean - 2.93) < 4 * error
 
@@ -96,8 +96,8 @@ def one_who_knows(trials=100, odds=3.0):
     [("thompson", 2.96), ("ucb", 4.71), ("bayes-greedy", one_who_knows())],
 )
 def test_regrets_on_the_papers_dependent_arms_are_the_known_ones(name, known, play):
-    task = Bandit(LANES, BanditParams(distribution="medium"))
-    mean, error = mean_and_error(task, reference_strategies(task)[name], play, (0, 1))
+    task = Bandit(NUM_ENVS, BanditParams(distribution="medium"))
+    mean, error = mean_and_error(task, make_baselines(task)[name], play, (0, 1))
     assert abs(mean - known) < 4 * error
     assert error < 0.03 * known
 
@@ -109,19 +109,19 @@ def test_the_packaged_regrets_are_those_of_the_strategies(name, play):
     packaged_rows = (
         packaged("bandit_dependent_arms.csv").set_index("strategy").loc[name]
     )
-    task = Bandit(LANES, BanditParams(distribution="medium"))
-    played = play(task, reference_strategies(task)[name], seed=5)
+    task = Bandit(NUM_ENVS, BanditParams(distribution="medium"))
+    played = play(task, make_baselines(task)[name], seed=5)
     lost = 0.5 * (1 - played["row correct"].double()).cumsum(0)
     for row in packaged_rows.itertuples():
         found = lost[row.trial - 1]
-        error = float(found.std()) / math.sqrt(LANES)
+        error = float(found.std()) / math.sqrt(NUM_ENVS)
         both = math.hypot(error, row.error)
         assert abs(float(found.mean()) - row.regret) <= 4 * both, row.trial
 
 
 def test_knowing_the_arms_to_be_dependent_is_worth_most(play):
-    task = Bandit(LANES, BanditParams(distribution="correlated"))
-    strategies = reference_strategies(task)
+    task = Bandit(NUM_ENVS, BanditParams(distribution="correlated"))
+    strategies = make_baselines(task)
     assert list(strategies) == [*INDEPENDENT, "bayes-greedy"]
     lost = {k: mean_and_error(task, s, play)[0] for k, s in strategies.items()}
     assert min(lost, key=lost.get) == "bayes-greedy"
@@ -129,7 +129,7 @@ def test_knowing_the_arms_to_be_dependent_is_worth_most(play):
 
 def test_any_number_of_arms_has_its_yardsticks(play):
     task = Bandit(400, BanditParams(arm_count=4, trial_count=50))
-    strategies = reference_strategies(task)
+    strategies = make_baselines(task)
     assert list(strategies) == list(INDEPENDENT)
     lost = {k: regrets(play(task, s), 4).mean() for k, s in strategies.items()}
     assert min(lost, key=lost.get) == "gittins"
@@ -138,7 +138,7 @@ def test_any_number_of_arms_has_its_yardsticks(play):
 
 def test_no_plan_is_made_for_too_many_trials():
     task = Bandit(1, BanditParams(trial_count=121))
-    assert list(reference_strategies(task)) == list(INDEPENDENT[:-1])
+    assert list(make_baselines(task)) == list(INDEPENDENT[:-1])
 
 
 def chances_after(strategy, history, arms=2):
@@ -229,15 +229,15 @@ def test_counts_start_anew_after_an_episode_that_the_memory_outlives():
 def test_every_yardstick_survives_a_memory_that_is_never_cleared(distribution):
     params = BanditParams(trial_count=5, distribution=distribution)
     generator = torch.Generator().manual_seed(2)
-    for strategy in reference_strategies(Bandit(3, params)).values():
+    for strategy in make_baselines(Bandit(3, params)).values():
         memory = strategy.initial_memory(3)
         for _ in range(17):
             arms = torch.randint(2, (3,), generator=generator)
             paid = torch.randint(2, (3,), generator=generator).float()
             inputs = join_inputs(torch.zeros(3, 1), torch.eye(2)[arms], paid)
-            decision = strategy.act(inputs, memory)
-            memory = decision.memory
-            assert decision.logits.shape == (3, 2)
-            assert bool(decision.logits.isfinite().all())
-            assert decision.value.tolist() == [0, 0, 0]
-            assert decision.units.shape == (3, 0)
+            output = strategy.act(inputs, memory)
+            memory = output.memory
+            assert output.logits.shape == (3, 2)
+            assert bool(output.logits.isfinite().all())
+            assert output.value.tolist() == [0, 0, 0]
+            assert output.units.shape == (3, 0)

@@ -8,19 +8,19 @@ from metarl.baselines.daw_two_step import (
     ModelBased,
     Oracle,
     PlannerParams,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.baselines.two_stage import S1, S2
 from metarl.core.policy import join_inputs
 from metarl.envs.daw_two_step import CHANCES, DawTwoStep, DawTwoStepParams
 
-LANES = 200
+NUM_ENVS = 200
 
 
 @pytest.mark.parametrize("fixation", [True, False])
 def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
-    task = DawTwoStep(LANES, DawTwoStepParams(fixation=fixation))
-    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    task = DawTwoStep(NUM_ENVS, DawTwoStepParams(fixation=fixation))
+    played = {k: play(task, s) for k, s in make_baselines(task).items()}
     assert all(course["row valid"].all() for course in played.values())
     earned = {k: float(c["row reward"].double().mean()) for k, c in played.items()}
     assert earned["random"] == pytest.approx(0.5, abs=0.012)
@@ -32,7 +32,7 @@ def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
 
 
 def test_the_oracle_takes_the_best_option_of_the_better_state(play):
-    task = DawTwoStep(LANES)
+    task = DawTwoStep(NUM_ENVS)
     played = play(task, Oracle(task))
     chances = torch.stack([played[f"row {name}"] for name in CHANCES], dim=-1)
     chances = chances.unflatten(-1, (2, 2))
@@ -51,34 +51,34 @@ def test_the_planners_values_are_learned_by_the_delta_rule(play):
     task, params = DawTwoStep(20), PlannerParams(inverse_temperature=4.0)
     played = play(task, ModelBased(task, params, discount=0.8))
     value = played["value"].double().numpy()
-    for lane in range(20):
+    for env_index in range(20):
         values = np.full((2, 2), 0.5)
         for trial in range(201):
             best = values.max(1)
             planned = np.array(
                 [0.7 * best[0] + 0.3 * best[1], 0.3 * best[0] + 0.7 * best[1]]
             )
-            state = int(played["row second_state"][trial, lane])
-            option = int(played["row second_choice"][trial, lane])
+            state = int(played["row second_state"][trial, env_index])
+            option = int(played["row second_choice"][trial, env_index])
             chances = np.exp(4 * planned) / np.exp(4 * planned).sum()
-            logits = played["logits"][3 * trial + 1, lane, 1:].double()
+            logits = played["logits"][3 * trial + 1, env_index, 1:].double()
             np.testing.assert_allclose(logits.softmax(0), chances, atol=1e-5)
             expected = 0.8 * chances @ planned
-            assert value[3 * trial, lane] == 0
-            assert value[3 * trial + 1, lane] == pytest.approx(expected, abs=1e-5)
+            assert value[3 * trial, env_index] == 0
+            assert value[3 * trial + 1, env_index] == pytest.approx(expected, abs=1e-5)
             here = np.exp(4 * values[state]) / np.exp(4 * values[state]).sum()
-            logits = played["logits"][3 * trial + 2, lane, 1:].double()
+            logits = played["logits"][3 * trial + 2, env_index, 1:].double()
             np.testing.assert_allclose(logits.softmax(0), here, atol=1e-5)
-            assert value[3 * trial + 2, lane] == pytest.approx(
+            assert value[3 * trial + 2, env_index] == pytest.approx(
                 here @ values[state], abs=1e-5
             )
-            paid = float(played["row reward"][trial, lane])
+            paid = float(played["row reward"][trial, env_index])
             values[state, option] += 0.5 * (paid - values[state, option])
 
 
 def test_no_strategy_answers_a_second_stage_with_centre(play):
     task = DawTwoStep(50, DawTwoStepParams(trial_count=40))
-    for strategy in reference_strategies(task).values():
+    for strategy in make_baselines(task).values():
         played = play(task, strategy)
         second = played["event"] == 2
         assert not (played["action"][second] == 0).any()
@@ -93,10 +93,10 @@ def test_a_blank_screen_takes_anything_and_teaches_nothing():
     observation, acted, reward = task.observation(), torch.zeros(1, 3), 0.0
     for action in (0, 0, 2, 0):
         inputs = join_inputs(observation, acted, torch.tensor([reward]))
-        decision = planner.act(inputs, memory)
+        output = planner.act(inputs, memory)
         if not observation.any():
-            assert decision.logits.softmax(1)[0].tolist() == pytest.approx([1 / 3] * 3)
-        memory = decision.memory
+            assert output.logits.softmax(1)[0].tolist() == pytest.approx([1 / 3] * 3)
+        memory = output.memory
         step = task.step(torch.tensor([action]), torch.full((1, 5), 0.3))
         observation, reward = step.observation, float(step.reward)
         acted = torch.eye(3)[[action]]
@@ -109,8 +109,8 @@ def test_a_missing_second_choice_teaches_nothing():
     inputs = join_inputs(fixation, centre, torch.tensor([-1.0]))
     values = torch.tensor([[0.1, 0.2, 0.3, 0.4]])
     for screen in (S1, S2):
-        decision = planner.act(inputs, (torch.tensor([[screen]]), values))
-        assert torch.equal(decision.memory[1], values)
+        output = planner.act(inputs, (torch.tensor([[screen]]), values))
+        assert torch.equal(output.memory[1], values)
 
 
 def test_strategies_compute_on_the_tasks_device():
@@ -118,9 +118,9 @@ def test_strategies_compute_on_the_tasks_device():
     task.reset(torch.empty(3, task.noise_size, device="meta"))
     acted = torch.empty(3, 3, device="meta")
     inputs = join_inputs(task.observation(), acted, acted[:, 0])
-    for strategy in reference_strategies(task).values():
-        decision = strategy.act(inputs, strategy.initial_memory(3))
-        tensors = [*decision.memory, decision.logits, decision.value, decision.units]
+    for strategy in make_baselines(task).values():
+        output = strategy.act(inputs, strategy.initial_memory(3))
+        tensors = [*output.memory, output.logits, output.value, output.units]
         assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 

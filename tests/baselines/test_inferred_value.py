@@ -9,7 +9,7 @@ from metarl.baselines.inferred_value import (
     IdealObserver,
     TemporalDifference,
     TemporalDifferenceParams,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs.inferred_value import InferredValue, InferredValueParams
@@ -50,13 +50,13 @@ def responses(played, discount=GAMMA):
 @pytest.fixture(scope="module")
 def played(play):
     task = InferredValue(400)
-    return {k: play(task, s) for k, s in reference_strategies(task).items()}
+    return {k: play(task, s) for k, s in make_baselines(task).items()}
 
 
 @pytest.mark.parametrize("params", [InferredValueParams(), FEW])
 def test_all_answer_as_the_cues_ask(params, play):
     task = InferredValue(200, params)
-    for name, strategy in reference_strategies(task).items():
+    for name, strategy in make_baselines(task).items():
         course = play(task, strategy)
         assert course["row valid"].all(), name
         assert torch.equal(course["row choice"], course["row cue"])
@@ -88,16 +88,16 @@ def test_the_observers_beliefs_are_worked_out_by_hand(params, play):
         go = course["value"][2::4].double().numpy()
         place, cue, rewarded = rows(course, "block_trial", "cue", "rewarded_cue")
         later = GAMMA**2 * 0.5 * GAMMA**2 / (1 - GAMMA**4)
-        for lane in range(30):
+        for env_index in range(30):
             chance_b = 0.5
             for trial in range(task.trial_count):
-                chance = chance_b if cue[trial, lane] == 1 else 1 - chance_b
-                assert go[trial, lane] == pytest.approx(chance + later, abs=1e-5)
-                following = place[(trial + 1) % task.trial_count, lane]
+                chance = chance_b if cue[trial, env_index] == 1 else 1 - chance_b
+                assert go[trial, env_index] == pytest.approx(chance + later, abs=1e-5)
+                following = place[(trial + 1) % task.trial_count, env_index]
                 hazard = spread
                 if at_start is not None:
                     hazard = at_start if following == 0 else 0.0
-                chance_b = hazard if rewarded[trial, lane] == 0 else 1 - hazard
+                chance_b = hazard if rewarded[trial, env_index] == 0 else 1 - hazard
 
 
 def test_values_are_one_step_nearer_at_each_step(played):
@@ -126,17 +126,17 @@ def td_by_hand(played, params):
     cue, rewarded = (r.astype(int) for r in rows(played, "cue", "rewarded_cue"))
     gamma, rate = params.discount, params.learning_rate
     later = 0.5 * gamma**2 / (1 - gamma**4)
-    lanes = np.arange(cue.shape[1])
-    fixation = np.full(len(lanes), later)
-    response = np.full((len(lanes), 2), 0.5 + gamma**2 * later)
+    num_envs = np.arange(cue.shape[1])
+    fixation = np.full(len(num_envs), later)
+    response = np.full((len(num_envs), 2), 0.5 + gamma**2 * later)
     outcome = gamma * fixation
-    errors = np.zeros((len(cue), 3, len(lanes)))
+    errors = np.zeros((len(cue), 3, len(num_envs)))
     for trial, (shown, paying) in enumerate(zip(cue, rewarded, strict=True)):
-        errors[trial, 0] = gamma * gamma * response[lanes, shown] - fixation
+        errors[trial, 0] = gamma * gamma * response[num_envs, shown] - fixation
         fixation += rate * errors[trial, 0]
         paid = (shown == paying).astype(float)
-        errors[trial, 1] = paid + gamma * outcome - response[lanes, shown]
-        response[lanes, shown] += rate * errors[trial, 1]
+        errors[trial, 1] = paid + gamma * outcome - response[num_envs, shown]
+        response[num_envs, shown] += rate * errors[trial, 1]
         errors[trial, 2] = gamma * fixation - outcome
         outcome += rate * errors[trial, 2]
     return errors
@@ -157,7 +157,7 @@ def test_the_tabular_learners_recorded_errors_are_those_it_learns_from(rate, pla
 def test_the_yardsticks_values_follow_the_discount(play):
     task = InferredValue(200)
     found = {}
-    for name, strategy in reference_strategies(task, 0.75).items():
+    for name, strategy in make_baselines(task, 0.75).items():
         found[name] = responses(play(task, strategy), 0.75)
     assert found["ideal"] == pytest.approx([0.8 * 0.75**2] * 3, abs=1e-5)
     assert found["counting"] == pytest.approx((0, 0.75**2, 0.75**2), abs=1e-5)

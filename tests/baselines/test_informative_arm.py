@@ -9,18 +9,18 @@ from metarl.baselines.informative_arm import (
     Guesser,
     Informed,
     Oracle,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.envs.informative_arm import InformativeArm, InformativeArmParams
 
-LANES = 4000
+NUM_ENVS = 4000
 INFORMATIVE = 10
 
 
 @pytest.fixture(scope="module")
 def played(play):
-    task = InformativeArm(LANES)
-    return {name: play(task, one) for name, one in reference_strategies(task).items()}
+    task = InformativeArm(NUM_ENVS)
+    return {name: play(task, one) for name, one in make_baselines(task).items()}
 
 
 def earned(rows):
@@ -41,7 +41,7 @@ def test_the_yardsticks_earn_what_can_be_worked_out(played):
     assert near(earned(played["guesser"]), sum(1 + 4 * t / 10 for t in range(1, 6)))
     # Informed: a clue, then the target four times.
     assert near(earned(played["informed"]), 0.55 + 4 * 5)
-    assert torch.equal(earned(played["oracle"]), torch.full((LANES,), 25.0).double())
+    assert torch.equal(earned(played["oracle"]), torch.full((NUM_ENVS,), 25.0).double())
     for rows in played.values():
         assert rows["row valid"].all()
         assert not rows["value"].any()
@@ -81,8 +81,8 @@ def test_the_guesser_tries_no_arm_twice_and_stays_where_it_pays(played):
     for trial in range(1, 5):
         before = (choice[:trial] == choice[trial]).any(0)
         assert not before[~found[trial - 1]].any()
-    shares = torch.bincount(choice[0].long(), minlength=11).double() / LANES
-    assert bool(((shares[:INFORMATIVE] - 0.1).abs() < 4 * 0.3 / LANES**0.5).all())
+    shares = torch.bincount(choice[0].long(), minlength=11).double() / NUM_ENVS
+    assert bool(((shares[:INFORMATIVE] - 0.1).abs() < 4 * 0.3 / NUM_ENVS**0.5).all())
 
 
 def test_the_random_chooser_takes_every_arm_as_often(played):

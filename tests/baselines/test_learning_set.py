@@ -5,50 +5,50 @@ import math
 import pytest
 import torch
 
-from metarl.baselines.learning_set import RandomChoice, WinStay, reference_strategies
+from metarl.baselines.learning_set import RandomChoice, WinStay, make_baselines
 from metarl.core.policy import join_inputs
 from metarl.envs.harlow.line import HarlowLine, HarlowLineParams
 from metarl.envs.harlow.pixels import Harlow, HarlowParams
 
 LEFT, RIGHT, STAY = range(3)
 PAUSE, FIXATION, CHOICE = range(3)
-LANES = 3_000
+NUM_ENVS = 3_000
 NAMES = ("random", "relation", "win-stay")
 SMALL = {"width": 20, "height": 8, "picture_size": 8, "turn_pixels": 2}
 SMALL |= {"picture_turns": 3, "ring": 55}
 
 
-def line(lanes=LANES, **settings):
-    return HarlowLine(lanes, HarlowLineParams(**settings))
+def line(num_envs=NUM_ENVS, **settings):
+    return HarlowLine(num_envs, HarlowLineParams(**settings))
 
 
-def pixels(lanes=LANES, **settings):
-    return Harlow(lanes, HarlowParams(**SMALL | settings))
+def pixels(num_envs=NUM_ENVS, **settings):
+    return Harlow(num_envs, HarlowParams(**SMALL | settings))
 
 
 def play(task, policy, seed=0):
     """Rows (trials, B) of one episode in every lane, and where it started."""
     generator = torch.Generator().manual_seed(seed)
-    size = (task.lanes, task.noise_size)
+    size = (task.num_envs, task.noise_size)
     observation = task.reset(torch.rand(size, generator=generator))
-    memory = policy.initial_memory(task.lanes)
-    one_hot, lanes = torch.eye(3), torch.arange(task.lanes)
-    acted, earned = torch.zeros(task.lanes, 3), torch.zeros(task.lanes)
+    memory = policy.initial_memory(task.num_envs)
+    one_hot, num_envs = torch.eye(3), torch.arange(task.num_envs)
+    acted, earned = torch.zeros(task.num_envs, 3), torch.zeros(task.num_envs)
     kept, going = {"start": task.gaze}, task.always
     while bool(going.any()):
-        decision = policy.act(join_inputs(observation, acted, earned), memory)
-        assert not decision.value.any()
-        assert decision.units.shape == (task.lanes, 0)
-        chances = decision.logits.softmax(1)
+        output = policy.act(join_inputs(observation, acted, earned), memory)
+        assert not output.value.any()
+        assert output.units.shape == (task.num_envs, 0)
+        chances = output.logits.softmax(1)
         actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
         step = task.step(actions, torch.rand(size, generator=generator))
-        ended = lanes[step.trial_ended & going]
+        ended = num_envs[step.trial_ended & going]
         for name, values in task.trial_row().items():
-            size_of = (task.params.trial_count, task.lanes)
+            size_of = (task.params.trial_count, task.num_envs)
             rows = kept.setdefault(name, torch.full(size_of, torch.nan))
             rows[task.trial[ended] - 1, ended] = values[ended]
         going = going & ~step.terminated
-        observation, memory = step.observation, decision.memory
+        observation, memory = step.observation, output.memory
         acted, earned = one_hot[actions], step.reward
     return kept
 
@@ -62,7 +62,7 @@ def close(hits, chance):
 
 
 def played(task, name, seed=0):
-    return play(task, reference_strategies(task)[name], seed)
+    return play(task, make_baselines(task)[name], seed)
 
 
 @pytest.fixture(scope="module", params=[line, pixels])
@@ -75,12 +75,12 @@ def make(request):
 def standard(make):
     """Every yardstick on the same problems, with things that training never shows."""
     task = make(held_out=True)
-    return {name: played(task, name) for name in reference_strategies(task)}
+    return {name: played(task, name) for name in make_baselines(task)}
 
 
 def test_the_yardsticks_are_those_that_the_task_allows():
-    assert tuple(reference_strategies(line(1))) == NAMES
-    assert tuple(reference_strategies(pixels(1), 0.5)) == (*NAMES, "mean-colour")
+    assert tuple(make_baselines(line(1))) == NAMES
+    assert tuple(make_baselines(pixels(1), 0.5)) == (*NAMES, "mean-colour")
 
 
 def test_the_first_choice_is_random_for_all(standard):
@@ -155,7 +155,7 @@ def test_mean_colour_tells_pictures_apart_but_not_equalized_ones():
 def test_colours_are_alike_below_what_can_be_told():
     task = pixels(1)
     task.reset(torch.full((1, 5), 0.5))
-    policy = reference_strategies(task)["mean-colour"]
+    policy = make_baselines(task)["mean-colour"]
     inputs = join_inputs(task.observation(), torch.zeros(1, 3), torch.zeros(1))
     task.step(torch.tensor([STAY]), torch.full((1, 5), 0.5))
     here, there = int(task.left), int(task.right)
@@ -200,9 +200,9 @@ def test_all_take_the_shortest_way_in_other_worlds(settings, steps):
 def look(task, policy):
     """The chances of the three actions, when nothing is known."""
     inputs = join_inputs(
-        task.observation(), torch.zeros(task.lanes, 3), torch.zeros(task.lanes)
+        task.observation(), torch.zeros(task.num_envs, 3), torch.zeros(task.num_envs)
     )
-    return policy.act(inputs, policy.initial_memory(task.lanes)).logits.softmax(1)
+    return policy.act(inputs, policy.initial_memory(task.num_envs)).logits.softmax(1)
 
 
 def test_what_is_done_at_each_place():
@@ -250,7 +250,7 @@ def test_a_selection_tells_which_thing_pays(action, reward, paid):
 def test_the_memory_has_one_row_a_lane_and_starts_unknown():
     task = pixels(4)
     for name, size in zip((*NAMES, "mean-colour"), (0, 1, 1, 3), strict=True):
-        seen, kept = reference_strategies(task)[name].initial_memory(6)
+        seen, kept = make_baselines(task)[name].initial_memory(6)
         assert seen.shape == (6, 2)
         assert kept.shape == (6, size)
         assert kept.isnan().all()

@@ -8,7 +8,7 @@ from metarl.baselines.matching import (
     LONGEST_RUN,
     GreedyBaited,
     best_run,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs.matching import Matching, MatchingParams
@@ -28,7 +28,7 @@ TRIALS = {"trial_least": 80, "trial_most": 80}
 def played(play):
     """Every yardstick on the same 10,000 test episodes."""
     task = Matching(10_000, MatchingParams(held_out=True, **TRIALS))
-    return {k: play(task, s) for k, s in reference_strategies(task).items()}
+    return {k: play(task, s) for k, s in make_baselines(task).items()}
 
 
 def test_the_yardsticks_earn_what_is_known_held_in_and_held_out(played):
@@ -49,7 +49,7 @@ def test_every_response_of_every_yardstick_is_valid(played):
 
 def test_random_choice_is_uniform_over_the_valid_actions(play):
     task = Matching(5, MatchingParams(trial_least=10, trial_most=10))
-    rows = play(task, reference_strategies(task)["random"])
+    rows = play(task, make_baselines(task)["random"])
     chances = rows["logits"].softmax(2)
     fixation = rows["event"] == 0
     assert torch.equal(chances[fixation], torch.tensor([1.0, 0.0, 0.0]).expand(50, -1))
@@ -94,7 +94,7 @@ def fixed_rate(left, chance_left):
 def test_no_fixed_chance_earns_more_than_matching(left):
     task = Matching()
     task.reset(torch.zeros(1, 2), options={"p0_left": left})
-    policy = reference_strategies(task)["matching"]
+    policy = make_baselines(task)["matching"]
     chosen = policy.act(choice_inputs(), policy.initial_memory(1)).logits.softmax(1)
     best = float(chosen[0, 1])
     grid = np.linspace(0.01, 0.99, 99)
@@ -103,11 +103,11 @@ def test_no_fixed_chance_earns_more_than_matching(left):
     assert grid[int(np.argmax(rates))] == pytest.approx(best, abs=0.0051)
 
 
-def choice_inputs(lanes=1):
+def choice_inputs(num_envs=1):
     """What a subject is fed at the choice after a valid fixation."""
-    screen = torch.tensor([[0.0, 1.0]]).expand(lanes, -1)
-    centre = torch.tensor([[1.0, 0.0, 0.0]]).expand(lanes, -1)
-    return join_inputs(screen, centre, torch.zeros(lanes))
+    screen = torch.tensor([[0.0, 1.0]]).expand(num_envs, -1)
+    centre = torch.tensor([[1.0, 0.0, 0.0]]).expand(num_envs, -1)
+    return join_inputs(screen, centre, torch.zeros(num_envs))
 
 
 def run_rate(left, run):
@@ -137,7 +137,7 @@ def test_a_worthless_arm_is_left_to_the_end():
 
 def test_the_planner_repeats_its_cycle_with_the_rich_arm_first(play):
     task = Matching(30, MatchingParams(trial_least=40, trial_most=40))
-    rows = play(task, reference_strategies(task)["rich-then-poor"])
+    rows = play(task, make_baselines(task)["rich-then-poor"])
     runs = set()
     for left, choice in zip(
         rows["row p0_left"][0].tolist(), rows["row choice"].T.tolist(), strict=True
@@ -155,7 +155,7 @@ def test_an_oracles_value_is_what_the_trial_is_worth(play):
     chances = torch.maximum(rows["row chance_left"], rows["row chance_right"])
     torch.testing.assert_close(rows["value"][1::2], chances)
     torch.testing.assert_close(rows["value"][::2], 0.5 * chances)
-    rows = play(task, reference_strategies(task)["random"])
+    rows = play(task, make_baselines(task)["random"])
     assert not rows["value"].any()
 
 
@@ -170,7 +170,7 @@ def test_the_oracles_follow_the_task_they_were_given(play):
 def test_only_an_answer_to_the_choice_counts_as_one():
     """Left instead of fixating is no choice; a missing choice leaves both waiting."""
     task = Matching()
-    policy = reference_strategies(task)["alternation"]
+    policy = make_baselines(task)["alternation"]
     fixation, choice = torch.eye(2)[[0]], torch.eye(2)[[1]]
     memory = policy.initial_memory(1)
     acts = [(fixation, None), (choice, 1), (fixation, 2), (choice, 1), (fixation, 0)]
@@ -188,7 +188,7 @@ def test_permuting_the_lanes_permutes_the_decisions():
     order = torch.randperm(6, generator=generator)
     task = Matching(6)
     for name in ("random", "alternation"):
-        strategy = reference_strategies(task)[name]
+        strategy = make_baselines(task)[name]
         straight = mixed = strategy.initial_memory(6)
         for step in range(20):
             screen = torch.eye(2)[[step % 2]].expand(6, -1)
@@ -202,4 +202,4 @@ def test_permuting_the_lanes_permutes_the_decisions():
 
 def test_a_discount_out_of_range_is_refused():
     with pytest.raises(ValueError, match=r"discount must be in \[0, 1\], got 2.0"):
-        reference_strategies(Matching(), discount=2.0)
+        make_baselines(Matching(), discount=2.0)

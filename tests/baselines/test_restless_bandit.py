@@ -13,18 +13,18 @@ from metarl.baselines.restless_bandit import (
     Thompson,
     ThompsonParams,
     UpperConfidence,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.baselines.restless_bandit_bayes import BayesGreedy, Oracle, reflected_drift
 from metarl.envs.restless_bandit import RestlessBandit, RestlessBanditParams
 
-LANES = 2000
+NUM_ENVS = 2000
 
 
 @pytest.fixture(scope="module")
 def played(play):
-    task = RestlessBandit(LANES)
-    return {name: play(task, one) for name, one in reference_strategies(task).items()}
+    task = RestlessBandit(NUM_ENVS)
+    return {name: play(task, one) for name, one in make_baselines(task).items()}
 
 
 def regrets(rows):
@@ -44,7 +44,7 @@ def test_the_yardsticks_cost_what_a_simulation_apart_from_them_found(played):
     }
     for name, expected in known.items():
         cost = regrets(played[name])
-        error = float(cost.std()) / math.sqrt(LANES)
+        error = float(cost.std()) / math.sqrt(NUM_ENVS)
         assert abs(float(cost.mean()) - expected) < 5 * error, name
     assert float(regrets(played["oracle"]).max()) == 0
     for rows in played.values():
@@ -56,7 +56,7 @@ def test_chance_costs_half_the_distance_between_the_arms(played):
     left = played["random"]["row probability_left"].double()
     expected = (left - 0.5).abs().sum(0)
     surplus = regrets(played["random"]) - expected
-    error = float(surplus.std()) / math.sqrt(LANES)
+    error = float(surplus.std()) / math.sqrt(NUM_ENVS)
     assert abs(float(surplus.mean())) < 4 * error
     assert float(expected.mean()) == pytest.approx(25, abs=0.5)
 
@@ -65,7 +65,7 @@ def test_knowing_volatility_pays_in_quiet_and_in_volatile_episodes(play):
     """The planner loses against one that is told which kind an episode is."""
     costs = {}
     for kind, low, high in (("both", 0.02, 0.2), ("low", 0.02, 0.02)):
-        task = RestlessBandit(LANES)
+        task = RestlessBandit(NUM_ENVS)
         planner = BayesGreedy(
             RestlessBandit(
                 params=RestlessBanditParams(deviation_low=low, deviation_high=high)
@@ -95,9 +95,9 @@ def test_ucb_takes_the_higher_bound_and_untried_arms_first(play):
         task = RestlessBandit(30)
         rows = play(task, UpperConfidence(task, width))
         shown = left_chances(rows)
-        for lane, (choices, rewards) in enumerate(outcomes(rows)):
+        for env_index, (choices, rewards) in enumerate(outcomes(rows)):
             assert set(choices[:2]) == {0, 1}
-            assert float(shown[lane, 0]) == 0.5
+            assert float(shown[env_index, 0]) == 0.5
             for trial in range(2, 100):
                 bounds = []
                 for arm in (0, 1):
@@ -111,19 +111,19 @@ def test_ucb_takes_the_higher_bound_and_untried_arms_first(play):
                 if abs(bounds[0] - bounds[1]) > 1e-5:
                     assert choices[trial] == int(bounds[1] > bounds[0])
                 else:
-                    assert float(shown[lane, trial]) in (0, 0.5, 1)
+                    assert float(shown[env_index, trial]) in (0, 0.5, 1)
 
 
 def test_thompson_is_a_kalman_filter_that_matches_its_belief(play):
     task, params = RestlessBandit(30), ThompsonParams(deviation=0.1)
     rows = play(task, Thompson(task, params))
     shown = left_chances(rows)
-    for lane, (choices, rewards) in enumerate(outcomes(rows)):
+    for env_index, (choices, rewards) in enumerate(outcomes(rows)):
         means, precisions = [0.5, 0.5], [12.0, 12.0]
         for trial, (choice, reward) in enumerate(zip(choices, rewards, strict=True)):
             spread = math.sqrt(1 / precisions[0] + 1 / precisions[1])
             expected = NormalDist().cdf((means[0] - means[1]) / spread)
-            assert float(shown[lane, trial]) == pytest.approx(expected, abs=1e-4)
+            assert float(shown[env_index, trial]) == pytest.approx(expected, abs=1e-4)
             # Bayes for a normal mean: precisions add, and weigh what they stand for.
             before = precisions[choice]
             precisions[choice] = before + 6
@@ -137,17 +137,17 @@ def test_rescorla_wagner_moves_the_chosen_value_alone(play):
     params = RescorlaWagnerParams(learning_rate=0.3, inverse_temperature=5.0)
     rows = play(task, RescorlaWagner(task, params))
     shown = left_chances(rows)
-    for lane, (choices, rewards) in enumerate(outcomes(rows)):
+    for env_index, (choices, rewards) in enumerate(outcomes(rows)):
         values = [0.5, 0.5]
         for trial, (choice, reward) in enumerate(zip(choices, rewards, strict=True)):
             expected = 1 / (1 + math.exp(-5 * (values[0] - values[1])))
-            assert float(shown[lane, trial]) == pytest.approx(expected, abs=1e-5)
+            assert float(shown[env_index, trial]) == pytest.approx(expected, abs=1e-5)
             values[choice] += 0.3 * (reward - values[choice])
 
 
 def test_the_defaults_are_the_papers_where_it_gives_them():
     task = RestlessBandit()
-    strategies = reference_strategies(task)
+    strategies = make_baselines(task)
     assert strategies["ucb"].width == 1
     assert strategies["rescorla-wagner"].params.learning_rate == 0.5
 
@@ -175,8 +175,14 @@ def test_the_planners_belief_is_that_of_a_particle_filter(play):
     memory = planner.initial_memory(3)
     chosen, reward = torch.zeros(3, 2), torch.zeros(3)
     expected = [
-        list(particles(choices[:, lane].tolist(), rewards[:, lane].tolist(), generator))
-        for lane in range(3)
+        list(
+            particles(
+                choices[:, env_index].tolist(),
+                rewards[:, env_index].tolist(),
+                generator,
+            )
+        )
+        for env_index in range(3)
     ]
     for trial in range(100):
         inputs = torch.cat([torch.zeros(3, 1), chosen, reward.unsqueeze(1)], dim=1)
@@ -198,9 +204,9 @@ def test_the_planner_tells_quiet_from_volatile_episodes(play):
 
         @staticmethod
         def act(inputs, memory):
-            decision = planner.act(inputs, memory)
-            seen["belief"] = decision.memory[0]
-            return decision
+            output = planner.act(inputs, memory)
+            seen["belief"] = output.memory[0]
+            return output
 
     rows = play(task, Watched())
     high = seen["belief"].unflatten(1, (2, -1))[:, 1].sum(1)

@@ -13,7 +13,7 @@ from metarl.baselines.reversal import (
     RescorlaWagner,
     RescorlaWagnerParams,
     WinStayLoseShift,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs.reversal import Reversal, ReversalParams
@@ -25,7 +25,7 @@ NAMES = (
     "bayes-greedy",
     "oracle",
 )
-LANES = 800
+NUM_ENVS = 800
 BARE = ReversalParams(fixation=False)
 
 
@@ -35,8 +35,8 @@ def share(played, percent, name="correct"):
 
 @pytest.mark.parametrize("params", [ReversalParams(), BARE])
 def test_the_yardsticks_choose_as_well_as_they_should(params, play):
-    task = Reversal(LANES, params)
-    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    task = Reversal(NUM_ENVS, params)
+    played = {k: play(task, s) for k, s in make_baselines(task).items()}
     assert tuple(played) == NAMES
     for name in NAMES:
         assert played[name]["row valid"].all(), name
@@ -98,12 +98,12 @@ def test_the_beliefs_are_bayes_rule(params, play):
     played = play(task, BayesGreedy(task, discount=0.5))
     steps = len(task.phase_events)
     at_choice = played["value"][steps - 1 :: steps]
-    for lane in range(12):
-        choices = played["row choice"][:, lane].tolist()
-        rewards = played["row reward"][:, lane].tolist()
+    for env_index in range(12):
+        choices = played["row choice"][:, env_index].tolist()
+        rewards = played["row reward"][:, env_index].tolist()
         right = expected_by_bayes(params, choices, rewards)
         best = [max(p, 1 - p) for p in right]
-        assert at_choice[:, lane].tolist() == pytest.approx(best, abs=1e-5)
+        assert at_choice[:, env_index].tolist() == pytest.approx(best, abs=1e-5)
         for choice, p in zip(choices, right, strict=True):
             assert abs(p - 0.5) < 1e-4 or choice == float(p > 0.5)
     if params.fixation:
@@ -129,13 +129,13 @@ def test_rescorla_wagner_learns_from_its_errors_by_hand(play):
     task = Reversal(20)
     played = play(task, RescorlaWagner(task, params))
     logits = played["logits"][1::2, :, 1:]
-    for lane in range(20):
+    for env_index in range(20):
         values = [0.5, 0.5]
         for trial in range(80):
-            now = logits[trial, lane].tolist()
+            now = logits[trial, env_index].tolist()
             assert now == pytest.approx([3 * v for v in values], abs=1e-5)
-            choice = int(played["row choice"][trial, lane])
-            reward = float(played["row reward"][trial, lane])
+            choice = int(played["row choice"][trial, env_index])
+            reward = float(played["row reward"][trial, env_index])
             values[choice] += 0.25 * (reward - values[choice])
 
 
@@ -153,7 +153,7 @@ def test_the_oracle_follows_the_task_it_was_given(play):
 @pytest.mark.parametrize("params", [ReversalParams(), BARE])
 def test_random_choice_is_uniform_over_the_valid_actions(params, play):
     task = Reversal(10, params)
-    chances = play(task, reference_strategies(task)["random"])["logits"].softmax(2)
+    chances = play(task, make_baselines(task)["random"])["logits"].softmax(2)
     steps = len(task.phase_events)
     first = [0.0, 0.5, 0.5] if params.fixation else [0.5, 0.5]
     assert torch.equal(
@@ -167,19 +167,19 @@ def test_random_choice_is_uniform_over_the_valid_actions(params, play):
 def test_strategies_survive_responses_they_did_not_ask_for(params):
     for name in NAMES:
         task = Reversal(8, params)
-        strategy = reference_strategies(task)[name]
+        strategy = make_baselines(task)[name]
         generator = torch.Generator().manual_seed(0)
         observation = task.reset(torch.rand(8, 3, generator=generator))
         memory = strategy.initial_memory(8)
         acted, reward = torch.zeros(8, task.action_count), torch.zeros(8)
         for _ in range(80):
             inputs = join_inputs(observation, acted, reward)
-            decision = strategy.act(inputs, memory)
-            assert torch.isfinite(decision.logits).all()
-            assert torch.isfinite(decision.value).all()
+            output = strategy.act(inputs, memory)
+            assert torch.isfinite(output.logits).all()
+            assert torch.isfinite(output.value).all()
             actions = torch.randint(task.action_count, (8,), generator=generator)
             step = task.step(actions, torch.rand(8, 3, generator=generator))
-            observation, reward, memory = step[0], step[1], decision.memory
+            observation, reward, memory = step[0], step[1], output.memory
             acted = torch.eye(task.action_count)[actions]
 
 
@@ -207,7 +207,7 @@ def test_permuting_the_lanes_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
     task = Reversal(6)
-    for name, strategy in reference_strategies(task).items():
+    for name, strategy in make_baselines(task).items():
         if name == "oracle":
             continue
         straight = mixed = strategy.initial_memory(6)
@@ -216,25 +216,25 @@ def test_permuting_the_lanes_permutes_the_decisions():
             acted = torch.eye(3)[torch.randint(3, (6,), generator=generator)]
             reward = torch.randint(2, (6,), generator=generator).float()
             inputs = join_inputs(screen, acted, reward)
-            decision = strategy.act(inputs, straight)
+            output = strategy.act(inputs, straight)
             permuted = strategy.act(inputs[order], mixed)
-            assert torch.equal(decision.logits[order], permuted.logits)
-            assert torch.equal(decision.value[order], permuted.value)
-            straight, mixed = decision.memory, permuted.memory
+            assert torch.equal(output.logits[order], permuted.logits)
+            assert torch.equal(output.value[order], permuted.value)
+            straight, mixed = output.memory, permuted.memory
 
 
 def test_decisions_have_a_policys_shapes():
     task = Reversal(5)
-    for strategy in reference_strategies(task).values():
+    for strategy in make_baselines(task).values():
         memory = strategy.initial_memory(5)
         assert all(len(part) == 5 and part.ndim == 2 for part in memory)
         inputs = join_inputs(task.observation(), torch.zeros(5, 3), torch.zeros(5))
-        decision = strategy.act(inputs, memory)
-        assert decision.logits.shape == (5, 3)
-        assert decision.value.shape == (5,)
-        assert decision.units.shape == (5, 0)
-        assert [m.shape for m in decision.memory] == [m.shape for m in memory]
-        assert [m.dtype for m in decision.memory] == [m.dtype for m in memory]
+        output = strategy.act(inputs, memory)
+        assert output.logits.shape == (5, 3)
+        assert output.value.shape == (5,)
+        assert output.units.shape == (5, 0)
+        assert [m.shape for m in output.memory] == [m.shape for m in memory]
+        assert [m.dtype for m in output.memory] == [m.dtype for m in memory]
 
 
 def test_strategies_compute_on_the_tasks_device():
@@ -242,9 +242,9 @@ def test_strategies_compute_on_the_tasks_device():
     task.reset(torch.empty(3, task.noise_size, device="meta"))
     acted = torch.empty(3, 3, device="meta")
     inputs = join_inputs(task.observation(), acted, acted[:, 0])
-    for strategy in reference_strategies(task).values():
-        decision = strategy.act(inputs, strategy.initial_memory(3))
-        tensors = [*decision.memory, decision.logits, decision.value, decision.units]
+    for strategy in make_baselines(task).values():
+        output = strategy.act(inputs, strategy.initial_memory(3))
+        tensors = [*output.memory, output.logits, output.value, output.units]
         assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 

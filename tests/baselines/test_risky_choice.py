@@ -10,20 +10,20 @@ from metarl.baselines.risky_choice import (
     BayesOptimal,
     Oracle,
     WinStay,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.baselines.risky_choice_planning import win_chances, worth_exploring
 from metarl.core.policy import join_inputs
 from metarl.envs.risky_choice import RiskyChoice, RiskyChoiceParams
 
 NAMES = ["random", "win-stay", "bayes-greedy", "oracle", "bayes-optimal"]
-LANES = 4000
+NUM_ENVS = 4000
 
 
 @pytest.fixture(scope="module")
 def played(play):
-    task = RiskyChoice(LANES)
-    strategies = reference_strategies(task)
+    task = RiskyChoice(NUM_ENVS)
+    strategies = make_baselines(task)
     return {name: play(task, strategy) for name, strategy in strategies.items()}
 
 
@@ -111,20 +111,20 @@ def test_a_habit_hardly_heeds_the_chance(played):
 def test_the_greedy_chooser_follows_bayes_rule(play):
     task = RiskyChoice(60)
     one = play(task, BayesGreedy(task))
-    for lane in range(60):
+    for env_index in range(60):
         odds = 1.0
         for trial in range(30):
             high = odds / (1 + odds)
             risky_worth = 4 * (0.125 + 0.375 * high)
-            value = float(one["value"][2 * trial + 1, lane])
-            risky = int(one["row risky"][trial, lane])
+            value = float(one["value"][2 * trial + 1, env_index])
+            risky = int(one["row risky"][trial, env_index])
             if trial >= 10:
                 assert risky == int(risky_worth > 1)
                 assert value == pytest.approx(max(risky_worth, 1), abs=1e-5)
             elif trial >= 2:
                 assert value == pytest.approx(risky_worth if risky else 1, abs=1e-5)
             if risky:
-                won = one["row won"][trial, lane] == 1
+                won = one["row won"][trial, env_index] == 1
                 odds *= 0.5 / 0.125 if won else 0.5 / 0.875
         assert not one["value"][::2].any()
 
@@ -149,7 +149,7 @@ def test_where_the_risky_arm_is_oftener_is_known_beforehand(play):
 def test_the_optimal_chooser_pulls_where_the_recursion_does(play):
     task = RiskyChoice(300)
     one = play(task, BayesOptimal(task))
-    for lane in range(300):
+    for env_index in range(300):
         wins = losses = 0
         for trial in range(30):
             if trial >= 10:
@@ -159,9 +159,9 @@ def test_the_optimal_chooser_pulls_where_the_recursion_does(play):
                 pull = win * (4 + best_by_hand(left, wins + 1, losses))
                 pull += (1 - win) * best_by_hand(left, wins, losses + 1)
                 better = pull > 1 + best_by_hand(left, wins, losses)
-                assert int(one["row risky"][trial, lane]) == int(better)
-            if one["row risky"][trial, lane] == 1:
-                won = bool(one["row won"][trial, lane])
+                assert int(one["row risky"][trial, env_index]) == int(better)
+            if one["row risky"][trial, env_index] == 1:
+                won = bool(one["row won"][trial, env_index])
                 wins, losses = wins + won, losses + (not won)
 
 
@@ -217,7 +217,7 @@ def test_payments_that_are_no_round_numbers_are_recognised(play):
 )
 def test_without_what_tells_the_arms_apart_there_is_no_plan(params, play):
     task = RiskyChoice(20, params)
-    strategies = reference_strategies(task)
+    strategies = make_baselines(task)
     assert list(strategies) == NAMES[:-1]
     for strategy in strategies.values():
         assert play(task, strategy)["row valid"].all()
@@ -273,4 +273,4 @@ def test_the_safe_payment_tells_the_sides_and_nothing_else():
 
 def test_a_discount_out_of_range_is_refused():
     with pytest.raises(ValueError, match="discount must be"):
-        reference_strategies(RiskyChoice(), 1.5)
+        make_baselines(RiskyChoice(), 1.5)

@@ -5,34 +5,34 @@ import sys
 
 import torch
 
-from metarl.baselines.risky_choice import reference_strategies
+from metarl.baselines.risky_choice import make_baselines
 from metarl.core.policy import join_inputs
 from metarl.envs.risky_choice import RiskyChoice
 
 
 def test_strategies_survive_responses_they_did_not_ask_for():
     """A driver may override the action, and step on beyond the episode."""
-    for name in reference_strategies(RiskyChoice()):
+    for name in make_baselines(RiskyChoice()):
         task = RiskyChoice(8)
-        strategy = reference_strategies(task)[name]
+        strategy = make_baselines(task)[name]
         generator = torch.Generator().manual_seed(0)
         observation = task.reset(torch.rand(8, 2, generator=generator))
         memory = strategy.initial_memory(8)
         acted, reward = torch.zeros(8, 3), torch.zeros(8)
         for _ in range(150):
-            decision = strategy.act(join_inputs(observation, acted, reward), memory)
-            assert torch.isfinite(decision.logits).all()
-            assert torch.isfinite(decision.value).all()
+            output = strategy.act(join_inputs(observation, acted, reward), memory)
+            assert torch.isfinite(output.logits).all()
+            assert torch.isfinite(output.value).all()
             actions = torch.randint(3, (8,), generator=generator)
             step = task.step(actions, torch.rand(8, 2, generator=generator))
-            observation, reward, memory = step[0], step[1], decision.memory
+            observation, reward, memory = step[0], step[1], output.memory
             acted = torch.eye(3)[actions]
 
 
 def test_permuting_the_lanes_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
-    for name, strategy in reference_strategies(RiskyChoice(6)).items():
+    for name, strategy in make_baselines(RiskyChoice(6)).items():
         if name == "oracle":
             continue
         straight = mixed = strategy.initial_memory(6)
@@ -43,25 +43,25 @@ def test_permuting_the_lanes_permutes_the_decisions():
                 torch.randint(4, (6,), generator=generator)
             ]
             inputs = join_inputs(screen, acted, reward)
-            decision = strategy.act(inputs, straight)
+            output = strategy.act(inputs, straight)
             permuted = strategy.act(inputs[order], mixed)
-            assert torch.equal(decision.logits[order], permuted.logits)
-            torch.testing.assert_close(decision.value[order], permuted.value)
-            straight, mixed = decision.memory, permuted.memory
+            assert torch.equal(output.logits[order], permuted.logits)
+            torch.testing.assert_close(output.value[order], permuted.value)
+            straight, mixed = output.memory, permuted.memory
 
 
 def test_decisions_have_a_policys_shapes():
     task = RiskyChoice(5)
-    for strategy in reference_strategies(task).values():
+    for strategy in make_baselines(task).values():
         memory = strategy.initial_memory(5)
         assert all(len(part) == 5 and part.ndim == 2 for part in memory)
         inputs = join_inputs(task.observation(), torch.zeros(5, 3), torch.zeros(5))
-        decision = strategy.act(inputs, memory)
-        assert decision.logits.shape == (5, 3)
-        assert decision.value.shape == (5,)
-        assert decision.units.shape == (5, 0)
-        assert [m.shape for m in decision.memory] == [m.shape for m in memory]
-        assert [m.dtype for m in decision.memory] == [m.dtype for m in memory]
+        output = strategy.act(inputs, memory)
+        assert output.logits.shape == (5, 3)
+        assert output.value.shape == (5,)
+        assert output.units.shape == (5, 0)
+        assert [m.shape for m in output.memory] == [m.shape for m in memory]
+        assert [m.dtype for m in output.memory] == [m.dtype for m in memory]
 
 
 def test_strategies_compute_on_the_tasks_device():
@@ -69,9 +69,9 @@ def test_strategies_compute_on_the_tasks_device():
     task.reset(torch.empty(3, task.noise_size, device="meta"))
     acted = torch.empty(3, 3, device="meta")
     inputs = join_inputs(task.observation(), acted, acted[:, 0])
-    for strategy in reference_strategies(task).values():
-        decision = strategy.act(inputs, strategy.initial_memory(3))
-        tensors = [*decision.memory, decision.logits, decision.value, decision.units]
+    for strategy in make_baselines(task).values():
+        output = strategy.act(inputs, strategy.initial_memory(3))
+        tensors = [*output.memory, output.logits, output.value, output.units]
         assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 

@@ -12,13 +12,13 @@ from metarl.baselines.two_step import (
     Oracle,
     Sarsa,
     SarsaParams,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 NO_FIXATION = TwoStepParams(fixation=False)
-LANES = 400
+NUM_ENVS = 400
 
 
 def earned(played):
@@ -28,8 +28,8 @@ def earned(played):
 
 @pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
 def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
-    task = TwoStep(LANES, params)
-    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    task = TwoStep(NUM_ENVS, params)
+    played = {k: play(task, s) for k, s in make_baselines(task).items()}
     for name, published in (("random", 50), ("bayes-greedy", 70.5), ("oracle", 74)):
         assert earned(played[name]) == pytest.approx(published, abs=0.6), name
         assert played[name]["row valid"].all()
@@ -45,7 +45,7 @@ def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
 
 def test_the_2016_variant_has_its_own_yardsticks(play):
     task = TwoStep(4000, WANG_2016)
-    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    played = {k: play(task, s) for k, s in make_baselines(task).items()}
     # .75 x .9 + .25 x .1 for one who knows the high state.
     assert earned(played["oracle"]) == pytest.approx(70, abs=1)
     assert earned(played["random"]) == pytest.approx(50, abs=1)
@@ -60,14 +60,14 @@ def test_the_planners_belief_is_bayes_rule(params, play):
     steps = len(task.phase_events)
     outcome = played["value"][steps - 1 :: steps].double()
     high, low = params.probability_high, params.probability_low
-    for lane in range(30):
+    for env_index in range(30):
         belief = 0.5
         for trial in range(params.trial_count):
-            second = int(played["row second_state"][trial, lane])
-            paid = played["row reward"][trial, lane] > 0
+            second = int(played["row second_state"][trial, env_index])
+            paid = played["row reward"][trial, env_index] > 0
             here = belief if second == 1 else 1 - belief
             expected = here * high + (1 - here) * low
-            assert outcome[trial, lane] == pytest.approx(expected, abs=1e-5)
+            assert outcome[trial, env_index] == pytest.approx(expected, abs=1e-5)
             if_high, if_low = (high, low) if paid else (1 - high, 1 - low)
             here = here * if_high / (here * if_high + (1 - here) * if_low)
             belief = here if second == 1 else 1 - here
@@ -127,15 +127,15 @@ def sarsa_by_hand(played, params, discount):
     choice = played["row choice"].long().numpy()
     second = played["row second_state"].long().numpy()
     paid = (played["row reward"] > 0).double().numpy()
-    lanes = np.arange(choice.shape[1])
+    num_envs = np.arange(choice.shape[1])
     states = np.full((choice.shape[1], 2), 0.5)
     choices = discount * states
     errors = []
     for c, s, r in zip(choice, second, paid, strict=True):
-        arrival = discount * states[lanes, s] - choices[lanes, c]
-        outcome = r - states[lanes, s]
-        choices[lanes, c] += params.learning_rate * arrival
-        states[lanes, s] += params.learning_rate * outcome
+        arrival = discount * states[num_envs, s] - choices[num_envs, c]
+        outcome = r - states[num_envs, s]
+        choices[num_envs, c] += params.learning_rate * arrival
+        states[num_envs, s] += params.learning_rate * outcome
         errors.append((arrival, outcome))
     return np.array(errors).transpose(1, 0, 2)
 
@@ -171,12 +171,12 @@ def test_sarsa_prefers_the_choice_worth_more_by_its_temperature():
     inputs = join_inputs(screen, torch.zeros(1, 3), torch.zeros(1))
     for temperature in (0.0, 3.0):
         params = SarsaParams(inverse_temperature=temperature)
-        decision = Sarsa(TwoStep(), params).act(inputs, memory)
+        output = Sarsa(TwoStep(), params).act(inputs, memory)
         right = 1 / (1 + math.exp(-0.3 * temperature))
-        chances = decision.logits.softmax(1)[0].tolist()
+        chances = output.logits.softmax(1)[0].tolist()
         assert chances == pytest.approx([0, 1 - right, right])
         value = 0.2 * (1 - right) + 0.5 * right
-        assert float(decision.value) == pytest.approx(value)
+        assert float(output.value) == pytest.approx(value)
 
 
 def test_a_missing_choice_teaches_nothing():

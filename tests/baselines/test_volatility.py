@@ -14,7 +14,7 @@ from metarl.baselines.volatility import (
     Oracle,
     RescorlaWagner,
     RescorlaWagnerParams,
-    reference_strategies,
+    make_baselines,
 )
 from metarl.core.policy import join_inputs
 from metarl.envs import volatility as task_module
@@ -25,7 +25,7 @@ BLOCKS = VolatilityParams(schedule="blocks")
 
 def test_the_yardsticks_earn_what_was_worked_out(play):
     task = Volatility(600, BLOCKS)
-    played = {k: play(task, s) for k, s in reference_strategies(task).items()}
+    played = {k: play(task, s) for k, s in make_baselines(task).items()}
     earned = {k: float(p["row reward"].double().mean()) for k, p in played.items()}
     for name, expected in (
         ("random", 0.250),
@@ -73,13 +73,11 @@ def taught(strategy, *trials, magnitudes=(0.5, 0.5)):
     """The decision after trials of (action, reward)."""
     memory = strategy.initial_memory(1)
     shown = torch.tensor([magnitudes])
-    decision = strategy.act(
-        join_inputs(shown, torch.zeros(1, 2), torch.zeros(1)), memory
-    )
+    output = strategy.act(join_inputs(shown, torch.zeros(1, 2), torch.zeros(1)), memory)
     for action, reward in trials:
         inputs = join_inputs(shown, torch.eye(2)[[action]], torch.tensor([reward]))
-        decision = strategy.act(inputs, decision.memory)
-    return decision
+        output = strategy.act(inputs, output.memory)
+    return output
 
 
 def test_both_arms_outcomes_are_read_from_one():
@@ -94,7 +92,7 @@ def test_both_arms_outcomes_are_read_from_one():
 
 def test_rescorla_wagner_moves_by_its_rate_and_chooses_by_its_temperature():
     params = RescorlaWagnerParams(learning_rate=0.4, inverse_temperature=5.0)
-    decision = taught(
+    output = taught(
         RescorlaWagner(Volatility(), params),
         (0, 0.5),
         (1, 0.0),
@@ -104,12 +102,12 @@ def test_rescorla_wagner_moves_by_its_rate_and_chooses_by_its_temperature():
     chance = 0.5
     for won in (1, 1, 0):
         chance += 0.4 * (won - chance)
-    assert decision.memory[0].item() == pytest.approx(chance)
+    assert output.memory[0].item() == pytest.approx(chance)
     worth = [chance * 0.8, (1 - chance) * 0.3]
     left = 1 / (1 + math.exp(-5 * (worth[0] - worth[1])))
-    assert decision.logits.softmax(1)[0].tolist() == pytest.approx([left, 1 - left])
+    assert output.logits.softmax(1)[0].tolist() == pytest.approx([left, 1 - left])
     value = left * worth[0] + (1 - left) * worth[1]
-    assert decision.value.item() == pytest.approx(value)
+    assert output.value.item() == pytest.approx(value)
 
 
 def test_nothing_is_learned_before_the_first_trial():
@@ -122,8 +120,8 @@ def test_nothing_is_learned_before_the_first_trial():
 def test_the_one_who_goes_by_magnitude_ignores_outcomes():
     strategy = LargerMagnitude(Volatility())
     for trials in ((), ((0, 0.5),) * 5, ((1, 0.4),) * 5):
-        decision = taught(strategy, *trials, magnitudes=(0.4, 0.41))
-        assert decision.logits.softmax(1)[0].tolist() == [0, 1]
+        output = taught(strategy, *trials, magnitudes=(0.4, 0.41))
+        assert output.logits.softmax(1)[0].tolist() == [0, 1]
     even = Chooser(Volatility())
     chances = taught(even, magnitudes=(0.1, 0.9)).logits.softmax(1)[0]
     assert chances.tolist() == [0.5, 0.5]
@@ -147,4 +145,4 @@ def test_params_out_of_range_are_refused(field, value):
 
 def test_a_discount_out_of_range_is_refused():
     with pytest.raises(ValueError, match="discount must be"):
-        reference_strategies(Volatility(), discount=2.0)
+        make_baselines(Volatility(), discount=2.0)

@@ -22,7 +22,7 @@ def test_evolved_networks_are_tested_frozen_and_analysed(tmp_path, capsys):
     assert f"evolved 1 populations: {out}" in capsys.readouterr().out
     run = Run(out)
     assert run.config.learning.rule == "es"
-    assert run.config.training.lanes == 8
+    assert run.config.training.num_envs == 8
     assert run.config.training.unroll_steps == 6
     assert list(run.subjects[0].metrics["update"])[-1] == 20
     assert main(["evaluate", str(out), "--episodes", "4", "--workers", "1"]) == 0

@@ -24,13 +24,13 @@ from metarl.cli.watch import WatchOptions
 from metarl.envs.registry import TASKS
 from metarl.experiments.tests import protocol
 from metarl.pipeline import run as population
-from metarl.reports.video import Film
+from metarl.reports.video import VideoConfig
 from metarl.reports.video import watch as film_network
 from metarl.runs.checkpoint import save_state
 from metarl.runs.folder import SubjectFolder, load_run
 
 LOTTERY = (
-    "--preset smoke --network.units 5 --training.lanes 3 --training.unroll-steps 14"
+    "--preset smoke --network.units 5 --training.num-envs 3 --training.unroll-steps 14"
 )
 TINY = f"{LOTTERY} --task.trial-count 6"
 UPDATES = 240
@@ -183,13 +183,17 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     [
         ("--task.probability-common", "1.5", "probability_common must be in"),
         ("--task.trial-count", "0", "trial_count must be at least 1, got 0"),
-        ("--training.lanes", "0", "lanes must be at least 1, got 0"),
+        ("--training.num-envs", "0", "num_envs must be at least 1, got 0"),
         ("--learning.discount.end", "1.0", "discount.end must be in"),
         ("--learning.gradient-clip", "inf", "gradient_clip must be finite, got inf"),
         ("--network.core", "lsmt", "lsmt"),
         ("--subjects", "many", "many"),
-        ("--training.manipulate", "'units set 0'", "while a network learns, rpe and"),
-        ("--training.manipulate", "teaching", "a manipulation must be TARGET OPERA"),
+        (
+            "--training.interventions",
+            "'units set 0'",
+            "while a network learns, rpe and",
+        ),
+        ("--training.interventions", "teaching", "a manipulation must be TARGET OPERA"),
         ("--network.feedback", "rpe", "critic must be separate where feedback is rpe"),
         ("--task.arms", "3", "--task.arms"),
     ],
@@ -359,14 +363,16 @@ def test_a_network_is_filmed(finished, metarl, tmp_path):
     out = tmp_path / "own.gif"
     ended = metarl(f"watch {{run}} {chosen}", run=tmp_path / "run", out=out)
     assert ended == (0, f"film: {out}\n", "")
-    film = Film(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
+    film = VideoConfig(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
     same = film_network(finished, film, tmp_path / "same.gif")
     assert out.read_bytes() == same.read_bytes()
 
 
 def test_a_films_defaults_are_the_librarys():
     options = vars(WatchOptions(run=Path()))
-    assert {k: v for k, v in options.items() if k not in ("run", "out")} == vars(Film())
+    assert {k: v for k, v in options.items() if k not in ("run", "out")} == vars(
+        VideoConfig()
+    )
     assert options["out"] is None
 
 
@@ -444,14 +450,14 @@ def test_chosen_tests_alone_are_taken(run, metarl):
 
 
 def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
-    line = f"evaluate {{run}} --manipulate {{hand}} --settings trial_count=4 {FEW}"
+    line = f"evaluate {{run}} --interventions {{hand}} --settings trial_count=4 {FEW}"
     hand = "units set 0 of 1-2 when trial > 1"
     ended = metarl(line, run=run.path, hand=hand)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[1] == "tests: custom"
     folder = run.evaluation(0, condition="custom")
     assert folder.facts["settings"] == ["schedule=blocks", "trial_count=4"]
-    assert folder.facts["manipulate"] == [hand]
+    assert folder.facts["interventions"] == [hand]
     assert len(folder.trials) == 3 * 4
     recording = folder.recording
     silent = (recording["trial"] > 1) & (recording["action"] >= 0)
@@ -470,14 +476,14 @@ def test_what_is_changed_is_added_to_the_protocols_own_test():
         run=Path(),
         condition=("block-safe", "mine"),
         settings=("free_trials=3",),
-        manipulate=("units noise 0.1",),
+        interventions=("units noise 0.1",),
     )
     tests = chosen_tests("risky-choice", options)
     protocols = protocol("risky-choice").conditions
-    blocked = protocols["block-safe"].manipulate
-    assert tests["block-safe"].manipulate == (*blocked, "units noise 0.1")
+    blocked = protocols["block-safe"].interventions
+    assert tests["block-safe"].interventions == (*blocked, "units noise 0.1")
     assert tests["block-safe"].settings == ("free_trials=3",)
-    assert tests["mine"].manipulate == ("units noise 0.1",)
+    assert tests["mine"].interventions == ("units noise 0.1",)
     assert tests["mine"].episodes == protocols["test"].episodes
 
 
@@ -516,14 +522,17 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
         ("--settings trial_count=0", "trial_count must be at least 1, got 0"),
         ("--settings trial_count=few", "trial_count must be of type int, got 'few'"),
         ("--settings schedule=weekly", "schedule must be one of training, constant"),
-        ("--manipulate 'units sit 0'", "the operation on units must be one of set,"),
-        ("--manipulate 'units set'", "the amount must be a finite number, got None"),
-        ("--manipulate 'units set 0 of 5'", "units must be below 5, the network's"),
-        ("--manipulate 'teaching set 0'", "a frozen network is taught nothing"),
-        ("--manipulate 'rpe set 0'", "rpe can be manipulated where it is the netw"),
-        ("--manipulate 'units set 0 when hunger > 0'", "'hunger' is unknown; known"),
-        ("--manipulate 'units set 0 when hunger >'", "a condition must be an expr"),
-        ("--manipulate 'units set 0 when order == \\'left\\''", "must be one of low-"),
+        ("--interventions 'units sit 0'", "the operation on units must be one of set,"),
+        ("--interventions 'units set'", "the amount must be a finite number, got None"),
+        ("--interventions 'units set 0 of 5'", "units must be below 5, the network's"),
+        ("--interventions 'teaching set 0'", "a frozen network is taught nothing"),
+        ("--interventions 'rpe set 0'", "rpe can be manipulated where it is the netw"),
+        ("--interventions 'units set 0 when hunger > 0'", "'hunger' is unknown; known"),
+        ("--interventions 'units set 0 when hunger >'", "a condition must be an expr"),
+        (
+            "--interventions 'units set 0 when order == \\'left\\''",
+            "must be one of low-",
+        ),
         ("--episodes 0", "episodes must be at least 1, got 0"),
     ],
 )
@@ -548,7 +557,7 @@ def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
 def test_training_with_a_hand_that_fits_nothing_is_refused(
     text, says, metarl, tmp_path
 ):
-    line = f"train two-step {TINY} --training.manipulate {{text}} --out {{run}}"
+    line = f"train two-step {TINY} --training.interventions {{text}} --out {{run}}"
     ended = metarl(line, text=text, run=tmp_path / "run")
     assert_refused(ended, says)
     assert not list(tmp_path.iterdir())
@@ -557,9 +566,9 @@ def test_training_with_a_hand_that_fits_nothing_is_refused(
 def test_a_hand_in_training_is_said_on_the_command_line(metarl, tmp_path):
     line = f"train two-step {TINY} --subjects 1 --training.updates 1 --out {{run}}"
     text = "teaching scale 0.5 when paid > 0"
-    ended = metarl(f"{line} --training.manipulate {{text}}", text=text, run=tmp_path)
+    ended = metarl(f"{line} --training.interventions {{text}}", text=text, run=tmp_path)
     assert (ended.code, ended.err) == (0, "")
-    assert load_run(tmp_path).config.training.manipulate == (text,)
+    assert load_run(tmp_path).config.training.interventions == (text,)
 
 
 # What goes wrong on the way

@@ -20,17 +20,17 @@ def test_the_ends_of_a_range_are_in_it(value):
 
 @pytest.mark.parametrize("value", [0, math.nan, -math.inf])
 def test_too_little_is_refused(value):
-    with pytest.raises(ValueError, match=f"lanes must be at least 1, got {value}"):
-        check_at_least("lanes", value, 1)
+    with pytest.raises(ValueError, match=f"num_envs must be at least 1, got {value}"):
+        check_at_least("num_envs", value, 1)
 
 
 def test_infinity_is_refused():
-    with pytest.raises(ValueError, match="lanes must be finite, got inf"):
-        check_at_least("lanes", math.inf, 1)
+    with pytest.raises(ValueError, match="num_envs must be finite, got inf"):
+        check_at_least("num_envs", math.inf, 1)
 
 
 def test_the_least_is_enough():
-    check_at_least("lanes", 1, 1)
+    check_at_least("num_envs", 1, 1)
 
 
 def test_an_unknown_choice_is_refused_with_those_there_are():

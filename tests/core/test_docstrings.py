@@ -7,7 +7,14 @@ from metarl.envs.registry import TASKS, task_class
 from metarl.experiments import presets
 from metarl.experiments import tests as protocols
 
-ALWAYS = ("Observation", "Actions", "Reward", "Episode end", 'info["trial"]', "Source")
+ALWAYS = (
+    "Observation",
+    "Actions",
+    "Reward",
+    "Episode end",
+    'info["trial"]',
+    "ExperimentData",
+)
 
 
 class Coin:

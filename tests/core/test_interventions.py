@@ -10,7 +10,7 @@ from metarl.core.interventions import (
     OPERATIONS,
     TARGETS,
     Condition,
-    Manipulation,
+    Intervention,
     check_testing,
     check_training,
     parse,
@@ -54,7 +54,7 @@ def test_a_manipulation_is_read_from_words(text, read):
 
 
 def test_what_is_not_said_is_everything_at_every_step():
-    assert parse("units set 0") == Manipulation(target="units", operation="set")
+    assert parse("units set 0") == Intervention(target="units", operation="set")
 
 
 def test_units_and_a_condition_stand_together():
@@ -175,7 +175,7 @@ def test_an_unknown_name_is_refused_with_those_there_are():
 
 
 @pytest.mark.parametrize(
-    ("text", "lanes"),
+    ("text", "num_envs"),
     [
         ("trial == 1", [1]),
         ("trial != 1", [0, 2, 3]),
@@ -194,12 +194,12 @@ def test_an_unknown_name_is_refused_with_those_there_are():
         ("trial == reward + 1 and won == 0", [1]),
     ],
 )
-def test_numbers_are_compared_and_reckoned_with(text, lanes):
-    assert where(text) == lanes
+def test_numbers_are_compared_and_reckoned_with(text, num_envs):
+    assert where(text) == num_envs
 
 
 @pytest.mark.parametrize(
-    ("text", "lanes"),
+    ("text", "num_envs"),
     [
         ("0 < trial < 3", [1, 2]),
         ("0 < trial <= 2 < 3", [1, 2]),
@@ -214,12 +214,12 @@ def test_numbers_are_compared_and_reckoned_with(text, lanes):
         ("not trial == 0 and not trial == 7", [1, 2]),
     ],
 )
-def test_comparisons_are_chained_and_joined_as_in_python(text, lanes):
-    assert where(text) == lanes
+def test_comparisons_are_chained_and_joined_as_in_python(text, num_envs):
+    assert where(text) == num_envs
 
 
 @pytest.mark.parametrize(
-    ("text", "lanes"),
+    ("text", "num_envs"),
     [
         ("event == 'choice'", [1, 2]),
         ('event != "choice"', [0, 3]),
@@ -230,12 +230,12 @@ def test_comparisons_are_chained_and_joined_as_in_python(text, lanes):
         ("cue == 'B' or event == 'choice'", [0, 1, 2]),
     ],
 )
-def test_words_stand_for_their_codes(text, lanes):
-    assert where(text) == lanes
+def test_words_stand_for_their_codes(text, num_envs):
+    assert where(text) == num_envs
 
 
 @pytest.mark.parametrize(
-    ("text", "lanes"),
+    ("text", "num_envs"),
     [
         ("reward == reward", [0, 1, 2]),
         ("reward != 5", [0, 1, 2]),
@@ -247,8 +247,8 @@ def test_words_stand_for_their_codes(text, lanes):
         ("not reward == 1", [1, 2, 3]),
     ],
 )
-def test_a_comparison_with_a_blank_is_false(text, lanes):
-    assert where(text) == lanes
+def test_a_comparison_with_a_blank_is_false(text, num_envs):
+    assert where(text) == num_envs
 
 
 @pytest.mark.parametrize(

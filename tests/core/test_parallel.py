@@ -68,15 +68,15 @@ def test_an_interrupt_stops_what_runs_and_starts_no_more(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def interrupt_me(path, reporting):
-    assert not reporting.should_stop()
+def interrupt_me(path, reporter):
+    assert not reporter.should_stop()
     os.kill(os.getpid(), signal.SIGINT)
-    assert reporting.should_stop()
+    assert reporter.should_stop()
     path.write_text("saved")
     raise Interrupted
 
 
-def ignore_an_interrupt(reporting):
+def ignore_an_interrupt(reporter):
     os.kill(os.getpid(), signal.SIGINT)
 
 
@@ -114,9 +114,9 @@ def test_no_workers_are_refused():
         run({"only": toys.refuse}, 0)
 
 
-def stop_by(number, path, reporting):
+def stop_by(number, path, reporter):
     os.kill(os.getpid(), number)
-    path.write_text(str(reporting.should_stop()))
+    path.write_text(str(reporter.should_stop()))
     raise Interrupted
 
 

@@ -26,7 +26,7 @@ class Script(NamedTuple):
     actions: Tensor
     """(T, B)."""
 
-    def lanes(self, order: Any) -> "Script":
+    def num_envs(self, order: Any) -> "Script":
         return Script(self.start[order], self.noise[:, order], self.actions[:, order])
 
     def part(self, first: int, stop: int | None = None) -> "Script":
@@ -44,9 +44,11 @@ def task_name(request: pytest.FixtureRequest) -> str:
 def make(task_name: str) -> Callable[..., Task[Any]]:
     """Makes the task in turn: make(lanes, field=value, ...)."""
 
-    def make_it(lanes: int = 1, **settings: Any) -> Task[Any]:
+    def make_it(num_envs: int = 1, **settings: Any) -> Task[Any]:
         kind = task_class(task_name)
-        made: Task[Any] = kind(lanes, kind.params_type(**small(task_name) | settings))
+        made: Task[Any] = kind(
+            num_envs, kind.params_type(**small(task_name) | settings)
+        )
         return made
 
     return make_it
@@ -54,11 +56,11 @@ def make(task_name: str) -> Callable[..., Task[Any]]:
 
 def _write(task: Task[Any], steps: int, seed: int = 0) -> Script:
     generator = torch.Generator().manual_seed(seed)
-    size = (task.lanes, task.noise_size)
+    size = (task.num_envs, task.noise_size)
     return Script(
         torch.rand(size, generator=generator),
         torch.rand((steps, *size), generator=generator),
-        torch.randint(task.action_count, (steps, task.lanes), generator=generator),
+        torch.randint(task.action_count, (steps, task.num_envs), generator=generator),
     )
 
 

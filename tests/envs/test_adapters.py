@@ -225,7 +225,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
 
 def test_parameters_may_come_whole_and_be_changed_by_name():
     task = make("two-step", 5, params=WANG_2016, trial_count=7)
-    assert task.lanes == 5
+    assert task.num_envs == 5
     assert task.params == TwoStepParams(
         trial_count=7, probability_common=0.75, probability_switch=0.0, fixation=False
     )

@@ -27,8 +27,8 @@ def batch_plays(env, steps, seed):
 def test_batches_of_neighbouring_seeds_share_no_lane(task_name):
     env = TaskVectorEnv(task_name, 6, **short(task_name, 4))
     rewards = [batch_plays(env, 300, seed)[1].T for seed in (0, 1, 2)]
-    lanes = {lane.tobytes() for batch in rewards for lane in batch}
-    assert len(lanes) == 18
+    num_envs = {env_index.tobytes() for batch in rewards for env_index in batch}
+    assert len(num_envs) == 18
     np.testing.assert_array_equal(batch_plays(env, 300, 1)[1].T, rewards[1])
 
 
@@ -72,10 +72,10 @@ def test_a_batch_restarts_in_the_same_step_without_a_phantom(task_name):
             np.testing.assert_array_equal(seen, start)
         assert infos["_final_obs"].all()
         assert infos["_final_info"].all()
-        for lane in range(4):
-            final = infos["final_obs"][lane]
+        for env_index in range(4):
+            final = infos["final_obs"][env_index]
             assert final.dtype == np.float32
-            assert final[-1] == reward[lane]
+            assert final[-1] == reward[env_index]
             assert final[-1 - env.task.action_count + side] == 1
         assert infos["final_info"]["trial"]["trial"].tolist() == [1] * 4
         assert infos["trial"]["trial"].tolist() == [1] * 4
@@ -129,12 +129,12 @@ def test_gymnasiums_wrappers_read_a_batch(task_name):
     for t in range(env.task.episode_steps or 30):
         _, rewards, over, _, infos = wrapped.step(np.full(3, t % 2))
         total += rewards
-        for lane in np.flatnonzero(over):
-            assert infos[lane]["episode"]["r"] == pytest.approx(total[lane])
-            assert infos[lane]["trial"]["trial"] in (
+        for env_index in np.flatnonzero(over):
+            assert infos[env_index]["episode"]["r"] == pytest.approx(total[env_index])
+            assert infos[env_index]["trial"]["trial"] in (
                 (1,) if env.task.episode_steps else (0, 1)
             )
-            assert env.single_observation_space.contains(infos[lane]["final_obs"])
+            assert env.single_observation_space.contains(infos[env_index]["final_obs"])
         total[over], ended = 0, ended + over
     assert (ended >= 1).all()
 
@@ -172,10 +172,10 @@ def test_every_lane_of_a_batch_is_drawn(mode, task_name):
     taken = np.array([1, 0])
     batch.step(taken)
     frames = batch.render()
-    for lane, action in enumerate(taken):
+    for env_index, action in enumerate(taken):
         single = TaskEnv(task_name, render_mode=mode)
-        single.np_random = tape.of_lane(lane)
+        single.np_random = tape.of_env(env_index)
         single.reset()
         single.step(action)
-        assert np.array_equal(frames[lane], single.render())
+        assert np.array_equal(frames[env_index], single.render())
     assert not np.array_equal(*frames)

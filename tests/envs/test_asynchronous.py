@@ -40,11 +40,11 @@ class Countdown(Task[CountdownParams]):
     option_names = ("length",)
     reward_range = (0.0, 1.0)
 
-    def __init__(self, lanes=1, params=None, device="cpu"):
-        super().__init__(lanes, params, device)
-        self.left = torch.zeros(lanes, dtype=torch.int64)
-        self.gone = torch.zeros(lanes, dtype=torch.int64)
-        self.row = torch.zeros(lanes)
+    def __init__(self, num_envs=1, params=None, device="cpu"):
+        super().__init__(num_envs, params, device)
+        self.left = torch.zeros(num_envs, dtype=torch.int64)
+        self.gone = torch.zeros(num_envs, dtype=torch.int64)
+        self.row = torch.zeros(num_envs)
 
     @property
     def observation_names(self):
@@ -95,25 +95,25 @@ def test_check_env_passes_where_lanes_end_at_different_times():
 def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
     task, agent_input
 ):
-    lanes = 5
+    num_envs = 5
     settings = short(task, 3) if task in TASKS else {}
     faced = {"agent_input": agent_input, "reveal_hidden": True, **settings}
-    batch = TaskVectorEnv(task, lanes, **faced)
-    singles = [TaskEnv(task, **faced) for _ in range(lanes)]
+    batch = TaskVectorEnv(task, num_envs, **faced)
+    singles = [TaskEnv(task, **faced) for _ in range(num_envs)]
     tape = batch.np_random = Tape(seed=4)
     observations, _ = batch.reset()
-    for lane, single in enumerate(singles):
-        single.np_random = tape.of_lane(lane)
-        assert_same_view(single.reset()[0], view_of(observations, lane))
-    actions, ends = np.random.default_rng(1), np.zeros(lanes)
+    for env_index, single in enumerate(singles):
+        single.np_random = tape.of_env(env_index)
+        assert_same_view(single.reset()[0], view_of(observations, env_index))
+    actions, ends = np.random.default_rng(1), np.zeros(num_envs)
     for _ in range(80):
         tape.drawn.clear()
-        taken = actions.integers(batch.single_action_space.n, size=lanes)
+        taken = actions.integers(batch.single_action_space.n, size=num_envs)
         answers = batch.step(taken)
         assert len(tape.drawn) == 1 + answers[2].any()
-        for lane, single in enumerate(singles):
-            single.np_random = tape.of_lane(lane)
-            assert_same_step(lane, answers, single, taken[lane])
+        for env_index, single in enumerate(singles):
+            single.np_random = tape.of_env(env_index)
+            assert_same_step(env_index, answers, single, taken[env_index])
         ends += answers[2]
     assert (ends >= 2).all()
     assert task in TASKS or len(set(ends)) > 1
@@ -129,32 +129,36 @@ def assert_same_view(view, other):
     np.testing.assert_array_equal(view, other)
 
 
-def assert_same_step(lane, answers, single, action):
+def assert_same_step(env_index, answers, single, action):
     """The single environment, restarted where it ends, answers as the lane did."""
     seen, rewards, terminated, truncated, infos = answers
     observation, reward, over, _, info = single.step(action)
-    assert (reward, over, False) == (rewards[lane], terminated[lane], truncated[lane])
-    assert ("trial" in info) == ("_trial" in infos and infos["_trial"][lane])
+    assert (reward, over, False) == (
+        rewards[env_index],
+        terminated[env_index],
+        truncated[env_index],
+    )
+    assert ("trial" in info) == ("_trial" in infos and infos["_trial"][env_index])
     if "trial" in info:
-        assert of_lane(infos["trial"], lane) == of_lane(info["trial"])
+        assert of_env(infos["trial"], env_index) == of_env(info["trial"])
     if over:
-        assert infos["_final_obs"][lane]
-        assert infos["_final_info"][lane]
-        assert_same_view(infos["final_obs"][lane], observation)
+        assert infos["_final_obs"][env_index]
+        assert infos["_final_info"][env_index]
+        assert_same_view(infos["final_obs"][env_index], observation)
         for name in ("trial", "hidden"):
             final = infos["final_info"][name]
-            assert of_lane(final, lane) == of_lane(info[name])
+            assert of_env(final, env_index) == of_env(info[name])
         observation, info = single.reset()
     elif terminated.any():
-        assert infos["final_obs"][lane] is None
-        assert not infos["_final_info"][lane]
-    assert_same_view(observation, view_of(seen, lane))
-    assert of_lane(infos["hidden"], lane) == of_lane(info["hidden"])
+        assert infos["final_obs"][env_index] is None
+        assert not infos["_final_info"][env_index]
+    assert_same_view(observation, view_of(seen, env_index))
+    assert of_env(infos["hidden"], env_index) == of_env(info["hidden"])
 
 
-def of_lane(columns, lane=None):
+def of_env(columns, env_index=None):
     """One lane's values in a form in which what is missing is equal."""
-    values = {k: v if lane is None else v[lane] for k, v in columns.items()}
+    values = {k: v if env_index is None else v[env_index] for k, v in columns.items()}
     return {
         k: v if isinstance(v, str) else repr(float(np.nan if v is None else v))
         for k, v in values.items()

@@ -48,25 +48,25 @@ def told_by_hand(params, start, noise, actions):
     ],
 )
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 80
-    task = Bandit(lanes, params)
+    num_envs = 80
+    task = Bandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         seen, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert course["reward"][:, lane].tolist() == rewards
-        shown = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        assert course["reward"][:, env_index].tolist() == rewards
+        shown = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         assert shown.shape == (params.trial_count, 1)
         np.testing.assert_allclose(shown[:, 0], seen, rtol=1e-6)
         assert set(rows[0]) == {k[4:] for k in course if k.startswith("row ")}
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             np.testing.assert_allclose(actual, expected, rtol=1e-6, err_msg=name)
     ends = course["terminated"].all(1)
     assert ends.nonzero().flatten().tolist() == [params.trial_count - 1]
@@ -79,8 +79,8 @@ def within(mean, values, deviation):
     return abs(float(values.double().mean()) - mean) < 4 * error
 
 
-def course_of(write_script, perform, lanes=3000, **settings):
-    task = Bandit(lanes, BanditParams(**settings))
+def course_of(write_script, perform, num_envs=3000, **settings):
+    task = Bandit(num_envs, BanditParams(**settings))
     script = write_script(task, task.episode_steps, seed=11)
     return task, perform(task, script)
 

@@ -61,24 +61,24 @@ def told_by_hand(params, start, noise, actions):
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_a_scalar_twin_lives_through_the_same(settings, write_script, perform):
-    lanes, params = 40, ContextualBanditParams(**settings)
-    task = ContextualBandit(lanes, params)
+    num_envs, params = 40, ContextualBanditParams(**settings)
+    task = ContextualBandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     shown = torch.cat([course["first"], course["observation"][:-1]])
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         seen, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert shown[:, lane].tolist() == seen
-        assert course["reward"][:, lane].tolist() == rewards
+        assert shown[:, env_index].tolist() == seen
+        assert course["reward"][:, env_index].tolist() == rewards
         assert set(rows[0]) == {k[4:] for k in course if k.startswith("row ")}
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].tolist()
+            actual = course[f"row {name}"][:, env_index].tolist()
             assert actual == pytest.approx(expected, nan_ok=True), name
     ends = course["terminated"].all(1).nonzero().flatten().tolist()
     assert ends == [task.episode_steps - 1]
@@ -92,7 +92,7 @@ def test_the_same_noise_gives_the_same_course_and_permuted_lanes_a_permuted_one(
     course = perform(ContextualBandit(7), script)
     assert same(course, perform(ContextualBandit(7), script))
     order = torch.randperm(7, generator=torch.Generator().manual_seed(3))
-    permuted = perform(ContextualBandit(7), script.lanes(order))
+    permuted = perform(ContextualBandit(7), script.num_envs(order))
     assert not same(permuted, course)
     assert same(permuted, {name: all_[:, order] for name, all_ in course.items()})
 

@@ -75,24 +75,24 @@ def told_by_hand(params, start, noise, actions):
     ],
 )
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 7
-    task = DawTwoStep(lanes, params)
+    num_envs = 7
+    task = DawTwoStep(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert course["reward"][:, lane].tolist() == rewards
-        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        assert course["reward"][:, env_index].tolist() == rewards
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         names = SCREENS if params.fixation else SCREENS[1:]
         assert seen.tolist() == [[float(n == s) for n in names] for s in screens]
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             rounding = 2e-5 if name in CHANCES else 0.0
             np.testing.assert_allclose(
                 actual, expected, rtol=0, atol=rounding, err_msg=name

@@ -32,24 +32,26 @@ def told_by_hand(params, start, actions):
 
 @pytest.mark.parametrize("params", [InformativeArmParams(), FEW])
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 200
-    task = InformativeArm(lanes, params)
+    num_envs = 200
+    task = InformativeArm(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     payable = [float(name.split()[1]) for name in task.observation_names]
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rewards, rows = told_by_hand(
-            params, script.start[lane].tolist(), script.actions[:, lane].tolist()
+            params,
+            script.start[env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert course["reward"][:, lane].tolist() == pytest.approx(rewards)
-        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        assert course["reward"][:, env_index].tolist() == pytest.approx(rewards)
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         for screen, shown in zip(seen.tolist(), screens, strict=True):
             assert sum(screen) == float(shown is not None)
             if shown is not None:
                 assert payable[screen.index(1.0)] == pytest.approx(shown, rel=1e-5)
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             np.testing.assert_allclose(actual, expected, rtol=1e-6, err_msg=name)
     ends = course["terminated"].all(1)
     assert ends.nonzero().flatten().tolist() == [params.trial_count - 1]
@@ -65,12 +67,12 @@ def test_the_defaults_are_the_papers():
 
 
 def test_every_ordinary_arm_is_as_likely_the_target(write_script):
-    lanes = 20_000
-    task = InformativeArm(lanes)
+    num_envs = 20_000
+    task = InformativeArm(num_envs)
     task.reset(write_script(task, 0, seed=3).start)
-    shares = torch.bincount(task.target, minlength=11).double() / lanes
+    shares = torch.bincount(task.target, minlength=11).double() / num_envs
     assert shares[10] == 0
-    error = math.sqrt(0.1 * 0.9 / lanes)
+    error = math.sqrt(0.1 * 0.9 / num_envs)
     assert bool(((shares[:10] - 0.1).abs() < 4 * error).all())
 
 

@@ -57,31 +57,31 @@ def told_by_hand(params, start, noise, actions):
     ],
 )
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 20
-    task = Matching(lanes, params)
+    num_envs = 20
+    task = Matching(num_envs, params)
     script = write_script(task, 2 * params.trial_most)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
         length = len(rewards)
-        assert course["reward"][:length, lane].tolist() == rewards
+        assert course["reward"][:length, env_index].tolist() == rewards
         seen = torch.cat([course["first"], course["observation"][: length - 1]])
         names = ("fixation", "choice")
         shown = [[float(name == screen) for name in names] for screen in screens]
-        assert seen[:length, lane].tolist() == shown
+        assert seen[:length, env_index].tolist() == shown
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][: len(rows), lane].numpy()
+            actual = course[f"row {name}"][: len(rows), env_index].numpy()
             rounding = 1e-5 if name in CHANCES else 0.0
             np.testing.assert_allclose(
                 actual, expected, rtol=0, atol=rounding, err_msg=name
             )
-        ends = course["terminated"][:, lane].nonzero().flatten().tolist()
+        ends = course["terminated"][:, env_index].nonzero().flatten().tolist()
         assert ends == [length - 1]
 
 
@@ -203,7 +203,7 @@ def test_a_base_chance_beyond_the_total_is_refused():
 
 
 def reset_some(task, number, some):
-    task.reset(torch.full((task.lanes, 2), number), where=torch.tensor(some))
+    task.reset(torch.full((task.num_envs, 2), number), where=torch.tensor(some))
 
 
 def test_some_lanes_start_anew_when_a_trial_has_ended():

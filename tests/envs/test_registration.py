@@ -58,7 +58,7 @@ def test_each_id_makes_its_own_task(name):
     assert type(single.unwrapped.task).__name__ == kind
     assert type(batch.unwrapped.task).__name__ == kind
     assert single.unwrapped.task.params == batch.unwrapped.task.params
-    assert batch.num_envs == batch.unwrapped.task.lanes == 2
+    assert batch.num_envs == batch.unwrapped.task.num_envs == 2
 
 
 def test_a_made_environment_can_be_made_again_from_its_spec():

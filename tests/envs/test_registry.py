@@ -17,7 +17,7 @@ def test_every_entrys_strings_lead_to_what_they_name(name):
     kind = task_class(name)
     assert issubclass(kind, Task)
     assert entry.id.startswith("metarl/")
-    strategies = importlib.import_module(entry.strategies).reference_strategies
+    strategies = importlib.import_module(entry.strategies).make_baselines
     assert "random" in strategies(kind(1))
     analysis = importlib.import_module(entry.analysis)
     for part in ("tables", "effects", "PANELS", "BEHAVIOUR_PANELS"):

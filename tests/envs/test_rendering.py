@@ -148,16 +148,16 @@ def test_the_screen_is_bright_where_gaze_sees_it(gaze, event):
     task = make("harlow", 2, **WORLD)
     task.reset(torch.rand(2, 5, generator=torch.Generator().manual_seed(0)))
     at(task, gaze, event)
-    for lane in range(2):
-        screen = task.drawing(lane)
+    for env_index in range(2):
+        screen = task.drawing(env_index)
         assert screen.shape == (1 + 12 + 1, 2 * 6 * 2 + 20, 3)
-        seen = task.look(task.observation())[lane].numpy().transpose(1, 0, 2)
+        seen = task.look(task.observation())[env_index].numpy().transpose(1, 0, 2)
         first = 12 + 2 * gaze
         np.testing.assert_array_equal(screen[1:-1, first : first + 20], seen)
         rest = np.delete(screen[1:-1], np.s_[first : first + 20], 1)
         assert rest.size == 0 or rest.max() <= DIMMED * 255
         at(task, 0, event)
-        whole = task.drawing(lane)
+        whole = task.drawing(env_index)
         at(task, gaze, event)
         both = np.s_[1:-1, max(first, 12) : min(first, 12) + 20]
         np.testing.assert_array_equal(screen[both], whole[both])

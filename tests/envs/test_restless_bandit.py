@@ -32,23 +32,23 @@ def told_by_hand(params, start, noise, actions):
 
 @pytest.mark.parametrize("params", [RestlessBanditParams(), WILD])
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 20
-    task = RestlessBandit(lanes, params)
+    num_envs = 20
+    task = RestlessBandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert course["reward"][:, lane].tolist() == rewards
-        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        assert course["reward"][:, env_index].tolist() == rewards
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         np.testing.assert_allclose(seen, screens, rtol=1e-6)
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             np.testing.assert_allclose(actual, expected, atol=1e-4, err_msg=name)
     ends = course["terminated"].all(1)
     assert ends.nonzero().flatten().tolist() == [params.trial_count - 1]

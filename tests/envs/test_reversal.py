@@ -66,25 +66,25 @@ def told_by_hand(params, start, noise, actions):
     ],
 )
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 20
-    task = Reversal(lanes, params)
+    num_envs = 20
+    task = Reversal(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rewards, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        assert course["reward"][:, lane].tolist() == rewards
-        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        assert course["reward"][:, env_index].tolist() == rewards
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         names = SCREENS if params.fixation else SCREENS[1:]
         assert seen.tolist() == [[float(n == s) for n in names] for s in screens]
         assert len(rows[0]) == sum(name.startswith("row ") for name in course)
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             np.testing.assert_array_equal(actual, expected, err_msg=name)
     ends = course["terminated"].all(1)
     assert ends.nonzero().flatten().tolist() == [task.episode_steps - 1]
@@ -105,7 +105,7 @@ FIXATION, CHOICE = torch.eye(2).tolist()
 
 
 def begin(task, **options):
-    task.reset(torch.zeros(task.lanes, 3), options=options)
+    task.reset(torch.zeros(task.num_envs, 3), options=options)
     return task
 
 

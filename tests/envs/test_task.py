@@ -11,25 +11,27 @@ from metarl.core.files import TRIAL_COLUMNS
 from metarl.envs.harlow.learning_set import LearningSet
 from metarl.envs.task import LockstepTask
 
-LANES = 7
+NUM_ENVS = 7
 STEPS = 40
 
 
 def test_the_same_noise_and_actions_give_the_same_course(
     make, write_script, perform, same
 ):
-    script = write_script(make(LANES), STEPS)
-    course = perform(make(LANES), script)
-    assert same(course, perform(make(LANES), script))
-    assert not same(course, perform(make(LANES), write_script(make(LANES), STEPS, 1)))
+    script = write_script(make(NUM_ENVS), STEPS)
+    course = perform(make(NUM_ENVS), script)
+    assert same(course, perform(make(NUM_ENVS), script))
+    assert not same(
+        course, perform(make(NUM_ENVS), write_script(make(NUM_ENVS), STEPS, 1))
+    )
 
 
 def test_a_second_episode_is_not_touched_by_the_first(
     make, write_script, perform, same
 ):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     script = write_script(task, STEPS)
-    fresh = perform(make(LANES), script)
+    fresh = perform(make(NUM_ENVS), script)
     perform(task, write_script(task, 3 + STEPS, seed=5))
     assert same(perform(task, script), fresh)
 
@@ -37,20 +39,20 @@ def test_a_second_episode_is_not_touched_by_the_first(
 def test_permuting_the_lanes_noise_and_actions_permutes_the_course(
     make, write_script, perform, same
 ):
-    script = write_script(make(LANES), STEPS)
-    order = torch.randperm(LANES, generator=torch.Generator().manual_seed(3))
-    permuted = perform(make(LANES), script.lanes(order))
-    course = perform(make(LANES), script)
+    script = write_script(make(NUM_ENVS), STEPS)
+    order = torch.randperm(NUM_ENVS, generator=torch.Generator().manual_seed(3))
+    permuted = perform(make(NUM_ENVS), script.num_envs(order))
+    course = perform(make(NUM_ENVS), script)
     assert not same(permuted, course)
     assert same(permuted, {k: v[:, order] for k, v in course.items()})
 
 
 def test_a_lane_of_a_batch_is_the_batch_of_one(make, write_script, perform, same):
-    script = write_script(make(LANES), STEPS)
-    course = perform(make(LANES), script)
-    for lane in range(LANES):
-        one = [lane]
-        alone = perform(make(1), script.lanes(one))
+    script = write_script(make(NUM_ENVS), STEPS)
+    course = perform(make(NUM_ENVS), script)
+    for env_index in range(NUM_ENVS):
+        one = [env_index]
+        alone = perform(make(1), script.num_envs(one))
         assert same(alone, {k: v[:, one] for k, v in course.items()})
 
 
@@ -58,12 +60,12 @@ def test_a_lane_of_a_batch_is_the_batch_of_one(make, write_script, perform, same
 def test_a_task_goes_on_from_its_state_at_any_step_of_a_trial(
     at, make, write_script, perform, same
 ):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     script = write_script(task, STEPS)
     perform(task, script.part(0, at))
     state = task.state()
     rest = perform(task, script.part(at), reset=False)
-    other = make(LANES)
+    other = make(NUM_ENVS)
     perform(other, write_script(other, 2, seed=8))
     other.load_state(state)
     assert same(perform(other, script.part(at), reset=False), rest)
@@ -72,7 +74,7 @@ def test_a_task_goes_on_from_its_state_at_any_step_of_a_trial(
 
 
 def test_a_state_shares_no_memory_with_the_task(make, write_script):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     task.reset(write_script(task, 0).start)
     states = [task.state(), task.state()]
     task.load_state(states[0])
@@ -83,7 +85,7 @@ def test_a_state_shares_no_memory_with_the_task(make, write_script):
 
 
 def test_a_trials_row_survives_in_the_state(make, write_script, perform):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     script = write_script(task, STEPS)
     task.reset(script.start)
     ended = False
@@ -92,14 +94,14 @@ def test_a_trials_row_survives_in_the_state(make, write_script, perform):
             break
     assert ended
     row = task.trial_row()
-    other = make(LANES)
+    other = make(NUM_ENVS)
     other.load_state(task.state())
     for name, values in other.trial_row().items():
         torch.testing.assert_close(values, row[name], equal_nan=True, rtol=0, atol=0)
 
 
 def test_what_a_step_returned_is_not_changed_later(make, write_script):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     script = write_script(task, STEPS)
     start = script.start.clone()
     kept = [task.reset(script.start), *task.hidden().values()]
@@ -120,9 +122,9 @@ def test_what_a_step_returned_is_not_changed_later(make, write_script):
 
 def test_looking_changes_nothing(make, write_script, perform, same):
     """What is asked of a task between steps is answered alike, as often as asked."""
-    task = make(LANES)
+    task = make(NUM_ENVS)
     script = write_script(task, STEPS)
-    course = perform(make(LANES), script)
+    course = perform(make(NUM_ENVS), script)
     task.reset(script.start)
     rewards = []
     for actions, noise in zip(script.actions, script.noise, strict=True):
@@ -140,13 +142,13 @@ def test_looking_changes_nothing(make, write_script, perform, same):
 
 
 def test_steps_have_the_declared_shapes_names_and_ranges(make, write_script, perform):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     course = perform(task, write_script(task, STEPS))
     low, high = task.observation_range
     for name in ("first", "observation"):
         seen = course[name]
         assert seen.dtype == torch.float32
-        assert seen.shape[1:] == (LANES, len(task.observation_names))
+        assert seen.shape[1:] == (NUM_ENVS, len(task.observation_names))
         assert bool(((seen >= low) & (seen <= high)).all())
     least, most = task.reward_range
     rewards = course["reward"]
@@ -160,7 +162,7 @@ def test_steps_have_the_declared_shapes_names_and_ranges(make, write_script, per
 def test_an_episode_has_the_declared_steps_and_trials(
     task_name, make, write_script, perform
 ):
-    task = make(LANES, **short(task_name, 4))
+    task = make(NUM_ENVS, **short(task_name, 4))
     length = task.episode_steps
     if length is None:
         pytest.skip("lanes end at different times")
@@ -172,12 +174,12 @@ def test_an_episode_has_the_declared_steps_and_trials(
 
 
 def test_a_row_has_the_tables_columns_one_number_a_lane(make, write_script, perform):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     course = perform(task, write_script(task, STEPS))
     row = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
     added_by_the_recorder = {"subject", "session", "episode", "trial"}
     assert set(TRIAL_COLUMNS) - set(row) == added_by_the_recorder
-    assert all(values.shape[1:] == (LANES,) for values in row.values())
+    assert all(values.shape[1:] == (NUM_ENVS,) for values in row.values())
     for name, values in row.items():
         known = values[~values.isnan()]
         if name not in task.real_columns:
@@ -188,41 +190,45 @@ def test_a_row_has_the_tables_columns_one_number_a_lane(make, write_script, perf
 
 
 def test_a_row_tells_what_the_trial_paid(make, write_script, perform):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     course = perform(task, write_script(task, STEPS))
     # Lanes of a learning set have rows at every step, others where trials ended.
     place = course["trial_ended"].any(1).cumsum(0) - 1
     if isinstance(task, LearningSet):
         place = torch.arange(STEPS)
     trials = 0
-    for lane in range(LANES):
-        ends = [-1, *course["trial_ended"][:, lane].nonzero().flatten().tolist()]
+    for env_index in range(NUM_ENVS):
+        ends = [-1, *course["trial_ended"][:, env_index].nonzero().flatten().tolist()]
         for before, end in itertools.pairwise(ends):
-            rewards = course["reward"][before + 1 : end + 1, lane]
-            row = {k: v[place[end], lane] for k, v in course.items() if k[:4] == "row "}
+            rewards = course["reward"][before + 1 : end + 1, env_index]
+            row = {
+                k: v[place[end], env_index]
+                for k, v in course.items()
+                if k[:4] == "row "
+            }
             assert row["row reward"] == rewards.sum()
             penalised = bool((rewards < 0).any())
             if isinstance(task, LearningSet):  # there, a wrong choice costs, too
                 penalised = bool(row["row choice"].isnan())
             assert (row["row valid"] == 0) == penalised
             trials += 1
-    assert trials > LANES
+    assert trials > NUM_ENVS
 
 
 def test_every_option_fixes_its_hidden_parameter(make, write_script):
     """Whatever a lane may draw, all lanes can be given."""
-    lanes = 4 * LANES
-    task = make(lanes)
+    num_envs = 4 * NUM_ENVS
+    task = make(num_envs)
     start = write_script(task, 0).start
     task.reset(start)
     drawn = {name: values.clone() for name, values in task.hidden().items()}
     assert task.option_names
     for name in task.option_names:
-        values = drawn[name].unique()[:LANES].tolist()
+        values = drawn[name].unique()[:NUM_ENVS].tolist()
         assert len(values) > 1
         for value in values:
             task.reset(start, options={name: value})
-            assert task.hidden()[name].tolist() == [value] * lanes
+            assert task.hidden()[name].tolist() == [value] * num_envs
             for other in set(task.option_names) - {name}:
                 assert torch.equal(task.hidden()[other], drawn[other])
         task.reset(start)
@@ -257,15 +263,15 @@ def test_params_out_of_range_are_refused_by_name(make):
 
 
 def test_a_task_has_at_least_one_lane(make):
-    with pytest.raises(ValueError, match="lanes must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
         make(0)
 
 
 def test_lanes_in_lockstep_are_reset_together_and_others_alone(make, write_script):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     task.reset(write_script(task, 0).start, where=task.always)
     before = {name: values.clone() for name, values in task.hidden().items()}
-    another, some = write_script(task, 0, seed=1).start, torch.arange(LANES) < 3
+    another, some = write_script(task, 0, seed=1).start, torch.arange(NUM_ENVS) < 3
     if isinstance(task, LockstepTask):
         with pytest.raises(ValueError, match="where must choose all lanes"):
             task.reset(another, where=some)
@@ -276,18 +282,18 @@ def test_lanes_in_lockstep_are_reset_together_and_others_alone(make, write_scrip
 
 
 def test_a_task_can_be_looked_at_before_its_first_reset(make):
-    task = make(LANES)
+    task = make(NUM_ENVS)
     task.load_state(task.state())
     assert set(task.hidden())
-    assert task.observation().shape == (LANES, task.observation_size)
+    assert task.observation().shape == (NUM_ENVS, task.observation_size)
 
 
 def test_every_tensor_lives_on_the_tasks_device(make):
     """The meta device holds no numbers, but refuses to mix with another device."""
     kind = type(make())
-    task = kind(LANES, device="meta")
-    noise = torch.empty(LANES, task.noise_size, device="meta")
-    actions = torch.empty(LANES, dtype=torch.int64, device="meta")
+    task = kind(NUM_ENVS, device="meta")
+    noise = torch.empty(NUM_ENVS, task.noise_size, device="meta")
+    actions = torch.empty(NUM_ENVS, dtype=torch.int64, device="meta")
     answers = [task.reset(noise), task.event()]
     for _ in range(2 * len(task.event_names)):
         answers += task.step(actions, noise)

@@ -90,25 +90,25 @@ def told_by_hand(params, start, noise, actions):
     ],
 )
 def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
-    lanes = 20
-    task = Volatility(lanes, params)
+    num_envs = 20
+    task = Volatility(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    for lane in range(lanes):
+    for env_index in range(num_envs):
         screens, rows = told_by_hand(
             params,
-            script.start[lane].tolist(),
-            script.noise[:, lane].tolist(),
-            script.actions[:, lane].tolist(),
+            script.start[env_index].tolist(),
+            script.noise[:, env_index].tolist(),
+            script.actions[:, env_index].tolist(),
         )
-        seen = torch.cat([course["first"], course["observation"][:-1]])[:, lane]
+        seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
         assert seen.tolist() == screens
         for name in rows[0]:
             expected = np.array([row[name] for row in rows], dtype=np.float32)
-            actual = course[f"row {name}"][:, lane].numpy()
+            actual = course[f"row {name}"][:, env_index].numpy()
             np.testing.assert_allclose(actual, expected, rtol=1e-6, err_msg=name)
         np.testing.assert_array_equal(
-            course["reward"][:, lane], course["row reward"][:, lane]
+            course["reward"][:, env_index], course["row reward"][:, env_index]
         )
     ends = course["terminated"].all(1)
     assert ends.nonzero().flatten().tolist() == [params.trial_count - 1]
@@ -229,9 +229,9 @@ def close(hits, chance):
     return abs(float(hits.double().mean()) - chance) < 4 * error
 
 
-def trials(schedule, write_script, perform, lanes=1500):
+def trials(schedule, write_script, perform, num_envs=1500):
     """Rows (trials, lanes) of random choosers."""
-    task = Volatility(lanes, VolatilityParams(schedule=schedule))
+    task = Volatility(num_envs, VolatilityParams(schedule=schedule))
     course = perform(task, write_script(task, task.episode_steps, seed=11))
     return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
 
@@ -296,7 +296,7 @@ def close_to_half(hits):
 
 
 def test_magnitudes_are_independent_and_distributed_as_declared(write_script, perform):
-    rows = trials("training", write_script, perform, lanes=300)
+    rows = trials("training", write_script, perform, num_envs=300)
     left, right = rows["magnitude_left"].double(), rows["magnitude_right"].double()
     for arm in (left, right):
         sample = arm.flatten().numpy()

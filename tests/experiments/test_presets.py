@@ -42,7 +42,7 @@ def test_the_papers_preset_is_what_was_published():
     assert not learning.normalize_advantages
     # One stream; an update an episode of 100 trials of 3 steps; 10,000 episodes.
     episode = task_class("two-step")(1, paper.task_params).episode_steps
-    assert (training.lanes, training.unroll_steps) == (1, episode) == (1, 300)
+    assert (training.num_envs, training.unroll_steps) == (1, episode) == (1, 300)
     assert training.updates == 10_000
 
 
@@ -93,9 +93,9 @@ def test_the_papers_preset_of_each_task_is_literal(task):
     assert learning.trace_decay == 1.0
     assert learning.gradient_clip is None
     assert not learning.normalize_advantages
-    assert paper.training.lanes == 1
+    assert paper.training.num_envs == 1
     assert paper.training.steps == steps
-    assert paper.training.manipulate == ()
+    assert paper.training.interventions == ()
 
 
 def test_every_papers_preset_is_tested():
@@ -116,7 +116,7 @@ def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_lanes_and_end
     assert learning.entropy_weight == constant(0.001)
     assert learning.gradient_clip is None
     assert not learning.normalize_advantages
-    assert (training.lanes, training.unroll_steps) == (32, 100)
+    assert (training.num_envs, training.unroll_steps) == (32, 100)
     assert training.steps == 3_200_000
 
 

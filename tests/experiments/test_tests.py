@@ -65,9 +65,9 @@ def test_every_test_can_be_taken_by_the_networks_of_every_preset(task, name):
             "settings must leave the number of inputs and actions as it was in "
             "training, got fixation=False",
         ),
-        ({"manipulate": ("units set 0 of 48",)}, "units must be below 48"),
-        ({"manipulate": ("units set 0 when risky == 1",)}, "'risky' is unknown"),
-        ({"manipulate": ("rpe set 0",)}, "rpe can be manipulated where it is the"),
+        ({"interventions": ("units set 0 of 48",)}, "units must be below 48"),
+        ({"interventions": ("units set 0 when risky == 1",)}, "'risky' is unknown"),
+        ({"interventions": ("rpe set 0",)}, "rpe can be manipulated where it is the"),
     ],
 )
 def test_a_test_that_the_networks_cannot_take_is_refused(test, words):
@@ -87,7 +87,7 @@ def test_the_main_test_comes_first_and_names_are_plain(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_main_test_is_of_the_network_as_it_was_trained(task):
     test = protocol(task).test
-    assert test.manipulate == ()
+    assert test.interventions == ()
     assert test.reset_memory == "episode"
     assert not test.greedy
 
@@ -176,7 +176,7 @@ def test_values_are_inferred_over_1200_blocks_whose_memory_goes_on_or_is_cleared
     for test in methods.conditions.values():
         assert test.episodes * params.block_count == 1_200
         assert test.record_episodes == test.episodes
-    (text,) = methods.conditions["block-reset"].manipulate
+    (text,) = methods.conditions["block-reset"].interventions
     reset = parse(text)
     assert (reset.target, reset.operation) == ("memory", "reset")
     assert reset.when.text == (
@@ -215,8 +215,10 @@ STIMULATED = {
 def test_dopamine_is_blocked_and_dosed_as_published(name):
     conditions = protocol("risky-choice").conditions
     when, amount = STIMULATED[name]
-    assert conditions[f"block-{name}"].manipulate == (f"rpe set {amount} when {when}",)
-    assert conditions[f"block-{name}-free"].manipulate == (
+    assert conditions[f"block-{name}"].interventions == (
+        f"rpe set {amount} when {when}",
+    )
+    assert conditions[f"block-{name}-free"].interventions == (
         f"rpe set {amount} when {when} and forced == 0",
     )
     assert conditions[f"block-{name}"].episodes == 1_333
@@ -225,7 +227,7 @@ def test_dopamine_is_blocked_and_dosed_as_published(name):
     assert list(DOSES[name]) == sorted(DOSES[name])
     for dose in DOSES[name]:
         text = f"rpe set {dose:g} when {when}"
-        assert conditions[f"dose-{name}={dose:g}"].manipulate == (text,)
+        assert conditions[f"dose-{name}={dose:g}"].interventions == (text,)
 
 
 def test_stimulated_networks_are_tested_like_the_others_but_for_that():
@@ -233,11 +235,11 @@ def test_stimulated_networks_are_tested_like_the_others_but_for_that():
     plain = conditions[TEST]
     assert len(conditions) == 1 + 2 * 3 + sum(map(len, DOSES.values()))
     for name, test in conditions.items():
-        unlike = {"episodes", "record_episodes", "manipulate"}
+        unlike = {"episodes", "record_episodes", "interventions"}
         for field in fields(test):
             if field.name not in unlike:
                 assert getattr(test, field.name) == getattr(plain, field.name)
-        assert bool(test.manipulate) == (name != TEST)
+        assert bool(test.interventions) == (name != TEST)
 
 
 @pytest.mark.parametrize("task", ["harlow-line", "harlow"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 
 PARAMETERS = {"trial_least": 50, "trial_most": 100, "held_out": True}
 REWARDS = (1.0, 1.1, 1.0, 0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1)
@@ -33,7 +33,7 @@ def baited_trials(
     generator = np.random.default_rng([seed, subject])
     left = generator.uniform(0, 0.5, episodes)
     length = generator.integers(50, 101, episodes)
-    base, lane = np.stack([left, 0.5 - left], axis=1), np.arange(episodes)
+    base, env_index = np.stack([left, 0.5 - left], axis=1), np.arange(episodes)
     waited = np.zeros((episodes, 2))
     side, paid = np.zeros((episodes, 100)), np.zeros((episodes, 100))
     likely, both = np.zeros((episodes, len(GRID))), np.stack([GRID, 0.5 - GRID])
@@ -55,11 +55,11 @@ def baited_trials(
         }[kind]
         right = generator.random(episodes) < 1 / (1 + np.exp(-drive))
         choice = right.astype(int)
-        won = generator.random(episodes) < chance[lane, choice]
+        won = generator.random(episodes) < chance[env_index, choice]
         side[:, trial], paid[:, trial] = 2 * choice - 1, won
-        told = guess[choice, lane]
+        told = guess[choice, env_index]
         likely += np.log(np.clip(np.where(won[:, None], told, 1 - told), 1e-9, 1))
-        best = chance[lane, choice] >= chance[lane, 1 - choice]
+        best = chance[env_index, choice] >= chance[env_index, 1 - choice]
         rows.append(
             {
                 "trial": np.full(episodes, trial),
@@ -71,14 +71,14 @@ def baited_trials(
             }
         )
         waited += 1
-        waited[lane, choice] = 0
+        waited[env_index, choice] = 0
     played = np.arange(100) < length[:, None]
     columns = {k: np.stack([r[k] for r in rows], axis=1)[played] for k in rows[0]}
     band = (left / 0.1).astype(int)
     return pd.DataFrame(columns).assign(
         subject=subject,
         session=0,
-        episode=np.repeat(lane, length),
+        episode=np.repeat(env_index, length),
         valid=1,
         forced=0,
         p0_left=np.repeat(left, length),
@@ -143,7 +143,7 @@ def source_of(kind="bayes", *, subjects=3, episodes=120, upcoming=1.0, **more):
         recordings[subject] = recording_of(trials, units, untrained)
         tables.append(trials)
     settings = {"task": "matching", "parameters": PARAMETERS, "discount": 0.75}
-    return Source(
+    return ExperimentData(
         trials=pd.concat(tables, ignore_index=True),
         recordings=recordings,
         **settings | {"expected": subjects} | more,

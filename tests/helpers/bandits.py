@@ -42,16 +42,16 @@ def simulate(
     shared = np.random.default_rng(seed)
     own = np.random.default_rng([seed, 1, subject])
     chances = problems(law, episodes, shared)
-    lane = np.arange(episodes)
+    env_index = np.arange(episodes)
     wins, pulls = np.zeros((episodes, 2)), np.zeros((episodes, 2))
     choices, rewards = [], []
     for _ in range(trials):
         choice = scores(mind, wins, pulls, own).argmax(axis=1)
         slipped = own.random(episodes) < slips
         choice = np.where(slipped, own.integers(2, size=episodes), choice)
-        reward = shared.random(episodes) < chances[lane, choice]
-        wins[lane, choice] += reward
-        pulls[lane, choice] += 1
+        reward = shared.random(episodes) < chances[env_index, choice]
+        wins[env_index, choice] += reward
+        pulls[env_index, choice] += 1
         choices.append(choice)
         rewards.append(reward)
     return table(np.transpose(choices), chances, np.transpose(rewards), subject=subject)

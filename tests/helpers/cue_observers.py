@@ -42,7 +42,7 @@ def simulate(
     paying = draw.random(episodes) < 0.5
     worth = np.full((episodes, 2), 0.5)
     rows, steps = [], []
-    lanes = np.arange(episodes)
+    num_envs = np.arange(episodes)
     switched = np.full(episodes, np.nan)
     for trial in range(BLOCKS * BLOCK_TRIALS):
         block, place = divmod(trial, BLOCK_TRIALS)
@@ -54,15 +54,17 @@ def simulate(
         cue = (draw.random(episodes) < 0.5).astype(int)
         answered = draw.random(episodes) >= invalid
         paid = np.where(answered, cue == paying, -1).astype(float)
-        chance = worth[lanes, cue]
+        chance = worth[num_envs, cue]
         believed = worth[:, 1].copy()
         if kind != "flat":
             own = np.where(paid == 1, 1.0, 0.0)
             known = worth.copy()
-            known[lanes, cue] = own
+            known[num_envs, cue] = own
             if kind != "experienced":
-                moved = inference * (1 - own) + (1 - inference) * worth[lanes, 1 - cue]
-                known[lanes, 1 - cue] = moved
+                moved = (
+                    inference * (1 - own) + (1 - inference) * worth[num_envs, 1 - cue]
+                )
+                known[num_envs, 1 - cue] = moved
             if kind != "counting":
                 known = 0.1 + 0.8 * known
             worth = np.where(answered[:, None], known, worth)
@@ -79,7 +81,7 @@ def simulate(
             {
                 "subject": subject,
                 "session": 0,
-                "episode": lanes,
+                "episode": num_envs,
                 "trial": trial,
                 "choice": np.where(answered, cue, np.nan),
                 "reward": paid,

@@ -29,7 +29,7 @@ def simulate(
     high = np.arange(episodes) % 2
     left, values = generator.random(episodes), np.full((episodes, 2), 0.5)
     rate = np.where(high == 1, *reversed(rates)) if rates else np.zeros(episodes)
-    lane, rows = np.arange(episodes), []
+    env_index, rows = np.arange(episodes), []
     for trial in range(trials):
         lead = temperature * (values[:, 1] - values[:, 0])
         right = (1 - lapses) / (1 + np.exp(-lead)) + lapses / 2
@@ -43,7 +43,7 @@ def simulate(
                 {
                     "subject": subject,
                     "session": 0,
-                    "episode": lane,
+                    "episode": env_index,
                     "trial": trial,
                     "choice": choice,
                     "reward": reward,
@@ -55,7 +55,7 @@ def simulate(
                 }
             )
         )
-        values[lane, choice] += rate * (reward - values[lane, choice])
+        values[env_index, choice] += rate * (reward - values[env_index, choice])
         step = np.where(high == 1, *reversed(DEVIATIONS))
         moved = np.abs(left + step * generator.standard_normal(episodes))
         left = np.clip(1 - np.abs(1 - moved), 0, 1)

@@ -39,10 +39,10 @@ class Flags(Task[FlagsParams]):
     state_names = ("place", "colour", "left", "row_choice", "row_right")
     noise_size = 3
 
-    def __init__(self, lanes=1, params=None, device="cpu"):
-        super().__init__(lanes, params, device)
-        self.place = self.colour = self.left = torch.zeros(lanes, dtype=torch.int64)
-        self.row_choice = self.row_right = torch.zeros(lanes)
+    def __init__(self, num_envs=1, params=None, device="cpu"):
+        super().__init__(num_envs, params, device)
+        self.place = self.colour = self.left = torch.zeros(num_envs, dtype=torch.int64)
+        self.row_choice = self.row_right = torch.zeros(num_envs)
 
     @property
     def observation_names(self):

@@ -36,8 +36,8 @@ def simulate(
     The same noise in every condition; a `rate` of 0 is a chooser that learns nothing.
     """
     generator = np.random.default_rng([5, subject])
-    lane = np.arange(episodes)
-    chance = np.where(lane % 2 == 0, *chances)
+    env_index = np.arange(episodes)
+    chance = np.where(env_index % 2 == 0, *chances)
     side = generator.integers(2, size=episodes)
     worth = np.zeros((episodes, 2))
     kind, amount, on_forced = told_instead(condition)
@@ -54,17 +54,17 @@ def simulate(
             risky = (order ^ (trial % 2 == 1)).astype(int)
         won = (risky == 1) & (noise[1] < chance)
         reward = np.where(risky == 1, 4.0 * won, 1.0)
-        error = reward - worth[lane, risky]
+        error = reward - worth[env_index, risky]
         rpes[:, 2 * trial + 2] = error
         outcome = np.where(risky == 0, "safe", np.where(won, "risky-win", "risky-loss"))
         changed = (outcome == kind) & (on_forced or trial >= FORCED)
-        worth[lane, risky] += rate * np.where(changed, amount, error)
+        worth[env_index, risky] += rate * np.where(changed, amount, error)
         rows.append(
             pd.DataFrame(
                 {
                     "subject": subject,
                     "session": 0,
-                    "episode": lane,
+                    "episode": env_index,
                     "trial": trial,
                     "choice": np.where(risky == 1, side, 1 - side),
                     "reward": reward,

@@ -16,6 +16,6 @@ class Tape:
         self.drawn.append(block)
         return block
 
-    def of_lane(self, lane):
+    def of_env(self, env_index):
         """A tape of what one lane drew."""
-        return Tape(blocks=[block[[lane]] for block in self.drawn])
+        return Tape(blocks=[block[[env_index]] for block in self.drawn])

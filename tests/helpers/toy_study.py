@@ -15,11 +15,11 @@ REGRETS = {}
 """Condition -> regrets that its seeds have, one after the other."""
 
 
-def plain(seed, reporting):
+def plain(seed, reporter):
     return answer("plain", seed)
 
 
-def double(seed, reporting):
+def double(seed, reporter):
     return answer("double", 2 * seed)
 
 

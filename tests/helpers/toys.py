@@ -31,7 +31,7 @@ class LotteryParams:
     """What goes wrong: nan, raise or kill."""
     fault_below: float = 0.0
     """It does where the opening noise is below this, so in some subjects."""
-    fault_lanes: int = 3
+    fault_envs: int = 3
     """And only in a batch of so many lanes, so in training alone."""
 
 
@@ -57,11 +57,11 @@ class Lottery(Task[LotteryParams]):
     option_names = ("good",)
     real_columns = ("reward", "luck")
 
-    def __init__(self, lanes=1, params=None, device="cpu"):
-        super().__init__(lanes, params, device)
+    def __init__(self, num_envs=1, params=None, device="cpu"):
+        super().__init__(num_envs, params, device)
         self.ready = self.good = self.never
-        self.left = torch.zeros(lanes, dtype=torch.int64)
-        self.row_choice = self.row_reward = self.luck = torch.zeros(lanes)
+        self.left = torch.zeros(num_envs, dtype=torch.int64)
+        self.row_choice = self.row_reward = self.luck = torch.zeros(num_envs)
         self.faulty, self.opening = False, 0.0
 
     @property
@@ -76,7 +76,7 @@ class Lottery(Task[LotteryParams]):
         chosen = self.check_options(options)
         if where is None:
             self.opening = float(noise[0, 0])
-            here = self.lanes == self.params.fault_lanes
+            here = self.num_envs == self.params.fault_envs
             self.faulty = here and self.opening < self.params.fault_below
         where = self.always if where is None else where
         trials = 1 + (noise[:, 0] * self.params.longest).long()
@@ -152,37 +152,37 @@ class Uneven(Matching):
     params_type = UnevenParams
 
 
-def succeed(path: Path, reporting) -> None:
-    reporting.tell(0.5)
+def succeed(path: Path, reporter) -> None:
+    reporter.report(0.5)
     path.write_text("done")
 
 
-def refuse(reporting) -> None:
+def refuse(reporter) -> None:
     raise MetaRLError("the file is damaged; train anew")
 
 
-def blunder(reporting) -> None:
+def blunder(reporter) -> None:
     raise RuntimeError("our own mistake")
 
 
-def die(reporting) -> None:
+def die(reporter) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def leave(reporting) -> None:
+def leave(reporter) -> None:
     os._exit(7)
 
 
-def interrupt(process: int, started: Path, saved: Path, reporting) -> None:
+def interrupt(process: int, started: Path, saved: Path, reporter) -> None:
     """Interrupt a process once another job has started; end after that one has."""
     wait_for(started.exists)
     os.kill(process, signal.SIGINT)
     wait_for(saved.exists)
 
 
-def stop_when_asked(started: Path, saved: Path, reporting) -> None:
+def stop_when_asked(started: Path, saved: Path, reporter) -> None:
     started.write_text("started")
-    wait_for(reporting.should_stop)
+    wait_for(reporter.should_stop)
     saved.write_text("saved")
     raise Interrupted
 

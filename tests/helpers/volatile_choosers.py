@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 
 TRIALS = 200
 SUBJECT_COUNT = 3
@@ -131,7 +131,7 @@ def source(trials, **changes):
         "discount": 0.1,
         "expected": SUBJECT_COUNT,
     }
-    return Source(**(given | changes))
+    return ExperimentData(**(given | changes))
 
 
 def whole_source():
@@ -140,7 +140,7 @@ def whole_source():
     generator = population((0.1, 0.4), seed=5, episodes=50)
     return source(
         trials,
-        yardsticks={
+        baselines={
             "random": chooser_trials(temperature=0.0, seed=3),
             "bayes-greedy": chooser_trials((0.12, 0.35), episodes=100, seed=4),
         },

@@ -68,8 +68,8 @@ def test_an_ablation_is_judged_as_its_run_is(swept):
 def test_an_ablation_stands_beside_its_runs_strategies(swept):
     run, made = swept
     ablation = made.runs["no-carry-over"]
-    assert not (ablation.path / "evaluation" / "yardsticks").exists()
-    assert ablation.yardsticks == run.yardsticks != {}
+    assert not (ablation.path / "evaluation" / "baselines").exists()
+    assert ablation.baselines == run.baselines != {}
 
 
 def test_the_readout_alone_is_trained(swept):

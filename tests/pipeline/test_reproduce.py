@@ -30,7 +30,7 @@ def tiny(monkeypatch):
 
     def small(task, name="fast"):
         usual = preset(task, name)
-        training = TrainingConfig(lanes=3, unroll_steps=14, updates=20)
+        training = TrainingConfig(num_envs=3, unroll_steps=14, updates=20)
         return replace(
             usual, training=training, network=replace(usual.network, units=5)
         )
@@ -70,7 +70,7 @@ def test_every_experiment_is_trained_tested_judged_and_on_the_page(whole):
         effects = read_json(run.effects_path)
         assert [r for r in rows if r["experiment"] == task] == effects
         assert len(run.evaluated) == 2
-        assert run.yardsticks
+        assert run.baselines
         assert f"{task}" in page
 
 
@@ -120,11 +120,11 @@ def test_an_interrupted_call_goes_on_to_the_same_bytes(whole, tmp_path, monkeypa
     calls = []
     train = reproduction.train_one
 
-    def stopped(config, subject, folder, reporting):
+    def stopped(config, subject, folder, reporter):
         calls.append(folder)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train(config, subject, folder, reporting)
+        train(config, subject, folder, reporter)
 
     with monkeypatch.context() as patch:
         patch.setattr(reproduction, "train_one", stopped)
@@ -142,10 +142,10 @@ def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
 ):
     train = reproduction.train_one
 
-    def broken(config, subject, folder, reporting):
+    def broken(config, subject, folder, reporter):
         if (config.task, subject) == ("reversal", 1):
             raise MetaRLError("the weights have gone where no number is")
-        train(config, subject, folder, reporting)
+        train(config, subject, folder, reporter)
 
     with monkeypatch.context() as patch:
         patch.setattr(reproduction, "train_one", broken)

@@ -14,7 +14,7 @@ from metarl.experiments.tests import control_config, protocol
 from metarl.pipeline.run import evaluate, train
 from metarl.runs.config import TEST, EvaluationConfig
 from metarl.runs.folder import load_run
-from metarl.simulation.evaluation import strategy_names
+from metarl.simulation.evaluation import list_baselines
 from metarl.training.trainer import Trainer
 
 
@@ -151,7 +151,7 @@ def test_the_python_door_trains_evaluates_and_reads_back(core, tmp_path):
         subjects=1,
         task_params=replace(smoke.task_params, trial_count=5),
         network=NetworkConfig(core=core, units=3),
-        training=replace(smoke.training, updates=20, lanes=2),
+        training=replace(smoke.training, updates=20, num_envs=2),
     )
     trained = metarl.train(config, tmp_path / "run", workers=1, show=False)
     assert trained.failures == {}
@@ -164,7 +164,7 @@ def test_the_python_door_trains_evaluates_and_reads_back(core, tmp_path):
     assert len(run.trials) == 20
     assert run.recording[0]["rpe"].size == 4 * 16
     assert run.metrics["steps"].max() == config.training.steps
-    assert metarl.make("two-step", lanes=2).lanes == 2
+    assert metarl.make("two-step", num_envs=2).num_envs == 2
 
 
 # Populations that were trained otherwise, and further tests
@@ -248,8 +248,8 @@ def test_every_test_of_the_protocol_is_taken_by_who_should(volatile):
         for subject, folder in population.evaluated.items():
             digest = folder.facts["weights_before"]
             assert digest == weights_hash(population.subject(subject).policy())
-    assert control.yardsticks == {}
-    assert set(volatile.yardsticks) == set(strategy_names(volatile.config))
+    assert control.baselines == {}
+    assert set(volatile.baselines) == set(list_baselines(volatile.config))
 
 
 def test_the_trials_of_the_main_test_alone_are_the_runs(volatile):
@@ -265,11 +265,11 @@ def test_one_test_alone_leaves_the_others_as_they_are(copy):
     assert again.evaluated_in("generator")[1].facts["episodes"] == 3
     assert again.evaluation(0).facts_path.read_bytes() == before
     assert again.control("constant").evaluated[0].facts["episodes"] == 4
-    assert set(again.yardsticks) == set(strategy_names(copy.config))
+    assert set(again.baselines) == set(list_baselines(copy.config))
 
 
 def test_a_test_of_ones_own_stands_beside_the_protocols(copy):
-    own = EvaluationConfig(episodes=2, manipulate=("units set 0 of 1",))
+    own = EvaluationConfig(episodes=2, interventions=("units set 0 of 1",))
     outcome = evaluate(copy, {"silent": own}, workers=1, show=False)
     assert outcome.failures == {}
     run = load_run(copy.path)
@@ -295,16 +295,16 @@ def test_strategies_are_given_up_with_the_main_test_alone(copy):
         facts.write_text(facts.read_text().replace('"episodes": 4', '"episodes": 9'))
     tests = few("volatility", 2)
     evaluate(copy, {"generator": tests["generator"]}, workers=1, show=False)
-    found = {f.facts["episodes"] for f in load_run(copy.path).yardsticks.values()}
+    found = {f.facts["episodes"] for f in load_run(copy.path).baselines.values()}
     assert found == {9}
     evaluate(copy, {TEST: tests[TEST]}, workers=1, show=False)
-    found = {f.facts["episodes"] for f in load_run(copy.path).yardsticks.values()}
+    found = {f.facts["episodes"] for f in load_run(copy.path).baselines.values()}
     assert found == {2}
 
 
 def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):
     before = {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")}
-    wrong = EvaluationConfig(manipulate=("units set 0 when hunger == 1",))
+    wrong = EvaluationConfig(interventions=("units set 0 when hunger == 1",))
     with pytest.raises(ValueError, match="'hunger' is unknown; known here: event"):
         evaluate(copy, few("volatility", 2) | {"own": wrong}, workers=1, show=False)
     assert {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")} == before
@@ -320,7 +320,7 @@ def test_a_snapshot_takes_the_main_test_or_what_it_is_given(copy):
     assert copy.evaluation(1, 3, "own").facts["progress"] == 3 / 20
     # Neither strategies nor controls have snapshots.
     assert load_run(copy.path).control("constant").evaluated[0].facts["episodes"] == 4
-    assert {f.facts["episodes"] for f in copy.yardsticks.values()} == {4}
+    assert {f.facts["episodes"] for f in copy.baselines.values()} == {4}
 
 
 @pytest.fixture
@@ -411,7 +411,7 @@ def test_evaluations_of_conditions_are_the_same_bytes_in_other_processes(
     for path in paths:
         again = tmp_path / "run" / path.relative_to(volatile.path)
         assert again.read_bytes() == path.read_bytes(), path
-    populations = 2 + 2 + 2 + len(volatile.yardsticks)
+    populations = 2 + 2 + 2 + len(volatile.baselines)
     assert len(paths) == 3 * populations
 
 
@@ -427,14 +427,14 @@ def test_training_with_a_hand_that_fits_nothing_is_refused_and_leaves_nothing(
     text, words, small, tmp_path
 ):
     config = small()
-    training = replace(config.training, manipulate=(text,))
+    training = replace(config.training, interventions=(text,))
     with pytest.raises(ValueError, match=words):
         train(replace(config, training=training), tmp_path / "run", show=False)
     assert not list(tmp_path.iterdir())
 
 
 def test_strategies_can_be_left_out(copy):
-    folders = dict(copy.yardsticks)
+    folders = dict(copy.baselines)
     before = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
     tests = few("volatility", 2)
     evaluate(copy, tests, strategies=False, workers=1, show=False)

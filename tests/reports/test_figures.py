@@ -288,7 +288,7 @@ def test_a_run_without_further_tests_has_a_source_without(finished):
     source = source_of(finished)
     assert source.conditions == source.condition_recordings == {}
     assert source.controls == {}
-    assert set(source.yardsticks) == set(finished.yardsticks)
+    assert set(source.baselines) == set(finished.baselines)
     assert source.parameters == vars(finished.config.task_params)
 
 
@@ -302,7 +302,7 @@ def test_a_run_without_further_tests_has_a_source_without(finished):
         ({"settings": ("schedule=blocks", "trial_count=5")}, False),
         ({"greedy": True}, False),
         ({"reset_memory": "trial", "record_untrained": False}, False),
-        ({"manipulate": ("units set 0",), "record_untrained": False}, False),
+        ({"interventions": ("units set 0",), "record_untrained": False}, False),
     ],
 )
 def test_only_the_protocols_own_test_is_as_published(

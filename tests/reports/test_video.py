@@ -12,7 +12,7 @@ from toys import Lottery
 
 from metarl.agents.networks.actor_critic import build, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.policy import Decision, input_size
+from metarl.core.policy import PolicyOutput, input_size
 from metarl.envs.registry import TASKS, task_class
 from metarl.envs.rendering import BAND, HEIGHT, WIDTH
 from metarl.experiments.tests import Protocol, protocol
@@ -20,8 +20,8 @@ from metarl.reports import video as watching
 from metarl.reports.video import (
     HOLD,
     SCALE,
-    Film,
-    film_path,
+    VideoConfig,
+    video_path,
     frames,
     prepare,
     watch,
@@ -29,7 +29,7 @@ from metarl.reports.video import (
 )
 from metarl.runs.config import EvaluationConfig, with_settings
 from metarl.runs.folder import load_run
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 
 
 def read(path):
@@ -68,14 +68,14 @@ class Notes:
 class Tired:
     """Presses left, then right, by turns."""
 
-    def initial_memory(self, lanes):
-        return (torch.zeros(lanes, 1),)
+    def initial_memory(self, num_envs):
+        return (torch.zeros(num_envs, 1),)
 
     def act(self, inputs, memory):
         right = memory[0] * 200
         logits = torch.cat([100 - right, right - 100], 1)
         nothing = logits.new_zeros(len(logits))
-        return Decision(logits, nothing, (1 - memory[0],), logits[:, :0])
+        return PolicyOutput(logits, nothing, (1 - memory[0],), logits[:, :0])
 
 
 # What is on it
@@ -84,7 +84,7 @@ class Tired:
 @pytest.mark.parametrize("task", TASKS)
 def test_any_task_can_be_filmed(task, small):
     config = small(task)
-    made = prepare(config, network_of(config), Film())
+    made = prepare(config, network_of(config), VideoConfig())
     first = list(itertools.islice(frames(made, 1), 8))
     for frame in first:
         assert frame.shape == (SCALE * HEIGHT, SCALE * WIDTH, 3)
@@ -94,7 +94,7 @@ def test_any_task_can_be_filmed(task, small):
 
 def test_an_episode_has_a_frame_at_its_start_and_one_after_each_step(small):
     config = small("reversal")
-    made = prepare(config, network_of(config), Film())
+    made = prepare(config, network_of(config), VideoConfig())
     length = made.task.episode_steps
     assert len(list(frames(made, 3))) == 3 * (1 + length)
 
@@ -102,7 +102,7 @@ def test_an_episode_has_a_frame_at_its_start_and_one_after_each_step(small):
 def test_a_frame_tells_what_was_done_and_what_is_there_now(monkeypatch):
     notes = Notes(monkeypatch)
     made, twin = (
-        Stepper(Lottery(1), Tired(), torch.Generator().manual_seed(5)) for _ in range(2)
+        Rollout(Lottery(1), Tired(), torch.Generator().manual_seed(5)) for _ in range(2)
     )
     list(frames(made, 6, scale=2))
     task, expected = twin.task, []
@@ -115,10 +115,13 @@ def test_a_frame_tells_what_was_done_and_what_is_there_now(monkeypatch):
         title = f"episode {episode}, trial"
         expected.append((str(task.scene()), "", 0.0, f"{title} 1", now(), 2))
         while not over:
-            for moment in twin.run(1):
-                over = bool(moment.terminated)
-                trial += int(moment.trial_ended) - int(over)
-                did = ("left", "right")[int(moment.actions)], float(moment.rewards)
+            for transition in twin.run(1):
+                over = bool(transition.terminated)
+                trial += int(transition.trial_ended) - int(over)
+                did = (
+                    ("left", "right")[int(transition.actions)],
+                    float(transition.rewards),
+                )
                 there = f"{title} {trial}", "end" if over else now()
                 expected.append((str(task.scene()), *did, *there, 2))
     assert notes.drawn == expected
@@ -132,7 +135,7 @@ def test_the_trials_of_one_episode_are_counted_from_one_and_episodes_not_named(
 ):
     notes = Notes(monkeypatch)
     config = small("volatility")
-    list(frames(prepare(config, network_of(config), Film()), 1))
+    list(frames(prepare(config, network_of(config), VideoConfig()), 1))
     numbers = [f"trial {k}" for k in range(1, 7)]
     assert notes.column(3) == [*numbers, numbers[-1]]
     assert notes.column(4) == ["choice"] * 6 + ["end"]
@@ -145,49 +148,53 @@ def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     config = replace(small("risky-choice"), seed=8)
     test = EvaluationConfig(
         settings=("forced_pairs=3",),
-        manipulate=("units set 0 of 0-2",),
+        interventions=("units set 0 of 0-2",),
         reset_memory="trial",
         greedy=True,
     )
     tests = Protocol(conditions={"test": EvaluationConfig(), "other": test})
     monkeypatch.setattr(watching, "protocol", lambda task: tests)
-    plain = prepare(config, network_of(config), Film())
-    assert plain.manipulator is None
+    plain = prepare(config, network_of(config), VideoConfig())
+    assert plain.interventions is None
     assert (plain.reset_memory, plain.greedy) == ("episode", False)
     assert plain.task.params == config.task_params
-    other = prepare(config, network_of(config), Film(condition="other"))
-    assert other.manipulator is not None
-    assert other.manipulator.units == 2 * config.network.units
+    other = prepare(config, network_of(config), VideoConfig(condition="other"))
+    assert other.interventions is not None
+    assert other.interventions.units == 2 * config.network.units
     assert (other.reset_memory, other.greedy) == ("trial", True)
     assert other.task.params == with_settings(config.task_params, test.settings)
     assert other.task.params != config.task_params
-    assert prepare(config, network_of(config), Film(greedy=True)).greedy
+    assert prepare(config, network_of(config), VideoConfig(greedy=True)).greedy
     states = {
         generator.initial_seed()
         for made in (plain, other)
         for generator in (made.generator, made.chooser)
     }
     assert len(states) == 1
-    assert other.manipulator.noise.initial_seed() not in states
+    assert other.interventions.noise.initial_seed() not in states
 
 
 @torch.inference_mode()
 def test_a_hand_reaches_all_units_and_no_more(monkeypatch, small):
     tests = Protocol(
-        conditions={"test": EvaluationConfig(manipulate=("units set 0 of 0-2",))}
+        conditions={"test": EvaluationConfig(interventions=("units set 0 of 0-2",))}
     )
     monkeypatch.setattr(watching, "protocol", lambda task: tests)
     for task, cores in (("two-step", 1), ("risky-choice", 2)):
         config = small(task)
-        made = prepare(config, network_of(config), Film())
-        units = next(made.run(1)).decision.units
-        assert made.manipulator.units == units.shape[1] == cores * config.network.units
+        made = prepare(config, network_of(config), VideoConfig())
+        units = next(made.run(1)).output.units
+        assert (
+            made.interventions.units == units.shape[1] == cores * config.network.units
+        )
 
 
 def test_each_subject_meets_problems_of_its_own(small):
     config = small("two-step")
     seeds = [
-        prepare(config, network_of(config), Film(subject=k)).generator.initial_seed()
+        prepare(
+            config, network_of(config), VideoConfig(subject=k)
+        ).generator.initial_seed()
         for k in (0, 1)
     ]
     assert seeds[0] != seeds[1]
@@ -197,7 +204,7 @@ def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
     config = small("harlow")
     network = network_of(config)
     assert network.encoder.look is None
-    made = prepare(config, network, Film(condition="equalized"))
+    made = prepare(config, network, VideoConfig(condition="equalized"))
     assert network.encoder.look == made.task.look
     assert made.task.params.equalized
     assert len(list(frames(made, 1))) > 4
@@ -207,7 +214,7 @@ def test_filming_changes_no_weight_and_keeps_no_gradient(small):
     config = small("two-step")
     network = network_of(config)
     before = weights_hash(network)
-    made = prepare(config, network, Film())
+    made = prepare(config, network, VideoConfig())
     list(frames(made, 2))
     assert weights_hash(network) == before
     assert all(part.grad_fn is None for part in made.memory)
@@ -216,7 +223,7 @@ def test_filming_changes_no_weight_and_keeps_no_gradient(small):
 def test_a_network_of_another_task_is_refused(small):
     config = small("two-step")
     with pytest.raises(MetaRLError, match="evaluate it on the task it learned"):
-        prepare(config, network_of(small("bandit")), Film())
+        prepare(config, network_of(small("bandit")), VideoConfig())
 
 
 # How it is written
@@ -282,7 +289,7 @@ def test_a_place_that_cannot_be_written_gets_one_sentence(tmp_path):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(finished, tmp_path):
     def bytes_of(**what):
-        path = watch(finished, Film(**what), tmp_path / "film.gif")
+        path = watch(finished, VideoConfig(**what), tmp_path / "film.gif")
         return path.read_bytes()
 
     usual = bytes_of()
@@ -302,7 +309,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(finished, tmp
 
 
 def test_a_film_shows_the_frames_of_its_network_at_its_speed(finished, tmp_path):
-    film = Film(subject=1, episodes=2, snapshot=20, fps=10)
+    film = VideoConfig(subject=1, episodes=2, snapshot=20, fps=10)
     path = watch(finished.path, film, str(tmp_path / "film.GIF"))
     assert path == tmp_path / "film.GIF"
     network = finished.subject(1).policy(20)
@@ -320,15 +327,20 @@ def test_a_film_shows_the_frames_of_its_network_at_its_speed(finished, tmp_path)
 
 
 def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
-    films = [Film(), Film(subject=1), Film(snapshot=0), Film(condition="other")]
-    names = [film_path(finished, film).name for film in films]
+    films = [
+        VideoConfig(),
+        VideoConfig(subject=1),
+        VideoConfig(snapshot=0),
+        VideoConfig(condition="other"),
+    ]
+    names = [video_path(finished, film).name for film in films]
     assert names == [
         "test-subject-00.gif",
         "test-subject-01.gif",
         "test-subject-00-snapshot-00.gif",
         "other-subject-00.gif",
     ]
-    assert film_path(finished, Film()).parent == finished.path / "films"
+    assert video_path(finished, VideoConfig()).parent == finished.path / "films"
 
 
 @pytest.mark.parametrize(
@@ -345,7 +357,7 @@ def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
 )
 def test_a_film_that_cannot_be_is_refused(what, says):
     with pytest.raises(ValueError, match=f"^{says}"):
-        Film(**what)
+        VideoConfig(**what)
 
 
 @pytest.mark.parametrize(
@@ -363,7 +375,7 @@ def test_what_the_run_does_not_have_is_refused_and_nothing_written(
     what, out, says, finished, tmp_path
 ):
     with pytest.raises((ValueError, MetaRLError), match=says):
-        watch(finished, Film(**what), tmp_path / out)
+        watch(finished, VideoConfig(**what), tmp_path / out)
     assert not list(tmp_path.iterdir())
 
 
@@ -372,14 +384,14 @@ def test_a_subject_without_a_policy_is_told(finished, tmp_path):
     run = load_run(tmp_path / "run")
     run.subject(1).policy_path.unlink()
     with pytest.raises(MetaRLError, match="is missing; train the subject first"):
-        watch(run, Film(subject=1), tmp_path / "film.gif")
+        watch(run, VideoConfig(subject=1), tmp_path / "film.gif")
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    assert watch(run, Film(), tmp_path / "film.gif").exists()
+    assert watch(run, VideoConfig(), tmp_path / "film.gif").exists()
 
 
 def test_every_test_of_every_protocol_can_be_filmed(small):
     for task in TASKS:
         config = small(task)
         for condition in protocol(task).conditions:
-            made = prepare(config, network_of(config), Film(condition=condition))
+            made = prepare(config, network_of(config), VideoConfig(condition=condition))
             assert next(frames(made, 1)).any()

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import (
     ActorCritic,
+    attach_renderer,
     build,
-    open_eyes,
     weights_hash,
 )
 from metarl.core.checks import MetaRLError
@@ -94,7 +94,7 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     assert again.encoder.look is None
     inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
     one, other = (
-        open_eyes(n, look_at(view_size)).act(inputs, n.initial_memory(2))
+        attach_renderer(n, look_at(view_size)).act(inputs, n.initial_memory(2))
         for n in (network, again)
     )
     assert torch.equal(one.logits, other.logits)

@@ -57,10 +57,10 @@ def test_every_setting_comes_back_changed_as_it_was():
             rule="readout",
         ),
         training=TrainingConfig(
-            lanes=2,
+            num_envs=2,
             unroll_steps=3,
             updates=4,
-            manipulate=("rpe add 1",),
+            interventions=("rpe add 1",),
             reset_memory="trial",
         ),
         subjects=5,
@@ -126,7 +126,7 @@ def test_what_is_no_configuration_at_all_is_refused(plain):
         from_plain(plain)
 
 
-@pytest.mark.parametrize("name", ["lanes", "unroll_steps", "updates"])
+@pytest.mark.parametrize("name", ["num_envs", "unroll_steps", "updates"])
 def test_training_of_nothing_is_refused(name):
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
         TrainingConfig(**{name: 0})
@@ -155,20 +155,22 @@ def test_a_run_without_a_seed_or_subjects_is_refused():
 
 def test_advantages_of_a_single_step_cannot_be_normalized():
     smoke = preset("two-step", "smoke")
-    one = TrainingConfig(lanes=1, unroll_steps=1)
-    words = "lanes . unroll_steps, to normalize advantages, must be at least 2, got 1"
+    one = TrainingConfig(num_envs=1, unroll_steps=1)
+    words = (
+        "num_envs . unroll_steps, to normalize advantages, must be at least 2, got 1"
+    )
     with pytest.raises(ValueError, match=words):
         replace(smoke, training=one, learning=A2CConfig(normalize_advantages=True))
     assert replace(smoke, training=one, learning=A2CConfig()).training == one
 
 
 def test_steps_count_every_lane():
-    assert TrainingConfig(lanes=3, unroll_steps=5, updates=7).steps == 105
+    assert TrainingConfig(num_envs=3, unroll_steps=5, updates=7).steps == 105
 
 
 def test_defaults_are_the_papers_single_stream():
     config = RunConfig(task="two-step", preset="paper", task_params=None)
-    assert (config.training.lanes, config.training.updates) == (1, 10_000)
+    assert (config.training.num_envs, config.training.updates) == (1, 10_000)
 
 
 # Settings that differ in a test
@@ -223,15 +225,15 @@ def test_a_wrong_setting_gets_one_sentence(setting, words):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"manipulate": ("teaching set 0",)}, "a frozen network is taught nothing"),
-        ({"manipulate": ("rpe sit 0",)}, "the operation on rpe must be one of"),
+        ({"interventions": ("teaching set 0",)}, "a frozen network is taught nothing"),
+        ({"interventions": ("rpe sit 0",)}, "the operation on rpe must be one of"),
         (
             {"record_untrained": True, "reset_memory": "never"},
             "record_untrained needs memory that is reset each episode and no "
             "manipulation, got 'never'",
         ),
         (
-            {"record_untrained": True, "manipulate": ("units set 0",)},
+            {"record_untrained": True, "interventions": ("units set 0",)},
             r"no manipulation, got 'episode' and \('units set 0',\)",
         ),
     ],
@@ -243,9 +245,9 @@ def test_a_test_that_cannot_be_is_refused(settings, words):
 
 def test_training_refuses_what_cannot_be_done_while_a_network_learns():
     with pytest.raises(ValueError, match="while a network learns, rpe and teaching"):
-        TrainingConfig(manipulate=("units set 0",))
+        TrainingConfig(interventions=("units set 0",))
     kept = ("teaching scale 0.5 when paid > 0", "memory reset")
     config = replace(
-        preset("two-step", "smoke"), training=TrainingConfig(manipulate=kept)
+        preset("two-step", "smoke"), training=TrainingConfig(interventions=kept)
     )
     assert from_plain(json.loads(json.dumps(to_plain(config)))) == config

@@ -54,9 +54,9 @@ def test_a_policy_is_loaded_trained_untrained_or_between(finished):
 
 def test_yardsticks_are_found_by_name(finished):
     names = {"random", "bayes-greedy", "oracle", "sarsa"}
-    yardsticks = load_run(finished.path).yardsticks
-    assert set(yardsticks) == names
-    for name, folder in yardsticks.items():
+    baselines = load_run(finished.path).baselines
+    assert set(baselines) == names
+    for name, folder in baselines.items():
         assert folder.facts["strategy"] == name
         assert folder.trials["episode"].nunique() == 8
 
@@ -65,11 +65,11 @@ def test_an_evaluation_without_its_facts_does_not_count(finished, tmp_path):
     path = tmp_path / "copy"
     shutil.copytree(finished.path, path)
     (path / "evaluation" / "subject-00" / "evaluation.json").unlink()
-    (path / "evaluation" / "yardsticks" / "random" / "evaluation.json").unlink()
+    (path / "evaluation" / "baselines" / "random" / "evaluation.json").unlink()
     run = load_run(path)
     assert list(run.evaluated) == [1]
     assert set(run.trials["subject"]) == {1}
-    assert "random" not in run.yardsticks
+    assert "random" not in run.baselines
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
@@ -84,7 +84,7 @@ def test_a_run_that_was_only_begun_says_what_is_missing(small, tmp_path):
     run = load_run(tmp_path / "run")
     assert not run.subjects[0].finished
     assert run.evaluated == {}
-    assert run.yardsticks == {}
+    assert run.baselines == {}
     with pytest.raises(MetaRLError, match="has no evaluation; run `metarl evaluate`"):
         _ = run.trials
     with pytest.raises(MetaRLError, match="no learning curve yet; run `metarl train`"):
@@ -141,8 +141,8 @@ def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
 def test_an_ablation_has_its_place_and_its_runs_strategies(finished, tmp_path):
     run = finished.ablation("no-reward")
     assert run.path == finished.path / "ablations" / "no-reward"
-    assert run.yardsticks == finished.yardsticks
-    assert Run(tmp_path / "elsewhere" / "no-reward").yardsticks == {}
+    assert run.baselines == finished.baselines
+    assert Run(tmp_path / "elsewhere" / "no-reward").baselines == {}
 
 
 def test_resuming_where_nothing_is_starts_a_run(small, tmp_path):

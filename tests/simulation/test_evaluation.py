@@ -10,20 +10,20 @@ import torch
 from flags import Flags, FlagsParams
 
 from metarl.agents.config import NetworkConfig, Schedule
-from metarl.agents.networks.actor_critic import open_eyes, weights_hash
+from metarl.agents.networks.actor_critic import attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import TASKS, task_class
 from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.evaluation import (
     check_test,
+    evaluate_baseline,
     evaluate_network,
-    evaluate_strategy,
+    list_baselines,
     recorded_inputs,
     replay,
     run_episodes,
-    strategy_names,
 )
 from metarl.training.trainer import make_network
 
@@ -104,7 +104,7 @@ def test_the_same_evaluation_gives_the_same_table_and_recording(small):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_neither_training_nor_the_network_changes_the_problems(task, small):
-    short, long = small(task), small(task, updates=4000, lanes=9)
+    short, long = small(task), small(task, updates=4000, num_envs=9)
     another = replace(long.network, core="gru", units=3, head_deviation=9.0)
     other = make_network(replace(long, network=another), 5)
     first = episodes(short)[0]
@@ -232,12 +232,12 @@ def next_activity(network, rows):
             shown = opening if rows["action"][t] < 0 else rows["observation"][t]
             seen = torch.from_numpy(np.asarray(shown)).float().unsqueeze(0)
             inputs = torch.cat([seen, action, reward.unsqueeze(1)], 1)
-            decision = network.act(inputs, memory)
-            memory = decision.memory
+            output = network.act(inputs, memory)
+            memory = output.memory
             if rows["action"][t] >= 0:
                 action = torch.eye(3)[rows["action"][t]].unsqueeze(0)
                 reward = torch.tensor([float(rows["reward"][t])])
-    return decision.units.numpy()[0]
+    return output.units.numpy()[0]
 
 
 @pytest.mark.parametrize("count", [1, 19, 20, 21, 41])
@@ -264,14 +264,14 @@ def test_more_episodes_than_one_batch_are_numbered_through(small):
 @pytest.mark.parametrize("task", TASKS)
 def test_strategies_write_the_same_tables_as_networks(task, small, tmp_path):
     config = small(task)
-    names = strategy_names(config)
+    names = list_baselines(config)
     assert names[0].startswith("random")
     network_folder = EvaluationFolder(tmp_path / "network")
     tested = EvaluationConfig(episodes=5, record_episodes=2)
     evaluate_network(config, 0, make_network(config, 0), tested, network_folder)
     for name in names:
         folder = EvaluationFolder(tmp_path / name)
-        facts = evaluate_strategy(config, name, tested, folder)
+        facts = evaluate_baseline(config, name, tested, folder)
         assert facts["strategy"] == name
         assert list(folder.trials) == list(network_folder.trials)
         assert folder.trials["valid"].all()
@@ -284,14 +284,14 @@ def test_strategies_do_not_share_their_problems(small, tmp_path):
     tables = []
     for name in ("random", "oracle"):
         folder = EvaluationFolder(tmp_path / name)
-        evaluate_strategy(config, name, tested, folder)
+        evaluate_baseline(config, name, tested, folder)
         tables.append(folder.trials)
     assert not tables[0]["high_state"].equals(tables[1]["high_state"])
     assert tables[1]["correct"].mean() == 1
 
 
 def test_a_users_own_task_has_no_strategies(small):
-    assert strategy_names(small("toys:Lottery")) == []
+    assert list_baselines(small("toys:Lottery")) == []
 
 
 def test_the_tables_come_first_and_the_facts_last(small, tmp_path, monkeypatch):
@@ -310,21 +310,19 @@ def test_the_tables_come_first_and_the_facts_last(small, tmp_path, monkeypatch):
 def test_an_evaluation_that_is_stopped_writes_nothing(small, tmp_path):
     config, folder = small(trial_count=1), EvaluationFolder(tmp_path)
     told = []
-    stopping = Reporting(told.append, should_stop=lambda: len(told) == 1)
+    stopping = Reporter(told.append, should_stop=lambda: len(told) == 1)
     tested = EvaluationConfig(episodes=1200, record_episodes=0)
     with pytest.raises(Interrupted):
         evaluate_network(
-            config, 0, make_network(config, 0), tested, folder, reporting=stopping
+            config, 0, make_network(config, 0), tested, folder, reporter=stopping
         )
     assert 0 < told[0] < 1
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("fault_lanes", [2])
-def test_a_reward_that_is_no_number_is_refused_here_too(fault_lanes, small, tmp_path):
-    config = small(
-        "toys:Lottery", fault="nan", fault_below=1.0, fault_lanes=fault_lanes
-    )
+def test_a_reward_that_is_no_number_is_refused_here_too(fault_envs, small, tmp_path):
+    config = small("toys:Lottery", fault="nan", fault_below=1.0, fault_envs=fault_envs)
     tested, folder = EvaluationConfig(episodes=2), EvaluationFolder(tmp_path)
     with pytest.raises(ValueError, match="reward must be a finite number, got nan"):
         evaluate_network(config, 0, make_network(config, 0), tested, folder)
@@ -334,7 +332,7 @@ def test_a_reward_that_is_no_number_is_refused_here_too(fault_lanes, small, tmp_
 def test_a_strategy_keeps_its_own_chances_where_networks_are_greedy(small, tmp_path):
     config, folder = small(), EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=20, greedy=True)
-    assert evaluate_strategy(config, "random", tested, folder)["greedy"] is False
+    assert evaluate_baseline(config, "random", tested, folder)["greedy"] is False
     assert 0.3 < folder.trials["choice"].mean() < 0.7
 
 
@@ -441,9 +439,9 @@ def test_shared_problems_are_the_same_for_subjects_and_strategies(
             network = make_network(config, subject)
             table, _ = run_episodes(config, subject, lambda task, n=network: n, tested)
             tables[shared, subject] = table
-        for name in strategy_names(config)[:2]:
+        for name in list_baselines(config)[:2]:
             folder = EvaluationFolder(tmp_path / f"{name}-{shared}")
-            evaluate_strategy(config, name, tested, folder)
+            evaluate_baseline(config, name, tested, folder)
             tables[shared, name] = folder.trials
     for shared in (True, False):
         first, *others = (
@@ -493,7 +491,7 @@ def test_settings_change_the_task_for_the_test_alone(small):
 def test_settings_change_a_strategys_task_too(small, tmp_path):
     folder = EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=3, settings=("trial_count=2",))
-    facts = evaluate_strategy(small(), "random", tested, folder)
+    facts = evaluate_baseline(small(), "random", tested, folder)
     assert len(folder.trials) == 6
     assert facts["settings"] == ["trial_count=2"]
 
@@ -517,9 +515,9 @@ def test_a_manipulation_that_changes_nothing_gives_the_same_tables(task, small):
     control = episodes(config, record_episodes=12)
     for text in NOTHING:
         assert_same_results(
-            episodes(config, record_episodes=12, manipulate=(text,)), control
+            episodes(config, record_episodes=12, interventions=(text,)), control
         )
-    together = episodes(config, record_episodes=12, manipulate=(*NOTHING,))
+    together = episodes(config, record_episodes=12, interventions=(*NOTHING,))
     assert_same_results(together, control)
 
 
@@ -528,7 +526,7 @@ def test_a_stimulated_network_meets_the_problems_and_luck_of_the_control(small):
     control = episodes(config, episodes=60, record_episodes=60)
     text = "rpe set -4 when risky == 1 and won == 1"
     table, recording = episodes(
-        config, episodes=60, record_episodes=60, manipulate=(text,)
+        config, episodes=60, record_episodes=60, interventions=(text,)
     )
     names = ["probability_risky", "risky_side"]
     pd.testing.assert_frame_equal(table[names], control[0][names])
@@ -547,7 +545,7 @@ def test_units_are_set_and_their_effect_is_recorded(small):
     config = small(network=SHARED)
     _, plain = episodes(config, record_episodes=12)
     text = "units set 0.5 of 1,3-4 when event == 'choice'"
-    _, recording = episodes(config, record_episodes=12, manipulate=(text,))
+    _, recording = episodes(config, record_episodes=12, interventions=(text,))
     acted = recording["action"] >= 0
     chosen = acted & (recording["event"] == 1)
     assert (recording["units"][chosen][:, [1, 3, 4]] == 0.5).all()
@@ -563,7 +561,7 @@ def test_units_of_both_cores_can_be_set(network, small):
     config = small(network=network)
     count = 5 if network is SHARED else 10
     text = f"units set 0.5 of {count - 1}"
-    _, recording = episodes(config, record_episodes=2, manipulate=(text,))
+    _, recording = episodes(config, record_episodes=2, interventions=(text,))
     acted = recording["action"] >= 0
     assert (recording["units"][acted] == 0.5).all(0).tolist() == [
         *[False] * (count - 1),
@@ -571,7 +569,7 @@ def test_units_of_both_cores_can_be_set(network, small):
     ]
     beyond = f"units set 0.5 of {count}"
     with pytest.raises(ValueError, match=f"units must be below {count}, the network's"):
-        episodes(config, manipulate=(beyond,))
+        episodes(config, interventions=(beyond,))
 
 
 def test_memory_cleared_at_every_fixation_is_memory_reset_each_trial(small):
@@ -579,7 +577,7 @@ def test_memory_cleared_at_every_fixation_is_memory_reset_each_trial(small):
     by_hand = episodes(
         config,
         record_episodes=12,
-        manipulate=("memory reset when event == 'fixation'",),
+        interventions=("memory reset when event == 'fixation'",),
     )
     each_trial = episodes(config, record_episodes=12, reset_memory="trial")
     assert_same_results(by_hand, each_trial)
@@ -592,11 +590,11 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
 
     def units(subject=0, deviation=0.3, **more):
         text = f"units noise {deviation}"
-        given = {"record_episodes": 12, "manipulate": (text,)} | more
+        given = {"record_episodes": 12, "interventions": (text,)} | more
         _, recording = episodes(config, subject=subject, network=network, **given)
         return recording["units"][recording["step"] == 0]
 
-    plain = units(manipulate=())
+    plain = units(interventions=())
     noise = units() - plain
     assert noise.std() == pytest.approx(0.3, abs=4 * 0.3 / (2 * noise.size) ** 0.5)
     np.testing.assert_array_equal(units() - plain, noise)
@@ -608,9 +606,9 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
 
 def test_a_strategy_is_never_manipulated_and_says_so(small, tmp_path):
     config, folder = small("matching"), EvaluationFolder(tmp_path)
-    tested = EvaluationConfig(episodes=3, manipulate=("units set 0",))
-    facts = evaluate_strategy(config, "random", tested, folder)
-    assert facts["manipulate"] == []
+    tested = EvaluationConfig(episodes=3, interventions=("units set 0",))
+    facts = evaluate_baseline(config, "random", tested, folder)
+    assert facts["interventions"] == []
     assert facts["record_untrained"] is False
 
 
@@ -618,11 +616,14 @@ def test_the_facts_say_what_was_done(small, tmp_path):
     config, folder = small(), EvaluationFolder(tmp_path)
     done = ("units set 0 when trial == 1",)
     tested = EvaluationConfig(
-        episodes=2, settings=("trial_count=3",), manipulate=done, shared_problems=True
+        episodes=2,
+        settings=("trial_count=3",),
+        interventions=done,
+        shared_problems=True,
     )
     evaluate_network(config, 0, make_network(config, 0), tested, folder)
     assert folder.facts["settings"] == ["trial_count=3"]
-    assert folder.facts["manipulate"] == list(done)
+    assert folder.facts["interventions"] == list(done)
     assert folder.facts["shared_problems"] is True
 
 
@@ -670,7 +671,7 @@ def test_the_untrained_network_sees_the_tests_pictures_with_its_own_eyes(
 ):
     config, folder = small("flags:Flags", network=EYES), EvaluationFolder(tmp_path)
     network, untrained = make_network(config, 0), make_network(config, 1)
-    open_eyes(untrained, None)  # as it comes from a file
+    attach_renderer(untrained, None)  # as it comes from a file
     tested = EvaluationConfig(
         episodes=5, record_episodes=4, record_untrained=True, settings=settings
     )

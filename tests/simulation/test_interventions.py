@@ -8,13 +8,13 @@ import torch
 from toys import Lottery, Uneven
 
 from metarl.agents.config import NetworkConfig
-from metarl.core.policy import Decision
+from metarl.core.policy import PolicyOutput
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
-from metarl.simulation.interventions import OWN_FACTS, Manipulator, make_manipulator
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.interventions import OWN_FACTS, Interventions, make_interventions
+from metarl.simulation.rollout import Rollout
 
-LANES, UNITS = 6, 4
+NUM_ENVS, UNITS = 6, 4
 TASKS = ("two-step", "volatility", "risky-choice", "toys:Lottery", "toys:Uneven")
 
 
@@ -26,56 +26,58 @@ class Noter:
     """A policy that draws lots; it keeps what it is told and what is known then."""
 
     def __init__(self, task):
-        self.task, self.manipulator = task, None
+        self.task, self.interventions = task, None
         self.facts, self.touches, self.inputs, self.ages = [], [], [], []
 
-    def initial_memory(self, lanes):
-        return (torch.zeros(lanes, 1),)
+    def initial_memory(self, num_envs):
+        return (torch.zeros(num_envs, 1),)
 
-    def act(self, inputs, memory, touch=None):
+    def act(self, inputs, memory, changes=None):
         self.inputs.append(inputs)
         self.ages.append(memory[0].squeeze(1))
-        self.touches.append(touch)
-        if self.manipulator:
-            facts = self.manipulator.facts.items()
+        self.touches.append(changes)
+        if self.interventions:
+            facts = self.interventions.facts.items()
             self.facts.append({k: v.clone().double() for k, v in facts})
         logits = torch.zeros(len(inputs), self.task.action_count)
-        return Decision(logits, memory[0].squeeze(1), (memory[0] + 1,), memory[0])
+        return PolicyOutput(logits, memory[0].squeeze(1), (memory[0] + 1,), memory[0])
 
 
-def make_task(name="toys:Lottery", lanes=LANES):
+def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     kind = task_class(name)
     few = {"two-step": {"trial_count": 3}, "volatility": {"trial_count": 4}}
     few["risky-choice"] = {"forced_pairs": 1, "free_trials": 2}
-    return kind(lanes, kind.params_type(**few.get(name, {})))
+    return kind(num_envs, kind.params_type(**few.get(name, {})))
 
 
-def make_stepper(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
+def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     task = task or make_task(name)
     policy = Noter(task)
-    hand = Manipulator(texts, task, units=UNITS, noise=generator(99)) if texts else None
-    policy.manipulator = hand
-    settings = {"manipulator": hand} | settings
-    stepper = Stepper(task, policy, generator(seed), **settings)
-    stepper.tell_events = True
-    return stepper
+    hand = (
+        Interventions(texts, task, units=UNITS, noise=generator(99)) if texts else None
+    )
+    policy.interventions = hand
+    settings = {"interventions": hand} | settings
+    rollout = Rollout(task, policy, generator(seed), **settings)
+    rollout.record_events = True
+    return rollout
 
 
-def walk(stepper, steps):
+def walk(rollout, steps):
     """Moments, and the task's row after each."""
-    moments, rows = [], []
-    for moment in stepper.run(steps):
-        moments.append(moment)
-        row = stepper.task.trial_row().items()
+    transitions, rows = [], []
+    for transition in rollout.run(steps):
+        transitions.append(transition)
+        row = rollout.task.trial_row().items()
         rows.append({k: v.clone().double() for k, v in row})
-    return moments, rows
+    return transitions, rows
 
 
-def column(moments, name):
-    return torch.stack([getattr(moment, name) for moment in moments])
+def column(transitions, name):
+    return torch.stack([getattr(transition, name) for transition in transitions])
 
 
-def known(moments, rows, t, *, arrived):
+def known(transitions, rows, t, *, arrived):
     """What is known at step t, reckoned from the walk; by hand, lane by lane.
 
     Args:
@@ -85,25 +87,29 @@ def known(moments, rows, t, *, arrived):
         arrived: what step t has led to, before an episode that ended is restarted;
             else what is known when step t is decided.
     """
-    facts = {name: torch.full((LANES,), torch.nan).double() for name in rows[0]}
-    facts |= {name: torch.zeros(LANES).double() for name in OWN_FACTS}
+    facts = {name: torch.full((NUM_ENVS,), torch.nan).double() for name in rows[0]}
+    facts |= {name: torch.zeros(NUM_ENVS).double() for name in OWN_FACTS}
     last = t if arrived else t - 1
-    for lane in range(LANES):
+    for env_index in range(NUM_ENVS):
         begun = trial = 0
         for s in range(last + 1):
-            over = bool(moments[s].terminated[lane])
-            trial += int(moments[s].trial_ended[lane])
+            over = bool(transitions[s].terminated[env_index])
+            trial += int(transitions[s].trial_ended[env_index])
             if over and not (arrived and s == last):
                 begun, trial = s + 1, 0
-        facts["trial"][lane] = trial
-        facts["step"][lane] = last + 1 - begun
+        facts["trial"][env_index] = trial
+        facts["step"][env_index] = last + 1 - begun
         fresh = last + 1 == begun
         for name, part in (("action", "actions"), ("paid", "rewards")):
-            told = torch.nan if fresh else float(getattr(moments[last], part)[lane])
-            facts[name][lane] = told
-        if not fresh and moments[last].trial_ended[lane]:
+            told = (
+                torch.nan
+                if fresh
+                else float(getattr(transitions[last], part)[env_index])
+            )
+            facts[name][env_index] = told
+        if not fresh and transitions[last].trial_ended[env_index]:
             for name, values in rows[last].items():
-                facts[name][lane] = values[lane]
+                facts[name][env_index] = values[env_index]
     return facts
 
 
@@ -117,14 +123,14 @@ def same(one, other):
 
 @pytest.mark.parametrize("name", TASKS)
 def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
-    stepper = make_stepper(["rpe set 0"], name)
-    moments, rows = walk(stepper, 25)
-    over, ended = column(moments, "terminated"), column(moments, "trial_ended")
-    assert over[:-1].sum() > LANES
+    rollout = make_rollout(["rpe set 0"], name)
+    transitions, rows = walk(rollout, 25)
+    over, ended = column(transitions, "terminated"), column(transitions, "trial_ended")
+    assert over[:-1].sum() > NUM_ENVS
     assert ended.sum() > over.sum()
-    for t, found in enumerate(stepper.policy.facts):
-        expected = known(moments, rows, t, arrived=False)
-        same(found, expected | {"event": moments[t].event.double()})
+    for t, found in enumerate(rollout.policy.facts):
+        expected = known(transitions, rows, t, arrived=False)
+        same(found, expected | {"event": transitions[t].event.double()})
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -135,50 +141,50 @@ def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
         "teaching add 10 when reward >= 0 and step > 2",
         "teaching scale 100 when choice == 0 and action != 0",
     ]
-    moments, rows = walk(make_stepper(texts, name), 25)
-    assert column(moments, "terminated").any()
+    transitions, rows = walk(make_rollout(texts, name), 25)
+    assert column(transitions, "terminated").any()
     done = set()
-    for t, moment in enumerate(moments):
-        facts = known(moments, rows, t, arrived=True)
-        factor, addition = torch.ones(LANES), torch.zeros(LANES)
-        for lane in range(LANES):
-            now = {k: float(v[lane]) for k, v in facts.items()}
+    for t, transition in enumerate(transitions):
+        facts = known(transitions, rows, t, arrived=True)
+        factor, addition = torch.ones(NUM_ENVS), torch.zeros(NUM_ENVS)
+        for env_index in range(NUM_ENVS):
+            now = {k: float(v[env_index]) for k, v in facts.items()}
             if now["paid"] > 0 and now["trial"] > 1:
-                factor[lane], addition[lane] = 0, 1
+                factor[env_index], addition[env_index] = 0, 1
             if now["reward"] >= 0 and now["step"] > 2:
-                addition[lane] += 10
+                addition[env_index] += 10
             if now["choice"] == 0 and now["action"] != 0:
-                factor[lane] *= 100
-                addition[lane] *= 100
-        assert torch.equal(moment.teaching[0], factor)
-        assert torch.equal(moment.teaching[1], addition)
+                factor[env_index] *= 100
+                addition[env_index] *= 100
+        assert torch.equal(transition.rpe_transform[0], factor)
+        assert torch.equal(transition.rpe_transform[1], addition)
         done |= set(zip(factor.tolist(), addition.tolist(), strict=True))
     assert len(done) > 2
 
 
 def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
-    task = Lottery(LANES)
-    made = make_stepper([], task=task)
+    task = Lottery(NUM_ENVS)
+    made = make_rollout([], task=task)
     while not bool(task.event().any()):
         walk(made, 1)
-    stepper = make_stepper(["rpe set 1 when event == 'press'"], task=task)
+    rollout = make_rollout(["rpe set 1 when event == 'press'"], task=task)
     assert not task.event().any()
-    walk(stepper, 1)
-    assert not stepper.policy.facts[0]["event"].any()
-    assert stepper.policy.touches[0].rpe[0].tolist() == [1] * LANES
+    walk(rollout, 1)
+    assert not rollout.policy.facts[0]["event"].any()
+    assert rollout.policy.touches[0].rpe[0].tolist() == [1] * NUM_ENVS
 
 
 def test_names_are_those_of_screens_actions_and_categories():
     task = make_task("two-step")
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
-        hand = Manipulator([f"rpe set 1 when {condition}"], task, units=UNITS)
+        hand = Interventions([f"rpe set 1 when {condition}"], task, units=UNITS)
         code = ("fixation", "choice").index("choice") if "event" in condition else None
         code = {"action": 2, "transition": 1}.get(condition.split()[0], code)
         name = condition.split()[0]
-        hand.facts = {**hand.facts, name: torch.arange(LANES).float() % 3}
-        factor, _ = hand.touch().rpe
-        assert (factor == 0).tolist() == [k % 3 == code for k in range(LANES)]
+        hand.facts = {**hand.facts, name: torch.arange(NUM_ENVS).float() % 3}
+        factor, _ = hand.changes().rpe
+        assert (factor == 0).tolist() == [k % 3 == code for k in range(NUM_ENVS)]
 
 
 @pytest.mark.parametrize(
@@ -199,25 +205,27 @@ def test_names_are_those_of_screens_actions_and_categories():
 )
 def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        Manipulator([text], Lottery(LANES), units=UNITS)
+        Interventions([text], Lottery(NUM_ENVS), units=UNITS)
 
 
 def test_an_error_that_the_network_is_not_told_cannot_be_changed():
-    hand = Manipulator(["rpe set 1"], Lottery(LANES), units=UNITS)
-    hand.check_told("rpe")
-    Manipulator(["units set 1"], Lottery(LANES), units=UNITS).check_told("reward")
+    hand = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
+    hand.check_feedback("rpe")
+    Interventions(["units set 1"], Lottery(NUM_ENVS), units=UNITS).check_feedback(
+        "reward"
+    )
     sentence = (
         "rpe can be manipulated where it is the network's feedback, got feedback "
         "reward; train with a separate critic and feedback rpe"
     )
     with pytest.raises(ValueError, match=f"^{sentence}$"):
-        hand.check_told("reward")
+        hand.check_feedback("reward")
 
 
 def touched(texts, steps=1, **settings):
-    stepper = make_stepper(texts, "two-step", **settings)
-    walk(stepper, steps)
-    return stepper.policy.touches
+    rollout = make_rollout(texts, "two-step", **settings)
+    walk(rollout, steps)
+    return rollout.policy.touches
 
 
 def test_operations_are_done_one_after_another():
@@ -225,35 +233,35 @@ def test_operations_are_done_one_after_another():
     texts += ["rpe add 0.5", "rpe scale -1 when event == 'outcome'"]
     x = torch.arange(6.0)
     expected = [2 * x + 2.5, torch.full((6,), 3.5), -2 * x - 2.5]
-    for touch, after in zip(touched(texts, 3), expected, strict=True):
-        factor, addition = touch.rpe
+    for changes, after in zip(touched(texts, 3), expected, strict=True):
+        factor, addition = changes.rpe
         assert torch.equal(x * factor + addition, after)
-        assert touch.units is None
+        assert changes.units is None
 
 
 def test_units_are_changed_by_number():
     texts = ["units set 1 of 0,2", "units scale 2 of 1-2", "units add 5 of 3"]
-    (touch,) = touched(texts)
-    factor, addition = touch.units
-    assert factor.tolist() == [[0, 2, 0, 1]] * LANES
-    assert addition.tolist() == [[1, 0, 2, 5]] * LANES
-    assert touch.rpe is None
+    (changes,) = touched(texts)
+    factor, addition = changes.units
+    assert factor.tolist() == [[0, 2, 0, 1]] * NUM_ENVS
+    assert addition.tolist() == [[1, 0, 2, 5]] * NUM_ENVS
+    assert changes.rpe is None
 
 
 def test_units_without_numbers_are_all_of_them_where_the_condition_holds():
-    stepper = make_stepper(["units set 0 when event == 'press'"])
-    moments, _ = walk(stepper, 9)
-    assert 0 < column(moments, "event").float().mean() < 1
-    for moment, touch in zip(moments, stepper.policy.touches, strict=True):
-        expected = (moment.event == 0).float().unsqueeze(1).expand(-1, UNITS)
-        assert torch.equal(touch.units[0], expected)
-        assert not touch.units[1].any()
+    rollout = make_rollout(["units set 0 when event == 'press'"])
+    transitions, _ = walk(rollout, 9)
+    assert 0 < column(transitions, "event").float().mean() < 1
+    for transition, changes in zip(transitions, rollout.policy.touches, strict=True):
+        expected = (transition.event == 0).float().unsqueeze(1).expand(-1, UNITS)
+        assert torch.equal(changes.units[0], expected)
+        assert not changes.units[1].any()
 
 
 def test_without_a_hand_or_a_target_nothing_is_touched():
     assert touched([]) == [None]
-    (touch,) = touched(["memory reset"])
-    assert touch == (None, None)
+    (changes,) = touched(["memory reset"])
+    assert changes == (None, None)
 
 
 def test_noise_is_normal_of_its_deviation_and_new_at_every_step():
@@ -271,14 +279,14 @@ def test_noise_is_normal_of_its_deviation_and_new_at_every_step():
 
 
 def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
-    still, noisy = (make_stepper(texts) for texts in ([], ["units noise 1"]))
+    still, noisy = (make_rollout(texts) for texts in ([], ["units noise 1"]))
     for one, other in zip(walk(still, 30)[0], walk(noisy, 30)[0], strict=True):
         assert torch.equal(one.actions, other.actions)
         assert torch.equal(one.observation, other.observation)
-    states = [stepper.generator.get_state() for stepper in (still, noisy)]
+    states = [rollout.generator.get_state() for rollout in (still, noisy)]
     assert torch.equal(*states)
     assert not torch.equal(
-        noisy.manipulator.noise.get_state(), generator(99).get_state()
+        noisy.interventions.noise.get_state(), generator(99).get_state()
     )
 
 
@@ -287,38 +295,38 @@ def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
 def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     kind, reset_memory
 ):
-    task = kind(LANES)
+    task = kind(NUM_ENVS)
     texts = ["memory reset when step == 3"]
     texts += ["memory reset when reward == 1 and trial > 1"]
-    stepper = make_stepper(texts, task=task, reset_memory=reset_memory)
-    policy = stepper.policy
-    moments, _ = walk(stepper, 60)
+    rollout = make_rollout(texts, task=task, reset_memory=reset_memory)
+    policy = rollout.policy
+    transitions, _ = walk(rollout, 60)
     facts = {k: torch.stack([f[k] for f in policy.facts]) for k in policy.facts[0]}
     paid_late = (facts["reward"] == 1) & (facts["trial"] > 1)
     chosen = (facts["step"] == 3) | paid_late
     assert paid_late.any()
     due = {
-        "episode": column(moments, "terminated"),
-        "trial": column(moments, "trial_ended"),
-        "never": torch.zeros(60, LANES, dtype=torch.bool),
+        "episode": column(transitions, "terminated"),
+        "trial": column(transitions, "trial_ended"),
+        "never": torch.zeros(60, NUM_ENVS, dtype=torch.bool),
     }[reset_memory]
     chosen[0] = True
     chosen[1:] |= due[:-1]
     assert torch.equal(torch.stack(policy.ages) == 0, chosen)
-    starts = [task.never if m.start is None else m.start for m in moments]
+    starts = [task.never if m.start is None else m.start for m in transitions]
     assert torch.equal(torch.stack(starts), chosen)
     told = torch.stack(policy.inputs)[..., task.observation_size :]
     action, reward = told[..., :-1], told[..., -1]
     assert torch.equal(action.any(-1), ~chosen)
     assert not reward[chosen].any()
-    last = column(moments, "rewards")[:-1]
+    last = column(transitions, "rewards")[:-1]
     assert torch.equal(reward[1:], last.masked_fill(chosen[1:], 0))
 
 
 def test_the_first_memory_of_all_is_cleared_like_any_other():
-    stepper = make_stepper(["memory reset when step == 0"], reset_memory="never")
-    moments, _ = walk(stepper, 40)
-    ages, over = torch.stack(stepper.policy.ages), column(moments, "terminated")
+    rollout = make_rollout(["memory reset when step == 0"], reset_memory="never")
+    transitions, _ = walk(rollout, 40)
+    ages, over = torch.stack(rollout.policy.ages), column(transitions, "terminated")
     assert torch.equal(ages[1:] == 0, over[:-1])
     assert bool((ages[0] == 0).all())
 
@@ -337,41 +345,43 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     texts += ["teaching scale 0 when step > 3"]
 
     def fresh(seed):
-        return make_stepper(texts, task=kind(LANES), seed=seed)
+        return make_rollout(texts, task=kind(NUM_ENVS), seed=seed)
 
-    stepper = fresh(1)
-    walk(stepper, stop)
-    state = stepper.state()
+    rollout = fresh(1)
+    walk(rollout, stop)
+    state = rollout.state()
     kept = through_a_file(state)
-    del stepper.policy.facts[:], stepper.policy.touches[:]
-    expected, _ = walk(stepper, 30)
+    del rollout.policy.facts[:], rollout.policy.touches[:]
+    expected, _ = walk(rollout, 30)
     other = fresh(2)
     walk(other, 7)
     other.load_state(kept)
     del other.policy.facts[:], other.policy.touches[:]
     found, _ = walk(other, 30)
-    for one, two in zip(stepper.policy.facts, other.policy.facts, strict=True):
+    for one, two in zip(rollout.policy.facts, other.policy.facts, strict=True):
         same(one, two)
-    for one, two in zip(stepper.policy.touches, other.policy.touches, strict=True):
+    for one, two in zip(rollout.policy.touches, other.policy.touches, strict=True):
         assert torch.equal(torch.stack(one.rpe), torch.stack(two.rpe))
     for one, two in zip(found, expected, strict=True):
         assert torch.equal(one.actions, two.actions)
-        assert torch.equal(torch.stack(one.teaching), torch.stack(two.teaching))
+        assert torch.equal(
+            torch.stack(one.rpe_transform), torch.stack(two.rpe_transform)
+        )
         assert (one.start is None) == (two.start is None)
     # Going on changed nothing of what was kept.
     same(
         *(
-            {k: v.double() for k, v in s["manipulator"]["facts"].items()}
+            {k: v.double() for k, v in s["interventions"]["facts"].items()}
             for s in (state, kept)
         )
     )
 
 
 def test_a_task_in_lockstep_is_known_by_trial_and_step():
-    task = TwoStep(LANES, TwoStepParams(trial_count=2))
-    stepper = make_stepper(["rpe set 0"], task=task)
-    walk(stepper, 8)
-    facts = [{k: float(v[0]) for k, v in f.items()} for f in stepper.policy.facts]
+    task = TwoStep(NUM_ENVS, TwoStepParams(trial_count=2))
+    rollout = make_rollout(["rpe set 0"], task=task)
+    walk(rollout, 8)
+    facts = [{k: float(v[0]) for k, v in f.items()} for f in rollout.policy.facts]
     assert [f["trial"] for f in facts] == [0, 0, 0, 1, 1, 1, 0, 0]
     assert [f["step"] for f in facts] == [0, 1, 2, 3, 4, 5, 0, 1]
     assert [f["event"] for f in facts] == [0, 1, 2, 0, 1, 2, 0, 1]
@@ -384,13 +394,13 @@ def test_a_task_in_lockstep_is_known_by_trial_and_step():
 def test_a_hand_reaches_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
-    hand = make_manipulator(
+    hand = make_interventions(
         [f"units set 0 of {units - 1}"], make_task(), network, noise
     )
     assert (hand.units, hand.noise) == (units, noise)
     with pytest.raises(ValueError, match=f"units must be below {units}, the network's"):
-        make_manipulator([f"units set 0 of {units}"], make_task(), network)
+        make_interventions([f"units set 0 of {units}"], make_task(), network)
 
 
 def test_where_nothing_is_manipulated_there_is_no_hand():
-    assert make_manipulator([], make_task(), NetworkConfig()) is None
+    assert make_interventions([], make_task(), NetworkConfig()) is None

@@ -5,27 +5,32 @@ import torch
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import build
-from metarl.agents.networks.batched import Crowd
+from metarl.agents.networks.batched import BatchedNetworks
 from metarl.core.policy import input_size
 from metarl.envs.registry import task_class
-from metarl.simulation.population_rollout import SharedLuck, live
+from metarl.simulation.population_rollout import (
+    CommonRandomNumbers,
+    evaluate_population,
+)
 
 TASKS = ["bandit", "two-step", "harlow-line"]
 
 
-def crowd_for(task, members, *, alike=True):
+def batched_for(task, members, *, alike=True):
     """A crowd of networks for a task, all alike or each drawn for itself."""
     sizes = input_size(task.observation_size, task.action_count), task.action_count
     config = NetworkConfig(units=6, head_deviation=2.0)
     networks = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
-    crowd = Crowd(networks[0])
-    crowd.embody(torch.stack([crowd.free.read(n.state_dict()) for n in networks]))
-    return crowd
+    networks = BatchedNetworks(networks[0])
+    networks.set_weights(
+        torch.stack([networks.free.read(n.state_dict()) for n in networks])
+    )
+    return networks
 
 
-def make(name, lanes):
+def make(name, num_envs):
     kind = task_class(name)
-    return kind(lanes, kind.params_type())
+    return kind(num_envs, kind.params_type())
 
 
 def generator(seed=1):
@@ -35,8 +40,8 @@ def generator(seed=1):
 @pytest.mark.parametrize("name", TASKS)
 def test_members_who_are_alike_live_alike(name):
     task = make(name, 12)
-    life = live(crowd_for(task, 3), task, 200, generator())
-    for told in (life.rewards, life.actions, life.continues):
+    life = evaluate_population(batched_for(task, 3), task, 200, generator())
+    for told in (life.rewards, life.actions, life.nonterminal):
         first, second, third = told.chunk(3, dim=1)
         assert torch.equal(first, second)
         assert torch.equal(first, third)
@@ -46,7 +51,7 @@ def test_members_who_are_alike_live_alike(name):
 
 def test_members_who_differ_meet_the_same_problems():
     task = make("bandit", 12)
-    life = live(crowd_for(task, 3, alike=False), task, 99, generator())
+    life = evaluate_population(batched_for(task, 3, alike=False), task, 99, generator())
     first, second, third = task.probabilities.chunk(3)
     assert torch.equal(first, second)
     assert torch.equal(first, third)
@@ -58,28 +63,30 @@ def test_members_who_differ_meet_the_same_problems():
 def test_a_member_lives_in_a_crowd_as_it_would_alone(name):
     """The luck of one member's lanes does not depend on how many others there are."""
     many, few = make(name, 12), make(name, 4)
-    crowd = crowd_for(many, 3, alike=False)
-    together = live(crowd, many, 150, generator())
-    crowd.embody(crowd.free.read(_state(crowd, 0))[None])
-    alone = live(crowd, few, 150, generator())
+    networks = batched_for(many, 3, alike=False)
+    together = evaluate_population(networks, many, 150, generator())
+    networks.set_weights(networks.free.read(_state(networks, 0))[None])
+    alone = evaluate_population(networks, few, 150, generator())
     assert torch.equal(together.actions[:, :4], alone.actions)
     assert torch.equal(together.rewards[:, :4], alone.rewards)
 
 
-def _state(crowd, member):
+def _state(networks, member):
     """The member's weights by name, as a network would have them."""
     return {
-        "core.weight": crowd.core.weight[member],
-        "core.bias": crowd.core.bias[member, 0],
-        "core.initial": crowd.first[member],
-        "heads.weight": crowd.readers[member].mT,
-        "heads.bias": crowd.offsets[member, 0],
+        "core.weight": networks.core.weight[member],
+        "core.bias": networks.core.bias[member, 0],
+        "core.initial": networks.first[member],
+        "heads.weight": networks.readers[member].mT,
+        "heads.bias": networks.offsets[member, 0],
     }
 
 
 def test_what_a_member_earned_and_did_by_hand():
     task = make("bandit", 6)
-    life = live(crowd_for(task, 2, alike=False), task, 100, generator())
+    life = evaluate_population(
+        batched_for(task, 2, alike=False), task, 100, generator()
+    )
     mine = life.rewards[:, 3:]
     torch.testing.assert_close(life.earned[1], mine.sum() / 3)
     left = (life.actions[:, 3:] == 0).float().mean()
@@ -88,14 +95,16 @@ def test_what_a_member_earned_and_did_by_hand():
 
 def test_options_hold_in_every_members_episodes():
     task = make("bandit", 6)
-    live(crowd_for(task, 2), task, 5, generator(), {"probability_0": 0.9})
+    evaluate_population(
+        batched_for(task, 2), task, 5, generator(), {"probability_0": 0.9}
+    )
     assert bool((task.probabilities[:, 0] == 0.9).all())
 
 
 def test_the_luck_of_lanes_is_drawn_once_for_all_members():
     task = make("bandit", 12)
-    stepper = SharedLuck(task, crowd_for(task, 3), generator())
-    assert stepper.fates == 4
-    noise = stepper._noise(2)
+    rollout = CommonRandomNumbers(task, batched_for(task, 3), generator())
+    assert rollout.independent_envs == 4
+    noise = rollout._noise(2)
     assert noise.shape == (2, 12, 2)
     assert len(noise.unique()) == 16

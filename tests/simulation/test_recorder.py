@@ -15,7 +15,7 @@ from metarl.core.files import TRIAL_COLUMNS
 from metarl.core.policy import input_size
 from metarl.envs.registry import TASKS, task_class
 from metarl.simulation.recorder import Recorder
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 
 DISCOUNT = 0.7
 LEARNING_SETS = ("harlow-line", "harlow")
@@ -26,19 +26,25 @@ TWO_STEP = ("transition", "second_state", "second_choice", "high_state")
 
 @torch.no_grad()
 def record(
-    name="two-step", *, lanes=5, episodes=5, record_episodes=3, first=0, reset="episode"
+    name="two-step",
+    *,
+    num_envs=5,
+    episodes=5,
+    record_episodes=3,
+    first=0,
+    reset="episode",
 ):
     kind = task_class(name)
     params = kind.params_type(**({} if ":" in name else short(name, 4)))
-    task = kind(lanes, params)
+    task = kind(num_envs, params)
     size = input_size(task.observation_size, task.action_count)
     config = NetworkConfig(units=4, input_gain=3.0, head_deviation=1.0)
     network = ActorCritic(size, task.action_count, config, seed=7)
-    stepper = Stepper(
+    rollout = Rollout(
         task, network, torch.Generator().manual_seed(3), reset_memory=reset
     )
     recorder = Recorder(
-        stepper,
+        rollout,
         episodes=episodes,
         record_episodes=record_episodes,
         subject=6,
@@ -60,7 +66,7 @@ def episodes_of(recording):
 @pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize("reset", ["episode", "never"])
 def test_the_table_has_every_trial_of_every_episode_once_and_in_order(name, reset):
-    _, trials, _ = record(name, lanes=4, episodes=10, first=20, reset=reset)
+    _, trials, _ = record(name, num_envs=4, episodes=10, first=20, reset=reset)
     assert trials["episode"].unique().tolist() == list(range(20, 30))
     for _, episode in trials.groupby("episode"):
         assert episode["trial"].tolist() == list(range(len(episode)))
@@ -84,7 +90,7 @@ def test_the_two_step_tasks_own_columns():
 
 
 def test_codes_are_whole_words_are_words_and_what_is_missing_is_blank():
-    _, trials, _ = record(lanes=200, episodes=200, record_episodes=0)
+    _, trials, _ = record(num_envs=200, episodes=200, record_episodes=0)
     missing = trials["choice"].isna()
     assert 0 < missing.sum() < len(trials)
     assert set(trials["choice"].dropna()) == {0, 1}
@@ -105,7 +111,7 @@ def test_codes_are_whole_words_are_words_and_what_is_missing_is_blank():
 
 
 def test_large_codes_are_kept():
-    _, trials, _ = record("toys:Lottery", lanes=60, episodes=60)
+    _, trials, _ = record("toys:Lottery", num_envs=60, episodes=60)
     assert trials["ticket"].max() > 900
     assert trials["ticket"].min() >= 0
     luck = np.floor(trials["luck"].astype("float32") * np.float32(TICKETS))
@@ -114,12 +120,12 @@ def test_large_codes_are_kept():
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize(
-    ("lanes", "episodes", "wanted"),
+    ("num_envs", "episodes", "wanted"),
     [(5, 5, 3), (5, 5, 5), (5, 5, 9), (3, 8, 5), (3, 8, 2), (3, 8, 8)],
 )
-def test_so_many_whole_episodes_are_recorded(name, lanes, episodes, wanted):
+def test_so_many_whole_episodes_are_recorded(name, num_envs, episodes, wanted):
     task, trials, recording = record(
-        name, lanes=lanes, episodes=episodes, record_episodes=wanted, first=10
+        name, num_envs=num_envs, episodes=episodes, record_episodes=wanted, first=10
     )
     parts = episodes_of(recording)
     numbers = [int(part["episode"][0]) for part in parts]
@@ -137,7 +143,7 @@ def test_so_many_whole_episodes_are_recorded(name, lanes, episodes, wanted):
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 def test_an_error_stands_on_the_row_that_reveals_it(name):
-    _, _, recording = record(name, lanes=4, episodes=6, record_episodes=6)
+    _, _, recording = record(name, num_envs=4, episodes=6, record_episodes=6)
     for part in episodes_of(recording):
         reward, value, rpe = part["reward"], part["value"], part["rpe"]
         assert np.isnan(rpe[0])
@@ -169,7 +175,7 @@ def test_the_end_row_holds_nothing_but_the_last_error(name):
 @pytest.mark.parametrize("reset", ["episode", "never"])
 def test_a_row_says_which_event_was_on_the_screen(reset, name):
     task, _, recording = record(
-        name, lanes=3, episodes=9, record_episodes=9, reset=reset
+        name, num_envs=3, episodes=9, record_episodes=9, reset=reset
     )
     steps = recording["action"] >= 0
     shown, events = recording["observation"][steps], recording["event"][steps]
@@ -186,7 +192,7 @@ def test_a_row_says_which_event_was_on_the_screen(reset, name):
 
 @pytest.mark.parametrize("name", ["two-step", "daw-two-step", "toys:Lottery"])
 def test_a_screen_and_its_event_stand_in_one_row(name):
-    _, _, recording = record(name, lanes=3, episodes=9, record_episodes=9)
+    _, _, recording = record(name, num_envs=3, episodes=9, record_episodes=9)
     steps = recording["action"] >= 0
     shown, events = recording["observation"][steps], recording["event"][steps]
     if ":" in name:
@@ -217,7 +223,7 @@ def test_no_step_is_taken_once_every_lane_has_had_its_episodes(monkeypatch):
     kind, taken = task_class("harlow-line"), []
     step = kind.step
     monkeypatch.setattr(kind, "step", lambda *given: taken.append(1) or step(*given))
-    trials = record("harlow-line", lanes=5, episodes=5)[1]
+    trials = record("harlow-line", num_envs=5, episodes=5)[1]
     lengths = trials.groupby("episode")["steps"].sum()
     assert len(lengths) == 5
     assert lengths.nunique() > 1

@@ -10,12 +10,12 @@ from short import short
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.unrolls.network import make_unroll
-from metarl.core.policy import Decision, input_size
+from metarl.core.policy import PolicyOutput, input_size
 from metarl.envs.registry import TASKS, task_class
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 
 LEARNING_SETS = ("harlow-line", "harlow")
-LANES = 7
+NUM_ENVS = 7
 TRIAL_STEPS = {
     "two-step": 3,
     "daw-two-step": 3,
@@ -32,10 +32,10 @@ TRIAL_STEPS = {
 TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
 
 
-def make_task(name="toys:Lottery", lanes=LANES):
+def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     kind = task_class(name)
     settings = short(name, 3) if name in TASKS else {}
-    return kind(lanes, kind.params_type(**settings))
+    return kind(num_envs, kind.params_type(**settings))
 
 
 def make_network(task, core="lstm"):
@@ -51,14 +51,14 @@ class Counter:
         self.logits = torch.zeros(task.action_count) if logits is None else logits
         self.seen = []
 
-    def initial_memory(self, lanes):
-        return (torch.zeros(lanes, 1),)
+    def initial_memory(self, num_envs):
+        return (torch.zeros(num_envs, 1),)
 
     def act(self, inputs, memory):
         self.seen.append(inputs)
         count = memory[0] + 1
         logits = self.logits.expand(len(inputs), -1)
-        return Decision(logits, memory[0].squeeze(1), (count,), count)
+        return PolicyOutput(logits, memory[0].squeeze(1), (count,), count)
 
 
 class Witness(Counter):
@@ -78,22 +78,22 @@ def generator(seed=0):
 
 
 @torch.no_grad()
-def walk(stepper, steps):
+def walk(rollout, steps):
     """Moments, their tensors copied: policies may reuse their buffers."""
     kept = []
-    for moment in stepper.run(steps):
-        decision = Decision(
-            moment.decision.logits.clone(),
-            moment.decision.value.clone(),
-            tuple(part.clone() for part in moment.decision.memory),
-            moment.decision.units.clone(),
+    for transition in rollout.run(steps):
+        output = PolicyOutput(
+            transition.output.logits.clone(),
+            transition.output.value.clone(),
+            tuple(part.clone() for part in transition.output.memory),
+            transition.output.units.clone(),
         )
-        kept.append(moment._replace(decision=decision))
+        kept.append(transition._replace(output=output))
     return kept
 
 
-def column(moments, name):
-    return torch.stack([getattr(moment, name) for moment in moments])
+def column(transitions, name):
+    return torch.stack([getattr(transition, name) for transition in transitions])
 
 
 def steps_since(ends):
@@ -111,22 +111,22 @@ def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
 ):
     task = make_task(name)
     policy = Counter(task)
-    stepper = Stepper(task, policy, generator(), reset_memory=reset_memory)
-    moments = walk(stepper, 60)
-    rewards, actions = column(moments, "rewards"), column(moments, "actions")
+    rollout = Rollout(task, policy, generator(), reset_memory=reset_memory)
+    transitions = walk(rollout, 60)
+    rewards, actions = column(transitions, "rewards"), column(transitions, "actions")
     due = {
-        "episode": column(moments, "terminated"),
-        "trial": column(moments, "trial_ended"),
-        "never": torch.zeros(60, LANES, dtype=torch.bool),
+        "episode": column(transitions, "terminated"),
+        "trial": column(transitions, "trial_ended"),
+        "never": torch.zeros(60, NUM_ENVS, dtype=torch.bool),
     }[reset_memory]
-    assert column(moments, "terminated").sum() > LANES
+    assert column(transitions, "terminated").sum() > NUM_ENVS
     assert rewards.any()
-    ages = torch.stack([moment.decision.value for moment in moments])
+    ages = torch.stack([transition.output.value for transition in transitions])
     assert torch.equal(ages, steps_since(due))
     first = ages == 0
     starts = [
-        torch.zeros(LANES, dtype=torch.bool) if m.start is None else m.start
-        for m in moments
+        torch.zeros(NUM_ENVS, dtype=torch.bool) if m.start is None else m.start
+        for m in transitions
     ]
     assert torch.equal(torch.stack(starts), first)
     last_action = torch.nn.functional.one_hot(actions, task.action_count).float()
@@ -146,14 +146,14 @@ def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
 def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
     task = make_task(name)
     policy = Witness(task)
-    moments = walk(Stepper(task, policy, generator()), 60)
-    seen = column(moments, "observation")
+    transitions = walk(Rollout(task, policy, generator()), 60)
+    seen = column(transitions, "observation")
     shown = torch.stack(policy.seen)[:, :, : task.observation_size]
     assert torch.equal(seen, shown)
     assert torch.equal(seen, torch.stack(policy.on_screen))
-    after_end = column(moments, "terminated")[:-1]
+    after_end = column(transitions, "terminated")[:-1]
     openings = torch.cat([seen[0], seen[1:][after_end]])
-    assert len(openings) > LANES
+    assert len(openings) > NUM_ENVS
     different = len(openings.unique(dim=0))
     if name in LEARNING_SETS:  # where gaze starts is drawn
         assert 1 < different < len(openings)
@@ -166,35 +166,35 @@ def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
 @pytest.mark.parametrize("name", [n for n in TASKS if n not in LEARNING_SETS])
 def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
-    stepper = Stepper(task, Counter(task), generator())
-    stepper.tell_events = True
-    moments = walk(stepper, 4 * task.episode_steps)
-    steps, trial = torch.arange(len(moments)), len(task.event_names)
+    rollout = Rollout(task, Counter(task), generator())
+    rollout.record_events = True
+    transitions = walk(rollout, 4 * task.episode_steps)
+    steps, trial = torch.arange(len(transitions)), len(task.event_names)
     assert trial == TRIAL_STEPS[name]
-    events = (steps % trial).unsqueeze(1).expand(-1, LANES)
-    assert torch.equal(column(moments, "event"), events)
-    assert torch.equal(column(moments, "trial_ended"), events == trial - 1)
-    over = column(moments, "terminated")
+    events = (steps % trial).unsqueeze(1).expand(-1, NUM_ENVS)
+    assert torch.equal(column(transitions, "event"), events)
+    assert torch.equal(column(transitions, "trial_ended"), events == trial - 1)
+    over = column(transitions, "terminated")
     last = steps % task.episode_steps == task.episode_steps - 1
-    assert torch.equal(over, last.unsqueeze(1).expand(-1, LANES))
+    assert torch.equal(over, last.unsqueeze(1).expand(-1, NUM_ENVS))
 
 
 def test_lanes_that_end_at_different_times_restart_alone():
     task = make_task()
-    stepper = Stepper(task, Counter(task), generator())
-    stepper.tell_events = True
-    moments = walk(stepper, 200)
-    over, events = column(moments, "terminated"), column(moments, "event")
+    rollout = Rollout(task, Counter(task), generator())
+    rollout.record_events = True
+    transitions = walk(rollout, 200)
+    over, events = column(transitions, "terminated"), column(transitions, "event")
     assert (over.any(1) & ~over.all(1)).any()
     # An episode opens by waiting, and a trial ends where the button was on the screen.
     assert not events[1:][over[:-1]].any()
-    assert events[column(moments, "trial_ended")].all()
+    assert events[column(transitions, "trial_ended")].all()
     lengths = steps_since(over)[over] + 1
     assert lengths.min() == 2
     assert len(set(lengths.tolist())) > 5
-    rewards = column(moments, "rewards")
-    assert rewards[column(moments, "trial_ended")].any()
-    assert not rewards[~column(moments, "trial_ended")].any()
+    rewards = column(transitions, "rewards")
+    assert rewards[column(transitions, "trial_ended")].any()
+    assert not rewards[~column(transitions, "trial_ended")].any()
 
 
 @pytest.fixture
@@ -206,7 +206,7 @@ def permute_noise(monkeypatch):
 
         def permuted(*size, **more):
             block = draw(*size, **more)
-            (dimension,) = [d for d, n in enumerate(block.shape) if n == LANES]
+            (dimension,) = [d for d, n in enumerate(block.shape) if n == NUM_ENVS]
             return block.index_select(dimension, order)
 
         monkeypatch.setattr(torch, "rand", permuted)
@@ -220,10 +220,10 @@ def test_permuting_the_noise_of_lanes_permutes_the_lanes(name, policy, permute_n
     def run():
         task = make_task(name)
         chosen = make_network(task) if policy == "network" else Counter(task)
-        return walk(Stepper(task, chosen, generator(3)), 40)
+        return walk(Rollout(task, chosen, generator(3)), 40)
 
     straight = run()
-    order = torch.randperm(LANES, generator=generator(1))
+    order = torch.randperm(NUM_ENVS, generator=generator(1))
     permute_noise(order)
     permuted = run()
     for part in ("observation", "actions", "rewards", "terminated", "trial_ended"):
@@ -247,14 +247,14 @@ def through_a_file(state):
 def test_a_walk_goes_on_from_its_state_as_if_never_stopped(name, reset_memory, stop):
     def fresh(seed):
         task = make_task(name)
-        return Stepper(
+        return Rollout(
             task, make_network(task), generator(seed), reset_memory=reset_memory
         )
 
-    stepper = fresh(1)
-    walk(stepper, stop)
-    state = through_a_file(stepper.state())
-    expected = walk(stepper, 30) + walk(stepper, 5)
+    rollout = fresh(1)
+    walk(rollout, stop)
+    state = through_a_file(rollout.state())
+    expected = walk(rollout, 30) + walk(rollout, 5)
     other = fresh(2)
     walk(other, 3)
     other.load_state(state)
@@ -265,18 +265,18 @@ def assert_same_walk(found, expected):
     for name in ("observation", "actions", "rewards", "terminated", "trial_ended"):
         assert torch.equal(column(found, name), column(expected, name)), name
     for one, other in zip(found, expected, strict=True):
-        assert torch.equal(one.decision.logits, other.decision.logits)
-        assert torch.equal(one.decision.value, other.decision.value)
+        assert torch.equal(one.output.logits, other.output.logits)
+        assert torch.equal(one.output.value, other.output.value)
         assert (one.start is None) == (other.start is None)
 
 
 def test_a_state_is_not_changed_by_going_on():
     task = make_task()
-    stepper = Stepper(task, make_network(task), generator())
-    walk(stepper, 5)
-    state = stepper.state()
+    rollout = Rollout(task, make_network(task), generator())
+    walk(rollout, 5)
+    state = rollout.state()
     before = through_a_file(state)
-    walk(stepper, 20)
+    walk(rollout, 20)
     assert_same_values(state, before)
 
 
@@ -299,32 +299,32 @@ def assert_same_values(one, other):
 def test_an_unroll_walks_as_its_network_does(core, name):
     task, other = make_task(name), make_task(name)
     network = make_network(task, core)
-    unroll = make_unroll(network, 10, LANES)
-    by_network = Stepper(task, network, generator(4))
-    by_unroll = Stepper(other, unroll, generator(4))
+    unroll = make_unroll(network, 10, NUM_ENVS)
+    by_network = Rollout(task, network, generator(4))
+    by_unroll = Rollout(other, unroll, generator(4))
     for _ in range(4):
         unroll.begin()
         expected, found = walk(by_network, 10), walk(by_unroll, 10)
         assert torch.equal(column(found, "actions"), column(expected, "actions"))
         for one, two in zip(found, expected, strict=True):
-            torch.testing.assert_close(one.decision.value, two.decision.value)
-            assert one.decision.units.shape == two.decision.units.shape
+            torch.testing.assert_close(one.output.value, two.output.value)
+            assert one.output.units.shape == two.output.units.shape
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_every_reference_strategy_goes_through_the_networks_door(name):
     module = import_module(TASKS[name].strategies)
-    for strategy in module.reference_strategies(make_task(name)):
+    for strategy in module.make_baselines(make_task(name)):
         task = make_task(name)
-        policy = module.reference_strategies(task)[strategy]
+        policy = module.make_baselines(task)[strategy]
         steps = 2 * (task.episode_steps or 50)
-        moments = walk(Stepper(task, policy, generator()), steps)
-        assert moments[0].decision.logits.shape == (LANES, task.action_count)
-        assert moments[0].decision.value.shape == (LANES,)
-        assert moments[0].decision.units.shape == (LANES, 0)
+        transitions = walk(Rollout(task, policy, generator()), steps)
+        assert transitions[0].output.logits.shape == (NUM_ENVS, task.action_count)
+        assert transitions[0].output.value.shape == (NUM_ENVS,)
+        assert transitions[0].output.units.shape == (NUM_ENVS, 0)
         # A wrong picture costs; nothing else that a strategy does is ever penalised.
         wrong = name in LEARNING_SETS
-        assert wrong or column(moments, "rewards").min() >= 0, strategy
+        assert wrong or column(transitions, "rewards").min() >= 0, strategy
 
 
 @pytest.mark.parametrize("greedy", [True, False])
@@ -332,8 +332,8 @@ def test_actions_are_sampled_unless_greedy(greedy):
     task = task_class("two-step")(400)
     logits = torch.tensor([0.0, 1.0, -0.5])
     policy = Counter(task, logits)
-    moments = walk(Stepper(task, policy, generator(2), greedy=greedy), 30)
-    counts = column(moments, "actions").flatten().bincount(minlength=3)
+    transitions = walk(Rollout(task, policy, generator(2), greedy=greedy), 30)
+    counts = column(transitions, "actions").flatten().bincount(minlength=3)
     if greedy:
         assert counts.tolist() == [0, 12_000, 0]
         return
@@ -345,16 +345,16 @@ def test_actions_are_sampled_unless_greedy(greedy):
 def test_a_fixed_hidden_parameter_stays_fixed_at_every_restart():
     for good in (0, 1):
         task = make_task()
-        stepper = Stepper(task, Counter(task), generator(), options={"good": good})
+        rollout = Rollout(task, Counter(task), generator(), options={"good": good})
         seen = []
-        over = torch.zeros(LANES)
-        for moment in stepper.run(60):
+        over = torch.zeros(NUM_ENVS)
+        for transition in rollout.run(60):
             seen.append(task.hidden()["good"].clone())
-            over += moment.terminated
+            over += transition.terminated
         assert (over > 2).all()
         assert torch.stack(seen).float().mean() == good
 
 
 def test_events_are_told_only_when_asked_for():
     task = make_task()
-    assert walk(Stepper(task, Counter(task), generator()), 1)[0].event is None
+    assert walk(Rollout(task, Counter(task), generator()), 1)[0].event is None

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.networks.actor_critic import weights_hash
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.alternating_bandit import AlternatingBandit
 from metarl.envs.bandit import Bandit, BanditParams
 from metarl.studies.continual_learning.study import (
@@ -82,15 +82,15 @@ def test_the_table_and_the_figure_have_the_numbers():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_few_steps_of_each_condition(way):
-    found = SMOKE[way](5, Reporting())
-    assert found == SMOKE[way](5, Reporting())
+    found = SMOKE[way](5, Reporter())
+    assert found == SMOKE[way](5, Reporter())
     assert len(found["first"]) == len(found["second"]) == 2 * STAGES + 1
     assert found["forgetting"] == found["first"][-1] - found["first"][STAGES]
 
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["clear"](5, Reporting(should_stop=lambda: True))
+        SMOKE["clear"](5, Reporter(should_stop=lambda: True))
 
 
 def test_network_optimizer_and_episodes_go_on_to_the_second_task():

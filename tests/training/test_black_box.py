@@ -23,7 +23,7 @@ def config_for(rule, **training):
         perturbation=perturbation,
         learning_rate=constant(1e-3),
     )
-    amounts = replace(config.training, **{"lanes": 8, **training})
+    amounts = replace(config.training, **{"num_envs": 8, **training})
     return replace(config, learning=learning, training=amounts)
 
 
@@ -66,7 +66,10 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"lanes": 9}, "lanes must be a multiple of 2 where the rule is wp, got 9"),
+        (
+            {"num_envs": 9},
+            "num_envs must be a multiple of 2 where the rule is wp, got 9",
+        ),
         ({"unroll_steps": 40}, "unroll_steps must be whole episodes of 50 steps"),
         ({"reset_memory": "trial"}, "reset_memory must be 'episode'"),
     ],

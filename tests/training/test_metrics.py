@@ -7,51 +7,51 @@ import time
 import pytest
 import torch
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.folder import SubjectFolder
 from metarl.training import metrics as meter_module
-from metarl.training.metrics import Cost, Meter
+from metarl.training.metrics import ComputeCost, MetricAverages
 from metarl.training.trainer import train_subject
 
 
 def test_returns_are_summed_over_whole_episodes_by_hand():
-    meter = Meter(2)
+    averages = MetricAverages(2)
     rewards = torch.tensor([[1.0, 10.0], [2.0, 20.0], [4.0, 40.0]])
-    continues = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
-    meter.add_scalars({"loss": torch.tensor(3.0)})
-    meter.add_rewards(rewards, continues)
-    row = meter.read()
+    nonterminal = torch.tensor([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0]])
+    averages.add_scalars({"loss": torch.tensor(3.0)})
+    averages.add_rewards(rewards, nonterminal)
+    row = averages.read()
     assert row["rollout/return"] == 3.0
     assert row["rollout/reward_rate"] == pytest.approx(77 / 6)
     assert row["loss"] == 3.0
     # Lane 0 goes on with 4, lane 1 with all it had.
-    meter.add_scalars({"loss": torch.tensor(1.0)})
-    meter.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
-    row = meter.read()
+    averages.add_scalars({"loss": torch.tensor(1.0)})
+    averages.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
+    row = averages.read()
     assert row["rollout/return"] == (12 + 150 + 16 + 160) / 4
     assert row["loss"] == 1.0
 
 
 def test_a_curves_point_is_the_mean_since_the_last_one():
-    meter = Meter(1)
+    averages = MetricAverages(1)
     for loss in (1.0, 2.0, 6.0):
-        meter.add_scalars({"loss": torch.tensor(loss)})
-        meter.add_rewards(torch.tensor([[loss]]), torch.ones(1, 1))
-    row = meter.read()
+        averages.add_scalars({"loss": torch.tensor(loss)})
+        averages.add_rewards(torch.tensor([[loss]]), torch.ones(1, 1))
+    row = averages.read()
     assert (row["loss"], row["rollout/reward_rate"]) == (3.0, 3.0)
     assert math.isnan(row["rollout/return"])
 
 
 def test_the_episodes_of_the_whole_training_are_counted():
-    meter, told = Meter(2), []
+    averages, told = MetricAverages(2), []
     ends = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    for continues in (ends, torch.ones(3, 2), ends):
-        meter.add_scalars({"loss": torch.tensor(1.0)})
-        meter.add_rewards(torch.ones(3, 2), continues)
-        told.append(meter.read()["rollout/episodes"])
+    for nonterminal in (ends, torch.ones(3, 2), ends):
+        averages.add_scalars({"loss": torch.tensor(1.0)})
+        averages.add_rewards(torch.ones(3, 2), nonterminal)
+        told.append(averages.read()["rollout/episodes"])
     assert told == [3, 3, 6]
-    again = Meter(2)
-    again.load_state(meter.state())
+    again = MetricAverages(2)
+    again.load_state(averages.state())
     again.add_scalars({"loss": torch.tensor(1.0)})
     again.add_rewards(torch.ones(3, 2), ends)
     assert again.read()["rollout/episodes"] == 9
@@ -71,12 +71,12 @@ class Clock:
 
 def test_the_cost_is_the_sum_over_all_beginnings(tmp_path, monkeypatch):
     clock, folder = Clock(monkeypatch), SubjectFolder(tmp_path)
-    cost = Cost(folder)
+    cost = ComputeCost(folder)
     clock.go(2, 5)
     cost.write()
     folder.state_path.write_bytes(b"to resume from")
     clock.go(50, 90)
-    resumed = Cost(folder)
+    resumed = ComputeCost(folder)
     clock.go(1.5, 3)
     resumed.write()
     told = json.loads(folder.cost_path.read_text())
@@ -88,7 +88,7 @@ def test_a_subject_that_starts_anew_forgets_what_its_folder_had_cost(
 ):
     clock, folder = Clock(monkeypatch), SubjectFolder(tmp_path)
     folder.cost_path.write_text('{"cpu_seconds": 70.0, "wall_seconds": 80.0}')
-    cost = Cost(folder)
+    cost = ComputeCost(folder)
     clock.go(2, 5)
     cost.write()
     told = json.loads(folder.cost_path.read_text())
@@ -98,9 +98,9 @@ def test_a_subject_that_starts_anew_forgets_what_its_folder_had_cost(
 def test_an_interrupted_training_has_written_its_cost(small, tmp_path):
     folder, began = SubjectFolder(tmp_path), time.process_time()
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, folder, Reporting(should_stop=lambda: True))
+        train_subject(small(), 0, folder, Reporter(should_stop=lambda: True))
     first = json.loads(folder.cost_path.read_text())
-    train_subject(small(), 0, folder, Reporting())
+    train_subject(small(), 0, folder, Reporter())
     both = json.loads(folder.cost_path.read_text())
     assert 0 <= first["cpu_seconds"] <= both["cpu_seconds"]
     assert both["cpu_seconds"] <= time.process_time() - began + 0.02

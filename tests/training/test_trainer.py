@@ -12,14 +12,14 @@ from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.learning.config import CostsConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.experiments.presets import preset
 from metarl.runs.checkpoint import load_policy, load_state
 from metarl.runs.config import from_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 from metarl.training.trainer import (
     Trainer,
     check_trainable,
@@ -44,7 +44,7 @@ METRICS = {
 }
 
 
-class Stop(Reporting):
+class Stop(Reporter):
     """Asks to stop, or breaks, when it is asked for the n-th time."""
 
     def __init__(self, after, error=None):
@@ -65,7 +65,7 @@ def train(config, folder, *, subject=0, stops=(), error=None):
         with pytest.raises(error or Interrupted):
             train_subject(config, subject, files, Stop(stop, error))
         assert not files.finished
-    train_subject(config, subject, files, Reporting())
+    train_subject(config, subject, files, Reporter())
     return files
 
 
@@ -98,11 +98,11 @@ def test_another_seed_or_subject_gives_other_weights(small, reference, tmp_path)
 
 def test_subjects_have_experience_of_their_own(small):
     """Independent subjects meet different problems, and respond by other noise."""
-    config = small(lanes=64)
+    config = small(num_envs=64)
     one, two = Trainer(config, 0), Trainer(config, 1)
     hidden = [trainer.task.hidden()["high_state"] for trainer in (one, two)]
     assert 10 < int((hidden[0] != hidden[1]).sum()) < 54
-    assert one.stepper.generator.get_state().ne(two.stepper.generator.get_state()).any()
+    assert one.rollout.generator.get_state().ne(two.rollout.generator.get_state()).any()
 
 
 def test_a_subject_is_the_same_among_one_or_eight(small, reference, tmp_path):
@@ -145,7 +145,7 @@ def test_saving_more_often_changes_nothing(small, reference, tmp_path, monkeypat
 
 def test_what_looks_on_changes_nothing(small, reference, tmp_path):
     files = SubjectFolder(tmp_path)
-    train_subject(small(), 0, files, Reporting(), lambda steps: Witness())
+    train_subject(small(), 0, files, Reporter(), lambda steps: Witness())
     assert contents(files) == contents(reference)
 
 
@@ -177,7 +177,7 @@ def test_an_observer_sees_every_point_and_snapshot_and_is_closed(small, tmp_path
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(13), make)
     assert witness.closed == 1
-    train_subject(small(), 0, files, Reporting(), make)
+    train_subject(small(), 0, files, Reporter(), make)
     assert asked == [0, 13 * 3 * 14]
     assert witness.closed == 2
     assert [row["update"] for row in witness.rows] == list(range(1, 41))
@@ -191,7 +191,7 @@ def test_an_observer_is_closed_when_training_breaks(small, tmp_path):
     config = small("toys:Lottery", fault="raise", fault_below=1.0)
     with pytest.raises(RuntimeError, match="burnt down"):
         train_subject(
-            config, 0, SubjectFolder(tmp_path), Reporting(), lambda steps: witness
+            config, 0, SubjectFolder(tmp_path), Reporter(), lambda steps: witness
         )
     assert witness.closed == 1
 
@@ -242,7 +242,7 @@ def test_the_learning_curve_is_whole(small, reference):
 
 
 def test_a_long_training_has_two_hundred_points(small, tmp_path):
-    config = small(lanes=1, unroll_steps=1, updates=250, learning=A2CConfig())
+    config = small(num_envs=1, unroll_steps=1, updates=250, learning=A2CConfig())
     files = train(config, tmp_path)
     updates = files.metrics["update"]
     assert len(updates) == 200
@@ -272,7 +272,7 @@ def test_unrolls_of_one_step_train(small, tmp_path):
 
 def test_progress_is_told_from_little_to_all(small, tmp_path):
     told = []
-    train_subject(small(), 0, SubjectFolder(tmp_path), Reporting(tell=told.append))
+    train_subject(small(), 0, SubjectFolder(tmp_path), Reporter(report=told.append))
     assert told == sorted(told)
     assert (len(told), told[-1]) == (40, 1.0)
 
@@ -283,13 +283,13 @@ def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_pat
     error, words = {
         "nan": (
             ValueError,
-            "reward must be a finite number, got nan in lane 0; correct",
+            "reward must be a finite number, got nan in environment 0; correct",
         ),
         "raise": (RuntimeError, "the lottery burnt down"),
     }[fault]
     files = SubjectFolder(tmp_path)
     with pytest.raises(error, match=words):
-        train_subject(config, 0, files, Reporting())
+        train_subject(config, 0, files, Reporter())
     assert not files.finished
     assert not files.state_path.exists()
     assert not list(tmp_path.rglob(".*"))
@@ -310,7 +310,9 @@ def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(
         return answer._replace(reward=reward)
 
     trainer.task.step = broken
-    words = "must be a finite number, got -inf in lane 2; correct the task's `step`"
+    words = (
+        "must be a finite number, got -inf in environment 2; correct the task's `step`"
+    )
     with pytest.raises(ValueError, match=words):
         trainer.update()
     assert weights_hash(trainer.network) == before
@@ -324,11 +326,11 @@ def test_a_state_whose_learning_curve_has_other_columns_gets_one_sentence(
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(2))
     state = load_state(files.state_path)
-    del state["meter"]["episodes_before"]
+    del state["averages"]["episodes_before"]
     torch.save(state, files.state_path)
     words = r"does not fit this version of metarl \('episodes_before'\); delete its"
     with pytest.raises(MetaRLError, match=words):
-        train_subject(small(), 0, files, Reporting())
+        train_subject(small(), 0, files, Reporter())
 
 
 @pytest.mark.parametrize("content", [{}, {"updates": 1}, [1, 2]])
@@ -339,7 +341,7 @@ def test_a_state_of_something_else_gets_one_sentence(content, small, tmp_path):
     torch.save(content, files.state_path)
     words = r"state.pt does not fit this version of metarl \(.*delete its folder to"
     with pytest.raises(MetaRLError, match=words):
-        train_subject(small(), 0, files, Reporting())
+        train_subject(small(), 0, files, Reporter())
 
 
 def test_a_state_of_another_network_names_what_differs(small, tmp_path):
@@ -348,7 +350,7 @@ def test_a_state_of_another_network_names_what_differs(small, tmp_path):
         train_subject(small(), 0, files, Stop(2))
     other = small(network=NetworkConfig(units=7))
     with pytest.raises(MetaRLError, match=r"parameter core.weight is .*needs"):
-        train_subject(other, 0, files, Reporting())
+        train_subject(other, 0, files, Reporter())
 
 
 def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
@@ -408,7 +410,7 @@ def test_without_carry_over_every_trial_starts_anew(small):
         return act(inputs, memory)
 
     trainer.unroll.act = watched
-    starts = trainer.experience().starts
+    starts = trainer.trajectory().starts
     # Trials of three steps.
     assert [t for t, start in enumerate(starts) if start is not None] == [
         0,
@@ -432,12 +434,12 @@ def assert_learns_as_published(config):
     generator = torch.Generator().manual_seed(stream_seed(1, 0, "training"))
     other = task_class(config.task)(3, config.task_params)
     reset = config.training.reset_memory
-    stepper = Stepper(other, twin, generator, reset_memory=reset)
+    rollout = Rollout(other, twin, generator, reset_memory=reset)
     ends = 0
     for _ in range(5):
         trainer.update()
         twin.zero_grad(set_to_none=True)
-        loss, ended = papers_loss(stepper, twin, steps=14)
+        loss, ended = papers_loss(rollout, twin, steps=14)
         loss.backward()
         ends += ended
         for (name, ours), theirs in zip(
@@ -488,7 +490,7 @@ def test_a_network_with_eyes_resumes_to_the_same_bytes(
 
 def test_what_is_seen_is_learned_from(small, tmp_path):
     """Colour tells the answer: it cannot be known but through the eyes."""
-    config = small("flags:Flags", network=PATCH, lanes=16, updates=120)
+    config = small("flags:Flags", network=PATCH, num_envs=16, updates=120)
     metrics = train(config, tmp_path).metrics
     assert metrics["rollout/reward_rate"].iloc[0] < 0.7
     assert metrics["rollout/reward_rate"].iloc[-15:].mean() > 0.9
@@ -536,18 +538,23 @@ def test_the_error_that_is_an_input_has_the_discount_of_its_time(small, tmp_path
 
 HANDS = [
     {"network": SEPARATE},
-    {"network": SEPARATE, "manipulate": ("rpe scale 0.5 when paid > 0",)},
-    {"manipulate": ("teaching scale 0.5 when paid > 0 and trial > 1",)},
-    {"manipulate": ("memory reset when trial == 2 and reward > 0", "teaching add 1")},
+    {"network": SEPARATE, "interventions": ("rpe scale 0.5 when paid > 0",)},
+    {"interventions": ("teaching scale 0.5 when paid > 0 and trial > 1",)},
+    {
+        "interventions": (
+            "memory reset when trial == 2 and reward > 0",
+            "teaching add 1",
+        )
+    },
     {"network": NetworkConfig(core="feedforward", units=5, feedback="none")},
 ]
 
 
-def handled(config, manipulate=(), network=None):
+def handled(config, interventions=(), network=None):
     return replace(
         config,
         network=network or config.network,
-        training=replace(config.training, manipulate=manipulate),
+        training=replace(config.training, interventions=interventions),
     )
 
 
@@ -568,17 +575,19 @@ def test_node_perturbation_takes_no_experimenters_hand():
     network = replace(config.network, core="rnn")
     learning = replace(config.learning, rule="np")
     config = replace(config, network=network, learning=learning)
-    with pytest.raises(ValueError, match=r"manipulate must be \(\) where the rule is"):
+    with pytest.raises(
+        ValueError, match=r"interventions must be \(\) where the rule is"
+    ):
         check_trainable(config)
     check_trainable(handled(config))
 
 
-def taught_by(small, *manipulate, entropy_weight=0.0, **more):
+def taught_by(small, *interventions, entropy_weight=0.0, **more):
     """A trainer that learns at a constant rate from prediction errors alone."""
     learning = A2CConfig(
         learning_rate=constant(1e-2), entropy_weight=constant(entropy_weight)
     )
-    return Trainer(handled(small(learning=learning, **more), manipulate), 0)
+    return Trainer(handled(small(learning=learning, **more), interventions), 0)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -587,8 +596,8 @@ def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
     hand, normalize, small
 ):
     norms = []
-    for manipulate in ((), (hand,)):
-        config = handled(small(), manipulate)
+    for interventions in ((), (hand,)):
+        config = handled(small(), interventions)
         learning = replace(
             config.learning,
             entropy_weight=constant(0.0),
@@ -605,15 +614,17 @@ def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
 def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
     """The condition asks what the step led to: here, what its trial has paid."""
     text = "teaching set 7 when reward < 0 and trial > 2"
-    trainer = taught_by(small, text, unroll_steps=18, lanes=8)  # an unroll, an episode
+    trainer = taught_by(
+        small, text, unroll_steps=18, num_envs=8
+    )  # an unroll, an episode
     trainer.update()
-    experience = trainer.experience()
-    paid = experience.rewards.unflatten(0, (6, 3)).sum(1)
+    trajectory = trainer.trajectory()
+    paid = trajectory.rewards.unflatten(0, (6, 3)).sum(1)
     chosen = torch.zeros(18, 8, dtype=torch.bool)
     chosen[2::3] = paid < 0
     chosen[:6] = False  # two trials are over when the third one runs
     assert 0 < chosen.sum() < chosen.numel() / 3
-    factor, addition = experience.teaching
+    factor, addition = trajectory.rpe_transform
     assert torch.equal(factor, (~chosen).float())
     assert torch.equal(addition, 7 * chosen.float())
 
@@ -657,7 +668,7 @@ def test_an_error_that_is_an_input_is_changed_in_training_too(small):
 
 def test_memory_is_cleared_by_hand_in_training_and_starts_anew(small):
     trainer = taught_by(small, "memory reset when trial == 1 and event == 'choice'")
-    starts = trainer.experience().starts
+    starts = trainer.trajectory().starts
     cleared = [t for t, start in enumerate(starts) if start is not None and t > 0]
     assert cleared == [4]
     trainer.update()
@@ -681,23 +692,23 @@ def test_an_episode_starts_from_the_memory_just_learned(small):
         assert torch.equal(seen[18 * update], initial)
 
 
-def papers_loss(stepper, network, *, steps):
+def papers_loss(rollout, network, *, steps):
     """The loss of one unroll, each step differentiated as it is taken."""
-    stepper.memory = tuple(part.detach() for part in stepper.memory)
-    moments = list(stepper.run(steps))
-    bootstrap = network.act(stepper.inputs(), stepper.memory_now())
+    rollout.memory = tuple(part.detach() for part in rollout.memory)
+    transitions = list(rollout.run(steps))
+    bootstrap = network.act(rollout.inputs(), rollout.memory_now())
     following = bootstrap.value.detach()
     loss, ends = torch.zeros(()), 0
-    for moment in reversed(moments):
-        goes_on = 0.8 * (~moment.terminated).float()
-        following = moment.rewards + goes_on * following
-        log_pi = moment.decision.logits.log_softmax(1)
-        delta = following - moment.decision.value.detach()
-        chosen = log_pi.gather(1, moment.actions.unsqueeze(1)).squeeze(1)
+    for transition in reversed(transitions):
+        goes_on = 0.8 * (~transition.terminated).float()
+        following = transition.rewards + goes_on * following
+        log_pi = transition.output.logits.log_softmax(1)
+        delta = following - transition.output.value.detach()
+        chosen = log_pi.gather(1, transition.actions.unsqueeze(1)).squeeze(1)
         entropy = -(log_pi.exp() * log_pi).sum(1)
         loss = loss - (delta * chosen).sum() - 0.1 * entropy.sum()
-        loss = loss - 0.3 * (delta * moment.decision.value).sum()
-        ends += int(moment.terminated.sum())
+        loss = loss - 0.3 * (delta * transition.output.value).sum()
+        ends += int(transition.terminated.sum())
     return loss / (3 * steps), ends
 
 
@@ -715,7 +726,7 @@ def test_schedules_follow_the_progress_of_the_run(small):
 
 
 def test_training_teaches_valid_responses(small, tmp_path):
-    config = small(lanes=16, unroll_steps=18, updates=150)
+    config = small(num_envs=16, unroll_steps=18, updates=150)
     config = replace(config, network=replace(config.network, units=12))
     metrics = train(config, tmp_path).metrics
     reward = metrics["rollout/reward_rate"] * 3  # per trial

@@ -9,7 +9,7 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.learning.config import ReplayConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.cli.main import main
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_state
 from metarl.runs.config import from_plain, to_plain
 from metarl.runs.folder import SubjectFolder
@@ -21,10 +21,10 @@ def train(config, folder, stops=()):
     files = SubjectFolder(folder)
     for stop in stops:
         answers = iter([False] * stop)
-        stopping = Reporting(should_stop=lambda left=answers: next(left, True))
+        stopping = Reporter(should_stop=lambda left=answers: next(left, True))
         with pytest.raises(Interrupted):
             train_subject(config, 0, files, stopping)
-    train_subject(config, 0, files, Reporting())
+    train_subject(config, 0, files, Reporter())
     return files
 
 
@@ -85,7 +85,7 @@ def test_episodes_of_other_tasks_are_lived_through_alike(task, core, small):
     config = replaying(small, "uniform", task, steps=2 * steps)
     network = NetworkConfig(core=core, units=4)
     trainer = Trainer(replace(config, network=network), 0)
-    fresh = trainer.experience()
+    fresh = trainer.trajectory()
     replayer = trainer.replayer
     replayer.buffer.add(replayer._episodes(fresh))
     drawn = replayer.buffer.draw(6)
@@ -101,11 +101,11 @@ def test_an_unroll_of_part_of_an_episode_is_refused(small):
         check_trainable(replaying(small, "uniform", steps=8))
 
 
-@pytest.mark.parametrize("change", [{"reset_memory": "trial"}, {"manipulate": True}])
+@pytest.mark.parametrize("change", [{"reset_memory": "trial"}, {"interventions": True}])
 def test_what_would_not_be_lived_through_alike_is_refused(change, small):
     config = replaying(small, "uniform")
-    if "manipulate" in change:
-        change = {"manipulate": ("teaching scale 0.5 when paid > 0",)}
+    if "interventions" in change:
+        change = {"interventions": ("teaching scale 0.5 when paid > 0",)}
     with pytest.raises(ValueError, match="would not be lived through alike"):
         replace(config, training=replace(config.training, **change))
 

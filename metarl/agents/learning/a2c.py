@@ -16,14 +16,14 @@ from metarl.agents.unrolls.network import Unroll
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experience:
+class Trajectory:
     """One unroll of T steps in B lanes, as the stepping loop saw it."""
 
     actions: Int[Tensor, "time batch"]
     """(T, B) action codes."""
     rewards: Float[Tensor, "time batch"]
     """(T, B) reward that followed each action, in reward units."""
-    continues: Float[Tensor, "time batch"]
+    nonterminal: Float[Tensor, "time batch"]
     """(T, B) 0 where the episode ended with the action, else 1."""
     values: Float[Tensor, "time+1 batch"]
     """(T + 1, B) the critic's values while acting; the last row bootstraps."""
@@ -31,14 +31,14 @@ class Experience:
     """For each step, the lanes whose memory was initial."""
     observations: Float[Tensor, "time+1 batch observation"]
     """(T + 1, B, O) seen at each step; the last row is what comes next."""
-    teaching: tuple[Tensor, Tensor] | None = None
+    rpe_transform: tuple[Tensor, Tensor] | None = None
     """(T, B) factor and (T, B) addition that an experimenter's hand gives the
     prediction errors that teach; None where they are left alone."""
     logits: Float[Tensor, "time batch actions"] | None = None
     """(T, B, A) of the policy that acted, where somebody will ask."""
 
 
-class Lesson(NamedTuple):
+class Targets(NamedTuple):
     """What prediction errors teach, each (T, B) and without gradient."""
 
     rpes: Tensor
@@ -117,19 +117,19 @@ class Learner:
         self.optimizer = make_optimizer(self.parameters, config)
 
     def update(
-        self, unroll: Unroll, experience: Experience, progress: float
+        self, unroll: Unroll, trajectory: Trajectory, progress: float
     ) -> dict[str, Tensor]:
         """One gradient step; returns scalars to log.
 
         Args:
             unroll: made the experience, and still holds it.
-            experience: what happened.
+            trajectory: what happened.
             progress: part of the run that is done, in [0, 1], for the schedules.
         """
-        lesson = self.lesson(experience, progress)
+        lesson = self.lesson(trajectory, progress)
         self.optimizer.zero_grad(set_to_none=True)
-        losses = self.find_gradients(unroll, experience, lesson, progress)
-        norm = self.descend(self.config.learning_rate.at(progress))
+        losses = self.compute_gradients(unroll, trajectory, lesson, progress)
+        norm = self.optimizer_step(self.config.learning_rate.at(progress))
         return {
             "loss/policy": losses.policy.detach(),
             "loss/value": losses.value.detach(),
@@ -137,38 +137,38 @@ class Learner:
             "train/grad_norm": norm,
             "rpe/mean": lesson.rpes.mean(),
             "rpe/deviation": lesson.rpes.std(correction=0),
-            "value/mean": experience.values.mean(),
+            "value/mean": trajectory.values.mean(),
         }
 
-    def lesson(self, experience: Experience, progress: float) -> Lesson:
+    def lesson(self, trajectory: Trajectory, progress: float) -> Targets:
         """What prediction errors say of an experience."""
         config = self.config
-        discounts = experience.continues * config.discount.at(progress)
-        rpes = reward_prediction_error(experience.rewards, experience.values, discounts)
+        discounts = trajectory.nonterminal * config.discount.at(progress)
+        rpes = reward_prediction_error(trajectory.rewards, trajectory.values, discounts)
         advantage = advantages(rpes, discounts, config.trace_decay)
         deviation, mean = torch.std_mean(advantage, correction=0)
-        if experience.teaching is not None:
-            factor, addition = experience.teaching
+        if trajectory.rpe_transform is not None:
+            factor, addition = trajectory.rpe_transform
             rpes = rpes * factor + addition
             advantage = advantages(rpes, discounts, config.trace_decay)
             # Scaled as without the experimenter's hand, and not centred: normalising
             # would undo what was done.
             mean = torch.zeros_like(mean)
-        targets = advantage + experience.values[:-1]
+        targets = advantage + trajectory.values[:-1]
         if config.normalize_advantages:
             advantage = (advantage - mean) / (deviation + 1e-8)
-        return Lesson(rpes, advantage, targets)
+        return Targets(rpes, advantage, targets)
 
-    def find_gradients(
-        self, unroll: Unroll, experience: Experience, lesson: Lesson, progress: float
+    def compute_gradients(
+        self, unroll: Unroll, trajectory: Trajectory, lesson: Targets, progress: float
     ) -> Losses:
         """Give every parameter its gradient; the losses it is of."""
         config = self.config
-        logits, values = unroll.read(experience.starts)
+        logits, values = unroll.read(trajectory.starts)
         losses = actor_critic_loss(
             logits,
             values,
-            experience.actions,
+            trajectory.actions,
             lesson.advantage,
             lesson.targets,
             value_weight=config.value_weight,
@@ -185,7 +185,7 @@ class Learner:
         """Go on from a `state`."""
         self.optimizer.load_state_dict(state["optimizer"])
 
-    def descend(self, learning_rate: float) -> Tensor:
+    def optimizer_step(self, learning_rate: float) -> Tensor:
         """One step of the optimizer; the norm of the gradient."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)

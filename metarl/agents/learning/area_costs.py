@@ -30,20 +30,22 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 
 from metarl.agents.config import A2CConfig
 from metarl.agents.learning.a2c import (
-    Experience,
     Learner,
-    Lesson,
     Losses,
+    Targets,
+    Trajectory,
     actor_critic_loss,
 )
 from metarl.agents.learning.config import CostsConfig
 from metarl.agents.networks.actor_critic import ActorCritic, Network
-from metarl.agents.unrolls.gradient_paths import Credit
+from metarl.agents.unrolls.gradient_paths import GradientPaths
 from metarl.agents.unrolls.network import SharedUnroll, Unroll
 from metarl.core.checks import MetaRLError
 
 
-def credit_by_area(credit: Credit, costs: CostsConfig, network: Network) -> Credit:
+def credit_by_area(
+    credit: GradientPaths, costs: CostsConfig, network: Network
+) -> GradientPaths:
     """The paths of the BG's errors; none into the PFC unless RL is its cost too."""
     if "rl" in costs.pfc or not isinstance(network, ActorCritic):
         return credit
@@ -75,23 +77,23 @@ class Predictors(nn.Module):
                 reader.bias.zero_()
         self.readers = nn.ModuleDict(readers)
 
-    def losses(self, activity: Tensor, experience: Experience) -> dict[str, Tensor]:
+    def losses(self, activity: Tensor, trajectory: Trajectory) -> dict[str, Tensor]:
         """Mean of minus the log likelihood, but for constants, of each that there is.
 
         Raises:
             MetaRLError: a reward that is to be 0 or 1 is neither.
         """
-        found, actions = {}, experience.actions
+        found, actions = {}, trajectory.actions
         if "reward" in self.readers:
             every = self.readers["reward"](activity)
             expected = every.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
-            found["reward"] = self._reward_loss(expected, experience.rewards)
+            found["reward"] = self._reward_loss(expected, trajectory.rewards)
         if "observation" in self.readers:
             taken = one_hot(actions, self.action_count).to(activity)
             expected = self.readers["observation"](torch.cat([activity, taken], -1))
-            error = experience.observations[1:] - expected
+            error = trajectory.observations[1:] - expected
             # After an episode's end comes another, which nothing foretells.
-            squares = error.square().sum(-1) * experience.continues
+            squares = error.square().sum(-1) * trajectory.nonterminal
             found["observation"] = 0.5 * squares.mean()
         return found
 
@@ -136,31 +138,31 @@ class AreaLearner(Learner):
         self.predicted: dict[str, Tensor] = {}
 
     def update(
-        self, unroll: Unroll, experience: Experience, progress: float
+        self, unroll: Unroll, trajectory: Trajectory, progress: float
     ) -> dict[str, Tensor]:
         """One gradient step; scalars to log, how well is predicted among them."""
-        scalars = super().update(unroll, experience, progress)
+        scalars = super().update(unroll, trajectory, progress)
         return {**scalars, **self.predicted}
 
-    def find_gradients(
-        self, unroll: Unroll, experience: Experience, lesson: Lesson, progress: float
+    def compute_gradients(
+        self, unroll: Unroll, trajectory: Trajectory, lesson: Targets, progress: float
     ) -> Losses:
         """The gradients of all costs that are on now."""
         config, branch = self.config, self.unroll.branch
-        activity = branch.activities(experience.starts)
+        activity = branch.activities(trajectory.starts)
         said = branch.credit.read(self.network.heads, activity)
         logits, values = self.network.split(said)
         losses = actor_critic_loss(
             logits,
             values,
-            experience.actions,
+            trajectory.actions,
             lesson.advantage,
             lesson.targets,
             value_weight=config.value_weight,
             entropy_weight=config.entropy_weight.at(progress),
         )
         total = losses.total * self._on("rl")
-        predictions = self.predictors.losses(activity, experience)
+        predictions = self.predictors.losses(activity, trajectory)
         for name, loss in predictions.items():
             total = total + loss * (config.costs.prediction_weight * self._on(name))
         total.backward()

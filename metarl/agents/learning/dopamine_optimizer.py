@@ -14,11 +14,11 @@ from torch.optim import Optimizer
 from metarl.agents.learning.weight_perturbation import (
     ONE_SIDED,
     PAIR,
-    Carried,
-    Probe,
+    Perturbation,
+    RuleState,
+    evaluate_perturbation,
     rule,
     start,
-    try_out,
 )
 
 
@@ -38,7 +38,7 @@ class Dopamine(Optimizer):
         *,
         generator: torch.Generator,
         variant: str = "d2",
-        probe: Probe | None = None,
+        perturbation: Perturbation | None = None,
     ) -> None:
         """Take charge of parameters, all in one group, of one type and device.
 
@@ -50,8 +50,8 @@ class Dopamine(Optimizer):
             variant: wp (weight perturbation), d0, d1 or d2. Where parameters have 32
                 bits d2 is not reliable: it compares losses that differ by less than
                 the pair's own scatter, and its rate falls to nothing.
-            probe: how to perturb; by default one-sided where parameters have 64 bits,
-                else as a pair.
+            perturbation: how to perturb; by default one-sided where parameters have
+                64 bits, else as a pair.
 
         Raises:
             ValueError: an unknown variant, a rate that is not above 0, several groups,
@@ -72,7 +72,9 @@ class Dopamine(Optimizer):
             raise ValueError(
                 f"params must be of one floating-point type, got {[kind, *more]}"
             )
-        self.probe = probe or (ONE_SIDED if kind == torch.float64 else PAIR)
+        self.perturbation = perturbation or (
+            ONE_SIDED if kind == torch.float64 else PAIR
+        )
         weights = self._weights()
         first = start(weights, weights.new_full((1,), lr))
         self.param_groups[0].update(variant=variant, given=lr)
@@ -110,8 +112,10 @@ class Dopamine(Optimizer):
         weights = self._weights()
         moved = weights
         try:
-            trial = try_out(losses_of, weights, self.generator, self.probe)
-            moved, carried = self.rule(self._carried(), weights, trial)
+            trial = evaluate_perturbation(
+                losses_of, weights, self.generator, self.perturbation
+            )
+            moved, rule_state = self.rule(self._carried(), weights, trial)
             if not moved.isfinite().all():
                 moved = weights
                 raise ValueError(
@@ -120,7 +124,7 @@ class Dopamine(Optimizer):
                 )
         finally:
             self._put(moved[0])
-        self._keep(carried)
+        self._keep(rule_state)
         return float(trial.losses)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
@@ -146,8 +150,8 @@ class Dopamine(Optimizer):
     @property
     def rate(self) -> float:
         """The rate of the next step."""
-        carried = self._carried()
-        return carried.scale * float(carried.rates)
+        rule_state = self._carried()
+        return rule_state.scale * float(rule_state.rates)
 
     @property
     def _parameters(self) -> list[nn.Parameter]:
@@ -165,14 +169,14 @@ class Dopamine(Optimizer):
         for parameter, part in zip(self._parameters, weights.split(sizes), strict=True):
             parameter.copy_(part.view_as(parameter))
 
-    def _carried(self) -> Carried:
+    def _carried(self) -> RuleState:
         """What the rule carries, with the learning rate as it is now."""
         group = self.param_groups[0]
-        return Carried(**{**group["carried"], "scale": group["lr"] / group["given"]})
+        return RuleState(**{**group["carried"], "scale": group["lr"] / group["given"]})
 
-    def _keep(self, carried: Carried) -> None:
+    def _keep(self, rule_state: RuleState) -> None:
         # In the group rather than in `state`, whose tensors torch casts on loading.
         self.param_groups[0].update(
-            carried=dict(vars(carried)),
+            rule_state=dict(vars(rule_state)),
             random=self.generator.get_state(),
         )

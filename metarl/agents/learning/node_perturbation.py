@@ -23,10 +23,10 @@ from torch import Tensor
 
 from metarl.agents.config import A2CConfig
 from metarl.agents.learning.a2c import (
-    Experience,
     Learner,
-    Lesson,
     Losses,
+    Targets,
+    Trajectory,
     actor_critic_loss,
 )
 from metarl.agents.networks.actor_critic import ActorCritic, Branch, Network
@@ -42,13 +42,13 @@ class NoisyUnroll(RNNUnroll):
         self,
         branch: Branch,
         steps: int,
-        lanes: int,
+        num_envs: int,
         *,
         deviation: float,
         generator: torch.Generator,
     ) -> None:
         """Allocate; noise is drawn from `generator` at the beginning of each unroll."""
-        super().__init__(branch, steps, lanes)
+        super().__init__(branch, steps, num_envs)
         self.deviation, self.generator = deviation, generator
         self.noise = torch.zeros_like(self.activity)
         self.quiet = torch.zeros_like(self.activity)
@@ -78,7 +78,7 @@ class NodePerturbation(Learner):
         config: A2CConfig,
         *,
         steps: int,
-        lanes: int,
+        num_envs: int,
         generator: torch.Generator,
     ) -> None:
         """Prepare a noisy unroll and the optimizer.
@@ -99,13 +99,13 @@ class NodePerturbation(Learner):
         network.core.initial.requires_grad_(False)
         super().__init__(network, config)
         self.branch = NoisyUnroll(
-            network, steps, lanes, deviation=config.noise, generator=generator
+            network, steps, num_envs, deviation=config.noise, generator=generator
         )
         self.unroll = SharedUnroll(network, self.branch)
 
     @torch.no_grad()
-    def find_gradients(
-        self, unroll: Unroll, experience: Experience, lesson: Lesson, progress: float
+    def compute_gradients(
+        self, unroll: Unroll, trajectory: Trajectory, lesson: Targets, progress: float
     ) -> Losses:
         """Give core and readers the gradient that noise and advantage estimate."""
         branch, heads, core = self.branch, self.branch.branch.heads, self.branch.core
@@ -121,14 +121,14 @@ class NodePerturbation(Learner):
             "value_weight": self.config.value_weight,
             "entropy_weight": self.config.entropy_weight.at(progress),
         }
-        errors = errors_of_heads(logits, values, experience.actions, lesson, **weights)
+        errors = errors_of_heads(logits, values, trajectory.actions, lesson, **weights)
         flat = errors.flatten(0, 1)
         heads.weight.grad = flat.T @ branch.activity.flatten(0, 1)
         heads.bias.grad = flat.sum(0)
         return actor_critic_loss(
             logits,
             values,
-            experience.actions,
+            trajectory.actions,
             lesson.advantage,
             lesson.targets,
             **weights,
@@ -139,7 +139,7 @@ def errors_of_heads(
     logits: Tensor,
     values: Tensor,
     actions: Tensor,
-    lesson: Lesson,
+    lesson: Targets,
     *,
     value_weight: float,
     entropy_weight: float,

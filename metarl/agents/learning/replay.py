@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.learning.a2c import Experience, Learner, Lesson, actor_critic_loss
+from metarl.agents.learning.a2c import Learner, Targets, Trajectory, actor_critic_loss
 from metarl.agents.learning.replay_buffer import (
-    Drawn,
     EpisodeBuffer,
     Episodes,
+    Sample,
     cut,
     join,
 )
@@ -63,14 +63,14 @@ def make_replayer(
     return Replayer(unroll, learner, episode_steps=episode_steps, generator=generator)
 
 
-class Lived(NamedTuple):
+class ReplayedRollout(NamedTuple):
     """Kept steps, lived through with the present weights."""
 
     logits: Tensor
     """(T, B, A) of the present policy."""
     values: Tensor
     """(T + 1, B) of the present critic; after the last step nothing comes."""
-    continues: Tensor
+    nonterminal: Tensor
     """(T, B) 0 where an episode ended, else 1."""
     starts: Starts
     """All lanes where an episode began."""
@@ -106,7 +106,7 @@ class Replayer:
             importance_exponent=replay.importance_exponent if prioritised else 0.0,
         )
 
-    def update(self, fresh: Experience, progress: float) -> dict[str, Tensor]:
+    def update(self, fresh: Trajectory, progress: float) -> dict[str, Tensor]:
         """Keep fresh episodes, then learn from kept ones; scalars to log.
 
         Args:
@@ -114,17 +114,17 @@ class Replayer:
             progress: part of the run that is done, in [0, 1].
         """
         self.buffer.add(self._episodes(fresh))
-        lanes = fresh.actions.shape[1]
+        num_envs = fresh.actions.shape[1]
         count = fresh.actions.numel() // self.length
         told = [
-            self._learn(self.buffer.draw(count), lanes, progress)
+            self._learn(self.buffer.draw(count), num_envs, progress)
             for _ in range(self.config.replay.ratio)
         ]
         return {
             name: torch.stack([each[name] for each in told]).mean() for name in told[0]
         }
 
-    def _episodes(self, fresh: Experience) -> Episodes:
+    def _episodes(self, fresh: Trajectory) -> Episodes:
         assert fresh.logits is not None
         parts = (
             fresh.observations[:-1],
@@ -135,15 +135,17 @@ class Replayer:
         )
         return Episodes(*(cut(part, self.length) for part in parts))
 
-    def _learn(self, drawn: Drawn, lanes: int, progress: float) -> dict[str, Tensor]:
+    def _learn(
+        self, drawn: Sample, num_envs: int, progress: float
+    ) -> dict[str, Tensor]:
         """One gradient step on drawn episodes."""
         config, replay = self.config, self.config.replay
-        old = Episodes(*(join(part, lanes) for part in drawn.episodes))
+        old = Episodes(*(join(part, num_envs) for part in drawn.episodes))
         lived = self.live(old)
         ratios = importance_ratios(lived.logits, old.logits, old.actions)
         lesson, surprise = self.lesson(lived, old, ratios, progress)
         self._rate(drawn.places, surprise)
-        weights = join(drawn.weights.expand(self.length, -1), lanes)
+        weights = join(drawn.weights.expand(self.length, -1), num_envs)
         before = lived.values[:-1]
         logits, values = self.unroll.read(lived.starts)
         losses = actor_critic_loss(
@@ -161,49 +163,49 @@ class Replayer:
             total = total + replay.clone_policy * policy + replay.clone_value * value
         self.learner.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        norm = self.learner.descend(config.learning_rate.at(progress))
+        norm = self.learner.optimizer_step(config.learning_rate.at(progress))
         return {"replay/grad_norm": norm, "replay/ratio": ratios.mean()}
 
     @torch.no_grad()
-    def live(self, old: Episodes) -> Lived:
+    def live(self, old: Episodes) -> ReplayedRollout:
         """Live through (T, B) kept steps with the present weights.
 
         Every episode starts from the initial memory, with no last action and no last
         reward.
         """
-        steps, lanes = old.actions.shape
+        steps, num_envs = old.actions.shape
         first = torch.arange(steps) % self.length == 0
-        always = torch.ones(lanes, dtype=torch.bool)
+        always = torch.ones(num_envs, dtype=torch.bool)
         starts = [always if begins else None for begins in first.tolist()]
         self.unroll.begin()
-        memory = initial = self.unroll.initial_memory(lanes)
+        memory = initial = self.unroll.initial_memory(num_envs)
         decisions = []
         for inputs, start in zip(_inputs(old, first), starts, strict=True):
             memory = restart(memory, initial, start)
             decisions.append(self.unroll.act(inputs, memory))
             memory = decisions[-1].memory
         values = torch.stack([d.value for d in decisions])
-        return Lived(
+        return ReplayedRollout(
             logits=torch.stack([d.logits for d in decisions]),
             values=torch.cat([values, torch.zeros_like(values[:1])]),
-            continues=(~first.roll(-1)).float().unsqueeze(1).expand(steps, lanes),
+            nonterminal=(~first.roll(-1)).float().unsqueeze(1).expand(steps, num_envs),
             starts=starts,
         )
 
     def lesson(
-        self, lived: Lived, old: Episodes, ratios: Tensor, progress: float
-    ) -> tuple[Lesson, Tensor]:
+        self, lived: ReplayedRollout, old: Episodes, ratios: Tensor, progress: float
+    ) -> tuple[Targets, Tensor]:
         """What kept episodes teach, by the mode, and the (T, B) surprise in them.
 
         Surprise is the size of what the value is to change by.
         """
         config, replay = self.config, self.config.replay
-        discounts = lived.continues * config.discount.at(progress)
+        discounts = lived.nonterminal * config.discount.at(progress)
         rpes = reward_prediction_error(old.rewards, lived.values, discounts)
         values = lived.values[:-1]
         if replay.mode == "sil":
             gained = (advantages(old.rewards, discounts) - values).clamp(min=0)
-            return Lesson(rpes, gained, values + gained), gained
+            return Targets(rpes, gained, values + gained), gained
         found = vtrace(
             rpes,
             torch.ones_like(ratios) if replay.mode == "naive" else ratios,
@@ -215,7 +217,7 @@ class Replayer:
         advantage = (
             found.normalized() if config.normalize_advantages else found.advantage
         )
-        lesson = Lesson(found.errors, advantage, values + found.corrections)
+        lesson = Targets(found.errors, advantage, values + found.corrections)
         return lesson, found.corrections.abs()
 
     def _rate(self, places: Tensor, surprise: Tensor) -> None:

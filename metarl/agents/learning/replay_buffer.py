@@ -27,7 +27,7 @@ class Episodes(NamedTuple):
     """(L, N) of the critic then."""
 
 
-class Drawn(NamedTuple):
+class Sample(NamedTuple):
     """Episodes out of a buffer."""
 
     episodes: Episodes
@@ -43,9 +43,9 @@ def cut(unroll: Tensor, length: int) -> Tensor:
     return parts.transpose(0, 1).flatten(1, 2)
 
 
-def join(episodes: Tensor, lanes: int) -> Tensor:
-    """The unroll that `cut` cut: (T, B, ...) of `lanes` lanes."""
-    parts: Tensor = episodes.unflatten(1, (-1, lanes))
+def join(episodes: Tensor, num_envs: int) -> Tensor:
+    """The unroll that `cut` cut: (T, B, ...) of `num_envs` lanes."""
+    parts: Tensor = episodes.unflatten(1, (-1, num_envs))
     return parts.transpose(0, 1).flatten(0, 1)
 
 
@@ -115,7 +115,7 @@ class EpisodeBuffer:
     def _room(self, part: Tensor) -> Tensor:
         return part.new_zeros(part.shape[0], self.capacity, *part.shape[2:])
 
-    def draw(self, count: int) -> Drawn:
+    def draw(self, count: int) -> Sample:
         """Episodes at random, the same one perhaps more than once."""
         assert self.kept is not None
         heights = self.priorities[: len(self)] ** self.exponent
@@ -125,7 +125,7 @@ class EpisodeBuffer:
         chances = heights[places] / heights.sum()
         weights = (len(self) * chances) ** -self.importance_exponent
         episodes = Episodes(*(part[:, places] for part in self.kept))
-        return Drawn(episodes, places, weights / weights.max())
+        return Sample(episodes, places, weights / weights.max())
 
     def rate(self, places: Tensor, priorities: Tensor) -> None:
         """Give episodes new priorities, which must be positive."""

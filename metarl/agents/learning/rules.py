@@ -25,7 +25,7 @@ from metarl.agents.learning.a2c import Learner
 from metarl.agents.learning.area_costs import AreaLearner, credit_by_area
 from metarl.agents.learning.node_perturbation import NodePerturbation
 from metarl.agents.networks.actor_critic import ActorCritic, Network
-from metarl.agents.unrolls.gradient_paths import Credit
+from metarl.agents.unrolls.gradient_paths import GradientPaths
 from metarl.agents.unrolls.network import Unroll, make_unroll
 
 
@@ -34,7 +34,7 @@ def make_learner(
     config: A2CConfig,
     *,
     steps: int,
-    lanes: int,
+    num_envs: int,
     generator: torch.Generator,
 ) -> tuple[Unroll, Learner]:
     """What steps a network, and what teaches it afterwards, by the rule it is to have.
@@ -43,7 +43,7 @@ def make_learner(
         network: what learns.
         config: names the rule.
         steps: of one unroll.
-        lanes: stepped side by side.
+        num_envs: stepped side by side.
         generator: draws what the rule needs: fixed random feedback, or noise.
 
     Raises:
@@ -51,18 +51,20 @@ def make_learner(
     """
     if config.rule == "np":
         learner = NodePerturbation(
-            network, config, steps=steps, lanes=lanes, generator=generator
+            network, config, steps=steps, num_envs=num_envs, generator=generator
         )
         return learner.unroll, learner
     credit = credit_of(config.rule, network, generator)
     if config.costs.plain:
-        return make_unroll(network, steps, lanes, credit), Learner(network, config)
+        return make_unroll(network, steps, num_envs, credit), Learner(network, config)
     credit = credit_by_area(credit, config.costs, network)
-    unroll = make_unroll(network, steps, lanes, credit)
+    unroll = make_unroll(network, steps, num_envs, credit)
     return unroll, AreaLearner(network, config, unroll, generator)
 
 
-def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credit:
+def credit_of(
+    rule: Rule, network: Network, generator: torch.Generator
+) -> GradientPaths:
     """The paths that a rule's errors take in a network.
 
     Args:
@@ -75,7 +77,7 @@ def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credi
     """
     local = rule in ("eprop", "eprop-random")
     if not rule.endswith("-random"):
-        return Credit(local=local)
+        return GradientPaths(local=local)
     if not isinstance(network, ActorCritic):
         raise ValueError(
             f"critic must be shared where the rule is {rule}, got 'separate': the two "
@@ -83,4 +85,4 @@ def credit_of(rule: Rule, network: Network, generator: torch.Generator) -> Credi
         )
     heads = network.heads.weight
     drawn = torch.randn(heads.shape, generator=generator) / math.sqrt(heads.shape[1])
-    return Credit(local=local, feedback=drawn)
+    return GradientPaths(local=local, feedback=drawn)

@@ -54,7 +54,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Carried:
+class RuleState:
     """What a rule carries from step to step, and its schedule's factor."""
 
     rates: Float[Tensor, " replica"]
@@ -76,14 +76,14 @@ class Carried:
 
 
 Rule = Callable[
-    [Carried, Float[Tensor, "replica weight"], Trial],
-    tuple[Float[Tensor, "replica weight"], Carried],
+    [RuleState, Float[Tensor, "replica weight"], Trial],
+    tuple[Float[Tensor, "replica weight"], RuleState],
 ]
 
 
 def start(
     weights: Float[Tensor, "replica weight"], rates: Float[Tensor, " replica"]
-) -> Carried:
+) -> RuleState:
     """What every rule carries into its first step.
 
     Args:
@@ -91,7 +91,7 @@ def start(
         rates: (S,) initial learning rates.
     """
     nothing = torch.zeros_like(rates)
-    return Carried(
+    return RuleState(
         rates=rates.clone(),
         gains=rates.clone(),
         steps=nothing.new_zeros(()),
@@ -103,35 +103,35 @@ def start(
 
 
 def weight_perturbation(
-    carried: Carried, weights: Tensor, trial: Trial
-) -> tuple[Tensor, Carried]:
+    rule_state: RuleState, weights: Tensor, trial: Trial
+) -> tuple[Tensor, RuleState]:
     """WP: along the perturbation, as far as it was better.
 
         w <- w + eta rho xi
 
     On average over directions this is a step down the gradient.
     """
-    moved = weights + _along(carried.scale * carried.rates * trial.regrets, trial)
-    return moved, replace(carried, steps=carried.steps + 1)
+    moved = weights + _along(rule_state.scale * rule_state.rates * trial.regrets, trial)
+    return moved, replace(rule_state, steps=rule_state.steps + 1)
 
 
 def dopamine_raw(
-    carried: Carried, weights: Tensor, trial: Trial
-) -> tuple[Tensor, Carried]:
+    rule_state: RuleState, weights: Tensor, trial: Trial
+) -> tuple[Tensor, RuleState]:
     """D0, the literal reading: the size of the regret RPE sets the rate.
 
         eta <- b eta + (1 - b) k |rho|;  w <- w + eta rho xi
 
     k is the given rate. Learning slows where little is left to gain.
     """
-    told = carried.gains * trial.regrets.abs()
-    rates = FORGETTING * carried.rates + (1 - FORGETTING) * told
-    return weight_perturbation(replace(carried, rates=rates), weights, trial)
+    told = rule_state.gains * trial.regrets.abs()
+    rates = FORGETTING * rule_state.rates + (1 - FORGETTING) * told
+    return weight_perturbation(replace(rule_state, rates=rates), weights, trial)
 
 
 def dopamine_scaled(
-    carried: Carried, weights: Tensor, trial: Trial
-) -> tuple[Tensor, Carried]:
+    rule_state: RuleState, weights: Tensor, trial: Trial
+) -> tuple[Tensor, RuleState]:
     """D1: the regret RPE is coded relative to its own running scale.
 
         v <- b v + (1 - b) rho^2;  w <- w + eta rho / (sqrt(v / (1 - b^t)) + eps) xi
@@ -139,18 +139,18 @@ def dopamine_scaled(
     As dopamine neurons adapt their gain to the range of rewards (Tobler, Fiorillo &
     Schultz 2005, Science 307:1642).
     """
-    steps = carried.steps + 1
-    kept = FORGETTING * carried.squares
+    steps = rule_state.steps + 1
+    kept = FORGETTING * rule_state.squares
     squares = kept + (1 - FORGETTING) * trial.regrets.square()
     scale = (squares / (1 - FORGETTING**steps)).sqrt() + TINY
-    sizes = carried.scale * carried.rates * trial.regrets / scale
+    sizes = rule_state.scale * rule_state.rates * trial.regrets / scale
     moved = weights + _along(sizes, trial)
-    return moved, replace(carried, squares=squares, steps=steps)
+    return moved, replace(rule_state, squares=squares, steps=steps)
 
 
 def dopamine_judged(
-    carried: Carried, weights: Tensor, trial: Trial
-) -> tuple[Tensor, Carried]:
+    rule_state: RuleState, weights: Tensor, trial: Trial
+) -> tuple[Tensor, RuleState]:
     """D2: did the last step improve as much as its regret RPE promised?
 
         promised  E = eta rho^2,  actual  A = L(w before) - L(w),  RPE = A - E
@@ -162,29 +162,29 @@ def dopamine_judged(
     trial, made at the wrong place, is not used. Loss after loss must be of the same
     batch.
     """
-    known = carried.expected > 0
-    actual = carried.losses - trial.losses
-    share = torch.where(known, actual / carried.expected, 0.5).clamp(-1, 1)
+    known = rule_state.expected > 0
+    actual = rule_state.losses - trial.losses
+    share = torch.where(known, actual / rule_state.expected, 0.5).clamp(-1, 1)
     # A loss may be negative, as where rewards are to be had.
-    worse = known & ~(-actual <= WORSE * carried.losses.abs())
+    worse = known & ~(-actual <= WORSE * rule_state.losses.abs())
     # A loss that is no number is worse, whatever the share.
     factor = torch.where(worse, 0.5, (PACE * (share - 0.5)).exp())
-    rates = (carried.rates * factor).clamp(LEAST_RATE, GREATEST_RATE)
-    sizes = carried.scale * rates * trial.regrets
+    rates = (rule_state.rates * factor).clamp(LEAST_RATE, GREATEST_RATE)
+    sizes = rule_state.scale * rates * trial.regrets
     moved = weights + _along(sizes, trial)
-    return torch.where(worse[:, None], carried.before, moved), replace(
-        carried,
+    return torch.where(worse[:, None], rule_state.before, moved), replace(
+        rule_state,
         rates=rates,
-        steps=carried.steps + 1,
+        steps=rule_state.steps + 1,
         expected=torch.where(worse, 0.0, sizes * trial.regrets),
-        losses=torch.where(worse, carried.losses, trial.losses),
-        before=torch.where(worse[:, None], carried.before, weights),
+        losses=torch.where(worse, rule_state.losses, trial.losses),
+        before=torch.where(worse[:, None], rule_state.before, weights),
     )
 
 
-def unjudged(carried: Carried) -> Carried:
+def reset_expectation(rule_state: RuleState) -> RuleState:
     """The same, but the last step is not judged: its loss was of another batch."""
-    return replace(carried, expected=torch.zeros_like(carried.expected))
+    return replace(rule_state, expected=torch.zeros_like(rule_state.expected))
 
 
 def _along(sizes: Tensor, trial: Trial) -> Tensor:
@@ -219,7 +219,7 @@ def rule(name: str) -> Rule:
 
 
 @dataclass(frozen=True)
-class Probe:
+class Perturbation:
     """How a perturbation is made."""
 
     size: float
@@ -228,20 +228,20 @@ class Probe:
     """Whether w + s xi is compared with w - s xi, rather than with w."""
 
 
-ONE_SIDED = Probe(1e-5, pair=False)
+ONE_SIDED = Perturbation(1e-5, pair=False)
 """For a loss without noise, in float64. A larger s leaves a bias of s xi' H xi / 2 in
 rho, which misleads D2: its rate falls to nothing."""
-PAIR = Probe(1e-2, pair=True)
+PAIR = Perturbation(1e-2, pair=True)
 """For a loss with noise, the same in both, or for float32."""
 
 
-def try_out(
+def evaluate_perturbation(
     losses_of: Callable[
         [Float[Tensor, "two replica weight"]], Float[Tensor, "two replica"]
     ],
     weights: Float[Tensor, "replica weight"],
     generator: torch.Generator,
-    probe: Probe = ONE_SIDED,
+    perturbation: Perturbation = ONE_SIDED,
 ) -> Trial:
     """Perturb every replica once, along a direction of its own.
 
@@ -250,17 +250,17 @@ def try_out(
             batch and with the same random numbers.
         weights: (S, N) of the replicas.
         generator: of the directions.
-        probe: how to perturb.
+        perturbation: how to perturb.
     """
     drawn = torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
     directions = drawn.to(weights.device)
-    shift = probe.size * directions
-    other = weights - shift if probe.pair else weights
+    shift = perturbation.size * directions
+    other = weights - shift if perturbation.pair else weights
     first, perturbed = losses_of(torch.stack([other, weights + shift]))
-    if probe.pair:
-        regrets = (first - perturbed) / (2 * probe.size)
+    if perturbation.pair:
+        regrets = (first - perturbed) / (2 * perturbation.size)
         return Trial((first + perturbed) / 2, regrets, directions)
-    return Trial(first, (first - perturbed) / probe.size, directions)
+    return Trial(first, (first - perturbed) / perturbation.size, directions)
 
 
 def node_perturbation(

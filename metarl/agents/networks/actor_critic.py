@@ -15,7 +15,7 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.cores import CORES, Core
 from metarl.agents.networks.encoders import Encoder, Look
 from metarl.agents.returns import reward_prediction_error
-from metarl.core.policy import Decision, Memory, Touch
+from metarl.core.policy import Memory, PolicyOutput, SignalChange
 
 
 class Branch(nn.Module):
@@ -39,9 +39,9 @@ class Branch(nn.Module):
             seen = self.core.input_size - action_count - 1
             self.core.draw_inputs((seen, action_count, 1), generator)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The memory before an episode's first step."""
-        return self.core.initial_memory(lanes)
+        return self.core.initial_memory(num_envs)
 
     def step(
         self,
@@ -66,7 +66,7 @@ class Branch(nn.Module):
         return (memory[0] * factor + addition, *memory[1:])
 
 
-class Senses:
+class InputMask:
     """Which inputs a network is told; those that are ablated are told to nobody."""
 
     def __init__(
@@ -117,7 +117,7 @@ class ActorCritic(Branch):
         super().__init__(seen + told, action_count + 1, config)
         self.encoder = encoder
         self.input_size, self.action_count = input_size, action_count
-        self.sense = Senses(seen + told, action_count, config)
+        self.sense = InputMask(seen + told, action_count, config)
         generator = torch.Generator().manual_seed(seed)
         self.draw(config, action_count, generator)
         if encoder:
@@ -144,13 +144,13 @@ class ActorCritic(Branch):
         self,
         inputs: Float[Tensor, "batch inputs"],
         memory: Memory,
-        touch: Touch | None = None,
-    ) -> Decision:
+        change: SignalChange | None = None,
+    ) -> PolicyOutput:
         """One step of the core, read by both heads."""
-        units = touch.units if touch else None
+        units = change.units if change else None
         memory = self.step(self.see(inputs), memory, units)
         logits, value = self.split(self.heads(memory[0]))
-        return Decision(logits, value, memory, memory[0])
+        return PolicyOutput(logits, value, memory, memory[0])
 
     @staticmethod
     def split(both: Float[Tensor, "*any outputs"]) -> tuple[Tensor, Tensor]:
@@ -184,7 +184,7 @@ class SeparateActorCritic(nn.Module):
         self.input_size, self.action_count = input_size, action_count
         self.view_size = None
         self.units, self.feedback = config.units, config.feedback
-        self.sense = Senses(input_size, action_count, config)
+        self.sense = InputMask(input_size, action_count, config)
         self.actor = Branch(input_size, action_count, config)
         self.critic = Branch(input_size, 1, config)
         self.register_buffer("discount", torch.tensor(0.9))
@@ -192,13 +192,13 @@ class SeparateActorCritic(nn.Module):
         for branch in (self.actor, self.critic):
             branch.draw(config, action_count, generator)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The actor's, the critic's, then (B, 2): last value, and whether there is one.
 
         At an episode's start there is none, and so no prediction error.
         """
-        nothing = self.critic.heads.bias.new_zeros(lanes, 2)
-        actor, critic = (b.initial_memory(lanes) for b in (self.actor, self.critic))
+        nothing = self.critic.heads.bias.new_zeros(num_envs, 2)
+        actor, critic = (b.initial_memory(num_envs) for b in (self.actor, self.critic))
         return (*actor, *critic, nothing)
 
     def parts(self, memory: Memory) -> tuple[Memory, Memory, Tensor]:
@@ -210,20 +210,20 @@ class SeparateActorCritic(nn.Module):
         self,
         inputs: Float[Tensor, "batch inputs"],
         memory: Memory,
-        touch: Touch | None = None,
-    ) -> Decision:
+        change: SignalChange | None = None,
+    ) -> PolicyOutput:
         """The critic values what is seen; the actor, told the error, decides."""
-        touch = touch or Touch()
+        change = change or SignalChange()
         inputs = self.sense(inputs)
         actor, critic, before = self.parts(memory)
         units = self.units
-        critic = self.critic.step(inputs, critic, _slice(touch.units, units, None))
+        critic = self.critic.step(inputs, critic, _slice(change.units, units, None))
         value = self.critic.heads(critic[0]).squeeze(1)
-        told = self.told(inputs, value.detach(), before, touch)
-        actor = self.actor.step(told, actor, _slice(touch.units, 0, units))
+        told = self.told(inputs, value.detach(), before, change)
+        actor = self.actor.step(told, actor, _slice(change.units, 0, units))
         logits = self.actor.heads(actor[0])
         activity = torch.cat([actor[0], critic[0]], 1)
-        return Decision(
+        return PolicyOutput(
             logits, value, (*actor, *critic, noted(value.detach())), activity
         )
 
@@ -232,7 +232,7 @@ class SeparateActorCritic(nn.Module):
         inputs: Float[Tensor, "batch inputs"],
         value: Float[Tensor, " batch"],
         before: Float[Tensor, "batch 2"],
-        touch: Touch,
+        change: SignalChange,
     ) -> Tensor:
         """The actor's inputs: the critic's, with the feedback in the reward's place."""
         if self.feedback == "reward":
@@ -245,8 +245,8 @@ class SeparateActorCritic(nn.Module):
             torch.stack([last_value, value]),
             self.discount.expand(1, len(value)),
         ).squeeze(0)
-        if touch.rpe is not None:
-            factor, addition = touch.rpe
+        if change.rpe is not None:
+            factor, addition = change.rpe
             rpe = rpe * factor + addition
         return torch.cat([inputs[:, :-1], (rpe * known).unsqueeze(1)], 1)
 
@@ -291,7 +291,7 @@ def build(
     return ActorCritic(input_size, action_count, config, seed=seed, view_size=view_size)
 
 
-def open_eyes(network: Network, look: Look | None) -> Network:
+def attach_renderer(network: Network, look: Look | None) -> Network:
     """The network, with its codes' looks told to its encoder, if it has one."""
     if isinstance(network, ActorCritic) and network.encoder:
         network.encoder.look = look

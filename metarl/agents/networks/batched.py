@@ -1,7 +1,8 @@
 """A crowd: many networks of one kind, stepped as one policy.
 
-What a network's weights are to those who learn without a gradient is one long vector.
-`FreeWeights` says where each weight stands in it; `Crowd` gives each member its own.
+Learning without a gradient treats a network's weights as one long vector.
+`TrainableWeights` says where each weight stands in it; `BatchedNetworks` gives each
+member its own.
 """
 
 from collections.abc import Mapping
@@ -13,10 +14,10 @@ from torch import Tensor, nn
 
 from metarl.agents.networks.actor_critic import ActorCritic, Network
 from metarl.agents.networks.cores import EpisodicLSTM
-from metarl.core.policy import Decision, Memory
+from metarl.core.policy import Memory, PolicyOutput
 
 
-def check_crowd(network: Network, rule: str) -> ActorCritic:
+def check_batchable(network: Network, rule: str) -> ActorCritic:
     """The network, if crowds of its kind can be stepped.
 
     Raises:
@@ -40,7 +41,7 @@ def check_crowd(network: Network, rule: str) -> ActorCritic:
     return network
 
 
-class FreeWeights:
+class TrainableWeights:
     """Which weights of a network may change, and their places in one vector.
 
     All that learn by gradient, but for those that read the value: no choice depends on
@@ -83,20 +84,20 @@ def _joined(weights: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([part.detach().flatten() for part in weights.values()])
 
 
-class Crowd:
+class BatchedNetworks:
     """P networks as one policy; its lanes are divided among them.
 
     The first lanes are the first member's. Each answers as it would alone.
     """
 
     def __init__(self, network: ActorCritic) -> None:
-        """A crowd of networks like this one; `embody` makes its members."""
-        self.free = FreeWeights(network)
+        """A crowd of networks like this one; `set_weights` makes its members."""
+        self.free = TrainableWeights(network)
         self.sense, self.split = network.sense, network.split
         self.core = deepcopy(network.core)
         self.members = 0
 
-    def embody(self, vectors: Float[Tensor, "member free"]) -> None:
+    def set_weights(self, vectors: Float[Tensor, "member free"]) -> None:
         """Give each member its own weights, (P, F) in all."""
         states = self.free.states(vectors)
         self.members = len(vectors)
@@ -106,22 +107,24 @@ class Crowd:
         self.readers = states["heads.weight"].mT
         self.offsets = states["heads.bias"].unsqueeze(1)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Each member's own, in its lanes."""
-        each = self.first.repeat_interleave(lanes // self.members, 0)
+        each = self.first.repeat_interleave(num_envs // self.members, 0)
         return tuple(part.contiguous() for part in each.unbind(1))
 
-    def act(self, inputs: Float[Tensor, "batch inputs"], memory: Memory) -> Decision:
+    def act(
+        self, inputs: Float[Tensor, "batch inputs"], memory: Memory
+    ) -> PolicyOutput:
         """One step of all members."""
         parted = tuple(self._parted(part) for part in memory)
         parted = self.core(self._parted(self.sense(inputs)), parted)
         both = torch.baddbmm(self.offsets, parted[0], self.readers).flatten(0, 1)
         memory = tuple(part.flatten(0, 1) for part in parted)
-        return Decision(*self.split(both), memory, memory[0])
+        return PolicyOutput(*self.split(both), memory, memory[0])
 
-    def _parted(self, lanes: Tensor) -> Tensor:
+    def _parted(self, num_envs: Tensor) -> Tensor:
         """(P, B / P, n): each member's lanes."""
-        return lanes.view(self.members, -1, lanes.shape[1])
+        return num_envs.view(self.members, -1, num_envs.shape[1])
 
 
 def _frozen(weights: Tensor) -> nn.Parameter:

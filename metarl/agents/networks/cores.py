@@ -54,9 +54,9 @@ class Core(nn.Module):
                 bound = math.sqrt(3 / len(rows))
                 rows.uniform_(-bound, bound, generator=generator)
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The memory before an episode's first step, (B, H) each."""
-        return tuple(part.expand(lanes, -1) for part in self.initial)
+        return tuple(part.expand(num_envs, -1) for part in self.initial)
 
     def forward(
         self,
@@ -141,12 +141,12 @@ class EpisodicLSTM(LSTM):
         self.reinstates = config.reinstatement
         """Whether the gate r is heard; an experimenter may silence it at any time."""
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """Activity and cell as learned; nothing stored, and no problem yet."""
         held, code = self.units, self.context_size
         sizes = (held, code, self.slots * code, self.slots * held, 1)
-        nothing = (self.initial.new_zeros(lanes, size) for size in sizes)
-        return (*super().initial_memory(lanes), *nothing)
+        nothing = (self.initial.new_zeros(num_envs, size) for size in sizes)
+        return (*super().initial_memory(num_envs), *nothing)
 
     def forward(
         self,

@@ -54,8 +54,8 @@ def find(store: Store, contexts: Tensor) -> tuple[Tensor, Tensor]:
 def recall(store: Store, contexts: Tensor) -> Tensor:
     """(B, H) the cells stored under the nearest of (B, C) contexts; 0 for none."""
     slots, near = find(store, contexts)
-    lanes = torch.arange(len(slots), device=slots.device)
-    return store.cells[lanes, slots] * near.unsqueeze(1)
+    num_envs = torch.arange(len(slots), device=slots.device)
+    return store.cells[num_envs, slots] * near.unsqueeze(1)
 
 
 def write(store: Store, contexts: Tensor, cells: Tensor, where: Tensor) -> Store:

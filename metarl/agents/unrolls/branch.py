@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.networks.actor_critic import Branch
-from metarl.agents.unrolls.gradient_paths import THROUGH_TIME, Credit
+from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.core.policy import Memory, restart
 
 Starts = Sequence[Tensor | None]
@@ -28,7 +28,7 @@ class BranchUnroll(Protocol):
 
     branch: Branch
     """The core and its heads."""
-    credit: Credit
+    credit: GradientPaths
     """The paths of errors."""
 
     def begin(self) -> None:
@@ -61,9 +61,9 @@ class PlainUnroll:
     """Replays any core under autograd: slower, and the reference for the rest."""
 
     def __init__(
-        self, branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
     ) -> None:
-        """`steps` and `lanes` are not needed here."""
+        """`steps` and `num_envs` are not needed here."""
         self.branch, self.credit = branch, credit
         self.inputs: list[Tensor] = []
         self.carried: Memory = ()
@@ -143,29 +143,29 @@ class LSTMUnroll:
     """
 
     def __init__(
-        self, branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
     ) -> None:
-        """Allocate for `steps` steps of `lanes` lanes."""
+        """Allocate for `steps` steps of `num_envs` lanes."""
         core, outputs = branch.core, branch.heads.out_features
         self.branch, self.core, self.credit = branch, core, credit
         units, size = core.units, core.input_size
         new = core.weight.new_empty
-        self.joined = new(steps, lanes, size + units + 1)
-        self.gates = new(steps, lanes, 4 * units)
+        self.joined = new(steps, num_envs, size + units + 1)
+        self.gates = new(steps, num_envs, 4 * units)
         # One more than steps: the cell before the first. A restart overwrites the cell
         # that the step before left, which nothing needs any more.
-        self.cells = new(steps + 1, lanes, units)
-        self.squashed = new(steps, lanes, units)
-        self.activity = new(steps, lanes, units)
-        self.heads = new(steps, lanes, outputs)
+        self.cells = new(steps + 1, num_envs, units)
+        self.squashed = new(steps, num_envs, units)
+        self.activity = new(steps, num_envs, units)
+        self.heads = new(steps, num_envs, outputs)
         self.ones = torch.ones_like(self.joined[0, :, :1])
         self.weight = new(size + units + 1, 4 * units)
         self.recurrent = new(4 * units, units)
         self.head_weight = new(units, outputs)
         self.slots = [self._slot(t) for t in range(steps)]
         self.chunk = min(steps, max(1, CHUNK_ELEMENTS // self.gates[0].numel()))
-        self.slopes = new(self.chunk, lanes, 4 * units)
-        self.cell_slopes = new(self.chunk, lanes, units)
+        self.slopes = new(self.chunk, num_envs, 4 * units)
+        self.cell_slopes = new(self.chunk, num_envs, units)
         self.slopes_of = [self._slope(t) for t in range(self.chunk)]
         self.t = 0
         self.carried: Tensor | None = None

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Credit:
+class GradientPaths:
     """The paths that errors take; by default those of backpropagation through time."""
 
     local: bool = False
@@ -35,7 +35,7 @@ class Credit:
         return readings
 
 
-THROUGH_TIME = Credit()
+BPTT = GradientPaths()
 """Backpropagation through time."""
 
 

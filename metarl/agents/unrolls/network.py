@@ -21,22 +21,22 @@ from metarl.agents.unrolls.branch import (
     Starts,
     outputs,
 )
-from metarl.agents.unrolls.gradient_paths import THROUGH_TIME, Credit
+from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.agents.unrolls.rnn import RNNUnroll
-from metarl.core.policy import Decision, Memory, Touch
+from metarl.core.policy import Memory, PolicyOutput, SignalChange
 
 
 @runtime_checkable  # for the shape checks that the tests switch on
 class Unroll(Protocol):
     """A policy that remembers one unroll and can be differentiated afterwards."""
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The memory before an episode's first step."""
         ...
 
     def act(
-        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
-    ) -> Decision:
+        self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
+    ) -> PolicyOutput:
         """Decide at the next step of the unroll."""
         ...
 
@@ -50,24 +50,24 @@ class Unroll(Protocol):
 
 
 def make_unroll(
-    network: Network, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+    network: Network, steps: int, num_envs: int, credit: GradientPaths = BPTT
 ) -> Unroll:
     """The fastest unroll there is for this network.
 
     Args:
         network: what is stepped and differentiated.
         steps: of one unroll.
-        lanes: stepped side by side.
+        num_envs: stepped side by side.
         credit: how errors reach the weights; other than symmetric feedback is for a
             network whose policy and value read one core.
     """
     if isinstance(network, ActorCritic):
-        branch = unroll_branch(network, steps, lanes, credit)
+        branch = unroll_branch(network, steps, num_envs, credit)
         if network.encoder:
-            return SeeingUnroll(network, network.encoder, branch, steps * lanes)
+            return PixelUnroll(network, network.encoder, branch, steps * num_envs)
         return SharedUnroll(network, branch)
     actor, critic = (
-        unroll_branch(branch, steps, lanes, credit)
+        unroll_branch(branch, steps, num_envs, credit)
         for branch in (network.actor, network.critic)
     )
     return SeparateUnroll(network, actor, critic)
@@ -81,11 +81,11 @@ FUSED: dict[type[Core], type[LSTMUnroll | RNNUnroll]] = {
 
 
 def unroll_branch(
-    branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+    branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
 ) -> BranchUnroll:
     """The fastest unroll there is for this branch's core."""
     kind = FUSED.get(type(branch.core), PlainUnroll)
-    return kind(branch, steps, lanes, credit)
+    return kind(branch, steps, num_envs, credit)
 
 
 class SharedUnroll:
@@ -95,27 +95,27 @@ class SharedUnroll:
         """Unroll `network` by the unroll of its one branch."""
         self.network, self.branch = network, branch
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The network's own."""
-        return self.network.initial_memory(lanes)
+        return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
         """Forget the last unroll."""
         self.branch.begin()
 
     def act(
-        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
-    ) -> Decision:
+        self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
+    ) -> PolicyOutput:
         """One step; units are not touched while a network learns."""
         both, memory = self.branch.step(self.network.sense(inputs), memory)
-        return Decision(*self.network.split(both), memory, memory[0])
+        return PolicyOutput(*self.network.split(both), memory, memory[0])
 
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """Both heads' readings."""
         return self.network.split(outputs(self.branch, starts))
 
 
-class SeeingUnroll:
+class PixelUnroll:
     """A network with eyes: each different view of an unroll is encoded once.
 
     Features are computed with a graph when a view is first seen, and looked up when it
@@ -127,26 +127,26 @@ class SeeingUnroll:
     ) -> None:
         """Unroll `network` by the unroll of its branch, over at most `most` views."""
         self.network, self.encoder, self.branch = network, encoder, branch
-        self.known = KnownViews()
+        self.known = ViewCache()
         self.features = network.core.weight.new_empty(most, encoder.features)
         self.encoded: list[Tensor] = []
         self.seen: list[Tensor] = []
         self.told: list[Tensor] = []
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The network's own."""
-        return self.network.initial_memory(lanes)
+        return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
         """Forget the last unroll."""
         self.branch.begin()
-        self.known = KnownViews()
+        self.known = ViewCache()
         for kept in (self.encoded, self.seen, self.told):
             kept.clear()
 
     def act(
-        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
-    ) -> Decision:
+        self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
+    ) -> PolicyOutput:
         """One step; only what was not seen before in this unroll is encoded."""
         codes, told = self.network.parted(inputs)
         slots, new = self.known.place(pack(codes))
@@ -160,7 +160,7 @@ class SeeingUnroll:
         self.told.append(told)
         seen = torch.cat([self.features.index_select(0, slots), told], 1)
         both, memory = self.branch.step(self.network.sense(seen), memory)
-        return Decision(*self.network.split(both), memory, memory[0])
+        return PolicyOutput(*self.network.split(both), memory, memory[0])
 
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """Both heads' readings; gradients go on through the views to the encoder."""
@@ -171,7 +171,7 @@ class SeeingUnroll:
         return self.network.split(outputs(self.branch, starts, inputs))
 
 
-class KnownViews:
+class ViewCache:
     """Gives each different key a place, in the order in which they first come."""
 
     def __init__(self) -> None:
@@ -210,9 +210,9 @@ class SeparateUnroll:
         """Unroll `network` by the unrolls of its two branches."""
         self.network, self.actor, self.critic = network, actor, critic
 
-    def initial_memory(self, lanes: int) -> Memory:
+    def initial_memory(self, num_envs: int) -> Memory:
         """The network's own."""
-        return self.network.initial_memory(lanes)
+        return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
         """Forget the last unroll."""
@@ -220,17 +220,17 @@ class SeparateUnroll:
         self.critic.begin()
 
     def act(
-        self, inputs: Tensor, memory: Memory, touch: Touch | None = None
-    ) -> Decision:
+        self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
+    ) -> PolicyOutput:
         """One step, as the network's; units are not touched while it learns."""
         inputs = self.network.sense(inputs)
         actor, critic, before = self.network.parts(memory)
         values, critic = self.critic.step(inputs, critic)
         value = values.squeeze(1)
-        told = self.network.told(inputs, value, before, touch or Touch())
+        told = self.network.told(inputs, value, before, change or SignalChange())
         logits, actor = self.actor.step(told, actor)
         activity = torch.cat([actor[0], critic[0]], 1)
-        return Decision(logits, value, (*actor, *critic, noted(value)), activity)
+        return PolicyOutput(logits, value, (*actor, *critic, noted(value)), activity)
 
     def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """The actor's logits and the critic's values."""

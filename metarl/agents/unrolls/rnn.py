@@ -1,7 +1,7 @@
 """The vanilla core's unroll: forward in buffers, backward by hand, leak included.
 
-The backward pass shows what local learning leaves out. With `Credit.local` the error of
-a step goes back through the leak alone, which no other unit is needed for:
+The backward pass shows what local learning leaves out. With `GradientPaths.local` the
+error of a step goes back through the leak alone, which needs no other unit:
 
     S[t] = L[t] + (1 - leak) S[t + 1]                     (else + recurrent errors)
     gradient = sum over t of  leak (1 - n[t]^2) S[t]  outer  [x, h]
@@ -21,7 +21,7 @@ from torch import Tensor
 from metarl.agents.networks.actor_critic import Branch
 from metarl.agents.networks.cores import RNN
 from metarl.agents.unrolls.branch import Starts
-from metarl.agents.unrolls.gradient_paths import THROUGH_TIME, Credit
+from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.core.policy import Memory
 
 
@@ -33,18 +33,18 @@ class RNNUnroll:
     """
 
     def __init__(
-        self, branch: Branch, steps: int, lanes: int, credit: Credit = THROUGH_TIME
+        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
     ) -> None:
-        """Allocate for `steps` steps of `lanes` lanes."""
+        """Allocate for `steps` steps of `num_envs` lanes."""
         core, outputs = branch.core, branch.heads.out_features
         assert isinstance(core, RNN)
         self.branch, self.core, self.credit = branch, core, credit
         units, size = core.units, core.input_size
         new = core.weight.new_empty
-        self.joined = new(steps, lanes, size + units + 1)
-        self.squashed = new(steps, lanes, units)
-        self.activity = new(steps, lanes, units)
-        self.heads = new(steps, lanes, outputs)
+        self.joined = new(steps, num_envs, size + units + 1)
+        self.squashed = new(steps, num_envs, units)
+        self.activity = new(steps, num_envs, units)
+        self.heads = new(steps, num_envs, outputs)
         self.ones = torch.ones_like(self.joined[0, :, :1])
         self.weight = new(size + units + 1, units)
         self.head_weight = new(units, outputs)

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge, whose
+from metarl.analysis.effects import Effect, judge, variant_learners
 from metarl.analysis.measures import (
     Tables,
+    baseline_names,
     by_subject,
-    of_group,
-    yardstick_names,
+    select_group,
 )
 from metarl.analysis.statistics import standard_error
 
@@ -33,7 +33,7 @@ PAPER = "Wang et al. 2016, section 3.1.1"
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     learned = None
     if bool(about["scored"].iloc[0]):
         learned = learned_subjects(str(about["task"].iloc[0]), subjects)
@@ -45,13 +45,13 @@ def effects(tables: Tables) -> pd.DataFrame:
     others = [*_dependent_effects(tables), *_ablation_effects(tables)]
     expected = about["expected"].iloc[0]
     listed = [(effect, learned) for effect in rows]
-    listed += [(e, whose(e, learned, expected)) for e in others]
+    listed += [(e, variant_learners(e, learned, expected)) for e in others]
     return judge(about, listed)
 
 
 def _of_strategy(tables: Tables, name: str, column: str) -> float | None:
     """A strategy's number, None where it was not tested."""
-    rows = of_group(tables["subjects"], name)
+    rows = select_group(tables["subjects"], name)
     return float(rows[column].mean()) if len(rows) else None
 
 
@@ -87,7 +87,7 @@ def _rival_effects(tables: Tables, regret: "pd.Series[float]") -> list[Effect]:
     """How much less the networks lose than strategies do; positive: they lose less."""
     lost = {
         name: _of_strategy(tables, name, "regret")
-        for name in yardstick_names(tables["subjects"])
+        for name in baseline_names(tables["subjects"])
     }
     best = lost.get("bayes-optimal")
     rows = [

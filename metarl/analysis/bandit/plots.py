@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
 from metarl.analysis.criteria import LEARNED
-from metarl.analysis.measures import MEASURED, Tables, of_group, yardstick_names
+from metarl.analysis.measures import MEASURED, Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 BELOW = ("bayes-optimal", "bayes-greedy")
 """Strategies drawn as broken lines: nothing is expected below them."""
@@ -64,16 +64,16 @@ def _curves(
 ) -> Axes:
     """Mean of the measured subjects with its interval, each subject, and strategies."""
     colour, label = measured(tables)
-    subjects = of_group(each)
+    subjects = select_group(each)
     if subjects.empty:
-        return no_data(ax, "no whole episode")
-    _population(ax, subjects, of_group(means), colour, label, place=place)
+        return empty_panel(ax, "no whole episode")
+    _population(ax, subjects, select_group(means), colour, label, place=place)
     seen = [float(subjects["regret"].max())]
-    for name in yardstick_names(means):
-        line = of_group(means, name)
+    for name in baseline_names(means):
+        line = select_group(means, name)
         style = "--" if name in BELOW else "-"
         last = f"{name} {line['mean'].iloc[-1]:.2f}" if place == "trial" else name
-        shade = yardstick_colour(name)
+        shade = baseline_colour(name)
         ax.plot(line[place], line["mean"], style, color=shade, lw=1.5, label=last)
         if name != "random":
             seen.append(float(line["mean"].max()))
@@ -105,7 +105,7 @@ def plot_dependent(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     curves, means = tables["dependent"], tables["dependent_summary"]
     if curves.empty:
-        return no_data(ax, "not measured")
+        return empty_panel(ax, "not measured")
     ax.set(xlabel="Trial", ylabel="Regret (reward units)")
     shown = curves[curves["trained"].isin(POPULATION_COLOURS)]
     for name, each in shown.groupby("trained", sort=False):
@@ -115,7 +115,7 @@ def plot_dependent(tables: Tables, ax: Axes | None = None) -> Axes:
     seen = [float(curves["regret"].max())]
     for name, line in tables["reference_dependent"].groupby("strategy", sort=False):
         style = "--" if name in BELOW else "-"
-        shade = yardstick_colour(str(name))
+        shade = baseline_colour(str(name))
         words = f"{name} {line['regret'].iloc[-1]:.2f}"
         ax.plot(line["trial"], line["regret"], style, color=shade, lw=1.5, label=words)
         if name != "random":
@@ -129,7 +129,7 @@ def plot_rasters(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     table = tables["rasters"]
     if table.empty:
-        return no_data(ax, "no such problem")
+        return empty_panel(ax, "no such problem")
     blocks: list[np.ndarray] = []
     marks, names = [], []
     for problem, part in table.groupby("problem", sort=False):
@@ -163,7 +163,7 @@ def plot_trajectories(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     paths, states = tables["trajectories"], tables["final_states"]
     if paths.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     shades = plt.get_cmap(SHADES)
     ax.scatter(
         states["pc1"], states["pc2"], s=9, c=shades(states["left"]), alpha=0.5, lw=0
@@ -228,15 +228,15 @@ def plot_ablations(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     subjects, ablations = tables["subjects"], tables["ablations"]
     colour, label = measured(tables)
-    listed = [(label, of_group(subjects)["regret"], colour, colour)]
+    listed = [(label, select_group(subjects)["regret"], colour, colour)]
     for name, part in ablations.groupby("control", sort=False):
         words = f"{name} (n = {len(part)})"
         listed.append((words, part["regret"], colour, "white"))
     means = tables["subjects_summary"]
     strategies = means[means["group"] != MEASURED].sort_values("mean")
     for name in strategies["group"]:
-        shade = yardstick_colour(name)
-        listed.append((name, of_group(subjects, name)["regret"], shade, shade))
+        shade = baseline_colour(name)
+        listed.append((name, select_group(subjects, name)["regret"], shade, shade))
     for row, (_, values, shade, face) in enumerate(listed):
         ax.plot(values, np.full(len(values), row), "o", color=shade, mfc=face)
     ax.set_yticks(range(len(listed)), [words for words, *_ in listed])
@@ -251,7 +251,7 @@ def plot_ablations(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.grid(axis="x", color=COLOURS["chance"], alpha=0.3)
     criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
     if criterion is not None and bool(tables["about"]["scored"].iloc[0]):
-        chance = float(of_group(subjects)["random_regret"].mean())
+        chance = float(select_group(subjects)["random_regret"].mean())
         learned = chance * (1 - criterion.threshold)
         ax.axvline(learned, color="black", lw=1, ls=":", label="learned, at most")
         legend_below(ax)

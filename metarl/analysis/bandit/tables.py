@@ -35,12 +35,12 @@ from metarl.analysis.bandit.units import (
     final_states,
     trajectories,
 )
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     about_table,
-    groups_of,
     label_table,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.references import packaged
 
@@ -89,7 +89,7 @@ PANELS: tuple[Panel, ...] = (
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy. Regret is in reward
@@ -118,16 +118,16 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made
 
 
-def _is_scored(source: Source) -> bool:
+def _is_scored(source: ExperimentData) -> bool:
     """Whether subjects and test are those that the criteria were fixed for."""
     same = all(source.parameters.get(k, v) == v for k, v in PUBLISHED.items())
     return source.subjects_are == "networks" and source.as_published and same
 
 
-def _regrets(source: Source) -> dict[str, pd.DataFrame]:
+def _regrets(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """What choices cost, by group and subject."""
     subjects, regret, gaps = [], [], []
-    for group, trials in groups_of(source).items():
+    for group, trials in trials_by_group(source).items():
         for subject, problems in problems_by_subject(trials):
             who: Who = {"group": group, "subject": subject}
             subjects.append(who | subject_regrets(subject, problems))
@@ -154,7 +154,7 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=columns)
 
 
-def _rasters(source: Source) -> pd.DataFrame:
+def _rasters(source: ExperimentData) -> pd.DataFrame:
     """Which choices of some episodes were not the best, of the first subject."""
     parts = []
     if all(name in source.conditions for name in RASTERS):
@@ -189,25 +189,25 @@ def _raster(words: str, regret: np.ndarray) -> pd.DataFrame:
     )
 
 
-def _populations(source: Source) -> dict[str, Source]:
+def _populations(source: ExperimentData) -> dict[str, ExperimentData]:
     """Law of the arms that networks were trained on -> everything of them."""
     trained = {_law(source): source}
     others = source.controls
     return trained | {k: others[k] for k in DISTRIBUTIONS if k in others}
 
 
-def _law(source: Source) -> str:
+def _law(source: ExperimentData) -> str:
     """Law of the arms in the main test."""
     return str(source.parameters.get("distribution", PUBLISHED["distribution"]))
 
 
-def _tests(source: Source) -> dict[str, pd.DataFrame]:
+def _tests(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Law of the arms in a test -> trial table."""
     known = {**source.conditions, _law(source): source.trials}
     return {k: known[k] for k in DISTRIBUTIONS if k in known}
 
 
-def _transfer(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _transfer(source: ExperimentData) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Regret by what was trained on and tested on; by trial on the medium arms."""
     rows, curves = [], []
     for trained, population in _populations(source).items():
@@ -222,7 +222,7 @@ def _transfer(source: Source) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table, _joined(curves, [*columns[:3], "trial", "regret"])
 
 
-def _ablations(source: Source) -> pd.DataFrame:
+def _ablations(source: ExperimentData) -> pd.DataFrame:
     """Regret of the populations that lack a part, beside what chance costs."""
     rows = [
         {"control": name} | subject_regrets(subject, problems)
@@ -235,7 +235,7 @@ def _ablations(source: Source) -> pd.DataFrame:
     return table.assign(ratio=table["regret"] / table["random_regret"])
 
 
-def _units(source: Source) -> dict[str, pd.DataFrame]:
+def _units(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """What the units tell, by subject; paths and last states of the first."""
     trials, recordings = source.trials, source.recordings
     if source.condition_recordings.get(UNITS_TEST):

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, Criterion, learned_subjects
-from metarl.analysis.effects import Effect, judge, whose
+from metarl.analysis.effects import Effect, judge, variant_learners
 from metarl.analysis.measures import MEASURED, Tables, by_subject
 
 Rules = Mapping[str, Criterion]
@@ -58,7 +58,7 @@ def effects(tables: Tables) -> pd.DataFrame:
     plain = [*_course_effects(tables), *_rule_effects(tables)]
     listed += [(effect, None) for effect in plain]
     for effect in _control_effects(tables, must):
-        listed.append((effect, whose(effect, learned, about["expected"])))
+        listed.append((effect, variant_learners(effect, learned, about["expected"])))
     return judge(tables["about"], listed)
 
 

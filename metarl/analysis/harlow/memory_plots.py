@@ -15,8 +15,8 @@ from metarl.analysis.harlow.effects import (
     of_test,
 )
 from metarl.analysis.measures import MEASURED, Tables
-from metarl.analysis.plotting import legend_below, no_data
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.plotting import empty_panel, legend_below
+from metarl.analysis.style import COLOURS, baseline_colour
 
 TEST_NAMES = {
     "test": "new\nthings",
@@ -33,7 +33,7 @@ RULES = {
     "keeps the picture": ((1.0, 1.0), COLOURS["optimum"]),
     "keeps the order by one feature": (
         (1.0, RELATION_RULE),
-        yardstick_colour("relation"),
+        baseline_colour("relation"),
     ),
     "keeps nothing": ((0.5, 0.5), COLOURS["chance"]),
 }
@@ -103,7 +103,7 @@ def plot_accounts(tables: Tables, ax: Axes | None = None) -> Axes:
         ax.plot([0, 1], 100 * np.array(share), "--", color=colour, lw=2, label=name)
     kept = 100 * _mean(tables, "mean-colour", "test")
     if np.isfinite(kept):
-        colour, name = yardstick_colour("mean-colour"), "keeps mean colour"
+        colour, name = baseline_colour("mean-colour"), "keeps mean colour"
         ax.plot(0, kept, "D", color=colour, ms=7, label=name)
     ax.set_xticks([0, 1], ["same two things", "unrewarded thing\nreplaced each trial"])
     ax.set(xlim=(-0.25, 1.25), ylim=(45, 103), ylabel="Correct in trials 2 to 6 (%)")
@@ -116,7 +116,7 @@ def plot_decoding(tables: Tables, ax: Axes | None = None) -> Axes:
     found = tables["decoding"]
     shown = [(MEASURED, "test"), (CONTROL, NEW_DISTRACTOR)]
     if found.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     means = tables["decoding_summary"].set_index(["group", "test", "units"])["mean"]
     told = ["r2 of what paid"]
     for group, test in shown:
@@ -140,7 +140,7 @@ def plot_decoding(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.plot(
         ends,
         [0, -edge / 2],
-        color=yardstick_colour("relation"),
+        color=baseline_colour("relation"),
         lw=2,
         label="the relation",
     )
@@ -157,7 +157,7 @@ def plot_gaze(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     traces = tables["gaze"]
     if traces.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     last = int(traces["trial"].max())
     sides = ((1, COLOURS["chance"], -0.17), (last, COLOURS["agent"], 0.17))
     for trial, colour, aside in sides[: 1 + (last > 1)]:

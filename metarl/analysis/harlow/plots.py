@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from metarl.analysis.harlow.course import BEST, CHANCE, FINAL
 from metarl.analysis.harlow.effects import PAPER_CEILING, of_test
 from metarl.analysis.measures import MEASURED, Tables
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, legend_below, no_data
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 
 MONKEYS, MODEL = "Harlow 1949", "Wang et al. 2018"
@@ -111,7 +111,7 @@ def plot_course(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     curves, changes = tables["curves"], tables["changes"].set_index("subject")
     if curves.empty:
-        return no_data(ax, "no learning curve")
+        return empty_panel(ax, "no learning curve")
     colour = COLOURS["agent"]
     ceiling = of_test(tables, MEASURED, "test").set_index("subject")["ceiling"]
     for subject, curve in curves.groupby("subject"):
@@ -144,7 +144,7 @@ def plot_durations(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     durations = tables["durations"]
     if not durations["n"].any():
-        return no_data(ax, "no change point was found")
+        return empty_panel(ax, "no change point was found")
     for place, row in enumerate(durations.to_dict("records")):
         _duration(ax, place, tables["changes"][row["name"]].dropna(), row)
     ax.set_yscale("log")

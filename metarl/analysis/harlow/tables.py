@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.harlow.course import (
     change_points,
     curves_table,
@@ -75,7 +75,7 @@ PANELS: tuple[Panel, ...] = (
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured", a population that was trained otherwise, or the name of a
@@ -121,23 +121,23 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     }
 
 
-def _about(source: Source, trial_count: int) -> pd.DataFrame:
+def _about(source: ExperimentData, trial_count: int) -> pd.DataFrame:
     known = source.task in TASKS and source.subjects_are == "networks"
     published = source.as_published and trial_count == TRIAL_COUNT
     return about_table(source, scored=known and published)
 
 
-def _tests(source: Source) -> dict[tuple[str, str], pd.DataFrame]:
+def _tests(source: ExperimentData) -> dict[tuple[str, str], pd.DataFrame]:
     """(group, test) -> trial table, the measured subjects' main test first."""
     made = {(MEASURED, "test"): source.trials}
     made |= {(MEASURED, name): table for name, table in source.conditions.items()}
     for name, control in source.controls.items():
         made[name, "test"] = control.trials
         made |= {(name, test): table for test, table in control.conditions.items()}
-    return made | {(k, "test"): table for k, table in source.yardsticks.items()}
+    return made | {(k, "test"): table for k, table in source.baselines.items()}
 
 
-def _recordings(source: Source) -> dict[tuple[str, str, int], Recording]:
+def _recordings(source: ExperimentData) -> dict[tuple[str, str, int], Recording]:
     """(group, test, subject) -> step recording."""
     made: dict[tuple[str, str, int], Recording] = {}
     for group, one in {MEASURED: source, **source.controls}.items():
@@ -147,7 +147,7 @@ def _recordings(source: Source) -> dict[tuple[str, str, int], Recording]:
     return made
 
 
-def _gaze(source: Source) -> pd.DataFrame:
+def _gaze(source: ExperimentData) -> pd.DataFrame:
     """Gaze of the first recorded subject."""
     for subject, recording in source.recordings.items():
         trials = source.trials[source.trials["subject"] == subject]

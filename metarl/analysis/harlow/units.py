@@ -55,11 +55,13 @@ often the decoded difference between the two has the right sign, along the axis 
 things differ most (chance .5; about .75 for who knows the target alone)."""
 
 
-def cue_columns(trials: pd.DataFrame, whose: str) -> list[str]:
+def cue_columns(trials: pd.DataFrame, variant_learners: str) -> list[str]:
     """Columns that describe the target or the distractor, real numbers each."""
     # target itself and target_left name the thing and its side.
     names = [str(column) for column in trials]
-    return [n for n in names if n.startswith(f"{whose}_") and n != "target_left"]
+    return [
+        n for n in names if n.startswith(f"{variant_learners}_") and n != "target_left"
+    ]
 
 
 def decoding_table(

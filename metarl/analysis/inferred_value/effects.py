@@ -13,7 +13,7 @@ import pandas as pd
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
 from metarl.analysis.inferred_value.responses import WHEN
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.measures import Tables, by_subject, select_group
 
 MUST = CRITERIA["inferred-value"]
 """What is asked of the networks, by name."""
@@ -33,7 +33,7 @@ MONKEYS = "Bromberg-Martin et al. 2010: dopamine below 0, lateral habenula about
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     learned = None
     if bool(about["scored"].iloc[0]):
         learned = learned_subjects(str(about["task"].iloc[0]), subjects)
@@ -44,7 +44,7 @@ def effects(tables: Tables) -> pd.DataFrame:
         *_unit_effects(tables, subjects),
     ]
     listed = [(effect, learned) for effect in rows]
-    return judge(about, listed + [(effect, None) for effect in _yardsticks(tables)])
+    return judge(about, listed + [(effect, None) for effect in _baselines(tables)])
 
 
 def _ideal(tables: Tables) -> float:
@@ -112,7 +112,7 @@ def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
 def _reset_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
     """The same networks without what they carry from block to block."""
     ideal, everyone = _ideal(tables), subjects["subject"]
-    table = of_group(tables["differences"], RESET)
+    table = select_group(tables["differences"], RESET)
     values = {
         when: by_subject(table[table["when"] == when], "difference").reindex(everyone)
         for when in WHEN
@@ -183,7 +183,7 @@ def _advantage(name: str, values: dict[str, "pd.Series[float]"]) -> Effect:
     )
 
 
-def _yardsticks(tables: Tables) -> Iterator[Effect]:
+def _baselines(tables: Tables) -> Iterator[Effect]:
     """What the reference strategies must show, or the analysis could not find it."""
     for strategy, column, criterion, words in (
         (
@@ -205,7 +205,7 @@ def _yardsticks(tables: Tables) -> Iterator[Effect]:
             "observer that counts not is said to count",
         ),
     ):
-        table = of_group(tables["subjects"], strategy)
+        table = select_group(tables["subjects"], strategy)
         yield Effect(
             name=words,
             values=by_subject(table, column),

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from metarl.analysis.criteria import CRITERIA
 from metarl.analysis.inferred_value.effects import RESET
 from metarl.analysis.inferred_value.responses import KINDS, SHOWN_EVENTS, WHEN
-from metarl.analysis.measures import MEASURED, Tables, of_group
+from metarl.analysis.measures import MEASURED, Tables, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 WHEN_NAMES = {
     "before": "trial 1,\nbefore",
@@ -45,8 +45,8 @@ def plot_cue_responses(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     ax.set(ylabel="RPE on arrival (reward units)")
     ax.set_xlabel("Step of the trial: fixation, cue, go")
-    if of_group(tables["responses"]).empty:
-        return no_data(ax)
+    if select_group(tables["responses"]).empty:
+        return empty_panel(ax)
     for index, when in enumerate(WHEN):
         for kind in KINDS:
             _cue_lines(ax, tables, when, kind, SPACE * index)
@@ -64,17 +64,17 @@ def _cue_lines(ax: Axes, tables: Tables, when: str, kind: str, offset: float) ->
     """One cue in one comparison: mean, interval, a dot a subject, strategies."""
     colour = COLOURS[f"{kind} cue"]
     places = offset + np.arange(len(SHOWN_EVENTS))
-    means = _steps(of_group(_cell(tables["responses_summary"], when, kind)))
+    means = _steps(select_group(_cell(tables["responses_summary"], when, kind)))
     label = CUE_NAMES[kind] if when == WHEN[0] else None
     ax.plot(places, means["mean"], "-", color=colour, lw=2, label=label)
     _intervals(ax, places, means, colour)
     each = _cell(tables["responses"], when, kind)
     at_cue = each[each["event"] == "cue"]
-    dots = of_group(at_cue)["rpe"]
+    dots = select_group(at_cue)["rpe"]
     spread = offset + 1 + np.linspace(-0.15, 0.15, len(dots))
     ax.plot(spread, dots, "o", color=colour, ms=4, alpha=0.7)
     for name, marker in MARKERS.items():
-        found = of_group(at_cue, name)["rpe"]
+        found = select_group(at_cue, name)["rpe"]
         places = np.full(len(found), offset + (1.4 if name == "ideal" else 1.65))
         ax.plot(places, found, marker, color=colour, mfc="none", ms=8)
 
@@ -107,17 +107,17 @@ def plot_controls(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     ax.set(ylabel="Response difference (reward units)", xlabel="Who responds")
     table, means = tables["differences"], tables["differences_summary"]
-    if of_group(table).empty:
-        return no_data(ax)
+    if select_group(table).empty:
+        return empty_panel(ax)
     colour, label = measured(tables)
     names = _there(table, (MEASURED, RESET, "ideal", "counting", "td"))
     for when, marker in WHEN_MARKERS.items():
         for index, name in enumerate(names):
             own = name in (MEASURED, RESET)
-            shade = colour if own else yardstick_colour(name)
+            shade = colour if own else baseline_colour(name)
             place = index + 0.25 * (WHEN.index(when) - 1)
-            row = of_group(means[means["when"] == when], name)
-            values = of_group(table[table["when"] == when], name)["difference"]
+            row = select_group(means[means["when"] == when], name)
+            values = select_group(table[table["when"] == when], name)["difference"]
             ax.plot([place] * len(values), values, ".", color=shade, alpha=0.6)
             ax.plot([place], row["mean"], marker, color=shade, ms=8, mfc="none")
             _intervals(ax, np.array([place]), row, shade)
@@ -134,12 +134,12 @@ def plot_ratios(tables: Tables, ax: Axes | None = None) -> Axes:
     """Inferred over experienced value of every subject, with what was published."""
     ax = ax or plt.subplots()[1]
     ax.set(ylabel="Inferred / experienced response")
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     known = subjects[subjects["ratio"].notna()]
     colour, label = measured(tables)
     ax.set_xlabel(f"Subject; {label}")
     if known.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     places, end = np.arange(len(known)), 1.6 * len(known) + 1.4
     ax.axhspan(EQUAL.low, EQUAL.high, color=COLOURS["chance"], alpha=0.15, lw=0)
     ax.axhline(1, color=COLOURS["paper"], lw=1.5, ls="--", label="paper: equal")
@@ -175,7 +175,7 @@ def plot_valid_shares(tables: Tables, ax: Axes | None = None) -> Axes:
     """Share of trials answered as asked for, by trial of a block."""
     ax = ax or plt.subplots()[1]
     colour, label = measured(tables)
-    each, means = of_group(tables["valid"]), of_group(tables["valid_summary"])
+    each, means = select_group(tables["valid"]), select_group(tables["valid_summary"])
     means = means.sort_values("block_trial")
     ax.plot(each["block_trial"], each["valid"], ".", color=colour, alpha=0.6)
     places = means["block_trial"].to_numpy(float)

@@ -13,12 +13,12 @@ from matplotlib.axes import Axes
 from metarl.analysis.inferred_value.plots import CUE_NAMES
 from metarl.analysis.inferred_value.responses import KINDS, PLACES
 from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
-from metarl.analysis.measures import Tables, of_group
+from metarl.analysis.measures import Tables, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
 from metarl.analysis.style import COLOURS
 
@@ -32,13 +32,13 @@ def plot_values(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     ax.set(ylabel="Value (reward units)", xlabel=TRIALS_LABEL)
     means = tables["values_summary"]
-    if of_group(means).empty:
-        return no_data(ax)
+    if select_group(means).empty:
+        return empty_panel(ax)
     for kind in KINDS:
         colour = COLOURS[f"{kind} cue"]
         rows = means[means["cue"] == kind]
-        _course(ax, of_group(rows), colour, label=CUE_NAMES[kind])
-        ideal = _in_order(of_group(rows, "ideal"))
+        _course(ax, select_group(rows), colour, label=CUE_NAMES[kind])
+        ideal = _in_order(select_group(rows, "ideal"))
         ax.plot(np.arange(len(ideal)), ideal["mean"], ":", color=colour, lw=1.5)
     if "ideal" in set(means["group"]):
         ax.plot([], [], ":", color="black", label="ideal")
@@ -52,7 +52,7 @@ def plot_readout(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.set(ylabel="New cue read out (share)", xlabel=TRIALS_LABEL, ylim=(-0.03, 1.03))
     means, each = tables["readout_summary"], tables["readout"]
     if means.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     own, label = measured(tables)
     # They often coincide, so the untrained line is the broader and lies below.
     looks = {"untrained": (COLOURS["chance"], 5), "trained": (own, 2)}
@@ -105,7 +105,7 @@ def plot_states(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("First component (scaled), at each step")
     states = tables["states"]
     if states.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     for reversal, cue in product((False, True), ("A", "B")):
         chosen = (states["rewarded_cue"] == cue) & (states["reversal"] == reversal)
         part = states[chosen]

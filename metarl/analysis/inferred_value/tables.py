@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.columns import numbers
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.inferred_value.effects import effects
 from metarl.analysis.inferred_value.plots import (
     plot_controls,
@@ -52,11 +52,11 @@ from metarl.analysis.measures import (
     MEASURED,
     Tables,
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
-    of_group,
+    select_group,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.references import packaged
 from metarl.core.files import Recording
@@ -104,7 +104,7 @@ class Recorded(NamedTuple):
     """`recorded_trials`."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured", the name of a reference strategy or, where it says so, that
@@ -122,7 +122,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     recorded = list(_recorded(source))
     made = {
         "about": _about(source),
-        "valid": grouped(groups_of(source), _valid),
+        "valid": by_group(trials_by_group(source), _valid),
         "responses": _each(recorded, cue_responses, RESPONSE_COLUMNS),
         "values": _each(recorded, value_course, VALUE_COLUMNS),
     }
@@ -133,7 +133,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made | _summaries(made) | reference_tables()
 
 
-def _about(source: Source) -> pd.DataFrame:
+def _about(source: ExperimentData) -> pd.DataFrame:
     parameters = {name: source.parameters.get(name, v) for name, v in PUBLISHED.items()}
     known = source.task == TASK and source.subjects_are == "networks"
     published = source.as_published and parameters == dict(PUBLISHED)
@@ -143,11 +143,11 @@ def _about(source: Source) -> pd.DataFrame:
     return about_table(source, scored=known and published).assign(ideal=ideal)
 
 
-def _recorded(source: Source) -> Iterator[Recorded]:
+def _recorded(source: ExperimentData) -> Iterator[Recorded]:
     """Everything that was recorded: measured, strategies, further tests."""
     yield from _group(MEASURED, source.recordings, source.trials)
-    for name, recording in source.yardstick_recordings.items():
-        trials = source.yardsticks[name]
+    for name, recording in source.baseline_recordings.items():
+        trials = source.baselines[name]
         yield from _group(name, {int(trials["subject"].iloc[0]): recording}, trials)
     for name, recordings in source.condition_recordings.items():
         yield from _group(name, recordings, source.conditions[name])
@@ -189,11 +189,11 @@ def _sums(responses: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["group", "subject", *SUMS])
 
 
-def _subjects(source: Source, sums: pd.DataFrame, ideal: float) -> pd.DataFrame:
+def _subjects(source: ExperimentData, sums: pd.DataFrame, ideal: float) -> pd.DataFrame:
     """One row a group and subject; blank numbers where nothing was recorded."""
     keys = ["group", "subject"]
-    names = grouped(groups_of(source), label_table)
-    shares = grouped(groups_of(source), _shares)
+    names = by_group(trials_by_group(source), label_table)
+    shares = by_group(trials_by_group(source), _shares)
     table = names.merge(shares, on=keys).merge(sums, on=keys, how="left")
     return table.assign(experienced_of_ideal=table["experienced"].astype(float) / ideal)
 
@@ -236,7 +236,7 @@ def _summaries(made: Tables) -> dict[str, pd.DataFrame]:
         "differences": ("difference", ["group", "when"]),
         "readout": ("share", ["units", "place", "event"]),
     }
-    ratio = summarise(of_group(made["subjects"]), "ratio", ["group"])
+    ratio = summarise(select_group(made["subjects"]), "ratio", ["group"])
     return {"ratio_summary": ratio} | {
         f"{name}_summary": summarise(made[name], value, keys)
         for name, (value, keys) in by.items()

@@ -7,7 +7,7 @@ import pandas as pd
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
 from metarl.analysis.informative_arm.choices import ARM_COUNT, TRIAL_COUNT, bounds
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.measures import Tables, by_subject, select_group
 
 MUST = CRITERIA["informative-arm"]
 """What is asked of the networks, by name."""
@@ -17,7 +17,7 @@ OPTIMUM = "asking first, worked out"
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"].iloc[0]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     scored = bool(about["scored"])
     learned = learned_subjects(str(about["task"]), subjects) if scored else None
     arms, trials = int(about["arm_count"]), int(about["trial_count"])

@@ -9,15 +9,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.informative_arm.choices import KINDS
-from metarl.analysis.measures import Tables, of_group, yardstick_names
+from metarl.analysis.measures import Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
+    label_line,
     legend_below,
     measured,
-    name_line,
-    no_data,
 )
-from metarl.analysis.style import yardstick_colour
+from metarl.analysis.style import baseline_colour
 
 STYLES = dict(zip(KINDS, ("--", "-"), strict=True))
 """Line of each kind of choice."""
@@ -33,7 +33,7 @@ def plot_choices(tables: Tables, ax: Axes | None = None) -> Axes:
     colour, label = measured(tables)
     summary, each = tables["choices_summary"], tables["choices"]
     for kind, style in STYLES.items():
-        means = _kind(of_group(summary), kind)
+        means = _kind(select_group(summary), kind)
         ax.plot(
             means["trial"],
             means["mean"],
@@ -43,16 +43,16 @@ def plot_choices(tables: Tables, ax: Axes | None = None) -> Axes:
             lw=2.5,
             label=f"{kind}, {label}",
         )
-        for _, own in _kind(of_group(each), kind).groupby("subject"):
+        for _, own in _kind(select_group(each), kind).groupby("subject"):
             thin = own["trial"], own["probability"]
             ax.plot(*thin, style, color=colour, lw=0.8, alpha=0.5)
-        for name in [n for n in COMPARED if n in yardstick_names(summary)]:
-            line = _kind(of_group(summary, name), kind)
+        for name in [n for n in COMPARED if n in baseline_names(summary)]:
+            line = _kind(select_group(summary, name), kind)
             ax.plot(
                 line["trial"],
                 line["mean"],
                 style,
-                color=yardstick_colour(name),
+                color=baseline_colour(name),
                 lw=1.5,
                 label=f"{kind}, {name}",
             )
@@ -70,7 +70,7 @@ def plot_after_clue(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     means = tables["after_clue_summary"]
     if means.empty:
-        return no_data(ax, "the informative arm was never chosen")
+        return empty_panel(ax, "the informative arm was never chosen")
     about = tables["about"].iloc[0]
     arms = np.arange(1, int(about["arm_count"]) + 1)
     targets = arms[:-1]
@@ -100,16 +100,16 @@ def plot_regret(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     colour, label = measured(tables)
     summary = tables["regret_summary"]
-    for name in yardstick_names(summary):
-        line = of_group(summary, name)
-        ax.plot(line["trial"], line["mean"], color=yardstick_colour(name), lw=1.8)
-        name_line(ax, name, float(line["mean"].iloc[-1]))
-    means = of_group(summary)
+    for name in baseline_names(summary):
+        line = select_group(summary, name)
+        ax.plot(line["trial"], line["mean"], color=baseline_colour(name), lw=1.8)
+        label_line(ax, name, float(line["mean"].iloc[-1]))
+    means = select_group(summary)
     ax.plot(means["trial"], means["mean"], "o-", color=colour, lw=2.5, label=label)
     if (means["n"] >= LEAST_FOR_INTERVAL).all():
         band = (means["low"].astype(float), means["high"].astype(float))
         ax.fill_between(means["trial"], *band, color=colour, alpha=0.2, lw=0)
-    for _, subject in of_group(tables["regret"]).groupby("subject"):
+    for _, subject in select_group(tables["regret"]).groupby("subject"):
         ax.plot(subject["trial"], subject["regret"], color=colour, lw=0.8, alpha=0.5)
     trials = np.sort(summary["trial"].unique())
     ax.set(xlabel="Trial of the episode", ylabel="Regret so far (reward units)")

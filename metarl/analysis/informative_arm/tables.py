@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.episode_grid import grouped_grids
 from metarl.analysis.informative_arm.choices import (
     ARM_COUNT,
@@ -31,10 +31,10 @@ from metarl.analysis.informative_arm.plots import (
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "tables"]
@@ -54,7 +54,7 @@ PANELS = BEHAVIOUR_PANELS
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy.
@@ -68,7 +68,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     """
     about = _about(source)
     arms = int(about["arm_count"].iloc[0])
-    groups = groups_of(source)
+    groups = trials_by_group(source)
     grids = {name: choice_grid(trials) for name, trials in groups.items()}
     made = {
         "about": about,
@@ -77,12 +77,12 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         "after_clue": choices_after_clue(grids[MEASURED], arms),
     }
     subjects = grouped_grids(grids, lambda grid: subject_choices(grid, arms))
-    labels = grouped(groups, label_table)
+    labels = by_group(groups, label_table)
     made["subjects"] = subjects.merge(labels, on=["group", "subject"])
     return made | _summaries(made)
 
 
-def _about(source: Source) -> pd.DataFrame:
+def _about(source: ExperimentData) -> pd.DataFrame:
     """What the tables are about, with the numbers of arms and of trials."""
     usual = {"arm_count": ARM_COUNT, "trial_count": TRIAL_COUNT}
     counts = {k: int(str(source.parameters.get(k, v))) for k, v in usual.items()}

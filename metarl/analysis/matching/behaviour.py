@@ -88,9 +88,9 @@ def subject_facts(trials: pd.DataFrame) -> pd.DataFrame:
         and switch_after_none, chances to repeat a choice that paid and to leave one
         that did not, in late trials; NaN without such a trial.
     """
-    grouped = trials.groupby("subject")
+    by_group = trials.groupby("subject")
     facts = pd.DataFrame(
-        {"trials": grouped.size(), "invalid_fraction": 1 - grouped["valid"].mean()}
+        {"trials": by_group.size(), "invalid_fraction": 1 - by_group["valid"].mean()}
     )
     later = np.flatnonzero(_counted(trials, 1))
     side, paid = trials["side"].to_numpy(), trials["paid"].to_numpy()

@@ -14,7 +14,7 @@ import pandas as pd
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.measures import Tables, by_subject, select_group
 
 MUST = CRITERIA["matching"]
 """What is asked of the networks, by name."""
@@ -29,7 +29,7 @@ MICE = "16 mice, Bari et al. 2019"
 
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     scored = bool(tables["about"]["scored"].iloc[0])
     task = str(tables["about"]["task"].iloc[0])
     learned = learned_subjects(task, subjects) if scored else None
@@ -44,7 +44,7 @@ def effects(tables: Tables) -> pd.DataFrame:
 
 
 def _earning_effects(tables: Tables) -> list[Effect]:
-    earned = of_group(tables["earnings"])
+    earned = select_group(tables["earnings"])
     rows = []
     for name in SPLIT:
         part = earned[earned["set"] == name]
@@ -77,7 +77,7 @@ def _earning_effects(tables: Tables) -> list[Effect]:
 
 
 def _matching_effects(tables: Tables) -> list[Effect]:
-    lines = of_group(tables["lines"])
+    lines = select_group(tables["lines"])
     published = _published(tables, "slope", "mice")
     rows = []
     for name in (*SPLIT, "all"):
@@ -157,7 +157,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
 
 def _weights(tables: Tables, predictor: str) -> pd.DataFrame:
     """Weights of one predictor: a row a subject, a column a lag."""
-    history = of_group(tables["history"])
+    history = select_group(tables["history"])
     part = history[history["predictor"] == predictor]
     return part.pivot(index="subject", columns="lag", values="weight")
 
@@ -177,7 +177,7 @@ def _published_weight(tables: Tables, predictor: str, lags: Sequence[int]) -> fl
 
 
 def _stay_effects(tables: Tables) -> list[Effect]:
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     names = {
         "stay_after_reward": "P(same choice after a reward)",
         "switch_after_none": "P(other choice after no reward)",
@@ -241,9 +241,9 @@ def _coding_effects(tables: Tables) -> list[Effect]:
 
 def _coding(tables: Tables, value: str) -> pd.DataFrame:
     """One column of the coding table: a row a subject; columns network, variable."""
-    coding = of_group(tables["coding"])
+    coding = select_group(tables["coding"])
     wide = coding.pivot(index="subject", columns=["network", "variable"], values=value)
     names = [*VARIABLES, HISTORY]
     columns = pd.MultiIndex.from_product([["trained", "untrained"], names])
-    everyone = of_group(tables["subjects"])["subject"].to_numpy()
+    everyone = select_group(tables["subjects"])["subject"].to_numpy()
     return wide.reindex(index=everyone, columns=columns).astype(float)

@@ -14,14 +14,14 @@ from matplotlib.axes import Axes
 from metarl.analysis.columns import Array
 from metarl.analysis.criteria import LEARNED
 from metarl.analysis.matching import optimum as matching_optimum
-from metarl.analysis.measures import of_group, yardstick_names
+from metarl.analysis.measures import baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 Tables = Mapping[str, pd.DataFrame]
 
@@ -73,20 +73,20 @@ def plot_matching(tables: Tables, ax: Axes | None = None) -> Axes:
 
 def _sets(tables: Tables) -> tuple[str, ...]:
     """Held-in and held-out where the table tells them apart, otherwise all."""
-    lines = of_group(tables["lines"])
+    lines = select_group(tables["lines"])
     told = lines[lines["set"].isin(SPLIT)]["episodes"].sum()
     return SPLIT if told else ("all",)
 
 
 def _mean_line(tables: Tables, name: str) -> tuple[float, float]:
     """Mean slope and bias over the measured subjects."""
-    slopes, biases = (of_group(tables[f"{k}_summary"]) for k in ("slopes", "bias"))
+    slopes, biases = (select_group(tables[f"{k}_summary"]) for k in ("slopes", "bias"))
     slope = slopes.loc[slopes["measure"] == f"slope, {name}", "mean"].iloc[0]
     return float(slope), float(biases.loc[biases["set"] == name, "mean"].iloc[0])
 
 
 def _mean_r(tables: Tables, name: str) -> float:
-    lines = of_group(tables["lines"])
+    lines = select_group(tables["lines"])
     return float(lines.loc[lines["set"] == name, "r"].mean())
 
 
@@ -107,17 +107,19 @@ def plot_slopes(tables: Tables, ax: Axes | None = None) -> Axes:
     names = slopes | STAYS
     colour, label = measured(tables)
     places = np.arange(len(names), dtype=float)
-    means = of_group(tables["slopes_summary"]).set_index("measure").reindex(list(names))
+    means = (
+        select_group(tables["slopes_summary"]).set_index("measure").reindex(list(names))
+    )
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label, zorder=1)
     draw_interval(ax, places + 0.06, means, colour)
     for heights in _slopes_by_subject(tables, list(names)):
         ax.plot(places - 0.11, heights, "o", color=colour, markersize=4, zorder=3)
     _published_slopes(ax, tables, list(names))
-    for name in (n for n in yardstick_names(tables["slopes_summary"]) if n in CHOOSERS):
-        own = of_group(tables["slopes_summary"], name).set_index("measure")
+    for name in (n for n in baseline_names(tables["slopes_summary"]) if n in CHOOSERS):
+        own = select_group(tables["slopes_summary"], name).set_index("measure")
         levels = own["mean"].reindex(list(names))
         reach = (places - 0.2, places + 0.2)
-        ax.hlines(levels, *reach, color=yardstick_colour(name), lw=1.5, label=name)
+        ax.hlines(levels, *reach, color=baseline_colour(name), lw=1.5, label=name)
     ax.set_xticks(places + 0.1, list(names.values()))
     ax.set(
         ylabel="Slope, or probability", xlabel="Measure, last two thirds of episodes"
@@ -127,7 +129,7 @@ def plot_slopes(tables: Tables, ax: Axes | None = None) -> Axes:
 
 def _slopes_by_subject(tables: Tables, names: Sequence[str]) -> list[Array]:
     """For each measured subject, its value of each measure."""
-    lines, facts = of_group(tables["lines"]), of_group(tables["subjects"])
+    lines, facts = select_group(tables["lines"]), select_group(tables["subjects"])
     wide = lines.pivot(index="subject", columns="set", values="slope")
     wide = wide.add_prefix("slope, ").join(facts.set_index("subject")[list(STAYS)])
     return [*wide[list(names)].to_numpy(float)]
@@ -167,7 +169,10 @@ def plot_history(tables: Tables, ax: Axes | None = None) -> Axes:
     """Weights of past rewards and choices, with the interval over subjects."""
     ax = ax or plt.subplots()[1]
     colour, label = measured(tables)
-    means, each = of_group(tables["history_summary"]), of_group(tables["history"])
+    means, each = (
+        select_group(tables["history_summary"]),
+        select_group(tables["history"]),
+    )
     mice = tables["reference_history"]
     mice = mice[mice["label"] == "mice"]
     for predictor, style, marker in (("reward", "-", "^"), ("choice", "--", "v")):
@@ -206,8 +211,8 @@ def plot_earnings(tables: Tables, ax: Axes | None = None) -> Axes:
     earned = tables["earnings"]
     sets = [name for name in _sets(tables) if name in SPLIT]
     if not sets:
-        return no_data(ax, "base chances are not known")
-    own = of_group(earned)
+        return empty_panel(ax, "base chances are not known")
+    own = select_group(earned)
     for place, name in enumerate(sets):
         heights = own.loc[own["set"] == name, "reward_per_trial"]
         across = place - 0.15 + 0.3 * (np.arange(len(heights)) + 0.5) / len(heights)
@@ -216,13 +221,13 @@ def plot_earnings(tables: Tables, ax: Axes | None = None) -> Axes:
         ax.plot(across, heights, "o", color=colour, markerfacecolor=face, label=text)
     exact = own.groupby("set")[list(EXACT)].mean().rename(columns=EXACT)
     lines = {str(name): exact[name] for name in exact}
-    for name in yardstick_names(earned):
-        part = of_group(earned, name).set_index("set")
+    for name in baseline_names(earned):
+        part = select_group(earned, name).set_index("set")
         lines.setdefault(name, part["reward_per_trial"])
     places = np.arange(len(sets))
     reach = (places - 0.35, places + 0.35)
     for name, levels in sorted(lines.items(), key=lambda line: line[1].loc["all"]):
-        colour = yardstick_colour(name)
+        colour = baseline_colour(name)
         ax.hlines(levels.loc[sets], *reach, color=colour, lw=2, label=name)
     _learned_line(ax, tables)
     ax.set_xticks(range(len(sets)), sets)
@@ -236,7 +241,7 @@ def _learned_line(ax: Axes, tables: Tables) -> None:
     criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
     if criterion is None or not bool(tables["about"]["scored"].iloc[0]):
         return
-    own = of_group(tables["earnings"])
+    own = select_group(tables["earnings"])
     means = own[own["set"] == "held-in"][["random", "rich_then_poor"]].mean()
     gain = means["rich_then_poor"] - means["random"]
     height = float(means["random"] + criterion.threshold * gain)

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_table
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.matching.behaviour import (
     SETS,
     earnings,
@@ -39,10 +39,10 @@ from metarl.analysis.matching.units import (
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 
 __all__ = [
@@ -88,7 +88,7 @@ def load_animals(path: Path | str) -> pd.DataFrame:
     return load_table(path, NEEDED_COLUMNS, check_matching)
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy.
@@ -102,17 +102,17 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         behavioural number of each measured subject. about: task, subjects_are,
         discount, scored, expected.
     """
-    raw = groups_of(source)
+    raw = trials_by_group(source)
     groups = {name: prepare(trials) for name, trials in raw.items()}
     made = {
-        "earnings": grouped(groups, earnings),
-        "lines": grouped(groups, matching_lines),
-        "history": grouped(groups, history_weights),
+        "earnings": by_group(groups, earnings),
+        "lines": by_group(groups, matching_lines),
+        "history": by_group(groups, history_weights),
     }
-    facts = grouped(groups, subject_facts)
+    facts = by_group(groups, subject_facts)
     keys = ["group", "subject"]
     made["subjects"] = (
-        facts.merge(grouped(raw, label_table), on=keys)
+        facts.merge(by_group(raw, label_table), on=keys)
         .merge(_wide(made["earnings"], "efficiency"), on=keys)
         .merge(_wide(made["earnings"], "reward_per_trial"), on=keys)
     )
@@ -124,7 +124,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made | reference_tables()
 
 
-def _is_scored(source: Source) -> bool:
+def _is_scored(source: ExperimentData) -> bool:
     """Whether task and test are those that the criteria were fixed for."""
     networks = source.task == TASK and source.subjects_are == "networks"
     tested = all(source.parameters.get(k) == v for k, v in TESTED.items())
@@ -144,7 +144,7 @@ def _points(trials: pd.DataFrame) -> pd.DataFrame:
     return ratios.iloc[:: max(1, -(-len(ratios) // POINT_COUNT))]
 
 
-def _units(source: Source, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _units(source: ExperimentData, trials: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """Unit by unit and summed up, of every recorded network."""
     units = [pd.DataFrame(columns=["group", "subject", *UNIT_COLUMNS])]
     coding = [pd.DataFrame(columns=["group", "subject", *CODING_COLUMNS])]

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from metarl.analysis.matching.plots import draw_interval
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import of_group
-from metarl.analysis.plotting import legend_below, no_data
+from metarl.analysis.measures import select_group
+from metarl.analysis.plotting import empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 
 Tables = Mapping[str, pd.DataFrame]
@@ -38,10 +38,10 @@ def plot_coding(tables: Tables, ax: Axes | None = None) -> Axes:
     """How strongly units code each variable, beside an untrained network's."""
     ax = ax or plt.subplots()[1]
     if tables["coding"].empty:
-        return no_data(ax)
+        return empty_panel(ax)
     places = np.arange(len(VARIABLES), dtype=float)
     count = _bars(ax, tables, "coding_summary", "strength", list(VARIABLES))
-    wrong = of_group(tables["coding"]).query("network == 'trained'")
+    wrong = select_group(tables["coding"]).query("network == 'trained'")
     heights = wrong.groupby("variable")["wrong_episode"].mean().reindex(list(VARIABLES))
     reach = (places - 0.4, places)
     ax.hlines(heights, *reach, color="black", lw=2, label="trained, wrong episode")
@@ -61,7 +61,7 @@ def plot_fractions(tables: Tables, ax: Axes | None = None) -> Axes:
     """How many units code each variable, beside neurons of macaques."""
     ax = ax or plt.subplots()[1]
     if tables["coding"].empty or tables["coding"]["fraction"].isna().all():
-        return no_data(ax)
+        return empty_panel(ax)
     names = [*VARIABLES[:3], HISTORY, *VARIABLES[3:]]
     count = _bars(ax, tables, "fraction_summary", "fraction", names)
     rows = tables["reference_neurons"]
@@ -88,7 +88,7 @@ def plot_fractions(tables: Tables, ax: Axes | None = None) -> Axes:
 def _bars(ax: Axes, tables: Tables, summary: str, value: str, names: list[str]) -> int:
     """Bars of the trained and untrained networks, a dot a network; their number."""
     places = np.arange(len(names), dtype=float)
-    means, coding = of_group(tables[summary]), of_group(tables["coding"])
+    means, coding = select_group(tables[summary]), select_group(tables["coding"])
     for (network, (text, colour)), aside in zip(
         KINDS.items(), (-0.2, 0.2), strict=True
     ):

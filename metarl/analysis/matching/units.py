@@ -78,8 +78,8 @@ def unit_table(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
         vary.
     """
     check_columns(list(recording), RECORDING_ARRAYS, "the step recording")
-    rows, lanes, places, labels = _labelled(recording, trials)
-    pairs = _pairs(lanes, places)
+    rows, num_envs, places, labels = _labelled(recording, trials)
+    pairs = _pairs(num_envs, places)
     ranked = _ranks(labels)
     parts = [pd.DataFrame(columns=list(UNIT_COLUMNS))]
     for network, name in NETWORKS.items():
@@ -131,8 +131,8 @@ def _labelled(
     labels = np.column_stack(
         [action, reward, action * reward, part["left_value"], part["upcoming"]]
     ).astype(np.float64)
-    lanes, places = (part[key].to_numpy(np.int64) for key in keys)
-    return at[kept], lanes, places, labels
+    num_envs, places = (part[key].to_numpy(np.int64) for key in keys)
+    return at[kept], num_envs, places, labels
 
 
 def _ranks(values: Array) -> Array:
@@ -141,14 +141,14 @@ def _ranks(values: Array) -> Array:
     return ranks
 
 
-def _pairs(lanes: Integers, places: Integers) -> list[tuple[Integers, Integers]]:
+def _pairs(num_envs: Integers, places: Integers) -> list[tuple[Integers, Integers]]:
     """For each shift, rows of activity and the rows of another episode's labels.
 
     Episodes are shifted in a circle; a trial that is not known in both is left out.
     """
-    episodes, lane = np.unique(lanes, return_inverse=True)
+    episodes, env_index = np.unique(num_envs, return_inverse=True)
     grid = np.full((len(episodes), places.max(initial=0) + 1), -1)
-    grid[lane, places] = np.arange(len(lanes))
+    grid[env_index, places] = np.arange(len(num_envs))
     pairs = []
     for shift in range(1, min(SHIFTS, len(episodes) - 1) + 1):
         other = np.roll(grid, -shift, axis=0)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.measures import Tables, by_subject, select_group
 
 MUST = CRITERIA["restless-bandit"]
 """What is asked of the networks, by name."""
@@ -32,7 +32,7 @@ PAPER = "Wang et al. 2016, section 3.1.4"
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"].iloc[0]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     scored = bool(about["scored"])
     learned = learned_subjects(str(about["task"]), subjects) if scored else None
     rows = [*_regret_effects(tables["subjects"]), *_rate_effects(tables["subjects"])]
@@ -43,12 +43,12 @@ def effects(tables: Tables) -> pd.DataFrame:
 
 def _strategy(subjects: pd.DataFrame, name: str, column: str) -> float:
     """A strategy's number; NaN where it was not stepped."""
-    values = of_group(subjects, name)[column]
+    values = select_group(subjects, name)[column]
     return float(values.mean()) if len(values) else float("nan")
 
 
 def _regret_effects(subjects: pd.DataFrame) -> list[Effect]:
-    own = of_group(subjects)
+    own = select_group(subjects)
     best = _strategy(subjects, PLANNER, "regret")
     regret = Effect(
         name="regret per episode, mean",
@@ -79,7 +79,7 @@ def _regret_effects(subjects: pd.DataFrame) -> list[Effect]:
 
 
 def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
-    own = of_group(subjects)
+    own = select_group(subjects)
     planner = "choices of the Bayes-greedy planner on the same task"
     difference = Effect(
         name="learning rate in volatile minus quiet episodes, mean",
@@ -129,7 +129,7 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
 
 def _controls(subjects: pd.DataFrame) -> list[Effect]:
     """The learner with a fixed rate; without its trials the rows fail."""
-    own = of_group(subjects, LEARNER)
+    own = select_group(subjects, LEARNER)
     difference = Effect(
         name="learning rate in volatile minus quiet episodes, fixed-rate learner",
         values=by_subject(own, "rate_difference"),

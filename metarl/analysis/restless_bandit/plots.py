@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import MEASURED, Tables, of_group, yardstick_names
+from metarl.analysis.measures import MEASURED, Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
 from metarl.analysis.restless_bandit.fits import MODELS, VOLATILITIES
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 KINDS = dict(zip(VOLATILITIES, ("quiet", "volatile"), strict=True))
 """Volatility -> what episodes of it are called."""
@@ -31,13 +31,13 @@ def plot_regret(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     colour, label = measured(tables)
     summary = tables["regret_summary"]
-    for name in yardstick_names(summary):
-        line = of_group(summary, name)
-        shade = yardstick_colour(name)
+    for name in baseline_names(summary):
+        line = select_group(summary, name)
+        shade = baseline_colour(name)
         ax.plot(line["trial"], line["mean"], color=shade, lw=1.8, label=name)
-    for _, subject in of_group(tables["regret"]).groupby("subject"):
+    for _, subject in select_group(tables["regret"]).groupby("subject"):
         ax.plot(subject["trial"], subject["regret"], color=colour, lw=0.8, alpha=0.5)
-    means = of_group(summary)
+    means = select_group(summary)
     ax.plot(means["trial"], means["mean"], color=colour, lw=2.5, label=label)
     if (means["n"] >= LEAST_FOR_INTERVAL).all():
         band = (means["low"].astype(float), means["high"].astype(float))
@@ -58,7 +58,7 @@ def plot_learning_rates(tables: Tables, ax: Axes | None = None) -> Axes:
     """Fitted learning rate in quiet and in volatile episodes, a line a subject."""
     ax = ax or plt.subplots()[1]
     if not tables["rates_summary"]["mean"].notna().any():
-        return no_data(ax, "too few episodes for a block")
+        return empty_panel(ax, "too few episodes for a block")
     ax.set(ylabel="Learning rate (model abe)", ylim=(0, 1))
     return _by_volatility(ax, tables, "rates", "learning_rate")
 
@@ -67,19 +67,19 @@ def _by_volatility(ax: Axes, tables: Tables, table: str, column: str) -> Axes:
     """Subjects and their mean, strategies beside them, quiet left of volatile."""
     colour, label = measured(tables)
     places = np.arange(len(VOLATILITIES), dtype=float)
-    for _, subject in of_group(tables[table]).groupby("subject"):
+    for _, subject in select_group(tables[table]).groupby("subject"):
         heights = _ordered(subject, VOLATILITIES)[column]
         ax.plot(places, heights, "o-", color=colour, lw=0.8, ms=4, alpha=0.5)
     summary = tables[f"{table}_summary"]
-    means = _ordered(of_group(summary), VOLATILITIES)
+    means = _ordered(select_group(summary), VOLATILITIES)
     ax.plot(places, means["mean"], "o-", color=colour, lw=2.5, ms=8, label=label)
     enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
     reach = means.loc[enough, "low"], means.loc[enough, "high"]
     ax.vlines(places[enough], *reach, color=colour, lw=2.5)
-    for name, marker in zip(yardstick_names(summary), STRATEGY_MARKERS, strict=False):
-        heights = _ordered(of_group(summary, name), VOLATILITIES)["mean"]
+    for name, marker in zip(baseline_names(summary), STRATEGY_MARKERS, strict=False):
+        heights = _ordered(select_group(summary, name), VOLATILITIES)["mean"]
         style = f"{marker}--"
-        shade = yardstick_colour(name)
+        shade = baseline_colour(name)
         ax.plot(places, heights, style, color=shade, lw=1.2, ms=6, label=name)
     ax.set_xticks(places, [KINDS[volatility] for volatility in VOLATILITIES])
     ax.set(xlabel="Episodes", xlim=(-0.4, len(places) - 0.6))
@@ -95,17 +95,17 @@ def plot_models(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     summary, names = tables["models_summary"], list(MODELS)
     if not summary["mean"].notna().any():
-        return no_data(ax, "too few episodes for a block")
+        return empty_panel(ax, "too few episodes for a block")
     colour, label = measured(tables)
-    groups = [MEASURED, *yardstick_names(summary)]
+    groups = [MEASURED, *baseline_names(summary)]
     places, width = np.arange(len(names), dtype=float), 0.8 / len(groups)
     for index, group in enumerate(groups):
-        means = of_group(summary, group).set_index("model").reindex(names)["mean"]
-        shade = colour if group == MEASURED else yardstick_colour(group)
+        means = select_group(summary, group).set_index("model").reindex(names)["mean"]
+        shade = colour if group == MEASURED else baseline_colour(group)
         where = places + (index - (len(groups) - 1) / 2) * width
         named = label if group == MEASURED else group
         ax.bar(where, means, 0.9 * width, color=shade, alpha=0.4, label=named)
-        for _, subject in of_group(tables["models"], group).groupby("subject"):
+        for _, subject in select_group(tables["models"], group).groupby("subject"):
             heights = subject.set_index("model").reindex(names)["bic_difference"]
             ax.plot(where, heights, "o", color=shade, ms=4)
     ax.axhline(0, color=COLOURS["chance"], lw=1)
@@ -129,7 +129,7 @@ def _plot_episode(tables: Tables, volatility: str, ax: Axes) -> Axes:
     examples = tables["examples"]
     shown = examples[examples["volatility"] == volatility]
     if shown.empty:
-        return no_data(ax, f"no {KINDS[volatility]} episode")
+        return empty_panel(ax, f"no {KINDS[volatility]} episode")
     colour, _ = measured(tables)
     trial = shown["trial"] + 1
     ax.plot(

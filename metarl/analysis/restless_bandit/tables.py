@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.episode_grid import EpisodeGrid, grouped_grids
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.restless_bandit.behaviour import (
     bandit_grid,
@@ -66,7 +66,7 @@ PREVIEW_PANEL: Panel = BEHAVIOUR_PANELS[2]
 """What tells most of a network that still learns."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy.
@@ -79,7 +79,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         high and n: regret, volatility, rates and models with _summary. examples:
         `example_episodes`. about: task, subjects_are, discount, scored, expected.
     """
-    groups = groups_of(source)
+    groups = trials_by_group(source)
     grids = {name: bandit_grid(trials) for name, trials in groups.items()}
     fitted = [_fitted(name, grids[name]) for name in FITTED if name in grids]
     fits = pd.concat([fit for fit, _ in fitted], ignore_index=True)
@@ -87,7 +87,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     keys = ["group", "subject"]
     subjects = grouped_grids(grids, subject_regrets).merge(rates, "left", on=keys)
     made = {
-        "subjects": subjects.merge(grouped(groups, label_table), on=keys),
+        "subjects": subjects.merge(by_group(groups, label_table), on=keys),
         "regret": grouped_grids(grids, regret_by_trial),
         "volatility": grouped_grids(grids, regret_by_volatility),
         "fits": fits,
@@ -133,7 +133,7 @@ def _models(fits: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _is_published(source: Source) -> bool:
+def _is_published(source: ExperimentData) -> bool:
     """Whether task and test are those that the criteria were fixed for."""
     known = source.task == TASK and source.subjects_are == "networks"
     same = all(source.parameters.get(k, v) == v for k, v in PUBLISHED.items())

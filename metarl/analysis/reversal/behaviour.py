@@ -188,9 +188,9 @@ def schedule_measures(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _over_blocks(measures: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Means over blocks; a block without a measure is left out of its mean."""
-    grouped = measures.groupby(by, sort=True)
-    means = grouped[list(MEASURES)].mean()
-    means.insert(0, "blocks", grouped.size())
+    by_group = measures.groupby(by, sort=True)
+    means = by_group[list(MEASURES)].mean()
+    means.insert(0, "blocks", by_group.size())
     return means.reset_index()
 
 
@@ -221,8 +221,8 @@ def curves(trials: pd.DataFrame, by: Sequence[str] = ("subject",)) -> pd.DataFra
             part.assign(alignment=alignment, trial=trial[shown], correct=correct)
         )
     keys = [*by, "schedule", "alignment", "trial"]
-    grouped = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
-    table = grouped.agg(probability="mean", error="sem", blocks="count").reset_index()
+    by_group = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
+    table = by_group.agg(probability="mean", error="sem", blocks="count").reset_index()
     return table.astype({"trial": np.int64})
 
 
@@ -245,8 +245,8 @@ def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
         ["label", "schedule"], list(MEASURES), "quantity", "value"
     )
     keys = ["label", "quantity", "schedule"]
-    grouped = long.groupby(keys, sort=False)["value"]
-    measures = grouped.agg(
+    by_group = long.groupby(keys, sort=False)["value"]
+    measures = by_group.agg(
         value="mean", error=_known_error, median="median", n="count"
     ).reset_index()
     shown = curves(trials, by=()).rename(

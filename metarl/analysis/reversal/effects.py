@@ -10,7 +10,7 @@ import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.measures import Tables, by_subject, select_group
 from metarl.analysis.reversal.behaviour import MEASURES, schedule_name
 
 MUST = CRITERIA["reversal"]
@@ -25,7 +25,7 @@ MONKEYS = "4 macaques, Costa et al. 2016"
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     task, scored = str(about["task"].iloc[0]), bool(about["scored"].iloc[0])
     learned = learned_subjects(task, subjects) if scored else None
     rows = [
@@ -41,7 +41,7 @@ def _better_effects(tables: Tables) -> list[Effect]:
 
     None of the rows needs learning: a network that learned nothing has .50.
     """
-    better = by_subject(of_group(tables["subjects"]), "p_better")
+    better = by_subject(select_group(tables["subjects"]), "p_better")
     monkeys = _monkeys_mean(tables, "p_better")
     mean = Effect(
         name="P(choose better), mean",
@@ -82,13 +82,13 @@ def _monkeys_mean(tables: Tables, measure: str) -> float:
 
 def _strategy_mean(tables: Tables, name: str) -> float:
     """P(choose better) of a strategy; NaN where it was not tested."""
-    strategy = of_group(tables["subjects"], name)
+    strategy = select_group(tables["subjects"], name)
     return float(strategy["p_better"].mean()) if len(strategy) else np.nan
 
 
 def _rise_effects(tables: Tables) -> list[Effect]:
     """That choices come to follow what pays, at first and again after the reversal."""
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     late = MUST["chooses better late"]
     return [
         Effect(
@@ -106,8 +106,8 @@ def _rise_effects(tables: Tables) -> list[Effect]:
 
 def _schedule_effects(tables: Tables) -> list[Effect]:
     """Every measure at every schedule that was tested, as the monkeys' are known."""
-    table = of_group(tables["by_schedule"])
-    everyone = of_group(tables["subjects"])["subject"].to_numpy()
+    table = select_group(tables["by_schedule"])
+    everyone = select_group(tables["subjects"])["subject"].to_numpy()
     rows = []
     for schedule in sorted(table["schedule"].unique(), reverse=True):
         for measure, words in MEASURES.items():

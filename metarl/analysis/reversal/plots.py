@@ -13,17 +13,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import LEARNED
-from metarl.analysis.measures import Tables, of_group, yardstick_names
+from metarl.analysis.measures import Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
+    label_line,
     legend_below,
     measured,
-    name_line,
-    no_data,
 )
 from metarl.analysis.reversal.behaviour import schedule_name
 from metarl.analysis.reversal.effects import IDEAL
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 STYLES = {80.0: "-", 70.0: "--"}
 """Schedule -> line; dots of the same schedule are filled or open."""
@@ -53,20 +53,20 @@ def plot_acquisition(tables: Tables, ax: Axes | None = None) -> Axes:
 def _plot_curves(ax: Axes, tables: Tables, alignment: str) -> Axes:
     means = tables["curves_summary"]
     means = means[means["alignment"] == alignment]
-    if of_group(means).empty:
-        return no_data(ax, "not measured")
+    if select_group(means).empty:
+        return empty_panel(ax, "not measured")
     colour, label = measured(tables)
-    for schedule, style in _schedules(of_group(means)):
+    for schedule, style in _schedules(select_group(means)):
         name = schedule_name(schedule)
         part = means[means["schedule"] == schedule]
-        own, ideal = of_group(part), of_group(part, IDEAL)
+        own, ideal = select_group(part), select_group(part, IDEAL)
         line = ax.plot(own["trial"], own["mean"], style, color=colour)[0]
         line.set_label(f"{label}, {name}")
         if (own["n"] >= LEAST_FOR_INTERVAL).all():
             band = (own["low"].astype(float), own["high"].astype(float))
             ax.fill_between(own["trial"], *band, color=colour, alpha=0.2, lw=0)
         if len(ideal):
-            green = yardstick_colour(IDEAL)
+            green = baseline_colour(IDEAL)
             line = ax.plot(ideal["trial"], ideal["mean"], style, color=green, lw=1.2)[0]
             line.set_label(f"{IDEAL}, {name}")
         _monkey_curve(ax, tables, alignment, schedule)
@@ -143,20 +143,20 @@ def _plot_cells(ax: Axes, tables: Tables, cells: Mapping[Cell, str]) -> Axes:
     """A bar a cell with a dot a subject, and references side by side with it."""
     places = np.arange(len(cells), dtype=float)
     summary = tables["by_schedule_summary"]
-    means = _at(of_group(summary), cells)
+    means = _at(select_group(summary), cells)
     colour, label = measured(tables)
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label, zorder=1)
     enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
     low, high = means.loc[enough, "low"], means.loc[enough, "high"]
     ax.vlines(places[enough] + 0.06, low, high, color=colour, lw=2.5, zorder=3)
-    for _, subject in of_group(tables["by_schedule"]).groupby("subject"):
+    for _, subject in select_group(tables["by_schedule"]).groupby("subject"):
         heights = _at(subject, cells)["value"]
         ax.plot(places - 0.11, heights, "o", color=colour, markersize=4, zorder=3)
     _monkey_cells(ax, tables, places, cells)
-    for name in yardstick_names(summary):
-        heights = _at(of_group(summary, name), cells)["mean"]
+    for name in baseline_names(summary):
+        heights = _at(select_group(summary, name), cells)["mean"]
         reach = (places - 0.2, places + 0.2)
-        ax.hlines(heights, *reach, color=yardstick_colour(name), lw=1.5, label=name)
+        ax.hlines(heights, *reach, color=baseline_colour(name), lw=1.5, label=name)
     ax.set_xticks(places + 0.08, list(cells.values()))
     return legend_below(ax, columns=2, first=label)
 
@@ -186,7 +186,7 @@ def _monkey_cells(
 def plot_subjects(tables: Tables, ax: Axes | None = None) -> Axes:
     """P(choose better) of every subject, with the monkeys and the strategies' lines."""
     ax = ax or plt.subplots()[1]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     colour, label = measured(tables)
     places = np.arange(len(subjects))
     ax.plot(places, subjects["p_better"], "o", color=colour, label=label)
@@ -194,13 +194,13 @@ def plot_subjects(tables: Tables, ax: Axes | None = None) -> Axes:
     beside = 1.1 * len(places) + 0.3
     ax.plot(beside, monkeys["value"], "D", color=COLOURS["animal"], markersize=7)
     means = tables["subjects_summary"].set_index("group")["mean"]
-    for name in yardstick_names(tables["subjects_summary"]):
-        ax.axhline(means[name], color=yardstick_colour(name), lw=1.5)
-        name_line(ax, name, float(means[name]))
+    for name in baseline_names(tables["subjects_summary"]):
+        ax.axhline(means[name], color=baseline_colour(name), lw=1.5)
+        label_line(ax, name, float(means[name]))
     if bool(tables["about"]["scored"].iloc[0]):
         threshold = LEARNED["reversal"].threshold
         ax.axhline(threshold, color="black", lw=1, ls=":")
-        name_line(ax, "learned", threshold)
+        label_line(ax, "learned", threshold)
     names = [str(name).removeprefix("subject ") for name in subjects["label"]]
     ax.set_xticks([*places, beside], [*names, str(monkeys["label"])])
     ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.6 * len(places) + 1.5))

@@ -11,13 +11,13 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.reversal.animals import load_reversal as load_animals
 from metarl.analysis.reversal.behaviour import (
@@ -72,7 +72,7 @@ PANELS: tuple[Panel, ...] = BEHAVIOUR_PANELS
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy.
@@ -84,20 +84,20 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         of the measured subjects, over blocks. about: task, subjects_are, discount,
         scored (networks, on the task and test of the criteria), expected.
     """
-    groups = groups_of(source)
-    subjects = grouped(groups, subject_measures)
-    names = grouped(groups, label_table)
+    groups = trials_by_group(source)
+    subjects = by_group(groups, subject_measures)
+    names = by_group(groups, label_table)
     made = {
         "subjects": subjects.merge(names, on=["group", "subject"]),
-        "by_schedule": grouped(groups, schedule_measures),
-        "curves": grouped(groups, curves),
+        "by_schedule": by_group(groups, schedule_measures),
+        "curves": by_group(groups, curves),
         "summary": behaviour_summary(source.trials),
         "about": about_table(source, scored=_is_published(source)),
     }
     return made | _summaries(made) | reference_tables()
 
 
-def _is_published(source: Source) -> bool:
+def _is_published(source: ExperimentData) -> bool:
     """Whether task and test are those that the criteria were fixed for."""
     known = source.task == TASK and source.subjects_are == "networks"
     same = all(source.parameters.get(k, v) == v for k, v in PUBLISHED.items())

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import Tables, of_group
+from metarl.analysis.measures import Tables, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
 from metarl.analysis.risky_choice.changes import (
     ALL_TRIALS,
@@ -37,7 +37,7 @@ def plot_stimulation(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     changed = _of_span(tables["changes"], ALL_TRIALS)
     if changed.empty:
-        return no_data(ax, "not measured")
+        return empty_panel(ax, "not measured")
     colour, label = measured(tables)
     for kind, probability, place in _cells(tables):
         shades = {"control": colour, "stimulated": COLOURS[STIMULATIONS[kind].label]}
@@ -62,7 +62,7 @@ def plot_changes(tables: Tables, ax: Axes | None = None) -> Axes:
     """Mean change with its interval and a dot a subject, on all or on free trials."""
     ax = ax or plt.subplots()[1]
     if tables["changes"].empty:
-        return no_data(ax, "not measured")
+        return empty_panel(ax, "not measured")
     colour, label = measured(tables)
     for span, (marker, offset) in SPAN_PLACES.items():
         each = _of_span(tables["changes"], span)
@@ -108,10 +108,12 @@ def plot_doses(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     means = tables["doses_summary"]
     if means.empty:
-        return no_data(ax, "not measured")
+        return empty_panel(ax, "not measured")
     colour, label = measured(tables)
     high, low = probabilities(tables)
-    control = of_group(tables["risky_summary"]).set_index("condition").loc[[CONTROL]]
+    control = (
+        select_group(tables["risky_summary"]).set_index("condition").loc[[CONTROL]]
+    )
     for probability, style in ((high, "-"), (low, "--")):
         for kind, stimulation in STIMULATIONS.items():
             shade = COLOURS[stimulation.label]

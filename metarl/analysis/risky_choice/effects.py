@@ -10,8 +10,8 @@ from itertools import product
 import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge, whose
-from metarl.analysis.measures import Tables, by_subject, of_group
+from metarl.analysis.effects import Effect, judge, variant_learners
+from metarl.analysis.measures import Tables, by_subject, select_group
 from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
 
 MUST = CRITERIA["risky-choice"]
@@ -36,7 +36,7 @@ BEST = "bayes-optimal"
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     learned = None
     if bool(about["scored"].iloc[0]):
         learned = learned_subjects(str(about["task"].iloc[0]), subjects)
@@ -47,7 +47,7 @@ def effects(tables: Tables) -> pd.DataFrame:
     ]
     expected = about["expected"].iloc[0]
     listed = [(effect, learned) for effect in rows]
-    listed += [(e, whose(e, learned, expected)) for e in _ablated(tables)]
+    listed += [(e, variant_learners(e, learned, expected)) for e in _ablated(tables)]
     return judge(about, listed)
 
 
@@ -57,7 +57,7 @@ def _probability(tables: Tables, name: str) -> float:
 
 def _best(tables: Tables, column: str) -> tuple[float | None, str]:
     """What the best strategy shows on the same task, and its source."""
-    table = of_group(tables["subjects"], BEST)
+    table = select_group(tables["subjects"], BEST)
     if table.empty:
         return None, ""
     return float(table[column].mean()), "Bayes-optimal chooser on the same task"
@@ -181,7 +181,7 @@ def _ablated(tables: Tables) -> list[Effect]:
 
     Without such a population there is no row.
     """
-    found = of_group(tables["subjects"], ABLATED).set_index("subject")
+    found = select_group(tables["subjects"], ABLATED).set_index("subject")
     if found.empty:
         return []
     expected = tables["about"]["expected_ablated"].iloc[0]

@@ -10,15 +10,15 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from metarl.analysis.measures import MEASURED, Tables, of_group
+from metarl.analysis.measures import MEASURED, Tables, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
     legend_below,
     measured,
-    no_data,
 )
 from metarl.analysis.risky_choice.changes import STIMULATIONS
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 PERCENT = "Risky choices (% of free)"
 """What most panels show upwards."""
@@ -61,8 +61,8 @@ def plot_groups(tables: Tables, ax: Axes | None = None) -> Axes:
         strict=True,
     ):
         for place, name in enumerate(names):
-            shade = colour if name == MEASURED else yardstick_colour(name)
-            own = of_group(tables["subjects"], name)[column].to_numpy(float)
+            shade = colour if name == MEASURED else baseline_colour(name)
+            own = select_group(tables["subjects"], name)[column].to_numpy(float)
             _dots(ax, place + side, own, shade, filled=filled)
         fill = colour if filled else "white"
         words = f"p = {probability:g}"
@@ -101,10 +101,10 @@ def plot_trials(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     table = tables["by_trial_summary"]
     colour, label = measured(tables)
-    shades = {MEASURED: colour} | {name: yardstick_colour(name) for name in BESIDE}
+    shades = {MEASURED: colour} | {name: baseline_colour(name) for name in BESIDE}
     high, low = probabilities(tables)
     for name, shade in shades.items():
-        group = of_group(table, name)
+        group = select_group(table, name)
         for probability, style in ((high, "-"), (low, "--")):
             line = group[group["probability"] == probability].sort_values("place")
             width = 2.0 if name == MEASURED else 1.2
@@ -124,7 +124,7 @@ def plot_errors(tables: Tables, ax: Axes | None = None) -> Axes:
     """How the prediction errors at each outcome are spread, and what replaces them."""
     ax = ax or plt.subplots()[1]
     if tables["rpe_density"].empty:
-        return no_data(ax)
+        return empty_panel(ax)
     high, low = probabilities(tables)
     for place, (kind, stimulation) in enumerate(STIMULATIONS.items()):
         for probability, side, alpha in ((high, -1, 0.7), (low, 1, 0.3)):

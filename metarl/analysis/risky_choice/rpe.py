@@ -102,12 +102,12 @@ def error_means(errors: Errors) -> pd.DataFrame:
     """
     parts = [pd.DataFrame(columns=list(MEAN_COLUMNS))]
     for subject, table in errors.items():
-        grouped = table.groupby(["kind", "probability"])["rpe"]
+        by_group = table.groupby(["kind", "probability"])["rpe"]
         means = pd.DataFrame(
             {
-                "mean": grouped.mean(),
-                "deviation": grouped.std(ddof=0),
-                "outcomes": grouped.size(),
+                "mean": by_group.mean(),
+                "deviation": by_group.std(ddof=0),
+                "outcomes": by_group.size(),
             }
         ).reset_index()
         parts.append(means.assign(subject=subject)[list(MEAN_COLUMNS)])

@@ -11,14 +11,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_table
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
-    groups_of,
     label_table,
-    of_group,
+    select_group,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.risky_choice.change_plots import (
     plot_changes,
@@ -97,7 +97,7 @@ def load_animals(path: Path | str) -> pd.DataFrame:
     return load_table(path, NEEDED_COLUMNS, check_risky_choice)
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured", the name of a reference strategy, or that of a population
@@ -118,7 +118,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     """
     check_risky_choice(source.trials)
     conditions = _conditions(source)
-    groups = {**groups_of(source), MEASURED: conditions[CONTROL]}
+    groups = {**trials_by_group(source), MEASURED: conditions[CONTROL]}
     groups |= {name: control.trials for name, control in source.controls.items()}
     about = _about(source)
     made = {
@@ -126,7 +126,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         "risky": _risky(groups, conditions),
         "by_trial": _stacked({k: percent_by_trial(v) for k, v in groups.items()}),
     }
-    measured = of_group(made["risky"]).drop(columns="group")
+    measured = select_group(made["risky"]).drop(columns="group")
     made["changes"], made["doses"] = changes(measured), doses(measured)
     errors = _errors(source, conditions[CONTROL])
     made["rpe"], made["rpe_density"] = error_means(errors), error_densities(errors)
@@ -137,7 +137,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made
 
 
-def _conditions(source: Source) -> dict[str, pd.DataFrame]:
+def _conditions(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Trial tables of the measured subjects by condition, the control first."""
     if "condition" not in source.trials:
         return {CONTROL: source.trials, **source.conditions}
@@ -155,7 +155,7 @@ def _stacked(parts: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     )
 
 
-def _about(source: Source) -> pd.DataFrame:
+def _about(source: ExperimentData) -> pd.DataFrame:
     """What the tables are about; the chances are the task's, or those animals met."""
     published = all(source.parameters.get(k, v) == v for k, v in PUBLISHED.items())
     networks = source.subjects_are == "networks"
@@ -189,7 +189,7 @@ def _risky(
     return _stacked({MEASURED: percents(conditions), **alone})
 
 
-def _errors(source: Source, trials: pd.DataFrame) -> dict[int, pd.DataFrame]:
+def _errors(source: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """Errors at the outcomes of the measured subjects that were recorded."""
     return {
         subject: outcome_errors(recording, trials[trials["subject"] == subject])

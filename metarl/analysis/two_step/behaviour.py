@@ -45,12 +45,12 @@ def subject_rewards(trials: pd.DataFrame) -> pd.DataFrame:
         One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
         penalties included), invalid_fraction (of all trials, in [0, 1]).
     """
-    grouped = trials.groupby("subject", sort=True)
+    by_group = trials.groupby("subject", sort=True)
     table = pd.DataFrame(
         {
-            "trials": grouped.size(),
-            "reward_per_100": 100 * grouped["reward"].mean().astype(float),
-            "invalid_fraction": 1 - grouped["valid"].mean().astype(float),
+            "trials": by_group.size(),
+            "reward_per_100": 100 * by_group["reward"].mean().astype(float),
+            "invalid_fraction": 1 - by_group["valid"].mean().astype(float),
         }
     )
     return table.reset_index()
@@ -256,8 +256,8 @@ def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
     table = pd.concat([stays, terms], ignore_index=True)
     table["label"] = table["subject"].map(labels) if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
-    grouped = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = grouped.agg(value="mean", error=_known_error, n="count").reset_index()
+    by_group = table.groupby(keys, sort=False, dropna=False)["value"]
+    summary = by_group.agg(value="mean", error=_known_error, n="count").reset_index()
     return summary.assign(over="sessions" if by_session else "subjects")
 
 

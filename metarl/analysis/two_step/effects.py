@@ -12,7 +12,7 @@ import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import MEASURED, Tables, by_subject, of_group
+from metarl.analysis.measures import MEASURED, Tables, by_subject, select_group
 from metarl.analysis.two_step.references import EVENTS
 from metarl.analysis.two_step.rpe import BOTH_EVENTS
 
@@ -32,7 +32,7 @@ def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
     about = tables["about"].iloc[0]
     task = str(about["task"])
-    subjects = of_group(tables["subjects"], MEASURED)
+    subjects = select_group(tables["subjects"], MEASURED)
     scored = bool(about["scored"])
     learned = learned_subjects(task, subjects) if scored else None
     rows = [
@@ -48,7 +48,7 @@ def effects(tables: Tables) -> pd.DataFrame:
 
 
 def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
-    planner = of_group(tables["subjects"], "bayes-greedy")
+    planner = select_group(tables["subjects"], "bayes-greedy")
     best = float(planner["reward_per_100"].mean()) if len(planner) else None
     mean = Effect(
         name="rewards per 100 trials, mean",
@@ -68,7 +68,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
 
 
 def _stay_effects(tables: Tables) -> list[Effect]:
-    stays = of_group(tables["stays"], MEASURED)
+    stays = select_group(tables["stays"], MEASURED)
     published = _published_stays(tables)
     rows, distances = [], []
     for name, (reward, transition) in CELLS.items():
@@ -99,7 +99,9 @@ def _interaction_effects(
     bars = [published[cell] for cell in CELLS.values()]
     mean = Effect(
         name="stay interaction (RC - RR) - (UC - UR), mean",
-        values=by_subject(of_group(tables["subjects"], MEASURED), "stay_interaction"),
+        values=by_subject(
+            select_group(tables["subjects"], MEASURED), "stay_interaction"
+        ),
         reference=bars[0] - bars[1] - (bars[2] - bars[3]),
         source=f"{PAPER}c, measured from the panel",
     )
@@ -120,7 +122,7 @@ def _published_stays(tables: Tables) -> dict[tuple[float, str], float]:
 
 
 def _regression_effects(tables: Tables) -> list[Effect]:
-    terms = of_group(tables["stay_regression"], MEASURED)
+    terms = select_group(tables["stay_regression"], MEASURED)
     animals = tables["reference_regression"]
     product = "reward_x_transition"
     macaques = animals[(animals["kind"] == "animal") & (animals["term"] == product)]
@@ -132,7 +134,7 @@ def _regression_effects(tables: Tables) -> list[Effect]:
             source="mean of 2 macaques, Miranda et al. 2020",
         )
     ]
-    last = of_group(tables["lags"], MEASURED)
+    last = select_group(tables["lags"], MEASURED)
     last = last[last["lag"] == 1]
     for name, (reward, transition) in CELLS.items():
         cell = last[(last["reward"] == reward) & (last["transition"] == transition)]
@@ -145,7 +147,7 @@ def _regression_effects(tables: Tables) -> list[Effect]:
 
 def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     """RPE rows; a network without a recording has no r2, and so fails."""
-    r2 = of_group(tables["rpe"], MEASURED)
+    r2 = select_group(tables["rpe"], MEASURED)
     both = r2[r2["event"] == BOTH_EVENTS]
     everyone = subjects["subject"].to_numpy()
     based = Effect(
@@ -191,7 +193,7 @@ def _published_r2(tables: Tables, kind: str) -> float:
 
 def _control(tables: Tables) -> Effect:
     """The simulated model-free agent; without its recording the row fails."""
-    r2 = of_group(tables["rpe"], "sarsa")
+    r2 = select_group(tables["rpe"], "sarsa")
     both = r2[r2["event"] == BOTH_EVENTS]
     return Effect(
         name="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",

@@ -11,15 +11,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import LEARNED
-from metarl.analysis.measures import Tables, of_group, yardstick_names
+from metarl.analysis.measures import Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
+    label_line,
     legend_below,
     measured,
-    name_line,
-    no_data,
 )
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.two_step.behaviour import STAY_TERMS
 from metarl.analysis.two_step.effects import CELLS
 from metarl.analysis.two_step.references import EVENTS
@@ -38,20 +38,20 @@ def plot_stay_probabilities(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     cells = list(CELLS.values())
     places = np.arange(len(cells), dtype=float)
-    means = _cells(of_group(tables["stays_summary"]), cells)
+    means = _cells(select_group(tables["stays_summary"]), cells)
     colour, label = measured(tables)
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label, zorder=1)
     _interval(ax, places, means, colour)
-    stays = of_group(tables["stays"])
+    stays = select_group(tables["stays"])
     for _, subject in stays.groupby("subject"):
         heights = _cells(subject, cells)["probability"]
         ax.plot(places - 0.11, heights, "o", color=colour, markersize=4, zorder=3)
     published = tables["reference_stays"]
     _references(ax, places, published[published["kind"] != "human"], cells)
-    for name in yardstick_names(tables["stays_summary"]):
-        heights = _cells(of_group(tables["stays_summary"], name), cells)["mean"]
+    for name in baseline_names(tables["stays_summary"]):
+        heights = _cells(select_group(tables["stays_summary"], name), cells)["mean"]
         reach = (places - 0.2, places + 0.2)
-        ax.hlines(heights, *reach, color=yardstick_colour(name), lw=1.5, label=name)
+        ax.hlines(heights, *reach, color=baseline_colour(name), lw=1.5, label=name)
     names = [f"{t}\n{'reward' if r else 'none'}" for r, t in cells]
     ax.set_xticks(places + 0.15, names)
     ax.set(ylabel="P(same first choice)", ylim=(0, 1.02))
@@ -65,8 +65,8 @@ def plot_stay_regression(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     terms = STAY_TERMS[1:]
     places = np.arange(len(terms), dtype=float)
-    weights = of_group(tables["stay_regression"])
-    means = _terms(of_group(tables["stay_regression_summary"]), terms)
+    weights = select_group(tables["stay_regression"])
+    means = _terms(select_group(tables["stay_regression_summary"]), terms)
     colour, label = measured(tables)
     ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label)
     _interval(ax, places, means, colour)
@@ -85,8 +85,8 @@ def plot_stay_regression(tables: Tables, ax: Axes | None = None) -> Axes:
 def plot_lag_weights(tables: Tables, ax: Axes | None = None) -> Axes:
     """Lag regression weights by kind of past trial, with the interval over subjects."""
     ax = ax or plt.subplots()[1]
-    means = of_group(tables["lags_summary"])
-    lags = of_group(tables["lags"])
+    means = select_group(tables["lags_summary"])
+    lags = select_group(tables["lags"])
     for name, (reward, transition) in CELLS.items():
         colour = COLOURS["rewarded" if reward else "unrewarded"]
         style = "-" if transition == "common" else "--"
@@ -123,19 +123,19 @@ def plot_model_free_errors(tables: Tables, ax: Axes | None = None) -> Axes:
 def plot_rewards(tables: Tables, ax: Axes | None = None) -> Axes:
     """Rewards per 100 trials of every subject, with the reference strategies' lines."""
     ax = ax or plt.subplots()[1]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     colour, label = measured(tables)
     places = np.arange(len(subjects))
     ax.plot(places, subjects["reward_per_100"], "o", color=colour, label=label)
     means = tables["subjects_summary"].set_index("group")["mean"]
-    for name in yardstick_names(tables["subjects_summary"]):
+    for name in baseline_names(tables["subjects_summary"]):
         height = float(means[name])
-        ax.axhline(height, color=yardstick_colour(name), lw=1.5, label=name)
-        name_line(ax, name, height)
+        ax.axhline(height, color=baseline_colour(name), lw=1.5, label=name)
+        label_line(ax, name, height)
     criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
     if criterion is not None and bool(tables["about"]["scored"].iloc[0]):
         ax.axhline(criterion.threshold, color="black", lw=1, ls=":")
-        name_line(ax, "learned", criterion.threshold)
+        label_line(ax, "learned", criterion.threshold)
     names = [str(name).removeprefix("subject ") for name in subjects["label"]]
     ax.set_xticks(places, names)
     ax.set(ylabel="Reward per 100 trials", xlim=(-0.5, len(places) + 1))
@@ -200,14 +200,14 @@ def _reference_label(rows: pd.DataFrame) -> str:
 def _scatter(ax: Axes, tables: Tables, column: str, measure: str) -> Axes:
     points = tables["rpe_points"]
     if points.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     for event in EVENTS:
         part = points[points["event"] == event]
         colour = COLOURS[event]
         ax.plot(
             part[column], part["rpe"], "o", color=colour, alpha=0.35, ms=3, label=event
         )
-    summary = of_group(tables["rpe_summary"])
+    summary = select_group(tables["rpe_summary"])
     fits = (summary["event"] == BOTH_EVENTS) & (summary["measure"] == measure)
     row = summary[fits].iloc[0]
     found = f"r² = {_short(row['mean'])}, mean of n = {row['n']} networks"

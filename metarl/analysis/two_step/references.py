@@ -136,13 +136,13 @@ def model_free_errors(
     choices = discount * values
     errors = {event: np.full(grid.choice.shape, np.nan) for event in EVENTS}
     for place, seen in enumerate(grid.seen.T):
-        lane = np.flatnonzero(seen)
-        choice = grid.choice[lane, place].astype(int)
-        second = grid.second_state[lane, place].astype(int)
-        arrival = discount * values[lane, second] - choices[lane, choice]
-        reward = grid.paid[lane, place] - values[lane, second]
-        choices[lane, choice] += params.learning_rate * arrival
-        values[lane, second] += params.learning_rate * reward
-        errors["second stage"][lane, place] = arrival
-        errors["reward"][lane, place] = reward
+        env_index = np.flatnonzero(seen)
+        choice = grid.choice[env_index, place].astype(int)
+        second = grid.second_state[env_index, place].astype(int)
+        arrival = discount * values[env_index, second] - choices[env_index, choice]
+        reward = grid.paid[env_index, place] - values[env_index, second]
+        choices[env_index, choice] += params.learning_rate * arrival
+        values[env_index, second] += params.learning_rate * reward
+        errors["second stage"][env_index, place] = arrival
+        errors["reward"][env_index, place] = reward
     return errors

@@ -153,14 +153,14 @@ def _with_choices(errors: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
 
 def _grid(table: pd.DataFrame) -> tuple[TrialGrid, tuple[Integers, Integers]]:
     """Lay trials out by episode and trial; also where each row of the table stands."""
-    lane = np.unique(table["episode"], return_inverse=True)[1].astype(np.int64)
+    env_index = np.unique(table["episode"], return_inverse=True)[1].astype(np.int64)
     place = table["trial"].to_numpy(np.int64)
-    shape = (lane.max(initial=-1) + 1, place.max(initial=-1) + 1)
+    shape = (env_index.max(initial=-1) + 1, place.max(initial=-1) + 1)
     columns = {}
     for name in ("choice", "second_state", "paid"):
         columns[name] = np.full(shape, np.nan)
-        columns[name][lane, place] = table[name]
-    return TrialGrid(**columns), (lane, place)
+        columns[name][env_index, place] = table[name]
+    return TrialGrid(**columns), (env_index, place)
 
 
 def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:

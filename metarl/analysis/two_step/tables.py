@@ -10,14 +10,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_two_step as load_animals
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.references import packaged
 from metarl.analysis.two_step.behaviour import (
@@ -78,7 +78,7 @@ PANELS: tuple[Panel, ...] = (
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured" or the name of a reference strategy.
@@ -92,11 +92,11 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         model-based reference knows this task), scored (the criteria apply: networks,
         on the task with the published probabilities).
     """
-    groups = groups_of(source)
+    groups = trials_by_group(source)
     made = {
-        "stays": grouped(groups, stay_probabilities),
-        "stay_regression": grouped(groups, stay_regression),
-        "lags": grouped(groups, lag_regression),
+        "stays": by_group(groups, stay_probabilities),
+        "stay_regression": by_group(groups, stay_regression),
+        "lags": by_group(groups, lag_regression),
     }
     made["subjects"] = _subjects(groups, made["stays"])
     errors = _errors(source)
@@ -109,31 +109,31 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
 
 
 def _subjects(groups: Mapping[str, pd.DataFrame], stays: pd.DataFrame) -> pd.DataFrame:
-    rewards = grouped(groups, subject_rewards)
+    rewards = by_group(groups, subject_rewards)
     interaction = stay_interaction(stays, ("group", "subject")).reset_index()
-    names = grouped(groups, label_table)
+    names = by_group(groups, label_table)
     keys = ["group", "subject"]
     return rewards.merge(interaction, on=keys).merge(names, on=keys)
 
 
-def _about(source: Source) -> pd.DataFrame:
+def _about(source: ExperimentData) -> pd.DataFrame:
     known = source.task == TASK and source.subjects_are == "networks"
     about = about_table(source, scored=known and _is_published(source))
     return about.assign(has_planner=known)
 
 
-def _is_published(source: Source) -> bool:
+def _is_published(source: ExperimentData) -> bool:
     """Whether task and test are those that the criteria were fixed for."""
     known = {"trial_count": 100, "fixation": True}
     others = all(source.parameters.get(k, v) == v for k, v in known.items())
     return source.as_published and others and _planner(source) == PlannerParams()
 
 
-def _planner(source: Source) -> PlannerParams:
+def _planner(source: ExperimentData) -> PlannerParams:
     return PlannerParams.of_task(source.parameters)
 
 
-def _errors(source: Source) -> dict[tuple[str, int], pd.DataFrame]:
+def _errors(source: ExperimentData) -> dict[tuple[str, int], pd.DataFrame]:
     """Group and subject -> prediction errors beside the references'."""
     if source.task != TASK or source.discount is None:
         return {}
@@ -141,9 +141,9 @@ def _errors(source: Source) -> dict[tuple[str, int], pd.DataFrame]:
         (MEASURED, subject): recording
         for subject, recording in source.recordings.items()
     }
-    for name, recording in source.yardstick_recordings.items():
-        recordings[name, int(source.yardsticks[name]["subject"].iloc[0])] = recording
-    groups = groups_of(source)
+    for name, recording in source.baseline_recordings.items():
+        recordings[name, int(source.baselines[name]["subject"].iloc[0])] = recording
+    groups = trials_by_group(source)
     made = {}
     for (group, subject), recording in recordings.items():
         trials = groups[group]

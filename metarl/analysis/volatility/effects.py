@@ -11,7 +11,7 @@ import pandas as pd
 
 from metarl.analysis.criteria import CRITERIA, learned_subjects
 from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import MEASURED, Tables, by_subject, of_group
+from metarl.analysis.measures import MEASURED, Tables, by_subject, select_group
 from metarl.analysis.volatility.trials import ORDERS
 from metarl.analysis.volatility.units import SCHEDULES
 
@@ -26,7 +26,9 @@ PAPER = "Wang et al. 2018, Results, Simulation 2"
 
 def effects(tables: Tables) -> pd.DataFrame:
     """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    subjects, control = (of_group(tables["subjects"], g) for g in (MEASURED, CONTROL))
+    subjects, control = (
+        select_group(tables["subjects"], g) for g in (MEASURED, CONTROL)
+    )
     scored = bool(tables["about"]["scored"].iloc[0])
     learned, control_learned = (
         learned_subjects("volatility", rows) if scored else None
@@ -51,7 +53,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         values=by_subject(subjects, "reward_per_trial"),
         chance=RANDOM_REWARD,
     )
-    best = of_group(tables["subjects"], "bayes-greedy")
+    best = select_group(tables["subjects"], "bayes-greedy")
     if len(best):
         mean = float(best["reward_per_trial"].mean())
         source = "Bayesian observer of the training schedule, on the same task"
@@ -61,7 +63,7 @@ def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
 
 def _difference_effects(tables: Tables) -> list[Effect]:
     """Learning rate, volatile minus stable; a subject without a fit has no number."""
-    found = of_group(tables["differences"])
+    found = select_group(tables["differences"])
     hazard = _fixed_hazard(tables)
     rows = []
     for order in ORDERS:
@@ -90,7 +92,7 @@ def _control_effect(tables: Tables) -> Effect:
     """Networks trained without changes of volatility; none of them: no number."""
     return Effect(
         name="learning rate, volatile - stable, trained at a constant hazard, mean",
-        values=_over_orders(of_group(tables["differences"], CONTROL)),
+        values=_over_orders(select_group(tables["differences"], CONTROL)),
         criterion=MUST["rate difference, constant hazard"],
         chance=0.0,
         reference=0.0,

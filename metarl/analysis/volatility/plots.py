@@ -11,15 +11,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import CRITERIA, LEARNED
-from metarl.analysis.measures import Tables, of_group, yardstick_names
+from metarl.analysis.measures import Tables, baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
+    empty_panel,
+    label_line,
     legend_below,
     measured,
-    name_line,
-    no_data,
 )
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.volatility.effects import CONTROL
 from metarl.analysis.volatility.trials import ORDERS
 
@@ -47,16 +47,16 @@ def plot_block_rates(tables: Tables, ax: Axes | None = None) -> Axes:
     """Learning rate of every subject in each block, beside strategies and people."""
     ax = ax or plt.subplots()[1]
     colour, label = measured(tables)
-    rates = of_group(tables["rates"])
+    rates = select_group(tables["rates"])
     if rates["rate"].isna().all():
-        return no_data(ax, "no learning rate was found")
+        return empty_panel(ax, "no learning rate was found")
     for _, subject in rates.groupby("subject"):
         heights = subject.set_index("block")["rate"].reindex(list(BLOCK_ORDER))
         ax.plot(range(len(BLOCK_ORDER)), heights, "o", color=colour, ms=4, alpha=0.6)
-    means = of_group(tables["rates_summary"]).set_index("block")
+    means = select_group(tables["rates_summary"]).set_index("block")
     _means(ax, means.reindex(list(BLOCK_ORDER)), colour, label)
     for name in LEARNERS:
-        _learner(ax, of_group(tables["rates_summary"], name), name)
+        _learner(ax, select_group(tables["rates_summary"], name), name)
     _people(ax, tables["reference_rates"])
     _rate_axis(ax)
     names = [*(block.replace(" ", "\n") for block in BLOCK_ORDER), *PEOPLE]
@@ -72,7 +72,7 @@ def _learner(ax: Axes, means: pd.DataFrame, name: str) -> None:
     if means.empty:
         return
     heights = means.set_index("block")["mean"].reindex(list(BLOCK_ORDER))
-    places, colour = np.arange(len(BLOCK_ORDER)), yardstick_colour(name)
+    places, colour = np.arange(len(BLOCK_ORDER)), baseline_colour(name)
     ends = (places - 0.25, places + 0.25)
     ax.hlines(heights.to_numpy(), *ends, color=colour, lw=2, label=name)
 
@@ -129,12 +129,12 @@ def plot_rate_traces(tables: Tables, ax: Axes | None = None) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
     ax = ax or plt.subplots()[1]
     means = tables["traces_summary"]
-    if of_group(means)["mean"].isna().all():
-        return no_data(ax, "no learning rate was found")
+    if select_group(means)["mean"].isna().all():
+        return empty_panel(ax, "no learning rate was found")
     colour, label = measured(tables)
-    draw_lines(ax, of_group(means), ("mean", colour, label))
-    best = of_group(means, "bayes-greedy")
-    draw_lines(ax, best, ("mean", yardstick_colour("bayes-greedy"), "bayes-greedy"))
+    draw_lines(ax, select_group(means), ("mean", colour, label))
+    best = select_group(means, "bayes-greedy")
+    draw_lines(ax, best, ("mean", baseline_colour("bayes-greedy"), "bayes-greedy"))
     _rate_axis(ax)
     mark_half(ax, means["trial"])
     ax.set_xlabel("Trial of the episode (middle of a window of 10)")
@@ -164,20 +164,20 @@ def mark_half(ax: Axes, trials: "pd.Series[float]") -> None:
 def plot_rewards(tables: Tables, ax: Axes | None = None) -> Axes:
     """Reward per trial of every subject, with the reference strategies' lines."""
     ax = ax or plt.subplots()[1]
-    subjects = of_group(tables["subjects"])
+    subjects = select_group(tables["subjects"])
     colour, label = measured(tables)
     places = np.arange(len(subjects))
     ax.plot(places, subjects["reward_per_trial"], "o", color=colour, label=label)
     means = tables["subjects_summary"].set_index("group")["mean"]
-    for name in yardstick_names(tables["subjects_summary"]):
+    for name in baseline_names(tables["subjects_summary"]):
         if name != CONTROL:
             height = float(means[name])
             words = f"{name} ({height:.3f})"
-            ax.axhline(height, color=yardstick_colour(name), lw=1.5, label=words)
+            ax.axhline(height, color=baseline_colour(name), lw=1.5, label=words)
     if bool(tables["about"]["scored"].iloc[0]):
         threshold = LEARNED["volatility"].threshold
         ax.axhline(threshold, color="black", lw=1, ls=":")
-        name_line(ax, "learned", threshold)
+        label_line(ax, "learned", threshold)
     names = [str(name).removeprefix("subject ") for name in subjects["label"]]
     ax.set_xticks(places, names)
     ax.set(ylabel="Reward per trial (reward units)", ylim=(0.2, 0.42))
@@ -189,12 +189,12 @@ def plot_differences(tables: Tables, ax: Axes | None = None) -> Axes:
     """Volatile minus stable rate: subjects, control networks, simulated choosers."""
     ax = ax or plt.subplots()[1]
     found, simulated = tables["differences"], tables["simulated_differences"]
-    if of_group(found)["difference"].isna().all():
-        return no_data(ax, "no learning rate was found")
+    if select_group(found)["difference"].isna().all():
+        return empty_panel(ax, "no learning rate was found")
     colour, label = measured(tables)
     bars = [
-        (label.replace(" (", "\n("), of_group(found), colour),
-        _control_bar(of_group(found, CONTROL)),
+        (label.replace(" (", "\n("), select_group(found), colour),
+        _control_bar(select_group(found, CONTROL)),
         ("fixed\nrate", _kind(simulated, "fixed rate"), "model-free"),
         ("fixed\nhazard", _kind(simulated, "fixed hazard"), "optimum"),
     ]
@@ -208,7 +208,7 @@ def plot_differences(tables: Tables, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
     least = CRITERIA["volatility"]["rate difference"].low
     ax.axhline(least, color="black", lw=1, ls=":")
-    name_line(ax, "criterion", least)
+    label_line(ax, "criterion", least)
     ax.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize="small")
     ax.set(xlim=(-0.5, len(bars) - 0.2), ylabel="Learning rate, volatile - stable")
     return legend_below(ax, title=CHOOSERS)

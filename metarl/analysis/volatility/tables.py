@@ -12,13 +12,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.animals import load_table
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     about_table,
-    grouped,
-    groups_of,
+    by_group,
     label_table,
     summarise,
+    trials_by_group,
 )
 from metarl.analysis.references import packaged
 from metarl.analysis.statistics import standard_error
@@ -88,7 +88,7 @@ PANELS: tuple[Panel, ...] = (
 """Title and drawing of every panel; each takes `tables(source)` and axes."""
 
 
-def tables(source: Source) -> dict[str, pd.DataFrame]:
+def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Every table of the experiment, by name.
 
     A group is "measured", the name of a reference strategy, or "constant", the networks
@@ -105,12 +105,12 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
         measured subjects, for a table of animals. about: task, subjects_are, discount,
         scored (the criteria apply: networks, on the paper's test), expected.
     """
-    groups = groups_of(source)
+    groups = trials_by_group(source)
     if CONTROL in source.controls:
         groups[CONTROL] = source.controls[CONTROL].trials
     fits = {name: likelihoods(trials) for name, trials in groups.items()}
     made = {
-        "subjects": grouped(groups, _subjects),
+        "subjects": by_group(groups, _subjects),
         "rates": _stacked(fits, block_rates),
         "traces": _stacked(fits, rate_traces),
     }
@@ -126,7 +126,7 @@ def tables(source: Source) -> dict[str, pd.DataFrame]:
     return made | reference_tables()
 
 
-def _is_published(source: Source) -> bool:
+def _is_published(source: ExperimentData) -> bool:
     """Whether task and test are those that the criteria were fixed for."""
     known = {"trial_count": 200, "schedule": "blocks"}
     same = all(source.parameters.get(k) == v for k, v in known.items())
@@ -203,7 +203,7 @@ def _observed(grid: TrialGrid) -> pd.DataFrame:
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
-def _units(source: Source) -> dict[str, pd.DataFrame]:
+def _units(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Decoding and coding in the test and, where recorded, on the training schedule."""
     found = [unit_tables(source.recordings, source.trials, "test")]
     recordings = source.condition_recordings.get("generator", {})

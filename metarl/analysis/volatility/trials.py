@@ -69,10 +69,12 @@ def trial_grid(trials: pd.DataFrame) -> TrialGrid:
         The arrays that the analyses read; episodes sorted by subject and number.
     """
     check_volatility(trials)
-    lane = trials.groupby(list(EPISODE_KEYS), sort=True).ngroup().to_numpy(np.int64)
+    env_index = (
+        trials.groupby(list(EPISODE_KEYS), sort=True).ngroup().to_numpy(np.int64)
+    )
     place = numbers(trials, "trial").astype(np.int64)
-    shape = (lane.max(initial=-1) + 1, place.max(initial=-1) + 1)
-    if np.bincount(lane * shape[1] + place, minlength=1).max() > 1:
+    shape = (env_index.max(initial=-1) + 1, place.max(initial=-1) + 1)
+    if np.bincount(env_index * shape[1] + place, minlength=1).max() > 1:
         raise MetaRLError(
             "each trial must have one row, got a trial number twice in an episode; "
             "number trials within subject, session and episode"
@@ -80,8 +82,8 @@ def trial_grid(trials: pd.DataFrame) -> TrialGrid:
     laid = {}
     for name in (*TRIAL_COLUMNS, *TRUTH_COLUMNS):
         laid[name] = np.full(shape, np.nan)
-        laid[name][lane, place] = numbers(trials, name)
-    first = np.unique(lane, return_index=True)[1]
+        laid[name][env_index, place] = numbers(trials, name)
+    first = np.unique(env_index, return_index=True)[1]
     one = trials.iloc[first]
     return TrialGrid(
         subject=numbers(one, "subject").astype(np.int64),

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.measures import Tables
-from metarl.analysis.plotting import legend_below, measured, no_data
+from metarl.analysis.plotting import empty_panel, legend_below, measured
 from metarl.analysis.style import COLOURS
 from metarl.analysis.volatility.plots import draw_lines, mark_half
 
@@ -29,7 +29,7 @@ def plot_volatility(tables: Tables, ax: Axes | None = None) -> Axes:
     """The observer's volatility along test episodes, and what units tell of it."""
     ax = ax or plt.subplots()[1]
     if tables["observed"].empty:
-        return no_data(ax, "no test episodes")
+        return empty_panel(ax, "no test episodes")
     observer = ("estimate", COLOURS["optimum"], "Bayesian observer")
     draw_lines(ax, tables["observed"], observer)
     colour = measured(tables)[0]
@@ -57,7 +57,7 @@ def plot_coding(tables: Tables, ax: Axes | None = None) -> Axes:
     ax = ax or plt.subplots()[1]
     coding, summary = tables["coding"], tables["coding_summary"]
     if coding.empty:
-        return no_data(ax)
+        return empty_panel(ax)
     there = set(zip(coding["condition"], coding["label"], strict=True))
     bars = {key: name for key, name in CODING_BARS.items() if key in there}
     for shift, (units, colour) in zip((-0.2, 0.2), UNIT_COLOURS.items(), strict=True):

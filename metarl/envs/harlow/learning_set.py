@@ -102,23 +102,23 @@ class LearningSet(Task[Params], Generic[Params]):
 
     def __init__(
         self,
-        lanes: int,
+        num_envs: int,
         params: Params | None,
         device: torch.device | str,
         *,
         panorama: Panorama,
         cues: Tensor,
     ) -> None:
-        """Prepare `lanes` subjects.
+        """Prepare `num_envs` subjects.
 
         Args:
-            lanes: number of subjects.
+            num_envs: number of subjects.
             params: what the experimenter sets.
             device: where tensors live.
             panorama: what is to be seen from each place.
             cues: (N, 3) numbers that describe each thing; the second half is held out.
         """
-        super().__init__(lanes, params, device)
+        super().__init__(num_envs, params, device)
         p = self.params
         self.rules = make_rules(p.ring, p.hold, p.pause, p.select_turns, self.device)
         self.panorama, self.cues = panorama, cues.to(self.device)
@@ -131,13 +131,13 @@ class LearningSet(Task[Params], Generic[Params]):
         self.rewards = torch.tensor(
             [0, FIXATION_REWARD, -1, -1], dtype=torch.float32, device=self.device
         )
-        zeros = torch.zeros(lanes, dtype=torch.int64, device=self.device)
+        zeros = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self.place = self.clock = self.trial = self.trial_steps = zeros
         self.target = self.distractor = zeros
-        self.paid = torch.zeros(lanes, device=self.device)
+        self.paid = torch.zeros(num_envs, device=self.device)
         self.target_left = self.replaced = self.reversed = self.never
-        self.row = torch.zeros(lanes, len(ROW), device=self.device)
-        self.reset(torch.full((lanes, self.noise_size), 0.5, device=self.device))
+        self.row = torch.zeros(num_envs, len(ROW), device=self.device)
+        self.reset(torch.full((num_envs, self.noise_size), 0.5, device=self.device))
 
     @property
     def action_names(self) -> tuple[str, ...]:
@@ -279,9 +279,9 @@ class LearningSet(Task[Params], Generic[Params]):
         valid = ~kept["choice"].isnan()
         correct = torch.where(valid, (chosen_left == target_left).float(), torch.nan)
         cues = {
-            name: self.cues[kept[whose].long(), place]
-            for whose in ("target", "distractor")
-            for place, name in enumerate(cue_columns(whose, self.cue_names))
+            name: self.cues[kept[variant_learners].long(), place]
+            for variant_learners in ("target", "distractor")
+            for place, name in enumerate(cue_columns(variant_learners, self.cue_names))
         }
         forced = torch.zeros_like(correct)
         told = {"valid": valid.float(), "correct": correct, "forced": forced}
@@ -294,14 +294,17 @@ class LearningSet(Task[Params], Generic[Params]):
         return {name: getattr(self, name).float() for name in names}
 
 
-def cue_columns(whose: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def cue_columns(variant_learners: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Trial columns that describe the target or the distractor."""
-    return tuple(f"{whose}_{name}" for name in names)
+    return tuple(f"{variant_learners}_{name}" for name in names)
 
 
 def real_columns(names: tuple[str, ...]) -> tuple[str, ...]:
     """Trial columns that hold real numbers."""
-    each = (cue_columns(whose, names) for whose in ("target", "distractor"))
+    each = (
+        cue_columns(variant_learners, names)
+        for variant_learners in ("target", "distractor")
+    )
     return ("reward", *sum(each, ()))
 
 

@@ -76,16 +76,16 @@ class HarlowLine(LearningSet[HarlowLineParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: HarlowLineParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
+        """Prepare `num_envs` subjects."""
         p = HarlowLineParams() if params is None else params
         device = torch.device(device)
         codes = make_codes()
         super().__init__(
-            lanes,
+            num_envs,
             p,
             device,
             panorama=_panorama(
@@ -113,9 +113,9 @@ class HarlowLine(LearningSet[HarlowLineParams]):
         """(B, O): what the task shows now."""
         return self.panorama.look(self.codes()).flatten(1)
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """The cells in view; gaze is in the middle."""
-        seen = self.panorama.look(self.codes()[lane : lane + 1])[0]
+        seen = self.panorama.look(self.codes()[env_index : env_index + 1])[0]
         symbols = []
         for cell, column in enumerate(seen):
             x = (cell + 0.5) / len(seen)

@@ -95,11 +95,11 @@ class Harlow(LearningSet[HarlowParams]):
 
     def __init__(
         self,
-        lanes: int = 1,
+        num_envs: int = 1,
         params: HarlowParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `lanes` subjects."""
+        """Prepare `num_envs` subjects."""
         p = HarlowParams() if params is None else params
         device = torch.device(device)
         bank = picture_bank(p.picture_size, folder=p.pictures, equalized=p.equalized)
@@ -112,7 +112,7 @@ class Harlow(LearningSet[HarlowParams]):
             p.turn_pixels,
             p.picture_turns,
         )
-        super().__init__(lanes, p, device, panorama=scene, cues=cues)
+        super().__init__(num_envs, p, device, panorama=scene, cues=cues)
 
     @property
     def observation_names(self) -> tuple[str, ...]:
@@ -133,25 +133,32 @@ class Harlow(LearningSet[HarlowParams]):
         seen = self.panorama.look(observation)
         return seen.view(*seen.shape[:2], self.params.height, 3)
 
-    def scene(self, lane: int = 0) -> list[Symbol]:
+    def scene(self, env_index: int = 0) -> list[Symbol]:
         """What is in view, gaze in the middle; a picture says its number."""
-        event, p = int(self.event()[lane]), self.params
+        event, p = int(self.event()[env_index]), self.params
         if event == FIXATION:
             size = len(draw_cross(p.height, self.device))
-            return [Symbol("cross", x, "red") for x in self._in_view(lane, 0, size)]
+            return [
+                Symbol("cross", x, "red") for x in self._in_view(env_index, 0, size)
+            ]
         if event != CHOICE:
             return []
         things = (-p.picture_turns, self.left), (p.picture_turns, self.right)
         return [
-            Symbol("square", x, self._colour(int(which[lane])), str(int(which[lane])))
+            Symbol(
+                "square",
+                x,
+                self._colour(int(which[env_index])),
+                str(int(which[env_index])),
+            )
             for turns, which in things
-            for x in self._in_view(lane, turns, p.picture_size)
+            for x in self._in_view(env_index, turns, p.picture_size)
         ]
 
-    def _in_view(self, lane: int, turns: int, size: int) -> list[float]:
+    def _in_view(self, env_index: int, turns: int, size: int) -> list[float]:
         """Where in view a thing is, from 0 to 1; nothing where it is out of sight."""
         p = self.params
-        away = turns - int(self.gaze[lane])
+        away = turns - int(self.gaze[env_index])
         away = (away + p.ring // 2) % p.ring - p.ring // 2
         pixels = away * p.turn_pixels
         if abs(pixels) >= (p.width + size) / 2:
@@ -162,14 +169,14 @@ class Harlow(LearningSet[HarlowParams]):
         levels = (255 * self.cues[picture]).int().tolist()
         return "#{:02x}{:02x}{:02x}".format(*levels)
 
-    def drawing(self, lane: int = 0) -> NDArray[np.uint8]:
+    def drawing(self, env_index: int = 0) -> NDArray[np.uint8]:
         """The scene around the cross; bright where gaze sees it, marked at its middle.
 
         It is as wide as is seen from where an episode may start.
         """
-        p, gaze = self.params, int(self.gaze[lane])
+        p, gaze = self.params, int(self.gaze[env_index])
         turns = min(max(p.start_turns, p.picture_turns), (p.ring - 1) // 2)
-        scene = self._scene_around(lane, turns)
+        scene = self._scene_around(env_index, turns)
         middle = turns * p.turn_pixels + p.width // 2
         at = middle + gaze * p.turn_pixels
         places = np.arange(len(scene)) - (at - p.width // 2)
@@ -181,12 +188,12 @@ class Harlow(LearningSet[HarlowParams]):
         strip[:edge, mark - 1 : mark + 1] = strip[-edge:, mark - 1 : mark + 1] = 255
         return strip
 
-    def _scene_around(self, lane: int, turns: int) -> NDArray[np.uint8]:
+    def _scene_around(self, env_index: int, turns: int) -> NDArray[np.uint8]:
         """(columns, H, 3) what is seen from so many turns on either side, together."""
         p = self.params
         around = torch.arange(-turns, turns + 1, device=self.device) % p.ring
-        place = self.place[lane] // p.ring * p.ring + around
-        there = (which[lane].expand_as(place) for which in (self.left, self.right))
+        place = self.place[env_index] // p.ring * p.ring + around
+        there = (which[env_index].expand_as(place) for which in (self.left, self.right))
         views = self.look(self.panorama.codes(place, *there)).cpu().numpy()
         length = 2 * turns * p.turn_pixels + p.width
         scene = np.full((length, p.height, 3), BACKGROUND, np.uint8)

@@ -16,7 +16,7 @@ from torch.utils.tensorboard.summary import histogram, hparams, scalar
 from metarl.agents.networks.actor_critic import Network
 from metarl.core.checks import MetaRLError
 from metarl.reports.tensorboard.event_file import EventFile
-from metarl.reports.tensorboard.snapshot_figures import Preview, look_every
+from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
 from metarl.runs.config import RunConfig, to_plain
 from metarl.runs.folder import SNAPSHOTS
 
@@ -58,7 +58,7 @@ class TensorBoardObserver:
 
     def on_snapshot(self, number: int, network: Network) -> None:
         """Behaviour, prediction errors and units, on episodes with the weights held."""
-        if number % look_every(self.config):
+        if number % preview_interval(self.config):
             return
         progress = number / SNAPSHOTS
         preview = Preview(self.config, self.subject, network, progress=progress)

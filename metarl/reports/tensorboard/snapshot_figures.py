@@ -17,9 +17,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metarl.agents.networks.actor_critic import ActorCritic, Network, open_eyes
+from metarl.agents.networks.actor_critic import ActorCritic, Network, attach_renderer
 from metarl.analysis.criteria import LEARNED
-from metarl.analysis.measures import of_group
+from metarl.analysis.measures import select_group
 from metarl.analysis.snapshot import mean_rpe_by_event, trial_states
 from metarl.analysis.snapshot_plots import plot_rpe_by_event, plot_trial_states
 from metarl.core.files import Recording
@@ -52,7 +52,7 @@ STYLE: dict[Any, Any] = {
 """Plain, for a figure is drawn while the network waits."""
 
 
-def look_every(config: RunConfig[Any]) -> int:
+def preview_interval(config: RunConfig[Any]) -> int:
     """Snapshots from one look to the next: looks cost few hundredths of training."""
     steps = config.training.updates * config.training.unroll_steps
     looks = max(LEAST_LOOKS, steps // STEPS_A_LOOK)
@@ -82,7 +82,7 @@ class Preview:
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
-                lambda task: open_eyes(network, task.look),
+                lambda task: attach_renderer(network, task.look),
                 replace(EPISODES, settings=self.settings, reset_memory=reset),
                 purpose="preview",
                 progress=progress,
@@ -128,7 +128,7 @@ class Preview:
         found = {"reward_per_trial": float(self.trials["reward"].mean())}
         if self.tables and self.config.task in LEARNED:
             name = LEARNED[self.config.task].statistic
-            found[name] = float(of_group(self.tables["subjects"])[name].iloc[0])
+            found[name] = float(select_group(self.tables["subjects"])[name].iloc[0])
         return {name: value for name, value in found.items() if isfinite(value)}
 
     def figures(self) -> Iterator[tuple[str, Figure]]:
@@ -158,7 +158,7 @@ def _own_eyes(network: Network) -> Iterator[None]:
     try:
         yield
     finally:
-        open_eyes(network, look)
+        attach_renderer(network, look)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from metarl.agents.config import Schedule
 from metarl.agents.learning.config import ReplayConfig
 from metarl.analysis.effects import Effect
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.agent_replay.plots import draw_replay
 from metarl.studies.shared_bandit import (
@@ -42,7 +42,7 @@ WAYS: Mapping[str, ReplayConfig] = {
 RATE, OWN_RATES = 4e-3, {"none": 7e-3}
 """First learning rate, and that of who learns better at another: without replay there
 is one update where there are five with it."""
-LANES, UPDATES = 16, 750
+NUM_ENVS, UPDATES = 16, 750
 """Episodes of an update, and updates: 12,000 fresh episodes."""
 STAGES = 8
 """Parts of training after which the frozen weights are tested."""
@@ -58,11 +58,11 @@ def configured(seed: int, way: str) -> RunConfig[Any]:
     config = bandit_config(seed, updates=UPDATES)
     rate = Schedule(start=OWN_RATES.get(way, RATE), end=0.0)
     learning = replace(config.learning, learning_rate=rate, replay=WAYS[way])
-    training = replace(config.training, lanes=LANES)
+    training = replace(config.training, num_envs=NUM_ENVS)
     return replace(config, learning=learning, training=training)
 
 
-def learn(way: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def learn(way: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Train a network, and test its frozen weights at every stage."""
     config = configured(seed, way)
     config = shortened(config, STAGES) if smoke else config
@@ -72,7 +72,7 @@ def learn(way: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
         "updates": config.training.updates * (1 + _replays(config)),
     }
     try:
-        trained = train_here(config, reporting, stages=STAGES)
+        trained = train_here(config, reporter, stages=STAGES)
     except MetaRLError:
         # What has become no number counts as choosing at random, at every stage.
         return found | _summed([RANDOM] * STAGES) | {"diverged": 1}

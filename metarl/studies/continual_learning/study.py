@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Schedule, constant
 from metarl.agents.learning.config import ReplayConfig
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.continual_learning.plots import draw_continual
 from metarl.studies.shared_bandit import (
@@ -63,7 +63,7 @@ def configured(seed: int, way: str) -> tuple[RunConfig[Any], RunConfig[Any]]:
     return first, replace(first, task=SECOND)
 
 
-def learn(way: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def learn(way: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Train a network on the first task, then on the second; test it on both."""
     tasks = [
         shortened(config, STAGES) if smoke else config
@@ -74,7 +74,7 @@ def learn(way: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
     for place, config in enumerate(tasks):
         if place:
             trainer = hand_over(trainer, config)
-        tests += trained(trainer, tasks, place / 2, smoke, reporting)
+        tests += trained(trainer, tasks, place / 2, smoke, reporter)
     first, second = (list(column) for column in zip(*tests, strict=True))
     episodes = tasks[0].training.steps // TRIALS
     return {
@@ -93,7 +93,7 @@ def trained(
     tasks: list[RunConfig[Any]],
     part: float,
     smoke: bool,
-    reporting: Reporting,
+    reporter: Reporter,
 ) -> list[tuple[float, float]]:
     """Train to the end; the regrets on both tasks after each stage.
 
@@ -102,19 +102,19 @@ def trained(
         tasks: both.
         part: of all training that was done before.
         smoke: whether to test on a few episodes only.
-        reporting: is told the progress and asked whether to stop.
+        reporter: is told the progress and asked whether to stop.
 
     Raises:
         Interrupted: asked to stop.
     """
     tests, total = [], trainer.config.training.updates
     while trainer.updates < total:
-        if reporting.should_stop():
+        if reporter.should_stop():
             raise Interrupted
         trainer.update()
         if due(trainer.updates, total, STAGES):
             tests.append(tested(tasks, trainer, smoke))
-            reporting.tell(part + trainer.progress / 2)
+            reporter.report(part + trainer.progress / 2)
     return tests
 
 

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Rule
 from metarl.agents.learning.config import CostsConfig, PrefrontalCost
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.costs_by_area.plots import draw_areas
 from metarl.studies.shared_bandit import (
@@ -84,14 +84,14 @@ def taught(
     return replace(config, learning=replace(config.learning, rule=rule, costs=costs))
 
 
-def learn(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Train, then test frozen: whole, and with the prefrontal area cut off."""
     config = configured(seed, name)
     config = shortened(config, 4) if smoke else config
-    trained = train_here(config, reporting)
+    trained = train_here(config, reporter)
     episodes = 20 if smoke else 1000
     whole = frozen_test(config, trained.network, episodes=episodes)
-    cut = frozen_test(config, trained.network, episodes=episodes, manipulate=LESION)
+    cut = frozen_test(config, trained.network, episodes=episodes, interventions=LESION)
     return {
         "regret": whole.regret,
         "accuracy": whole.accuracy,

@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 from metarl.agents.config import constant
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.two_step import TwoStepParams
 from metarl.experiments.presets import FAST
@@ -76,13 +76,13 @@ def configured(seed: int, params: TwoStepParams, updates: int) -> RunConfig[Any]
             discount=constant(0.9),
             entropy_weight=constant(0.05),
         ),
-        training=TrainingConfig(lanes=64, unroll_steps=20, updates=updates),
+        training=TrainingConfig(num_envs=64, unroll_steps=20, updates=updates),
         subjects=1,
         seed=seed,
     )
 
 
-def learn(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Meet the parts in turn, then the whole, with the same weights throughout."""
     part, whole = (EVERY, 4 * EVERY) if smoke else (PART_UPDATES, WHOLE_UPDATES)
     lessons = [*((params, part) for params in CURRICULA[name]), (WHOLE, whole)]
@@ -94,7 +94,7 @@ def learn(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
         own = stream_seed(seed, 0, "training", place)
         trainer = Trainer(configured(own, params, updates), 0)
         trainer.network.load_state_dict(weights)
-        rates = lesson(trainer, reporting.part(number, len(lessons)))
+        rates = lesson(trainer, reporter.part(number, len(lessons)))
         weights = trainer.network.state_dict()
     before = part * len(CURRICULA[name])
     reached = first_reached(rates)
@@ -108,7 +108,7 @@ def learn(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
     }
 
 
-def lesson(trainer: Trainer, reporting: Reporting) -> list[float]:
+def lesson(trainer: Trainer, reporter: Reporter) -> list[float]:
     """Train to the lesson's end; rewards a trial, point by point.
 
     Raises:
@@ -117,13 +117,13 @@ def lesson(trainer: Trainer, reporting: Reporting) -> list[float]:
     torch.set_num_threads(1)
     total, rates = trainer.config.training.updates, []
     while trainer.updates < total:
-        if reporting.should_stop():
+        if reporter.should_stop():
             raise Interrupted
         trainer.update()
         if due(trainer.updates, total, total // EVERY):
             # A trial has two steps.
             rates.append(2 * trainer.row()["rollout/reward_rate"])
-            reporting.tell(trainer.progress)
+            reporter.report(trainer.progress)
     return rates
 
 

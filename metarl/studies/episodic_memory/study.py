@@ -20,7 +20,7 @@ from metarl.agents.config import NetworkConfig, constant
 from metarl.agents.networks.actor_critic import Network
 from metarl.agents.networks.cores import EpisodicLSTM
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.envs.contextual_bandit import ContextualBanditParams
 from metarl.experiments.presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
@@ -61,17 +61,17 @@ def configured(seed: int, condition: str) -> RunConfig[ContextualBanditParams]:
         task_params=TASK,
         network=NETWORKS[condition],
         learning=replace(FAST.learning, discount=constant(0.5)),
-        training=TrainingConfig(lanes=64, unroll_steps=steps, updates=UPDATES),
+        training=TrainingConfig(num_envs=64, unroll_steps=steps, updates=UPDATES),
         subjects=1,
         seed=seed,
     )
 
 
-def learn(condition: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def learn(condition: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Train a network, then test it frozen; an episodic one without its gate too."""
     config = configured(seed, condition)
     config = shortened(config, 4) if smoke else config
-    network = train_here(config, reporting).network
+    network = train_here(config, reporter).network
     sessions = 100 if smoke else 1000
     facts = told(frozen_trials(config, network, episodes=sessions))
     if condition == "episodic":

@@ -20,13 +20,13 @@ from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, path_of
 from metarl.agents.evolution.quadratic import disagreement, scatter
 from metarl.agents.learning.config import Objective
 from metarl.agents.networks.actor_critic import ActorCritic
-from metarl.agents.networks.batched import Crowd
+from metarl.agents.networks.batched import BatchedNetworks
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.runs.config import RunConfig
-from metarl.simulation.population_rollout import live
+from metarl.simulation.population_rollout import evaluate_population
 from metarl.studies.evolution.plots import draw_evolution
 from metarl.studies.shared_bandit import (
     RANDOM,
@@ -66,7 +66,7 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     return found
 
 
-def check_gradient(smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def check_gradient(smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Score gradients beside finite differences, and how much they scatter."""
     generator = np.random.default_rng(seed)
     count = 1000 if smoke else MEMBERS
@@ -74,15 +74,15 @@ def check_gradient(smoke: bool, seed: int, reporting: Reporting) -> Facts:
     for name in DISTRIBUTIONS:
         facts[f"off_{name}"] = disagreement(name, count, generator)
         facts[f"scatter_{name}"] = scatter(name, 100, generator)
-    reporting.tell(1.0)
+    reporter.report(1.0)
     return facts
 
 
-def walk(objective: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def walk(objective: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Where a population ends on the landscape, and 100 places on its way."""
     asked = Walk(objective=objective, generations=20 if smoke else 2000)
     path = path_of(asked, np.random.default_rng(seed))
-    reporting.tell(1.0)
+    reporter.report(1.0)
     every = max(asked.generations // 100, 1)
     return {"end": float(path[-1]), "path": path[::every].tolist()}
 
@@ -95,11 +95,11 @@ def configured(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
     return asked.configuration("bandit", settings, subjects=1, seed=seed)
 
 
-def evolve(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def evolve(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Evolve a population; test its mean frozen, or look at its mutants."""
     objective, law, _ = AGENTS[name]
     config = configured(name, seed, smoke=smoke)
-    trained = train_here(config, reporting, points=40)
+    trained = train_here(config, reporter, points=40)
     best = BEST_ARM[law] * TRIALS
     facts: Facts = {
         "generations": [row["update"] for row in trained.curve],
@@ -120,16 +120,16 @@ def evolve(name: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
 
 def mutants_of(config: RunConfig[Any], network: ActorCritic, seed: int) -> Facts:
     """What the mutants around a network do, and how the best fares in each world."""
-    crowd, each = Crowd(network), 40
+    networks, each = BatchedNetworks(network), 40
     settings = config.learning.perturbation
-    mean = crowd.free.read(network.state_dict()).double().numpy()
+    mean = networks.free.read(network.state_dict()).double().numpy()
     drawn = Normal(mean, settings.size).sample(MUTANTS, np.random.default_rng(seed))
-    crowd.embody(torch.from_numpy(drawn))
+    networks.set_weights(torch.from_numpy(drawn))
     task = task_class("bandit")(MUTANTS * each, config.task_params)
 
     def lives(number: int, **options: float) -> Any:
         source = torch.Generator().manual_seed(stream_seed(seed, number, "preview"))
-        return live(crowd, task, TRIALS, source, options)
+        return evaluate_population(networks, task, TRIALS, source, options)
 
     left = lives(0).shares(2)[:, 0]
     best = {

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampal_replay.plots import draw_events, draw_rates
 from metarl.studies.hippocampus.cliff_walk import Choice, updates_needed
 from metarl.studies.hippocampus.laps import run_laps
@@ -68,7 +68,7 @@ def laps_of(
     access: Access,
     magnitudes: tuple[float, ...],
     seed: int,
-    reporting: Reporting,
+    reporter: Reporter,
 ) -> Facts:
     """Let 40 animals run 50 laps, and count the sequences that they replay a lap."""
     maze = open_maze() if where == "open" else two_tracks()
@@ -80,7 +80,7 @@ def laps_of(
         animals=3 if smoke else 40,
         laps=5 if smoke else 50,
         magnitudes=magnitudes,
-        reporting=reporting,
+        reporter=reporter,
     )
     test = SequenceTest(maze, np.random.default_rng(test_seed))
     counts = tally(running, test)
@@ -93,12 +93,12 @@ def laps_of(
     return facts | {"example": example_lap(maze, running, counts)}
 
 
-def cliff_walks(smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def cliff_walks(smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Median updates of 15 learners on a cliff of each length, by what is replayed."""
     generator = np.random.default_rng(seed)
     facts: Facts = {"states": list(WALKS)} | {choice: [] for choice in CHOICES}
     for place, states in enumerate(WALKS):
-        if reporting.should_stop():
+        if reporter.should_stop():
             raise Interrupted
         for choice in CHOICES:
             needed = [
@@ -106,7 +106,7 @@ def cliff_walks(smoke: bool, seed: int, reporting: Reporting) -> Facts:
                 for _ in range(1 if smoke else 15)
             ]
             facts[choice].append(float(np.median(needed)))
-        reporting.tell((place + 1) / len(WALKS))
+        reporter.report((place + 1) / len(WALKS))
     return facts
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metarl.core.checks import check_at_least
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus.mazes import Maze, States
 from metarl.studies.hippocampus.memories import (
     DISCOUNT,
@@ -45,7 +45,7 @@ def run_laps(
     animals: int = 40,
     laps: int = 50,
     magnitudes: tuple[float, ...] = (1.0,),
-    reporting: Reporting | None = None,
+    reporter: Reporter | None = None,
 ) -> Running:
     """Let animals run, all in the same lap at a time.
 
@@ -60,7 +60,7 @@ def run_laps(
         animals: independent ones, A.
         laps: of each, L.
         magnitudes: rewards, equally likely on each lap.
-        reporting: whom to tell the progress.
+        reporter: whom to tell the progress.
 
     Raises:
         Interrupted: asked to stop.
@@ -75,13 +75,13 @@ def run_laps(
     runners = _Runners(maze, access, known=known, generator=generator)
     steps, at_start, after = np.zeros_like(offered, np.intp), [], []
     for lap in range(laps):
-        if reporting and reporting.should_stop():
+        if reporter and reporter.should_stop():
             raise Interrupted
         steps[:, lap], before, behind = runners.lap(lap, np.maximum(noisy[:, lap], 0))
         at_start.append(before)
         after.append(behind)
-        if reporting:
-            reporting.tell((lap + 1) / laps)
+        if reporter:
+            reporter.report((lap + 1) / laps)
     return Running(
         steps=steps,
         magnitudes=offered,

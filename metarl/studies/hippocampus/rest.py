@@ -44,7 +44,7 @@ class RestParams:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experience:
+class Trajectory:
     """What a subject learned, as chances of what follows what among new objects."""
 
     rule: Array
@@ -67,7 +67,7 @@ def learned_transitions(walks: Sequence[Sequence[int]], states: int) -> Array:
     return np.asarray(np.divide(counts, totals, out=counts, where=totals > 0))
 
 
-def new_objects(generator: np.random.Generator) -> Experience:
+def new_objects(generator: np.random.Generator) -> Trajectory:
     """The rule learned from objects in order, and new objects seen out of order.
 
     Each new object is told its place (row, position); no two that the rule puts side by
@@ -81,7 +81,7 @@ def new_objects(generator: np.random.Generator) -> Experience:
         shown = generator.permutation(OBJECTS).reshape(-1, ROW)
         seen = learned_transitions(shown.tolist(), OBJECTS)
         if not (seen * (rule + rule.T)).any():
-            return Experience(rule=rule, seen=seen)
+            return Trajectory(rule=rule, seen=seen)
 
 
 def replayed(source: Array, first: int, generator: np.random.Generator) -> list[int]:

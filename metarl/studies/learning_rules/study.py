@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 
 from metarl.agents.config import A2CConfig, CoreName, Rule, constant
 from metarl.agents.learning.weight_perturbation import stored
-from metarl.agents.networks.batched import FreeWeights, check_crowd
+from metarl.agents.networks.batched import TrainableWeights, check_batchable
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
 from metarl.experiments.presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
-from metarl.simulation.rollout import Stepper
+from metarl.simulation.rollout import Rollout
 from metarl.studies.learning_rules.plots import draw_rules
 from metarl.studies.shared_bandit import (
     RANDOM,
@@ -59,15 +59,15 @@ TRIED: Mapping[Rule, float] = {
 """Rules that try out whole networks -> their constant learning rate."""
 TRIED_UNITS = 24
 """Units of a network that is tried out: the fewer weights, the fewer trials."""
-PAIRS = TrainingConfig(lanes=80, unroll_steps=TRIALS, updates=3000)
+PAIRS = TrainingConfig(num_envs=80, unroll_steps=TRIALS, updates=3000)
 """Amount of training by a pair an update: 40 episodes each."""
-GENERATIONS = TrainingConfig(lanes=2560, unroll_steps=TRIALS, updates=600)
+GENERATIONS = TrainingConfig(num_envs=2560, unroll_steps=TRIALS, updates=600)
 """Amount of training by evolution strategies: 40 episodes for each of 64 members."""
 ALIGNED = ("bptt-random", "eprop", "eprop-random", "np")
 """Rules whose estimate of the core's gradient is set beside the true one."""
 STAGES = 4
 """Parts of training after which the gradients are compared, and before the first."""
-PROBE_LANES = 512
+PROBE_ENVS = 512
 """Episodes that a gradient is estimated from where two are compared."""
 PASSES: Mapping[str, int] = {
     "bptt": 3,
@@ -110,12 +110,12 @@ def configured(seed: int, rule: Rule, core: CoreName) -> RunConfig[Any]:
 
 
 def learn(
-    rule: Rule, core: CoreName, smoke: bool, seed: int, reporting: Reporting
+    rule: Rule, core: CoreName, smoke: bool, seed: int, reporter: Reporter
 ) -> Facts:
     """Train a network by a rule, compare gradients on the way, test it frozen."""
     config = configured(seed, rule, core)
     config = shortened(config, 4) if smoke else config
-    trained = train_here(config, reporting, points=40)
+    trained = train_here(config, reporter, points=40)
     tested = frozen_test(config, trained.network, episodes=20 if smoke else 1000)
     return {
         "regret": tested.regret,
@@ -136,7 +136,7 @@ def cosines(
 
     Both see the same episodes, or under node perturbation episodes with other noise.
     """
-    training = replace(config.training, lanes=PROBE_LANES)
+    training = replace(config.training, num_envs=PROBE_ENVS)
     probe = replace(config, training=training)
     exact = replace(probe, learning=replace(config.learning, rule="bptt"))
     pairs = [(gradient(probe, w), gradient(exact, w)) for w in stages]
@@ -153,10 +153,10 @@ def gradient(config: RunConfig[Any], weights: dict[str, torch.Tensor]) -> torch.
     trainer.network.load_state_dict(weights)
     fresh = torch.Generator().manual_seed(stream_seed(config.seed, 0, "preview"))
     with torch.no_grad():
-        trainer.stepper = Stepper(trainer.task, trainer.unroll, fresh)
-    experience = trainer.experience()
-    lesson = trainer.learner.lesson(experience, 0.0)
-    trainer.learner.find_gradients(trainer.unroll, experience, lesson, 0.0)
+        trainer.rollout = Rollout(trainer.task, trainer.unroll, fresh)
+    trajectory = trainer.trajectory()
+    lesson = trainer.learner.lesson(trajectory, 0.0)
+    trainer.learner.compute_gradients(trainer.unroll, trajectory, lesson, 0.0)
     core = trainer.network.get_parameter("core.weight")
     assert core.grad is not None
     return core.grad.flatten()
@@ -172,19 +172,19 @@ def stored_floats(config: RunConfig[Any]) -> int:
     """
     network = make_network(config, 0)
     if config.learning.rule in TRIED:
-        count = len(FreeWeights(check_crowd(network, config.learning.rule)))
+        count = len(TrainableWeights(check_batchable(network, config.learning.rule)))
         if config.learning.rule != "es":
             return stored(config.learning.rule, count)
         return count * (config.learning.perturbation.members // 2 + 2)
-    lanes, steps = config.training.lanes, config.training.unroll_steps
+    num_envs, steps = config.training.num_envs, config.training.unroll_steps
     weights = network.get_parameter("core.weight")
     rows, width = weights.shape[0] + 1, weights.shape[1]
     units = config.network.units
     if config.learning.rule.startswith("bptt"):
-        return lanes * steps * (rows + width + units)
+        return num_envs * steps * (rows + width + units)
     if config.learning.rule == "readout":
-        return lanes * units
-    return lanes * rows * width
+        return num_envs * units
+    return num_envs * rows * width
 
 
 def effects(results: Results) -> list[Effect]:

@@ -17,10 +17,10 @@ import pandas as pd
 from metarl.analysis.style import figure_style
 from metarl.core.checks import check_at_least, check_choice
 from metarl.core.files import read_json, whole_file, write_json, write_table
-from metarl.core.parallel import Reporting, core_count, run_jobs
+from metarl.core.parallel import Reporter, core_count, run_jobs
 from metarl.core.progress import Overall
 from metarl.core.seeding import stream_seed
-from metarl.studies.optimizers.contest import Contest
+from metarl.studies.optimizers.contest import OptimizerRun
 from metarl.studies.optimizers.problems.learners import LEARNERS
 from metarl.studies.optimizers.study import GRID, RATES, contest, figures, tables
 from metarl.studies.spec import Results
@@ -66,7 +66,7 @@ class BenchPlan:
         check_at_least("steps", 1 if self.steps is None else self.steps, 1)
         self.contests()
 
-    def contests(self) -> Mapping[str, Contest]:
+    def contests(self) -> Mapping[str, OptimizerRun]:
         """What is run, by name.
 
         Raises:
@@ -84,7 +84,7 @@ class BenchPlan:
             return self.rules
         return tuple(LEARNERS if self.rates else {**RATES, **GRID}[task])
 
-    def _contest(self, task: str, rule: str) -> Contest:
+    def _contest(self, task: str, rule: str) -> OptimizerRun:
         rates = self.rates or {**RATES, **GRID}[task].get(rule)
         if rates is None:
             raise ValueError(
@@ -166,10 +166,10 @@ def bench_optimizers(
     return Benched(folder, _written(results, folder), {})
 
 
-def _find(made: Contest, seed: int, path: Path, reporting: Reporting) -> None:
+def _find(made: OptimizerRun, seed: int, path: Path, reporter: Reporter) -> None:
     """Find one seed's facts and write them down."""
     began = time.process_time()
-    facts = made(seed, reporting)
+    facts = made(seed, reporter)
     write_json(path, {"facts": facts, "seconds": time.process_time() - began})
 
 

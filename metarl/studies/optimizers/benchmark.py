@@ -30,11 +30,11 @@ Measures = dict[str, list[float]]
 """Name -> one number a replica."""
 
 
-class Ground:
+class BenchmarkProblem:
     """A problem, and what its solutions are measured by."""
 
     problem: Problem
-    yardsticks: Mapping[str, float] = MappingProxyType({})
+    baselines: Mapping[str, float] = MappingProxyType({})
     criterion: float = 0.0
     """Loss below which the problem counts as learned; 0: no loss does."""
 
@@ -43,7 +43,7 @@ class Ground:
         return {}
 
 
-class XorGround(Ground):
+class XorBenchmark(BenchmarkProblem):
     """Exclusive or."""
 
     criterion = CRITERION
@@ -53,7 +53,7 @@ class XorGround(Ground):
         self.problem = Xor(units)
 
 
-class ForecastGround(Ground):
+class ForecastBenchmark(BenchmarkProblem):
     """A chaotic series, of which each seed has its own."""
 
     def __init__(self, system: str, seed: int, rule: str) -> None:
@@ -63,7 +63,7 @@ class ForecastGround(Ground):
             self.system, np.random.default_rng(stream_seed(seed, 0, "problems"))
         )
         self.problem: Forecast = Forecast(data)
-        self.yardsticks = {
+        self.baselines = {
             "persistence": persistence(data),
             "linear autoregression": linear_autoregression(data),
         }
@@ -76,7 +76,7 @@ class ForecastGround(Ground):
         }
 
 
-class BanditGround(Ground):
+class BanditBenchmark(BenchmarkProblem):
     """The bandit that the studies share."""
 
     def __init__(self, seed: int, rule: str) -> None:
@@ -93,13 +93,15 @@ class BanditGround(Ground):
         return {"regret": self.test.regret(weights, self.generator).tolist()}
 
 
-GROUNDS: Mapping[str, Callable[[int, str], Ground]] = MappingProxyType(
-    {
-        "xor": partial(XorGround, 4),
-        "xor-2-2-1": partial(XorGround, 2),
-        "lorenz": partial(ForecastGround, "lorenz"),
-        "rossler": partial(ForecastGround, "rossler"),
-        "bandit": BanditGround,
-    }
+BENCHMARK_PROBLEMS: Mapping[str, Callable[[int, str], BenchmarkProblem]] = (
+    MappingProxyType(
+        {
+            "xor": partial(XorBenchmark, 4),
+            "xor-2-2-1": partial(XorBenchmark, 2),
+            "lorenz": partial(ForecastBenchmark, "lorenz"),
+            "rossler": partial(ForecastBenchmark, "rossler"),
+            "bandit": BanditBenchmark,
+        }
+    )
 )
 """Problem -> what makes it, given a seed and a rule."""

@@ -16,9 +16,9 @@ import torch
 
 from metarl.agents.learning.weight_perturbation import RULES, stored
 from metarl.core.checks import check_at_least, check_choice
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
-from metarl.studies.optimizers.benchmark import GROUNDS
+from metarl.studies.optimizers.benchmark import BENCHMARK_PROBLEMS
 from metarl.studies.optimizers.problems.learners import LEARNERS, Told
 from metarl.studies.optimizers.problems.problem import Problem
 
@@ -29,7 +29,7 @@ CURVE_POINTS, TRACE_POINTS = 40, 150
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contest:
+class OptimizerRun:
     """One rule on one problem, at several learning rates."""
 
     problem: str
@@ -47,19 +47,19 @@ class Contest:
 
     def __post_init__(self) -> None:
         """Refuse what there is not."""
-        check_choice("problem", self.problem, GROUNDS)
+        check_choice("problem", self.problem, BENCHMARK_PROBLEMS)
         check_choice("rule", self.rule, LEARNERS)
         for rate in self.rates:
             check_at_least("learning rate", rate, 0)
 
-    def __call__(self, seed: int, reporting: Reporting) -> dict[str, Any]:
+    def __call__(self, seed: int, reporter: Reporter) -> dict[str, Any]:
         """Learn, and tell how it went; the module says what.
 
         Raises:
             Interrupted: asked to stop.
         """
         torch.set_num_threads(1)
-        ground = GROUNDS[self.problem](seed, self.rule)
+        ground = BENCHMARK_PROBLEMS[self.problem](seed, self.rule)
         rates = torch.tensor(self.rates, dtype=torch.float64)
         learner = LEARNERS[self.rule](
             ground.problem,
@@ -69,7 +69,7 @@ class Contest:
         log = _Log(self, ground.criterion)
         measured: dict[str, dict[str, Any]] = {}
         for step in range(1, self.steps + 1):
-            if reporting.should_stop():
+            if reporter.should_stop():
                 raise Interrupted
             log.hear(step, learner.step())
             if step in (*self.marks, self.steps):
@@ -77,12 +77,12 @@ class Contest:
                     found = measured.setdefault(name, {})
                     found[str(step)] = self.by_rate([kept(value) for value in values])
             if step % 100 == 0:
-                reporting.tell(step / self.steps)
+                reporter.report(step / self.steps)
         return {
             **self._about(ground.problem),
             **log.facts(),
             "measures": measured,
-            "yardsticks": dict(ground.yardsticks),
+            "baselines": dict(ground.baselines),
         }
 
     def _about(self, problem: Problem) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Contest:
 class _Log:
     """Keeps what the facts say of each step."""
 
-    def __init__(self, contest: Contest, criterion: float) -> None:
+    def __init__(self, contest: OptimizerRun, criterion: float) -> None:
         self.contest, self.criterion = contest, criterion
         curve = np.geomspace(1, contest.steps, CURVE_POINTS)
         self.points = sorted({round(point) for point in curve})

@@ -100,7 +100,7 @@ def _xor_at_every_rate(results: Results) -> list[Effect]:
 
 def _xor_beside_weight_perturbation(results: Results) -> list[Effect]:
     rate = best_rate(results, "xor-wp", median_epochs)
-    yardstick = _epochs(results, "wp", rate)
+    baseline = _epochs(results, "wp", rate)
     quicker = min(BEST, key=lambda rule: _epochs(results, rule, BEST[rule]).median())
     ours = BEST[quicker]
     gain = _successes(results, quicker, ours) - _successes(results, "wp", rate)
@@ -108,7 +108,7 @@ def _xor_beside_weight_perturbation(results: Results) -> list[Effect]:
         effect(
             f"XOR, {quicker.upper()} from rate {ours:g}: median epochs, as a share of "
             f"WP's from its best rate",
-            _epochs(results, quicker, ours) / yardstick,
+            _epochs(results, quicker, ours) / baseline,
             "XOR, beside weight perturbation",
         ),
         effect(
@@ -132,7 +132,7 @@ def _lorenz(results: Results) -> list[Effect]:
         for rate, values in first.items()
     ]
     linear = by_seed(
-        results, "lorenz-d2", lambda facts: facts["yardsticks"]["linear autoregression"]
+        results, "lorenz-d2", lambda facts: facts["baselines"]["linear autoregression"]
     )
     failed = _errors(results, "lorenz-wp", 0.1) > POOR
     long = _errors(results, "lorenz-d2", 0.01)

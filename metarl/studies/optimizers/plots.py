@@ -167,7 +167,7 @@ def plot_measure_by_rate(rules: Seeds, ax: Axes) -> Axes:
     ax.set(xscale="log", xlabel="Initial learning rate", ylabel=MEASURED[name])
     if name == "NRMSE":
         ax.set_yscale("log")
-        _draw_yardsticks(next(iter(rules.values())), ax)
+        _draw_baselines(next(iter(rules.values())), ax)
     return legend_below(ax, title="Rule (updates)")
 
 
@@ -179,11 +179,11 @@ def _most(name: str) -> float:
     return MOST_DRAWN if name == "NRMSE" else np.inf
 
 
-def _draw_yardsticks(seeds: list[Facts], ax: Axes) -> None:
+def _draw_baselines(seeds: list[Facts], ax: Axes) -> None:
     for (name, _), style in zip(
-        seeds[0]["yardsticks"].items(), (":", "--"), strict=True
+        seeds[0]["baselines"].items(), (":", "--"), strict=True
     ):
-        height = float(np.median([facts["yardsticks"][name] for facts in seeds]))
+        height = float(np.median([facts["baselines"][name] for facts in seeds]))
         ax.axhline(height, color="grey", linestyle=style, linewidth=1, label=name)
 
 

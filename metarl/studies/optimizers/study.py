@@ -13,10 +13,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect
-from metarl.studies.optimizers.contest import Contest
+from metarl.studies.optimizers.contest import OptimizerRun
 from metarl.studies.optimizers.effects import HEADLINE_RATES, judged
 from metarl.studies.optimizers.plots import drawn
-from metarl.studies.optimizers.tables import comparison, yardsticks
+from metarl.studies.optimizers.tables import baselines, comparison
 from metarl.studies.spec import Condition, Results, Scale
 
 SHORT, LONG = 6000, 25_000
@@ -111,7 +111,7 @@ GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
 
 def contest(
     problem: str, rule: str, rates: tuple[float, ...], *, smoke: bool = False
-) -> Contest:
+) -> OptimizerRun:
     """One rule on one problem, at the study's length."""
     marks: tuple[int, ...] = ()
     if problem.startswith("xor"):
@@ -127,7 +127,7 @@ def contest(
     replicas = XOR_REPLICAS if problem.startswith("xor") else 1
     if smoke:
         marks, steps, replicas = (1,) if marks else (), SMOKE_STEPS, min(replicas, 2)
-    return Contest(
+    return OptimizerRun(
         problem=problem,
         rule=rule,
         rates=rates,
@@ -154,7 +154,7 @@ def effects(results: Results) -> list[Effect]:
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
     """The comparison of rules, and forecasts that need no network."""
-    found = {"comparison": comparison(results), "yardsticks": yardsticks(results)}
+    found = {"comparison": comparison(results), "baselines": baselines(results)}
     return {name: table for name, table in found.items() if len(table)}
 
 

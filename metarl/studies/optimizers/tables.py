@@ -116,12 +116,12 @@ def _median(seeds: Sequence[Facts], name: str, rate: float, place: int) -> float
     return float(np.round(found, 4))
 
 
-def yardsticks(results: Results) -> pd.DataFrame:
+def baselines(results: Results) -> pd.DataFrame:
     """Test error of forecasts that need no network: median, lowest, highest seed."""
     rows = {}
     for seeds in results.facts.values():
-        for name in seeds[0]["yardsticks"]:
-            values = [facts["yardsticks"][name] for facts in seeds]
+        for name in seeds[0]["baselines"]:
+            values = [facts["baselines"][name] for facts in seeds]
             problem = seeds[0]["problem"]
             rows[problem, name] = (np.median(values), min(values), max(values))
     return pd.DataFrame(

@@ -14,12 +14,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus.rest import (
     OBJECTS,
     SAMPLE_MS,
-    Experience,
     RestParams,
+    Trajectory,
     new_brain,
     new_objects,
     rest,
@@ -50,7 +50,7 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     return {source: partial(group, source, scale.smoke) for source in SOURCES}
 
 
-def source_of(name: str, learned: Experience) -> Array | None:
+def source_of(name: str, learned: Trajectory) -> Array | None:
     """Chances that replay is drawn from.
 
     That reward turns replay round is put in here, not explained: the study of
@@ -64,7 +64,7 @@ def source_of(name: str, learned: Experience) -> Array | None:
     }[name]
 
 
-def group(source: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
+def group(source: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Let a group rest, and ask its sensors about both orders."""
     subjects = 2 if smoke else 12
     params = RestParams(samples=1000 if smoke else 12_000)
@@ -73,14 +73,14 @@ def group(source: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
     found: dict[str, list[Array]] = {order: [] for order in ORDERS}
     shuffled: dict[str, list[Array]] = {order: [] for order in ORDERS}
     for number, stream in enumerate(root.spawn(subjects)):
-        if reporting.should_stop():
+        if reporter.should_stop():
             raise Interrupted
         learned, weights = subject(source, params, stream)
         for order in ORDERS:
             asked = getattr(learned, order)
             found[order].append(sequenceness(weights, asked))
             shuffled[order].append(shuffled_sequenceness(weights, asked, labels))
-        reporting.tell((number + 1) / subjects)
+        reporter.report((number + 1) / subjects)
     facts: Facts = {"lags_ms": [SAMPLE_MS * (k + 1) for k in range(weights.shape[0])]}
     for order in ORDERS:
         facts |= asked_of(order, np.array(found[order]), np.array(shuffled[order]))
@@ -89,7 +89,7 @@ def group(source: str, smoke: bool, seed: int, reporting: Reporting) -> Facts:
 
 def subject(
     source: str, params: RestParams, stream: np.random.SeedSequence
-) -> tuple[Experience, Array]:
+) -> tuple[Trajectory, Array]:
     """What one subject learned, and the lagged weights of its rest."""
     brain, objects, noise, replays = map(np.random.default_rng, stream.spawn(4))
     learned = new_objects(objects)

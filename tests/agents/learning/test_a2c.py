@@ -7,12 +7,12 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
-from metarl.agents.learning.a2c import Experience, Learner, actor_critic_loss
+from metarl.agents.learning.a2c import Learner, Trajectory, actor_critic_loss
 from metarl.agents.networks.actor_critic import ActorCritic, build
 from metarl.agents.unrolls.branch import PlainUnroll
 from metarl.agents.unrolls.network import SharedUnroll, make_unroll
 
-INPUTS, ACTIONS, UNITS, LANES, STEPS = 4, 3, 5, 2, 6
+INPUTS, ACTIONS, UNITS, NUM_ENVS, STEPS = 4, 3, 5, 2, 6
 EXACT = {"rtol": 0, "atol": 1e-12}
 
 
@@ -28,34 +28,34 @@ def normal(*size, seed=1):
 
 def live(network, unroll, *, end=3):
     """One unroll of experience on made-up inputs; lane 0's episode ends at `end`."""
-    inputs = normal(STEPS + 1, LANES, INPUTS, seed=3).float()
+    inputs = normal(STEPS + 1, NUM_ENVS, INPUTS, seed=3).float()
     actions = torch.randint(
-        ACTIONS, (STEPS, LANES), generator=torch.Generator().manual_seed(4)
+        ACTIONS, (STEPS, NUM_ENVS), generator=torch.Generator().manual_seed(4)
     )
-    continues = torch.ones(STEPS, LANES)
-    starts = [torch.ones(LANES, dtype=torch.bool), *[None] * (STEPS - 1)]
+    nonterminal = torch.ones(STEPS, NUM_ENVS)
+    starts = [torch.ones(NUM_ENVS, dtype=torch.bool), *[None] * (STEPS - 1)]
     if end is not None:
-        continues[end, 0] = 0
+        nonterminal[end, 0] = 0
         starts[end + 1] = torch.tensor([True, False])
-    memory, values = network.initial_memory(LANES), []
+    memory, values = network.initial_memory(NUM_ENVS), []
     with torch.no_grad():
         unroll.begin()
         for t in range(STEPS):
             if starts[t] is not None and t:
-                fresh = network.initial_memory(LANES)
+                fresh = network.initial_memory(NUM_ENVS)
                 chosen = starts[t].unsqueeze(1)
                 memory = tuple(
                     torch.where(chosen, new, old)
                     for new, old in zip(fresh, memory, strict=True)
                 )
-            decision = unroll.act(inputs[t], memory)
-            memory = tuple(part.clone() for part in decision.memory)
-            values.append(decision.value.clone())
+            output = unroll.act(inputs[t], memory)
+            memory = tuple(part.clone() for part in output.memory)
+            values.append(output.value.clone())
         values.append(network.act(inputs[STEPS], memory).value)
-    return Experience(
+    return Trajectory(
         actions=actions,
-        rewards=normal(STEPS, LANES, seed=5).float(),
-        continues=continues,
+        rewards=normal(STEPS, NUM_ENVS, seed=5).float(),
+        nonterminal=nonterminal,
         values=torch.stack(values),
         starts=starts,
         observations=inputs[:, :, : -ACTIONS - 1].float(),
@@ -78,14 +78,16 @@ def test_the_losss_gradient_is_the_papers_formula():
     )
     losses.total.backward()
     for t in range(2):
-        for lane in range(2):
-            pi = logits[t, lane].detach().softmax(0)
+        for env_index in range(2):
+            pi = logits[t, env_index].detach().softmax(0)
             entropy = -float((pi * pi.log()).sum())
             chosen = torch.zeros(ACTIONS, dtype=torch.float64)
-            chosen[actions[t, lane]] = 1
+            chosen[actions[t, env_index]] = 1
             # d log pi(a) / d logits = onehot(a) - pi;  dH / d logits = -pi (log pi + H)
-            climb = delta[t, lane] * (chosen - pi) - beta_e * pi * (pi.log() + entropy)
-            assert_close(logits.grad[t, lane], -climb / 4, **EXACT)
+            climb = delta[t, env_index] * (chosen - pi) - beta_e * pi * (
+                pi.log() + entropy
+            )
+            assert_close(logits.grad[t, env_index], -climb / 4, **EXACT)
     assert_close(values.grad, -beta_v * delta / 4, **EXACT)
 
 
@@ -109,7 +111,7 @@ def test_the_parts_of_the_loss_by_hand():
 @pytest.mark.parametrize("core", ["lstm", "gru", "rnn"])
 def test_every_weight_gets_a_gradient_the_critics_too(core):
     network = make_network(core)
-    unroll = make_unroll(network, STEPS, LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
     Learner(network, A2CConfig()).update(unroll, live(network, unroll), 0.0)
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
@@ -120,52 +122,57 @@ def test_every_weight_gets_a_gradient_the_critics_too(core):
     assert network.heads.bias.grad[-1] != 0
 
 
-def expected_gradients(network, experience, config, progress):
+def expected_gradients(network, trajectory, config, progress):
     """The paper's gradient, summed step by step over one plain replay."""
     gamma = config.discount.at(progress)
     beta_e = config.entropy_weight.at(progress)
-    returns = torch.zeros(STEPS, LANES)
-    following = experience.values[-1]
+    returns = torch.zeros(STEPS, NUM_ENVS)
+    following = trajectory.values[-1]
     for t in reversed(range(STEPS)):
-        following = experience.rewards[t] + gamma * experience.continues[t] * following
+        following = (
+            trajectory.rewards[t] + gamma * trajectory.nonterminal[t] * following
+        )
         returns[t] = following
-    delta = returns - experience.values[:-1]
-    inputs = normal(STEPS + 1, LANES, INPUTS, seed=3).float()
-    memory, loss = network.initial_memory(LANES), torch.zeros(())
+    delta = returns - trajectory.values[:-1]
+    inputs = normal(STEPS + 1, NUM_ENVS, INPUTS, seed=3).float()
+    memory, loss = network.initial_memory(NUM_ENVS), torch.zeros(())
     for t in range(STEPS):
-        start = experience.starts[t]
+        start = trajectory.starts[t]
         if start is not None:
-            fresh = network.initial_memory(LANES)
+            fresh = network.initial_memory(NUM_ENVS)
             memory = tuple(
                 torch.where(start.unsqueeze(1), new, old)
                 for new, old in zip(fresh, memory, strict=True)
             )
-        decision = network.act(inputs[t], memory)
-        memory = decision.memory
-        log_pi = decision.logits.log_softmax(1)
-        for lane in range(LANES):
-            chosen = log_pi[lane, experience.actions[t, lane]]
-            entropy = -(log_pi[lane].exp() * log_pi[lane]).sum()
-            loss = loss - delta[t, lane] * chosen - beta_e * entropy
-            loss = loss - config.value_weight * delta[t, lane] * decision.value[lane]
+        output = network.act(inputs[t], memory)
+        memory = output.memory
+        log_pi = output.logits.log_softmax(1)
+        for env_index in range(NUM_ENVS):
+            chosen = log_pi[env_index, trajectory.actions[t, env_index]]
+            entropy = -(log_pi[env_index].exp() * log_pi[env_index]).sum()
+            loss = loss - delta[t, env_index] * chosen - beta_e * entropy
+            loss = (
+                loss
+                - config.value_weight * delta[t, env_index] * output.value[env_index]
+            )
     network.zero_grad(set_to_none=True)
-    (loss / (STEPS * LANES)).backward()
+    (loss / (STEPS * NUM_ENVS)).backward()
     return {name: p.grad.clone() for name, p in network.named_parameters()}
 
 
 @pytest.mark.parametrize("core", ["lstm", "gru"])
 def test_an_updates_gradient_is_the_papers_from_rewards_to_weights(core):
     network = make_network(core)
-    unroll = make_unroll(network, STEPS, LANES)
-    experience = live(network, unroll)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
+    trajectory = live(network, unroll)
     config = A2CConfig(
         learning_rate=constant(0.0),
         discount=Schedule(start=0.2, end=0.8),
         entropy_weight=Schedule(start=0.0, end=0.5),
     )
-    expected = expected_gradients(network, experience, config, 0.5)
+    expected = expected_gradients(network, trajectory, config, 0.5)
     network.zero_grad(set_to_none=True)
-    Learner(network, config).update(unroll, experience, 0.5)
+    Learner(network, config).update(unroll, trajectory, 0.5)
     for name, parameter in network.named_parameters():
         assert_close(parameter.grad, expected[name], rtol=1e-4, atol=1e-6)
 
@@ -174,9 +181,9 @@ def update(config, **changes):
     """Learn once from the same experience; the network, scalars and weights before."""
     network = make_network()
     before = [p.detach().clone() for p in network.parameters()]
-    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
-    experience = replace(live(network, unroll), **changes)
-    scalars = Learner(network, config).update(unroll, experience, 0.0)
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
+    trajectory = replace(live(network, unroll), **changes)
+    scalars = Learner(network, config).update(unroll, trajectory, 0.0)
     return network, scalars, before
 
 
@@ -184,14 +191,14 @@ def test_the_scalars_are_of_this_update():
     config = A2CConfig(discount=constant(0.5))
     network, scalars, _ = update(config)
     twin = make_network()
-    experience = live(twin, SharedUnroll(twin, PlainUnroll(twin, STEPS, LANES)))
-    discounts = experience.continues * 0.5
+    trajectory = live(twin, SharedUnroll(twin, PlainUnroll(twin, STEPS, NUM_ENVS)))
+    discounts = trajectory.nonterminal * 0.5
     rpes = (
-        experience.rewards + discounts * experience.values[1:] - experience.values[:-1]
+        trajectory.rewards + discounts * trajectory.values[1:] - trajectory.values[:-1]
     )
     assert_close(scalars["rpe/mean"], rpes.mean())
     assert_close(scalars["rpe/deviation"], rpes.std(correction=0))
-    assert_close(scalars["value/mean"], experience.values.mean())
+    assert_close(scalars["value/mean"], trajectory.values.mean())
     total = torch.cat([p.grad.flatten() for p in network.parameters()]).norm()
     assert_close(scalars["train/grad_norm"], total)
     assert not any(value.requires_grad for value in scalars.values())
@@ -229,14 +236,14 @@ def test_a_last_reward_reaches_earlier_steps_only_through_the_trace(decay, targe
     config = A2CConfig(
         learning_rate=constant(0.0), trace_decay=decay, discount=constant(0.5)
     )
-    rewards = torch.zeros(STEPS, LANES)
+    rewards = torch.zeros(STEPS, NUM_ENVS)
     rewards[-1, 1] = 10
     # A critic that answered 0 while acting: each target is the reward's trace alone.
-    values = torch.zeros(STEPS + 1, LANES)
+    values = torch.zeros(STEPS + 1, NUM_ENVS)
     network, scalars, _ = update(config, rewards=rewards, values=values)
-    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
     now = live(network, unroll).values[:-1]
-    expected = torch.zeros(STEPS, LANES)
+    expected = torch.zeros(STEPS, NUM_ENVS)
     for back in range(targets):
         expected[-1 - back, 1] = 10 * 0.5**back
     assert_close(scalars["loss/value"], 0.5 * (expected - now).square().mean())
@@ -250,22 +257,24 @@ def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer)
         entropy_weight=constant(0.0),
         value_weight=0.0,
     )
-    rewards = torch.zeros(STEPS, LANES)
+    rewards = torch.zeros(STEPS, NUM_ENVS)
     rewards[2, 1] = 5
     network = make_network()
-    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, LANES))
-    experience = live(network, unroll, end=None)
-    zero = torch.zeros_like(experience.values)
-    discounts = torch.zeros(STEPS, LANES)
-    experience = replace(experience, rewards=rewards, values=zero, continues=discounts)
+    unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
+    trajectory = live(network, unroll, end=None)
+    zero = torch.zeros_like(trajectory.values)
+    discounts = torch.zeros(STEPS, NUM_ENVS)
+    trajectory = replace(
+        trajectory, rewards=rewards, values=zero, nonterminal=discounts
+    )
 
     def chance():
         with torch.no_grad():
-            logits, _ = unroll.read(experience.starts)
-        return float(logits.softmax(-1)[2, 1, experience.actions[2, 1]])
+            logits, _ = unroll.read(trajectory.starts)
+        return float(logits.softmax(-1)[2, 1, trajectory.actions[2, 1]])
 
     before = chance()
-    Learner(network, config).update(unroll, experience, 0.0)
+    Learner(network, config).update(unroll, trajectory, 0.0)
     assert chance() > before + 1e-4
 
 
@@ -287,7 +296,7 @@ def test_the_readout_alone_is_trained_where_that_is_asked(core, critic):
     config = NetworkConfig(core=core, critic=critic, units=UNITS, head_deviation=0.5)
     network = build(INPUTS, ACTIONS, config, seed=2)
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    unroll = make_unroll(network, STEPS, LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
     learner = Learner(network, replace(READOUT, gradient_clip=0.1))
     for _ in range(3):
         learner.update(unroll, live(network, unroll), 0.0)
@@ -303,7 +312,7 @@ def test_the_readouts_first_gradient_is_the_one_it_has_among_all():
     found = []
     for config in (READOUT, A2CConfig()):
         network = make_network()
-        unroll = make_unroll(network, STEPS, LANES)
+        unroll = make_unroll(network, STEPS, NUM_ENVS)
         Learner(network, config).update(unroll, live(network, unroll), 0.0)
         found.append(network.heads.weight.grad)
     assert_close(*found, rtol=0, atol=0)

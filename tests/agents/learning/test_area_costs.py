@@ -9,7 +9,7 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.config import A2CConfig, NetworkConfig, constant
-from metarl.agents.learning.a2c import Experience
+from metarl.agents.learning.a2c import Trajectory
 from metarl.agents.learning.area_costs import AreaLearner
 from metarl.agents.learning.config import CostsConfig
 from metarl.agents.learning.rules import make_learner
@@ -17,7 +17,7 @@ from metarl.agents.networks.actor_critic import build
 from metarl.core.checks import MetaRLError
 from metarl.core.policy import restart
 
-SEEN, ACTIONS, STEPS, LANES = 2, 2, 5, 3
+SEEN, ACTIONS, STEPS, NUM_ENVS = 2, 2, 5, 3
 INPUTS = SEEN + ACTIONS + 1
 
 
@@ -30,42 +30,45 @@ def make(costs=None, core="rnn", **settings):
         learning_rate=constant(0.01), costs=costs or CostsConfig(), **settings
     )
     generator = torch.Generator().manual_seed(1)
-    size = {"steps": STEPS, "lanes": LANES, "generator": generator}
+    size = {"steps": STEPS, "num_envs": NUM_ENVS, "generator": generator}
     return network, *make_learner(network, config, **size)
 
 
 def stepped(network, unroll):
     """A made-up experience, with an episode's end in it."""
     generator = torch.Generator().manual_seed(3)
-    inputs = torch.rand(STEPS, LANES, INPUTS, generator=generator)
+    inputs = torch.rand(STEPS, NUM_ENVS, INPUTS, generator=generator)
     starts = [None] * STEPS
-    starts[0], starts[3] = torch.ones(LANES).bool(), torch.tensor([True, False, True])
-    memory, values = network.initial_memory(LANES), []
+    starts[0], starts[3] = (
+        torch.ones(NUM_ENVS).bool(),
+        torch.tensor([True, False, True]),
+    )
+    memory, values = network.initial_memory(NUM_ENVS), []
     with torch.no_grad():
         unroll.begin()
         for now, start in zip(inputs, starts, strict=True):
-            memory = restart(memory, network.initial_memory(LANES), start)
-            decision = unroll.act(now, memory)
-            memory = decision.memory
-            values.append(decision.value.clone())
-    continues = torch.ones(STEPS, LANES)
-    continues[2] = 1 - starts[3].float()
-    return Experience(
-        actions=torch.randint(ACTIONS, (STEPS, LANES), generator=generator),
-        rewards=torch.rand(STEPS, LANES, generator=generator),
-        continues=continues,
-        values=torch.stack([*values, torch.zeros(LANES)]),
+            memory = restart(memory, network.initial_memory(NUM_ENVS), start)
+            output = unroll.act(now, memory)
+            memory = output.memory
+            values.append(output.value.clone())
+    nonterminal = torch.ones(STEPS, NUM_ENVS)
+    nonterminal[2] = 1 - starts[3].float()
+    return Trajectory(
+        actions=torch.randint(ACTIONS, (STEPS, NUM_ENVS), generator=generator),
+        rewards=torch.rand(STEPS, NUM_ENVS, generator=generator),
+        nonterminal=nonterminal,
+        values=torch.stack([*values, torch.zeros(NUM_ENVS)]),
         starts=starts,
-        observations=torch.rand(STEPS + 1, LANES, SEEN, generator=generator),
+        observations=torch.rand(STEPS + 1, NUM_ENVS, SEEN, generator=generator),
     )
 
 
 def gradients(costs, **settings):
     network, unroll, learner = make(costs, **settings)
-    experience = stepped(network, unroll)
-    lesson = learner.lesson(experience, 0.5)
-    learner.find_gradients(unroll, experience, lesson, 0.5)
-    return {name: p.grad for name, p in network.named_parameters()}, learner, experience
+    trajectory = stepped(network, unroll)
+    lesson = learner.lesson(trajectory, 0.5)
+    learner.compute_gradients(unroll, trajectory, lesson, 0.5)
+    return {name: p.grad for name, p in network.named_parameters()}, learner, trajectory
 
 
 def test_one_cost_is_the_usual_learner():
@@ -96,27 +99,27 @@ def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
     found, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
     network, unroll, _ = make(core=core)
     again = stepped(network, unroll)
-    memory, activity = network.initial_memory(LANES), []
+    memory, activity = network.initial_memory(NUM_ENVS), []
     generator = torch.Generator().manual_seed(3)
-    inputs = torch.rand(STEPS, LANES, INPUTS, generator=generator)
+    inputs = torch.rand(STEPS, NUM_ENVS, INPUTS, generator=generator)
     for now, start in zip(inputs, again.starts, strict=True):
-        memory = restart(memory, network.initial_memory(LANES), start)
+        memory = restart(memory, network.initial_memory(NUM_ENVS), start)
         memory = network.core(now, memory)
         activity.append(memory[0])
     units, reader = torch.stack(activity), learner.predictors.readers[cost]
     total = 0.0
     for t in range(STEPS):
-        for lane in range(LANES):
-            action, here = int(again.actions[t, lane]), units[t, lane]
+        for env_index in range(NUM_ENVS):
+            action, here = int(again.actions[t, env_index]), units[t, env_index]
             if cost == "reward":
                 said = reader.weight[action] @ here + reader.bias[action]
-                total = total + (again.rewards[t, lane] - said) ** 2 / 2
-            elif again.continues[t, lane]:
+                total = total + (again.rewards[t, env_index] - said) ** 2 / 2
+            elif again.nonterminal[t, env_index]:
                 taken = torch.eye(ACTIONS)[action]
                 said = reader.weight @ torch.cat([here, taken]) + reader.bias
-                error = again.observations[t + 1, lane] - said
+                error = again.observations[t + 1, env_index] - said
                 total = total + (error**2).sum() / 2
-    (total / (STEPS * LANES)).backward()
+    (total / (STEPS * NUM_ENVS)).backward()
     assert_close(found["core.weight"], network.core.weight.grad)
 
 
@@ -161,20 +164,20 @@ def test_binary_rewards_are_predicted_by_their_chance():
     """By hand: -log p of what was paid, p logistic in the reader's output."""
     costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
     network, unroll, learner = make(costs)
-    experience = stepped(network, unroll)
-    paid = (experience.rewards > 0.5).float()
+    trajectory = stepped(network, unroll)
+    paid = (trajectory.rewards > 0.5).float()
     assert 0 < paid.mean() < 1
-    experience = replace(experience, rewards=paid)
-    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, LANES, 6)
+    trajectory = replace(trajectory, rewards=paid)
+    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, NUM_ENVS, 6)
     outputs, total = reader(units).detach(), 0.0
     for t in range(STEPS):
-        for lane in range(LANES):
-            action = int(experience.actions[t, lane])
-            said = float(outputs[t, lane, action])
+        for env_index in range(NUM_ENVS):
+            action = int(trajectory.actions[t, env_index])
+            said = float(outputs[t, env_index, action])
             chance = 1 / (1 + math.exp(-said))
-            total -= math.log(chance if paid[t, lane] else 1 - chance)
-    found = learner.predictors.losses(units, experience)["reward"]
-    assert found.item() == pytest.approx(total / (STEPS * LANES), rel=1e-5)
+            total -= math.log(chance if paid[t, env_index] else 1 - chance)
+    found = learner.predictors.losses(units, trajectory)["reward"]
+    assert found.item() == pytest.approx(total / (STEPS * NUM_ENVS), rel=1e-5)
 
 
 def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
@@ -187,9 +190,9 @@ def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
 
 def test_the_learning_curve_tells_how_well_is_predicted():
     network, unroll, learner = make(CostsConfig(pfc=("reward", "observation")))
-    experience = stepped(network, unroll)
-    units = unroll.branch.activities(experience.starts)
-    losses = learner.predictors.losses(units, experience)
+    trajectory = stepped(network, unroll)
+    units = unroll.branch.activities(trajectory.starts)
+    losses = learner.predictors.losses(units, trajectory)
     scalars = learner.update(unroll, stepped(network, unroll), 0.1)
     for cost in ("reward", "observation"):
         assert scalars[f"loss/{cost}"].item() == pytest.approx(losses[cost].item())
@@ -237,4 +240,4 @@ def test_areas_need_one_core_and_a_rule_that_reaches_it():
     )
     config = replace(A2CConfig(), costs=CostsConfig(pfc=("reward",)))
     with pytest.raises(ValueError, match="critic must be shared"):
-        make_learner(network, config, steps=2, lanes=2, generator=torch.Generator())
+        make_learner(network, config, steps=2, num_envs=2, generator=torch.Generator())

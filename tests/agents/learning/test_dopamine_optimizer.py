@@ -15,9 +15,9 @@ from metarl.agents.learning.weight_perturbation import (
     ONE_SIDED,
     PAIR,
     RULES,
+    evaluate_perturbation,
     rule,
     start,
-    try_out,
 )
 
 INPUTS = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
@@ -70,7 +70,7 @@ def test_it_is_the_rule_of_the_equations(variant):
     model = network()
     learner = optimizer(model, variant)
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])[None]
-    carried = start(weights, torch.tensor([0.3], dtype=torch.float64))
+    rule_state = start(weights, torch.tensor([0.3], dtype=torch.float64))
     generator, twin = torch.Generator().manual_seed(1), network()
     shapes = [p.shape for p in twin.parameters()]
 
@@ -85,8 +85,8 @@ def test_it_is_the_rule_of_the_equations(variant):
         return torch.stack(found)[:, None]
 
     for _ in range(5):
-        trial = try_out(losses_of, weights, generator)
-        weights, carried = rule(variant)(carried, weights, trial)
+        trial = evaluate_perturbation(losses_of, weights, generator)
+        weights, rule_state = rule(variant)(rule_state, weights, trial)
         assert learner.step(loss_of(model)) == pytest.approx(float(trial.losses))
     now = torch.cat([p.detach().flatten() for p in model.parameters()])[None]
     assert_close(now, weights)
@@ -183,8 +183,8 @@ def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(variant):
 
 
 def test_32_bits_are_perturbed_as_a_pair():
-    assert optimizer(network(torch.float32)).probe is PAIR
-    assert optimizer(network()).probe is ONE_SIDED
+    assert optimizer(network(torch.float32)).perturbation is PAIR
+    assert optimizer(network()).perturbation is ONE_SIDED
     model = network(torch.float32)
     loss, learner = loss_of(model), optimizer(model, "d1", lr=0.1)
     for _ in range(600):

@@ -7,19 +7,19 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.config import A2CConfig, NetworkConfig, constant
-from metarl.agents.learning.a2c import Experience, Learner
+from metarl.agents.learning.a2c import Learner, Trajectory
 from metarl.agents.learning.config import ReplayConfig
 from metarl.agents.learning.replay import (
     Replayer,
     check_replayable,
     make_replayer,
 )
-from metarl.agents.learning.replay_buffer import Drawn, Episodes, cut
+from metarl.agents.learning.replay_buffer import Episodes, Sample, cut
 from metarl.agents.networks.actor_critic import build
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import join_inputs, restart
 
-OBSERVED, ACTIONS, LENGTH, UNROLL, LANES = 2, 2, 3, 6, 4
+OBSERVED, ACTIONS, LENGTH, UNROLL, NUM_ENVS = 2, 2, 3, 6, 4
 
 
 def drawn(seed=1):
@@ -39,7 +39,7 @@ def prepared(mode, core="rnn", critic="shared", **settings):
     config = A2CConfig(
         learning_rate=constant(0.0), discount=constant(0.8), replay=replay
     )
-    unroll = make_unroll(network, UNROLL, LANES)
+    unroll = make_unroll(network, UNROLL, NUM_ENVS)
     learner = Learner(network, config)
     return unroll, Replayer(unroll, learner, episode_steps=LENGTH, generator=drawn())
 
@@ -48,28 +48,28 @@ def prepared(mode, core="rnn", critic="shared", **settings):
 def experienced(unroll, seed=3):
     """An unroll of two episodes in each lane, as the stepping loop would make it."""
     generator = drawn(seed)
-    observations = torch.rand(UNROLL + 1, LANES, OBSERVED, generator=generator)
-    actions = torch.randint(ACTIONS, (UNROLL, LANES), generator=generator)
-    rewards = torch.rand(UNROLL, LANES, generator=generator)
-    always = torch.ones(LANES, dtype=torch.bool)
+    observations = torch.rand(UNROLL + 1, NUM_ENVS, OBSERVED, generator=generator)
+    actions = torch.randint(ACTIONS, (UNROLL, NUM_ENVS), generator=generator)
+    rewards = torch.rand(UNROLL, NUM_ENVS, generator=generator)
+    always = torch.ones(NUM_ENVS, dtype=torch.bool)
     starts = [always if t % LENGTH == 0 else None for t in range(UNROLL)]
-    memory = initial = unroll.initial_memory(LANES)
+    memory = initial = unroll.initial_memory(NUM_ENVS)
     unroll.begin()
     decisions = []
     for t, start in enumerate(starts):
-        last = torch.zeros(LANES, ACTIONS), torch.zeros(LANES)
+        last = torch.zeros(NUM_ENVS, ACTIONS), torch.zeros(NUM_ENVS)
         if start is None:
             last = torch.eye(ACTIONS)[actions[t - 1]], rewards[t - 1]
         inputs = join_inputs(observations[t], *last)
         decisions.append(unroll.act(inputs, restart(memory, initial, start)))
         memory = decisions[-1].memory
-    continues = torch.ones(UNROLL, LANES)
-    continues[LENGTH - 1 :: LENGTH] = 0
-    return Experience(
+    nonterminal = torch.ones(UNROLL, NUM_ENVS)
+    nonterminal[LENGTH - 1 :: LENGTH] = 0
+    return Trajectory(
         actions=actions,
         rewards=rewards,
-        continues=continues,
-        values=torch.stack([*(d.value for d in decisions), torch.zeros(LANES)]),
+        nonterminal=nonterminal,
+        values=torch.stack([*(d.value for d in decisions), torch.zeros(NUM_ENVS)]),
         starts=starts,
         observations=observations,
         logits=torch.stack([d.logits for d in decisions]),
@@ -100,7 +100,7 @@ def test_living_through_with_the_same_weights_decides_the_same(core, critic):
     lived = replayer.live(kept(fresh))
     assert_close(lived.logits, fresh.logits)
     assert_close(lived.values, fresh.values)
-    assert_close(lived.continues, fresh.continues)
+    assert_close(lived.nonterminal, fresh.nonterminal)
     assert [s is None for s in lived.starts] == [s is None for s in fresh.starts]
 
 
@@ -111,12 +111,12 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
     fresh = experienced(unroll)
     replayer.learner.update(unroll, fresh, 0.5)
     expected = gradients(replayer)
-    count = UNROLL // LENGTH * LANES
+    count = UNROLL // LENGTH * NUM_ENVS
     everything = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
     monkeypatch.setattr(
         replayer.buffer,
         "draw",
-        lambda asked: Drawn(everything, torch.arange(asked), torch.ones(count)),
+        lambda asked: Sample(everything, torch.arange(asked), torch.ones(count)),
     )
     replayer.update(fresh, 0.5)
     for name, gradient in gradients(replayer).items():
@@ -127,14 +127,14 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
 def lesson(mode, ratios=None, **settings):
     unroll, replayer = prepared(mode, **settings)
     fresh = experienced(unroll)
-    ratios = torch.ones(UNROLL, LANES) if ratios is None else ratios
+    ratios = torch.ones(UNROLL, NUM_ENVS) if ratios is None else ratios
     lived = replayer.live(kept(fresh))
     found, surprise = replayer.lesson(lived, kept(fresh), ratios, 0.5)
     return fresh, found, surprise
 
 
 def test_only_the_naive_mode_does_not_ask_who_acted():
-    halves = torch.full((UNROLL, LANES), 0.5)
+    halves = torch.full((UNROLL, NUM_ENVS), 0.5)
     _, naive, _ = lesson("naive")
     assert_close(lesson("naive", halves)[1].advantage, naive.advantage)
     corrected = lesson("uniform", halves)[1].advantage
@@ -157,7 +157,7 @@ def test_priority_is_an_episodes_mean_surprise():
     _, replayer = prepared("prioritised")
     replayer.buffer.rate = lambda places, found: told.append((places, found))
     told = []
-    surprise = torch.arange(UNROLL * LANES).float().view(UNROLL, LANES)
+    surprise = torch.arange(UNROLL * NUM_ENVS).float().view(UNROLL, NUM_ENVS)
     replayer._rate(torch.arange(8), surprise)
     expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
     assert_close(told[0][1][[0, 7]], torch.stack(expected))
@@ -171,7 +171,7 @@ def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
     fresh = experienced(unroll)
     episodes = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
     count = episodes.actions.shape[1]
-    told = Drawn(episodes, torch.arange(count), torch.full((count,), weight))
+    told = Sample(episodes, torch.arange(count), torch.full((count,), weight))
     monkeypatch.setattr(replayer.buffer, "draw", lambda count: told)
     replayer.update(fresh, 0.5)
     taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
@@ -187,7 +187,7 @@ def test_cloning_holds_the_network_to_what_it_did():
     found = []
     for each in (replayer, plain):
         episodes = Episodes(*(cut(part, LENGTH) for part in old))
-        each._learn(Drawn(episodes, torch.arange(8), torch.ones(8)), LANES, 0.5)
+        each._learn(Sample(episodes, torch.arange(8), torch.ones(8)), NUM_ENVS, 0.5)
         found.append(gradients(each)["heads.bias"])
     # d/dV of (V - V then)^2, in the mean, is 2 * -10 on the value's bias.
     difference = found[0] - found[1]

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.config import A2CConfig, NetworkConfig, constant
-from metarl.agents.learning.a2c import Experience, Learner, Lesson, actor_critic_loss
+from metarl.agents.learning.a2c import Learner, Targets, Trajectory, actor_critic_loss
 from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
 from metarl.agents.learning.rules import credit_of, make_learner
 from metarl.agents.networks.actor_critic import build
@@ -22,9 +22,11 @@ def drawn(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-def learner_of(rule, network, lanes=3, steps=4, **settings):
+def learner_of(rule, network, num_envs=3, steps=4, **settings):
     config = A2CConfig(rule=rule, learning_rate=constant(0.01), **settings)
-    return make_learner(network, config, steps=steps, lanes=lanes, generator=drawn())
+    return make_learner(
+        network, config, steps=steps, num_envs=num_envs, generator=drawn()
+    )
 
 
 def test_e_prop_is_local_and_its_feedback_its_own():
@@ -76,32 +78,32 @@ def test_node_perturbation_needs_the_vanilla_core():
         learner_of("np", network)
 
 
-def stepped(unroll, steps, lanes, seed=3):
+def stepped(unroll, steps, num_envs, seed=3):
     """Step an unroll over random inputs, and a made-up experience of it."""
     generator = drawn(seed)
-    inputs = torch.rand(steps, lanes, INPUTS, generator=generator)
-    memory, values = unroll.initial_memory(lanes), []
-    starts = [torch.ones(lanes, dtype=torch.bool), *[None] * (steps - 1)]
+    inputs = torch.rand(steps, num_envs, INPUTS, generator=generator)
+    memory, values = unroll.initial_memory(num_envs), []
+    starts = [torch.ones(num_envs, dtype=torch.bool), *[None] * (steps - 1)]
     with torch.no_grad():
         unroll.begin()
         for now in inputs:
-            decision = unroll.act(now, memory)
-            memory = decision.memory
-            values.append(decision.value.clone())
-    return Experience(
-        actions=torch.randint(ACTIONS, (steps, lanes), generator=generator),
-        rewards=torch.rand(steps, lanes, generator=generator),
-        continues=torch.ones(steps, lanes),
-        values=torch.stack([*values, torch.zeros(lanes)]),
+            output = unroll.act(now, memory)
+            memory = output.memory
+            values.append(output.value.clone())
+    return Trajectory(
+        actions=torch.randint(ACTIONS, (steps, num_envs), generator=generator),
+        rewards=torch.rand(steps, num_envs, generator=generator),
+        nonterminal=torch.ones(steps, num_envs),
+        values=torch.stack([*values, torch.zeros(num_envs)]),
         starts=starts,
-        observations=torch.rand(steps + 1, lanes, 1, generator=generator),
+        observations=torch.rand(steps + 1, num_envs, 1, generator=generator),
     )
 
 
 def gradients_of(rule, network, **settings):
     unroll, learner = learner_of(rule, network, **settings)
-    experience = stepped(unroll, settings.get("steps", 4), settings.get("lanes", 3))
-    learner.update(unroll, experience, 0.5)
+    trajectory = stepped(unroll, settings.get("steps", 4), settings.get("num_envs", 3))
+    learner.update(unroll, trajectory, 0.5)
     return {n: p.grad for n, p in network.named_parameters()}
 
 
@@ -120,7 +122,7 @@ def test_errors_of_the_readers_in_closed_form_are_autograds():
     logits = torch.randn(*size, ACTIONS, generator=generator, requires_grad=True)
     values = torch.randn(size, generator=generator, requires_grad=True)
     actions = torch.randint(ACTIONS, size, generator=generator)
-    lesson = Lesson(*(torch.randn(size, generator=generator) for _ in range(3)))
+    lesson = Targets(*(torch.randn(size, generator=generator) for _ in range(3)))
     weights = {"value_weight": 0.3, "entropy_weight": 0.2}
     loss = actor_critic_loss(
         logits, values, actions, lesson.advantage, lesson.targets, **weights
@@ -146,7 +148,7 @@ def test_node_perturbation_never_asks_for_a_derivative(monkeypatch):
 
 
 def test_noise_is_fresh_in_every_unroll_and_of_the_deviation_that_is_set():
-    _, learner = learner_of("np", make_network(), lanes=50, steps=40, noise=0.3)
+    _, learner = learner_of("np", make_network(), num_envs=50, steps=40, noise=0.3)
     branch = learner.branch
     with torch.no_grad():
         branch.begin()
@@ -162,27 +164,27 @@ def test_noise_and_advantage_estimate_the_gradient():
     Reward: a fixed reading of the last activity. Without readers in between, node
     perturbation's mean update is the gradient of the mean reward.
     """
-    steps, lanes = 3, 200_000
+    steps, num_envs = 3, 200_000
     network = make_network(units=4, leak=0.5)
     config = A2CConfig(rule="np", noise=0.02)
     learner = NodePerturbation(
-        network, config, steps=steps, lanes=lanes, generator=drawn()
+        network, config, steps=steps, num_envs=num_envs, generator=drawn()
     )
     with torch.no_grad():
         network.heads.weight.zero_()
-    experience = stepped(learner.unroll, steps, lanes)
+    trajectory = stepped(learner.unroll, steps, num_envs)
     reading = torch.tensor([1.0, -2.0, 0.5, 1.5])
     inputs = learner.branch.joined[:, :, :INPUTS]
-    quiet = network.initial_memory(lanes)
+    quiet = network.initial_memory(num_envs)
     for now in inputs:
         quiet = network.core(now, quiet)
     expected = quiet[0] @ reading
     # The best critic there is: what the reward would have been without the noise.
     gained = (learner.branch.activity[-1] @ reading - expected.detach()).expand(
-        steps, lanes
+        steps, num_envs
     )
-    lesson = Lesson(gained, gained, gained)
-    learner.find_gradients(learner.unroll, experience, lesson, 0.5)
+    lesson = Targets(gained, gained, gained)
+    learner.compute_gradients(learner.unroll, trajectory, lesson, 0.5)
     estimate = -network.core.weight.grad * steps
     network.zero_grad(set_to_none=True)
     expected.mean().backward()
@@ -194,22 +196,22 @@ def test_noise_and_advantage_estimate_the_gradient():
 
 def test_a_critic_that_hears_the_noise_teaches_nothing_by_it():
     """Without any reward, units must not learn to look worthless to the critic."""
-    steps, lanes = 3, 100_000
+    steps, num_envs = 3, 100_000
     network = make_network(units=4, leak=0.5, head_deviation=1.0)
     config = A2CConfig(rule="np", noise=0.1, normalize_advantages=False)
     learner = NodePerturbation(
-        network, config, steps=steps, lanes=lanes, generator=drawn()
+        network, config, steps=steps, num_envs=num_envs, generator=drawn()
     )
-    experience = stepped(learner.unroll, steps, lanes)
-    nothing = torch.zeros(steps, lanes)
-    lesson = Lesson(nothing, nothing, nothing)
-    learner.find_gradients(learner.unroll, experience, lesson, 0.5)
+    trajectory = stepped(learner.unroll, steps, num_envs)
+    nothing = torch.zeros(steps, num_envs)
+    lesson = Targets(nothing, nothing, nothing)
+    learner.compute_gradients(learner.unroll, trajectory, lesson, 0.5)
     found = network.core.weight.grad.norm() * steps
     network.zero_grad(set_to_none=True)
-    memory, value = network.initial_memory(lanes), 0.0
+    memory, value = network.initial_memory(num_envs), 0.0
     for now in learner.branch.joined[:, :, :INPUTS]:
-        decision = network.act(now, memory)
-        memory, value = decision.memory, value + decision.value.mean()
+        output = network.act(now, memory)
+        memory, value = output.memory, value + output.value.mean()
     value.backward()
     assert found < 0.1 * network.core.weight.grad.norm()
 

@@ -11,16 +11,16 @@ from metarl.agents.learning.weight_perturbation import (
     PACE,
     PAIR,
     RULES,
-    Probe,
+    Perturbation,
     Trial,
     dopamine_judged,
     dopamine_raw,
     dopamine_scaled,
+    evaluate_perturbation,
     node_perturbation,
     rule,
     start,
     stored,
-    try_out,
     weight_perturbation,
 )
 
@@ -49,7 +49,9 @@ def test_a_trial_compares_the_perturbed_with_the_actual_loss():
         seen.append(pair)
         return bowl(pair)
 
-    made = try_out(losses_of, WEIGHTS, generator, Probe(0.5, pair=False))
+    made = evaluate_perturbation(
+        losses_of, WEIGHTS, generator, Perturbation(0.5, pair=False)
+    )
     own, other = seen[0]
     assert_close(own, WEIGHTS)
     assert_close(other, WEIGHTS + 0.5 * made.directions)
@@ -59,43 +61,45 @@ def test_a_trial_compares_the_perturbed_with_the_actual_loss():
 
 def test_a_pair_has_no_bias_from_curvature():
     generator = torch.Generator().manual_seed(1)
-    made = try_out(bowl, WEIGHTS, generator, PAIR)
+    made = evaluate_perturbation(bowl, WEIGHTS, generator, PAIR)
     slope = (WEIGHTS * made.directions).sum(1)
     assert_close(made.regrets, -slope)
 
 
 def test_weight_perturbation_by_hand():
-    moved, carried = weight_perturbation(
+    moved, rule_state = weight_perturbation(
         start(WEIGHTS, numbers(0.1)), WEIGHTS, trial(5.0, 2.0)
     )
     assert_close(moved, numbers(1.2, 1.4).reshape(1, 2))
-    assert carried.steps == 1
+    assert rule_state.steps == 1
 
 
 def test_on_average_weight_perturbation_goes_down_the_gradient():
     many = WEIGHTS.repeat(40_000, 1)
-    made = try_out(bowl, many, torch.Generator().manual_seed(2), Probe(1e-5, False))
-    carried = start(many, torch.full((40_000,), 0.1, dtype=torch.float64))
-    moved, _ = weight_perturbation(carried, many, made)
+    made = evaluate_perturbation(
+        bowl, many, torch.Generator().manual_seed(2), Perturbation(1e-5, False)
+    )
+    rule_state = start(many, torch.full((40_000,), 0.1, dtype=torch.float64))
+    moved, _ = weight_perturbation(rule_state, many, made)
     # Each entry of rho xi has a standard deviation of about 3.
     assert_close((moved - many).mean(0), -0.1 * WEIGHTS[0], atol=6e-3, rtol=0)
 
 
 def test_the_raw_rate_follows_the_size_of_the_regret_by_hand():
-    carried = start(WEIGHTS, numbers(0.5))
-    moved, carried = dopamine_raw(carried, WEIGHTS, trial(5.0, -3.0))
+    rule_state = start(WEIGHTS, numbers(0.5))
+    moved, rule_state = dopamine_raw(rule_state, WEIGHTS, trial(5.0, -3.0))
     rate = 0.99 * 0.5 + 0.01 * 0.5 * 3
-    assert_close(carried.rates, numbers(rate))
+    assert_close(rule_state.rates, numbers(rate))
     assert_close(moved, WEIGHTS - 3 * rate * numbers(1.0, -3.0))
-    _, carried = dopamine_raw(carried, moved, trial(5.0, 0.0))
-    assert_close(carried.rates, numbers(0.99 * rate))
+    _, rule_state = dopamine_raw(rule_state, moved, trial(5.0, 0.0))
+    assert_close(rule_state.rates, numbers(0.99 * rate))
 
 
 def test_the_scaled_regret_by_hand():
-    carried = start(WEIGHTS, numbers(0.1))
-    moved, carried = dopamine_scaled(carried, WEIGHTS, trial(5.0, 40.0))
+    rule_state = start(WEIGHTS, numbers(0.1))
+    moved, rule_state = dopamine_scaled(rule_state, WEIGHTS, trial(5.0, 40.0))
     assert_close(moved, WEIGHTS + 0.1 * numbers(1.0, -3.0))
-    moved, _ = dopamine_scaled(carried, WEIGHTS, trial(5.0, -20.0))
+    moved, _ = dopamine_scaled(rule_state, WEIGHTS, trial(5.0, -20.0))
     v = (0.99 * 0.01 * 1600 + 0.01 * 400) / (1 - 0.99**2)
     assert_close(moved, WEIGHTS - 0.1 * 20 / v**0.5 * numbers(1.0, -3.0))
 
@@ -103,10 +107,10 @@ def test_the_scaled_regret_by_hand():
 def test_the_scaled_regret_knows_no_unit_of_loss():
     ends = []
     for unit in (1.0, 1000.0):
-        weights, carried = WEIGHTS, start(WEIGHTS, numbers(0.1))
+        weights, rule_state = WEIGHTS, start(WEIGHTS, numbers(0.1))
         for regret in (3.0, -1.0, 0.5):
             made = trial(0.0, unit * regret)
-            weights, carried = dopamine_scaled(carried, weights, made)
+            weights, rule_state = dopamine_scaled(rule_state, weights, made)
         ends.append(weights)
     assert_close(*ends)
 
@@ -115,52 +119,52 @@ def test_the_scaled_regret_knows_no_unit_of_loss():
     ("fall", "share"), [(0.4, 1.0), (0.2, 0.5), (0.1, 0.25), (-0.1, -0.25), (9, 1.0)]
 )
 def test_the_judged_rate_by_hand(fall, share):
-    carried = start(WEIGHTS, numbers(0.1))
-    moved, carried = dopamine_judged(carried, WEIGHTS, trial(5.0, 2.0))
-    assert_close(carried.expected, numbers(0.4))  # .1 * 2^2
-    assert_close(carried.rates, numbers(0.1))
-    moved, carried = dopamine_judged(carried, moved, trial(5.0 - fall, 1.0))
+    rule_state = start(WEIGHTS, numbers(0.1))
+    moved, rule_state = dopamine_judged(rule_state, WEIGHTS, trial(5.0, 2.0))
+    assert_close(rule_state.expected, numbers(0.4))  # .1 * 2^2
+    assert_close(rule_state.rates, numbers(0.1))
+    moved, rule_state = dopamine_judged(rule_state, moved, trial(5.0 - fall, 1.0))
     rate = 0.1 * torch.exp(numbers(PACE * (share - 0.5)))
-    assert_close(carried.rates, rate)
+    assert_close(rule_state.rates, rate)
     assert_close(moved, numbers(1.2, 1.4) + rate * numbers(1.0, -3.0).reshape(1, 2))
 
 
 @pytest.mark.parametrize("loss", [7.6, torch.inf, torch.nan])
 def test_a_step_that_did_harm_is_taken_back_and_the_rate_halved(loss):
-    carried = start(WEIGHTS, numbers(0.1))
-    moved, carried = dopamine_judged(carried, WEIGHTS, trial(5.0, 2.0))
-    back, carried = dopamine_judged(carried, moved, trial(loss, 30.0))
+    rule_state = start(WEIGHTS, numbers(0.1))
+    moved, rule_state = dopamine_judged(rule_state, WEIGHTS, trial(5.0, 2.0))
+    back, rule_state = dopamine_judged(rule_state, moved, trial(loss, 30.0))
     assert_close(back, WEIGHTS)
-    assert_close(carried.rates, numbers(0.05))
-    again, carried = dopamine_judged(carried, back, trial(5.0, 2.0))
-    assert_close(carried.rates, numbers(0.05))
+    assert_close(rule_state.rates, numbers(0.05))
+    again, rule_state = dopamine_judged(rule_state, back, trial(5.0, 2.0))
+    assert_close(rule_state.rates, numbers(0.05))
     assert_close(again, WEIGHTS + 0.1 * numbers(1.0, -3.0))
 
 
 def test_a_negative_loss_that_falls_is_no_harm():
-    carried = start(WEIGHTS, numbers(0.1))
-    moved, carried = dopamine_judged(carried, WEIGHTS, trial(-5.0, 2.0))
-    _, better = dopamine_judged(carried, moved, trial(-5.4, 1.0))
+    rule_state = start(WEIGHTS, numbers(0.1))
+    moved, rule_state = dopamine_judged(rule_state, WEIGHTS, trial(-5.0, 2.0))
+    _, better = dopamine_judged(rule_state, moved, trial(-5.4, 1.0))
     assert_close(better.rates, 0.1 * torch.exp(numbers(PACE / 2)))
-    back, _ = dopamine_judged(carried, moved, trial(-2.4, 1.0))
+    back, _ = dopamine_judged(rule_state, moved, trial(-2.4, 1.0))
     assert_close(back, WEIGHTS)
 
 
 def test_the_best_step_along_a_direction_leaves_the_judged_rate_as_it_is():
     # On a bowl the best rate along xi is 1 / xi' xi, here 1/10.
-    carried = start(WEIGHTS, numbers(0.1))
+    rule_state = start(WEIGHTS, numbers(0.1))
     slope = (WEIGHTS * numbers(1.0, -3.0)).sum()
     made = trial(bowl(WEIGHTS), -slope)
-    moved, carried = dopamine_judged(carried, WEIGHTS, made)
-    _, carried = dopamine_judged(carried, moved, trial(bowl(moved), 1.0))
-    assert_close(carried.rates, numbers(0.1))
+    moved, rule_state = dopamine_judged(rule_state, WEIGHTS, made)
+    _, rule_state = dopamine_judged(rule_state, moved, trial(bowl(moved), 1.0))
+    assert_close(rule_state.rates, numbers(0.1))
 
 
 def test_a_judged_step_is_held_to_what_its_scaled_size_promised():
-    carried = replace(start(WEIGHTS, numbers(0.1)), scale=0.5)
-    moved, carried = dopamine_judged(carried, WEIGHTS, trial(5.0, 2.0))
+    rule_state = replace(start(WEIGHTS, numbers(0.1)), scale=0.5)
+    moved, rule_state = dopamine_judged(rule_state, WEIGHTS, trial(5.0, 2.0))
     assert_close(moved, WEIGHTS + 0.05 * 2 * numbers(1.0, -3.0))
-    assert_close(carried.expected, numbers(0.05 * 4))
+    assert_close(rule_state.expected, numbers(0.05 * 4))
 
 
 def test_what_each_rule_keeps():
@@ -168,10 +172,10 @@ def test_what_each_rule_keeps():
 
 
 def test_the_judged_rate_stays_within_bounds():
-    carried = replace(start(WEIGHTS, numbers(LEAST_RATE)), expected=numbers(1.0))
-    carried = replace(carried, losses=numbers(5.0))
-    _, carried = dopamine_judged(carried, WEIGHTS, trial(9.0, 1.0))
-    assert carried.rates == LEAST_RATE
+    rule_state = replace(start(WEIGHTS, numbers(LEAST_RATE)), expected=numbers(1.0))
+    rule_state = replace(rule_state, losses=numbers(5.0))
+    _, rule_state = dopamine_judged(rule_state, WEIGHTS, trial(9.0, 1.0))
+    assert rule_state.rates == LEAST_RATE
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -179,13 +183,13 @@ def test_replicas_do_not_touch_one_another(name):
     generator = torch.Generator().manual_seed(3)
     weights = torch.randn(3, 4, generator=generator, dtype=torch.float64)
     rates = numbers(0.01, 0.1, 1.0)
-    made = [try_out(bowl, weights, generator) for _ in range(4)]
+    made = [evaluate_perturbation(bowl, weights, generator) for _ in range(4)]
 
     def learned(rows):
-        here, carried = weights[rows], start(weights[rows], rates[rows])
+        here, rule_state = weights[rows], start(weights[rows], rates[rows])
         for one in made:
             part = Trial(one.losses[rows], one.regrets[rows], one.directions[rows])
-            here, carried = RULES[name](carried, here, part)
+            here, rule_state = RULES[name](rule_state, here, part)
         return here
 
     alone = torch.cat([learned([k]) for k in range(3)])
@@ -196,10 +200,10 @@ def test_replicas_do_not_touch_one_another(name):
 def test_each_rule_finds_the_bottom_of_a_bowl(name, rate):
     generator = torch.Generator().manual_seed(4)
     weights = WEIGHTS.clone()
-    carried = start(weights, numbers(rate))
+    rule_state = start(weights, numbers(rate))
     for _ in range(400):
-        weights, carried = rule(name)(
-            carried, weights, try_out(bowl, weights, generator)
+        weights, rule_state = rule(name)(
+            rule_state, weights, evaluate_perturbation(bowl, weights, generator)
         )
     assert bowl(weights) < 0.01
 

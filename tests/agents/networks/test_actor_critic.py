@@ -14,9 +14,9 @@ from metarl.agents.networks.actor_critic import (
 )
 from metarl.agents.networks.cores import CORES
 from metarl.agents.returns import reward_prediction_error
-from metarl.core.policy import Touch, restart
+from metarl.core.policy import SignalChange, restart
 
-INPUTS, ACTIONS, LANES = 6, 3, 4
+INPUTS, ACTIONS, NUM_ENVS = 6, 3, 4
 
 
 def make(seed=0, **settings):
@@ -26,19 +26,19 @@ def make(seed=0, **settings):
 @pytest.mark.parametrize("core", CORES)
 def test_a_decision_has_a_row_a_lane(core):
     network = make(**core_settings(core))
-    decision = network.act(torch.ones(LANES, INPUTS), network.initial_memory(LANES))
-    assert decision.logits.shape == (LANES, ACTIONS)
-    assert decision.value.shape == (LANES,)
-    assert decision.units.shape == (LANES, 5)
-    assert torch.equal(decision.units, decision.memory[0])
+    output = network.act(torch.ones(NUM_ENVS, INPUTS), network.initial_memory(NUM_ENVS))
+    assert output.logits.shape == (NUM_ENVS, ACTIONS)
+    assert output.value.shape == (NUM_ENVS,)
+    assert output.units.shape == (NUM_ENVS, 5)
+    assert torch.equal(output.units, output.memory[0])
 
 
 def test_policy_and_value_read_the_same_activity():
     network = make()
-    decision = network.act(torch.ones(1, INPUTS), network.initial_memory(1))
-    read = decision.units @ network.heads.weight.T + network.heads.bias
-    torch.testing.assert_close(decision.logits, read[:, :ACTIONS])
-    torch.testing.assert_close(decision.value, read[:, ACTIONS])
+    output = network.act(torch.ones(1, INPUTS), network.initial_memory(1))
+    read = output.units @ network.heads.weight.T + network.heads.bias
+    torch.testing.assert_close(output.logits, read[:, :ACTIONS])
+    torch.testing.assert_close(output.value, read[:, ACTIONS])
 
 
 @pytest.mark.parametrize("core", CORES)
@@ -74,7 +74,7 @@ def test_the_heads_start_as_small_as_asked():
 def test_inputs_of_another_size_are_refused():
     network = make()
     with pytest.raises((RuntimeError, TypeError)):
-        network.act(torch.ones(LANES, INPUTS + 1), network.initial_memory(LANES))
+        network.act(torch.ones(NUM_ENVS, INPUTS + 1), network.initial_memory(NUM_ENVS))
 
 
 # Two cores, and what the actor is told
@@ -114,13 +114,13 @@ def walk(network, inputs, *, starts=None, touches=None):
             return step(inputs, memory, units)
 
         network.actor.step = watched
-    memory, decisions = network.initial_memory(LANES), []
+    memory, decisions = network.initial_memory(NUM_ENVS), []
     for t, now in enumerate(inputs):
         start = starts[t] if starts else None
-        memory = restart(memory, network.initial_memory(LANES), start)
-        decision = network.act(now, memory, touches[t] if touches else None)
-        memory = decision.memory
-        decisions.append(decision)
+        memory = restart(memory, network.initial_memory(NUM_ENVS), start)
+        output = network.act(now, memory, touches[t] if touches else None)
+        memory = output.memory
+        decisions.append(output)
     if separate:
         del network.actor.step
     return decisions, fed
@@ -131,31 +131,33 @@ def test_the_network_is_of_the_kind_that_was_asked_for(critic, feedback):
     network = make_separate(critic=critic, feedback=feedback)
     kinds = {"shared": ActorCritic, "separate": SeparateActorCritic}
     assert type(network) is kinds[critic]
-    (decision,), _ = walk(network, normal(1, LANES, INPUTS))
+    (output,), _ = walk(network, normal(1, NUM_ENVS, INPUTS))
     cores = 1 if critic == "shared" else 2
-    assert decision.units.shape == (LANES, cores * UNITS)
-    assert decision.logits.shape == (LANES, ACTIONS)
-    assert decision.value.shape == (LANES,)
+    assert output.units.shape == (NUM_ENVS, cores * UNITS)
+    assert output.logits.shape == (NUM_ENVS, ACTIONS)
+    assert output.value.shape == (NUM_ENVS,)
 
 
 def test_the_actor_is_told_the_error_on_the_step_that_reveals_it():
     network = make_separate()
-    inputs = normal(STEPS, LANES, INPUTS)
+    inputs = normal(STEPS, NUM_ENVS, INPUTS)
     starts = [None] * STEPS
     starts[3] = torch.tensor([True, False, False, True])
     starts[5] = torch.tensor([True, True, False, False])
     decisions, fed = walk(network, inputs, starts=starts)
-    values = torch.stack([decision.value for decision in decisions]).detach()
+    values = torch.stack([output.value for output in decisions]).detach()
     rewards = inputs[..., -1]
     for t, told in enumerate(fed):
         assert torch.equal(told[:, :-1], inputs[t, :, :-1])
-        for lane in range(LANES):
-            fresh = t == 0 or (starts[t] is not None and starts[t][lane])
-            before = values[t - 1, lane]
-            rpe = rewards[t, lane] + DISCOUNT * values[t, lane] - before
-            assert float(told[lane, -1]) == pytest.approx(0 if fresh else float(rpe))
+        for env_index in range(NUM_ENVS):
+            fresh = t == 0 or (starts[t] is not None and starts[t][env_index])
+            before = values[t - 1, env_index]
+            rpe = rewards[t, env_index] + DISCOUNT * values[t, env_index] - before
+            assert float(told[env_index, -1]) == pytest.approx(
+                0 if fresh else float(rpe)
+            )
     # The formula is the one that teaches: an error on arrival is that of the step left.
-    discounts = torch.full((STEPS - 1, LANES), DISCOUNT).double()
+    discounts = torch.full((STEPS - 1, NUM_ENVS), DISCOUNT).double()
     taught = reward_prediction_error(rewards[1:], values, discounts)
     arrived = torch.stack(fed)[1:, 2, -1]
     assert_close(arrived, taught[:, 2], rtol=0, atol=1e-12)
@@ -164,7 +166,7 @@ def test_the_actor_is_told_the_error_on_the_step_that_reveals_it():
 
 def test_the_critic_is_told_the_reward_and_the_error_follows_the_discount():
     network = make_separate()
-    inputs = normal(2, LANES, INPUTS)
+    inputs = normal(2, NUM_ENVS, INPUTS)
     decisions, fed = walk(network, inputs)
     inputs[1, :, -1] += 1
     other, other_fed = walk(network, inputs)
@@ -178,7 +180,7 @@ def test_the_critic_is_told_the_reward_and_the_error_follows_the_discount():
 
 def test_no_gradient_passes_between_actor_and_critic():
     network = make_separate()
-    inputs = normal(STEPS, LANES, INPUTS)
+    inputs = normal(STEPS, NUM_ENVS, INPUTS)
     for read, learns in (("logits", network.actor), ("value", network.critic)):
         network.zero_grad(set_to_none=True)
         decisions, fed = walk(network, inputs)
@@ -195,10 +197,10 @@ def test_what_an_experimenter_adds_to_the_units_goes_on_to_memory_and_heads(
     critic, feedback
 ):
     network = make_separate(critic=critic, feedback=feedback)
-    inputs = normal(3, LANES, INPUTS)
+    inputs = normal(3, NUM_ENVS, INPUTS)
     count = UNITS * (1 if critic == "shared" else 2)
-    factor, addition = normal(LANES, count, seed=2), normal(LANES, count, seed=3)
-    touches = [None, Touch(units=(factor, addition)), None]
+    factor, addition = normal(NUM_ENVS, count, seed=2), normal(NUM_ENVS, count, seed=3)
+    touches = [None, SignalChange(units=(factor, addition)), None]
     plain, _ = walk(network, inputs)
     touched, _ = walk(network, inputs, touches=touches)
     assert torch.equal(touched[0].units, plain[0].units)
@@ -220,12 +222,12 @@ def test_what_an_experimenter_adds_to_the_units_goes_on_to_memory_and_heads(
 
 def test_units_of_actor_and_critic_are_changed_apart():
     network = make_separate()
-    inputs = normal(2, LANES, INPUTS)
+    inputs = normal(2, NUM_ENVS, INPUTS)
     plain, _ = walk(network, inputs)
-    factor = torch.ones(LANES, 2 * UNITS).double()
+    factor = torch.ones(NUM_ENVS, 2 * UNITS).double()
     addition = torch.zeros_like(factor)
     addition[:, 0] = 1  # a unit of the actor
-    touches = [Touch(units=(factor, addition))] * 2
+    touches = [SignalChange(units=(factor, addition))] * 2
     touched, _ = walk(network, inputs, touches=touches)
     assert_close(touched[0].units - plain[0].units, addition)
     for one, other in zip(touched, plain, strict=True):
@@ -235,17 +237,17 @@ def test_units_of_actor_and_critic_are_changed_apart():
 
 def test_an_error_is_changed_but_at_an_episodes_first_step():
     network = make_separate()
-    inputs = normal(STEPS, LANES, INPUTS)
+    inputs = normal(STEPS, NUM_ENVS, INPUTS)
     starts = [None] * STEPS
     starts[4] = torch.tensor([True, False, True, False])
-    factor, addition = normal(LANES, seed=2), normal(LANES, seed=3)
-    touches = [Touch(rpe=(factor, addition))] * STEPS
+    factor, addition = normal(NUM_ENVS, seed=2), normal(NUM_ENVS, seed=3)
+    touches = [SignalChange(rpe=(factor, addition))] * STEPS
     plain, fed = walk(network, inputs, starts=starts)
     touched, other = walk(network, inputs, starts=starts, touches=touches)
     for t in range(STEPS):
         changed = fed[t][:, -1] * factor + addition
         if t == 0:
-            changed = torch.zeros(LANES).double()
+            changed = torch.zeros(NUM_ENVS).double()
         elif starts[t] is not None:
             changed = changed.masked_fill(starts[t], 0)
         assert_close(other[t][:, -1], changed)
@@ -259,7 +261,7 @@ def test_an_error_is_changed_but_at_an_episodes_first_step():
 def moved_by(network, part):
     """Whether the policy, and the value, at a second step know a part of its input."""
     parts = {"observation": slice(0, 2), "action": slice(2, 5), "reward": slice(5, 6)}
-    inputs = normal(2, LANES, INPUTS)
+    inputs = normal(2, NUM_ENVS, INPUTS)
     plain, _ = walk(network, inputs)
     inputs[1, :, parts[part]] += 1
     other, _ = walk(network, inputs)
@@ -295,7 +297,7 @@ def test_without_the_action_input_nothing_knows_the_last_action(critic, feedback
 @pytest.mark.parametrize("core", CORES)
 def test_a_feedforward_core_remembers_nothing_and_every_other_one_does(core):
     network = make_separate(critic="shared", feedback="reward", **core_settings(core))
-    inputs = normal(2, LANES, INPUTS)
+    inputs = normal(2, NUM_ENVS, INPUTS)
     plain, _ = walk(network, inputs)
     inputs[0] += 1
     other, _ = walk(network, inputs)

@@ -9,14 +9,14 @@ from torch.testing import assert_close
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import (
     ActorCritic,
+    attach_renderer,
     build,
-    open_eyes,
     weights_hash,
 )
 from metarl.agents.networks.cores import CORES
-from metarl.core.policy import Touch
+from metarl.core.policy import SignalChange
 
-CODES, ACTIONS, LANES, UNITS = 2, 3, 4, 5
+CODES, ACTIONS, NUM_ENVS, UNITS = 2, 3, 4, 5
 INPUTS = CODES + ACTIONS + 1
 VIEW = (9, 4)
 PATCH = {"encoder": "patch", "filters": 3, "patch_size": 4, "patch_stride": 1}
@@ -40,7 +40,7 @@ def look_at(view_size, seed=5):
 def draw_inputs():
     generator = torch.Generator().manual_seed(2)
     codes = torch.tensor([[0.0, 1], [2, 3], [0, 1], [1, 2]])
-    told = torch.randn(LANES, ACTIONS + 1, generator=generator)
+    told = torch.randn(NUM_ENVS, ACTIONS + 1, generator=generator)
     return torch.cat([codes, told], 1)
 
 
@@ -49,21 +49,21 @@ def draw_inputs():
 def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
     network, view_size = make(kind, core=core), EYES[kind][0]
     look, inputs = look_at(view_size), draw_inputs()
-    memory = network.initial_memory(LANES)
-    decision = open_eyes(network, look).act(inputs, memory)
+    memory = network.initial_memory(NUM_ENVS)
+    output = attach_renderer(network, look).act(inputs, memory)
     features = network.encoder.encode(look(inputs[:, :CODES]))
-    assert features.shape == (LANES, network.encoder.features)
+    assert features.shape == (NUM_ENVS, network.encoder.features)
     after = network.core(torch.cat([features, inputs[:, CODES:]], 1), memory)
     both = after[0] @ network.heads.weight.T + network.heads.bias
-    assert_close(decision.logits, both[:, :ACTIONS])
-    assert_close(decision.value, both[:, ACTIONS])
-    assert_close(decision.units, after[0])
-    assert decision.units is decision.memory[0]
+    assert_close(output.logits, both[:, :ACTIONS])
+    assert_close(output.value, both[:, ACTIONS])
+    assert_close(output.units, after[0])
+    assert output.units is output.memory[0]
 
 
 def test_codes_are_names_only_and_what_they_look_like_is_what_counts():
     network, inputs = make(), draw_inputs()
-    memory = network.initial_memory(LANES)
+    memory = network.initial_memory(NUM_ENVS)
     other = inputs.clone()
     other[:, 0] += 40
     look = look_at(VIEW)
@@ -71,11 +71,11 @@ def test_codes_are_names_only_and_what_they_look_like_is_what_counts():
     def shifted(codes):
         return look(codes - torch.tensor([40.0, 0]))
 
-    one = open_eyes(network, look).act(inputs, memory)
+    one = attach_renderer(network, look).act(inputs, memory)
     assert torch.equal(
-        open_eyes(network, shifted).act(other, memory).logits, one.logits
+        attach_renderer(network, shifted).act(other, memory).logits, one.logits
     )
-    another = open_eyes(network, look_at(VIEW, seed=6)).act(inputs, memory)
+    another = attach_renderer(network, look_at(VIEW, seed=6)).act(inputs, memory)
     assert (another.logits - one.logits).abs().min() > 1e-6
 
 
@@ -90,7 +90,7 @@ def test_a_network_has_the_view_and_the_inputs_of_its_task():
     assert blind.view_size is apart.view_size is blind.encoder is None
     # There are no eyes to open.
     for network in (blind, apart):
-        assert open_eyes(network, look_at(VIEW)) is network
+        assert attach_renderer(network, look_at(VIEW)) is network
     assert blind.core.input_size == INPUTS
 
 
@@ -98,11 +98,13 @@ def test_eyes_that_were_not_opened_see_nothing():
     network = make()
     words = r"encoder\.look must be the task's `look`, got None"
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(LANES))
-    open_eyes(network, look_at(VIEW)).act(draw_inputs(), network.initial_memory(LANES))
-    open_eyes(network, None)
+        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
+    attach_renderer(network, look_at(VIEW)).act(
+        draw_inputs(), network.initial_memory(NUM_ENVS)
+    )
+    attach_renderer(network, None)
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(LANES))
+        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
 
 
 def test_pixels_need_an_encoder_and_an_encoder_pixels():
@@ -122,8 +124,8 @@ def test_pixels_need_an_encoder_and_an_encoder_pixels():
 def moved_by(part, kind, **settings):
     """Whether the policy knows a part of the inputs."""
     look, inputs = look_at(EYES[kind][0]), draw_inputs()
-    network = open_eyes(make(kind, **settings), look)
-    memory = network.initial_memory(LANES)
+    network = attach_renderer(make(kind, **settings), look)
+    memory = network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
     parts = {"codes": slice(0, 1), "action": slice(2, 5), "reward": slice(5, 6)}
     inputs[:, parts[part]] += 1 if part != "codes" else -inputs[:, :1]
@@ -146,11 +148,11 @@ def test_an_ablated_network_still_sees(settings, knows, kind):
 
 
 def test_an_experimenter_changes_the_units_of_a_network_with_eyes():
-    network = open_eyes(make(), look_at(VIEW))
-    inputs, memory = draw_inputs(), network.initial_memory(LANES)
+    network = attach_renderer(make(), look_at(VIEW))
+    inputs, memory = draw_inputs(), network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
-    factor = torch.full((LANES, UNITS), -2.0)
-    touched = network.act(inputs, memory, Touch(units=(factor, factor + 3)))
+    factor = torch.full((NUM_ENVS, UNITS), -2.0)
+    touched = network.act(inputs, memory, SignalChange(units=(factor, factor + 3)))
     assert_close(touched.units, -2 * plain.units + 1)
 
 
@@ -191,8 +193,8 @@ def core_weights(**settings):
 @pytest.mark.parametrize("core", ["lstm", "rnn"])
 def test_inputs_in_groups_start_by_their_own_size(core, critic):
     settings = {"core": core, "critic": critic}
-    grouped = core_weights(**settings, group_fan_in=True)
-    for weight in grouped:
+    by_group = core_weights(**settings, group_fan_in=True)
+    for weight in by_group:
         for rows in weight[:16].split((12, ACTIONS, 1)):
             bound = math.sqrt(3 / len(rows))
             assert 0.97 * bound < float(rows.abs().max()) <= bound
@@ -201,7 +203,7 @@ def test_inputs_in_groups_start_by_their_own_size(core, critic):
         assert float(weight[:16].abs().max()) <= 2 / math.sqrt(300)
     # With groups, the gain is not used.
     gained = core_weights(**settings, group_fan_in=True, input_gain=0.1)
-    for one, other in zip(grouped, gained, strict=True):
+    for one, other in zip(by_group, gained, strict=True):
         assert torch.equal(one, other)
 
 

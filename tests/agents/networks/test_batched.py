@@ -5,7 +5,11 @@ import torch
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import build
-from metarl.agents.networks.batched import Crowd, FreeWeights, check_crowd
+from metarl.agents.networks.batched import (
+    BatchedNetworks,
+    TrainableWeights,
+    check_batchable,
+)
 
 SIZES = 5, 3  # inputs, actions
 CONFIGS = {
@@ -35,26 +39,28 @@ def test_a_crowd_answers_as_its_members_would_alone(config):
         for network in singles:  # what is not free is the first one's
             network.heads.weight[-1] = singles[0].heads.weight[-1]
             network.heads.bias[-1] = singles[0].heads.bias[-1]
-    crowd = Crowd(singles[0])
-    crowd.embody(torch.stack([crowd.free.read(n.state_dict()) for n in singles]))
-    memory = crowd.initial_memory(12)
+    networks = BatchedNetworks(singles[0])
+    networks.set_weights(
+        torch.stack([networks.free.read(n.state_dict()) for n in singles])
+    )
+    memory = networks.initial_memory(12)
     alone = [network.initial_memory(3) for network in singles]
     for step in range(5):
         inputs = torch.randn(12, 5, generator=torch.Generator().manual_seed(step))
-        decision = crowd.act(inputs, memory)
-        memory = decision.memory
+        output = networks.act(inputs, memory)
+        memory = output.memory
         for p, network in enumerate(singles):
-            lanes = slice(3 * p, 3 * p + 3)
-            one = network.act(inputs[lanes], alone[p])
+            num_envs = slice(3 * p, 3 * p + 3)
+            one = network.act(inputs[num_envs], alone[p])
             alone[p] = one.memory
             for name in ("logits", "value", "units"):
-                both = getattr(decision, name)[lanes], getattr(one, name)
+                both = getattr(output, name)[num_envs], getattr(one, name)
                 torch.testing.assert_close(*both, atol=1e-6, rtol=0)
 
 
 def test_a_vector_becomes_the_state_of_an_ordinary_network_and_back():
     network = single(CONFIGS["lstm"], 1)
-    free = FreeWeights(network)
+    free = TrainableWeights(network)
     vector = torch.arange(len(free)) / 100.0
     state = free.state(vector)
     network.load_state_dict(state)
@@ -65,7 +71,7 @@ def test_a_vector_becomes_the_state_of_an_ordinary_network_and_back():
 def test_what_reads_the_value_and_what_is_not_learned_stays():
     config = NetworkConfig(core="rnn", units=7, learned_initial_state=False)
     network = single(config, 1)
-    free = FreeWeights(network)
+    free = TrainableWeights(network)
     # 12 x 7 weights, 7 biases, three actions' 7 + 1; no initial state, no value.
     assert len(free) == 84 + 7 + 24
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -77,14 +83,14 @@ def test_what_reads_the_value_and_what_is_not_learned_stays():
 
 
 def test_a_learned_initial_state_is_free():
-    assert len(FreeWeights(single(CONFIGS["rnn"], 1))) == 84 + 7 + 24 + 7
+    assert len(TrainableWeights(single(CONFIGS["rnn"], 1))) == 84 + 7 + 24 + 7
 
 
 def test_two_cores_and_eyes_are_refused():
     separate = build(*SIZES, NetworkConfig(critic="separate", units=4), seed=1)
     with pytest.raises(ValueError, match="critic must be shared where the rule is es"):
-        check_crowd(separate, "es")
+        check_batchable(separate, "es")
     seeing = NetworkConfig(encoder="patch", units=4)
     eyes = build(*SIZES, seeing, seed=1, view_size=(12, 8))
     with pytest.raises(ValueError, match="encoder must be none where the rule is wp"):
-        check_crowd(eyes, "wp")
+        check_batchable(eyes, "wp")

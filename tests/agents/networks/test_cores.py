@@ -10,7 +10,7 @@ from torch.testing import assert_close
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.cores import CORES, GRU, LSTM, RNN
 
-INPUTS, UNITS, LANES, STEPS = 5, 7, 3, 6
+INPUTS, UNITS, NUM_ENVS, STEPS = 5, 7, 3, 6
 
 
 def make(name, **settings):
@@ -35,13 +35,15 @@ def give_weights(cell, core):
 
 def inputs():
     generator = torch.Generator().manual_seed(6)
-    return torch.randn(STEPS, LANES, INPUTS, generator=generator, dtype=torch.float64)
+    return torch.randn(
+        STEPS, NUM_ENVS, INPUTS, generator=generator, dtype=torch.float64
+    )
 
 
 def test_the_lstm_is_torchs():
     core = make("lstm")
     cell = give_weights(torch.nn.LSTMCell(INPUTS, UNITS, dtype=torch.float64), core)
-    ours = theirs = core.initial_memory(LANES)
+    ours = theirs = core.initial_memory(NUM_ENVS)
     for seen in inputs():
         ours, theirs = core(seen, ours), cell(seen, theirs)
         assert_close(ours[0], theirs[0], rtol=0, atol=1e-12)
@@ -54,7 +56,7 @@ def test_the_lstm_is_torchs():
 def test_the_gru_and_the_vanilla_network_are_torchs(name, kind):
     core = make(name)
     cell = give_weights(kind(INPUTS, UNITS, dtype=torch.float64), core)
-    ours = core.initial_memory(LANES)
+    ours = core.initial_memory(NUM_ENVS)
     (theirs,) = ours
     for seen in inputs():
         ours, theirs = core(seen, ours), cell(seen, theirs)
@@ -64,14 +66,14 @@ def test_the_gru_and_the_vanilla_network_are_torchs(name, kind):
 @pytest.mark.parametrize("name", CORES)
 def test_an_episode_starts_from_the_learned_memory_in_every_lane(name):
     core = make(name)
-    whole = core.initial_memory(LANES)
+    whole = core.initial_memory(NUM_ENVS)
     memory, others = whole[: core.memory_parts], whole[core.memory_parts :]
     assert not any(part.any() for part in others)
     assert bool(others) == (name == "episodic")
     for part, learned in zip(memory, core.initial, strict=True):
-        assert part.tolist() == [learned.tolist()] * LANES
+        assert part.tolist() == [learned.tolist()] * NUM_ENVS
     sum(part.sum() for part in memory).backward()
-    assert core.initial.grad.tolist() == [[LANES] * UNITS] * core.memory_parts
+    assert core.initial.grad.tolist() == [[NUM_ENVS] * UNITS] * core.memory_parts
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -80,7 +82,7 @@ def test_an_unlearned_initial_memory_is_zero_and_stays_so(name):
     config = NetworkConfig(**told, units=UNITS, learned_initial_state=False)
     core = CORES[name](INPUTS, config)
     assert not core.initial.requires_grad
-    assert not any(part.any() for part in core.initial_memory(LANES))
+    assert not any(part.any() for part in core.initial_memory(NUM_ENVS))
 
 
 def test_weights_are_drawn_within_their_bounds():
@@ -123,8 +125,8 @@ def test_an_open_forget_gate_keeps_the_cell_and_a_shut_one_loses_it():
         core.bias.zero_()
         core.bias[:UNITS] = -50  # no input
         core.bias[UNITS : 2 * UNITS] = 50
-    memory = core.initial_memory(LANES)
-    seen = torch.zeros(LANES, INPUTS, dtype=torch.float64)
+    memory = core.initial_memory(NUM_ENVS)
+    seen = torch.zeros(NUM_ENVS, INPUTS, dtype=torch.float64)
     assert_close(core(seen, memory)[1], memory[1])
     with torch.no_grad():
         core.bias[UNITS : 2 * UNITS] = -50

@@ -13,7 +13,7 @@ from metarl.core.policy import restart
 from metarl.envs.contextual_bandit import ContextualBandit, ContextualBanditParams
 from metarl.training.trainer import Trainer
 
-INPUTS, UNITS, LANES = 6, 5, 3
+INPUTS, UNITS, NUM_ENVS = 6, 5, 3
 CODES = [[1.0, 1, -1], [-1.0, 1, 1], [1.0, -1, 1]]
 CONFIG = NetworkConfig(core="episodic", units=UNITS, context_size=3, store_size=4)
 TASK = "metarl.envs.contextual_bandit:ContextualBandit"
@@ -32,12 +32,12 @@ def make(config=CONFIG):
 def session(problems, trials=3, seed=6):
     """(T, LANES, INPUTS): a flag, the context of each lane's problem, and noise."""
     generator = torch.Generator().manual_seed(seed)
-    size = (len(problems) * trials, LANES, INPUTS)
+    size = (len(problems) * trials, NUM_ENVS, INPUTS)
     inputs = torch.randn(size, generator=generator, dtype=torch.float64)
     inputs[..., 0] = 0
     inputs[::trials, :, 0] = 1
-    for number, lanes in enumerate(problems):
-        codes = torch.tensor([CODES[context] for context in lanes])
+    for number, num_envs in enumerate(problems):
+        codes = torch.tensor([CODES[context] for context in num_envs])
         inputs[number * trials : (number + 1) * trials, :, 1:4] = codes
     return inputs
 
@@ -47,7 +47,7 @@ PROBLEMS = [(0, 1, 2), (1, 1, 0), (0, 2, 2), (2, 1, 0), (1, 0, 1)]
 
 def walk(core, inputs, memory=None):
     """All activity, (T, LANES, UNITS)."""
-    memory = core.initial_memory(LANES) if memory is None else memory
+    memory = core.initial_memory(NUM_ENVS) if memory is None else memory
     activity = []
     for now in inputs:
         memory = core(now, memory)
@@ -78,9 +78,9 @@ def walk_by_hand(core, inputs):
 def test_a_twin_with_a_dictionary_lives_through_the_same():
     core, inputs = make(), session(PROBLEMS)
     activity = walk(core, inputs).detach()
-    for lane in range(LANES):
-        expected = walk_by_hand(core, inputs[:, lane])
-        assert_close(activity[:, lane], expected, rtol=0, atol=1e-12)
+    for env_index in range(NUM_ENVS):
+        expected = walk_by_hand(core, inputs[:, env_index])
+        assert_close(activity[:, env_index], expected, rtol=0, atol=1e-12)
 
 
 def test_problems_may_begin_at_different_times_and_show_their_context_at_once():
@@ -89,9 +89,9 @@ def test_problems_may_begin_at_different_times_and_show_their_context_at_once():
     inputs[0, 1, 0] = 1
     inputs[..., 1:4] *= inputs[..., :1]
     activity = walk(core, inputs).detach()
-    for lane in range(LANES):
-        expected = walk_by_hand(core, inputs[:, lane])
-        assert_close(activity[:, lane], expected, rtol=0, atol=1e-12)
+    for env_index in range(NUM_ENVS):
+        expected = walk_by_hand(core, inputs[:, env_index])
+        assert_close(activity[:, env_index], expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("by", ["attribute", "setting"])
@@ -134,11 +134,13 @@ def test_no_gradient_passes_through_what_is_stored():
 
 def test_a_restart_empties_the_store_of_its_lanes_alone():
     core, inputs = make(), session(PROBLEMS)
-    memory = core.initial_memory(LANES)
+    memory = core.initial_memory(NUM_ENVS)
     for now in inputs[:6]:
         memory = core(now, memory)
     start = torch.tensor([False, True, False])
-    again = walk(core, inputs[6:], restart(memory, core.initial_memory(LANES), start))
+    again = walk(
+        core, inputs[6:], restart(memory, core.initial_memory(NUM_ENVS), start)
+    )
     whole = walk(core, inputs)[6:]
     assert torch.equal(again[:, ::2], whole[:, ::2])
     assert_close(again[:, 1], walk_by_hand(core, inputs[6:, 1]), rtol=0, atol=1e-12)
@@ -198,7 +200,7 @@ def test_training_goes_on_from_its_state_to_the_same_bytes(config, tmp_path):
         whole.update()
     first.update()
     first.update()
-    assert first.stepper.memory[-1].any()
+    assert first.rollout.memory[-1].any()
     other.load_state(first.state(), tmp_path)
     other.update()
     other.update()
@@ -208,10 +210,10 @@ def test_training_goes_on_from_its_state_to_the_same_bytes(config, tmp_path):
 
 @torch.no_grad()
 def test_a_session_is_forgotten_when_the_next_begins(config):
-    stepper = Trainer(config, 0).stepper
-    stepper.policy.begin()
+    rollout = Trainer(config, 0).rollout
+    rollout.policy.begin()
     steps = ContextualBandit(1, config.task_params).episode_steps
-    for _ in stepper.run(steps):
-        known = stepper.memory_now()[-1].flatten().tolist()
-    assert known == [2] * config.training.lanes
-    assert not stepper.memory_now()[-1].any()
+    for _ in rollout.run(steps):
+        known = rollout.memory_now()[-1].flatten().tolist()
+    assert known == [2] * config.training.num_envs
+    assert not rollout.memory_now()[-1].any()

@@ -16,11 +16,11 @@ NOTHING = [0.0] * 4
 ALL = torch.tensor([True, True])
 
 
-def empty(slots=2, units=3, lanes=2):
+def empty(slots=2, units=3, num_envs=2):
     return Store(
-        torch.zeros(lanes, slots, 4),
-        torch.zeros(lanes, slots, units),
-        torch.zeros(lanes, 1),
+        torch.zeros(num_envs, slots, 4),
+        torch.zeros(num_envs, slots, units),
+        torch.zeros(num_envs, 1),
     )
 
 

@@ -10,7 +10,7 @@ from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
 from metarl.agents.unrolls.network import SharedUnroll
 from metarl.core.policy import restart
 
-INPUTS, ACTIONS, UNITS, LANES, STEPS = 5, 3, 6, 4, 9
+INPUTS, ACTIONS, UNITS, NUM_ENVS, STEPS = 5, 3, 6, 4, 9
 EXACT = {"rtol": 0, "atol": 1e-9}
 
 
@@ -28,11 +28,11 @@ def make_network(core="lstm", units=UNITS, **settings):
 class Course:
     """Random inputs, losses and restarts, the same for every unroll that is driven."""
 
-    def __init__(self, seed, steps=STEPS, lanes=LANES):
+    def __init__(self, seed, steps=STEPS, num_envs=NUM_ENVS):
         self.generator = torch.Generator().manual_seed(seed)
-        self.inputs = self.normal(steps, lanes, INPUTS)
-        self.into_heads = self.normal(steps, lanes, ACTIONS + 1)
-        drawn = torch.rand(steps, lanes, generator=self.generator) < 0.4
+        self.inputs = self.normal(steps, num_envs, INPUTS)
+        self.into_heads = self.normal(steps, num_envs, ACTIONS + 1)
+        drawn = torch.rand(steps, num_envs, generator=self.generator) < 0.4
         drawn[1::2] = False
         self.starts = [row if row.any() else None for row in drawn]
 
@@ -47,10 +47,10 @@ def drive(unroll, network, course, memory):
         unroll.begin()
         for inputs, start in zip(course.inputs, course.starts, strict=True):
             memory = restart(memory, unroll.initial_memory(len(inputs)), start)
-            decision = unroll.act(inputs, memory)
-            memory = decision.memory
+            output = unroll.act(inputs, memory)
+            memory = output.memory
             # The unroll may reuse its buffers: keep what was said, not where.
-            decisions.append((decision.logits.clone(), decision.value.clone()))
+            decisions.append((output.logits.clone(), output.value.clone()))
         memory = tuple(part.clone() for part in memory)
     return decisions, memory
 
@@ -97,46 +97,48 @@ def assert_twins(network, course, memories, unrolls):
     return last
 
 
-def make(kind, network, steps=STEPS, lanes=LANES):
-    return SharedUnroll(network, kind(network, steps, lanes))
+def make(kind, network, steps=STEPS, num_envs=NUM_ENVS):
+    return SharedUnroll(network, kind(network, steps, num_envs))
 
 
-def twins(network, steps=STEPS, lanes=LANES):
+def twins(network, steps=STEPS, num_envs=NUM_ENVS):
     kinds = (PlainUnroll, LSTMUnroll)
-    return tuple(make(kind, network, steps, lanes) for kind in kinds)
+    return tuple(make(kind, network, steps, num_envs) for kind in kinds)
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_readings_and_every_gradient_agree_with_restarts_at_random(seed):
     network = make_network()
     course = Course(seed)
-    memory = tuple(course.normal(LANES, UNITS) for _ in range(2))
+    memory = tuple(course.normal(NUM_ENVS, UNITS) for _ in range(2))
     assert_twins(network, course, [memory, memory], twins(network))
 
 
-@pytest.mark.parametrize(("steps", "lanes"), [(1, 1), (1, 5), (2, 1), (20, 1), (3, 17)])
-def test_unrolls_of_every_shape_agree(steps, lanes):
+@pytest.mark.parametrize(
+    ("steps", "num_envs"), [(1, 1), (1, 5), (2, 1), (20, 1), (3, 17)]
+)
+def test_unrolls_of_every_shape_agree(steps, num_envs):
     network = make_network()
-    course = Course(1, steps, lanes)
-    course.starts[0] = torch.ones(lanes, dtype=torch.bool)
-    memory = network.initial_memory(lanes)
-    assert_twins(network, course, [memory, memory], twins(network, steps, lanes))
+    course = Course(1, steps, num_envs)
+    course.starts[0] = torch.ones(num_envs, dtype=torch.bool)
+    memory = network.initial_memory(num_envs)
+    assert_twins(network, course, [memory, memory], twins(network, steps, num_envs))
 
 
 def test_a_batch_too_large_for_the_cache_agrees():
-    steps, lanes, units = 40, 64, 64
+    steps, num_envs, units = 40, 64, 64
     network = make_network(units=units)
-    course = Course(9, steps, lanes)
-    memory = tuple(course.normal(lanes, units) for _ in range(2))
-    assert_twins(network, course, [memory, memory], twins(network, steps, lanes))
+    course = Course(9, steps, num_envs)
+    memory = tuple(course.normal(num_envs, units) for _ in range(2))
+    assert_twins(network, course, [memory, memory], twins(network, steps, num_envs))
 
 
 def test_they_agree_where_every_lane_starts_and_where_none_does():
     network = make_network()
-    for start in (torch.ones(LANES, dtype=torch.bool), None):
+    for start in (torch.ones(NUM_ENVS, dtype=torch.bool), None):
         course = Course(2)
         course.starts = [start] * STEPS
-        network_memory = tuple(course.normal(LANES, UNITS) for _ in range(2))
+        network_memory = tuple(course.normal(NUM_ENVS, UNITS) for _ in range(2))
         unrolls = twins(network)
         drive(unrolls[0], network, course, network_memory)
         drive(unrolls[1], network, course, network_memory)
@@ -157,7 +159,7 @@ def test_the_courses_have_steps_with_and_without_restarts():
 def test_several_unrolls_in_a_row_with_carried_memory_and_changing_weights_agree():
     network = make_network()
     unrolls = twins(network)
-    memories = [network.initial_memory(LANES)] * 2
+    memories = [network.initial_memory(NUM_ENVS)] * 2
     optimizer = torch.optim.RMSprop(network.parameters(), lr=0.02)
     for seed in range(5):
         memories = assert_twins(network, Course(seed), memories, unrolls)
@@ -166,7 +168,7 @@ def test_several_unrolls_in_a_row_with_carried_memory_and_changing_weights_agree
 
 def test_an_unlearned_initial_memory_gets_no_gradient_from_either():
     network = make_network(learned_initial_state=False)
-    memory = network.initial_memory(LANES)
+    memory = network.initial_memory(NUM_ENVS)
     assert_twins(network, Course(3), [memory, memory], twins(network))
     assert network.core.initial.grad is None
 
@@ -176,19 +178,21 @@ def test_no_gradient_flows_back_past_an_unrolls_first_step(kind):
     network = make_network()
     course = Course(4)
     course.starts = [None] * STEPS
-    carried = [part.clone() for part in network.initial_memory(LANES)]
+    carried = [part.clone() for part in network.initial_memory(NUM_ENVS)]
     unroll = make(kind, network)
     drive(unroll, network, course, tuple(carried))
     _, found = gradients(unroll, network, course)
     assert found["core.initial"] is None or not found["core.initial"].any()
 
 
-def weight_gradient_of_last_reading(kind, network, course, lane):
+def weight_gradient_of_last_reading(kind, network, course, env_index):
     """Gradient in the core's weights of what a lane read at the last step alone."""
     unroll = make(kind, network)
-    drive(unroll, network, course, network.initial_memory(LANES))
+    drive(unroll, network, course, network.initial_memory(NUM_ENVS))
     network.zero_grad(set_to_none=True)
-    (read(unroll, course)[-1, lane] * course.into_heads[-1, lane]).sum().backward()
+    (
+        read(unroll, course)[-1, env_index] * course.into_heads[-1, env_index]
+    ).sum().backward()
     return network.core.weight.grad
 
 
@@ -199,7 +203,8 @@ def test_a_restart_cuts_the_gradient_of_its_lane_alone(kind):
     course.starts = [None] * STEPS
     course.starts[4] = torch.tensor([True, False, False, False])
     restarted, other = (
-        weight_gradient_of_last_reading(kind, network, course, lane) for lane in (0, 1)
+        weight_gradient_of_last_reading(kind, network, course, env_index)
+        for env_index in (0, 1)
     )
     course.inputs[:4] += 10
     after = weight_gradient_of_last_reading(kind, network, course, 0)
@@ -213,16 +218,16 @@ def test_a_restart_cuts_the_gradient_of_its_lane_alone(kind):
 def test_while_it_acts_an_unroll_answers_as_the_network(kind):
     network = make_network()
     course = Course(6)
-    memory = network.initial_memory(LANES)
+    memory = network.initial_memory(NUM_ENVS)
     decisions, last = drive(make(kind, network), network, course, memory)
     for (logits, value), inputs, start in zip(
         decisions, course.inputs, course.starts, strict=True
     ):
-        memory = restart(memory, network.initial_memory(LANES), start)
-        decision = network.act(inputs, memory)
-        memory = decision.memory
-        assert_close(logits, decision.logits.detach(), **EXACT)
-        assert_close(value, decision.value.detach(), **EXACT)
+        memory = restart(memory, network.initial_memory(NUM_ENVS), start)
+        output = network.act(inputs, memory)
+        memory = output.memory
+        assert_close(logits, output.logits.detach(), **EXACT)
+        assert_close(value, output.value.detach(), **EXACT)
     assert_close(last[0], memory[0].detach(), **EXACT)
 
 
@@ -230,7 +235,7 @@ def test_the_handmade_gradient_is_the_numerical_one():
     network = make_network()
     course = Course(7)
     # Carried memory does not move with the weights: only restarts count.
-    memory = tuple(part.detach().clone() for part in network.initial_memory(LANES))
+    memory = tuple(part.detach().clone() for part in network.initial_memory(NUM_ENVS))
 
     def loss():
         unroll = make(LSTMUnroll, network)
@@ -254,26 +259,26 @@ def test_the_handmade_gradient_is_the_numerical_one():
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    ("steps", "lanes", "units"), [(1, 1, 6), (9, 4, 6), (40, 64, 64)]
+    ("steps", "num_envs", "units"), [(1, 1, 6), (9, 4, 6), (40, 64, 64)]
 )
 def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
-    steps, lanes, units, seed
+    steps, num_envs, units, seed
 ):
     """Against the branch stepped with a graph; 40 steps are more than one chunk."""
     network = make_network(units=units)
-    course = Course(seed, steps, lanes)
-    memory = tuple(course.normal(lanes, units) for _ in range(2))
+    course = Course(seed, steps, num_envs)
+    memory = tuple(course.normal(num_envs, units) for _ in range(2))
     given = course.inputs.clone().requires_grad_()
     carried, activity = memory, []
     for now, start in zip(given, course.starts, strict=True):
-        carried = restart(carried, network.initial_memory(lanes), start)
+        carried = restart(carried, network.initial_memory(num_envs), start)
         carried = network.step(now, carried)
         activity.append(carried[0])
     (network.heads(torch.stack(activity)) * course.into_heads).sum().backward()
     weights = network.core.weight.grad.clone()
     assert given.grad.abs().max() > 1e-3
     for kind in (PlainUnroll, LSTMUnroll):
-        unroll = make(kind, network, steps, lanes)
+        unroll = make(kind, network, steps, num_envs)
         drive(unroll, network, course, memory)
         network.zero_grad(set_to_none=True)
         inputs = course.inputs.clone().requires_grad_()

@@ -9,13 +9,13 @@ from torch.testing import assert_close
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
-from metarl.agents.unrolls.gradient_paths import THROUGH_TIME, Credit
+from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.agents.unrolls.rnn import RNNUnroll
 from metarl.core.policy import restart
 
-INPUTS, ACTIONS, UNITS, LANES, STEPS = 5, 2, 6, 4, 10
+INPUTS, ACTIONS, UNITS, NUM_ENVS, STEPS = 5, 2, 6, 4, 10
 EXACT = {"rtol": 0, "atol": 1e-8}
-LOCAL = Credit(local=True)
+LOCAL = GradientPaths(local=True)
 
 
 def normal(*size, seed):
@@ -34,27 +34,27 @@ def make_network(core="rnn", **settings):
 
 def course(seed, *, restarts=True):
     """Inputs, the errors of the readers, and which lanes start anew at which step."""
-    inputs = normal(STEPS, LANES, INPUTS, seed=seed)
-    errors = normal(STEPS, LANES, ACTIONS + 1, seed=seed + 1)
-    drawn = normal(STEPS, LANES, seed=seed + 2) > 0.8
+    inputs = normal(STEPS, NUM_ENVS, INPUTS, seed=seed)
+    errors = normal(STEPS, NUM_ENVS, ACTIONS + 1, seed=seed + 1)
+    drawn = normal(STEPS, NUM_ENVS, seed=seed + 2) > 0.8
     starts = [row if row.any() and restarts else None for row in drawn]
     return inputs, errors, starts
 
 
 def carried(network, seed=9):
     parts = network.core.memory_parts
-    return tuple(normal(LANES, UNITS, seed=seed + k) for k in range(parts))
+    return tuple(normal(NUM_ENVS, UNITS, seed=seed + k) for k in range(parts))
 
 
 def run(kind, network, credit, seed, **more):
     """Step an unroll as the stepping loop does; gradients of all parameters."""
     inputs, errors, starts = course(seed, **more)
-    unroll = kind(network, STEPS, LANES, credit)
+    unroll = kind(network, STEPS, NUM_ENVS, credit)
     memory, said = carried(network), []
     with torch.no_grad():
         unroll.begin()
         for now, start in zip(inputs, starts, strict=True):
-            memory = restart(memory, network.initial_memory(LANES), start)
+            memory = restart(memory, network.initial_memory(NUM_ENVS), start)
             heads, memory = unroll.step(now, memory)
             said.append(heads.clone())
     network.zero_grad(set_to_none=True)
@@ -64,15 +64,17 @@ def run(kind, network, credit, seed, **more):
     return read.detach(), {n: p.grad for n, p in network.named_parameters()}
 
 
-CREDITS = {
-    "through-time": THROUGH_TIME,
+GRADIENT_PATHS = {
+    "through-time": BPTT,
     "local": LOCAL,
-    "random": Credit(feedback=normal(ACTIONS + 1, UNITS, seed=5)),
-    "local-random": Credit(local=True, feedback=normal(ACTIONS + 1, UNITS, seed=5)),
+    "random": GradientPaths(feedback=normal(ACTIONS + 1, UNITS, seed=5)),
+    "local-random": GradientPaths(
+        local=True, feedback=normal(ACTIONS + 1, UNITS, seed=5)
+    ),
 }
 
 
-@pytest.mark.parametrize("credit", CREDITS.values(), ids=CREDITS)
+@pytest.mark.parametrize("credit", GRADIENT_PATHS.values(), ids=GRADIENT_PATHS)
 @pytest.mark.parametrize(
     ("fast", "settings"),
     [
@@ -103,7 +105,10 @@ def named(name, message):
 
 def test_credits_differ_from_each_other():
     network = make_network(leak=0.3)
-    found = [run(RNNUnroll, network, c, 20)[1]["core.weight"] for c in CREDITS.values()]
+    found = [
+        run(RNNUnroll, network, c, 20)[1]["core.weight"]
+        for c in GRADIENT_PATHS.values()
+    ]
     for k, one in enumerate(found):
         for other in found[k + 1 :]:
             assert (one - other).abs().max() > 1e-2
@@ -114,15 +119,17 @@ def test_credits_differ_from_each_other():
 def test_a_vanilla_synapse_finds_its_local_gradient_from_its_own_trace(leak, feedback):
     """e[t] = (1 - leak) e[t - 1] + leak (1 - tanh^2) [x, h], forwards in time."""
     network = make_network(leak=leak)
-    _, found = run(PlainUnroll, network, Credit(local=True, feedback=feedback), 30)
+    _, found = run(
+        PlainUnroll, network, GradientPaths(local=True, feedback=feedback), 30
+    )
     inputs, errors, starts = course(30)
     back = network.heads.weight if feedback is None else feedback
     told = (errors @ back).detach()
     core, (activity,) = network.core, carried(network)
-    trace = torch.zeros(LANES, INPUTS + UNITS, UNITS, dtype=torch.float64)
+    trace = torch.zeros(NUM_ENVS, INPUTS + UNITS, UNITS, dtype=torch.float64)
     gradient = torch.zeros_like(core.weight)
     for t, now in enumerate(inputs):
-        (activity,) = restart((activity,), network.initial_memory(LANES), starts[t])
+        (activity,) = restart((activity,), network.initial_memory(NUM_ENVS), starts[t])
         if starts[t] is not None:
             trace[starts[t]] = 0
         joined = torch.cat([now, activity], 1)
@@ -141,7 +148,7 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
     inputs, errors, _ = course(30)
     told = (errors @ network.heads.weight).detach()
     core, (activity, cell) = network.core, carried(network)
-    trace = torch.zeros(3, LANES, INPUTS + UNITS, UNITS, dtype=torch.float64)
+    trace = torch.zeros(3, NUM_ENVS, INPUTS + UNITS, UNITS, dtype=torch.float64)
     gradient = torch.zeros(4, INPUTS + UNITS, UNITS, dtype=torch.float64)
     for t, now in enumerate(inputs):
         joined = torch.cat([now, activity], 1)
@@ -163,8 +170,8 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
 @pytest.mark.parametrize("feedback", [None, normal(ACTIONS + 1, UNITS, seed=5)])
 def test_errors_that_do_not_reach_the_units_still_teach_their_reader(feedback):
     network = make_network()
-    _, found = run(RNNUnroll, network, Credit(cut=True, feedback=feedback), 20)
-    _, usual = run(RNNUnroll, network, THROUGH_TIME, 20)
+    _, found = run(RNNUnroll, network, GradientPaths(cut=True, feedback=feedback), 20)
+    _, usual = run(RNNUnroll, network, BPTT, 20)
     assert found["core.weight"] is None
     assert_close(found["heads.weight"], usual["heads.weight"], **EXACT)
     assert_close(found["heads.bias"], usual["heads.bias"], **EXACT)
@@ -172,8 +179,8 @@ def test_errors_that_do_not_reach_the_units_still_teach_their_reader(feedback):
 
 def test_feedback_through_the_heads_own_weights_is_the_gradient():
     network = make_network()
-    own = Credit(feedback=network.heads.weight.detach().clone())
+    own = GradientPaths(feedback=network.heads.weight.detach().clone())
     _, found = run(RNNUnroll, network, own, 20)
-    _, usual = run(RNNUnroll, network, THROUGH_TIME, 20)
+    _, usual = run(RNNUnroll, network, BPTT, 20)
     for name, gradient in usual.items():
         assert_close(gradient, found[name], **EXACT)

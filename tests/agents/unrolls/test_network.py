@@ -11,9 +11,9 @@ from metarl.agents.networks.cores import CORES
 from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll
 from metarl.agents.unrolls.network import SeparateUnroll, SharedUnroll, make_unroll
 from metarl.agents.unrolls.rnn import RNNUnroll
-from metarl.core.policy import Touch, restart
+from metarl.core.policy import SignalChange, restart
 
-INPUTS, ACTIONS, UNITS, LANES, STEPS = 6, 3, 5, 4, 9
+INPUTS, ACTIONS, UNITS, NUM_ENVS, STEPS = 6, 3, 5, 4, 9
 EXACT = {"rtol": 0, "atol": 1e-9}
 ABLATIONS = [
     {"critic": "shared"},
@@ -47,8 +47,8 @@ def make_network(**settings):
 def made_of(kind, network):
     """The network's unroll, its cores unrolled by one kind."""
     if not isinstance(network, SeparateActorCritic):
-        return SharedUnroll(network, kind(network, STEPS, LANES))
-    branches = (kind(b, STEPS, LANES) for b in (network.actor, network.critic))
+        return SharedUnroll(network, kind(network, STEPS, NUM_ENVS))
+    branches = (kind(b, STEPS, NUM_ENVS) for b in (network.actor, network.critic))
     return SeparateUnroll(network, *branches)
 
 
@@ -56,9 +56,9 @@ class Course:
     """Inputs, losses and restarts, at random."""
 
     def __init__(self, seed):
-        self.inputs = normal(STEPS, LANES, INPUTS, seed=seed)
-        self.weights = normal(STEPS, LANES, ACTIONS + 1, seed=seed + 100)
-        drawn = normal(STEPS, LANES, seed=seed + 200) > 0.3
+        self.inputs = normal(STEPS, NUM_ENVS, INPUTS, seed=seed)
+        self.weights = normal(STEPS, NUM_ENVS, ACTIONS + 1, seed=seed + 100)
+        drawn = normal(STEPS, NUM_ENVS, seed=seed + 200) > 0.3
         drawn[1::2] = False
         self.starts = [row if row.any() else None for row in drawn]
         self.touches = [None] * STEPS
@@ -70,11 +70,11 @@ def drive(unroll, course, memory):
     with torch.no_grad():
         unroll.begin()
         for t, inputs in enumerate(course.inputs):
-            fresh = unroll.initial_memory(LANES)
+            fresh = unroll.initial_memory(NUM_ENVS)
             memory = restart(memory, fresh, course.starts[t])
-            decision = unroll.act(inputs, memory, course.touches[t])
-            memory = decision.memory
-            kept = decision.logits, decision.value, decision.units
+            output = unroll.act(inputs, memory, course.touches[t])
+            memory = output.memory
+            kept = output.logits, output.value, output.units
             decisions.append(tuple(part.clone() for part in kept))
         memory = tuple(part.clone() for part in memory)
     return decisions, memory
@@ -95,7 +95,7 @@ def learned(unroll, network, course):
 @pytest.mark.parametrize("critic", ["shared", "separate"])
 def test_each_core_gets_its_fastest_unroll(core, critic):
     unroll = make_unroll(
-        make_network(**core_settings(core), critic=critic), STEPS, LANES
+        make_network(**core_settings(core), critic=critic), STEPS, NUM_ENVS
     )
     kind = {"lstm": LSTMUnroll, "rnn": RNNUnroll}.get(core, PlainUnroll)
     if critic == "shared":
@@ -113,14 +113,16 @@ def test_each_core_gets_its_fastest_unroll(core, critic):
 def test_an_unroll_answers_as_its_network(settings, kind):
     network = make_network(**settings)
     course = Course(1)
-    course.touches = [Touch(rpe=(normal(LANES, seed=8), normal(LANES, seed=9)))] * STEPS
-    memory = network.initial_memory(LANES)
+    course.touches = [
+        SignalChange(rpe=(normal(NUM_ENVS, seed=8), normal(NUM_ENVS, seed=9)))
+    ] * STEPS
+    memory = network.initial_memory(NUM_ENVS)
     said, last = drive(made_of(kind, network), course, memory)
     for t, inputs in enumerate(course.inputs):
-        memory = restart(memory, network.initial_memory(LANES), course.starts[t])
-        decision = network.act(inputs, memory, course.touches[t])
-        memory = decision.memory
-        expected = (decision.logits, decision.value, decision.units)
+        memory = restart(memory, network.initial_memory(NUM_ENVS), course.starts[t])
+        output = network.act(inputs, memory, course.touches[t])
+        memory = output.memory
+        expected = (output.logits, output.value, output.units)
         for part, other in zip(said[t], expected, strict=True):
             assert_close(part, other.detach(), **EXACT)
     for part, other in zip(last, memory, strict=True):
@@ -135,7 +137,7 @@ def test_the_fast_pass_is_the_plain_one_in_readings_and_gradients(settings, seed
     assert any(start is not None and not start.all() for start in course.starts[1:])
     carried = tuple(
         normal(*part.shape, seed=9 + k)
-        for k, part in enumerate(network.initial_memory(LANES))
+        for k, part in enumerate(network.initial_memory(NUM_ENVS))
     )
     found = []
     for kind in (PlainUnroll, LSTMUnroll):
@@ -162,21 +164,21 @@ def test_gradients_are_those_of_the_network_stepped_with_a_graph(settings, kind)
     """The reference knows nothing of unrolls: autograd through the network's steps."""
     network = make_network(**settings)
     course = Course(2)
-    course.starts[0] = torch.ones(LANES, dtype=torch.bool)
+    course.starts[0] = torch.ones(NUM_ENVS, dtype=torch.bool)
     unroll = made_of(kind, network)
-    drive(unroll, course, network.initial_memory(LANES))
+    drive(unroll, course, network.initial_memory(NUM_ENVS))
     *_, gradients = learned(unroll, network, course)
     network.zero_grad(set_to_none=True)
-    memory = tuple(part.detach() for part in network.initial_memory(LANES))
+    memory = tuple(part.detach() for part in network.initial_memory(NUM_ENVS))
     loss = torch.zeros(()).double()
     for t, inputs in enumerate(course.inputs):
-        memory = restart(memory, network.initial_memory(LANES), course.starts[t])
-        decision = network.act(inputs, memory)
-        memory = decision.memory
+        memory = restart(memory, network.initial_memory(NUM_ENVS), course.starts[t])
+        output = network.act(inputs, memory)
+        memory = output.memory
         weights = course.weights[t]
-        loss = loss + (decision.logits * weights[:, :-1]).sum()
-        loss = loss + (decision.value * weights[:, -1]).sum()
-        loss = loss + decision.logits.pow(3).sum() + decision.value.pow(3).sum()
+        loss = loss + (output.logits * weights[:, :-1]).sum()
+        loss = loss + (output.value * weights[:, -1]).sum()
+        loss = loss + output.logits.pow(3).sum() + output.value.pow(3).sum()
     loss.backward()
     for name, parameter in network.named_parameters():
         assert_close(gradients[name], parameter.grad, **EXACT)
@@ -189,7 +191,7 @@ def test_policy_and_value_teach_their_own_core_alone(read, feedback, kind):
     network = make_network(critic="separate", feedback=feedback)
     unroll = made_of(kind, network)
     course = Course(3)
-    drive(unroll, course, network.initial_memory(LANES))
+    drive(unroll, course, network.initial_memory(NUM_ENVS))
     network.zero_grad(set_to_none=True)
     logits, values = unroll.read(course.starts)
     (logits if read == "policy" else values).pow(2).sum().backward()
@@ -202,7 +204,7 @@ def test_policy_and_value_teach_their_own_core_alone(read, feedback, kind):
 def test_several_unrolls_with_carried_memory_and_changing_weights_agree():
     network = make_network(critic="separate", feedback="rpe")
     unrolls = [made_of(kind, network) for kind in (PlainUnroll, LSTMUnroll)]
-    memories = [network.initial_memory(LANES)] * 2
+    memories = [network.initial_memory(NUM_ENVS)] * 2
     optimizer = torch.optim.RMSprop(network.parameters(), lr=0.02)
     for seed in range(5):
         course, told = Course(seed), []
@@ -222,15 +224,18 @@ def test_a_changed_error_is_learned_with_as_it_was_told():
     network = make_network(critic="separate", feedback="rpe")
     course = Course(4)
     plain = made_of(PlainUnroll, network)
-    drive(plain, course, network.initial_memory(LANES))
+    drive(plain, course, network.initial_memory(NUM_ENVS))
     before = learned(plain, network, course)
-    factor, addition = torch.zeros(LANES).double(), torch.full((LANES,), -4.0).double()
-    course.touches[5] = Touch(rpe=(factor, addition))
+    factor, addition = (
+        torch.zeros(NUM_ENVS).double(),
+        torch.full((NUM_ENVS,), -4.0).double(),
+    )
+    course.touches[5] = SignalChange(rpe=(factor, addition))
     course.starts[5:] = [None] * (STEPS - 5)
     changed = []
     for kind in (PlainUnroll, LSTMUnroll):
         unroll = made_of(kind, network)
-        said, _ = drive(unroll, course, network.initial_memory(LANES))
+        said, _ = drive(unroll, course, network.initial_memory(NUM_ENVS))
         changed.append(learned(unroll, network, course))
         for t, (logits, *_) in enumerate(said):
             assert_close(changed[-1][0][t], logits, **EXACT)

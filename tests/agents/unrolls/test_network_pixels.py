@@ -5,12 +5,12 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.config import NetworkConfig
-from metarl.agents.networks.actor_critic import build, open_eyes
+from metarl.agents.networks.actor_critic import attach_renderer, build
 from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll
-from metarl.agents.unrolls.network import KnownViews, SeeingUnroll, make_unroll
+from metarl.agents.unrolls.network import PixelUnroll, ViewCache, make_unroll
 from metarl.core.policy import restart
 
-CODES, ACTIONS, UNITS, LANES, STEPS = 2, 3, 5, 4, 9
+CODES, ACTIONS, UNITS, NUM_ENVS, STEPS = 2, 3, 5, 4, 9
 INPUTS = CODES + ACTIONS + 1
 EXACT = {"rtol": 0, "atol": 1e-9}
 SIZES = {"patch": (10, 4), "stack": (20, 24)}
@@ -50,20 +50,20 @@ def make_network(encoder="patch", **settings):
             if parameter.requires_grad:
                 parameter.add_(0.3 * normal(*parameter.shape, seed=50 + number))
     look = Look(view_size)
-    return open_eyes(network, look), look
+    return attach_renderer(network, look), look
 
 
 class Course:
     """Codes, what is told, losses and restarts, at random."""
 
-    def __init__(self, seed, steps=STEPS, lanes=LANES):
+    def __init__(self, seed, steps=STEPS, num_envs=NUM_ENVS):
         generator = torch.Generator().manual_seed(seed)
-        sizes = ((3, (steps, lanes, 1)), (4, (steps, lanes, 1)))
+        sizes = ((3, (steps, num_envs, 1)), (4, (steps, num_envs, 1)))
         codes = [torch.randint(0, n, size, generator=generator) for n, size in sizes]
-        told = normal(steps, lanes, ACTIONS + 1, seed=seed)
+        told = normal(steps, num_envs, ACTIONS + 1, seed=seed)
         self.inputs = torch.cat([*codes, told], 2)
-        self.weights = normal(steps, lanes, ACTIONS + 1, seed=seed + 100)
-        drawn = normal(steps, lanes, seed=seed + 200) > 0.3
+        self.weights = normal(steps, num_envs, ACTIONS + 1, seed=seed + 100)
+        drawn = normal(steps, num_envs, seed=seed + 200) > 0.3
         drawn[1::2] = False
         self.starts = [row if row.any() else None for row in drawn]
 
@@ -80,9 +80,9 @@ def drive(unroll, course, memory):
         unroll.begin()
         for inputs, start in zip(course.inputs, course.starts, strict=True):
             memory = restart(memory, unroll.initial_memory(len(inputs)), start)
-            decision = unroll.act(inputs, memory)
-            memory = decision.memory
-            kept = decision.logits, decision.value, decision.units
+            output = unroll.act(inputs, memory)
+            memory = output.memory
+            kept = output.logits, output.value, output.units
             decisions.append(tuple(part.clone() for part in kept))
         memory = tuple(part.clone() for part in memory)
     return decisions, memory
@@ -132,13 +132,13 @@ def test_readings_and_gradients_are_those_of_looking_at_everything_always(
     network, look = make_network(encoder, core=core, **ablation)
     course = Course(seed)
     assert any(start is not None and not start.all() for start in course.starts[1:])
-    assert len(course.views) < STEPS * LANES / 2
+    assert len(course.views) < STEPS * NUM_ENVS / 2
     carried = tuple(
         normal(*part.shape, seed=9 + k)
-        for k, part in enumerate(network.initial_memory(LANES))
+        for k, part in enumerate(network.initial_memory(NUM_ENVS))
     )
-    unroll = make_unroll(network, STEPS, LANES)
-    assert type(unroll) is SeeingUnroll
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
+    assert type(unroll) is PixelUnroll
     assert type(unroll.branch) is (LSTMUnroll if core == "lstm" else PlainUnroll)
     said, last = drive(unroll, course, carried)
     read = unroll.read(course.starts)
@@ -161,8 +161,8 @@ def test_readings_and_gradients_are_those_of_looking_at_everything_always(
 def test_what_is_ablated_changes_nothing_and_all_else_does(ablation):
     network, _ = make_network(**ablation)
     course = Course(1)
-    unroll = make_unroll(network, STEPS, LANES)
-    memory = network.initial_memory(LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
+    memory = network.initial_memory(NUM_ENVS)
     plain, _ = drive(unroll, course, memory)
     gone = slice(CODES, -1) if "action_input" in ablation else slice(-1, None)
     course.inputs[..., gone] += 1
@@ -182,8 +182,8 @@ def test_each_different_view_is_rendered_and_encoded_once_an_unroll():
         return encode(pixels)
 
     network.encoder.encode = counted
-    unroll = make_unroll(network, STEPS, LANES)
-    memory = network.initial_memory(LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
+    memory = network.initial_memory(NUM_ENVS)
     for seed in (1, 2, 1):
         course = Course(seed)
         look.asked.clear()
@@ -199,9 +199,9 @@ def test_each_different_view_is_rendered_and_encoded_once_an_unroll():
 @pytest.mark.parametrize("core", ["lstm", "gru"])
 def test_after_the_weights_have_changed_what_was_seen_looks_new(core):
     network, look = make_network(core=core)
-    unroll = make_unroll(network, STEPS, LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=0.02)
-    memory, twins = network.initial_memory(LANES), network.initial_memory(LANES)
+    memory, twins = network.initial_memory(NUM_ENVS), network.initial_memory(NUM_ENVS)
     for seed in (1, 1, 2, 1):
         course = Course(seed)
         _, memory = drive(unroll, course, memory)
@@ -216,15 +216,15 @@ def test_after_the_weights_have_changed_what_was_seen_looks_new(core):
         optimizer.step()
 
 
-@pytest.mark.parametrize(("steps", "lanes"), [(1, 1), (1, 5), (6, 1)])
-def test_unrolls_in_which_every_view_is_new_have_room(steps, lanes):
+@pytest.mark.parametrize(("steps", "num_envs"), [(1, 1), (1, 5), (6, 1)])
+def test_unrolls_in_which_every_view_is_new_have_room(steps, num_envs):
     network, look = make_network()
-    course = Course(1, steps, lanes)
-    views = torch.cartesian_prod(torch.arange(3), torch.arange(4))[: steps * lanes]
-    course.inputs[..., :CODES] = views.view(steps, lanes, CODES).flip(0)
-    assert len(course.views) == steps * lanes
-    unroll = make_unroll(network, steps, lanes)
-    memory = network.initial_memory(lanes)
+    course = Course(1, steps, num_envs)
+    views = torch.cartesian_prod(torch.arange(3), torch.arange(4))[: steps * num_envs]
+    course.inputs[..., :CODES] = views.view(steps, num_envs, CODES).flip(0)
+    assert len(course.views) == steps * num_envs
+    unroll = make_unroll(network, steps, num_envs)
+    memory = network.initial_memory(num_envs)
     drive(unroll, course, memory)
     logits, values = unroll.read(course.starts)
     expected = step_by_step(network, look, course, memory)
@@ -235,12 +235,12 @@ def test_unrolls_in_which_every_view_is_new_have_room(steps, lanes):
 def test_nothing_is_learned_from_views_while_the_network_acts():
     """Features are kept as numbers: an unroll leaves no graph through its answers."""
     network, _ = make_network()
-    unroll = make_unroll(network, STEPS, LANES)
+    unroll = make_unroll(network, STEPS, NUM_ENVS)
     course = Course(1)
     unroll.begin()
     with torch.no_grad():
-        decision = unroll.act(course.inputs[0], network.initial_memory(LANES))
-    parts = (decision.logits, decision.value, decision.units, *decision.memory)
+        output = unroll.act(course.inputs[0], network.initial_memory(NUM_ENVS))
+    parts = (output.logits, output.value, output.units, *output.memory)
     assert not any(part.requires_grad for part in parts)
     assert not unroll.features.requires_grad
 
@@ -260,7 +260,7 @@ def by_dictionary(known, keys):
 @pytest.mark.parametrize("most", [3, 40, 2**60 - 1])
 def test_keys_have_the_places_that_a_dictionary_gives_them(most, seed):
     generator = torch.Generator().manual_seed(seed)
-    views, known = KnownViews(), {}
+    views, known = ViewCache(), {}
     for count in (1, 7, 1, 20, 3, 20, 20, 2):
         keys = torch.randint(0, most, (count,), generator=generator)
         places, new = views.place(keys)
@@ -271,7 +271,7 @@ def test_keys_have_the_places_that_a_dictionary_gives_them(most, seed):
 
 
 def test_places_stay_when_smaller_and_greater_keys_come():
-    views = KnownViews()
+    views = ViewCache()
     assert len(views) == 0
     told = []
     for keys in ([50, 50], [10, 50, 90], [0, 90, 99, 10], [50, 0, 99]):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from bandits import recording, simulate
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.bandit.tables import effects, tables
 
 EPISODES = 400
@@ -23,7 +23,7 @@ def people(mind, law="independent", count=4, **more):
 
 
 def trained_on_correlated(mind):
-    return Source(
+    return ExperimentData(
         trials=people(mind, "correlated"),
         task="bandit",
         parameters={"distribution": "correlated"},
@@ -34,15 +34,17 @@ def trained_on_correlated(mind):
 @pytest.fixture(scope="module")
 def learners():
     """Four who explore well, beside strategies and populations trained otherwise."""
-    return Source(
+    return ExperimentData(
         trials=people("bound"),
         task="bandit",
-        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        baselines={k: people(k, count=1) for k in ("random", "thompson")},
         conditions={"medium": people("bound", "medium")},
         controls={
             "correlated": trained_on_correlated("tied"),
-            "no-reward": Source(trials=people("random"), task="bandit"),
-            "no-memory": Source(trials=people("bound", slips=0.5), task="bandit"),
+            "no-reward": ExperimentData(trials=people("random"), task="bandit"),
+            "no-memory": ExperimentData(
+                trials=people("bound", slips=0.5), task="bandit"
+            ),
         },
         expected=4,
     )
@@ -99,9 +101,9 @@ def test_every_strategy_is_a_reference(passing):
 
 
 def test_the_optimum_is_the_reference_where_it_was_tested(learners):
-    best = {**learners.yardsticks, "bayes-optimal": people("bound", count=1)}
-    found = rows(replace(learners, yardsticks=best))
-    subjects = tables(replace(learners, yardsticks=best))["subjects"]
+    best = {**learners.baselines, "bayes-optimal": people("bound", count=1)}
+    found = rows(replace(learners, baselines=best))
+    subjects = tables(replace(learners, baselines=best))["subjects"]
     regret = subjects.set_index("group")["regret"]
     optimum = regret["bayes-optimal"]
     assert found.loc["regret of an episode, mean", "reference"] == optimum
@@ -154,7 +156,7 @@ def test_one_of_four_who_loses_more_fails_the_share(learners):
 
 
 def test_a_reward_free_control_that_learns_fails(learners):
-    cheats = Source(trials=people("bound"), task="bandit")
+    cheats = ExperimentData(trials=people("bound"), task="bandit")
     found = rows(replace(learners, controls={"no-reward": cheats}))
     assert found.loc[NO_REWARD, "verdict"] == "FAIL"
 
@@ -173,7 +175,7 @@ def test_a_missing_subject_counts_against_every_row(learners):
 
 
 def test_without_the_rival_nothing_is_shown_to_be_beaten(learners):
-    found = rows(replace(learners, yardsticks={}))
+    found = rows(replace(learners, baselines={}))
     assert not found.loc[[SAVED, SHARE], "passed"].any()
     assert found.loc[[SAVED, SHARE], "value"].isna().all()
 

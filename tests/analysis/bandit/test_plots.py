@@ -9,7 +9,7 @@ import pytest
 from bandits import recording, simulate
 from matplotlib.colors import same_color
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.bandit.plots import (
     GAP_ROWS,
     plot_ablations,
@@ -21,7 +21,7 @@ from metarl.analysis.bandit.plots import (
     plot_transfer,
 )
 from metarl.analysis.bandit.tables import BEHAVIOUR_PANELS, PANELS, tables
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 LAWS = ("correlated", "medium", "hard")
 EPISODES = 60
@@ -38,22 +38,24 @@ def source():
     first = conditions["correlated"].query("subject == 0")
     left = first["probability_0"].to_numpy().reshape(EPISODES, 100, 1)
     noise = np.random.default_rng(0).normal(size=(EPISODES, 100, 3))
-    return Source(
+    return ExperimentData(
         trials=people("bound"),
         task="bandit",
-        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        baselines={k: people(k, count=1) for k in ("random", "thompson")},
         conditions=conditions,
         condition_recordings={
             "correlated": {0: recording(first, left + 0.1 * noise, noise)}
         },
         controls={
-            "correlated": Source(
+            "correlated": ExperimentData(
                 trials=people("tied", "correlated", 2),
                 task="bandit",
                 parameters={"distribution": "correlated"},
                 conditions={k: people("tied", k, 2) for k in ("medium", "hard")},
             ),
-            "no-reward": Source(trials=people("random", count=2), task="bandit"),
+            "no-reward": ExperimentData(
+                trials=people("random", count=2), task="bandit"
+            ),
         },
         discount=0.9,
     )
@@ -95,7 +97,7 @@ def test_regret_curves_are_the_tables(found, ax):
     for name in ("random", "thompson"):
         drawn = line(ax, name)
         assert list(drawn.get_ydata()) == list(means.loc[name, "mean"])
-        assert same_color(drawn.get_color(), yardstick_colour(name))
+        assert same_color(drawn.get_color(), baseline_colour(name))
         assert drawn.get_label() == f"{name} {drawn.get_ydata()[-1]:.2f}"
     (band,) = ax.collections
     top = band.get_paths()[0].vertices[:, 1].max()
@@ -224,7 +226,7 @@ def test_every_network_whole_or_not_and_every_strategy_has_its_row(found, ax):
 
 
 def test_what_was_not_measured_is_said(source, ax):
-    alone = tables(Source(trials=source.trials, task="bandit"))
+    alone = tables(ExperimentData(trials=source.trials, task="bandit"))
     for plot, text in (
         (plot_dependent, "not measured"),
         (plot_trajectories, "no recording"),
@@ -236,7 +238,7 @@ def test_what_was_not_measured_is_said(source, ax):
 
 @pytest.mark.parametrize("rows", [0, 50])
 def test_every_panel_can_be_drawn_from_next_to_nothing(rows, source):
-    alone = tables(Source(trials=source.trials.iloc[:rows], task="bandit"))
+    alone = tables(ExperimentData(trials=source.trials.iloc[:rows], task="bandit"))
     for _, plot in (*PANELS, *BEHAVIOUR_PANELS):
         figure, axes = plt.subplots()
         assert plot(alone, axes) is axes

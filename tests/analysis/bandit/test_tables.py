@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from bandits import GAPS, recording, simulate
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.bandit.tables import (
     BEHAVIOUR_PANELS,
     DISTRIBUTIONS,
@@ -26,7 +26,7 @@ def people(mind, law="independent", count=3, **more):
 
 def population(mind, law):
     """Networks trained on a law, and tested on all of them."""
-    return Source(
+    return ExperimentData(
         trials=people(mind, law, 2),
         task="bandit",
         parameters={"distribution": law},
@@ -43,15 +43,17 @@ def source():
     for subject, rows in conditions["correlated"].groupby("subject"):
         left = rows["probability_0"].to_numpy().reshape(EPISODES, 100, 1)
         steps[subject] = recording(rows, left * [1, 2, 3, 4] + 0.01 * noise, noise)
-    return Source(
+    return ExperimentData(
         trials=people("bound"),
         task="bandit",
-        yardsticks={k: people(k, count=1) for k in ("random", "thompson")},
+        baselines={k: people(k, count=1) for k in ("random", "thompson")},
         conditions=conditions,
         condition_recordings={"correlated": steps},
         controls={
             "correlated": population("tied", "correlated"),
-            "no-reward": Source(trials=people("random", count=2), task="bandit"),
+            "no-reward": ExperimentData(
+                trials=people("random", count=2), task="bandit"
+            ),
         },
         discount=0.9,
     )
@@ -154,7 +156,7 @@ def test_rasters_are_of_the_published_problems_sorted_within(found):
 
 
 def test_rasters_without_those_tests_are_of_the_main_ones_problems(source):
-    found = tables(Source(trials=source.trials, task="bandit"))["rasters"]
+    found = tables(ExperimentData(trials=source.trials, task="bandit"))["rasters"]
     assert found["problem"].unique().tolist() == [
         "apart by\n> .5",
         "apart by\n.1 to .3",
@@ -181,7 +183,7 @@ def test_units_of_the_main_test_are_used_where_there_are_no_others(source):
     rows = source.trials.query("subject == 1")
     units = np.random.default_rng(0).normal(size=(EPISODES, 100, 4))
     found = tables(
-        Source(
+        ExperimentData(
             trials=source.trials,
             task="bandit",
             recordings={1: recording(rows, units)},
@@ -194,7 +196,7 @@ def test_units_of_the_main_test_are_used_where_there_are_no_others(source):
 
 
 def test_trials_alone_give_every_table_its_columns(source, found):
-    alone = tables(Source(trials=source.trials, task="bandit"))
+    alone = tables(ExperimentData(trials=source.trials, task="bandit"))
     assert alone.keys() == found.keys()
     for name in ("dependent", "ablations", "coding", "trajectories", "final_states"):
         assert alone[name].empty
@@ -204,7 +206,7 @@ def test_trials_alone_give_every_table_its_columns(source, found):
 
 
 def test_no_trials_at_all_give_empty_tables(source):
-    empty = tables(Source(trials=source.trials.iloc[:0], task="bandit"))
+    empty = tables(ExperimentData(trials=source.trials.iloc[:0], task="bandit"))
     assert empty["subjects"].empty
     assert empty["regret"].empty
     assert empty["rasters"].empty
@@ -223,7 +225,9 @@ def test_no_trials_at_all_give_empty_tables(source):
     ],
 )
 def test_only_networks_on_the_published_test_are_scored(changes, scored, source):
-    about = tables(Source(trials=source.trials, task="bandit", **changes))["about"]
+    about = tables(ExperimentData(trials=source.trials, task="bandit", **changes))[
+        "about"
+    ]
     assert about["scored"].tolist() == [scored]
 
 

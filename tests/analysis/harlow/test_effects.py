@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from problems import problem_recording, problem_trials
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.harlow.course import PAPER
 from metarl.analysis.harlow.tables import effects, tables
 
@@ -39,7 +39,7 @@ def rows(accuracies=(KNOWS,) * 2, **more):
     given = {"task": "harlow", "expected": len(accuracies), "discount": 0.9}
     trials = more.pop("trials", None)
     trials = population(accuracies) if trials is None else trials
-    made = tables(Source(trials=trials, **given | more))
+    made = tables(ExperimentData(trials=trials, **given | more))
     return effects(made).set_index("effect")
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from problems import problem_recording, problem_trials
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.harlow.memory_plots import (
     plot_accounts,
     plot_decoding,
@@ -19,7 +19,7 @@ from metarl.analysis.harlow.plots import (
     plot_networks,
 )
 from metarl.analysis.harlow.tables import tables
-from metarl.analysis.style import yardstick_colour
+from metarl.analysis.style import baseline_colour
 
 KNOWS = (0.5, 1, 1, 1, 1, 1)
 HALFWAY = (0.5,) + (0.75,) * 5
@@ -56,7 +56,7 @@ def found():
         "reversal": population([SWAPPED] * 5),
     }
     return tables(
-        Source(
+        ExperimentData(
             trials=trials,
             recordings=recordings,
             conditions=conditions,
@@ -64,7 +64,7 @@ def found():
                 k: curve(1_000 * (k + 1), 1_000 * (k + 1) + 2_000) for k in range(5)
             },
             stages={0.3: population([(0.5,) * 6] * 5)},
-            yardsticks={"mean-colour": problem_trials(accuracy=(0.5,) + (0.9,) * 5)},
+            baselines={"mean-colour": problem_trials(accuracy=(0.5,) + (0.9,) * 5)},
             task="harlow",
             discount=0.9,
             expected=5,
@@ -103,7 +103,7 @@ def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax)
 
 
 def test_without_stages_all_networks_are_drawn_as_one(ax):
-    made = tables(Source(trials=population([KNOWS, HALFWAY]), task="harlow"))
+    made = tables(ExperimentData(trials=population([KNOWS, HALFWAY]), task="harlow"))
     drawn = lines(plot_networks(made, ax))
     assert "all (2)" in drawn
     assert not ax.collections
@@ -165,7 +165,7 @@ def test_accounts_have_the_strategy_that_keeps_the_mean_colour(found, ax):
     drawn = lines(plot_accounts(found, ax))
     mark = drawn["keeps mean colour"]
     assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
-    assert mark.get_color() == yardstick_colour("mean-colour")
+    assert mark.get_color() == baseline_colour("mean-colour")
     order = drawn["keeps the order by one feature"]
     assert order.get_ydata().tolist() == pytest.approx([100, 200 / 3])
     assert drawn["keeps nothing"].get_ydata().tolist() == [50, 50]

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from problems import problem_recording, problem_trials
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.harlow.effects import of_test
 from metarl.analysis.harlow.tables import BEHAVIOUR_PANELS, PANELS, effects, tables
 from metarl.reports.figures import draw_figure
@@ -65,7 +65,7 @@ def source(accuracies=(KNOWS,) * 3, *, task="harlow", control=True, **more):
     if control:
         own, kept = population([KNOWS] * 3, picture, seed=80)
         new, new_kept = population([KNOWS] * 3, picture, replaced=True, seed=90)
-        controls["replaced"] = Source(
+        controls["replaced"] = ExperimentData(
             trials=own,
             recordings=kept,
             task=task,
@@ -80,11 +80,11 @@ def source(accuracies=(KNOWS,) * 3, *, task="harlow", control=True, **more):
         "controls": controls,
         "stages": stages,
         "curves": {k: curve() for k in range(count)},
-        "yardsticks": {"mean-colour": problem_trials(episodes=50)},
+        "baselines": {"mean-colour": problem_trials(episodes=50)},
         "expected": count,
         "discount": 0.9,
     }
-    return Source(trials=trials, task=task, **given | more)
+    return ExperimentData(trials=trials, task=task, **given | more)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,7 @@ def test_memory_that_outlasts_its_reset_fails():
 def test_a_control_population_that_keeps_the_relation_alone_fails():
     own, kept = population([KNOWS] * 3, relation)
     new, _ = population([RELATES] * 3, relation, replaced=True)
-    control = Source(
+    control = ExperimentData(
         trials=own, task="harlow", conditions={"new-distractor": new}, discount=0.9
     )
     found = verdicts(controls={"replaced": control}, recordings=kept)
@@ -199,7 +199,7 @@ def test_groups_and_tests_are_kept_apart(found):
 
 
 def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
-    plain = tables(Source(trials=problem_trials(episodes=30), task="harlow"))
+    plain = tables(ExperimentData(trials=problem_trials(episodes=30), task="harlow"))
     assert len(effects(plain)) > 5
     figure = draw_figure(plain, PANELS)
     assert len(figure.axes) == len(PANELS)
@@ -211,7 +211,7 @@ def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
 def test_a_table_without_steps_sides_or_cues_can_be_drawn():
     bare = problem_trials(episodes=30)
     kept = bare.loc[:, :"forced"]
-    made = tables(Source(trials=kept, subjects_are="animals", task="harlow"))
+    made = tables(ExperimentData(trials=kept, subjects_are="animals", task="harlow"))
     assert len(draw_figure(made, BEHAVIOUR_PANELS).axes) == len(BEHAVIOUR_PANELS)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from cue_observers import IDEAL, population, simulate
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.inferred_value.tables import effects, tables
 
 COUNT = 4
@@ -41,13 +41,13 @@ def inferring():
     reset = of(reset=True, noise=0.1)
     minds = {"ideal": "inferring", "counting": "counting", "td": "experienced"}
     strategies = {name: simulate(kind, seed=3) for name, kind in minds.items()}
-    return Source(
+    return ExperimentData(
         task="inferred-value",
         discount=0.9,
         expected=COUNT,
         **of(noise=0.1),
-        yardsticks={name: trials for name, (trials, _) in strategies.items()},
-        yardstick_recordings={name: rec for name, (_, rec) in strategies.items()},
+        baselines={name: trials for name, (trials, _) in strategies.items()},
+        baseline_recordings={name: rec for name, (_, rec) in strategies.items()},
         conditions={"block-reset": reset["trials"]},
         condition_recordings={"block-reset": reset["recordings"]},
     )
@@ -166,20 +166,20 @@ def test_without_the_control_test_its_rows_fail(inferring):
 
 
 def test_strategies_that_are_mistaken_for_another_fail(inferring):
-    recordings = inferring.yardstick_recordings
+    recordings = inferring.baseline_recordings
     swapped = {
         "ideal": recordings["counting"],
         "counting": recordings["ideal"],
         "td": recordings["ideal"],
     }
-    trials = inferring.yardsticks
+    trials = inferring.baselines
     tables_of = {
         k: trials["ideal" if v is recordings["ideal"] else "counting"]
         for k, v in swapped.items()
     }
-    other = replace(inferring, yardstick_recordings=swapped, yardsticks=tables_of)
+    other = replace(inferring, baseline_recordings=swapped, baselines=tables_of)
     assert verdicts(other, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
-    none = replace(inferring, yardstick_recordings={}, yardsticks={})
+    none = replace(inferring, baseline_recordings={}, baselines={})
     assert verdicts(none, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
 
 
@@ -198,6 +198,6 @@ def test_another_test_is_reported_and_not_scored(inferring):
 
 
 def test_a_trial_table_alone_has_effects_without_numbers(inferring):
-    found = rows(Source(task="inferred-value", trials=inferring.trials))
+    found = rows(ExperimentData(task="inferred-value", trials=inferring.trials))
     assert not found["passed"].any()
     assert found.loc["share of valid trials, mean", "value"] == 1

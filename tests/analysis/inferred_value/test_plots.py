@@ -8,7 +8,7 @@ import pytest
 from cue_observers import IDEAL, population, simulate
 from matplotlib.colors import same_color
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.inferred_value.plots import (
     plot_controls,
     plot_cue_responses,
@@ -17,7 +17,7 @@ from metarl.analysis.inferred_value.plots import (
 )
 from metarl.analysis.inferred_value.steps import plot_readout, plot_states, plot_values
 from metarl.analysis.inferred_value.tables import tables
-from metarl.analysis.style import COLOURS, YARDSTICK_COLOURS
+from metarl.analysis.style import BASELINE_COLOURS, COLOURS
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +26,13 @@ def source():
     reset = population(count=3, noise=0.1, reset=True, episodes=20)
     minds = {"ideal": "inferring", "td": "experienced"}
     made = {name: simulate(kind, seed=3, episodes=20) for name, kind in minds.items()}
-    return Source(
+    return ExperimentData(
         task="inferred-value",
         discount=0.9,
         trials=trials,
         recordings=recordings,
-        yardsticks={name: trials for name, (trials, _) in made.items()},
-        yardstick_recordings={name: recording for name, (_, recording) in made.items()},
+        baselines={name: trials for name, (trials, _) in made.items()},
+        baseline_recordings={name: recording for name, (_, recording) in made.items()},
         conditions={"block-reset": reset[0]},
         condition_recordings={"block-reset": reset[1]},
     )
@@ -117,7 +117,7 @@ def test_controls_stand_side_by_side_in_their_colours(found, ax):
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["networks", "memory\nreset", "ideal", "td"]
     groups = {"measured": COLOURS["agent"], "block-reset": COLOURS["agent"]}
-    groups |= {name: YARDSTICK_COLOURS[name] for name in ("ideal", "td")}
+    groups |= {name: BASELINE_COLOURS[name] for name in ("ideal", "td")}
     for when, marker in (("before", "s"), ("experienced", "o"), ("inferred", "^")):
         means = found["differences_summary"].set_index(["group", "when"])["mean"]
         drawn = {round(float(line.get_xdata()[0])): line for line in lines(ax, marker)}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from cue_observers import IDEAL, population, simulate
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.inferred_value.tables import (
     BEHAVIOUR_PANELS,
     PANELS,
@@ -23,12 +23,12 @@ def source():
     trials, recordings = population(count=3, noise=0.05)
     reset, reset_recordings = population(count=3, noise=0.05, reset=True)
     ideal = simulate("inferring", subject=1)
-    return Source(
+    return ExperimentData(
         task=TASK,
         trials=trials,
         recordings=recordings,
-        yardsticks={"ideal": ideal[0]},
-        yardstick_recordings={"ideal": ideal[1]},
+        baselines={"ideal": ideal[0]},
+        baseline_recordings={"ideal": ideal[1]},
         conditions={"block-reset": reset},
         condition_recordings={"block-reset": reset_recordings},
         discount=0.9,
@@ -81,13 +81,13 @@ def test_summaries_are_means_over_subjects(made):
 
 def test_the_ideal_follows_the_discount_and_the_parameters(source):
     trials = source.trials
-    about = tables(Source(task=TASK, trials=trials, discount=0.75))["about"]
+    about = tables(ExperimentData(task=TASK, trials=trials, discount=0.75))["about"]
     assert about["ideal"].tolist() == pytest.approx([0.45])
     assert about["scored"].tolist() == [True]
     changed = {"probability_switch": 0.25}
-    about = tables(Source(task=TASK, trials=trials, discount=0.9, parameters=changed))[
-        "about"
-    ]
+    about = tables(
+        ExperimentData(task=TASK, trials=trials, discount=0.9, parameters=changed)
+    )["about"]
     assert about["ideal"].tolist() == pytest.approx([0.9 * 0.81])
     assert about["scored"].tolist() == [False]
 
@@ -104,11 +104,11 @@ def test_the_ideal_follows_the_discount_and_the_parameters(source):
 )
 def test_another_test_is_not_scored(source, settings):
     given = {"task": TASK, "trials": source.trials, "discount": 0.9} | settings
-    assert not tables(Source(**given))["about"]["scored"].iloc[0]
+    assert not tables(ExperimentData(**given))["about"]["scored"].iloc[0]
 
 
 def test_a_trial_table_alone_is_enough(source):
-    found = tables(Source(task=TASK, trials=source.trials))
+    found = tables(ExperimentData(task=TASK, trials=source.trials))
     assert found.keys() == tables(source).keys()
     for name in ("responses", "values", "differences", "readout", "counting", "states"):
         assert found[name].empty
@@ -132,7 +132,9 @@ def test_recordings_without_units_or_of_one_episode_do_not_break():
     bare = {k: v for k, v in recording.items() if not k.startswith("units")}
     for given in (recording, bare):
         found = tables(
-            Source(task=TASK, trials=trials, recordings={0: given}, discount=0.9)
+            ExperimentData(
+                task=TASK, trials=trials, recordings={0: given}, discount=0.9
+            )
         )
         for _, draw in (*PANELS, *BEHAVIOUR_PANELS):
             drawn(draw, found)
@@ -140,21 +142,21 @@ def test_recordings_without_units_or_of_one_episode_do_not_break():
 
 def test_invalid_trials_are_counted():
     trials, _ = simulate("flat", episodes=100, invalid=0.25)
-    found = tables(Source(task=TASK, trials=trials))["subjects"]
+    found = tables(ExperimentData(task=TASK, trials=trials))["subjects"]
     assert found["valid_share"].iloc[0] == pytest.approx(0.75, abs=0.03)
     assert found["reward_per_trial"].iloc[0] == trials["reward"].mean()
 
 
 def test_the_words_may_be_categories_or_strings(source):
     coded = source.trials.astype({"cue": "category", "rewarded_cue": "category"})
-    one = tables(Source(task=TASK, trials=coded))["valid"]
-    other = tables(Source(task=TASK, trials=source.trials))["valid"]
+    one = tables(ExperimentData(task=TASK, trials=coded))["valid"]
+    other = tables(ExperimentData(task=TASK, trials=source.trials))["valid"]
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_a_table_of_another_task_gets_one_sentence(source):
     with pytest.raises(MetaRLError, match="inferred-value trial table has no column c"):
-        tables(Source(task=TASK, trials=source.trials.drop(columns="cue")))
+        tables(ExperimentData(task=TASK, trials=source.trials.drop(columns="cue")))
 
 
 def test_what_was_published_of_monkeys_comes_with_its_source():

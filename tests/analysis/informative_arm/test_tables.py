@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from askers import simulate
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.informative_arm.choices import (
     bounds,
     choice_grid,
@@ -102,12 +102,12 @@ def test_a_table_without_targets_is_refused(trials):
 
 def source(minds, **more):
     parts = [simulate(m, subject=k, slips=0.02) for k, m in enumerate(minds)]
-    yardsticks = {
+    baselines = {
         "informed": simulate("asker", subject=0, seed=9),
         "guesser": simulate("guesser", subject=1, seed=9),
     }
-    given = {"yardsticks": yardsticks, "task": TASK, "expected": len(minds)}
-    return Source(trials=pd.concat(parts, ignore_index=True), **given | more)
+    given = {"baselines": baselines, "task": TASK, "expected": len(minds)}
+    return ExperimentData(trials=pd.concat(parts, ignore_index=True), **given | more)
 
 
 def rows(minds, **more):
@@ -243,7 +243,7 @@ def test_regrets_are_lines_with_an_interval(found, ax):
 
 def test_every_panel_can_be_drawn_from_few_trials_alone():
     trials = simulate("guesser", 2)
-    made = tables(Source(trials=trials, task=TASK))
+    made = tables(ExperimentData(trials=trials, task=TASK))
     for _, draw in PANELS:
         figure, axes = plt.subplots()
         draw(made, axes)

@@ -6,7 +6,7 @@ import pytest
 from baited_choosers import baited_trials, source_of
 from matplotlib.colors import same_color
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.criteria import LEARNED
 from metarl.analysis.matching.plots import (
     plot_earnings,
@@ -16,16 +16,16 @@ from metarl.analysis.matching.plots import (
 )
 from metarl.analysis.matching.tables import tables
 from metarl.analysis.matching.unit_plots import plot_coding, plot_fractions
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 
 @pytest.fixture(scope="module")
 def found():
-    yardsticks = {
+    baselines = {
         name: baited_trials(name, episodes=80)
         for name in ("random", "alternation", "matching")
     }
-    return tables(source_of("bayes", episodes=90, yardsticks=yardsticks))
+    return tables(source_of("bayes", episodes=90, baselines=baselines))
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
     assert levels_of(ax, "learned") == pytest.approx([learned])
     for name in ("random", "matching", "alternation"):
         (drawn,) = [c for c in ax.collections if c.get_label() == name]
-        assert same_color(drawn.get_color()[0], yardstick_colour(name))
+        assert same_color(drawn.get_color()[0], baseline_colour(name))
 
 
 def test_coding_is_drawn_beside_both_nulls(found, ax):
@@ -185,7 +185,7 @@ def test_fractions_are_drawn_beside_neurons(found, ax):
 
 
 def test_without_recordings_the_unit_panels_say_so(ax):
-    made = tables(Source(trials=baited_trials(episodes=5), task="matching"))
+    made = tables(ExperimentData(trials=baited_trials(episodes=5), task="matching"))
     for draw in (plot_coding, plot_fractions):
         ax.clear()
         draw(made, ax)
@@ -195,7 +195,7 @@ def test_without_recordings_the_unit_panels_say_so(ax):
 def test_animals_have_one_line_and_their_colour(ax):
     trials = baited_trials("matching", episodes=30)
     trials = trials.drop(columns=["held_out", "p0_left", "chance_left"])
-    source = Source(trials=trials, subjects_are="animals", task="matching")
+    source = ExperimentData(trials=trials, subjects_are="animals", task="matching")
     made = tables(source)
     plot_matching(made, ax)
     assert same_color(line(ax, "all: slope").get_color(), COLOURS["animal"])

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from baited_choosers import baited_trials, source_of
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.criteria import LEARNED
 from metarl.analysis.matching.behaviour import history_weights, matching_lines
 from metarl.analysis.matching.tables import (
@@ -27,10 +27,10 @@ from metarl.core.checks import MetaRLError
 
 @pytest.fixture(scope="module")
 def source():
-    yardsticks = {
+    baselines = {
         name: baited_trials(name, episodes=60) for name in ("random", "matching")
     }
-    return source_of("bayes", subjects=2, yardsticks=yardsticks)
+    return source_of("bayes", subjects=2, baselines=baselines)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_learning_asks_for_more_than_alternation_and_less_than_matching():
     threshold = LEARNED["matching"].threshold
     for kind, learned in (("alternation", False), ("matching", True)):
         trials = baited_trials(kind, episodes=800)
-        subjects = tables(Source(trials=trials, task="matching"))["subjects"]
+        subjects = tables(ExperimentData(trials=trials, task="matching"))["subjects"]
         assert (subjects["efficiency_held_in"].item() > threshold + 0.03) == learned
         assert (subjects["efficiency_held_in"].item() > threshold - 0.03) == learned
 
@@ -100,13 +100,13 @@ def test_learning_asks_for_more_than_alternation_and_less_than_matching():
 def test_the_scatter_is_thinned_evenly(source, found):
     assert len(found["points"]) == 240
     many = baited_trials("random", episodes=POINT_COUNT + 100)
-    points = tables(Source(trials=many, task="matching"))["points"]
+    points = tables(ExperimentData(trials=many, task="matching"))["points"]
     assert len(points) == (POINT_COUNT + 100) / 2
     assert points["episode"].tolist() == list(range(0, POINT_COUNT + 100, 2))
 
 
 def test_a_table_alone_is_enough(source):
-    made = tables(Source(trials=source.trials, task="matching"))
+    made = tables(ExperimentData(trials=source.trials, task="matching"))
     assert made["coding"].empty
     assert made["units"].empty
     assert len(made["subjects"]) == 2
@@ -121,7 +121,7 @@ def test_a_tiny_or_silent_subject_does_not_break_anything(source):
     tiny = source.trials[source.trials["trial"] < 2]
     silent = source.trials.assign(choice=np.nan, valid=0, reward=-1.0)
     for trials in (tiny, silent):
-        made = tables(Source(trials=trials, task="matching"))
+        made = tables(ExperimentData(trials=trials, task="matching"))
         assert made["history"]["weight"].isna().all()
         assert not effects(made)["passed"].any()
         for _, draw in PANELS:
@@ -186,7 +186,9 @@ def test_animals_go_the_same_way(tmp_path, own):
     own.to_csv(tmp_path / "own.csv", index=False)
     trials = load_animals(tmp_path / "own.csv")
     assert trials["valid"].unique() == [1]
-    made = tables(Source(trials=trials, subjects_are="animals", task="matching"))
+    made = tables(
+        ExperimentData(trials=trials, subjects_are="animals", task="matching")
+    )
     assert not made["about"]["scored"].item()
     assert set(made["summary"]["label"]) == {"Ada", "Bob"}
     summary = made["summary"].query("label == 'Ada'")

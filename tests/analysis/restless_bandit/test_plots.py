@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from drifters import recording, simulate
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.restless_bandit.plots import (
     plot_learning_rates,
     plot_models,
@@ -23,13 +23,13 @@ LABEL = "networks (n = 4)"
 @pytest.fixture(scope="module")
 def found():
     parts = [simulate((0.2, 0.6), 40, subject=k) for k in range(4)]
-    yardsticks = {
+    baselines = {
         "random": simulate(None, 40, seed=9),
         "rescorla-wagner": simulate((0.5, 0.5), 40, seed=9),
     }
-    source = Source(
+    source = ExperimentData(
         trials=pd.concat(parts, ignore_index=True),
-        yardsticks=yardsticks,
+        baselines=baselines,
         recordings={2: recording(parts[2])},
         discount=0.9,
         task="restless-bandit",
@@ -124,7 +124,7 @@ def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
 
 def test_every_panel_can_be_drawn_from_few_trials_alone():
     trials = simulate((0.2, 0.6), 1)
-    made = tables(Source(trials=trials, task="restless-bandit"))
+    made = tables(ExperimentData(trials=trials, task="restless-bandit"))
     said = []
     for _, draw in PANELS:
         figure, axes = plt.subplots()

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from drifters import recording, simulate
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.restless_bandit.behaviour import (
     bandit_grid,
     example_episodes,
@@ -90,7 +90,7 @@ def test_volatility_may_be_a_categorical(trials):
 
 
 @cache
-def yardsticks():
+def baselines():
     """Stand-ins for the strategies, of known rates and very different costs."""
     return {
         "random": simulate(None, 40, seed=20),
@@ -104,8 +104,8 @@ def yardsticks():
 
 def source(rates, count=3, episodes=80, **more):
     parts = [simulate(rates, episodes, subject=k) for k in range(count)]
-    given = {"yardsticks": yardsticks(), "task": TASK, "expected": count}
-    return Source(trials=pd.concat(parts, ignore_index=True), **given | more)
+    given = {"baselines": baselines(), "task": TASK, "expected": count}
+    return ExperimentData(trials=pd.concat(parts, ignore_index=True), **given | more)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +120,7 @@ def planted(found):
 
 @pytest.fixture(scope="module")
 def flat():
-    return effects(tables(source((0.4, 0.4), yardsticks={}))).set_index("effect")
+    return effects(tables(source((0.4, 0.4), baselines={}))).set_index("effect")
 
 
 def test_learners_whose_rate_follows_volatility_pass_every_scored_row(planted):
@@ -181,7 +181,7 @@ def test_values_are_strategies_minus_networks(found, planted):
 
 
 def test_without_strategies_nothing_can_be_shown_against_them():
-    made = effects(tables(source((0.2, 0.6), yardsticks={}))).set_index("effect")
+    made = effects(tables(source((0.2, 0.6), baselines={}))).set_index("effect")
     assert made.loc[SAVED, "verdict"] == "FAIL"
     assert made.loc[DIFFERENCE, "verdict"] == "PASS"
     controls = made[made.index.str.contains("fixed-rate")]
@@ -199,7 +199,7 @@ def test_without_strategies_nothing_can_be_shown_against_them():
     ],
 )
 def test_another_task_or_test_is_reported_and_not_scored(change):
-    made = effects(tables(source((0.2, 0.6), 1, 20, yardsticks={}, **change)))
+    made = effects(tables(source((0.2, 0.6), 1, 20, baselines={}, **change)))
     assert set(made["verdict"]) == {"REPORTED"}
 
 
@@ -211,14 +211,16 @@ def test_a_missing_subject_lets_no_row_of_networks_pass():
 
 def test_one_network_with_too_few_episodes_lets_no_rate_pass():
     parts = [simulate((0.2, 0.6), n, subject=k) for k, n in enumerate((40, 18))]
-    made = effects(tables(Source(trials=pd.concat(parts), task=TASK, expected=2)))
+    made = effects(
+        tables(ExperimentData(trials=pd.concat(parts), task=TASK, expected=2))
+    )
     made = made.set_index("effect")
     assert made.loc[[DIFFERENCE, EACH, GAIN, FREE], "value"].isna().all()
     assert not made.loc[[DIFFERENCE, EACH, GAIN, FREE], "passed"].any()
 
 
 def test_tables_have_every_group_and_fits_only_where_they_are_asked_for(found):
-    groups = {"measured", *yardsticks()}
+    groups = {"measured", *baselines()}
     for name in ("subjects", "regret", "volatility"):
         assert set(found[name]["group"]) == groups
     for name in ("fits", "rates", "models", "rates_summary", "models_summary"):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from reversal_blocks import chooser
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.reversal.behaviour import subject_measures
 from metarl.analysis.reversal.tables import PUBLISHED, effects, tables
 
@@ -22,7 +22,7 @@ def subjects(count, blocks=20, **mind):
 
 
 @pytest.fixture(scope="module")
-def yardsticks():
+def baselines():
     return {
         "win-stay-lose-shift": chooser(40, seed=9, share=0.76, delay=1),
         "bayes-greedy": chooser(40, seed=9, share=0.96, delay=2),
@@ -30,17 +30,17 @@ def yardsticks():
 
 
 @pytest.fixture(scope="module")
-def learners(yardsticks):
+def learners(baselines):
     return {
         "trials": subjects(3),
-        "yardsticks": yardsticks,
+        "baselines": baselines,
         "task": "reversal",
         "parameters": PUBLISHED,
     }
 
 
 def rows(**source):
-    return effects(tables(Source(**source))).set_index("effect")
+    return effects(tables(ExperimentData(**source))).set_index("effect")
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_value_is_the_mean_over_subjects_held_against_chance(learners, passing
     assert row["p"] < 0.01
     lowest = passing.loc["P(choose better), lowest network"]
     assert lowest["value"] == pytest.approx(better.min())
-    habit = subject_measures(learners["yardsticks"]["win-stay-lose-shift"])
+    habit = subject_measures(learners["baselines"]["win-stay-lose-shift"])
     habit = habit["p_better"].iloc[0]
     row = passing.loc[HABIT]
     assert row["value"] == pytest.approx(better.mean() - habit)
@@ -108,25 +108,25 @@ def test_every_measure_is_reported_at_both_schedules(passing):
     assert chances.filter(like="most likely").isna().all()
 
 
-def test_networks_that_learned_nothing_pass_no_row(yardsticks):
-    table = rows(trials=subjects(3, share=0.5), yardsticks=yardsticks, task="reversal")
+def test_networks_that_learned_nothing_pass_no_row(baselines):
+    table = rows(trials=subjects(3, share=0.5), baselines=baselines, task="reversal")
     scored = table.loc[SCORED]
     assert not scored["passed"].any()
     assert set(scored["verdict"]) == {"NOT LEARNED"}
     assert set(scored["learned"]) == {0}
 
 
-def test_networks_that_never_turn_round_fail_after_the_reversal(yardsticks):
+def test_networks_that_never_turn_round_fail_after_the_reversal(baselines):
     stubborn = subjects(3, share=1.0, delay=60)
-    table = rows(trials=stubborn, yardsticks=yardsticks, task="reversal")
+    table = rows(trials=stubborn, baselines=baselines, task="reversal")
     assert not table.loc[REVERSAL, "passed"]
     assert table.loc[REVERSAL, "value"] == 0
     assert table.loc[ACQUISITION, "value"] == 1
 
 
-def test_networks_no_better_than_the_habit_fail_beside_it(yardsticks):
+def test_networks_no_better_than_the_habit_fail_beside_it(baselines):
     table = rows(
-        trials=subjects(3, share=0.72, delay=1), yardsticks=yardsticks, task="reversal"
+        trials=subjects(3, share=0.72, delay=1), baselines=baselines, task="reversal"
     )
     assert table.loc[[BETTER, HABIT], "verdict"].tolist() == ["FAIL", "FAIL"]
     assert table.loc[[ACQUISITION, REVERSAL], "verdict"].tolist() == ["PASS", "PASS"]
@@ -134,7 +134,7 @@ def test_networks_no_better_than_the_habit_fail_beside_it(yardsticks):
 
 
 def test_without_the_strategy_the_row_beside_it_fails(learners):
-    table = rows(**learners | {"yardsticks": {}})
+    table = rows(**learners | {"baselines": {}})
     assert table.loc[HABIT, "verdict"] == "FAIL"
     assert np.isnan(table.loc[HABIT, "value"])
 

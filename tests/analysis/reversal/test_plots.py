@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import same_color
 from reversal_blocks import chooser
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.reversal.plots import (
     plot_acquisition,
     plot_better,
@@ -16,17 +16,17 @@ from metarl.analysis.reversal.plots import (
     plot_switching,
 )
 from metarl.analysis.reversal.tables import tables
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 
 @pytest.fixture(scope="module")
 def found():
     trials = pd.concat([chooser(12, subject=k) for k in range(4)], ignore_index=True)
-    yardsticks = {
+    baselines = {
         "random": chooser(12, seed=7, share=0.5),
         "bayes-greedy": chooser(12, seed=7, share=0.98, delay=1),
     }
-    return tables(Source(trials=trials, yardsticks=yardsticks, task="reversal"))
+    return tables(ExperimentData(trials=trials, baselines=baselines, task="reversal"))
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, d
         marks = next(c for c in ax.collections if c.get_label() == name)
         heights = [segment[0, 1] for segment in marks.get_segments()]
         assert heights == list(of("by_schedule_summary", name).loc[cells, "mean"])
-        assert same_color(marks.get_color()[0], yardstick_colour(name))
+        assert same_color(marks.get_color()[0], baseline_colour(name))
     whiskers = next(c for c in ax.collections if c.get_label().startswith("_"))
     drawn = [tuple(segment[:, 1]) for segment in whiskers.get_segments()]
     assert drawn == list(zip(means["low"], means["high"], strict=True))
@@ -174,7 +174,7 @@ def test_every_subject_is_a_dot_beside_the_monkeys_and_named_lines(found, ax):
 
 def test_animals_have_their_colour_and_no_learned_line(ax):
     trials = pd.concat([chooser(4, subject=k) for k in range(2)], ignore_index=True)
-    source = Source(trials=trials, subjects_are="animals", task="reversal")
+    source = ExperimentData(trials=trials, subjects_are="animals", task="reversal")
     plot_subjects(tables(source), ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
     assert ax.get_xlabel() == "Subject; animals (n = 2), macaques (n = 4)"
@@ -186,7 +186,7 @@ def test_animals_have_their_colour_and_no_learned_line(ax):
 
 
 def test_a_schedule_that_monkeys_never_had_is_drawn_alone(ax):
-    source = Source(trials=chooser(6, schedules=(90,)), task="reversal")
+    source = ExperimentData(trials=chooser(6, schedules=(90,)), task="reversal")
     plot_reversal(tables(source), ax)
     assert labels(ax) == ["network (n = 1), 90/10"]
     plot_better(tables(source), ax)
@@ -194,13 +194,13 @@ def test_a_schedule_that_monkeys_never_had_is_drawn_alone(ax):
 
 def test_a_subject_below_chance_is_still_on_the_axes(ax):
     bad = chooser(6, share=0.1, delay=0)
-    plot_subjects(tables(Source(trials=bad, task="reversal")), ax)
+    plot_subjects(tables(ExperimentData(trials=bad, task="reversal")), ax)
     assert ax.get_ylim()[0] < ax.lines[0].get_ydata()[0] < 0.2
 
 
 def test_without_a_choice_the_curves_say_so(ax):
     silent = chooser(4).assign(choice=float("nan"), reward=-1, valid=0)
-    plot_reversal(tables(Source(trials=silent, task="reversal")), ax)
+    plot_reversal(tables(ExperimentData(trials=silent, task="reversal")), ax)
     assert [text.get_text() for text in ax.texts] == ["not measured"]
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from reversal_blocks import chooser, write_release
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.criteria import LEARNED
 from metarl.analysis.reversal.references import reference_tables
 from metarl.analysis.reversal.tables import (
@@ -22,7 +22,9 @@ from metarl.analysis.reversal.tables import (
 def made():
     trials = pd.concat([chooser(12, subject=k) for k in range(4)], ignore_index=True)
     random = chooser(12, seed=7, share=0.5)
-    return tables(Source(trials=trials, yardsticks={"random": random}, task="reversal"))
+    return tables(
+        ExperimentData(trials=trials, baselines={"random": random}, task="reversal")
+    )
 
 
 def test_groups_stand_side_by_side(made):
@@ -79,7 +81,7 @@ def test_references_are_the_monkeys_alone_with_their_sources():
 
 
 def test_monkeys_have_every_behaviour_panel_and_no_verdict(tmp_path):
-    source = Source(
+    source = ExperimentData(
         trials=load_animals(write_release(tmp_path / "made.mat")),
         subjects_are="animals",
         task="reversal",
@@ -94,7 +96,7 @@ def test_monkeys_have_every_behaviour_panel_and_no_verdict(tmp_path):
 
 def test_a_network_that_never_chose_is_drawn_all_the_same():
     silent = chooser(4).assign(choice=np.nan, reward=-1, valid=0)
-    found = tables(Source(trials=silent, task="reversal", expected=2))
+    found = tables(ExperimentData(trials=silent, task="reversal", expected=2))
     assert not effects(found)["passed"].any()
     for _, draw in PANELS:
         ax = draw(found)

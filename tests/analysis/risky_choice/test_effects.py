@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from risky_choosers import AMOUNTS, population, simulate
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.risky_choice.tables import effects, tables
 
 TASK = "risky-choice"
@@ -31,14 +31,14 @@ def conditions(**settings):
 def learners():
     """Learners as the task wants them, with all that is asked for."""
     flat = population(count=COUNT, rate=0.0, episodes=400)
-    return Source(
+    return ExperimentData(
         task=TASK,
         trials=population(count=COUNT),
         conditions=conditions(),
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in range(COUNT)
         },
-        controls={"no-rpe": Source(task=TASK, trials=flat, expected=COUNT)},
+        controls={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=COUNT)},
         discount=0.9,
         expected=COUNT,
     )
@@ -136,7 +136,7 @@ def test_prediction_errors_are_reported(passing):
 
 def test_the_best_chooser_is_the_reference(learners):
     best = population(count=1, temperature=0.01)
-    table = rows(replace(learners, yardsticks={"bayes-optimal": best}))
+    table = rows(replace(learners, baselines={"bayes-optimal": best}))
     row = table.loc["risky choices at p = 0.5 (%), lowest network"]
     here = best[(best["forced"] == 0) & (best["probability_risky"] == 0.5)]
     assert row["reference"] == pytest.approx(100 * here["risky"].mean())
@@ -203,7 +203,7 @@ def test_what_was_not_tested_cannot_pass(learners):
 
 
 def test_a_control_that_chooses_fails(learners):
-    chooses = Source(task=TASK, trials=learners.trials, expected=COUNT)
+    chooses = ExperimentData(task=TASK, trials=learners.trials, expected=COUNT)
     table = rows(replace(learners, controls={"no-rpe": chooses}))
     names = [name for name in table.index if "without RPE" in name]
     assert set(table.loc[names, "verdict"]) == {"FAIL"}
@@ -212,7 +212,7 @@ def test_a_control_that_chooses_fails(learners):
 def test_a_control_of_fewer_networks_counts_by_itself(learners):
     flat = population(count=2, rate=0.0, episodes=400)
     for expected, verdict in ((2, "PASS"), (3, "FAIL")):
-        control = Source(task=TASK, trials=flat, expected=expected)
+        control = ExperimentData(task=TASK, trials=flat, expected=expected)
         table = rows(replace(learners, controls={"no-rpe": control}))
         name = ABLATED.format(0.5)
         assert table.loc[name, "verdict"] == verdict

@@ -6,7 +6,7 @@ import pytest
 from matplotlib.colors import same_color
 from risky_choosers import AMOUNTS, population, simulate
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.risky_choice.change_plots import (
     plot_changes,
     plot_doses,
@@ -14,7 +14,7 @@ from metarl.analysis.risky_choice.change_plots import (
 )
 from metarl.analysis.risky_choice.plots import plot_errors, plot_groups, plot_trials
 from metarl.analysis.risky_choice.tables import tables
-from metarl.analysis.style import COLOURS, yardstick_colour
+from metarl.analysis.style import COLOURS, baseline_colour
 
 TASK = "risky-choice"
 KINDS = {"risky-win": "risky win", "safe": "safe reward", "risky-loss": "risky loss"}
@@ -27,7 +27,7 @@ def found():
     names = [f"block-{kind}{end}" for kind in AMOUNTS for end in ("", "-free")]
     names += [f"dose-{kind}={amount}" for kind in AMOUNTS for amount in (-2, 0, 2)]
     flat = population(count=2, rate=0.0, episodes=20)
-    source = Source(
+    source = ExperimentData(
         task=TASK,
         trials=population(count=3, episodes=20),
         conditions={name: population(name, count=3, episodes=20) for name in names},
@@ -35,11 +35,11 @@ def found():
             k: simulate(subject=k, episodes=20, temperature=0.3 + 0.03 * k)[1]
             for k in range(3)
         },
-        yardsticks={
+        baselines={
             "random": population(count=1, rate=0.0, episodes=20),
             "bayes-optimal": population(count=1, temperature=0.1, episodes=20),
         },
-        controls={"no-rpe": Source(task=TASK, trials=flat)},
+        controls={"no-rpe": ExperimentData(task=TASK, trials=flat)},
         discount=0.9,
     )
     return tables(source)
@@ -154,7 +154,7 @@ def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
 
 
 def test_two_subjects_get_no_interval(ax):
-    source = Source(
+    source = ExperimentData(
         task=TASK,
         trials=population(count=2, episodes=20),
         conditions={"block-safe": population("block-safe", count=2, episodes=20)},
@@ -199,7 +199,7 @@ def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
     assert legend(ax)[0].startswith("networks (n = 3)")
     for place, name in enumerate(names):
         own = found["subjects"][found["subjects"]["group"] == name]
-        colour = COLOURS["agent"] if name == "measured" else yardstick_colour(name)
+        colour = COLOURS["agent"] if name == "measured" else baseline_colour(name)
         for column, side in (("percent_high", -0.17), ("percent_low", 0.17)):
             drawn = [
                 line
@@ -218,7 +218,7 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
     table = found["by_trial_summary"].set_index(["group", "probability"])
     for name, colour in (
         ("measured", COLOURS["agent"]),
-        ("bayes-optimal", yardstick_colour("bayes-optimal")),
+        ("bayes-optimal", baseline_colour("bayes-optimal")),
     ):
         for chance, style in ((0.5, "-"), (0.125, "--")):
             (line,) = [
@@ -266,7 +266,7 @@ def test_errors_are_halves_of_violins_with_what_is_told_instead(found, ax):
     ],
 )
 def test_what_is_missing_is_said(draw, words, ax):
-    draw(tables(Source(task=TASK, trials=population(count=1, episodes=4))), ax)
+    draw(tables(ExperimentData(task=TASK, trials=population(count=1, episodes=4))), ax)
     assert ax.texts[0].get_text() == words
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from risky_choosers import AMOUNTS, population, simulate
 
-from metarl.analysis.data import Source
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.risky_choice.changes import percents
 from metarl.analysis.risky_choice.rpe import error_means, outcome_errors
 from metarl.analysis.risky_choice.tables import (
@@ -32,15 +32,15 @@ def source():
     }
     conditions["dose-safe=2"] = population("dose-safe=2", count=3)
     flat = population(count=2, rate=0.0)
-    return Source(
+    return ExperimentData(
         task=TASK,
         trials=population(count=3),
         conditions=conditions,
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in (0, 2)
         },
-        yardsticks={"bayes-optimal": population(count=1, temperature=0.01)},
-        controls={"no-rpe": Source(task=TASK, trials=flat, expected=2)},
+        baselines={"bayes-optimal": population(count=1, temperature=0.01)},
+        controls={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=2)},
         discount=0.9,
     )
 
@@ -113,7 +113,7 @@ def test_about_tells_the_chances_and_who_was_expected(found, source):
     assert row["scored"]
     assert row["expected_ablated"] == 2
     assert (
-        tables(Source(task=TASK, trials=source.trials))["about"].loc[
+        tables(ExperimentData(task=TASK, trials=source.trials))["about"].loc[
             0, "expected_ablated"
         ]
         is None
@@ -123,14 +123,14 @@ def test_about_tells_the_chances_and_who_was_expected(found, source):
 def test_a_variants_own_chances_are_read():
     trials = population(count=2, chances=(0.6, 0.1))
     parameters = {"probability_high": 0.6, "probability_low": 0.1}
-    made = tables(Source(task=TASK, trials=trials, parameters=parameters))
+    made = tables(ExperimentData(task=TASK, trials=trials, parameters=parameters))
     assert made["about"].loc[0, ["high", "low"]].tolist() == [0.6, 0.1]
     assert not made["about"]["scored"].any()
     assert (made["subjects"]["risk_sensitivity"] > 20).all()
 
 
 def test_a_table_alone_is_enough():
-    made = tables(Source(task=TASK, trials=population(count=2)))
+    made = tables(ExperimentData(task=TASK, trials=population(count=2)))
     assert set(NAMES) < set(made)
     for name in ("changes", "doses", "rpe", "rpe_density"):
         assert made[name].empty
@@ -144,7 +144,9 @@ def test_a_table_alone_is_enough():
 
 def test_a_preview_that_has_not_met_both_chances_still_draws():
     trials = population(count=2)
-    made = tables(Source(task=TASK, trials=trials[trials["probability_risky"] == 0.5]))
+    made = tables(
+        ExperimentData(task=TASK, trials=trials[trials["probability_risky"] == 0.5])
+    )
     assert made["subjects"]["percent_low"].isna().all()
     assert made["subjects"]["percent_high"].notna().all()
     for _, draw in BEHAVIOUR_PANELS:
@@ -156,7 +158,9 @@ def test_a_preview_that_has_not_met_both_chances_still_draws():
 def test_a_silent_subject_does_not_break_anything():
     trials, recording = simulate()
     silent = trials.assign(choice=np.nan, risky=np.nan, won=0, valid=0, reward=-1.0)
-    source = Source(task=TASK, trials=silent, recordings={0: recording}, discount=0.9)
+    source = ExperimentData(
+        task=TASK, trials=silent, recordings={0: recording}, discount=0.9
+    )
     made = tables(source)
     assert made["subjects"]["risk_sensitivity"].isna().all()
     assert made["rpe"].empty
@@ -167,7 +171,7 @@ def test_a_table_of_another_task_gets_one_sentence():
     trials = population(count=1).drop(columns="probability_risky")
     for kind in ("networks", "animals"):
         with pytest.raises(MetaRLError, match="has no column probability_risky; it"):
-            tables(Source(task=TASK, trials=trials, subjects_are=kind))
+            tables(ExperimentData(task=TASK, trials=trials, subjects_are=kind))
 
 
 def test_every_panel_draws_and_has_a_title_of_its_own(found):
@@ -203,7 +207,9 @@ def rats(tmp_path):
 
 
 def test_animals_go_the_same_way(rats):
-    source = Source(task=TASK, trials=load_animals(rats), subjects_are="animals")
+    source = ExperimentData(
+        task=TASK, trials=load_animals(rats), subjects_are="animals"
+    )
     made = tables(source)
     assert made["about"].loc[0, ["high", "low"]].tolist() == [0.4, 0.1]
     assert set(made["summary"]["label"]) == {"ada", "bo"}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.two_step.tables import effects, tables
 
 
@@ -16,7 +16,7 @@ def planners(simulate):
     return {
         "trials": pd.concat([trials for trials, _ in made], ignore_index=True),
         "recordings": {k: recording for k, (_, recording) in enumerate(made)},
-        "yardsticks": {
+        "baselines": {
             "bayes-greedy": simulate("planner", 60, 1, temperature=1e-6)[0],
             "sarsa": sarsa[0],
         },
@@ -26,7 +26,7 @@ def planners(simulate):
 
 
 def rows(**source):
-    return effects(tables(Source(**source))).set_index("effect")
+    return effects(tables(ExperimentData(**source))).set_index("effect")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def test_references_are_the_published_numbers(planners, passing):
     assert table["r2 of RPE with model-based RPE, mean"] == 0.89
     assert table["r2 of RPE with orthogonalised model-free RPE, mean"] == 5.8e-7
     # The Bayes-greedy planner's reward on the same task, as stepped.
-    planner = planners["yardsticks"]["bayes-greedy"]["reward"].mean() * 100
+    planner = planners["baselines"]["bayes-greedy"]["reward"].mean() * 100
     assert table["rewards per 100 trials, mean"] == pytest.approx(planner)
 
 
@@ -156,8 +156,8 @@ def test_the_published_parameters_are_scored(planners):
 def test_a_missing_subject_lets_no_effect_pass(simulate):
     trials, recording = simulate("planner", 30)
     given = {"trials": trials, "recordings": {0: recording}, "discount": 0.9}
-    whole = effects(tables(Source(**given, expected=1))).set_index("effect")
-    short = effects(tables(Source(**given, expected=2))).set_index("effect")
+    whole = effects(tables(ExperimentData(**given, expected=1))).set_index("effect")
+    short = effects(tables(ExperimentData(**given, expected=2))).set_index("effect")
     networks = [name for name in whole.index if "SARSA" not in name]
     assert whole.loc[networks, "passed"].any()
     assert not short.loc[networks, "passed"].any()
@@ -169,6 +169,6 @@ def test_a_missing_subject_lets_no_effect_pass(simulate):
 )
 def test_another_task_or_test_than_the_published_is_not_scored(simulate, changed):
     trials, _ = simulate("planner", 5)
-    made = effects(tables(Source(trials=trials, **changed)))
+    made = effects(tables(ExperimentData(trials=trials, **changed)))
     assert set(made["verdict"]) == {"REPORTED"}
     assert made["reference"].isna().all()

@@ -7,7 +7,7 @@ import pytest
 from matplotlib.colors import same_color
 from matplotlib.container import ErrorbarContainer
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.style import COLOURS
 from metarl.analysis.two_step.plots import (
     plot_lag_weights,
@@ -27,10 +27,10 @@ def found(simulate):
     runs = [
         simulate("planner", 20, subject=k, temperature=0.02 * (k + 1)) for k in range(4)
     ]
-    source = Source(
+    source = ExperimentData(
         trials=pd.concat([trials for trials, _ in runs]),
         recordings={k: recording for k, (_, recording) in enumerate(runs)},
-        yardsticks={"random": simulate("random", 20)[0]},
+        baselines={"random": simulate("random", 20)[0]},
         discount=0.9,
     )
     return tables(source)
@@ -182,7 +182,7 @@ def test_rewards_are_dots_with_named_lines(found, ax):
 def test_subjects_that_earn_alike_look_alike(simulate, ax):
     trials, _ = simulate("random", 5)
     twins = pd.concat([trials, trials.assign(subject=1)])
-    plot_rewards(tables(Source(trials=twins, task="daw-two-step")), ax)
+    plot_rewards(tables(ExperimentData(trials=twins, task="daw-two-step")), ax)
     low, high = ax.get_ylim()
     assert high - low >= 10
     assert not ax.texts
@@ -191,7 +191,7 @@ def test_subjects_that_earn_alike_look_alike(simulate, ax):
 def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
     from metarl.analysis.two_step.tables import load_animals
 
-    source = Source(trials=load_animals(macaque_file), subjects_are="animals")
+    source = ExperimentData(trials=load_animals(macaque_file), subjects_are="animals")
     plot_rewards(tables(source), ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
     assert ax.get_xlabel() == "Subject; animals (n = 2)"

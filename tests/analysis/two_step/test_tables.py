@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.two_step.references import PlannerParams
 from metarl.analysis.two_step.rpe import error_regressions, error_table
 from metarl.analysis.two_step.tables import (
@@ -21,11 +21,11 @@ from metarl.core.checks import MetaRLError
 def made(simulate):
     runs = [simulate("planner", 30, subject=subject) for subject in range(2)]
     sarsa = simulate("sarsa", 30)
-    source = Source(
+    source = ExperimentData(
         trials=pd.concat([trials for trials, _ in runs]),
         recordings={k: recording for k, (_, recording) in enumerate(runs)},
-        yardsticks={"sarsa": sarsa[0]},
-        yardstick_recordings={"sarsa": sarsa[1]},
+        baselines={"sarsa": sarsa[0]},
+        baseline_recordings={"sarsa": sarsa[1]},
         discount=0.9,
     )
     return runs, tables(source)
@@ -77,7 +77,7 @@ def test_the_planner_is_given_the_parameters_of_the_task(simulate):
     trials, recording = simulate("planner", 10)
     found = {}
     for common in (0.8, 0.6):
-        source = Source(
+        source = ExperimentData(
             trials=trials,
             recordings={0: recording},
             discount=0.9,
@@ -94,7 +94,7 @@ def test_the_planner_is_given_the_parameters_of_the_task(simulate):
 
 def test_a_table_alone_is_enough(simulate):
     trials, _ = simulate("planner", 5)
-    found = tables(Source(trials=trials))
+    found = tables(ExperimentData(trials=trials))
     assert found["rpe"].empty
     assert found["rpe_points"].empty
     assert len(found["stays"]) == 4
@@ -103,13 +103,15 @@ def test_a_table_alone_is_enough(simulate):
 def test_a_table_without_transitions_gets_one_sentence(simulate):
     trials, _ = simulate("random", 1)
     with pytest.raises(MetaRLError, match="two-step trial table has no column transit"):
-        tables(Source(trials=trials.drop(columns="transition")))
+        tables(ExperimentData(trials=trials.drop(columns="transition")))
 
 
 def test_tables_of_a_tiny_or_silent_subject_do_not_break(simulate):
     trials, recording = simulate("random", 1)
     silent = trials.assign(choice=np.nan, transition=None, second_state=np.nan, valid=0)
-    found = tables(Source(trials=silent, recordings={0: recording}, discount=0.9))
+    found = tables(
+        ExperimentData(trials=silent, recordings={0: recording}, discount=0.9)
+    )
     assert found["stays"]["probability"].isna().all()
     assert found["lags"]["weight"].isna().all()
     assert not found["stay_regression"]["converged"].any()
@@ -160,7 +162,7 @@ def test_every_panel_draws_and_has_a_title_of_its_own(made):
 def test_animals_go_the_same_way(macaque_file):
     import matplotlib.pyplot as plt
 
-    source = Source(trials=load_animals(macaque_file), subjects_are="animals")
+    source = ExperimentData(trials=load_animals(macaque_file), subjects_are="animals")
     found = tables(source)
     assert set(found["summary"]["label"]) == {"C", "J"}
     for _, draw in BEHAVIOUR_PANELS:

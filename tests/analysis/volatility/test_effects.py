@@ -155,4 +155,4 @@ def test_the_reward_row_has_the_observers_reward_as_reference(found, full):
     row = rows_of(found).loc["reward per trial, mean"]
     assert row["value"] == pytest.approx(full.trials["reward"].mean())
     assert row["chance"] == 0.25
-    assert row["reference"] == full.yardsticks["bayes-greedy"]["reward"].mean()
+    assert row["reference"] == full.baselines["bayes-greedy"]["reward"].mean()

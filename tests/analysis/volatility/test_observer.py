@@ -58,13 +58,13 @@ def test_left_and_right_are_mirror_images():
 def training_schedule(generator, episodes, trials):
     """Winners and volatility, as the schedule is told in words."""
     winner, volatility = np.empty((2, episodes, trials))
-    for lane in range(episodes):
+    for env_index in range(episodes):
         change = math.exp(generator.uniform(-4.5, -3.5))
         wild, better = generator.random() < 0.5, int(generator.random() < 0.5)
         for trial in range(trials):
             surprising = generator.random() < (0 if wild else 0.25)
-            winner[lane, trial] = 1 - better if surprising else better
-            volatility[lane, trial] = wild
+            winner[env_index, trial] = 1 - better if surprising else better
+            volatility[env_index, trial] = wild
             better = 1 - better if wild and generator.random() < 0.2 else better
             wild = wild ^ (generator.random() < change)
     return winner, volatility

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from volatile_choosers import chooser_trials, population, source, whole_source
 
-from metarl.analysis import Source
+from metarl.analysis import ExperimentData
 from metarl.analysis.volatility.tables import (
     BEHAVIOUR_PANELS,
     PANELS,
@@ -86,7 +86,9 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     file = tmp_path / "people.csv"
     named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
     people = load_animals(file)
-    made = tables(Source(trials=people, subjects_are="animals", task="volatility"))
+    made = tables(
+        ExperimentData(trials=people, subjects_are="animals", task="volatility")
+    )
     assert list(made["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
     summary = made["summary"].set_index("block")
     rates = made["rates"].groupby("block")["rate"]

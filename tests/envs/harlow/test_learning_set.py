@@ -11,7 +11,7 @@ LEFT, RIGHT, STAY = range(3)
 PAUSE, FIXATION, CHOICE = range(3)
 HALF = 1_000
 """Things to be trained with, and as many that are held out."""
-LANES = 20_000
+NUM_ENVS = 20_000
 """Problems from which chances are counted."""
 SHOWN = ("gaze", "left", "right")
 
@@ -94,7 +94,7 @@ class Experimenter:
 
 
 def uniform(task, generator):
-    return torch.rand(task.lanes, task.noise_size, generator=generator)
+    return torch.rand(task.num_envs, task.noise_size, generator=generator)
 
 
 def homeward(gaze):
@@ -108,8 +108,8 @@ def wander(task, steps, seed=0, *, reset=True):
     if reset:
         task.reset(course["noise"][0])
     for _ in range(steps):
-        aimed = torch.rand(task.lanes, generator=generator) < 0.8
-        actions = torch.randint(3, (task.lanes,), generator=generator)
+        aimed = torch.rand(task.num_envs, generator=generator) < 0.8
+        actions = torch.randint(3, (task.num_envs,), generator=generator)
         aimed &= task.event() == FIXATION
         actions = torch.where(aimed, homeward(task.gaze), actions)
         now = {name: getattr(task, name) for name in SHOWN}
@@ -136,12 +136,12 @@ def wander(task, steps, seed=0, *, reset=True):
 )
 def test_a_scalar_twin_lives_through_the_same(params):
     params = HarlowLineParams(**{"trial_count": 3, "step_cap": 45} | params)
-    lanes = 100
-    course = wander(HarlowLine(lanes, params), params.step_cap)
+    num_envs = 100
+    course = wander(HarlowLine(num_envs, params), params.step_cap)
     rows = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
     endings = set()
-    for lane in range(lanes):
-        mine = {name: values[:, lane].tolist() for name, values in course.items()}
+    for env_index in range(num_envs):
+        mine = {name: values[:, env_index].tolist() for name, values in course.items()}
         twin = Experimenter(params, mine["noise"][0])
         for at in range(params.step_cap):
             assert [mine[name][at] for name in (*SHOWN, "event")] == twin.shown()
@@ -150,7 +150,7 @@ def test_a_scalar_twin_lives_through_the_same(params):
             assert mine["reward"][at] == pytest.approx(paid)
             assert (mine["terminated"][at], mine["trial_ended"][at]) == (over, ended)
             if row:
-                told = {name: float(rows[name][at, lane]) for name in row}
+                told = {name: float(rows[name][at, env_index]) for name in row}
                 assert told == pytest.approx(row, nan_ok=True, abs=1e-6)
                 endings.add((row["valid"], over))
             if over:
@@ -176,14 +176,14 @@ def solve(task, seed=0):
     """Rows (trials, B) of who goes straight to the cross, then to a random side."""
     generator = torch.Generator().manual_seed(seed)
     task.reset(uniform(task, generator))
-    rows, going, lanes = {}, task.always, torch.arange(task.lanes)
+    rows, going, num_envs = {}, task.always, torch.arange(task.num_envs)
     while bool(going.any()):
-        side = torch.randint(2, (task.lanes,), generator=generator)
+        side = torch.randint(2, (task.num_envs,), generator=generator)
         on = torch.where(task.gaze < 0, LEFT, torch.where(task.gaze > 0, RIGHT, side))
         action = torch.where(task.event() == CHOICE, on, homeward(task.gaze))
         step = task.step(action, uniform(task, generator))
-        ended = lanes[step.trial_ended & going]
-        size = (task.params.trial_count, task.lanes)
+        ended = num_envs[step.trial_ended & going]
+        size = (task.params.trial_count, task.num_envs)
         for name, values in task.trial_row().items():
             kept = rows.setdefault(name, torch.full(size, torch.nan))
             kept[task.trial[ended] - 1, ended] = values[ended]
@@ -211,7 +211,7 @@ def close(hits, chance):
 @pytest.fixture(scope="module")
 def solved():
     """Rows of problems without anything new or reversed in them."""
-    return solve(HarlowLine(LANES))
+    return solve(HarlowLine(NUM_ENVS))
 
 
 def test_both_things_are_drawn_evenly_and_are_never_the_same(solved):
@@ -250,7 +250,7 @@ def test_a_random_choice_pays_for_the_cross_and_for_the_thing(solved):
 
 @pytest.mark.parametrize("turns", [0, 1, 6])
 def test_an_episode_starts_evenly_around_the_cross(turns):
-    task = HarlowLine(LANES, HarlowLineParams(start_turns=turns))
+    task = HarlowLine(NUM_ENVS, HarlowLineParams(start_turns=turns))
     noise = uniform(task, torch.Generator().manual_seed(1))
     task.reset(noise)
     assert even(task.gaze + turns, 2 * turns + 1)
@@ -261,7 +261,9 @@ def test_an_episode_starts_evenly_around_the_cross(turns):
 
 
 def test_a_test_draws_held_out_things_and_no_others():
-    rows = solve(HarlowLine(LANES, HarlowLineParams(held_out=True, new_distractor=1)))
+    rows = solve(
+        HarlowLine(NUM_ENVS, HarlowLineParams(held_out=True, new_distractor=1))
+    )
     for name in ("target", "distractor"):
         assert even(rows[name][0] - HALF, HALF)
     assert even(rows["distractor"] - HALF, HALF)
@@ -270,7 +272,7 @@ def test_a_test_draws_held_out_things_and_no_others():
 @pytest.fixture(scope="module")
 def changing():
     """Rows of problems of which a third have a new distractor on each trial."""
-    return solve(HarlowLine(LANES, HarlowLineParams(new_distractor=1 / 3)))
+    return solve(HarlowLine(NUM_ENVS, HarlowLineParams(new_distractor=1 / 3)))
 
 
 def test_the_declared_share_of_problems_has_new_distractors(changing):

@@ -160,10 +160,12 @@ def test_cues_are_the_first_numbers_of_the_trials_things():
             on = LEFT if int(task.event()) == CHOICE else home
             take(task, on, numbers=[0.5, number, 0.5, 0.5, 0.5])
         row = row_of(task)
-        for whose, thing in zip(("target", "distractor"), things[-1], strict=True):
-            told = [row[f"{whose}_code{n}"] for n in (1, 2, 3)]
+        for variant_learners, thing in zip(
+            ("target", "distractor"), things[-1], strict=True
+        ):
+            told = [row[f"{variant_learners}_code{n}"] for n in (1, 2, 3)]
             assert told == make_codes()[thing, :3].tolist()
-            assert row[whose] == thing
+            assert row[variant_learners] == thing
     assert things[0][1] != things[1][1]
 
 
@@ -214,16 +216,18 @@ def test_a_thing_that_is_given_is_the_one_and_the_other_is_another():
 
 
 def test_the_other_thing_is_drawn_evenly_beside_one_that_is_given():
-    lanes = 20_000
-    task = HarlowLine(lanes)
-    noise = torch.rand(lanes, 5, generator=torch.Generator().manual_seed(3))
+    num_envs = 20_000
+    task = HarlowLine(num_envs)
+    noise = torch.rand(num_envs, 5, generator=torch.Generator().manual_seed(3))
     for name, other in (("target", "distractor"), ("distractor", "target")):
         task.reset(noise, options={name: 7})
         assert (task.hidden()[name] == 7).all()
         found = task.hidden()[other].long().bincount(minlength=1000)
         assert found[7] == 0
         assert len(found) == 1000
-        squares = ((found - lanes / 999) ** 2 / (lanes / 999)).sum() - lanes / 999
+        squares = (
+            (found - num_envs / 999) ** 2 / (num_envs / 999)
+        ).sum() - num_envs / 999
         assert abs(float(squares) - 998) < 4 * math.sqrt(2 * 998)
 
 

@@ -160,21 +160,21 @@ def test_pixels_are_given_column_by_column_for_each_observation():
     views = task.look(observations)
     assert views.shape == (3, 20, 10, 3)
     assert views.dtype == torch.uint8
-    for lane in range(3):
-        alone = task.look(observations[lane : lane + 1])[0]
-        assert torch.equal(alone, views[lane])
+    for env_index in range(3):
+        alone = task.look(observations[env_index : env_index + 1])[0]
+        assert torch.equal(alone, views[env_index])
     many = observations.repeat(4, 1)
     assert torch.equal(task.look(many), views.repeat(4, 1, 1, 1))
 
 
 def test_every_picture_can_be_seen_on_either_side():
-    lanes = 2_000
-    task = Harlow(lanes, HarlowParams(**SMALL))
+    num_envs = 2_000
+    task = Harlow(num_envs, HarlowParams(**SMALL))
     bank = picture_bank(8)
-    task.reset(torch.full((lanes, 5), 0.5))
-    task.step(torch.full((lanes,), STAY), torch.full((lanes, 5), 0.5))
-    task.target = torch.arange(lanes)
-    task.distractor = torch.arange(lanes).flip(0)
+    task.reset(torch.full((num_envs, 5), 0.5))
+    task.step(torch.full((num_envs,), STAY), torch.full((num_envs, 5), 0.5))
+    task.target = torch.arange(num_envs)
+    task.distractor = torch.arange(num_envs).flip(0)
     pixels = task.look(task.observation()).transpose(1, 2).numpy()
     np.testing.assert_array_equal(pixels[:, 1:9, 12:], bank)
     np.testing.assert_array_equal(pixels[:, 1:9, :8], bank[::-1])
@@ -186,8 +186,8 @@ def test_cues_are_the_mean_colours_of_the_trials_pictures():
     row = {name: float(values) for name, values in task.trial_row().items()}
     means = picture_bank(34).mean((1, 2)) / 255
     colours = ("red", "green", "blue")
-    for whose, thing in (("target", 500), ("distractor", 499)):
-        told = [row[f"{whose}_{colour}"] for colour in colours]
+    for variant_learners, thing in (("target", 500), ("distractor", 499)):
+        told = [row[f"{variant_learners}_{colour}"] for colour in colours]
         np.testing.assert_allclose(told, means[thing], atol=1e-6)
     names = [
         f"{who}_{colour}" for who in ("target", "distractor") for colour in colours

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import TASKS
 from metarl.reports.tensorboard.observer import TensorBoardObserver
 from metarl.runs.folder import SubjectFolder
@@ -56,7 +56,7 @@ def train(config, files, after=None, error=None):
         folder = files.path / "tensorboard"
         return TensorBoardObserver(folder, config, 0, steps_done=done)
 
-    train_subject(config, 0, files, Reporting(should_stop=should_stop), observer)
+    train_subject(config, 0, files, Reporter(should_stop=should_stop), observer)
 
 
 def test_the_file_has_the_agreed_tags(finished):
@@ -152,6 +152,6 @@ def test_looking_changes_no_byte_of_the_weights(task, small, tmp_path):
         SubjectFolder(tmp_path / "alone"),
     )
     train(config, looked)
-    train_subject(config, 0, alone, Reporting())
+    train_subject(config, 0, alone, Reporter())
     assert read(looked.path).Tags()["images"]
     assert looked.policy_path.read_bytes() == alone.policy_path.read_bytes()

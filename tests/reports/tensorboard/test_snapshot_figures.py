@@ -8,7 +8,7 @@ from metarl.analysis.criteria import LEARNED
 from metarl.envs.registry import TASKS
 from metarl.experiments.presets import preset
 from metarl.reports.tensorboard import snapshot_figures as preview
-from metarl.reports.tensorboard.snapshot_figures import Preview, look_every
+from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
 from metarl.runs.folder import SNAPSHOTS
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.trainer import make_network
@@ -20,14 +20,14 @@ def look(config):
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_fast_training_is_looked_at_twice_and_none_less(task):
-    few, many = (look_every(preset(task, name)) for name in ("fast", "paper"))
+    few, many = (preview_interval(preset(task, name)) for name in ("fast", "paper"))
     assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
     assert SNAPSHOTS // many >= 2
     assert SNAPSHOTS % few == SNAPSHOTS % many == 0
 
 
 def test_the_longest_training_is_looked_at_with_every_snapshot():
-    assert look_every(preset("two-step", "paper")) == 1
+    assert preview_interval(preset("two-step", "paper")) == 1
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -3,7 +3,7 @@
 import pytest
 
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.agent_replay import study as agent_replay
 from metarl.studies.agent_replay.study import (
     WAYS,
@@ -90,23 +90,23 @@ def test_the_figure_draws_every_way_over_the_episodes():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_few_steps_of_each_condition(way):
-    found = SMOKE[way](5, Reporting())
-    assert found == SMOKE[way](5, Reporting())
+    found = SMOKE[way](5, Reporter())
+    assert found == SMOKE[way](5, Reporter())
     assert 0 < found["regret"] < 30
     assert len(found["regrets"]) == len(found["episodes"]) == 8
     assert found["updates"] == (8 if way.startswith("none") else 40)
 
 
 def test_a_network_that_diverges_is_a_fact_and_no_failure(monkeypatch):
-    def diverge(config, reporting, **more):
+    def diverge(config, reporter, **more):
         raise MetaRLError("training diverged")
 
     monkeypatch.setattr(agent_replay, "train_here", diverge)
-    found = SMOKE["naive"](5, Reporting())
+    found = SMOKE["naive"](5, Reporter())
     assert found["diverged"] == 1
     assert found["regret"] == found["quarter"] == 12.5
 
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["uniform"](5, Reporting(should_stop=lambda: True))
+        SMOKE["uniform"](5, Reporter(should_stop=lambda: True))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.costs_by_area.study import (
     HYPOTHESES,
     conditions,
@@ -99,18 +99,18 @@ def test_the_figure_draws_adaptation_whole_and_lesioned():
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_steps_of_each_condition(name):
-    found = SMOKE[name](5, Reporting())
-    assert found == SMOKE[name](5, Reporting())
+    found = SMOKE[name](5, Reporter())
+    assert found == SMOKE[name](5, Reporter())
     assert 0 < found["regret"] < 30
     assert len(found["accuracy"]) == len(found["accuracy_lesioned"]) == 50
 
 
 def test_a_network_that_is_cut_off_chooses_one_side_or_at_random():
     """Its readers hear nothing: what it does, it does in every trial alike."""
-    found = SMOKE["one-cost"](5, Reporting())
+    found = SMOKE["one-cost"](5, Reporter())
     assert found["accuracy"] != found["accuracy_lesioned"]
 
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["both"](5, Reporting(should_stop=lambda: True))
+        SMOKE["both"](5, Reporter(should_stop=lambda: True))

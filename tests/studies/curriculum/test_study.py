@@ -2,7 +2,7 @@
 
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.curriculum import study as curriculum
 from metarl.studies.curriculum.study import (
     CURRICULA,
@@ -100,8 +100,8 @@ def test_parts_leave_one_thing_uncertain_and_are_the_same_task():
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_steps_of_each_curriculum(name):
-    found = SMOKE[name](5, Reporting())
-    assert found == SMOKE[name](5, Reporting())
+    found = SMOKE[name](5, Reporter())
+    assert found == SMOKE[name](5, Reporter())
     assert 0.4 < found["rewards_at_end"] < 0.6
     assert found["pretraining"] == EVERY * len(CURRICULA[name])
     assert len(found["updates"]) == len(found["rewards"]) == 4
@@ -111,15 +111,15 @@ def test_weights_are_handed_on_from_lesson_to_lesson(monkeypatch):
     """Each lesson begins with the weights that the one before has left."""
     seen = []
 
-    def watched(trainer, reporting):
+    def watched(trainer, reporter):
         before = trainer.network.heads.weight.detach().clone()
-        rates = curriculum_lesson(trainer, reporting)
+        rates = curriculum_lesson(trainer, reporter)
         seen.append((before, trainer.network.heads.weight.detach().clone()))
         return rates
 
     curriculum_lesson = curriculum.lesson
     monkeypatch.setattr(curriculum, "lesson", watched)
-    SMOKE["parts"](5, Reporting())
+    SMOKE["parts"](5, Reporter())
     (_, first), (begun, second), (last, _) = seen
     assert (first == begun).all()
     assert (second == last).all()
@@ -140,4 +140,4 @@ def test_the_table_and_the_figure_hold_what_was_found():
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["whole"](5, Reporting(should_stop=lambda: True))
+        SMOKE["whole"](5, Reporter(should_stop=lambda: True))

@@ -10,7 +10,7 @@ import pytest
 from metarl.agents.networks.cores import EpisodicLSTM
 from metarl.analysis.effects import effect_table
 from metarl.core.files import read_json, write_json
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.episodic_memory import study as memory
 from metarl.studies.registry import study
 from metarl.studies.shared_bandit import frozen_trials, shortened, train_here
@@ -127,7 +127,7 @@ def test_the_networks_differ_in_their_store_alone():
 
 def test_silencing_the_gate_changes_choices_and_no_weight():
     config = shortened(memory.configured(3, "episodic"), 2)
-    network = train_here(config, Reporting()).network
+    network = train_here(config, Reporter()).network
     with_gate, repeated = (frozen_trials(config, network, episodes=40) for _ in "ab")
     before = {name: value.clone() for name, value in network.state_dict().items()}
     memory.silence(network)
@@ -144,12 +144,12 @@ def test_every_condition_runs_and_its_facts_are_judged_and_drawn(tmp_path):
     assert list(asked) == ["lstm", "lstm-carry-over", "episodic"]
     facts = {}
     for name, ask in asked.items():
-        found = [ask(seed, Reporting()) for seed in (5, 6)]
+        found = [ask(seed, Reporter()) for seed in (5, 6)]
         write_json(tmp_path / "facts.json", found)
         facts[name] = read_json(tmp_path / "facts.json")
         assert facts[name] == found
         assert found[0] != found[1]
-    assert asked["episodic"](5, Reporting()) == facts["episodic"][0]
+    assert asked["episodic"](5, Reporter()) == facts["episodic"][0]
     results = Results(facts=facts, seconds={name: [1.0, 1.0] for name in asked})
     assert len(memory.effects(results)) == 11
     table = memory.tables(results)["memory"]
@@ -161,7 +161,7 @@ def test_every_condition_runs_and_its_facts_are_judged_and_drawn(tmp_path):
 def test_a_study_stops_when_asked_to():
     ask = memory.conditions(Scale())["episodic"]
     with pytest.raises(Interrupted):
-        ask(1, Reporting(should_stop=lambda: True))
+        ask(1, Reporter(should_stop=lambda: True))
 
 
 def test_conditions_are_functions_that_processes_can_be_handed():

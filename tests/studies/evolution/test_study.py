@@ -2,7 +2,7 @@
 
 import pytest
 
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.studies.evolution.study import conditions, effects, figures, tables
 from metarl.studies.spec import Results, Scale
 
@@ -77,8 +77,8 @@ def test_each_criterion_fails_alone(changed, word):
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_steps_of_each_condition(name):
-    found = SMOKE[name](5, Reporting())
-    assert found == SMOKE[name](5, Reporting())
+    found = SMOKE[name](5, Reporter())
+    assert found == SMOKE[name](5, Reporter())
     assert set(found) <= set(GOOD[name])
 
 

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampal_replay.study import (
     CHANGES,
     WALKS,
@@ -163,8 +163,8 @@ def test_bars_and_lines_are_the_facts():
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_laps_of_each_condition(name):
     told = []
-    found = SMOKE[name](5, Reporting(told.append))
-    assert repr(found) == repr(SMOKE[name](5, Reporting()))
+    found = SMOKE[name](5, Reporter(told.append))
+    assert repr(found) == repr(SMOKE[name](5, Reporter()))
     assert told[-1] == 1.0
     if name == "cliff-walk":
         assert len(found["uniform"]) == len(WALKS)
@@ -174,7 +174,7 @@ def test_a_few_laps_of_each_condition(name):
 
 
 def test_few_laps_have_all_that_effects_and_figures_need():
-    found = {name: [ask(5, Reporting())] * 2 for name, ask in SMOKE.items()}
+    found = {name: [ask(5, Reporter())] * 2 for name, ask in SMOKE.items()}
     results = Results(facts=found, seconds={name: [1.0] * 2 for name in found})
     assert len(effects(results)) == len(effects(made_up()))
     assert set(figures(results)) == {"events", "rates"}
@@ -183,4 +183,4 @@ def test_few_laps_have_all_that_effects_and_figures_need():
 @pytest.mark.parametrize("name", ["prioritised", "cliff-walk"])
 def test_it_stops_when_asked(name):
     with pytest.raises(Interrupted):
-        SMOKE[name](5, Reporting(should_stop=lambda: True))
+        SMOKE[name](5, Reporter(should_stop=lambda: True))

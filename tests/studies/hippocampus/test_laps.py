@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus import laps as running
 from metarl.studies.hippocampus.laps import run_laps
 from metarl.studies.hippocampus.mazes import open_maze, two_tracks
@@ -75,10 +75,10 @@ def test_the_same_seed_runs_the_same_laps():
 
 def test_it_tells_its_progress_and_stops_when_asked():
     told = []
-    run(reporting=Reporting(told.append))
+    run(reporter=Reporter(told.append))
     assert told == [0.25, 0.5, 0.75, 1.0]
     with pytest.raises(Interrupted):
-        run(reporting=Reporting(should_stop=lambda: True))
+        run(reporter=Reporter(should_stop=lambda: True))
 
 
 def test_need_is_counted_from_the_state_that_was_left(monkeypatch):

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.learning_rules import study as learning_rules
 from metarl.studies.learning_rules.study import (
     conditions,
@@ -102,9 +102,9 @@ def test_figures_draw_each_seed_and_its_median():
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_steps_of_each_rule(name):
     told = []
-    found = SMOKE[name](5, Reporting(told.append))
+    found = SMOKE[name](5, Reporter(told.append))
     assert 0 < found["regret"] < 30
-    assert found == SMOKE[name](5, Reporting())
+    assert found == SMOKE[name](5, Reporter())
     assert told[-1] == 1.0
     assert len(found["accuracy"]) == 50
     aligned = name.removeprefix("lstm-") in learning_rules.ALIGNED
@@ -113,7 +113,7 @@ def test_a_few_steps_of_each_rule(name):
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["bptt"](5, Reporting(should_stop=lambda: True))
+        SMOKE["bptt"](5, Reporter(should_stop=lambda: True))
 
 
 def test_a_gradient_is_along_itself_and_e_prop_leans_towards_it():
@@ -152,12 +152,12 @@ def test_gradients_are_compared_in_episodes_of_their_own():
     config = shortened(configured(3, "bptt", "rnn"), 4)
     trainer = Trainer(config, 0)
     weights = trainer.network.state_dict()
-    experience = trainer.experience()
-    lesson = trainer.learner.lesson(experience, 0.0)
-    trainer.learner.find_gradients(trainer.unroll, experience, lesson, 0.0)
+    trajectory = trainer.trajectory()
+    lesson = trainer.learner.lesson(trajectory, 0.0)
+    trainer.learner.compute_gradients(trainer.unroll, trajectory, lesson, 0.0)
     own = trainer.network.core.weight.grad.flatten()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning_rules, "PROBE_LANES", config.training.lanes)
+        patch.setattr(learning_rules, "PROBE_LANES", config.training.num_envs)
         other = gradient(config, weights)
     assert (own - other).norm() > 0.05 * own.norm()
 
@@ -182,8 +182,8 @@ def test_what_each_rule_keeps_by_hand():
 
 def test_rules_that_try_out_networks_have_amounts_of_their_own():
     pair, generation = (configured(1, rule, "rnn") for rule in ("d1", "es"))
-    assert pair.training.lanes == 2 * 40
-    assert generation.training.lanes == 64 * 40
+    assert pair.training.num_envs == 2 * 40
+    assert generation.training.num_envs == 64 * 40
     assert generation.learning.perturbation.members == 64
 
 

@@ -5,10 +5,10 @@ import json
 import pytest
 import torch
 
-from metarl.core.parallel import Reporting
+from metarl.core.parallel import Reporter
 from metarl.studies.optimizers.contest import (
     LOST,
-    Contest,
+    OptimizerRun,
     forwards_of_a_step,
     kept,
     known,
@@ -44,8 +44,10 @@ class Played:
 @pytest.fixture
 def facts(monkeypatch):
     monkeypatch.setattr(optimizers_contest, "LEARNERS", {**LEARNERS, "wp": Played})
-    contest = Contest(problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2)
-    return json.loads(json.dumps(contest(1, Reporting()), allow_nan=False))
+    contest = OptimizerRun(
+        problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2
+    )
+    return json.loads(json.dumps(contest(1, Reporter()), allow_nan=False))
 
 
 def test_epochs_are_those_after_which_the_criterion_was_first_met(facts):
@@ -72,8 +74,8 @@ def test_the_trace_is_of_each_rates_first_replica(facts):
 
 def test_progress_is_told():
     told = []
-    Contest(problem="xor", rule="sgd", rates=(1.0,), steps=300)(
-        1, Reporting(told.append)
+    OptimizerRun(problem="xor", rule="sgd", rates=(1.0,), steps=300)(
+        1, Reporter(told.append)
     )
     assert told == pytest.approx([1 / 3, 2 / 3, 1])
 
@@ -108,4 +110,4 @@ def test_costs_by_hand():
 def test_what_there_is_not_is_refused(change, words):
     known = {"problem": "xor", "rule": "wp", "rates": (0.1,), "steps": 1}
     with pytest.raises(ValueError, match=words):
-        Contest(**{**known, **change})
+        OptimizerRun(**{**known, **change})

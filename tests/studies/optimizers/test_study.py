@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.optimizers import study as optimizers
 from metarl.studies.optimizers.plots import MOST_DRAWN, drawn
 from metarl.studies.optimizers.study import HEADLINE_RATES, LONG, SHORT, conditions
@@ -70,7 +70,7 @@ def planted_facts(contest, *, told=None, error=None):
             for share, epochs in shares
         ],
         "measures": measures,
-        "yardsticks": {"persistence": 0.37, "linear autoregression": 0.3}
+        "baselines": {"persistence": 0.37, "linear autoregression": 0.3}
         if series
         else {},
     }
@@ -107,7 +107,7 @@ def plain(facts):
 def smoke():
     """Every condition, run in small."""
     facts = {
-        name: [plain(ask(seed, Reporting())) for seed in (1, 2)]
+        name: [plain(ask(seed, Reporter())) for seed in (1, 2)]
         for name, ask in conditions(Scale(smoke=True)).items()
     }
     return Results(facts=facts, seconds={name: [0.0, 0.0] for name in facts})
@@ -117,29 +117,29 @@ def test_everything_runs_in_small(smoke):
     effects = optimizers.effects(smoke)
     assert all(np.isfinite(effect.values).all() for effect in effects)
     assert all(len(effect.values) == 2 for effect in effects)
-    assert set(optimizers.tables(smoke)) == {"comparison", "yardsticks"}
+    assert set(optimizers.tables(smoke)) == {"comparison", "baselines"}
     for figure in optimizers.figures(smoke).values():
         figure.canvas.draw()
         plt.close(figure)
 
 
 def test_a_seed_comes_to_the_same_again_and_others_do_not(smoke):
-    again = plain(conditions(Scale(smoke=True))["lorenz-d2"](1, Reporting()))
+    again = plain(conditions(Scale(smoke=True))["lorenz-d2"](1, Reporter()))
     first, other = smoke.facts["lorenz-d2"]
     assert again == first
     assert other["losses"] != first["losses"]
-    assert other["yardsticks"] != first["yardsticks"]
+    assert other["baselines"] != first["baselines"]
 
 
 def test_every_rule_of_a_seed_has_the_same_series(smoke):
-    found = [f[0]["yardsticks"] for name, f in smoke.facts.items() if "lorenz" in name]
+    found = [f[0]["baselines"] for name, f in smoke.facts.items() if "lorenz" in name]
     assert len(found) == 7
     assert all(each == found[0] for each in found)
 
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        conditions(Scale())["xor-wp"](1, Reporting(should_stop=lambda: True))
+        conditions(Scale())["xor-wp"](1, Reporter(should_stop=lambda: True))
 
 
 def test_the_scale_of_the_study_is_that_of_the_criteria():

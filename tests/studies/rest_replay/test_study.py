@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporting
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus.rest import new_objects
 from metarl.studies.rest_replay.study import (
     SOURCES,
@@ -138,8 +138,8 @@ def test_panels_draw_each_order_and_its_threshold():
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_short_rest_of_each_condition(name):
     told = []
-    found = SMOKE[name](5, Reporting(told.append))
-    assert found == SMOKE[name](5, Reporting())
+    found = SMOKE[name](5, Reporter(told.append))
+    assert found == SMOKE[name](5, Reporter())
     assert told == [0.5, 1.0]
     assert len(found["rule"]) == len(found["lags_ms"]) == 60
     assert found["lags_ms"][:2] == [10, 20]
@@ -147,10 +147,10 @@ def test_a_short_rest_of_each_condition(name):
 
 def test_conditions_share_brains_and_noise():
     """Without replay both orders are asked of the same objects as with it."""
-    none, movie = SMOKE["none"](5, Reporting()), SMOKE["movie"](5, Reporting())
+    none, movie = SMOKE["none"](5, Reporter()), SMOKE["movie"](5, Reporter())
     assert np.corrcoef(none["rule"], movie["rule"])[0, 1] > 0.5
 
 
 def test_it_stops_when_asked():
     with pytest.raises(Interrupted):
-        SMOKE["movie"](5, Reporting(should_stop=lambda: True))
+        SMOKE["movie"](5, Reporter(should_stop=lambda: True))

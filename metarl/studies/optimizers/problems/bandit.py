@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from metarl.agents.learning.weight_perturbation import PAIR, Probe
+from metarl.agents.learning.weight_perturbation import PAIR, Perturbation
 from metarl.core.policy import input_size, join_inputs
 from metarl.envs.bandit import Bandit, BanditParams
 from metarl.studies.optimizers.problems.network import (
@@ -53,7 +53,7 @@ class BanditAgent:
     weights are compared with the same random numbers, and for D2 from step to step.
     """
 
-    probe: Probe = PAIR
+    perturbation: Perturbation = PAIR
 
     def __init__(
         self, params: BanditParams, *, tasks: int = 40, held_steps: int = 1
@@ -146,10 +146,10 @@ class BanditAgent:
     def play(self, weights: Tensor, noise: Noise | None = None) -> Course:
         """An episode of (K, S, N) weights; noise, with K = 1, on all nodes."""
         agents = _Agents(self.shape, weights.flatten(0, 1), self.tasks, noise)
-        task = Bandit(agents.lanes, self.params)
+        task = Bandit(agents.num_envs, self.params)
         luck = self.luck.repeat(1, len(weights), 1, 1).unbind(0)
         seen = task.reset(luck[0][..., :2].flatten(0, 1))
-        did, earned = torch.zeros(task.lanes, 2), torch.zeros(task.lanes)
+        did, earned = torch.zeros(task.num_envs, 2), torch.zeros(task.num_envs)
         best = task.probabilities.amax(1)
         rows = []
         for k, row in enumerate(luck[1:]):
@@ -188,7 +188,7 @@ class _Agents:
         self.readout, self.logit_bias = readout[:, :, :-1].mT, readout[:, None, :, -1]
         self.units = weights.new_zeros(len(weights), tasks, shape.units)
         self.noise = noise
-        self.lanes = len(weights) * tasks
+        self.num_envs = len(weights) * tasks
 
     def act(self, inputs: Tensor, luck: Tensor, trial: int) -> tuple[Tensor, Tensor]:
         """(R, tasks, units) activity and (R, tasks) arms, given (R, tasks, inputs)."""

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from metarl.agents.learning.weight_perturbation import (
     RULES,
+    evaluate_perturbation,
     node_perturbation,
+    reset_expectation,
     start,
-    try_out,
-    unjudged,
 )
 from metarl.studies.optimizers.problems.problem import Problem
 
@@ -51,19 +51,19 @@ class WeightPerturber:
         """Begin with (S,) rates, a replica each."""
         self.problem, self.rule, self.generator = problem, RULES[name], generator
         self.weights = problem.first(len(rates), generator)
-        self.carried = start(self.weights, rates)
+        self.rule_state = start(self.weights, rates)
 
     @torch.no_grad()
     def step(self) -> Told:
         """Perturb, compare, move."""
         if self.problem.renew(len(self.weights), self.generator):
-            self.carried = unjudged(self.carried)
-        trial = try_out(
-            self.problem.losses, self.weights, self.generator, self.problem.probe
+            self.rule_state = reset_expectation(self.rule_state)
+        trial = evaluate_perturbation(
+            self.problem.losses, self.weights, self.generator, self.problem.perturbation
         )
-        moved, self.carried = self.rule(self.carried, self.weights, trial)
+        moved, self.rule_state = self.rule(self.rule_state, self.weights, trial)
         self.weights = moved
-        return Told(trial.losses, self.carried.rates, trial.regrets)
+        return Told(trial.losses, self.rule_state.rates, trial.regrets)
 
 
 class NodePerturber:
@@ -79,7 +79,7 @@ class NodePerturber:
     @torch.no_grad()
     def step(self) -> Told:
         """Add noise to the nodes, compare, move."""
-        size = self.problem.probe.size
+        size = self.problem.perturbation.size
         self.problem.renew(len(self.weights), self.generator)
         found = self.problem.under_noise(self.weights, size, self.generator)
         regrets = (found.losses - found.noisy) / size

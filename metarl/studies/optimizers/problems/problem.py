@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from metarl.agents.learning.weight_perturbation import Probe
+from metarl.agents.learning.weight_perturbation import Perturbation
 
 
 class Layer(NamedTuple):
@@ -32,7 +32,7 @@ class Problem(Protocol):
     """S replicas, each a network of N weights, are to lower a loss each."""
 
     @property
-    def probe(self) -> Probe:
+    def perturbation(self) -> Perturbation:
         """How its weights are perturbed."""
         ...
 

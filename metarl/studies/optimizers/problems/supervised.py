@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from metarl.agents.learning.weight_perturbation import ONE_SIDED, Probe
+from metarl.agents.learning.weight_perturbation import ONE_SIDED, Perturbation
 from metarl.studies.optimizers.problems.network import (
     Noise,
     Shape,
@@ -20,7 +20,7 @@ class Supervised:
     The loss is the mean over samples, outputs and the times after the warm-up.
     """
 
-    probe: Probe = ONE_SIDED
+    perturbation: Perturbation = ONE_SIDED
 
     def __init__(
         self, shape: Shape, inputs: Tensor, targets: Tensor, *, warm_up: int = 0
