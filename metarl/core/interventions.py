@@ -201,12 +201,12 @@ class Intervention:
 
 
 def parse(text: str) -> Intervention:
-    """Read a manipulation; ValueError says what is wrong with it."""
+    """Read an intervention; ValueError says what is wrong with it."""
     match = PATTERN.fullmatch(text)
     if match is None:
-        raise ValueError(f"a manipulation must be {FORM}, got {text!r}")
+        raise ValueError(f"an intervention must be {FORM}, got {text!r}")
     target, operation = match["target"], match["operation"]
-    check_choice("the target of a manipulation", target, TARGETS)
+    check_choice("the target of an intervention", target, TARGETS)
     allowed = ("reset",) if target == "memory" else OPERATIONS
     check_choice(f"the operation on {target}", operation, allowed)
     amount = _amount(text, match["amount"], needed=target != "memory")

@@ -63,7 +63,7 @@ def train(
     Raises:
         MetaRLError: `out` holds a run, and `resume` is off or the configuration
             differs.
-        ValueError: training asks for a manipulation that cannot be done, or a control
+        ValueError: training asks for an intervention that cannot be done, or a control
             population does not fit the task's parameters; nothing is begun.
         KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
     """

@@ -18,7 +18,7 @@ OWN_FACTS = ("event", "trial", "step", "action", "paid")
 
 
 class Interventions:
-    """The manipulations of one test or training, ready for a task's lanes."""
+    """The interventions of one test or training, ready for a task's lanes."""
 
     def __init__(
         self,
@@ -28,14 +28,14 @@ class Interventions:
         units: int,
         noise: torch.Generator | None = None,
     ) -> None:
-        """Read the manipulations; ValueError where one does not fit.
+        """Read the interventions; ValueError where one does not fit.
 
         Args:
-            texts: one manipulation each.
+            texts: one intervention each.
             task: what is stepped.
             units: units of the network.
             noise: source of noise; never the stepping loop's own, so that a test with
-                and one without manipulation meet the same random numbers.
+                and one without intervention meet the same random numbers.
         """
         self.task, self.units, self.noise = task, units, noise
         self.all = [parse(text) for text in texts]

@@ -64,9 +64,9 @@ MakeObserver = Callable[[int], Observer]
 
 
 def check_trainable(config: RunConfig[Any]) -> None:
-    """Raise ValueError unless the network fits the task, and so do the manipulations.
+    """Raise ValueError unless the network fits the task, and so do the interventions.
 
-    `manipulation.check_training` has seen before that any training could do them.
+    `intervention.check_training` has seen before that any training could do them.
     """
     network = make_network(config, 0)
     if config.learning.rule in DERIVATIVE_FREE:

@@ -18,7 +18,7 @@ from metarl.analysis.criteria import (
 from metarl.envs.registry import TASKS
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))
-JUDGED = {task: TASKS[task].analysis.rpartition(".")[2] for task in CRITERIA}
+JUDGED = {task: TASKS[task].analysis.split(".")[2] for task in CRITERIA}
 
 
 def test_the_threshold_itself_counts_as_learned():
@@ -68,7 +68,7 @@ def test_a_share_of_a_yardstick_is_turned_into_its_unit():
 
 def names_used(module):
     """Patterns of the names under which a module looks up its criteria."""
-    tree = ast.parse((ANALYSIS / f"{module}_effects.py").read_text())
+    tree = ast.parse((ANALYSIS / module / "effects.py").read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript):
             table, key = node.value, node.slice

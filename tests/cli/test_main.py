@@ -193,7 +193,11 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
             "'units set 0'",
             "while a network learns, rpe and",
         ),
-        ("--training.interventions", "teaching", "a manipulation must be TARGET OPERA"),
+        (
+            "--training.interventions",
+            "teaching",
+            "an intervention must be TARGET OPERA",
+        ),
         ("--network.feedback", "rpe", "critic must be separate where feedback is rpe"),
         ("--task.arms", "3", "--task.arms"),
     ],

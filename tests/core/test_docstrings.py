@@ -13,7 +13,7 @@ ALWAYS = (
     "Reward",
     "Episode end",
     'info["trial"]',
-    "ExperimentData",
+    "Source",
 )
 
 

@@ -1,4 +1,4 @@
-"""Manipulations in words: what is read, what a condition means, what is refused."""
+"""Interventions in words: what is read, what a condition means, what is refused."""
 
 import math
 import re
@@ -46,7 +46,7 @@ def where(text):
         ("  rpe   set  +2  ", {"amount": 2}),
     ],
 )
-def test_a_manipulation_is_read_from_words(text, read):
+def test_a_intervention_is_read_from_words(text, read):
     found = parse(text)
     assert found.when is None
     for name, value in read.items():
@@ -68,23 +68,23 @@ def test_units_and_a_condition_stand_together():
     [
         (
             "rpe",
-            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "an intervention must be TARGET OPERATION [AMOUNT] [of UNITS] "
             "[when CONDITION], got 'rpe'",
         ),
         (
             "rpe set 1 2",
-            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "an intervention must be TARGET OPERATION [AMOUNT] [of UNITS] "
             "[when CONDITION], got 'rpe set 1 2'",
         ),
         (
             "rpe set -4 when",
-            "a manipulation must be TARGET OPERATION [AMOUNT] [of UNITS] "
+            "an intervention must be TARGET OPERATION [AMOUNT] [of UNITS] "
             "[when CONDITION], got 'rpe set -4 when'",
         ),
         (
             "dopamine set 1",
-            "the target of a manipulation must be one of rpe, teaching, units, memory; "
-            "got 'dopamine'",
+            "the target of an intervention must be one of rpe, teaching, units, "
+            "memory; got 'dopamine'",
         ),
         (
             "rpe double 2",

@@ -21,9 +21,9 @@ from metarl.reports.video import (
     HOLD,
     SCALE,
     VideoConfig,
-    video_path,
     frames,
     prepare,
+    video_path,
     watch,
     write_gif,
 )

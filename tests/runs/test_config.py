@@ -230,11 +230,11 @@ def test_a_wrong_setting_gets_one_sentence(setting, words):
         (
             {"record_untrained": True, "reset_memory": "never"},
             "record_untrained needs memory that is reset each episode and no "
-            "manipulation, got 'never'",
+            "interventions, got 'never'",
         ),
         (
             {"record_untrained": True, "interventions": ("units set 0",)},
-            r"no manipulation, got 'episode' and \('units set 0',\)",
+            r"no interventions, got 'episode' and \('units set 0',\)",
         ),
     ],
 )

@@ -320,7 +320,7 @@ def test_an_evaluation_that_is_stopped_writes_nothing(small, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("fault_lanes", [2])
+@pytest.mark.parametrize("fault_envs", [2])
 def test_a_reward_that_is_no_number_is_refused_here_too(fault_envs, small, tmp_path):
     config = small("toys:Lottery", fault="nan", fault_below=1.0, fault_envs=fault_envs)
     tested, folder = EvaluationConfig(episodes=2), EvaluationFolder(tmp_path)
@@ -509,7 +509,7 @@ NOTHING = [
 
 
 @pytest.mark.parametrize("task", ["risky-choice", "matching", "toys:Uneven"])
-def test_a_manipulation_that_changes_nothing_gives_the_same_tables(task, small):
+def test_a_intervention_that_changes_nothing_gives_the_same_tables(task, small):
     """So that what differs with one is its effect, and not other luck."""
     config = small(task, network=SEPARATE)
     control = episodes(config, record_episodes=12)

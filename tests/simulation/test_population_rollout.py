@@ -20,10 +20,10 @@ def batched_for(task, members, *, alike=True):
     """A crowd of networks for a task, all alike or each drawn for itself."""
     sizes = input_size(task.observation_size, task.action_count), task.action_count
     config = NetworkConfig(units=6, head_deviation=2.0)
-    networks = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
-    networks = BatchedNetworks(networks[0])
+    singles = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
+    networks = BatchedNetworks(singles[0])
     networks.set_weights(
-        torch.stack([networks.free.read(n.state_dict()) for n in networks])
+        torch.stack([networks.free.read(n.state_dict()) for n in singles])
     )
     return networks
 

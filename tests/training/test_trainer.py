@@ -20,13 +20,13 @@ from metarl.runs.checkpoint import load_policy, load_state
 from metarl.runs.config import from_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
 from metarl.simulation.rollout import Rollout
+from metarl.training import trainer as training
 from metarl.training.trainer import (
     Trainer,
     check_trainable,
     make_network,
     train_subject,
 )
-from metarl.training.trainer import trainer as training
 
 METRICS = {
     "update",

@@ -9,7 +9,6 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
-from metarl import analysis
 from metarl.core.docstrings import introduction, remarks, sections, value_docstring
 from metarl.core.files import read_json
 from metarl.envs.registry import TaskEntry, task_class, task_entry
@@ -170,10 +169,10 @@ def _remarks(config: RunConfig[Any]) -> Iterator[Remark]:
 
 
 def _analysis_modules(task: str) -> list[str]:
-    """Modules of a task's analysis: their names begin with its name."""
-    stem = task_entry(task).analysis.rpartition(".")[2]
-    found = (module.name for module in iter_modules(analysis.__path__))
-    return [f"{analysis.__name__}.{name}" for name in found if name.startswith(stem)]
+    """Modules of a task's analysis: those of its folder."""
+    package = task_entry(task).analysis.rpartition(".")[0]
+    folder = import_module(package).__path__
+    return [f"{package}.{module.name}" for module in iter_modules(folder)]
 
 
 def file_of(module: str) -> str:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.two_step import tables as two_step
 from metarl.analysis.two_step.references import PlannerParams
 from metarl.analysis.two_step.rpe import error_regressions, error_table
 from metarl.analysis.two_step.tables import (
@@ -13,7 +14,6 @@ from metarl.analysis.two_step.tables import (
     load_animals,
     tables,
 )
-from metarl.analysis.two_step.tables import tables as two_step
 from metarl.core.checks import MetaRLError
 
 

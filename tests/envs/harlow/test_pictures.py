@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metarl.envs.harlow import pictures
 from metarl.envs.harlow.pictures import distinct, equalize, mean_colours, picture_bank
-from metarl.envs.harlow.pixels import pictures
 
 HELD_OUT = 1_000
 """Number of the first picture that is held out."""

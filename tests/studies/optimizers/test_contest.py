@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from metarl.core.parallel import Reporter
+from metarl.studies.optimizers import contest as optimizers_contest
 from metarl.studies.optimizers.contest import (
     LOST,
     OptimizerRun,
@@ -16,7 +17,6 @@ from metarl.studies.optimizers.contest import (
 )
 from metarl.studies.optimizers.problems.learners import LEARNERS, Told
 from metarl.studies.optimizers.problems.xor import Xor
-from metarl.studies.optimizers.study import contest as optimizers_contest
 
 
 class Played:
