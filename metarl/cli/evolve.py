@@ -4,11 +4,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from metarl.cli.options import bad_input, finish, parse
-from metarl.training.evolve import Evolving
+from metarl.training.evolve import EvolutionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvolveOptions(Evolving):
+class EvolveOptions(EvolutionConfig):
     """Evolve networks without a gradient: a population's mean moves, no RPE teaches.
 
     The run is an ordinary one: `metarl evaluate` and `metarl analyze` take it.
@@ -35,10 +35,12 @@ def main(words: list[str]) -> int:
     options = parse(EvolveOptions, "evolve", words)
     from metarl.pipeline.run import train
 
-    chosen = {field.name: getattr(options, field.name) for field in fields(Evolving)}
+    chosen = {
+        field.name: getattr(options, field.name) for field in fields(EvolutionConfig)
+    }
     out = options.out or Path("runs") / f"evolved-{options.task.replace(':', '.')}"
     with bad_input():
-        config = Evolving(**chosen).configuration(
+        config = EvolutionConfig(**chosen).configuration(
             options.task, options.settings, subjects=options.subjects, seed=options.seed
         )
         outcome = train(config, out, resume=options.resume, workers=options.workers)

@@ -113,7 +113,7 @@ class Task(ABC, Generic[Params]):
         """
         return None
 
-    def look(self, observation: Tensor) -> Tensor:
+    def render_views(self, observation: Tensor) -> Tensor:
         """(N, W, H, 3) uint8 red, green, blue, column by column, of (N, O) codes."""
         raise NotImplementedError(f"{type(self).__name__} shows no pixels")
 

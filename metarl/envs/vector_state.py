@@ -108,7 +108,7 @@ class VectorState:
             return _own(
                 join_inputs(observation, *did) if self.agent_input else observation
             )
-        image = _own(self.task.look(observation).transpose(1, 2))
+        image = _own(self.task.render_views(observation).transpose(1, 2))
         if not self.agent_input:
             return image
         return {"image": image, "told": _own(join_inputs(observation[:, :0], *did))}

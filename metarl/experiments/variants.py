@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from metarl.agents.config import DERIVATIVE_FREE
 from metarl.core.checks import check_choice
 from metarl.runs.config import EvaluationConfig, RunConfig
 
@@ -109,7 +108,10 @@ def ablated(config: RunConfig[Any], name: str) -> RunConfig[Any]:
             "and not the reward; a control population without it is trained by "
             "metarl train --controls"
         )
-    if ablation.learning and config.learning.rule in DERIVATIVE_FREE:
+    from metarl.agents.learning.rules import RULES, PopulationRule
+
+    rule = RULES[config.learning.rule]
+    if ablation.learning and isinstance(rule, PopulationRule):
         raise ValueError(
             f"{name} does not fit networks that learned by {config.learning.rule}, "
             "whose learning rate and amount of training are no other rule's"

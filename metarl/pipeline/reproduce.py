@@ -35,7 +35,7 @@ from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
 from metarl.runs.folder import Run, create_runs
-from metarl.simulation.evaluation import list_baselines, strategy_test
+from metarl.simulation.evaluation import baseline_test, list_baselines
 from metarl.training.trainer import check_trainable, versions
 
 SMOKE_EPISODES = 12
@@ -217,7 +217,7 @@ def _subject_jobs(parts: Sequence[Population]) -> dict[str, _Work]:
                 )
     for part in parts:
         for name in part.strategies:
-            test = strategy_test(part.sittings[0].test)
+            test = baseline_test(part.sittings[0].test)
             if not part.run.baseline(name).took(test):
                 job = partial(evaluate_one_baseline, part.run, name, test)
                 work[f"{part.name} {name}"] = _Work(job, _size(part) / 50)

@@ -25,7 +25,7 @@ from metarl.simulation.rollout import Rollout
 
 Frame = NDArray[np.uint8]
 
-STREAMS: tuple[Purpose, Purpose] = ("preview", "manipulation")
+STREAMS: tuple[Purpose, Purpose] = ("preview", "interventions")
 """What the episodes are drawn from, and the noise of an experimenter's hand."""
 HOLD = 2.0
 """Seconds for which the last frame stays."""
@@ -114,7 +114,7 @@ def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rol
     )
     return Rollout(
         task,
-        attach_renderer(network, task.look),
+        attach_renderer(network, task.render_views),
         own,
         reset_memory=test.reset_memory,
         greedy=test.greedy or video.greedy,

@@ -7,6 +7,8 @@ of 50 trials; a random chooser's regret is 12.5 rewards an episode, Thompson sam
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,12 +19,13 @@ from torch import Tensor
 from metarl.agents.config import NetworkConfig, constant
 from metarl.agents.networks.actor_critic import Network, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.envs.bandit import BanditParams
 from metarl.experiments.presets import FAST
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.simulation.evaluation import run_episodes
-from metarl.training.trainer import due, make_trainer
+from metarl.training.loop import Point, interval_ended, stop_if_asked
+from metarl.training.trainer import make_trainer
 
 THOMPSON, RANDOM = 2.18, 12.5
 """Regret of Thompson sampling and of choosing at random, in rewards an episode."""
@@ -56,7 +59,7 @@ class Trained:
     """A network after its training, and how training went."""
 
     network: Network
-    curve: list[dict[str, float]]
+    curve: list[Point]
     """Points of the learning curve, as in a run's metrics."""
     stages: list[dict[str, Tensor]]
     """Weights before training, and after each of equal parts of it."""
@@ -70,7 +73,7 @@ def train_here(
     Args:
         config: what is trained.
         reporter: is told the progress and asked whether to stop.
-        points: of the learning curve, at most one an update.
+        points: of the learning curve, at most one an update; a multiple of `stages`.
         stages: equal parts of training after which the weights are kept.
 
     Raises:
@@ -78,17 +81,15 @@ def train_here(
     """
     torch.set_num_threads(1)
     trainer, total = make_trainer(config, 0), config.training.updates
-    curve, kept = [], [weights_of(trainer.network)]
-    while trainer.updates < total:
-        if reporter.should_stop():
-            raise Interrupted
-        trainer.update()
-        if due(trainer.updates, total, points):
-            curve.append(trainer.row())
-            reporter.report(trainer.progress)
-        if due(trainer.updates, total, stages):
-            kept.append(weights_of(trainer.network))
-    return Trained(trainer.network, curve, kept)
+    curve, weights = [], [weights_of(trainer.network)]
+    every = Fraction(1, points)
+    stop = partial(stop_if_asked, reporter)
+    for point in trainer.run(every=every, before_update=stop):
+        curve.append(point)
+        reporter.report(trainer.progress)
+        if interval_ended(trainer.updates, total, Fraction(1, stages)):
+            weights.append(weights_of(trainer.network))
+    return Trained(trainer.network, curve, weights)
 
 
 def weights_of(network: Network) -> dict[str, Tensor]:

@@ -107,7 +107,7 @@ def test_an_error_is_fed_back_by_a_separate_critic_alone():
 
 
 def test_eyes_need_a_core_that_policy_and_value_share():
-    words = "critic must be shared where there is an encoder, got 'separate': both"
+    words = "critic must be shared where there is an encoder, got 'separate': only"
     for encoder in ("patch", "stack"):
         with pytest.raises(ValueError, match=words):
             NetworkConfig(encoder=encoder, critic="separate")

@@ -301,7 +301,7 @@ def test_a_parquet_file_alone_without_pyarrow_gets_one_sentence(
     write_table(path, pd.concat([TABLE, TABLE], ignore_index=True))
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "pyarrow", None)
-        words = "trials.parquet has no CSV beside it, being long, and needs pyarrow;"
+        words = "trials.parquet is too long for CSV, and needs pyarrow;"
         with pytest.raises(MetaRLError, match=words):
             read_table(path)
 

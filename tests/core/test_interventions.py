@@ -156,7 +156,8 @@ def test_what_is_no_expression_is_refused(text):
 )
 def test_a_condition_is_made_of_comparisons_alone(text, part):
     words = (
-        "a condition is made of comparisons of a name with names, numbers or a word, "
+        "a condition must consist of comparisons of a name with names, numbers or a "
+        "word, "
         f"joined by and, or, not; got {part!r} in {text!r}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
@@ -166,8 +167,9 @@ def test_a_condition_is_made_of_comparisons_alone(text, part):
 def test_an_unknown_name_is_refused_with_those_there_are():
     condition = Condition("reward > 0 and hunger == 1")
     sentence = (
-        "the condition 'reward > 0 and hunger == 1' must name what varies, 'hunger' is "
-        "unknown; known here: reward, trial"
+        "the condition 'reward > 0 and hunger == 1' must use known names, got "
+        "'hunger'; "
+        "choose from: reward, trial"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         condition.check_names(["reward", "trial"])
@@ -277,8 +279,8 @@ def test_what_can_be_done_in_training(text):
 @pytest.mark.parametrize("text", ["units set 0", "teaching noise 1", "rpe noise 0.1"])
 def test_what_cannot_be_done_in_training_is_refused(text):
     sentence = (
-        "while a network learns, rpe and teaching can be set, added to or scaled, and "
-        f"memory reset; got {text!r}"
+        "an intervention in training must set, add to or scale rpe or teaching, or "
+        f"reset memory; got {text!r}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check_training(["rpe set 0", text])
@@ -286,9 +288,8 @@ def test_what_cannot_be_done_in_training_is_refused(text):
 
 def test_a_frozen_network_is_taught_nothing():
     check_testing(["rpe noise 1", "units set 0 of 1", "memory reset"])
-    sentence = (
-        "a frozen network is taught nothing, got 'teaching set 0'; manipulate its rpe"
-    )
+    sentence = "teaching must not be changed in a test, got 'teaching set 0': a frozen "
+        "network does not learn; change its rpe"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check_testing(["rpe set 1", "teaching set 0"])
 

@@ -281,7 +281,7 @@ def test_an_image_has_the_retinas_pixels_row_by_row():
     env = TaskEnv("harlow", width=12, height=20, picture_size=8, turn_pixels=2)
     assert env.observation_space == Box(0, 255, (20, 12, 3), np.uint8)
     image = env.reset(seed=0)[0]
-    pixels = env.task.look(env.task.observation())[0]
+    pixels = env.task.render_views(env.task.observation())[0]
     assert image.shape == (20, 12, 3)
     for row, column in itertools.product(range(20), range(12)):
         assert image[row, column].tolist() == pixels[column, row].tolist()

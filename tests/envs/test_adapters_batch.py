@@ -158,7 +158,7 @@ def test_a_batch_of_images_is_seen_row_by_row_lane_by_lane():
         last = np.column_stack([np.eye(3)[action], rewards]).astype(np.float32)
         np.testing.assert_array_equal(both["told"], np.where(over[:, None], 0, last))
         task = env.unwrapped.task
-        pixels = task.look(task.observation()).numpy()
+        pixels = task.render_views(task.observation()).numpy()
         np.testing.assert_array_equal(images, pixels.transpose(0, 2, 1, 3))
         different += len({image.tobytes() for image in images}) == 3
     assert different > 3

@@ -151,7 +151,9 @@ def test_the_screen_is_bright_where_gaze_sees_it(gaze, event):
     for env_index in range(2):
         screen = task.drawing(env_index)
         assert screen.shape == (1 + 12 + 1, 2 * 6 * 2 + 20, 3)
-        seen = task.look(task.observation())[env_index].numpy().transpose(1, 0, 2)
+        seen = (
+            task.render_views(task.observation())[env_index].numpy().transpose(1, 0, 2)
+        )
         first = 12 + 2 * gaze
         np.testing.assert_array_equal(screen[1:-1, first : first + 20], seen)
         rest = np.delete(screen[1:-1], np.s_[first : first + 20], 1)

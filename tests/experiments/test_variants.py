@@ -11,7 +11,7 @@ from metarl.experiments.tests import protocol
 from metarl.experiments.variants import ABLATIONS, ablated, ablated_test
 from metarl.runs.config import EvaluationConfig, from_plain, to_plain
 from metarl.simulation.evaluation import check_test
-from metarl.training.evolve import Evolving
+from metarl.training.evolve import EvolutionConfig
 from metarl.training.trainer import check_trainable
 
 CHANGED = {
@@ -89,7 +89,7 @@ def test_the_papers_core_is_the_ablation_of_another():
 
 
 def test_another_rule_has_no_use_for_evolutions_rate():
-    config = Evolving().configuration("two-step", subjects=1, seed=1)
+    config = EvolutionConfig().configuration("two-step", subjects=1, seed=1)
     for name in ("rule-eprop", "readout-only"):
         with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
             ablated(config, name)

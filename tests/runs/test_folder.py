@@ -57,7 +57,7 @@ def test_yardsticks_are_found_by_name(finished):
     baselines = load_run(finished.path).baselines
     assert set(baselines) == names
     for name, folder in baselines.items():
-        assert folder.facts["strategy"] == name
+        assert folder.facts["baseline"] == name
         assert folder.trials["episode"].nunique() == 8
 
 

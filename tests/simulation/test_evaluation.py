@@ -22,7 +22,7 @@ from metarl.simulation.evaluation import (
     evaluate_network,
     list_baselines,
     recorded_inputs,
-    replay,
+    replay_recording,
     run_episodes,
 )
 from metarl.training.trainer import make_network
@@ -143,7 +143,7 @@ def test_a_preview_never_shows_the_evaluations_problems(small):
     tested = EvaluationConfig(episodes=12, record_episodes=0)
     tables = [
         run_episodes(small(), 0, lambda task: network, tested, purpose=purpose)[0]
-        for purpose in ("evaluation", "preview", "strategies")
+        for purpose in ("evaluation", "preview", "baselines")
     ]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert not tables[first]["high_state"].equals(tables[second]["high_state"])
@@ -272,7 +272,7 @@ def test_strategies_write_the_same_tables_as_networks(task, small, tmp_path):
     for name in names:
         folder = EvaluationFolder(tmp_path / name)
         facts = evaluate_baseline(config, name, tested, folder)
-        assert facts["strategy"] == name
+        assert facts["baseline"] == name
         assert list(folder.trials) == list(network_folder.trials)
         assert folder.trials["valid"].all()
         assert folder.recording.keys() == network_folder.recording.keys()
@@ -383,10 +383,10 @@ def test_a_replay_of_the_network_itself_gives_its_own_units(network, task, small
     acted = recording["action"] >= 0
     if ":" in task:
         assert len({*np.bincount(recording["episode"])}) > 1
-    units = replay(own, recording)
+    units = replay_recording(own, recording)
     np.testing.assert_allclose(units[acted], recording["units"][acted], atol=1e-6)
     assert np.isnan(units[~acted]).all()
-    assert np.abs(replay(other, recording) - units)[acted].max(1).min() > 1e-3
+    assert np.abs(replay_recording(other, recording) - units)[acted].max(1).min() > 1e-3
     assert not own.training or all(p.grad is None for p in own.parameters())
 
 
@@ -421,7 +421,7 @@ def test_the_untrained_network_is_recorded_beside_the_trained_one(
     if wanted:
         recording = folder.recording
         np.testing.assert_array_equal(
-            recording["units_untrained"], replay(untrained, recording)
+            recording["units_untrained"], replay_recording(untrained, recording)
         )
         assert recording["units_untrained"].shape == recording["units"].shape
         assert folder.facts["record_untrained"] is True
@@ -636,14 +636,14 @@ NEGATIVE = ("negative=True",)
 
 def shown(network, recording, *, negative):
     """(R, H) activity by hand: each recorded view rendered and encoded by itself."""
-    look = Flags(1, FlagsParams(negative=negative)).look
+    render_views = Flags(1, FlagsParams(negative=negative)).render_views
     inputs = torch.from_numpy(recorded_inputs(recording))
     rows = []
     with torch.no_grad():
         for step, row in zip(recording["step"], inputs.split(1), strict=True):
             if step == 0:
                 memory = network.initial_memory(1)
-            features = network.encoder.encode(look(row[:, :2]))
+            features = network.encoder.encode(render_views(row[:, :2]))
             memory = network.core(torch.cat([features, row[:, 2:]], 1), memory)
             rows.append(memory[0].numpy()[0])
     return np.stack(rows)[recording["action"] >= 0]

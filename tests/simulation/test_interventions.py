@@ -1,4 +1,4 @@
-"""The experimenter's hand: what it knows at each step, and what it does then."""
+"""Interventions in the stepping loop: variables, changes and resets in order."""
 
 import io
 import re
@@ -11,7 +11,11 @@ from metarl.agents.config import NetworkConfig
 from metarl.core.policy import PolicyOutput
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
-from metarl.simulation.interventions import OWN_FACTS, Interventions, make_interventions
+from metarl.simulation.interventions import (
+    STEP_VARIABLES,
+    Interventions,
+    make_interventions,
+)
 from metarl.simulation.rollout import Rollout
 
 NUM_ENVS, UNITS = 6, 4
@@ -27,7 +31,7 @@ class Noter:
 
     def __init__(self, task):
         self.task, self.interventions = task, None
-        self.facts, self.touches, self.inputs, self.ages = [], [], [], []
+        self.variables, self.changes, self.inputs, self.ages = [], [], [], []
 
     def initial_memory(self, num_envs):
         return (torch.zeros(num_envs, 1),)
@@ -35,10 +39,10 @@ class Noter:
     def act(self, inputs, memory, changes=None):
         self.inputs.append(inputs)
         self.ages.append(memory[0].squeeze(1))
-        self.touches.append(changes)
+        self.changes.append(changes)
         if self.interventions:
-            facts = self.interventions.facts.items()
-            self.facts.append({k: v.clone().double() for k, v in facts})
+            variables = self.interventions.variables.items()
+            self.variables.append({k: v.clone().double() for k, v in variables})
         logits = torch.zeros(len(inputs), self.task.action_count)
         return PolicyOutput(logits, memory[0].squeeze(1), (memory[0] + 1,), memory[0])
 
@@ -53,11 +57,11 @@ def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
 def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     task = task or make_task(name)
     policy = Noter(task)
-    hand = (
+    interventions = (
         Interventions(texts, task, units=UNITS, noise=generator(99)) if texts else None
     )
-    policy.interventions = hand
-    settings = {"interventions": hand} | settings
+    policy.interventions = interventions
+    settings = {"interventions": interventions} | settings
     rollout = Rollout(task, policy, generator(seed), **settings)
     rollout.record_events = True
     return rollout
@@ -78,7 +82,7 @@ def column(transitions, name):
 
 
 def known(transitions, rows, t, *, arrived):
-    """What is known at step t, reckoned from the walk; by hand, lane by lane.
+    """What is known at step t, reckoned from the walk; by interventions, lane by lane.
 
     Args:
         moments: the walk.
@@ -87,8 +91,8 @@ def known(transitions, rows, t, *, arrived):
         arrived: what step t has led to, before an episode that ended is restarted;
             else what is known when step t is decided.
     """
-    facts = {name: torch.full((NUM_ENVS,), torch.nan).double() for name in rows[0]}
-    facts |= {name: torch.zeros(NUM_ENVS).double() for name in OWN_FACTS}
+    variables = {name: torch.full((NUM_ENVS,), torch.nan).double() for name in rows[0]}
+    variables |= {name: torch.zeros(NUM_ENVS).double() for name in STEP_VARIABLES}
     last = t if arrived else t - 1
     for env_index in range(NUM_ENVS):
         begun = trial = 0
@@ -97,8 +101,8 @@ def known(transitions, rows, t, *, arrived):
             trial += int(transitions[s].trial_ended[env_index])
             if over and not (arrived and s == last):
                 begun, trial = s + 1, 0
-        facts["trial"][env_index] = trial
-        facts["step"][env_index] = last + 1 - begun
+        variables["trial"][env_index] = trial
+        variables["step"][env_index] = last + 1 - begun
         fresh = last + 1 == begun
         for name, part in (("action", "actions"), ("paid", "rewards")):
             told = (
@@ -106,11 +110,11 @@ def known(transitions, rows, t, *, arrived):
                 if fresh
                 else float(getattr(transitions[last], part)[env_index])
             )
-            facts[name][env_index] = told
+            variables[name][env_index] = told
         if not fresh and transitions[last].trial_ended[env_index]:
             for name, values in rows[last].items():
-                facts[name][env_index] = values[env_index]
-    return facts
+                variables[name][env_index] = values[env_index]
+    return variables
 
 
 def same(one, other):
@@ -128,7 +132,7 @@ def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
     over, ended = column(transitions, "terminated"), column(transitions, "trial_ended")
     assert over[:-1].sum() > NUM_ENVS
     assert ended.sum() > over.sum()
-    for t, found in enumerate(rollout.policy.facts):
+    for t, found in enumerate(rollout.policy.variables):
         expected = known(transitions, rows, t, arrived=False)
         same(found, expected | {"event": transitions[t].event.double()})
 
@@ -145,10 +149,10 @@ def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     assert column(transitions, "terminated").any()
     done = set()
     for t, transition in enumerate(transitions):
-        facts = known(transitions, rows, t, arrived=True)
+        variables = known(transitions, rows, t, arrived=True)
         factor, addition = torch.ones(NUM_ENVS), torch.zeros(NUM_ENVS)
         for env_index in range(NUM_ENVS):
-            now = {k: float(v[env_index]) for k, v in facts.items()}
+            now = {k: float(v[env_index]) for k, v in variables.items()}
             if now["paid"] > 0 and now["trial"] > 1:
                 factor[env_index], addition[env_index] = 0, 1
             if now["reward"] >= 0 and now["step"] > 2:
@@ -170,20 +174,25 @@ def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
     rollout = make_rollout(["rpe set 1 when event == 'press'"], task=task)
     assert not task.event().any()
     walk(rollout, 1)
-    assert not rollout.policy.facts[0]["event"].any()
-    assert rollout.policy.touches[0].rpe[0].tolist() == [1] * NUM_ENVS
+    assert not rollout.policy.variables[0]["event"].any()
+    assert rollout.policy.changes[0].rpe[0].tolist() == [1] * NUM_ENVS
 
 
 def test_names_are_those_of_screens_actions_and_categories():
     task = make_task("two-step")
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
-        hand = Interventions([f"rpe set 1 when {condition}"], task, units=UNITS)
+        interventions = Interventions(
+            [f"rpe set 1 when {condition}"], task, units=UNITS
+        )
         code = ("fixation", "choice").index("choice") if "event" in condition else None
         code = {"action": 2, "transition": 1}.get(condition.split()[0], code)
         name = condition.split()[0]
-        hand.facts = {**hand.facts, name: torch.arange(NUM_ENVS).float() % 3}
-        factor, _ = hand.changes().rpe
+        interventions.variables = {
+            **interventions.variables,
+            name: torch.arange(NUM_ENVS).float() % 3,
+        }
+        factor, _ = interventions.changes().rpe
         assert (factor == 0).tolist() == [k % 3 == code for k in range(NUM_ENVS)]
 
 
@@ -192,15 +201,18 @@ def test_names_are_those_of_screens_actions_and_categories():
     [
         (
             "rpe set 1 when hunger > 0",
-            "the condition 'hunger > 0' must name what varies, 'hunger' is unknown; "
-            "known here: event, trial, step, action, paid, choice, reward, valid, "
+            "the condition 'hunger > 0' must use known names, got 'hunger'; "
+            "choose from: event, trial, step, action, paid, choice, reward, valid, "
             "correct, forced, ticket, luck",
         ),
         (
             "rpe set 1 when event == 'fixation'",
             "a word in a condition must be one of wait, press; got 'fixation'",
         ),
-        ("units set 0 of 2-4", "units must be below 4, the network's, got 4"),
+        (
+            "units set 0 of 2-4",
+            "units must be below 4, the network's number of units, got 4",
+        ),
     ],
 )
 def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence):
@@ -209,23 +221,23 @@ def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence
 
 
 def test_an_error_that_the_network_is_not_told_cannot_be_changed():
-    hand = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
-    hand.check_feedback("rpe")
+    interventions = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
+    interventions.check_feedback("rpe")
     Interventions(["units set 1"], Lottery(NUM_ENVS), units=UNITS).check_feedback(
         "reward"
     )
     sentence = (
-        "rpe can be manipulated where it is the network's feedback, got feedback "
+        "rpe must be the network's feedback to be changed, got feedback "
         "reward; train with a separate critic and feedback rpe"
     )
     with pytest.raises(ValueError, match=f"^{sentence}$"):
-        hand.check_feedback("reward")
+        interventions.check_feedback("reward")
 
 
 def touched(texts, steps=1, **settings):
     rollout = make_rollout(texts, "two-step", **settings)
     walk(rollout, steps)
-    return rollout.policy.touches
+    return rollout.policy.changes
 
 
 def test_operations_are_done_one_after_another():
@@ -252,7 +264,7 @@ def test_units_without_numbers_are_all_of_them_where_the_condition_holds():
     rollout = make_rollout(["units set 0 when event == 'press'"])
     transitions, _ = walk(rollout, 9)
     assert 0 < column(transitions, "event").float().mean() < 1
-    for transition, changes in zip(transitions, rollout.policy.touches, strict=True):
+    for transition, changes in zip(transitions, rollout.policy.changes, strict=True):
         expected = (transition.event == 0).float().unsqueeze(1).expand(-1, UNITS)
         assert torch.equal(changes.units[0], expected)
         assert not changes.units[1].any()
@@ -265,8 +277,8 @@ def test_without_a_hand_or_a_target_nothing_is_touched():
 
 
 def test_noise_is_normal_of_its_deviation_and_new_at_every_step():
-    touches = touched(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
-    factor, addition = (torch.stack([t.units[k] for t in touches]) for k in (0, 1))
+    changes = touched(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
+    factor, addition = (torch.stack([t.units[k] for t in changes]) for k in (0, 1))
     assert (factor == torch.tensor([1.0, 2.0, 1.0, 1.0])).all()
     assert not addition[..., 2:].any()
     count = addition[..., 0].numel()
@@ -301,9 +313,11 @@ def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     rollout = make_rollout(texts, task=task, reset_memory=reset_memory)
     policy = rollout.policy
     transitions, _ = walk(rollout, 60)
-    facts = {k: torch.stack([f[k] for f in policy.facts]) for k in policy.facts[0]}
-    paid_late = (facts["reward"] == 1) & (facts["trial"] > 1)
-    chosen = (facts["step"] == 3) | paid_late
+    variables = {
+        k: torch.stack([f[k] for f in policy.variables]) for k in policy.variables[0]
+    }
+    paid_late = (variables["reward"] == 1) & (variables["trial"] > 1)
+    chosen = (variables["step"] == 3) | paid_late
     assert paid_late.any()
     due = {
         "episode": column(transitions, "terminated"),
@@ -351,16 +365,16 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     walk(rollout, stop)
     state = rollout.state()
     kept = through_a_file(state)
-    del rollout.policy.facts[:], rollout.policy.touches[:]
+    del rollout.policy.variables[:], rollout.policy.changes[:]
     expected, _ = walk(rollout, 30)
     other = fresh(2)
     walk(other, 7)
     other.load_state(kept)
-    del other.policy.facts[:], other.policy.touches[:]
+    del other.policy.variables[:], other.policy.changes[:]
     found, _ = walk(other, 30)
-    for one, two in zip(rollout.policy.facts, other.policy.facts, strict=True):
+    for one, two in zip(rollout.policy.variables, other.policy.variables, strict=True):
         same(one, two)
-    for one, two in zip(rollout.policy.touches, other.policy.touches, strict=True):
+    for one, two in zip(rollout.policy.changes, other.policy.changes, strict=True):
         assert torch.equal(torch.stack(one.rpe), torch.stack(two.rpe))
     for one, two in zip(found, expected, strict=True):
         assert torch.equal(one.actions, two.actions)
@@ -371,7 +385,7 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     # Going on changed nothing of what was kept.
     same(
         *(
-            {k: v.double() for k, v in s["interventions"]["facts"].items()}
+            {k: v.double() for k, v in s["interventions"]["variables"].items()}
             for s in (state, kept)
         )
     )
@@ -381,11 +395,13 @@ def test_a_task_in_lockstep_is_known_by_trial_and_step():
     task = TwoStep(NUM_ENVS, TwoStepParams(trial_count=2))
     rollout = make_rollout(["rpe set 0"], task=task)
     walk(rollout, 8)
-    facts = [{k: float(v[0]) for k, v in f.items()} for f in rollout.policy.facts]
-    assert [f["trial"] for f in facts] == [0, 0, 0, 1, 1, 1, 0, 0]
-    assert [f["step"] for f in facts] == [0, 1, 2, 3, 4, 5, 0, 1]
-    assert [f["event"] for f in facts] == [0, 1, 2, 0, 1, 2, 0, 1]
-    blank = [f["reward"] != f["reward"] for f in facts]
+    variables = [
+        {k: float(v[0]) for k, v in f.items()} for f in rollout.policy.variables
+    ]
+    assert [f["trial"] for f in variables] == [0, 0, 0, 1, 1, 1, 0, 0]
+    assert [f["step"] for f in variables] == [0, 1, 2, 3, 4, 5, 0, 1]
+    assert [f["event"] for f in variables] == [0, 1, 2, 0, 1, 2, 0, 1]
+    blank = [f["reward"] != f["reward"] for f in variables]
     # A row is known at the next trial's first step, and at no other one's.
     assert blank == [True, True, True, False, True, True, True, True]
 
@@ -394,11 +410,13 @@ def test_a_task_in_lockstep_is_known_by_trial_and_step():
 def test_a_hand_reaches_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
-    hand = make_interventions(
+    interventions = make_interventions(
         [f"units set 0 of {units - 1}"], make_task(), network, noise
     )
-    assert (hand.units, hand.noise) == (units, noise)
-    with pytest.raises(ValueError, match=f"units must be below {units}, the network's"):
+    assert (interventions.units, interventions.noise) == (units, noise)
+    with pytest.raises(
+        ValueError, match=f"units must be below {units}, the network's number"
+    ):
         make_interventions([f"units set 0 of {units}"], make_task(), network)
 
 

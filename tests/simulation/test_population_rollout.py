@@ -23,7 +23,7 @@ def batched_for(task, members, *, alike=True):
     singles = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
     networks = BatchedNetworks(singles[0])
     networks.set_weights(
-        torch.stack([networks.free.read(n.state_dict()) for n in singles])
+        torch.stack([networks.trainable.to_vector(n.state_dict()) for n in singles])
     )
     return networks
 
@@ -46,7 +46,7 @@ def test_members_who_are_alike_live_alike(name):
         assert torch.equal(first, second)
         assert torch.equal(first, third)
     assert not torch.equal(life.actions[:, 0], life.actions[:, 1])
-    assert len(set(life.earned.tolist())) == 1
+    assert len(set(life.returns.tolist())) == 1
 
 
 def test_members_who_differ_meet_the_same_problems():
@@ -56,7 +56,7 @@ def test_members_who_differ_meet_the_same_problems():
     assert torch.equal(first, second)
     assert torch.equal(first, third)
     assert len(first.unique()) == 8
-    assert len(set(life.earned.tolist())) == 3
+    assert len(set(life.returns.tolist())) == 3
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -65,7 +65,7 @@ def test_a_member_lives_in_a_crowd_as_it_would_alone(name):
     many, few = make(name, 12), make(name, 4)
     networks = batched_for(many, 3, alike=False)
     together = evaluate_population(networks, many, 150, generator())
-    networks.set_weights(networks.free.read(_state(networks, 0))[None])
+    networks.set_weights(networks.trainable.to_vector(_state(networks, 0))[None])
     alone = evaluate_population(networks, few, 150, generator())
     assert torch.equal(together.actions[:, :4], alone.actions)
     assert torch.equal(together.rewards[:, :4], alone.rewards)
@@ -76,9 +76,9 @@ def _state(networks, member):
     return {
         "core.weight": networks.core.weight[member],
         "core.bias": networks.core.bias[member, 0],
-        "core.initial": networks.first[member],
-        "heads.weight": networks.readers[member].mT,
-        "heads.bias": networks.offsets[member, 0],
+        "core.initial": networks.initial[member],
+        "heads.weight": networks.head_weights[member].mT,
+        "heads.bias": networks.head_biases[member, 0],
     }
 
 
@@ -88,9 +88,9 @@ def test_what_a_member_earned_and_did_by_hand():
         batched_for(task, 2, alike=False), task, 100, generator()
     )
     mine = life.rewards[:, 3:]
-    torch.testing.assert_close(life.earned[1], mine.sum() / 3)
+    torch.testing.assert_close(life.returns[1], mine.sum() / 3)
     left = (life.actions[:, 3:] == 0).float().mean()
-    torch.testing.assert_close(life.shares(2)[1], torch.stack([left, 1 - left]))
+    torch.testing.assert_close(life.action_shares(2)[1], torch.stack([left, 1 - left]))
 
 
 def test_options_hold_in_every_members_episodes():

@@ -40,7 +40,7 @@ def test_no_gradient_is_ever_asked_for(rule, monkeypatch):
     trainer.update()
     assert not torch.equal(before, trainer.network.core.weight)
     assert not trainer.network.heads.weight[-1].any()
-    assert trainer.row()["rollout/episodes"] == 8
+    assert trainer.point()["rollout/episodes"] == 8
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -60,7 +60,7 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
         whole.network.parameters(), second.network.parameters(), strict=True
     ):
         assert torch.equal(mine, theirs)
-    assert whole.row() == second.row()
+    assert whole.point() == second.point()
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_schedule_scales_the_steps():
     for rate in (1e-3, 5e-4):
         search.load_state(make_trainer(config_for("wp"), 0).search.state())
         before = search.weights.clone()
-        search.step(lambda w: trainer._live_out(w, 0), rate, 5, fresh=True)
+        search.step(lambda w: trainer._evaluate(w, 0), rate, 5, new_episodes=True)
         moves.append(search.weights - before)
     assert moves[0].any()
     assert torch.allclose(moves[1], moves[0] / 2, rtol=1e-6, atol=1e-12)

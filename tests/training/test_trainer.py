@@ -410,7 +410,7 @@ def test_without_carry_over_every_trial_starts_anew(small):
         return act(inputs, memory)
 
     trainer.unroll.act = watched
-    starts = trainer.trajectory().starts
+    starts = trainer.collect_unroll().starts
     # Trials of three steps.
     assert [t for t, start in enumerate(starts) if start is not None] == [
         0,
@@ -509,7 +509,7 @@ def test_learning_sets_from_pixels_train_and_resume(tmp_path):
         ("flags:Flags", NetworkConfig(), "encoder must be none for a task without"),
         ("two-step", PATCH, "encoder must be none for a task without pixels"),
         ("flags:Flags", replace(PATCH, patch_size=10), r"patch_size must be in \[1, 9"),
-        ("flags:Flags", STACK, "least side of the retina, for encoder stack, must be"),
+        ("flags:Flags", STACK, "least side of the image, for encoder stack, must be"),
     ],
 )
 def test_eyes_that_do_not_fit_the_task_are_refused(task, network, words, small):
@@ -605,7 +605,7 @@ def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
         )
         trainer = Trainer(replace(config, learning=learning), 0)
         trainer.update()
-        norms.append(trainer.row()["train/grad_norm"])
+        norms.append(trainer.point()["train/grad_norm"])
     # What is left is rounding: the critic's targets are its own values.
     assert norms[0] > 1e-2
     assert norms[1] < 1e-6
@@ -618,7 +618,7 @@ def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
         small, text, unroll_steps=18, num_envs=8
     )  # an unroll, an episode
     trainer.update()
-    trajectory = trainer.trajectory()
+    trajectory = trainer.collect_unroll()
     paid = trajectory.rewards.unflatten(0, (6, 3)).sum(1)
     chosen = torch.zeros(18, 8, dtype=torch.bool)
     chosen[2::3] = paid < 0
@@ -635,7 +635,7 @@ def test_the_changed_errors_are_what_is_learned_from(small):
     rows = []
     for each in (twin, trainer, taught_by(small, "teaching add 1")):
         each.update()
-        rows.append(each.row())
+        rows.append(each.point())
     plain, scaled, added = (row["rpe/mean"] for row in rows)
     assert scaled == pytest.approx(-2 * plain, rel=1e-5)
     assert added == pytest.approx(plain + 1, rel=1e-5)
@@ -668,7 +668,7 @@ def test_an_error_that_is_an_input_is_changed_in_training_too(small):
 
 def test_memory_is_cleared_by_hand_in_training_and_starts_anew(small):
     trainer = taught_by(small, "memory reset when trial == 1 and event == 'choice'")
-    starts = trainer.trajectory().starts
+    starts = trainer.collect_unroll().starts
     cleared = [t for t, start in enumerate(starts) if start is not None and t > 0]
     assert cleared == [4]
     trainer.update()

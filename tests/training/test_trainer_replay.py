@@ -85,13 +85,13 @@ def test_episodes_of_other_tasks_are_lived_through_alike(task, core, small):
     config = replaying(small, "uniform", task, steps=2 * steps)
     network = NetworkConfig(core=core, units=4)
     trainer = Trainer(replace(config, network=network), 0)
-    fresh = trainer.trajectory()
+    fresh = trainer.collect_unroll()
     replayer = trainer.replayer
     replayer.buffer.add(replayer._episodes(fresh))
-    drawn = replayer.buffer.draw(6)
+    drawn = replayer.buffer.sample(6)
     pairs = [part.unflatten(1, (2, 3)).transpose(0, 1) for part in drawn.episodes]
     old = type(drawn.episodes)(*(part.flatten(0, 1) for part in pairs))
-    lived = replayer.live(old)
+    lived = replayer.rollout(old)
     torch.testing.assert_close(lived.logits, old.logits)
     torch.testing.assert_close(lived.values[:-1], old.values)
 

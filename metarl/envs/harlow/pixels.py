@@ -128,7 +128,7 @@ class Harlow(LearningSet[HarlowParams]):
         """(B, 3): codes of what the task shows now."""
         return self.codes()
 
-    def look(self, observation: Tensor) -> Tensor:
+    def render_views(self, observation: Tensor) -> Tensor:
         """(N, W, H, 3) uint8 pixels, column by column, of (N, 3) observations."""
         seen = self.panorama.look(observation)
         return seen.view(*seen.shape[:2], self.params.height, 3)
@@ -194,7 +194,7 @@ class Harlow(LearningSet[HarlowParams]):
         around = torch.arange(-turns, turns + 1, device=self.device) % p.ring
         place = self.place[env_index] // p.ring * p.ring + around
         there = (which[env_index].expand_as(place) for which in (self.left, self.right))
-        views = self.look(self.panorama.codes(place, *there)).cpu().numpy()
+        views = self.render_views(self.panorama.codes(place, *there)).cpu().numpy()
         length = 2 * turns * p.turn_pixels + p.width
         scene = np.full((length, p.height, 3), BACKGROUND, np.uint8)
         for k, view in enumerate(views):

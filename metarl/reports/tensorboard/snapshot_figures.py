@@ -82,7 +82,7 @@ class Preview:
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
-                lambda task: attach_renderer(network, task.look),
+                lambda task: attach_renderer(network, task.render_views),
                 replace(EPISODES, settings=self.settings, reset_memory=reset),
                 purpose="preview",
                 progress=progress,
@@ -154,7 +154,7 @@ def _own_eyes(network: Network) -> Iterator[None]:
     Tests of new things have a look of their own, and training would go on with it.
     """
     encoder = network.encoder if isinstance(network, ActorCritic) else None
-    look = encoder.look if encoder else None
+    look = encoder.render_views if encoder else None
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ second alone. Replay draws on a sample of all that it ever lived through.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Schedule, constant
 from metarl.agents.learning.config import ReplayConfig
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.continual_learning.plots import draw_continual
 from metarl.studies.shared_bandit import (
@@ -27,7 +28,8 @@ from metarl.studies.shared_bandit import (
     shortened,
 )
 from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.trainer import Trainer, due
+from metarl.training.loop import stop_if_asked
+from metarl.training.trainer import Trainer
 
 SECOND = "metarl.envs.alternating_bandit:AlternatingBandit"
 """The second task."""
@@ -107,14 +109,11 @@ def trained(
     Raises:
         Interrupted: asked to stop.
     """
-    tests, total = [], trainer.config.training.updates
-    while trainer.updates < total:
-        if reporter.should_stop():
-            raise Interrupted
-        trainer.update()
-        if due(trainer.updates, total, STAGES):
-            tests.append(tested(tasks, trainer, smoke))
-            reporter.report(part + trainer.progress / 2)
+    tests, every = [], Fraction(1, STAGES)
+    stop = partial(stop_if_asked, reporter)
+    for _ in trainer.run(every=every, before_update=stop):
+        tests.append(tested(tasks, trainer, smoke))
+        reporter.report(part + trainer.progress / 2)
     return tests
 
 

@@ -10,6 +10,7 @@ single part for as long, and one that for as long meets rewards which nothing fo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -20,14 +21,15 @@ from matplotlib.figure import Figure
 
 from metarl.agents.config import constant
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.two_step import TwoStepParams
 from metarl.experiments.presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.studies.curriculum.plots import draw_curriculum
 from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.trainer import Trainer, due, make_network
+from metarl.training.loop import stop_if_asked
+from metarl.training.trainer import Trainer, make_network
 
 PART_UPDATES = 100
 """Updates of each of two parts."""
@@ -115,15 +117,12 @@ def lesson(trainer: Trainer, reporter: Reporter) -> list[float]:
         Interrupted: asked to stop.
     """
     torch.set_num_threads(1)
-    total, rates = trainer.config.training.updates, []
-    while trainer.updates < total:
-        if reporter.should_stop():
-            raise Interrupted
-        trainer.update()
-        if due(trainer.updates, total, total // EVERY):
-            # A trial has two steps.
-            rates.append(2 * trainer.row()["rollout/reward_rate"])
-            reporter.report(trainer.progress)
+    rates, every = [], Fraction(1, trainer.config.training.updates // EVERY)
+    stop = partial(stop_if_asked, reporter)
+    for point in trainer.run(every=every, before_update=stop):
+        # A trial has two steps.
+        rates.append(2 * point["rollout/reward_rate"])
+        reporter.report(trainer.progress)
     return rates
 
 

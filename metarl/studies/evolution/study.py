@@ -16,7 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from metarl.agents.evolution.distributions import DISTRIBUTIONS, Normal
-from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, path_of
+from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, walk_path
 from metarl.agents.evolution.quadratic import disagreement, scatter
 from metarl.agents.learning.config import Objective
 from metarl.agents.networks.actor_critic import ActorCritic
@@ -36,7 +36,7 @@ from metarl.studies.shared_bandit import (
     train_here,
 )
 from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.evolve import Evolving
+from metarl.training.evolve import EvolutionConfig
 
 BEST_ARM: Mapping[str, float] = {"correlated": 3 / 4, "independent": 2 / 3}
 """Chance of reward of the better arm, on average over episodes."""
@@ -81,7 +81,7 @@ def check_gradient(smoke: bool, seed: int, reporter: Reporter) -> Facts:
 def walk(objective: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     """Where a population ends on the landscape, and 100 places on its way."""
     asked = Walk(objective=objective, generations=20 if smoke else 2000)
-    path = path_of(asked, np.random.default_rng(seed))
+    path = walk_path(asked, np.random.default_rng(seed))
     reporter.report(1.0)
     every = max(asked.generations // 100, 1)
     return {"end": float(path[-1]), "path": path[::every].tolist()}
@@ -90,7 +90,9 @@ def walk(objective: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
 def configured(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
     """The run that a condition of agents makes, on the bandit that studies share."""
     objective, law, generations = AGENTS[name]
-    asked = Evolving(objective=objective, generations=4 if smoke else generations)
+    asked = EvolutionConfig(
+        objective=objective, generations=4 if smoke else generations
+    )
     settings = (f"trial_count={TRIALS}", "trial_input=False", f"distribution={law}")
     return asked.configuration("bandit", settings, subjects=1, seed=seed)
 
@@ -122,7 +124,7 @@ def mutants_of(config: RunConfig[Any], network: ActorCritic, seed: int) -> Facts
     """What the mutants around a network do, and how the best fares in each world."""
     networks, each = BatchedNetworks(network), 40
     settings = config.learning.perturbation
-    mean = networks.free.read(network.state_dict()).double().numpy()
+    mean = networks.trainable.to_vector(network.state_dict()).double().numpy()
     drawn = Normal(mean, settings.size).sample(MUTANTS, np.random.default_rng(seed))
     networks.set_weights(torch.from_numpy(drawn))
     task = task_class("bandit")(MUTANTS * each, config.task_params)
@@ -131,9 +133,9 @@ def mutants_of(config: RunConfig[Any], network: ActorCritic, seed: int) -> Facts
         source = torch.Generator().manual_seed(stream_seed(seed, number, "preview"))
         return evaluate_population(networks, task, TRIALS, source, options)
 
-    left = lives(0).shares(2)[:, 0]
+    left = lives(0).action_shares(2)[:, 0]
     best = {
-        f"best_{world}": float(lives(1, probability_0=chance).earned.max())
+        f"best_{world}": float(lives(1, probability_0=chance).returns.max())
         for world, chance in WORLDS.items()
     }
     return {"left": left.tolist(), "spread": float(left.std(correction=0)), **best}

@@ -16,8 +16,7 @@ import torch
 from matplotlib.figure import Figure
 
 from metarl.agents.config import A2CConfig, CoreName, Rule, constant
-from metarl.agents.learning.weight_perturbation import stored
-from metarl.agents.networks.batched import TrainableWeights, check_batchable
+from metarl.agents.learning.rules import RULES
 from metarl.analysis.effects import Effect
 from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
@@ -38,7 +37,7 @@ from metarl.studies.shared_bandit import (
 from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
 from metarl.training.trainer import Trainer, make_network
 
-RULES: tuple[Rule, ...] = (
+STEP_RULES: tuple[Rule, ...] = (
     "bptt",
     "bptt-random",
     "eprop",
@@ -49,20 +48,20 @@ RULES: tuple[Rule, ...] = (
 """Rules that learn from errors told at every step."""
 GATED: tuple[Rule, ...] = ("bptt", "eprop", "eprop-random")
 """Of these, the rules that an LSTM's networks learn by too."""
-TRIED: Mapping[Rule, float] = {
-    "wp": 0.003,
-    "d0": 0.01,
-    "d1": 0.01,
-    "d2": 0.01,
-    "es": 0.03,
-}
-"""Rules that try out whole networks -> their constant learning rate."""
 TRIED_UNITS = 24
 """Units of a network that is tried out: the fewer weights, the fewer trials."""
 PAIRS = TrainingConfig(num_envs=80, unroll_steps=TRIALS, updates=3000)
 """Amount of training by a pair an update: 40 episodes each."""
 GENERATIONS = TrainingConfig(num_envs=2560, unroll_steps=TRIALS, updates=600)
 """Amount of training by evolution strategies: 40 episodes for each of 64 members."""
+TRIED: Mapping[Rule, tuple[float, TrainingConfig]] = {
+    "wp": (0.003, PAIRS),
+    "d0": (0.01, PAIRS),
+    "d1": (0.01, PAIRS),
+    "d2": (0.01, PAIRS),
+    "es": (0.03, GENERATIONS),
+}
+"""Rules that evaluate whole networks -> constant learning rate, amount of training."""
 ALIGNED = ("bptt-random", "eprop", "eprop-random", "np")
 """Rules whose estimate of the core's gradient is set beside the true one."""
 STAGES = 4
@@ -85,7 +84,7 @@ go back through activity and weights, or one for the weights alone."""
 def conditions(scale: Scale) -> Mapping[str, Condition]:
     """Every rule; those of an LSTM by the name of its core."""
     found: dict[str, Condition] = {}
-    for rule in RULES:
+    for rule in STEP_RULES:
         found[rule] = partial(learn, rule, "rnn", scale.smoke)
     for rule in TRIED:
         found[rule] = partial(learn, rule, "rnn", scale.smoke)
@@ -98,11 +97,12 @@ def configured(seed: int, rule: Rule, core: CoreName) -> RunConfig[Any]:
     """The shared bandit, learned by a rule in a network with a vanilla core or LSTM."""
     config = bandit_config(seed)
     if rule in TRIED:
+        rate, training = TRIED[rule]
         return replace(
             config,
             network=replace(config.network, units=TRIED_UNITS),
-            learning=A2CConfig(rule=rule, learning_rate=constant(TRIED[rule])),
-            training=GENERATIONS if rule == "es" else PAIRS,
+            learning=A2CConfig(rule=rule, learning_rate=constant(rate)),
+            training=training,
         )
     network = config.network if core == "rnn" else FAST.network
     learning = replace(config.learning, rule=rule)
@@ -154,9 +154,9 @@ def gradient(config: RunConfig[Any], weights: dict[str, torch.Tensor]) -> torch.
     fresh = torch.Generator().manual_seed(stream_seed(config.seed, 0, "preview"))
     with torch.no_grad():
         trainer.rollout = Rollout(trainer.task, trainer.unroll, fresh)
-    trajectory = trainer.trajectory()
-    lesson = trainer.learner.lesson(trajectory, 0.0)
-    trainer.learner.compute_gradients(trainer.unroll, trajectory, lesson, 0.0)
+    trajectory = trainer.collect_unroll()
+    targets = trainer.learner.targets(trajectory, 0.0)
+    trainer.learner.compute_gradients(trainer.unroll, trajectory, targets, 0.0)
     core = trainer.network.get_parameter("core.weight")
     assert core.grad is not None
     return core.grad.flatten()
@@ -170,21 +170,13 @@ def stored_floats(config: RunConfig[Any]) -> int:
     that try out networks the directions in which they tried, and what else they carry:
     evolution strategies a direction for each pair, and two running means.
     """
-    network = make_network(config, 0)
-    if config.learning.rule in TRIED:
-        count = len(TrainableWeights(check_batchable(network, config.learning.rule)))
-        if config.learning.rule != "es":
-            return stored(config.learning.rule, count)
-        return count * (config.learning.perturbation.members // 2 + 2)
-    num_envs, steps = config.training.num_envs, config.training.unroll_steps
-    weights = network.get_parameter("core.weight")
-    rows, width = weights.shape[0] + 1, weights.shape[1]
-    units = config.network.units
-    if config.learning.rule.startswith("bptt"):
-        return num_envs * steps * (rows + width + units)
-    if config.learning.rule == "readout":
-        return num_envs * units
-    return num_envs * rows * width
+    rule, training = RULES[config.learning.rule], config.training
+    return rule.stored_floats(
+        make_network(config, 0),
+        config.learning,
+        steps=training.unroll_steps,
+        num_envs=training.num_envs,
+    )
 
 
 def effects(results: Results) -> list[Effect]:

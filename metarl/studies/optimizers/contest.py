@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metarl.agents.learning.weight_perturbation import RULES, stored
+from metarl.agents.learning.weight_perturbation import UPDATE_RULES, stored_numbers
 from metarl.core.checks import check_at_least, check_choice
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
@@ -173,8 +173,8 @@ def stored_floats(rule: str, problem: Problem) -> int:
     perturbation, of a sample each, the correlation of noise and inputs.
     """
     weights = problem.weight_count
-    if rule in RULES:
-        return stored(rule, weights)
+    if rule in UPDATE_RULES:
+        return stored_numbers(rule, weights)
     return {
         "np": problem.sample_count * weights,
         "sgd": weights + problem.activity_count,

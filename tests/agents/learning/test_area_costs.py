@@ -12,7 +12,7 @@ from metarl.agents.config import A2CConfig, NetworkConfig, constant
 from metarl.agents.learning.a2c import Trajectory
 from metarl.agents.learning.area_costs import AreaLearner
 from metarl.agents.learning.config import CostsConfig
-from metarl.agents.learning.rules import make_learner
+from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
 from metarl.core.checks import MetaRLError
 from metarl.core.policy import restart
@@ -66,8 +66,8 @@ def stepped(network, unroll):
 def gradients(costs, **settings):
     network, unroll, learner = make(costs, **settings)
     trajectory = stepped(network, unroll)
-    lesson = learner.lesson(trajectory, 0.5)
-    learner.compute_gradients(unroll, trajectory, lesson, 0.5)
+    targets = learner.targets(trajectory, 0.5)
+    learner.compute_gradients(unroll, trajectory, targets, 0.5)
     return {name: p.grad for name, p in network.named_parameters()}, learner, trajectory
 
 
@@ -106,18 +106,18 @@ def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
         memory = restart(memory, network.initial_memory(NUM_ENVS), start)
         memory = network.core(now, memory)
         activity.append(memory[0])
-    units, reader = torch.stack(activity), learner.predictors.readers[cost]
+    units, readout = torch.stack(activity), learner.predictors.readouts[cost]
     total = 0.0
     for t in range(STEPS):
         for env_index in range(NUM_ENVS):
             action, here = int(again.actions[t, env_index]), units[t, env_index]
             if cost == "reward":
-                said = reader.weight[action] @ here + reader.bias[action]
-                total = total + (again.rewards[t, env_index] - said) ** 2 / 2
+                predicted = readout.weight[action] @ here + readout.bias[action]
+                total = total + (again.rewards[t, env_index] - predicted) ** 2 / 2
             elif again.nonterminal[t, env_index]:
                 taken = torch.eye(ACTIONS)[action]
-                said = reader.weight @ torch.cat([here, taken]) + reader.bias
-                error = again.observations[t + 1, env_index] - said
+                predicted = readout.weight @ torch.cat([here, taken]) + readout.bias
+                error = again.observations[t + 1, env_index] - predicted
                 total = total + (error**2).sum() / 2
     (total / (STEPS * NUM_ENVS)).backward()
     assert_close(found["core.weight"], network.core.weight.grad)
@@ -161,20 +161,23 @@ def test_times_are_from_first_up_to_last():
 
 
 def test_binary_rewards_are_predicted_by_their_chance():
-    """By hand: -log p of what was paid, p logistic in the reader's output."""
+    """By hand: -log p of what was paid, p logistic in the readout's output."""
     costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
     network, unroll, learner = make(costs)
     trajectory = stepped(network, unroll)
     paid = (trajectory.rewards > 0.5).float()
     assert 0 < paid.mean() < 1
     trajectory = replace(trajectory, rewards=paid)
-    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, NUM_ENVS, 6)
-    outputs, total = reader(units).detach(), 0.0
+    readout, units = (
+        learner.predictors.readouts["reward"],
+        torch.rand(STEPS, NUM_ENVS, 6),
+    )
+    outputs, total = readout(units).detach(), 0.0
     for t in range(STEPS):
         for env_index in range(NUM_ENVS):
             action = int(trajectory.actions[t, env_index])
-            said = float(outputs[t, env_index, action])
-            chance = 1 / (1 + math.exp(-said))
+            predicted = float(outputs[t, env_index, action])
+            chance = 1 / (1 + math.exp(-predicted))
             total -= math.log(chance if paid[t, env_index] else 1 - chance)
     found = learner.predictors.losses(units, trajectory)["reward"]
     assert found.item() == pytest.approx(total / (STEPS * NUM_ENVS), rel=1e-5)
@@ -184,7 +187,9 @@ def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
     network, unroll, learner = make(
         CostsConfig(pfc=("reward",), likelihood="bernoulli")
     )
-    with pytest.raises(MetaRLError, match=r"rewards must be 0 or 1 .* normal fits"):
+    with pytest.raises(
+        MetaRLError, match=r"rewards must be 0 or 1 .* choose normal, which fits"
+    ):
         learner.update(unroll, stepped(network, unroll), 0.1)
 
 
@@ -233,8 +238,9 @@ def test_costs_that_cannot_be_are_refused(settings, words):
 
 
 def test_areas_need_one_core_and_a_rule_that_reaches_it():
+    learning = A2CConfig(rule="readout", costs=CostsConfig(pfc=("reward",)))
     with pytest.raises(ValueError, match="rule must be one that sends errors"):
-        A2CConfig(rule="readout", costs=CostsConfig(pfc=("reward",)))
+        RULES["readout"].check_learning(learning)
     network = build(
         INPUTS, ACTIONS, NetworkConfig(core="rnn", units=4, critic="separate"), seed=1
     )

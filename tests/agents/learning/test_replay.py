@@ -14,7 +14,8 @@ from metarl.agents.learning.replay import (
     check_replayable,
     make_replayer,
 )
-from metarl.agents.learning.replay_buffer import Episodes, Sample, cut
+from metarl.agents.learning.replay_buffer import Episodes, Sample, split_episodes
+from metarl.agents.learning.rules import RULES
 from metarl.agents.networks.actor_critic import build
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import join_inputs, restart
@@ -97,7 +98,7 @@ def gradients(replayer):
 def test_living_through_with_the_same_weights_decides_the_same(core, critic):
     unroll, replayer = prepared("uniform", core, critic)
     fresh = experienced(unroll)
-    lived = replayer.live(kept(fresh))
+    lived = replayer.rollout(kept(fresh))
     assert_close(lived.logits, fresh.logits)
     assert_close(lived.values, fresh.values)
     assert_close(lived.nonterminal, fresh.nonterminal)
@@ -112,10 +113,10 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
     replayer.learner.update(unroll, fresh, 0.5)
     expected = gradients(replayer)
     count = UNROLL // LENGTH * NUM_ENVS
-    everything = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    everything = Episodes(*(split_episodes(part, LENGTH) for part in kept(fresh)))
     monkeypatch.setattr(
         replayer.buffer,
-        "draw",
+        "sample",
         lambda asked: Sample(everything, torch.arange(asked), torch.ones(count)),
     )
     replayer.update(fresh, 0.5)
@@ -124,41 +125,43 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
         assert gradient.abs().max() > 0
 
 
-def lesson(mode, ratios=None, **settings):
+def targets(mode, ratios=None, **settings):
     unroll, replayer = prepared(mode, **settings)
     fresh = experienced(unroll)
     ratios = torch.ones(UNROLL, NUM_ENVS) if ratios is None else ratios
-    lived = replayer.live(kept(fresh))
-    found, surprise = replayer.lesson(lived, kept(fresh), ratios, 0.5)
+    lived = replayer.rollout(kept(fresh))
+    found, surprise = replayer.targets(lived, kept(fresh), ratios, 0.5)
     return fresh, found, surprise
 
 
 def test_only_the_naive_mode_does_not_ask_who_acted():
     halves = torch.full((UNROLL, NUM_ENVS), 0.5)
-    _, naive, _ = lesson("naive")
-    assert_close(lesson("naive", halves)[1].advantage, naive.advantage)
-    corrected = lesson("uniform", halves)[1].advantage
+    _, naive, _ = targets("naive")
+    assert_close(targets("naive", halves)[1].advantages, naive.advantages)
+    corrected = targets("uniform", halves)[1].advantages
     ends = corrected[LENGTH - 1 :: LENGTH]
-    assert_close(ends, 0.5 * naive.advantage[LENGTH - 1 :: LENGTH])
+    assert_close(ends, 0.5 * naive.advantages[LENGTH - 1 :: LENGTH])
 
 
 def test_self_imitation_learns_only_from_what_went_better_than_expected():
-    fresh, found, surprise = lesson("sil")
+    fresh, found, surprise = targets("sil")
     returned = fresh.rewards.clone()
     for t in (1, 0, 4, 3):
         returned[t] += 0.8 * returned[t + 1]
     gained = (returned - fresh.values[:-1]).clamp(min=0)
-    assert_close(found.advantage, gained)
-    assert_close(found.targets, fresh.values[:-1] + gained)
+    assert_close(found.advantages, gained)
+    assert_close(found.returns, fresh.values[:-1] + gained)
     assert_close(surprise, gained)
 
 
 def test_priority_is_an_episodes_mean_surprise():
     _, replayer = prepared("prioritised")
-    replayer.buffer.rate = lambda places, found: told.append((places, found))
+    replayer.buffer.update_priorities = lambda places, found: told.append(
+        (places, found)
+    )
     told = []
     surprise = torch.arange(UNROLL * NUM_ENVS).float().view(UNROLL, NUM_ENVS)
-    replayer._rate(torch.arange(8), surprise)
+    replayer._update_priorities(torch.arange(8), surprise)
     expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
     assert_close(told[0][1][[0, 7]], torch.stack(expected))
 
@@ -169,10 +172,10 @@ def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
     unroll, replayer = prepared("prioritised")
     replayer.config = replace(replayer.config, entropy_weight=constant(0.0))
     fresh = experienced(unroll)
-    episodes = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    episodes = Episodes(*(split_episodes(part, LENGTH) for part in kept(fresh)))
     count = episodes.actions.shape[1]
     told = Sample(episodes, torch.arange(count), torch.full((count,), weight))
-    monkeypatch.setattr(replayer.buffer, "draw", lambda count: told)
+    monkeypatch.setattr(replayer.buffer, "sample", lambda count: told)
     replayer.update(fresh, 0.5)
     taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
     assert set(taught.values()) == {weight > 0}
@@ -186,7 +189,7 @@ def test_cloning_holds_the_network_to_what_it_did():
     old = kept(fresh)._replace(values=fresh.values[:-1] + 10.0)
     found = []
     for each in (replayer, plain):
-        episodes = Episodes(*(cut(part, LENGTH) for part in old))
+        episodes = Episodes(*(split_episodes(part, LENGTH) for part in old))
         each._learn(Sample(episodes, torch.arange(8), torch.ones(8)), NUM_ENVS, 0.5)
         found.append(gradients(each)["heads.bias"])
     # d/dV of (V - V then)^2, in the mean, is 2 * -10 on the value's bias.
@@ -199,7 +202,9 @@ def test_each_fresh_update_is_followed_by_as_many_replays_as_asked(monkeypatch):
     unroll, replayer = prepared("uniform", ratio=3)
     counted = []
     monkeypatch.setattr(
-        replayer.learner, "descend", lambda rate: counted.append(rate) or torch.ones(())
+        replayer.learner,
+        "optimizer_step",
+        lambda rate: counted.append(rate) or torch.ones(()),
     )
     told = replayer.update(experienced(unroll), 0.5)
     assert len(counted) == 3
@@ -240,5 +245,6 @@ def test_settings_that_mean_nothing_are_refused(settings):
 
 
 def test_replay_refuses_a_rule_whose_noise_is_not_kept():
+    learning = A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
     with pytest.raises(ValueError, match=r"replay.mode must be none where the rule"):
-        A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
+        RULES["np"].check_learning(learning)

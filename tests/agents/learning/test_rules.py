@@ -7,7 +7,7 @@ from torch.testing import assert_close
 from metarl.agents.config import A2CConfig, NetworkConfig, constant
 from metarl.agents.learning.a2c import Learner, Targets, Trajectory, actor_critic_loss
 from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
-from metarl.agents.learning.rules import credit_of, make_learner
+from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
 
 INPUTS, ACTIONS = 4, 2
@@ -30,16 +30,17 @@ def learner_of(rule, network, num_envs=3, steps=4, **settings):
 
 
 def test_e_prop_is_local_and_its_feedback_its_own():
-    credit = credit_of("eprop", make_network(), drawn())
-    assert credit.local
-    assert credit.feedback is None
-    assert not credit.cut
+    paths = RULES["eprop"].gradient_paths(make_network(), drawn())
+    assert paths.local
+    assert paths.feedback is None
+    assert not paths.detached
 
 
 def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
     network = make_network(units=200)
     one, same, other = (
-        credit_of("eprop-random", network, drawn(seed)).feedback for seed in (1, 1, 2)
+        RULES["eprop-random"].gradient_paths(network, drawn(seed)).feedback
+        for seed in (1, 1, 2)
     )
     assert one.shape == network.heads.weight.shape
     assert_close(one, same)
@@ -49,18 +50,18 @@ def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
 
 def test_random_feedback_goes_through_time_or_not_by_the_rule():
     network = make_network()
-    assert credit_of("eprop-random", network, drawn()).local
-    credit = credit_of("bptt-random", network, drawn())
-    assert not credit.local
-    assert credit.feedback is not None
+    assert RULES["eprop-random"].gradient_paths(network, drawn()).local
+    paths = RULES["bptt-random"].gradient_paths(network, drawn())
+    assert not paths.local
+    assert paths.feedback is not None
 
 
 @pytest.mark.parametrize("rule", ["bptt", "readout"])
 def test_other_rules_send_errors_through_time(rule):
-    credit = credit_of(rule, make_network(), drawn())
-    assert credit.feedback is None
-    assert not credit.cut
-    assert not credit.local
+    paths = RULES[rule].gradient_paths(make_network(), drawn())
+    assert paths.feedback is None
+    assert not paths.detached
+    assert not paths.local
 
 
 def test_a_rule_that_needs_one_core_refuses_two():
@@ -122,14 +123,14 @@ def test_errors_of_the_readers_in_closed_form_are_autograds():
     logits = torch.randn(*size, ACTIONS, generator=generator, requires_grad=True)
     values = torch.randn(size, generator=generator, requires_grad=True)
     actions = torch.randint(ACTIONS, size, generator=generator)
-    lesson = Targets(*(torch.randn(size, generator=generator) for _ in range(3)))
+    targets = Targets(*(torch.randn(size, generator=generator) for _ in range(3)))
     weights = {"value_weight": 0.3, "entropy_weight": 0.2}
     loss = actor_critic_loss(
-        logits, values, actions, lesson.advantage, lesson.targets, **weights
+        logits, values, actions, targets.advantages, targets.returns, **weights
     )
     loss.total.backward()
     with torch.no_grad():
-        found = errors_of_heads(logits, values, actions, lesson, **weights)
+        found = errors_of_heads(logits, values, actions, targets, **weights)
     assert_close(found[..., :-1], logits.grad)
     assert_close(found[..., -1], values.grad)
 
@@ -183,8 +184,8 @@ def test_noise_and_advantage_estimate_the_gradient():
     gained = (learner.branch.activity[-1] @ reading - expected.detach()).expand(
         steps, num_envs
     )
-    lesson = Targets(gained, gained, gained)
-    learner.compute_gradients(learner.unroll, trajectory, lesson, 0.5)
+    targets = Targets(gained, gained, gained)
+    learner.compute_gradients(learner.unroll, trajectory, targets, 0.5)
     estimate = -network.core.weight.grad * steps
     network.zero_grad(set_to_none=True)
     expected.mean().backward()
@@ -204,8 +205,8 @@ def test_a_critic_that_hears_the_noise_teaches_nothing_by_it():
     )
     trajectory = stepped(learner.unroll, steps, num_envs)
     nothing = torch.zeros(steps, num_envs)
-    lesson = Targets(nothing, nothing, nothing)
-    learner.compute_gradients(learner.unroll, trajectory, lesson, 0.5)
+    targets = Targets(nothing, nothing, nothing)
+    learner.compute_gradients(learner.unroll, trajectory, targets, 0.5)
     found = network.core.weight.grad.norm() * steps
     network.zero_grad(set_to_none=True)
     memory, value = network.initial_memory(num_envs), 0.0

@@ -37,7 +37,7 @@ def look_at(view_size, seed=5):
     return lambda codes: bank[(4 * codes[:, 0] + codes[:, 1]).long()].to(torch.uint8)
 
 
-def draw_inputs():
+def initialize_inputs():
     generator = torch.Generator().manual_seed(2)
     codes = torch.tensor([[0.0, 1], [2, 3], [0, 1], [1, 2]])
     told = torch.randn(NUM_ENVS, ACTIONS + 1, generator=generator)
@@ -48,7 +48,7 @@ def draw_inputs():
 @pytest.mark.parametrize("kind", EYES)
 def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
     network, view_size = make(kind, core=core), EYES[kind][0]
-    look, inputs = look_at(view_size), draw_inputs()
+    look, inputs = look_at(view_size), initialize_inputs()
     memory = network.initial_memory(NUM_ENVS)
     output = attach_renderer(network, look).act(inputs, memory)
     features = network.encoder.encode(look(inputs[:, :CODES]))
@@ -62,7 +62,7 @@ def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
 
 
 def test_codes_are_names_only_and_what_they_look_like_is_what_counts():
-    network, inputs = make(), draw_inputs()
+    network, inputs = make(), initialize_inputs()
     memory = network.initial_memory(NUM_ENVS)
     other = inputs.clone()
     other[:, 0] += 40
@@ -96,15 +96,15 @@ def test_a_network_has_the_view_and_the_inputs_of_its_task():
 
 def test_eyes_that_were_not_opened_see_nothing():
     network = make()
-    words = r"encoder\.look must be the task's `look`, got None"
+    words = r"encoder\.render_views must be the task's `render_views`, got None"
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
+        network.act(initialize_inputs(), network.initial_memory(NUM_ENVS))
     attach_renderer(network, look_at(VIEW)).act(
-        draw_inputs(), network.initial_memory(NUM_ENVS)
+        initialize_inputs(), network.initial_memory(NUM_ENVS)
     )
     attach_renderer(network, None)
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
+        network.act(initialize_inputs(), network.initial_memory(NUM_ENVS))
 
 
 def test_pixels_need_an_encoder_and_an_encoder_pixels():
@@ -123,7 +123,7 @@ def test_pixels_need_an_encoder_and_an_encoder_pixels():
 
 def moved_by(part, kind, **settings):
     """Whether the policy knows a part of the inputs."""
-    look, inputs = look_at(EYES[kind][0]), draw_inputs()
+    look, inputs = look_at(EYES[kind][0]), initialize_inputs()
     network = attach_renderer(make(kind, **settings), look)
     memory = network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
@@ -149,7 +149,7 @@ def test_an_ablated_network_still_sees(settings, knows, kind):
 
 def test_an_experimenter_changes_the_units_of_a_network_with_eyes():
     network = attach_renderer(make(), look_at(VIEW))
-    inputs, memory = draw_inputs(), network.initial_memory(NUM_ENVS)
+    inputs, memory = initialize_inputs(), network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
     factor = torch.full((NUM_ENVS, UNITS), -2.0)
     touched = network.act(inputs, memory, SignalChange(units=(factor, factor + 3)))

@@ -100,7 +100,7 @@ def test_groups_of_inputs_are_drawn_by_their_own_size(name):
     core = CORES[name](16, config)
     core.initialize(config, torch.Generator().manual_seed(1))
     before = core.weight.detach().clone()
-    core.draw_inputs((12, 3, 1), torch.Generator().manual_seed(2))
+    core.initialize_inputs((12, 3, 1), torch.Generator().manual_seed(2))
     drawn = core.weight.detach()
     for rows, size in ((drawn[:12], 12), (drawn[12:15], 3), (drawn[15:16], 1)):
         bound = math.sqrt(3 / size)

@@ -22,7 +22,7 @@ MOST = 2**BITS - 1
 
 def make(view_size=(20, 8), seed=1, **settings):
     encoder = Encoder(view_size, NetworkConfig(**{"encoder": "patch"} | settings))
-    encoder.draw(torch.Generator().manual_seed(seed))
+    encoder.initialize(torch.Generator().manual_seed(seed))
     return encoder
 
 
@@ -101,7 +101,7 @@ def test_a_retina_that_is_too_small_is_refused():
     words = r"patch_size must be in \[1, 7\], got 8"
     with pytest.raises(ValueError, match=words):
         make((7, 8), patch_size=8)
-    words = "least side of the retina, for encoder stack, must be at least 20, got"
+    words = "least side of the image, for encoder stack, must be at least 20, got"
     for small in ((84, 19), (19, 84), (20, 8)):
         with pytest.raises(ValueError, match=f"{words} {min(small)}"):
             make(small, encoder="stack")
@@ -229,7 +229,7 @@ class Eyes:
 
 def test_each_different_row_is_looked_at_once():
     encoder, eyes = make(), Eyes()
-    encoder.look = eyes
+    encoder.render_views = eyes
     codes = torch.tensor([[1.0, 2], [0, 1], [1, 2], [0, 0], [0, 1], [1, 2]])
     features = encoder(codes)
     (asked,) = eyes.asked
@@ -242,7 +242,7 @@ def test_each_different_row_is_looked_at_once():
 
 def test_gradients_of_all_lanes_that_saw_a_view_add_up():
     encoder, eyes = make().double(), Eyes()
-    encoder.look = eyes
+    encoder.render_views = eyes
     codes = torch.tensor([[1.0, 2], [0, 1], [1, 2], [1, 2]])
     weights = torch.linspace(-1, 1, 4 * 112).view(4, 112).double()
     (encoder(codes) * weights).sum().backward()
@@ -255,7 +255,9 @@ def test_gradients_of_all_lanes_that_saw_a_view_add_up():
 
 
 def test_closed_eyes_say_how_to_open_them():
-    words = r"encoder\.look must be the task's `look`, got None: .*open_eyes\(network, "
+    words = (
+        r"encoder\.render_views must be the task\'s `render_views`, got None; call .*"
+    )
     with pytest.raises(ValueError, match=words):
         make()(torch.zeros(1, 2))
 

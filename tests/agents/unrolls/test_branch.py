@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
-from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
+from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, head_outputs
 from metarl.agents.unrolls.network import SharedUnroll
 from metarl.core.policy import restart
 
@@ -57,7 +57,7 @@ def drive(unroll, network, course, memory):
 
 def read(unroll, course):
     """(T, B, A + 1) logits beside values, differentiable."""
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     return torch.cat([logits, values.unsqueeze(-1)], dim=-1)
 
 
@@ -282,7 +282,7 @@ def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
         drive(unroll, network, course, memory)
         network.zero_grad(set_to_none=True)
         inputs = course.inputs.clone().requires_grad_()
-        read = outputs(unroll.branch, course.starts, inputs)
+        read = head_outputs(unroll.branch, course.starts, inputs)
         (read * course.into_heads).sum().backward()
         assert_close(inputs.grad, given.grad, **EXACT)
         assert_close(network.core.weight.grad, weights, **EXACT)

@@ -1,4 +1,4 @@
-"""Paths of errors: local credit, random feedback, errors that do not arrive."""
+"""Paths of errors: local paths, random feedback, errors that do not arrive."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
-from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
+from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, head_outputs
 from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.agents.unrolls.rnn import RNNUnroll
 from metarl.core.policy import restart
@@ -46,10 +46,10 @@ def carried(network, seed=9):
     return tuple(normal(NUM_ENVS, UNITS, seed=seed + k) for k in range(parts))
 
 
-def run(kind, network, credit, seed, **more):
+def run(kind, network, paths, seed, **more):
     """Step an unroll as the stepping loop does; gradients of all parameters."""
     inputs, errors, starts = course(seed, **more)
-    unroll = kind(network, STEPS, NUM_ENVS, credit)
+    unroll = kind(network, STEPS, NUM_ENVS, paths)
     memory, said = carried(network), []
     with torch.no_grad():
         unroll.begin()
@@ -58,7 +58,7 @@ def run(kind, network, credit, seed, **more):
             heads, memory = unroll.step(now, memory)
             said.append(heads.clone())
     network.zero_grad(set_to_none=True)
-    read = outputs(unroll, starts)
+    read = head_outputs(unroll, starts)
     (read * errors).sum().backward()
     assert_close(read.detach(), torch.stack(said), **EXACT)
     return read.detach(), {n: p.grad for n, p in network.named_parameters()}
@@ -74,7 +74,7 @@ GRADIENT_PATHS = {
 }
 
 
-@pytest.mark.parametrize("credit", GRADIENT_PATHS.values(), ids=GRADIENT_PATHS)
+@pytest.mark.parametrize("paths", GRADIENT_PATHS.values(), ids=GRADIENT_PATHS)
 @pytest.mark.parametrize(
     ("fast", "settings"),
     [
@@ -84,11 +84,11 @@ GRADIENT_PATHS = {
     ],
     ids=["rnn", "leaky", "lstm"],
 )
-def test_passes_by_hand_are_those_of_autograd(fast, settings, credit):
+def test_passes_by_hand_are_those_of_autograd(fast, settings, paths):
     network = make_network(**settings)
     for seed in (20, 40):
-        read, plain = run(PlainUnroll, network, credit, seed)
-        fast_read, quick = run(fast, network, credit, seed)
+        read, plain = run(PlainUnroll, network, paths, seed)
+        fast_read, quick = run(fast, network, paths, seed)
         assert_close(read, fast_read, **EXACT)
         for name, gradient in plain.items():
             if gradient is None:
@@ -170,7 +170,9 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
 @pytest.mark.parametrize("feedback", [None, normal(ACTIONS + 1, UNITS, seed=5)])
 def test_errors_that_do_not_reach_the_units_still_teach_their_reader(feedback):
     network = make_network()
-    _, found = run(RNNUnroll, network, GradientPaths(cut=True, feedback=feedback), 20)
+    _, found = run(
+        RNNUnroll, network, GradientPaths(detached=True, feedback=feedback), 20
+    )
     _, usual = run(RNNUnroll, network, BPTT, 20)
     assert found["core.weight"] is None
     assert_close(found["heads.weight"], usual["heads.weight"], **EXACT)

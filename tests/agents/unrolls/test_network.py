@@ -83,7 +83,7 @@ def drive(unroll, course, memory):
 def learned(unroll, network, course):
     """What is read of all steps, and the gradients of a random loss."""
     network.zero_grad(set_to_none=True)
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     loss = (logits * course.weights[..., :-1]).sum() + logits.pow(3).sum()
     loss = loss + (values * course.weights[..., -1]).sum() + values.pow(3).sum()
     loss.backward()
@@ -193,7 +193,7 @@ def test_policy_and_value_teach_their_own_core_alone(read, feedback, kind):
     course = Course(3)
     drive(unroll, course, network.initial_memory(NUM_ENVS))
     network.zero_grad(set_to_none=True)
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     (logits if read == "policy" else values).pow(2).sum().backward()
     mine = "actor." if read == "policy" else "critic."
     for name, parameter in network.named_parameters():

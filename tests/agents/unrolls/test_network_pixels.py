@@ -141,7 +141,7 @@ def test_readings_and_gradients_are_those_of_looking_at_everything_always(
     assert type(unroll) is PixelUnroll
     assert type(unroll.branch) is (LSTMUnroll if core == "lstm" else PlainUnroll)
     said, last = drive(unroll, course, carried)
-    read = unroll.read(course.starts)
+    read = unroll.outputs(course.starts)
     found = gradients(network, loss_of(*read, course))
     *expected, memory = step_by_step(network, look, course, carried, ablation)
     theirs = gradients(network, loss_of(*expected[:2], course))
@@ -189,7 +189,7 @@ def test_each_different_view_is_rendered_and_encoded_once_an_unroll():
         look.asked.clear()
         encoded.clear()
         _, memory = drive(unroll, course, memory)
-        gradients(network, loss_of(*unroll.read(course.starts), course))
+        gradients(network, loss_of(*unroll.outputs(course.starts), course))
         assert len(look.asked) == len(set(look.asked)) == sum(encoded)
         assert set(look.asked) == course.views
         # A step that shows nothing new encodes nothing.
@@ -205,7 +205,7 @@ def test_after_the_weights_have_changed_what_was_seen_looks_new(core):
     for seed in (1, 1, 2, 1):
         course = Course(seed)
         _, memory = drive(unroll, course, memory)
-        found = gradients(network, loss_of(*unroll.read(course.starts), course))
+        found = gradients(network, loss_of(*unroll.outputs(course.starts), course))
         *expected, twins = step_by_step(network, look, course, twins)
         theirs = gradients(network, loss_of(*expected[:2], course))
         for name, gradient in theirs.items():
@@ -226,7 +226,7 @@ def test_unrolls_in_which_every_view_is_new_have_room(steps, num_envs):
     unroll = make_unroll(network, steps, num_envs)
     memory = network.initial_memory(num_envs)
     drive(unroll, course, memory)
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     expected = step_by_step(network, look, course, memory)
     assert_close(logits, expected[0], **EXACT)
     assert_close(values, expected[1], **EXACT)
@@ -249,7 +249,7 @@ def test_nothing_is_learned_from_views_while_the_network_acts():
 
 
 def by_dictionary(known, keys):
-    """The place of each key; new keys get the next places, the smallest first."""
+    """The place of each key; new keys get the next numbers, the smallest first."""
     new = sorted(set(keys) - set(known))
     for key in new:
         known[key] = len(known)
@@ -263,9 +263,9 @@ def test_keys_have_the_places_that_a_dictionary_gives_them(most, seed):
     views, known = ViewCache(), {}
     for count in (1, 7, 1, 20, 3, 20, 20, 2):
         keys = torch.randint(0, most, (count,), generator=generator)
-        places, new = views.place(keys)
+        numbers, new = views.numbers_of(keys)
         expected, fresh = by_dictionary(known, keys.tolist())
-        assert places.tolist() == expected
+        assert numbers.tolist() == expected
         assert new.tolist() == fresh
         assert len(views) == len(known)
 
@@ -275,8 +275,8 @@ def test_places_stay_when_smaller_and_greater_keys_come():
     assert len(views) == 0
     told = []
     for keys in ([50, 50], [10, 50, 90], [0, 90, 99, 10], [50, 0, 99]):
-        places, new = views.place(torch.tensor(keys))
-        told.append((places.tolist(), new.tolist()))
+        numbers, new = views.numbers_of(torch.tensor(keys))
+        told.append((numbers.tolist(), new.tolist()))
     assert told == [
         ([0, 0], [50]),
         ([1, 0, 2], [10, 90]),

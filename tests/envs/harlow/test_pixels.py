@@ -30,7 +30,7 @@ def take(task, *actions):
 
 def seen(task):
     """(H, W, 3) pixels, row by row."""
-    return task.look(task.observation())[0].swapaxes(0, 1).numpy()
+    return task.render_views(task.observation())[0].swapaxes(0, 1).numpy()
 
 
 def red(pixels):
@@ -157,14 +157,14 @@ def test_pixels_are_given_column_by_column_for_each_observation():
     task = Harlow(3, HarlowParams(**SMALL))
     task.reset(torch.rand(3, 5, generator=torch.Generator().manual_seed(0)))
     observations = task.observation()
-    views = task.look(observations)
+    views = task.render_views(observations)
     assert views.shape == (3, 20, 10, 3)
     assert views.dtype == torch.uint8
     for env_index in range(3):
-        alone = task.look(observations[env_index : env_index + 1])[0]
+        alone = task.render_views(observations[env_index : env_index + 1])[0]
         assert torch.equal(alone, views[env_index])
     many = observations.repeat(4, 1)
-    assert torch.equal(task.look(many), views.repeat(4, 1, 1, 1))
+    assert torch.equal(task.render_views(many), views.repeat(4, 1, 1, 1))
 
 
 def test_every_picture_can_be_seen_on_either_side():
@@ -175,7 +175,7 @@ def test_every_picture_can_be_seen_on_either_side():
     task.step(torch.full((num_envs,), STAY), torch.full((num_envs, 5), 0.5))
     task.target = torch.arange(num_envs)
     task.distractor = torch.arange(num_envs).flip(0)
-    pixels = task.look(task.observation()).transpose(1, 2).numpy()
+    pixels = task.render_views(task.observation()).transpose(1, 2).numpy()
     np.testing.assert_array_equal(pixels[:, 1:9, 12:], bank)
     np.testing.assert_array_equal(pixels[:, 1:9, :8], bank[::-1])
 

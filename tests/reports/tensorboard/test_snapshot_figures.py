@@ -91,13 +91,13 @@ def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
 def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes, before = network.encoder.look, weights_hash(network)
+    eyes, before = network.encoder.render_views, weights_hash(network)
     seen = []
 
     def run_episodes(config, subject, make_policy, *rest, **more):
         def watched(task):
             policy = make_policy(task)
-            seen.append(policy.encoder.look == task.look != eyes)
+            seen.append(policy.encoder.render_views == task.render_views != eyes)
             return policy
 
         return original(config, subject, watched, *rest, **more)
@@ -106,20 +106,20 @@ def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
     monkeypatch.setattr(preview, "run_episodes", run_episodes)
     Preview(config, 0, network, progress=0.5)
     assert seen == [True]
-    assert network.encoder.look == eyes
+    assert network.encoder.render_views == eyes
     assert weights_hash(network) == before
 
 
 def test_eyes_come_back_where_looking_fails(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes = network.encoder.look
+    eyes = network.encoder.render_views
 
     def fail(config, subject, make_policy, *rest, **more):
-        network.encoder.look = None
+        network.encoder.render_views = None
         raise RuntimeError("in the middle")
 
     monkeypatch.setattr(preview, "run_episodes", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         Preview(config, 0, network, progress=0.5)
-    assert network.encoder.look == eyes
+    assert network.encoder.render_views == eyes

@@ -143,8 +143,8 @@ def test_gradients_are_compared_with_the_feedback_of_training(rule, monkeypatch)
 
     monkeypatch.setattr(learning_rules, "Trainer", Kept)
     cosines(config, [trained.network.state_dict()])
-    feedback = [each.unroll.branch.credit.feedback for each in made]
-    assert torch.equal(feedback[0], trained.unroll.branch.credit.feedback)
+    feedback = [each.unroll.branch.paths.feedback for each in made]
+    assert torch.equal(feedback[0], trained.unroll.branch.paths.feedback)
     assert feedback[1] is None
 
 
@@ -152,12 +152,12 @@ def test_gradients_are_compared_in_episodes_of_their_own():
     config = shortened(configured(3, "bptt", "rnn"), 4)
     trainer = Trainer(config, 0)
     weights = trainer.network.state_dict()
-    trajectory = trainer.trajectory()
-    lesson = trainer.learner.lesson(trajectory, 0.0)
-    trainer.learner.compute_gradients(trainer.unroll, trajectory, lesson, 0.0)
+    trajectory = trainer.collect_unroll()
+    targets = trainer.learner.targets(trajectory, 0.0)
+    trainer.learner.compute_gradients(trainer.unroll, trajectory, targets, 0.0)
     own = trainer.network.core.weight.grad.flatten()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning_rules, "PROBE_LANES", config.training.num_envs)
+        patch.setattr(learning_rules, "PROBE_ENVS", config.training.num_envs)
         other = gradient(config, weights)
     assert (own - other).norm() > 0.05 * own.norm()
 

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from metarl.agents.learning.weight_perturbation import (
-    RULES,
+    UPDATE_RULES,
     evaluate_perturbation,
+    initial_state,
     node_perturbation,
     reset_expectation,
-    start,
 )
 from metarl.studies.optimizers.problems.problem import Problem
 
@@ -49,21 +49,21 @@ class WeightPerturber:
         self, name: str, problem: Problem, rates: Tensor, generator: torch.Generator
     ) -> None:
         """Begin with (S,) rates, a replica each."""
-        self.problem, self.rule, self.generator = problem, RULES[name], generator
+        self.problem, self.rule, self.generator = problem, UPDATE_RULES[name], generator
         self.weights = problem.first(len(rates), generator)
-        self.rule_state = start(self.weights, rates)
+        self.rule_state = initial_state(self.weights, rates)
 
     @torch.no_grad()
     def step(self) -> Told:
         """Perturb, compare, move."""
         if self.problem.renew(len(self.weights), self.generator):
             self.rule_state = reset_expectation(self.rule_state)
-        trial = evaluate_perturbation(
+        comparison = evaluate_perturbation(
             self.problem.losses, self.weights, self.generator, self.problem.perturbation
         )
-        moved, self.rule_state = self.rule(self.rule_state, self.weights, trial)
+        moved, self.rule_state = self.rule(self.rule_state, self.weights, comparison)
         self.weights = moved
-        return Told(trial.losses, self.rule_state.rates, trial.regrets)
+        return Told(comparison.losses, self.rule_state.rates, comparison.regrets)
 
 
 class NodePerturber:
@@ -129,7 +129,7 @@ Make = Callable[[Problem, Tensor, torch.Generator], Learner]
 
 LEARNERS: Mapping[str, Make] = MappingProxyType(
     {
-        **{name: partial(WeightPerturber, name) for name in RULES},
+        **{name: partial(WeightPerturber, name) for name in UPDATE_RULES},
         "np": NodePerturber,
         "sgd": partial(Descender, torch.optim.SGD),
         "adam": partial(Descender, torch.optim.Adam),
