@@ -288,8 +288,10 @@ def test_what_cannot_be_done_in_training_is_refused(text):
 
 def test_a_frozen_network_is_taught_nothing():
     check_testing(["rpe noise 1", "units set 0 of 1", "memory reset"])
-    sentence = "teaching must not be changed in a test, got 'teaching set 0': a frozen "
+    sentence = (
+        "teaching must not be changed in a test, got 'teaching set 0': a frozen "
         "network does not learn; change its rpe"
+    )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check_testing(["rpe set 1", "teaching set 0"])
 
