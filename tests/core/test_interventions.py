@@ -27,7 +27,7 @@ WORDS = {"event": ("fixation", "choice"), "cue": ("A", "B")}
 
 
 def where(text):
-    """The lanes in which a condition holds."""
+    """The environments in which a condition holds."""
     held = Condition(text).holds(FACTS, WORDS)
     assert held.dtype == torch.bool
     return held.nonzero().flatten().tolist()
@@ -53,7 +53,7 @@ def test_a_intervention_is_read_from_words(text, read):
         assert getattr(found, name) == value
 
 
-def test_what_is_not_said_is_everything_at_every_step():
+def test_without_units_or_condition_all_units_are_changed_at_every_step():
     assert parse("units set 0") == Intervention(target="units", operation="set")
 
 
@@ -164,7 +164,7 @@ def test_a_condition_is_made_of_comparisons_alone(text, part):
         Condition(text)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are():
+def test_an_unknown_name_is_refused_with_the_known_ones():
     condition = Condition("reward > 0 and hunger == 1")
     sentence = (
         "the condition 'reward > 0 and hunger == 1' must use known names, got "
@@ -286,7 +286,7 @@ def test_what_cannot_be_done_in_training_is_refused(text):
         check_training(["rpe set 0", text])
 
 
-def test_a_frozen_network_is_taught_nothing():
+def test_teaching_is_refused_in_a_test():
     check_testing(["rpe noise 1", "units set 0 of 1", "memory reset"])
     sentence = (
         "teaching must not be changed in a test, got 'teaching set 0': a frozen "

@@ -82,7 +82,7 @@ def column(transitions, name):
 
 
 def known(transitions, rows, t, *, arrived):
-    """What is known at step t, reckoned from the walk; by interventions, lane by lane.
+    """Variables at step t, computed from the rollout, one environment at a time.
 
     Args:
         moments: the walk.
@@ -105,12 +105,12 @@ def known(transitions, rows, t, *, arrived):
         variables["step"][env_index] = last + 1 - begun
         fresh = last + 1 == begun
         for name, part in (("action", "actions"), ("paid", "rewards")):
-            told = (
+            feedback = (
                 torch.nan
                 if fresh
                 else float(getattr(transitions[last], part)[env_index])
             )
-            variables[name][env_index] = told
+            variables[name][env_index] = feedback
         if not fresh and transitions[last].trial_ended[env_index]:
             for name, values in rows[last].items():
                 variables[name][env_index] = values[env_index]
@@ -126,7 +126,7 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
+def test_conditions_before_an_action_use_the_result_of_the_last_step(name):
     rollout = make_rollout(["rpe set 0"], name)
     transitions, rows = walk(rollout, 25)
     over, ended = column(transitions, "terminated"), column(transitions, "trial_ended")
@@ -138,7 +138,7 @@ def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
+def test_conditions_of_teaching_use_the_result_of_the_same_step(name):
     """The error that is taught is the one that the step reveals."""
     texts = [
         "teaching set 1 when paid > 0 and trial > 1",
@@ -166,7 +166,7 @@ def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     assert len(done) > 2
 
 
-def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
+def test_nothing_before_the_first_episode_is_used():
     task = Lottery(NUM_ENVS)
     made = make_rollout([], task=task)
     while not bool(task.event().any()):
@@ -178,7 +178,7 @@ def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
     assert rollout.policy.changes[0].rpe[0].tolist() == [1] * NUM_ENVS
 
 
-def test_names_are_those_of_screens_actions_and_categories():
+def test_words_are_those_of_events_actions_and_categories():
     task = make_task("two-step")
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
@@ -215,12 +215,14 @@ def test_names_are_those_of_screens_actions_and_categories():
         ),
     ],
 )
-def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence):
+def test_interventions_that_do_not_fit_task_or_network_are_refused_at_once(
+    text, sentence
+):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         Interventions([text], Lottery(NUM_ENVS), units=UNITS)
 
 
-def test_an_error_that_the_network_is_not_told_cannot_be_changed():
+def test_an_error_that_is_not_an_input_cannot_be_changed():
     interventions = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
     interventions.check_feedback("rpe")
     Interventions(["units set 1"], Lottery(NUM_ENVS), units=UNITS).check_feedback(
@@ -234,7 +236,7 @@ def test_an_error_that_the_network_is_not_told_cannot_be_changed():
         interventions.check_feedback("reward")
 
 
-def touched(texts, steps=1, **settings):
+def changed(texts, steps=1, **settings):
     rollout = make_rollout(texts, "two-step", **settings)
     walk(rollout, steps)
     return rollout.policy.changes
@@ -245,7 +247,7 @@ def test_operations_are_done_one_after_another():
     texts += ["rpe add 0.5", "rpe scale -1 when event == 'outcome'"]
     x = torch.arange(6.0)
     expected = [2 * x + 2.5, torch.full((6,), 3.5), -2 * x - 2.5]
-    for changes, after in zip(touched(texts, 3), expected, strict=True):
+    for changes, after in zip(changed(texts, 3), expected, strict=True):
         factor, addition = changes.rpe
         assert torch.equal(x * factor + addition, after)
         assert changes.units is None
@@ -253,7 +255,7 @@ def test_operations_are_done_one_after_another():
 
 def test_units_are_changed_by_number():
     texts = ["units set 1 of 0,2", "units scale 2 of 1-2", "units add 5 of 3"]
-    (changes,) = touched(texts)
+    (changes,) = changed(texts)
     factor, addition = changes.units
     assert factor.tolist() == [[0, 2, 0, 1]] * NUM_ENVS
     assert addition.tolist() == [[1, 0, 2, 5]] * NUM_ENVS
@@ -270,24 +272,24 @@ def test_units_without_numbers_are_all_of_them_where_the_condition_holds():
         assert not changes.units[1].any()
 
 
-def test_without_a_hand_or_a_target_nothing_is_touched():
-    assert touched([]) == [None]
-    (changes,) = touched(["memory reset"])
+def test_without_interventions_or_a_target_nothing_is_changed():
+    assert changed([]) == [None]
+    (changes,) = changed(["memory reset"])
     assert changes == (None, None)
 
 
 def test_noise_is_normal_of_its_deviation_and_new_at_every_step():
-    changes = touched(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
+    changes = changed(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
     factor, addition = (torch.stack([t.units[k] for t in changes]) for k in (0, 1))
     assert (factor == torch.tensor([1.0, 2.0, 1.0, 1.0])).all()
     assert not addition[..., 2:].any()
     count = addition[..., 0].numel()
     assert len(addition[..., 0].unique()) == count
     for unit, deviation in ((0, 0.3), (1, 0.6)):
-        drawn = addition[..., unit]
-        assert abs(float(drawn.mean())) < 4 * deviation / count**0.5
+        generator_of = addition[..., unit]
+        assert abs(float(generator_of.mean())) < 4 * deviation / count**0.5
         error = deviation / (2 * count) ** 0.5
-        assert abs(float(drawn.std()) - deviation) < 4 * error
+        assert abs(float(generator_of.std()) - deviation) < 4 * error
 
 
 def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
@@ -304,7 +306,7 @@ def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
 
 @pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
 @pytest.mark.parametrize("kind", [Lottery, Uneven])
-def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
+def test_memory_action_and_reward_are_reset_exactly_at_the_chosen_steps(
     kind, reset_memory
 ):
     task = kind(NUM_ENVS)
@@ -329,15 +331,15 @@ def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     assert torch.equal(torch.stack(policy.ages) == 0, chosen)
     starts = [task.never if m.start is None else m.start for m in transitions]
     assert torch.equal(torch.stack(starts), chosen)
-    told = torch.stack(policy.inputs)[..., task.observation_size :]
-    action, reward = told[..., :-1], told[..., -1]
+    feedback = torch.stack(policy.inputs)[..., task.observation_size :]
+    action, reward = feedback[..., :-1], feedback[..., -1]
     assert torch.equal(action.any(-1), ~chosen)
     assert not reward[chosen].any()
     last = column(transitions, "rewards")[:-1]
     assert torch.equal(reward[1:], last.masked_fill(chosen[1:], 0))
 
 
-def test_the_first_memory_of_all_is_cleared_like_any_other():
+def test_the_very_first_memory_is_reset_like_any_other():
     rollout = make_rollout(["memory reset when step == 0"], reset_memory="never")
     transitions, _ = walk(rollout, 40)
     ages, over = torch.stack(rollout.policy.ages), column(transitions, "terminated")
@@ -354,7 +356,7 @@ def through_a_file(state):
 
 @pytest.mark.parametrize("stop", [0, 1, 2, 5, 13])
 @pytest.mark.parametrize("kind", [Lottery, Uneven])
-def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
+def test_interventions_continue_from_their_state(kind, stop):
     texts = ["memory reset when reward == 1 and trial > 1", "rpe add 1 when paid > 0"]
     texts += ["teaching scale 0 when step > 3"]
 
@@ -364,12 +366,12 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     rollout = fresh(1)
     walk(rollout, stop)
     state = rollout.state()
-    kept = through_a_file(state)
+    stored = through_a_file(state)
     del rollout.policy.variables[:], rollout.policy.changes[:]
     expected, _ = walk(rollout, 30)
     other = fresh(2)
     walk(other, 7)
-    other.load_state(kept)
+    other.load_state(stored)
     del other.policy.variables[:], other.policy.changes[:]
     found, _ = walk(other, 30)
     for one, two in zip(rollout.policy.variables, other.policy.variables, strict=True):
@@ -386,12 +388,12 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     same(
         *(
             {k: v.double() for k, v in s["interventions"]["variables"].items()}
-            for s in (state, kept)
+            for s in (state, stored)
         )
     )
 
 
-def test_a_task_in_lockstep_is_known_by_trial_and_step():
+def test_conditions_of_a_lockstep_task_use_trial_and_step():
     task = TwoStep(NUM_ENVS, TwoStepParams(trial_count=2))
     rollout = make_rollout(["rpe set 0"], task=task)
     walk(rollout, 8)
@@ -407,7 +409,7 @@ def test_a_task_in_lockstep_is_known_by_trial_and_step():
 
 
 @pytest.mark.parametrize(("critic", "units"), [("shared", 4), ("separate", 8)])
-def test_a_hand_reaches_the_units_of_every_core(critic, units):
+def test_interventions_reach_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
     interventions = make_interventions(
@@ -420,5 +422,5 @@ def test_a_hand_reaches_the_units_of_every_core(critic, units):
         make_interventions([f"units set 0 of {units}"], make_task(), network)
 
 
-def test_where_nothing_is_manipulated_there_is_no_hand():
+def test_without_sentences_there_are_no_interventions():
     assert make_interventions([], make_task(), NetworkConfig()) is None

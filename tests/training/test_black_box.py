@@ -1,4 +1,4 @@
-"""Training without a derivative: no autograd, same bytes, refusals in words."""
+"""Training without a derivative: no autograd, same bytes, refusals."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def config_for(rule, **training):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_no_gradient_is_ever_asked_for(rule, monkeypatch):
+def test_no_gradient_is_computed(rule, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a gradient was asked for")
 
@@ -74,13 +74,13 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
         ({"reset_memory": "trial"}, "reset_memory must be 'episode'"),
     ],
 )
-def test_amounts_that_do_not_fit_are_refused(changed, words):
+def test_training_settings_that_do_not_fit_are_refused(changed, words):
     with pytest.raises(ValueError, match=words):
         check_trainable(config_for("wp", **changed))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_schedule_may_be_at_0_for_a_while(rule):
+def test_a_schedule_may_be_0_for_some_updates(rule):
     config = config_for(rule)
     rate = Schedule(start=1e-3, end=0.0, fraction=0.5)
     learning = replace(config.learning, learning_rate=rate)

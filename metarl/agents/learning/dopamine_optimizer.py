@@ -178,7 +178,7 @@ class Dopamine(Optimizer):
         return RuleState(**{**group["rule_state"], "scale": scale})
 
     def _store(self, rule_state: RuleState) -> None:
-        # In the group rather than in `state`, whose tensors torch casts on loading.
+        # In the group, not in `state`: torch casts the tensors of a state on loading.
         self.param_groups[0].update(
             rule_state=dict(vars(rule_state)),
             generator_state=self.generator.get_state(),

@@ -1,4 +1,4 @@
-"""The landscape: its height, and where populations go on it."""
+"""The landscape: its height, and the paths of populations on it."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The learning rule: the paper's gradient, its targets, and what an update does."""
+"""Advantage actor-critic: the paper's gradient, the targets, and the update."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def normal(*size, seed=1):
 
 
 def make_trajectory(network, unroll, *, end=3):
-    """One unroll of experience on made-up inputs; lane 0's episode ends at `end`."""
+    """Trajectory on random inputs; the episode of environment 0 ends at `end`."""
     inputs = normal(STEPS + 1, NUM_ENVS, INPUTS, seed=3).float()
     actions = torch.randint(
         ACTIONS, (STEPS, NUM_ENVS), generator=torch.Generator().manual_seed(4)
@@ -179,7 +179,7 @@ def test_an_updates_gradient_is_the_papers_from_rewards_to_weights(core):
 
 
 def update(config, **changes):
-    """Learn once from the same experience; the network, scalars and weights before."""
+    """Learn once from the same trajectory; the network, scalars and weights before."""
     network = make_network()
     before = [p.detach().clone() for p in network.parameters()]
     unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
@@ -216,12 +216,12 @@ def test_the_learning_rate_follows_its_schedule():
 
 
 def test_clipping_scales_the_whole_gradient_and_reports_its_full_norm():
-    free, scalars, _ = update(A2CConfig(learning_rate=constant(0.0)))
+    unclipped, scalars, _ = update(A2CConfig(learning_rate=constant(0.0)))
     limit = float(scalars["train/grad_norm"]) / 4
     config = A2CConfig(learning_rate=constant(0.0), gradient_clip=limit)
-    clipped, told, _ = update(config)
-    assert_close(told["train/grad_norm"], scalars["train/grad_norm"])
-    for one, other in zip(free.parameters(), clipped.parameters(), strict=True):
+    clipped, feedback, _ = update(config)
+    assert_close(feedback["train/grad_norm"], scalars["train/grad_norm"])
+    for one, other in zip(unclipped.parameters(), clipped.parameters(), strict=True):
         assert_close(other.grad, one.grad / 4, rtol=1e-4, atol=1e-7)
 
 
@@ -253,7 +253,7 @@ def test_a_last_reward_reaches_earlier_steps_only_through_the_trace(decay, targe
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
-def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer):
+def test_an_update_raises_the_probability_of_actions_better_than_expected(optimizer):
     config = A2CConfig(
         optimizer=optimizer,
         learning_rate=constant(1e-3),
@@ -302,7 +302,7 @@ def learner_of(network, config):
 
 @pytest.mark.parametrize("critic", ["shared", "separate"])
 @pytest.mark.parametrize("core", ["lstm", "gru"])
-def test_the_readout_alone_is_trained_where_that_is_asked(core, critic):
+def test_the_readout_rule_trains_the_heads_alone(core, critic):
     config = NetworkConfig(core=core, critic=critic, units=UNITS, head_deviation=0.5)
     network = build(INPUTS, ACTIONS, config, seed=2)
     before = {k: v.clone() for k, v in network.state_dict().items()}

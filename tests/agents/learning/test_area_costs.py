@@ -1,4 +1,4 @@
-"""Costs by area: what each area's weights hear of, and when."""
+"""Costs by area: gradients of each area, and their times."""
 
 import math
 from copy import deepcopy
@@ -35,7 +35,7 @@ def make(costs=None, core="rnn", **settings):
 
 
 def stepped(network, unroll):
-    """A made-up experience, with an episode's end in it."""
+    """A made-up trajectory, with an episode's end in it."""
     generator = torch.Generator().manual_seed(3)
     inputs = torch.rand(STEPS, NUM_ENVS, INPUTS, generator=generator)
     starts = [None] * STEPS
@@ -76,7 +76,7 @@ def test_one_cost_is_the_usual_learner():
     assert isinstance(make(CostsConfig(pfc=("reward",)))[2], AreaLearner)
 
 
-def test_no_error_crosses_from_the_striatum_unless_it_is_to():
+def test_no_error_passes_from_the_striatum_without_the_cost_rl():
     silent, _, _ = gradients(CostsConfig(pfc=("reward",), prediction_weight=0.0))
     usual, _, _ = gradients(CostsConfig())
     assert not silent["core.weight"].any()
@@ -94,7 +94,7 @@ def test_both_costs_add_up_in_the_core():
 
 @pytest.mark.parametrize("cost", ["reward", "observation"])
 @pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
-def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
+def test_the_gradient_of_the_core_is_that_of_its_predictions(cost, core):
     """Against autograd on the network itself, stepped again with the equation."""
     found, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
     network, unroll, _ = make(core=core)
@@ -123,14 +123,14 @@ def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
     assert_close(found["core.weight"], network.core.weight.grad)
 
 
-def test_local_credit_carries_a_prediction_too():
+def test_local_paths_apply_to_predictions_too():
     local, _, _ = gradients(CostsConfig(pfc=("reward",)), rule="eprop")
     exact, _, _ = gradients(CostsConfig(pfc=("reward",)))
     assert (local["core.weight"] - exact["core.weight"]).abs().max() > 1e-4
     assert_close(local["heads.weight"], exact["heads.weight"])
 
 
-def test_costs_come_and_go_with_development():
+def test_costs_are_active_at_their_times():
     costs = CostsConfig(pfc=("reward", "rl"), schedule=("reward:0-2", "rl:2-"))
     network, unroll, learner = make(costs)
     learned = []
@@ -160,7 +160,7 @@ def test_times_are_from_first_up_to_last():
     assert costs.on("rl", 0)
 
 
-def test_binary_rewards_are_predicted_by_their_chance():
+def test_binary_rewards_are_predicted_by_their_probability():
     """By hand: -log p of what was paid, p logistic in the readout's output."""
     costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
     network, unroll, learner = make(costs)
@@ -193,7 +193,7 @@ def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
         learner.update(unroll, stepped(network, unroll), 0.1)
 
 
-def test_the_learning_curve_tells_how_well_is_predicted():
+def test_the_learning_curve_has_the_prediction_losses():
     network, unroll, learner = make(CostsConfig(pfc=("reward", "observation")))
     trajectory = stepped(network, unroll)
     units = unroll.branch.activities(trajectory.starts)
@@ -203,7 +203,7 @@ def test_the_learning_curve_tells_how_well_is_predicted():
         assert scalars[f"loss/{cost}"].item() == pytest.approx(losses[cost].item())
 
 
-def test_it_goes_on_from_its_state():
+def test_it_continues_from_its_state():
     costs = CostsConfig(pfc=("reward", "observation"), schedule=("reward:1-",))
     network, unroll, learner = make(costs)
     learner.update(unroll, stepped(network, unroll), 0.1)

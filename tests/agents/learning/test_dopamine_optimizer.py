@@ -1,4 +1,4 @@
-"""The optimizer of torch: learns, goes on from where it was, takes no gradient."""
+"""The torch optimizer: it learns, resumes, and computes no gradient."""
 
 import copy
 import math

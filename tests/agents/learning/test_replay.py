@@ -1,4 +1,4 @@
-"""Replay in a learner: living through again, the modes' lessons, what is refused."""
+"""Replay in a learner: rollouts, targets of each mode, refusals."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ from metarl.core.policy import join_inputs, restart
 OBSERVED, ACTIONS, LENGTH, UNROLL, NUM_ENVS = 2, 2, 3, 6, 4
 
 
-def drawn(seed=1):
+def generator_of(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
@@ -42,13 +42,15 @@ def prepared(mode, core="rnn", critic="shared", **settings):
     )
     unroll = make_unroll(network, UNROLL, NUM_ENVS)
     learner = Learner(network, config)
-    return unroll, Replayer(unroll, learner, episode_steps=LENGTH, generator=drawn())
+    return unroll, Replayer(
+        unroll, learner, episode_steps=LENGTH, generator=generator_of()
+    )
 
 
 @torch.no_grad()
-def experienced(unroll, seed=3):
-    """An unroll of two episodes in each lane, as the stepping loop would make it."""
-    generator = drawn(seed)
+def make_trajectory(unroll, seed=3):
+    """Unroll of two episodes in each environment, as from the stepping loop."""
+    generator = generator_of(seed)
     observations = torch.rand(UNROLL + 1, NUM_ENVS, OBSERVED, generator=generator)
     actions = torch.randint(ACTIONS, (UNROLL, NUM_ENVS), generator=generator)
     rewards = torch.rand(UNROLL, NUM_ENVS, generator=generator)
@@ -77,7 +79,7 @@ def experienced(unroll, seed=3):
     )
 
 
-def kept(fresh):
+def stored(fresh):
     """The unroll's steps as kept ones."""
     return Episodes(
         fresh.observations[:-1],
@@ -95,25 +97,25 @@ def gradients(replayer):
 
 @pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("critic", ["shared", "separate"])
-def test_living_through_with_the_same_weights_decides_the_same(core, critic):
+def test_a_replay_with_the_same_weights_has_the_same_outputs(core, critic):
     unroll, replayer = prepared("uniform", core, critic)
-    fresh = experienced(unroll)
-    lived = replayer.rollout(kept(fresh))
-    assert_close(lived.logits, fresh.logits)
-    assert_close(lived.values, fresh.values)
-    assert_close(lived.nonterminal, fresh.nonterminal)
-    assert [s is None for s in lived.starts] == [s is None for s in fresh.starts]
+    fresh = make_trajectory(unroll)
+    replayed = replayer.rollout(stored(fresh))
+    assert_close(replayed.logits, fresh.logits)
+    assert_close(replayed.values, fresh.values)
+    assert_close(replayed.nonterminal, fresh.nonterminal)
+    assert [s is None for s in replayed.starts] == [s is None for s in fresh.starts]
 
 
 @pytest.mark.parametrize("mode", ["naive", "uniform", "prioritised", "clear"])
 def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypatch):
     """V-trace is then on policy, and cloning asks for what there is."""
     unroll, replayer = prepared(mode)
-    fresh = experienced(unroll)
+    fresh = make_trajectory(unroll)
     replayer.learner.update(unroll, fresh, 0.5)
     expected = gradients(replayer)
     count = UNROLL // LENGTH * NUM_ENVS
-    everything = Episodes(*(split_episodes(part, LENGTH) for part in kept(fresh)))
+    everything = Episodes(*(split_episodes(part, LENGTH) for part in stored(fresh)))
     monkeypatch.setattr(
         replayer.buffer,
         "sample",
@@ -127,14 +129,14 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
 
 def targets(mode, ratios=None, **settings):
     unroll, replayer = prepared(mode, **settings)
-    fresh = experienced(unroll)
+    fresh = make_trajectory(unroll)
     ratios = torch.ones(UNROLL, NUM_ENVS) if ratios is None else ratios
-    lived = replayer.rollout(kept(fresh))
-    found, surprise = replayer.targets(lived, kept(fresh), ratios, 0.5)
+    replayed = replayer.rollout(stored(fresh))
+    found, surprise = replayer.targets(replayed, stored(fresh), ratios, 0.5)
     return fresh, found, surprise
 
 
-def test_only_the_naive_mode_does_not_ask_who_acted():
+def test_only_the_naive_mode_ignores_the_old_policy():
     halves = torch.full((UNROLL, NUM_ENVS), 0.5)
     _, naive, _ = targets("naive")
     assert_close(targets("naive", halves)[1].advantages, naive.advantages)
@@ -143,7 +145,7 @@ def test_only_the_naive_mode_does_not_ask_who_acted():
     assert_close(ends, 0.5 * naive.advantages[LENGTH - 1 :: LENGTH])
 
 
-def test_self_imitation_learns_only_from_what_went_better_than_expected():
+def test_self_imitation_learns_only_from_returns_above_the_value():
     fresh, found, surprise = targets("sil")
     returned = fresh.rewards.clone()
     for t in (1, 0, 4, 3):
@@ -156,37 +158,39 @@ def test_self_imitation_learns_only_from_what_went_better_than_expected():
 
 def test_priority_is_an_episodes_mean_surprise():
     _, replayer = prepared("prioritised")
-    replayer.buffer.update_priorities = lambda places, found: told.append(
+    replayer.buffer.update_priorities = lambda places, found: feedback.append(
         (places, found)
     )
-    told = []
+    feedback = []
     surprise = torch.arange(UNROLL * NUM_ENVS).float().view(UNROLL, NUM_ENVS)
     replayer._update_priorities(torch.arange(8), surprise)
     expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
-    assert_close(told[0][1][[0, 7]], torch.stack(expected))
+    assert_close(feedback[0][1][[0, 7]], torch.stack(expected))
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
+def test_the_weight_of_an_episode_scales_its_effect_on_policy_and_value(
+    weight, monkeypatch
+):
     """What takes back the bias of priority: of no weight, it teaches nothing at all."""
     unroll, replayer = prepared("prioritised")
     replayer.config = replace(replayer.config, entropy_weight=constant(0.0))
-    fresh = experienced(unroll)
-    episodes = Episodes(*(split_episodes(part, LENGTH) for part in kept(fresh)))
+    fresh = make_trajectory(unroll)
+    episodes = Episodes(*(split_episodes(part, LENGTH) for part in stored(fresh)))
     count = episodes.actions.shape[1]
-    told = Sample(episodes, torch.arange(count), torch.full((count,), weight))
-    monkeypatch.setattr(replayer.buffer, "sample", lambda count: told)
+    feedback = Sample(episodes, torch.arange(count), torch.full((count,), weight))
+    monkeypatch.setattr(replayer.buffer, "sample", lambda count: feedback)
     replayer.update(fresh, 0.5)
-    taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
-    assert set(taught.values()) == {weight > 0}
+    learned_from = {name: bool(g.any()) for name, g in gradients(replayer).items()}
+    assert set(learned_from.values()) == {weight > 0}
 
 
-def test_cloning_holds_the_network_to_what_it_did():
+def test_cloning_keeps_the_network_near_its_old_outputs():
     """The further the kept policy, the larger the gradient that leads back to it."""
     unroll, replayer = prepared("clear", clone_policy=1.0, clone_value=1.0)
     _, plain = prepared("uniform")
-    fresh = experienced(unroll)
-    old = kept(fresh)._replace(values=fresh.values[:-1] + 10.0)
+    fresh = make_trajectory(unroll)
+    old = stored(fresh)._replace(values=fresh.values[:-1] + 10.0)
     found = []
     for each in (replayer, plain):
         episodes = Episodes(*(split_episodes(part, LENGTH) for part in old))
@@ -198,7 +202,7 @@ def test_cloning_holds_the_network_to_what_it_did():
     assert_close(difference[:-1], torch.zeros(ACTIONS), atol=1e-6, rtol=0)
 
 
-def test_each_fresh_update_is_followed_by_as_many_replays_as_asked(monkeypatch):
+def test_each_update_is_followed_by_the_configured_number_of_replays(monkeypatch):
     unroll, replayer = prepared("uniform", ratio=3)
     counted = []
     monkeypatch.setattr(
@@ -206,21 +210,25 @@ def test_each_fresh_update_is_followed_by_as_many_replays_as_asked(monkeypatch):
         "optimizer_step",
         lambda rate: counted.append(rate) or torch.ones(()),
     )
-    told = replayer.update(experienced(unroll), 0.5)
+    feedback = replayer.update(make_trajectory(unroll), 0.5)
     assert len(counted) == 3
-    assert set(told) == {"replay/grad_norm", "replay/ratio"}
-    assert float(told["replay/ratio"]) == pytest.approx(1.0, abs=1e-5)
+    assert set(feedback) == {"replay/grad_norm", "replay/ratio"}
+    assert float(feedback["replay/ratio"]) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_nothing_is_made_where_nothing_is_replayed():
+def test_there_is_no_replayer_without_replay():
     unroll, replayer = prepared("none")
-    sizes = {"unroll_steps": 5, "episode_steps": None, "generator": drawn()}
+    sizes = {"unroll_steps": 5, "episode_steps": None, "generator": generator_of()}
     assert make_replayer(unroll, replayer.learner, **sizes) is None
 
 
-@pytest.mark.parametrize(("steps", "said"), [(None, "of different lengths"), (40, 40)])
-def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, said):
-    with pytest.raises(ValueError, match=f"unrolls of 60 steps and episodes {said};"):
+@pytest.mark.parametrize(
+    ("steps", "outputs"), [(None, "of different lengths"), (40, 40)]
+)
+def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, outputs):
+    with pytest.raises(
+        ValueError, match=f"unrolls of 60 steps and episodes {outputs};"
+    ):
         check_replayable("uniform", 60, steps)
     check_replayable("none", 60, steps)
     check_replayable("uniform", 80, 40)
@@ -239,12 +247,12 @@ def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, said):
         {"clone_value": -0.1},
     ],
 )
-def test_settings_that_mean_nothing_are_refused(settings):
+def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         ReplayConfig(**settings)
 
 
-def test_replay_refuses_a_rule_whose_noise_is_not_kept():
+def test_replay_refuses_a_rule_with_noise_that_is_not_stored():
     learning = A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
     with pytest.raises(ValueError, match=r"replay.mode must be none where the rule"):
         RULES["np"].check_learning(learning)

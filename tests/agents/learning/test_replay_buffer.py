@@ -1,4 +1,4 @@
-"""The buffer: what is kept, what is sample, and going on to the same."""
+"""The buffer: its contents, its samples, and its state."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def buffer(capacity, seed=1, **settings):
     return EpisodeBuffer(capacity, torch.Generator().manual_seed(seed), **settings)
 
 
-def kept(filled):
+def stored(filled):
     return filled.episodes.actions[0, : len(filled)].tolist()
 
 
@@ -42,24 +42,24 @@ def test_an_unroll_is_cut_into_its_episodes_and_joined_again():
     assert_close(join_episodes(episodes, 2), unroll)
 
 
-def test_a_ring_keeps_the_latest():
+def test_a_ring_stores_the_latest():
     ring = buffer(5)
     ring.add(numbered(0, 4))
-    assert kept(ring) == [0, 1, 2, 3]
+    assert stored(ring) == [0, 1, 2, 3]
     ring.add(numbered(4, 3))
-    assert sorted(kept(ring)) == [2, 3, 4, 5, 6]
+    assert sorted(stored(ring)) == [2, 3, 4, 5, 6]
     ring.add(numbered(7, 12))
-    assert sorted(kept(ring)) == [14, 15, 16, 17, 18]
+    assert sorted(stored(ring)) == [14, 15, 16, 17, 18]
 
 
-def test_a_reservoir_keeps_an_equal_sample_of_all():
+def test_a_reservoir_stores_a_uniform_sample_of_all():
     counts = torch.zeros(40)
     for seed in range(1000):
         pool = buffer(10, seed, reservoir=True)
         for first in range(0, 40, 8):
             pool.add(numbered(first, 8))
         assert len(pool) == 10
-        counts[kept(pool)] += 1
+        counts[stored(pool)] += 1
     # Each of 40 is one of the 10 with chance 1/4; 4 standard errors.
     assert (counts / 1000 - 0.25).abs().max() < 4 * (0.25 * 0.75 / 1000) ** 0.5
 
@@ -85,7 +85,7 @@ def test_without_priority_all_are_equally_likely_and_weigh_one():
     assert_close(sample.weights, torch.ones(4000))
 
 
-def test_priority_decides_by_its_exponent_and_weights_take_it_back():
+def test_weights_correct_for_the_priorities():
     filled = buffer(2, exponent=2.0, importance_exponent=0.5)
     filled.add(numbered(0, 2))
     filled.update_priorities(torch.tensor([0, 1]), torch.tensor([1.0, 2.0]))
@@ -98,7 +98,7 @@ def test_priority_decides_by_its_exponent_and_weights_take_it_back():
     assert_close(sample.weights, expected)
 
 
-def test_only_what_is_kept_is_drawn():
+def test_only_stored_episodes_are_sampled():
     filled = buffer(100)
     filled.add(numbered(7, 2))
     assert set(filled.sample(50).episodes.actions[0].tolist()) == {7, 8}
@@ -114,7 +114,7 @@ def test_a_new_episode_has_the_largest_priority_so_far():
 
 
 @pytest.mark.parametrize("reservoir", [False, True])
-def test_saved_and_loaded_it_goes_on_to_the_same(reservoir):
+def test_a_restored_buffer_continues_equally(reservoir):
     one = buffer(5, exponent=0.5, reservoir=reservoir)
     one.add(numbered(0, 7))
     one.update_priorities(torch.tensor([0, 3]), torch.tensor([3.0, 0.2]))
@@ -123,8 +123,8 @@ def test_saved_and_loaded_it_goes_on_to_the_same(reservoir):
     other.load_state(state)
     for each in (one, other):
         each.add(numbered(7, 4))
-    assert kept(one) == kept(other)
+    assert stored(one) == stored(other)
     assert_close(one.sample(20).indices, other.sample(20).indices)
     again = buffer(5, exponent=0.5, reservoir=reservoir)
     again.load_state(state)
-    assert sorted(kept(again)) != sorted(kept(one))
+    assert sorted(stored(again)) != sorted(stored(one))

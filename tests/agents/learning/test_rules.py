@@ -1,4 +1,4 @@
-"""Learning rules by name: which paths they take, what they refuse, that they learn."""
+"""Learning rules by name: gradient paths, refusals, learning."""
 
 import pytest
 import torch
@@ -18,28 +18,28 @@ def make_network(units=5, **settings):
     return build(INPUTS, ACTIONS, config, seed=2)
 
 
-def drawn(seed=1):
+def generator_of(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
 def learner_of(rule, network, num_envs=3, steps=4, **settings):
     config = A2CConfig(rule=rule, learning_rate=constant(0.01), **settings)
     return make_learner(
-        network, config, steps=steps, num_envs=num_envs, generator=drawn()
+        network, config, steps=steps, num_envs=num_envs, generator=generator_of()
     )
 
 
-def test_e_prop_is_local_and_its_feedback_its_own():
-    paths = RULES["eprop"].gradient_paths(make_network(), drawn())
+def test_e_prop_is_local_and_has_the_feedback_of_the_heads():
+    paths = RULES["eprop"].gradient_paths(make_network(), generator_of())
     assert paths.local
     assert paths.feedback is None
     assert not paths.detached
 
 
-def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
+def test_random_feedback_is_independent_for_each_subject():
     network = make_network(units=200)
     one, same, other = (
-        RULES["eprop-random"].gradient_paths(network, drawn(seed)).feedback
+        RULES["eprop-random"].gradient_paths(network, generator_of(seed)).feedback
         for seed in (1, 1, 2)
     )
     assert one.shape == network.heads.weight.shape
@@ -50,15 +50,15 @@ def test_random_feedback_is_drawn_anew_for_each_subject_and_never_the_readers():
 
 def test_random_feedback_goes_through_time_or_not_by_the_rule():
     network = make_network()
-    assert RULES["eprop-random"].gradient_paths(network, drawn()).local
-    paths = RULES["bptt-random"].gradient_paths(network, drawn())
+    assert RULES["eprop-random"].gradient_paths(network, generator_of()).local
+    paths = RULES["bptt-random"].gradient_paths(network, generator_of())
     assert not paths.local
     assert paths.feedback is not None
 
 
 @pytest.mark.parametrize("rule", ["bptt", "readout"])
 def test_other_rules_send_errors_through_time(rule):
-    paths = RULES[rule].gradient_paths(make_network(), drawn())
+    paths = RULES[rule].gradient_paths(make_network(), generator_of())
     assert paths.feedback is None
     assert not paths.detached
     assert not paths.local
@@ -80,8 +80,8 @@ def test_node_perturbation_needs_the_vanilla_core():
 
 
 def stepped(unroll, steps, num_envs, seed=3):
-    """Step an unroll over random inputs, and a made-up experience of it."""
-    generator = drawn(seed)
+    """Step an unroll over random inputs, and a made-up trajectory of it."""
+    generator = generator_of(seed)
     inputs = torch.rand(steps, num_envs, INPUTS, generator=generator)
     memory, values = unroll.initial_memory(num_envs), []
     starts = [torch.ones(num_envs, dtype=torch.bool), *[None] * (steps - 1)]
@@ -108,7 +108,7 @@ def gradients_of(rule, network, **settings):
     return {n: p.grad for n, p in network.named_parameters()}
 
 
-def test_the_readout_rule_leaves_the_core_as_it_was_drawn():
+def test_the_readout_rule_leaves_the_core_unchanged():
     network = make_network()
     before = network.core.weight.detach().clone()
     found = gradients_of("readout", network)
@@ -117,8 +117,8 @@ def test_the_readout_rule_leaves_the_core_as_it_was_drawn():
     assert found["heads.weight"].abs().max() > 0
 
 
-def test_errors_of_the_readers_in_closed_form_are_autograds():
-    generator = drawn()
+def test_errors_of_the_heads_in_closed_form_are_autograds():
+    generator = generator_of()
     size = (7, 3)
     logits = torch.randn(*size, ACTIONS, generator=generator, requires_grad=True)
     values = torch.randn(size, generator=generator, requires_grad=True)
@@ -135,7 +135,7 @@ def test_errors_of_the_readers_in_closed_form_are_autograds():
     assert_close(found[..., -1], values.grad)
 
 
-def test_node_perturbation_never_asks_for_a_derivative(monkeypatch):
+def test_node_perturbation_computes_no_derivative(monkeypatch):
     def refused(*arguments, **more):
         raise AssertionError("a derivative was asked for")
 
@@ -160,16 +160,16 @@ def test_noise_is_fresh_in_every_unroll_and_of_the_deviation_that_is_set():
 
 
 def test_noise_and_advantage_estimate_the_gradient():
-    """On a reward that only the noisy activity itself decides, over many lanes.
+    """On a reward that only the noisy activity itself decides, over many environments.
 
-    Reward: a fixed reading of the last activity. Without readers in between, node
+    Reward: a fixed reading of the last activity. Without heads in between, node
     perturbation's mean update is the gradient of the mean reward.
     """
     steps, num_envs = 3, 200_000
     network = make_network(units=4, leak=0.5)
     config = A2CConfig(rule="np", noise=0.02)
     learner = NodePerturbation(
-        network, config, steps=steps, num_envs=num_envs, generator=drawn()
+        network, config, steps=steps, num_envs=num_envs, generator=generator_of()
     )
     with torch.no_grad():
         network.heads.weight.zero_()
@@ -195,13 +195,13 @@ def test_noise_and_advantage_estimate_the_gradient():
     assert float(estimate.norm()) == pytest.approx(float(exact.norm()), rel=0.05)
 
 
-def test_a_critic_that_hears_the_noise_teaches_nothing_by_it():
+def test_noise_in_the_value_does_not_change_the_core():
     """Without any reward, units must not learn to look worthless to the critic."""
     steps, num_envs = 3, 100_000
     network = make_network(units=4, leak=0.5, head_deviation=1.0)
     config = A2CConfig(rule="np", noise=0.1, normalize_advantages=False)
     learner = NodePerturbation(
-        network, config, steps=steps, num_envs=num_envs, generator=drawn()
+        network, config, steps=steps, num_envs=num_envs, generator=generator_of()
     )
     trajectory = stepped(learner.unroll, steps, num_envs)
     nothing = torch.zeros(steps, num_envs)

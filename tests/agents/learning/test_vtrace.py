@@ -40,8 +40,8 @@ def test_errors_and_traces_have_bounds_of_their_own():
 
 @pytest.mark.parametrize("decay", [1.0, 0.7])
 def test_on_policy_it_is_the_n_step_advantage(decay):
-    drawn = torch.Generator().manual_seed(1)
-    rpes = torch.randn(6, 4, generator=drawn)
+    generator_of = torch.Generator().manual_seed(1)
+    rpes = torch.randn(6, 4, generator=generator_of)
     discounts = torch.full((6, 4), 0.9)
     discounts[2, 1] = 0
     found = vtrace(rpes, torch.ones(6, 4), discounts, trace_decay=decay)
@@ -50,22 +50,22 @@ def test_on_policy_it_is_the_n_step_advantage(decay):
     assert_close(found.advantages, expected)
 
 
-def test_what_the_present_policy_would_never_do_teaches_nothing():
+def test_actions_without_probability_now_have_no_effect():
     found = vtrace(RPES, torch.zeros(3, 1), DISCOUNTS)
     for part in found[:3]:
         assert_close(part, torch.zeros(3, 1))
 
 
 def test_on_policy_a_normalized_advantage_is_the_usual_one():
-    drawn = torch.Generator().manual_seed(1)
-    rpes = torch.randn(6, 4, generator=drawn)
+    generator_of = torch.Generator().manual_seed(1)
+    rpes = torch.randn(6, 4, generator=generator_of)
     found = vtrace(rpes, torch.ones(6, 4), torch.full((6, 4), 0.9))
     plain = found.advantages
     expected = (plain - plain.mean()) / plain.std(correction=0)
     assert_close(found.standardized_advantages(), expected)
 
 
-def test_what_all_actions_have_gained_alike_teaches_no_policy():
+def test_equal_advantages_of_all_actions_do_not_change_the_policy():
     """Centred without weights, it would teach to do what the old policy did."""
     ratios = torch.tensor([[0.2, 1.0, 3.0]])
     found = vtrace(torch.full((1, 3), 5.0), ratios, torch.zeros(1, 3))
@@ -93,7 +93,7 @@ def test_cloning_by_hand():
     assert float(value) == pytest.approx(2.25)
 
 
-def test_a_network_that_has_not_changed_is_not_held_back():
+def test_cloning_does_not_affect_an_unchanged_network():
     logits = torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(1))
     values = logits[..., 0]
     policy, value = cloning_losses(logits + 5.0, values, logits, values)

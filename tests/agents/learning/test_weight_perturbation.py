@@ -1,4 +1,4 @@
-"""Perturbation rules: by hand, by law, and without a gradient."""
+"""Perturbation rules: by hand, by their laws, and without a gradient."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def bowl(weights):
     return weights.square().sum(-1) / 2
 
 
-def test_a_trial_compares_the_perturbed_with_the_actual_loss():
+def test_a_comparison_has_the_perturbed_and_the_actual_loss():
     seen = []
     generator = torch.Generator().manual_seed(1)
 
@@ -104,7 +104,7 @@ def test_the_scaled_regret_by_hand():
     assert_close(moved, WEIGHTS - 0.1 * 20 / v**0.5 * numbers(1.0, -3.0))
 
 
-def test_the_scaled_regret_knows_no_unit_of_loss():
+def test_the_scaled_regret_does_not_depend_on_the_unit_of_loss():
     ends = []
     for unit in (1.0, 1000.0):
         weights, rule_state = WEIGHTS, initial_state(WEIGHTS, numbers(0.1))
@@ -118,7 +118,7 @@ def test_the_scaled_regret_knows_no_unit_of_loss():
 @pytest.mark.parametrize(
     ("fall", "share"), [(0.4, 1.0), (0.2, 0.5), (0.1, 0.25), (-0.1, -0.25), (9, 1.0)]
 )
-def test_the_judged_rate_by_hand(fall, share):
+def test_the_compared_rate_by_hand(fall, share):
     rule_state = initial_state(WEIGHTS, numbers(0.1))
     moved, rule_state = dopamine_compared(rule_state, WEIGHTS, comparison(5.0, 2.0))
     assert_close(rule_state.expected, numbers(0.4))  # .1 * 2^2
@@ -152,7 +152,7 @@ def test_a_negative_loss_that_falls_is_no_harm():
     assert_close(back, WEIGHTS)
 
 
-def test_the_best_step_along_a_direction_leaves_the_judged_rate_as_it_is():
+def test_the_best_step_along_a_direction_leaves_the_compared_rate_unchanged():
     # On a bowl the best rate along xi is 1 / xi' xi, here 1/10.
     rule_state = initial_state(WEIGHTS, numbers(0.1))
     slope = (WEIGHTS * numbers(1.0, -3.0)).sum()
@@ -162,18 +162,18 @@ def test_the_best_step_along_a_direction_leaves_the_judged_rate_as_it_is():
     assert_close(rule_state.rates, numbers(0.1))
 
 
-def test_a_judged_step_is_held_to_what_its_scaled_size_promised():
+def test_a_step_is_compared_with_the_prediction_for_its_scaled_size():
     rule_state = replace(initial_state(WEIGHTS, numbers(0.1)), scale=0.5)
     moved, rule_state = dopamine_compared(rule_state, WEIGHTS, comparison(5.0, 2.0))
     assert_close(moved, WEIGHTS + 0.05 * 2 * numbers(1.0, -3.0))
     assert_close(rule_state.expected, numbers(0.05 * 4))
 
 
-def test_what_each_rule_keeps():
+def test_each_rule_stores_so_many_numbers():
     assert [stored_numbers(name, 10) for name in UPDATE_RULES] == [10, 11, 12, 23]
 
 
-def test_the_judged_rate_stays_within_bounds():
+def test_the_compared_rate_stays_within_bounds():
     rule_state = replace(
         initial_state(WEIGHTS, numbers(LEAST_RATE)), expected=numbers(1.0)
     )
@@ -183,7 +183,7 @@ def test_the_judged_rate_stays_within_bounds():
 
 
 @pytest.mark.parametrize("name", UPDATE_RULES)
-def test_replicas_do_not_touch_one_another(name):
+def test_replicas_do_not_affect_one_another(name):
     generator = torch.Generator().manual_seed(3)
     weights = torch.randn(3, 4, generator=generator, dtype=torch.float64)
     rates = numbers(0.01, 0.1, 1.0)
@@ -233,6 +233,6 @@ def test_node_perturbation_sums_the_times_of_a_sample():
     assert_close(change, numbers(9.0, 10.0, 3.0, 30.0).reshape(1, 2, 2))
 
 
-def test_a_rule_there_is_not_is_refused():
+def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match="rule must be one of wp, d0, d1, d2; got 'x'"):
         update_rule("x")

@@ -1,4 +1,4 @@
-"""A crowd answers as its members would alone, and holds their weights in vectors."""
+"""Batched networks: outputs of the members alone, and weights as vectors."""
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ def single(config, seed):
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_crowd_answers_as_its_members_would_alone(config):
+def test_batched_networks_compute_the_outputs_of_their_members_alone(config):
     singles = [single(config, seed) for seed in range(4)]
     with torch.no_grad():
         for network in singles:  # what is not trainable is the first one's
@@ -68,7 +68,7 @@ def test_a_vector_becomes_the_state_of_an_ordinary_network_and_back():
     assert list(state) == list(network.state_dict())
 
 
-def test_what_reads_the_value_and_what_is_not_learned_stays():
+def test_weights_of_the_value_and_weights_that_are_not_learned_stay():
     config = NetworkConfig(core="rnn", units=7, learned_initial_state=False)
     network = single(config, 1)
     weights = TrainableWeights(network)
@@ -82,7 +82,7 @@ def test_what_reads_the_value_and_what_is_not_learned_stays():
     assert bool((state["core.weight"] == 9).all())
 
 
-def test_a_learned_initial_state_is_free():
+def test_a_learned_initial_state_is_trainable():
     assert len(TrainableWeights(single(CONFIGS["rnn"], 1))) == 84 + 7 + 24 + 7
 
 
