@@ -65,7 +65,8 @@ class Harlow(LearningSet[HarlowParams]):
     six trials; sides are random on each.
 
     Observation: what is seen, as codes: view, picture on the left, picture on the right
-        (0 if out of sight); `look` gives the pixels, and so do the Gymnasium faces:
+        (0 if out of sight); `render_views` gives the pixels, and so do the Gymnasium
+        faces:
         (height, width, 3) red, green, blue, 0 to 255.
     Actions: left, right, stay; a turn is about 4.6 degrees (6 of 84 pixels, which span
         65 degrees).

@@ -1,14 +1,21 @@
 """Learning rules by name: gradient paths, refusals, learning."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch.testing import assert_close
 
-from metarl.agents.config import A2CConfig, NetworkConfig, constant
+from metarl.agents.config import A2CConfig, NetworkConfig, Rule, constant
 from metarl.agents.learning.a2c import Learner, Targets, Trajectory, actor_critic_loss
+from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
 from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
+from metarl.envs.registry import task_class
+from metarl.envs.two_step import TwoStepParams
+from metarl.runs.config import RunConfig, TrainingConfig
+from metarl.training.trainer import check_trainable
 
 INPUTS, ACTIONS = 4, 2
 
@@ -220,3 +227,85 @@ def test_noise_in_the_value_does_not_change_the_core():
 def test_a_learner_is_the_usual_one_but_for_node_perturbation():
     assert type(learner_of("eprop", make_network())[1]) is Learner
     assert type(learner_of("np", make_network())[1]) is NodePerturbation
+
+
+def test_the_table_has_every_rule_with_summary_and_source():
+    assert tuple(RULES) == get_args(Rule)
+    for name, rule in RULES.items():
+        assert rule.name == name
+        assert rule.summary.endswith(".")
+        assert rule.source
+
+
+def configuration(rule, *, network=None, training=None, **learning):
+    return RunConfig(
+        task="two-step",
+        preset="smoke",
+        task_params=TwoStepParams(),
+        network=network or NetworkConfig(core="rnn", units=4),
+        learning=A2CConfig(rule=rule, **learning),
+        training=training or TrainingConfig(num_envs=128),
+    )
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_check_builds_no_network(rule, monkeypatch):
+    def refuse(*_arguments, **_more):
+        raise AssertionError("a network was built")
+
+    monkeypatch.setattr(torch.nn.Module, "__init__", refuse)
+    RULES[rule].check(configuration(rule))
+    check_trainable(configuration(rule, training=whole_episodes()))
+
+
+def whole_episodes():
+    params = TwoStepParams()
+    steps = task_class("two-step")(1, params).episode_steps
+    return TrainingConfig(num_envs=128, unroll_steps=steps)
+
+
+SEPARATE = NetworkConfig(core="rnn", units=4, critic="separate")
+AREAS = CostsConfig(pfc=("reward",))
+REPLAY = ReplayConfig(mode="uniform")
+
+
+@pytest.mark.parametrize(
+    ("rule", "settings", "words"),
+    [
+        ("bptt-random", {"network": SEPARATE}, "critic must be shared where the rule"),
+        ("eprop-random", {"network": SEPARATE}, "critic must be shared where the rule"),
+        ("np", {"network": SEPARATE}, "critic must be shared, and encoder none, where"),
+        ("np", {"network": NetworkConfig()}, "core must be rnn where the rule is np"),
+        ("es", {"network": SEPARATE}, "critic must be shared where the rule is es"),
+        ("bptt", {"network": SEPARATE, "costs": AREAS}, "encoder none, where costs"),
+        ("bptt", {"costs": AREAS, "replay": REPLAY}, "replay.mode must be none where"),
+        ("np", {"costs": AREAS}, "rule must be one that sends errors to the core"),
+        ("wp", {"costs": AREAS}, "rule must be one that sends errors to the core"),
+        ("d2", {"replay": REPLAY}, "replay.mode must be none where the rule is d2"),
+        ("wp", {"learning_rate": constant(0.0)}, "learning_rate.start must be above 0"),
+        (
+            "np",
+            {"training": TrainingConfig(interventions=("memory reset",))},
+            r"interventions must be \(\) where the rule is np",
+        ),
+        (
+            "wp",
+            {"training": TrainingConfig(num_envs=2, interventions=("memory reset",))},
+            r"interventions must be \(\) where the rule is wp",
+        ),
+        (
+            "d1",
+            {"training": TrainingConfig(num_envs=3)},
+            "num_envs must be a multiple of 2 where the rule is d1, got 3",
+        ),
+    ],
+)
+def test_a_check_refuses_what_does_not_fit(rule, settings, words):
+    config = configuration(rule, **settings)
+    with pytest.raises(ValueError, match=words):
+        RULES[rule].check(config)
+
+
+def test_a_rule_that_evaluates_networks_has_no_learner():
+    with pytest.raises(ValueError, match="rule must be one that learns from single"):
+        learner_of("es", make_network())
