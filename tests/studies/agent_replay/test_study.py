@@ -6,9 +6,9 @@ from metarl.core.checks import MetaRLError
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.agent_replay import study as agent_replay
 from metarl.studies.agent_replay.study import (
-    WAYS,
+    REPLAYS,
     conditions,
-    configured,
+    configure,
     effects,
     figures,
     tables,
@@ -36,8 +36,8 @@ def facts(regrets, diverged=0):
 
 def made_up(seeds=4, **told):
     regrets = {**GOOD, **told}
-    found = {way: [facts(regrets.get(way, ALONE))] * seeds for way in WAYS}
-    return Results(facts=found, seconds={way: [3.0] * seeds for way in WAYS})
+    found = {way: [facts(regrets.get(way, ALONE))] * seeds for way in REPLAYS}
+    return Results(seeds=found, seconds={way: [3.0] * seeds for way in REPLAYS})
 
 
 def failing(results):
@@ -66,17 +66,17 @@ def test_each_criterion_fails_alone(told, word):
 
 def test_a_seed_that_diverged_counts_as_ruined_whatever_its_regret():
     results = made_up(naive=ALONE)
-    results.facts["naive"][:] = [facts(ALONE, diverged=1)] * 2 + [facts(ALONE)] * 2
+    results.seeds["naive"][:] = [facts(ALONE, diverged=1)] * 2 + [facts(ALONE)] * 2
     assert failing(results) == []
-    assert agent_replay.ruined(results, "naive").tolist() == [1, 1, 0, 0]
+    assert agent_replay.failed_seeds(results, "naive").tolist() == [1, 1, 0, 0]
 
 
 def test_all_ways_see_equally_many_fresh_episodes():
-    trainings = {configured(3, way).training for way in WAYS}
+    trainings = {configure(3, way).training for way in REPLAYS}
     (training,) = trainings
     assert training.steps == 12_000 * 50
     table = tables(made_up())["replay"].set_index("replay")
-    assert list(table.index) == list(WAYS)
+    assert list(table.index) == list(REPLAYS)
     assert table.loc["naive", "share_ruined"] == 1
     assert table.loc["uniform", "regret_at_quarter"] == 3.0
 
@@ -88,7 +88,7 @@ def test_the_figure_draws_every_way_over_the_episodes():
     assert list(drawn["none"].get_xdata()) == [1500 * k for k in range(1, 9)]
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", REPLAYS)
 def test_a_few_steps_of_each_condition(way):
     found = SMOKE[way](5, Reporter())
     assert found == SMOKE[way](5, Reporter())
@@ -101,7 +101,7 @@ def test_a_network_that_diverges_is_a_fact_and_no_failure(monkeypatch):
     def diverge(config, reporter, **more):
         raise MetaRLError("training diverged")
 
-    monkeypatch.setattr(agent_replay, "train_here", diverge)
+    monkeypatch.setattr(agent_replay, "train_in_memory", diverge)
     found = SMOKE["naive"](5, Reporter())
     assert found["diverged"] == 1
     assert found["regret"] == found["quarter"] == 12.5

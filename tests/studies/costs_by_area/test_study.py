@@ -7,7 +7,7 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.costs_by_area.study import (
     HYPOTHESES,
     conditions,
-    configured,
+    configure,
     effects,
     figures,
     tables,
@@ -36,7 +36,7 @@ def made_up(regrets=GOOD, **more):
         name: [facts(regrets.get(name, 1.0), **more) for _ in range(SEEDS)]
         for name in HYPOTHESES
     }
-    return Results(facts=found, seconds={name: [2.0] * SEEDS for name in found})
+    return Results(seeds=found, seconds={name: [2.0] * SEEDS for name in found})
 
 
 def failing(results):
@@ -76,12 +76,12 @@ def test_lesion_and_adaptation_fail_alone(more, word):
 
 
 def test_every_condition_is_another_way_of_teaching():
-    configs = [configured(3, name) for name in HYPOTHESES]
+    configs = [configure(3, name) for name in HYPOTHESES]
     assert all(a != b for k, a in enumerate(configs) for b in configs[k + 1 :])
-    assert configured(3, "split").learning.costs.pfc == ("reward",)
-    assert configured(3, "split-local").learning.rule == "eprop"
-    assert not configured(3, "prediction-first").learning.costs.on("rl", 199)
-    assert configured(3, "prediction-first").learning.costs.on("rl", 200)
+    assert configure(3, "split").learning.costs.pfc == ("reward",)
+    assert configure(3, "split-local").learning.rule == "eprop"
+    assert not configure(3, "prediction-first").learning.costs.on("rl", 199)
+    assert configure(3, "prediction-first").learning.costs.on("rl", 200)
 
 
 def test_the_table_has_each_hypothesis_with_its_numbers():

@@ -6,11 +6,11 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.curriculum import study as curriculum
 from metarl.studies.curriculum.study import (
     CURRICULA,
-    EVERY,
+    POINT_UPDATES,
     conditions,
     effects,
     figures,
-    first_reached,
+    updates_to_criterion,
     tables,
 )
 from metarl.studies.spec import Results, Scale
@@ -34,7 +34,7 @@ def made_up(reached, pretraining=200):
                 "rewards_at_end": 0.7,
             }
         ] * 3
-    return Results(facts=found, seconds={name: [1.0] * 3 for name in found})
+    return Results(seeds=found, seconds={name: [1.0] * 3 for name in found})
 
 
 def verdicts(results):
@@ -77,15 +77,15 @@ def test_both_parts_stand_beside_the_better_single_one(singles, ratio):
 @pytest.mark.parametrize(
     ("rates", "updates"),
     [
-        ([0.7, 0.7, 0.7, 0.5], 3 * EVERY),
-        ([0.5, 0.7, 0.7, 0.7], 4 * EVERY),
-        ([0.5, 0.6, 0.7, 0.7], 4 * EVERY),
-        ([0.5, 0.5, 0.5, 0.5], 5 * EVERY),
-        ([0.9, 0.5, 0.5, 0.5], 5 * EVERY),
+        ([0.7, 0.7, 0.7, 0.5], 3 * POINT_UPDATES),
+        ([0.5, 0.7, 0.7, 0.7], 4 * POINT_UPDATES),
+        ([0.5, 0.6, 0.7, 0.7], 4 * POINT_UPDATES),
+        ([0.5, 0.5, 0.5, 0.5], 5 * POINT_UPDATES),
+        ([0.9, 0.5, 0.5, 0.5], 5 * POINT_UPDATES),
     ],
 )
 def test_a_criterion_is_reached_by_the_mean_of_three_points(rates, updates):
-    assert first_reached(rates) == updates
+    assert updates_to_criterion(rates) == updates
 
 
 def test_parts_leave_one_thing_uncertain_and_are_the_same_task():
@@ -103,7 +103,7 @@ def test_a_few_steps_of_each_curriculum(name):
     found = SMOKE[name](5, Reporter())
     assert found == SMOKE[name](5, Reporter())
     assert 0.4 < found["rewards_at_end"] < 0.6
-    assert found["pretraining"] == EVERY * len(CURRICULA[name])
+    assert found["pretraining"] == POINT_UPDATES * len(CURRICULA[name])
     assert len(found["updates"]) == len(found["rewards"]) == 4
 
 
@@ -113,12 +113,12 @@ def test_weights_are_handed_on_from_lesson_to_lesson(monkeypatch):
 
     def watched(trainer, reporter):
         before = trainer.network.heads.weight.detach().clone()
-        rates = curriculum_lesson(trainer, reporter)
+        rates = train_stage(trainer, reporter)
         seen.append((before, trainer.network.heads.weight.detach().clone()))
         return rates
 
-    curriculum_lesson = curriculum.lesson
-    monkeypatch.setattr(curriculum, "lesson", watched)
+    train_stage = curriculum.train_stage
+    monkeypatch.setattr(curriculum, "train_stage", watched)
     SMOKE["parts"](5, Reporter())
     (_, first), (begun, second), (last, _) = seen
     assert (first == begun).all()

@@ -13,7 +13,7 @@ from metarl.core.files import read_json, write_json
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.episodic_memory import study as memory
 from metarl.studies.registry import study
-from metarl.studies.shared_bandit import frozen_trials, shortened, train_here
+from metarl.studies.shared_bandit import frozen_trials, with_updates, train_in_memory
 from metarl.studies.spec import Results, Scale
 
 LINES = ("regret_new", "regret_recurring", "first_by_occurrence", "first_by_gap")
@@ -37,8 +37,7 @@ def planted(first_regret, last_accuracy_new=0.95):
 def results_of(*, lstm=0.4, carried=0.3, episodic=0.05, silenced=0.39, last=0.95):
     """Three seeds of each condition, a little apart."""
     apart = (-0.01, 0, 0.01)
-    return Results(
-        facts={
+    return Results(seeds={
             "lstm": [planted(lstm + x) for x in apart],
             "lstm-carry-over": [planted(carried + x) for x in apart],
             "episodic": [
@@ -103,7 +102,7 @@ def test_a_test_is_told_by_hand():
             "regret": [0.8, 0, 0, 0, 0, 0.8, 0.8, 0],
         }
     )
-    assert memory.told(trials) == {
+    assert memory.summarise(trials) == {
         "first_regret_new": 0.4,
         "first_regret": 0.4,
         "first_accuracy": 0.5,
@@ -116,7 +115,7 @@ def test_a_test_is_told_by_hand():
 
 
 def test_the_networks_differ_in_their_store_alone():
-    made = {name: memory.configured(1, name) for name in memory.NETWORKS}
+    made = {name: memory.configure(1, name) for name in memory.NETWORKS}
     assert len({(c.task_params, c.learning, c.training) for c in made.values()}) == 1
     cleared, episodic = made["lstm"].network, made["episodic"].network
     assert cleared.core == episodic.core == "episodic"
@@ -126,11 +125,11 @@ def test_the_networks_differ_in_their_store_alone():
 
 
 def test_silencing_the_gate_changes_choices_and_no_weight():
-    config = shortened(memory.configured(3, "episodic"), 2)
-    network = train_here(config, Reporter()).network
+    config = with_updates(memory.configure(3, "episodic"), 2)
+    network = train_in_memory(config, Reporter()).network
     with_gate, repeated = (frozen_trials(config, network, episodes=40) for _ in "ab")
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    memory.silence(network)
+    memory.silence_gate(network)
     assert isinstance(network.core, EpisodicLSTM)
     without = frozen_trials(config, network, episodes=40)
     assert with_gate["choice"].tolist() == repeated["choice"].tolist()
@@ -150,7 +149,7 @@ def test_every_condition_runs_and_its_facts_are_judged_and_drawn(tmp_path):
         assert facts[name] == found
         assert found[0] != found[1]
     assert asked["episodic"](5, Reporter()) == facts["episodic"][0]
-    results = Results(facts=facts, seconds={name: [1.0, 1.0] for name in asked})
+    results = Results(seeds=facts, seconds={name: [1.0, 1.0] for name in asked})
     assert len(memory.effects(results)) == 11
     table = memory.tables(results)["memory"]
     assert table["network"].tolist() == [*asked, memory.SILENCED]
@@ -177,7 +176,7 @@ def test_the_figures_lines_are_the_seeds_means():
     for axes, fact in zip(figure.axes, LINES, strict=True):
         drawn = {line.get_label(): line for line in axes.get_lines()}
         for name in (*memory.NETWORKS, memory.SILENCED):
-            facts = memory.with_silenced(results).facts[name]
+            facts = memory.with_silenced(results).seeds[name]
             mean = pd.DataFrame([one[fact] for one in facts]).mean()
             assert drawn[name].get_ydata() == pytest.approx(mean.tolist())
             assert drawn[name].get_xdata().tolist() == list(range(1, len(mean) + 1))

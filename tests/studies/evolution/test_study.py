@@ -41,7 +41,7 @@ GOOD |= {
 def made_up(seconds=20.0, **changed):
     told = {name.replace("_", "-"): facts for name, facts in changed.items()}
     facts = {name: [{**one, **told.get(name, {})}] * 3 for name, one in GOOD.items()}
-    return Results(facts=facts, seconds={name: [seconds] * 3 for name in facts})
+    return Results(seeds=facts, seconds={name: [seconds] * 3 for name in facts})
 
 
 def failed(results):

@@ -8,13 +8,13 @@ import pytest
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampal_replay.study import (
     CHANGES,
-    WALKS,
+    CLIFF_STATES,
     conditions,
     effects,
     figures,
     tables,
 )
-from metarl.studies.hippocampus.tallies import KINDS
+from metarl.studies.hippocampus.sequences import KINDS
 from metarl.studies.spec import Results, Scale
 
 SMOKE = conditions(Scale(smoke=True))
@@ -42,10 +42,10 @@ GOOD = {
         "forward_at_start_1x": 0.6,
     },
     "cliff-walk": {
-        "states": list(WALKS),
-        "uniform": [2.0**n for n in WALKS],
-        "greedy": [0.5 * n**1.7 for n in WALKS],
-        "oracle": [0.06 * n**2 for n in WALKS],
+        "states": list(CLIFF_STATES),
+        "uniform": [2.0**n for n in CLIFF_STATES],
+        "greedy": [0.5 * n**1.7 for n in CLIFF_STATES],
+        "oracle": [0.06 * n**2 for n in CLIFF_STATES],
     },
 }
 """Condition -> facts that meet every criterion."""
@@ -70,7 +70,7 @@ def made_up(name="", **told):
         each: [facts(each, told if each == name else {})] * SEEDS
         for each in conditions(Scale())
     }
-    return Results(facts=found, seconds={each: [2.0] * SEEDS for each in found})
+    return Results(seeds=found, seconds={each: [2.0] * SEEDS for each in found})
 
 
 def missed(results):
@@ -102,11 +102,11 @@ CLIFF = GOOD["cliff-walk"]
         ("reward-x4", {"forward_at_start_4x": 1.5}, "forward at start, reward x4"),
         ("reward-x0", {"reverse_after_reward_0x": 0.06}, "reverse after rew.*x0"),
         ("reward-x0", {"forward_at_start_0x": 0.8}, "forward at start, reward x0"),
-        ("cliff-walk", {"greedy": [2 * n**1.7 for n in WALKS]}, "12, greedy, per uni"),
-        ("cliff-walk", {"uniform": [1e4] * len(WALKS)}, "log updates"),
+        ("cliff-walk", {"greedy": [2 * n**1.7 for n in CLIFF_STATES]}, "12, greedy, per uni"),
+        ("cliff-walk", {"uniform": [1e4] * len(CLIFF_STATES)}, "log updates"),
         (
             "cliff-walk",
-            {"greedy": [0.01 * n**3 for n in WALKS]},
+            {"greedy": [0.01 * n**3 for n in CLIFF_STATES]},
             "per one on the cliff",
         ),
     ],
@@ -167,7 +167,7 @@ def test_a_few_laps_of_each_condition(name):
     assert repr(found) == repr(SMOKE[name](5, Reporter()))
     assert told[-1] == 1.0
     if name == "cliff-walk":
-        assert len(found["uniform"]) == len(WALKS)
+        assert len(found["uniform"]) == len(CLIFF_STATES)
     else:
         assert len(found["steps"]) == 5
         assert found["early_steps"] == pytest.approx(np.mean(found["steps"][2:5]))
@@ -175,7 +175,7 @@ def test_a_few_laps_of_each_condition(name):
 
 def test_few_laps_have_all_that_effects_and_figures_need():
     found = {name: [ask(5, Reporter())] * 2 for name, ask in SMOKE.items()}
-    results = Results(facts=found, seconds={name: [1.0] * 2 for name in found})
+    results = Results(seeds=found, seconds={name: [1.0] * 2 for name in found})
     assert len(effects(results)) == len(effects(made_up()))
     assert set(figures(results)) == {"events", "rates"}
 

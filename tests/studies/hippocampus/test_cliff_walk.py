@@ -38,7 +38,7 @@ def test_by_chance_one_state_takes_twice_as_many(monkeypatch):
 
 
 def test_memories_are_drawn_as_often_as_they_are_there():
-    drawn = cliff_walk._draws(3, np.random.default_rng(901))
+    drawn = cliff_walk._samples(3, np.random.default_rng(901))
     places = np.array([next(drawn) for _ in range(7000)])
     counts = np.bincount(places, minlength=6)
     expected = 500 * np.array([4, 2, 1, 4, 2, 1])

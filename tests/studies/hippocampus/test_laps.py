@@ -7,8 +7,8 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus import laps as running
 from metarl.studies.hippocampus.laps import run_laps
 from metarl.studies.hippocampus.mazes import open_maze, two_tracks
-from metarl.studies.hippocampus.memories import Access
-from metarl.studies.hippocampus.memories import newcomers as new
+from metarl.studies.hippocampus.replay import Access
+from metarl.studies.hippocampus.replay import initial_knowledge as new
 from metarl.studies.hippocampus.replay import replay
 
 
@@ -97,7 +97,7 @@ def test_values_come_to_be_discounted_steps_to_the_reward(monkeypatch):
     monkeypatch.setattr(running, "REWARD_NOISE", 0.0)
     kept = []
     monkeypatch.setattr(
-        running, "newcomers", lambda *a: kept.append(new(*a)) or kept[0]
+        running, "initial_knowledge", lambda *a: kept.append(new(*a)) or kept[0]
     )
     run("none", animals=2, laps=40)
     right = kept[0].values[:, :9, 2]

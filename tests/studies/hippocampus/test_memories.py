@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metarl.studies.hippocampus.mazes import two_tracks
-from metarl.studies.hippocampus.memories import Access, gain, need, newcomers, policy
+from metarl.studies.hippocampus.replay import Access, gain, need, initial_knowledge, policy
 
 RING = np.eye(3)[[1, 2, 0]][None]
 """Three states in a ring, one animal."""
@@ -48,7 +48,7 @@ def test_asleep_need_is_where_one_is_in_the_long_run():
 
 
 def test_newcomers_expect_to_move_at_random_and_to_go_on_from_a_goal():
-    known = newcomers(two_tracks(3), 2)
+    known = initial_knowledge(two_tracks(3), 2)
     assert known.transitions[1, 1].tolist() == [0.25, 0.5, 0.25, 0, 0, 0]
     assert known.transitions[0, 2].tolist() == [0, 0, 0, 0, 0, 1]
     assert known.transitions[0, 3].tolist() == [1, 0, 0, 0, 0, 0]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metarl.studies.hippocampus.mazes import two_tracks
-from metarl.studies.hippocampus.memories import Access, newcomers
+from metarl.studies.hippocampus.replay import Access, initial_knowledge
 from metarl.studies.hippocampus.replay import replay
 
 MAZE = two_tracks(4)
@@ -13,7 +13,7 @@ RIGHT, LEFT = 2, 3
 
 def on_track(*, rewarded=True):
     """Two animals that run right above and left below, and know the reward above."""
-    known = newcomers(MAZE, 2)
+    known = initial_knowledge(MAZE, 2)
     for state in range(3):
         known.transitions[:, state] = np.eye(8)[state + 1]
         known.transitions[:, 7 - state] = np.eye(8)[6 - state]

@@ -1,4 +1,4 @@
-"""Rest: what is learned, and what is replayed on the sensors."""
+"""Rest: what is learned, and what is draw_replay on the sensors."""
 
 import numpy as np
 import pytest
@@ -6,9 +6,9 @@ import pytest
 from metarl.studies.hippocampus.rest import (
     RestParams,
     learned_transitions,
-    new_brain,
-    new_objects,
-    replayed,
+    make_brain,
+    make_objects,
+    draw_replay,
     rest,
 )
 from metarl.studies.hippocampus.sequenceness import lagged_weights, peak, sequenceness
@@ -27,7 +27,7 @@ def test_transitions_are_shares_of_what_followed():
 
 @pytest.mark.parametrize("seed", range(20))
 def test_rule_and_seen_order_are_two_rows_of_four_that_share_no_pair(seed):
-    learned = new_objects(rng(seed))
+    learned = make_objects(rng(seed))
     for order in (learned.rule, learned.seen):
         assert (order.sum(1) == 1).sum() == (order.sum(0) == 1).sum() == 6
         assert np.linalg.matrix_power(order, 3).sum() == 2
@@ -36,13 +36,13 @@ def test_rule_and_seen_order_are_two_rows_of_four_that_share_no_pair(seed):
 
 def test_a_replay_goes_on_until_nothing_follows():
     chain = np.diag(np.ones(3), 1)
-    assert replayed(chain, 1, rng()) == [1, 2, 3]
-    assert replayed(chain.T, 3, rng()) == [3, 2, 1, 0]
-    assert replayed(np.eye(4), 2, rng()) == [2, 2, 2, 2]
+    assert draw_replay(chain, 1, rng()) == [1, 2, 3]
+    assert draw_replay(chain.T, 3, rng()) == [3, 2, 1, 0]
+    assert draw_replay(np.eye(4), 2, rng()) == [2, 2, 2, 2]
 
 
 def activity(source, **changes):
-    brain = new_brain(rng(), PARAMS)
+    brain = make_brain(rng(), PARAMS)
     return rest(brain, source, PARAMS, noise=rng(1), replays=rng(2))
 
 
@@ -53,7 +53,7 @@ def test_without_replay_rest_is_noise_alone():
 
 def test_sources_share_noise_and_the_beginnings_of_replays():
     """A source in which nothing follows replays the first objects alone."""
-    rule = new_objects(rng()).rule
+    rule = make_objects(rng()).rule
     first = activity(np.zeros((8, 8)))
     begun = np.flatnonzero((first != activity(None)).any(1))
     assert 20 < len(begun) <= 30
@@ -64,16 +64,16 @@ def test_sources_share_noise_and_the_beginnings_of_replays():
 
 
 def test_the_decoder_tells_objects_from_their_patterns():
-    brain = new_brain(rng(), RestParams())
+    brain = make_brain(rng(), RestParams())
     evidence = brain.patterns @ brain.decoder
     assert (evidence.argmax(1) == np.arange(8)).all()
 
 
 def test_what_is_replayed_is_read_back():
     params = RestParams(samples=6000, event_rate=0.2)
-    learned = new_objects(rng())
+    learned = make_objects(rng())
     told = rest(
-        new_brain(rng(), params), learned.rule, params, noise=rng(1), replays=rng(2)
+        make_brain(rng(), params), learned.rule, params, noise=rng(1), replays=rng(2)
     )
     found = sequenceness(lagged_weights(told, lags=10), learned.rule)
     assert found.argmax() + 1 == params.lag

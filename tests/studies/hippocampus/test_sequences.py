@@ -3,7 +3,7 @@
 import numpy as np
 
 from metarl.studies.hippocampus.mazes import two_tracks
-from metarl.studies.hippocampus.replay import Replayed
+from metarl.studies.hippocampus.replay import ReplayEvent
 from metarl.studies.hippocampus.sequences import SequenceTest, directions, runs
 
 MAZE = two_tracks()
@@ -12,7 +12,7 @@ RIGHT, LEFT = 2, 3
 
 def event(*backups):
     states, moves = zip(*backups, strict=True)
-    return Replayed(np.array([states]), np.array([moves]))
+    return ReplayEvent(np.array([states]), np.array([moves]))
 
 
 def counts(*backups):
@@ -62,7 +62,7 @@ def test_to_and_fro_between_two_cells_is_an_accident():
 def test_one_that_did_not_replay_has_no_sequences():
     nothing = np.full((1, 20), -1)
     test = SequenceTest(MAZE, np.random.default_rng(901))
-    assert test.count(Replayed(nothing, nothing))[0].tolist() == [0]
+    assert test.count(ReplayEvent(nothing, nothing))[0].tolist() == [0]
 
 
 def test_runs_end_where_the_direction_changes():

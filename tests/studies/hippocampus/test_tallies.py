@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from metarl.studies.hippocampus.laps import Running
+from metarl.studies.hippocampus.laps import Laps
 from metarl.studies.hippocampus.mazes import two_tracks
-from metarl.studies.hippocampus.replay import Replayed
+from metarl.studies.hippocampus.replay import ReplayEvent
 from metarl.studies.hippocampus.sequences import SequenceTest
-from metarl.studies.hippocampus.tallies import KINDS, example_lap, rate_after, tally
+from metarl.studies.hippocampus.sequences import KINDS, example_lap, rate_after, count_sequences
 
 MAZE = two_tracks()
 RIGHT = 2
@@ -18,17 +18,17 @@ NOT = [-1] * 8
 def events(*laps):
     """One event a lap, of two animals."""
     return tuple(
-        Replayed(np.array(lap), np.where(np.array(lap) < 0, -1, RIGHT)) for lap in laps
+        ReplayEvent(np.array(lap), np.where(np.array(lap) < 0, -1, RIGHT)) for lap in laps
     )
 
 
-RUNNING = Running(
+RUNNING = Laps(
     steps=np.full((2, 3), 9),
     magnitudes=np.array([[1.0, 4.0, 1.0], [4.0, 4.0, 1.0]]),
     at_start=events((NOT, NOT), (AHEAD, AHEAD), (NOT, AHEAD)),
     after_reward=events((NOT, BACK), (NOT, NOT), (NOT, BACK)),
 )
-COUNTS = tally(RUNNING, SequenceTest(MAZE, np.random.default_rng(901)))
+COUNTS = count_sequences(RUNNING, SequenceTest(MAZE, np.random.default_rng(901)))
 
 
 def test_sequences_are_counted_by_lap_and_animal():

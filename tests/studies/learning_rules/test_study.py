@@ -11,15 +11,15 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.learning_rules import study as learning_rules
 from metarl.studies.learning_rules.study import (
     conditions,
-    configured,
+    configure,
     cosines,
     effects,
     figures,
-    gradient,
+    core_gradient,
     stored_floats,
     tables,
 )
-from metarl.studies.shared_bandit import bandit_config, shortened
+from metarl.studies.shared_bandit import bandit_config, with_updates
 from metarl.studies.spec import Results, Scale
 from metarl.training.trainer import Trainer
 
@@ -28,7 +28,7 @@ SEEDS = 3
 
 
 def facts(regret, rule="eprop"):
-    aligned = rule.removeprefix("lstm-") in learning_rules.ALIGNED
+    aligned = rule.removeprefix("lstm-") in learning_rules.COSINE_RULES
     return {
         "regret": regret,
         "accuracy": [0.5, 0.9],
@@ -48,7 +48,7 @@ def made_up(**regrets):
         name: [facts(told.get(name, 1.0) + 0.01 * k, name) for k in range(SEEDS)]
         for name in conditions(Scale())
     }
-    return Results(facts=found, seconds={name: [2.0] * SEEDS for name in found})
+    return Results(seeds=found, seconds={name: [2.0] * SEEDS for name in found})
 
 
 def verdicts(results):
@@ -76,7 +76,7 @@ def test_each_criterion_fails_alone(regrets, expected):
 def test_every_condition_has_one_row_of_regret():
     results = made_up()
     named = " ".join(effect.name for effect in effects(results))
-    for name in set(results.facts) - {"eprop", "eprop-random", "readout"}:
+    for name in set(results.seeds) - {"eprop", "eprop-random", "readout"}:
         assert f"regret by {name}, rewards" in named
 
 
@@ -107,7 +107,7 @@ def test_a_few_steps_of_each_rule(name):
     assert found == SMOKE[name](5, Reporter())
     assert told[-1] == 1.0
     assert len(found["accuracy"]) == 50
-    aligned = name.removeprefix("lstm-") in learning_rules.ALIGNED
+    aligned = name.removeprefix("lstm-") in learning_rules.COSINE_RULES
     assert len(found["cosine"]) == (5 if aligned else 0)
 
 
@@ -118,7 +118,7 @@ def test_it_stops_when_asked():
 
 def test_a_gradient_is_along_itself_and_e_prop_leans_towards_it():
     """Exact against exact is 1; local credit keeps the last step's part of it."""
-    config = shortened(configured(3, "bptt", "rnn"), 4)
+    config = with_updates(configure(3, "bptt", "rnn"), 4)
     weights = Trainer(config, 0).network.state_dict()
     assert cosines(config, [weights]) == [pytest.approx(1.0, abs=1e-5)]
     local = replace(config, learning=replace(config.learning, rule="eprop"))
@@ -126,14 +126,14 @@ def test_a_gradient_is_along_itself_and_e_prop_leans_towards_it():
 
 
 def test_gradients_are_compared_in_the_same_episodes():
-    config = shortened(configured(3, "bptt", "rnn"), 4)
+    config = with_updates(configure(3, "bptt", "rnn"), 4)
     weights = Trainer(config, 0).network.state_dict()
-    assert torch.equal(gradient(config, weights), gradient(config, weights))
+    assert torch.equal(core_gradient(config, weights), core_gradient(config, weights))
 
 
 @pytest.mark.parametrize("rule", ["bptt-random", "eprop-random"])
 def test_gradients_are_compared_with_the_feedback_of_training(rule, monkeypatch):
-    config = shortened(configured(3, rule, "rnn"), 4)
+    config = with_updates(configure(3, rule, "rnn"), 4)
     trained, made = Trainer(config, 0), []
 
     class Kept(Trainer):
@@ -149,7 +149,7 @@ def test_gradients_are_compared_with_the_feedback_of_training(rule, monkeypatch)
 
 
 def test_gradients_are_compared_in_episodes_of_their_own():
-    config = shortened(configured(3, "bptt", "rnn"), 4)
+    config = with_updates(configure(3, "bptt", "rnn"), 4)
     trainer = Trainer(config, 0)
     weights = trainer.network.state_dict()
     trajectory = trainer.trajectory()
@@ -157,15 +157,15 @@ def test_gradients_are_compared_in_episodes_of_their_own():
     trainer.learner.compute_gradients(trainer.unroll, trajectory, lesson, 0.0)
     own = trainer.network.core.weight.grad.flatten()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(learning_rules, "PROBE_LANES", config.training.num_envs)
-        other = gradient(config, weights)
+        patch.setattr(learning_rules, "GRADIENT_ENVS", config.training.num_envs)
+        other = core_gradient(config, weights)
     assert (own - other).norm() > 0.05 * own.norm()
 
 
 def test_what_each_rule_keeps_by_hand():
     """64 lanes, 50 steps, inputs 1 + 2 + 1, 48 units."""
     kept = {
-        rule: stored_floats(configured(1, rule, "rnn")) for rule in learning_rules.RULES
+        rule: stored_floats(configure(1, rule, "rnn")) for rule in learning_rules.RULES
     }
     assert kept["bptt"] == 64 * 50 * ((4 + 48 + 1) + 48 + 48)
     assert kept["eprop"] == kept["np"] == 64 * (4 + 48 + 1) * 48
@@ -173,7 +173,7 @@ def test_what_each_rule_keeps_by_hand():
     # The critic, 24 + 1 weights, is not tried out.
     weights = (4 + 24) * 24 + 24 + 24 + 2 * 24 + 2
     tried = {
-        rule: stored_floats(configured(1, rule, "rnn")) for rule in learning_rules.TRIED
+        rule: stored_floats(configure(1, rule, "rnn")) for rule in learning_rules.PERTURBATION_RATES
     }
     assert tried["wp"] == weights
     assert tried["d2"] == 2 * weights + 3
@@ -181,7 +181,7 @@ def test_what_each_rule_keeps_by_hand():
 
 
 def test_rules_that_try_out_networks_have_amounts_of_their_own():
-    pair, generation = (configured(1, rule, "rnn") for rule in ("d1", "es"))
+    pair, generation = (configure(1, rule, "rnn") for rule in ("d1", "es"))
     assert pair.training.num_envs == 2 * 40
     assert generation.training.num_envs == 64 * 40
     assert generation.learning.perturbation.members == 64
@@ -191,8 +191,8 @@ def test_the_shared_bandit_is_that_of_the_yardsticks():
     """A random chooser loses 12.5 an episode: E max(p, 1 - p) - 1/2 = 1/4, 50 times."""
     params = bandit_config(1).task_params
     assert params.distribution == "correlated"
-    assert params.trial_count == learning_rules.TRIALS
-    assert pytest.approx(params.trial_count / 4) == learning_rules.RANDOM
+    assert params.trial_count == shared_bandit.TRIALS
+    assert pytest.approx(params.trial_count / 4) == shared_bandit.RANDOM
 
 
 def test_results_read_as_series_by_seed():

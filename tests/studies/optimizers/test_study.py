@@ -10,7 +10,7 @@ import pytest
 
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.optimizers import study as optimizers
-from metarl.studies.optimizers.plots import MOST_DRAWN, drawn
+from metarl.studies.optimizers.plots import LARGEST_DRAWN, draw_all
 from metarl.studies.optimizers.study import HEADLINE_RATES, LONG, SHORT, conditions
 from metarl.studies.optimizers.tables import median_epochs, pooled_epochs
 from metarl.studies.spec import Results, Scale, criteria
@@ -82,7 +82,7 @@ def planted(**changes):
         name: [planted_facts(contest, **changes.get(name.replace("-", "_"), {}))] * 2
         for name, contest in conditions(Scale()).items()
     }
-    return Results(facts=facts, seconds={name: [1.0, 3.0] for name in facts})
+    return Results(seeds=facts, seconds={name: [1.0, 3.0] for name in facts})
 
 
 def summary(effect):
@@ -110,7 +110,7 @@ def smoke():
         name: [plain(ask(seed, Reporter())) for seed in (1, 2)]
         for name, ask in conditions(Scale(smoke=True)).items()
     }
-    return Results(facts=facts, seconds={name: [0.0, 0.0] for name in facts})
+    return Results(seeds=facts, seconds={name: [0.0, 0.0] for name in facts})
 
 
 def test_everything_runs_in_small(smoke):
@@ -125,14 +125,14 @@ def test_everything_runs_in_small(smoke):
 
 def test_a_seed_comes_to_the_same_again_and_others_do_not(smoke):
     again = plain(conditions(Scale(smoke=True))["lorenz-d2"](1, Reporter()))
-    first, other = smoke.facts["lorenz-d2"]
+    first, other = smoke.seeds["lorenz-d2"]
     assert again == first
     assert other["losses"] != first["losses"]
     assert other["baselines"] != first["baselines"]
 
 
 def test_every_rule_of_a_seed_has_the_same_series(smoke):
-    found = [f[0]["baselines"] for name, f in smoke.facts.items() if "lorenz" in name]
+    found = [f[0]["baselines"] for name, f in smoke.seeds.items() if "lorenz" in name]
     assert len(found) == 7
     assert all(each == found[0] for each in found)
 
@@ -241,7 +241,7 @@ def by_label(ax):
 
 
 def test_figures_show_the_planted_numbers():
-    figures = drawn(planted())
+    figures = draw_all(planted())
     assert set(figures) == {
         "learning_curves",
         "initial_rate_xor",
@@ -250,24 +250,24 @@ def test_figures_show_the_planted_numbers():
     }
     left, right = map(by_label, figures["initial_rate_xor"].axes)
     assert left["weight perturbation"].tolist() == [0, 75, 100, 100, 50]
-    assert left["D2 (judged)"].tolist() == [100] * 5
+    assert left["D2 (outcome)"].tolist() == [100] * 5
     assert right["weight perturbation"][1:4].tolist() == [1700, 600, 180]
-    assert right["D2 (judged)"].tolist() == [160] * 5
+    assert right["D2 (outcome)"].tolist() == [160] * 5
 
     lorenz = by_label(figures["initial_rate_measures"].axes[0])
-    assert lorenz["weight perturbation (6,000)"].tolist() == [MOST_DRAWN] * 2
-    assert lorenz["D2 (judged) (6,000)"].tolist() == [0.06] * 3
+    assert lorenz["weight perturbation (6,000)"].tolist() == [LARGEST_DRAWN] * 2
+    assert lorenz["D2 (outcome) (6,000)"].tolist() == [0.06] * 3
     assert lorenz["persistence"][0] == 0.37
 
     curves = by_label(figures["learning_curves"].axes[0])
-    (curve,) = [y for label, y in curves.items() if "D2 (judged)" in label]
+    (curve,) = [y for label, y in curves.items() if "D2 (outcome)" in label]
     assert curve.tolist() == [0.3, 0.1, 0.01]
     for figure in figures.values():
         plt.close(figure)
 
 
 def test_an_optimizers_regret_has_a_name_and_panels_of_its_own():
-    figure = drawn(planted())["optimizer_traces"]
+    figure = draw_all(planted())["optimizer_traces"]
     labels = [ax.get_ylabel() for ax in figure.axes]
     count = len(labels) // 2
     assert labels[:count] == ["Learning rate"] * count

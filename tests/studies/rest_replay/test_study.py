@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from metarl.core.parallel import Interrupted, Reporter
-from metarl.studies.hippocampus.rest import new_objects
+from metarl.studies.hippocampus.rest import make_objects
 from metarl.studies.rest_replay.study import (
     SOURCES,
-    asked_of,
+    summarise,
     conditions,
     effects,
     figures,
-    source_of,
+    replay_source,
     tables,
 )
 from metarl.studies.spec import Results, Scale
@@ -39,7 +39,7 @@ def made_up(name="", **told):
     found = {each: [facts(each, {})] * 3 for each in SOURCES}
     if name:
         found[name] = [*found[name][:2], facts(name, told)]
-    return Results(facts=found, seconds={each: [1.0] * 3 for each in SOURCES})
+    return Results(seeds=found, seconds={each: [1.0] * 3 for each in SOURCES})
 
 
 def missed(results):
@@ -85,8 +85,7 @@ def test_one_false_alarm_is_chance_and_two_are_a_miss(name, order):
     told = {f"{order}_beyond": -1.2}
     once = made_up(name, **told)
     assert missed(once) == []
-    twice = Results(
-        facts={**once.facts, name: [once.facts[name][-1]] * 2}, seconds=once.seconds
+    twice = Results(seeds={**once.seeds, name: [once.seeds[name][-1]] * 2}, seconds=once.seconds
     )
     (effect,) = missed(twice)
     assert effect.startswith(f"{order} order, {name}:")
@@ -102,7 +101,7 @@ def test_false_alarms_are_counted_over_both_orders():
 def test_a_group_is_judged_by_its_mean_and_subjects_by_their_own():
     found = np.array([[0.0, 4.0], [0.0, -1.0]])
     shuffled = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.0, -2.0], [0.0, 0.0]]])
-    told = asked_of("rule", found, shuffled)
+    told = summarise("rule", found, shuffled)
     assert told["rule"] == [0.0, 1.5]
     assert told["rule_threshold"] == 1.0
     assert told["rule_beyond"] == 1.5
@@ -111,12 +110,12 @@ def test_a_group_is_judged_by_its_mean_and_subjects_by_their_own():
 
 
 def test_sources_differ_in_what_follows_what_alone():
-    learned = new_objects(np.random.default_rng(901))
-    assert source_of("movie", learned) is learned.seen
-    assert source_of("imagination", learned) is learned.rule
-    turned = source_of("imagination-after-reward", learned)
+    learned = make_objects(np.random.default_rng(901))
+    assert replay_source("movie", learned) is learned.seen
+    assert replay_source("imagination", learned) is learned.rule
+    turned = replay_source("imagination-after-reward", learned)
     assert (turned == learned.rule.T).all()
-    assert source_of("none", learned) is None
+    assert replay_source("none", learned) is None
 
 
 def test_the_table_has_a_row_a_source():

@@ -12,8 +12,8 @@ PARAMS = BanditParams(trial_count=12, distribution="correlated", trial_input=Fal
 
 def agents(tasks=6, seed=1, count=2, params=PARAMS, **more):
     problem = BanditAgent(params, tasks=tasks, **more)
-    problem.renew(count, torch.Generator().manual_seed(seed))
-    return problem, problem.first(count, torch.Generator().manual_seed(2))
+    problem.next_batch(count, torch.Generator().manual_seed(seed))
+    return problem, problem.initial_weights(count, torch.Generator().manual_seed(2))
 
 
 def test_choices_and_rewards_are_seen_at_the_next_trial():
@@ -38,21 +38,21 @@ def test_weights_that_are_compared_have_the_same_luck():
     problem, weights = agents()
     first, again = problem.losses(torch.stack([weights, weights]))
     assert torch.equal(first, again)
-    problem.renew(2, torch.Generator().manual_seed(7))
+    problem.next_batch(2, torch.Generator().manual_seed(7))
     assert not torch.equal(problem.losses(weights[None])[0], first)
 
 
 def test_luck_is_kept_for_as_many_steps_as_asked():
     generator = torch.Generator().manual_seed(1)
     problem = BanditAgent(PARAMS, held_steps=3)
-    new = [problem.renew(2, generator) for _ in range(7)]
+    new = [problem.next_batch(2, generator) for _ in range(7)]
     assert new == [True, False, False, True, False, False, True]
 
 
 def test_who_always_goes_left_loses_what_a_guesser_loses():
     params = BanditParams(trial_count=50, distribution="correlated", trial_input=False)
     problem, weights = agents(params=params, tasks=4000, count=1)
-    _, readout = problem.shape.parts(weights)
+    _, readout = problem.shape.split(weights)
     readout.zero_()
     readout[:, 0, -1] = 1000.0
     # |2 p - 1| is on average 1/2; half of it is lost, on 50 trials.
@@ -71,11 +71,11 @@ def test_a_trial_loses_the_gap_between_the_arms_or_nothing():
 def test_policy_gradient_is_the_gradient_of_log_chances():
     problem, weights = agents(tasks=3)
     weights = weights.requires_grad_()
-    losses, graded = problem.with_gradient(weights)
+    losses, graded = problem.differentiable_losses(weights)
     with torch.no_grad():
         course = problem.play(weights[None])
     assert_close(losses, problem.losses(weights.detach()[None])[0])
-    hidden, readout = problem.shape.parts(weights)
+    hidden, readout = problem.shape.split(weights)
     total = 0.0
     for task in range(3):
         units = torch.zeros(24, dtype=torch.float64)
@@ -94,9 +94,9 @@ def test_policy_gradient_is_the_gradient_of_log_chances():
 def test_noise_on_nodes_is_felt_as_it_is_told():
     problem, weights = agents(tasks=3)
     generator = torch.Generator().manual_seed(4)
-    found = problem.under_noise(weights, 0.0, generator)
+    found = problem.losses_under_noise(weights, 0.0, generator)
     assert torch.equal(found.losses, found.noisy)
-    found = problem.under_noise(weights, 50.0, generator)
+    found = problem.losses_under_noise(weights, 50.0, generator)
     assert not torch.equal(found.losses, found.noisy)
     assert_close(found.losses.mean(1), problem.losses(weights[None])[0])
     sizes = [layer.noise.shape[-1] * layer.inputs.shape[-1] for layer in found.layers]

@@ -32,7 +32,7 @@ def test_a_recurrent_network_is_torchs_own():
     units = activity(SHAPE, weights, inputs)
     told = outputs(SHAPE, weights, units)
     for k in range(2):
-        hidden, readout = SHAPE.parts(weights[k])
+        hidden, readout = SHAPE.split(weights[k])
         twin = nn.RNN(3, 5, batch_first=True).double()
         with torch.no_grad():
             twin.weight_ih_l0.copy_(hidden[:, :3])
@@ -55,10 +55,10 @@ def test_each_replica_may_have_its_own_inputs():
 def test_layers_tell_what_each_received(recurrent):
     shape = Shape(inputs=3, units=5, outputs=2, recurrent=recurrent)
     weights, inputs = drawn(2, shape.weight_count), drawn(4, 6, 3, seed=2)
-    noise = Noise.draw(shape, [2, 4, 6], torch.Generator().manual_seed(3))
+    noise = Noise.sample(shape, [2, 4, 6], torch.Generator().manual_seed(3))
     units = activity(shape, weights, inputs)
     first, second = layers(shape, inputs, units, noise)
-    hidden, readout = shape.parts(weights)
+    hidden, readout = shape.split(weights)
     assert_close(units, (first.inputs @ hidden[:, None].mT).tanh())
     told = second.inputs @ readout[:, None].mT
     assert_close(told, outputs(shape, weights, units))

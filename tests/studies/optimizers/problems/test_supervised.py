@@ -3,7 +3,7 @@
 import torch
 from torch.testing import assert_close
 
-from metarl.studies.optimizers.problems.xor import Xor
+from metarl.studies.optimizers.problems.supervised import Xor
 
 
 def solved():
@@ -25,8 +25,8 @@ def test_a_network_that_says_half_errs_by_a_quarter():
 
 def test_the_loss_with_a_gradient_is_the_loss():
     problem = Xor()
-    weights = problem.first(3, torch.Generator().manual_seed(1)).requires_grad_()
-    losses, graded = problem.with_gradient(weights)
+    weights = problem.initial_weights(3, torch.Generator().manual_seed(1)).requires_grad_()
+    losses, graded = problem.differentiable_losses(weights)
     assert_close(losses, problem.losses(weights.detach()[None])[0])
     assert not losses.requires_grad
     assert graded.requires_grad
@@ -34,7 +34,7 @@ def test_the_loss_with_a_gradient_is_the_loss():
 
 def test_biases_begin_at_nothing():
     problem = Xor()
-    hidden, readout = problem.shape.parts(problem.first(5, torch.Generator()))
+    hidden, readout = problem.shape.split(problem.initial_weights(5, torch.Generator()))
     assert (hidden[..., -1] == 0).all()
     assert (readout[..., -1] == 0).all()
     assert (hidden[..., :-1] != 0).all()
@@ -42,7 +42,7 @@ def test_biases_begin_at_nothing():
 
 def test_the_mean_loss_of_samples_without_noise_is_the_loss():
     problem = Xor()
-    weights = problem.first(3, torch.Generator().manual_seed(1))
-    found = problem.under_noise(weights, 0.5, torch.Generator().manual_seed(2))
+    weights = problem.initial_weights(3, torch.Generator().manual_seed(1))
+    found = problem.losses_under_noise(weights, 0.5, torch.Generator().manual_seed(2))
     assert_close(found.losses.mean(1), problem.losses(weights[None])[0])
     assert (found.noisy != found.losses).all()

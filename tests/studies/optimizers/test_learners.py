@@ -10,10 +10,10 @@ from torch.testing import assert_close
 
 from metarl.envs.bandit import BanditParams
 from metarl.studies.optimizers.problems.bandit import BanditAgent
-from metarl.studies.optimizers.problems.chaos import SYSTEMS, series
+from metarl.studies.optimizers.problems.forecast import SYSTEMS, simulate
 from metarl.studies.optimizers.problems.forecast import Forecast
-from metarl.studies.optimizers.problems.learners import LEARNERS
-from metarl.studies.optimizers.problems.xor import Xor
+from metarl.studies.optimizers.learners import LEARNERS
+from metarl.studies.optimizers.problems.supervised import Xor
 
 RATES = {"wp": 1.0, "np": 1.0, "d0": 3.0, "d1": 0.1, "d2": 1.0, "sgd": 3.0, "adam": 0.1}
 FORWARD_ONLY = ("wp", "np", "d0", "d1", "d2")
@@ -25,7 +25,7 @@ def learner(rule, problem, rates, seed=1):
 
 
 def problems():
-    data = series(SYSTEMS["lorenz"], np.random.default_rng(1))
+    data = simulate(SYSTEMS["lorenz"], np.random.default_rng(1))
     short = BanditParams(trial_count=20, distribution="correlated", trial_input=False)
     return {
         "xor": Xor(),
@@ -67,11 +67,11 @@ def test_backpropagation_does(rule, monkeypatch):
 @pytest.mark.parametrize("name", ["xor", "lorenz"])
 def test_node_perturbation_goes_down_the_gradient_on_average(name):
     problem = problems()[name]
-    start = problem.first(1, torch.Generator().manual_seed(5))
+    start = problem.initial_weights(1, torch.Generator().manual_seed(5))
     if name == "lorenz":
-        start = problem.shape.first(1, torch.Generator().manual_seed(5))
+        start = problem.shape.initial_weights(1, torch.Generator().manual_seed(5))
     asked = start.clone().requires_grad_()
-    problem.with_gradient(asked)[1].sum().backward()
+    problem.differentiable_losses(asked)[1].sum().backward()
 
     made = learner("np", problem, [1.0] * 2000)
     made.weights = start.repeat(2000, 1)
@@ -94,7 +94,7 @@ def test_each_rate_is_its_replicas_own():
 def test_descent_is_torchs_own():
     made = learner("sgd", Xor(), [0.5, 2.0])
     weights = made.weights.requires_grad_()
-    losses, graded = Xor().with_gradient(weights)
+    losses, graded = Xor().differentiable_losses(weights)
     graded.sum().backward()
     told = made.step()
     rates = torch.tensor([[0.5], [2.0]]).double()

@@ -6,13 +6,13 @@ import torch
 from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
-from metarl.studies.optimizers.problems.chaos import (
+from metarl.studies.optimizers.problems.forecast import (
     SYSTEMS,
-    Data,
+    Series,
     linear_autoregression,
     normalised_error,
     persistence,
-    series,
+    simulate,
 )
 from metarl.studies.optimizers.problems.forecast import FREE_POINTS, Forecast
 
@@ -20,7 +20,7 @@ from metarl.studies.optimizers.problems.forecast import FREE_POINTS, Forecast
 @pytest.fixture(scope="module", params=SYSTEMS)
 def drawn(request):
     system = SYSTEMS[request.param]
-    return request.param, system, series(system, np.random.default_rng(5))
+    return request.param, system, simulate(system, np.random.default_rng(5))
 
 
 def test_the_training_points_set_the_scale(drawn):
@@ -43,19 +43,19 @@ def test_points_follow_the_flow():
     state = np.array([1.0, 2.0, 20.0])
     slope = np.array(system.flow(*state))
     assert_allclose(slope, [10.0, 6.0, 2 - 160 / 3])
-    data = series(system, np.random.default_rng(5))
-    again = series(system, np.random.default_rng(5))
-    other = series(system, np.random.default_rng(6))
+    data = simulate(system, np.random.default_rng(5))
+    again = simulate(system, np.random.default_rng(5))
+    other = simulate(system, np.random.default_rng(6))
     assert (data.test == again.test).all()
     assert (data.test != other.test).any()
 
 
 def test_a_circle_is_followed_round(monkeypatch):
-    from metarl.studies.optimizers.problems.chaos import _advanced
+    from metarl.studies.optimizers.problems.forecast import _runge_kutta_step
 
     state = np.array([1.0, 0.0, 0.0])
     for _ in range(100):
-        state = _advanced(lambda x, y, z: (-y, x, 0.0), state, 2 * np.pi / 100)
+        state = _runge_kutta_step(lambda x, y, z: (-y, x, 0.0), state, 2 * np.pi / 100)
     assert_allclose(state, [1, 0, 0], atol=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_a_linear_map_is_found():
     points = [np.array([1.0, 0.5, 2.0])]
     for _ in range(60):
         points.append(points[-1] @ matrix)
-    data = Data(np.stack(points[:30]), np.stack(points[30:]))
+    data = Series(np.stack(points[:30]), np.stack(points[30:]))
     assert linear_autoregression(data) < 1e-12
     assert persistence(data) > 0.5
 
@@ -80,7 +80,7 @@ def test_a_linear_map_is_found():
 def test_a_network_begins_as_persistence(drawn):
     _, system, data = drawn
     problem = Forecast(data)
-    weights = problem.first(2, torch.Generator().manual_seed(1))
+    weights = problem.initial_weights(2, torch.Generator().manual_seed(1))
     assert weights.shape == (2, 371)
     assert problem.test_errors(weights) == pytest.approx(
         [persistence(data)] * 2, rel=0.05
@@ -93,9 +93,9 @@ def test_a_network_begins_as_persistence(drawn):
 
 def test_a_perfect_forecast_is_valid_for_as_long_as_it_is_looked_at():
     line = np.arange(1000)[:, None] * np.array([0.001, 0.002, -0.001])
-    problem = Forecast(Data(np.tile(line, (2, 1)), line))
-    weights = problem.first(1, torch.Generator())
-    _, readout = problem.shape.parts(weights)
+    problem = Forecast(Series(np.tile(line, (2, 1)), line))
+    weights = problem.initial_weights(1, torch.Generator())
+    _, readout = problem.shape.split(weights)
     readout[0, :, -1] = torch.tensor([0.001, 0.002, -0.001])
     (error,) = problem.test_errors(weights)
     assert error < 1e-6
@@ -106,8 +106,8 @@ def test_a_perfect_forecast_is_valid_for_as_long_as_it_is_looked_at():
 
 def test_a_forecast_that_stands_still_is_valid_until_it_is_left_behind():
     line = np.arange(1000)[:, None] * np.array([0.011, 0.011, 0.011])
-    problem = Forecast(Data(np.tile(line, (2, 1)), line))
-    weights = problem.first(1, torch.Generator())
+    problem = Forecast(Series(np.tile(line, (2, 1)), line))
+    weights = problem.initial_weights(1, torch.Generator())
     # Each point is .011 further away: the 36th is still within .4.
     system = SYSTEMS["lorenz"]
     (time,) = problem.valid_times(weights, system)

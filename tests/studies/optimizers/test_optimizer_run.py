@@ -6,17 +6,17 @@ import pytest
 import torch
 
 from metarl.core.parallel import Reporter
-from metarl.studies.optimizers import contest as optimizers_contest
-from metarl.studies.optimizers.contest import (
-    LOST,
+from metarl.studies.optimizers import optimizer_run
+from metarl.studies.optimizers.optimizer_run import (
+    LARGEST,
     OptimizerRun,
-    forwards_of_a_step,
-    kept,
-    known,
+    forwards_per_step,
+    finite_or_none,
+    limit_loss,
     stored_floats,
 )
-from metarl.studies.optimizers.problems.learners import LEARNERS, Told
-from metarl.studies.optimizers.problems.xor import Xor
+from metarl.studies.optimizers.learners import LEARNERS, LearningStep
+from metarl.studies.optimizers.problems.supervised import Xor
 
 
 class Played:
@@ -32,18 +32,18 @@ class Played:
     def __init__(self, problem, rates, generator):
         assert rates.tolist() == [0.1, 0.1, 1.0, 1.0]
         self.rates, self.taken = rates, 0
-        self.weights = problem.first(4, generator)
+        self.weights = problem.initial_weights(4, generator)
 
     def step(self):
         losses = torch.tensor(self.losses[self.taken])
         self.taken += 1
         regrets = torch.full((4,), float("nan"))
-        return Told(losses, self.rates * self.taken, regrets)
+        return LearningStep(losses, self.rates * self.taken, regrets)
 
 
 @pytest.fixture
 def facts(monkeypatch):
-    monkeypatch.setattr(optimizers_contest, "LEARNERS", {**LEARNERS, "wp": Played})
+    monkeypatch.setattr(optimizer_run, "LEARNERS", {**LEARNERS, "wp": Played})
     contest = OptimizerRun(
         problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2
     )
@@ -61,7 +61,7 @@ def test_the_curve_has_every_replica_and_no_infinity(facts):
     assert first == pytest.approx([0.3, 0.009, 0.2, 0.001])
     assert second == pytest.approx([0.3, 0.2, 0.01, 0.005])
     assert third == pytest.approx([0.3] * 4)
-    assert lost == pytest.approx([0.3, LOST, LOST, LOST])
+    assert lost == pytest.approx([0.3, LARGEST, LARGEST, LARGEST])
 
 
 def test_the_trace_is_of_each_rates_first_replica(facts):
@@ -81,14 +81,14 @@ def test_progress_is_told():
 
 
 def test_numbers_are_as_json_has_them():
-    assert kept(float("nan")) == kept(float("inf")) == LOST
-    assert kept(-0.5) == -0.5
-    assert known(float("nan")) is None
-    assert known(-1e9) == -LOST
+    assert limit_loss(float("nan")) == limit_loss(float("inf")) == LARGEST
+    assert limit_loss(-0.5) == -0.5
+    assert finite_or_none(float("nan")) is None
+    assert finite_or_none(-1e9) == -LARGEST
 
 
 def test_costs_by_hand():
-    assert [forwards_of_a_step(rule) for rule in LEARNERS] == [2, 2, 2, 2, 2, 3, 3]
+    assert [forwards_per_step(rule) for rule in LEARNERS] == [2, 2, 2, 2, 2, 3, 3]
     problem = Xor()
     stored = {rule: stored_floats(rule, problem) for rule in LEARNERS}
     # 17 weights, 4 samples of 4 units.

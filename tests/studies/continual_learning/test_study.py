@@ -10,12 +10,12 @@ from metarl.envs.alternating_bandit import AlternatingBandit
 from metarl.envs.bandit import Bandit, BanditParams
 from metarl.studies.continual_learning.study import (
     STAGES,
-    WAYS,
+    REPLAYS,
     conditions,
-    configured,
+    configure,
     effects,
     figures,
-    hand_over,
+    next_trainer,
     tables,
 )
 from metarl.studies.spec import Results, Scale
@@ -39,8 +39,8 @@ def facts(forgetting, second):
 
 
 def made_up(**told):
-    found = {way: [facts(*{**GOOD, **told}[way])] * 3 for way in WAYS}
-    return Results(facts=found, seconds={way: [3.0] * 3 for way in WAYS})
+    found = {way: [facts(*{**GOOD, **told}[way])] * 3 for way in REPLAYS}
+    return Results(seeds=found, seconds={way: [3.0] * 3 for way in REPLAYS})
 
 
 def failing(results):
@@ -80,7 +80,7 @@ def test_the_table_and_the_figure_have_the_numbers():
     assert [50.0, 50.0] in switches
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", REPLAYS)
 def test_a_few_steps_of_each_condition(way):
     found = SMOKE[way](5, Reporter())
     assert found == SMOKE[way](5, Reporter())
@@ -94,10 +94,10 @@ def test_it_stops_when_asked():
 
 
 def test_network_optimizer_and_episodes_go_on_to_the_second_task():
-    first, second = configured(5, "clear")
+    first, second = configure(5, "clear")
     before = Trainer(first, 0)
     before.update()
-    after = hand_over(before, second)
+    after = next_trainer(before, second)
     assert weights_hash(after.network) == weights_hash(before.network)
     assert isinstance(after.task, AlternatingBandit)
     assert len(after.replayer.buffer) == len(before.replayer.buffer) == 64
@@ -138,7 +138,7 @@ def test_the_first_tasks_better_arm_stays_and_another_light_is_on():
 
 
 def test_the_two_tasks_are_of_one_size():
-    one, other = (Trainer(config, 0).task for config in configured(5, "none"))
+    one, other = (Trainer(config, 0).task for config in configure(5, "none"))
     assert one.observation_size == other.observation_size
     assert one.action_count == other.action_count
     assert one.params == other.params
