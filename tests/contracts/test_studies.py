@@ -1,4 +1,4 @@
-"""What every registered study promises: it runs, stops, resumes and uses its criteria."""
+"""Promises of every registered study: it runs, stops, resumes, uses its criteria."""
 
 import json
 import pickle
@@ -100,6 +100,13 @@ def test_an_interrupted_run_resumes_with_the_same_results(smoke, tmp_path):
     assert kept.read_bytes() == before
     for path in seed_files(name, folder):
         assert read_seed(tmp_path / path.relative_to(folder)) == read_seed(path)
+
+
+def test_another_seed_gives_other_results(smoke):
+    name, folder, _ = smoke
+    condition, compute = next(iter(get_study(name).conditions(SMOKE).items()))
+    other = compute(5, Reporter())
+    assert repr(other) != read_seed(folder / name / condition / "0.json")
 
 
 def smoke_results(smoke):

@@ -12,7 +12,6 @@ from metarl.core.checks import MetaRLError
 from metarl.studies.runner import NeighboursPlan, compare_neighbours, neighbours_text
 from metarl.studies.spec import Scale
 
-
 NAMES = ("toy", "other")
 
 

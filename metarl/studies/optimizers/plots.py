@@ -194,6 +194,7 @@ def _draw_traces(runs: Mapping[str, Sequence[SeedResults]]) -> Figure:
         plot_rates(runs[problem][0], above)
         above.set_title(f"{TITLES[problem]}, D2, one network per rate")
         plot_regrets(runs[problem][0], below)
+        below.set_title(f"{TITLES[problem]}, D2, regret RPE")
     return figure
 
 

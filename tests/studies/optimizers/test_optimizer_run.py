@@ -1,4 +1,4 @@
-"""A contest: what it notes of each step, by hand."""
+"""A run of an optimizer: its records of each step, by hand."""
 
 import json
 
@@ -7,20 +7,20 @@ import torch
 
 from metarl.core.parallel import Reporter
 from metarl.studies.optimizers import optimizer_run
+from metarl.studies.optimizers.learners import LEARNERS, LearningStep
 from metarl.studies.optimizers.optimizer_run import (
     LARGEST,
     OptimizerRun,
-    forwards_per_step,
     finite_or_none,
+    forwards_per_step,
     limit_loss,
     stored_floats,
 )
-from metarl.studies.optimizers.learners import LEARNERS, LearningStep
 from metarl.studies.optimizers.problems.supervised import Xor
 
 
-class Played:
-    """Tells losses that are known beforehand, of two rates with two replicas each."""
+class PlannedLearner:
+    """Has planned losses, of two rates with two replicas each."""
 
     losses = (
         (0.3, 0.3, 0.3, 0.3),
@@ -31,53 +31,51 @@ class Played:
 
     def __init__(self, problem, rates, generator):
         assert rates.tolist() == [0.1, 0.1, 1.0, 1.0]
-        self.rates, self.taken = rates, 0
+        self.rates, self.steps = rates, 0
         self.weights = problem.initial_weights(4, generator)
 
     def step(self):
-        losses = torch.tensor(self.losses[self.taken])
-        self.taken += 1
+        losses = torch.tensor(self.losses[self.steps])
+        self.steps += 1
         regrets = torch.full((4,), float("nan"))
-        return LearningStep(losses, self.rates * self.taken, regrets)
+        return LearningStep(losses, self.rates * self.steps, regrets)
 
 
 @pytest.fixture
-def facts(monkeypatch):
-    monkeypatch.setattr(optimizer_run, "LEARNERS", {**LEARNERS, "wp": Played})
-    contest = OptimizerRun(
-        problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2
-    )
-    return json.loads(json.dumps(contest(1, Reporter()), allow_nan=False))
+def results(monkeypatch):
+    monkeypatch.setattr(optimizer_run, "LEARNERS", {**LEARNERS, "wp": PlannedLearner})
+    run = OptimizerRun(problem="xor", rule="wp", rates=(0.1, 1.0), steps=4, replicas=2)
+    return json.loads(json.dumps(run(1, Reporter()), allow_nan=False))
 
 
-def test_epochs_are_those_after_which_the_criterion_was_first_met(facts):
-    """A step tells the loss before it, so its epoch does not count."""
-    assert facts["epochs"] == [[1, 3], [None, None]]
+def test_epochs_are_those_after_which_the_criterion_was_first_met(results):
+    """A step has the loss before it, so that its own epoch does not count."""
+    assert results["epochs"] == [[1, 3], [None, None]]
 
 
-def test_the_curve_has_every_replica_and_no_infinity(facts):
-    assert facts["points"] == [1, 2, 3, 4]
-    (first, second), (third, lost) = facts["losses"]
+def test_the_curve_has_every_replica_and_no_infinity(results):
+    assert results["points"] == [1, 2, 3, 4]
+    (first, second), (third, lost) = results["losses"]
     assert first == pytest.approx([0.3, 0.009, 0.2, 0.001])
     assert second == pytest.approx([0.3, 0.2, 0.01, 0.005])
     assert third == pytest.approx([0.3] * 4)
     assert lost == pytest.approx([0.3, LARGEST, LARGEST, LARGEST])
 
 
-def test_the_trace_is_of_each_rates_first_replica(facts):
-    trace = facts["trace"]
+def test_the_trace_is_of_each_rates_first_replica(results):
+    trace = results["trace"]
     assert trace["points"] == [1, 2, 3, 4]
     assert trace["rates"][0] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert trace["rates"][1] == pytest.approx([1, 2, 3, 4])
     assert trace["regrets"] == [[None] * 4] * 2
 
 
-def test_progress_is_told():
-    told = []
+def test_progress_is_reported():
+    progress = []
     OptimizerRun(problem="xor", rule="sgd", rates=(1.0,), steps=300)(
-        1, Reporter(told.append)
+        1, Reporter(progress.append)
     )
-    assert told == pytest.approx([1 / 3, 2 / 3, 1])
+    assert progress == pytest.approx([1 / 3, 2 / 3, 1])
 
 
 def test_numbers_are_as_json_has_them():
@@ -107,7 +105,7 @@ def test_costs_by_hand():
         ({"rates": (0.1, -1.0)}, "learning rate must be at least 0, got -1"),
     ],
 )
-def test_what_there_is_not_is_refused(change, words):
-    known = {"problem": "xor", "rule": "wp", "rates": (0.1,), "steps": 1}
+def test_an_unknown_problem_rule_or_rate_is_refused(change, words):
+    valid = {"problem": "xor", "rule": "wp", "rates": (0.1,), "steps": 1}
     with pytest.raises(ValueError, match=words):
-        OptimizerRun(**{**known, **change})
+        OptimizerRun(**{**valid, **change})
