@@ -113,7 +113,7 @@ def read_criteria(folder: str) -> Mapping[str, Criterion]:
 
 
 def make_effect(
-    name: str,
+    label: str,
     values: "pd.Series[float]",
     criterion: Criterion | None = None,
     *,
@@ -125,7 +125,7 @@ def make_effect(
     """Make one effect of a study, summarised over seeds as its criterion says.
 
     Args:
-        name: what was measured, in words, with its unit.
+        label: what was measured, in words, with its unit.
         values: one number per seed.
         criterion: what the summary must be; None: the effect is not scored.
         summary: of the seeds, if there is no criterion.
@@ -134,7 +134,7 @@ def make_effect(
         source: source of the reference.
     """
     return Effect(
-        name=name,
+        name=label,
         values=values,
         summary=criterion.summary if criterion else summary,
         criterion=criterion,

@@ -83,9 +83,9 @@ def test_a_smoke_run_completes_and_scores_nothing(smoke):
     name, folder, outcome = smoke
     assert not outcome.failures
     assert len(seed_files(name, folder)) == len(get_study(name).conditions(SMOKE))
-    card = json.loads(outcome.scorecard_path.read_text())
+    card = json.loads((folder / "scorecard.json").read_text())
     assert {row["verdict"] for row in card} == {"REPORTED"}
-    assert len(outcome.tables[name])
+    assert card == json.loads((folder / name / "effects.json").read_text())
 
 
 def test_an_interrupted_run_resumes_with_the_same_results(smoke, tmp_path):
