@@ -92,12 +92,12 @@ def test_an_interrupted_run_resumes_with_the_same_results(smoke, tmp_path):
     """All seeds but the first condition's are repeated, and none of them differs."""
     name, folder, _ = smoke
     shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
-    kept, *missing = seed_files(name, tmp_path)
-    before = kept.read_bytes()
+    first, *missing = seed_files(name, tmp_path)
+    before = first.read_bytes()
     for path in missing:
         path.unlink()
     assert not run(name, tmp_path).failures
-    assert kept.read_bytes() == before
+    assert first.read_bytes() == before
     for path in seed_files(name, folder):
         assert read_seed(tmp_path / path.relative_to(folder)) == read_seed(path)
 
@@ -138,7 +138,7 @@ def test_tables_have_rows_and_no_column_twice(smoke):
 
 
 def test_figures_label_their_axes_and_have_different_panels(smoke):
-    """Panels are told apart by title and labels."""
+    """Panels differ in their title or labels."""
     study, results = smoke_results(smoke)
     for title, figure in study.figures(results).items():
         assert re.fullmatch(r"[a-z0-9_-]+", title)

@@ -8,7 +8,7 @@ from metarl.analysis.effects import Effect
 from metarl.studies.plots import make_panels
 from metarl.studies.spec import Study
 
-ASKED = []
+COMPUTED = []
 """(condition, number) of every seed that was really computed."""
 FAILING = set()
 """Conditions that fail."""
@@ -25,14 +25,14 @@ def double(seed, reporter):
 
 
 def answer(condition, number):
-    ASKED.append((condition, number))
+    COMPUTED.append((condition, number))
     if condition in FAILING:
         raise ValueError(f"{condition} fails as planned")
     regrets = REGRETS.get(condition)
     if regrets is None:
         return {"number": number % 1000}
-    asked = len([name for name, _ in ASKED if name == condition]) - 1
-    return {"number": number % 1000, "regret": regrets[asked // 2]}
+    computed = len([name for name, _ in COMPUTED if name == condition]) - 1
+    return {"number": number % 1000, "regret": regrets[computed // 2]}
 
 
 def conditions(scale):

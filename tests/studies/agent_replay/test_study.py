@@ -87,10 +87,10 @@ def test_all_conditions_have_equally_many_new_episodes():
 
 
 def test_the_figure_draws_every_condition_over_the_episodes():
-    course, *_ = figures(planted())["replay"].axes
-    drawn = {line.get_label(): line for line in course.lines}
-    assert list(drawn["uniform"].get_ydata()) == GOOD["uniform"]
-    assert list(drawn["none"].get_xdata()) == [1500 * k for k in range(1, 9)]
+    curves, *_ = figures(planted())["replay"].axes
+    line_of = {line.get_label(): line for line in curves.lines}
+    assert list(line_of["uniform"].get_ydata()) == GOOD["uniform"]
+    assert list(line_of["none"].get_xdata()) == [1500 * k for k in range(1, 9)]
 
 
 @pytest.mark.parametrize("name", REPLAYS)

@@ -74,8 +74,8 @@ def test_the_table_and_the_figure_have_the_numbers():
     assert table.loc["none", "forgetting"] == 10.0
     assert table.loc["clear", "learned_second"] == 3.0
     first, second, _ = figures(planted())["continual"].axes
-    drawn = {line.get_label(): line for line in first.lines}
-    assert drawn["none"].get_ydata()[-1] == 12.0
+    line_of = {line.get_label(): line for line in first.lines}
+    assert line_of["none"].get_ydata()[-1] == 12.0
     switches = [list(line.get_xdata()) for line in second.lines]
     assert [50.0, 50.0] in switches
 

@@ -140,12 +140,12 @@ def test_the_figures_lines_are_the_seeds_means():
     results = results_of()
     figure = memory.figures(results)["memory"]
     for axes, column in zip(figure.axes, LINES, strict=True):
-        drawn = {line.get_label(): line for line in axes.get_lines()}
+        line_of = {line.get_label(): line for line in axes.get_lines()}
         for name in (*memory.NETWORKS, memory.SILENCED):
             seeds = memory.with_silenced(results).seeds[name]
             mean = pd.DataFrame([seed[column] for seed in seeds]).mean()
-            assert drawn[name].get_ydata() == pytest.approx(mean.tolist())
-            assert drawn[name].get_xdata().tolist() == list(range(1, len(mean) + 1))
+            assert line_of[name].get_ydata() == pytest.approx(mean.tolist())
+            assert line_of[name].get_xdata().tolist() == list(range(1, len(mean) + 1))
     regret, _, occurrence, gap = figure.axes
     assert [axes.get_lines()[-1].get_ydata()[0] for axes in (regret, gap)] == [0.4, 0.5]
     assert [text.get_text() for text in gap.get_xticklabels()][-1] == "6+"

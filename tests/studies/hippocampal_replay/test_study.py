@@ -148,8 +148,8 @@ def test_the_raster_draws_cells_in_their_order():
     figure = figures(planted())["events"]
     start, goal = figure.axes[1:]
     for axes, heights in ((start, range(1, 9)), (goal, range(9, 1, -1))):
-        drawn = axes.collections[0].get_offsets()
-        assert drawn[:, 1].tolist() == list(heights)
+        offsets = axes.collections[0].get_offsets()
+        assert offsets[:, 1].tolist() == list(heights)
         assert axes.get_title() in ("Lap 3, at the start", "Lap 3, after reward")
 
 

@@ -75,6 +75,6 @@ def test_replay_is_detected_in_its_order_and_at_its_lag():
     activity = rest(
         make_brain(rng(), params), learned.rule, params, noise=rng(1), replays=rng(2)
     )
-    found = sequenceness(lagged_weights(activity, lags=10), learned.rule)
-    assert found.argmax() + 1 == params.lag
-    assert peak(found) > 0
+    by_lag = sequenceness(lagged_weights(activity, lags=10), learned.rule)
+    assert by_lag.argmax() + 1 == params.lag
+    assert peak(by_lag) > 0

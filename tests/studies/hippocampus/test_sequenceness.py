@@ -48,11 +48,11 @@ def test_self_and_constant_weights_count_for_nothing():
 
 @pytest.mark.parametrize("lag", [2, 5])
 def test_an_order_is_detected_at_its_lag(lag):
-    found = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN)
-    assert np.abs(found).argmax() + 1 == lag
-    assert peak(found) == pytest.approx(0.4, abs=0.1)
+    by_lag = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN)
+    assert np.abs(by_lag).argmax() + 1 == lag
+    assert peak(by_lag) == pytest.approx(0.4, abs=0.1)
     reversed_order = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN.T)
-    assert reversed_order == pytest.approx(-found)
+    assert reversed_order == pytest.approx(-by_lag)
 
 
 def test_shuffled_labels_are_permutations_without_the_identity():

@@ -118,8 +118,8 @@ def test_sequences_are_counted_by_lap_and_animal():
 def test_the_last_reward_at_a_start_is_that_of_the_lap_before(
     kind, magnitude, expected
 ):
-    found = rate_after(COUNTS[kind], LAPS, magnitude, kind)
-    assert found == pytest.approx(expected)
+    result = rate_after(COUNTS[kind], LAPS, magnitude, kind)
+    assert result == pytest.approx(expected)
 
 
 def test_a_reward_that_never_occurred_has_no_rate():
@@ -128,8 +128,8 @@ def test_a_reward_that_never_occurred_has_no_rate():
 
 
 def test_the_example_has_a_sequence_of_each_direction():
-    found = example_lap(MAZE, LAPS, COUNTS)
-    assert (found["lap"], found["reward"]) == (2, 1.0)
-    assert found["at_start"] == AHEAD
-    assert found["after_reward"] == BACK
-    assert found["after_reward_next"] == [state + 1 for state in BACK]
+    result = example_lap(MAZE, LAPS, COUNTS)
+    assert (result["lap"], result["reward"]) == (2, 1.0)
+    assert result["at_start"] == AHEAD
+    assert result["after_reward"] == BACK
+    assert result["after_reward_next"] == [state + 1 for state in BACK]

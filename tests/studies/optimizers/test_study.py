@@ -193,15 +193,15 @@ FIRST_ERRORS = ["rate 0.001, 6", "rate 0.01, 6", "rate 0.1, 6", "the worst of it
     ],
 )
 def test_other_results_miss_their_criteria(change, names):
-    found = missed(planted(**change))
-    assert len(found) == len(names), found
+    misses = missed(planted(**change))
+    assert len(misses) == len(names), misses
     for name in names:
-        assert any(name in effect for effect in found), found
+        assert any(name in effect for effect in misses), misses
 
 
 def test_speed_at_the_cost_of_failures_misses_a_criterion():
-    found = missed(planted(xor_d1={"xor": {0.1: (0.96, 100)}}))
-    assert [name for name in found if "minus WP's" in name] == found != []
+    misses = missed(planted(xor_d1={"xor": {0.1: (0.96, 100)}}))
+    assert [name for name in misses if "minus WP's" in name] == misses != []
 
 
 def test_the_ratio_to_adam_is_only_reported():
