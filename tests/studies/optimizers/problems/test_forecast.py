@@ -6,36 +6,38 @@ import torch
 from numpy.testing import assert_allclose
 from torch.testing import assert_close
 
-from metarl.studies.optimizers.problems.chaos import (
+from metarl.studies.optimizers.problems.forecast import (
+    FREE_POINTS,
     SYSTEMS,
-    Data,
+    Forecast,
+    Series,
+    _runge_kutta_step,
     linear_autoregression,
     normalised_error,
     persistence,
-    series,
+    simulate,
 )
-from metarl.studies.optimizers.problems.forecast import FREE_POINTS, Forecast
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
-def drawn(request):
+def simulated(request):
     system = SYSTEMS[request.param]
-    return request.param, system, series(system, np.random.default_rng(5))
+    return request.param, system, simulate(system, np.random.default_rng(5))
 
 
-def test_the_training_points_set_the_scale(drawn):
-    _, _, data = drawn
-    assert data.training.shape == (2000, 3)
-    assert data.test.shape == (1000, 3)
-    assert_allclose(data.training.mean(0), 0, atol=1e-12)
-    assert_allclose(data.training.std(0), 1)
+def test_the_training_points_set_the_scale(simulated):
+    _, _, series = simulated
+    assert series.training.shape == (2000, 3)
+    assert series.test.shape == (1000, 3)
+    assert_allclose(series.training.mean(0), 0, atol=1e-12)
+    assert_allclose(series.training.std(0), 1)
 
 
-def test_yardsticks_are_the_known_ones(drawn):
-    name, _, data = drawn
+def test_baselines_have_known_errors(simulated):
+    name, _, series = simulated
     linear = {"lorenz": 0.308, "rossler": 0.291}[name]
-    assert persistence(data) == pytest.approx(0.371, abs=0.03)
-    assert linear_autoregression(data) == pytest.approx(linear, abs=0.03)
+    assert persistence(series) == pytest.approx(0.371, abs=0.03)
+    assert linear_autoregression(series) == pytest.approx(linear, abs=0.03)
 
 
 def test_points_follow_the_flow():
@@ -43,23 +45,21 @@ def test_points_follow_the_flow():
     state = np.array([1.0, 2.0, 20.0])
     slope = np.array(system.flow(*state))
     assert_allclose(slope, [10.0, 6.0, 2 - 160 / 3])
-    data = series(system, np.random.default_rng(5))
-    again = series(system, np.random.default_rng(5))
-    other = series(system, np.random.default_rng(6))
-    assert (data.test == again.test).all()
-    assert (data.test != other.test).any()
+    series = simulate(system, np.random.default_rng(5))
+    again = simulate(system, np.random.default_rng(5))
+    other = simulate(system, np.random.default_rng(6))
+    assert (series.test == again.test).all()
+    assert (series.test != other.test).any()
 
 
-def test_a_circle_is_followed_round(monkeypatch):
-    from metarl.studies.optimizers.problems.chaos import _advanced
-
+def test_a_rotation_returns_to_its_start():
     state = np.array([1.0, 0.0, 0.0])
     for _ in range(100):
-        state = _advanced(lambda x, y, z: (-y, x, 0.0), state, 2 * np.pi / 100)
+        state = _runge_kutta_step(lambda x, y, z: (-y, x, 0.0), state, 2 * np.pi / 100)
     assert_allclose(state, [1, 0, 0], atol=1e-5)
 
 
-def test_an_error_is_in_standard_deviations():
+def test_the_error_is_in_standard_deviations():
     actual = np.array([[0.0, 0, 0], [2, 4, 0], [0, 0, 0], [2, 4, 0]])
     # Variances 1, 4, 0: mean 5/3. Errors of 1 in one variable of three.
     assert normalised_error(actual + np.array([1, 0, 0]), actual) == pytest.approx(
@@ -67,23 +67,23 @@ def test_an_error_is_in_standard_deviations():
     )
 
 
-def test_a_linear_map_is_found():
+def test_a_linear_map_has_no_error():
     matrix = np.array([[0.0, 1, 0], [-1, 0, 0], [0, 0, 1]])
     points = [np.array([1.0, 0.5, 2.0])]
     for _ in range(60):
         points.append(points[-1] @ matrix)
-    data = Data(np.stack(points[:30]), np.stack(points[30:]))
-    assert linear_autoregression(data) < 1e-12
-    assert persistence(data) > 0.5
+    series = Series(np.stack(points[:30]), np.stack(points[30:]))
+    assert linear_autoregression(series) < 1e-12
+    assert persistence(series) > 0.5
 
 
-def test_a_network_begins_as_persistence(drawn):
-    _, system, data = drawn
-    problem = Forecast(data)
-    weights = problem.first(2, torch.Generator().manual_seed(1))
+def test_an_untrained_network_forecasts_persistence(simulated):
+    _, system, series = simulated
+    problem = Forecast(series)
+    weights = problem.initial_weights(2, torch.Generator().manual_seed(1))
     assert weights.shape == (2, 371)
     assert problem.test_errors(weights) == pytest.approx(
-        [persistence(data)] * 2, rel=0.05
+        [persistence(series)] * 2, rel=0.05
     )
     batch = (problem.targets - problem.inputs)[:, 10:].square().mean()
     assert_close(problem.losses(weights[None])[0], batch.expand(2))
@@ -91,11 +91,11 @@ def test_a_network_begins_as_persistence(drawn):
     assert times[0] == times[1] < 0.3
 
 
-def test_a_perfect_forecast_is_valid_for_as_long_as_it_is_looked_at():
+def test_a_perfect_forecast_is_valid_for_all_points():
     line = np.arange(1000)[:, None] * np.array([0.001, 0.002, -0.001])
-    problem = Forecast(Data(np.tile(line, (2, 1)), line))
-    weights = problem.first(1, torch.Generator())
-    _, readout = problem.shape.parts(weights)
+    problem = Forecast(Series(np.tile(line, (2, 1)), line))
+    weights = problem.initial_weights(1, torch.Generator())
+    _, readout = problem.shape.split(weights)
     readout[0, :, -1] = torch.tensor([0.001, 0.002, -0.001])
     (error,) = problem.test_errors(weights)
     assert error < 1e-6
@@ -104,10 +104,10 @@ def test_a_perfect_forecast_is_valid_for_as_long_as_it_is_looked_at():
     assert time == pytest.approx(FREE_POINTS * system.interval * 0.906)
 
 
-def test_a_forecast_that_stands_still_is_valid_until_it_is_left_behind():
+def test_a_constant_forecast_is_valid_until_the_series_departs():
     line = np.arange(1000)[:, None] * np.array([0.011, 0.011, 0.011])
-    problem = Forecast(Data(np.tile(line, (2, 1)), line))
-    weights = problem.first(1, torch.Generator())
+    problem = Forecast(Series(np.tile(line, (2, 1)), line))
+    weights = problem.initial_weights(1, torch.Generator())
     # Each point is .011 further away: the 36th is still within .4.
     system = SYSTEMS["lorenz"]
     (time,) = problem.valid_times(weights, system)

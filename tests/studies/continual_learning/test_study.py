@@ -5,17 +5,17 @@ import torch
 from torch.testing import assert_close
 
 from metarl.agents.networks.actor_critic import weights_hash
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.envs.alternating_bandit import AlternatingBandit
 from metarl.envs.bandit import Bandit, BanditParams
 from metarl.studies.continual_learning.study import (
+    REPLAYS,
     STAGES,
-    WAYS,
     conditions,
-    configured,
+    configure,
     effects,
     figures,
-    hand_over,
+    next_trainer,
     tables,
 )
 from metarl.studies.spec import Results, Scale
@@ -25,7 +25,7 @@ SMOKE = conditions(Scale(smoke=True))
 GOOD = {"none": (10.0, 2.0), "uniform": (4.0, 2.0), "clear": (3.0, 3.0)}
 
 
-def facts(forgetting, second):
+def seed_results(forgetting, second):
     first = [12.5] * STAGES + [2.0] * STAGES + [2.0 + forgetting]
     return {
         "episodes": [10.0 * k for k in range(2 * STAGES + 1)],
@@ -38,9 +38,9 @@ def facts(forgetting, second):
     }
 
 
-def made_up(**told):
-    found = {way: [facts(*{**GOOD, **told}[way])] * 3 for way in WAYS}
-    return Results(facts=found, seconds={way: [3.0] * 3 for way in WAYS})
+def planted(**changes):
+    seeds = {name: [seed_results(*{**GOOD, **changes}[name])] * 3 for name in REPLAYS}
+    return Results(seeds=seeds, seconds={name: [3.0] * 3 for name in REPLAYS})
 
 
 def failing(results):
@@ -49,55 +49,50 @@ def failing(results):
     return [e.name for e in scored if not e.criterion.holds(e.values.median())]
 
 
-def test_replay_that_keeps_the_first_task_meets_the_criteria():
-    assert failing(made_up()) == []
+def test_replay_that_preserves_the_first_task_meets_the_criteria():
+    assert failing(planted()) == []
 
 
 @pytest.mark.parametrize(
-    ("told", "word"),
+    ("changes", "word"),
     [
         ({"clear": (6.0, 3.0)}, "forgetting of the first task, clear"),
         ({"clear": (1.0, 9.0)}, "regret on the second task, clear"),
     ],
 )
-def test_each_criterion_fails_alone(told, word):
-    (name,) = failing(made_up(**told))
-    assert word in name
+def test_each_criterion_fails_alone(changes, word):
+    (effect,) = failing(planted(**changes))
+    assert word in effect
 
 
-def test_where_nothing_is_forgotten_nothing_is_shown():
-    assert len(failing(made_up(none=(1.0, 2.0)))) == 2
+def test_without_forgetting_two_criteria_fail():
+    assert len(failing(planted(none=(1.0, 2.0)))) == 2
 
 
 def test_the_table_and_the_figure_have_the_numbers():
-    table = tables(made_up())["continual"].set_index("replay")
+    table = tables(planted())["continual"].set_index("replay")
     assert table.loc["none", "forgetting"] == 10.0
     assert table.loc["clear", "learned_second"] == 3.0
-    first, second, _ = figures(made_up())["continual"].axes
-    drawn = {line.get_label(): line for line in first.lines}
-    assert drawn["none"].get_ydata()[-1] == 12.0
+    first, second, _ = figures(planted())["continual"].axes
+    line_of = {line.get_label(): line for line in first.lines}
+    assert line_of["none"].get_ydata()[-1] == 12.0
     switches = [list(line.get_xdata()) for line in second.lines]
     assert [50.0, 50.0] in switches
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_a_few_steps_of_each_condition(way):
-    found = SMOKE[way](5, Reporter())
-    assert found == SMOKE[way](5, Reporter())
-    assert len(found["first"]) == len(found["second"]) == 2 * STAGES + 1
-    assert found["forgetting"] == found["first"][-1] - found["first"][STAGES]
+@pytest.mark.parametrize("name", REPLAYS)
+def test_a_few_steps_of_each_condition(name):
+    results = SMOKE[name](5, Reporter())
+    first, second = results["first"], results["second"]
+    assert len(first) == len(second) == 2 * STAGES + 1
+    assert results["forgetting"] == first[-1] - first[STAGES]
 
 
-def test_it_stops_when_asked():
-    with pytest.raises(Interrupted):
-        SMOKE["clear"](5, Reporter(should_stop=lambda: True))
-
-
-def test_network_optimizer_and_episodes_go_on_to_the_second_task():
-    first, second = configured(5, "clear")
+def test_the_second_task_continues_with_network_optimizer_and_episodes():
+    first, second = configure(5, "clear")
     before = Trainer(first, 0)
     before.update()
-    after = hand_over(before, second)
+    after = next_trainer(before, second)
     assert weights_hash(after.network) == weights_hash(before.network)
     assert isinstance(after.task, AlternatingBandit)
     assert len(after.replayer.buffer) == len(before.replayer.buffer) == 64
@@ -111,34 +106,34 @@ def test_network_optimizer_and_episodes_go_on_to_the_second_task():
     assert len(before.replayer.buffer) == 64
 
 
-def choices(kind, actions, chance=0.9):
-    """Rewards of two lanes that always have the luck of .5, left better at first."""
+def choices(kind, actions, probability=0.9):
+    """Rewards of two environments with random numbers of .5, left better at first."""
     task = kind(2, BanditParams(trial_count=4, trial_input=False))
-    seen = [task.reset(torch.tensor([[chance, 1 - chance]] * 2))]
+    observations = [task.reset(torch.tensor([[probability, 1 - probability]] * 2))]
     rewards, correct = [], []
     for action in actions:
         step = task.step(torch.tensor([action] * 2), torch.full((2, 2), 0.5))
-        seen.append(step.observation)
+        observations.append(step.observation)
         rewards.append(float(step.reward[0]))
         correct.append(float(task.trial_row()["correct"][0]))
-    return rewards, correct, torch.stack(seen)
+    return rewards, correct, torch.stack(observations)
 
 
 def test_the_better_arm_changes_sides_at_every_trial():
-    rewards, correct, seen = choices(AlternatingBandit, [0, 1, 0, 1])
+    rewards, correct, observations = choices(AlternatingBandit, [0, 1, 0, 1])
     assert rewards == correct == [1, 1, 1, 1]
-    assert (seen == 1).all()
+    assert (observations == 1).all()
     assert choices(AlternatingBandit, [0, 0, 0, 0])[0] == [1, 0, 1, 0]
 
 
-def test_the_first_tasks_better_arm_stays_and_another_light_is_on():
-    rewards, _, seen = choices(Bandit, [0, 0, 0, 0])
+def test_the_first_tasks_better_arm_stays_and_its_observation_differs():
+    rewards, _, observations = choices(Bandit, [0, 0, 0, 0])
     assert rewards == [1, 1, 1, 1]
-    assert (seen == 0).all()
+    assert (observations == 0).all()
 
 
 def test_the_two_tasks_are_of_one_size():
-    one, other = (Trainer(config, 0).task for config in configured(5, "none"))
+    one, other = (Trainer(config, 0).task for config in configure(5, "none"))
     assert one.observation_size == other.observation_size
     assert one.action_count == other.action_count
     assert one.params == other.params
