@@ -219,7 +219,7 @@ def effects(results: Results) -> list[Effect]:
         for rule, words in SCORED_RULES.items()
     ]
     thompson = make_effect(
-        "regret of e-prop, relative to Thompson sampling, rewards per episode",
+        "regret of e-prop, rewards per episode; Thompson sampling's is 2.18",
         results.values("eprop", "regret"),
         CRITERIA["eprop, Thompson"],
         reference=THOMPSON,
