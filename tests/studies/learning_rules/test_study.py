@@ -163,7 +163,8 @@ def test_gradients_are_compared_in_episodes_of_their_own():
 def test_stored_numbers_of_each_rule_by_hand():
     """64 environments, 50 steps, inputs 1 + 2 + 1, 48 units."""
     stored = {
-        rule: stored_floats(configure(1, rule, "rnn")) for rule in learning_rules.STEP_RULES
+        rule: stored_floats(configure(1, rule, "rnn"))
+        for rule in learning_rules.STEP_RULES
     }
     assert stored["bptt"] == 64 * 50 * ((4 + 48 + 1) + 48 + 48)
     assert stored["eprop"] == stored["np"] == 64 * (4 + 48 + 1) * 48
