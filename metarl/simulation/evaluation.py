@@ -61,6 +61,7 @@ def evaluate_network(
         Interrupted: asked to stop; nothing is written.
     """
     check_fits(network, task_class(config.task)(1, config.task_params))
+    # Of bytes, as equal numbers would not show a change from 0.0 to -0.0.
     before = weights_hash(network)
     trials, recording = run_episodes(
         config,
@@ -201,6 +202,7 @@ def run_episodes(
     import pandas as pd
 
     reporter = reporter or Reporter()
+    # Subjects are tested in parallel processes, and several threads would compete.
     torch.set_num_threads(1)
     tables, recordings = [], []
     params = with_settings(config.task_params, evaluation.settings)

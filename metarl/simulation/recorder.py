@@ -94,6 +94,7 @@ class Recorder:
         if not bool(transition.trial_ended.any()):
             return
         row = {name: value.clone() for name, value in self.task.trial_row().items()}
+        # Environments continue until the last one is done; extra trials are dropped.
         ended = transition.trial_ended & (self.episode < self.stop)
         self.rows.append(
             {"ended": ended, "episode": self.episode, "trial": self.trial, **row}
@@ -126,6 +127,7 @@ class Recorder:
     def _episode(self, steps: dict[str, Array]) -> dict[str, Array]:
         """Rows of one episode, then `end`; errors are at the step that reveals them."""
         length = len(steps["reward"])
+        # The value after the end of an episode is 0.
         values = np.append(steps["value"], np.float32(0))
         discounts = np.append(np.full(length - 1, self.discount, np.float32), 0)
         rpes = reward_prediction_error(

@@ -63,6 +63,7 @@ class EvolutionConfig:
         check_at_least("episodes", self.episodes, 1)
         if self.steps is not None:
             check_at_least("steps", self.steps, 1)
+        # The task of the preset, so that evolved and trained networks are comparable.
         params = with_settings(preset(task).task_params, settings)
         episode = task_class(task)(1, params).episode_steps
         return RunConfig(

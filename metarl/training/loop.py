@@ -131,6 +131,7 @@ def interval_ended(updates: int, total: int, every: Fraction) -> int:
         total: number of updates of the whole training.
         every: part of the whole training in an interval.
     """
+    # In whole numbers: with floats an interval could end an update early or late.
     parts, size = every.denominator, total * every.numerator
     ended = updates * parts // size
     return ended if ended > (updates - 1) * parts // size else 0

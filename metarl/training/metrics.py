@@ -29,6 +29,7 @@ class MetricAverages:
     def add_rewards(self, rewards: Tensor, nonterminal: Tensor) -> None:
         """Add (T, B) rewards of one unroll; `nonterminal` is 0 where episodes end."""
         self.add_scalars({"rollout/reward_rate": rewards.mean()})
+        # The update is counted once, with the scalars of its learner.
         self.count -= 1
         # Only the few steps at which an episode ended are visited one by one.
         first = 0
@@ -49,6 +50,7 @@ class MetricAverages:
         row = {name: float(total) / self.count for name, total in self.sums.items()}
         mean = self.returns / self.episodes if self.episodes else float("nan")
         self.episodes_before += self.episodes
+        # Running returns are kept: their episodes are still in progress.
         self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
         return {"rollout/return": mean, "rollout/episodes": self.episodes_before, **row}
 

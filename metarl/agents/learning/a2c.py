@@ -124,6 +124,7 @@ class Learner:
             progress: part of the run that is done, in [0, 1], for the schedules.
         """
         targets = self.targets(trajectory, progress)
+        # None rather than 0: the optimizer skips a parameter without a gradient.
         self.optimizer.zero_grad(set_to_none=True)
         losses = self.compute_gradients(unroll, trajectory, targets, progress)
         norm = self.optimizer_step(self.config.learning_rate.at(progress))
@@ -142,6 +143,7 @@ class Learner:
         config = self.config
         discounts = trajectory.nonterminal * config.discount.at(progress)
         rpes = reward_prediction_error(trajectory.rewards, trajectory.values, discounts)
+        # The values are those of the acting policy, so errors need no second pass.
         advantage = advantages(rpes, discounts, config.trace_decay)
         deviation, mean = torch.std_mean(advantage, correction=0)
         if trajectory.rpe_transform is not None:
@@ -178,6 +180,7 @@ class Learner:
     def optimizer_step(self, learning_rate: float) -> Tensor:
         """Clip the gradient, step the optimizer; return the norm before clipping."""
         gradients = [p.grad for p in self.parameters if p.grad is not None]
+        # Of all parameters together: clipping keeps the direction of the gradient.
         norm = torch.nn.utils.get_total_norm(gradients)
         if self.config.gradient_clip is not None:
             torch.nn.utils.clip_grads_with_norm_(

@@ -81,6 +81,7 @@ class Predictors(nn.Module):
         """
         losses, actions = {}, trajectory.actions
         if "reward" in self.readouts:
+            # One prediction for each action; only that of the taken one has a target.
             by_action = self.readouts["reward"](activity)
             predicted = by_action.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
             losses["reward"] = self._reward_loss(predicted, trajectory.rewards)

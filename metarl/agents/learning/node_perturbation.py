@@ -57,6 +57,7 @@ class NoisyUnroll(RNNUnroll):
     def begin(self) -> None:
         """Copy the present weights, and draw the noise of all steps at once."""
         super().begin()
+        # Drawn for the whole unroll, as one call is faster than one at each step.
         self.noise.normal_(0, self.deviation, generator=self.generator)
 
     def drive(self, t: int, doubled: Tensor) -> None:
@@ -101,6 +102,8 @@ class NodePerturbation(Learner):
     ) -> Losses:
         """Set the gradients of core and heads that noise and advantage estimate."""
         branch, heads, core = self.branch, self.branch.branch.heads, self.branch.core
+        # The reference is without noise, so that it does not cancel the effect of the
+        # noise on the return.
         advantage = targets.returns - heads(branch.noiseless_activity())[..., -1]
         if self.config.normalize_advantages:
             deviation = advantage.std(correction=0)
@@ -116,6 +119,7 @@ class NodePerturbation(Learner):
             "value_weight": self.config.value_weight,
             "entropy_weight": self.config.entropy_weight.at(progress),
         }
+        # The heads from the noisy activity, which led to the actions and rewards.
         errors = errors_of_heads(logits, values, trajectory.actions, targets, **weights)
         flat = errors.flatten(0, 1)
         heads.weight.grad = flat.T @ branch.activity.flatten(0, 1)

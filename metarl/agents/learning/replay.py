@@ -143,6 +143,7 @@ class Replayer:
         old = Episodes(*(join_episodes(part, num_envs) for part in sample.episodes))
         rollout = self.rollout(old)
         ratios = importance_ratios(rollout.logits, old.logits, old.actions)
+        # Priorities follow the present surprise, not that of the time of storage.
         targets, surprise = self.targets(rollout, old, ratios, progress)
         self._update_priorities(sample.indices, surprise)
         weights = join_episodes(sample.weights.expand(self.length, -1), num_envs)
@@ -174,6 +175,7 @@ class Replayer:
         Every episode starts from the initial memory, without last action and reward.
         """
         steps, num_envs = old.actions.shape
+        # All environments start episodes together, as all have one length.
         first = torch.arange(steps) % self.length == 0
         everywhere = torch.ones(num_envs, dtype=torch.bool)
         starts = [everywhere if begins else None for begins in first.tolist()]
@@ -208,6 +210,7 @@ class Replayer:
         rpes = reward_prediction_error(old.rewards, rollout.values, discounts)
         values = rollout.values[:-1]
         if replay.mode == "sil":
+            # Monte-Carlo returns of the old episode, as in the paper; no correction.
             gains = (advantages(old.rewards, discounts) - values).clamp(min=0)
             return Targets(rpes, gains, values + gains), gains
         corrected = vtrace(

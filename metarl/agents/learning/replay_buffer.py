@@ -100,6 +100,7 @@ class EpisodeBuffer:
         chosen = torch.tensor(list(sources.values()), dtype=torch.int64)
         for stored, new in zip(self.episodes, episodes, strict=True):
             stored[:, indices] = new[:, chosen]
+        # So that every new episode is likely to be replayed at least once.
         self.priorities[indices] = self.largest
 
     def _next_index(self) -> int | None:
@@ -118,6 +119,7 @@ class EpisodeBuffer:
     def sample(self, count: int) -> Sample:
         """Sample `count` episodes, with replacement."""
         assert self.episodes is not None
+        # Unnormalised probabilities; multinomial normalises them.
         heights = self.priorities[: len(self)] ** self.exponent
         indices = torch.multinomial(
             heights, count, replacement=True, generator=self.generator

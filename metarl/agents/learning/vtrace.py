@@ -39,6 +39,7 @@ class VTraceTargets(NamedTuple):
         The centre is weighted by rho, like the advantages: subtracting an unweighted
         mean would reinforce or suppress whatever the old policy did.
         """
+        # The floor is for actions that all have probability 0 under the present policy.
         centre = self.advantages.sum() / self.weights.sum().clamp(min=1e-8)
         centred = self.advantages - self.weights * centre
         return centred / (centred.std(correction=0) + 1e-8)
@@ -82,6 +83,8 @@ def vtrace(
         largest_ratio: rho bar, > 0.
         largest_trace: c bar, > 0.
     """
+    # The bound of rho sets the fixed point of the value; the bound of c only the speed
+    # of convergence (Espeholt et al. 2018, section 4.1).
     rho, traces = ratios.clamp(max=largest_ratio), ratios.clamp(max=largest_trace)
     errors = rho * rpes
     # The recursion for v - V is that of the advantages, with c in the discounts.

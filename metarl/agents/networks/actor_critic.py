@@ -191,6 +191,7 @@ class SeparateActorCritic(nn.Module):
         self.input_mask = InputMask(input_size, action_count, config)
         self.actor = Branch(input_size, action_count, config)
         self.critic = Branch(input_size, 1, config)
+        # A buffer, so that a saved policy has the discount of its training.
         self.register_buffer("discount", torch.tensor(0.9))
         generator = torch.Generator().manual_seed(seed)
         for branch in (self.actor, self.critic):
@@ -223,6 +224,7 @@ class SeparateActorCritic(nn.Module):
         units = self.units
         critic = self.critic.step(inputs, critic, _slice(change.units, units, None))
         value = self.critic.heads(critic[0]).squeeze(1)
+        # Detached: the error is an input, and must not train the critic.
         actor_inputs = self.actor_inputs(inputs, value.detach(), before, change)
         actor = self.actor.step(actor_inputs, actor, _slice(change.units, 0, units))
         logits = self.actor.heads(actor[0])
@@ -255,7 +257,7 @@ class SeparateActorCritic(nn.Module):
 
 
 def last_value(value: Tensor) -> Tensor:
-    """(B, 2) value in the memory, and 1 as it is valid."""
+    """(B, 2) value, and 1 for valid: a part of the memory."""
     return torch.stack([value, torch.ones_like(value)], 1)
 
 
@@ -318,6 +320,7 @@ def attach_renderer(network: Network, render_views: RenderViews | None) -> Netwo
 def weights_hash(network: nn.Module) -> str:
     """SHA-256 of the names, shapes, types and bytes of all parameters."""
     digest = hashlib.sha256()
+    # Sorted, as the order of a state depends on the order of construction.
     for name, value in sorted(network.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())

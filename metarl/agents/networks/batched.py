@@ -45,6 +45,7 @@ class TrainableWeights:
         self, vectors: Float[Tensor, "member trainable"]
     ) -> dict[str, Tensor]:
         """Name -> (P, ...) weights of the P networks with these (P, F) vectors."""
+        # Weights that are not trained are the same in all members.
         every = self.all_weights.repeat(len(vectors), 1)
         every[:, self.indices] = vectors.to(every)
         parts = every.split([shape.numel() for shape in self.shapes.values()], 1)
@@ -100,6 +101,7 @@ class BatchedNetworks:
         """Take one step of all members."""
         by_member = tuple(self._by_member(part) for part in memory)
         by_member = self.core(self._by_member(self.input_mask(inputs)), by_member)
+        # Bias and product in one call; the environments are joined again afterwards.
         outputs = torch.baddbmm(self.head_biases, by_member[0], self.head_weights)
         memory = tuple(part.flatten(0, 1) for part in by_member)
         return PolicyOutput(*self.split(outputs.flatten(0, 1)), memory, memory[0])

@@ -107,6 +107,7 @@ class LSTM(Core):
         activity, cell = memory
         if recurrent_input is not None:
             activity = recurrent_input
+        # One product for all gates, on any number of leading dimensions.
         drive = torch.cat([inputs, activity], -1) @ self.weight + self.bias
         i, f, g, o = drive.chunk(4, dim=-1)
         cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
@@ -161,6 +162,7 @@ class EpisodicLSTM(LSTM):
         if recurrent_input is not None:
             memory = (recurrent_input, *memory[1:])
         new = inputs[:, self.onset] > 0.5
+        # Most steps begin no problem: one test saves the search of the store.
         if bool(new.any()):
             memory = self.next_problem(new, inputs[:, self.context], memory)
         activity, cell, reminder, *others = memory
@@ -180,6 +182,7 @@ class EpisodicLSTM(LSTM):
             memory: memory after the step before.
         """
         activity, cell, reminder, before, *parts = memory
+        # Written before it is read, as both problems may have the same context.
         with torch.no_grad():
             store = write(read_parts(parts, self.slots), before, cell, new)
             chosen = new.unsqueeze(1)

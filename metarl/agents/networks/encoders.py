@@ -81,6 +81,7 @@ class Encoder(nn.Module):
 
     def forward(self, codes: Float[Tensor, "n codes"]) -> Float[Tensor, "n features"]:
         """Features of the view of each row of codes; each distinct view once."""
+        # Many environments have equal views, and encoding takes most of the time.
         distinct, back = unique_rows(codes)
         features: Tensor = self.encode(self.views(distinct)).index_select(0, back)
         return features

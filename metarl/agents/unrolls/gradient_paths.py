@@ -27,6 +27,7 @@ class GradientPaths:
 
     def outputs(self, heads: nn.Linear, activity: Tensor) -> Tensor:
         """(T, B, n) outputs of the heads for (T, B, H) activity, differentiable."""
+        # Detached errors do not return at all, so their path does not matter.
         if self.feedback is None or self.detached:
             plain: Tensor = heads(activity.detach() if self.detached else activity)
             return plain
@@ -56,6 +57,7 @@ class _FeedbackLinear(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, errors: Tensor) -> tuple[Tensor | None, ...]:
         activity, feedback = ctx.saved_tensors
+        # The usual gradients, except for the last line: the error in the activity.
         flat = errors.flatten(0, -2)
         into_weight = flat.T @ activity.flatten(0, -2)
         return errors @ feedback, into_weight, flat.sum(0), None

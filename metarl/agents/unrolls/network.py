@@ -203,6 +203,7 @@ class ViewCache:
         if not len(self):
             self.keys, self.numbers = distinct, torch.arange(len(distinct))
             return back, distinct
+        # Clamped, as a key greater than all known ones would be sought past the end.
         near = torch.searchsorted(self.keys, distinct).clamp_(max=len(self) - 1)
         known = self.keys[near] == distinct
         new = distinct[~known]
