@@ -9,6 +9,7 @@ from torch import Tensor
 from metarl.core.checks import check_at_least, check_choice
 from metarl.envs.task import LockstepTask, Step, Symbol
 
+
 @dataclass(frozen=True, kw_only=True)
 class InformativeArmParams:
     """Parameters of the informative-arm task; defaults follow Wang et al. 2016."""

@@ -86,6 +86,12 @@ class Matching(ChoiceTask[MatchingParams]):
     noise_size = 2
     option_names = ("p0_left",)
     real_columns = ("reward", "p0_left", "chance_left", "chance_right")
+    trials_left: Tensor
+    """(B,) int64: trials to go in the episode."""
+    base: Tensor
+    """(B, 2) base probabilities of left and right."""
+    empty: Tensor
+    """(B, 2) probability that left and right are not baited now."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol
 
 @dataclass(frozen=True, kw_only=True)
 class RestlessBanditParams:
-    """Parameters of the restless bandit, after Wang et al. 2016; deviations are ours."""
+    """Parameters of the restless bandit, after Wang et al. 2016; drifts are ours."""
 
     trial_count: int = 100
     """Trials per episode, at least 1."""

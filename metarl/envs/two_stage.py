@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -46,7 +46,13 @@ class TwoStageTask(ChoiceTask[Params]):
     """Fixation, a first-stage choice, and a second-stage state with a reward."""
 
     event_names = ("fixation", "choice", "outcome")
-    screen_actions = (("centre",), ("left", "right"), ANY, ANY, ANY)
+    screen_actions: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("centre",),
+        ("left", "right"),
+        ANY,
+        ANY,
+        ANY,
+    )
     categories = MappingProxyType({"transition": ("common", "rare")})
 
     def __init__(

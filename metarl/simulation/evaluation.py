@@ -65,14 +65,14 @@ def evaluate_network(
     trials, recording = run_episodes(
         config,
         subject,
-        lambda task: attach_renderer(network, task.look),
+        lambda task: attach_renderer(network, task.render_views),
         evaluation,
         progress=progress,
         reporter=reporter,
     )
     if untrained is not None and evaluation.record_untrained and recording:
         params = with_settings(config.task_params, evaluation.settings)
-        attach_renderer(untrained, task_class(config.task)(1, params).look)
+        attach_renderer(untrained, task_class(config.task)(1, params).render_views)
         recording = {**recording, "units_untrained": replay(untrained, recording)}
     after = weights_hash(network)
     if before != after:

@@ -97,7 +97,7 @@ def make_network(config: RunConfig[Any], subject: int) -> Network:
         seed=stream_seed(config.seed, subject, "weights"),
         view_size=task.view_size,
     )
-    return attach_renderer(network, task.look)
+    return attach_renderer(network, task.render_views)
 
 
 class Trainer:

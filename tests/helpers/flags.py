@@ -56,7 +56,7 @@ class Flags(Task[FlagsParams]):
     def view_size(self):
         return self.params.width, self.params.height
 
-    def look(self, observation):
+    def render_views(self, observation):
         """A column of the flag's colour; the upper left edge is brighter."""
         place, colour = observation.long().unbind(1)
         width, height = self.view_size

@@ -91,9 +91,7 @@ def _flat(pictures: Pictures) -> NDArray[np.float32]:
     return pictures.reshape(len(pictures), 3 * THUMBNAIL_SIZE**2).astype(np.float32)
 
 
-def distinct(
-    new: NDArray[np.float32], known: NDArray[np.float32]
-) -> NDArray[np.intp]:
+def distinct(new: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.intp]:
     """Select the new thumbnails that are close neither to known nor to earlier ones.
 
     Args:
@@ -141,7 +139,7 @@ def _texture(
 
 
 def _outlines(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(N, DRAWN_SIZE, DRAWN_SIZE) 1 inside a smooth outline, 0 outside, soft at the edge."""
+    """(N, H, W) 1 inside a smooth outline, 0 outside, gradual at the edge."""
     at = (np.arange(DRAWN_SIZE) + 0.5) / DRAWN_SIZE - 0.5
     middle = generator.uniform(-0.06, 0.06, (2, count, 1, 1))
     down, across = at[:, None] - middle[0], at - middle[1]
@@ -171,7 +169,7 @@ def _scaled(square: Image.Image, size: int) -> Pictures:
 
 
 def equalize(bank: Pictures, level: float = 128.0) -> Pictures:
-    """Return the pictures with each colour scaled and shifted to the same mean level."""
+    """Return the pictures with each colour scaled and shifted to the same mean."""
     values = bank.astype(np.float64)
     values -= values.mean((1, 2), keepdims=True)
     # The value furthest from the mean must stay within the levels from 0 to 255.
@@ -194,8 +192,9 @@ def _read_folder(folder: str, size: int) -> Pictures:
     different = list({picture.tobytes(): picture for picture in pictures}.values())
     if len(different) < LEAST_PICTURES:
         raise ValueError(
-            f"pictures must be a folder with at least {LEAST_PICTURES} different pictures "
-            f"({', '.join(SUFFIXES)}), got {len(different)} in {folder!r}; add some"
+            f"pictures must be a folder with at least {LEAST_PICTURES} different "
+            f"pictures ({', '.join(SUFFIXES)}), got {len(different)} in {folder!r}; "
+            "add some"
         )
     even = len(different) // 2 * 2
     order = np.random.default_rng(SEEDS[0]).permutation(even)

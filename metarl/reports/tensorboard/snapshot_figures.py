@@ -82,7 +82,7 @@ class Preview:
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
-                lambda task: attach_renderer(network, task.look),
+                lambda task: attach_renderer(network, task.render_views),
                 replace(EPISODES, settings=self.settings, reset_memory=reset),
                 purpose="preview",
                 progress=progress,
