@@ -27,8 +27,8 @@ def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
     kept: dict[str, list[Tensor]] = {}
     for _ in range(task.episode_steps or 0):
         output = policy.act(join_inputs(observation, acted, earned), memory)
-        chances = output.logits.softmax(1)
-        actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        probabilities = output.logits.softmax(1)
+        actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
         event = task.event()
         step = task.step(actions, torch.rand(size, generator=generator))
         now = {"value": output.value, "reward": step.reward, "event": event}
@@ -44,7 +44,7 @@ def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
 
 @pytest.fixture(scope="session")
 def play() -> Callable[..., Play]:
-    """Plays one episode in every lane: play(task, policy, seed=0)."""
+    """Plays one episode in every environment: play(task, policy, seed=0)."""
     return _play
 
 

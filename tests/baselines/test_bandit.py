@@ -1,4 +1,4 @@
-"""Yardsticks of the bandit: what they lose, and that they count and choose rightly."""
+"""Baselines of the bandit: what they lose, and that they count and choose rightly."""
 
 import math
 
@@ -26,9 +26,9 @@ INDEPENDENT = ("random", "ucb", "thompson", "greedy", "ucb-tuned", "gittins")
 
 def regrets(played, arms=2):
     """(B,) expected regret of an episode."""
-    chances = torch.stack([played[f"row probability_{k}"] for k in range(arms)], dim=2)
+    probabilities = torch.stack([played[f"row probability_{k}"] for k in range(arms)], dim=2)
     choice = played["row choice"].long().unsqueeze(2)
-    lost = chances.amax(2) - chances.gather(2, choice).squeeze(2)
+    lost = probabilities.amax(2) - probabilities.gather(2, choice).squeeze(2)
     return lost.double().sum(0)
 
 
@@ -79,15 +79,15 @@ def test_half_the_bonus_loses_less(play):
 def one_who_knows(trials=100, odds=3.0):
     """Exact regret on (1/4, 3/4) of a walk towards the better arm, by its steps."""
     up = odds / (1 + odds)
-    chances, regret = {0: 1.0}, 0.0
+    probabilities, regret = {0: 1.0}, 0.0
     for _ in range(trials):
-        wrong = sum(p * (1.0 if at < 0 else 0.5) for at, p in chances.items() if at < 1)
+        wrong = sum(p * (1.0 if at < 0 else 0.5) for at, p in probabilities.items() if at < 1)
         regret += (2 * up - 1) * wrong
         after: dict[int, float] = {}
-        for at, p in chances.items():
+        for at, p in probabilities.items():
             after[at + 1] = after.get(at + 1, 0.0) + p * up
             after[at - 1] = after.get(at - 1, 0.0) + p * (1 - up)
-        chances = after
+        probabilities = after
     return regret
 
 
@@ -127,7 +127,7 @@ def test_knowing_the_arms_to_be_dependent_is_worth_most(play):
     assert min(lost, key=lost.get) == "bayes-greedy"
 
 
-def test_any_number_of_arms_has_its_yardsticks(play):
+def test_any_number_of_arms_has_its_baselines(play):
     task = Bandit(400, BanditParams(arm_count=4, trial_count=50))
     strategies = make_baselines(task)
     assert list(strategies) == list(INDEPENDENT)
@@ -141,7 +141,7 @@ def test_no_plan_is_made_for_too_many_trials():
     assert list(make_baselines(task)) == list(INDEPENDENT[:-1])
 
 
-def chances_after(strategy, history, arms=2):
+def probabilities_after(strategy, history, arms=2):
     """Chances of the arms after pulls of (arm, reward)."""
     memory = strategy.initial_memory(1)
     acted, reward = torch.zeros(1, arms), torch.zeros(1)
@@ -174,7 +174,7 @@ LEFT_WON, LEFT_LOST, RIGHT_WON, RIGHT_LOST = (0, 1), (0, 0), (1, 1), (1, 0)
         (UpperConfidence, [LEFT_WON, LEFT_LOST, RIGHT_LOST], [1, 0]),
         # 1/3 + sqrt(ln 4 / 3) = 1.013 against 0 + sqrt(ln 4) = 1.177.
         (UpperConfidence, [LEFT_WON, LEFT_LOST, LEFT_LOST, RIGHT_LOST], [0, 1]),
-        # (1 + x) / 2 is the chance that a uniform number is below x, of density 2 x.
+        # (1 + x) / 2 is the probability that a uniform number is below x, of density 2 x.
         (Thompson, [LEFT_WON], [2 / 3, 1 / 3]),
         (Thompson, [LEFT_LOST], [1 / 3, 2 / 3]),
         (Thompson, [RIGHT_WON], [1 / 3, 2 / 3]),
@@ -191,20 +191,20 @@ LEFT_WON, LEFT_LOST, RIGHT_WON, RIGHT_LOST = (0, 1), (0, 0), (1, 1), (1, 0)
         (BayesOptimal, [RIGHT_WON], [0, 1]),
     ],
 )
-def test_choices_after_a_few_trials_are_those_worked_by_hand(kind, history, chances):
-    assert chances_after(kind(Bandit()), history) == pytest.approx(chances, abs=1e-6)
+def test_choices_after_a_few_trials_are_those_worked_by_hand(kind, history, probabilities):
+    assert probabilities_after(kind(Bandit()), history) == pytest.approx(probabilities, abs=1e-6)
 
 
 def test_the_tuned_bound_has_a_prior():
     tuned = UpperConfidence(Bandit(), TUNED_BONUS, prior=True)
     assert pytest.approx(0.3**2) == TUNED_BONUS
     # Left lost once: 1/3 + .3 sqrt(ln 2 / 2) = .510 against 1/2 + .3 sqrt(ln 2) = .750.
-    assert chances_after(tuned, [LEFT_LOST]) == pytest.approx([0, 1])
+    assert probabilities_after(tuned, [LEFT_LOST]) == pytest.approx([0, 1])
     # Won once: 2/3 + .177 = .843 against .750: the untried arm can wait.
-    assert chances_after(tuned, [LEFT_WON]) == pytest.approx([1, 0])
+    assert probabilities_after(tuned, [LEFT_WON]) == pytest.approx([1, 0])
     # Three of four: 2/3 + .3 sqrt(ln 5 / 5) = .837 against 1/2 + .3 sqrt(ln 5) = .881.
     history = [LEFT_WON, LEFT_WON, LEFT_WON, LEFT_LOST]
-    assert chances_after(tuned, history) == pytest.approx([0, 1])
+    assert probabilities_after(tuned, history) == pytest.approx([0, 1])
 
 
 def test_planners_explore_early_and_not_at_the_end():
@@ -213,20 +213,20 @@ def test_planners_explore_early_and_not_at_the_end():
     for kind in (Gittins, BayesOptimal):
         early = kind(Bandit())
         late = kind(Bandit(params=BanditParams(trial_count=len(history) + 1)))
-        assert chances_after(early, history) == pytest.approx([0, 1])
-        assert chances_after(late, history) == pytest.approx([1, 0])
+        assert probabilities_after(early, history) == pytest.approx([0, 1])
+        assert probabilities_after(late, history) == pytest.approx([1, 0])
 
 
-def test_counts_start_anew_after_an_episode_that_the_memory_outlives():
+def test_counts_restart_after_an_episode_that_the_memory_outlives():
     strategy = Greedy(Bandit(params=BanditParams(trial_count=3)))
-    assert chances_after(strategy, [LEFT_WON] * 2) == pytest.approx([1, 0])
-    assert chances_after(strategy, [LEFT_WON] * 3) == pytest.approx([0.5, 0.5])
+    assert probabilities_after(strategy, [LEFT_WON] * 2) == pytest.approx([1, 0])
+    assert probabilities_after(strategy, [LEFT_WON] * 3) == pytest.approx([0.5, 0.5])
     history = [LEFT_WON] * 3 + [RIGHT_WON]
-    assert chances_after(strategy, history) == pytest.approx([0, 1])
+    assert probabilities_after(strategy, history) == pytest.approx([0, 1])
 
 
 @pytest.mark.parametrize("distribution", ["independent", "correlated"])
-def test_every_yardstick_survives_a_memory_that_is_never_cleared(distribution):
+def test_every_baseline_survives_a_memory_that_is_never_cleared(distribution):
     params = BanditParams(trial_count=5, distribution=distribution)
     generator = torch.Generator().manual_seed(2)
     for strategy in make_baselines(Bandit(3, params)).values():

@@ -22,12 +22,12 @@ def worth(left, state):
         return 0.0, (0.0, 0.0)
     arms = []
     for arm in (0, 1):
-        chance = mean(*state[2 * arm : 2 * arm + 2])
+        probability = mean(*state[2 * arm : 2 * arm + 2])
         won, lost = list(state), list(state)
         won[2 * arm] += 1
         lost[2 * arm + 1] += 1
-        earned = chance * (1 + worth(left - 1, tuple(won))[0])
-        arms.append(earned + (1 - chance) * worth(left - 1, tuple(lost))[0])
+        earned = probability * (1 + worth(left - 1, tuple(won))[0])
+        arms.append(earned + (1 - probability) * worth(left - 1, tuple(lost))[0])
     return max(arms), tuple(arms)
 
 
@@ -62,10 +62,10 @@ def gain(left, wins, losses, sure):
 
 
 def ahead(left, wins, losses, sure):
-    chance = mean(wins, losses)
+    probability = mean(wins, losses)
     won = gain(left - 1, wins + 1, losses, sure)
     lost = gain(left - 1, wins, losses + 1, sure)
-    return chance - sure + chance * won + (1 - chance) * lost
+    return probability - sure + probability * won + (1 - probability) * lost
 
 
 def index_by_bisection(left, wins, losses):

@@ -1,4 +1,4 @@
-"""Yardsticks of Daw's two-step task: what they earn and what they compute."""
+"""Baselines of Daw's two-step task: what they earn and what they compute."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ NUM_ENVS = 200
 
 
 @pytest.mark.parametrize("fixation", [True, False])
-def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
+def test_the_baselines_stand_in_their_order(fixation, play, stays):
     task = DawTwoStep(NUM_ENVS, DawTwoStepParams(fixation=fixation))
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     assert all(course["row valid"].all() for course in played.values())
@@ -34,14 +34,14 @@ def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
 def test_the_oracle_takes_the_best_option_of_the_better_state(play):
     task = DawTwoStep(NUM_ENVS)
     played = play(task, Oracle(task))
-    chances = torch.stack([played[f"row {name}"] for name in CHANCES], dim=-1)
-    chances = chances.unflatten(-1, (2, 2))
-    best = chances.amax(-1)
+    probabilities = torch.stack([played[f"row {name}"] for name in CHANCES], dim=-1)
+    probabilities = probabilities.unflatten(-1, (2, 2))
+    best = probabilities.amax(-1)
     # Options less than one in 100,000 apart count as a tie.
     clear = (best[..., 1] - best[..., 0]).abs() > 1e-5
     assert played["row correct"][clear].all()
     state = played["row second_state"].long()[..., None, None].expand(-1, -1, 1, 2)
-    here = chances.gather(-2, state).squeeze(-2)
+    here = probabilities.gather(-2, state).squeeze(-2)
     clear = (here[..., 1] - here[..., 0]).abs() > 1e-5
     chosen, right = played["row second_choice"], here[..., 1] > here[..., 0]
     assert torch.equal(chosen[clear], right[clear].float())
@@ -60,10 +60,10 @@ def test_the_planners_values_are_learned_by_the_delta_rule(play):
             )
             state = int(played["row second_state"][trial, env_index])
             option = int(played["row second_choice"][trial, env_index])
-            chances = np.exp(4 * planned) / np.exp(4 * planned).sum()
+            probabilities = np.exp(4 * planned) / np.exp(4 * planned).sum()
             logits = played["logits"][3 * trial + 1, env_index, 1:].double()
-            np.testing.assert_allclose(logits.softmax(0), chances, atol=1e-5)
-            expected = 0.8 * chances @ planned
+            np.testing.assert_allclose(logits.softmax(0), probabilities, atol=1e-5)
+            expected = 0.8 * probabilities @ planned
             assert value[3 * trial, env_index] == 0
             assert value[3 * trial + 1, env_index] == pytest.approx(expected, abs=1e-5)
             here = np.exp(4 * values[state]) / np.exp(4 * values[state]).sum()

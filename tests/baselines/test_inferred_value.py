@@ -1,4 +1,4 @@
-"""Yardsticks of the inferred-value task: what they answer, believe and are taught."""
+"""Baselines of the inferred-value task: what they answer, believe and are taught."""
 
 import numpy as np
 import pytest
@@ -91,8 +91,8 @@ def test_the_observers_beliefs_are_worked_out_by_hand(params, play):
         for env_index in range(30):
             chance_b = 0.5
             for trial in range(task.trial_count):
-                chance = chance_b if cue[trial, env_index] == 1 else 1 - chance_b
-                assert go[trial, env_index] == pytest.approx(chance + later, abs=1e-5)
+                probability = chance_b if cue[trial, env_index] == 1 else 1 - chance_b
+                assert go[trial, env_index] == pytest.approx(probability + later, abs=1e-5)
                 following = place[(trial + 1) % task.trial_count, env_index]
                 hazard = spread
                 if at_start is not None:
@@ -154,7 +154,7 @@ def test_the_tabular_learners_recorded_errors_are_those_it_learns_from(rate, pla
     assert errors[1:, 0] == pytest.approx(expected[:-1, 2], abs=1e-5)
 
 
-def test_the_yardsticks_values_follow_the_discount(play):
+def test_the_baselines_values_follow_the_discount(play):
     task = InferredValue(200)
     found = {}
     for name, strategy in make_baselines(task, 0.75).items():

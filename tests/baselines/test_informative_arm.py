@@ -1,4 +1,4 @@
-"""Yardsticks of the informative arm: what they earn, by hand, and what they do."""
+"""Baselines of the informative arm: what they earn, by hand, and what they do."""
 
 from functools import cache
 
@@ -34,10 +34,10 @@ def near(rewards, expected):
     return abs(float(rewards.mean()) - expected) < 4 * error + 1e-9
 
 
-def test_the_yardsticks_earn_what_can_be_worked_out(played):
+def test_the_baselines_earn_what_can_be_worked_out(played):
     # Random: each of 11 arms as often; clues pay .55 on average.
     assert near(earned(played["random"]), 5 * (5 + 9 + 0.55) / 11)
-    # Guesser: the target is found by trial t with a chance of t / 10.
+    # Guesser: the target is found by trial t with a probability of t / 10.
     assert near(earned(played["guesser"]), sum(1 + 4 * t / 10 for t in range(1, 6)))
     # Informed: a clue, then the target four times.
     assert near(earned(played["informed"]), 0.55 + 4 * 5)

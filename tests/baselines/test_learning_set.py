@@ -1,4 +1,4 @@
-"""Yardsticks of the learning sets: how often they are right, and how they move."""
+"""Baselines of the learning sets: how often they are right, and how they move."""
 
 import math
 
@@ -27,7 +27,7 @@ def pixels(num_envs=NUM_ENVS, **settings):
 
 
 def play(task, policy, seed=0):
-    """Rows (trials, B) of one episode in every lane, and where it started."""
+    """Rows (trials, B) of one episode in every environment, and where it started."""
     generator = torch.Generator().manual_seed(seed)
     size = (task.num_envs, task.noise_size)
     observation = task.reset(torch.rand(size, generator=generator))
@@ -39,8 +39,8 @@ def play(task, policy, seed=0):
         output = policy.act(join_inputs(observation, acted, earned), memory)
         assert not output.value.any()
         assert output.units.shape == (task.num_envs, 0)
-        chances = output.logits.softmax(1)
-        actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        probabilities = output.logits.softmax(1)
+        actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
         step = task.step(actions, torch.rand(size, generator=generator))
         ended = num_envs[step.trial_ended & going]
         for name, values in task.trial_row().items():
@@ -53,12 +53,12 @@ def play(task, policy, seed=0):
     return kept
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the expected chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the expected probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 def played(task, name, seed=0):
@@ -73,12 +73,12 @@ def make(request):
 
 @pytest.fixture(scope="module")
 def standard(make):
-    """Every yardstick on the same problems, with things that training never shows."""
+    """Every baseline on the same problems, with objects that training never shows."""
     task = make(held_out=True)
     return {name: played(task, name) for name in make_baselines(task)}
 
 
-def test_the_yardsticks_are_those_that_the_task_allows():
+def test_the_baselines_are_those_that_the_task_allows():
     assert tuple(make_baselines(line(1))) == NAMES
     assert tuple(make_baselines(pixels(1), 0.5)) == (*NAMES, "mean-colour")
 
@@ -119,7 +119,7 @@ def test_a_relation_holds_in_two_of_three_cases_with_a_new_distractor(make):
 
 
 def test_what_a_relation_keeps_is_one_bit_of_the_last_trial(make):
-    """With other things it prefers the brighter one, or the darker, as it paid."""
+    """With other objects it prefers the brighter one, or the darker, as it paid."""
     task = make(new_distractor=1.0)
     rows = played(task, "relation")
     bright = task.cues.sum(1)
@@ -162,11 +162,11 @@ def test_colours_are_alike_below_what_can_be_told():
     task.cues = task.cues.clone()
     task.cues[here] = task.cues[there]
     seen, _ = policy.initial_memory(1)
-    for away, chances in ((0.019, [0.5, 0.5, 0]), (0.021, [0, 1, 0])):
+    for away, probabilities in ((0.019, [0.5, 0.5, 0]), (0.021, [0, 1, 0])):
         task.cues[here, 0] = task.cues[there, 0] + away
         kept = task.cues[[there]]
         logits = policy.act(inputs, (seen, kept)).logits
-        assert logits.softmax(1)[0].tolist() == chances
+        assert logits.softmax(1)[0].tolist() == probabilities
 
 
 def test_all_take_the_shortest_way(standard):
@@ -198,7 +198,7 @@ def test_all_take_the_shortest_way_in_other_worlds(settings, steps):
 
 
 def look(task, policy):
-    """The chances of the three actions, when nothing is known."""
+    """The probabilities of the three actions, when nothing is known."""
     inputs = join_inputs(
         task.observation(), torch.zeros(task.num_envs, 3), torch.zeros(task.num_envs)
     )
@@ -236,7 +236,7 @@ def test_without_a_selection_nothing_is_learned():
     ("action", "reward", "paid"),
     [(LEFT, 1.0, 3), (LEFT, -1.0, 8), (RIGHT, 1.0, 8), (RIGHT, -1.0, 3)],
 )
-def test_a_selection_tells_which_thing_pays(action, reward, paid):
+def test_a_selection_tells_which_object_pays(action, reward, paid):
     """Thing 3 was seen on the left, 8 on the right."""
     task = line(1)
     policy = WinStay(task)
@@ -247,7 +247,7 @@ def test_a_selection_tells_which_thing_pays(action, reward, paid):
     assert kept.tolist() == [[paid]]
 
 
-def test_the_memory_has_one_row_a_lane_and_starts_unknown():
+def test_the_memory_has_one_row_a_environment_and_starts_unknown():
     task = pixels(4)
     for name, size in zip((*NAMES, "mean-colour"), (0, 1, 1, 3), strict=True):
         seen, kept = make_baselines(task)[name].initial_memory(6)
@@ -259,5 +259,5 @@ def test_the_memory_has_one_row_a_lane_and_starts_unknown():
 def test_the_strategies_follow_the_task_they_were_given():
     task, other = line(500), line(500)
     other.reset(torch.rand(500, 5, generator=torch.Generator().manual_seed(9)))
-    chances = look(task, WinStay(task)), look(task, WinStay(other))
-    assert not torch.equal(*chances)
+    probabilities = look(task, WinStay(task)), look(task, WinStay(other))
+    assert not torch.equal(*probabilities)

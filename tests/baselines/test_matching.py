@@ -1,4 +1,4 @@
-"""Yardsticks of the matching task: what they earn, and what they do."""
+"""Baselines of the matching task: what they earn, and what they do."""
 
 import numpy as np
 import pytest
@@ -26,12 +26,12 @@ TRIALS = {"trial_least": 80, "trial_most": 80}
 
 @pytest.fixture(scope="module")
 def played(play):
-    """Every yardstick on the same 10,000 test episodes."""
+    """Every baseline on the same 10,000 test episodes."""
     task = Matching(10_000, MatchingParams(held_out=True, **TRIALS))
     return {k: play(task, s) for k, s in make_baselines(task).items()}
 
 
-def test_the_yardsticks_earn_what_is_known_held_in_and_held_out(played):
+def test_the_baselines_earn_what_is_known_held_in_and_held_out(played):
     for name, (held_in, held_out) in EARNED.items():
         rows = played[name]
         outside = rows["row held_out"][0] == 1
@@ -42,7 +42,7 @@ def test_the_yardsticks_earn_what_is_known_held_in_and_held_out(played):
             assert float(earned.double().mean()) == pytest.approx(expected, abs=3e-3)
 
 
-def test_every_response_of_every_yardstick_is_valid(played):
+def test_every_response_of_every_baseline_is_valid(played):
     for rows in played.values():
         assert rows["row valid"].all()
 
@@ -50,10 +50,10 @@ def test_every_response_of_every_yardstick_is_valid(played):
 def test_random_choice_is_uniform_over_the_valid_actions(play):
     task = Matching(5, MatchingParams(trial_least=10, trial_most=10))
     rows = play(task, make_baselines(task)["random"])
-    chances = rows["logits"].softmax(2)
+    probabilities = rows["logits"].softmax(2)
     fixation = rows["event"] == 0
-    assert torch.equal(chances[fixation], torch.tensor([1.0, 0.0, 0.0]).expand(50, -1))
-    assert torch.equal(chances[~fixation], torch.tensor([0.0, 0.5, 0.5]).expand(50, -1))
+    assert torch.equal(probabilities[fixation], torch.tensor([1.0, 0.0, 0.0]).expand(50, -1))
+    assert torch.equal(probabilities[~fixation], torch.tensor([0.0, 0.5, 0.5]).expand(50, -1))
 
 
 def test_alternation_starts_at_random_and_never_repeats(played):
@@ -66,7 +66,7 @@ def test_greedy_choice_is_always_correct(played):
     assert played["greedy-baited"]["row correct"].all()
 
 
-def test_fixed_choice_has_the_odds_of_the_base_chances(played):
+def test_fixed_choice_has_the_odds_of_the_base_probabilities(played):
     rows = played["matching"]
     left = rows["row p0_left"].double()
     odds = left / (1 - left) * (0.5 + left) / (0.5 - left)
@@ -81,7 +81,7 @@ def test_fixed_choice_has_the_odds_of_the_base_chances(played):
 
 
 def fixed_rate(left, chance_left):
-    """Long-run rewards per trial of choosing left with one chance; by summation."""
+    """Long-run rewards per trial of choosing left with one probability; by summation."""
     total = 0.0
     for base, often in ((left, chance_left), (0.5 - left, 1 - chance_left)):
         waits = np.arange(1, 3000)
@@ -91,14 +91,14 @@ def fixed_rate(left, chance_left):
 
 
 @pytest.mark.parametrize("left", [0.03, 0.15, 0.25, 0.32, 0.45])
-def test_no_fixed_chance_earns_more_than_matching(left):
+def test_no_fixed_probability_earns_more_than_matching(left):
     task = Matching()
     task.reset(torch.zeros(1, 2), options={"p0_left": left})
     policy = make_baselines(task)["matching"]
     chosen = policy.act(choice_inputs(), policy.initial_memory(1)).logits.softmax(1)
     best = float(chosen[0, 1])
     grid = np.linspace(0.01, 0.99, 99)
-    rates = [fixed_rate(left, chance) for chance in grid]
+    rates = [fixed_rate(left, probability) for probability in grid]
     assert fixed_rate(left, best) >= max(rates) - 1e-9
     assert grid[int(np.argmax(rates))] == pytest.approx(best, abs=0.0051)
 
@@ -152,9 +152,9 @@ def test_the_planner_repeats_its_cycle_with_the_rich_arm_first(play):
 def test_an_oracles_value_is_what_the_trial_is_worth(play):
     task = Matching(50, MatchingParams(trial_least=10, trial_most=10))
     rows = play(task, GreedyBaited(task, discount=0.5))
-    chances = torch.maximum(rows["row chance_left"], rows["row chance_right"])
-    torch.testing.assert_close(rows["value"][1::2], chances)
-    torch.testing.assert_close(rows["value"][::2], 0.5 * chances)
+    probabilities = torch.maximum(rows["row chance_left"], rows["row chance_right"])
+    torch.testing.assert_close(rows["value"][1::2], probabilities)
+    torch.testing.assert_close(rows["value"][::2], 0.5 * probabilities)
     rows = play(task, make_baselines(task)["random"])
     assert not rows["value"].any()
 
@@ -183,7 +183,7 @@ def test_only_an_answer_to_the_choice_counts_as_one():
         assert memory[0].tolist() == [expected]
 
 
-def test_permuting_the_lanes_permutes_the_decisions():
+def test_permuting_the_environments_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
     task = Matching(6)

@@ -1,4 +1,4 @@
-"""Yardsticks of the restless bandit: their rules by hand, and what they cost."""
+"""Baselines of the restless bandit: their rules by hand, and what they cost."""
 
 import math
 from statistics import NormalDist
@@ -28,13 +28,13 @@ def played(play):
 
 
 def regrets(rows):
-    """What each episode cost in expectation, given the true chances."""
+    """What each episode cost in expectation, given the true probabilities."""
     left = rows["row probability_left"].double()
     chosen = torch.where(rows["row choice"] == 0, left, 1 - left)
     return (torch.maximum(left, 1 - left) - chosen).sum(0)
 
 
-def test_the_yardsticks_cost_what_a_simulation_apart_from_them_found(played):
+def test_the_baselines_cost_what_a_simulation_apart_from_them_found(played):
     # 6,000 episodes, simulated in numpy with other random numbers.
     known = {
         "ucb": 8.27,
@@ -52,7 +52,7 @@ def test_the_yardsticks_cost_what_a_simulation_apart_from_them_found(played):
         assert not rows["value"].any()
 
 
-def test_chance_costs_half_the_distance_between_the_arms(played):
+def test_probability_costs_half_the_distance_between_the_arms(played):
     left = played["random"]["row probability_left"].double()
     expected = (left - 0.5).abs().sum(0)
     surplus = regrets(played["random"]) - expected
@@ -80,13 +80,13 @@ def test_knowing_volatility_pays_in_quiet_and_in_volatile_episodes(play):
 
 
 def outcomes(rows):
-    """Choices and rewards of each lane, as lists."""
+    """Choices and rewards of each environment, as lists."""
     choice, reward = rows["row choice"].long(), rows["row reward"]
     return zip(choice.T.tolist(), reward.T.tolist(), strict=True)
 
 
 def left_chances(rows):
-    """(B, trials) chance of taking left, by the logits."""
+    """(B, trials) probability of taking left, by the logits."""
     return rows["logits"].double().softmax(2)[:, :, 0].T
 
 

@@ -1,4 +1,4 @@
-"""Yardsticks of the reversal task: what they earn, compute and read."""
+"""Baselines of the reversal task: what they earn, compute and read."""
 
 import itertools
 import subprocess
@@ -34,7 +34,7 @@ def share(played, percent, name="correct"):
 
 
 @pytest.mark.parametrize("params", [ReversalParams(), BARE])
-def test_the_yardsticks_choose_as_well_as_they_should(params, play):
+def test_the_baselines_choose_as_well_as_they_should(params, play):
     task = Reversal(NUM_ENVS, params)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     assert tuple(played) == NAMES
@@ -153,14 +153,14 @@ def test_the_oracle_follows_the_task_it_was_given(play):
 @pytest.mark.parametrize("params", [ReversalParams(), BARE])
 def test_random_choice_is_uniform_over_the_valid_actions(params, play):
     task = Reversal(10, params)
-    chances = play(task, make_baselines(task)["random"])["logits"].softmax(2)
+    probabilities = play(task, make_baselines(task)["random"])["logits"].softmax(2)
     steps = len(task.phase_events)
     first = [0.0, 0.5, 0.5] if params.fixation else [0.5, 0.5]
     assert torch.equal(
-        chances[steps - 1 :: steps], torch.tensor(first).expand(80, 10, -1)
+        probabilities[steps - 1 :: steps], torch.tensor(first).expand(80, 10, -1)
     )
     if params.fixation:
-        assert torch.equal(chances[::2], torch.tensor([1.0, 0, 0]).expand(80, 10, -1))
+        assert torch.equal(probabilities[::2], torch.tensor([1.0, 0, 0]).expand(80, 10, -1))
 
 
 @pytest.mark.parametrize("params", [ReversalParams(), BARE])
@@ -203,7 +203,7 @@ def test_a_missing_choice_and_a_response_to_the_fixation_teach_nothing():
             assert memory[0].tolist() == [[2]]
 
 
-def test_permuting_the_lanes_permutes_the_decisions():
+def test_permuting_the_environments_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
     task = Reversal(6)

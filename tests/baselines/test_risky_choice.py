@@ -1,4 +1,4 @@
-"""Yardsticks of risky choice: what they earn and risk, what they compute."""
+"""Baselines of risky choice: what they earn and risk, what they compute."""
 
 from functools import cache
 
@@ -27,26 +27,26 @@ def played(play):
     return {name: play(task, strategy) for name, strategy in strategies.items()}
 
 
-def free(one, column, chance=None):
-    """Mean of a column over free trials, at one chance of the risky arm or both."""
+def free(one, column, probability=None):
+    """Mean of a column over free trials, at one probability of the risky arm or both."""
     here = one["row forced"] == 0
-    if chance is not None:
-        here &= one["row probability_risky"] == chance
+    if probability is not None:
+        here &= one["row probability_risky"] == probability
     return float(one[f"row {column}"][here].double().mean())
 
 
-def test_there_are_the_yardsticks_and_all_respond_validly(played):
+def test_there_are_the_baselines_and_all_respond_validly(played):
     assert list(played) == NAMES
     for name, one in played.items():
         assert one["row valid"].all(), name
 
 
-def test_the_random_chooser_risks_and_earns_by_chance(played):
+def test_the_random_chooser_risks_and_earns_by_probability(played):
     one = played["random"]
-    for chance in (0.125, 0.5):
-        assert free(one, "risky", chance) == pytest.approx(0.5, abs=0.015)
-        earned = (1 + 4 * chance) / 2
-        assert free(one, "reward", chance) == pytest.approx(earned, abs=0.04)
+    for probability in (0.125, 0.5):
+        assert free(one, "risky", probability) == pytest.approx(0.5, abs=0.015)
+        earned = (1 + 4 * probability) / 2
+        assert free(one, "reward", probability) == pytest.approx(earned, abs=0.04)
 
 
 def test_the_oracle_takes_the_better_arm(played):
@@ -76,8 +76,8 @@ def expected_by_hand(trials=20, pulls=5):
     for outcomes in range(2**pulls):
         wins = outcomes.bit_count()
         losses = pulls - wins
-        chance = 0.5 * 0.5**pulls + 0.5 * 0.125**wins * 0.875**losses
-        total += chance * best_by_hand(trials, wins, losses)
+        probability = 0.5 * 0.5**pulls + 0.5 * 0.125**wins * 0.875**losses
+        total += probability * best_by_hand(trials, wins, losses)
     return total
 
 
@@ -88,14 +88,14 @@ def test_the_optimal_chooser_earns_what_the_recursion_promises(played):
     assert earned == pytest.approx(promised, abs=0.02)
 
 
-def test_yardsticks_stand_in_their_order(played):
+def test_baselines_stand_in_their_order(played):
     earned = [free(played[name], "reward") for name in NAMES]
-    habit, chance, greedy, oracle, optimal = (earned[k] for k in (1, 0, 2, 3, 4))
-    assert habit < chance < greedy < optimal < oracle
+    habit, probability, greedy, oracle, optimal = (earned[k] for k in (1, 0, 2, 3, 4))
+    assert habit < probability < greedy < optimal < oracle
     assert greedy + 0.03 < optimal
 
 
-def test_a_habit_hardly_heeds_the_chance(played):
+def test_a_habit_hardly_heeds_the_probability(played):
     one = played["win-stay"]
     assert free(one, "risky", 0.5) < 0.05
     # On the safe arm it never loses, so it stays there to the end.
@@ -180,16 +180,16 @@ def test_the_plans_gain_is_that_of_the_recursion():
     assert gains[0, 1, 4] > 0 > gains[19, 1, 4]
 
 
-def test_the_chance_of_a_win_by_hand():
-    chances = win_chances(3, 0.125, 0.5)
-    assert float(chances[0, 0]) == pytest.approx(0.3125)
-    assert float(chances[1, 0]) == pytest.approx((0.25 + 0.015625) / (0.5 + 0.125))
-    assert float(chances[0, 2]) == pytest.approx(
+def test_the_probability_of_a_win_by_hand():
+    probabilities = win_chances(3, 0.125, 0.5)
+    assert float(probabilities[0, 0]) == pytest.approx(0.3125)
+    assert float(probabilities[1, 0]) == pytest.approx((0.25 + 0.015625) / (0.5 + 0.125))
+    assert float(probabilities[0, 2]) == pytest.approx(
         (0.125 + 0.875**2 * 0.125) / (0.25 + 0.875**2)
     )
 
 
-def test_certain_chances_leave_the_plan_and_the_beliefs_numbers(play):
+def test_certain_probabilities_leave_the_plan_and_the_beliefs_numbers(play):
     params = RiskyChoiceParams(probability_low=0.0, probability_high=1.0)
     assert torch.isfinite(worth_exploring(params)).all()
     task = RiskyChoice(50, params)

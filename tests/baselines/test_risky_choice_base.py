@@ -29,7 +29,7 @@ def test_strategies_survive_responses_they_did_not_ask_for():
             acted = torch.eye(3)[actions]
 
 
-def test_permuting_the_lanes_permutes_the_decisions():
+def test_permuting_the_environments_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
     for name, strategy in make_baselines(RiskyChoice(6)).items():

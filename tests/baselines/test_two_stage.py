@@ -37,17 +37,17 @@ def test_the_inputs_are_read_as_they_were_joined(params):
 def test_random_choice_is_uniform_over_the_valid_actions(params, play):
     task = TwoStep(NUM_ENVS, params)
     played = play(task, make_baselines(task)["random"])
-    chances = played["logits"].softmax(2)
+    probabilities = played["logits"].softmax(2)
     at = {name: played["event"] == k for k, name in enumerate(task.event_names)}
     actions = task.action_count
-    assert torch.allclose(chances[at["outcome"]], torch.tensor(1 / actions))
+    assert torch.allclose(probabilities[at["outcome"]], torch.tensor(1 / actions))
     first = [0.0, 0.5, 0.5] if params.fixation else [0.5, 0.5]
     assert torch.equal(
-        chances[at["choice"]], torch.tensor(first).expand(100 * NUM_ENVS, -1)
+        probabilities[at["choice"]], torch.tensor(first).expand(100 * NUM_ENVS, -1)
     )
     if params.fixation:
         centre = torch.tensor([1.0, 0.0, 0.0]).expand(100 * NUM_ENVS, -1)
-        assert torch.equal(chances[at["fixation"]], centre)
+        assert torch.equal(probabilities[at["fixation"]], centre)
 
 
 @pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
@@ -71,7 +71,7 @@ def test_strategies_survive_responses_they_did_not_ask_for(params):
             acted = torch.eye(task.action_count)[actions]
 
 
-def test_permuting_the_lanes_permutes_the_decisions():
+def test_permuting_the_environments_permutes_the_decisions():
     generator = torch.Generator().manual_seed(0)
     order = torch.randperm(6, generator=generator)
     task = TwoStep(6)

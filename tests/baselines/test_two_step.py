@@ -1,4 +1,4 @@
-"""Yardsticks of the two-step task: what they earn, how they stay, what they compute."""
+"""Baselines of the two-step task: what they earn, how they stay, what they compute."""
 
 import math
 
@@ -27,7 +27,7 @@ def earned(played):
 
 
 @pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
-def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
+def test_the_baselines_earn_and_stay_as_published(params, play, stays):
     task = TwoStep(NUM_ENVS, params)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     for name, published in (("random", 50), ("bayes-greedy", 70.5), ("oracle", 74)):
@@ -43,7 +43,7 @@ def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
     assert played["sarsa"]["row valid"].all()
 
 
-def test_the_2016_variant_has_its_own_yardsticks(play):
+def test_the_2016_variant_has_its_own_baselines(play):
     task = TwoStep(4000, WANG_2016)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     # .75 x .9 + .25 x .1 for one who knows the high state.
@@ -173,8 +173,8 @@ def test_sarsa_prefers_the_choice_worth_more_by_its_temperature():
         params = SarsaParams(inverse_temperature=temperature)
         output = Sarsa(TwoStep(), params).act(inputs, memory)
         right = 1 / (1 + math.exp(-0.3 * temperature))
-        chances = output.logits.softmax(1)[0].tolist()
-        assert chances == pytest.approx([0, 1 - right, right])
+        probabilities = output.logits.softmax(1)[0].tolist()
+        assert probabilities == pytest.approx([0, 1 - right, right])
         value = 0.2 * (1 - right) + 0.5 * right
         assert float(output.value) == pytest.approx(value)
 

@@ -1,4 +1,4 @@
-"""Yardsticks of the volatility task: what they earn, and what they compute."""
+"""Baselines of the volatility task: what they earn, and what they compute."""
 
 import math
 
@@ -23,7 +23,7 @@ from metarl.envs.volatility import Volatility, VolatilityParams
 BLOCKS = VolatilityParams(schedule="blocks")
 
 
-def test_the_yardsticks_earn_what_was_worked_out(play):
+def test_the_baselines_earn_what_was_worked_out(play):
     task = Volatility(600, BLOCKS)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     earned = {k: float(p["row reward"].double().mean()) for k, p in played.items()}
@@ -50,22 +50,22 @@ def test_the_observer_knows_the_training_schedule_as_the_task_has_it():
         strategy_module.PROBABILITY_STABLE,
         strategy_module.PROBABILITY_VOLATILE,
     )
-    chances = (1 - stable, stable, 1 - volatile, volatile)
-    assert task_module.CHANCES["training"] == chances
+    probabilities = (1 - stable, stable, 1 - volatile, volatile)
+    assert task_module.CHANCES["training"] == probabilities
 
 
 @pytest.mark.parametrize("schedule", ["training", "blocks"])
-def test_the_observers_chances_are_those_of_the_analysis(schedule, play):
+def test_the_observers_probabilities_are_those_of_the_analysis(schedule, play):
     task = Volatility(30, VolatilityParams(schedule=schedule))
     planner = BayesGreedy(task)
     played = play(task, planner)
-    chance = observe(played["row winner"].T.double().numpy()).probability_left
+    probability = observe(played["row winner"].T.double().numpy()).probability_left
     left, right = played["row magnitude_left"].T, played["row magnitude_right"].T
-    chance = torch.from_numpy(chance)
-    best = torch.maximum(chance * left, (1 - chance) * right)
+    probability = torch.from_numpy(probability)
+    best = torch.maximum(probability * left, (1 - probability) * right)
     torch.testing.assert_close(played["value"].T.double(), best, atol=1e-4, rtol=0)
-    clear = (chance * left - (1 - chance) * right).abs() > 1e-4
-    takes_left = chance * left > (1 - chance) * right
+    clear = (probability * left - (1 - probability) * right).abs() > 1e-4
+    takes_left = probability * left > (1 - probability) * right
     assert torch.equal((played["row choice"].T == 0)[clear], takes_left[clear])
 
 
@@ -99,11 +99,11 @@ def test_rescorla_wagner_moves_by_its_rate_and_chooses_by_its_temperature():
         (1, 0.5),
         magnitudes=(0.8, 0.3),
     )
-    chance = 0.5
+    probability = 0.5
     for won in (1, 1, 0):
-        chance += 0.4 * (won - chance)
-    assert output.memory[0].item() == pytest.approx(chance)
-    worth = [chance * 0.8, (1 - chance) * 0.3]
+        probability += 0.4 * (won - probability)
+    assert output.memory[0].item() == pytest.approx(probability)
+    worth = [probability * 0.8, (1 - probability) * 0.3]
     left = 1 / (1 + math.exp(-5 * (worth[0] - worth[1])))
     assert output.logits.softmax(1)[0].tolist() == pytest.approx([left, 1 - left])
     value = left * worth[0] + (1 - left) * worth[1]
@@ -123,8 +123,8 @@ def test_the_one_who_goes_by_magnitude_ignores_outcomes():
         output = taught(strategy, *trials, magnitudes=(0.4, 0.41))
         assert output.logits.softmax(1)[0].tolist() == [0, 1]
     even = Chooser(Volatility())
-    chances = taught(even, magnitudes=(0.1, 0.9)).logits.softmax(1)[0]
-    assert chances.tolist() == [0.5, 0.5]
+    probabilities = taught(even, magnitudes=(0.1, 0.9)).logits.softmax(1)[0]
+    assert probabilities.tolist() == [0.5, 0.5]
 
 
 def test_the_oracle_follows_the_task_it_was_given(play):
