@@ -156,7 +156,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
         "harlow-line": TaskEntry(
             id="metarl/HarlowLine-v0",
             env="metarl.envs.harlow.line:HarlowLine",
-            strategies="metarl.baselines.learning_set",
+            strategies="metarl.baselines.harlow",
             analysis="metarl.analysis.harlow.tables",
             summary="two new things a problem, one of which pays: codes on a line",
             question=(
@@ -167,7 +167,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
         "harlow": TaskEntry(
             id="metarl/Harlow-v0",
             env="metarl.envs.harlow.pixels:Harlow",
-            strategies="metarl.baselines.learning_set",
+            strategies="metarl.baselines.harlow",
             analysis="metarl.analysis.harlow.tables",
             summary="two new pictures a problem, one of which pays: from pixels",
             question=(

@@ -15,7 +15,7 @@ from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.core.files import whole_file
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
-from metarl.envs.rendering import draw_frame, shown
+from metarl.envs.rendering import draw_frame, screen_of
 from metarl.experiments.tests import protocol
 from metarl.runs.checkpoint import check_fits
 from metarl.runs.config import TEST, RunConfig, with_settings
@@ -160,7 +160,7 @@ def _event(rollout: Rollout) -> str:
 def _draw(
     rollout: Rollout, caption: str, scale: int, action: str = "", reward: float = 0.0
 ) -> Frame:
-    screen = shown(rollout.task, 0)
+    screen = screen_of(rollout.task, 0)
     return draw_frame(screen, action, reward, caption=caption, scale=scale)
 
 

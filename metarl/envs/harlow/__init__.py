@@ -1,1 +1,1 @@
-"""Harlow's learning sets: objects on a line, and pictures as pixels."""
+"""Harlow's learning sets: objects as codes on a line, and pictures as pixels."""

@@ -1,11 +1,11 @@
-"""Yardsticks of the learning sets: how often they are right, and how they move."""
+"""Baselines of the learning sets: accuracy, and movements of gaze."""
 
 import math
 
 import pytest
 import torch
 
-from metarl.baselines.learning_set import RandomChoice, WinStay, make_baselines
+from metarl.baselines.harlow import LearningSetBaseline, WinStay, make_baselines
 from metarl.core.policy import join_inputs
 from metarl.envs.harlow.line import HarlowLine, HarlowLineParams
 from metarl.envs.harlow.pixels import Harlow, HarlowParams
@@ -27,38 +27,39 @@ def pixels(num_envs=NUM_ENVS, **settings):
 
 
 def play(task, policy, seed=0):
-    """Rows (trials, B) of one episode in every lane, and where it started."""
+    """Rows (trials, B) of one episode in every environment, and where it started."""
     generator = torch.Generator().manual_seed(seed)
     size = (task.num_envs, task.noise_size)
     observation = task.reset(torch.rand(size, generator=generator))
     memory = policy.initial_memory(task.num_envs)
     one_hot, num_envs = torch.eye(3), torch.arange(task.num_envs)
-    acted, earned = torch.zeros(task.num_envs, 3), torch.zeros(task.num_envs)
-    kept, going = {"start": task.gaze}, task.always
+    last_action = torch.zeros(task.num_envs, 3)
+    last_reward = torch.zeros(task.num_envs)
+    results, going = {"start": task.gaze}, task.always
     while bool(going.any()):
-        output = policy.act(join_inputs(observation, acted, earned), memory)
+        output = policy.act(join_inputs(observation, last_action, last_reward), memory)
         assert not output.value.any()
         assert output.units.shape == (task.num_envs, 0)
-        chances = output.logits.softmax(1)
-        actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        probabilities = output.logits.softmax(1)
+        actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
         step = task.step(actions, torch.rand(size, generator=generator))
         ended = num_envs[step.trial_ended & going]
         for name, values in task.trial_row().items():
             size_of = (task.params.trial_count, task.num_envs)
-            rows = kept.setdefault(name, torch.full(size_of, torch.nan))
+            rows = results.setdefault(name, torch.full(size_of, torch.nan))
             rows[task.trial[ended] - 1, ended] = values[ended]
         going = going & ~step.terminated
         observation, memory = step.observation, output.memory
-        acted, earned = one_hot[actions], step.reward
-    return kept
+        last_action, last_reward = one_hot[actions], step.reward
+    return results
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the expected chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the expected probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 def played(task, name, seed=0):
@@ -67,18 +68,18 @@ def played(task, name, seed=0):
 
 @pytest.fixture(scope="module", params=[line, pixels])
 def make(request):
-    """Makes the task on a line and the one with pictures in turn."""
+    """Make the task on a line and the one with pictures in turn."""
     return request.param
 
 
 @pytest.fixture(scope="module")
 def standard(make):
-    """Every yardstick on the same problems, with things that training never shows."""
+    """Every baseline on the same problems, with held-out objects."""
     task = make(held_out=True)
     return {name: played(task, name) for name in make_baselines(task)}
 
 
-def test_the_yardsticks_are_those_that_the_task_allows():
+def test_only_pictures_have_the_baseline_of_mean_colours():
     assert tuple(make_baselines(line(1))) == NAMES
     assert tuple(make_baselines(pixels(1), 0.5)) == (*NAMES, "mean-colour")
 
@@ -100,7 +101,7 @@ def test_random_choice_is_right_in_half_of_the_trials(standard):
 
 
 @pytest.mark.parametrize("name", ["win-stay", "relation"])
-def test_who_remembers_what_paid_is_never_wrong_again(standard, name):
+def test_a_memory_of_the_rewarded_object_leaves_one_error(standard, name):
     rows = standard[name]
     assert (rows["correct"][1:] == 1).all()
     assert close(rows["choice"], 0.5)
@@ -118,17 +119,17 @@ def test_a_relation_holds_in_two_of_three_cases_with_a_new_distractor(make):
         assert close(rows["correct"][trial], 2 / 3)
 
 
-def test_what_a_relation_keeps_is_one_bit_of_the_last_trial(make):
-    """With other things it prefers the brighter one, or the darker, as it paid."""
+def test_a_relation_is_one_bit_of_the_last_trial(make):
+    """With other objects it prefers the brighter one, or the darker, as rewarded."""
     task = make(new_distractor=1.0)
     rows = played(task, "relation")
     bright = task.cues.sum(1)
     target, distractor = (bright[rows[k].long()] for k in ("target", "distractor"))
     more, apart = target > distractor, (target - distractor).abs() > 1e-5
-    told = apart[1:] & apart[:-1]
-    assert told.double().mean() > 0.999
+    clear = apart[1:] & apart[:-1]
+    assert clear.double().mean() > 0.999
     again = more[1:] == more[:-1]
-    assert torch.equal(rows["correct"][1:][told] == 1, again[told])
+    assert torch.equal(rows["correct"][1:][clear] == 1, again[clear])
 
 
 @pytest.mark.parametrize("name", ["win-stay", "relation"])
@@ -141,7 +142,7 @@ def test_a_reversal_costs_one_error(make, name):
     assert (correct[7:] == 1).all()
 
 
-def test_mean_colour_tells_pictures_apart_but_not_equalized_ones():
+def test_mean_colour_distinguishes_pictures_but_not_equalized_ones():
     rows = played(pixels(held_out=True, new_distractor=1.0), "mean-colour")
     assert close(rows["correct"][0], 0.5)
     assert 0.98 < float(rows["correct"][1:].mean()) < 1
@@ -152,7 +153,7 @@ def test_mean_colour_tells_pictures_apart_but_not_equalized_ones():
     assert (rows["correct"][1:] == 1).all()
 
 
-def test_colours_are_alike_below_what_can_be_told():
+def test_colours_below_the_resolution_are_treated_as_equal():
     task = pixels(1)
     task.reset(torch.full((1, 5), 0.5))
     policy = make_baselines(task)["mean-colour"]
@@ -161,12 +162,12 @@ def test_colours_are_alike_below_what_can_be_told():
     here, there = int(task.left), int(task.right)
     task.cues = task.cues.clone()
     task.cues[here] = task.cues[there]
-    seen, _ = policy.initial_memory(1)
-    for away, chances in ((0.019, [0.5, 0.5, 0]), (0.021, [0, 1, 0])):
+    objects, _ = policy.initial_memory(1)
+    for away, probabilities in ((0.019, [0.5, 0.5, 0]), (0.021, [0, 1, 0])):
         task.cues[here, 0] = task.cues[there, 0] + away
-        kept = task.cues[[there]]
-        logits = policy.act(inputs, (seen, kept)).logits
-        assert logits.softmax(1)[0].tolist() == chances
+        record = task.cues[[there]]
+        logits = policy.act(inputs, (objects, record)).logits
+        assert logits.softmax(1)[0].tolist() == probabilities
 
 
 def test_all_take_the_shortest_way(standard):
@@ -197,18 +198,18 @@ def test_all_take_the_shortest_way_in_other_worlds(settings, steps):
             assert (rows["correct"][1:] == 1).all()
 
 
-def look(task, policy):
-    """The chances of the three actions, when nothing is known."""
+def respond(task, policy):
+    """Probabilities of the three actions without knowledge."""
     inputs = join_inputs(
         task.observation(), torch.zeros(task.num_envs, 3), torch.zeros(task.num_envs)
     )
     return policy.act(inputs, policy.initial_memory(task.num_envs)).logits.softmax(1)
 
 
-def test_what_is_done_at_each_place():
-    """Back to the cross before the choice; from it, on to the side gaze is on."""
+def test_the_turn_in_each_place():
+    """To the cross before the choice; from there, on in the direction of gaze."""
     task = line(5)
-    policy = RandomChoice(task)
+    policy = LearningSetBaseline(task)
     gaze = torch.tensor([-2, -1, 0, 1, 2])
     ring, pause = task.params.ring, task.params.pause
     left, right, stay = torch.eye(3).tolist()
@@ -216,7 +217,7 @@ def test_what_is_done_at_each_place():
     on = [left, left, [0.5, 0.5, 0], right, right]
     for phase, expected in ((0, home), (pause, home), (pause + 1, on)):
         task.place = phase * ring + gaze % ring
-        assert look(task, policy).tolist() == expected
+        assert respond(task, policy).tolist() == expected
 
 
 def test_without_a_selection_nothing_is_learned():
@@ -225,39 +226,39 @@ def test_without_a_selection_nothing_is_learned():
     policy = WinStay(task)
     memory = policy.initial_memory(1)
     for action, reward in ((LEFT, 0.0), (STAY, 0.2), (RIGHT, 0.0)):
-        acted, earned = torch.eye(3)[[action]], torch.tensor([reward])
-        inputs = join_inputs(task.observation(), acted, earned)
+        last_action, last_reward = torch.eye(3)[[action]], torch.tensor([reward])
+        inputs = join_inputs(task.observation(), last_action, last_reward)
         memory = policy.act(inputs, memory).memory
         assert memory[1].isnan().all()
         assert memory[0].tolist() == [[int(task.left), int(task.right)]]
 
 
 @pytest.mark.parametrize(
-    ("action", "reward", "paid"),
+    ("action", "reward", "rewarded"),
     [(LEFT, 1.0, 3), (LEFT, -1.0, 8), (RIGHT, 1.0, 8), (RIGHT, -1.0, 3)],
 )
-def test_a_selection_tells_which_thing_pays(action, reward, paid):
+def test_a_selection_reveals_the_rewarded_object(action, reward, rewarded):
     """Thing 3 was seen on the left, 8 on the right."""
     task = line(1)
     policy = WinStay(task)
     _, unknown = policy.initial_memory(1)
-    acted, earned = torch.eye(3)[[action]], torch.tensor([reward])
-    inputs = join_inputs(task.observation(), acted, earned)
-    _, kept = policy.act(inputs, (torch.tensor([[3, 8]]), unknown)).memory
-    assert kept.tolist() == [[paid]]
+    last_action, last_reward = torch.eye(3)[[action]], torch.tensor([reward])
+    inputs = join_inputs(task.observation(), last_action, last_reward)
+    _, record = policy.act(inputs, (torch.tensor([[3, 8]]), unknown)).memory
+    assert record.tolist() == [[rewarded]]
 
 
-def test_the_memory_has_one_row_a_lane_and_starts_unknown():
+def test_the_memory_has_one_row_per_environment_and_is_unknown_at_first():
     task = pixels(4)
     for name, size in zip((*NAMES, "mean-colour"), (0, 1, 1, 3), strict=True):
-        seen, kept = make_baselines(task)[name].initial_memory(6)
-        assert seen.shape == (6, 2)
-        assert kept.shape == (6, size)
-        assert kept.isnan().all()
+        objects, record = make_baselines(task)[name].initial_memory(6)
+        assert objects.shape == (6, 2)
+        assert record.shape == (6, size)
+        assert record.isnan().all()
 
 
-def test_the_strategies_follow_the_task_they_were_given():
+def test_the_policies_read_the_task_passed_to_them():
     task, other = line(500), line(500)
     other.reset(torch.rand(500, 5, generator=torch.Generator().manual_seed(9)))
-    chances = look(task, WinStay(task)), look(task, WinStay(other))
-    assert not torch.equal(*chances)
+    probabilities = respond(task, WinStay(task)), respond(task, WinStay(other))
+    assert not torch.equal(*probabilities)
