@@ -1,4 +1,4 @@
-"""An experimenter's hand, in words: what is done to which signal, and when.
+"""The language of interventions: what is done to which signal of a network, and when.
 
     rpe set -4 when risky == 1 and won == 1
     teaching scale 0.5 when paid > 0
@@ -28,9 +28,10 @@ A comparison with a blank is false. Without a condition it is done at every step
 """
 
 import ast
+import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -186,18 +187,65 @@ def _code(value: Any, other: ast.expr, words: Words) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention:
-    """One thing that is done to a network; `parse` reads it from words."""
+    """A change of a network's signal; `parse` reads one, `str` writes it."""
 
     target: str
     """rpe, teaching, units or memory."""
     operation: str
     """set, add, scale or noise; reset for the memory."""
     amount: float = 0.0
-    """What to set, add, scale by; or the noise's standard deviation, at least 0."""
+    """Number to set, add or scale by, or the noise's standard deviation, at least 0."""
     units: tuple[int, ...] | None = None
     """Numbers of the units concerned; all of them where None."""
     when: Condition | None = None
-    """At which steps; at every step where None."""
+    """Steps concerned; every step where None."""
+
+    def __post_init__(self) -> None:
+        """Validate the fields."""
+        _check_operation(self.target, self.operation)
+        if not math.isfinite(self.amount):
+            raise ValueError(f"amount must be a finite number, got {self.amount!r}")
+        if self.operation == "noise" and self.amount < 0:
+            raise ValueError(f"noise must be at least 0, got {self.amount:g}")
+        if self.units is not None and self.target != "units":
+            raise ValueError(
+                f"units must be None where the target is {self.target}, "
+                f"got {self.units!r}"
+            )
+
+    def __str__(self) -> str:
+        """The sentence from which `parse` makes the same intervention."""
+        parts = [self.target, self.operation]
+        if self.target != "memory":
+            parts.append(_shortest(self.amount))
+        if self.units is not None:
+            parts.append(f"of {_ranges(self.units)}")
+        if self.when is not None:
+            parts.append(f"when {self.when.text}")
+        return " ".join(parts)
+
+
+def _check_operation(target: str, operation: str) -> None:
+    check_choice("the target of an intervention", target, TARGETS)
+    allowed = ("reset",) if target == "memory" else OPERATIONS
+    check_choice(f"the operation on {target}", operation, allowed)
+
+
+def _shortest(amount: float) -> str:
+    """A number with as few digits as read back to the same one."""
+    short = f"{amount:g}"
+    return short if float(short) == amount else repr(amount)
+
+
+def _ranges(units: Sequence[int]) -> str:
+    """Unit numbers such as 0-9,12: successive ones in one range."""
+    ranges: list[list[int]] = []
+    for unit in units:
+        if ranges and unit == ranges[-1][-1] + 1:
+            ranges[-1].append(unit)
+        else:
+            ranges.append([unit])
+    return ",".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in ranges)
 
 
 def parse(text: str) -> Intervention:
@@ -206,18 +254,13 @@ def parse(text: str) -> Intervention:
     if match is None:
         raise ValueError(f"an intervention must be {FORM}, got {text!r}")
     target, operation = match["target"], match["operation"]
-    check_choice("the target of an intervention", target, TARGETS)
-    allowed = ("reset",) if target == "memory" else OPERATIONS
-    check_choice(f"the operation on {target}", operation, allowed)
-    amount = _amount(text, match["amount"], needed=target != "memory")
-    if operation == "noise" and amount < 0:
-        raise ValueError(f"noise must be at least 0, got {amount:g}")
+    _check_operation(target, operation)
     if match["units"] is not None and target != "units":
         raise ValueError(f"'of' must follow units, got {text!r}")
     return Intervention(
         target=target,
         operation=operation,
-        amount=amount,
+        amount=_amount(text, match["amount"], needed=target != "memory"),
         units=None if match["units"] is None else _numbers(match["units"]),
         when=None if match["when"] is None else Condition(match["when"]),
     )
@@ -249,21 +292,30 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def check_training(texts: Sequence[str]) -> None:
-    """Raise ValueError unless all can be done while a network learns."""
-    for text in texts:
-        done = parse(text)
-        if done.target == "units" or done.operation == "noise":
+def check_training(interventions: Iterable[Intervention]) -> None:
+    """Raise ValueError unless all are possible while a network learns."""
+    for each in interventions:
+        _check_type(each)
+        if each.target == "units" or each.operation == "noise":
             raise ValueError(
                 "while a network learns, rpe and teaching can be set, added to or "
-                f"scaled, and memory reset; got {text!r}"
+                f"scaled, and memory reset; got '{each}'"
             )
 
 
-def check_testing(texts: Sequence[str]) -> None:
-    """Raise ValueError unless all can be done to a frozen network."""
-    for text in texts:
-        if parse(text).target == "teaching":
+def check_testing(interventions: Iterable[Intervention]) -> None:
+    """Raise ValueError unless all are possible in a frozen network."""
+    for each in interventions:
+        _check_type(each)
+        if each.target == "teaching":
             raise ValueError(
-                f"a frozen network is taught nothing, got {text!r}; manipulate its rpe"
+                f"a frozen network is taught nothing, got '{each}'; change its rpe"
             )
+
+
+def _check_type(intervention: object) -> None:
+    if not isinstance(intervention, Intervention):
+        raise ValueError(
+            f"interventions must hold Intervention objects, got {intervention!r}; "
+            "metarl.core.interventions.parse makes one of a sentence"
+        )

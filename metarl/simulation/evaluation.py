@@ -1,8 +1,7 @@
 """Frozen-weight evaluation: the network learns new problems while no weight changes."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from metarl.core.files import Recording, write_json, write_recording, write_tabl
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import Policy
 from metarl.core.seeding import Purpose, stream_seed
-from metarl.envs.registry import task_class, task_entry
+from metarl.envs.registry import task_class
 from metarl.envs.task import Task
 from metarl.runs.checkpoint import check_fits
-from metarl.runs.config import EvaluationConfig, RunConfig, with_settings
+from metarl.runs.config import EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.interventions import Interventions, make_interventions
 from metarl.simulation.recorder import Recorder
@@ -43,7 +42,7 @@ def evaluate_network(
     untrained: Network | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Test one frozen network and write its tables; returns the facts written.
+    """Test one frozen network and write its tables; returns the metadata written.
 
     Args:
         config: the run's.
@@ -71,56 +70,53 @@ def evaluate_network(
         reporter=reporter,
     )
     if untrained is not None and evaluation.record_untrained and recording:
-        params = with_settings(config.task_params, evaluation.settings)
+        params = change_params(config.task_params, evaluation.task)
         attach_renderer(untrained, task_class(config.task)(1, params).look)
         recording = {**recording, "units_untrained": replay(untrained, recording)}
     after = weights_hash(network)
     if before != after:
         raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
-    facts = {"weights_before": before, "weights_after": after, "progress": progress}
-    return _write(folder, config, evaluation, trials, recording, facts)
+    metadata = {"weights_before": before, "weights_after": after, "progress": progress}
+    return _write(folder, config, evaluation, trials, recording, metadata)
 
 
 def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
     """Raise ValueError unless the run's networks can take the test."""
     kind = task_class(config.task)
     trained = kind(1, config.task_params)
-    task = kind(1, with_settings(config.task_params, evaluation.settings))
+    task = kind(1, change_params(config.task_params, evaluation.task))
     sizes = [(t.observation_size, t.view_size, t.action_count) for t in (trained, task)]
     if sizes[0] != sizes[1]:
         raise ValueError(
             "settings must leave the number of inputs and actions as it was in "
-            f"training, got {', '.join(evaluation.settings)}"
+            f"training, got {', '.join(evaluation.to_plain()['settings'])}"
         )
     if config.network.feedback == "rpe" and evaluation.reset_memory == "never":
         raise ValueError(
             "reset_memory must not be never where feedback is rpe: at an episode's end "
             "the error would reach over into the next"
         )
-    if hand := _manipulator(config, 0, evaluation, task, 0):
+    if hand := _interventions(config, 0, evaluation, task, 0):
         hand.check_feedback(config.network.feedback)
 
 
-def list_baselines(config: RunConfig[Any], settings: Sequence[str] = ()) -> list[str]:
-    """Names of the reference strategies of the run's task, with these settings."""
-    if ":" in config.task:
-        return []
-    params = with_settings(config.task_params, settings)
-    return list(_strategies(config, task_class(config.task)(1, params)))
+MakeBaselines = Callable[[Task[Any]], Mapping[str, Policy]]
+"""Given a task, its reference policies by name."""
 
 
-def _strategies(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
-    module = import_module(task_entry(config.task).strategies)
-    discount = config.learning.discount.at(1.0)
-    strategies: dict[str, Policy] = module.make_baselines(task, discount)
-    return strategies
+def list_baselines(
+    config: RunConfig[Any], make_baselines: MakeBaselines, evaluation: EvaluationConfig
+) -> list[str]:
+    """Names of the baselines of a run's task, as it is in a test."""
+    params = change_params(config.task_params, evaluation.task)
+    return list(make_baselines(task_class(config.task)(1, params)))
 
 
-def strategy_test(test: EvaluationConfig) -> EvaluationConfig:
-    """The test as a strategy takes it: nobody changes what it has not.
+def baseline_test(test: EvaluationConfig) -> EvaluationConfig:
+    """The test as a baseline takes it: without changes of signals that it lacks.
 
     Its logits are its choice probabilities; the likeliest action alone would be another
-    strategy.
+    policy.
     """
     return replace(test, greedy=False, interventions=(), record_untrained=False)
 
@@ -128,22 +124,23 @@ def strategy_test(test: EvaluationConfig) -> EvaluationConfig:
 def evaluate_baseline(
     config: RunConfig[Any],
     name: str,
+    make_baselines: MakeBaselines,
     evaluation: EvaluationConfig,
     folder: EvaluationFolder,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Step a reference strategy as a network would be, and write the same tables."""
-    number = list_baselines(config, evaluation.settings).index(name)
-    evaluation = strategy_test(evaluation)
+    """Step a baseline as a network would be, and write the same tables."""
+    number = list_baselines(config, make_baselines, evaluation).index(name)
+    evaluation = baseline_test(evaluation)
     trials, recording = run_episodes(
         config,
         number,
-        lambda task: _strategies(config, task)[name],
+        lambda task: make_baselines(task)[name],
         evaluation,
         purpose="strategies",
         reporter=reporter,
     )
-    return _write(folder, config, evaluation, trials, recording, {"strategy": name})
+    return _write(folder, config, evaluation, trials, recording, {"baseline": name})
 
 
 def _write(
@@ -152,23 +149,22 @@ def _write(
     evaluation: EvaluationConfig,
     trials: "pd.DataFrame",
     recording: Recording,
-    facts: dict[str, Any],
+    metadata: dict[str, Any],
 ) -> dict[str, Any]:
-    """Tables first, facts last: a folder with facts is whole."""
+    """Tables first, metadata last: a folder with metadata is whole."""
     write_table(folder.trials_path, trials)
     write_recording(folder.recording_path, recording)
-    discount = config.learning.discount.at(facts.get("progress", 1.0))
-    plain = asdict(evaluation).items()
-    facts = {
-        **{k: list(v) if isinstance(v, tuple) else v for k, v in plain},
+    discount = config.learning.discount.at(metadata.get("progress", 1.0))
+    metadata = {
+        **evaluation.to_plain(),
         "task": config.task,
         "seed": config.seed,
         "discount": discount,
         "reward_per_episode": float(trials["reward"].sum()) / evaluation.episodes,
-        **facts,
+        **metadata,
     }
-    write_json(folder.facts_path, facts)
-    return facts
+    write_json(folder.metadata_path, metadata)
+    return metadata
 
 
 @torch.inference_mode()
@@ -198,7 +194,7 @@ def run_episodes(
     reporter = reporter or Reporter()
     torch.set_num_threads(1)
     tables, recordings = [], []
-    params = with_settings(config.task_params, evaluation.settings)
+    params = change_params(config.task_params, evaluation.task)
     own = (subject, purpose)
     shared = (0, "problems") if evaluation.shared_problems else own
     for first, num_envs, episodes in _batches(evaluation):
@@ -213,7 +209,7 @@ def run_episodes(
             chooser=_generator(config, *own, first) if shared != own else None,
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
-            interventions=_manipulator(config, subject, evaluation, task, first),
+            interventions=_interventions(config, subject, evaluation, task, first),
         )
         recorder = Recorder(
             rollout,
@@ -234,7 +230,7 @@ def _generator(config: RunConfig[Any], *stream: Any) -> torch.Generator:
     return torch.Generator().manual_seed(stream_seed(config.seed, *stream))
 
 
-def _manipulator(
+def _interventions(
     config: RunConfig[Any],
     subject: int,
     evaluation: EvaluationConfig,

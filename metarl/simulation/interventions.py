@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.config import NetworkConfig
-from metarl.core.interventions import Intervention, parse
+from metarl.core.interventions import Intervention
 from metarl.core.policy import SignalChange
 from metarl.envs.task import Task
 
@@ -22,7 +22,7 @@ class Interventions:
 
     def __init__(
         self,
-        texts: Sequence[str],
+        interventions: Sequence[Intervention],
         task: Task[Any],
         *,
         units: int,
@@ -31,14 +31,14 @@ class Interventions:
         """Read the interventions; ValueError where one does not fit.
 
         Args:
-            texts: one intervention each.
+            interventions: changes of the network's signals.
             task: what is stepped.
             units: units of the network.
             noise: source of noise; never the stepping loop's own, so that a test with
                 and one without intervention meet the same random numbers.
         """
         self.task, self.units, self.noise = task, units, noise
-        self.all = [parse(text) for text in texts]
+        self.all = list(interventions)
         self.words = {**task.categories, "event": task.event_names}
         self.words["action"] = task.action_names
         known = (*OWN_FACTS, *task.trial_row())
@@ -164,7 +164,7 @@ class Interventions:
 
 
 def make_interventions(
-    texts: Sequence[str],
+    interventions: Sequence[Intervention],
     task: Task[Any],
     network: NetworkConfig,
     noise: torch.Generator | None = None,
@@ -173,7 +173,7 @@ def make_interventions(
 
     A critic of its own has its own units, which are numbered after the actor's.
     """
-    if not texts:
+    if not interventions:
         return None
     cores = 1 if network.critic == "shared" else 2
-    return Interventions(texts, task, units=cores * network.units, noise=noise)
+    return Interventions(interventions, task, units=cores * network.units, noise=noise)

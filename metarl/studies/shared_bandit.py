@@ -17,9 +17,10 @@ from torch import Tensor
 from metarl.agents.config import NetworkConfig, constant
 from metarl.agents.networks.actor_critic import Network, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import Intervention
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.bandit import BanditParams
-from metarl.experiments.presets import FAST
+from metarl.experiments.recipes import FAST
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.trainer import due, make_trainer
@@ -117,7 +118,7 @@ def frozen_test(
     network: Network,
     *,
     episodes: int = 1000,
-    interventions: tuple[str, ...] = (),
+    interventions: tuple[Intervention, ...] = (),
 ) -> Tested:
     """Test a network on fresh bandits of the configuration, all weights frozen.
 
@@ -125,7 +126,7 @@ def frozen_test(
         config: the world, and its seed.
         network: is tested.
         episodes: how many.
-        interventions: what an experimenter does to the network, in words.
+        interventions: changes of the network's signals.
 
     Raises:
         MetaRLError: the weights changed.
@@ -143,7 +144,7 @@ def frozen_trials(
     network: Network,
     *,
     episodes: int,
-    interventions: tuple[str, ...] = (),
+    interventions: tuple[Intervention, ...] = (),
 ) -> pd.DataFrame:
     """Trials of a frozen network, with the regret of each: expected reward lost.
 
@@ -151,7 +152,7 @@ def frozen_trials(
         config: the world, and its seed.
         network: is tested.
         episodes: how many.
-        interventions: what an experimenter does to the network, in words.
+        interventions: changes of the network's signals.
 
     Raises:
         MetaRLError: the weights changed.

@@ -3,16 +3,17 @@
 Such a run is trained, stopped, gone on with, tested and analysed as any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule
 from metarl.agents.learning.config import Distribution, Objective, PerturbationConfig
 from metarl.core.checks import check_at_least
 from metarl.envs.registry import task_class
-from metarl.experiments.presets import preset
-from metarl.runs.config import RunConfig, TrainingConfig, with_settings
+from metarl.experiments.spec import preset
+from metarl.runs.config import RunConfig, TrainingConfig, change_params
 
 OPEN_LIFE = 300
 """Steps of a life where episodes end at different times."""
@@ -49,21 +50,25 @@ class Evolving:
     """The recurrent network."""
 
     def configuration(
-        self, task: str, settings: Sequence[str] = (), *, subjects: int, seed: int
+        self,
+        task: str,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        subjects: int,
+        seed: int,
     ) -> RunConfig[Any]:
         """The run.
 
         Args:
-            task: name in the catalogue, or "module:Class" of your own.
-            settings: NAME=VALUE, where the task's parameters are not those of its
-                preset `fast`.
+            task: name in the registry, or "module:NAME" of your own.
+            changes: parameters of the task that are not those of its preset `fast`.
             subjects: populations, each evolved on its own.
             seed: root of all random streams.
         """
         check_at_least("episodes", self.episodes, 1)
         if self.life_steps is not None:
             check_at_least("life_steps", self.life_steps, 1)
-        params = with_settings(preset(task).task_params, settings)
+        params = change_params(preset(task).task_params, changes)
         episode = task_class(task)(1, params).episode_steps
         return RunConfig(
             task=task,

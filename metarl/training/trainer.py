@@ -30,7 +30,7 @@ from metarl.core.policy import input_size
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.runs.checkpoint import load_state, load_weights, save_policy, save_state
-from metarl.runs.config import RunConfig, to_plain
+from metarl.runs.config import RunConfig, in_words, to_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
 from metarl.simulation.interventions import make_interventions
 from metarl.simulation.rollout import Rollout, finite_rewards
@@ -77,8 +77,8 @@ def check_trainable(config: RunConfig[Any]) -> None:
     if config.learning.rule == "np" and config.training.interventions:
         raise ValueError(
             "interventions must be () where the rule is np, got "
-            f"{config.training.interventions!r}: its core learns from returns less "
-            "values without noise, which no change of the prediction error reaches"
+            f"{in_words(config.training.interventions)}: its core learns from returns "
+            "less values without noise, which no change of the prediction error reaches"
         )
     task = task_class(config.task)(1, config.task_params)
     mode, steps = config.learning.replay.mode, config.training.unroll_steps

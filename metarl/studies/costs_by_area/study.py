@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Rule
 from metarl.agents.learning.config import CostsConfig, PrefrontalCost
 from metarl.analysis.effects import Effect
+from metarl.core.interventions import Intervention
 from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.costs_by_area.plots import draw_areas
@@ -33,7 +34,7 @@ from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
 
 PREDICTION_ONLY = 200
 """Updates of prediction alone, of 1,000, where development comes in two parts."""
-LESION = ("units scale 0",)
+LESION = (Intervention(target="units", operation="scale", amount=0),)
 """What cuts the prefrontal area off: its activity reaches nobody, itself included."""
 HYPOTHESES: Mapping[str, str] = {
     "one-cost": "1: one cost, from end to end",

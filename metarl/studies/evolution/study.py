@@ -91,8 +91,8 @@ def configured(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
     """The run that a condition of agents makes, on the bandit that studies share."""
     objective, law, generations = AGENTS[name]
     asked = Evolving(objective=objective, generations=4 if smoke else generations)
-    settings = (f"trial_count={TRIALS}", "trial_input=False", f"distribution={law}")
-    return asked.configuration("bandit", settings, subjects=1, seed=seed)
+    task = {"trial_count": TRIALS, "trial_input": False, "distribution": law}
+    return asked.configuration("bandit", task, subjects=1, seed=seed)
 
 
 def evolve(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:

@@ -17,8 +17,7 @@ import pandas as pd
 from metarl.analysis.style import figure_style
 from metarl.core.checks import check_at_least, check_choice
 from metarl.core.files import read_json, whole_file, write_json, write_table
-from metarl.core.parallel import Reporter, core_count, run_jobs
-from metarl.core.progress import Overall
+from metarl.core.parallel import Job, Reporter, run_jobs
 from metarl.core.seeding import stream_seed
 from metarl.studies.optimizers.contest import OptimizerRun
 from metarl.studies.optimizers.problems.learners import LEARNERS
@@ -148,14 +147,20 @@ def bench_optimizers(
             for condition in plan.contests()
         }
         jobs = {
-            f"{condition} {k}": partial(
-                _find, made, stream_seed(plan.seed, k, "study"), places[condition][k]
+            f"{condition} {k}": Job(
+                partial(
+                    _find,
+                    made,
+                    stream_seed(plan.seed, k, "study"),
+                    places[condition][k],
+                )
             )
             for k in range(plan.seeds)
             for condition, made in plan.contests().items()
         }
-        display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
-        failures = run_jobs(jobs, workers=workers, display=display)
+        failures = run_jobs(
+            jobs, workers=workers, show=show, overall=True, preload=(__name__,)
+        )
         if failures:
             return Benched(folder, pd.DataFrame(), failures)
         found = {c: [read_json(path) for path in paths] for c, paths in places.items()}
