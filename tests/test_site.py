@@ -13,7 +13,7 @@ import metarl
 from metarl.analysis.criteria import CRITERIA
 from metarl.cli.main import COMMANDS
 from metarl.core.docstrings import sections
-from metarl.envs.registry import TASKS, task_class, task_entry
+from metarl.envs.registry import NAMES, task_class, task_entry
 from metarl.experiments.presets import RECIPES, preset
 from metarl.experiments.tests import protocol
 
@@ -45,7 +45,7 @@ def pages(made, tmp_path_factory):
     patch.undo()
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_says_what_the_task_and_its_protocol_say(name, pages, made):
     page = pages[name].replace("\\", "")
     kind, entry = task_class(name), task_entry(name)
@@ -68,7 +68,7 @@ def test_a_page_says_what_the_task_and_its_protocol_say(name, pages, made):
         assert f"| `{strategy}` | " in page
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_pages_recipes_are_the_presets(name, pages):
     lines = [line.split(" | ") for line in pages[name].splitlines()]
     rows = {cells[0].strip("| `"): cells[1:] for cells in lines if len(cells) > 1}
@@ -88,7 +88,7 @@ def test_a_page_shows_the_figures_and_the_timing_diagram_there_are(pages):
 
 
 def test_a_pages_command_is_one_that_there_is(pages):
-    for name in TASKS:
+    for name in NAMES:
         (block,) = (b for b in blocks_of(pages[name]) if b.kind == "shell")
         controlled = " --controls" if protocol(name).controls else ""
         assert block.text == f"metarl reproduce {name}{controlled}\n"

@@ -17,11 +17,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from metarl.analysis.style import figure_style
-from metarl.core.policy import Policy
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.envs.rendering import BAND, HEIGHT, amount, draw_frame, shown
-from metarl.envs.task import Task
 from metarl.experiments.spec import experiment
 from metarl.runs.config import RunConfig
 from metarl.simulation.rollout import Rollout
@@ -87,12 +85,10 @@ def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing | None:
     Returns:
         The diagram; None where the task has no baseline that answers.
     """
-    task = task_class(config.task)(1, config.task_params)
-    policies = experiment(config.task).make_baselines(task)
-    name = next((name for name in policies if name != "random"), None)
-    if name is None:
+    found = first_trials(config, seed)
+    if found is None:
         return None
-    steps = first_trials(task, policies[name], seed)
+    name, steps = found
     boxes = telling(steps)
     rows = in_rows(boxes)
     width = max(places(row)[-1] for row in rows) + 2 * MARGIN
@@ -108,16 +104,26 @@ def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing | None:
 
 
 @torch.inference_mode()
-def first_trials(task: Task[Any], policy: Policy, seed: int) -> list[Box]:
-    """The steps of an episode's first trials, as many as are worth showing."""
+def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]] | None:
+    """The steps of an episode's first trials, as many as are worth showing.
+
+    Returns:
+        Name of the first baseline that does not answer by chance, and its steps; None
+        where there is no such baseline.
+    """
+    task = task_class(config.task)(1, config.task_params)
+    policies = experiment(config.task).make_baselines(task)
+    name = next((name for name in policies if name != "random"), None)
+    if name is None:
+        return None
     generator = torch.Generator().manual_seed(stream_seed(seed, 0, "preview"))
     boxes: list[Box] = []
-    for box, over in _steps(Rollout(task, policy, generator)):
+    for box, over in _steps(Rollout(task, policies[name], generator)):
         boxes.append(box)
         enough = box.ends_trial and len(telling(boxes)) >= ENOUGH
         if over or enough or len(boxes) == LONGEST:
             break
-    return boxes
+    return name, boxes
 
 
 def _steps(rollout: Rollout) -> Iterator[tuple[Box, bool]]:

@@ -41,8 +41,8 @@ def test_a_run_is_compared_with_its_ablations(runs, capsys):
     out = capsys.readouterr().out
     assert "left out: core-lstm changes nothing" in out
     assert "25 of 25 effects were measured in all of one, core-rnn." in out
-    assert (run / "ablations" / "comparison.csv").exists()
-    assert (run / "ablations" / "core-rnn" / "analysis" / "figure.png").exists()
+    assert (run / "variants" / "comparison.csv").exists()
+    assert (run / "variants" / "core-rnn" / "analysis" / "figure.png").exists()
 
 
 def refused(capsys, words):

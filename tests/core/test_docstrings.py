@@ -3,7 +3,7 @@
 import pytest
 
 from metarl.core.docstrings import introduction, remarks, sections, value_docstring
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.experiments import presets
 from metarl.experiments import tests as protocols
 
@@ -58,7 +58,7 @@ def test_a_class_does_not_speak_with_its_parents_words():
     assert introduction(Bare) == []
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_every_task_says_what_a_reader_must_know(task):
     found = sections(task_class(task))
     assert set(ALWAYS) <= set(found)

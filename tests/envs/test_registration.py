@@ -9,7 +9,7 @@ from short import short
 
 import metarl
 from metarl.envs.registration import register
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 
 
 def run(code: str) -> str:
@@ -26,7 +26,7 @@ def test_importing_metarl_registers_every_task_without_torch():
         "print(*[m for m in ('torch', 'PIL', 'pandas') if m in sys.modules])"
     )
     ids, _, heavy = run(code).partition("\n")
-    assert ids.split() == [entry.id for entry in TASKS.values()]
+    assert ids.split() == [entry.id for entry in NAMES.values()]
     assert heavy == ""
 
 
@@ -43,18 +43,18 @@ def test_registering_twice_is_quiet():
     assert metarl.__version__
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_entry_points_are_strings(name):
-    spec = gymnasium.spec(TASKS[name].id)
+    spec = gymnasium.spec(NAMES[name].id)
     assert isinstance(spec.entry_point, str)
     assert isinstance(spec.vector_entry_point, str)
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_each_id_makes_its_own_task(name):
-    single = gymnasium.make(TASKS[name].id, **short(name, 3))
-    batch = gymnasium.make_vec(TASKS[name].id, num_envs=2, **short(name, 3))
-    kind = TASKS[name].env.partition(":")[2]
+    single = gymnasium.make(NAMES[name].id, **short(name, 3))
+    batch = gymnasium.make_vec(NAMES[name].id, num_envs=2, **short(name, 3))
+    kind = NAMES[name].env.partition(":")[2]
     assert type(single.unwrapped.task).__name__ == kind
     assert type(batch.unwrapped.task).__name__ == kind
     assert single.unwrapped.task.params == batch.unwrapped.task.params

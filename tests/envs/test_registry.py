@@ -7,11 +7,11 @@ import sys
 import pytest
 from toys import Lottery
 
-from metarl.envs.registry import TASKS, load, task_class, task_entry
+from metarl.envs.registry import NAMES, load, task_class, task_entry
 from metarl.envs.task import Task
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_entrys_strings_lead_to_what_they_name(name):
     entry = task_entry(name)
     kind = task_class(name)
@@ -28,7 +28,7 @@ def test_every_entrys_strings_lead_to_what_they_name(name):
 
 
 def test_ids_are_unique():
-    ids = [entry.id for entry in TASKS.values()]
+    ids = [entry.id for entry in NAMES.values()]
     assert len(set(ids)) == len(ids)
 
 

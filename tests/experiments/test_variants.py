@@ -5,8 +5,8 @@ from dataclasses import asdict, replace
 import pytest
 
 from metarl.agents.config import NetworkConfig
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import preset
 from metarl.experiments.tests import protocol
 from metarl.experiments.variants import ABLATIONS, ablated, ablated_test
 from metarl.runs.config import EvaluationConfig, from_plain, to_plain
@@ -60,7 +60,7 @@ def test_every_ablation_is_tried_here():
     assert all(ablation.why for ablation in ABLATIONS.values())
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_every_ablation_fits_every_task_or_says_why_not(task):
     config = preset(task, "smoke")
     refused = {}

@@ -11,8 +11,8 @@ import pytest
 
 from metarl.analysis.effects import COLUMNS
 from metarl.core.checks import MetaRLError
-from metarl.envs.registry import TASKS
-from metarl.experiments.tests import protocol
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import experiment
 from metarl.pipeline.run import evaluate, train
 from metarl.reports import figures as report
 from metarl.reports.figures import (
@@ -93,11 +93,11 @@ def test_another_task_than_the_published_is_reported_and_not_scored(finished, tm
 def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
     run, paths = analysed
     text = paths["result"].read_text()
-    assert text.startswith(f"two-step: {TASKS['two-step'].summary}")
+    assert text.startswith(f"two-step: {NAMES['two-step'].summary}")
     assert "2 of 2 subjects evaluated" in text
     for folder in run.evaluated.values():
-        assert folder.facts["weights_before"][:16] in text
-        assert f"{folder.facts['reward_per_episode']:.2f} reward per episode" in text
+        assert folder.metadata["weights_before"][:16] in text
+        assert f"{folder.metadata['reward_per_episode']:.2f} reward per episode" in text
     assert "CHANGED" not in text
     for row in json.loads(paths["effects"].read_text()):
         assert row["effect"] in text
@@ -106,7 +106,7 @@ def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
 def test_changed_weights_are_cried_out(analysed, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(analysed[0].path, folder)
-    path = load_run(folder).evaluation(1).facts_path
+    path = load_run(folder).evaluation(1).metadata_path
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(facts | {"weights_after": "0" * 64}))
     run = load_run(folder)
@@ -194,10 +194,10 @@ def volatile(small, tmp_path_factory):
     """A run with a further test and a control population; not to be changed."""
     folder = tmp_path_factory.mktemp("volatile") / "run"
     config = small("volatility", updates=1)
-    train(config, folder, controls=True, workers=1, show=False)
+    train(config, folder, variants=True, workers=1, show=False)
     tests = {
         name: replace(test, episodes=3, record_episodes=2)
-        for name, test in protocol("volatility").conditions.items()
+        for name, test in experiment("volatility").tests.items()
     }
     assert evaluate(folder, tests, workers=1, show=False).failures == {}
     return load_run(folder)
@@ -229,14 +229,14 @@ def test_a_source_knows_the_tasks_parameters_in_the_test(volatile):
 
 def test_a_control_population_is_a_source_of_its_own(volatile):
     source = source_of(volatile)
-    assert list(source.controls) == ["constant"]
-    control = source.controls["constant"]
+    assert list(source.variants) == ["constant"]
+    control = source.variants["constant"]
     assert control.parameters["schedule"] == "blocks"
-    pd.testing.assert_frame_equal(control.trials, volatile.control("constant").trials)
+    pd.testing.assert_frame_equal(control.trials, volatile.variant("constant").trials)
     assert list(control.recordings) == [0, 1]
     units = (s.recordings[0]["units"] for s in (source, control))
     assert not np.array_equal(*units, equal_nan=True)
-    assert control.controls == {}
+    assert control.variants == {}
     assert control.conditions == {}
     assert not control.as_published  # trained on another schedule
 
@@ -244,15 +244,15 @@ def test_a_control_population_is_a_source_of_its_own(volatile):
 def test_a_control_that_was_not_tested_is_no_source(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    for folder in run.control("constant").evaluated.values():
-        folder.facts_path.unlink()
+    for folder in run.variant("constant").evaluated.values():
+        folder.metadata_path.unlink()
     assert source_of(run).controls == {}
 
 
 def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    run.evaluation(0, condition="generator").facts_path.unlink()
+    run.evaluation(0, condition="generator").metadata_path.unlink()
     source = source_of(run)
     assert set(source.conditions["generator"]["subject"]) == {1}
     assert list(source.condition_recordings["generator"]) == [1]
@@ -271,7 +271,7 @@ def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
     assert source_of(run).curves == source_of(run).stages == {}
     methods = replace(protocol("volatility"), stages=stage)
     monkeypatch.setattr(report, "protocol", lambda task: methods)
-    run.evaluation(1, 20).facts_path.unlink()
+    run.evaluation(1, 20).metadata_path.unlink()
     source = source_of(run)
     assert list(source.stages) == [0, 1]
     assert set(source.stages[0]["subject"]) == {0, 1}
@@ -280,14 +280,14 @@ def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
     for subject, curve in source.curves.items():
         pd.testing.assert_frame_equal(curve, run.subject(subject).metrics)
         assert {"steps", "rollout/return", "rollout/episodes"} < set(curve)
-    run.evaluation(0).facts_path.unlink()
+    run.evaluation(0).metadata_path.unlink()
     assert list(source_of(run).curves) == [1]
 
 
 def test_a_run_without_further_tests_has_a_source_without(finished):
     source = source_of(finished)
     assert source.conditions == source.condition_recordings == {}
-    assert source.controls == {}
+    assert source.variants == {}
     assert set(source.baselines) == set(finished.baselines)
     assert source.parameters == vars(finished.config.task_params)
 
@@ -309,7 +309,7 @@ def test_only_the_protocols_own_test_is_as_published(
     changes, as_published, volatile, tmp_path
 ):
     shutil.copytree(volatile.path, tmp_path / "run")
-    test = replace(protocol("volatility").test, episodes=2, record_episodes=0)
+    test = replace(experiment("volatility").test, episodes=2, record_episodes=0)
     outcome = evaluate(
         tmp_path / "run", replace(test, **changes), workers=1, show=False
     )
@@ -320,8 +320,10 @@ def test_only_the_protocols_own_test_is_as_published(
 def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
     config = small("two-step", updates=1)
     training = replace(config.training, reset_memory="trial")
-    run = train(replace(config, training=training), tmp_path, workers=1, show=False).run
-    test = replace(protocol("two-step").test, episodes=2, record_episodes=0)
+    run = Run(
+        train(replace(config, training=training), tmp_path, workers=1, show=False).path
+    )
+    test = replace(experiment("two-step").test, episodes=2, record_episodes=0)
     for reset, as_published in (("episode", False), ("trial", True)):
         evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
         assert source_of(load_run(run.path)).as_published == as_published

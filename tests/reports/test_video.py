@@ -13,7 +13,7 @@ from toys import Lottery
 from metarl.agents.networks.actor_critic import build, weights_hash
 from metarl.core.checks import MetaRLError
 from metarl.core.policy import PolicyOutput, input_size
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.envs.rendering import BAND, HEIGHT, WIDTH
 from metarl.experiments.tests import Protocol, protocol
 from metarl.reports import video as watching
@@ -81,7 +81,7 @@ class Tired:
 # What is on it
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_any_task_can_be_filmed(task, small):
     config = small(task)
     made = prepare(config, network_of(config), VideoConfig())
@@ -390,8 +390,8 @@ def test_a_subject_without_a_policy_is_told(finished, tmp_path):
 
 
 def test_every_test_of_every_protocol_can_be_filmed(small):
-    for task in TASKS:
+    for task in NAMES:
         config = small(task)
-        for condition in protocol(task).conditions:
+        for condition in experiment(task).tests:
             made = prepare(config, network_of(config), VideoConfig(condition=condition))
             assert next(frames(made, 1)).any()

@@ -7,7 +7,7 @@ import pytest
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule
 from metarl.core.checks import MetaRLError
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 from metarl.experiments.presets import PRESETS, preset
 from metarl.runs.config import (
     EvaluationConfig,
@@ -19,7 +19,7 @@ from metarl.runs.config import (
 )
 
 
-@pytest.mark.parametrize("task", [*TASKS, "toys:Lottery"])
+@pytest.mark.parametrize("task", [*NAMES, "toys:Lottery"])
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_configuration_comes_back_from_json_the_same(task, name):
     config = preset(task, name)

@@ -46,9 +46,9 @@ def test_recordings_come_by_subject_with_named_events(finished):
 
 def test_a_policy_is_loaded_trained_untrained_or_between(finished):
     subject = load_run(finished.path).subjects[0]
-    facts = finished.evaluation(0).facts
-    assert weights_hash(subject.policy()) == facts["weights_before"]
-    assert weights_hash(subject.policy(20)) == facts["weights_before"]
+    metadata = finished.evaluation(0).metadata
+    assert weights_hash(subject.policy()) == metadata["weights_before"]
+    assert weights_hash(subject.policy(20)) == metadata["weights_before"]
     assert weights_hash(subject.policy(0)) != weights_hash(subject.policy(1))
 
 
@@ -57,7 +57,7 @@ def test_yardsticks_are_found_by_name(finished):
     baselines = load_run(finished.path).baselines
     assert set(baselines) == names
     for name, folder in baselines.items():
-        assert folder.facts["strategy"] == name
+        assert folder.metadata["strategy"] == name
         assert folder.trials["episode"].nunique() == 8
 
 
@@ -139,8 +139,8 @@ def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
 
 
 def test_an_ablation_has_its_place_and_its_runs_strategies(finished, tmp_path):
-    run = finished.ablation("no-reward")
-    assert run.path == finished.path / "ablations" / "no-reward"
+    run = finished.variant("no-reward")
+    assert run.path == finished.path / "variants" / "no-reward"
     assert run.baselines == finished.baselines
     assert Run(tmp_path / "elsewhere" / "no-reward").baselines == {}
 

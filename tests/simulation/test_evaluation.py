@@ -13,7 +13,7 @@ from metarl.agents.config import NetworkConfig, Schedule
 from metarl.agents.networks.actor_critic import attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
 from metarl.core.parallel import Interrupted, Reporter
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.evaluation import (
@@ -34,10 +34,12 @@ def test_weights_keep_their_bytes_and_their_hash(small, tmp_path):
     before = {k: v.numpy().tobytes() for k, v in network.state_dict().items()}
     digest = weights_hash(network)
     folder = EvaluationFolder(tmp_path)
-    facts = evaluate_network(config, 0, network, EvaluationConfig(episodes=4), folder)
+    metadata = evaluate_network(
+        config, 0, network, EvaluationConfig(episodes=4), folder
+    )
     assert {k: v.numpy().tobytes() for k, v in network.state_dict().items()} == before
-    assert facts["weights_before"] == facts["weights_after"] == digest
-    assert folder.facts == facts
+    assert metadata["weights_before"] == metadata["weights_after"] == digest
+    assert folder.metadata == metadata
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
@@ -66,13 +68,17 @@ def test_the_facts_say_how_it_was_tested(small, tmp_path):
     )
     tested = EvaluationConfig(episodes=7, record_episodes=2, greedy=True)
     folder = EvaluationFolder(tmp_path)
-    facts = evaluate_network(config, 0, make_network(config, 0), tested, folder)
-    assert json.loads(json.dumps(asdict(tested))).items() <= facts.items()
-    assert (facts["task"], facts["seed"], facts["discount"]) == ("two-step", 4, 0.9)
-    assert facts["reward_per_episode"] * 7 == pytest.approx(
+    metadata = evaluate_network(config, 0, make_network(config, 0), tested, folder)
+    assert json.loads(json.dumps(asdict(tested))).items() <= metadata.items()
+    assert (metadata["task"], metadata["seed"], metadata["discount"]) == (
+        "two-step",
+        4,
+        0.9,
+    )
+    assert metadata["reward_per_episode"] * 7 == pytest.approx(
         folder.trials["reward"].sum()
     )
-    assert json.loads(folder.facts_path.read_text()) == facts
+    assert json.loads(folder.metadata_path.read_text()) == metadata
     halfway = evaluate_network(
         config, 0, make_network(config, 0), tested, folder, progress=0.5
     )
@@ -102,7 +108,7 @@ def test_the_same_evaluation_gives_the_same_table_and_recording(small):
         np.testing.assert_array_equal(array, two[1][name])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_neither_training_nor_the_network_changes_the_problems(task, small):
     short, long = small(task), small(task, updates=4000, num_envs=9)
     another = replace(long.network, core="gru", units=3, head_deviation=9.0)
@@ -261,7 +267,7 @@ def test_more_episodes_than_one_batch_are_numbered_through(small):
     assert not halves[0].reset_index(drop=True).equals(halves[1].reset_index(drop=True))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_strategies_write_the_same_tables_as_networks(task, small, tmp_path):
     config = small(task)
     names = list_baselines(config)
@@ -271,8 +277,8 @@ def test_strategies_write_the_same_tables_as_networks(task, small, tmp_path):
     evaluate_network(config, 0, make_network(config, 0), tested, network_folder)
     for name in names:
         folder = EvaluationFolder(tmp_path / name)
-        facts = evaluate_baseline(config, name, tested, folder)
-        assert facts["strategy"] == name
+        metadata = evaluate_baseline(config, name, tested, folder)
+        assert metadata["strategy"] == name
         assert list(folder.trials) == list(network_folder.trials)
         assert folder.trials["valid"].all()
         assert folder.recording.keys() == network_folder.recording.keys()
@@ -304,7 +310,7 @@ def test_the_tables_come_first_and_the_facts_last(small, tmp_path, monkeypatch):
     monkeypatch.setattr("metarl.simulation.evaluation.write_recording", fail)
     with pytest.raises(MetaRLError, match="the disk is full"):
         evaluate_network(config, 0, network, tested, folder)
-    assert not folder.facts_path.exists()
+    assert not folder.metadata_path.exists()
 
 
 def test_an_evaluation_that_is_stopped_writes_nothing(small, tmp_path):
@@ -424,7 +430,7 @@ def test_the_untrained_network_is_recorded_beside_the_trained_one(
             recording["units_untrained"], replay(untrained, recording)
         )
         assert recording["units_untrained"].shape == recording["units"].shape
-        assert folder.facts["record_untrained"] is True
+        assert folder.metadata["record_untrained"] is True
 
 
 @pytest.mark.parametrize("task", ["bandit", "informative-arm", "matching", "two-step"])
@@ -491,9 +497,9 @@ def test_settings_change_the_task_for_the_test_alone(small):
 def test_settings_change_a_strategys_task_too(small, tmp_path):
     folder = EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=3, settings=("trial_count=2",))
-    facts = evaluate_baseline(small(), "random", tested, folder)
+    metadata = evaluate_baseline(small(), "random", tested, folder)
     assert len(folder.trials) == 6
-    assert facts["settings"] == ["trial_count=2"]
+    assert metadata["settings"] == ["trial_count=2"]
 
 
 NOTHING = [
@@ -607,9 +613,9 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
 def test_a_strategy_is_never_manipulated_and_says_so(small, tmp_path):
     config, folder = small("matching"), EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=3, interventions=("units set 0",))
-    facts = evaluate_baseline(config, "random", tested, folder)
-    assert facts["interventions"] == []
-    assert facts["record_untrained"] is False
+    metadata = evaluate_baseline(config, "random", tested, folder)
+    assert metadata["interventions"] == []
+    assert metadata["record_untrained"] is False
 
 
 def test_the_facts_say_what_was_done(small, tmp_path):
@@ -622,9 +628,9 @@ def test_the_facts_say_what_was_done(small, tmp_path):
         shared_problems=True,
     )
     evaluate_network(config, 0, make_network(config, 0), tested, folder)
-    assert folder.facts["settings"] == ["trial_count=3"]
-    assert folder.facts["interventions"] == list(done)
-    assert folder.facts["shared_problems"] is True
+    assert folder.metadata["settings"] == ["trial_count=3"]
+    assert folder.metadata["interventions"] == list(done)
+    assert folder.metadata["shared_problems"] is True
 
 
 # What networks with eyes are shown

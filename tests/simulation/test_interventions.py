@@ -15,7 +15,7 @@ from metarl.simulation.interventions import OWN_FACTS, Interventions, make_inter
 from metarl.simulation.rollout import Rollout
 
 NUM_ENVS, UNITS = 6, 4
-TASKS = ("two-step", "volatility", "risky-choice", "toys:Lottery", "toys:Uneven")
+NAMES = ("two-step", "volatility", "risky-choice", "toys:Lottery", "toys:Uneven")
 
 
 def generator(seed=0):
@@ -121,7 +121,7 @@ def same(one, other):
         )
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
     rollout = make_rollout(["rpe set 0"], name)
     transitions, rows = walk(rollout, 25)
@@ -133,7 +133,7 @@ def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
         same(found, expected | {"event": transitions[t].event.double()})
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     """The error that is taught is the one that the step reveals."""
     texts = [

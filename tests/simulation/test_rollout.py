@@ -11,7 +11,7 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import PolicyOutput, input_size
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.simulation.rollout import Rollout
 
 LEARNING_SETS = ("harlow-line", "harlow")
@@ -29,12 +29,12 @@ TRIAL_STEPS = {
     "reversal": 2,
 }
 """Steps of a trial: a fixation where there is one, choices, what follows them."""
-TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
+TASK_NAMES = [*NAMES, "toys:Lottery", "toys:Uneven"]
 
 
 def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     kind = task_class(name)
-    settings = short(name, 3) if name in TASKS else {}
+    settings = short(name, 3) if name in NAMES else {}
     return kind(num_envs, kind.params_type(**settings))
 
 
@@ -163,7 +163,7 @@ def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
     assert different == (1 if alike else len(openings))
 
 
-@pytest.mark.parametrize("name", [n for n in TASKS if n not in LEARNING_SETS])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
 def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
     rollout = Rollout(task, Counter(task), generator())
@@ -311,9 +311,9 @@ def test_an_unroll_walks_as_its_network_does(core, name):
             assert one.output.units.shape == two.output.units.shape
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_reference_strategy_goes_through_the_networks_door(name):
-    module = import_module(TASKS[name].strategies)
+    module = import_module(NAMES[name].strategies)
     for strategy in module.make_baselines(make_task(name)):
         task = make_task(name)
         policy = module.make_baselines(task)[strategy]

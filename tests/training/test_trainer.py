@@ -15,7 +15,7 @@ from metarl.core.checks import MetaRLError
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
-from metarl.experiments.presets import preset
+from metarl.experiments.spec import preset
 from metarl.runs.checkpoint import load_policy, load_state
 from metarl.runs.config import from_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder

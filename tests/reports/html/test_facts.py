@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from metarl.core.files import read_json, write_json
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
-from metarl.experiments.tests import protocol
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import preset
+from metarl.experiments.spec import experiment
 from metarl.reports.figures import analyze
-from metarl.reports.html.facts import experiment, versions_of
+from metarl.reports.html.metadata import experiment, versions_of
 from metarl.runs.folder import create_run, load_run
 
 
@@ -35,7 +35,7 @@ def started(tmp_path):
 # Any task
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
     said = experiment(task, started(task), tmp_path)
     assert "0 of 8 networks are trained" in said.missing
@@ -50,7 +50,7 @@ def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
     first = said.remarks[0]
     assert first.label in ("Departs", "Declared")
     assert first.where.startswith("metarl/envs/")
-    assert [each.name for each in said.controls] == list(protocol(task).controls)
+    assert [each.name for each in said.variants] == list(experiment(task).variants)
 
 
 # How far it has come
@@ -86,12 +86,12 @@ def test_subjects_have_steps_hashes_and_costs(run, tmp_path):
     first, second = experiment("two-step", run, tmp_path).subjects
     assert first.steps == run.config.training.steps
     assert (first.cost, second.cost) == ({}, cost)
-    assert first.facts == run.evaluation(0).facts
+    assert first.metadata == run.evaluation(0).metadata
     assert first.frozen
 
 
 def test_weights_that_changed_are_noticed(run, tmp_path):
-    path = run.evaluation(1).facts_path
+    path = run.evaluation(1).metadata_path
     write_json(path, {**read_json(path), "weights_after": "0" * 64})
     first, second = experiment("two-step", run, tmp_path).subjects
     assert (first.frozen, second.frozen) == (True, False)
@@ -140,13 +140,13 @@ def test_settings_that_the_command_does_not_make_are_named(run, started, tmp_pat
 def test_controls_are_there_or_missing(started, tmp_path):
     run = started("risky-choice")
     (missing,) = experiment("x", run, tmp_path).controls
-    assert missing.why == protocol("risky-choice").controls["no-rpe"].why
+    assert missing.why == experiment("risky-choice").variants["no-rpe"].why
     assert missing.state.startswith("missing: not trained")
-    create_run(run.control("no-rpe").path, replace(run.config, subjects=2))
+    create_run(run.variant("no-rpe").path, replace(run.config, subjects=2))
     said = experiment("x", run, tmp_path)
-    assert said.controls[0].state == "missing: 0 of 2 networks trained, none tested"
+    assert said.variants[0].state == "missing: 0 of 2 networks trained, none tested"
     assert said.commands[0].endswith(" --controls")
-    facts = run.control("no-rpe").evaluation(1).facts_path
+    facts = run.variant("no-rpe").evaluation(1).metadata_path
     write_json(facts, {})
     (there,) = experiment("x", run, tmp_path).controls
     assert there.state == "1 of 2 networks trained and tested"

@@ -4,12 +4,12 @@ import pytest
 from toys import LotteryParams
 
 from metarl.agents.config import Schedule, constant
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.experiments.presets import PRESETS, RECIPES, preset
 from metarl.runs.config import RunConfig
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_task_has_every_preset_with_its_own_parameters(task, name):
     config = preset(task, name)
@@ -24,7 +24,7 @@ def test_every_task_has_every_preset_with_its_own_parameters(task, name):
 def test_no_task_has_a_preset_more_or_less():
     assert {
         task: tuple(sorted(recipes)) for task, recipes in RECIPES.items()
-    } == dict.fromkeys(TASKS, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
+    } == dict.fromkeys(NAMES, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
 
 
 def test_the_papers_preset_is_what_was_published():
@@ -99,7 +99,7 @@ def test_the_papers_preset_of_each_task_is_literal(task):
 
 
 def test_every_papers_preset_is_tested():
-    assert set(TASKS) == {*PAPERS, *LEARNING_SETS}
+    assert set(NAMES) == {*PAPERS, *LEARNING_SETS}
 
 
 @pytest.mark.parametrize("task", LEARNING_SETS)
@@ -208,7 +208,7 @@ def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
         assert fast.learning.discount.at(1.0) == paper.learning.discount.at(1.0)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_the_smoke_preset_is_over_in_seconds(task):
     assert preset(task, "smoke").training.steps < 10_000
 

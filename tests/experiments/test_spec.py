@@ -10,7 +10,7 @@ import pytest
 from metarl.core.interventions import parse
 from metarl.envs.bandit import DEPENDENT
 from metarl.envs.bandit import DISTRIBUTIONS as LAWS
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 from metarl.experiments.presets import PRESETS, preset
 from metarl.experiments.tests import (
     DISTRIBUTIONS,
@@ -27,14 +27,14 @@ from metarl.runs.config import TEST, EvaluationConfig, with_settings
 from metarl.simulation.evaluation import check_test
 from metarl.training.trainer import make_network
 
-CONTROLS = [(task, name) for task in TASKS for name in protocol(task).controls]
+CONTROLS = [(task, name) for task in NAMES for name in protocol(task).controls]
 
 
 def test_every_protocol_is_of_a_task_in_the_catalogue():
-    assert set(PROTOCOLS) <= set(TASKS)
+    assert set(PROTOCOLS) <= set(NAMES)
 
 
-@pytest.mark.parametrize("task", [*TASKS, "toys:Lottery"])
+@pytest.mark.parametrize("task", [*NAMES, "toys:Lottery"])
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_test_can_be_taken_by_the_networks_of_every_preset(task, name):
     config = preset(task, name)
@@ -75,7 +75,7 @@ def test_a_test_that_the_networks_cannot_take_is_refused(test, words):
         check_test(preset("two-step"), EvaluationConfig(**test))
 
 
-@pytest.mark.parametrize("task", [*TASKS, "toys:Lottery"])
+@pytest.mark.parametrize("task", [*NAMES, "toys:Lottery"])
 def test_the_main_test_comes_first_and_names_are_plain(task):
     methods = protocol(task)
     names = [*methods.conditions, *methods.controls]
@@ -84,7 +84,7 @@ def test_the_main_test_comes_first_and_names_are_plain(task):
     assert all(re.fullmatch(r"[a-z0-9.=-]+", name) for name in names)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_the_main_test_is_of_the_network_as_it_was_trained(task):
     test = protocol(task).test
     assert test.interventions == ()
@@ -260,7 +260,7 @@ def test_learning_sets_are_tested_with_what_training_never_showed(task):
 
 
 def test_snapshots_of_learning_sets_alone_are_tested_as_the_trained_networks_are():
-    staged = {task for task in TASKS if protocol(task).stages}
+    staged = {task for task in NAMES if protocol(task).stages}
     assert staged == {"harlow-line", "harlow"}
     for task in staged:
         stages, test = protocol(task).stages, protocol(task).test
