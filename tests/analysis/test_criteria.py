@@ -16,9 +16,10 @@ from metarl.analysis.criteria import (
     learned_subjects,
 )
 from metarl.envs.registry import NAMES
+from metarl.experiments.spec import experiment
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))
-JUDGED = {task: NAMES[task].analysis.split(".")[2] for task in CRITERIA}
+JUDGED = {task: experiment(task).analysis.split(".")[2] for task in CRITERIA}
 
 
 def test_the_threshold_itself_counts_as_learned():

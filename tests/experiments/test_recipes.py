@@ -5,8 +5,11 @@ from toys import LotteryParams
 
 from metarl.agents.config import Schedule, constant
 from metarl.envs.registry import NAMES, task_class
-from metarl.experiments.presets import PRESETS, RECIPES, preset
+from metarl.experiments.spec import all_experiments, experiment, preset
 from metarl.runs.config import RunConfig
+
+PRESETS = ("fast", "paper", "smoke")
+"""Presets that every experiment has."""
 
 
 @pytest.mark.parametrize("task", NAMES)
@@ -15,7 +18,7 @@ def test_every_task_has_every_preset_with_its_own_parameters(task, name):
     config = preset(task, name)
     assert isinstance(config, RunConfig)
     assert (config.task, config.preset) == (task, name)
-    settings = RECIPES[task][name].task
+    settings = experiment(task).presets[name].task
     assert config.task_params == task_class(task).params_type(**settings)
     assert not settings or task == "harlow"
     assert (config.subjects, config.seed) == (8, 1)
@@ -23,7 +26,7 @@ def test_every_task_has_every_preset_with_its_own_parameters(task, name):
 
 def test_no_task_has_a_preset_more_or_less():
     assert {
-        task: tuple(sorted(recipes)) for task, recipes in RECIPES.items()
+        task: tuple(sorted(each.presets)) for task, each in all_experiments().items()
     } == dict.fromkeys(NAMES, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
 
 
@@ -77,7 +80,7 @@ BORROWED = {
 """No network was published: the two-step task's settings."""
 PAPERS = PUBLISHED | PRECURSOR | BORROWED
 LEARNING_SETS = ("harlow-line", "harlow")
-"""32 threads in the paper: a recipe of its own."""
+"""32 threads in the paper: settings of their own."""
 
 
 @pytest.mark.parametrize("task", PAPERS)
@@ -103,7 +106,9 @@ def test_every_papers_preset_is_tested():
 
 
 @pytest.mark.parametrize("task", LEARNING_SETS)
-def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_lanes_and_end(task):
+def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_environments_and_end(
+    task,
+):
     """Wang et al. 2018, Simulation 5."""
     paper = preset(task, "paper")
     network, learning, training = paper.network, paper.learning, paper.training
@@ -138,7 +143,7 @@ def test_the_papers_pictures_and_turns_span_what_was_published():
 
 
 def test_every_harlow_preset_sees_the_same_angle():
-    for name in RECIPES["harlow"]:
+    for name in experiment("harlow").presets:
         params = preset("harlow", name).task_params
         degrees = 65 / params.width
         assert params.picture_size * degrees == pytest.approx(26, abs=0.5)
@@ -213,7 +218,7 @@ def test_the_smoke_preset_is_over_in_seconds(task):
     assert preset(task, "smoke").training.steps < 10_000
 
 
-def test_a_users_own_task_borrows_the_two_step_tasks_recipes():
+def test_a_users_own_task_has_the_two_step_tasks_presets():
     config = preset("toys:Lottery", "smoke")
     assert config.task_params == LotteryParams()
     assert config.training == preset("two-step", "smoke").training

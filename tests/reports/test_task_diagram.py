@@ -82,6 +82,10 @@ def test_what_is_drawn_is_what_the_parameters_make(small):
     assert {each.event for each in first_trials(config, 1)[1]} == {"choice"}
 
 
+def test_a_task_without_baselines_has_no_diagram(small):
+    assert draw_timing(small("toys:Lottery")) is None
+
+
 def test_an_episode_that_is_over_is_not_gone_on_with(small):
     boxes = first_trials(small("bandit", trial_count=2), 1)[1]
     assert [each.trial for each in boxes] == [1, 2]

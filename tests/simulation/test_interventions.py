@@ -8,6 +8,7 @@ import torch
 from toys import Lottery, Uneven
 
 from metarl.agents.config import NetworkConfig
+from metarl.core.interventions import parse
 from metarl.core.policy import PolicyOutput
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
@@ -15,7 +16,7 @@ from metarl.simulation.interventions import OWN_FACTS, Interventions, make_inter
 from metarl.simulation.rollout import Rollout
 
 NUM_ENVS, UNITS = 6, 4
-NAMES = ("two-step", "volatility", "risky-choice", "toys:Lottery", "toys:Uneven")
+TASKS = ("two-step", "volatility", "risky-choice", "toys:Lottery", "toys:Uneven")
 
 
 def generator(seed=0):
@@ -50,11 +51,17 @@ def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     return kind(num_envs, kind.params_type(**few.get(name, {})))
 
 
+def interventions(*texts):
+    return tuple(map(parse, texts))
+
+
 def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     task = task or make_task(name)
     policy = Noter(task)
     hand = (
-        Interventions(texts, task, units=UNITS, noise=generator(99)) if texts else None
+        Interventions(interventions(*texts), task, units=UNITS, noise=generator(99))
+        if texts
+        else None
     )
     policy.interventions = hand
     settings = {"interventions": hand} | settings
@@ -121,7 +128,7 @@ def same(one, other):
         )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TASKS)
 def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
     rollout = make_rollout(["rpe set 0"], name)
     transitions, rows = walk(rollout, 25)
@@ -133,7 +140,7 @@ def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
         same(found, expected | {"event": transitions[t].event.double()})
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TASKS)
 def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     """The error that is taught is the one that the step reveals."""
     texts = [
@@ -178,7 +185,8 @@ def test_names_are_those_of_screens_actions_and_categories():
     task = make_task("two-step")
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
-        hand = Interventions([f"rpe set 1 when {condition}"], task, units=UNITS)
+        texts = interventions(f"rpe set 1 when {condition}")
+        hand = Interventions(texts, task, units=UNITS)
         code = ("fixation", "choice").index("choice") if "event" in condition else None
         code = {"action": 2, "transition": 1}.get(condition.split()[0], code)
         name = condition.split()[0]
@@ -205,15 +213,15 @@ def test_names_are_those_of_screens_actions_and_categories():
 )
 def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        Interventions([text], Lottery(NUM_ENVS), units=UNITS)
+        Interventions(interventions(text), Lottery(NUM_ENVS), units=UNITS)
 
 
 def test_an_error_that_the_network_is_not_told_cannot_be_changed():
-    hand = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
+    task = Lottery(NUM_ENVS)
+    hand = Interventions(interventions("rpe set 1"), task, units=UNITS)
     hand.check_feedback("rpe")
-    Interventions(["units set 1"], Lottery(NUM_ENVS), units=UNITS).check_feedback(
-        "reward"
-    )
+    other = Interventions(interventions("units set 1"), task, units=UNITS)
+    other.check_feedback("reward")
     sentence = (
         "rpe can be manipulated where it is the network's feedback, got feedback "
         "reward; train with a separate critic and feedback rpe"
@@ -395,12 +403,13 @@ def test_a_hand_reaches_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
     hand = make_interventions(
-        [f"units set 0 of {units - 1}"], make_task(), network, noise
+        interventions(f"units set 0 of {units - 1}"), make_task(), network, noise
     )
     assert (hand.units, hand.noise) == (units, noise)
+    beyond = interventions(f"units set 0 of {units}")
     with pytest.raises(ValueError, match=f"units must be below {units}, the network's"):
-        make_interventions([f"units set 0 of {units}"], make_task(), network)
+        make_interventions(beyond, make_task(), network)
 
 
 def test_where_nothing_is_manipulated_there_is_no_hand():
-    assert make_interventions([], make_task(), NetworkConfig()) is None
+    assert make_interventions((), make_task(), NetworkConfig()) is None

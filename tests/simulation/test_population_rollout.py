@@ -13,7 +13,7 @@ from metarl.simulation.population_rollout import (
     evaluate_population,
 )
 
-NAMES = ["bandit", "two-step", "harlow-line"]
+TASKS = ["bandit", "two-step", "harlow-line"]
 
 
 def batched_for(task, members, *, alike=True):
@@ -37,7 +37,7 @@ def generator(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TASKS)
 def test_members_who_are_alike_live_alike(name):
     task = make(name, 12)
     life = evaluate_population(batched_for(task, 3), task, 200, generator())
@@ -59,7 +59,7 @@ def test_members_who_differ_meet_the_same_problems():
     assert len(set(life.earned.tolist())) == 3
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TASKS)
 def test_a_member_lives_in_a_crowd_as_it_would_alone(name):
     """The luck of one member's lanes does not depend on how many others there are."""
     many, few = make(name, 12), make(name, 4)

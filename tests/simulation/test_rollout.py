@@ -1,7 +1,6 @@
 """The stepping loop: nothing lost, nothing repeated, memory cleared when due."""
 
 import io
-from importlib import import_module
 
 import pytest
 import torch
@@ -12,6 +11,7 @@ from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import PolicyOutput, input_size
 from metarl.envs.registry import NAMES, task_class
+from metarl.experiments.spec import experiment
 from metarl.simulation.rollout import Rollout
 
 LEARNING_SETS = ("harlow-line", "harlow")
@@ -312,11 +312,11 @@ def test_an_unroll_walks_as_its_network_does(core, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_reference_strategy_goes_through_the_networks_door(name):
-    module = import_module(NAMES[name].strategies)
-    for strategy in module.make_baselines(make_task(name)):
+def test_every_baseline_goes_through_the_networks_door(name):
+    asked = experiment(name)
+    for strategy in asked.make_baselines(make_task(name)):
         task = make_task(name)
-        policy = module.make_baselines(task)[strategy]
+        policy = asked.make_baselines(task)[strategy]
         steps = 2 * (task.episode_steps or 50)
         transitions = walk(Rollout(task, policy, generator()), steps)
         assert transitions[0].output.logits.shape == (NUM_ENVS, task.action_count)

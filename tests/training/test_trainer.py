@@ -12,6 +12,7 @@ from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.learning.config import CostsConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
@@ -538,12 +539,12 @@ def test_the_error_that_is_an_input_has_the_discount_of_its_time(small, tmp_path
 
 HANDS = [
     {"network": SEPARATE},
-    {"network": SEPARATE, "interventions": ("rpe scale 0.5 when paid > 0",)},
-    {"interventions": ("teaching scale 0.5 when paid > 0 and trial > 1",)},
+    {"network": SEPARATE, "interventions": (parse("rpe scale 0.5 when paid > 0"),)},
+    {"interventions": (parse("teaching scale 0.5 when paid > 0 and trial > 1"),)},
     {
         "interventions": (
-            "memory reset when trial == 2 and reward > 0",
-            "teaching add 1",
+            parse("memory reset when trial == 2 and reward > 0"),
+            parse("teaching add 1"),
         )
     },
     {"network": NetworkConfig(core="feedforward", units=5, feedback="none")},
@@ -571,7 +572,7 @@ def test_every_kind_of_network_and_hand_resumes_to_the_same_bytes(
 
 
 def test_node_perturbation_takes_no_experimenters_hand():
-    config = handled(preset("two-step", "smoke"), ("teaching scale 0",))
+    config = handled(preset("two-step", "smoke"), (parse("teaching scale 0"),))
     network = replace(config.network, core="rnn")
     learning = replace(config.learning, rule="np")
     config = replace(config, network=network, learning=learning)
@@ -587,7 +588,8 @@ def taught_by(small, *interventions, entropy_weight=0.0, **more):
     learning = A2CConfig(
         learning_rate=constant(1e-2), entropy_weight=constant(entropy_weight)
     )
-    return Trainer(handled(small(learning=learning, **more), interventions), 0)
+    done = tuple(map(parse, interventions))
+    return Trainer(handled(small(learning=learning, **more), done), 0)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -596,7 +598,7 @@ def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
     hand, normalize, small
 ):
     norms = []
-    for interventions in ((), (hand,)):
+    for interventions in ((), (parse(hand),)):
         config = handled(small(), interventions)
         learning = replace(
             config.learning,
@@ -649,7 +651,7 @@ def test_the_changed_errors_are_what_is_learned_from(small):
 
 
 def test_an_error_that_is_an_input_is_changed_in_training_too(small):
-    config = handled(small(), ("rpe set 3 when trial > 1",), SEPARATE)
+    config = handled(small(), (parse("rpe set 3 when trial > 1"),), SEPARATE)
     trainer, fed = Trainer(config, 0), []
     step = trainer.unroll.actor.step
 

@@ -208,9 +208,8 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     assert "CPU" not in said
     assert "analyze does it" in sections["evaluated"]
     assert "has no evaluation" in sections["bandit"]
-    assert (
-        "no-reward is not told what its actions earn missing: not" in sections["bandit"]
-    )
+    assert "no-reward the reward is no input" in sections["bandit"]
+    assert "nothing to learn from missing: not trained" in sections["bandit"]
 
 
 def test_times_are_told_where_they_are_known(folder, tmp_path):
@@ -237,7 +236,7 @@ def test_a_task_of_ones_own_is_refused(tmp_path):
     )
     runs = {"mine": create_run(tmp_path / "mine", config)}
     with pytest.raises(
-        MetaRLError, match="mine is a run of toys:Lottery, which is not"
+        MetaRLError, match="mine is a run of toys:Lottery, which has no"
     ):
         write_page(tmp_path / "x.html", runs, command="", failures={})
 
