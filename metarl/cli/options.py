@@ -47,10 +47,16 @@ def intervention_rule(
     return PrimitiveConstructorSpec(
         nargs=1,
         metavar="INTERVENTION",
-        instance_from_str=lambda words: parse_intervention(words[0]),
+        instance_from_str=read_intervention,
         is_instance=lambda value: isinstance(value, Intervention),
         str_from_instance=lambda value: [str(value)],
     )
+
+
+def read_intervention(words: list[str]) -> Intervention:
+    """The intervention that one sentence says."""
+    with bad_input():
+        return parse_intervention(words[0])
 
 
 def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:

@@ -243,7 +243,7 @@ def snapshot_tests(asked: Experiment) -> list[PlannedTest]:
 def variant_populations(
     run: Run, config: RunConfig[Any], tests: Tests
 ) -> Iterator[Population]:
-    """The experiment's own variants of a run.
+    """The experiment's own variants of a run that is to be trained.
 
     Args:
         run: the run that they are variants of.
@@ -251,10 +251,24 @@ def variant_populations(
         tests: of these each takes the ones that are its own, if it can.
     """
     for name, variant in experiment(config.task).variants.items():
-        changed = variant_config(config, variant)
-        taken = {test: tests[test] for test in variant.tests if test in tests}
-        planned = list(_possible_tests(name, changed, taken))
-        yield Population(run.variant(name), changed, planned, name=name)
+        yield variant_population(run, name, variant_config(config, variant), tests)
+
+
+def trained_variants(run: Run, tests: Tests) -> Iterator[Population]:
+    """The experiment's own variants that were trained with a run."""
+    for name, variant in run.variants.items():
+        if name in experiment(run.config.task).variants:
+            yield variant_population(run, name, variant.config, tests)
+
+
+def variant_population(
+    run: Run, name: str, config: RunConfig[Any], tests: Tests
+) -> Population:
+    """The networks of one of the experiment's own variants, with their tests."""
+    own = experiment(config.task).variants[name].tests
+    taken = {title: tests[title] for title in own if title in tests}
+    planned = list(_possible_tests(name, config, taken))
+    return Population(run.variant(name), config, planned, name=name)
 
 
 def _possible_tests(

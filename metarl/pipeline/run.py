@@ -14,6 +14,7 @@ from metarl.pipeline.population import (
     begin,
     run_all,
     snapshot_tests,
+    trained_variants,
     variant_populations,
 )
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
@@ -98,7 +99,7 @@ def evaluate(
     _check_tests(run.config, named)
     populations = [_tested(run, named, snapshot, baselines=baselines)]
     if snapshot is None:
-        populations += _trained_variants(run, named)
+        populations += trained_variants(run, named)
     for each in populations:
         each.forget_all_tests()
     jobs = _merged(each.subject_jobs(train=False) for each in populations)
@@ -134,12 +135,6 @@ def _tested(
         planned += snapshot_tests(asked)
     main = tests.get(TEST) if baselines and snapshot is None else None
     return Population(run, run.config, planned, baselines=main)
-
-
-def _trained_variants(run: Run, tests: Tests) -> list[Population]:
-    trained = run.variants
-    populations = variant_populations(run, run.config, tests)
-    return [each for each in populations if each.name in trained]
 
 
 def _merged(parts: Iterable[dict[str, Job]]) -> dict[str, Job]:
