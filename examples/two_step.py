@@ -29,11 +29,12 @@ def main(preset: str = "smoke") -> None:
     # Train two subjects, and test them with their weights frozen.
     config = replace(metarl.preset("two-step", preset), subjects=2, seed=5)
     with tempfile.TemporaryDirectory() as folder:
-        run = metarl.train(config, Path(folder) / "run").run
-        metarl.evaluate(run, EvaluationConfig(episodes=50, record_episodes=5))
+        trained = metarl.train(config, Path(folder) / "run")
+        test = EvaluationConfig(episodes=50, record_episodes=5)
+        metarl.evaluate(trained.path, test)
 
         # Everything is a table.
-        run = metarl.load_run(run.path)
+        run = metarl.load_run(trained.path)
         print(run.metrics[["subject", "steps", "rollout/return"]].tail())
         print(run.trials.head())
         print(stay_probabilities(run.trials))

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 # of a process would wait for each other, and the waiting takes half of an analysis.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-from metarl.envs.registration import register
+from metarl.envs.registry import register
 
 if TYPE_CHECKING:
     from metarl.envs.adapters import make
-    from metarl.experiments.presets import preset
+    from metarl.experiments.spec import preset
     from metarl.pipeline.run import evaluate, train
     from metarl.reports.figures import analyze
     from metarl.runs.folder import load_run
@@ -29,7 +29,7 @@ _HOMES = {
     "evaluate": "metarl.pipeline.run",
     "load_run": "metarl.runs.folder",
     "make": "metarl.envs.adapters",
-    "preset": "metarl.experiments.presets",
+    "preset": "metarl.experiments.spec",
     "train": "metarl.pipeline.run",
 }
 

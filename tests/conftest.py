@@ -12,7 +12,7 @@ import torch
 
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.envs.registry import task_class
-from metarl.experiments.presets import preset
+from metarl.experiments.spec import preset
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.runs.folder import Run
 
@@ -86,7 +86,7 @@ def _finish(config: RunConfig[Any], folder: Path) -> Run:
 
     trained = train(config, folder, workers=1, show=False)
     tested = EvaluationConfig(episodes=8, record_episodes=3)
-    evaluated = evaluate(trained.run, tested, workers=1, show=False)
+    evaluated = evaluate(trained.path, tested, workers=1, show=False)
     assert not trained.failures
     assert not evaluated.failures
     return Run(folder)

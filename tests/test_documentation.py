@@ -12,7 +12,7 @@ from code_blocks import Block, blocks_of, lines_of
 from short import short
 
 from metarl.cli.main import COMMANDS, main
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES as EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
@@ -50,7 +50,7 @@ RELEASES = {
 def words_of(line):
     """A line's words, with a tiny budget where it would take long."""
     words = shlex.split(line.replace("TASK", TASK), comments=True)
-    if words[:2] == ["metarl", "train"] and words[2] in TASKS:
+    if words[:2] == ["metarl", "train"] and words[2] in EXPERIMENTS:
         few = short(words[2], 8)
         words += [f"--task.{k.replace('_', '-')}={v}" for k, v in few.items()]
     if words[0] == "metarl":

@@ -1,29 +1,26 @@
 """Where the code leaves a paper, or settles what a paper leaves open, by experiment."""
 
 import importlib
+import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 
 import metarl
 from generators.experiments import headline
 from generators.markdown import code, page, plain, section
-from generators.strings import comments, names_in_entry, strings
-from metarl.core.docstrings import remarks
-from metarl.envs.registry import TASKS, task_class, task_entry
-from metarl.experiments import presets
-from metarl.experiments import tests as protocols
+from metarl.core.docstrings import REMARKS, remarks
+from metarl.envs.registry import NAMES, task_class
+from metarl.experiments.spec import experiment
+from metarl.reports.html.facts import analysis_modules, module_of
 
 Remark = tuple[str, str, str]
 """Departs or Declared; the text; the dotted name that it is about."""
 
-TABLES = {presets: "RECIPES", protocols: "PROTOCOLS"}
-"""Modules that say something of one task by its key in a literal mapping."""
-
 
 def departures_page() -> str:
     """All remarks of the package, grouped by what they are about."""
-    by_task = {name: dict.fromkeys(remarks_of(name)) for name in TASKS}
+    by_task = {name: dict.fromkeys(remarks_of(name)) for name in NAMES}
     of_tasks = {remark for found in by_task.values() for remark in found}
     others = [remark for remark in all_remarks() if remark not in of_tasks]
     return page(
@@ -32,68 +29,74 @@ def departures_page() -> str:
         "Every remark below stands in the code that it is about, from where this page "
         "collects it. *Departs* says where we leave the source, *Declared* what we "
         "settled because the source leaves it open.",
-        *(section(headline(name)[0], _listed(by_task[name])) for name in TASKS),
+        *(section(headline(name)[0], _listed(by_task[name])) for name in NAMES),
         section("Every experiment", _listed(others)),
     )
 
 
-def _listed(found: dict[Remark, None] | list[Remark]) -> str:
+def _listed(found: Iterable[Remark]) -> str:
+    departures_first = sorted(found, key=lambda remark: REMARKS.index(remark[0]))
     return "\n".join(
         f"- *{kind}*: {plain(text)} ({code(about)})"
-        for kind, text, about in sorted(
-            found, key=lambda remark: remark[0] != "Departs"
-        )
+        for kind, text, about in departures_first
     )
 
 
 def remarks_of(name: str) -> Iterator[Remark]:
-    """The remarks about one task: of its modules, its recipes and its protocol."""
+    """The remarks about one experiment: its notes, and those of its modules."""
+    for kind, text in remarks(experiment(name).notes):
+        yield kind, text, module_of(name)
     for module in modules_of(name):
-        yield from module_remarks(module)
-    for module, mapping in TABLES.items():
-        used = names_in_entry(module, mapping, name)
-        for kind, text, about in module_remarks(module):
-            if about.removeprefix(f"{module.__name__}.") in {name, *used}:
-                yield kind, text, about
+        yield from module_remarks(importlib.import_module(module))
 
 
-def modules_of(name: str) -> Iterator[ModuleType]:
-    """The task's module and its parents', its strategies' and its analysis's."""
-    entry = task_entry(name)
+def modules_of(name: str) -> Iterator[str]:
+    """The task's module and its parents', its baselines' and its analysis's."""
     for base in task_class(name).__mro__:
         if base.__module__.startswith("metarl.envs.") and base.__module__ != BASE:
-            yield importlib.import_module(base.__module__)
-    for module in all_modules():
-        for stem in (entry.strategies, entry.analysis):
-            if module.__name__ == stem or module.__name__.startswith(f"{stem}_"):
-                yield module
+            yield base.__module__
+    asked = experiment(name)
+    for module in pkgutil.walk_packages(metarl.__path__, "metarl."):
+        if module.name == asked.baselines or module.name.startswith(
+            f"{asked.baselines}_"
+        ):
+            yield module.name
+    yield from analysis_modules(asked)
 
 
 LEFT_OUT = ("metarl.__main__", "metarl.core.docstrings")
 """The one runs when it is imported, the other explains remarks by an example."""
 BASE = "metarl.envs.task"
-"""What all tasks share is no task's own."""
+"""The base of all tasks belongs to no task alone."""
 
 
 def all_modules() -> Iterator[ModuleType]:
-    """Every module of the package that tells of it."""
+    """Every module of the package that has something to document."""
     for found in pkgutil.walk_packages(metarl.__path__, "metarl."):
         if found.name not in LEFT_OUT:
             yield importlib.import_module(found.name)
 
 
 def all_remarks() -> Iterator[Remark]:
-    """Every remark of the package."""
+    """Every remark in the package's docstrings."""
     for module in all_modules():
         yield from module_remarks(module)
 
 
 def module_remarks(module: ModuleType) -> Iterator[Remark]:
-    """The remarks in a module's strings, and in comments above a key of a mapping."""
-    for name, text in strings(module):
-        about = f"{module.__name__}.{name}".rstrip(".")
+    """The remarks in the docstrings of a module, its classes and its functions."""
+    for about, text in docstrings(module, module.__name__):
         yield from ((kind, said, about) for kind, said in remarks(text))
-    for below, text in comments(module):
-        key = below.partition(":")[0].strip('"')
-        about = f"{module.__name__}.{key}"
-        yield from ((kind, said, about) for kind, said in remarks(text))
+
+
+def docstrings(holder: object, about: str) -> Iterator[tuple[str, str | None]]:
+    """The docstrings of a module or class and all that it defines, by dotted name."""
+    yield about, vars(holder).get("__doc__")
+    module = about if inspect.ismodule(holder) else holder.__module__
+    for name, member in vars(holder).items():
+        if getattr(member, "__module__", None) != module:
+            continue
+        if inspect.isclass(member):
+            yield from docstrings(member, f"{about}.{name}")
+        elif inspect.isroutine(member):
+            yield f"{about}.{name}", member.__doc__

@@ -1,7 +1,6 @@
 """A page an experiment, from the task itself: nothing about a task is written twice."""
 
 import dataclasses
-import importlib
 import inspect
 from collections.abc import Mapping
 from functools import cache
@@ -10,22 +9,21 @@ from typing import Any
 
 import pandas as pd
 
+from generators.fields import field_docstrings
 from generators.markdown import code, page, plain, section, table, terms
-from generators.strings import comments, field_docstrings
 from metarl.agents.config import Schedule
 from metarl.analysis.criteria import criteria_table
-from metarl.core.docstrings import introduction, sections
-from metarl.envs.registry import TASKS, task_class, task_entry
+from metarl.core.docstrings import introduction, paragraphs, sections
+from metarl.envs.registry import NAMES, gymnasium_id, task_class
 from metarl.envs.task import Task
-from metarl.experiments import presets
-from metarl.experiments.tests import Control, protocol
+from metarl.experiments.spec import Variant, all_experiments, experiment, preset
 from metarl.reports.task_diagram import draw_timing
 from metarl.runs.config import EvaluationConfig
 
 DOCS = Path(__file__).resolve().parents[1]
 PICTURES = DOCS / "generated" / "timing"
 PARTS = ("network", "learning", "training")
-"""Parts of a recipe beside the task's own parameters."""
+"""Parts of a preset, but for the task's own parameters."""
 
 
 def experiment_page(name: str) -> str:
@@ -38,9 +36,10 @@ def experiment_page(name: str) -> str:
         _task(name),
         section("Parameters", parameters(task_class(name).params_type)),
         section("Tests", tests(name)),
-        section("Controls", controls(name)),
-        section("Recipes", recipes(name), recipe_notes(name)),
-        section("Yardsticks", baselines(name)),
+        section("Variants", variants(name)),
+        section("Presets", presets(name)),
+        section("Notes", notes(name)),
+        section("Baselines", baselines(name)),
         section("Criteria", criteria(name)),
         section("Run it", command(name)),
     )
@@ -50,11 +49,11 @@ def headline(name: str) -> tuple[str, str]:
     """Title and lead of a task: its module's first line, and where it comes from."""
     module = inspect.getmodule(task_class(name))
     title, _, lead = (inspect.getdoc(module) or "").splitlines()[0].partition(": ")
-    entry = task_entry(name)
+    asked = experiment(name)
     return title, page(
         f"{lead[:1].upper()}{lead[1:]}" if lead else "",
-        f"`{name}`, Gymnasium id `{entry.id}`. After {plain(entry.source)}.",
-        f"*{plain(entry.question)}*",
+        f"`{name}`, Gymnasium id `{gymnasium_id(name)}`. After {plain(asked.source)}.",
+        f"*{plain(asked.question)}*",
     ).rstrip()
 
 
@@ -94,8 +93,8 @@ def _task(name: str) -> str:
 
 @cache
 def small_task(name: str) -> Task[Any]:
-    """One lane of a task; as `fast` has it, for Harlow's pictures are long to draw."""
-    task: Task[Any] = task_class(name)(1, presets.preset(name).task_params)
+    """One environment; as in `fast`, for Harlow's pictures are long to draw."""
+    task: Task[Any] = task_class(name)(1, preset(name).task_params)
     return task
 
 
@@ -110,19 +109,18 @@ def parameters(kind: type) -> str:
 
 
 def tests(name: str) -> str:
-    """The protocol's tests of the frozen networks."""
-    methods = protocol(name)
-    rows = [_test_row(k, test) for k, test in methods.conditions.items()]
-    if methods.stages is not None:
-        rows.append(_test_row("at each stage of training", methods.stages))
+    """The tests of the frozen networks."""
+    asked = experiment(name)
+    rows = [_test_row(k, test) for k, test in asked.tests.items()]
+    if asked.snapshot_test is not None:
+        rows.append(_test_row("of every snapshot", asked.snapshot_test))
     return table(("test", "episodes", "recorded", "how"), rows)
 
 
 def _test_row(name: str, test: EvaluationConfig) -> tuple[str, ...]:
-    plainly = EvaluationConfig()
-    fields = [f.name for f in dataclasses.fields(test) if "episodes" not in f.name]
-    differs = {f: getattr(test, f) for f in fields}
-    how = [shown(f, v) for f, v in differs.items() if v != getattr(plainly, f)]
+    usual, plain = EvaluationConfig().to_plain(), test.to_plain()
+    differs = {k: v for k, v in plain.items() if "episodes" not in k and v != usual[k]}
+    how = [shown(field, value) for field, value in differs.items()]
     recorded = min(test.record_episodes, test.episodes)
     return code(name), f"{test.episodes:,}", f"{recorded:,}", "; ".join(how)
 
@@ -131,30 +129,32 @@ def shown(name: str, value: object) -> str:
     """A setting that differs, in words."""
     if value is True:
         return name.replace("_", " ")
-    values = value if isinstance(value, tuple) else (value,)
+    values = value if isinstance(value, list) else [value]
     return f"{name.replace('_', ' ')} {', '.join(code(each) for each in values)}"
 
 
-def controls(name: str) -> str:
-    """The populations that are trained otherwise."""
-    there = protocol(name).controls
-    rows = [(code(k), plain(c.why), _trained(c), _taken(c)) for k, c in there.items()]
-    return table(("control", "why", "trained with", "tests"), rows)
+def variants(name: str) -> str:
+    """The same networks, but trained differently."""
+    there = experiment(name).variants
+    rows = [(code(k), plain(v.why), _trained(v), _taken(v)) for k, v in there.items()]
+    return table(("variant", "why", "trained with", "tests"), rows)
 
 
-def _trained(control: Control) -> str:
-    network = [code(f"{k}={v}") for k, v in control.network.items()]
-    longer = [] if control.longer == 1 else [f"{control.longer:.3g} times the updates"]
-    return ", ".join([*map(code, control.settings), *network, *longer])
+def _trained(variant: Variant) -> str:
+    parts = (variant.task, variant.network, variant.learning, variant.training)
+    fields = [code(f"{k}={v}") for part in parts for k, v in part.items()]
+    scales = {"units": variant.scale_units, "updates": variant.scale_updates}
+    scaled = [f"{v:.3g} times the {k}" for k, v in scales.items() if v != 1]
+    return ", ".join([*fields, *scaled])
 
 
-def _taken(control: Control) -> str:
-    return ", ".join(map(code, control.conditions))
+def _taken(variant: Variant) -> str:
+    return ", ".join(map(code, variant.tests))
 
 
-def recipes(name: str) -> str:
-    """What each preset sets, where it is not what a field of the settings says."""
-    columns = {preset: flat(name, preset) for preset in presets.RECIPES[name]}
+def presets(name: str) -> str:
+    """The settings of each preset that are not a field's default."""
+    columns = {title: flat(name, title) for title in experiment(name).presets}
     usual = flat_defaults(name)
     everything = dict.fromkeys(k for column in columns.values() for k in column)
     rows = [
@@ -165,16 +165,22 @@ def recipes(name: str) -> str:
     return table(("setting", *columns), rows)
 
 
-def flat(name: str, preset: str) -> dict[str, str]:
+def notes(name: str) -> str:
+    """How training and tests follow the source."""
+    found = paragraphs(experiment(name).notes)
+    return "\n".join(f"- *{label}*: {plain(text)}" for label, text in found)
+
+
+def flat(name: str, title: str) -> dict[str, str]:
     """Every setting of a preset, by its name on the command line."""
-    config = presets.preset(name, preset)
+    config = preset(name, title)
     parts = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
     return _flat(parts)
 
 
 def flat_defaults(name: str) -> dict[str, str]:
     """The same of the settings' own defaults."""
-    config = presets.preset(name)
+    config = preset(name)
     kinds = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
     return _flat({part: type(value)() for part, value in kinds.items()})
 
@@ -197,18 +203,11 @@ def in_words(value: object) -> str:
     return f"{value.start:g} to {value.end:g}{first}"
 
 
-def recipe_notes(name: str) -> str:
-    """What the comment above a task's recipes says."""
-    notes = [text for line, text in comments(presets) if line.startswith(f'"{name}":')]
-    return plain(" ".join(notes))
-
-
 def baselines(name: str) -> str:
-    """The reference strategies on the same task, by their docstrings."""
-    strategies = importlib.import_module(task_entry(name).strategies)
-    found = strategies.make_baselines(small_task(name))
+    """The baselines of the same task, by their docstrings."""
+    found = experiment(name).make_baselines(small_task(name))
     rows = [(code(k), plain(_first_line(policy))) for k, policy in found.items()]
-    return table(("strategy", "what it does"), rows)
+    return table(("baseline", "what it does"), rows)
 
 
 def _first_line(thing: object) -> str:
@@ -232,38 +231,38 @@ def criteria_page() -> str:
         "# Criteria",
         "What frozen networks must show, in one table, fixed before the results that "
         "it judges. `learned` says when a network counts as having learned its task.",
-        *(section(headline(name)[0], criteria(name)) for name in TASKS),
+        *(section(headline(name)[0], criteria(name)) for name in NAMES),
     )
 
 
 def command(name: str) -> str:
     """The line that makes all of it."""
-    controlled = " --controls" if protocol(name).controls else ""
-    return f"```shell\nmetarl reproduce {name}{controlled}\n```"
+    varied = " --variants" if experiment(name).variants else ""
+    return f"```shell\nmetarl reproduce {name}{varied}\n```"
 
 
 def timing(name: str) -> str:
     """The timing diagram, drawn from the task while the page is made."""
-    config = presets.preset(name)
-    diagram = draw_timing(config)
+    diagram = draw_timing(preset(name))
+    assert diagram is not None
     path = PICTURES / f"timing-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
     diagram.figure.savefig(path, dpi=110)
     return page(
         picture(diagram.words, path),
-        f"An episode's first steps, answered by `{diagram.strategy}`, with the "
+        f"An episode's first steps, answered by `{diagram.baseline}`, with the "
         "parameters of preset `fast`.",
     ).rstrip()
 
 
 def experiment_pages() -> dict[str, str]:
     """Every experiment's page by its name, and the page that lists them."""
-    pages = {name: experiment_page(name) for name in TASKS}
+    pages = {name: experiment_page(name) for name in NAMES}
     rows = [
-        (f"[{headline(name)[0]}]({name}.md)", code(name), plain(entry.source))
-        for name, entry in TASKS.items()
+        (f"[{headline(name)[0]}]({name}.md)", code(name), plain(each.source))
+        for name, each in all_experiments().items()
     ]
-    listed = "\n".join(["```{toctree}", ":hidden:", "", *TASKS, "```"])
+    listed = "\n".join(["```{toctree}", ":hidden:", "", *NAMES, "```"])
     index = page(
         "# Experiments",
         "Each page is made from the task's own code when the site is built.",

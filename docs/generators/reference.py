@@ -9,7 +9,7 @@ HIDDEN = ("metarl.cli",)
 """Packages that nobody imports: the commands have a page of their own."""
 GROUPS = {
     "metarl.envs": "Tasks",
-    "metarl.baselines": "Reference strategies",
+    "metarl.baselines": "Baselines",
     "metarl.agents": "Agents",
     "metarl.simulation": "Simulation",
     "metarl.training": "Training",

@@ -8,6 +8,7 @@ import tyro
 
 from metarl.cli.options import bad_input, finish, parse
 from metarl.core.checks import check_choice
+from metarl.core.parallel import Outcome
 
 SUBJECTS = ("optimizers",)
 """What there is to compare."""
@@ -66,4 +67,5 @@ def main(words: list[str]) -> int:
         made = bench_optimizers(plan, options.out, workers=options.workers)
     if not made.failures:
         print(made.comparison.to_string(index=False))
-    return finish(made, f"tables and figures: {made.path}")
+    outcome = Outcome(made.path, made.failures)
+    return finish(outcome, f"tables and figures: {made.path}")

@@ -4,6 +4,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from metarl.cli.options import bad_input, finish, parse
+from metarl.runs.config import parse_settings
+from metarl.runs.folder import folder_name
 from metarl.training.evolve import EvolutionConfig
 
 
@@ -15,7 +17,7 @@ class EvolveOptions(EvolutionConfig):
     """
 
     task: str = "bandit"
-    """Name of a task without pixels, of `metarl tasks`, or "module:Class"."""
+    """Name of a task without pixels, of `metarl tasks`, or "module:NAME"."""
     settings: tuple[str, ...] = ()
     """The task's parameters that are not its fast preset's, each as NAME=VALUE."""
     out: Path | None = None
@@ -38,10 +40,13 @@ def main(words: list[str]) -> int:
     chosen = {
         field.name: getattr(options, field.name) for field in fields(EvolutionConfig)
     }
-    out = options.out or Path("runs") / f"evolved-{options.task.replace(':', '.')}"
+    out = options.out or Path("runs") / f"evolved-{folder_name(options.task)}"
     with bad_input():
         config = EvolutionConfig(**chosen).configuration(
-            options.task, options.settings, subjects=options.subjects, seed=options.seed
+            options.task,
+            parse_settings(options.settings),
+            subjects=options.subjects,
+            seed=options.seed,
         )
         outcome = train(config, out, resume=options.resume, workers=options.workers)
     return finish(outcome, f"evolved {config.subjects} populations: {out}")

@@ -41,9 +41,10 @@ def main(words: list[str]) -> int:
     options = parse(NeighboursOptions, "neighbours", words)
     from metarl.reports.figures import passed
     from metarl.studies.runner import (
+        RESULT,
+        SCORECARD,
         NeighboursPlan,
         compare_neighbours,
-        neighbours_text,
     )
     from metarl.studies.spec import Scale
 
@@ -55,8 +56,9 @@ def main(words: list[str]) -> int:
             scale=Scale(grid=options.grid, smoke=options.smoke),
         )
         outcome = compare_neighbours(plan, options.out, workers=options.workers)
-    print(neighbours_text(outcome))
-    code = finish(outcome, f"scorecard: {outcome.scorecard_path}")
-    if code == 0 and options.require_pass and not passed(outcome.scorecard_path):
+    print((outcome.path / RESULT).read_text(encoding="utf-8"))
+    scorecard = outcome.path / SCORECARD
+    code = finish(outcome, f"scorecard: {scorecard}")
+    if code == 0 and options.require_pass and not passed(scorecard):
         return MISSED
     return code

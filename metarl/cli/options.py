@@ -1,14 +1,22 @@
-"""What the commands share: parsing, exit codes, how an end is told."""
+"""Parsing of options, exit codes and the last words of all commands."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import tyro
+from tyro.constructors import (
+    ConstructorRegistry,
+    PrimitiveConstructorSpec,
+    PrimitiveTypeInfo,
+)
 
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import Intervention
+from metarl.core.interventions import parse as parse_intervention
+from metarl.core.parallel import Outcome
 
 MISSED, BAD_INPUT, CRASHED, INTERRUPTED = 1, 2, 3, 130
 """Exit codes: a missed criterion, bad input, a crashed subject, an interrupt."""
@@ -18,30 +26,48 @@ RunFolder = Annotated[Path, tyro.conf.Positional]
 
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
-    """Within, a ValueError is the user's to mend, not a bug."""
+    """Within, a ValueError is an error of the user's, not a bug."""
     try:
         yield
     except ValueError as error:
         raise MetaRLError(str(error)) from None
 
 
+REGISTRY = ConstructorRegistry()
+"""Types of options that are read from one word each."""
+
+
+@REGISTRY.primitive_rule
+def intervention_rule(
+    kind: PrimitiveTypeInfo,
+) -> PrimitiveConstructorSpec[Intervention] | None:
+    """Read an intervention from a sentence."""
+    if kind.type is not Intervention:
+        return None
+    return PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INTERVENTION",
+        instance_from_str=read_intervention,
+        is_instance=lambda value: isinstance(value, Intervention),
+        str_from_instance=lambda value: [str(value)],
+    )
+
+
+def read_intervention(words: list[str]) -> Intervention:
+    """The intervention that one sentence says."""
+    with bad_input():
+        return parse_intervention(words[0])
+
+
 def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
     """The options of a command, as an instance of a dataclass."""
     with bad_input():
-        return tyro.cli(kind, prog=f"metarl {command}", args=words, **more)
+        prog = f"metarl {command}"
+        return tyro.cli(kind, prog=prog, args=words, registry=REGISTRY, **more)
 
 
-class Ended(Protocol):
-    """Work that is over."""
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """For each job that failed, why."""
-        ...
-
-
-def finish(outcome: Ended, done: str) -> int:
-    """Say how it ended; the exit code."""
+def finish(outcome: Outcome, done: str) -> int:
+    """Print the outcome of a command; its exit code."""
     for name, why in outcome.failures.items():
         print(f"metarl: {name} failed: {why}", file=sys.stderr)
     if outcome.failures:

@@ -7,19 +7,19 @@ from typing import Annotated
 import tyro
 
 from metarl.cli.options import MISSED, bad_input, finish, parse
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReproduceOptions:
-    """Train, freeze, test and judge every experiment: a scorecard and a report.
+    """Train, freeze, test and score every experiment: a scorecard and a report.
 
     What is done already is left as it is: the same command goes on where it was
     stopped, and tries a subject again that failed.
     """
 
     tasks: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Tasks of `metarl tasks`; all by default."""
+    """Tasks of `metarl tasks`, or your own "module:EXPERIMENT"; all by default."""
     subjects: int = 8
     """Independently trained networks of each experiment."""
     preset: str = "fast"
@@ -28,8 +28,8 @@ class ReproduceOptions:
     """Root of all random streams."""
     out: Path = Path("runs/reproduction")
     """The folder, made where there is none."""
-    controls: bool = False
-    """Also train and test the control populations."""
+    variants: bool = False
+    """Also train and test the experiments' own variants."""
     workers: int | None = None
     """Processes at once; all cores by default."""
     require_pass: bool = False
@@ -39,21 +39,21 @@ class ReproduceOptions:
 def main(words: list[str]) -> int:
     """Every experiment, a scorecard and a report: metarl reproduce [TASK ...]."""
     options = parse(ReproduceOptions, "reproduce", words)
-    from metarl.pipeline.reproduce import Plan, reproduce
+    from metarl.pipeline.reproduce import Plan, Reproduction, reproduce
     from metarl.reports.figures import passed
     from metarl.reports.scorecard import read_scorecard, scorecard_text
 
     with bad_input():
         plan = Plan(
-            tasks=options.tasks or tuple(TASKS),
+            tasks=options.tasks or NAMES,
             preset=options.preset,
             subjects=options.subjects,
             seed=options.seed,
-            controls=options.controls,
+            variants=options.variants,
         )
         command = " ".join(["metarl reproduce", *words])
         outcome = reproduce(plan, options.out, workers=options.workers, command=command)
-    made = outcome.reproduction
+    made = Reproduction(outcome.path, plan)
     print(scorecard_text(read_scorecard(made.scorecard_path)))
     code = finish(
         outcome, f"scorecard: {made.scorecard_path}\nreport: {made.report_path}"

@@ -1,19 +1,18 @@
 """metarl tasks."""
 
-from metarl.envs.registry import TASKS
-from metarl.experiments.tests import protocol
+from metarl.envs.registry import gymnasium_id
+from metarl.experiments.spec import all_experiments
 
 
 def main(words: list[str]) -> int:
     """List the tasks."""
-    for name, entry in TASKS.items():
-        methods = protocol(name)
+    for name, each in all_experiments().items():
         lines = [
-            entry.id,
-            entry.summary,
-            entry.source,
-            f"tests: {', '.join(methods.conditions)}",
-            *(f"control {k}: {c.why}" for k, c in methods.controls.items()),
+            gymnasium_id(name),
+            each.summary,
+            each.source,
+            f"tests: {', '.join(each.tests)}",
+            *(f"variant {k}: {variant.why}" for k, variant in each.variants.items()),
         ]
         print(f"{name:<16}" + f"\n{'':<16}".join(lines) + "\n")
     return 0

@@ -1,7 +1,6 @@
 """metarl train."""
 
 import argparse
-import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -9,8 +8,9 @@ from typing import Any, Generic, TypeVar
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.cli.options import bad_input, finish, parse
 from metarl.core.checks import MetaRLError
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 from metarl.runs.config import TrainingConfig
+from metarl.runs.folder import default_folder
 
 Params = TypeVar("Params")
 
@@ -23,8 +23,8 @@ class TrainOptions(Generic[Params]):
     """The run's folder."""
     resume: bool = False
     """Go on with the run in --out, or start it where there is none."""
-    controls: bool = False
-    """Also train the task's control populations, into the run's folder."""
+    variants: bool = False
+    """Also train the experiment's own variants, into the run's folder."""
     workers: int | None = None
     """Processes at once; all cores by default."""
     subjects: int
@@ -52,23 +52,21 @@ def main(words: list[str]) -> int:
     if not words or words[0].startswith("-"):
         raise MetaRLError(
             "say which task: metarl train TASK [--preset fast|paper|smoke] "
-            f"[--out FOLDER]; the tasks are {', '.join(TASKS)}; "
+            f"[--out FOLDER]; the tasks are {', '.join(NAMES)}; "
             "metarl train TASK --help shows every setting"
         )
     chosen, rest = first.parse_known_args(words)
-    from metarl.experiments.presets import preset
+    from metarl.experiments.spec import preset
     from metarl.pipeline.run import train as train_population
 
     with bad_input():
         config = preset(chosen.task, chosen.preset)
     shared = ("subjects", "seed", "network", "learning", "training")
     default = TrainOptions(
-        out=Path("runs") / chosen.task.replace(":", "."),
+        out=default_folder(chosen.task),
         task=config.task_params,
         **{name: getattr(config, name) for name in shared},
     )
-    # The learning rule is the agent's: --agent.rule is --learning.rule.
-    rest = [re.sub("^--agent[.]", "--learning.", word) for word in rest]
     kind: Any = TrainOptions[type(config.task_params)]  # type: ignore[misc]
     options = parse(kind, f"train {chosen.task}", rest, default=default)
     with bad_input():
@@ -81,7 +79,7 @@ def main(words: list[str]) -> int:
         outcome = train_population(
             config,
             options.out,
-            controls=options.controls,
+            variants=options.variants,
             resume=options.resume,
             workers=options.workers,
         )

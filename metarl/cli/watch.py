@@ -20,13 +20,13 @@ class WatchOptions:
     out: Path | None = None
     """The film, a name that ends in .gif; by default it goes into the run's folder."""
     subject: int = 0
-    """Whose network, from 0."""
+    """Subject index, from 0."""
     episodes: int = 1
     """Episodes, one after the other, at least 1."""
     seed: int | None = None
-    """Draws the episodes; the run's by default."""
-    condition: str = TEST
-    """The test of the protocol to take; `metarl tasks` lists them."""
+    """Seed of the episodes; default: the run's seed."""
+    test: str = TEST
+    """Name of the test to take; `metarl tasks` lists them."""
     snapshot: int | None = None
     """A snapshot of training, 0 (untrained) to 20 (trained); trained by default."""
     fps: float = 6.0

@@ -1,105 +1,83 @@
-"""What docstrings say, by label: a fact stands in code, and every page reads it there.
+"""Texts as data: labelled paragraphs of docstrings and notes, and remarks in them.
 
-A task's docstring has labelled paragraphs, each of which begins a line and is indented
-where it goes on:
+A task's docstring and an experiment's notes have labelled paragraphs, each of which
+begins a line and is indented where it goes on:
 
     Actions: left, right; both are always valid.
     Declared: the paper says that chances change slowly or quickly. Here left's chance
         is a Gaussian walk.
 """
 
-import ast
 import inspect
-import itertools
 import re
-from types import ModuleType
+from typing import NamedTuple
 
 LABEL = re.compile(r'^([A-Z][a-z]+(?: [a-z]+)?|info\["[a-z]+"\]): ')
-"""How a labelled paragraph begins: with one word or two, and a colon."""
+"""Beginning of a labelled paragraph: one word or two, and a colon."""
 REMARK = re.compile(
     r"\b(Departs|Declared): (.+?)(?=\s(?:Departs|Declared): |\n[A-Z][a-z]+: |\n\n|\Z)",
     re.DOTALL,
 )
-"""Where we leave the paper, or settle what it leaves open, amid other text."""
+"""A remark on how we follow a source, amid other text."""
+REMARKS = ("Departs", "Declared")
+"""Labels of remarks: where we leave a source, where we settle what it leaves open."""
+
+
+class Paragraph(NamedTuple):
+    """A paragraph of a text, on one line."""
+
+    label: str
+    """Its label, such as Observation or Departs; empty where it has none."""
+    text: str
+    """The paragraph without its label."""
+
+
+def paragraphs(text: str | None) -> list[Paragraph]:
+    """The paragraphs of a text, in their order.
+
+    Args:
+        text: a docstring or an experiment's notes. A label begins a paragraph, and so
+            does an empty line before the first label.
+    """
+    parts: list[tuple[str, list[str]]] = [("", [])]
+    for line in inspect.cleandoc(text or "").splitlines():
+        found = LABEL.match(line)
+        if found:
+            parts.append((found[1], [line[found.end() :]]))
+        elif not line.strip() and not parts[-1][0]:
+            parts.append(("", []))
+        else:
+            parts[-1][1].append(line)
+    flat = (Paragraph(label, _flat(lines)) for label, lines in parts)
+    return [paragraph for paragraph in flat if paragraph.text]
 
 
 def sections(documented: type) -> dict[str, str]:
-    """The labelled paragraphs of a class's own docstring, each on one line.
+    """The labelled paragraphs of a class's own docstring.
 
     Args:
         documented: a task's class, as `metarl.envs.registry.task_class` gives it.
 
     Returns:
-        Label, such as Observation or Departs -> text, in the order written; empty
-        where the class has no docstring of its own.
+        Label -> text on one line, in the order written; empty where the class has no
+        docstring of its own.
     """
-    return {label: _flat(lines) for label, lines in _parts(documented).items() if label}
+    return {p.label: p.text for p in _own_paragraphs(documented) if p.label}
 
 
 def introduction(documented: type) -> list[str]:
-    """The paragraphs before the first label, each on one line."""
-    text = "\n".join(_parts(documented).get("", []))
-    return [_flat([part]) for part in text.split("\n\n") if part.strip()]
+    """The paragraphs before the first label of a class's own docstring."""
+    return [p.text for p in _own_paragraphs(documented) if not p.label]
 
 
-def _parts(documented: type) -> dict[str, list[str]]:
-    """Label -> lines; what comes before the first label has an empty one."""
-    parts: dict[str, list[str]] = {}
-    label = ""
-    for line in inspect.cleandoc(documented.__dict__.get("__doc__") or "").splitlines():
-        found = LABEL.match(line)
-        label = found[1] if found else label
-        parts.setdefault(label, []).append(line[found.end() :] if found else line)
-    return parts
+def _own_paragraphs(documented: type) -> list[Paragraph]:
+    return paragraphs(documented.__dict__.get("__doc__"))
 
 
-def remarks(text: str | None) -> list[tuple[str, str]]:
-    """What any docstring declares, and where it says that it departs from a paper.
-
-    Args:
-        text: a docstring, of a module for one.
-
-    Returns:
-        (Departs or Declared, text up to the next label or the paragraph's end).
-    """
+def remarks(text: str | None) -> list[Paragraph]:
+    """The remarks amid a text, each up to the next label or the paragraph's end."""
     found = REMARK.findall(inspect.cleandoc(text or ""))
-    return [(label, _flat([remark])) for label, remark in found]
-
-
-def value_docstring(module: ModuleType, value: object) -> str:
-    """The string that stands under a module's value, as `NAME = ...` has one.
-
-    Args:
-        module: where the value is defined.
-        value: the very object that a name of the module is bound to.
-
-    Returns:
-        The text on one line; empty where the value has no name there, or no string.
-    """
-    names = {name for name, held in vars(module).items() if held is value}
-    body = ast.parse(inspect.getsource(module)).body
-    for statement, under in itertools.pairwise(body):
-        if names & _assigned(statement):
-            return _flat([_string(under)])
-    return ""
-
-
-def _assigned(statement: ast.stmt) -> set[str]:
-    """Names that a statement binds."""
-    match statement:
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return {name}
-        case ast.Assign(targets=targets):
-            return {target.id for target in targets if isinstance(target, ast.Name)}
-    return set()
-
-
-def _string(statement: ast.stmt) -> str:
-    """What a statement says that is nothing but a string."""
-    match statement:
-        case ast.Expr(value=ast.Constant(value=str(text))):
-            return text
-    return ""
+    return [Paragraph(label, _flat([remark])) for label, remark in found]
 
 
 def _flat(lines: list[str]) -> str:

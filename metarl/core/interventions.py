@@ -29,9 +29,10 @@ every step.
 """
 
 import ast
+import math
 import operator
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -188,7 +189,7 @@ def _code(value: Any, other: ast.expr, words: Words) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Intervention:
-    """One change of a signal; `parse` reads it from a sentence."""
+    """A change of a network's signal; `parse` reads one, `str` writes it."""
 
     target: str
     """rpe, teaching, units or memory."""
@@ -201,6 +202,53 @@ class Intervention:
     when: Condition | None = None
     """Condition; None: every step."""
 
+    def __post_init__(self) -> None:
+        """Validate the fields."""
+        _check_operation(self.target, self.operation)
+        if not math.isfinite(self.amount):
+            raise ValueError(f"amount must be a finite number, got {self.amount!r}")
+        if self.operation == "noise" and self.amount < 0:
+            raise ValueError(f"noise must be at least 0, got {self.amount:g}")
+        if self.units is not None and self.target != "units":
+            raise ValueError(
+                f"units must be None where the target is {self.target}, "
+                f"got {self.units!r}"
+            )
+
+    def __str__(self) -> str:
+        """The sentence from which `parse` makes the same intervention."""
+        parts = [self.target, self.operation]
+        if self.target != "memory":
+            parts.append(_shortest(self.amount))
+        if self.units is not None:
+            parts.append(f"of {_ranges(self.units)}")
+        if self.when is not None:
+            parts.append(f"when {self.when.text}")
+        return " ".join(parts)
+
+
+def _check_operation(target: str, operation: str) -> None:
+    check_choice("the target of an intervention", target, TARGETS)
+    allowed = ("reset",) if target == "memory" else OPERATIONS
+    check_choice(f"the operation on {target}", operation, allowed)
+
+
+def _shortest(amount: float) -> str:
+    """Write a number with the fewest digits that are read back as the same number."""
+    short = f"{amount:g}"
+    return short if float(short) == amount else repr(amount)
+
+
+def _ranges(units: Sequence[int]) -> str:
+    """Write unit numbers as 0-9,12: successive ones in one range."""
+    ranges: list[list[int]] = []
+    for unit in units:
+        if ranges and unit == ranges[-1][-1] + 1:
+            ranges[-1].append(unit)
+        else:
+            ranges.append([unit])
+    return ",".join(f"{r[0]}-{r[-1]}" if len(r) > 1 else f"{r[0]}" for r in ranges)
+
 
 def parse(text: str) -> Intervention:
     """Parse an intervention; raise ValueError if it is not valid."""
@@ -208,18 +256,13 @@ def parse(text: str) -> Intervention:
     if match is None:
         raise ValueError(f"an intervention must be {FORM}, got {text!r}")
     target, operation = match["target"], match["operation"]
-    check_choice("the target of an intervention", target, TARGETS)
-    allowed = ("reset",) if target == "memory" else OPERATIONS
-    check_choice(f"the operation on {target}", operation, allowed)
-    amount = _amount(text, match["amount"], needed=target != "memory")
-    if operation == "noise" and amount < 0:
-        raise ValueError(f"noise must be at least 0, got {amount:g}")
+    _check_operation(target, operation)
     if match["units"] is not None and target != "units":
         raise ValueError(f"'of' must follow units, got {text!r}")
     return Intervention(
         target=target,
         operation=operation,
-        amount=amount,
+        amount=_amount(text, match["amount"], needed=target != "memory"),
         units=None if match["units"] is None else _numbers(match["units"]),
         when=None if match["when"] is None else Condition(match["when"]),
     )
@@ -251,22 +294,31 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(units)
 
 
-def check_training(texts: Sequence[str]) -> None:
+def check_training(interventions: Iterable[Intervention]) -> None:
     """Raise ValueError unless all interventions are possible during training."""
-    for text in texts:
-        each = parse(text)
+    for each in interventions:
+        _check_type(each)
         if each.target == "units" or each.operation == "noise":
             raise ValueError(
                 "an intervention in training must set, add to or scale rpe or "
-                f"teaching, or reset memory; got {text!r}"
+                f"teaching, or reset memory; got '{each}'"
             )
 
 
-def check_testing(texts: Sequence[str]) -> None:
+def check_testing(interventions: Iterable[Intervention]) -> None:
     """Raise ValueError unless all interventions are possible in a frozen test."""
-    for text in texts:
-        if parse(text).target == "teaching":
+    for each in interventions:
+        _check_type(each)
+        if each.target == "teaching":
             raise ValueError(
-                f"teaching must not be changed in a test, got {text!r}: a frozen "
+                f"teaching must not be changed in a test, got '{each}': a frozen "
                 "network does not learn; change its rpe"
             )
+
+
+def _check_type(intervention: object) -> None:
+    if not isinstance(intervention, Intervention):
+        raise ValueError(
+            f"interventions must hold Intervention objects, got {intervention!r}; "
+            "metarl.core.interventions.parse makes one of a sentence"
+        )

@@ -1,7 +1,8 @@
-"""Runs jobs side by side, one process each, with progress, stopping and no loss.
+"""Runs jobs in parallel, one process each, with progress, stopping and no loss.
 
 A job that fails or is killed takes no other with it. An interrupt is passed on; each
-job then saves what it has and ends.
+job then saves what it has and ends. A job that was finished before is left out, so that
+the same call resumes what was stopped.
 """
 
 import contextlib
@@ -12,17 +13,18 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from metarl.core.checks import MetaRLError, check_at_least
-from metarl.core.progress import Bars, Display
+from metarl.core.progress import Bars, Display, Overall
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +54,30 @@ class Reporter:
         )
 
 
-Job = Callable[[Reporter], None]
+Work = Callable[[Reporter], None]
 """Must be picklable: a function of a module, or functools.partial of one."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Work for one process."""
+
+    work: Work
+    """The work itself."""
+    finished: bool = False
+    """Whether the work was done before, so that nothing is left to do."""
+    size: float = 1.0
+    """Expected duration, above 0, in a unit that all jobs of a call share."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Results of a call, and its failures."""
+
+    path: Path
+    """Folder of the results."""
+    failures: dict[str, str]
+    """For each job that failed, the reason."""
 
 
 def core_count() -> int:
@@ -68,29 +92,44 @@ def run_jobs(
     *,
     workers: int | None = None,
     show: bool = True,
-    display: Display | None = None,
+    overall: bool = False,
+    preload: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Run all jobs, as many at once as there are workers.
+    """Run all jobs that are not finished, as many at once as there are workers.
 
     Args:
-        jobs: what to run, by the name to show.
+        jobs: jobs by the name to show.
         workers: processes at once; all cores by default. 1 runs in this process.
         show: draw progress bars, where there is a terminal.
-        display: what to show instead of a bar a job.
+        overall: one bar for all jobs, in place of a bar for each.
+        preload: modules that every process needs, imported once for all of them.
 
     Returns:
-        For each job that failed, why.
+        For each job that failed, the reason.
 
     Raises:
         KeyboardInterrupt: interrupted; every running job has saved what it had.
     """
     if workers is not None:
         check_at_least("workers", workers, 1)
-    count = min(workers or core_count(), len(jobs))
-    with display or Bars(jobs, show=show) as shown:
+    left = {name: job for name, job in jobs.items() if not job.finished}
+    if not left:
+        return {}
+    work = {name: job.work for name, job in left.items()}
+    count = min(workers or core_count(), len(left))
+    with _display(left, workers, show=show, overall=overall) as shown:
         if count <= 1:
-            return _run_here(jobs, shown)
-        return _Pool(jobs, count, shown).run()
+            return _run_here(work, shown)
+        return _Pool(work, count, shown, preload).run()
+
+
+def _display(
+    jobs: Mapping[str, Job], workers: int | None, *, show: bool, overall: bool
+) -> Display:
+    if not overall:
+        return Bars(jobs, show=show)
+    sizes = {name: job.size for name, job in jobs.items()}
+    return Overall(sizes, workers or core_count(), show=show)
 
 
 @contextlib.contextmanager
@@ -119,7 +158,7 @@ def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, before)
 
 
-def _run_here(jobs: Mapping[str, Job], shown: Display) -> dict[str, str]:
+def _run_here(jobs: Mapping[str, Work], shown: Display) -> dict[str, str]:
     failures = {}
     for name, job in jobs.items():
         shown.begin(name)
@@ -154,12 +193,18 @@ class _Running:
 class _Pool:
     """Keeps `count` processes busy until all jobs are done."""
 
-    def __init__(self, jobs: Mapping[str, Job], count: int, shown: Display) -> None:
+    def __init__(
+        self,
+        jobs: Mapping[str, Work],
+        count: int,
+        shown: Display,
+        preload: Sequence[str],
+    ) -> None:
         self.waiting, self.count, self.shown = dict(jobs), count, shown
         self.running: dict[Connection, _Running] = {}
         self.failures: dict[str, str] = {}
         self.stopping = False
-        self.context = _context()
+        self.context = _context(preload)
 
     def run(self) -> dict[str, str]:
         with stop_on_interrupt() as should_stop:
@@ -221,20 +266,20 @@ class _Pool:
 _INTERRUPTED = 130
 
 
-def _context() -> SpawnContext | ForkServerContext:
-    """A fork server that has the slow imports behind it, where there is one."""
+def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
+    """A fork server that has imported some modules, where there is one."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["metarl.pipeline.run"])
+    context.set_forkserver_preload(list(preload))
     # A Ctrl-C reaches the server too; it must not end while it is still importing.
     with _signals(signal.SIG_IGN, signal.SIGINT):
         ensure_running()
     return context
 
 
-def _work(job: Job, channel: Connection) -> None:
-    """The life of a child process."""
+def _work(job: Work, channel: Connection) -> None:
+    """Run a job in a child process, which reports to its parent."""
     lost = threading.Event()
 
     def report(progress: float) -> None:

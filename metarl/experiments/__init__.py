@@ -1,1 +1,1 @@
-"""The question: presets, tests and variants of every experiment."""
+"""The question: presets, tests and variants of every experiment, one file each."""

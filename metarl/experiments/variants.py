@@ -1,135 +1,142 @@
-"""What the theory says a network needs, and the networks that lack it.
+"""General variants: networks that lack one thing which the theory says is needed.
 
 Wang et al. 2018: dopamine's prediction errors train the weights of a recurrent network,
 slowly; what comes out is a second learning algorithm, which lives in the network's
-activity and learns from the rewards of its own actions. Each ablation takes one part of
-that sentence away from a run's networks, and leaves the rest as it is.
+activity and learns from the rewards of its own actions. Each general variant takes one
+part of that sentence away from a run's networks, and leaves the rest as it is. An
+experiment's own variants stand in its file.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
 from metarl.core.checks import check_choice
-from metarl.runs.config import EvaluationConfig, RunConfig
+from metarl.experiments.spec import Variant, experiment
+from metarl.runs.config import EvaluationConfig, RunConfig, change_params
 
-
-@dataclass(frozen=True, kw_only=True)
-class Ablation:
-    """One thing that is changed, and nothing else."""
-
-    why: str
-    """What it asks, in the words of the theory."""
-    network: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the network's configuration that differ."""
-    learning: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the learning rule's that differ."""
-    training: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of the training's that differ."""
-    units: float = 1.0
-    """Times as many units, above 0; rounded, and at least one."""
-
-
-ABLATIONS: Mapping[str, Ablation] = MappingProxyType(
+VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        "no-reward": Ablation(
-            why="the reward is no input: activity is not told what a choice earned, "
+        "no-reward": Variant(
+            why="the reward is no input: activity holds no outcome of a choice, "
             "so it has nothing to learn from",
             network={"feedback": "none"},
         ),
-        "no-action": Ablation(
+        "no-action": Variant(
             why="the last action is no input: a reward does not say which choice "
             "it was for",
             network={"action_input": False},
         ),
-        "no-carry-over": Ablation(
+        "no-carry-over": Variant(
             why="memory, last action and last reward are cleared at every trial's "
             "beginning, in training and in the test: what a trial teaches cannot reach "
             "the next",
             training={"reset_memory": "trial"},
         ),
-        "readout-only": Ablation(
+        "readout-only": Variant(
             why="prediction errors train only the readout: the recurrent weights stay "
             "random, so no learning algorithm is shaped in them",
             learning={"rule": "readout"},
         ),
-        "rule-eprop": Ablation(
+        "rule-eprop": Variant(
             why="prediction errors do not go back through time: each synapse has a "
             "trace of its own",
             learning={"rule": "eprop"},
         ),
-        "rule-eprop-random": Ablation(
+        "rule-eprop-random": Variant(
             why="nor do they come back through the weights that read: no synapse "
             "knows another's weight",
             learning={"rule": "eprop-random"},
         ),
-        "core-feedforward": Ablation(
+        "no-memory": Variant(
             why="no recurrence: the last action and its reward are all the past "
             "there is",
             network={"core": "feedforward"},
         ),
-        "core-rnn": Ablation(
+        "core-rnn": Variant(
             why="recurrence without gates: nothing protects what is held from "
             "what comes",
             network={"core": "rnn"},
         ),
-        "core-gru": Ablation(
+        "core-gru": Variant(
             why="other gates: the theory asks for recurrence, not for an LSTM",
             network={"core": "gru"},
         ),
-        "core-lstm": Ablation(
+        "core-lstm": Variant(
             why="the paper's core, for a run that has another",
             network={"core": "lstm"},
         ),
-        "units-quarter": Ablation(
-            why="a quarter of the units: how small may the network be?", units=1 / 4
+        "units-quarter": Variant(
+            why="a quarter of the units: how small may the network be?",
+            scale_units=1 / 4,
         ),
-        "units-half": Ablation(why="half of the units", units=1 / 2),
-        "units-double": Ablation(
-            why="twice the units: does a larger network learn otherwise?", units=2
+        "units-half": Variant(why="half of the units", scale_units=1 / 2),
+        "units-double": Variant(
+            why="twice the units: does a larger network learn differently?",
+            scale_units=2,
         ),
     }
 )
-"""Ablations by name."""
+"""General variants by name."""
 
 
-def ablated(config: RunConfig[Any], name: str) -> RunConfig[Any]:
-    """A run's configuration with one ablation, else the same.
+def variants_of(task: str) -> Mapping[str, Variant]:
+    """General variants and, by name before them, the experiment's own."""
+    return {**VARIANTS, **experiment(task).variants}
+
+
+def variant_config(config: RunConfig[Any], variant: Variant) -> RunConfig[Any]:
+    """The configuration of a run's variant: the differences, all else the same."""
+    network, training = config.network, config.training
+    units = max(1, round(network.units * variant.scale_units))
+    updates = round(training.updates * variant.scale_updates)
+    return replace(
+        config,
+        task_params=change_params(config.task_params, variant.task),
+        network=replace(network, **{"units": units, **variant.network}),
+        learning=replace(config.learning, **variant.learning),
+        training=replace(training, **{"updates": updates, **variant.training}),
+    )
+
+
+def fitting_config(config: RunConfig[Any], name: str) -> RunConfig[Any]:
+    """The configuration of a variant by name.
 
     Raises:
-        ValueError: there is no such ablation, or it does not fit these networks.
+        ValueError: there is no such variant, or it does not fit the run's networks.
     """
-    check_choice("ablation", name, ABLATIONS)
-    ablation = ABLATIONS[name]
-    if "feedback" in ablation.network and config.network.feedback == "rpe":
-        raise ValueError(
-            f"{name} does not fit networks whose policy is told the prediction error "
-            "and not the reward; a control population without it is trained by "
-            "metarl train --controls"
-        )
-    from metarl.agents.learning.rules import RULES, PopulationRule
-
-    rule = RULES[config.learning.rule]
-    if ablation.learning and isinstance(rule, PopulationRule):
-        raise ValueError(
-            f"{name} does not fit networks that learned by {config.learning.rule}, "
-            "whose learning rate and amount of training are no other rule's"
-        )
-    units = max(1, round(config.network.units * ablation.units))
-    changed = replace(
-        config,
-        network=replace(config.network, **{"units": units, **ablation.network}),
-        learning=replace(config.learning, **ablation.learning),
-        training=replace(config.training, **ablation.training),
-    )
+    there = variants_of(config.task)
+    check_choice("variant", name, there)
+    variant = there[name]
+    if variant is VARIANTS.get(name):
+        _check_general(config, name)
+    changed = variant_config(config, variant)
     if changed == config:
         raise ValueError(f"{name} changes nothing: the run's networks are so already")
     return changed
 
 
-def ablated_test(config: RunConfig[Any], test: EvaluationConfig) -> EvaluationConfig:
-    """The test as a network takes it whose memory was reset at every trial, or not."""
+def _check_general(config: RunConfig[Any], name: str) -> None:
+    variant = VARIANTS[name]
+    if "feedback" in variant.network and config.network.feedback == "rpe":
+        raise ValueError(
+            f"{name} does not fit networks with the prediction error and not the "
+            "reward as the policy's input; metarl train --variants trains a variant "
+            "without it"
+        )
+    from metarl.agents.learning.rules import RULES, PopulationRule
+
+    rule = RULES[config.learning.rule]
+    if variant.learning and isinstance(rule, PopulationRule):
+        raise ValueError(
+            f"{name} does not fit networks that learned by {config.learning.rule}, "
+            "with a learning rate and an amount of training of its own"
+        )
+
+
+def matching_test(config: RunConfig[Any], test: EvaluationConfig) -> EvaluationConfig:
+    """The test with its memory reset as in the training of the configuration."""
     if config.training.reset_memory == "episode":
         return test
     # An untrained network is recorded only where memory is carried over.

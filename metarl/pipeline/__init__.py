@@ -1,1 +1,1 @@
-"""Whole runs over many subjects: train, evaluate, reproduce, ablate."""
+"""Whole runs over many subjects: train, evaluate, variants, reproduce."""

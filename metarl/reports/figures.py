@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -14,11 +12,11 @@ from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import by_subject
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
-from metarl.core.files import json_like, whole_file, write_json, write_text
-from metarl.envs.registry import TASKS, task_entry
-from metarl.experiments.tests import protocol
-from metarl.experiments.variants import ablated_test
-from metarl.runs.config import TEST, EvaluationConfig, RunConfig, with_settings
+from metarl.core.files import whole_file, write_json, write_text
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import experiment
+from metarl.experiments.variants import matching_test
+from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
@@ -29,43 +27,53 @@ COLUMNS = 3
 """Panels side by side."""
 
 
-def analysis_of(task: str) -> ModuleType:
-    """The analysis module of a task in the catalogue."""
-    return import_module(task_entry(task).analysis)
+def analysis_of(task: str) -> Any:
+    """The analysis of an experiment."""
+    return experiment(task).load_analysis()
 
 
 def has_analysis(task: str) -> bool:
-    """Whether the task is in the catalogue; a task of your own has no analysis."""
-    return task in TASKS
+    """Whether the experiment has an analysis; a bare task has none."""
+    return bool(experiment(task).analysis)
 
 
 def source_of(run: Run) -> ExperimentData:
-    """Everything an analysis needs of an evaluated run."""
+    """Everything that an analysis needs of an evaluated run."""
+    own = experiment(run.config.task).variants
+    there = {k: v for k, v in run.variants.items() if k in own and v.evaluated}
+    return _source(
+        run,
+        baselines={k: f.trials for k, f in run.baselines.items()},
+        baseline_recordings=_recordings(run.baselines),
+        controls={name: _source(variant) for name, variant in there.items()},
+    )
+
+
+def _source(run: Run, **more: Any) -> ExperimentData:
+    """Everything of the networks of an evaluated run."""
     evaluated = run.evaluated
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
-    facts = next(iter(evaluated.values())).facts
-    conditions = {name: run.evaluated_in(name) for name in run.conditions()}
+    metadata = next(iter(evaluated.values())).metadata
+    further = {name: run.evaluated_in(name) for name in run.further_tests()}
     return make_source(
         run.config,
         run.trials,
-        settings=facts["settings"],
+        test=EvaluationConfig.from_plain(metadata),
         recordings=_recordings(evaluated),
-        baselines={k: f.trials for k, f in run.baselines.items()},
-        baseline_recordings=_recordings(run.baselines),
-        discount=float(facts["discount"]),
+        discount=float(metadata["discount"]),
         expected=run.config.subjects,
         as_published=_as_published(run),
-        conditions={k: trials_of(folders) for k, folders in conditions.items()},
-        condition_recordings={k: _recordings(f) for k, f in conditions.items()},
-        controls={k: source_of(c) for k, c in run.controls.items() if c.evaluated},
+        conditions={k: trials_of(folders) for k, folders in further.items()},
+        condition_recordings={k: _recordings(f) for k, f in further.items()},
         **_course(run),
+        **more,
     )
 
 
 def _course(run: Run) -> dict[str, Any]:
-    """How learning went, where the protocol tests it at stages."""
-    if protocol(run.config.task).stages is None:
+    """The course of learning, where the experiment tests every snapshot."""
+    if experiment(run.config.task).snapshot_test is None:
         return {}
     curves = {k: s.metrics for k, s in enumerate(run.subjects) if k in run.evaluated}
     stages = {n: run.evaluated_in(TEST, n) for n in range(SNAPSHOTS + 1)}
@@ -76,25 +84,25 @@ def _course(run: Run) -> dict[str, Any]:
 
 
 def _as_published(run: Run) -> bool:
-    """Whether all was as the protocol has it, but for the number of episodes.
+    """Whether all was as the experiment has it, but for the number of episodes.
 
     That is: every subject took every test as it stands there, with its memory reset as
-    in training, and nobody was trained on what the main test sets otherwise.
+    in training, and none was trained with a parameter that the main test sets.
     """
-    tests, params = protocol(run.config.task).conditions, run.config.task_params
+    asked, params = experiment(run.config.task), run.config.task_params
     usual = type(params)()
-    changed = [setting.partition("=")[0] for setting in tests[TEST].settings]
-    trained = all(getattr(params, k) == getattr(usual, k) for k in changed)
+    trained = all(getattr(params, k) == getattr(usual, k) for k in asked.test.task)
     return trained and all(
-        _taken_as(ablated_test(run.config, test), folder.facts)
-        for name, test in tests.items()
+        _taken_as(matching_test(run.config, test), folder.metadata)
+        for name, test in asked.tests.items()
         for folder in run.evaluated_in(name).values()
     )
 
 
-def _taken_as(test: EvaluationConfig, facts: Mapping[str, Any]) -> bool:
+def _taken_as(test: EvaluationConfig, metadata: Mapping[str, Any]) -> bool:
     names = ("greedy", "reset_memory", "settings", "interventions")
-    return all(facts[name] == json_like(getattr(test, name)) for name in names)
+    asked = test.to_plain()
+    return all(metadata[name] == asked[name] for name in names)
 
 
 def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -105,11 +113,11 @@ def make_source(
     config: RunConfig[Any],
     trials: pd.DataFrame,
     *,
-    settings: Sequence[str] = (),
+    test: EvaluationConfig | None = None,
     **more: Any,
 ) -> ExperimentData:
-    """A source from a trial table of the run's task, tested with these settings."""
-    parameters = vars(with_settings(config.task_params, settings))
+    """A source from a trial table of the run's task, as it is in a test."""
+    parameters = vars(change_params(config.task_params, test.task if test else {}))
     return ExperimentData(
         trials=trials, task=config.task, parameters=parameters, **more
     )
@@ -150,8 +158,8 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     run = as_run(run)
     if not has_analysis(run.config.task):
         raise MetaRLError(
-            f"{run.config.task} is not in the catalogue, so it has no analysis; "
-            f"its tables are under {run.path / 'evaluation'}"
+            f"{run.config.task} has no analysis; give its experiment one, or read its "
+            f"tables under {run.path / 'evaluation'}"
         )
     analysis = analysis_of(run.config.task)
     tables = analysis.tables(source_of(run))
@@ -184,9 +192,10 @@ def passed(effects_path: Path) -> bool:
 def result_text(run: Run, effects: pd.DataFrame) -> str:
     """The result on one page, for a person."""
     config, evaluated = run.config, run.evaluated
+    asked = experiment(config.task)
     lines = [
-        f"{config.task}: {task_entry(config.task).summary}",
-        f"After {task_entry(config.task).source}.",
+        f"{config.task}: {asked.summary}",
+        f"After {asked.source}.",
         "",
         f"{len(evaluated)} of {config.subjects} subjects evaluated "
         "(independently trained networks),",
@@ -195,18 +204,18 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
         "frozen, and hashed before and after the evaluation:",
     ]
     for number, folder in evaluated.items():
-        facts = folder.facts
-        same = facts["weights_before"] == facts["weights_after"]
+        metadata = folder.metadata
+        same = metadata["weights_before"] == metadata["weights_after"]
         lines.append(
-            f"  subject {number}: {facts['weights_before'][:16]} "
-            f"{'unchanged' if same else 'CHANGED'}, {facts['episodes']} episodes, "
-            f"{facts['reward_per_episode']:.2f} reward per episode"
+            f"  subject {number}: {metadata['weights_before'][:16]} "
+            f"{'unchanged' if same else 'CHANGED'}, {metadata['episodes']} episodes, "
+            f"{metadata['reward_per_episode']:.2f} reward per episode"
         )
     lines += [
-        f"  control {name}: {control.why}; not trained and tested "
-        "(metarl train --controls, metarl evaluate)"
-        for name, control in protocol(config.task).controls.items()
-        if name not in run.controls or not run.controls[name].evaluated
+        f"  variant {name}: {variant.why}; not trained and tested "
+        "(metarl train --variants, metarl evaluate)"
+        for name, variant in asked.variants.items()
+        if name not in run.variants or not run.variants[name].evaluated
     ]
     lines += [
         "",
@@ -233,7 +242,7 @@ def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     """The behavioural analysis of a task on animals' or people's trials."""
     analysis = analysis_of(task)
     if not hasattr(analysis, "load_animals"):
-        able = [name for name in TASKS if hasattr(analysis_of(name), "load_animals")]
+        able = [name for name in NAMES if hasattr(analysis_of(name), "load_animals")]
         raise MetaRLError(
             f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
         )

@@ -10,7 +10,7 @@ import pandas as pd
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import COLUMNS, Effect, effect_table
 from metarl.core.files import read_json, write_json
-from metarl.envs.registry import task_entry
+from metarl.experiments.spec import experiment
 from metarl.reports.figures import effect_line
 from metarl.runs.folder import Run
 
@@ -74,7 +74,7 @@ def scorecard_text(card: pd.DataFrame) -> str:
     """The scorecard on pages, for a person: every effect, then the tally."""
     lines = []
     for name, part in card.groupby("experiment", sort=False):
-        entry = task_entry(str(name))
+        entry = experiment(str(name))
         lines += [f"{name}: {entry.summary}", f"After {entry.source}.", ""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]

@@ -1,12 +1,11 @@
 """The timing diagram of a task, drawn from the task itself as it is stepped.
 
-Nothing about a task is written down here: events, screens, actions and payments are
-what the task and one of its reference strategies do.
+Nothing about a task is written down here: events, screens, actions and rewards are
+those of the task and one of its baselines.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import groupby, pairwise
 from typing import Any, NamedTuple
 
@@ -19,8 +18,9 @@ from numpy.typing import NDArray
 
 from metarl.analysis.style import figure_style
 from metarl.core.seeding import stream_seed
-from metarl.envs.registry import task_class, task_entry
+from metarl.envs.registry import task_class
 from metarl.envs.rendering import BAND, HEIGHT, draw_frame, format_reward, screen_of
+from metarl.experiments.spec import experiment
 from metarl.runs.config import RunConfig
 from metarl.simulation.rollout import Rollout
 
@@ -69,20 +69,26 @@ class Timing(NamedTuple):
 
     figure: Figure
     """The boxes along time."""
-    strategy: str
-    """Name of the reference strategy that answered."""
+    baseline: str
+    """Name of the baseline that answered."""
     words: str
-    """What is drawn, for those who cannot see it."""
+    """The diagram in words, for those who cannot see it."""
 
 
-def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing:
+def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing | None:
     """The first trials of a task as boxes along time.
 
     Args:
-        config: of a task in the catalogue; its parameters are those of training.
+        config: a run's; its parameters of the task are those of training.
         seed: draws the episode; the same seed gives the same picture.
+
+    Returns:
+        The diagram; None where the task has no baseline that answers.
     """
-    name, steps = first_trials(config, seed)
+    found = first_trials(config, seed)
+    if found is None:
+        return None
+    name, steps = found
     boxes = telling(steps)
     rows = in_rows(boxes)
     width = max(places(row)[-1] for row in rows) + 2 * MARGIN
@@ -98,17 +104,18 @@ def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing:
 
 
 @torch.inference_mode()
-def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]]:
+def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]] | None:
     """The steps of an episode's first trials, as many as are worth showing.
 
     Returns:
-        Name of the first reference strategy that does not answer by chance, and the
-        steps that it took.
+        Name of the first baseline that does not answer by chance, and its steps; None
+        where there is no such baseline.
     """
     task = task_class(config.task)(1, config.task_params)
-    strategies = import_module(task_entry(config.task).strategies)
-    policies = strategies.make_baselines(task)
-    name = next(name for name in policies if name != "random")
+    policies = experiment(config.task).make_baselines(task)
+    name = next((name for name in policies if name != "random"), None)
+    if name is None:
+        return None
     generator = torch.Generator().manual_seed(stream_seed(seed, 0, "preview"))
     boxes: list[Box] = []
     for box, over in _steps(Rollout(task, policies[name], generator)):

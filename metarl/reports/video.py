@@ -16,9 +16,9 @@ from metarl.core.files import whole_file
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
 from metarl.envs.rendering import draw_frame, screen_of
-from metarl.experiments.tests import protocol
+from metarl.experiments.spec import experiment
 from metarl.runs.checkpoint import check_fits
-from metarl.runs.config import TEST, RunConfig, with_settings
+from metarl.runs.config import TEST, RunConfig, change_params
 from metarl.runs.folder import Run, as_run
 from metarl.simulation.interventions import make_interventions
 from metarl.simulation.rollout import Rollout
@@ -43,8 +43,8 @@ class VideoConfig:
     """Episodes, one after the other, at least 1."""
     seed: int | None = None
     """Draws the episodes, at least 0; None: the run's."""
-    condition: str = TEST
-    """The test of the protocol to take."""
+    test: str = TEST
+    """Name of the experiment's test to take."""
     snapshot: int | None = None
     """A snapshot of training, 0 (untrained) to 20 (trained); None: the trained one."""
     fps: float = 6.0
@@ -76,7 +76,7 @@ def watch(
     """
     run = as_run(run)
     check_between("subject", video.subject, 0, run.config.subjects - 1)
-    check_choice("condition", video.condition, protocol(run.config.task).conditions)
+    check_choice("test", video.test, experiment(run.config.task).tests)
     path = video_path(run, video) if out is None else Path(out)
     if path.suffix.lower() != ".gif":
         raise ValueError(f"out must be a name that ends in .gif, got {str(path)!r}")
@@ -89,9 +89,7 @@ def watch(
 def video_path(run: Run, video: VideoConfig) -> Path:
     """Where a film goes when nobody says."""
     stage = "" if video.snapshot is None else f"-snapshot-{video.snapshot:02d}"
-    return (
-        run.path / "films" / f"{video.condition}-subject-{video.subject:02d}{stage}.gif"
-    )
+    return run.path / "films" / f"{video.test}-subject-{video.subject:02d}{stage}.gif"
 
 
 @torch.inference_mode()
@@ -103,8 +101,8 @@ def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rol
         network: what chooses; it is fed and read as it was trained.
         video: what to record.
     """
-    test = protocol(config.task).conditions[video.condition]
-    task = task_class(config.task)(1, with_settings(config.task_params, test.settings))
+    test = experiment(config.task).tests[video.test]
+    task = task_class(config.task)(1, change_params(config.task_params, test.task))
     check_fits(network, task)
     seed = config.seed if video.seed is None else video.seed
     # Other than in training and evaluation; the hand's noise changes no other.

@@ -1,24 +1,23 @@
 """A run's folder: where everything is, and how to read it back.
 
-runs/x/config.json                                     the configuration
-runs/x/subject-00/                                     one folder a subject
+runs/x/config.json                                 the configuration
+runs/x/subject-00/                                 one folder a subject
     policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
     tensorboard/
-    state.pt                                           to resume from
-runs/x/evaluation/subject-00/                          frozen-weight evaluation
+    state.pt                                       to resume from
+runs/x/evaluation/subject-00/                      frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
-runs/x/evaluation/yardsticks/NAME/                     the same of a strategy
-runs/x/evaluation/conditions/NAME/subject-00/          a further test of the same
-runs/x/analysis/                                       figure, effects, result
-runs/x/controls/NAME/                                  a run of its own: a population
-                                                       that was trained otherwise
-runs/x/ablations/NAME/                                 a run of its own: the same but
-                                                       for one thing
+runs/x/evaluation/baselines/NAME/                  the same of a baseline
+runs/x/evaluation/tests/NAME/subject-00/           a further test of the same networks
+runs/x/evaluation-05/subject-00/                   the main test of a snapshot
+runs/x/analysis/                                   figure, effects, result
+runs/x/variants/NAME/                              a run of its own: the same networks,
+                                                   but trained differently
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 from metarl.core.checks import MetaRLError
 from metarl.core.files import (
     Recording,
-    json_like,
     read_json,
     read_recording,
     read_table,
@@ -42,8 +40,8 @@ if TYPE_CHECKING:
 SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
 
-ABLATIONS = "ablations"
-"""Folder of the runs that lack one thing each."""
+VARIANTS = "variants"
+"""Folder of the variants, each a run of its own."""
 
 
 @dataclass(frozen=True)
@@ -108,12 +106,12 @@ class SubjectFolder:
 
 @dataclass(frozen=True)
 class EvaluationFolder:
-    """Files of one frozen-weight evaluation, or of a strategy's."""
+    """Files of one frozen-weight evaluation, or of a baseline's."""
 
     path: Path
 
     @property
-    def facts_path(self) -> Path:
+    def metadata_path(self) -> Path:
         """Hashes, seeds and settings; written last."""
         return self.path / "evaluation.json"
 
@@ -128,17 +126,17 @@ class EvaluationFolder:
         return self.path / "recording.npz"
 
     @cached_property
-    def facts(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """Hashes, seeds and settings."""
-        facts: dict[str, Any] = read_json(self.facts_path)
-        return facts
+        metadata: dict[str, Any] = read_json(self.metadata_path)
+        return metadata
 
     def took(self, test: EvaluationConfig) -> bool:
         """Whether exactly this test was taken, to its end."""
-        if not self.facts_path.exists():
+        if not self.metadata_path.exists():
             return False
-        asked = asdict(test).items()
-        return all(self.facts.get(name) == json_like(value) for name, value in asked)
+        asked = test.to_plain().items()
+        return all(self.metadata.get(name) == value for name, value in asked)
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
@@ -172,46 +170,39 @@ class Run:
         return SubjectFolder(self.path / f"subject-{number:02d}")
 
     def evaluation(
-        self, number: int, snapshot: int | None = None, condition: str = TEST
+        self, number: int, snapshot: int | None = None, test: str = TEST
     ) -> EvaluationFolder:
         """Folder of one subject's evaluation, of a snapshot's or in a further test."""
         kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
         folder = self.path / kind
-        if condition != TEST:
-            folder = folder / "conditions" / condition
+        if test != TEST:
+            folder = folder / "tests" / test
         return EvaluationFolder(folder / f"subject-{number:02d}")
 
-    def conditions(self) -> list[str]:
-        """Names of the further tests there are."""
-        found = (self.path / "evaluation" / "conditions").glob("*/subject-*/*.json")
+    def further_tests(self) -> list[str]:
+        """Names of the tests there are, but for the main one."""
+        found = (self.path / "evaluation" / "tests").glob("*/subject-*/*.json")
         return sorted({path.parent.parent.name for path in found})
 
-    def control(self, name: str) -> "Run":
-        """A population that was trained otherwise; a run of its own."""
-        return Run(self.path / "controls" / name)
+    def variant(self, name: str) -> "Run":
+        """The same networks, but trained differently: a run of its own."""
+        return Run(self.path / VARIANTS / name)
 
     @property
-    def controls(self) -> dict[str, "Run"]:
-        """The populations there are that were trained otherwise."""
-        found = sorted((self.path / "controls").glob("*/config.json"))
+    def variants(self) -> dict[str, "Run"]:
+        """The variants there are, by name."""
+        found = sorted((self.path / VARIANTS).glob("*/config.json"))
         return {path.parent.name: Run(path.parent) for path in found}
 
     def baseline(self, name: str) -> EvaluationFolder:
-        """Folder of a reference strategy's evaluation."""
+        """Folder of a baseline's evaluation."""
         return EvaluationFolder(self.path / "evaluation" / "baselines" / name)
-
-    def ablation(self, name: str) -> "Run":
-        """The same networks but for one thing; a run of its own."""
-        return Run(self.path / ABLATIONS / name)
 
     @property
     def baselines(self) -> Mapping[str, EvaluationFolder]:
-        """Evaluations of the reference strategies, by name.
-
-        An ablation that has none of its own is held against its run's.
-        """
+        """Evaluations of the baselines, by name; a variant has those of its run."""
         folder = self.path / "evaluation" / "baselines"
-        if self.path.parent.name == ABLATIONS and not folder.exists():
+        if self.path.parent.name == VARIANTS and not folder.exists():
             return Run(self.path.parent.parent).baselines
         found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in found}
@@ -222,12 +213,12 @@ class Run:
         return self.evaluated_in(TEST)
 
     def evaluated_in(
-        self, condition: str, snapshot: int | None = None
+        self, test: str, snapshot: int | None = None
     ) -> dict[int, EvaluationFolder]:
         """Finished evaluations by subject, of one test and perhaps a snapshot."""
         subjects = range(self.config.subjects)
-        folders = {k: self.evaluation(k, snapshot, condition) for k in subjects}
-        return {k: f for k, f in folders.items() if f.facts_path.exists()}
+        folders = {k: self.evaluation(k, snapshot, test) for k in subjects}
+        return {k: f for k, f in folders.items() if f.metadata_path.exists()}
 
     @property
     def analysis_path(self) -> Path:
@@ -277,8 +268,13 @@ def trials_of(folders: Mapping[int, EvaluationFolder]) -> "pd.DataFrame":
 
 
 def default_folder(task: str) -> Path:
-    """Where a task's run goes when nobody says."""
-    return Path("runs") / task.replace(":", ".")
+    """The usual folder of a task's run."""
+    return Path("runs") / folder_name(task)
+
+
+def folder_name(task: str) -> str:
+    """A task's name as a folder's."""
+    return task.replace(":", ".")
 
 
 def as_run(run: Run | str | Path) -> Run:

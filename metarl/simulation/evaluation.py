@@ -1,8 +1,7 @@
 """Frozen-weight evaluation: networks learn new problems without a change of weights."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
-from importlib import import_module
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +13,10 @@ from metarl.core.files import Recording, write_json, write_recording, write_tabl
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import Policy
 from metarl.core.seeding import Purpose, stream_seed
-from metarl.envs.registry import task_class, task_entry
+from metarl.envs.registry import task_class
 from metarl.envs.task import Task
 from metarl.runs.checkpoint import check_fits
-from metarl.runs.config import EvaluationConfig, RunConfig, with_settings
+from metarl.runs.config import EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.interventions import Interventions, make_interventions
 from metarl.simulation.recorder import Recorder
@@ -72,7 +71,7 @@ def evaluate_network(
         reporter=reporter,
     )
     if untrained is not None and evaluation.record_untrained and recording:
-        params = with_settings(config.task_params, evaluation.settings)
+        params = change_params(config.task_params, evaluation.task)
         attach_renderer(untrained, task_class(config.task)(1, params).render_views)
         recording = {
             **recording,
@@ -89,12 +88,12 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
     """Raise ValueError unless a test fits the networks of a run."""
     kind = task_class(config.task)
     trained = kind(1, config.task_params)
-    task = kind(1, with_settings(config.task_params, evaluation.settings))
+    task = kind(1, change_params(config.task_params, evaluation.task))
     sizes = [(t.observation_size, t.view_size, t.action_count) for t in (trained, task)]
     if sizes[0] != sizes[1]:
         raise ValueError(
             "settings must leave the number of inputs and actions as it was in "
-            f"training, got {', '.join(evaluation.settings)}"
+            f"training, got {', '.join(evaluation.to_plain()['settings'])}"
         )
     if config.network.feedback == "rpe" and evaluation.reset_memory == "never":
         raise ValueError(
@@ -105,19 +104,16 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
         interventions.check_feedback(config.network.feedback)
 
 
-def list_baselines(config: RunConfig[Any], settings: Sequence[str] = ()) -> list[str]:
-    """Names of the baselines of a run's task, with these settings."""
-    if ":" in config.task:
-        return []
-    params = with_settings(config.task_params, settings)
-    return list(_baselines(config, task_class(config.task)(1, params)))
+MakeBaselines = Callable[[Task[Any]], Mapping[str, Policy]]
+"""Given a task, its baselines by name."""
 
 
-def _baselines(config: RunConfig[Any], task: Task[Any]) -> dict[str, Policy]:
-    module = import_module(task_entry(config.task).strategies)
-    discount = config.learning.discount.at(1.0)
-    baselines: dict[str, Policy] = module.make_baselines(task, discount)
-    return baselines
+def list_baselines(
+    config: RunConfig[Any], make_baselines: MakeBaselines, evaluation: EvaluationConfig
+) -> list[str]:
+    """Names of the baselines of a run's task, with the parameters of a test."""
+    params = change_params(config.task_params, evaluation.task)
+    return list(make_baselines(task_class(config.task)(1, params)))
 
 
 def baseline_test(test: EvaluationConfig) -> EvaluationConfig:
@@ -131,17 +127,18 @@ def baseline_test(test: EvaluationConfig) -> EvaluationConfig:
 def evaluate_baseline(
     config: RunConfig[Any],
     name: str,
+    make_baselines: MakeBaselines,
     evaluation: EvaluationConfig,
     folder: EvaluationFolder,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
     """Test a baseline like a network, and write the same tables."""
-    number = list_baselines(config, evaluation.settings).index(name)
+    number = list_baselines(config, make_baselines, evaluation).index(name)
     evaluation = baseline_test(evaluation)
     trials, recording = run_episodes(
         config,
         number,
-        lambda task: _baselines(config, task)[name],
+        lambda task: make_baselines(task)[name],
         evaluation,
         purpose="baselines",
         reporter=reporter,
@@ -161,16 +158,15 @@ def _write(
     write_table(folder.trials_path, trials)
     write_recording(folder.recording_path, recording)
     discount = config.learning.discount.at(metadata.get("progress", 1.0))
-    plain = asdict(evaluation).items()
     metadata = {
-        **{k: list(v) if isinstance(v, tuple) else v for k, v in plain},
+        **evaluation.to_plain(),
         "task": config.task,
         "seed": config.seed,
         "discount": discount,
         "reward_per_episode": float(trials["reward"].sum()) / evaluation.episodes,
         **metadata,
     }
-    write_json(folder.facts_path, metadata)
+    write_json(folder.metadata_path, metadata)
     return metadata
 
 
@@ -205,7 +201,7 @@ def run_episodes(
     # Subjects are tested in parallel processes, and several threads would compete.
     torch.set_num_threads(1)
     tables, recordings = [], []
-    params = with_settings(config.task_params, evaluation.settings)
+    params = change_params(config.task_params, evaluation.task)
     own = (subject, purpose)
     shared = (0, "problems") if evaluation.shared_problems else own
     for first, num_envs, episodes in _batches(evaluation):

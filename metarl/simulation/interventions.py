@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.config import NetworkConfig
-from metarl.core.interventions import Intervention, parse
+from metarl.core.interventions import Intervention
 from metarl.core.policy import SignalChange
 from metarl.envs.task import Task
 
@@ -22,7 +22,7 @@ class Interventions:
 
     def __init__(
         self,
-        texts: Sequence[str],
+        interventions: Sequence[Intervention],
         task: Task[Any],
         *,
         units: int,
@@ -31,7 +31,7 @@ class Interventions:
         """Parse the interventions.
 
         Args:
-            texts: one sentence for each intervention.
+            interventions: changes of the network's signals.
             task: task of the rollout.
             units: number of units of the network.
             noise: source of noise; not the rollout's own, so that tests with and
@@ -41,7 +41,7 @@ class Interventions:
             ValueError: an intervention does not fit the task or the network.
         """
         self.task, self.units, self.noise = task, units, noise
-        self.all = [parse(text) for text in texts]
+        self.all = list(interventions)
         self.words = {**task.categories, "event": task.event_names}
         self.words["action"] = task.action_names
         known = (*STEP_VARIABLES, *task.trial_row())
@@ -185,7 +185,7 @@ class Interventions:
 
 
 def make_interventions(
-    texts: Sequence[str],
+    interventions: Sequence[Intervention],
     task: Task[Any],
     network: NetworkConfig,
     noise: torch.Generator | None = None,
@@ -194,7 +194,7 @@ def make_interventions(
 
     The units of a separate critic are numbered after the actor's.
     """
-    if not texts:
+    if not interventions:
         return None
     cores = 1 if network.critic == "shared" else 2
-    return Interventions(texts, task, units=cores * network.units, noise=noise)
+    return Interventions(interventions, task, units=cores * network.units, noise=noise)

@@ -5,6 +5,7 @@ neighbours/STUDY/CONDITION/K.json    results of seed K, and its processor time
 neighbours/STUDY/effects.json        its effects; *.csv its tables, *.png its figures
 neighbours/scorecard.json            effects of all its studies, with their verdicts
 neighbours/comparison.csv, .png      all agents that learned the shared bandit
+neighbours/result.txt                all of it in words
 
 A seed that is done is not done again: the same command goes on where it was stopped.
 """
@@ -23,9 +24,15 @@ from matplotlib.figure import Figure
 from metarl.analysis.effects import Effect, effect_table, reported
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError, check_at_least
-from metarl.core.files import read_json, read_table, whole_file, write_json, write_table
-from metarl.core.parallel import core_count, run_jobs
-from metarl.core.progress import Overall
+from metarl.core.files import (
+    read_json,
+    read_table,
+    whole_file,
+    write_json,
+    write_table,
+    write_text,
+)
+from metarl.core.parallel import Job, Outcome, run_jobs
 from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
 from metarl.reports.scorecard import missing, read_scorecard, tally, write_scorecard
@@ -50,7 +57,7 @@ class NeighboursPlan:
     """How much is done."""
 
     def __post_init__(self) -> None:
-        """Refuse what there is not, and no seeds."""
+        """Validate the fields."""
         check_at_least("seeds", self.seeds, 1)
         check_at_least("seed", self.seed, 0)
         for name in self.studies:
@@ -63,23 +70,8 @@ class NeighboursPlan:
         return stream_seed(self.seed, k, "study", zlib.crc32(name.encode()))
 
 
-@dataclass(frozen=True)
-class Neighbours:
-    """A folder of studies that were judged."""
-
-    path: Path
-    tables: dict[str, pd.DataFrame]
-    """Study -> its main table; none where a seed is missing."""
-    comparison: pd.DataFrame
-    """One row a condition whose agents learned the shared bandit, of all studies that
-    the folder has; see `compared`."""
-    failures: dict[str, str]
-    """For each seed that failed, why."""
-
-    @property
-    def scorecard_path(self) -> Path:
-        """Every effect with its verdict."""
-        return self.path / "scorecard.json"
+SCORECARD, COMPARISON, RESULT = "scorecard.json", "comparison.csv", "result.txt"
+"""Files of all studies: effects, agents of the shared bandit, and both in words."""
 
 
 class SeedJob(NamedTuple):
@@ -105,14 +97,17 @@ def compare_neighbours(
     *,
     workers: int | None = None,
     show: bool = True,
-) -> Neighbours:
-    """Run every study's seeds, or what of them is missing, and judge them.
+) -> Outcome:
+    """Run every study's seeds, or what of them is missing, and score them.
 
     Args:
-        plan: what to compare.
+        plan: the studies.
         out: the folder, made where there is none.
         workers: processes at once; all cores by default, 1 for this process alone.
-        show: tell the progress.
+        show: report the progress.
+
+    Returns:
+        The folder, and for each seed that failed, the reason.
 
     Raises:
         MetaRLError: `out` holds seeds of another root or scale; nothing is begun.
@@ -121,34 +116,54 @@ def compare_neighbours(
     folder = Path(out)
     _settle(folder, plan)
     jobs = {
-        piece.name: partial(
-            run_seed, ask, plan.seed_of(*piece[::2]), piece.path(folder)
+        piece.name: Job(
+            partial(run_seed, ask, plan.seed_of(*piece[::2]), piece.path(folder)),
+            finished=piece.path(folder).exists(),
         )
         for piece, ask in _pieces(plan)
-        if not piece.path(folder).exists()
     }
-    display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
-    failures = run_jobs(jobs, workers=workers, display=display) if jobs else {}
+    failures = run_jobs(
+        jobs, workers=workers, show=show, overall=True, preload=(__name__,)
+    )
     found = {name: read_results(plan, name, folder) for name in plan.studies}
     whole = {name: results for name, results in found.items() if results is not None}
     tables = {
         name: write_results(get_study(name), results, folder / name)
         for name, results in whole.items()
     }
-    agents, card = folder / "comparison.csv", folder / "scorecard.json"
-    rows = [compared(whole)]
-    if agents.exists():
-        rows.append(_kept(read_table(agents), plan))
+    card = _write_scorecard(plan, folder, found)
+    comparison = _write_comparison(plan, folder, whole)
+    write_text(folder / RESULT, neighbours_text(card, tables, comparison))
+    return Outcome(folder, failures)
+
+
+def _write_scorecard(
+    plan: NeighboursPlan, folder: Path, found: Mapping[str, Results | None]
+) -> pd.DataFrame:
+    """Score the plan's studies, and write them with the folder's others."""
+    path = folder / SCORECARD
     cards = [judge_study(plan, name, folder, r) for name, r in found.items()]
-    if card.exists():
-        cards.append(_kept(read_scorecard(card), plan))
-    made = Neighbours(folder, tables, _ordered(rows), failures)
-    write_scorecard(card, _ordered(cards))
-    if len(made.comparison):
-        write_table(agents, made.comparison)
+    if path.exists():
+        cards.append(_kept(read_scorecard(path), plan))
+    card = _ordered(cards)
+    write_scorecard(path, card)
+    return card
+
+
+def _write_comparison(
+    plan: NeighboursPlan, folder: Path, results: Mapping[str, Results]
+) -> pd.DataFrame:
+    """Write and draw all agents of the shared bandit, of all studies of the folder."""
+    path = folder / COMPARISON
+    rows = [compared(results)]
+    if path.exists():
+        rows.append(_kept(read_table(path), plan))
+    comparison = _ordered(rows)
+    if len(comparison):
+        write_table(path, comparison)
         with figure_style():
-            _save(draw_comparison(made.comparison), folder / "comparison.png")
-    return made
+            _save(draw_comparison(comparison), folder / "comparison.png")
+    return comparison
 
 
 def _kept(table: pd.DataFrame, plan: NeighboursPlan) -> pd.DataFrame:
@@ -250,24 +265,26 @@ def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
     return [(reported(effect) if scale.smoke else effect, None) for effect in effects]
 
 
-def neighbours_text(made: Neighbours) -> str:
-    """Every study on pages, for a person: its main table and its effects."""
-    card = read_scorecard(made.scorecard_path)
+def neighbours_text(
+    card: pd.DataFrame, tables: Mapping[str, pd.DataFrame], comparison: pd.DataFrame
+) -> str:
+    """Every study on pages, for a person: its main table and its effects.
+
+    Args:
+        card: effects of all studies, as a scorecard.
+        tables: study -> its main table, where it has one.
+        comparison: agents of the shared bandit; see `compared`.
+    """
     lines = []
     for name, part in card.groupby("experiment", sort=False):
         study = get_study(str(name))
         lines += [f"{name}: {study.question}", f"After {study.source}.", ""]
-        if name in made.tables:
-            lines += [_text(made.tables[str(name)]), ""]
+        if name in tables:
+            lines += [_text(tables[str(name)]), ""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
-    if len(made.comparison):
-        lines += [
-            "Agents that learned the shared bandit",
-            "",
-            _text(made.comparison),
-            "",
-        ]
+    if len(comparison):
+        lines += ["Agents that learned the shared bandit", "", _text(comparison), ""]
     return "\n".join([*lines, tally(card).to_string()])
 
 

@@ -19,9 +19,10 @@ from torch import Tensor
 from metarl.agents.config import NetworkConfig, constant
 from metarl.agents.networks.actor_critic import Network, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import Intervention
 from metarl.core.parallel import Reporter
 from metarl.envs.bandit import BanditParams
-from metarl.experiments.presets import FAST
+from metarl.experiments.recipes import FAST
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.loop import Point, interval_ended, stop_if_asked
@@ -122,7 +123,7 @@ def frozen_test(
     network: Network,
     *,
     episodes: int = 1000,
-    interventions: tuple[str, ...] = (),
+    interventions: tuple[Intervention, ...] = (),
 ) -> FrozenTest:
     """Test a network with frozen weights; arguments as of `frozen_trials`."""
     trials = frozen_trials(
@@ -138,7 +139,7 @@ def frozen_trials(
     network: Network,
     *,
     episodes: int,
-    interventions: tuple[str, ...] = (),
+    interventions: tuple[Intervention, ...] = (),
 ) -> pd.DataFrame:
     """Trials of a frozen network on new episodes of a bandit.
 
@@ -146,7 +147,7 @@ def frozen_trials(
         config: the task and its seed.
         network: to test.
         episodes: number of episodes.
-        interventions: on the network during the test, as sentences.
+        interventions: changes of the network's signals during the test.
 
     Returns:
         The trial table, with the regret of each trial: expected reward lost.

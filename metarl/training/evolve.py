@@ -3,16 +3,17 @@
 Such a run is trained, stopped, resumed, tested and analysed like any other.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule
 from metarl.agents.learning.config import Distribution, Objective, PerturbationConfig
 from metarl.core.checks import check_at_least
 from metarl.envs.registry import task_class
-from metarl.experiments.presets import preset
-from metarl.runs.config import RunConfig, TrainingConfig, with_settings
+from metarl.experiments.spec import preset
+from metarl.runs.config import RunConfig, TrainingConfig, change_params
 
 OPEN_EPISODE_STEPS = 300
 """Steps of an evaluation if episodes end at different times."""
@@ -49,14 +50,18 @@ class EvolutionConfig:
     """Settings of the recurrent network."""
 
     def configuration(
-        self, task: str, settings: Sequence[str] = (), *, subjects: int, seed: int
+        self,
+        task: str,
+        changes: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        subjects: int,
+        seed: int,
     ) -> RunConfig[Any]:
         """Return the configuration of the run.
 
         Args:
-            task: name in the registry, or "module:Class" of your own.
-            settings: NAME=VALUE for each parameter of the task that differs from its
-                preset `fast`.
+            task: name in the registry, or "module:NAME" of your own.
+            changes: parameters of the task that differ from its preset `fast`.
             subjects: number of independent populations.
             seed: root of all random streams.
         """
@@ -64,7 +69,7 @@ class EvolutionConfig:
         if self.steps is not None:
             check_at_least("steps", self.steps, 1)
         # The task of the preset, so that evolved and trained networks are comparable.
-        params = with_settings(preset(task).task_params, settings)
+        params = change_params(preset(task).task_params, changes)
         episode = task_class(task)(1, params).episode_steps
         return RunConfig(
             task=task,

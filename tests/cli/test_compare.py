@@ -5,13 +5,13 @@ import shutil
 import pytest
 
 from metarl.cli.main import main
-from metarl.experiments.variants import ABLATIONS
+from metarl.experiments.variants import VARIANTS
 from metarl.reports.figures import analyze
 
 
 @pytest.fixture(scope="module")
 def runs(unlearned, tmp_path_factory):
-    """Two analysed runs; not to be changed but for their ablations."""
+    """Two analysed runs; not to be changed but for their variants."""
     place = tmp_path_factory.mktemp("runs")
     for name in ("one", "two"):
         shutil.copytree(unlearned.path, place / name)
@@ -34,15 +34,16 @@ def test_the_folder_can_be_chosen(runs, tmp_path, capsys):
     assert (tmp_path / "here" / "comparison.csv").exists()
 
 
-def test_a_run_is_compared_with_its_ablations(runs, capsys):
+def test_a_run_is_compared_with_its_variants(runs, capsys, caplog):
     run = runs[0]
-    words = [str(run), "--workers", "1", "--ablations", "core-rnn", "core-lstm"]
+    words = [str(run), "--workers", "1", "--variants", "core-rnn", "core-lstm"]
+    caplog.set_level("INFO")
     assert main(["compare", *words]) == 0
     out = capsys.readouterr().out
-    assert "left out: core-lstm changes nothing" in out
+    assert "left out: core-lstm changes nothing" in caplog.text
     assert "25 of 25 effects were measured in all of one, core-rnn." in out
-    assert (run / "ablations" / "comparison.csv").exists()
-    assert (run / "ablations" / "core-rnn" / "analysis" / "figure.png").exists()
+    assert (run / "variants" / "comparison.csv").exists()
+    assert (run / "variants" / "core-rnn" / "analysis" / "figure.png").exists()
 
 
 def refused(capsys, words):
@@ -55,26 +56,26 @@ def refused(capsys, words):
 def test_what_cannot_be_compared_is_refused(runs, capsys):
     one, two = map(str, runs)
     assert "two or more to compare" in refused(capsys, [one])
-    assert "must have one run, got 2" in refused(capsys, [one, two, "--ablations"])
-    unknown = [one, "--ablations", "no-soul"]
-    assert "ablation must be one of no-reward" in refused(capsys, unknown)
+    assert "must have one run, got 2" in refused(capsys, [one, two, "--variants"])
+    unknown = [one, "--variants", "no-soul"]
+    assert "variant must be one of no-reward" in refused(capsys, unknown)
 
 
-def test_a_sweep_that_failed_ends_with_3(runs, capsys, monkeypatch):
+def test_variants_that_failed_end_with_3(runs, capsys, monkeypatch):
     monkeypatch.setattr(
         "metarl.training.trainer.Trainer.update",
         lambda trainer: (_ for _ in ()).throw(ValueError("no power")),
     )
-    words = [str(runs[1]), "--workers", "1", "--ablations", "core-gru", "core-rnn"]
+    words = [str(runs[1]), "--workers", "1", "--variants", "core-gru", "core-rnn"]
     assert main(["compare", *words]) == 3
     ended = capsys.readouterr()
     assert "metarl: core-gru subject 0 failed: no power" in ended.err
     assert ended.out == ""
 
 
-def test_the_help_names_every_ablation(capsys):
+def test_the_help_names_every_general_variant(capsys):
     with pytest.raises(SystemExit) as ended:
         main(["compare", "--help"])
     assert ended.value.code == 0
     out = capsys.readouterr().out
-    assert all(name in out for name in ABLATIONS)
+    assert all(name in out for name in VARIANTS)

@@ -21,9 +21,10 @@ from metarl.analysis.effects import COLUMNS
 from metarl.cli.evaluate import EvaluateOptions, chosen_tests
 from metarl.cli.main import COMMANDS, main
 from metarl.cli.watch import WatchOptions
-from metarl.envs.registry import TASKS
-from metarl.experiments.tests import protocol
-from metarl.pipeline import run as population
+from metarl.core.interventions import parse
+from metarl.envs.registry import NAMES, gymnasium_id
+from metarl.experiments.spec import all_experiments, experiment
+from metarl.pipeline import population
 from metarl.reports.video import VideoConfig
 from metarl.reports.video import watch as film_network
 from metarl.runs.checkpoint import save_state
@@ -115,22 +116,22 @@ def test_the_version_is_told(metarl):
 def test_the_tasks_are_listed_with_their_sources(metarl):
     ended = metarl("tasks")
     assert ended.code == 0
-    for name, entry in TASKS.items():
+    for name, each in all_experiments().items():
         assert name in ended.out
-        assert entry.id in ended.out
-        assert entry.source in ended.out
+        assert gymnasium_id(name) in ended.out
+        assert each.source in ended.out
 
 
-def test_the_tasks_are_listed_with_their_tests_and_controls(metarl):
+def test_the_tasks_are_listed_with_their_tests_and_variants(metarl):
     words = [part.split() for part in metarl("tasks").out.split("\n\n")]
     listed = {part[0]: " ".join(part) for part in words if part}
-    assert list(listed) == list(TASKS)
+    assert list(listed) == list(NAMES)
     for name, text in listed.items():
-        methods = protocol(name)
-        assert f"tests: {', '.join(methods.conditions)}" in text
-        for control, stated in methods.controls.items():
-            assert f"control {control}: {stated.why}" in text
-    assert "control" not in listed["two-step"]
+        asked = experiment(name)
+        assert f"tests: {', '.join(asked.tests)}" in text
+        for variant, stated in asked.variants.items():
+            assert f"variant {variant}: {stated.why}" in text
+    assert "variant" not in listed["two-step"]
     assert "tests: test, generator" in listed["volatility"]
 
 
@@ -260,7 +261,7 @@ def test_a_run_not_yet_evaluated_is_refused(finished, metarl, tmp_path):
 # The way from task to figure
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_train_evaluate_analyze(task, metarl, tmp_path):
     run = tmp_path / "run"
     few = [f"--task.{k.replace('_', '-')} {v}" for k, v in short(task, 6).items()]
@@ -269,15 +270,15 @@ def test_train_evaluate_analyze(task, metarl, tmp_path):
     assert ended == (0, f"trained 1 subjects: {run}\n", "")
     ended = metarl("evaluate {run} --episodes 6 --workers 1", run=run)
     assert (ended.code, ended.err) == (0, "")
-    facts = load_run(run).evaluation(0).facts
+    facts = load_run(run).evaluation(0).metadata
     assert facts["episodes"] == 6
     digest = facts["weights_before"][:16]
-    tests = list(protocol(task).conditions)
+    tests = list(experiment(task).tests)
     first, second, third = ended.out.splitlines()
     assert first.startswith(f"subject 0: weights {digest} before, {digest} after; ")
     assert second == f"tests: {', '.join(tests)}"
     assert third == f"tables: {run / 'evaluation'}"
-    assert sorted(["test", *load_run(run).conditions()]) == sorted(tests)
+    assert sorted(["test", *load_run(run).further_tests()]) == sorted(tests)
     ended = metarl("analyze {run}", run=run)
     assert (ended.code, ended.err) == (0, "")
     analysis = run / "analysis"
@@ -300,15 +301,15 @@ def test_require_pass_ends_with_one_on_a_run_that_learned_nothing(
 def test_a_snapshot_is_evaluated_beside_the_trained_policy(finished, metarl, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    before = run.evaluation(0).facts
+    before = run.evaluation(0).metadata
     line = "evaluate {run} --snapshot 0 --episodes 4 --workers 1"
     ended = metarl(line, run=run.path)
     assert ended.code == 0
-    facts = run.evaluation(0, 0).facts
+    facts = run.evaluation(0, 0).metadata
     assert facts["progress"] == 0
     assert facts["weights_before"] != before["weights_before"]
     assert facts["discount"] == run.config.learning.discount.start
-    assert load_run(run.path).evaluation(0).facts == before
+    assert load_run(run.path).evaluation(0).metadata == before
     assert str(run.path / "evaluation-00") in ended.out
 
 
@@ -319,10 +320,10 @@ def test_all_snapshots_are_evaluated(metarl, tmp_path):
     line = "evaluate {run} --snapshot all --episodes 2 --workers 1"
     assert metarl(line, run=out).code == 0
     folders = [load_run(out).evaluation(0, number) for number in range(21)]
-    assert [folder.facts["progress"] for folder in folders] == [
+    assert [folder.metadata["progress"] for folder in folders] == [
         k / 20 for k in range(21)
     ]
-    assert len({folder.facts["weights_before"] for folder in folders}) == 21
+    assert len({folder.metadata["weights_before"] for folder in folders}) == 21
 
 
 def test_how_to_test_is_chosen_on_the_command_line(finished, metarl, tmp_path):
@@ -332,7 +333,7 @@ def test_how_to_test_is_chosen_on_the_command_line(finished, metarl, tmp_path):
         "--greedy --workers 1"
     )
     assert metarl(line, run=tmp_path / "run").code == 0
-    facts = load_run(tmp_path / "run").evaluation(1).facts
+    facts = load_run(tmp_path / "run").evaluation(1).metadata
     chosen = {"episodes": 3, "record_episodes": 1, "reset_memory": "never"}
     assert chosen.items() <= facts.items()
     assert facts["greedy"] is True
@@ -361,7 +362,7 @@ def test_a_network_is_filmed(finished, metarl, tmp_path):
     assert ended == (0, f"film: {film}\n", "")
     assert film.read_bytes()[:6] == b"GIF89a"
     chosen = (
-        "--subject 1 --episodes 2 --seed 4 --condition test --snapshot 3 --fps 9 "
+        "--subject 1 --episodes 2 --seed 4 --test test --snapshot 3 --fps 9 "
         "--greedy --out {out}"
     )
     out = tmp_path / "own.gif"
@@ -387,7 +388,7 @@ def test_a_films_defaults_are_the_librarys():
         ("--subject one", "one"),
         ("--episodes 0", "episodes must be at least 1, got 0"),
         ("--seed -1", "seed must be at least 0, got -1"),
-        ("--condition dark", "condition must be one of test; got 'dark'"),
+        ("--test dark", "test must be one of test; got 'dark'"),
         ("--snapshot 21", "has no snapshot 21; it has 0, 1, 2"),
         ("--fps 0", "fps must be in [0.1, 50], got 0"),
         ("--out film.mp4", "out must be a name that ends in .gif, got 'film.mp4'"),
@@ -405,15 +406,15 @@ def test_a_film_that_cannot_be_made_is_refused_and_leaves_nothing(
     assert not (finished.path / "films").exists()
 
 
-# Tests and populations of the protocol, and of one's own
+# The experiment's tests and variants, and a user's own tests
 
 
 @pytest.fixture(scope="module")
 def volatile(tmp_path_factory):
-    """A run with its control population, trained; not to be changed."""
+    """A run with its variant, trained; not to be changed."""
     out = tmp_path_factory.mktemp("volatile") / "run"
     few = "--task.trial-count 6 --subjects 1 --training.updates 2 --workers 1"
-    line = f"train volatility {LOTTERY} {few} --controls"
+    line = f"train volatility {LOTTERY} {few} --variants"
     handler, path = signal.getsignal(signal.SIGTERM), sys.path.copy()
     assert main([*shlex.split(line), "--out", str(out)]) == 0
     signal.signal(signal.SIGTERM, handler)
@@ -431,26 +432,26 @@ def run(volatile, tmp_path):
 FEW = "--episodes 3 --workers 1"
 
 
-def test_controls_are_trained_when_asked_for(volatile):
-    assert list(volatile.controls) == ["constant"]
-    control = volatile.control("constant")
-    assert control.config.task_params.schedule == "constant"
-    assert control.subject(0).finished
+def test_variants_are_trained_when_asked_for(volatile):
+    assert list(volatile.variants) == ["constant"]
+    variant = volatile.variant("constant")
+    assert variant.config.task_params.schedule == "constant"
+    assert variant.subject(0).finished
 
 
 def test_chosen_tests_alone_are_taken(run, metarl):
-    ended = metarl(f"evaluate {{run}} --condition generator {FEW}", run=run.path)
+    ended = metarl(f"evaluate {{run}} --test generator {FEW}", run=run.path)
     assert (ended.code, ended.err) == (0, "")
     _, tests, tables = ended.out.splitlines()
     assert tests == "tests: generator"
-    assert tables == f"tables: {run.path / 'evaluation' / 'conditions' / 'generator'}"
-    assert run.conditions() == ["generator"]
+    assert tables == f"tables: {run.path / 'evaluation' / 'tests' / 'generator'}"
+    assert run.further_tests() == ["generator"]
     assert run.evaluated == {}
-    facts = run.evaluation(0, condition="generator").facts
+    facts = run.evaluation(0, test="generator").metadata
     assert (facts["episodes"], facts["settings"]) == (3, [])
-    ended = metarl(f"evaluate {{run}} --condition generator test {FEW}", run=run.path)
+    ended = metarl(f"evaluate {{run}} --test generator test {FEW}", run=run.path)
     assert ended.out.splitlines()[1] == "tests: generator, test"
-    assert load_run(run.path).evaluated[0].facts["settings"] == ["schedule=blocks"]
+    assert load_run(run.path).evaluated[0].metadata["settings"] == ["schedule=blocks"]
 
 
 def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
@@ -459,9 +460,9 @@ def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
     ended = metarl(line, run=run.path, hand=hand)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[1] == "tests: custom"
-    folder = run.evaluation(0, condition="custom")
-    assert folder.facts["settings"] == ["schedule=blocks", "trial_count=4"]
-    assert folder.facts["interventions"] == [hand]
+    folder = run.evaluation(0, test="custom")
+    assert folder.metadata["settings"] == ["schedule=blocks", "trial_count=4"]
+    assert folder.metadata["interventions"] == [hand]
     assert len(folder.trials) == 3 * 4
     recording = folder.recording
     silent = (recording["trial"] > 1) & (recording["action"] >= 0)
@@ -470,31 +471,31 @@ def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
 
 
 def test_a_test_of_ones_own_has_the_name_it_is_given(run, metarl):
-    line = f"evaluate {{run}} --condition short --settings trial_count=2 {FEW}"
+    line = f"evaluate {{run}} --test short --settings trial_count=2 {FEW}"
     assert metarl(line, run=run.path).code == 0
-    assert run.conditions() == ["short"]
+    assert run.further_tests() == ["short"]
 
 
-def test_what_is_changed_is_added_to_the_protocols_own_test():
+def test_what_is_changed_is_added_to_the_experiments_own_test():
     options = EvaluateOptions(
         run=Path(),
-        condition=("block-safe", "mine"),
+        test=("block-safe", "mine"),
         settings=("free_trials=3",),
-        interventions=("units noise 0.1",),
+        interventions=(noise := parse("units noise 0.1"),),
     )
     tests = chosen_tests("risky-choice", options)
-    protocols = protocol("risky-choice").conditions
-    blocked = protocols["block-safe"].interventions
-    assert tests["block-safe"].interventions == (*blocked, "units noise 0.1")
-    assert tests["block-safe"].settings == ("free_trials=3",)
-    assert tests["mine"].interventions == ("units noise 0.1",)
-    assert tests["mine"].episodes == protocols["test"].episodes
+    there = experiment("risky-choice").tests
+    blocked = there["block-safe"].interventions
+    assert tests["block-safe"].interventions == (*blocked, noise)
+    assert tests["block-safe"].task == {"free_trials": 3}
+    assert tests["mine"].interventions == (noise,)
+    assert tests["mine"].episodes == there["test"].episodes
 
 
-def test_without_options_every_test_is_as_the_protocol_has_it():
-    for task in TASKS:
+def test_without_options_every_test_is_as_the_experiment_has_it():
+    for task in NAMES:
         tests = chosen_tests(task, EvaluateOptions(run=Path()))
-        assert tests == dict(protocol(task).conditions)
+        assert tests == dict(experiment(task).tests)
     options = EvaluateOptions(
         run=Path(), episodes=7, record_episodes=2, reset_memory="never", greedy=True
     )
@@ -509,20 +510,20 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
     line = f"evaluate {{run}} --snapshot 0 --settings trial_count=2 {FEW}"
     ended = metarl(line, run=run.path)
     assert (ended.code, ended.err) == (0, "")
-    assert run.evaluation(0, 0, "custom").facts["progress"] == 0
-    assert run.conditions() == []
+    assert run.evaluation(0, 0, "custom").metadata["progress"] == 0
+    assert run.further_tests() == []
 
 
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--condition quiet", "condition must be one of test, generator; got 'quiet'"),
+        ("--test quiet", "test must be one of test, generator; got 'quiet'"),
         (
-            "--condition ../up --settings trial_count=2",
-            "condition must be a plain name",
+            "--test ../up --settings trial_count=2",
+            "test must be a plain name",
         ),
-        ("--condition .. --settings trial_count=2", "condition must be a plain name"),
-        ("--settings trials=3", "a setting must be NAME=VALUE with a name of trial_c"),
+        ("--test .. --settings trial_count=2", "test must be a plain name"),
+        ("--settings trials=3", "a task's parameter must be one of trial_count"),
         ("--settings trial_count=0", "trial_count must be at least 1, got 0"),
         ("--settings trial_count=few", "trial_count must be of type int, got 'few'"),
         ("--settings schedule=weekly", "schedule must be one of training, constant"),
@@ -543,8 +544,8 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
 def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
     options, says, run, metarl
 ):
-    run.evaluation(0).facts_path.parent.mkdir(parents=True)
-    run.evaluation(0).facts_path.write_text("{}")
+    run.evaluation(0).metadata_path.parent.mkdir(parents=True)
+    run.evaluation(0).metadata_path.write_text("{}")
     before = sorted(run.path.rglob("*"))
     options = options.replace("\\'", '"')
     assert_refused(metarl(f"evaluate {{run}} {options}", run=run.path), says)
@@ -572,7 +573,7 @@ def test_a_hand_in_training_is_said_on_the_command_line(metarl, tmp_path):
     text = "teaching scale 0.5 when paid > 0"
     ended = metarl(f"{line} --training.interventions {{text}}", text=text, run=tmp_path)
     assert (ended.code, ended.err) == (0, "")
-    assert load_run(tmp_path).config.training.interventions == (text,)
+    assert load_run(tmp_path).config.training.interventions == (parse(text),)
 
 
 # What goes wrong on the way

@@ -1,11 +1,9 @@
-"""Docstrings as data: labelled paragraphs, remarks, and strings under values."""
+"""Texts as data: labelled paragraphs of docstrings and notes, and their remarks."""
 
 import pytest
 
-from metarl.core.docstrings import introduction, remarks, sections, value_docstring
-from metarl.envs.registry import TASKS, task_class
-from metarl.experiments import presets
-from metarl.experiments import tests as protocols
+from metarl.core.docstrings import introduction, paragraphs, remarks, sections
+from metarl.envs.registry import NAMES, task_class
 
 ALWAYS = (
     "Observation",
@@ -58,7 +56,7 @@ def test_a_class_does_not_speak_with_its_parents_words():
     assert introduction(Bare) == []
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_every_task_says_what_a_reader_must_know(task):
     found = sections(task_class(task))
     assert set(ALWAYS) <= set(found)
@@ -92,21 +90,28 @@ def test_text_without_remarks_has_none():
     assert remarks("Undeclared: nothing.") == []
 
 
-# Values
+# Notes
 
 
-def test_the_string_under_a_value_is_found_by_the_value():
-    found = value_docstring(presets, presets.RECIPES["two-step"]["fast"])
-    assert found == "Many lanes and short unrolls; the rates anneal to zero."
-    annotated = value_docstring(protocols, protocols.PROTOCOLS)
-    assert annotated.startswith("Protocols by task;")
+def test_notes_are_labelled_paragraphs_which_may_repeat_a_label():
+    notes = """
+Training: as published; 20 `units`.
+Declared: one thing,
+    on two lines.
+
+Declared: another.
+"""
+    assert paragraphs(notes) == [
+        ("Training", "as published; 20 `units`."),
+        ("Declared", "one thing, on two lines."),
+        ("Declared", "another."),
+    ]
 
 
-def test_a_value_of_many_lines_keeps_all_its_remarks():
-    found = value_docstring(presets, presets.RECIPES["harlow-line"]["paper"])
-    assert [label for label, _ in remarks(found)] == ["Departs", "Declared"]
-
-
-def test_a_value_without_a_name_or_a_string_says_nothing():
-    assert value_docstring(presets, presets.RECIPES["bandit"]["fast"]) == ""
-    assert value_docstring(protocols, protocols._RISKY) == ""
+def test_text_without_a_label_is_a_paragraph_too():
+    assert paragraphs("One.\n\nTwo\nlines.\nActions: none.") == [
+        ("", "One."),
+        ("", "Two lines."),
+        ("Actions", "none."),
+    ]
+    assert paragraphs(None) == paragraphs(" \n") == []

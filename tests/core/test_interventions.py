@@ -273,7 +273,7 @@ def test_a_word_that_its_name_has_not_is_refused(text, sentence):
     "text", ["teaching set 1", "rpe scale 0 when reward > 0", "memory reset"]
 )
 def test_what_can_be_done_in_training(text):
-    check_training([text])
+    check_training([parse(text)])
 
 
 @pytest.mark.parametrize("text", ["units set 0", "teaching noise 1", "rpe noise 0.1"])
@@ -283,17 +283,18 @@ def test_what_cannot_be_done_in_training_is_refused(text):
         f"reset memory; got {text!r}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        check_training(["rpe set 0", text])
+        check_training([parse("rpe set 0"), parse(text)])
 
 
 def test_teaching_is_refused_in_a_test():
-    check_testing(["rpe noise 1", "units set 0 of 1", "memory reset"])
+    words = ("rpe noise 1", "units set 0 of 1", "memory reset")
+    check_testing(map(parse, words))
     sentence = (
         "teaching must not be changed in a test, got 'teaching set 0': a frozen "
         "network does not learn; change its rpe"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        check_testing(["rpe set 1", "teaching set 0"])
+        check_testing([parse("rpe set 1"), parse("teaching set 0")])
 
 
 def test_every_target_takes_every_operation_that_is_its_own():
@@ -303,3 +304,70 @@ def test_every_target_takes_every_operation_that_is_its_own():
             read = parse(f"{target} {operation}{amount}")
             assert (read.target, read.operation) == (target, operation)
             assert math.isclose(read.amount, 0 if target == "memory" else 1.5)
+
+
+# Objects and sentences
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "units set 0",
+        "units set 0 of 0-9,12",
+        "units noise 0.3 of 3,1-2",
+        "rpe set -4 when risky == 1 and won == 1",
+        "teaching scale 0.5 when paid > 0",
+        "rpe add 0.1234567891",
+        "rpe add 1e-07",
+        "memory reset",
+        "memory reset when event == 'fixation' and trial % 5 == 0",
+    ],
+)
+def test_a_sentence_is_read_and_written_alike(text):
+    assert str(parse(text)) == text
+    assert parse(str(parse(text))) == parse(text)
+
+
+def test_a_sentence_is_written_in_one_form():
+    assert str(parse("  units  set 0.50 of 0, 1 ,2 when  reward > 0 ")) == (
+        "units set 0.5 of 0-2 when reward > 0"
+    )
+
+
+def test_an_object_says_what_its_sentence_does():
+    made = Intervention(
+        target="rpe", operation="set", amount=-4, when=Condition("won == 1")
+    )
+    assert made == parse("rpe set -4 when won == 1")
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"target": "mood", "operation": "set"}, "the target of an intervention must"),
+        ({"target": "rpe", "operation": "reset"}, "the operation on rpe must be one"),
+        ({"target": "memory", "operation": "set"}, "the operation on memory must be"),
+        (
+            {"target": "rpe", "operation": "set", "amount": math.inf},
+            "amount must be a finite number, got inf",
+        ),
+        (
+            {"target": "rpe", "operation": "noise", "amount": -1},
+            "noise must be at least 0, got -1",
+        ),
+        (
+            {"target": "rpe", "operation": "set", "units": (1,)},
+            "units must be None where the target is rpe, got (1,)",
+        ),
+    ],
+)
+def test_an_object_that_cannot_be_is_refused(fields, words):
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}"):
+        Intervention(**fields)
+
+
+@pytest.mark.parametrize("check", [check_training, check_testing])
+def test_a_sentence_in_place_of_an_object_is_refused(check):
+    words = "interventions must hold Intervention objects, got 'rpe set 0'; metarl.core"
+    with pytest.raises(ValueError, match=f"^{words}"):
+        check(["rpe set 0"])

@@ -11,6 +11,8 @@ import toys
 from metarl.core.checks import MetaRLError
 from metarl.core.parallel import (
     Interrupted,
+    Job,
+    Outcome,
     core_count,
     describe,
     run_jobs,
@@ -18,8 +20,9 @@ from metarl.core.parallel import (
 )
 
 
-def run(jobs, workers):
-    return run_jobs(jobs, workers=workers, show=False)
+def run(work, workers, **more):
+    jobs = {name: Job(each) for name, each in work.items()}
+    return run_jobs(jobs, workers=workers, show=False, **more)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -133,6 +136,43 @@ def test_a_request_to_end_is_heard_like_an_interrupt(number, tmp_path):
     finally:
         signal.signal(number, before)
     assert (tmp_path / "heard").read_text() == "True"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_that_was_finished_before_is_left_out(workers, tmp_path):
+    jobs = {
+        "done": Job(toys.blunder, finished=True),
+        "left": Job(partial(toys.succeed, tmp_path / "left")),
+        "too": Job(partial(toys.succeed, tmp_path / "too")),
+    }
+    assert run_jobs(jobs, workers=workers, show=False) == {}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["left", "too"]
+
+
+def test_one_bar_for_all_jobs_shows_those_that_are_left(tmp_path, caplog):
+    jobs = {
+        "done": Job(toys.blunder, finished=True),
+        "left": Job(partial(toys.succeed, tmp_path / "left"), size=2.0),
+        "bad": Job(toys.refuse),
+    }
+    with caplog.at_level("INFO"):
+        failures = run_jobs(jobs, workers=1, overall=True)
+    assert list(failures) == ["bad"]
+    assert "2 of 2: bad failed" in caplog.text
+    assert "1 of 2: left done" in caplog.text
+
+
+def test_modules_that_are_preloaded_are_there_in_every_process(tmp_path):
+    work = {
+        name: partial(toys.succeed, tmp_path / name) for name in ("first", "second")
+    }
+    assert run(work, 2, preload=("toys",)) == {}
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_an_outcome_is_a_folder_and_its_failures(tmp_path):
+    outcome = Outcome(tmp_path, {"subject 0": "no power"})
+    assert (outcome.path, outcome.failures["subject 0"]) == (tmp_path, "no power")
 
 
 def test_no_jobs_are_no_trouble():

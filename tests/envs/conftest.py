@@ -9,7 +9,7 @@ from short import small
 from torch import Tensor
 
 from metarl.envs.harlow.learning_set import LearningSet
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.envs.task import Task
 
 Course = dict[str, Tensor]
@@ -33,7 +33,7 @@ class Script(NamedTuple):
         return Script(self.start, self.noise[first:stop], self.actions[first:stop])
 
 
-@pytest.fixture(params=list(TASKS))
+@pytest.fixture(params=list(NAMES))
 def task_name(request: pytest.FixtureRequest) -> str:
     """Each registered task in turn."""
     name: str = request.param

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from short import short
 
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import gymnasium_id
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 
@@ -47,22 +47,22 @@ def test_check_env_passes_without_a_warning(task_name, render_mode, agent_input)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         env = gymnasium.make(
-            TASKS[task_name].id, render_mode=render_mode, agent_input=agent_input
+            gymnasium_id(task_name), render_mode=render_mode, agent_input=agent_input
         )
         check_env(env.unwrapped)
 
 
 def test_check_env_passes_for_an_episode_of_one_trial(task_name):
-    check_env(gymnasium.make(TASKS[task_name].id, **short(task_name, 1)).unwrapped)
+    check_env(gymnasium.make(gymnasium_id(task_name), **short(task_name, 1)).unwrapped)
 
 
 @pytest.mark.parametrize("name", ["two-step", "daw-two-step", "reversal"])
 def test_check_env_passes_without_fixation(name):
-    check_env(gymnasium.make(TASKS[name].id, fixation=False).unwrapped)
+    check_env(gymnasium.make(gymnasium_id(name), fixation=False).unwrapped)
 
 
 def test_a_whole_episode_passes_gymnasiums_passive_checks(task_name):
-    env = gymnasium.make(TASKS[task_name].id, **short(task_name, 5))
+    env = gymnasium.make(gymnasium_id(task_name), **short(task_name, 5))
     plays(env, 40, seed=0)
 
 

@@ -10,7 +10,7 @@ from short import short
 from tape import Tape
 
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import gymnasium_id
 
 
 def batch_plays(env, steps, seed):
@@ -33,7 +33,7 @@ def test_batches_with_successive_seeds_share_no_environment(task_name):
 
 
 def test_a_batch_has_the_spaces_and_metadata_that_gymnasium_requires(task_name):
-    env = gymnasium.make_vec(TASKS[task_name].id, num_envs=3, agent_input=True)
+    env = gymnasium.make_vec(gymnasium_id(task_name), num_envs=3, agent_input=True)
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert (
         env.single_observation_space

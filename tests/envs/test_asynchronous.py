@@ -12,7 +12,7 @@ from toys import Uneven
 
 from metarl.core.checks import check_at_least
 from metarl.envs.adapters import TaskEnv, TaskVectorEnv
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 from metarl.envs.task import Step, Task
 from metarl.envs.vector_state import view_of
 
@@ -91,12 +91,12 @@ def test_check_env_passes_for_episodes_of_different_lengths():
 
 
 @pytest.mark.parametrize("agent_input", [False, True])
-@pytest.mark.parametrize("task", [Countdown, Uneven, *TASKS])
+@pytest.mark.parametrize("task", [Countdown, Uneven, *NAMES])
 def test_each_environment_of_a_batch_equals_a_single_one_with_its_noise(
     task, agent_input
 ):
     num_envs = 5
-    settings = short(task, 3) if task in TASKS else {}
+    settings = short(task, 3) if task in NAMES else {}
     faced = {"agent_input": agent_input, "reveal_hidden": True, **settings}
     batch = TaskVectorEnv(task, num_envs, **faced)
     singles = [TaskEnv(task, **faced) for _ in range(num_envs)]
@@ -116,7 +116,7 @@ def test_each_environment_of_a_batch_equals_a_single_one_with_its_noise(
             assert_same_step(env_index, answers, single, taken[env_index])
         ends += answers[2]
     assert (ends >= 2).all()
-    assert task in TASKS or len(set(ends)) > 1
+    assert task in NAMES or len(set(ends)) > 1
 
 
 def assert_same_view(view, other):

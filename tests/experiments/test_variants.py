@@ -1,18 +1,23 @@
-"""Each ablation changes one thing, and makes networks that every task can train."""
+"""Each general variant changes one thing, and every task can train its networks."""
 
 from dataclasses import asdict, replace
 
 import pytest
 
 from metarl.agents.config import NetworkConfig
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
-from metarl.experiments.tests import protocol
-from metarl.experiments.variants import ABLATIONS, ablated, ablated_test
-from metarl.runs.config import EvaluationConfig, from_plain, to_plain
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import Variant, experiment, preset
+from metarl.experiments.variants import (
+    VARIANTS,
+    fitting_config,
+    matching_test,
+    variant_config,
+    variants_of,
+)
+from metarl.runs.config import TEST, EvaluationConfig, from_plain, to_plain
 from metarl.simulation.evaluation import check_test
 from metarl.training.evolve import EvolutionConfig
-from metarl.training.trainer import check_trainable
+from metarl.training.trainer import check_trainable, make_network
 
 CHANGED = {
     "no-reward": {"network.feedback": "none"},
@@ -21,20 +26,20 @@ CHANGED = {
     "readout-only": {"learning.rule": "readout"},
     "rule-eprop": {"learning.rule": "eprop"},
     "rule-eprop-random": {"learning.rule": "eprop-random"},
-    "core-feedforward": {"network.core": "feedforward"},
+    "no-memory": {"network.core": "feedforward"},
     "core-rnn": {"network.core": "rnn"},
     "core-gru": {"network.core": "gru"},
     "units-quarter": {"network.units": 12},
     "units-half": {"network.units": 24},
     "units-double": {"network.units": 96},
 }
-"""Ablation -> what it changes in the two-step task's fast preset."""
+"""Variant -> what it changes in the two-step task's fast preset."""
 
 TWO_CORES = {
-    "no-reward": "whose policy is told the prediction error and not the reward",
+    "no-reward": "the prediction error and not the reward as the policy's input",
     "rule-eprop-random": "the two cores would need feedback of their own",
 }
-"""Ablation -> why it does not fit networks with a critic of their own."""
+"""Variant -> why it does not fit networks with a critic of their own."""
 
 
 def flat(plain, prefix=""):
@@ -48,31 +53,31 @@ def flat(plain, prefix=""):
 
 
 @pytest.mark.parametrize("name", CHANGED)
-def test_an_ablation_changes_its_one_field_and_no_other(name):
+def test_a_variant_changes_its_one_field_and_no_other(name):
     config = preset("two-step", "fast")
-    before, after = flat(asdict(config)), flat(asdict(ablated(config, name)))
+    before, after = flat(asdict(config)), flat(asdict(fitting_config(config, name)))
     found = {k: v for k, v in after.items() if before[k] != v}
     assert found == CHANGED[name]
 
 
-def test_every_ablation_is_tried_here():
-    assert set(ABLATIONS) == {*CHANGED, "core-lstm"}
-    assert all(ablation.why for ablation in ABLATIONS.values())
+def test_every_variant_is_tried_here():
+    assert set(VARIANTS) == {*CHANGED, "core-lstm"}
+    assert all(variant.why for variant in VARIANTS.values())
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_every_ablation_fits_every_task_or_says_why_not(task):
+@pytest.mark.parametrize("task", NAMES)
+def test_every_variant_fits_every_task_or_says_why_not(task):
     config = preset(task, "smoke")
     refused = {}
-    for name in ABLATIONS:
+    for name in VARIANTS:
         try:
-            changed = ablated(config, name)
+            changed = fitting_config(config, name)
             check_trainable(changed)
         except ValueError as error:
             refused[name] = str(error)
             continue
         assert from_plain(to_plain(changed)) == changed
-        check_test(changed, ablated_test(changed, protocol(task).test))
+        check_test(changed, matching_test(changed, experiment(task).test))
     told = {"core-lstm": "core-lstm changes nothing: the run's networks are so already"}
     assert refused.pop("core-lstm") == told["core-lstm"]
     assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])
@@ -80,35 +85,112 @@ def test_every_ablation_fits_every_task_or_says_why_not(task):
         assert TWO_CORES[name] in why
 
 
-def test_the_papers_core_is_the_ablation_of_another():
+def test_the_papers_core_is_the_variant_of_another():
     config = preset("two-step", "smoke")
     other = replace(config, network=replace(config.network, core="gru"))
-    assert ablated(other, "core-lstm") == config
+    assert fitting_config(other, "core-lstm") == config
     with pytest.raises(ValueError, match="core-gru changes nothing"):
-        ablated(other, "core-gru")
+        fitting_config(other, "core-gru")
 
 
 def test_another_rule_has_no_use_for_evolutions_rate():
     config = EvolutionConfig().configuration("two-step", subjects=1, seed=1)
     for name in ("rule-eprop", "readout-only"):
         with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
-            ablated(config, name)
+            fitting_config(config, name)
 
 
 def test_a_network_of_one_unit_cannot_be_halved():
     config = replace(preset("two-step", "smoke"), network=NetworkConfig(units=1))
     with pytest.raises(ValueError, match="units-half changes nothing"):
-        ablated(config, "units-half")
+        fitting_config(config, "units-half")
 
 
-def test_an_ablation_that_is_not_there_is_refused():
-    with pytest.raises(ValueError, match="ablation must be one of no-reward, no-act"):
-        ablated(preset("two-step", "smoke"), "no-soul")
+def test_a_variant_that_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="variant must be one of no-reward, no-act"):
+        fitting_config(preset("two-step", "smoke"), "no-soul")
 
 
 def test_a_network_without_carry_over_is_tested_without():
     config = preset("two-step", "smoke")
     test = EvaluationConfig(episodes=7, record_untrained=True, greedy=True)
-    assert ablated_test(config, test) == test
-    reset = ablated_test(ablated(config, "no-carry-over"), test)
+    assert matching_test(config, test) == test
+    reset = matching_test(fitting_config(config, "no-carry-over"), test)
     assert reset == EvaluationConfig(episodes=7, reset_memory="trial", greedy=True)
+
+
+# An experiment's own variants
+
+OWN = [(task, name) for task in NAMES for name in experiment(task).variants]
+
+
+@pytest.mark.parametrize(("task", "name"), OWN)
+def test_every_own_variant_differs_as_it_says_and_in_nothing_else(task, name):
+    config, variant = preset(task, "smoke"), experiment(task).variants[name]
+    changed = variant_config(config, variant)
+    for field, value in variant.network.items():
+        assert getattr(changed.network, field) == value
+        assert getattr(config.network, field) != value
+    back = {field: getattr(config.network, field) for field in variant.network}
+    assert replace(changed.network, **back) == config.network
+    before = {field: getattr(config.task_params, field) for field in variant.task}
+    assert replace(changed.task_params, **before) == config.task_params
+    updates = round(config.training.updates * variant.scale_updates)
+    assert replace(config.training, updates=updates) == changed.training
+    parts = ("network", "task_params", "training")
+    same = replace(changed, **{part: getattr(config, part) for part in parts})
+    assert same == config
+    assert changed != config
+    assert variant.why
+
+
+@pytest.mark.parametrize(("task", "name"), OWN)
+def test_every_own_variant_can_take_its_tests(task, name):
+    variant, tests = experiment(task).variants[name], experiment(task).tests
+    config = variant_config(preset(task, "smoke"), variant)
+    assert TEST in variant.tests
+    assert set(variant.tests) <= set(tests)
+    for test in variant.tests:
+        check_test(config, tests[test])
+    own, plain = make_network(config, 0), make_network(preset(task, "smoke"), 0)
+    assert (own.input_size, own.action_count) == (plain.input_size, plain.action_count)
+
+
+def test_a_variant_takes_the_main_test_and_changes_nothing_by_default():
+    plain = Variant(why="nothing differs")
+    assert plain.tests == (TEST,)
+    config = preset("bandit")
+    assert variant_config(config, plain) == config
+
+
+def test_every_part_of_a_variant_is_applied():
+    config = preset("bandit", "smoke")
+    variant = Variant(
+        why="all differs",
+        task={"trial_count": 7},
+        network={"core": "gru"},
+        learning={"rule": "readout"},
+        training={"num_envs": 3},
+        scale_units=1 / 3,
+        scale_updates=1.5,
+    )
+    changed = variant_config(config, variant)
+    assert changed.task_params.trial_count == 7
+    assert (changed.network.core, changed.network.units) == ("gru", 3)
+    assert changed.learning.rule == "readout"
+    assert (changed.training.num_envs, changed.training.updates) == (3, 30)
+
+
+def test_an_experiments_own_variants_come_before_the_general_ones():
+    assert variants_of("two-step") == VARIANTS
+    bandit = variants_of("bandit")
+    assert {"easy", "no-reward", "units-half"} <= set(bandit)
+    for name in ("no-reward", "no-action", "no-memory"):
+        assert bandit[name] is VARIANTS[name] is experiment("bandit").variants[name]
+
+
+def test_an_own_variant_is_found_by_its_name():
+    changed = fitting_config(preset("risky-choice", "smoke"), "no-rpe")
+    assert changed.network.feedback == "none"
+    with pytest.raises(ValueError, match="variant must be one of no-reward"):
+        fitting_config(preset("bandit", "smoke"), "no-rpe")

@@ -12,12 +12,12 @@ from toys import wait_for
 
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
-from metarl.experiments.tests import protocol
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import experiment, preset
+from metarl.pipeline import fingerprint, population
 from metarl.pipeline import reproduce as reproduction
-from metarl.pipeline import run as population
-from metarl.pipeline.reproduce import SMOKE_EPISODES, Plan, reproduce
+from metarl.pipeline.reproduce import SMOKE_EPISODES, Plan, Reproduction, reproduce
+from metarl.pipeline.run import train
 from metarl.runs.config import TrainingConfig
 from metarl.runs.folder import Run
 
@@ -46,14 +46,19 @@ def call(out, **changes):
     return reproduce(plan(**changes), out, workers=1, show=False)
 
 
+def called(out, **changes):
+    """The reproduction that a call leaves, after it ended without a failure."""
+    outcome = call(out, **changes)
+    assert outcome.failures == {}
+    return Reproduction(outcome.path, plan(**changes))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """What a call that nothing stopped leaves; to be looked at, not changed."""
     with pytest.MonkeyPatch.context() as patch:
         tiny.__wrapped__(patch)
-        made = call(tmp_path_factory.mktemp("whole"))
-    assert made.failures == {}
-    return made.reproduction
+        return called(tmp_path_factory.mktemp("whole"))
 
 
 def files(folder):
@@ -81,8 +86,9 @@ def idle(monkeypatch):
     def never(*given):
         raise AssertionError(given)
 
-    for name in ("train_one", "evaluate_one", "evaluate_yardstick", "analyze"):
-        monkeypatch.setattr(reproduction, name, never)
+    for name in ("train_one", "evaluate_one", "evaluate_one_baseline"):
+        monkeypatch.setattr(population, name, never)
+    monkeypatch.setattr(fingerprint, "analyze", never)
 
 
 def test_a_second_call_touches_nothing(whole, idle):
@@ -93,89 +99,87 @@ def test_a_second_call_touches_nothing(whole, idle):
 
 def test_the_weights_are_those_that_train_gives_with_the_same_seed(whole, tmp_path):
     config = plan().config("reversal")
-    alone = population.train(config, tmp_path, workers=1, show=False).run
+    alone = Run(train(config, tmp_path, workers=1, show=False).path)
     for one, other in zip(alone.subjects, whole.runs["reversal"].subjects, strict=True):
         assert one.policy_path.read_bytes() == other.policy_path.read_bytes()
 
 
 def test_only_what_is_missing_is_done_again_to_the_same_bytes(whole, tmp_path):
     out = tmp_path / "again"
-    made = call(out).reproduction
+    made = called(out)
     card = made.scorecard_path.read_bytes()
     assert card == whole.scorecard_path.read_bytes()
     run = made.runs["reversal"]
-    run.evaluation(1).facts_path.unlink()
+    run.evaluation(1).metadata_path.unlink()
     made.scorecard_path.unlink()
     kept = {
         path: time for path, time in files(out).items() if "subject-00" in str(path)
     }
     assert call(out).failures == {}
     assert made.scorecard_path.read_bytes() == card
-    assert run.evaluation(1).facts_path.exists()
+    assert run.evaluation(1).metadata_path.exists()
     now = files(out)
     assert {path: now[path] for path in kept} == kept
 
 
 def test_an_interrupted_call_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch):
     calls = []
-    train = reproduction.train_one
+    train_one = population.train_one
 
     def stopped(config, subject, folder, reporter):
         calls.append(folder)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train(config, subject, folder, reporter)
+        train_one(config, subject, folder, reporter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reproduction, "train_one", stopped)
+        patch.setattr(population, "train_one", stopped)
         with pytest.raises(KeyboardInterrupt):
             call(tmp_path)
     assert len(calls) == 3
-    made = call(tmp_path)
-    assert made.failures == {}
-    again = made.reproduction.scorecard_path.read_bytes()
+    again = called(tmp_path).scorecard_path.read_bytes()
     assert again == whole.scorecard_path.read_bytes()
 
 
 def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
     whole, tmp_path, monkeypatch
 ):
-    train = reproduction.train_one
+    train_one = population.train_one
 
     def broken(config, subject, folder, reporter):
         if (config.task, subject) == ("reversal", 1):
             raise MetaRLError("the weights have gone where no number is")
-        train(config, subject, folder, reporter)
+        train_one(config, subject, folder, reporter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(reproduction, "train_one", broken)
-        made = call(tmp_path)
-    assert list(made.failures) == ["reversal subject 1"]
-    rows = read_json(made.reproduction.scorecard_path)
+        patch.setattr(population, "train_one", broken)
+        outcome = call(tmp_path)
+    assert list(outcome.failures) == ["reversal subject 1"]
+    made = Reproduction(tmp_path, plan())
+    rows = read_json(made.scorecard_path)
     mine = [row for row in rows if row["experiment"] == "reversal"]
     # Rows about the networks have the missing one among them, and it has no number.
     about = [row for row in mine if row["learned"] is not None]
     assert about
     assert {row["subjects"] for row in about} == {2}
     assert not any(row["passed"] for row in about)
-    assert "gone where no number is" in made.reproduction.report_path.read_text()
-    assert call(tmp_path).failures == {}
-    again = made.reproduction.scorecard_path.read_bytes()
+    assert "gone where no number is" in made.report_path.read_text()
+    again = called(tmp_path).scorecard_path.read_bytes()
     assert again == whole.scorecard_path.read_bytes()
 
 
 def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
     tmp_path, monkeypatch
 ):
-    made = call(tmp_path, tasks=("reversal",)).reproduction
+    made = called(tmp_path, tasks=("reversal",))
     run = made.runs["reversal"]
-    run.evaluation(1).facts_path.unlink()
+    run.evaluation(1).metadata_path.unlink()
     (run.analysis_path / "made_from.json").unlink()
 
     def broken(run):
         raise MetaRLError("the table is damaged")
 
-    monkeypatch.setattr(reproduction, "analyze", broken)
+    monkeypatch.setattr(fingerprint, "analyze", broken)
     again = call(tmp_path, tasks=("reversal",))
     assert again.failures == {"reversal analysis": "the table is damaged"}
     (row,) = read_json(made.scorecard_path)
@@ -185,7 +189,7 @@ def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
 def test_a_subject_that_is_trained_anew_keeps_no_test_of_another_network(
     tmp_path, monkeypatch
 ):
-    made = call(tmp_path, tasks=("reversal",)).reproduction
+    made = called(tmp_path, tasks=("reversal",))
     run = made.runs["reversal"]
     run.subject(1).policy_path.unlink()
 
@@ -193,7 +197,7 @@ def test_a_subject_that_is_trained_anew_keeps_no_test_of_another_network(
         raise MetaRLError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reproduction, "train_one", broken)
+        patch.setattr(population, "train_one", broken)
         assert list(call(tmp_path, tasks=("reversal",)).failures)
     assert list(run.evaluated) == [0]
 
@@ -202,10 +206,10 @@ def test_an_experiment_without_any_subject_is_a_failed_row(tmp_path, monkeypatch
     def broken(*given):
         raise MetaRLError("no room")
 
-    monkeypatch.setattr(reproduction, "train_one", broken)
-    made = call(tmp_path, tasks=("reversal",))
-    assert list(made.failures) == ["reversal subject 0", "reversal subject 1"]
-    (row,) = read_json(made.reproduction.scorecard_path)
+    monkeypatch.setattr(population, "train_one", broken)
+    outcome = call(tmp_path, tasks=("reversal",))
+    assert list(outcome.failures) == ["reversal subject 0", "reversal subject 1"]
+    (row,) = read_json(tmp_path / "scorecard.json")
     assert (row["experiment"], row["verdict"], row["value"]) == ("reversal", "FAIL", 0)
 
 
@@ -217,31 +221,30 @@ def test_another_configuration_is_refused_before_anything_is_begun(whole, tmp_pa
     assert files(tmp_path) == before
 
 
-def test_controls_are_trained_tested_and_judged_too_and_not_twice(tmp_path, request):
-    made = call(tmp_path, tasks=("volatility",), controls=True).reproduction
-    control = made.runs["volatility"].controls["constant"]
-    assert [s.finished for s in control.subjects] == [True, True]
-    assert len(control.evaluated) == 2
+def test_variants_are_trained_tested_and_scored_too_and_not_twice(tmp_path, request):
+    made = called(tmp_path, tasks=("volatility",), variants=True)
+    variant = made.runs["volatility"].variants["constant"]
+    assert [s.finished for s in variant.subjects] == [True, True]
+    assert len(variant.evaluated) == 2
     names = {row["effect"] for row in read_json(made.scorecard_path)}
-    without = call(tmp_path / "plain", tasks=("volatility",)).reproduction
+    without = called(tmp_path / "plain", tasks=("volatility",))
     assert names > {row["effect"] for row in read_json(without.scorecard_path)}
     request.getfixturevalue("idle")
     before = files(tmp_path)
-    again = call(tmp_path, tasks=("volatility",), controls=True)
-    assert again.failures == {}
+    called(tmp_path, tasks=("volatility",), variants=True)
     assert files(tmp_path) == before
 
 
-def test_a_smoke_test_is_short_and_any_other_is_the_protocols():
-    for task in TASKS:
-        usual = protocol(task)
-        assert plan(preset="fast").protocol(task) == usual
-        shortly = plan().protocol(task)
-        assert set(shortly.conditions) == set(usual.conditions)
-        for name, test in shortly.conditions.items():
+def test_a_smoke_test_is_short_and_any_other_is_the_experiments():
+    for task in NAMES:
+        usual = experiment(task)
+        assert plan(preset="fast").experiment(task) == usual
+        shortly = plan().experiment(task)
+        assert set(shortly.tests) == set(usual.tests)
+        for name, test in shortly.tests.items():
             assert test.episodes == SMOKE_EPISODES
-            assert test.settings == usual.conditions[name].settings
-        assert (shortly.stages is None) == (usual.stages is None)
+            assert test.task == usual.tests[name].task
+        assert (shortly.snapshot_test is None) == (usual.snapshot_test is None)
 
 
 @pytest.mark.parametrize(
@@ -251,6 +254,10 @@ def test_a_smoke_test_is_short_and_any_other_is_the_protocols():
         ({"tasks": ("reversal", "reversal")}, "tasks must be different ones, got"),
         ({"tasks": ()}, "tasks must be different ones, got"),
         ({"preset": "large"}, "preset must be one of fast, paper, smoke; got 'large'"),
+        (
+            {"tasks": ("toys:Nothing",)},
+            "'toys:Nothing' cannot be imported",
+        ),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(changes, words):
@@ -290,9 +297,9 @@ def test_the_whole_paper_runs_as_smoke_and_a_second_time_does_nothing(tmp_path):
     first = subprocess.run(words, check=False, capture_output=True, text=True)
     assert first.returncode == 0, first.stderr
     rows = json.loads((tmp_path / "scorecard.json").read_text())
-    assert {row["experiment"] for row in rows} == set(TASKS)
+    assert {row["experiment"] for row in rows} == set(NAMES)
     # An experiment that came to no result would be one row.
-    for task in TASKS:
+    for task in NAMES:
         assert sum(row["experiment"] == task for row in rows) > 1
         assert f"\n{task}: " in f"\n{first.stdout}"
     before, began = files(tmp_path), time.monotonic()

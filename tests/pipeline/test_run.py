@@ -10,10 +10,13 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.agents.networks.cores import LSTM, Feedforward
 from metarl.core.checks import MetaRLError
-from metarl.experiments.tests import control_config, protocol
+from metarl.core.interventions import parse
+from metarl.experiments.spec import experiment
+from metarl.experiments.variants import variant_config
+from metarl.pipeline.population import baselines_of
 from metarl.pipeline.run import evaluate, train
 from metarl.runs.config import TEST, EvaluationConfig
-from metarl.runs.folder import load_run
+from metarl.runs.folder import Run, load_run
 from metarl.simulation.evaluation import list_baselines
 from metarl.training.trainer import Trainer
 
@@ -36,16 +39,16 @@ def test_subjects_are_the_same_alone_among_others_and_in_other_processes(
     beside = train(small(), tmp_path / "beside", workers=2, show=False)
     assert beside.failures == {}
     alone = train(small(subjects=1), tmp_path / "alone", workers=1, show=False)
-    assert weights(beside.run) == weights(finished)
-    assert weights(alone.run) == weights(finished)[:1]
-    for one, other in zip(beside.run.subjects, finished.subjects, strict=True):
+    assert weights(Run(beside.path)) == weights(finished)
+    assert weights(Run(alone.path)) == weights(finished)[:1]
+    for one, other in zip(Run(beside.path).subjects, finished.subjects, strict=True):
         assert one.metrics_path.read_bytes() == other.metrics_path.read_bytes()
 
 
 def test_evaluations_are_the_same_bytes_every_time_and_in_other_processes(
     finished, small, tmp_path
 ):
-    copy = train(small(), tmp_path / "copy", workers=1, show=False).run
+    copy = Run(train(small(), tmp_path / "copy", workers=1, show=False).path)
     tested = EvaluationConfig(episodes=8, record_episodes=3)
     assert evaluate(copy, tested, workers=2, show=False).failures == {}
     names = ("trials.csv", "recording.npz", "evaluation.json")
@@ -73,14 +76,14 @@ def test_a_subject_that_fails_takes_no_other_with_it(
     outcome = train(config, tmp_path, workers=workers, show=False)
     assert list(outcome.failures) == [f"subject {failing}"]
     assert words in outcome.failures[f"subject {failing}"]
-    done = [subject.finished for subject in outcome.run.subjects]
+    done = [subject.finished for subject in Run(outcome.path).subjects]
     assert done == [k != failing for k in range(3)]
     assert not list(tmp_path.rglob(".*"))
 
 
 def test_resuming_trains_what_is_missing_and_leaves_the_rest(small, tmp_path):
     config = small("toys:Lottery", updates=20)
-    run = train(config, tmp_path, workers=1, show=False).run
+    run = Run(train(config, tmp_path, workers=1, show=False).path)
     first, second = weights(run)
     run.subject(1).policy_path.unlink()
     run.subject(1).state_path.unlink()
@@ -95,7 +98,7 @@ def test_resuming_trains_what_is_missing_and_leaves_the_rest(small, tmp_path):
 
 def test_an_untrained_subject_is_told_and_the_others_are_evaluated(small, tmp_path):
     config = small("toys:Lottery", updates=20)
-    run = train(config, tmp_path, workers=1, show=False).run
+    run = Run(train(config, tmp_path, workers=1, show=False).path)
     run.subject(0).policy_path.unlink()
     outcome = evaluate(run, EvaluationConfig(episodes=3), workers=1, show=False)
     assert list(outcome.failures) == ["subject 0"]
@@ -111,9 +114,10 @@ def test_an_evaluation_gives_up_what_an_earlier_one_left(finished, tmp_path):
         tmp_path / "run", EvaluationConfig(episodes=2), workers=1, show=False
     )
     assert list(outcome.failures) == ["subject 0"]
-    # Old facts of subject 0 beside new ones of subject 1 would be a lie.
-    assert list(outcome.run.evaluated) == [1]
-    assert outcome.run.trials["episode"].nunique() == 2
+    # Old metadata of subject 0 beside new ones of subject 1 would be a lie.
+    again = Run(outcome.path)
+    assert list(again.evaluated) == [1]
+    assert again.trials["episode"].nunique() == 2
 
 
 def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
@@ -126,9 +130,9 @@ def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
 
 def test_a_policy_of_another_size_is_told(small, tmp_path):
     config = small(updates=1, subjects=1)
-    run = train(config, tmp_path / "a", workers=1, show=False).run
+    run = Run(train(config, tmp_path / "a", workers=1, show=False).path)
     other = small("toys:Lottery", updates=1, subjects=1)
-    strange = train(other, tmp_path / "b", workers=1, show=False).run
+    strange = Run(train(other, tmp_path / "b", workers=1, show=False).path)
     strange.subject(0).policy_path.replace(run.subject(0).policy_path)
     outcome = evaluate(run, EvaluationConfig(episodes=1), workers=1, show=False)
     assert (
@@ -156,7 +160,7 @@ def test_the_python_door_trains_evaluates_and_reads_back(core, tmp_path):
     trained = metarl.train(config, tmp_path / "run", workers=1, show=False)
     assert trained.failures == {}
     tested = metarl.evaluate(
-        trained.run, EvaluationConfig(episodes=4), workers=1, show=False
+        trained.path, EvaluationConfig(episodes=4), workers=1, show=False
     )
     assert tested.failures == {}
     run = metarl.load_run(tmp_path / "run")
@@ -167,23 +171,23 @@ def test_the_python_door_trains_evaluates_and_reads_back(core, tmp_path):
     assert metarl.make("two-step", num_envs=2).num_envs == 2
 
 
-# Populations that were trained otherwise, and further tests
+# Variants, and further tests
 
 
 def few(task, episodes=4):
-    """The protocol's tests, with few episodes."""
+    """The experiment's tests, with few episodes."""
     return {
         name: replace(test, episodes=episodes, record_episodes=2)
-        for name, test in protocol(task).conditions.items()
+        for name, test in experiment(task).tests.items()
     }
 
 
 @pytest.fixture(scope="module")
 def volatile(small, tmp_path_factory):
-    """A run with its control population, trained and tested; not to be changed."""
+    """A run with its variant, trained and tested; not to be changed."""
     folder = tmp_path_factory.mktemp("volatile") / "run"
     config = small("volatility", updates=20)
-    trained = train(config, folder, controls=True, workers=1, show=False)
+    trained = train(config, folder, variants=True, workers=1, show=False)
     assert trained.failures == {}
     assert evaluate(folder, few("volatility"), workers=1, show=False).failures == {}
     return load_run(folder)
@@ -195,43 +199,45 @@ def copy(volatile, tmp_path):
     return load_run(tmp_path / "copy")
 
 
-def test_a_control_population_is_a_run_of_its_own(volatile, small, tmp_path):
-    assert list(volatile.controls) == ["constant"]
-    control = volatile.control("constant")
-    stated = protocol("volatility").controls["constant"]
-    assert control.path == volatile.path / "controls" / "constant"
-    assert control.config == control_config(volatile.config, stated)
-    assert control.config.task_params.schedule == "constant"
-    alone = train(control.config, tmp_path / "alone", workers=1, show=False).run
-    assert weights(alone) == weights(control)
-    assert len({*weights(control), *weights(volatile)}) == 4
-    one = replace(control.config, subjects=1)
-    only = train(one, tmp_path / "only", workers=1, show=False).run
-    assert weights(only) == weights(control)[:1]
+def test_a_variant_is_a_run_of_its_own(volatile, small, tmp_path):
+    assert list(volatile.variants) == ["constant"]
+    variant = volatile.variant("constant")
+    stated = experiment("volatility").variants["constant"]
+    assert variant.path == volatile.path / "variants" / "constant"
+    assert variant.config == variant_config(volatile.config, stated)
+    assert variant.config.task_params.schedule == "constant"
+    alone = Run(train(variant.config, tmp_path / "alone", workers=1, show=False).path)
+    assert weights(alone) == weights(variant)
+    assert len({*weights(variant), *weights(volatile)}) == 4
+    one = replace(variant.config, subjects=1)
+    only = Run(train(one, tmp_path / "only", workers=1, show=False).path)
+    assert weights(only) == weights(variant)[:1]
 
 
-def test_controls_change_nothing_of_the_main_population(volatile, small, tmp_path):
+def test_variants_change_nothing_of_the_run_itself(volatile, small, tmp_path):
     config = small("volatility", updates=20)
-    plain = train(config, tmp_path / "run", workers=1, show=False).run
-    assert plain.controls == {}
+    plain = Run(train(config, tmp_path / "run", workers=1, show=False).path)
+    assert plain.variants == {}
     assert weights(plain) == weights(volatile)
     with pytest.raises(MetaRLError, match="already has a run"):
-        train(config, plain.path, controls=True, workers=1, show=False)
+        train(config, plain.path, variants=True, workers=1, show=False)
     before = plain.subject(0).policy_path.stat().st_mtime_ns
-    later = train(
-        config, plain.path, controls=True, resume=True, workers=2, show=False
-    ).run
-    assert weights(later.control("constant")) == weights(volatile.control("constant"))
+    train(config, plain.path, variants=True, resume=True, workers=2, show=False)
+    assert weights(plain.variant("constant")) == weights(volatile.variant("constant"))
     assert plain.subject(0).policy_path.stat().st_mtime_ns == before
 
 
-def test_every_test_of_the_protocol_is_taken_by_who_should(volatile):
-    tests = protocol("volatility").conditions
-    assert [TEST, *volatile.conditions()] == list(tests)
+def baseline_names(run):
+    return {*list_baselines(run.config, baselines_of(run.config), EvaluationConfig())}
+
+
+def test_every_test_is_taken_by_the_networks_that_should(volatile):
+    tests = experiment("volatility").tests
+    assert [TEST, *volatile.further_tests()] == list(tests)
     for name in tests:
         for subject, folder in volatile.evaluated_in(name).items():
-            assert folder.facts["settings"] == list(tests[name].settings)
-            assert folder.facts["episodes"] == 4
+            assert folder.metadata["settings"] == tests[name].to_plain()["settings"]
+            assert folder.metadata["episodes"] == 4
             assert set(folder.trials["subject"]) == {subject}
             assert "units_untrained" in folder.recording
     assert list(volatile.evaluated_in("generator")) == [0, 1]
@@ -240,16 +246,16 @@ def test_every_test_of_the_protocol_is_taken_by_who_should(volatile):
     )
     assert blocks.notna().all()
     assert generator.isna().all()
-    control = volatile.control("constant")
-    assert control.conditions() == []
-    assert list(control.evaluated) == [0, 1]
-    assert control.evaluated[0].trials["order"].notna().all()
-    for population in (volatile, control):
+    variant = volatile.variant("constant")
+    assert variant.further_tests() == []
+    assert list(variant.evaluated) == [0, 1]
+    assert variant.evaluated[0].trials["order"].notna().all()
+    for population in (volatile, variant):
         for subject, folder in population.evaluated.items():
-            digest = folder.facts["weights_before"]
+            digest = folder.metadata["weights_before"]
             assert digest == weights_hash(population.subject(subject).policy())
-    assert control.baselines == {}
-    assert set(volatile.baselines) == set(list_baselines(volatile.config))
+    assert variant.baselines == volatile.baselines
+    assert set(volatile.baselines) == baseline_names(volatile)
 
 
 def test_the_trials_of_the_main_test_alone_are_the_runs(volatile):
@@ -259,52 +265,54 @@ def test_the_trials_of_the_main_test_alone_are_the_runs(volatile):
 
 def test_one_test_alone_leaves_the_others_as_they_are(copy):
     tests = {"generator": few("volatility", episodes=3)["generator"]}
-    before = copy.evaluation(0).facts_path.read_bytes()
+    before = copy.evaluation(0).metadata_path.read_bytes()
     assert evaluate(copy, tests, workers=1, show=False).failures == {}
     again = load_run(copy.path)
-    assert again.evaluated_in("generator")[1].facts["episodes"] == 3
-    assert again.evaluation(0).facts_path.read_bytes() == before
-    assert again.control("constant").evaluated[0].facts["episodes"] == 4
-    assert set(again.baselines) == set(list_baselines(copy.config))
+    assert again.evaluated_in("generator")[1].metadata["episodes"] == 3
+    assert again.evaluation(0).metadata_path.read_bytes() == before
+    assert again.variant("constant").evaluated[0].metadata["episodes"] == 4
+    assert set(again.baselines) == baseline_names(copy)
 
 
-def test_a_test_of_ones_own_stands_beside_the_protocols(copy):
-    own = EvaluationConfig(episodes=2, interventions=("units set 0 of 1",))
+def test_a_users_own_test_is_taken_like_the_experiments(copy):
+    own = EvaluationConfig(episodes=2, interventions=(parse("units set 0 of 1"),))
     outcome = evaluate(copy, {"silent": own}, workers=1, show=False)
     assert outcome.failures == {}
     run = load_run(copy.path)
-    assert run.conditions() == ["generator", "silent"]
+    assert run.further_tests() == ["generator", "silent"]
     assert list(run.evaluated_in("silent")) == [0, 1]
-    # Populations that were trained otherwise take what their protocol says.
-    assert run.control("constant").conditions() == []
+    # Variants take their own tests alone.
+    assert run.variant("constant").further_tests() == []
 
 
 def test_what_an_earlier_evaluation_left_is_given_up_in_every_test(copy):
     copy.subject(0).policy_path.write_bytes(b"damaged")
-    copy.control("constant").subject(1).policy_path.write_bytes(b"damaged")
+    copy.variant("constant").subject(1).policy_path.write_bytes(b"damaged")
     outcome = evaluate(copy, few("volatility", 2), workers=1, show=False)
     assert list(outcome.failures) == ["subject 0", "constant subject 1"]
     run = load_run(copy.path)
     for name in (TEST, "generator"):
         assert list(run.evaluated_in(name)) == [1]
-    assert list(run.control("constant").evaluated) == [0]
+    assert list(run.variant("constant").evaluated) == [0]
 
 
-def test_strategies_are_given_up_with_the_main_test_alone(copy):
-    for facts in copy.path.glob("evaluation/yardsticks/*/evaluation.json"):
-        facts.write_text(facts.read_text().replace('"episodes": 4', '"episodes": 9'))
+def test_baselines_are_given_up_with_the_main_test_alone(copy):
+    for metadata in copy.path.glob("evaluation/baselines/*/evaluation.json"):
+        metadata.write_text(
+            metadata.read_text().replace('"episodes": 4', '"episodes": 9')
+        )
     tests = few("volatility", 2)
     evaluate(copy, {"generator": tests["generator"]}, workers=1, show=False)
-    found = {f.facts["episodes"] for f in load_run(copy.path).baselines.values()}
+    found = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
     assert found == {9}
     evaluate(copy, {TEST: tests[TEST]}, workers=1, show=False)
-    found = {f.facts["episodes"] for f in load_run(copy.path).baselines.values()}
+    found = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
     assert found == {2}
 
 
 def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):
     before = {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")}
-    wrong = EvaluationConfig(interventions=("units set 0 when hunger == 1",))
+    wrong = EvaluationConfig(interventions=(parse("units set 0 when hunger == 1"),))
     with pytest.raises(ValueError, match="got 'hunger'; choose from: event"):
         evaluate(copy, few("volatility", 2) | {"own": wrong}, workers=1, show=False)
     assert {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")} == before
@@ -313,65 +321,68 @@ def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy
 def test_a_snapshot_takes_the_main_test_or_what_it_is_given(copy):
     tests = few("volatility", 2)
     evaluate(copy, tests, snapshot=3, workers=1, show=False)
-    assert copy.evaluation(0, 3).facts["settings"] == ["schedule=blocks"]
-    assert not copy.evaluation(0, 3, "generator").facts_path.exists()
-    own = {"own": replace(tests[TEST], settings=())}
+    assert copy.evaluation(0, 3).metadata["settings"] == ["schedule=blocks"]
+    assert not copy.evaluation(0, 3, "generator").metadata_path.exists()
+    own = {"own": replace(tests[TEST], task={})}
     assert evaluate(copy, own, snapshot=3, workers=1, show=False).failures == {}
-    assert copy.evaluation(1, 3, "own").facts["progress"] == 3 / 20
-    # Neither strategies nor controls have snapshots.
-    assert load_run(copy.path).control("constant").evaluated[0].facts["episodes"] == 4
-    assert {f.facts["episodes"] for f in copy.baselines.values()} == {4}
+    assert copy.evaluation(1, 3, "own").metadata["progress"] == 3 / 20
+    # Neither baselines nor variants have snapshots.
+    assert (
+        load_run(copy.path).variant("constant").evaluated[0].metadata["episodes"] == 4
+    )
+    assert {f.metadata["episodes"] for f in copy.baselines.values()} == {4}
 
 
 @pytest.fixture
 def staged(copy, monkeypatch):
-    """A run whose protocol has every snapshot tested: the run, its protocol."""
-    stages = EvaluationConfig(episodes=1, record_episodes=0)
-    methods = replace(
-        protocol("volatility"), conditions=few("volatility", 2), stages=stages
+    """A run with a test of every snapshot; the run, its experiment."""
+    asked = replace(
+        experiment("volatility"),
+        tests=few("volatility", 2),
+        snapshot_test=EvaluationConfig(episodes=1, record_episodes=0),
     )
-    monkeypatch.setattr("metarl.pipeline.run.protocol", lambda task: methods)
-    return copy, methods
+    monkeypatch.setattr("metarl.pipeline.run.experiment", lambda task: asked)
+    return copy, asked
 
 
 def snapshots_tested(run):
     """Numbers of the snapshots that each subject was tested at."""
     return [
-        [n for n in range(21) if run.evaluation(k, n).facts_path.exists()]
+        [n for n in range(21) if run.evaluation(k, n).metadata_path.exists()]
         for k in range(2)
     ]
 
 
 @pytest.mark.parametrize("as_a_command", [False, True])
-def test_every_snapshot_takes_the_stages_of_the_protocol(staged, as_a_command):
-    run, methods = staged
-    tests = methods.conditions if as_a_command else None
+def test_every_snapshot_takes_its_test(staged, as_a_command):
+    run, asked = staged
+    tests = asked.tests if as_a_command else None
     assert evaluate(run, tests, workers=1, show=False).failures == {}
     assert snapshots_tested(run) == [[*range(21)]] * 2
     for number in (0, 7, 20):
-        facts = run.evaluation(1, number).facts
-        assert (facts["episodes"], facts["progress"]) == (1, number / 20)
-        assert facts["weights_before"] == weights_hash(run.subject(1).policy(number))
-    # The main test is left as it is, and controls have no stages.
-    assert run.evaluation(1).facts["episodes"] == 2
-    control = run.control("constant")
-    assert control.evaluation(0).facts["episodes"] == 2
-    assert snapshots_tested(control) == [[], []]
+        metadata = run.evaluation(1, number).metadata
+        assert (metadata["episodes"], metadata["progress"]) == (1, number / 20)
+        assert metadata["weights_before"] == weights_hash(run.subject(1).policy(number))
+    # The main test is left as it is, and variants have no tests of snapshots.
+    assert run.evaluation(1).metadata["episodes"] == 2
+    variant = run.variant("constant")
+    assert variant.evaluation(0).metadata["episodes"] == 2
+    assert snapshots_tested(variant) == [[], []]
 
 
-def test_stages_go_with_the_protocols_main_test_alone(staged):
-    run, methods = staged
-    further = {"generator": methods.conditions["generator"]}
-    shorter = replace(methods.test, episodes=1)
+def test_snapshots_are_tested_with_the_experiments_main_test_alone(staged):
+    run, asked = staged
+    further = {"generator": asked.tests["generator"]}
+    shorter = replace(asked.test, episodes=1)
     for tests in (further, shorter, {TEST: shorter}):
         assert evaluate(run, tests, workers=1, show=False).failures == {}
         assert snapshots_tested(run) == [[], []]
     evaluate(run, snapshot=4, workers=1, show=False)
     assert snapshots_tested(run) == [[4], [4]]
-    assert run.evaluation(0, 4).facts["episodes"] == 2
+    assert run.evaluation(0, 4).metadata["episodes"] == 2
 
 
-def test_stages_of_an_earlier_evaluation_are_given_up_before_the_next(
+def test_snapshot_tests_of_an_earlier_evaluation_are_given_up_before_the_next(
     staged, monkeypatch
 ):
     run, _ = staged
@@ -380,31 +391,29 @@ def test_stages_of_an_earlier_evaluation_are_given_up_before_the_next(
     def fail(*arguments, **more):
         raise MetaRLError("out of order")
 
-    monkeypatch.setattr("metarl.pipeline.run.evaluate_network", fail)
+    monkeypatch.setattr("metarl.pipeline.population.evaluate_network", fail)
     assert evaluate(run, workers=1, show=False).failures
     assert snapshots_tested(run) == [[], []]
 
 
-def test_controls_take_the_tests_that_are_theirs(small, tmp_path):
+def test_variants_take_the_tests_that_are_theirs(small, tmp_path):
     config = small("bandit", subjects=1, updates=1)
-    run = train(config, tmp_path, controls=True, workers=1, show=False).run
-    controls = protocol("bandit").controls
-    assert sorted(run.controls) == sorted(controls)
+    run = Run(train(config, tmp_path, variants=True, workers=1, show=False).path)
+    variants = experiment("bandit").variants
+    assert sorted(run.variants) == sorted(variants)
     assert evaluate(run, few("bandit", 2), workers=1, show=False).failures == {}
-    for name, population in run.controls.items():
-        taken = [TEST, *population.conditions()]
-        assert sorted(taken) == sorted(controls[name].conditions)
-        assert population.config == control_config(config, controls[name])
-    cores = {type(p.subject(0).policy().core) for p in run.controls.values()}
+    for name, population in run.variants.items():
+        taken = [TEST, *population.further_tests()]
+        assert sorted(taken) == sorted(variants[name].tests)
+        assert population.config == variant_config(config, variants[name])
+    cores = {type(p.subject(0).policy().core) for p in run.variants.values()}
     assert cores == {LSTM, Feedforward}
 
 
-def test_evaluations_of_conditions_are_the_same_bytes_in_other_processes(
-    volatile, tmp_path
-):
+def test_further_tests_are_the_same_bytes_in_other_processes(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "evaluation")
-    shutil.rmtree(tmp_path / "run" / "controls" / "constant" / "evaluation")
+    shutil.rmtree(tmp_path / "run" / "variants" / "constant" / "evaluation")
     evaluate(tmp_path / "run", few("volatility"), workers=2, show=False)
     names = ("trials.csv", "recording.npz", "evaluation.json")
     paths = [p for p in volatile.path.rglob("*.*") if p.name in names]
@@ -423,20 +432,24 @@ def test_evaluations_of_conditions_are_the_same_bytes_in_other_processes(
         ("teaching set 0 when event == 'sleep'", "must be one of fixation, choice"),
     ],
 )
-def test_training_with_a_hand_that_fits_nothing_is_refused_and_leaves_nothing(
+def test_training_with_an_impossible_intervention_is_refused_and_leaves_nothing(
     text, words, small, tmp_path
 ):
     config = small()
-    training = replace(config.training, interventions=(text,))
+    training = replace(config.training, interventions=(parse(text),))
     with pytest.raises(ValueError, match=words):
         train(replace(config, training=training), tmp_path / "run", show=False)
     assert not list(tmp_path.iterdir())
 
 
-def test_strategies_can_be_left_out(copy):
+def test_baselines_can_be_left_out(copy):
     folders = dict(copy.baselines)
-    before = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    before = {
+        name: folder.metadata_path.read_bytes() for name, folder in folders.items()
+    }
     tests = few("volatility", 2)
-    evaluate(copy, tests, strategies=False, workers=1, show=False)
-    after = {name: folder.facts_path.read_bytes() for name, folder in folders.items()}
+    evaluate(copy, tests, baselines=False, workers=1, show=False)
+    after = {
+        name: folder.metadata_path.read_bytes() for name, folder in folders.items()
+    }
     assert after == before != {}

@@ -11,8 +11,8 @@ import pytest
 
 from metarl.analysis.effects import COLUMNS
 from metarl.core.checks import MetaRLError
-from metarl.envs.registry import TASKS
-from metarl.experiments.tests import protocol
+from metarl.core.interventions import parse
+from metarl.experiments.spec import experiment
 from metarl.pipeline.run import evaluate, train
 from metarl.reports import figures as report
 from metarl.reports.figures import (
@@ -24,7 +24,7 @@ from metarl.reports.figures import (
     write_effects,
 )
 from metarl.runs.config import EvaluationConfig
-from metarl.runs.folder import create_run, load_run
+from metarl.runs.folder import Run, create_run, load_run
 
 VERDICTS = {"PASS", "FAIL", "NOT LEARNED", "REPORTED"}
 
@@ -93,11 +93,11 @@ def test_another_task_than_the_published_is_reported_and_not_scored(finished, tm
 def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
     run, paths = analysed
     text = paths["result"].read_text()
-    assert text.startswith(f"two-step: {TASKS['two-step'].summary}")
+    assert text.startswith(f"two-step: {experiment('two-step').summary}")
     assert "2 of 2 subjects evaluated" in text
     for folder in run.evaluated.values():
-        assert folder.facts["weights_before"][:16] in text
-        assert f"{folder.facts['reward_per_episode']:.2f} reward per episode" in text
+        assert folder.metadata["weights_before"][:16] in text
+        assert f"{folder.metadata['reward_per_episode']:.2f} reward per episode" in text
     assert "CHANGED" not in text
     for row in json.loads(paths["effects"].read_text()):
         assert row["effect"] in text
@@ -106,7 +106,7 @@ def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
 def test_changed_weights_are_cried_out(analysed, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(analysed[0].path, folder)
-    path = load_run(folder).evaluation(1).facts_path
+    path = load_run(folder).evaluation(1).metadata_path
     facts = json.loads(path.read_text())
     path.write_text(json.dumps(facts | {"weights_after": "0" * 64}))
     run = load_run(folder)
@@ -151,9 +151,7 @@ def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
 
 def test_a_users_own_task_is_told_that_it_has_no_analysis(small, tmp_path):
     run = create_run(tmp_path, small("toys:Lottery"))
-    words = (
-        "toys:Lottery is not in the catalogue, so it has no analysis; its tables are"
-    )
+    words = "toys:Lottery has no analysis; give its experiment one, or read its tables"
     with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()
@@ -186,24 +184,24 @@ def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
-# Conditions, controls, and whether the test was the paper's
+# Further tests, variants, and whether the test was the paper's
 
 
 @pytest.fixture(scope="module")
 def volatile(small, tmp_path_factory):
-    """A run with a further test and a control population; not to be changed."""
+    """A run with a further test and a variant; not to be changed."""
     folder = tmp_path_factory.mktemp("volatile") / "run"
     config = small("volatility", updates=1)
-    train(config, folder, controls=True, workers=1, show=False)
+    train(config, folder, variants=True, workers=1, show=False)
     tests = {
         name: replace(test, episodes=3, record_episodes=2)
-        for name, test in protocol("volatility").conditions.items()
+        for name, test in experiment("volatility").tests.items()
     }
     assert evaluate(folder, tests, workers=1, show=False).failures == {}
     return load_run(folder)
 
 
-def test_a_source_has_every_condition_of_the_same_subjects(volatile):
+def test_a_source_has_every_test_of_the_same_subjects(volatile):
     source = source_of(volatile)
     assert list(source.conditions) == ["generator"]
     table = source.conditions["generator"]
@@ -227,39 +225,47 @@ def test_a_source_knows_the_tasks_parameters_in_the_test(volatile):
     assert volatile.config.task_params.schedule == "training"
 
 
-def test_a_control_population_is_a_source_of_its_own(volatile):
+def test_a_variant_is_a_source_of_its_own(volatile):
     source = source_of(volatile)
     assert list(source.controls) == ["constant"]
-    control = source.controls["constant"]
-    assert control.parameters["schedule"] == "blocks"
-    pd.testing.assert_frame_equal(control.trials, volatile.control("constant").trials)
-    assert list(control.recordings) == [0, 1]
-    units = (s.recordings[0]["units"] for s in (source, control))
+    variant = source.controls["constant"]
+    assert variant.parameters["schedule"] == "blocks"
+    pd.testing.assert_frame_equal(variant.trials, volatile.variant("constant").trials)
+    assert list(variant.recordings) == [0, 1]
+    units = (s.recordings[0]["units"] for s in (source, variant))
     assert not np.array_equal(*units, equal_nan=True)
-    assert control.controls == {}
-    assert control.conditions == {}
-    assert not control.as_published  # trained on another schedule
+    assert variant.controls == variant.conditions == variant.baselines == {}
+    assert not variant.as_published  # trained on another schedule
 
 
-def test_a_control_that_was_not_tested_is_no_source(volatile, tmp_path):
+def test_a_general_variant_is_in_no_source_of_the_run(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    for folder in run.control("constant").evaluated.values():
-        folder.facts_path.unlink()
+    shutil.copytree(run.variant("constant").path, run.variant("units-half").path)
+    assert list(run.variants) == ["constant", "units-half"]
+    assert list(source_of(run).controls) == ["constant"]
+    assert source_of(run.variant("units-half")).controls == {}
+
+
+def test_a_variant_that_was_not_tested_is_no_source(volatile, tmp_path):
+    shutil.copytree(volatile.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    for folder in run.variant("constant").evaluated.values():
+        folder.metadata_path.unlink()
     assert source_of(run).controls == {}
 
 
 def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
-    run.evaluation(0, condition="generator").facts_path.unlink()
+    run.evaluation(0, test="generator").metadata_path.unlink()
     source = source_of(run)
     assert set(source.conditions["generator"]["subject"]) == {1}
     assert list(source.condition_recordings["generator"]) == [1]
     assert set(source.trials["subject"]) == {0, 1}
 
 
-def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
+def test_the_course_of_learning_is_there_where_snapshots_are_tested(
     volatile, tmp_path, monkeypatch
 ):
     shutil.copytree(volatile.path, tmp_path / "run")
@@ -269,9 +275,9 @@ def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
         outcome = evaluate(run, stage, snapshot=number, workers=1, show=False)
         assert outcome.failures == {}
     assert source_of(run).curves == source_of(run).stages == {}
-    methods = replace(protocol("volatility"), stages=stage)
-    monkeypatch.setattr(report, "protocol", lambda task: methods)
-    run.evaluation(1, 20).facts_path.unlink()
+    asked = replace(experiment("volatility"), snapshot_test=stage)
+    monkeypatch.setattr(report, "experiment", lambda task: asked)
+    run.evaluation(1, 20).metadata_path.unlink()
     source = source_of(run)
     assert list(source.stages) == [0, 1]
     assert set(source.stages[0]["subject"]) == {0, 1}
@@ -280,7 +286,7 @@ def test_the_course_of_learning_is_there_where_the_protocol_tests_stages(
     for subject, curve in source.curves.items():
         pd.testing.assert_frame_equal(curve, run.subject(subject).metrics)
         assert {"steps", "rollout/return", "rollout/episodes"} < set(curve)
-    run.evaluation(0).facts_path.unlink()
+    run.evaluation(0).metadata_path.unlink()
     assert list(source_of(run).curves) == [1]
 
 
@@ -298,18 +304,18 @@ def test_a_run_without_further_tests_has_a_source_without(finished):
         ({}, True),
         ({"episodes": 5}, True),
         ({"record_episodes": 1}, True),
-        ({"settings": ()}, False),
-        ({"settings": ("schedule=blocks", "trial_count=5")}, False),
+        ({"task": {}}, False),
+        ({"task": {"schedule": "blocks", "trial_count": 5}}, False),
         ({"greedy": True}, False),
         ({"reset_memory": "trial", "record_untrained": False}, False),
-        ({"interventions": ("units set 0",), "record_untrained": False}, False),
+        ({"interventions": (parse("units set 0"),), "record_untrained": False}, False),
     ],
 )
-def test_only_the_protocols_own_test_is_as_published(
+def test_only_the_experiments_own_test_is_as_published(
     changes, as_published, volatile, tmp_path
 ):
     shutil.copytree(volatile.path, tmp_path / "run")
-    test = replace(protocol("volatility").test, episodes=2, record_episodes=0)
+    test = replace(experiment("volatility").test, episodes=2, record_episodes=0)
     outcome = evaluate(
         tmp_path / "run", replace(test, **changes), workers=1, show=False
     )
@@ -320,8 +326,10 @@ def test_only_the_protocols_own_test_is_as_published(
 def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
     config = small("two-step", updates=1)
     training = replace(config.training, reset_memory="trial")
-    run = train(replace(config, training=training), tmp_path, workers=1, show=False).run
-    test = replace(protocol("two-step").test, episodes=2, record_episodes=0)
+    run = Run(
+        train(replace(config, training=training), tmp_path, workers=1, show=False).path
+    )
+    test = replace(experiment("two-step").test, episodes=2, record_episodes=0)
     for reset, as_published in (("episode", False), ("trial", True)):
         evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
         assert source_of(load_run(run.path)).as_published == as_published

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.envs.rendering import BAND, HEIGHT, WIDTH
-from metarl.experiments.presets import preset
+from metarl.experiments.spec import preset
 from metarl.reports.html.figures import svg_address
 from metarl.reports.task_diagram import (
     ENOUGH,
@@ -45,7 +45,7 @@ def texts(ax):
 # Any task
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_any_task_draws_its_own_first_trials(task):
     config = preset(task)
     name, boxes = first_trials(config, 1)
@@ -64,7 +64,7 @@ def test_any_task_draws_its_own_first_trials(task):
         assert each.screen.any() or each.event == "pause"
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_the_same_task_and_seed_give_the_same_picture(task):
     config = preset(task, "smoke")
     first, again = draw_timing(config, 3), draw_timing(config, 3)
@@ -80,6 +80,10 @@ def test_another_seed_gives_another_episode():
 def test_what_is_drawn_is_what_the_parameters_make(small):
     config = small("reversal", fixation=False)
     assert {each.event for each in first_trials(config, 1)[1]} == {"choice"}
+
+
+def test_a_task_without_baselines_has_no_diagram(small):
+    assert draw_timing(small("toys:Lottery")) is None
 
 
 def test_an_episode_that_is_over_is_not_gone_on_with(small):

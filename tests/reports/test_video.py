@@ -12,10 +12,11 @@ from toys import Lottery
 
 from metarl.agents.networks.actor_critic import build, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import parse
 from metarl.core.policy import PolicyOutput, input_size
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.envs.rendering import BAND, HEIGHT, WIDTH
-from metarl.experiments.tests import Protocol, protocol
+from metarl.experiments.spec import experiment
 from metarl.reports import video as watching
 from metarl.reports.video import (
     HOLD,
@@ -27,7 +28,7 @@ from metarl.reports.video import (
     watch,
     write_gif,
 )
-from metarl.runs.config import EvaluationConfig, with_settings
+from metarl.runs.config import EvaluationConfig, change_params
 from metarl.runs.folder import load_run
 from metarl.simulation.rollout import Rollout
 
@@ -81,7 +82,7 @@ class Tired:
 # What is on it
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_any_task_can_be_filmed(task, small):
     config = small(task)
     made = prepare(config, network_of(config), VideoConfig())
@@ -147,22 +148,23 @@ def test_the_trials_of_one_episode_are_counted_from_one_and_episodes_not_named(
 def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     config = replace(small("risky-choice"), seed=8)
     test = EvaluationConfig(
-        settings=("forced_pairs=3",),
-        interventions=("units set 0 of 0-2",),
+        task={"forced_pairs": 3},
+        interventions=(parse("units set 0 of 0-2"),),
         reset_memory="trial",
         greedy=True,
     )
-    tests = Protocol(conditions={"test": EvaluationConfig(), "other": test})
-    monkeypatch.setattr(watching, "protocol", lambda task: tests)
+    tests = {"test": EvaluationConfig(), "other": test}
+    asked = replace(experiment("risky-choice"), tests=tests, variants={})
+    monkeypatch.setattr(watching, "experiment", lambda task: asked)
     plain = prepare(config, network_of(config), VideoConfig())
     assert plain.interventions is None
     assert (plain.reset_memory, plain.greedy) == ("episode", False)
     assert plain.task.params == config.task_params
-    other = prepare(config, network_of(config), VideoConfig(condition="other"))
+    other = prepare(config, network_of(config), VideoConfig(test="other"))
     assert other.interventions is not None
     assert other.interventions.units == 2 * config.network.units
     assert (other.reset_memory, other.greedy) == ("trial", True)
-    assert other.task.params == with_settings(config.task_params, test.settings)
+    assert other.task.params == change_params(config.task_params, test.task)
     assert other.task.params != config.task_params
     assert prepare(config, network_of(config), VideoConfig(greedy=True)).greedy
     states = {
@@ -176,10 +178,9 @@ def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
 
 @torch.inference_mode()
 def test_a_hand_reaches_all_units_and_no_more(monkeypatch, small):
-    tests = Protocol(
-        conditions={"test": EvaluationConfig(interventions=("units set 0 of 0-2",))}
-    )
-    monkeypatch.setattr(watching, "protocol", lambda task: tests)
+    test = EvaluationConfig(interventions=(parse("units set 0 of 0-2"),))
+    asked = replace(experiment("two-step"), tests={"test": test})
+    monkeypatch.setattr(watching, "experiment", lambda task: asked)
     for task, cores in (("two-step", 1), ("risky-choice", 2)):
         config = small(task)
         made = prepare(config, network_of(config), VideoConfig())
@@ -204,7 +205,7 @@ def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
     config = small("harlow")
     network = network_of(config)
     assert network.encoder.render_views is None
-    made = prepare(config, network, VideoConfig(condition="equalized"))
+    made = prepare(config, network, VideoConfig(test="equalized"))
     assert network.encoder.render_views == made.task.render_views
     assert made.task.params.equalized
     assert len(list(frames(made, 1))) > 4
@@ -331,7 +332,7 @@ def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
         VideoConfig(),
         VideoConfig(subject=1),
         VideoConfig(snapshot=0),
-        VideoConfig(condition="other"),
+        VideoConfig(test="other"),
     ]
     names = [video_path(finished, film).name for film in films]
     assert names == [
@@ -364,7 +365,7 @@ def test_a_film_that_cannot_be_is_refused(what, says):
     ("what", "out", "says"),
     [
         ({"subject": 2}, "x.gif", r"subject must be in \[0, 1\], got 2"),
-        ({"condition": "dark"}, "x.gif", "condition must be one of test; got 'dark'"),
+        ({"test": "dark"}, "x.gif", "test must be one of test; got 'dark'"),
         ({"snapshot": 21}, "x.gif", "has no snapshot 21; it has 0, 1, 2"),
         ({"snapshot": -1}, "x.gif", "has no snapshot -1; it has 0, 1, 2"),
         ({}, "x.png", "out must be a name that ends in .gif, got '.*x.png'"),
@@ -389,9 +390,9 @@ def test_a_subject_without_a_policy_is_told(finished, tmp_path):
     assert watch(run, VideoConfig(), tmp_path / "film.gif").exists()
 
 
-def test_every_test_of_every_protocol_can_be_filmed(small):
-    for task in TASKS:
+def test_every_test_of_every_experiment_can_be_filmed(small):
+    for task in NAMES:
         config = small(task)
-        for condition in protocol(task).conditions:
-            made = prepare(config, network_of(config), VideoConfig(condition=condition))
+        for test in experiment(task).tests:
+            made = prepare(config, network_of(config), VideoConfig(test=test))
             assert next(frames(made, 1)).any()

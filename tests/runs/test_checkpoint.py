@@ -104,12 +104,12 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
 
 def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
     old = ("core", "units", "critic", "feedback", "forget_bias")
-    facts = {
+    metadata = {
         "input_size": 8,
         "action_count": 3,
         "network": {name: getattr(CONFIG, name) for name in old},
     }
-    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
     again = load_policy(path)
     assert weights_hash(again) == weights_hash(network)
     assert again.view_size is again.encoder is None
@@ -124,9 +124,9 @@ def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
 
 @pytest.mark.parametrize("view_size", [None, [3, 4], [9], "wide"])
 def test_eyes_that_do_not_fit_their_retina_are_refused(view_size, path, network):
-    facts = {"input_size": 5, "action_count": 3, "view_size": view_size}
-    facts["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
-    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(facts)})
+    metadata = {"input_size": 5, "action_count": 3, "view_size": view_size}
+    metadata["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
     with pytest.raises(MetaRLError, match="is not a readable metarl network"):
         load_policy(path)
 

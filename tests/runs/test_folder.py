@@ -46,18 +46,18 @@ def test_recordings_come_by_subject_with_named_events(finished):
 
 def test_a_policy_is_loaded_trained_untrained_or_between(finished):
     subject = load_run(finished.path).subjects[0]
-    facts = finished.evaluation(0).facts
-    assert weights_hash(subject.policy()) == facts["weights_before"]
-    assert weights_hash(subject.policy(20)) == facts["weights_before"]
+    metadata = finished.evaluation(0).metadata
+    assert weights_hash(subject.policy()) == metadata["weights_before"]
+    assert weights_hash(subject.policy(20)) == metadata["weights_before"]
     assert weights_hash(subject.policy(0)) != weights_hash(subject.policy(1))
 
 
-def test_yardsticks_are_found_by_name(finished):
+def test_baselines_are_found_by_name(finished):
     names = {"random", "bayes-greedy", "oracle", "sarsa"}
     baselines = load_run(finished.path).baselines
     assert set(baselines) == names
     for name, folder in baselines.items():
-        assert folder.facts["baseline"] == name
+        assert folder.metadata["baseline"] == name
         assert folder.trials["episode"].nunique() == 8
 
 
@@ -138,9 +138,9 @@ def test_an_older_run_lacks_new_fields_and_is_resumed_with_their_defaults(
     assert (tmp_path / "config.json").read_bytes() == before
 
 
-def test_an_ablation_has_its_place_and_its_runs_strategies(finished, tmp_path):
-    run = finished.ablation("no-reward")
-    assert run.path == finished.path / "ablations" / "no-reward"
+def test_a_variant_has_its_place_and_its_runs_baselines(finished, tmp_path):
+    run = finished.variant("no-reward")
+    assert run.path == finished.path / "variants" / "no-reward"
     assert run.baselines == finished.baselines
     assert Run(tmp_path / "elsewhere" / "no-reward").baselines == {}
 
@@ -173,7 +173,7 @@ def test_opening_a_run_reads_nothing(tmp_path, small):
 
 @pytest.mark.parametrize(
     "change",
-    [{"episodes": 9}, {"greedy": True}, {"settings": ("probability_common=0.7",)}],
+    [{"episodes": 9}, {"greedy": True}, {"task": {"probability_common": 0.7}}],
 )
 def test_a_test_was_taken_only_if_it_was_taken_just_so(change, finished):
     test = EvaluationConfig(episodes=8, record_episodes=3)

@@ -1,7 +1,7 @@
 """Frozen-weight evaluation: constant weights, independent problems."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +12,11 @@ from flags import Flags, FlagsParams
 from metarl.agents.config import NetworkConfig, Schedule
 from metarl.agents.networks.actor_critic import attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
-from metarl.envs.registry import TASKS, task_class
-from metarl.runs.config import EvaluationConfig
+from metarl.envs.registry import NAMES, task_class
+from metarl.pipeline.population import baselines_of
+from metarl.runs.config import EvaluationConfig, parse_settings
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.evaluation import (
     check_test,
@@ -34,10 +36,12 @@ def test_weights_keep_their_bytes_and_their_hash(small, tmp_path):
     before = {k: v.numpy().tobytes() for k, v in network.state_dict().items()}
     digest = weights_hash(network)
     folder = EvaluationFolder(tmp_path)
-    facts = evaluate_network(config, 0, network, EvaluationConfig(episodes=4), folder)
+    metadata = evaluate_network(
+        config, 0, network, EvaluationConfig(episodes=4), folder
+    )
     assert {k: v.numpy().tobytes() for k, v in network.state_dict().items()} == before
-    assert facts["weights_before"] == facts["weights_after"] == digest
-    assert folder.facts == facts
+    assert metadata["weights_before"] == metadata["weights_after"] == digest
+    assert folder.metadata == metadata
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
@@ -66,13 +70,17 @@ def test_the_metadata_has_the_settings_of_the_test(small, tmp_path):
     )
     tested = EvaluationConfig(episodes=7, record_episodes=2, greedy=True)
     folder = EvaluationFolder(tmp_path)
-    facts = evaluate_network(config, 0, make_network(config, 0), tested, folder)
-    assert json.loads(json.dumps(asdict(tested))).items() <= facts.items()
-    assert (facts["task"], facts["seed"], facts["discount"]) == ("two-step", 4, 0.9)
-    assert facts["reward_per_episode"] * 7 == pytest.approx(
+    metadata = evaluate_network(config, 0, make_network(config, 0), tested, folder)
+    assert tested.to_plain().items() <= metadata.items()
+    assert (metadata["task"], metadata["seed"], metadata["discount"]) == (
+        "two-step",
+        4,
+        0.9,
+    )
+    assert metadata["reward_per_episode"] * 7 == pytest.approx(
         folder.trials["reward"].sum()
     )
-    assert json.loads(folder.facts_path.read_text()) == facts
+    assert json.loads(folder.metadata_path.read_text()) == metadata
     halfway = evaluate_network(
         config, 0, make_network(config, 0), tested, folder, progress=0.5
     )
@@ -102,7 +110,7 @@ def test_the_same_evaluation_gives_the_same_table_and_recording(small):
         np.testing.assert_array_equal(array, two[1][name])
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_neither_training_nor_the_network_changes_the_problems(task, small):
     short, long = small(task), small(task, updates=4000, num_envs=9)
     another = replace(long.network, core="gru", units=3, head_deviation=9.0)
@@ -261,18 +269,18 @@ def test_more_episodes_than_one_batch_are_numbered_through(small):
     assert not halves[0].reset_index(drop=True).equals(halves[1].reset_index(drop=True))
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_baselines_write_the_same_tables_as_networks(task, small, tmp_path):
     config = small(task)
-    names = list_baselines(config)
+    names = list_baselines(config, baselines_of(config), EvaluationConfig())
     assert names[0].startswith("random")
     network_folder = EvaluationFolder(tmp_path / "network")
     tested = EvaluationConfig(episodes=5, record_episodes=2)
     evaluate_network(config, 0, make_network(config, 0), tested, network_folder)
     for name in names:
         folder = EvaluationFolder(tmp_path / name)
-        facts = evaluate_baseline(config, name, tested, folder)
-        assert facts["baseline"] == name
+        metadata = evaluate_baseline(config, name, baselines_of(config), tested, folder)
+        assert metadata["baseline"] == name
         assert list(folder.trials) == list(network_folder.trials)
         assert folder.trials["valid"].all()
         assert folder.recording.keys() == network_folder.recording.keys()
@@ -284,14 +292,15 @@ def test_baselines_do_not_share_their_problems(small, tmp_path):
     tables = []
     for name in ("random", "oracle"):
         folder = EvaluationFolder(tmp_path / name)
-        evaluate_baseline(config, name, tested, folder)
+        evaluate_baseline(config, name, baselines_of(config), tested, folder)
         tables.append(folder.trials)
     assert not tables[0]["high_state"].equals(tables[1]["high_state"])
     assert tables[1]["correct"].mean() == 1
 
 
 def test_a_users_own_task_has_no_baselines(small):
-    assert list_baselines(small("toys:Lottery")) == []
+    config = small("toys:Lottery")
+    assert list_baselines(config, baselines_of(config), EvaluationConfig()) == []
 
 
 def test_the_tables_are_written_first_and_the_metadata_last(
@@ -306,7 +315,7 @@ def test_the_tables_are_written_first_and_the_metadata_last(
     monkeypatch.setattr("metarl.simulation.evaluation.write_recording", fail)
     with pytest.raises(MetaRLError, match="the disk is full"):
         evaluate_network(config, 0, network, tested, folder)
-    assert not folder.facts_path.exists()
+    assert not folder.metadata_path.exists()
 
 
 def test_an_evaluation_that_is_stopped_writes_nothing(small, tmp_path):
@@ -334,7 +343,9 @@ def test_a_reward_that_is_no_number_is_refused_here_too(fault_envs, small, tmp_p
 def test_a_baseline_keeps_its_choice_probabilities_in_a_greedy_test(small, tmp_path):
     config, folder = small(), EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=20, greedy=True)
-    assert evaluate_baseline(config, "random", tested, folder)["greedy"] is False
+    make = baselines_of(config)
+    metadata = evaluate_baseline(config, "random", make, tested, folder)
+    assert metadata["greedy"] is False
     assert 0.3 < folder.trials["choice"].mean() < 0.7
 
 
@@ -426,7 +437,7 @@ def test_the_untrained_network_is_recorded_with_the_trained_one(
             recording["units_untrained"], replay_recording(untrained, recording)
         )
         assert recording["units_untrained"].shape == recording["units"].shape
-        assert folder.facts["record_untrained"] is True
+        assert folder.metadata["record_untrained"] is True
 
 
 @pytest.mark.parametrize("task", ["bandit", "informative-arm", "matching", "two-step"])
@@ -439,9 +450,9 @@ def test_shared_problems_are_the_same_for_subjects_and_baselines(task, small, tm
             network = make_network(config, subject)
             table, _ = run_episodes(config, subject, lambda task, n=network: n, tested)
             tables[shared, subject] = table
-        for name in list_baselines(config)[:2]:
+        for name in list_baselines(config, baselines_of(config), tested)[:2]:
             folder = EvaluationFolder(tmp_path / f"{name}-{shared}")
-            evaluate_baseline(config, name, tested, folder)
+            evaluate_baseline(config, name, baselines_of(config), tested, folder)
             tables[shared, name] = folder.trials
     for shared in (True, False):
         first, *others = (
@@ -480,7 +491,7 @@ def test_settings_change_the_task_for_the_test_alone(small):
     trials, recording = episodes(
         config,
         record_episodes=12,
-        settings=("trial_count=4", "probability_common=1.0"),
+        task={"trial_count": 4, "probability_common": 1.0},
     )
     assert trials.groupby("episode").size().tolist() == [4] * 12
     assert set(trials["transition"].dropna()) == {"common"}
@@ -490,10 +501,11 @@ def test_settings_change_the_task_for_the_test_alone(small):
 
 def test_settings_change_the_task_of_a_baseline_too(small, tmp_path):
     folder = EvaluationFolder(tmp_path)
-    tested = EvaluationConfig(episodes=3, settings=("trial_count=2",))
-    facts = evaluate_baseline(small(), "random", tested, folder)
+    tested, config = EvaluationConfig(episodes=3, task={"trial_count": 2}), small()
+    make = baselines_of(config)
+    metadata = evaluate_baseline(config, "random", make, tested, folder)
     assert len(folder.trials) == 6
-    assert facts["settings"] == ["trial_count=2"]
+    assert metadata["settings"] == ["trial_count=2"]
 
 
 NOTHING = [
@@ -515,9 +527,11 @@ def test_an_intervention_that_changes_nothing_gives_the_same_tables(task, small)
     control = episodes(config, record_episodes=12)
     for text in NOTHING:
         assert_same_results(
-            episodes(config, record_episodes=12, interventions=(text,)), control
+            episodes(config, record_episodes=12, interventions=(parse(text),)), control
         )
-    together = episodes(config, record_episodes=12, interventions=(*NOTHING,))
+    together = episodes(
+        config, record_episodes=12, interventions=tuple(map(parse, NOTHING))
+    )
     assert_same_results(together, control)
 
 
@@ -526,7 +540,7 @@ def test_a_stimulated_network_has_the_random_numbers_of_the_control(small):
     control = episodes(config, episodes=60, record_episodes=60)
     text = "rpe set -4 when risky == 1 and won == 1"
     table, recording = episodes(
-        config, episodes=60, record_episodes=60, interventions=(text,)
+        config, episodes=60, record_episodes=60, interventions=(parse(text),)
     )
     names = ["probability_risky", "risky_side"]
     pd.testing.assert_frame_equal(table[names], control[0][names])
@@ -545,7 +559,7 @@ def test_units_are_set_and_their_effect_is_recorded(small):
     config = small(network=SHARED)
     _, plain = episodes(config, record_episodes=12)
     text = "units set 0.5 of 1,3-4 when event == 'choice'"
-    _, recording = episodes(config, record_episodes=12, interventions=(text,))
+    _, recording = episodes(config, record_episodes=12, interventions=(parse(text),))
     acted = recording["action"] >= 0
     chosen = acted & (recording["event"] == 1)
     assert (recording["units"][chosen][:, [1, 3, 4]] == 0.5).all()
@@ -561,7 +575,7 @@ def test_units_of_both_cores_can_be_set(network, small):
     config = small(network=network)
     count = 5 if network is SHARED else 10
     text = f"units set 0.5 of {count - 1}"
-    _, recording = episodes(config, record_episodes=2, interventions=(text,))
+    _, recording = episodes(config, record_episodes=2, interventions=(parse(text),))
     acted = recording["action"] >= 0
     assert (recording["units"][acted] == 0.5).all(0).tolist() == [
         *[False] * (count - 1),
@@ -569,7 +583,7 @@ def test_units_of_both_cores_can_be_set(network, small):
     ]
     beyond = f"units set 0.5 of {count}"
     with pytest.raises(ValueError, match=f"units must be below {count}, the network's"):
-        episodes(config, interventions=(beyond,))
+        episodes(config, interventions=(parse(beyond),))
 
 
 def test_memory_cleared_at_every_fixation_is_memory_reset_each_trial(small):
@@ -577,7 +591,7 @@ def test_memory_cleared_at_every_fixation_is_memory_reset_each_trial(small):
     by_hand = episodes(
         config,
         record_episodes=12,
-        interventions=("memory reset when event == 'fixation'",),
+        interventions=(parse("memory reset when event == 'fixation'"),),
     )
     each_trial = episodes(config, record_episodes=12, reset_memory="trial")
     assert_same_results(by_hand, each_trial)
@@ -590,7 +604,7 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
 
     def units(subject=0, deviation=0.3, **more):
         text = f"units noise {deviation}"
-        given = {"record_episodes": 12, "interventions": (text,)} | more
+        given = {"record_episodes": 12, "interventions": (parse(text),)} | more
         _, recording = episodes(config, subject=subject, network=network, **given)
         return recording["units"][recording["step"] == 0]
 
@@ -606,10 +620,11 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
 
 def test_a_baseline_has_no_interventions_in_its_metadata(small, tmp_path):
     config, folder = small("matching"), EvaluationFolder(tmp_path)
-    tested = EvaluationConfig(episodes=3, interventions=("units set 0",))
-    facts = evaluate_baseline(config, "random", tested, folder)
-    assert facts["interventions"] == []
-    assert facts["record_untrained"] is False
+    tested = EvaluationConfig(episodes=3, interventions=(parse("units set 0"),))
+    make = baselines_of(config)
+    metadata = evaluate_baseline(config, "random", make, tested, folder)
+    assert metadata["interventions"] == []
+    assert metadata["record_untrained"] is False
 
 
 def test_the_metadata_has_the_interventions(small, tmp_path):
@@ -617,14 +632,14 @@ def test_the_metadata_has_the_interventions(small, tmp_path):
     done = ("units set 0 when trial == 1",)
     tested = EvaluationConfig(
         episodes=2,
-        settings=("trial_count=3",),
-        interventions=done,
+        task={"trial_count": 3},
+        interventions=tuple(map(parse, done)),
         shared_problems=True,
     )
     evaluate_network(config, 0, make_network(config, 0), tested, folder)
-    assert folder.facts["settings"] == ["trial_count=3"]
-    assert folder.facts["interventions"] == list(done)
-    assert folder.facts["shared_problems"] is True
+    assert folder.metadata["settings"] == ["trial_count=3"]
+    assert folder.metadata["interventions"] == list(done)
+    assert folder.metadata["shared_problems"] is True
 
 
 # What networks with an encoder are shown
@@ -633,7 +648,7 @@ def test_the_metadata_has_the_interventions(small, tmp_path):
 ENCODERS = NetworkConfig(
     encoder="patch", filters=4, patch_size=3, units=5, input_gain=3.0
 )
-NEGATIVE = ("negative=True",)
+NEGATIVE = {"negative": True}
 
 
 def shown(network, recording, *, negative):
@@ -654,9 +669,9 @@ def shown(network, recording, *, negative):
 def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path):
     config = small("flags:Flags", network=ENCODERS)
     network, found = make_network(config, 0), []
-    for number, settings in enumerate(((), NEGATIVE, ())):
+    for number, settings in enumerate(({}, NEGATIVE, {})):
         folder = EvaluationFolder(tmp_path / str(number))
-        tested = EvaluationConfig(episodes=6, record_episodes=6, settings=settings)
+        tested = EvaluationConfig(episodes=6, record_episodes=6, task=settings)
         evaluate_network(config, 0, network, tested, folder)
         recording = folder.recording
         units = recording["units"][recording["action"] >= 0]
@@ -667,7 +682,7 @@ def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path
     assert np.abs(found[0][0] - found[1][0]).max() > 1e-3
 
 
-@pytest.mark.parametrize("settings", [(), NEGATIVE])
+@pytest.mark.parametrize("settings", [{}, NEGATIVE])
 def test_the_untrained_network_encodes_the_pictures_of_the_test_itself(
     settings, small, tmp_path
 ):
@@ -675,7 +690,7 @@ def test_the_untrained_network_encodes_the_pictures_of_the_test_itself(
     network, untrained = make_network(config, 0), make_network(config, 1)
     attach_renderer(untrained, None)  # as it comes from a file
     tested = EvaluationConfig(
-        episodes=5, record_episodes=4, record_untrained=True, settings=settings
+        episodes=5, record_episodes=4, record_untrained=True, task=settings
     )
     evaluate_network(config, 0, network, tested, folder, untrained=untrained)
     recording = folder.recording
@@ -705,7 +720,7 @@ def test_networks_with_an_encoder_keep_their_weights(small, tmp_path):
 @pytest.mark.parametrize("setting", ["width=10", "height=5"])
 def test_a_test_with_another_image_size_is_refused(setting, small):
     config = small("flags:Flags", network=ENCODERS)
-    check_test(config, EvaluationConfig(settings=("longest=2", *NEGATIVE)))
+    check_test(config, EvaluationConfig(task={"longest": 2, **NEGATIVE}))
     words = f"number of inputs and actions as it was in training, got {setting}"
     with pytest.raises(ValueError, match=words):
-        check_test(config, EvaluationConfig(settings=(setting,)))
+        check_test(config, EvaluationConfig(task=parse_settings([setting])))

@@ -8,6 +8,7 @@ import torch
 from toys import Lottery, Uneven
 
 from metarl.agents.config import NetworkConfig
+from metarl.core.interventions import parse
 from metarl.core.policy import PolicyOutput
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
@@ -54,11 +55,17 @@ def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     return kind(num_envs, kind.params_type(**few.get(name, {})))
 
 
+def parsed(*texts):
+    return tuple(map(parse, texts))
+
+
 def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     task = task or make_task(name)
     policy = Noter(task)
     interventions = (
-        Interventions(texts, task, units=UNITS, noise=generator(99)) if texts else None
+        Interventions(parsed(*texts), task, units=UNITS, noise=generator(99))
+        if texts
+        else None
     )
     policy.interventions = interventions
     settings = {"interventions": interventions} | settings
@@ -183,7 +190,7 @@ def test_words_are_those_of_events_actions_and_categories():
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
         interventions = Interventions(
-            [f"rpe set 1 when {condition}"], task, units=UNITS
+            parsed(f"rpe set 1 when {condition}"), task, units=UNITS
         )
         code = ("fixation", "choice").index("choice") if "event" in condition else None
         code = {"action": 2, "transition": 1}.get(condition.split()[0], code)
@@ -219,15 +226,15 @@ def test_interventions_that_do_not_fit_task_or_network_are_refused_at_once(
     text, sentence
 ):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        Interventions([text], Lottery(NUM_ENVS), units=UNITS)
+        Interventions(parsed(text), Lottery(NUM_ENVS), units=UNITS)
 
 
 def test_an_error_that_is_not_an_input_cannot_be_changed():
-    interventions = Interventions(["rpe set 1"], Lottery(NUM_ENVS), units=UNITS)
+    task = Lottery(NUM_ENVS)
+    interventions = Interventions(parsed("rpe set 1"), task, units=UNITS)
     interventions.check_feedback("rpe")
-    Interventions(["units set 1"], Lottery(NUM_ENVS), units=UNITS).check_feedback(
-        "reward"
-    )
+    other = Interventions(parsed("units set 1"), task, units=UNITS)
+    other.check_feedback("reward")
     sentence = (
         "rpe must be the network's feedback to be changed, got feedback "
         "reward; train with a separate critic and feedback rpe"
@@ -413,14 +420,15 @@ def test_interventions_reach_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
     interventions = make_interventions(
-        [f"units set 0 of {units - 1}"], make_task(), network, noise
+        parsed(f"units set 0 of {units - 1}"), make_task(), network, noise
     )
     assert (interventions.units, interventions.noise) == (units, noise)
+    beyond = parsed(f"units set 0 of {units}")
     with pytest.raises(
         ValueError, match=f"units must be below {units}, the network's number"
     ):
-        make_interventions([f"units set 0 of {units}"], make_task(), network)
+        make_interventions(beyond, make_task(), network)
 
 
 def test_without_sentences_there_are_no_interventions():
-    assert make_interventions([], make_task(), NetworkConfig()) is None
+    assert make_interventions((), make_task(), NetworkConfig()) is None

@@ -13,14 +13,14 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.core.files import TRIAL_COLUMNS
 from metarl.core.policy import input_size
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 from metarl.simulation.recorder import Recorder
 from metarl.simulation.rollout import Rollout
 
 DISCOUNT = 0.7
 LEARNING_SETS = ("harlow-line", "harlow")
 
-TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
+TASK_NAMES = [*NAMES, "toys:Lottery", "toys:Uneven"]
 TWO_STEP = ("transition", "second_state", "second_choice", "high_state")
 
 

@@ -1,7 +1,6 @@
 """The stepping loop: no step lost or repeated, memory reset when due."""
 
 import io
-from importlib import import_module
 
 import pytest
 import torch
@@ -11,7 +10,8 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import PolicyOutput, input_size
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
+from metarl.experiments.spec import experiment
 from metarl.simulation.rollout import Rollout
 
 LEARNING_SETS = ("harlow-line", "harlow")
@@ -29,12 +29,12 @@ TRIAL_STEPS = {
     "reversal": 2,
 }
 """Steps of a trial: a fixation where there is one, choices, what follows them."""
-TASK_NAMES = [*TASKS, "toys:Lottery", "toys:Uneven"]
+TASK_NAMES = [*NAMES, "toys:Lottery", "toys:Uneven"]
 
 
 def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     kind = task_class(name)
-    settings = short(name, 3) if name in TASKS else {}
+    settings = short(name, 3) if name in NAMES else {}
     return kind(num_envs, kind.params_type(**settings))
 
 
@@ -163,7 +163,7 @@ def test_the_policy_receives_the_observation_after_a_restart_too(name):
     assert different == (1 if alike else len(openings))
 
 
-@pytest.mark.parametrize("name", [n for n in TASKS if n not in LEARNING_SETS])
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
 def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     task = make_task(name)
     rollout = Rollout(task, Counter(task), generator())
@@ -313,12 +313,12 @@ def test_an_unroll_acts_like_its_network(core, name):
             assert one.output.units.shape == two.output.units.shape
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_baseline_is_a_policy_like_a_network(name):
-    module = import_module(TASKS[name].strategies)
-    for baseline in module.make_baselines(make_task(name)):
+    make_baselines = experiment(name).make_baselines
+    for baseline in make_baselines(make_task(name)):
         task = make_task(name)
-        policy = module.make_baselines(task)[baseline]
+        policy = make_baselines(task)[baseline]
         steps = 2 * (task.episode_steps or 50)
         transitions = walk(Rollout(task, policy, generator()), steps)
         assert transitions[0].output.logits.shape == (NUM_ENVS, task.action_count)

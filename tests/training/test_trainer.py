@@ -12,10 +12,11 @@ from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.learning.config import CostsConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
-from metarl.experiments.presets import preset
+from metarl.experiments.spec import preset
 from metarl.runs.checkpoint import load_policy, load_state
 from metarl.runs.config import from_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
@@ -538,12 +539,12 @@ def test_the_error_that_is_an_input_has_the_discount_of_its_time(small, tmp_path
 
 CASES = [
     {"network": SEPARATE},
-    {"network": SEPARATE, "interventions": ("rpe scale 0.5 when paid > 0",)},
-    {"interventions": ("teaching scale 0.5 when paid > 0 and trial > 1",)},
+    {"network": SEPARATE, "interventions": (parse("rpe scale 0.5 when paid > 0"),)},
+    {"interventions": (parse("teaching scale 0.5 when paid > 0 and trial > 1"),)},
     {
         "interventions": (
-            "memory reset when trial == 2 and reward > 0",
-            "teaching add 1",
+            parse("memory reset when trial == 2 and reward > 0"),
+            parse("teaching add 1"),
         )
     },
     {"network": NetworkConfig(core="feedforward", units=5, feedback="none")},
@@ -571,7 +572,8 @@ def test_every_kind_of_network_and_intervention_resumes_to_the_same_bytes(
 
 
 def test_node_perturbation_refuses_interventions():
-    config = with_interventions(preset("two-step", "smoke"), ("teaching scale 0",))
+    scaled = (parse("teaching scale 0"),)
+    config = with_interventions(preset("two-step", "smoke"), scaled)
     network = replace(config.network, core="rnn")
     learning = replace(config.learning, rule="np")
     config = replace(config, network=network, learning=learning)
@@ -587,9 +589,8 @@ def taught_by(small, *interventions, entropy_weight=0.0, **more):
     learning = A2CConfig(
         learning_rate=constant(1e-2), entropy_weight=constant(entropy_weight)
     )
-    return Trainer(
-        with_interventions(small(learning=learning, **more), interventions), 0
-    )
+    parsed = tuple(map(parse, interventions))
+    return Trainer(with_interventions(small(learning=learning, **more), parsed), 0)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
@@ -598,7 +599,7 @@ def test_prediction_errors_of_0_leave_the_weights_unchanged(
     intervention, normalize, small
 ):
     norms = []
-    for interventions in ((), (intervention,)):
+    for interventions in ((), (parse(intervention),)):
         config = with_interventions(small(), interventions)
         learning = replace(
             config.learning,
@@ -651,7 +652,8 @@ def test_the_changed_errors_are_what_is_learned_from(small):
 
 
 def test_an_error_that_is_an_input_is_changed_in_training_too(small):
-    config = with_interventions(small(), ("rpe set 3 when trial > 1",), SEPARATE)
+    interventions = (parse("rpe set 3 when trial > 1"),)
+    config = with_interventions(small(), interventions, SEPARATE)
     trainer, fed = Trainer(config, 0), []
     step = trainer.unroll.actor.step
 

@@ -9,6 +9,7 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.learning.config import ReplayConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.cli.main import main
+from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_state
 from metarl.runs.config import from_plain, to_plain
@@ -107,7 +108,7 @@ def test_an_unroll_of_part_of_an_episode_is_refused(small):
 def test_what_would_not_be_lived_through_alike_is_refused(change, small):
     config = replaying(small, "uniform")
     if "interventions" in change:
-        change = {"interventions": ("teaching scale 0.5 when paid > 0",)}
+        change = {"interventions": (parse("teaching scale 0.5 when paid > 0"),)}
     with pytest.raises(ValueError, match="would not be lived through alike"):
         replace(config, training=replace(config.training, **change))
 

@@ -28,6 +28,7 @@ from metarl.agents.networks.actor_critic import Network
 from metarl.agents.networks.batched import TrainableWeights
 from metarl.agents.unrolls.gradient_paths import GradientPaths
 from metarl.agents.unrolls.network import Unroll, make_unroll
+from metarl.core.interventions import Intervention
 
 
 @runtime_checkable  # like the next, for the checks that the tests switch on
@@ -40,8 +41,8 @@ class TrainingSettings(Protocol):
         ...
 
     @property
-    def interventions(self) -> tuple[str, ...]:
-        """Interventions during training, as sentences."""
+    def interventions(self) -> tuple[Intervention, ...]:
+        """Interventions during training."""
         ...
 
     @property
@@ -277,8 +278,9 @@ class NodePerturbationRule(UnrollRule):
         if config.training.interventions:
             raise ValueError(
                 f"interventions must be () where the rule is {self.name}, got "
-                f"{config.training.interventions!r}: its core learns from returns less "
-                "values without noise, which no change of the prediction error reaches"
+                f"{[str(each) for each in config.training.interventions]}: its core "
+                "learns from returns less values without noise, which no change of "
+                "the prediction error reaches"
             )
 
     def make_learner(
@@ -361,12 +363,16 @@ class PopulationRule(LearningRule):
                 f"{self.name}, got {training.num_envs!r}: all evaluated networks have "
                 "equally many"
             )
-        for name, only in (("interventions", ()), ("reset_memory", "episode")):
-            if getattr(training, name) != only:
-                raise ValueError(
-                    f"{name} must be {only!r} where the rule is {self.name}, got "
-                    f"{getattr(training, name)!r}"
-                )
+        if training.interventions:
+            raise ValueError(
+                f"interventions must be () where the rule is {self.name}, got "
+                f"{[str(each) for each in training.interventions]}"
+            )
+        if training.reset_memory != "episode":
+            raise ValueError(
+                f"reset_memory must be 'episode' where the rule is {self.name}, got "
+                f"{training.reset_memory!r}"
+            )
         rate = learning.learning_rate.start
         if rate <= 0:
             raise ValueError(

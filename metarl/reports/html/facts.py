@@ -1,4 +1,4 @@
-"""What the report's page says of one run: read from its folder, its code and docs."""
+"""Content of a report's section on one run: from its folder, experiment and code."""
 
 import shlex
 from collections.abc import Iterator
@@ -6,14 +6,18 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from types import ModuleType
 from typing import Any
 
-from metarl.core.docstrings import introduction, remarks, sections, value_docstring
+from metarl.core.docstrings import (
+    REMARKS,
+    introduction,
+    paragraphs,
+    remarks,
+    sections,
+)
 from metarl.core.files import read_json
-from metarl.envs.registry import TaskEntry, task_class, task_entry
-from metarl.experiments import presets
-from metarl.experiments import tests as protocols
+from metarl.envs.registry import task_class
+from metarl.experiments.spec import Experiment, experiment
 from metarl.reports.html.figures import (
     Picture,
     analysis_picture,
@@ -23,9 +27,6 @@ from metarl.reports.html.figures import (
 from metarl.reports.scorecard import effect_rows
 from metarl.runs.config import RunConfig, to_plain
 from metarl.runs.folder import EvaluationFolder, Run, SubjectFolder, first_difference
-
-REMARKS = ("Departs", "Declared")
-"""Labels of a task's docstring that tell how it follows its paper."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,13 +42,13 @@ class Remark:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Population:
-    """Networks that were trained otherwise."""
+class VariantState:
+    """A variant, and its state."""
 
     name: str
-    """The control's name."""
+    """The variant's name."""
     why: str
-    """What it shows."""
+    """Its purpose."""
     state: str
     """How far it has come, in words."""
 
@@ -62,22 +63,22 @@ class Subject:
     """Environment steps of its training so far; None before the first of them."""
     cost: dict[str, float]
     """cpu_seconds and wall_seconds of its training; empty where it is not known."""
-    facts: dict[str, Any]
-    """Facts of its frozen evaluation; empty where it has none."""
+    metadata: dict[str, Any]
+    """Metadata of its frozen evaluation; empty where it has none."""
 
     @property
     def frozen(self) -> bool:
         """Whether the evaluation left every weight as it was."""
-        return bool(self.facts["weights_before"] == self.facts["weights_after"])
+        return bool(self.metadata["weights_before"] == self.metadata["weights_after"])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Experiment:
+class RunFacts:
     """Everything that the page says of one run."""
 
     name: str
     config: RunConfig[Any]
-    entry: TaskEntry
+    experiment: Experiment
     introduction: list[str]
     """Paragraphs about the task."""
     rules: dict[str, str]
@@ -86,36 +87,36 @@ class Experiment:
     commands: list[str]
     """They make the same run, in the page's folder."""
     difference: str
-    """Where the run is not as its preset has it; empty if nowhere."""
+    """First difference from the run's preset; empty if there is none."""
     subjects: list[Subject]
     versions: dict[str, str]
-    """What made the networks; where subjects differ, all that there were."""
-    controls: list[Population]
+    """Versions of the software; where subjects differ, all that there were."""
+    variants: list[VariantState]
     effects: list[dict[str, Any]]
     """Rows of effects, as in the scorecard."""
     missing: str
-    """What is yet to be done before there are effects; empty if nothing."""
-    timing: Picture
+    """Steps left to do before there are effects; empty if there are none."""
+    timing: Picture | None
     curves: Picture | None
     figure: Picture | None
 
 
-def experiment(name: str, run: Run, folder: Path) -> Experiment:
-    """What there is to say of a run.
+def run_facts(name: str, run: Run, folder: Path) -> RunFacts:
+    """Everything that the page says of a run.
 
     Args:
-        name: what the page calls it.
-        run: of a task in the catalogue, finished or not.
+        name: title of the run.
+        run: of an experiment with an analysis, finished or not.
         folder: the page's, from which the commands are given.
     """
     task = run.config.task
     described = task_class(task)
     learned = any(subject.metrics_path.exists() for subject in run.subjects)
     figure = run.analysis_path / "figure.png"
-    return Experiment(
+    return RunFacts(
         name=name,
         config=run.config,
-        entry=task_entry(task),
+        experiment=experiment(task),
         introduction=introduction(described),
         rules={k: v for k, v in sections(described).items() if k not in REMARKS},
         remarks=list(_remarks(run.config)),
@@ -123,7 +124,7 @@ def experiment(name: str, run: Run, folder: Path) -> Experiment:
         difference=_difference(run.config),
         subjects=[_subject(run, k) for k in range(run.config.subjects)],
         versions=versions_of(run.subjects),
-        controls=_controls(run),
+        variants=_variants(run),
         effects=effect_rows(name, run),
         missing=_missing(run),
         timing=timing_picture(run.config),
@@ -146,33 +147,31 @@ def _missing(run: Run) -> str:
 
 
 def _remarks(config: RunConfig[Any]) -> Iterator[Remark]:
-    """How task, recipe, protocol and analysis follow the paper."""
-    described = task_class(config.task)
-    found = sections(described)
-    for label in REMARKS:
-        if label in found:
-            where = file_of(described.__module__)
-            yield Remark(label=label, text=found[label], where=where)
-    recipe = presets.RECIPES[config.task].get(config.preset)
-    protocol = protocols.PROTOCOLS.get(config.task)
-    parts: tuple[tuple[str, ModuleType, object], ...] = (
-        ("Training", presets, recipe),
-        ("Test", protocols, protocol),
-    )
-    for label, module, part in parts:
-        text = "" if part is None else value_docstring(module, part)
-        if text:
-            yield Remark(label=label, text=text, where=file_of(module.__name__))
-    for name in _analysis_modules(config.task):
+    """How task, training, tests and analysis follow the paper."""
+    described, asked = task_class(config.task), experiment(config.task)
+    for label, text in sections(described).items():
+        if label in REMARKS:
+            yield Remark(label=label, text=text, where=file_of(described.__module__))
+    for label, text in paragraphs(asked.notes):
+        yield Remark(label=label, text=text, where=file_of(module_of(config.task)))
+    for name in analysis_modules(asked):
         for label, text in remarks(import_module(name).__doc__):
             yield Remark(label=label, text=text, where=file_of(name))
 
 
-def _analysis_modules(task: str) -> list[str]:
-    """Modules of a task's analysis: those of its folder."""
-    package = task_entry(task).analysis.rpartition(".")[0]
-    folder = import_module(package).__path__
-    return [f"{package}.{module.name}" for module in iter_modules(folder)]
+def module_of(task: str) -> str:
+    """Module of an experiment."""
+    own = task.partition(":")[0]
+    return own if ":" in task else f"metarl.experiments.{task.replace('-', '_')}"
+
+
+def analysis_modules(asked: Experiment) -> list[str]:
+    """Modules of an experiment's analysis: the named one and those of its folder."""
+    if not isinstance(asked.analysis, str) or not asked.analysis:
+        return []
+    folder = getattr(import_module(asked.analysis), "__path__", [])
+    inner = [f"{asked.analysis}.{module.name}" for module in iter_modules(folder)]
+    return [asked.analysis, *inner]
 
 
 def file_of(module: str) -> str:
@@ -188,30 +187,31 @@ def _commands(run: Run, folder: Path) -> list[str]:
     return [
         f"metarl train {config.task} --preset {config.preset} "
         f"--subjects {config.subjects} --seed {config.seed} --out {where}"
-        f"{' --controls' if run.controls else ''}",
-        f"metarl evaluate {where}{_tested_otherwise(run)}",
+        f"{' --variants' if _variants_there(run) else ''}",
+        f"metarl evaluate {where}{_episode_options(run)}",
         f"metarl analyze {where}",
     ]
 
 
-def _tested_otherwise(run: Run) -> str:
-    """Options for the numbers of episodes, where they are not the protocol's."""
-    test = protocols.protocol(run.config.task).test
+def _episode_options(run: Run) -> str:
+    """Options for the numbers of episodes, where they are not the experiment's."""
+    test = experiment(run.config.task).test
     evaluated = next(iter(run.evaluated.values()), None)
     if evaluated is None:
         return ""
     return "".join(
-        f" --{name.replace('_', '-')} {evaluated.facts[name]}"
+        f" --{name.replace('_', '-')} {evaluated.metadata[name]}"
         for name in ("episodes", "record_episodes")
-        if evaluated.facts[name] != getattr(test, name)
+        if evaluated.metadata[name] != getattr(test, name)
     )
 
 
 def _difference(config: RunConfig[Any]) -> str:
-    """Where a configuration first differs from its preset's, in words."""
-    if config.preset not in presets.RECIPES[config.task]:
+    """First difference of a configuration from its preset's, in words."""
+    asked = experiment(config.task)
+    if config.preset not in asked.presets:
         return f"preset {config.preset} is not one of this version's"
-    usual = presets.preset(config.task, config.preset)
+    usual = asked.config(config.task, config.preset)
     usual = replace(usual, subjects=config.subjects, seed=config.seed)
     return first_difference(to_plain(usual), to_plain(config))
 
@@ -224,7 +224,7 @@ def _subject(run: Run, number: int) -> Subject:
         number=number,
         steps=steps or None,
         cost=read_json(folder.cost_path) if folder.cost_path.exists() else {},
-        facts=evaluated.facts if evaluated else {},
+        metadata=evaluated.metadata if evaluated else {},
     )
 
 
@@ -238,20 +238,25 @@ def versions_of(subjects: list[SubjectFolder]) -> dict[str, str]:
     return {name: ", ".join(versions) for name, versions in found.items()}
 
 
-def _controls(run: Run) -> list[Population]:
-    """The populations of the protocol, there or missing."""
-    there = run.controls
+def _variants(run: Run) -> list[VariantState]:
+    """The experiment's own variants, there or missing."""
+    there = _variants_there(run)
     return [
-        Population(name=name, why=control.why, state=_state(there.get(name)))
-        for name, control in protocols.protocol(run.config.task).controls.items()
+        VariantState(name=name, why=variant.why, state=_state(there.get(name)))
+        for name, variant in experiment(run.config.task).variants.items()
     ]
 
 
-def _state(control: Run | None) -> str:
-    if control is None:
-        return "missing: not trained (metarl train --controls)"
-    expected, tested = control.config.subjects, len(control.evaluated)
+def _variants_there(run: Run) -> dict[str, Run]:
+    own = experiment(run.config.task).variants
+    return {name: each for name, each in run.variants.items() if name in own}
+
+
+def _state(variant: Run | None) -> str:
+    if variant is None:
+        return "missing: not trained (metarl train --variants)"
+    expected, tested = variant.config.subjects, len(variant.evaluated)
     if tested:
         return f"{tested} of {expected} networks trained and tested"
-    trained = sum(subject.finished for subject in control.subjects)
+    trained = sum(subject.finished for subject in variant.subjects)
     return f"missing: {trained} of {expected} networks trained, none tested"

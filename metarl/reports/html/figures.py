@@ -49,12 +49,15 @@ def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def timing_picture(config: RunConfig[Any]) -> Picture:
-    """The timing diagram of a run's task."""
-    figure, strategy, words = draw_timing(config)
+def timing_picture(config: RunConfig[Any]) -> Picture | None:
+    """The timing diagram of a run's task; None without a baseline that answers."""
+    diagram = draw_timing(config)
+    if diagram is None:
+        return None
+    figure, baseline, words = diagram
     caption = (
-        "An episode's first trials, as the task itself draws them, with what was done "
-        f"and paid below; it is the reference strategy {strategy} that answers."
+        "An episode's first trials, as the task itself draws them, with actions and "
+        f"rewards below; the baseline {baseline} answers."
     )
     return Picture(svg_address(figure), f"Timing: {words}.", caption)
 
@@ -76,5 +79,5 @@ def curves_picture(metrics: pd.DataFrame) -> Picture:
 def analysis_picture(task: str, path: Path) -> Picture:
     """The figure of a run's analysis."""
     names = "; ".join(name for name, _ in analysis_of(task).PANELS)
-    caption = "The frozen networks, beside the paper and the yardsticks."
+    caption = "The frozen networks, the paper and the baselines."
     return Picture(png_address(path), f"Panels: {names}.", caption)

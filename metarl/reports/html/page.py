@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 from metarl.core.checks import MetaRLError
 from metarl.core.files import write_text
 from metarl.reports.figures import has_analysis
-from metarl.reports.html.facts import Experiment, experiment, versions_of
+from metarl.reports.html.facts import RunFacts, run_facts, versions_of
 from metarl.reports.scorecard import VERDICTS
 from metarl.runs.folder import Run
 
@@ -32,20 +32,20 @@ def write_page(
 
     Args:
         path: where to; its folder is the one that the page's commands are given in.
-        runs: name -> run of a task in the catalogue, finished or not.
-        command: what the user typed to make them.
-        failures: what did not finish -> why.
+        runs: name -> run of an experiment with an analysis, finished or not.
+        command: the user's command that made them.
+        failures: job that failed -> the reason.
 
     Raises:
-        MetaRLError: a run is of a task of one's own, or its files are damaged.
+        MetaRLError: an experiment has no analysis, or a run's files are damaged.
     """
     for name, run in runs.items():
         if not has_analysis(run.config.task):
             raise MetaRLError(
-                f"{name} is a run of {run.config.task}, which is not in the catalogue, "
-                "so a report cannot describe it; leave it out"
+                f"{name} is a run of {run.config.task}, which has no analysis, so a "
+                "report cannot describe it; leave it out"
             )
-    experiments = [experiment(name, run, path.parent) for name, run in runs.items()]
+    experiments = [run_facts(name, run, path.parent) for name, run in runs.items()]
     subjects = [subject for run in runs.values() for subject in run.subjects]
     page = environment().get_template("report.html")
     text = page.render(
@@ -88,9 +88,9 @@ def counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     return {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
 
 
-def scored(experiment: Experiment, yes: bool = True) -> list[dict[str, Any]]:
+def scored(facts: RunFacts, yes: bool = True) -> list[dict[str, Any]]:
     """The effects that have a criterion, or those that have none."""
-    return [e for e in experiment.effects if (e["verdict"] != "REPORTED") == yes]
+    return [e for e in facts.effects if (e["verdict"] != "REPORTED") == yes]
 
 
 def further(effects: Sequence[Mapping[str, Any]]) -> dict[str, str]:

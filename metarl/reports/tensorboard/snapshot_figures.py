@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -23,7 +22,7 @@ from metarl.analysis.measures import select_group
 from metarl.analysis.snapshot import mean_rpe_by_event, trial_states
 from metarl.analysis.snapshot_plots import plot_rpe_by_event, plot_trial_states
 from metarl.core.files import Recording
-from metarl.experiments.tests import protocol
+from metarl.experiments.spec import experiment
 from metarl.reports.figures import analysis_of, has_analysis, make_source
 from metarl.runs.config import EvaluationConfig, RunConfig
 from metarl.runs.folder import SNAPSHOTS
@@ -76,21 +75,21 @@ class Preview:
         """
         self.config, self.subject = config, subject
         self.discount = config.learning.discount.at(progress)
-        self.settings = protocol(config.task).test.settings
+        self.test = experiment(config.task).test
         reset = config.training.reset_memory
         with _own_eyes(network):
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
                 lambda task: attach_renderer(network, task.render_views),
-                replace(EPISODES, settings=self.settings, reset_memory=reset),
+                replace(EPISODES, task=self.test.task, reset_memory=reset),
                 purpose="preview",
                 progress=progress,
             )
 
     @cached_property
-    def analysis(self) -> ModuleType | None:
-        """The task's analysis; None for a task of your own."""
+    def analysis(self) -> Any:
+        """The experiment's analysis; None where it has none."""
         task = self.config.task
         return analysis_of(task) if has_analysis(task) else None
 
@@ -109,7 +108,7 @@ class Preview:
         source = make_source(
             self.config,
             self.trials,
-            settings=self.settings,
+            test=self.test,
             recordings=recordings,
             discount=self.discount,
         )

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Rule
 from metarl.agents.learning.config import CostsConfig, PrefrontalCost
 from metarl.analysis.effects import Effect
+from metarl.core.interventions import Intervention
 from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.costs_by_area.plots import draw_areas
@@ -43,7 +44,7 @@ CRITERIA = read_criteria("metarl.studies.costs_by_area")
 
 PREDICTION_ONLY = 200
 """Updates of prediction alone, out of 1,000, where development has two parts."""
-LESION = ("units scale 0",)
+LESION = (Intervention(target="units", operation="scale", amount=0),)
 """Intervention that silences the prefrontal area, for itself and for its readouts."""
 HYPOTHESES: Mapping[str, str] = {
     "one-cost": "1: one cost for both areas",

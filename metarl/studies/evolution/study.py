@@ -109,12 +109,12 @@ def configure(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
     """Configuration of a condition of agents, on the shared bandit."""
     objective, distribution, generations = AGENTS[name]
     plan = EvolutionConfig(objective=objective, generations=4 if smoke else generations)
-    settings = (
-        f"trial_count={TRIALS}",
-        "trial_input=False",
-        f"distribution={distribution}",
-    )
-    return plan.configuration("bandit", settings, subjects=1, seed=seed)
+    task = {
+        "trial_count": TRIALS,
+        "trial_input": False,
+        "distribution": distribution,
+    }
+    return plan.configuration("bandit", task, subjects=1, seed=seed)
 
 
 def evolve(name: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:

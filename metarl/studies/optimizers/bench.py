@@ -13,8 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from metarl.core.checks import check_at_least, check_choice
-from metarl.core.parallel import core_count, run_jobs
-from metarl.core.progress import Overall
+from metarl.core.parallel import Job, run_jobs
 from metarl.core.seeding import stream_seed
 from metarl.studies.files import read_seeds, run_seed, write_results
 from metarl.studies.optimizers.learners import LEARNERS
@@ -142,14 +141,17 @@ def bench_optimizers(
             for name in conditions
         }
         jobs = {
-            f"{name} {k}": partial(
-                run_seed, run, stream_seed(plan.seed, k, "study"), paths[name][k]
+            f"{name} {k}": Job(
+                partial(
+                    run_seed, run, stream_seed(plan.seed, k, "study"), paths[name][k]
+                )
             )
             for k in range(plan.seeds)
             for name, run in conditions.items()
         }
-        display = Overall(dict.fromkeys(jobs, 1.0), workers or core_count(), show=show)
-        failures = run_jobs(jobs, workers=workers, display=display)
+        failures = run_jobs(
+            jobs, workers=workers, show=show, overall=True, preload=(__name__,)
+        )
         results = read_seeds(paths)
     if results is None:
         return BenchResult(folder, pd.DataFrame(), failures)

@@ -1,4 +1,4 @@
-"""What the page says of a run: from its folder, its code and its docstrings."""
+"""What the page says of a run: from its folder, its experiment and its code."""
 
 import json
 import shutil
@@ -7,11 +7,10 @@ from dataclasses import replace
 import pytest
 
 from metarl.core.files import read_json, write_json
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
-from metarl.experiments.tests import protocol
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import experiment, preset
 from metarl.reports.figures import analyze
-from metarl.reports.html.facts import experiment, versions_of
+from metarl.reports.html.facts import run_facts, versions_of
 from metarl.runs.folder import create_run, load_run
 
 
@@ -35,9 +34,9 @@ def started(tmp_path):
 # Any task
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
-    said = experiment(task, started(task), tmp_path)
+    said = run_facts(task, started(task), tmp_path)
     assert "0 of 8 networks are trained" in said.missing
     assert "metarl evaluate" in said.missing
     assert [effect["verdict"] for effect in said.effects] == ["FAIL"]
@@ -50,14 +49,14 @@ def test_a_run_that_was_only_started_is_described(task, started, tmp_path):
     first = said.remarks[0]
     assert first.label in ("Departs", "Declared")
     assert first.where.startswith("metarl/envs/")
-    assert [each.name for each in said.controls] == list(protocol(task).controls)
+    assert [each.name for each in said.variants] == list(experiment(task).variants)
 
 
 # How far it has come
 
 
 def test_an_evaluated_run_is_yet_to_be_analysed(run, tmp_path):
-    said = experiment("two-step", run, tmp_path)
+    said = run_facts("two-step", run, tmp_path)
     assert "not analysed" in said.missing
     assert [effect["verdict"] for effect in said.effects] == ["FAIL"]
     assert said.curves is not None
@@ -65,7 +64,7 @@ def test_an_evaluated_run_is_yet_to_be_analysed(run, tmp_path):
 
 def test_an_analysed_run_has_its_effects_and_figure(run, tmp_path):
     effects = json.loads(analyze(run)["effects"].read_text())
-    said = experiment("two-step", run, tmp_path)
+    said = run_facts("two-step", run, tmp_path)
     assert said.missing == ""
     assert said.effects == effects
     assert said.figure is not None
@@ -73,7 +72,7 @@ def test_an_analysed_run_has_its_effects_and_figure(run, tmp_path):
 
 def test_a_run_whose_evaluation_is_gone_says_so(run, tmp_path):
     shutil.rmtree(run.path / "evaluation")
-    assert "2 of 2 networks" in experiment("two-step", run, tmp_path).missing
+    assert "2 of 2 networks" in run_facts("two-step", run, tmp_path).missing
 
 
 # Subjects
@@ -83,17 +82,17 @@ def test_subjects_have_steps_hashes_and_costs(run, tmp_path):
     cost = {"cpu_seconds": 90.0, "wall_seconds": 60.0}
     write_json(run.subject(1).cost_path, cost)
     run.subject(0).cost_path.unlink()
-    first, second = experiment("two-step", run, tmp_path).subjects
+    first, second = run_facts("two-step", run, tmp_path).subjects
     assert first.steps == run.config.training.steps
     assert (first.cost, second.cost) == ({}, cost)
-    assert first.facts == run.evaluation(0).facts
+    assert first.metadata == run.evaluation(0).metadata
     assert first.frozen
 
 
 def test_weights_that_changed_are_noticed(run, tmp_path):
-    path = run.evaluation(1).facts_path
+    path = run.evaluation(1).metadata_path
     write_json(path, {**read_json(path), "weights_after": "0" * 64})
-    first, second = experiment("two-step", run, tmp_path).subjects
+    first, second = run_facts("two-step", run, tmp_path).subjects
     assert (first.frozen, second.frozen) == (True, False)
 
 
@@ -113,48 +112,55 @@ def test_versions_that_differ_are_all_named(run):
 
 
 def test_commands_are_given_in_the_pages_folder(run, started, tmp_path):
-    commands = experiment("two-step", run, tmp_path).commands
+    commands = run_facts("two-step", run, tmp_path).commands
     assert commands == [
         "metarl train two-step --preset smoke --subjects 2 --seed 1 --out run",
         "metarl evaluate run --episodes 8 --record-episodes 3",
         "metarl analyze run",
     ]
     spaced = shutil.copytree(run.path, tmp_path / "my run")
-    elsewhere = experiment("x", load_run(spaced), tmp_path / "other").commands[2]
+    elsewhere = run_facts("x", load_run(spaced), tmp_path / "other").commands[2]
     assert elsewhere == f"metarl analyze '{spaced}'"
-    untested = experiment("bandit", started("bandit"), tmp_path).commands
+    untested = run_facts("bandit", started("bandit"), tmp_path).commands
     assert untested[1] == "metarl evaluate bandit"
 
 
 def test_settings_that_the_command_does_not_make_are_named(run, started, tmp_path):
-    assert "trial_count" in experiment("two-step", run, tmp_path).difference
+    assert "trial_count" in run_facts("two-step", run, tmp_path).difference
     fewer = started("bandit", subjects=3, seed=9)
-    assert experiment("bandit", fewer, tmp_path).difference == ""
+    assert run_facts("bandit", fewer, tmp_path).difference == ""
     strange = started("matching", preset="mine")
-    assert "mine is not one" in experiment("m", strange, tmp_path).difference
+    assert "mine is not one" in run_facts("m", strange, tmp_path).difference
 
 
-# Controls and remarks
+# Variants and remarks
 
 
-def test_controls_are_there_or_missing(started, tmp_path):
+def test_variants_are_there_or_missing(started, tmp_path):
     run = started("risky-choice")
-    (missing,) = experiment("x", run, tmp_path).controls
-    assert missing.why == protocol("risky-choice").controls["no-rpe"].why
+    (missing,) = run_facts("x", run, tmp_path).variants
+    assert missing.why == experiment("risky-choice").variants["no-rpe"].why
     assert missing.state.startswith("missing: not trained")
-    create_run(run.control("no-rpe").path, replace(run.config, subjects=2))
-    said = experiment("x", run, tmp_path)
-    assert said.controls[0].state == "missing: 0 of 2 networks trained, none tested"
-    assert said.commands[0].endswith(" --controls")
-    facts = run.control("no-rpe").evaluation(1).facts_path
-    write_json(facts, {})
-    (there,) = experiment("x", run, tmp_path).controls
+    create_run(run.variant("no-rpe").path, replace(run.config, subjects=2))
+    said = run_facts("x", run, tmp_path)
+    assert said.variants[0].state == "missing: 0 of 2 networks trained, none tested"
+    assert said.commands[0].endswith(" --variants")
+    write_json(run.variant("no-rpe").evaluation(1).metadata_path, {})
+    (there,) = run_facts("x", run, tmp_path).variants
     assert there.state == "1 of 2 networks trained and tested"
 
 
+def test_a_general_variant_is_none_of_the_experiments_own(started, tmp_path):
+    run = started("risky-choice")
+    create_run(run.variant("units-half").path, run.config)
+    said = run_facts("x", run, tmp_path)
+    assert [each.name for each in said.variants] == ["no-rpe"]
+    assert not said.commands[0].endswith(" --variants")
+
+
 def test_training_test_and_analysis_remark_too(started, tmp_path):
-    said = experiment("x", started("harlow-line", "paper"), tmp_path)
+    said = run_facts("x", started("harlow-line", "paper"), tmp_path)
     found = {(remark.label, remark.where) for remark in said.remarks}
-    assert ("Training", "metarl/experiments/presets.py") in found
-    assert ("Test", "metarl/experiments/tests.py") in found
+    assert ("Training", "metarl/experiments/harlow_line.py") in found
+    assert ("Test", "metarl/experiments/harlow_line.py") in found
     assert ("Declared", "metarl/analysis/harlow/units.py") in found

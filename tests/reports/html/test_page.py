@@ -12,7 +12,7 @@ from toys import Lottery
 
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
-from metarl.experiments.presets import preset
+from metarl.experiments.spec import preset
 from metarl.reports.figures import analyze
 from metarl.reports.html.page import (
     duration,
@@ -200,7 +200,7 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
         "terminates after trial_count trials",
         "metarl train two-step --preset smoke --subjects 2 --seed 1 --out two-step",
         "task_params.trial_count was 100, is 6",
-        run.evaluation(1).facts["weights_after"][:16] + " unchanged",
+        run.evaluation(1).metadata["weights_after"][:16] + " unchanged",
         f"{run.config.training.steps:,}",
         f"torch {read_json(run.subject(0).path / 'versions.json')['torch']}",
     ):
@@ -208,17 +208,16 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     assert "CPU" not in said
     assert "analyze does it" in sections["evaluated"]
     assert "has no evaluation" in sections["bandit"]
-    assert (
-        "no-reward is not told what its actions earn missing: not" in sections["bandit"]
-    )
+    assert "no-reward the reward is no input" in sections["bandit"]
+    assert "nothing to learn from missing: not trained" in sections["bandit"]
 
 
 def test_times_are_told_where_they_are_known(folder, tmp_path):
     shutil.copytree(folder / "two-step", tmp_path / "two-step")
     run = load_run(tmp_path / "two-step")
     write_json(run.subject(0).cost_path, {"cpu_seconds": 90.4, "wall_seconds": 1234.0})
-    facts = run.evaluation(1).facts
-    write_json(run.evaluation(1).facts_path, {**facts, "weights_after": "0" * 64})
+    facts = run.evaluation(1).metadata
+    write_json(run.evaluation(1).metadata_path, {**facts, "weights_after": "0" * 64})
     path = write_page(tmp_path / "x.html", {"two-step": run}, command="", failures={})
     rows = Reader(path.read_text(encoding="utf-8")).words("tr")
     assert any("90 s (1.5 min) 1,234 s (20.6 min)" in words for words in rows)
@@ -237,7 +236,7 @@ def test_a_task_of_ones_own_is_refused(tmp_path):
     )
     runs = {"mine": create_run(tmp_path / "mine", config)}
     with pytest.raises(
-        MetaRLError, match="mine is a run of toys:Lottery, which is not"
+        MetaRLError, match="mine is a run of toys:Lottery, which has no"
     ):
         write_page(tmp_path / "x.html", runs, command="", failures={})
 

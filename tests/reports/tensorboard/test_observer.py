@@ -7,7 +7,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from metarl.core.parallel import Interrupted, Reporter
-from metarl.envs.registry import TASKS
+from metarl.envs.registry import NAMES
 from metarl.reports.tensorboard.observer import TensorBoardObserver
 from metarl.runs.folder import SubjectFolder
 from metarl.training.trainer import train_subject
@@ -135,7 +135,7 @@ def test_a_task_without_analysis_lacks_behaviour_alone(small, tmp_path):
     assert tags["histograms"] == ["units/activity"]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_every_task_has_all_its_tags(task, small, tmp_path):
     train(small(task, updates=2), SubjectFolder(tmp_path))
     tags = read(tmp_path).Tags()

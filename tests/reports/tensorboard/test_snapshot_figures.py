@@ -5,8 +5,8 @@ import pytest
 
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.analysis.criteria import LEARNED
-from metarl.envs.registry import TASKS
-from metarl.experiments.presets import preset
+from metarl.envs.registry import NAMES
+from metarl.experiments.spec import preset
 from metarl.reports.tensorboard import snapshot_figures as preview
 from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
 from metarl.runs.folder import SNAPSHOTS
@@ -18,7 +18,7 @@ def look(config):
     return Preview(config, 0, make_network(config, 0), progress=0.5)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_a_fast_training_is_looked_at_twice_and_none_less(task):
     few, many = (preview_interval(preset(task, name)) for name in ("fast", "paper"))
     assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
@@ -30,7 +30,7 @@ def test_the_longest_training_is_looked_at_with_every_snapshot():
     assert preview_interval(preset("two-step", "paper")) == 1
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_every_task_has_its_panel_with_labels(task, small):
     figures = dict(look(small(task)).figures())
     assert list(figures) == ["behaviour", "rpe_by_event", "units_pca"]

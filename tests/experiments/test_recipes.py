@@ -4,18 +4,21 @@ import pytest
 from toys import LotteryParams
 
 from metarl.agents.config import Schedule, constant
-from metarl.envs.registry import TASKS, task_class
-from metarl.experiments.presets import PRESETS, RECIPES, preset
+from metarl.envs.registry import NAMES, task_class
+from metarl.experiments.spec import all_experiments, experiment, preset
 from metarl.runs.config import RunConfig
 
+PRESETS = ("fast", "paper", "smoke")
+"""Presets that every experiment has."""
 
-@pytest.mark.parametrize("task", TASKS)
+
+@pytest.mark.parametrize("task", NAMES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_task_has_every_preset_with_its_own_parameters(task, name):
     config = preset(task, name)
     assert isinstance(config, RunConfig)
     assert (config.task, config.preset) == (task, name)
-    settings = RECIPES[task][name].task
+    settings = experiment(task).presets[name].task
     assert config.task_params == task_class(task).params_type(**settings)
     assert not settings or task == "harlow"
     assert (config.subjects, config.seed) == (8, 1)
@@ -23,8 +26,8 @@ def test_every_task_has_every_preset_with_its_own_parameters(task, name):
 
 def test_no_task_has_a_preset_more_or_less():
     assert {
-        task: tuple(sorted(recipes)) for task, recipes in RECIPES.items()
-    } == dict.fromkeys(TASKS, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
+        task: tuple(sorted(each.presets)) for task, each in all_experiments().items()
+    } == dict.fromkeys(NAMES, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
 
 
 def test_the_papers_preset_is_what_was_published():
@@ -77,7 +80,7 @@ BORROWED = {
 """No network was published: the two-step task's settings."""
 PAPERS = PUBLISHED | PRECURSOR | BORROWED
 LEARNING_SETS = ("harlow-line", "harlow")
-"""32 threads in the paper: a recipe of its own."""
+"""32 threads in the paper: settings of their own."""
 
 
 @pytest.mark.parametrize("task", PAPERS)
@@ -99,11 +102,13 @@ def test_the_papers_preset_of_each_task_is_literal(task):
 
 
 def test_every_papers_preset_is_tested():
-    assert set(TASKS) == {*PAPERS, *LEARNING_SETS}
+    assert set(NAMES) == {*PAPERS, *LEARNING_SETS}
 
 
 @pytest.mark.parametrize("task", LEARNING_SETS)
-def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_lanes_and_end(task):
+def test_the_papers_preset_of_learning_sets_is_literal_but_for_its_environments_and_end(
+    task,
+):
     """Wang et al. 2018, Simulation 5."""
     paper = preset(task, "paper")
     network, learning, training = paper.network, paper.learning, paper.training
@@ -138,7 +143,7 @@ def test_the_papers_pictures_and_turns_span_what_was_published():
 
 
 def test_every_harlow_preset_sees_the_same_angle():
-    for name in RECIPES["harlow"]:
+    for name in experiment("harlow").presets:
         params = preset("harlow", name).task_params
         degrees = 65 / params.width
         assert params.picture_size * degrees == pytest.approx(26, abs=0.5)
@@ -208,12 +213,12 @@ def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
         assert fast.learning.discount.at(1.0) == paper.learning.discount.at(1.0)
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", NAMES)
 def test_the_smoke_preset_is_over_in_seconds(task):
     assert preset(task, "smoke").training.steps < 10_000
 
 
-def test_a_users_own_task_borrows_the_two_step_tasks_recipes():
+def test_a_users_own_task_has_the_two_step_tasks_presets():
     config = preset("toys:Lottery", "smoke")
     assert config.task_params == LotteryParams()
     assert config.training == preset("two-step", "smoke").training

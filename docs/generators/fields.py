@@ -1,0 +1,28 @@
+"""The docstrings of a dataclass's fields, which Python does not keep at run time."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+
+
+def field_docstrings(kind: type) -> dict[str, str]:
+    """Field -> the string under it, on one line; those of the parents included."""
+    return {
+        name: " ".join(text.split())
+        for base in reversed(kind.__mro__[:-1])
+        for name, text in _strings_under_fields(base)
+    }
+
+
+def _strings_under_fields(kind: type) -> Iterator[tuple[str, str]]:
+    (defined,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(defined, ast.ClassDef)
+    for field, below in pairwise(defined.body):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, text

@@ -1,0 +1,70 @@
+"""Harlow's learning sets from pixels: Wang et al. 2018, Simulation 5."""
+
+from dataclasses import replace
+
+from metarl.agents.config import Schedule
+from metarl.experiments.harlow_line import (
+    FAST_LINE,
+    NOTES,
+    PUBLISHED,
+    SAME,
+    SHORT,
+    SNAPSHOT_TEST,
+    TESTS,
+    VARIANTS,
+)
+from metarl.experiments.recipes import SMOKE
+from metarl.experiments.spec import Experiment
+
+FAST_PIXELS = replace(
+    FAST_LINE,
+    network=replace(FAST_LINE.network, encoder="patch"),
+    task={
+        "width": 20,
+        "height": 8,
+        "picture_size": 8,
+        "turn_pixels": 2,
+        "picture_turns": 3,
+        "ring": 55,
+        "step_cap": 200,
+    },
+)
+
+LARGE = replace(
+    FAST_LINE,
+    network=replace(FAST_LINE.network, encoder="stack"),
+    learning=replace(FAST_LINE.learning, learning_rate=Schedule(start=2e-3, end=0.0)),
+    training=replace(FAST_LINE.training, updates=1000),
+    task={"step_cap": 200},
+)
+
+EXPERIMENT = Experiment(
+    env="metarl.envs.harlow:Harlow",
+    baselines="metarl.baselines.learning_set",
+    analysis="metarl.analysis.harlow",
+    summary="two new pictures a problem, one of which pays: from pixels",
+    question=(
+        "After many problems, is a new one solved by what a single trial tells, when "
+        "all that is seen are pixels?"
+    ),
+    source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
+    presets={
+        "paper": replace(
+            PUBLISHED, network=replace(PUBLISHED.network, encoder="stack")
+        ),
+        "fast": FAST_PIXELS,
+        "large": LARGE,
+        "smoke": replace(
+            SMOKE,
+            network=replace(SMOKE.network, encoder="patch"),
+            task=FAST_PIXELS.task,
+        ),
+    },
+    tests={**TESTS, "equalized": replace(SHORT, task={**SAME, "equalized": True})},
+    snapshot_test=SNAPSHOT_TEST,
+    variants=VARIANTS,
+    notes=f"""{NOTES}
+Presets: `fast` sees 20 x 8 pixels, which span the same 65 degrees, in shorter
+    episodes; `large` sees the published 84 x 84.
+""",
+)

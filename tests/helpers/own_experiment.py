@@ -1,0 +1,132 @@
+"""A user's own experiment, in one module: task, baselines, question and answer.
+
+Imported by name ("own_experiment:EXPERIMENT"), as a user's is.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import Effect, judge
+from metarl.analysis.measures import (
+    about_table,
+    by_group,
+    by_subject,
+    select_group,
+    summarise,
+    trials_by_group,
+)
+from metarl.core.interventions import Intervention
+from metarl.core.policy import PolicyOutput
+from metarl.envs.bandit import Bandit, BanditParams
+from metarl.experiments.recipes import SMOKE
+from metarl.experiments.spec import Experiment, Variant
+from metarl.runs.config import TEST, EvaluationConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoinsParams(BanditParams):
+    """What the experimenter sets."""
+
+    trial_count: int = 6
+    distribution: str = "easy"
+
+
+class Coins(Bandit):
+    """Two coins, one of which pays more often.
+
+    Observation: as of the bandit.
+    Declared: six tosses.
+    """
+
+    params_type = CoinsParams
+
+
+class Chooser:
+    """Chooses with the same log-probabilities on every toss."""
+
+    def __init__(self, *logits):
+        self.logits = torch.tensor(logits)
+
+    def initial_memory(self, num_envs):
+        return ()
+
+    def act(self, inputs, memory):
+        count = len(inputs)
+        values, units = torch.zeros(count), torch.zeros(count, 0)
+        return PolicyOutput(self.logits.expand(count, 2), values, memory, units)
+
+
+def make_baselines(task, discount=0.0):
+    return {"random": Chooser(0.0, 0.0), "left": Chooser(0.0, -100.0)}
+
+
+def tables(source):
+    """P(correct), of each subject and over subjects."""
+    correct = by_group(trials_by_group(source), correct_by_subject)
+    return {
+        "about": about_table(source, scored=source.subjects_are == "networks"),
+        "correct": correct,
+        "subjects": correct,
+        "summary": summarise(correct, "probability", ["group"]),
+    }
+
+
+def correct_by_subject(trials):
+    shares = trials.groupby("subject")["correct"].mean()
+    return shares.rename("probability").reset_index()
+
+
+def effects(tables):
+    effect = Effect(
+        name="P(correct)",
+        values=by_subject(select_group(tables["correct"]), "probability"),
+        criterion=Criterion(low=0.0, why="a probability"),
+        needs_learning=False,
+        chance=0.5,
+    )
+    return judge(tables["about"], [(effect, None)])
+
+
+def plot_correct(tables, ax):
+    summary = select_group(tables["summary"])
+    ax.bar([0], summary["mean"])
+    ax.set(ylabel="P(correct)")
+    return ax
+
+
+PANELS = BEHAVIOUR_PANELS = (("Correct tosses", plot_correct),)
+
+EXPERIMENT = Experiment(
+    env=Coins,
+    baselines="own_experiment",
+    analysis="own_experiment",
+    summary="two coins, one of which pays more often",
+    question="Is the better coin found?",
+    source="nobody, 2001",
+    presets={"smoke": SMOKE, "tiny": SMOKE},
+    tests={
+        TEST: EvaluationConfig(episodes=5, record_episodes=2),
+        "hard": EvaluationConfig(
+            episodes=3, record_episodes=0, task={"distribution": "hard"}
+        ),
+        "silenced": EvaluationConfig(
+            episodes=3,
+            record_episodes=0,
+            interventions=(
+                Intervention(target="units", operation="scale", amount=0.0),
+            ),
+        ),
+    },
+    variants={
+        "uniform": Variant(
+            why="trained on any coins",
+            task={"distribution": "independent"},
+            tests=(TEST, "hard"),
+        )
+    },
+    notes="""
+Declared: no network was published on coins.
+""",
+)
