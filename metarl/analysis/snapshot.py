@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.data import check_columns
+from metarl.analysis.schema import Array, Flags
 from metarl.core.files import Recording
 
 RECORDED = ("episode", "trial", "step", "event", "event_names", "reward", "rpe")

@@ -37,7 +37,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/TwoStep-v0",
             env="metarl.envs.two_step:TwoStep",
             strategies="metarl.baselines.two_step",
-            analysis="metarl.analysis.two_step.tables",
+            analysis="metarl.analysis.two_step",
             summary="a choice leads, mostly, to one of two states that pay",
             question=(
                 "Do choices, and prediction errors, follow a model of the task rather "
@@ -49,7 +49,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/DawTwoStep-v0",
             env="metarl.envs.daw_two_step:DawTwoStep",
             strategies="metarl.baselines.daw_two_step",
-            analysis="metarl.analysis.two_step.tables",
+            analysis="metarl.analysis.two_step",
             summary="the human two-step task: a second choice, drifting rewards",
             question=(
                 "Does the network plan through both of its choices, as people do, "
@@ -145,7 +145,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/Reversal-v0",
             env="metarl.envs.reversal:Reversal",
             strategies="metarl.baselines.reversal",
-            analysis="metarl.analysis.reversal.tables",
+            analysis="metarl.analysis.reversal",
             summary="of two options one pays more often, and once they swap",
             question=(
                 "How soon does the network give up an option that turned bad, beside "

@@ -4,14 +4,15 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from metarl.analysis.analysis import Analysis, AnalysisResult, Panel
+from metarl.analysis.bridge import analyse, old_analysis
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.effects import by_subject
+from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import json_like, whole_file, write_json, write_text
@@ -22,16 +23,19 @@ from metarl.runs.config import TEST, EvaluationConfig, RunConfig, with_settings
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
-"""The numbers behind effects.json, beside it: effect, subject, value."""
+"""File of the numbers behind effects.json: key, effect, subject, value."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
 """Panels side by side."""
 
 
-def analysis_of(task: str) -> ModuleType:
-    """The analysis module of a task in the catalogue."""
-    return import_module(task_entry(task).analysis)
+def analysis_of(task: str) -> Analysis[Any]:
+    """The analysis of a task in the registry."""
+    name = task_entry(task).analysis.removesuffix(".tables")
+    found: Analysis[Any] | None = getattr(import_module(name), "ANALYSIS", None)
+    # BRIDGE: without ANALYSIS the experiment is in the old form.
+    return found or old_analysis(import_module(f"{name}.tables"))
 
 
 def has_analysis(task: str) -> bool:
@@ -39,14 +43,14 @@ def has_analysis(task: str) -> bool:
     return task in TASKS
 
 
-def source_of(run: Run) -> ExperimentData:
+def experiment_data(run: Run) -> ExperimentData:
     """Everything an analysis needs of an evaluated run."""
     evaluated = run.evaluated
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     facts = next(iter(evaluated.values())).facts
-    conditions = {name: run.evaluated_in(name) for name in run.conditions()}
-    return make_source(
+    tests = {name: run.evaluated_in(name) for name in run.conditions()}
+    return make_data(
         run.config,
         run.trials,
         settings=facts["settings"],
@@ -54,11 +58,13 @@ def source_of(run: Run) -> ExperimentData:
         baselines={k: f.trials for k, f in run.baselines.items()},
         baseline_recordings=_recordings(run.baselines),
         discount=float(facts["discount"]),
-        expected=run.config.subjects,
+        expected_subjects=run.config.subjects,
         as_published=_as_published(run),
-        conditions={k: trials_of(folders) for k, folders in conditions.items()},
-        condition_recordings={k: _recordings(f) for k, f in conditions.items()},
-        controls={k: source_of(c) for k, c in run.controls.items() if c.evaluated},
+        tests={k: trials_of(folders) for k, folders in tests.items()},
+        test_recordings={k: _recordings(f) for k, f in tests.items()},
+        variants={
+            k: experiment_data(c) for k, c in run.controls.items() if c.evaluated
+        },
         **_course(run),
     )
 
@@ -101,14 +107,14 @@ def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
     return {k: f.recording for k, f in folders.items() if f.recording}
 
 
-def make_source(
+def make_data(
     config: RunConfig[Any],
     trials: pd.DataFrame,
     *,
     settings: Sequence[str] = (),
     **more: Any,
 ) -> ExperimentData:
-    """A source from a trial table of the run's task, tested with these settings."""
+    """Data of one trial table of the run's task, tested with these settings."""
     parameters = vars(with_settings(config.task_params, settings))
     return ExperimentData(
         trials=trials, task=config.task, parameters=parameters, **more
@@ -116,18 +122,19 @@ def make_source(
 
 
 def draw_figure(
-    tables: Mapping[str, pd.DataFrame], panels: Sequence[Any], title: str = ""
+    result: AnalysisResult, panels: Sequence[Panel] | None = None, title: str = ""
 ) -> Figure:
-    """One figure of several panels, each drawn from the tables."""
+    """One figure of the result's panels, or of some of them."""
+    panels = result.analysis.panels if panels is None else panels
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
     with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
-        for ax, (name, draw) in zip(grid.flat, panels, strict=False):
-            draw(tables, ax)
-            ax.set_title(name)
+        for ax, panel in zip(grid.flat, panels, strict=False):
+            panel(result.tables, result.context, ax)
+            ax.set_title(panel.title)
         for ax in grid.flat[len(panels) :]:
             ax.set_axis_off()
         figure.suptitle(title)
@@ -150,28 +157,24 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     run = as_run(run)
     if not has_analysis(run.config.task):
         raise MetaRLError(
-            f"{run.config.task} is not in the catalogue, so it has no analysis; "
+            f"{run.config.task} is not in the registry, so it has no analysis; "
             f"its tables are under {run.path / 'evaluation'}"
         )
-    analysis = analysis_of(run.config.task)
-    tables = analysis.tables(source_of(run))
-    effects: pd.DataFrame = analysis.effects(tables)
+    result = analyse(analysis_of(run.config.task), experiment_data(run))
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
-    png, pdf = save_figure(
-        draw_figure(tables, analysis.PANELS, title), folder / "figure"
-    )
-    result = folder / "result.txt"
-    write_text(result, result_text(run, effects))
-    write_effects(run.effects_path, effects)
-    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": result}
+    png, pdf = save_figure(draw_figure(result, title=title), folder / "figure")
+    text = folder / "result.txt"
+    write_text(text, result_text(run, result.effects))
+    write_effects(run.effects_path, result.effects)
+    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
 
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
     """Write effects as JSON rows, NaN as null, and beside them a table by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
     with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
-        by_subject(effects).to_csv(temporary, index=False, lineterminator="\n")
+        subject_table(effects).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def passed(effects_path: Path) -> bool:
@@ -232,22 +235,22 @@ def effect_line(row: Mapping[Any, Any]) -> str:
 def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     """The behavioural analysis of a task on animals' or people's trials."""
     analysis = analysis_of(task)
-    if not hasattr(analysis, "load_animals"):
-        able = [name for name in TASKS if hasattr(analysis_of(name), "load_animals")]
+    if analysis.load_animals is None:
+        able = [name for name in TASKS if analysis_of(name).load_animals is not None]
         raise MetaRLError(
             f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
         )
     trials = analysis.load_animals(data)
-    tables = analysis.tables(
-        ExperimentData(trials=trials, subjects_are="animals", task=task)
-    )
-    effects: pd.DataFrame = analysis.effects(tables)
-    figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")
+    animals = ExperimentData(trials=trials, subjects_are="animals", task=task)
+    result = analyse(analysis, animals)
+    title = f"{task}: {data.name}"
+    figure = draw_figure(result, analysis.behaviour_panels, title)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:
-        tables["summary"].to_csv(temporary, index=False)
+        result.tables["behaviour"].to_csv(temporary, index=False)
     effects_path = out / "effects.json"
-    # What only networks or strategies have, animals have no number for.
-    write_effects(effects_path, effects[effects["value"].notna()])
+    # Animals have no number of what only networks or baselines have.
+    measured = result.effects[result.effects["value"].notna()]
+    write_effects(effects_path, measured)
     return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}

@@ -8,13 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from metarl.analysis.criteria import (
-    CRITERIA,
-    LEARNED,
-    Criterion,
-    criteria_table,
-    learned_subjects,
-)
+from metarl.analysis.bridge import CRITERIA, LEARNED, learned_subjects
+from metarl.analysis.criteria import Criterion, criteria_table
 from metarl.envs.registry import TASKS
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))

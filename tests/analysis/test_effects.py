@@ -4,20 +4,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metarl.analysis.bridge import judge
 from metarl.analysis.criteria import Criterion
-from metarl.analysis.effects import (
-    COLUMNS,
-    Effect,
-    effect_row,
-    effect_table,
-    judge,
-)
+from metarl.analysis.effects import COLUMNS, Effect, effect_row, effect_table
 
 LOWEST = Criterion(low=3, summary="lowest")
 
 
 def row(values, learned=None, **options):
-    effect = Effect(name="it", values=pd.Series(values, dtype=float), **options)
+    effect = Effect(label="it", values=pd.Series(values, dtype=float), **options)
     who = None if learned is None else pd.Series(learned, dtype=bool)
     return effect_row("two-step", effect, who)
 
@@ -69,7 +64,7 @@ def test_verdicts(values, learned, options, verdict):
 
 
 def test_the_table_has_the_documented_columns_and_types():
-    effect = Effect(name="it", values=pd.Series([1.0, 2.0]))
+    effect = Effect(label="it", values=pd.Series([1.0, 2.0]))
     table = effect_table(
         "two-step", [(effect, None), (effect, pd.Series([True, True]))]
     )
@@ -80,7 +75,7 @@ def test_the_table_has_the_documented_columns_and_types():
 
 def test_an_unknown_summary_is_refused():
     with pytest.raises(ValueError, match="summary must be one of mean, median, lower"):
-        Effect(name="it", values=pd.Series([1.0]), summary="mode")
+        Effect(label="it", values=pd.Series([1.0]), summary="mode")
 
 
 def test_the_highest_is_the_other_extreme():
@@ -101,12 +96,12 @@ def test_a_mean_is_tested_against_chance():
 
 
 def about(**changed):
-    usual = {"task": "two-step", "scored": True, "expected": None}
+    usual = {"task": "two-step", "scored": True, "expected_subjects": None}
     return pd.DataFrame([usual | changed])
 
 
 JUDGED = Effect(
-    name="it",
+    label="it",
     values=pd.Series([1.0, 2.0]),
     criterion=Criterion(low=1),
     reference=3.0,
@@ -129,7 +124,7 @@ def test_another_test_than_the_published_is_reported():
 
 
 def test_a_subject_that_is_missing_counts_where_learning_applies():
-    table = judge(about(expected=3), [(JUDGED, WHO), (JUDGED, None)])
+    table = judge(about(expected_subjects=3), [(JUDGED, WHO), (JUDGED, None)])
     assert table["subjects"].tolist() == [3, 2]
     assert table["verdict"].tolist() == ["NOT LEARNED", "PASS"]
     assert np.isnan(table["value"][0])

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.analysis.episode_grid import EpisodeGrid, episode_grid, grouped_grids
+from metarl.analysis.bridge import grid_of, grouped_grids
+from metarl.analysis.trials import EpisodeGrid
 from metarl.core.checks import MetaRLError
 
 
@@ -17,7 +18,7 @@ def trials():
 
 
 def laid(trials):
-    return episode_grid(trials, {"reward": trials["reward"].to_numpy()})
+    return grid_of(trials, {"reward": trials["reward"].to_numpy()})
 
 
 def test_episodes_are_rows_and_trials_are_columns_whatever_the_order(trials):
@@ -30,7 +31,7 @@ def test_episodes_are_rows_and_trials_are_columns_whatever_the_order(trials):
 
 
 def test_each_subject_has_its_episodes(trials):
-    parts = dict(laid(trials).by_subject())
+    parts = dict(laid(trials).iter_subjects())
     assert list(parts) == [3, 7]
     np.testing.assert_array_equal(parts[7]["reward"][:, 0], [1, 3])
     assert parts[7].subject.tolist() == [7, 7]

@@ -3,16 +3,15 @@
 import pandas as pd
 import pytest
 
+from metarl.analysis.bridge import about_table, label_table
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
-    about_table,
     baseline_names,
     by_group,
-    by_subject,
-    label_table,
     select_group,
     subject_labels,
+    subject_values,
     summarise,
     trials_by_group,
 )
@@ -36,8 +35,8 @@ def test_groups_are_the_measured_subjects_and_each_strategy(trials):
     )
     table = by_group(trials_by_group(source), rewards)
     assert table["group"].tolist() == [MEASURED, MEASURED, "random", "random"]
-    assert by_subject(select_group(table), "reward").tolist() == [1, 3]
-    assert by_subject(select_group(table, "random"), "reward").tolist() == [0, 0]
+    assert subject_values(select_group(table), "reward").tolist() == [1, 3]
+    assert subject_values(select_group(table, "random"), "reward").tolist() == [0, 0]
     assert baseline_names(table) == ["random"]
 
 
@@ -57,12 +56,12 @@ def test_summaries_count_subjects():
 
 def test_what_the_tables_are_about_stands_in_one_row(trials):
     about = about_table(
-        ExperimentData(trials=trials, task="x", expected=2), scored=True
+        ExperimentData(trials=trials, task="x", expected_subjects=2), scored=True
     )
     assert about.iloc[0].to_dict() == {
         "task": "x",
         "subjects_are": "networks",
         "discount": None,
         "scored": True,
-        "expected": 2,
+        "expected_subjects": 2,
     }

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from metarl.analysis.references import packaged
+from metarl.analysis.bridge import packaged
 from metarl.baselines.bandit import (
     TUNED_BONUS,
     BanditStrategy,

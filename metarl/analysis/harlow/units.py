@@ -25,8 +25,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, Integers, numbers
 from metarl.analysis.data import check_columns
+from metarl.analysis.schema import Array, Integers, numbers
 from metarl.core.files import Recording
 
 FOLDS = 5

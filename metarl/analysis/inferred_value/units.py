@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.analysis.schema import Array, Flags
 from metarl.core.files import Recording
 
 FOLDS = 5

@@ -23,8 +23,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from metarl.analysis.columns import Array
-from metarl.analysis.episode_grid import EpisodeGrid
+from metarl.analysis.schema import Array
+from metarl.analysis.trials import EpisodeGrid
 
 Floats = NDArray[np.float32]
 

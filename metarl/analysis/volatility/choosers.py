@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from metarl.analysis.columns import Array
+from metarl.analysis.schema import Array
 from metarl.analysis.volatility.rates import value_traces
 from metarl.analysis.volatility.trials import TrialGrid
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
+from metarl.analysis.schema import Array, Flags
 from metarl.analysis.volatility.trials import TrialGrid, trial_grid
 from metarl.core.checks import MetaRLError
 

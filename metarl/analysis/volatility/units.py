@@ -18,8 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.data import check_columns
+from metarl.analysis.schema import Array, Flags
 from metarl.analysis.volatility.observer import observe
 from metarl.analysis.volatility.trials import ORDERS, TrialGrid, trial_grid
 from metarl.core.checks import MetaRLError

@@ -107,7 +107,7 @@ def effects(results: Results) -> list[Effect]:
             words = when or "at the end"
             found.append(
                 Effect(
-                    name=f"regret with {way} replay {words}, rewards an episode",
+                    label=f"regret with {way} replay {words}, rewards an episode",
                     values=results.values(way, fact),
                     summary="median",
                     criterion=rule.times(alone) if judged else None,
@@ -117,7 +117,7 @@ def effects(results: Results) -> list[Effect]:
             )
     found.append(
         Effect(
-            name="naive replay: share of seeds with twice the regret without replay",
+            label="naive replay: share of seeds with twice the regret without replay",
             values=ruined(results, "naive"),
             criterion=rules["naive"],
             needs_learning=False,

@@ -149,7 +149,7 @@ def effects(results: Results) -> list[Effect]:
     lost = float(results.values("none", "forgetting").median())
     found = [
         Effect(
-            name=f"forgetting of the first task, {way} replay, rewards an episode",
+            label=f"forgetting of the first task, {way} replay, rewards an episode",
             values=results.values(way, "forgetting"),
             summary="median",
             criterion={
@@ -162,7 +162,7 @@ def effects(results: Results) -> list[Effect]:
     ]
     return found + [
         Effect(
-            name=f"regret on the second task, {way} replay, rewards an episode",
+            label=f"regret on the second task, {way} replay, rewards an episode",
             values=results.values(way, "learned_second"),
             summary="median",
             criterion=rules["second"] if way == "clear" else None,

@@ -109,7 +109,7 @@ def effects(results: Results) -> list[Effect]:
     one_cost = float(results.values("one-cost", "regret").median())
     found = [
         Effect(
-            name=f"regret, {HYPOTHESES[name]} (of one cost's), rewards an episode",
+            label=f"regret, {HYPOTHESES[name]} (of one cost's), rewards an episode",
             values=results.values(name, "regret"),
             summary="median",
             criterion=rules[name].times(one_cost),
@@ -119,7 +119,7 @@ def effects(results: Results) -> list[Effect]:
     ]
     found += [
         Effect(
-            name=f"regret, {words}, rewards an episode",
+            label=f"regret, {words}, rewards an episode",
             values=results.values(name, "regret"),
             summary="median",
             chance=RANDOM,
@@ -130,14 +130,14 @@ def effects(results: Results) -> list[Effect]:
     return [
         *found,
         Effect(
-            name="regret, one cost, PFC cut off from the BG, rewards an episode",
+            label="regret, one cost, PFC cut off from the BG, rewards an episode",
             values=results.values("one-cost", "regret_lesioned"),
             criterion=rules["lesioned"],
             chance=RANDOM,
             needs_learning=False,
         ),
         Effect(
-            name="adaptation, one cost, all weights frozen: P(better arm), last 10 "
+            label="adaptation, one cost, all weights frozen: P(better arm), last 10 "
             "trials less first 2",
             values=results.values("one-cost", "adaptation"),
             criterion=rules["adaptation"],

@@ -147,28 +147,28 @@ def effects(results: Results) -> list[Effect]:
     single = min(singles)
     found = [
         Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
+            label="updates to 65 rewards per 100 trials, after both parts (of those "
             "without), their own not counted",
             values=results.values("parts", "reached"),
             summary="median",
             criterion=rules["parts"].times(whole),
         ),
         Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
+            label="updates to 65 rewards per 100 trials, after both parts (of those "
             "without), their own counted",
             values=results.values("parts", "reached_in_all"),
             summary="median",
             criterion=rules["parts, all counted"].times(whole),
         ),
         Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
+            label="updates to 65 rewards per 100 trials, after both parts (of those "
             "after rewards which nothing foretells)",
             values=results.values("parts", "reached"),
             summary="median",
             criterion=rules["parts, beside unforetold"].times(unforetold),
         ),
         Effect(
-            name="updates to 65 rewards per 100 trials, after both parts, divided by "
+            label="updates to 65 rewards per 100 trials, after both parts, divided by "
             "those after the better single part; below 1, it is composition that helps",
             values=results.values("parts", "reached") / single,
             summary="median",
@@ -177,7 +177,7 @@ def effects(results: Results) -> list[Effect]:
     ]
     return found + [
         Effect(
-            name=f"updates to 65 rewards per 100 trials, {name}",
+            label=f"updates to 65 rewards per 100 trials, {name}",
             values=results.values(name, "reached"),
             summary="median",
         )

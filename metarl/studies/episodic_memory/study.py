@@ -128,7 +128,7 @@ def effects(results: Results) -> list[Effect]:
     regret = {name: results.values(name, "first_regret") for name in results.facts}
     judged = [
         Effect(
-            name="first-trial regret on a recurring context, episodic LSTM, of "
+            label="first-trial regret on a recurring context, episodic LSTM, of "
             f"{words}, rewards",
             values=regret["episodic"],
             summary="median",
@@ -143,7 +143,7 @@ def effects(results: Results) -> list[Effect]:
     lost = (regret[SILENCED] - regret["episodic"]) / gain.where(gain > 0)
     judged.append(
         Effect(
-            name="part of the store's gain that goes when its gate is silenced",
+            label="part of the store's gain that goes when its gate is silenced",
             values=lost,
             summary="median",
             criterion=rules["gain lost"],
@@ -153,7 +153,7 @@ def effects(results: Results) -> list[Effect]:
         *judged,
         *(
             Effect(
-                name=f"correct on a new problem's last trial, {condition}",
+                label=f"correct on a new problem's last trial, {condition}",
                 values=results.values(condition, "last_accuracy_new"),
                 summary="lowest",
                 criterion=rules["learned"],
@@ -163,7 +163,7 @@ def effects(results: Results) -> list[Effect]:
         ),
         *(
             Effect(
-                name=f"correct on a recurring context's first trial, {condition}",
+                label=f"correct on a recurring context's first trial, {condition}",
                 values=results.values(condition, "first_accuracy"),
                 summary="median",
                 chance=0.5,

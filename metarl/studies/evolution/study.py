@@ -152,7 +152,7 @@ def effects(results: Results) -> list[Effect]:
 def _effect(name: str, values: "pd.Series[float]", rule: str, **more: Any) -> Effect:
     criterion = criteria("evolution")[rule]
     return Effect(
-        name=name,
+        label=name,
         values=values,
         summary=criterion.summary,
         criterion=criterion,
@@ -235,7 +235,7 @@ def _evolvability_effects(results: Results) -> list[Effect]:
         if objective == "variance":
             found.append(_effect(name, ratio, "spread"))
         else:
-            found.append(Effect(name=name, values=ratio, summary="median"))
+            found.append(Effect(label=name, values=ratio, summary="median"))
     for world in WORLDS:
         best = results.values("agents-variance", f"best_{world}")
         gain = best - results.values("agents-fitness", f"best_{world}")

@@ -137,19 +137,19 @@ def directions(results: Results) -> list[Effect]:
     ]
     judged = [
         Effect(
-            name="reverse sequences per forward one at the start",
+            label="reverse sequences per forward one at the start",
             values=ratio(start[1], start[0]),
             criterion=rules["reverse at start"],
         ),
         Effect(
-            name="forward sequences per reverse one after reward",
+            label="forward sequences per reverse one after reward",
             values=ratio(goal[0], goal[1]),
             criterion=rules["forward after reward"],
         ),
     ]
     return judged + [
         Effect(
-            name=f"{kind.replace('_', ' ')}, {condition}, sequences a lap",
+            label=f"{kind.replace('_', ' ')}, {condition}, sequences a lap",
             values=results.values(condition, kind),
         )
         for condition in [*RULES, "sleep-need", "open-maze"]
@@ -176,7 +176,7 @@ def changes(results: Results) -> list[Effect]:
             ]
             found.append(
                 Effect(
-                    name=f"{kind.replace('_', ' ')}, reward {times}, per one at x1",
+                    label=f"{kind.replace('_', ' ')}, reward {times}, per one at x1",
                     values=ratio(*values),
                     criterion=rules[f"{way} {times}"],
                     reference=published,
@@ -197,12 +197,12 @@ def benefits(results: Results) -> list[Effect]:
     place = (steps["random"] - best) / (worst - best)
     return [
         Effect(
-            name="steps in laps 3 to 5, prioritised, per one without replay",
+            label="steps in laps 3 to 5, prioritised, per one without replay",
             values=ratio(best, worst),
             criterion=rules["steps"],
         ),
         Effect(
-            name="steps in laps 3 to 5, random; 0 as prioritised, 1 as without replay",
+            label="steps in laps 3 to 5, random; 0 as prioritised, 1 as without replay",
             values=place.where(worst != best),
             criterion=rules["steps, random"],
         ),
@@ -216,17 +216,17 @@ def cliff(results: Results) -> list[Effect]:
     slopes = [np.polyfit(WALKS, np.log(row), 1)[0] for row in uniform.to_numpy()]
     return [
         Effect(
-            name="updates on the cliff of 12, greedy, per uniform one",
+            label="updates on the cliff of 12, greedy, per uniform one",
             values=greedy[12] / uniform[12],
             criterion=rules["greedy"],
         ),
         Effect(
-            name="log updates on the cliff, uniform, per state more",
+            label="log updates on the cliff, uniform, per state more",
             values=pd.Series(slopes),
             criterion=rules["uniform, slope"],
         ),
         Effect(
-            name="updates on the cliff of 12, greedy, per one on the cliff of 6",
+            label="updates on the cliff of 12, greedy, per one on the cliff of 6",
             values=greedy[12] / greedy[6],
             criterion=rules["greedy, growth"],
         ),

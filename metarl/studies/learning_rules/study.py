@@ -198,7 +198,7 @@ def effects(results: Results) -> list[Effect]:
     ]
     found = [
         Effect(
-            name=f"regret by {words}, rewards an episode",
+            label=f"regret by {words}, rewards an episode",
             values=results.values(rule, "regret"),
             summary="median",
             criterion=rules[rule].times(least),
@@ -208,7 +208,7 @@ def effects(results: Results) -> list[Effect]:
     ]
     found.append(
         Effect(
-            name="regret by e-prop, rewards an episode; Thompson sampling's 2.18",
+            label="regret by e-prop, rewards an episode; Thompson sampling's 2.18",
             values=results.values("eprop", "regret"),
             summary="median",
             criterion=rules["eprop, Thompson"],
@@ -218,7 +218,7 @@ def effects(results: Results) -> list[Effect]:
     )
     return found + [
         Effect(
-            name=f"regret by {condition}, rewards an episode",
+            label=f"regret by {condition}, rewards an episode",
             values=results.values(condition, "regret"),
             summary="median",
             chance=RANDOM,

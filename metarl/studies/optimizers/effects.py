@@ -37,7 +37,7 @@ def effect(name: str, values: Series, rule: str | None = None) -> Effect:
     criterion = None if rule is None else criteria("optimizers")[rule]
     summary = "median" if criterion is None else criterion.summary
     return Effect(
-        name=name,
+        label=name,
         values=values,
         summary=summary,
         criterion=criterion,

@@ -146,14 +146,14 @@ def effects(results: Results) -> list[Effect]:
         values = results.values(source, f"{order}_beyond")
         found.append(
             Effect(
-                name=f"{order} order, {source}: furthest sequenceness, in thresholds",
+                label=f"{order} order, {source}: furthest sequenceness, in thresholds",
                 values=values.abs() if rule == "within" else values,
                 criterion=rules[rule],
                 summary=rules[rule].summary,
             )
         )
     lag = Effect(
-        name="lag of the rule order's peak, imagination, ms",
+        label="lag of the rule order's peak, imagination, ms",
         values=results.values("imagination", "rule_lag_ms"),
         summary="median",
         reference=PUBLISHED_LAG_MS,
@@ -161,7 +161,7 @@ def effects(results: Results) -> list[Effect]:
     )
     none = [results.values("none", f"{order}_subjects_beyond") for order in ORDERS]
     alarms = Effect(
-        name="false alarms: subjects beyond their own threshold, no replay, share",
+        label="false alarms: subjects beyond their own threshold, no replay, share",
         values=(none[0] + none[1]) / 2,
         reference=1 / (SHUFFLES + 1),
         source=f"chance, for the largest of {SHUFFLES} shuffles",
