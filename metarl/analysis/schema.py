@@ -243,7 +243,7 @@ class TrialSchema:
         if name not in table:
             return np.full(len(table), np.nan, object if column.words else float)
         if column.words:
-            return table[name].to_numpy(dtype=object)
+            return table[name].to_numpy(dtype=object, na_value=np.nan)
         return numbers(table, name)
 
     def describe(self) -> pd.DataFrame:

@@ -187,7 +187,8 @@ def test_bounds_are_those_of_the_criterion(criterion):
     rows, _ = table(Effect(label="it", values=pd.Series([1.0]), criterion=criterion))
     assert criterion_bounds(rows) == (criterion.low, criterion.high)
     stored = pd.DataFrame(json.loads(rows.to_json(orient="records")))
-    assert criterion_bounds(stored) == (criterion.low, criterion.high)
+    bounds = pytest.approx((criterion.low, criterion.high), abs=1e-10)
+    assert criterion_bounds(stored) == bounds
 
 
 def test_a_share_of_a_baseline_that_was_not_computed_has_no_bounds():
