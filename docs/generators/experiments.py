@@ -19,6 +19,7 @@ from metarl.envs.registry import TASKS, task_class, task_entry
 from metarl.envs.task import Task
 from metarl.experiments import presets
 from metarl.experiments.tests import Control, protocol
+from metarl.reports.figures import analysis_of
 from metarl.reports.task_diagram import draw_timing
 from metarl.runs.config import EvaluationConfig
 
@@ -217,7 +218,7 @@ def _first_line(thing: object) -> str:
 
 def criteria(name: str) -> str:
     """What networks must show; `learned` says when one has learned."""
-    every = criteria_table()
+    every = criteria_table(analysis_of(name).criteria)
     rows = every[every["experiment"] == name].drop(columns="experiment")
     return table(("effect", "must be", "why"), _plain_rows(rows))
 

@@ -9,6 +9,7 @@ from toys import Lottery
 
 from metarl.envs.registry import TASKS, load, task_class, task_entry
 from metarl.envs.task import Task
+from metarl.reports.figures import analysis_of
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -19,9 +20,7 @@ def test_every_entrys_strings_lead_to_what_they_name(name):
     assert entry.id.startswith("metarl/")
     strategies = importlib.import_module(entry.strategies).make_baselines
     assert "random" in strategies(kind(1))
-    analysis = importlib.import_module(entry.analysis)
-    for part in ("tables", "effects", "PANELS", "BEHAVIOUR_PANELS"):
-        assert hasattr(analysis, part)
+    assert analysis_of(name).panels
     assert entry.summary
     assert entry.question.endswith("?")
     assert entry.source
