@@ -130,7 +130,7 @@ def test_players_who_learn_nothing_pass_nothing(learners):
     flat = replace(
         learners,
         trials=people("random"),
-        variants={"no-reward": learners.controls["no-reward"]},
+        variants={"no-reward": learners.variants["no-reward"]},
     )
     found = rows(flat)
     scored = found[found["criterion"] != ""]
@@ -166,8 +166,8 @@ def test_a_missing_subject_counts_against_every_row(learners):
     found = rows(replace(learners, trials=rest))
     assert found["subjects"].unique() == [4]
     assert not found.loc[[SAVED, SHARE, NO_REWARD], "passed"].any()
-    tied = learners.controls["correlated"]
-    medium = tied.conditions["medium"]
+    tied = learners.variants["correlated"]
+    medium = tied.tests["medium"]
     fewer = {"medium": medium[medium["subject"] != 2]}
     rest = replace(tied, expected_subjects=4, tests=fewer)
     found = rows(replace(learners, variants={"correlated": rest}))

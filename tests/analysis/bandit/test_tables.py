@@ -119,7 +119,7 @@ def test_every_population_is_tested_on_every_law(found):
 
 def test_the_controls_own_test_is_of_the_law_it_was_trained_on(source, found):
     tied = source.variants["correlated"]
-    assert "correlated" not in tied.conditions
+    assert "correlated" not in tied.tests
     own = tables(tied)["subjects"].set_index("subject")["regret"]
     rows = found["transfer"].query("trained == tested == 'correlated'")
     assert rows["regret"].tolist() == own.tolist()

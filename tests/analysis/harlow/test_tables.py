@@ -7,9 +7,10 @@ import pytest
 from problems import problem_recording, problem_trials
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.bridge import analyse
 from metarl.analysis.harlow.effects import of_test
 from metarl.analysis.harlow.tables import BEHAVIOUR_PANELS, PANELS, effects, tables
-from metarl.reports.figures import draw_figure
+from metarl.reports.figures import analysis_of, draw_figure
 
 KNOWS = (0.5, 0.98, 0.98, 0.98, 0.98, 0.98)
 GUESSES = (0.5,) * 6
@@ -199,9 +200,10 @@ def test_groups_and_tests_are_kept_apart(found):
 
 
 def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
-    plain = tables(ExperimentData(trials=problem_trials(episodes=30), task="harlow"))
-    assert len(effects(plain)) > 5
-    figure = draw_figure(plain, PANELS)
+    data = ExperimentData(trials=problem_trials(episodes=30), task="harlow")
+    plain = analyse(analysis_of("harlow"), data)
+    assert len(plain.effects) > 5
+    figure = draw_figure(plain)
     assert len(figure.axes) == len(PANELS)
     said = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert "no learning curve" in said
@@ -211,8 +213,10 @@ def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
 def test_a_table_without_steps_sides_or_cues_can_be_drawn():
     bare = problem_trials(episodes=30)
     kept = bare.loc[:, :"forced"]
-    made = tables(ExperimentData(trials=kept, subjects_are="animals", task="harlow"))
-    assert len(draw_figure(made, BEHAVIOUR_PANELS).axes) == len(BEHAVIOUR_PANELS)
+    data = ExperimentData(trials=kept, subjects_are="animals", task="harlow")
+    made = analyse(analysis_of("harlow"), data)
+    panels = made.analysis.behaviour_panels
+    assert len(draw_figure(made, panels).axes) == len(panels) == len(BEHAVIOUR_PANELS)
 
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)

@@ -44,7 +44,7 @@ def inferring():
     return ExperimentData(
         task="inferred-value",
         discount=0.9,
-        expected=COUNT,
+        expected_subjects=COUNT,
         **of(noise=0.1),
         baselines={name: trials for name, (trials, _) in strategies.items()},
         baseline_recordings={name: rec for name, (_, rec) in strategies.items()},
@@ -152,7 +152,7 @@ def test_a_memory_that_is_not_reset_fails_the_control(inferring):
 
 
 def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
-    whole = inferring.condition_recordings["block-reset"]
+    whole = inferring.test_recordings["block-reset"]
     part = {k: recording for k, recording in whole.items() if k != 2}
     other = replace(
         inferring, test_recordings={"block-reset": part}, expected_subjects=None
@@ -184,7 +184,7 @@ def test_strategies_that_are_mistaken_for_another_fail(inferring):
 
 
 def test_a_subject_that_is_missing_counts_against_every_row(inferring):
-    found = rows(replace(inferring, expected=COUNT + 1))
+    found = rows(replace(inferring, expected_subjects=COUNT + 1))
     scored = found[(found["criterion"] != "") & found["learned"].notna()]
     assert not scored["passed"].any()
     assert found.loc[TD, "passed"]

@@ -38,9 +38,11 @@ def learners():
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in range(COUNT)
         },
-        variants={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=COUNT)},
+        variants={
+            "no-rpe": ExperimentData(task=TASK, trials=flat, expected_subjects=COUNT)
+        },
         discount=0.9,
-        expected=COUNT,
+        expected_subjects=COUNT,
     )
 
 
@@ -162,7 +164,7 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
 
 
 def swapped(learners, one, other):
-    given = dict(learners.conditions)
+    given = dict(learners.tests)
     given[one], given[other] = given[other], given[one]
     return replace(learners, tests=given)
 
@@ -180,9 +182,9 @@ def test_a_reversed_change_fails(learners):
 
 def test_a_change_that_subjects_do_not_share_fails(learners):
     """The mean has the right sign; its interval does not keep from zero."""
-    control, moved = learners.trials, learners.conditions["block-safe"]
+    control, moved = learners.trials, learners.tests["block-safe"]
     mixed = pd.concat([moved[moved["subject"] == 0], control[control["subject"] > 0]])
-    given = {**learners.conditions, "block-safe": mixed}
+    given = {**learners.tests, "block-safe": mixed}
     table = rows(replace(learners, tests=given))
     assert table.loc[change("safe reward", 0.125), "value"] > 10
     row = table.loc[change("safe reward", 0.125, "lower")]
@@ -203,7 +205,7 @@ def test_what_was_not_tested_cannot_pass(learners):
 
 
 def test_a_control_that_chooses_fails(learners):
-    chooses = ExperimentData(task=TASK, trials=learners.trials, expected=COUNT)
+    chooses = ExperimentData(task=TASK, trials=learners.trials, expected_subjects=COUNT)
     table = rows(replace(learners, variants={"no-rpe": chooses}))
     names = [name for name in table.index if "without RPE" in name]
     assert set(table.loc[names, "verdict"]) == {"FAIL"}
@@ -212,7 +214,7 @@ def test_a_control_that_chooses_fails(learners):
 def test_a_control_of_fewer_networks_counts_by_itself(learners):
     flat = population(count=2, rate=0.0, episodes=400)
     for expected, verdict in ((2, "PASS"), (3, "FAIL")):
-        control = ExperimentData(task=TASK, trials=flat, expected=expected)
+        control = ExperimentData(task=TASK, trials=flat, expected_subjects=expected)
         table = rows(replace(learners, variants={"no-rpe": control}))
         name = ABLATED.format(0.5)
         assert table.loc[name, "verdict"] == verdict
@@ -232,7 +234,7 @@ def test_one_network_that_did_not_learn_is_counted_and_named(learners):
 
 
 def test_a_missing_subject_lets_no_effect_pass(learners):
-    table = rows(replace(learners, expected=COUNT + 1))
+    table = rows(replace(learners, expected_subjects=COUNT + 1))
     assert not scored(table)["passed"].any()
     assert set(scored(table).iloc[:-2]["subjects"]) == {COUNT + 1}
 

@@ -91,7 +91,7 @@ def test_without_a_control_there_is_no_row_of_it(full):
 
 
 def test_a_missing_subject_counts_against_the_networks(full):
-    rows = rows_of(tables(source(full.trials, expected=SUBJECT_COUNT + 1)))
+    rows = rows_of(tables(source(full.trials, expected_subjects=SUBJECT_COUNT + 1)))
     mean = rows.loc["learning rate, volatile - stable, low-first, mean"]
     assert not mean["passed"]
     assert mean["subjects"] == SUBJECT_COUNT + 1
