@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.analysis.effects import Effect, effect_table, reported
+from metarl.analysis.effects import Effect, effect_table, unscored
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError, check_at_least
 from metarl.core.files import (
@@ -261,8 +261,8 @@ def compared(results: Mapping[str, Results]) -> pd.DataFrame:
 
 
 def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
-    """Effects as they are scored; what learned nothing is reported only."""
-    return [(reported(effect) if scale.smoke else effect, None) for effect in effects]
+    """Effects as they are scored; what learned nothing is unscored only."""
+    return [(unscored(effect) if scale.smoke else effect, None) for effect in effects]
 
 
 def neighbours_text(

@@ -134,7 +134,7 @@ def make_effect(
         source: source of the reference.
     """
     return Effect(
-        name=label,
+        label=label,
         values=values,
         summary=criterion.summary if criterion else summary,
         criterion=criterion,

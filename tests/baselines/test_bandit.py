@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from metarl.analysis.references import packaged
+from metarl.analysis.bridge import packaged
 from metarl.baselines.bandit import (
     LONGEST,
     TUNED_BONUS,

@@ -118,7 +118,7 @@ def smoke_results(smoke):
 def test_effects_have_different_names_and_a_value_for_each_seed(smoke):
     study, results = smoke_results(smoke)
     effects = study.effects(results)
-    assert len({effect.name for effect in effects}) == len(effects)
+    assert len({effect.label for effect in effects}) == len(effects)
     # The processor time of evolution has a value for each seed, too.
     assert {len(effect.values) for effect in effects} <= {1, 2}
 

@@ -42,7 +42,7 @@ def conditions(scale):
 def effects(results):
     values = results.values("plain", "number")
     rule = Criterion(low=1e9)
-    return [Effect(name="number", values=values, criterion=rule)]
+    return [Effect(label="number", values=values, criterion=rule)]
 
 
 def tables(results):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from metarl.agents.networks.actor_critic import weights_hash
-from metarl.analysis.criteria import LEARNED
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import preset
+from metarl.reports.figures import analysis_of
 from metarl.reports.tensorboard import snapshot_figures as preview
 from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
 from metarl.runs.folder import SNAPSHOTS
@@ -49,11 +49,11 @@ def test_the_critics_inference_is_what_inferred_value_shows(small):
     assert "no recording" not in [text.get_text() for text in ax.texts]
 
 
-@pytest.mark.parametrize("task", LEARNED)
+@pytest.mark.parametrize("task", [t for t in NAMES if t in analysis_of(t).criteria])
 def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
     found = look(small(task))
-    name = LEARNED[task].statistic
-    subjects = found.tables["subjects"]
+    name = analysis_of(task).criteria[task].learned.statistic
+    subjects = found.result.tables["subjects"]
     value = float(subjects[subjects["group"] == "measured"][name].iloc[0])
     assert found.scalars() == pytest.approx(
         {"reward_per_trial": found.trials["reward"].mean()}

@@ -47,7 +47,7 @@ def failing(results):
         "median": lambda e: e.values.median(),
         "mean": lambda e: e.values.mean(),
     }
-    return [e.name for e in scored if not e.criterion.holds(summaries[e.summary](e))]
+    return [e.label for e in scored if not e.criterion.holds(summaries[e.summary](e))]
 
 
 def test_replay_as_good_as_expected_meets_its_criteria():

@@ -48,7 +48,7 @@ def planted(seconds=20.0, **changed):
 def failed(results):
     """Names of the scored effects that miss their criteria."""
     scored = [effect for effect in effects(results) if effect.criterion]
-    return [e.name for e in scored if not e.criterion.holds(e.values.median())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.median())]
 
 
 def test_expected_results_meet_every_criterion():

@@ -77,7 +77,7 @@ def planted(name="", **changes):
 def missed(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 11
-    return [e.name for e in scored if not e.criterion.holds(e.values.mean())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.mean())]
 
 
 def test_good_replay_meets_every_criterion():
@@ -129,7 +129,7 @@ def test_a_ratio_to_zero_meets_no_criterion():
 
 
 def test_rats_are_the_reference_where_they_were_measured():
-    references = {effect.name: effect.reference for effect in effects(planted())}
+    references = {effect.label: effect.reference for effect in effects(planted())}
     assert references["reverse after reward, reward x4, per one at x1"] == 1.56
     assert references["reverse after reward, reward x0, per one at x1"] is None
 

@@ -79,7 +79,7 @@ def test_each_criterion_fails_alone(regrets, expected):
 
 def test_every_condition_has_one_row_of_regret():
     results = planted()
-    named = " ".join(effect.name for effect in effects(results))
+    named = " ".join(effect.label for effect in effects(results))
     for name in set(results.conditions) - {"eprop", "eprop-random", "readout"}:
         assert f"regret of {name}, rewards" in named
 

@@ -5,29 +5,32 @@ import pandas as pd
 import pytest
 from reversal_blocks import block, chooser
 
-from metarl.analysis.reversal.trials import block_trials, check_reversal
+from metarl.analysis.reversal.behaviour import SCHEMA, read_blocks
 from metarl.core.checks import MetaRLError
 
 
 def test_trials_in_any_order_are_put_in_theirs():
     trials = pd.concat([chooser(4, subject=s) for s in (1, 0)], ignore_index=True)
     mixed = trials.sample(frac=1, random_state=3)
-    one, other = block_trials(trials), block_trials(mixed)
-    pd.testing.assert_frame_equal(one.blocks, other.blocks)
-    for name in ("place", "since", "right", "won", "follows", "block"):
+    one, other = read_blocks(trials), read_blocks(mixed)
+    pd.testing.assert_frame_equal(one.table, other.table)
+    for name in ("since", "right", "won", "correct"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
-    assert one.blocks["subject"].tolist() == [0] * 4 + [1] * 4
-    assert one.blocks["schedule"].tolist() == [80, 70] * 4
+    for name in ("place", "follows", "episode_index"):
+        here, there = getattr(one.trials, name), getattr(other.trials, name)
+        np.testing.assert_array_equal(here, there)
+    assert one.table["subject"].tolist() == [0] * 4 + [1] * 4
+    assert one.table["schedule"].tolist() == [80, 70] * 4
 
 
 def test_a_block_starts_at_its_first_trial_and_turns_where_better_does():
     made = block([0, 0, 1, 1, 0], [1, 0, 1, 1, 0], reversal=3, trial=[7, 8, 9, 11, 12])
-    data = block_trials(made)
-    assert data.place.tolist() == [0, 1, 2, 4, 5]
+    data = read_blocks(made)
+    assert data.trials.place.tolist() == [0, 1, 2, 4, 5]
     assert data.since.tolist() == [-4, -3, -2, 0, 1]
     assert data.correct.tolist() == [True, True, False, True, False]
-    assert data.follows.tolist() == [False, True, True, False, True]
-    never = block_trials(block([0, 1], [1, 0], reversal=None))
+    assert data.trials.follows.tolist() == [False, True, True, False, True]
+    never = read_blocks(block([0, 1], [1, 0], reversal=None))
     assert np.isnan(never.since).all()
 
 
@@ -44,14 +47,14 @@ def test_pairs_are_of_neighbours_that_both_count():
             block([1, 1], [1, 1], reversal=None, episode=1),
         ]
     )
-    data = block_trials(made)
-    assert data.counts.tolist() == [1, 1, 0, 1, 1, 0, 0, 1, 1, 1]
-    assert data.follows.tolist() == [0, 1, 0, 0, 1, 0, 0, 0, 0, 1]
+    data = read_blocks(made)
+    assert data.trials.usable.tolist() == [1, 1, 0, 1, 1, 0, 0, 1, 1, 1]
+    assert data.trials.follows.tolist() == [0, 1, 0, 0, 1, 0, 0, 0, 0, 1]
 
 
 def test_a_trial_without_a_choice_does_not_count_even_where_it_is_called_valid():
-    data = block_trials(block([0, np.nan, 0], [1, 0, 1], reversal=None))
-    assert data.counts.tolist() == [True, False, True]
+    data = read_blocks(block([0, np.nan, 0], [1, 0, 1], reversal=None))
+    assert data.trials.usable.tolist() == [True, False, True]
 
 
 @pytest.fixture
@@ -125,12 +128,12 @@ def changed(table, column, row, value):
     ],
 )
 def test_a_wrong_table_gets_one_sentence(own, change, sentence):
-    check_reversal(own)
+    SCHEMA.check(own)
     with pytest.raises(MetaRLError) as caught:
-        check_reversal(change(own))
+        SCHEMA.check(change(own))
     assert str(caught.value) == sentence
 
 
 def test_a_missing_choice_and_its_price_are_allowed(own):
     missing = changed(changed(own, "choice", 1, np.nan), "reward", 1, -1)
-    check_reversal(changed(missing, "valid", 1, 0))
+    SCHEMA.check(changed(missing, "valid", 1, 0))

@@ -5,30 +5,37 @@ import pandas as pd
 import pytest
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.two_step import tables as two_step
-from metarl.analysis.two_step.references import PlannerParams
-from metarl.analysis.two_step.rpe import error_regressions, error_table
-from metarl.analysis.two_step.tables import (
-    BEHAVIOUR_PANELS,
-    PANELS,
-    load_animals,
-    tables,
+from metarl.analysis.analysis import analyse
+from metarl.analysis.two_step import ANALYSIS
+from metarl.analysis.two_step.references import reference_tables
+from metarl.analysis.two_step.rpe import (
+    error_regressions,
+    error_table,
+    structure_of,
 )
 from metarl.core.checks import MetaRLError
+
+KNOWN = structure_of(ANALYSIS.published)
+
+
+def analysed(**data):
+    return analyse(
+        ANALYSIS, ExperimentData(**{"parameters": ANALYSIS.published} | data)
+    )
 
 
 @pytest.fixture(scope="module")
 def made(simulate):
     runs = [simulate("planner", 30, subject=subject) for subject in range(2)]
     sarsa = simulate("sarsa", 30)
-    source = ExperimentData(
+    found = analysed(
         trials=pd.concat([trials for trials, _ in runs]),
         recordings={k: recording for k, (_, recording) in enumerate(runs)},
         baselines={"sarsa": sarsa[0]},
         baseline_recordings={"sarsa": sarsa[1]},
         discount=0.9,
     )
-    return runs, tables(source)
+    return runs, found.tables
 
 
 def test_every_table_has_the_subjects_and_the_yardstick(made):
@@ -36,7 +43,8 @@ def test_every_table_has_the_subjects_and_the_yardstick(made):
     for name in ("subjects", "stays", "stay_regression", "lags", "rpe"):
         groups = found[name].groupby("group")["subject"].nunique()
         assert groups.to_dict() == {"measured": 2, "sarsa": 1}, name
-        assert set(found[f"{name}_summary"]["group"]) == {"measured", "sarsa"}
+        summary = found.summary("r2" if name == "rpe" else name)
+        assert set(summary["group"]) == {"measured", "sarsa"}
 
 
 def test_summaries_are_means_over_subjects(made):
@@ -45,7 +53,7 @@ def test_summaries_are_means_over_subjects(made):
         each = found[name][found[name]["group"] == "measured"]
         keys = ["reward", "transition"] + (["lag"] if name == "lags" else [])
         expected = each.groupby(keys)[value].mean()
-        summary = found[f"{name}_summary"]
+        summary = found.summary(name)
         summary = summary[summary["group"] == "measured"].set_index(keys)
         for key, mean in expected.items():
             assert summary.loc[key, "mean"] == pytest.approx(mean)
@@ -55,7 +63,7 @@ def test_summaries_are_means_over_subjects(made):
 def test_the_rpe_table_is_that_of_each_recording(made):
     runs, found = made
     trials, recording = runs[1]
-    expected = error_regressions(error_table(recording, trials, 0.9))
+    expected = error_regressions(error_table(recording, trials, 0.9, KNOWN))
     table = found["rpe"]
     table = table[(table["group"] == "measured") & (table["subject"] == 1)]
     assert table["r2_model_based"].to_numpy() == pytest.approx(
@@ -77,15 +85,15 @@ def test_the_planner_is_given_the_parameters_of_the_task(simulate):
     trials, recording = simulate("planner", 10)
     found = {}
     for common in (0.8, 0.6):
-        source = ExperimentData(
+        made = analysed(
             trials=trials,
             recordings={0: recording},
             discount=0.9,
-            parameters={"probability_common": common},
+            parameters=ANALYSIS.published | {"probability_common": common},
         )
-        found[common] = tables(source)["rpe"]
-    known = PlannerParams(probability_common=0.6)
-    expected = error_regressions(error_table(recording, trials, 0.9, planner=known))
+        found[common] = made.tables["rpe"]
+    known = KNOWN._replace(probability_common=0.6)
+    expected = error_regressions(error_table(recording, trials, 0.9, known))
     assert found[0.6]["r2_model_based"].to_numpy() == pytest.approx(
         expected["r2_model_based"].to_numpy()
     )
@@ -94,7 +102,7 @@ def test_the_planner_is_given_the_parameters_of_the_task(simulate):
 
 def test_a_table_alone_is_enough(simulate):
     trials, _ = simulate("planner", 5)
-    found = tables(ExperimentData(trials=trials))
+    found = analysed(trials=trials).tables
     assert found["rpe"].empty
     assert found["rpe_points"].empty
     assert len(found["stays"]) == 4
@@ -103,24 +111,23 @@ def test_a_table_alone_is_enough(simulate):
 def test_a_table_without_transitions_gets_one_sentence(simulate):
     trials, _ = simulate("random", 1)
     with pytest.raises(MetaRLError, match="two-step trial table has no column transit"):
-        tables(ExperimentData(trials=trials.drop(columns="transition")))
+        analysed(trials=trials.drop(columns="transition"))
 
 
 def test_tables_of_a_tiny_or_silent_subject_do_not_break(simulate):
     trials, recording = simulate("random", 1)
     silent = trials.assign(choice=np.nan, transition=None, second_state=np.nan, valid=0)
-    found = tables(
-        ExperimentData(trials=silent, recordings={0: recording}, discount=0.9)
-    )
+    made = analysed(trials=silent, recordings={0: recording}, discount=0.9)
+    found = made.tables
     assert found["stays"]["probability"].isna().all()
     assert found["lags"]["weight"].isna().all()
     assert not found["stay_regression"]["converged"].any()
     assert found["rpe"]["r2_model_based"].isna().all()
-    assert not two_step.effects(found)["passed"].any()
+    assert not made.effects["passed"].any()
 
 
 def test_published_tables_have_every_cell_and_their_sources():
-    reference = two_step.reference_tables()
+    reference = reference_tables()
     stays = reference["reference_stays"]
     counts = stays.groupby(["kind", "label"]).size()
     assert counts["paper", "paper"] == 4
@@ -140,20 +147,21 @@ def test_published_tables_have_every_cell_and_their_sources():
 
 
 def test_published_tables_cannot_be_spoilt_by_a_caller():
-    stays = two_step.reference_tables()["reference_stays"]
+    stays = reference_tables()["reference_stays"]
     stays["value"] = 0.0
-    assert two_step.reference_tables()["reference_stays"]["value"].max() > 0.9
+    assert reference_tables()["reference_stays"]["value"].max() > 0.9
 
 
 def test_every_panel_draws_and_has_a_title_of_its_own(made):
     import matplotlib.pyplot as plt
 
     _, found = made
-    titles = [title for title, _ in PANELS]
+    titles = [panel.title for panel in ANALYSIS.panels]
     assert len(set(titles)) == len(titles)
-    for _, draw in PANELS:
+    context = ANALYSIS.context(ExperimentData(trials=made[0][0][0]))
+    for panel in ANALYSIS.panels:
         figure, ax = plt.subplots()
-        assert draw(found, ax) is ax
+        assert panel(found, context, ax) is ax
         assert ax.get_xlabel()
         assert ax.get_ylabel()
         plt.close(figure)
@@ -162,10 +170,10 @@ def test_every_panel_draws_and_has_a_title_of_its_own(made):
 def test_animals_go_the_same_way(macaque_file):
     import matplotlib.pyplot as plt
 
-    source = ExperimentData(trials=load_animals(macaque_file), subjects_are="animals")
-    found = tables(source)
-    assert set(found["summary"]["label"]) == {"C", "J"}
-    for _, draw in BEHAVIOUR_PANELS:
+    trials = ANALYSIS.load_animals(macaque_file)
+    found = analysed(trials=trials, subjects_are="animals")
+    assert set(found.tables["behaviour"]["label"]) == {"C", "J"}
+    for panel in ANALYSIS.behaviour_panels:
         figure, ax = plt.subplots()
-        draw(found, ax)
+        panel(found.tables, found.context, ax)
         plt.close(figure)

@@ -7,30 +7,24 @@ import pytest
 from reversal_blocks import chooser, write_release
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.analysis import analyse
+from metarl.analysis.reversal import ANALYSIS
+from metarl.analysis.reversal.animals import load_reversal
 from metarl.analysis.reversal.references import reference_tables
-from metarl.analysis.reversal.tables import (
-    BEHAVIOUR_PANELS,
-    PANELS,
-    effects,
-    load_animals,
-    tables,
-)
 
 
 @pytest.fixture(scope="module")
 def made():
     trials = pd.concat([chooser(12, subject=k) for k in range(4)], ignore_index=True)
     random = chooser(12, seed=7, share=0.5)
-    return tables(
-        ExperimentData(trials=trials, baselines={"random": random}, task="reversal")
-    )
+    data = ExperimentData(trials=trials, baselines={"random": random}, task="reversal")
+    return analyse(ANALYSIS, data).tables
 
 
 def test_groups_stand_side_by_side(made):
     for name in ("subjects", "by_schedule", "curves"):
         assert made[name]["group"].unique().tolist() == ["measured", "random"]
-        summary = made[f"{name}_summary"]
+        summary = made.summary(name)
         assert set(summary.loc[summary["group"] == "measured", "n"]) == {4}
         assert set(summary.loc[summary["group"] == "random", "n"]) == {1}
     assert made["subjects"]["label"].tolist()[:2] == ["subject 0", "subject 1"]
@@ -40,19 +34,19 @@ def test_summaries_are_means_over_subjects(made):
     each = made["by_schedule"].query(
         "group == 'measured' and schedule == 80 and measure == 'switch_delay'"
     )["value"]
-    row = made["by_schedule_summary"].query(
+    row = made.summary("by_schedule").query(
         "group == 'measured' and schedule == 80 and measure == 'switch_delay'"
     )
     assert row["mean"].item() == pytest.approx(each.mean())
     point = "group == 'measured' and schedule == 70 and alignment == 'reversal'"
     each = made["curves"].query(f"{point} and trial == 4")["probability"]
-    row = made["curves_summary"].query(f"{point} and trial == 4")
+    row = made.summary("curves").query(f"{point} and trial == 4")
     assert row["mean"].item() == pytest.approx(each.mean())
     assert row["low"].item() < row["mean"].item() < row["high"].item()
 
 
 def test_the_learned_criterion_stands_on_a_column_of_subjects(made):
-    criterion = LEARNED["reversal"]
+    criterion = ANALYSIS.criteria["reversal"].learned
     assert criterion.statistic in made["subjects"]
     measured = made["subjects"].set_index("group")[criterion.statistic]
     assert (measured["measured"] > criterion.threshold).all()
@@ -82,27 +76,26 @@ def test_references_are_the_monkeys_alone_with_their_sources():
 
 def test_monkeys_have_every_behaviour_panel_and_no_verdict(tmp_path):
     source = ExperimentData(
-        trials=load_animals(write_release(tmp_path / "made.mat")),
+        trials=load_reversal(write_release(tmp_path / "made.mat")),
         subjects_are="animals",
         task="reversal",
     )
-    found = tables(source)
-    assert found["subjects"]["label"].tolist() == ["BB10", "BB6"]
-    assert set(effects(found)["verdict"]) == {"REPORTED"}
-    for _, draw in BEHAVIOUR_PANELS:
-        ax = draw(found)
-        plt.close(ax.figure)
+    found = analyse(ANALYSIS, source)
+    assert found.tables["subjects"]["label"].tolist() == ["BB10", "BB6"]
+    assert set(found.effects["verdict"]) == {"REPORTED"}
+    for panel in ANALYSIS.behaviour_panels:
+        plt.close(panel(found.tables, found.context).figure)
 
 
 def test_a_network_that_never_chose_is_drawn_all_the_same():
     silent = chooser(4).assign(choice=np.nan, reward=-1, valid=0)
-    found = tables(ExperimentData(trials=silent, task="reversal", expected=2))
-    assert not effects(found)["passed"].any()
-    for _, draw in PANELS:
-        ax = draw(found)
-        plt.close(ax.figure)
+    data = ExperimentData(trials=silent, task="reversal", expected_subjects=2)
+    found = analyse(ANALYSIS, data)
+    assert not found.effects["passed"].any()
+    for panel in ANALYSIS.panels:
+        plt.close(panel(found.tables, found.context).figure)
 
 
 def test_no_more_panels_than_a_slide_holds():
-    assert 1 <= len(BEHAVIOUR_PANELS) <= len(PANELS) <= 6
-    assert len({title for title, _ in PANELS}) == len(PANELS)
+    assert 1 <= len(ANALYSIS.behaviour_panels) <= len(ANALYSIS.panels) <= 6
+    assert len({panel.title for panel in ANALYSIS.panels}) == len(ANALYSIS.panels)
