@@ -418,7 +418,7 @@ def test_evaluations_of_conditions_are_the_same_bytes_in_other_processes(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("teaching set 0 when hunger > 0", "'hunger' is unknown"),
+        ("teaching set 0 when hunger > 0", "got 'hunger'; choose from"),
         ("rpe set 0", "rpe must be the network's feedback to be changed"),
         ("teaching set 0 when event == 'sleep'", "must be one of fixation, choice"),
     ],

@@ -40,8 +40,8 @@ class TrainingSettings(Protocol):
         ...
 
     @property
-    def interventions(self) -> tuple[str, ...]:
-        """Interventions during training, as sentences."""
+    def interventions(self) -> tuple[object, ...]:
+        """Interventions during training."""
         ...
 
     @property
