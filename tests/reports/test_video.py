@@ -205,7 +205,7 @@ def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
     network = network_of(config)
     assert network.encoder.look is None
     made = prepare(config, network, VideoConfig(condition="equalized"))
-    assert network.encoder.look == made.task.look
+    assert network.encoder.look == made.task.render_views
     assert made.task.params.equalized
     assert len(list(frames(made, 1))) > 4
 

@@ -206,7 +206,7 @@ def test_a_word_needs_no_quotes_and_the_last_setting_holds():
     [
         (
             "trials=7",
-            "a setting must be NAME=VALUE with a name of trial_count, schedule; "
+            "a setting must be NAME=VALUE with a name of trial_count, schedule, .*; "
             "got 'trials=7'",
         ),
         ("trial_count", "a setting must be NAME=VALUE with a name of .*'trial_count'"),

@@ -636,7 +636,7 @@ NEGATIVE = ("negative=True",)
 
 def shown(network, recording, *, negative):
     """(R, H) activity by hand: each recorded view rendered and encoded by itself."""
-    look = Flags(1, FlagsParams(negative=negative)).look
+    look = Flags(1, FlagsParams(negative=negative)).render_views
     inputs = torch.from_numpy(recorded_inputs(recording))
     rows = []
     with torch.no_grad():

@@ -97,7 +97,7 @@ def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
     def run_episodes(config, subject, make_policy, *rest, **more):
         def watched(task):
             policy = make_policy(task)
-            seen.append(policy.encoder.look == task.look != eyes)
+            seen.append(policy.encoder.look == task.render_views != eyes)
             return policy
 
         return original(config, subject, watched, *rest, **more)
