@@ -46,7 +46,7 @@ def made_up(**told):
 def failing(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 3
-    return [e.name for e in scored if not e.criterion.holds(e.values.median())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.median())]
 
 
 def test_replay_that_keeps_the_first_task_meets_the_criteria():

@@ -44,7 +44,7 @@ def failing(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 3
     found = {"median": lambda e: e.values.median(), "mean": lambda e: e.values.mean()}
-    return [e.name for e in scored if not e.criterion.holds(found[e.summary](e))]
+    return [e.label for e in scored if not e.criterion.holds(found[e.summary](e))]
 
 
 def test_replay_as_good_as_expected_meets_its_criteria():

@@ -42,7 +42,7 @@ def made_up(regrets=GOOD, **more):
 def failing(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 5
-    return [e.name for e in scored if not e.criterion.holds(e.values.median())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.median())]
 
 
 def test_areas_as_good_as_expected_meet_every_criterion():

@@ -69,7 +69,7 @@ def test_both_parts_stand_beside_the_better_single_one(singles, ratio):
     *_, effect = (
         effect
         for effect in effects(made_up({"parts": 40, **alone}))
-        if "composition" in effect.name
+        if "composition" in effect.label
     )
     assert list(effect.values) == [pytest.approx(ratio)] * 3
 

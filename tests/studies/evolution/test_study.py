@@ -47,7 +47,7 @@ def made_up(seconds=20.0, **changed):
 def failed(results):
     """Names of the scored effects that miss their criteria."""
     scored = [effect for effect in effects(results) if effect.criterion]
-    return [e.name for e in scored if not e.criterion.holds(e.values.median())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.median())]
 
 
 def test_what_is_expected_meets_every_criterion():

@@ -76,7 +76,7 @@ def made_up(name="", **told):
 def missed(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 11
-    return [e.name for e in scored if not e.criterion.holds(e.values.mean())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.mean())]
 
 
 def test_good_replay_meets_every_criterion():
@@ -124,7 +124,7 @@ def test_where_there_is_nothing_to_compare_with_nothing_is_met():
 
 
 def test_rats_are_the_reference_where_they_were_measured():
-    told = {effect.name: effect.reference for effect in effects(made_up())}
+    told = {effect.label: effect.reference for effect in effects(made_up())}
     assert told["reverse after reward, reward x4, per one at x1"] == 1.56
     assert told["reverse after reward, reward x0, per one at x1"] is None
 

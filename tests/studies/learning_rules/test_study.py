@@ -75,7 +75,7 @@ def test_each_criterion_fails_alone(regrets, expected):
 
 def test_every_condition_has_one_row_of_regret():
     results = made_up()
-    named = " ".join(effect.name for effect in effects(results))
+    named = " ".join(effect.label for effect in effects(results))
     for name in set(results.facts) - {"eprop", "eprop-random", "readout"}:
         assert f"regret by {name}, rewards" in named
 

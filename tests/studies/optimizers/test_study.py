@@ -92,7 +92,7 @@ def summary(effect):
 
 def missed(results):
     return [
-        effect.name
+        effect.label
         for effect in optimizers.effects(results)
         if effect.criterion and not effect.criterion.holds(summary(effect))
     ]
@@ -208,7 +208,7 @@ def test_speed_that_is_bought_with_failures_does_not_count():
 
 
 def test_the_ratio_to_adam_is_only_reported():
-    (ratio,) = [e for e in optimizers.effects(planted()) if "Adam's" in e.name]
+    (ratio,) = [e for e in optimizers.effects(planted()) if "Adam's" in e.label]
     assert ratio.criterion is None
     assert ratio.values.tolist() == pytest.approx([3, 3])
 

@@ -47,7 +47,7 @@ def missed(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 8
     return [
-        e.name
+        e.label
         for e in scored
         if not e.criterion.holds(getattr(e.values, summaries[e.summary])())
     ]
@@ -94,7 +94,7 @@ def test_one_false_alarm_is_chance_and_two_are_a_miss(name, order):
 
 def test_false_alarms_are_counted_over_both_orders():
     results = made_up("none", rule_subjects_beyond=0.0, seen_subjects_beyond=0.5)
-    (alarms,) = [e for e in effects(results) if e.name.startswith("false alarms")]
+    (alarms,) = [e for e in effects(results) if e.label.startswith("false alarms")]
     assert alarms.values.tolist() == [0.25, 0.25, 0.25]
     assert alarms.reference == pytest.approx(1 / 30)
 
