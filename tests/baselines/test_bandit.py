@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from metarl.analysis.bridge import packaged
+from metarl.analysis.measures import rows_at
+from metarl.analysis.references import read_reference
 from metarl.baselines.bandit import (
     LONGEST,
     TUNED_BONUS,
@@ -122,17 +123,15 @@ def test_regrets_on_the_papers_dependent_arms_are_the_known_ones(name, known, pl
     "name", ["random", "ucb", "thompson", "gittins", "bayes-greedy"]
 )
 def test_the_packaged_regrets_are_those_of_the_policies(name, play):
-    packaged_rows = (
-        packaged("bandit_dependent_arms.csv").set_index("strategy").loc[name]
-    )
+    reference = read_reference("metarl.analysis.bandit", "dependent")
     task = Bandit(NUM_ENVS, BanditParams(distribution="medium"))
     played = play(task, make_baselines(task)[name], seed=5)
     lost = 0.5 * (1 - played["row correct"].double()).cumsum(0)
-    for row in packaged_rows.itertuples():
+    for row in rows_at(reference, label=name).itertuples():
         actual = lost[row.trial - 1]
         error = float(actual.std()) / math.sqrt(NUM_ENVS)
         both = math.hypot(error, row.error)
-        assert abs(float(actual.mean()) - row.regret) <= 4 * both, row.trial
+        assert abs(float(actual.mean()) - row.value) <= 4 * both, row.trial
 
 
 def test_knowledge_of_the_dependence_leaves_the_smallest_regret(play):
