@@ -149,11 +149,23 @@ def between(
     )
 
 
-def whole(*, meaning: str = "", unit: str = "", default: float | None = None) -> Column:
-    """A column of whole numbers, without blanks."""
+def whole(
+    *,
+    meaning: str = "",
+    unit: str = "",
+    default: float | None = None,
+    blank: bool = False,
+) -> Column:
+    """A column of whole numbers; a cell may be blank only if `blank`."""
+
+    def allowed(cells: Array | Words, columns: Columns) -> Flags:
+        values = np.asarray(cells, float)
+        fits: Flags = values == np.floor(values)
+        return fits | np.isnan(values) if blank else fits
+
     return Column(
-        rule="whole numbers",
-        allowed=lambda cells, _: cells == np.floor(np.asarray(cells, float)),
+        rule="whole numbers or blank" if blank else "whole numbers",
+        allowed=allowed,
         meaning=meaning,
         unit=unit,
         default=default,
