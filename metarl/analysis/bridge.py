@@ -46,7 +46,6 @@ OLD = (
     "bandit",
     "harlow",
     "inferred_value",
-    "informative_arm",
     "matching",
     "restless_bandit",
     "risky_choice",

@@ -109,7 +109,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/InformativeArm-v0",
             env="metarl.envs.informative_arm:InformativeArm",
             strategies="metarl.baselines.informative_arm",
-            analysis="metarl.analysis.informative_arm.tables",
+            analysis="metarl.analysis.informative_arm",
             summary="one arm pays little, and tells which of the others pays best",
             question=(
                 "Does the network give up a reward now to learn which arm pays "
