@@ -98,6 +98,14 @@ def test_whole_numbers_may_be_blank_where_the_schema_says_so(table):
         schema.check(table(choice=[3, 0.5, None], reward=[1, 0, 0]))
 
 
+def test_a_long_table_is_checked_by_parts(own, monkeypatch):
+    monkeypatch.setattr("metarl.analysis.schema.ROWS_AT_ONCE", 2)
+    SCHEMA.check(own)
+    assert refusal(with_value(own, "share", 2, 3)).startswith(
+        "column share must be in [0, 1], got 3.0 in row 3"
+    )
+
+
 def test_missing_columns_are_named_with_those_needed(own):
     assert refusal(own.drop(columns=["kind", "valid"])) == (
         "the toy trial table has no columns valid, kind; it needs subject, session, "
