@@ -43,7 +43,6 @@ from metarl.core.checks import MetaRLError
 Tables = Mapping[str, pd.DataFrame]
 """Tables of an experiment in the old form."""
 OLD = (
-    "bandit",
     "harlow",
     "inferred_value",
     "matching",

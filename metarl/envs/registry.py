@@ -61,7 +61,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/Bandit-v0",
             env="metarl.envs.bandit:Bandit",
             strategies="metarl.baselines.bandit",
-            analysis="metarl.analysis.bandit.tables",
+            analysis="metarl.analysis.bandit",
             summary="arms that pay with fixed chances, drawn anew for each episode",
             question=(
                 "Does the network learn new arms within an episode, and explore them "

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from metarl.analysis.bridge import packaged
+from metarl.analysis.measures import rows_at
+from metarl.analysis.references import read_reference
 from metarl.baselines.bandit import (
     TUNED_BONUS,
     BanditStrategy,
@@ -105,18 +106,16 @@ def test_regrets_on_the_papers_dependent_arms_are_the_known_ones(name, known, pl
 @pytest.mark.parametrize(
     "name", ["random", "ucb", "thompson", "gittins", "bayes-greedy"]
 )
-def test_the_packaged_regrets_are_those_of_the_strategies(name, play):
-    packaged_rows = (
-        packaged("bandit_dependent_arms.csv").set_index("strategy").loc[name]
-    )
+def test_the_packaged_regrets_are_those_of_the_baselines(name, play):
+    reference = read_reference("metarl.analysis.bandit", "dependent")
     task = Bandit(NUM_ENVS, BanditParams(distribution="medium"))
     played = play(task, make_baselines(task)[name], seed=5)
     lost = 0.5 * (1 - played["row correct"].double()).cumsum(0)
-    for row in packaged_rows.itertuples():
+    for row in rows_at(reference, label=name).itertuples():
         found = lost[row.trial - 1]
         error = float(found.std()) / math.sqrt(NUM_ENVS)
         both = math.hypot(error, row.error)
-        assert abs(float(found.mean()) - row.regret) <= 4 * both, row.trial
+        assert abs(float(found.mean()) - row.value) <= 4 * both, row.trial
 
 
 def test_knowing_the_arms_to_be_dependent_is_worth_most(play):
