@@ -133,7 +133,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/RiskyChoice-v0",
             env="metarl.envs.risky_choice:RiskyChoice",
             strategies="metarl.baselines.risky_choice",
-            analysis="metarl.analysis.risky_choice.tables",
+            analysis="metarl.analysis.risky_choice",
             summary="a small certain reward beside a large one of unknown chance",
             question=(
                 "Do false prediction errors move later choices, as stimulation and "

@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from risky_choosers import AMOUNTS, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.risky_choice.tables import effects, tables
+from metarl.analysis.measures import rows_at
+from metarl.analysis.risky_choice import ANALYSIS
 
 TASK = "risky-choice"
 COUNT = 4
 ABLATED = "risky choices at p = {} (%) of networks trained without RPE, mean"
 
 
-def rows(source):
-    return effects(tables(source)).set_index("effect")
+def rows(data):
+    return analyse(ANALYSIS, data).effects.set_index("effect")
 
 
 def conditions(**settings):
@@ -27,20 +29,26 @@ def conditions(**settings):
     }
 
 
+def without_rpe(trials, expected_subjects=COUNT):
+    """Networks that were trained without RPE."""
+    return ExperimentData(task=TASK, trials=trials, expected_subjects=expected_subjects)
+
+
 @pytest.fixture(scope="module")
 def learners():
     """Learners as the task wants them, with all that is asked for."""
     flat = population(count=COUNT, rate=0.0, episodes=400)
     return ExperimentData(
         task=TASK,
+        parameters=ANALYSIS.published,
         trials=population(count=COUNT),
         tests=conditions(),
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in range(COUNT)
         },
-        variants={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=COUNT)},
+        variants={"no-rpe": without_rpe(flat)},
         discount=0.9,
-        expected=COUNT,
+        expected_subjects=COUNT,
     )
 
 
@@ -54,9 +62,9 @@ def scored(table):
 
 
 def change(kind, probability, end=None, span="all trials"):
-    told = {"risky win": "-4", "safe reward": "-1", "risky loss": "+1"}[kind]
+    amount = {"risky win": "-4", "safe reward": "-1", "risky loss": "+1"}[kind]
     words = (
-        f"change of risky choices by RPE {told} at {kind}, p = {probability}, {span}"
+        f"change of risky choices by RPE {amount} at {kind}, p = {probability}, {span}"
     )
     what = "mean" if end is None else f"{end} end of the mean's interval"
     return f"{words} (points), {what}"
@@ -115,11 +123,10 @@ def test_the_interval_beyond_zero_is_the_paired_test(passing):
     }
 
 
-def test_changes_on_free_trials_are_reported_beside(passing, learners):
+def test_changes_on_free_trials_are_reported(passing, learners):
     name = change("safe reward", 0.125, span="free trials")
-    table = tables(learners)["changes"]
-    part = table[(table["kind"] == "safe") & (table["span"] == "free trials")]
-    part = part[part["probability"] == 0.125]
+    table = analyse(ANALYSIS, learners).tables["changes"]
+    part = rows_at(table, outcome="safe", span="free trials", probability=0.125)
     assert passing.loc[name, "value"] == pytest.approx(part["change"].mean())
     assert passing.loc[name, "verdict"] == "REPORTED"
 
@@ -162,7 +169,7 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
 
 
 def swapped(learners, one, other):
-    given = dict(learners.conditions)
+    given = dict(learners.tests)
     given[one], given[other] = given[other], given[one]
     return replace(learners, tests=given)
 
@@ -180,9 +187,9 @@ def test_a_reversed_change_fails(learners):
 
 def test_a_change_that_subjects_do_not_share_fails(learners):
     """The mean has the right sign; its interval does not keep from zero."""
-    control, moved = learners.trials, learners.conditions["block-safe"]
+    control, moved = learners.trials, learners.tests["block-safe"]
     mixed = pd.concat([moved[moved["subject"] == 0], control[control["subject"] > 0]])
-    given = {**learners.conditions, "block-safe": mixed}
+    given = {**learners.tests, "block-safe": mixed}
     table = rows(replace(learners, tests=given))
     assert table.loc[change("safe reward", 0.125), "value"] > 10
     row = table.loc[change("safe reward", 0.125, "lower")]
@@ -202,18 +209,18 @@ def test_what_was_not_tested_cannot_pass(learners):
     assert table.loc["RPE at risky win, p = 0.5, mean", "verdict"] == "REPORTED"
 
 
-def test_a_control_that_chooses_fails(learners):
-    chooses = ExperimentData(task=TASK, trials=learners.trials, expected=COUNT)
+def test_a_variant_that_chooses_fails(learners):
+    chooses = without_rpe(learners.trials)
     table = rows(replace(learners, variants={"no-rpe": chooses}))
     names = [name for name in table.index if "without RPE" in name]
     assert set(table.loc[names, "verdict"]) == {"FAIL"}
 
 
-def test_a_control_of_fewer_networks_counts_by_itself(learners):
+def test_a_variant_of_fewer_networks_counts_by_itself(learners):
     flat = population(count=2, rate=0.0, episodes=400)
     for expected, verdict in ((2, "PASS"), (3, "FAIL")):
-        control = ExperimentData(task=TASK, trials=flat, expected=expected)
-        table = rows(replace(learners, variants={"no-rpe": control}))
+        variant = without_rpe(flat, expected)
+        table = rows(replace(learners, variants={"no-rpe": variant}))
         name = ABLATED.format(0.5)
         assert table.loc[name, "verdict"] == verdict
         assert table.loc[name, "subjects"] == expected
@@ -232,7 +239,7 @@ def test_one_network_that_did_not_learn_is_counted_and_named(learners):
 
 
 def test_a_missing_subject_lets_no_effect_pass(learners):
-    table = rows(replace(learners, expected=COUNT + 1))
+    table = rows(replace(learners, expected_subjects=COUNT + 1))
     assert not scored(table)["passed"].any()
     assert set(scored(table).iloc[:-2]["subjects"]) == {COUNT + 1}
 
@@ -247,12 +254,22 @@ def test_a_missing_subject_lets_no_effect_pass(learners):
     ],
 )
 def test_another_task_or_test_than_the_published_is_not_scored(learners, changed):
+    if "parameters" in changed:
+        changed = {"parameters": {**ANALYSIS.published, **changed["parameters"]}}
     table = rows(replace(learners, **changed))
     assert set(table["verdict"]) == {"REPORTED"}
     assert table["reference"].isna().all()
     assert not np.isnan(table["value"]).all()
 
 
-def test_the_published_parameters_are_scored(learners):
-    same = {"forced_pairs": 5, "reward_risky": 4.0, "probability_low": 0.125}
-    assert "PASS" in set(rows(replace(learners, parameters=same))["verdict"])
+def test_a_parameter_that_is_not_known_leaves_nothing_scored(learners):
+    known = {k: v for k, v in ANALYSIS.published.items() if k != "reward_risky"}
+    assert set(rows(replace(learners, parameters=known))["verdict"]) == {"REPORTED"}
+
+
+def test_keys_are_stable_and_distinct(passing):
+    keys = list(passing["key"])
+    assert len(set(keys)) == len(keys)
+    assert keys[:2] == ["risky.high.mean", "risky.high.lowest"]
+    assert keys[6] == "change.risky-win.high.all_trials.upper"
+    assert keys[-1] == "risky.without_rpe.low.mean"
