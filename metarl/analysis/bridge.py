@@ -45,7 +45,6 @@ Tables = Mapping[str, pd.DataFrame]
 OLD = (
     "bandit",
     "harlow",
-    "inferred_value",
     "informative_arm",
     "matching",
     "restless_bandit",

@@ -97,7 +97,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/InferredValue-v0",
             env="metarl.envs.inferred_value:InferredValue",
             strategies="metarl.baselines.inferred_value",
-            analysis="metarl.analysis.inferred_value.tables",
+            analysis="metarl.analysis.inferred_value",
             summary="one cue's outcome tells what the other cue is now worth",
             question=(
                 "Do prediction errors tell a cue's value that was never experienced, "

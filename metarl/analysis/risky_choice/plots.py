@@ -153,7 +153,7 @@ def plot_groups(tables: Tables, context: Context, ax: Axes) -> Axes:
     ax.set_xticks(range(len(names)), [context.subjects_are, *shown])
     ax.tick_params(axis="x", labelsize=9 if len(names) > 1 else None)
     ax.set(ylabel=PERCENT, ylim=(-3, 103), xlim=(-0.5, len(names) - 0.5))
-    ax.set_xlabel("Who chose")
+    ax.set_xlabel("Group")
     title = f"{subject_label(context)}; p: probability of the large reward"
     return legend_below(ax, title=title)
 

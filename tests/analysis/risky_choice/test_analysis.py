@@ -87,17 +87,6 @@ def test_only_the_measured_are_in_the_other_conditions(source, found):
     pd.testing.assert_frame_equal(own.drop(columns="group"), expected)
 
 
-def test_summaries_are_means_over_subjects(found):
-    own = found["risky"][found["risky"]["group"] == "measured"]
-    means = own.groupby(["condition", "probability"])["percent"].mean()
-    summary = found.summary("risky")
-    summary = summary[summary["group"] == "measured"]
-    cells = summary.set_index(["condition", "probability"])
-    for key, mean in means.items():
-        assert cells.loc[key, "mean"] == pytest.approx(mean)
-    assert summary["n"].unique() == [3]
-
-
 def test_changes_and_doses_are_of_the_measured(found):
     assert found["changes"].groupby(["outcome", "span"]).size().to_dict() == {
         (kind, span): 6 for kind in AMOUNTS for span in ("all trials", "free trials")
@@ -192,17 +181,6 @@ def test_a_table_of_another_task_gets_one_sentence():
     for kind in ("networks", "animals"):
         with pytest.raises(MetaRLError, match="has no column probability_risky; it"):
             analysed(trials=trials, subjects_are=kind)
-
-
-def test_every_panel_draws_and_has_a_title_of_its_own(result):
-    titles = [panel.title for panel in ANALYSIS.panels]
-    assert len(set(titles)) == len(titles) == 6
-    assert [panel.title for panel in ANALYSIS.behaviour_panels] == titles[3:5]
-    for panel in ANALYSIS.panels:
-        ax = panel(result.tables, result.context)
-        assert ax.get_xlabel()
-        assert ax.get_ylabel()
-        plt.close(ax.figure)
 
 
 @pytest.fixture

@@ -262,11 +262,6 @@ def test_another_task_or_test_than_the_published_is_not_scored(learners, changed
     assert not np.isnan(table["value"]).all()
 
 
-def test_a_parameter_that_is_not_known_leaves_nothing_scored(learners):
-    known = {k: v for k, v in ANALYSIS.published.items() if k != "reward_risky"}
-    assert set(rows(replace(learners, parameters=known))["verdict"]) == {"REPORTED"}
-
-
 def test_keys_are_stable_and_distinct(passing):
     keys = list(passing["key"])
     assert len(set(keys)) == len(keys)

@@ -152,8 +152,8 @@ def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
             row = means.loc[(kind, span, chance)]
             assert dots(ax, marker, place + offset) == pytest.approx([row["mean"]])
             own = changes_at(found, kind, chance, span)["change"].astype(float)
-            beside = dots(ax, ".", place + offset + 0.13)
-            assert beside == pytest.approx(sorted(own))
+            right = dots(ax, ".", place + offset + 0.13)
+            assert right == pytest.approx(sorted(own))
             pair = (row["low"], row["high"])
             assert any(one == pytest.approx(pair) for one in drawn)
     assert legend(ax) == (
@@ -242,7 +242,7 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
             expected = list(table.loc[(name, chance), "mean"])
             assert list(line.get_ydata()) == pytest.approx(expected)
     assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
-    # The interval is over networks; one strategy has none.
+    # The interval is over networks; one baseline has none.
     assert len(ax.collections) == 2
 
 
