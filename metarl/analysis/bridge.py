@@ -44,10 +44,8 @@ Tables = Mapping[str, pd.DataFrame]
 """Tables of an experiment in the old form."""
 OLD = (
     "harlow",
-    "inferred_value",
     "matching",
     "restless_bandit",
-    "risky_choice",
     "volatility",
 )
 """Folders in the old form; delete a line when its experiment is ported."""

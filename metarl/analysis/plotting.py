@@ -236,6 +236,24 @@ def bars_with_subjects(
     return places
 
 
+def half_violin(
+    ax: Axes, place: float, density: pd.DataFrame, y: str, colour: str, *, alpha: float
+) -> None:
+    """One half of a violin: a density, filled from an upright line outwards.
+
+    Args:
+        ax: axes to draw on.
+        place: where the line stands.
+        density: rows in the order of y, with reach, how far the density goes right of
+            the line, or left where it is negative.
+        y: column along the vertical axis.
+        colour: of the half.
+        alpha: its opacity.
+    """
+    edge = place + density["reach"]
+    ax.fill_betweenx(density[y], place, edge, color=colour, alpha=alpha, lw=0)
+
+
 def baseline_ticks(
     ax: Axes,
     places: ArrayLike,

@@ -1,4 +1,4 @@
-"""The experiment's entry points: tables, panels, and what ships with them."""
+"""The inferred-value experiment as a whole: its tables, panels, references."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,13 +6,10 @@ import pandas as pd
 import pytest
 from cue_observers import IDEAL, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.inferred_value.tables import (
-    BEHAVIOUR_PANELS,
-    PANELS,
-    reference_tables,
-    tables,
-)
+from metarl.analysis.inferred_value import ANALYSIS, reference_signs
+from metarl.analysis.inferred_value.plots import plot_valid_shares
 from metarl.core.checks import MetaRLError
 
 TASK = "inferred-value"
@@ -25,6 +22,7 @@ def source():
     ideal = simulate("inferring", subject=1)
     return ExperimentData(
         task=TASK,
+        parameters=ANALYSIS.published,
         trials=trials,
         recordings=recordings,
         baselines={"ideal": ideal[0]},
@@ -35,9 +33,19 @@ def source():
     )
 
 
+def analysed(**data):
+    given = {"task": TASK, "parameters": ANALYSIS.published} | data
+    return analyse(ANALYSIS, ExperimentData(**given))
+
+
 @pytest.fixture(scope="module")
-def made(source):
-    return tables(source)
+def result(source):
+    return analyse(ANALYSIS, source)
+
+
+@pytest.fixture(scope="module")
+def made(result):
+    return result.tables
 
 
 def test_every_table_has_its_groups_and_subjects(made):
@@ -47,7 +55,7 @@ def test_every_table_has_its_groups_and_subjects(made):
         groups = made[name].groupby("group")["subject"].nunique()
         expected = {"measured": 3, "ideal": 1, "block-reset": 3}
         assert groups.to_dict() == expected, name
-        assert set(made[f"{name}_summary"]["group"]) == set(expected)
+        assert set(made.summary(name)["group"]) == set(expected)
     for name in ("readout", "counting"):
         assert set(made[name]["subject"]) == {0, 1, 2}
     assert made["states"]["subject"].unique() == [0]
@@ -65,62 +73,38 @@ def test_subjects_carry_their_own_numbers(made):
     assert table["measured", 2, "before"] == pytest.approx(IDEAL, abs=0.05)
 
 
-def test_summaries_are_means_over_subjects(made):
-    for name, value, keys in (
-        ("differences", "difference", ["group", "when"]),
-        ("responses", "rpe", ["group", "when", "cue", "event"]),
-        ("values", "value", ["group", "place", "event", "cue"]),
-        ("readout", "share", ["units", "place", "event"]),
-        ("valid", "valid", ["group", "block_trial"]),
-    ):
-        expected = made[name].groupby(keys)[value].mean()
-        summary = made[f"{name}_summary"].set_index(keys)
-        assert summary["mean"].to_dict() == pytest.approx(expected.to_dict())
-    assert made["ratio_summary"]["n"].tolist() == [3]
+def test_the_mean_ratio_is_over_subjects(made):
+    ratios = made.summary("subjects").set_index("group")
+    assert ratios["n"].to_dict() == {"measured": 3, "ideal": 1}
+    own = made["subjects"].query("group == 'measured'")["ratio"]
+    assert ratios.loc["measured", "mean"] == pytest.approx(own.mean())
 
 
 def test_the_ideal_follows_the_discount_and_the_parameters(source):
-    trials = source.trials
-    about = tables(ExperimentData(task=TASK, trials=trials, discount=0.75))["about"]
-    assert about["ideal"].tolist() == pytest.approx([0.45])
-    assert about["scored"].tolist() == [True]
-    changed = {"probability_switch": 0.25}
-    about = tables(
-        ExperimentData(task=TASK, trials=trials, discount=0.9, parameters=changed)
-    )["about"]
-    assert about["ideal"].tolist() == pytest.approx([0.9 * 0.81])
-    assert about["scored"].tolist() == [False]
+    found = analysed(trials=source.trials, discount=0.75)
+    assert found.tables["ideal"]["difference"].tolist() == pytest.approx([0.45])
+    assert found.context.scored
+    changed = {**ANALYSIS.published, "probability_switch": 0.25}
+    found = analysed(trials=source.trials, discount=0.9, parameters=changed)
+    assert found.tables["ideal"]["difference"].tolist() == pytest.approx([0.9 * 0.81])
+    assert not found.context.scored
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"as_published": False},
-        {"task": "other"},
-        {"subjects_are": "animals"},
-        {"parameters": {"block_trials": 6}},
-        {"parameters": {"block_count": 9}},
-    ],
-)
-def test_another_test_is_not_scored(source, settings):
-    given = {"task": TASK, "trials": source.trials, "discount": 0.9} | settings
-    assert not tables(ExperimentData(**given))["about"]["scored"].iloc[0]
-
-
-def test_a_trial_table_alone_is_enough(source):
-    found = tables(ExperimentData(task=TASK, trials=source.trials))
-    assert found.keys() == tables(source).keys()
+def test_a_trial_table_alone_is_enough(source, made):
+    result = analyse(ANALYSIS, ExperimentData(task=TASK, trials=source.trials))
+    found = result.tables
+    assert found.keys() == made.keys()
     for name in ("responses", "values", "differences", "readout", "counting", "states"):
         assert found[name].empty
     assert found["subjects"]["valid_share"].tolist() == [1, 1, 1]
     assert found["subjects"]["experienced_of_ideal"].isna().all()
-    texts = [drawn(draw, found).texts for _, draw in PANELS]
+    texts = [drawn(panel, result).texts for panel in ANALYSIS.panels]
     assert [text[0].get_text() for text in texts] == ["no recording"] * 6
 
 
-def drawn(draw, found):
+def drawn(draw, result):
     figure, ax = plt.subplots()
-    assert draw(found, ax) is ax
+    assert draw(result.tables, result.context, ax) is ax
     assert ax.get_xlabel()
     assert ax.get_ylabel()
     plt.close(figure)
@@ -131,46 +115,42 @@ def test_recordings_without_units_or_of_one_episode_do_not_break():
     trials, recording = simulate(episodes=1)
     bare = {k: v for k, v in recording.items() if not k.startswith("units")}
     for given in (recording, bare):
-        found = tables(
-            ExperimentData(
-                task=TASK, trials=trials, recordings={0: given}, discount=0.9
-            )
-        )
-        for _, draw in (*PANELS, *BEHAVIOUR_PANELS):
+        found = analysed(trials=trials, recordings={0: given}, discount=0.9)
+        for draw in (*ANALYSIS.panels, plot_valid_shares):
             drawn(draw, found)
 
 
 def test_invalid_trials_are_counted():
     trials, _ = simulate("flat", episodes=100, invalid=0.25)
-    found = tables(ExperimentData(task=TASK, trials=trials))["subjects"]
+    found = analysed(trials=trials).tables["subjects"]
     assert found["valid_share"].iloc[0] == pytest.approx(0.75, abs=0.03)
     assert found["reward_per_trial"].iloc[0] == trials["reward"].mean()
 
 
 def test_the_words_may_be_categories_or_strings(source):
     coded = source.trials.astype({"cue": "category", "rewarded_cue": "category"})
-    one = tables(ExperimentData(task=TASK, trials=coded))["valid"]
-    other = tables(ExperimentData(task=TASK, trials=source.trials))["valid"]
+    one = analysed(trials=coded).tables["valid"]
+    other = analysed(trials=source.trials).tables["valid"]
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_a_table_of_another_task_gets_one_sentence(source):
     with pytest.raises(MetaRLError, match="inferred-value trial table has no column c"):
-        tables(ExperimentData(task=TASK, trials=source.trials.drop(columns="cue")))
+        analysed(trials=source.trials.drop(columns="cue"))
 
 
 def test_what_was_published_of_monkeys_comes_with_its_source():
-    signs = reference_tables()["reference_signs"]
+    signs = reference_signs()
     assert signs["value"].tolist() == [1, -1, 0]
     assert signs["study"].str.contains("Bromberg-Martin").all()
     assert signs[["measure", "source_location"]].notna().all().all()
     signs["value"] = np.nan
-    assert reference_tables()["reference_signs"]["value"].notna().all()
+    assert reference_signs()["value"].notna().all()
 
 
-def test_every_panel_draws_and_has_a_title_of_its_own(made):
-    panels = (*PANELS, *BEHAVIOUR_PANELS)
-    titles = [title for title, _ in panels]
-    assert len(set(titles)) == len(titles) == 7
-    for _, draw in panels:
-        drawn(draw, made)
+def test_every_panel_draws_and_has_a_title_of_its_own(result):
+    titles = [panel.title for panel in ANALYSIS.panels]
+    assert len(set(titles)) == len(titles) == 6
+    assert ANALYSIS.snapshot_panel.title == titles[0]
+    for draw in (*ANALYSIS.panels, plot_valid_shares):
+        drawn(draw, result)

@@ -1,4 +1,6 @@
-"""The experiment's entry points: tables, panels, animals."""
+"""The risky-choice experiment as a whole: its tables, panels, animals."""
+
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -6,25 +8,33 @@ import pandas as pd
 import pytest
 from risky_choosers import AMOUNTS, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.risky_choice import ANALYSIS
+from metarl.analysis.risky_choice.behaviour import read_trials
 from metarl.analysis.risky_choice.changes import percents
-from metarl.analysis.risky_choice.rpe import error_means, outcome_errors
-from metarl.analysis.risky_choice.tables import (
-    BEHAVIOUR_PANELS,
-    PANELS,
-    effects,
-    load_animals,
-    tables,
-)
+from metarl.analysis.risky_choice.rpe import error_means, error_table
 from metarl.core.checks import MetaRLError
 
 TASK = "risky-choice"
 NAMES = ["subjects", "risky", "by_trial", "changes", "doses", "rpe", "rpe_density"]
 
 
+def analysed(**data):
+    return analyse(ANALYSIS, ExperimentData(**{"task": TASK} | data))
+
+
+def draw_all(result, panels):
+    for panel in panels:
+        figure, ax = plt.subplots()
+        assert panel(result.tables, result.context, ax) is ax
+        assert ax.get_ylabel() or ax.texts
+        plt.close(figure)
+
+
 @pytest.fixture(scope="module")
 def source():
-    """Three learners in every condition, two recorded; a strategy; a control."""
+    """Three learners in every condition, two recorded; a baseline; a variant."""
     conditions = {
         f"block-{kind}{end}": population(f"block-{kind}{end}", count=3)
         for kind in AMOUNTS
@@ -34,6 +44,7 @@ def source():
     flat = population(count=2, rate=0.0)
     return ExperimentData(
         task=TASK,
+        parameters=ANALYSIS.published,
         trials=population(count=3),
         tests=conditions,
         recordings={
@@ -48,8 +59,13 @@ def source():
 
 
 @pytest.fixture(scope="module")
-def found(source):
-    return tables(source)
+def result(source):
+    return analyse(ANALYSIS, source)
+
+
+@pytest.fixture(scope="module")
+def found(result):
+    return result.tables
 
 
 def test_every_group_has_its_subjects(found):
@@ -66,26 +82,16 @@ def test_only_the_measured_are_in_the_other_conditions(source, found):
     assert set(own["condition"]) == {"control", *source.tests}
     others = risky[risky["group"] != "measured"]
     assert set(others["condition"]) == {"control"}
-    expected = percents({"control": source.trials, **source.tests})
+    conditions = {"control": source.trials, **source.tests}
+    expected = percents({k: read_trials(trials) for k, trials in conditions.items()})
     pd.testing.assert_frame_equal(own.drop(columns="group"), expected)
 
 
-def test_summaries_are_means_over_subjects(found):
-    own = found["risky"][found["risky"]["group"] == "measured"]
-    means = own.groupby(["condition", "probability"])["percent"].mean()
-    summary = found["risky_summary"]
-    summary = summary[summary["group"] == "measured"]
-    cells = summary.set_index(["condition", "probability"])
-    for key, mean in means.items():
-        assert cells.loc[key, "mean"] == pytest.approx(mean)
-    assert summary["n"].unique() == [3]
-
-
 def test_changes_and_doses_are_of_the_measured(found):
-    assert found["changes"].groupby(["kind", "span"]).size().to_dict() == {
+    assert found["changes"].groupby(["outcome", "span"]).size().to_dict() == {
         (kind, span): 6 for kind in AMOUNTS for span in ("all trials", "free trials")
     }
-    amounts = found["doses"].groupby("kind")["amount"].unique()
+    amounts = found["doses"].groupby("outcome")["amount"].unique()
     assert {k: v.tolist() for k, v in amounts.items()} == {
         "risky-loss": [1],
         "risky-win": [-4],
@@ -94,12 +100,11 @@ def test_changes_and_doses_are_of_the_measured(found):
 
 
 def test_the_rpe_table_is_that_of_each_recording(source, found):
-    trials = source.trials[source.trials["subject"] == 2]
-    expected = error_means({2: outcome_errors(source.recordings[2], trials)})
+    expected = error_means(error_table({2: source.recordings[2]}, source.trials))
     own = found["rpe"][found["rpe"]["subject"] == 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(own, expected, check_dtype=False)
     assert found["rpe"]["subject"].unique().tolist() == [0, 2]
-    assert found["rpe_summary"]["n"].unique() == [2]
+    assert found.summary("rpe")["n"].unique() == [2]
 
 
 def test_the_subjects_have_what_learning_is_judged_by(found):
@@ -109,83 +114,73 @@ def test_the_subjects_have_what_learning_is_judged_by(found):
     assert own.loc[("measured", 1), "label"] == "subject 1"
 
 
-def test_about_tells_the_chances_and_who_was_expected(found, source):
-    row = found["about"].iloc[0]
-    assert (row["high"], row["low"]) == (0.5, 0.125)
-    assert row["scored"]
-    assert row["expected_ablated"] == 2
-    assert (
-        tables(ExperimentData(task=TASK, trials=source.trials))["about"].loc[
-            0, "expected_ablated"
-        ]
-        is None
-    )
+def test_the_probabilities_are_the_tasks(result):
+    assert result.tables["probabilities"].iloc[0].tolist() == [0.5, 0.125]
+    assert result.context.scored
 
 
-def test_a_variants_own_chances_are_read():
+def test_a_missing_network_of_the_variant_has_no_number(source, found):
+    assert found["without_rpe"]["subject"].tolist() == [0, 1]
+    variant = replace(source.variants["no-rpe"], expected_subjects=3)
+    more = analyse(ANALYSIS, replace(source, variants={"no-rpe": variant}))
+    assert more.tables["without_rpe"]["percent_high"].isna().tolist() == [0, 0, 1]
+    assert analysed(trials=source.trials).tables["without_rpe"].empty
+
+
+def test_a_tasks_own_probabilities_are_read():
     trials = population(count=2, chances=(0.6, 0.1))
     parameters = {"probability_high": 0.6, "probability_low": 0.1}
-    made = tables(ExperimentData(task=TASK, trials=trials, parameters=parameters))
-    assert made["about"].loc[0, ["high", "low"]].tolist() == [0.6, 0.1]
-    assert not made["about"]["scored"].any()
-    assert (made["subjects"]["risk_sensitivity"] > 20).all()
+    made = analysed(trials=trials, parameters=ANALYSIS.published | parameters)
+    assert made.tables["probabilities"].iloc[0].tolist() == [0.6, 0.1]
+    assert not made.context.scored
+    assert (made.tables["subjects"]["risk_sensitivity"] > 20).all()
 
 
 def test_a_table_alone_is_enough():
-    made = tables(ExperimentData(task=TASK, trials=population(count=2)))
-    assert set(NAMES) < set(made)
+    made = analysed(trials=population(count=2))
+    assert set(NAMES) < set(made.tables)
     for name in ("changes", "doses", "rpe", "rpe_density"):
-        assert made[name].empty
-    assert len(made["subjects"]) == 2
-    assert not effects(made)["passed"].iloc[4:].any()
-    for _, draw in PANELS:
-        figure, ax = plt.subplots()
-        draw(made, ax)
-        plt.close(figure)
+        assert made.tables[name].empty
+    assert len(made.tables["subjects"]) == 2
+    assert not made.effects["passed"].any()
+    draw_all(made, ANALYSIS.panels)
 
 
-def test_a_preview_that_has_not_met_both_chances_still_draws():
+def test_without_other_tests_no_change_passes():
     trials = population(count=2)
-    made = tables(
-        ExperimentData(task=TASK, trials=trials[trials["probability_risky"] == 0.5])
+    made = analysed(trials=trials, parameters=ANALYSIS.published)
+    assert not made.effects["passed"].iloc[4:].any()
+
+
+def test_a_snapshot_that_has_not_met_both_probabilities_still_draws():
+    trials = population(count=2)
+    made = analysed(
+        trials=trials[trials["probability_risky"] == 0.5], parameters=ANALYSIS.published
     )
-    assert made["subjects"]["percent_low"].isna().all()
-    assert made["subjects"]["percent_high"].notna().all()
-    for _, draw in BEHAVIOUR_PANELS:
-        figure, ax = plt.subplots()
-        draw(made, ax)
-        plt.close(figure)
+    assert made.tables["subjects"]["percent_low"].isna().all()
+    assert made.tables["subjects"]["percent_high"].notna().all()
+    draw_all(made, ANALYSIS.behaviour_panels)
 
 
 def test_a_silent_subject_does_not_break_anything():
     trials, recording = simulate()
     silent = trials.assign(choice=np.nan, risky=np.nan, won=0, valid=0, reward=-1.0)
-    source = ExperimentData(
-        task=TASK, trials=silent, recordings={0: recording}, discount=0.9
+    made = analysed(
+        trials=silent,
+        recordings={0: recording},
+        discount=0.9,
+        parameters=ANALYSIS.published,
     )
-    made = tables(source)
-    assert made["subjects"]["risk_sensitivity"].isna().all()
-    assert made["rpe"].empty
-    assert not effects(made)["passed"].any()
+    assert made.tables["subjects"]["risk_sensitivity"].isna().all()
+    assert made.tables["rpe"].empty
+    assert not made.effects["passed"].any()
 
 
 def test_a_table_of_another_task_gets_one_sentence():
     trials = population(count=1).drop(columns="probability_risky")
     for kind in ("networks", "animals"):
         with pytest.raises(MetaRLError, match="has no column probability_risky; it"):
-            tables(ExperimentData(task=TASK, trials=trials, subjects_are=kind))
-
-
-def test_every_panel_draws_and_has_a_title_of_its_own(found):
-    titles = [title for title, _ in PANELS]
-    assert len(set(titles)) == len(titles) == 6
-    assert set(BEHAVIOUR_PANELS) < set(PANELS)
-    for _, draw in PANELS:
-        figure, ax = plt.subplots()
-        assert draw(found, ax) is ax
-        assert ax.get_xlabel()
-        assert ax.get_ylabel()
-        plt.close(figure)
+            analysed(trials=trials, subjects_are=kind)
 
 
 @pytest.fixture
@@ -209,29 +204,23 @@ def rats(tmp_path):
 
 
 def test_animals_go_the_same_way(rats):
-    source = ExperimentData(
-        task=TASK, trials=load_animals(rats), subjects_are="animals"
-    )
-    made = tables(source)
-    assert made["about"].loc[0, ["high", "low"]].tolist() == [0.4, 0.1]
-    assert set(made["summary"]["label"]) == {"ada", "bo"}
-    assert set(made["summary"]["condition"]) == {"control", "block-safe"}
-    changed = made["changes"].set_index("probability")["change"]
+    made = analysed(trials=ANALYSIS.load_animals(rats), subjects_are="animals")
+    found = made.tables
+    assert found["probabilities"].iloc[0].tolist() == [0.4, 0.1]
+    assert set(found["behaviour"]["label"]) == {"ada", "bo"}
+    assert set(found["behaviour"]["condition"]) == {"control", "block-safe"}
+    changed = found["changes"].set_index("probability")["change"]
     assert (changed > 0).all()
     # The subjects' own row is of the trials on which nothing was changed.
-    calm = made["summary"][made["summary"]["condition"] == "control"]
+    calm = found["behaviour"][found["behaviour"]["condition"] == "control"]
     calm = calm[calm["probability"] == 0.4].set_index("subject")["percent"]
-    own = made["subjects"].set_index("subject")["percent_high"]
+    own = found["subjects"].set_index("subject")["percent_high"]
     assert own.to_dict() == pytest.approx(calm.to_dict())
-    table = effects(made)
-    assert set(table["verdict"]) == {"REPORTED"}
-    for _, draw in BEHAVIOUR_PANELS:
-        figure, ax = plt.subplots()
-        draw(made, ax)
-        plt.close(figure)
+    assert set(made.effects["verdict"]) == {"REPORTED"}
+    draw_all(made, ANALYSIS.behaviour_panels)
 
 
 def test_an_animals_table_without_its_columns_is_refused(rats):
     pd.read_csv(rats).drop(columns="risky").to_csv(rats, index=False)
     with pytest.raises(MetaRLError, match=r"rats.csv has no column risky; it needs"):
-        load_animals(rats)
+        ANALYSIS.load_animals(rats)

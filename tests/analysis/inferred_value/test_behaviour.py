@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from cue_observers import simulate
 
-from metarl.analysis.inferred_value.trials import placed_trials, recorded_trials
+from metarl.analysis.inferred_value.behaviour import SCHEMA, read_trials
+from metarl.analysis.inferred_value.responses import recorded_trials
 from metarl.core.checks import MetaRLError
 
 
@@ -37,7 +38,7 @@ def short(cues, rewarded, switched, valid=None):
 
 
 def test_trials_are_placed_from_the_last_before_a_reversal():
-    table = placed_trials(short("ABBABA", "AABBBB", [np.nan, 1, 0]))
+    table = read_trials(short("ABBABA", "AABBBB", [np.nan, 1, 0]))
     np.testing.assert_array_equal(table["place"], [np.nan, 0, 1, 2, np.nan, np.nan])
     # The new cue is B: on the last trial before, B is not yet the rewarded one.
     assert table["new"].tolist() == [False, True, True, False, False, False]
@@ -45,13 +46,13 @@ def test_trials_are_placed_from_the_last_before_a_reversal():
 
 
 def test_two_reversals_in_a_row_turn_the_new_cue_round():
-    table = placed_trials(short("AAAAAA", "AABBAA", [np.nan, 1, 1]))
+    table = read_trials(short("AAAAAA", "AABBAA", [np.nan, 1, 1]))
     np.testing.assert_array_equal(table["place"], [np.nan, 0, 1, 2, 1, 2])
     assert table["new"].tolist() == [False, False, False, False, True, True]
 
 
 def test_a_trial_after_an_invalid_one_is_marked():
-    table = placed_trials(short("ABAB", "AABB", [np.nan, 1], valid=[1, 0, 1, 1]))
+    table = read_trials(short("ABAB", "AABB", [np.nan, 1], valid=[1, 0, 1, 1]))
     assert table["after_valid"].tolist() == [False, True, False, True]
 
 
@@ -60,7 +61,7 @@ def test_episodes_and_subjects_do_not_run_into_each_other():
     # A reversal in the first block of the next episode is no reversal of this one.
     other = short("BA", "AA", [1])
     parts = [one, other.assign(episode=1), other.assign(subject=1)]
-    table = placed_trials(pd.concat(parts))
+    table = read_trials(pd.concat(parts))
     assert table["place"].isna().tolist() == [True] * 2 + [False] * 4
     assert table["after_valid"].tolist() == [False, True] * 3
     assert table["seen"].tolist() == [False] * 6
@@ -69,15 +70,16 @@ def test_episodes_and_subjects_do_not_run_into_each_other():
 def test_rows_may_come_in_any_order(made):
     trials, recording = made
     shuffled = trials.sample(frac=1, random_state=0)
-    pd.testing.assert_frame_equal(placed_trials(trials), placed_trials(shuffled))
+    pd.testing.assert_frame_equal(read_trials(trials), read_trials(shuffled))
     pd.testing.assert_frame_equal(
-        recorded_trials(recording, trials), recorded_trials(recording, shuffled)
+        recorded_trials(recording, read_trials(trials)),
+        recorded_trials(recording, read_trials(shuffled)),
     )
 
 
 def test_every_trial_gets_the_numbers_of_its_own_steps(made):
     trials, recording = made
-    table = recorded_trials(recording, trials)
+    table = recorded_trials(recording, read_trials(trials))
     assert len(table) == 300
     for row in table.sample(20, random_state=1).to_dict("records"):
         here = (recording["episode"] == row["episode"]) & (
@@ -95,9 +97,9 @@ def test_a_recording_of_some_episodes_takes_their_trials(made):
     chosen = np.isin(recording["episode"], [2, 4])
     part = {k: v[chosen] for k, v in recording.items() if k != "event_names"}
     part["event_names"] = recording["event_names"]
-    table = recorded_trials(part, trials)
+    table = recorded_trials(part, read_trials(trials))
     assert sorted(set(table["episode"])) == [2, 4]
-    whole = recorded_trials(recording, trials)
+    whole = recorded_trials(recording, read_trials(trials))
     whole = whole[whole["episode"].isin([2, 4])].reset_index(drop=True)
     assert table["rpe_cue"].tolist() == whole["rpe_cue"].tolist()
     assert table["place"].equals(whole["place"])
@@ -124,14 +126,14 @@ def test_a_recording_of_some_episodes_takes_their_trials(made):
         ),
         (
             lambda t: t.assign(trial=0),
-            "each trial must have one row, got subject 0, episode 0, trial 0 again in "
-            "row 2; ",
+            "each trial must have one row, got subject 0, session 0, episode 0, "
+            "trial 0 again in row 2; ",
         ),
     ],
 )
 def test_a_wrong_table_gets_one_sentence(made, change, sentence):
     with pytest.raises(MetaRLError) as caught:
-        placed_trials(change(made[0]))
+        SCHEMA.check(change(made[0]))
     assert str(caught.value).startswith(sentence)
 
 
@@ -163,5 +165,5 @@ def test_a_wrong_table_gets_one_sentence(made, change, sentence):
 def test_a_wrong_recording_gets_one_sentence(made, change, sentence):
     trials, recording = made
     with pytest.raises(MetaRLError) as caught:
-        recorded_trials(change(recording), trials)
+        recorded_trials(change(recording), read_trials(trials))
     assert str(caught.value) == sentence
