@@ -47,7 +47,6 @@ OLD = (
     "harlow",
     "inferred_value",
     "informative_arm",
-    "matching",
     "restless_bandit",
     "risky_choice",
     "volatility",

@@ -73,7 +73,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/Matching-v0",
             env="metarl.envs.matching:Matching",
             strategies="metarl.baselines.matching",
-            analysis="metarl.analysis.matching.tables",
+            analysis="metarl.analysis.matching",
             summary="two arms that are baited and stay so until they are chosen",
             question=(
                 "Are choices shared out between the arms as rewards are, and do units "
