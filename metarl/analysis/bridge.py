@@ -49,7 +49,6 @@ OLD = (
     "informative_arm",
     "restless_bandit",
     "risky_choice",
-    "volatility",
 )
 """Folders in the old form; delete a line when its experiment is ported."""
 _FOUND = {

@@ -85,7 +85,7 @@ TASKS: Mapping[str, TaskEntry] = MappingProxyType(
             id="metarl/Volatility-v0",
             env="metarl.envs.volatility:Volatility",
             strategies="metarl.baselines.volatility",
-            analysis="metarl.analysis.volatility.tables",
+            analysis="metarl.analysis.volatility",
             summary="two arms show what they pay; which wins changes often or seldom",
             question=(
                 "Does the network learn faster while the world is volatile, though no "

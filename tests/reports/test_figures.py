@@ -151,9 +151,7 @@ def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
 
 def test_a_users_own_task_is_told_that_it_has_no_analysis(small, tmp_path):
     run = create_run(tmp_path, small("toys:Lottery"))
-    words = (
-        "toys:Lottery is not in the registry, so it has no analysis; its tables are"
-    )
+    words = "toys:Lottery is not in the registry, so it has no analysis; its tables are"
     with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()

@@ -119,10 +119,11 @@ def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame
 def _by_subject(
     tables: Mapping[int, pd.DataFrame], columns: Sequence[str]
 ) -> pd.DataFrame:
-    names: list[dict[str, str | float]] = [
-        {"group": MEASURED, "subject": subject} for subject in tables
-    ]
-    return stack(zip(names, tables.values(), strict=True), (*KEYS, *columns))
+    parts = (
+        ({"group": MEASURED, "subject": subject}, table)
+        for subject, table in tables.items()
+    )
+    return stack(parts, (*KEYS, *columns))
 
 
 ANALYSIS = Analysis(

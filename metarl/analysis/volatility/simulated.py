@@ -1,33 +1,44 @@
-"""Simulated choosers whose learning is known, on the trials that an agent saw.
+"""Simulated choosers with known learning, on the trials of an agent.
 
-Which arm wins does not depend on choices, so that anyone can be asked to choose on the
-same trials. What the analysis of learning rates says of them is what it can tell:
+The winner of a trial does not depend on choices, so any chooser can be simulated on the
+same trials. The learning rates that the analysis finds of them show its limits:
 
 - a learner with a fixed rate must show that rate in every block;
-- an observer that knows how often the arms swap, and holds that chance for fixed, shows
-  how much of a difference between blocks comes without any sense of volatility.
+- an observer that knows the probability of a swap, and holds it constant, shows the
+  difference between blocks that arises without any sense of volatility.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2 (the first); the second is
 ours.
 """
 
-from dataclasses import replace
+from functools import partial
 
 import numpy as np
+import pandas as pd
 from scipy import special
 
 from metarl.analysis.learners import value_traces
+from metarl.analysis.measures import stack
 from metarl.analysis.schema import Array
-from metarl.analysis.volatility.trials import TrialGrid
+from metarl.analysis.trials import EpisodeGrid
+from metarl.analysis.volatility.behaviour import (
+    RATE_COLUMNS,
+    block_rates,
+    by_order,
+    order_likelihood,
+)
+from metarl.analysis.volatility.observer import Schedule, observe
 
 FIXED_RATES = (0.1, 0.3, 0.5)
 """Learning rates to be recovered."""
 FIXED_HAZARDS = (0.003, 0.01, 0.03, 0.1)
-"""Chances of a swap per trial that observers hold for fixed."""
+"""Constant probabilities of a swap per trial, as assumed by observers."""
 TEMPERATURE = 12.0
-"""Inverse temperature of all choosers, per unit of reward: as networks' fits have."""
-PROBABILITY_BETTER = 0.75
-"""Chance that the better arm wins, as the observers know it."""
+"""Inverse temperature of all choosers, per unit of reward: as in fits of networks."""
+SIMULATED_EPISODES = 100
+"""Test episodes of each order that choosers are simulated on."""
+OBSERVED_EPISODES = 400
+"""Test episodes of each order that the Bayesian observer sees for the figure."""
 
 
 def fixed_rate_values(winner: Array, rate: float) -> Array:
@@ -36,14 +47,21 @@ def fixed_rate_values(winner: Array, rate: float) -> Array:
     return values
 
 
-def fixed_hazard_values(winner: Array, hazard: float) -> Array:
-    """(E, T) the same of an observer that expects a swap with a fixed chance.
+def fixed_hazard_values(
+    winner: Array, hazard: float, high: float = Schedule().probability_stable
+) -> Array:
+    """(E, T) the same of an observer that assumes a constant probability of a swap.
 
-    It infers by Bayes which arm is the better one.
+    It infers by Bayes' rule which arm is the better one.
+
+    Args:
+        winner: (E, T) 0 left, 1 right, NaN not seen.
+        hazard: probability of a swap per trial, in [0, 1].
+        high: probability that the better arm wins, in [0, 1].
     """
     belief = np.full(len(winner), 0.5)
     values = np.empty(winner.shape)
-    high, low = PROBABILITY_BETTER, 1 - PROBABILITY_BETTER
+    low = 1 - high
     for place, won in enumerate(winner.T):
         values[:, place] = low + (high - low) * belief
         if_left = np.where(won == 0, high, low)
@@ -54,15 +72,63 @@ def fixed_hazard_values(winner: Array, hazard: float) -> Array:
     return values
 
 
-def choose(grid: TrialGrid, values: Array, generator: np.random.Generator) -> TrialGrid:
-    """The same trials with the choices of someone who holds these estimates.
+def choose(
+    grid: EpisodeGrid, values: Array, generator: np.random.Generator
+) -> EpisodeGrid:
+    """The same trials with the choices of a chooser with these estimates.
 
     Args:
-        grid: trials that an agent saw.
-        values: (E, T) estimated chance that left wins, before each trial.
+        grid: trials of an agent.
+        values: (E, T) estimated probability that left wins, before each trial.
         generator: source of the choices.
     """
-    worth = values * grid.magnitude_left - (1 - values) * grid.magnitude_right
-    right = generator.random(worth.shape) >= special.expit(TEMPERATURE * worth)
-    choice = np.where(np.isnan(worth), np.nan, right)
-    return replace(grid, choice=choice)
+    left, right = grid["magnitude_left"], grid["magnitude_right"]
+    worth = values * left - (1 - values) * right
+    chosen = generator.random(worth.shape) >= special.expit(TEMPERATURE * worth)
+    return grid.assign(choice=np.where(np.isnan(worth), np.nan, chosen))
+
+
+def simulated_rates(
+    grid: EpisodeGrid, generator: np.random.Generator, schedule: Schedule
+) -> pd.DataFrame:
+    """Block rates that the analysis finds of choosers with known learning.
+
+    Args:
+        grid: their trials, of one subject.
+        generator: source of their choices.
+        schedule: the training schedule.
+
+    Returns:
+        kind ("fixed rate", "fixed hazard"), setting (the rate or the probability of a
+        swap), and the columns of `block_rates`.
+    """
+    hazard_values = partial(fixed_hazard_values, high=schedule.probability_stable)
+    choosers = [("fixed rate", rate, fixed_rate_values) for rate in FIXED_RATES]
+    choosers += [("fixed hazard", hazard, hazard_values) for hazard in FIXED_HAZARDS]
+    parts = []
+    for whole in by_order(grid):
+        part = _first_episodes(whole, SIMULATED_EPISODES)
+        for kind, setting, estimate in choosers:
+            chosen = choose(part, estimate(part["winner"], setting), generator)
+            rates = block_rates([order_likelihood(chosen)])
+            parts.append(({"kind": kind, "setting": setting}, rates))
+    return stack(parts, ("kind", "setting", *RATE_COLUMNS))
+
+
+def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:
+    """Mean of the observer's probability that a trial is volatile.
+
+    Returns:
+        One row an order and trial: order, trial, estimate, in [0, 1].
+    """
+    parts = []
+    for whole in by_order(grid):
+        part = _first_episodes(whole, OBSERVED_EPISODES)
+        estimate = observe(part["winner"], schedule).volatility.mean(axis=0)
+        table = pd.DataFrame({"trial": np.arange(len(estimate)), "estimate": estimate})
+        parts.append(({"order": str(whole.episodes["order"].iloc[0])}, table))
+    return stack(parts, ("order", "trial", "estimate"))
+
+
+def _first_episodes(grid: EpisodeGrid, count: int) -> EpisodeGrid:
+    return grid.where(np.arange(len(grid.episodes)) < count)
