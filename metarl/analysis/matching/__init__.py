@@ -65,20 +65,20 @@ def measures(
         behaviour, `behaviour_summary`. Published: those of `reference_tables`.
     """
     total = probability_sum(data.parameters)
-    earned = by_group(groups, partial(earnings, total=total))
+    rewards = by_group(groups, partial(earnings, total=total))
     lines = by_group(groups, matching_lines)
     history = by_group(groups, history_weights)
     subjects = (
         by_group(groups, subject_measures)
-        .merge(wide_by_set(earned, "efficiency"), on=KEYS)
-        .merge(wide_by_set(earned, "reward_per_trial"), on=KEYS)
+        .merge(wide_by_set(rewards, "efficiency"), on=KEYS)
+        .merge(wide_by_set(rewards, "reward_per_trial"), on=KEYS)
     )
     units = _units(data, groups[MEASURED])
     coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
     variables = ("network", "variable")
     return {
         "subjects": subjects,
-        "earnings": Measure(earned, "reward_per_trial", ("set",)),
+        "earnings": Measure(rewards, "reward_per_trial", ("set",)),
         "lines": lines,
         "slopes": Measure(_slopes(lines, subjects), "value", ("measure",)),
         "history": Measure(history, "weight", ("predictor", "lag")),
@@ -86,7 +86,7 @@ def measures(
         "units": _by_subject(units, UNIT_COLUMNS),
         "coding": Measure(coding, "strength", variables),
         "fractions": Measure(coding, "fraction", variables),
-        "baselines": baseline_earnings(earned),
+        "baselines": baseline_earnings(rewards),
         "behaviour": behaviour_summary(
             lines, history, subjects, subject_labels(data.trials)
         ),

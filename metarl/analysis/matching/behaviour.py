@@ -162,27 +162,27 @@ def _subjects(trials: pd.DataFrame) -> "pd.Index[int]":
     return index
 
 
-def wide_by_set(earned: pd.DataFrame, column: str) -> pd.DataFrame:
+def wide_by_set(rewards: pd.DataFrame, column: str) -> pd.DataFrame:
     """One row a group and subject, with a column for each set: column_held_in, ..."""
-    wide = earned.pivot(index=["group", "subject"], columns="set", values=column)
+    wide = rewards.pivot(index=["group", "subject"], columns="set", values=column)
     names = {name: f"{column}_{name.replace('-', '_')}" for name in SETS}
     return wide[list(SETS)].rename(columns=names).reset_index()
 
 
-def baseline_earnings(earned: pd.DataFrame) -> pd.DataFrame:
+def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
     """Reward per trial of every baseline, in the order of that in all episodes.
 
     Args:
-        earned: table of `earnings`, with its groups.
+        rewards: table of `earnings`, with its groups.
 
     Returns:
         group, set and mean: exact in the measured subjects' own episodes where it is
         known, of the simulated baseline otherwise.
     """
-    exact = select_group(earned).groupby("set")[list(BASELINES)].mean()
+    exact = select_group(rewards).groupby("set")[list(BASELINES)].mean()
     levels = {name.replace("_", "-"): exact[name] for name in BASELINES}
-    for name in baseline_names(earned):
-        simulated = select_group(earned, name).groupby("set")["reward_per_trial"]
+    for name in baseline_names(rewards):
+        simulated = select_group(rewards, name).groupby("set")["reward_per_trial"]
         levels.setdefault(name, simulated.mean())
     ordered = sorted(levels.items(), key=lambda level: level[1].loc["all"])
     parts = [

@@ -2,7 +2,7 @@
 
 Random; matching, the best probability that never changes; and rich-then-poor, the best
 number of rich choices before each poor one. The last two know the base probabilities.
-These numbers hold no chance and are of the very episodes of a subject, so that a small
+These are expected values for the very episodes of a subject, so that a small
 difference from them can be distinguished from chance.
 """
 

@@ -182,11 +182,11 @@ def plot_earnings(tables: Tables, context: Context, ax: Axes) -> Axes:
     return legend_below(ax, columns=2)
 
 
-def _learned_tick(ax: Axes, earned: pd.DataFrame, context: Context) -> None:
+def _learned_tick(ax: Axes, rewards: pd.DataFrame, context: Context) -> None:
     """The least that counts as learned, over the held-in episodes."""
     if context.learned is None:
         return
-    means = rows_at(earned, set="held-in")[["random", "rich_then_poor"]].mean()
+    means = rows_at(rewards, set="held-in")[["random", "rich_then_poor"]].mean()
     gain = means["rich_then_poor"] - means["random"]
     height = float(means["random"] + context.learned.threshold * gain)
     ax.hlines(height, -0.35, 0.35, color="black", lw=1, ls=":", label="learned")

@@ -101,7 +101,7 @@ def test_a_table_without_base_probabilities_has_numbers_for_all_episodes_only():
 
 
 def test_ratios_are_log2_of_late_counts_with_a_half_added():
-    # Nine trials: the last six count. Right 4 times, paid twice; left twice, unpaid.
+    # Nine trials: the last six count. Right 4 times, rewarded twice; left twice, never.
     choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 0, 1, 0, 0]
     found = episode_ratios(read_trials(table([(choices, rewards, 1)])))
     assert found["choice_ratio"].item() == pytest.approx(np.log2(4.5 / 2.5))
@@ -154,7 +154,7 @@ def test_slopes_distinguish_matching_from_chance_and_from_alternation():
 
 
 def test_a_negative_slope_has_a_negative_r():
-    # The arm that is chosen less is paid more.
+    # The option that is chosen less is rewarded more.
     episodes = [
         (choices, [c == rare for c in choices], 0)
         for rare, choices in (
@@ -224,7 +224,7 @@ def test_a_subject_without_enough_trials_has_no_weights():
 def test_staying_and_switching_are_counted_in_late_pairs():
     choices = [0, 0, 1, 1, 0, 0, 0, 1, 1]
     rewards = [1, 1, 0, 1, 0, 1, 0, 0, 1]
-    # Pairs (2,3) (3,4) .. (7,8): paid at 3, 5 (switch, stay); unpaid at 2, 4, 6, 7.
+    # Pairs (2,3) (3,4) .. (7,8): reward at 3, 5 (switch, stay); none at 2, 4, 6, 7.
     facts = subject_measures(read_trials(table([(choices, rewards, 0)])))
     assert facts["stay_after_reward"].item() == pytest.approx(1 / 2)
     assert facts["switch_after_none"].item() == pytest.approx(1 / 4)

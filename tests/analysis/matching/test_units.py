@@ -140,7 +140,7 @@ def test_planted_coding_is_found_and_no_other(trials):
 
 
 def test_noise_is_rarely_called_coding(trials):
-    """The chance of a single false unit is 5 %, for each variable of each network."""
+    """The probability of a false unit is 5 %, for each variable of each network."""
     frame, false = read_trials(trials), []
     for seed in range(12):
         units = np.random.default_rng(seed).normal(size=(len(trials), 8))

@@ -12,7 +12,7 @@ from metarl.analysis.volatility.observer import Schedule, observe, schedule_of
 
 
 def by_enumeration(winners, change):
-    """Chances (volatile, left wins) before the last trial, over all hidden courses."""
+    """Probabilities (volatile, left wins) before the last trial, over all courses."""
     total = volatile_weight = left_weight = 0.0
     states = list(itertools.product((0, 1), (0, 1)))
     for course in itertools.product(states, repeat=len(winners) + 1):
@@ -34,7 +34,7 @@ def by_enumeration(winners, change):
 
 @pytest.mark.parametrize("winners", [(0,), (0, 0, 0), (0, 1, 1), (1, 0, 1, 0)])
 def test_its_estimates_are_bayes_rule_over_all_hidden_courses(winners, monkeypatch):
-    # With one point the grid holds a single chance of change, at the middle.
+    # With one point the grid holds a single probability of change, at the middle.
     monkeypatch.setattr("metarl.analysis.volatility.observer.CHANGE_POINTS", 1)
     estimates = observe(np.array([[*winners, 0.0]]))
     volatile, left = by_enumeration(winners, math.exp(-4.0))

@@ -108,10 +108,10 @@ def test_false_alarms_are_as_rare_as_declared():
 
 
 def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
-    paid = (grid["choice"] == grid["winner"]) * np.where(
+    reward = (grid["choice"] == grid["winner"]) * np.where(
         grid["choice"] == 0, grid["magnitude_left"], grid["magnitude_right"]
     )
-    before = np.pad(paid[:, :-1], ((0, 0), (1, 0)))
+    before = np.pad(reward[:, :-1], ((0, 0), (1, 0)))
     for covariate in (before, grid["choice"], grid["probability_left"]):
         units = covariate[:, :, None] + 0.1 * noise
         assert coding_fractions(units, grid, "test")["own"] < 0.05
