@@ -44,9 +44,7 @@ Tables = Mapping[str, pd.DataFrame]
 """Tables of an experiment in the old form."""
 OLD = (
     "harlow",
-    "matching",
     "restless_bandit",
-    "volatility",
 )
 """Folders in the old form; delete a line when its experiment is ported."""
 _FOUND = {

@@ -188,6 +188,7 @@ def subject_points(
     points: Points,
     *,
     size: float = 4,
+    **mark: Any,
 ) -> None:
     """A dot for each subject and point.
 
@@ -199,11 +200,13 @@ def subject_points(
         colour: of the dots.
         points: (N,) the points, in the order of their places.
         size: of a dot.
+        mark: further properties of the dots.
     """
     where = np.asarray(places, float)
+    usual = {"color": colour, "markersize": size, "zorder": 3}
     for _, subject in table.groupby("subject"):
         heights = points.of(subject)[value]
-        ax.plot(where, heights, "o", color=colour, markersize=size, zorder=3)
+        ax.plot(where, heights, "o", **{**usual, **mark})
 
 
 def bars_with_subjects(

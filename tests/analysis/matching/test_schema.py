@@ -1,11 +1,11 @@
-"""The matching table in order: what is late, what is linked, and what is refused."""
+"""The matching table in order: late trials, unbroken histories, refused codes."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from baited_choosers import baited_trials
 
-from metarl.analysis.matching.trials import lagged, prepare
+from metarl.analysis.matching.behaviour import SCHEMA, lagged, read_trials
 from metarl.core.checks import MetaRLError
 
 
@@ -24,10 +24,10 @@ def small(**columns):
     return pd.DataFrame(usual | columns)
 
 
-def test_choices_and_rewards_become_sides_and_pay():
-    made = prepare(small())
+def test_choices_and_rewards_become_sides_and_rewards():
+    made = read_trials(small())
     assert made["side"].tolist() == [-1, 1, 1, -1, 1, -1]
-    assert made["paid"].tolist() == [1, 0, 1, 0, 0, 1]
+    assert made["rewarded"].tolist() == [1, 0, 1, 0, 0, 1]
     assert made["history"].tolist() == [0, 1, 2, 3, 4, 5]
     assert made["usable"].all()
     assert made[["held_out", "p0_left", "chance_left"]].isna().all().all()
@@ -38,15 +38,15 @@ def test_choices_and_rewards_become_sides_and_pay():
 )
 def test_the_last_two_thirds_are_late(count, late):
     trials = small(choice=[0] * count, reward=[0] * count)
-    made = prepare(trials)
+    made = read_trials(trials)
     assert made["late"].sum() == late
     assert made["late"].tolist() == [False] * (count - late) + [True] * late
 
 
 def test_each_episode_has_its_own_late_trials_and_its_own_history():
     trials = small(episode=[0, 0, 0, 1, 1, 1], trial=[0, 1, 2, 3, 4, 5])
-    made = prepare(trials)
-    assert made["run"].tolist() == [0, 0, 0, 1, 1, 1]
+    made = read_trials(trials)
+    assert made["episode_index"].tolist() == [0, 0, 0, 1, 1, 1]
     assert made["late"].tolist() == [False, True, True] * 2
     assert made["history"].tolist() == [0, 1, 2, 0, 1, 2]
 
@@ -62,28 +62,28 @@ def test_each_episode_has_its_own_late_trials_and_its_own_history():
         ({"subject": [0, 0, 0, 1, 1, 1]}, [1] * 6, [0, 1, 2, 0, 1, 2]),
     ],
 )
-def test_a_trial_that_tells_nothing_breaks_the_history(change, usable, history):
-    made = prepare(small(**change))
+def test_a_trial_of_unknown_outcome_breaks_the_history(change, usable, history):
+    made = read_trials(small(**change))
     assert made["usable"].tolist() == usable
     assert made["history"].tolist() == history
     unusable = made[~made["usable"]]
     assert (unusable["side"] == 0).all()
-    assert (unusable["paid"] == 0).all()
+    assert (unusable["rewarded"] == 0).all()
 
 
-def test_a_missing_choices_price_is_earned_but_is_no_reward():
-    made = prepare(small(choice=[0, None], reward=[1, -1], valid=[1, 0]))
-    assert made["earned"].tolist() == [1, -1]
-    assert made["paid"].tolist() == [1, 0]
+def test_the_penalty_of_a_missing_choice_counts_but_is_no_reward():
+    made = read_trials(small(choice=[0, None], reward=[1, -1], valid=[1, 0]))
+    assert made["reward"].tolist() == [1, -1]
+    assert made["rewarded"].tolist() == [1, 0]
 
 
 def test_rows_may_come_in_any_order():
     trials = baited_trials(episodes=5)
     shuffled = trials.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(prepare(shuffled), prepare(trials))
+    pd.testing.assert_frame_equal(read_trials(shuffled), read_trials(trials))
 
 
-def test_what_stood_before_is_looked_up_by_lag():
+def test_earlier_values_are_looked_up_by_lag():
     values = np.arange(10.0)
     found = lagged(values, np.array([5, 9]), range(1, 4))
     assert found.tolist() == [[4, 3, 2], [8, 7, 6]]
@@ -98,8 +98,8 @@ def test_what_stood_before_is_looked_up_by_lag():
         ),
         (
             {"reward": [1, 0, 0.5, 0, 0, 1]},
-            "column reward must be 1 (rewarded) or 0 (not) on a valid trial, got 0.5 "
-            "in row 3",
+            "column reward must be 0 (not rewarded) or 1 (rewarded) on a valid trial "
+            "with a choice, got 0.5 in row 3",
         ),
         ({"valid": 2}, "column valid must be 0 or 1, got 2.0 in row 1"),
         ({"trial": 0.5}, "column trial must be whole numbers, got 0.5 in row 1"),
@@ -112,10 +112,10 @@ def test_what_stood_before_is_looked_up_by_lag():
 )
 def test_a_wrong_table_gets_one_sentence(change, sentence):
     with pytest.raises(MetaRLError) as caught:
-        prepare(small().assign(**change))
+        SCHEMA.check(small().assign(**change))
     assert str(caught.value) == sentence
 
 
 def test_a_table_without_a_column_gets_one_sentence():
     with pytest.raises(MetaRLError, match="the matching trial table has no column rew"):
-        prepare(small().drop(columns="reward"))
+        SCHEMA.check(small().drop(columns="reward"))

@@ -1,4 +1,4 @@
-"""The whole analysis: its tables from any source, of networks and of people."""
+"""The volatility experiment as a whole, of networks and of people."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,14 +7,9 @@ import pytest
 from volatile_choosers import chooser_trials, population, source, whole_source
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.volatility.tables import (
-    BEHAVIOUR_PANELS,
-    PANELS,
-    effects,
-    load_animals,
-    reference_tables,
-    tables,
-)
+from metarl.analysis.analysis import analyse
+from metarl.analysis.volatility import ANALYSIS
+from metarl.analysis.volatility.references import reference_tables
 from metarl.core.checks import MetaRLError
 
 
@@ -25,46 +20,45 @@ def full():
 
 @pytest.fixture(scope="module")
 def found(full):
-    return tables(full)
+    return analyse(ANALYSIS, full)
 
 
-def test_the_same_source_gives_the_same_tables(full, found):
-    again = tables(full)
-    assert list(again) == list(found)
-    for name, table in found.items():
+def test_the_same_data_give_the_same_tables(full, found):
+    again = analyse(ANALYSIS, full).tables
+    assert list(again) == list(found.tables)
+    for name, table in found.tables.items():
         pd.testing.assert_frame_equal(again[name], table)
 
 
 def test_trials_alone_are_enough(full):
-    made = tables(source(full.trials))
-    assert made["decoding"].empty
+    made = analyse(ANALYSIS, source(full.trials))
+    assert made.tables["decoding"].empty
     figure, axes = plt.subplots(2, 3)
-    for (_, draw), place in zip(PANELS, axes.flat, strict=True):
-        assert draw(made, place) is place
+    for panel, place in zip(ANALYSIS.panels, axes.flat, strict=True):
+        assert panel(made.tables, made.context, place) is place
     plt.close(figure)
 
 
 def test_trials_of_the_training_schedule_are_drawn_too(full):
-    made = tables(source(full.trials.assign(order=np.nan)))
-    assert made["rates"].empty
-    effects(made)
+    made = analyse(ANALYSIS, source(full.trials.assign(order=np.nan)))
+    assert made.tables["rates"].empty
+    assert not made.effects["passed"].any()
     figure, axes = plt.subplots(1, 6)
-    for (_, draw), place in zip(PANELS, axes.flat, strict=True):
-        draw(made, place)
+    for panel, place in zip(ANALYSIS.panels, axes.flat, strict=True):
+        panel(made.tables, made.context, place)
     words = [text.get_text() for place in axes for text in place.texts]
     assert words.count("no learning rate was found") == 3
     plt.close(figure)
 
 
 def test_choices_at_random_are_drawn_and_counted_as_not_learned(full):
-    made = tables(source(population((0.1, 0.1), temperature=0.0, episodes=200)))
-    rows = effects(made).set_index("effect")
+    trials = population((0.1, 0.1), temperature=0.0, episodes=200)
+    made = analyse(ANALYSIS, source(trials))
+    rows = made.effects.set_index("effect")
     simulated = "learning rate found of simulated learners, largest error"
     assert rows.index[rows["passed"]].tolist() == [simulated]
-    for _, draw in BEHAVIOUR_PANELS:
-        figure, axes = plt.subplots()
-        draw(made, axes)
-        plt.close(figure)
+    for panel in ANALYSIS.behaviour_panels:
+        plt.close(panel(made.tables, made.context).figure)
 
 
 def test_published_rates_are_those_of_the_studies():
@@ -85,21 +79,21 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     named = trials.assign(subject=trials["subject"].map({0: "Ann", 1: "Bo", 2: "Cy"}))
     file = tmp_path / "people.csv"
     named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
-    people = load_animals(file)
-    made = tables(
-        ExperimentData(trials=people, subjects_are="animals", task="volatility")
-    )
+    people = ANALYSIS.load_animals(file)
+    data = ExperimentData(trials=people, subjects_are="animals", task="volatility")
+    found = analyse(ANALYSIS, data)
+    made = found.tables
     assert list(made["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
-    summary = made["summary"].set_index("block")
+    summary = made["behaviour"].set_index("block")
     rates = made["rates"].groupby("block")["rate"]
     assert summary["value"].to_dict() == pytest.approx(rates.mean().to_dict())
     assert summary["error"].to_dict() == pytest.approx(rates.sem().to_dict())
     assert set(summary["n"]) == {3}
-    assert set(effects(made)["verdict"]) == {"REPORTED"}
+    assert set(found.effects["verdict"]) == {"REPORTED"}
 
 
 def test_peoples_table_without_a_column_is_refused_by_its_name(tmp_path):
     file = tmp_path / "people.csv"
     chooser_trials(episodes=2).drop(columns="winner").to_csv(file, index=False)
     with pytest.raises(MetaRLError, match=r"people\.csv has no column winner"):
-        load_animals(file)
+        ANALYSIS.load_animals(file)
