@@ -9,7 +9,13 @@ import toy_study
 from metarl.cli.main import main
 from metarl.core.checks import MetaRLError
 from metarl.studies.registry import StudyEntry
-from metarl.studies.runner import NeighboursPlan, compare_neighbours, neighbours_text
+from metarl.studies.runner import (
+    COMPARISON,
+    RESULT,
+    SCORECARD,
+    NeighboursPlan,
+    compare_neighbours,
+)
 from metarl.studies.spec import Scale
 
 
@@ -29,6 +35,18 @@ def _toy(monkeypatch):
 def run(out, **plan):
     plan = NeighboursPlan(**{"studies": ("toy", "other"), "seeds": 3, **plan})
     return compare_neighbours(plan, out, workers=1, show=False)
+
+
+def scorecard(made):
+    return (made.path / SCORECARD).read_bytes()
+
+
+def comparison(made):
+    return pd.read_csv(made.path / COMPARISON)
+
+
+def text_of(made):
+    return (made.path / RESULT).read_text()
 
 
 def test_every_seed_of_every_condition_is_asked_once(tmp_path):
@@ -79,7 +97,11 @@ def test_files_of_a_study(tmp_path):
     seeds = {f"toy/{c}/{k}.json" for c in ("plain", "double") for k in range(3)}
     results = {"toy/effects.json", "toy/numbers.csv", "toy/numbers.png"}
     optional = {"toy/numbers.parquet"}
-    assert there - optional == seeds | results | {"plan.json", "scorecard.json"}
+    assert there - optional == seeds | results | {
+        "plan.json",
+        "scorecard.json",
+        "result.txt",
+    }
     seed = json.loads((tmp_path / "toy/plain/0.json").read_text())
     assert seed["facts"] == {"number": toy_study.ASKED[0][1] % 1000}
     assert seed["seconds"] >= 0
@@ -88,12 +110,12 @@ def test_files_of_a_study(tmp_path):
 def test_other_studies_of_a_folder_stay_on_its_scorecard(tmp_path):
     toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
     whole = run(tmp_path)
-    card, table = whole.scorecard_path.read_bytes(), whole.comparison
+    card, table = scorecard(whole), comparison(whole)
     for name in ("other", "toy"):
         made = run(tmp_path, studies=(name,))
-        assert made.scorecard_path.read_bytes() == card
-        pd.testing.assert_frame_equal(made.comparison, table)
-        text = neighbours_text(made)
+        assert scorecard(made) == card
+        pd.testing.assert_frame_equal(comparison(made), table)
+        text = text_of(made)
         assert text.count("toy: What is 1?") == text.count("other: What is 1?") == 1
 
 
@@ -114,7 +136,7 @@ def test_a_seed_that_fails_is_told_and_its_study_has_no_result(tmp_path):
     made = run(tmp_path, seeds=3)
     assert set(made.failures) == {"toy double 2", "other double 2"}
     assert "double was told to fail" in made.failures["toy double 2"]
-    card = pd.DataFrame(json.loads(made.scorecard_path.read_text()))
+    card = pd.DataFrame(json.loads(scorecard(made)))
     assert list(card["verdict"]) == ["FAIL", "FAIL"]
     assert "trained and tested" in card["effect"][0]
     assert not (tmp_path / "toy/effects.json").exists()
@@ -125,18 +147,20 @@ def test_a_seed_that_fails_is_told_and_its_study_has_no_result(tmp_path):
 
 
 def test_agents_of_the_shared_bandit_are_compared_across_studies(tmp_path):
-    assert not len(run(tmp_path / "none").comparison)
+    none = run(tmp_path / "none")
+    assert not (none.path / COMPARISON).exists()
+    assert "shared bandit" not in text_of(none)
     toy_study.ASKED.clear()
     toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
     made = run(tmp_path / "some")
-    assert list(made.comparison["study"]) == ["toy", "other"]
-    assert set(made.comparison["condition"]) == {"plain"}
-    row = made.comparison.iloc[0]
+    table = comparison(made)
+    assert list(table["study"]) == ["toy", "other"]
+    assert set(table["condition"]) == {"plain"}
+    row = table.iloc[0]
     assert (row["regret"], row["lowest"], row["highest"], row["seeds"]) == (2, 1, 3, 3)
     assert (tmp_path / "some/comparison.png").exists()
-    assert "learned the shared bandit" in neighbours_text(made)
-    written = pd.read_csv(tmp_path / "some/comparison.csv")
-    assert list(written["regret"]) == [2.0, 2.0]
+    assert "learned the shared bandit" in text_of(made)
+    assert list(table["regret"]) == [2.0, 2.0]
 
 
 def test_what_learned_nothing_is_not_scored(tmp_path):
@@ -146,7 +170,7 @@ def test_what_learned_nothing_is_not_scored(tmp_path):
 
 
 def verdicts(made):
-    return [row["verdict"] for row in json.loads(made.scorecard_path.read_text())]
+    return [row["verdict"] for row in json.loads(scorecard(made))]
 
 
 @pytest.mark.parametrize(
@@ -164,7 +188,7 @@ def test_a_plan_that_cannot_be_is_refused(plan, words):
 
 
 def test_a_person_reads_question_table_effects_and_tally(tmp_path):
-    text = neighbours_text(run(tmp_path))
+    text = text_of(run(tmp_path))
     for words in ("toy: What is 1?", "After nobody.", "seconds", "number", "FAIL"):
         assert words in text
 
