@@ -11,7 +11,7 @@ from pathlib import Path
 import gymnasium
 
 import metarl
-from metarl.analysis.two_step.tables import stay_probabilities
+from metarl.analysis.two_step.behaviour import read_trials, stay_probabilities
 from metarl.runs.config import EvaluationConfig
 
 
@@ -37,7 +37,7 @@ def main(preset: str = "smoke") -> None:
         run = metarl.load_run(trained.path)
         print(run.metrics[["subject", "steps", "rollout/return"]].tail())
         print(run.trials.head())
-        print(stay_probabilities(run.trials))
+        print(stay_probabilities(read_trials(run.trials)))
 
         # Prediction errors, on the step that reveals them.
         recording = run.recording[0]

@@ -10,11 +10,12 @@ import pytest
 from code_blocks import blocks_of
 
 import metarl
-from metarl.analysis.criteria import CRITERIA
+from metarl.analysis.criteria import Criteria
 from metarl.cli.main import COMMANDS
 from metarl.core.docstrings import paragraphs, sections
 from metarl.envs.registry import NAMES, gymnasium_id, task_class
 from metarl.experiments.spec import experiment, preset
+from metarl.reports.figures import analysis_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 pytest.importorskip("sphinx")
@@ -60,7 +61,8 @@ def test_a_page_says_what_the_task_and_its_experiment_say(name, pages, made):
         assert f"| `{variant}` | {stated.why} |" in page
     for label, text in paragraphs(asked.notes):
         assert f"- *{label}*: {text}" in page
-    for effect, rule in CRITERIA.get(name, {}).items():
+    criteria = analysis_of(name).criteria.get(name, Criteria())
+    for effect, rule in criteria.rules.items():
         assert f"| {effect} | " in page
         assert rule.why in page
     for baseline in asked.make_baselines(made["experiments"].small_task(name)):
@@ -132,11 +134,10 @@ def test_every_module_is_in_the_reference(made):
     pages = made["reference"].reference_pages()
     described = re.findall(r"automodule:: (\S+)", "\n".join(pages.values()))
     assert len(described) == len(set(described))
-    assert {"metarl.analysis.bandit.tables", "metarl.analysis.bandit.plots"} <= set(
-        described
-    )
-    assert "bandit.plots" in pages["metarl.analysis.bandit"]
-    assert "metarl.analysis.bandit.plots" not in pages
+    modules = {"metarl.analysis.reversal.behaviour", "metarl.analysis.reversal.plots"}
+    assert modules <= set(described)
+    assert "reversal.plots" in pages["metarl.analysis.reversal"]
+    assert "metarl.analysis.reversal.plots" not in pages
     for name in metarl.__all__:
         assert f"autofunction:: metarl.{name}" in pages["index"]
 

@@ -17,6 +17,7 @@ from metarl.core.docstrings import introduction, paragraphs, sections
 from metarl.envs.registry import NAMES, gymnasium_id, task_class
 from metarl.envs.task import Task
 from metarl.experiments.spec import Variant, all_experiments, experiment, preset
+from metarl.reports.figures import analysis_of
 from metarl.reports.task_diagram import draw_timing
 from metarl.runs.config import EvaluationConfig
 
@@ -216,7 +217,7 @@ def _first_line(thing: object) -> str:
 
 def criteria(name: str) -> str:
     """What networks must show; `learned` says when one has learned."""
-    every = criteria_table()
+    every = criteria_table(analysis_of(name).criteria)
     rows = every[every["experiment"] == name].drop(columns="experiment")
     return table(("effect", "must be", "why"), _plain_rows(rows))
 

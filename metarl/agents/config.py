@@ -1,4 +1,4 @@
-"""What can be chosen about the agent: plain frozen data, free of torch."""
+"""Settings of the network and of its learning: plain frozen data, free of torch."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
@@ -28,92 +28,91 @@ Rule = Literal[
     "d2",
     "es",
 ]
-DERIVATIVE_FREE: tuple[Rule, ...] = ("wp", "d0", "d1", "d2", "es")
-"""Rules that try out whole networks, and know nothing of what is in them."""
+"""Names of the learning rules; metarl/agents/learning/rules.py describes each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """A number that moves linearly from start to end over the run's first part."""
+    """A value that changes linearly over the first part of a run, then stays."""
 
     start: float
     """Value at the run's start."""
     end: float
     """Value from `fraction` of the run on."""
     fraction: float = 1.0
-    """Part of the run over which it moves, in (0, 1]."""
+    """Part of the run over which it changes, in (0, 1]."""
 
     def __post_init__(self) -> None:
-        """Refuse a fraction outside (0, 1]."""
+        """Validate the fields."""
         check_between("fraction", self.fraction, 1e-9, 1)
 
     def at(self, progress: float) -> float:
-        """The value when `progress` (in [0, 1]) of the run is done."""
+        """Value at `progress`, the part of the run that is done, in [0, 1]."""
         part = min(progress / self.fraction, 1.0)
         return self.start + (self.end - self.start) * part
 
 
 def constant(value: float) -> Schedule:
-    """A schedule that stays at one value."""
+    """Schedule with the same value throughout the run."""
     return Schedule(start=value, end=value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkConfig:
-    """The recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
+    """Recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
 
     core: CoreName = "lstm"
     """Kind of core: LSTM, LSTM with an episodic memory, gated recurrent unit, vanilla
-    tanh network, or feedforward, which has no memory but its last action and reward."""
+    tanh network, or feedforward, without memory except its last action and reward."""
     units: int = 48
-    """Units of a core, at least 1."""
+    """Number of units of a core, at least 1."""
     leak: float = 1.0
-    """Part of a vanilla core's activity that is new at each step, in (0, 1]; the rest
-    stays as it was. 1: none stays."""
+    """Part of a vanilla core's activity that is replaced at each step, in (0, 1]; the
+    rest is carried over. 1: nothing is carried over."""
     onset_input: int = 0
-    """Place in the observation of the flag that tells the episodic core, by a number
-    above 0.5, that a problem begins; the first entry is 0."""
+    """Index in the observation, from 0, of the flag that signals the start of a problem
+    to the episodic core by a value above 0.5."""
     context_first: int = 1
-    """Place in the observation of the first entry of the episodic core's context."""
+    """Index in the observation of the first entry of the episodic core's context."""
     context_size: int = 0
-    """Entries of the context, at least 1 where the core is episodic."""
+    """Number of entries of the context, at least 1 if the core is episodic."""
     store_size: int = 8
-    """Contexts that an episodic core can keep in mind at once, at least 1."""
+    """Number of contexts that an episodic core can store, at least 1."""
     reinstatement: bool = True
-    """Whether an episodic core is reminded of what it stored; else it is an LSTM that
-    is cleared at each problem."""
+    """Whether an episodic core retrieves its stored cells; if not, it is an LSTM with
+    its memory cleared at the start of each problem."""
     critic: CriticName = "shared"
-    """Whether policy and value read one core, or each has its own."""
+    """Whether policy and value share one core, or each has its own."""
     feedback: Feedback = "reward"
-    """What tells the policy how its last action did: the reward; the prediction error
-    of a separate critic, which itself is told the reward; or nothing."""
+    """Feedback input of the policy: the last reward; the reward prediction error of a
+    separate critic, which receives the reward itself; or none."""
     action_input: bool = True
     """Whether the last action is among the inputs."""
     learned_initial_state: bool = True
-    """Whether the state before an episode's first step is learned; else zeros."""
+    """Whether the state before an episode's first step is learned; if not, zeros."""
     input_gain: float = 1.0
     """Initial input weights are uniform within input_gain / sqrt(units), > 0."""
     forget_bias: float = 0.0
     """Initial bias of the LSTM's forget gate."""
     head_deviation: float = 0.1
-    """Standard deviation of the policy's and the value's initial weights, >= 0."""
+    """Standard deviation of the initial weights of policy and value, >= 0."""
     group_fan_in: bool = False
-    """Whether initial weights of what is seen, the last action and the last reward are
-    uniform within sqrt(3 / size), each by its own size; `input_gain` is then unused."""
+    """Whether the initial weights of observation, last action and last reward are
+    uniform within sqrt(3 / size) of each; `input_gain` is then unused."""
     encoder: EncoderName = "none"
-    """What reads pixels: one layer of filters as large as a picture, or a stack of two
-    convolutions and a full layer; none where a task shows no pixels."""
+    """Encoder of pixels: patch, one layer of filters as large as a picture; stack, two
+    convolutions and a fully connected layer; none for a task without pixels."""
     filters: int = 16
-    """Filters of the patch encoder, at least 1."""
+    """Number of filters of the patch encoder, at least 1."""
     patch_size: int = 8
-    """Width of the patch encoder's filters in pixels, at least 1."""
+    """Width of the filters of the patch encoder, in pixels, at least 1."""
     patch_stride: int = 2
-    """Pixels between the patch encoder's filters, at least 1."""
+    """Stride of the patch encoder, in pixels, at least 1."""
     features: int = 64
-    """Units of the stack encoder's last layer, at least 1."""
+    """Number of units of the last layer of the stack encoder, at least 1."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown core and impossible sizes."""
+        """Validate the fields."""
         check_choice("core", self.core, get_args(CoreName))
         check_choice("critic", self.critic, get_args(CriticName))
         check_choice("feedback", self.feedback, get_args(Feedback))
@@ -126,7 +125,7 @@ class NetworkConfig:
         if self.encoder != "none" and self.critic != "shared":
             raise ValueError(
                 "critic must be shared where there is an encoder, got "
-                f"{self.critic!r}: both would have to see"
+                f"{self.critic!r}: only a shared core can be given an encoder"
             )
         for name in ("units", "filters", "patch_size", "patch_stride", "features"):
             check_at_least(name, getattr(self, name), 1)
@@ -135,13 +134,13 @@ class NetworkConfig:
         if self.leak != 1 and self.core != "rnn":
             raise ValueError(
                 f"leak must be 1 where the core is {self.core}, got {self.leak!r}; "
-                "only the rnn core has one"
+                "only the rnn core has a leak"
             )
         check_at_least("input_gain", self.input_gain, 1e-9)
         check_at_least("head_deviation", self.head_deviation, 0)
 
     def _check_episodic(self) -> None:
-        """Refuse an episodic core that cannot know its context."""
+        """Validate the fields of the episodic core."""
         check_at_least("onset_input", self.onset_input, 0)
         check_at_least("context_first", self.context_first, 0)
         check_at_least("store_size", self.store_size, 1)
@@ -153,14 +152,14 @@ class NetworkConfig:
                 ": its context is read from the observation"
             )
 
-    def check_context(self, seen: int) -> None:
-        """Raise ValueError unless flag and context are among so many entries seen."""
+    def check_context(self, observation_size: int) -> None:
+        """Raise ValueError unless flag and context are within the observation."""
         stop = max(self.onset_input + 1, self.context_first + self.context_size)
-        if self.core == "episodic" and stop > seen:
+        if self.core == "episodic" and stop > observation_size:
             raise ValueError(
                 "onset_input and context_first + context_size must be within the "
-                f"task's observation of {seen} entries, got {self.onset_input} and "
-                f"{self.context_first} + {self.context_size}"
+                f"task's observation of {observation_size} entries, got "
+                f"{self.onset_input} and {self.context_first} + {self.context_size}"
             )
 
 
@@ -168,58 +167,48 @@ class NetworkConfig:
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
-    Declared: where the paper is silent, RMSProp's decay and epsilon, no gradient
-    clipping, a constant learning rate, and the loss as a mean over steps and lanes.
+    Declared, as the paper does not state them: RMSProp's decay and epsilon, no
+    gradient clipping, a constant learning rate, and the loss as a mean over steps and
+    environments.
     """
 
     learning_rate: Schedule = Schedule(start=7e-4, end=7e-4)
-    """Step size of the optimizer, >= 0."""
+    """Learning rate of the optimizer, >= 0."""
     discount: Schedule = Schedule(start=0.9, end=0.9)
     """Discount per step (gamma), in [0, 1)."""
     trace_decay: float = 1.0
-    """Weight of later prediction errors per step (lambda), in [0, 1]; 1: n-step."""
+    """Decay per step of later prediction errors (lambda), in [0, 1]; 1: n-step."""
     value_weight: float = 0.05
-    """Weight of the value's gradient beside the policy's (beta_v), >= 0."""
+    """Weight of the value loss relative to the policy loss (beta_v), >= 0."""
     entropy_weight: Schedule = Schedule(start=0.05, end=0.05)
-    """Weight of the policy's entropy (beta_e), >= 0."""
+    """Weight of the entropy of the policy (beta_e), >= 0."""
     optimizer: OptimizerName = "rmsprop"
     """RMSProp as in the paper, or Adam."""
     decay: float = 0.99
-    """RMSProp's memory of squared gradients per update, in [0, 1)."""
+    """Decay per update of RMSProp's mean of squared gradients, in [0, 1)."""
     epsilon: float = 1e-5
-    """Added to the root of the squared gradients, > 0."""
+    """Constant added to the root of the mean of squared gradients, > 0."""
     gradient_clip: float | None = None
-    """Largest norm of the whole gradient, > 0; None leaves it as it is."""
+    """Maximum norm of the whole gradient, > 0; None: no clipping."""
     normalize_advantages: bool = False
-    """Whether advantages are centred and scaled to unit deviation at each update."""
+    """Whether advantages are standardised at each update."""
     rule: Rule = "bptt"
-    """How prediction errors train the weights; metarl/agents/learning/rules.py says
-    what each rule knows and needs."""
+    """Learning rule; metarl/agents/learning/rules.py describes each and its
+    requirements."""
     noise: float = 0.3
-    """Deviation of the noise on the units' drive by which node perturbation (np)
-    explores, > 0; other rules have none."""
+    """Standard deviation of the noise that node perturbation (np) adds to the summed
+    input of each unit, > 0; unused by other rules."""
     costs: CostsConfig = field(default_factory=CostsConfig)
-    """What core and readers learn from."""
+    """Costs of the core and of the readouts."""
     perturbation: PerturbationConfig = field(default_factory=PerturbationConfig)
-    """How wp, d0, d1, d2 and es try out weights."""
+    """How wp, d0, d1, d2 and es perturb the weights."""
     replay: ReplayConfig = field(default_factory=ReplayConfig)
-    """Episodes lived through again between fresh ones."""
+    """Replay of stored episodes between new ones."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot learn."""
+        """Validate the fields; `LearningRule.check` validates their combination."""
         check_choice("rule", self.rule, get_args(Rule))
         check_at_least("noise", self.noise, 1e-12)
-        if not self.costs.plain and self.rule in ("np", "readout", *DERIVATIVE_FREE):
-            raise ValueError(
-                f"rule must be one that sends errors to the core where costs are by "
-                f"area, got {self.rule!r}"
-            )
-        unkept = self.rule in ("np", *DERIVATIVE_FREE) or not self.costs.plain
-        if self.replay.mode != "none" and unkept:
-            raise ValueError(
-                f"replay.mode must be none where the rule is {self.rule} or costs are "
-                f"by area, got {self.replay.mode!r}: what these need is not kept"
-            )
         check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
             for name in ("learning_rate", "entropy_weight"):

@@ -1,4 +1,4 @@
-"""Reward prediction errors, and the advantages that are sums of them."""
+"""Reward prediction errors, and advantages as their discounted sums."""
 
 import torch
 from jaxtyping import Float
@@ -52,6 +52,7 @@ def advantages(
     """
     total = rpes.clone()
     carry = discounts * trace_decay
+    # Backwards, in place: each row is final before the row before it needs it.
     for t in range(len(total) - 2, -1, -1):
         total[t].addcmul_(carry[t], total[t + 1])
     return total
@@ -60,8 +61,8 @@ def advantages(
 def prediction_errors_on_arrival(
     rpes: Float[Tensor, "time batch"],
 ) -> Float[Tensor, "time+1 batch"]:
-    """Each prediction error on the step that reveals it, one later than its action.
+    """(T + 1, B) prediction errors at the step that reveals them, one after the action.
 
-    The first row, before which nothing was predicted, is NaN.
+    The first row is NaN, as nothing was predicted before it.
     """
     return torch.cat([torch.full_like(rpes[:1], torch.nan), rpes])

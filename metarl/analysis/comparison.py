@@ -1,9 +1,9 @@
-"""Runs of one task side by side: their learning curves and effects, in numbers.
+"""Compare runs of one task: learning curves, effects, differences.
 
 A run is a population of networks, or of animals; n is always the number of subjects.
 """
 
-import re
+import warnings
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -18,7 +18,10 @@ POINTS = 50
 """Points of a mean learning curve; what lies between two is averaged."""
 SHOWN_EFFECTS = 24
 """Rows that a figure has room for."""
-SHARED = ("value", "low", "high", "subjects", "learned", "verdict")
+SHARED = (
+    *("value", "low", "high", "subjects", "learned", "verdict"),
+    *("criterion", "criterion_low", "criterion_high", "reference"),
+)
 """Columns of an effects table that a comparison keeps for each run."""
 
 
@@ -32,10 +35,7 @@ class Difference(NamedTuple):
 
 
 def welch(values: ArrayLike, first: ArrayLike) -> Difference:
-    """Difference of two means over independent subjects, whose variances may differ.
-
-        se^2 = s1^2 / n1 + s2^2 / n2
-        df = se^4 / ((s1^2 / n1)^2 / (n1 - 1) + (s2^2 / n2)^2 / (n2 - 1))
+    """Welch's test: difference of two means over independent subjects.
 
     Args:
         values: (S,) one number a subject.
@@ -55,13 +55,12 @@ def welch(values: ArrayLike, first: ArrayLike) -> Difference:
     small = min(len(here), len(there)) < 2 or np.isnan(difference)
     if small or (_alike(here) and _alike(there)):
         return Difference(difference, np.nan, np.nan, np.nan)
-    spreads = [sample.var(ddof=1) / len(sample) for sample in (here, there)]
-    error = float(np.sqrt(sum(spreads)))
-    parts = zip(spreads, (here, there), strict=True)
-    freedom = error**4 / sum(part**2 / (len(sample) - 1) for part, sample in parts)
-    reach = float(stats.t.ppf(0.975, freedom)) * error
-    p = 2 * float(stats.t.sf(abs(difference) / error, freedom))
-    return Difference(difference, difference - reach, difference + reach, p)
+    with warnings.catch_warnings():
+        # Subjects that do not differ in one of the two are no loss of precision.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        test = stats.ttest_ind(here, there, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    return Difference(difference, float(low), float(high), float(test.pvalue))
 
 
 def _alike(values: NDArray[np.float64]) -> bool:
@@ -72,52 +71,52 @@ def _alike(values: NDArray[np.float64]) -> bool:
 def compare_effects(
     effects: Mapping[str, pd.DataFrame], numbers: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Every effect in every run that has it, beside the first run.
+    """Every effect in every run that has it, compared with the first run.
 
     Subjects of two runs are never paired, even if the runs have one seed: they are
     other networks. A p stands for one row alone; it is not corrected for their number.
 
     Args:
-        effects: run -> its effects table; the first run is what others are held
-            against.
-        numbers: run -> `by_subject` of the same: effect, subject, value.
+        effects: run -> its effects table; the others are compared with the first run.
+        numbers: run -> `subject_table` of the same: key, effect, subject, value.
 
     Returns:
-        One row an effect and run, by effect: effect, run, the columns of SHARED,
-        criterion, reference (of the run), and difference, difference_low,
-        difference_high, p: `welch` of the means over subjects, whatever the row's
-        value is of them; blank in the first run.
+        One row an effect and run, by effect: key, effect (its label), run, the columns
+        of SHARED, and difference, difference_low, difference_high, p: `welch` of the
+        means over subjects, whatever the row's value is of them; blank in the first
+        run.
     """
     first = next(iter(effects))
-    names = dict.fromkeys(
-        name for table in effects.values() for name in table["effect"]
-    )
-    rows = {run: table.set_index("effect") for run, table in effects.items()}
-    values = {run: _by_effect(table) for run, table in numbers.items()}
+    labels = {
+        key: label
+        for table in reversed(list(effects.values()))
+        for key, label in zip(table["key"], table["effect"], strict=True)
+    }
+    keys = dict.fromkeys(key for table in effects.values() for key in table["key"])
+    rows = {run: table.set_index("key") for run, table in effects.items()}
+    values = {run: _by_key(table) for run, table in numbers.items()}
     nothing: list[float] = []
     found = []
-    for name in names:
+    for key in keys:
         for run, table in rows.items():
-            if name not in table.index:
+            if key not in table.index:
                 continue
             other = Difference(np.nan, np.nan, np.nan, np.nan)
             if run != first:
-                here, there = (values[r].get(name, nothing) for r in (run, first))
+                here, there = (values[r].get(key, nothing) for r in (run, first))
                 other = welch(here, there)
-            row = table.loc[name]
-            kept = (row[column] for column in (*SHARED, "criterion", "reference"))
-            found.append((name, run, *kept, *other))
-    columns = ["effect", "run", *SHARED, "criterion", "reference", "difference"]
+            shared = (table.loc[key, column] for column in SHARED)
+            found.append((key, labels[key], run, *shared, *other))
+    columns = ["key", "effect", "run", *SHARED, "difference"]
     columns += ["difference_low", "difference_high", "p"]
-    made = pd.DataFrame(found, columns=columns)
-    return made.astype({"learned": "Int64", "subjects": "Int64"})
+    compared = pd.DataFrame(found, columns=columns)
+    bounds = {"criterion_low": float, "criterion_high": float}
+    return compared.astype({"learned": "Int64", "subjects": "Int64", **bounds})
 
 
-def _by_effect(numbers: pd.DataFrame) -> dict[str, list[float]]:
+def _by_key(numbers: pd.DataFrame) -> dict[str, list[float]]:
     """The subjects' values of each effect."""
-    return {
-        str(name): part["value"].tolist() for name, part in numbers.groupby("effect")
-    }
+    return {str(key): part["value"].tolist() for key, part in numbers.groupby("key")}
 
 
 def mean_curves(curves: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -159,35 +158,34 @@ def populations(comparison: pd.DataFrame) -> pd.DataFrame:
 
 
 def shown_effects(comparison: pd.DataFrame, most: int = SHOWN_EFFECTS) -> list[str]:
-    """The effects to draw, in their order: the scored, then those that all runs have.
+    """Keys of the effects to draw, in their order: scored, then those of all runs.
 
-    An effect counts as scored where any run is judged by it; one without a number in
-    any run is left out.
+    An effect counts as scored where it is in any run; one without a number in any run
+    is left out.
     """
     runs = comparison["run"].nunique()
     known = comparison[comparison["value"].notna()]
     scored, shared = [], []
-    for name, part in known.groupby("effect", sort=False):
+    for key, part in known.groupby("key", sort=False):
         if (part["verdict"] != "REPORTED").any():
-            scored.append(str(name))
+            scored.append(str(key))
         elif part["run"].nunique() == runs:
-            shared.append(str(name))
+            shared.append(str(key))
     chosen = {*[*scored, *shared][:most]}
-    return [str(name) for name in known["effect"].unique() if name in chosen]
+    return [str(key) for key in known["key"].unique() if key in chosen]
 
 
 def effect_scales(comparison: pd.DataFrame) -> pd.DataFrame:
     """The scale that each effect is drawn on: as its runs, criterion and reference ask.
 
     Returns:
-        By effect: least and most, the ends of its scale; pass_low and pass_high, what
-        the criterion accepts (infinite where a bound does not bind; NaN without one);
-        reference, of the first run that has one.
+        By key: effect (its label); least and most, the ends of its scale; pass_low and
+        pass_high, what the criterion accepts (infinite where a bound does not bind; NaN
+        without one); reference, of the first run that has one.
     """
     rows = []
-    for name, part in comparison.groupby("effect", sort=False):
-        given = [text for text in part["criterion"] if text]
-        bounds = criterion_bounds(given[0]) if given else (np.nan, np.nan)
+    for key, part in comparison.groupby("key", sort=False):
+        bounds = criterion_bounds(part)
         reference = part["reference"].dropna()
         known = reference.iloc[0] if len(reference) else np.nan
         drawn = [*part[["value", "low", "high"]].to_numpy(float).flat, *bounds, known]
@@ -195,19 +193,23 @@ def effect_scales(comparison: pd.DataFrame) -> pd.DataFrame:
         least, most = min(finite), max(finite)
         # Numbers that do not differ stand in the middle.
         room = 0.5 * (least == most)
-        rows.append((name, least - room, most + room, *bounds, known))
-    columns = ["effect", "least", "most", "pass_low", "pass_high", "reference"]
-    return pd.DataFrame(rows, columns=columns).set_index("effect")
+        label = part["effect"].iloc[0]
+        rows.append((key, label, least - room, most + room, *bounds, known))
+    columns = ["key", "effect", "least", "most", "pass_low", "pass_high", "reference"]
+    return pd.DataFrame(rows, columns=columns).set_index("key")
 
 
-def criterion_bounds(text: str) -> tuple[float, float]:
-    """What a criterion accepts, read from its text: ">= 3", "< 3" or "in [3, 4]".
+def criterion_bounds(rows: pd.DataFrame) -> tuple[float, float]:
+    """Values that an effect's criterion accepts, of the first run that has one.
 
-    NaN where it is a share of a yardstick that was not measured: ">= 0.5 of oracle".
+    NaN without a criterion, or where it is a share of a baseline that was not computed.
     """
-    if " of " in text:
+    given = rows[rows["criterion"] != ""]
+    bounds = given[["criterion_low", "criterion_high"]].to_numpy(float)[:1].ravel()
+    if np.isnan(bounds).all():
         return np.nan, np.nan
-    numbers = [float(n) for n in re.findall(r"-?[\d.]+(?:e[-+]?\d+)?", text)]
-    if text.startswith("in"):
-        return numbers[0], numbers[1]
-    return (numbers[0], np.inf) if text.startswith(">") else (-np.inf, numbers[0])
+    low, high = bounds
+    return (
+        -np.inf if np.isnan(low) else float(low),
+        np.inf if np.isnan(high) else float(high),
+    )

@@ -80,10 +80,10 @@ def plot_effects(
         runs: all runs, in the order of their colours.
         ax: axes to draw on.
     """
-    for number, (name, scale) in enumerate(scales.iterrows()):
+    for number, (key, scale) in enumerate(scales.iterrows()):
         top = number + NAME_HEIGHT / row_height(len(runs))
-        _draw_scale(top, str(name), scale, ax)
-        part = comparison[comparison["effect"] == name]
+        _draw_scale(top, str(scale["effect"]), scale, ax)
+        part = comparison[comparison["key"] == key]
         found = {row["run"]: row for row in part.to_dict("records")}
         for place, (run, look) in enumerate(run_looks(runs).items()):
             if run in found:

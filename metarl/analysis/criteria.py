@@ -1,15 +1,29 @@
-"""What networks must show, and when one has learned: one table for every task.
+"""What networks must show, and when one has learned: rules fixed in advance.
 
-The table is `criteria.toml`: rules fixed in advance, each with its source or reason. A
-result that a network without learning could show (a null, a control) counts only if the
-same networks meet their task's learned criterion.
+Each experiment keeps its rules, with their sources or reasons, in a `criteria.toml`
+of its folder. They were fixed before the networks that they score were trained; those
+of matching, volatility, inferred-value and risky-choice after pilots of a few networks,
+on other seeds. A rule is for the published task and test; on a variant nothing is
+scored. A result that a network without learning could show (a null, a control) counts
+only if the same networks meet their task's learned criterion.
+
+    [task.learned]   the least of one column of the table of subjects by which a network
+                     counts as having learned its task, between chance and the best
+    [task."name"]    low and high bound the summary over networks: their "mean" (where
+                     none is named), "median", "lowest" or "highest", or the "lower" or
+                     "upper" end of the mean's 95 % interval. The bounds themselves
+                     pass, unless the rule is strict. Where share_of is given, they are
+                     shares of a baseline that is computed with the data.
+
+A heading with two tasks holds for both.
 """
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,30 +40,30 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
         "highest": "highest",
     }
 )
-"""What one number can be said of all subjects -> in words."""
+"""Summaries of all subjects in one number -> in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
-    """What a value must be; bounds that are not given do not bind."""
+    """Bounds of a value; those that are not given do not bind."""
 
     low: float = -np.inf
     high: float = np.inf
     strict: bool = False
     """Whether the bounds themselves fail."""
     summary: str = "mean"
-    """Which summary of the subjects it judges, one of SUMMARIES."""
+    """Which summary of the subjects it scores, one of SUMMARIES."""
     share_of: str = ""
-    """The yardstick that the bounds are shares of, until `times` is told its value."""
+    """Baseline that the bounds are shares of, until `times` is given its value."""
     why: str = ""
     """Source or reason, in a sentence."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown summary."""
+        """Validate the fields."""
         check_choice("summary", self.summary, SUMMARIES)
 
     def times(self, baseline: float) -> "Criterion":
-        """The criterion in the unit of the yardstick, which is positive."""
+        """The criterion in the unit of the baseline, which is positive."""
         low, high = self.low * baseline, self.high * baseline
         return replace(self, low=low, high=high, share_of="")
 
@@ -82,57 +96,71 @@ class LearnedCriterion:
     """Where the threshold stands between chance and the optimum."""
 
 
-_RULES = [
-    (task, name, rule)
-    for heading, rules in tomllib.loads(
-        (resources.files("metarl.analysis") / "criteria.toml").read_text("utf-8")
-    ).items()
-    for task in heading.split(", ")
-    for name, rule in rules.items()
-]
-LEARNED: Mapping[str, LearnedCriterion] = MappingProxyType(
-    {task: LearnedCriterion(**rule) for task, name, rule in _RULES if name == "learned"}
-)
-"""Task -> learned criterion."""
-CRITERIA: Mapping[str, Mapping[str, Criterion]] = MappingProxyType(
-    {
-        experiment: MappingProxyType(
-            {
-                name: Criterion(**rule)
-                for task, name, rule in _RULES
-                if task == experiment and name != "learned"
-            }
-        )
-        for experiment in LEARNED
-    }
-)
-"""Task -> name -> what its networks must show."""
+@dataclass(frozen=True, kw_only=True)
+class Criteria:
+    """The criteria of one task."""
+
+    rules: Mapping[str, Criterion] = field(default_factory=dict)
+    """Name -> what its networks must show."""
+    learned: LearnedCriterion | None = None
+    """When a network has learned; None: no such criterion applies."""
+
+    def __getitem__(self, name: str) -> Criterion:
+        """The rule of this name."""
+        return self.rules[name]
+
+    def get(self, name: str) -> Criterion | None:
+        """The rule of this name; None where the task has none."""
+        return self.rules.get(name)
 
 
-def criteria_table() -> pd.DataFrame:
+def read_criteria(package: str) -> Mapping[str, Criteria]:
+    """Criteria of an experiment, by task, from the `criteria.toml` of its folder.
+
+    Args:
+        package: import path of the folder, as "metarl.analysis.reversal".
+    """
+    text = (resources.files(package) / "criteria.toml").read_text("utf-8")
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for heading, rules in tomllib.loads(text).items():
+        for task in heading.split(", "):
+            found.setdefault(task, {}).update(rules)
+    return MappingProxyType({task: _criteria(rules) for task, rules in found.items()})
+
+
+def _criteria(rules: Mapping[str, dict[str, Any]]) -> Criteria:
+    named = {name: Criterion(**r) for name, r in rules.items() if name != "learned"}
+    learned = LearnedCriterion(**rules["learned"]) if "learned" in rules else None
+    return Criteria(rules=MappingProxyType(named), learned=learned)
+
+
+def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
     """Every criterion in words, one row each: experiment, name, rule, why."""
     rows = []
-    for task, least in LEARNED.items():
-        enough = f"{least.statistic} >= {least.threshold:g}"
-        rows.append((task, "learned", enough, least.why))
+    for task, found in criteria.items():
+        if found.learned is not None:
+            least = found.learned
+            enough = f"{least.statistic} >= {least.threshold:g}"
+            rows.append((task, "learned", enough, least.why))
         rows += [
             (task, name, f"{SUMMARIES[rule.summary]} {rule}", rule.why)
-            for name, rule in CRITERIA[task].items()
+            for name, rule in found.rules.items()
         ]
     return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
 
 
-def learned_subjects(task: str, subjects: pd.DataFrame) -> "pd.Series[bool] | None":
+def learned_subjects(
+    criterion: LearnedCriterion | None, subjects: pd.DataFrame
+) -> "pd.Series[bool] | None":
     """Which subjects learned the task.
 
     Args:
-        task: name in the catalogue.
+        criterion: when a network has learned.
         subjects: one row a subject, with the criterion's statistic as a column.
 
     Returns:
-        True or False by subject; None for a task without a criterion.
+        True or False by subject; None without a criterion.
     """
-    criterion = LEARNED.get(task)
     if criterion is None:
         return None
     values = subjects.set_index("subject")[criterion.statistic]

@@ -1,4 +1,4 @@
-"""What an analysis is given: tables and recordings, of an agent or of an animal."""
+"""Input of an analysis: tables and recordings, of networks or of animals."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 
 @dataclass(frozen=True, kw_only=True)
 class ExperimentData:
-    """Everything that one figure is made from."""
+    """Everything that the analysis of one population reads."""
 
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
@@ -23,34 +23,32 @@ class ExperimentData:
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
-    """Reference strategy -> its trial table on the same task."""
+    """Baseline -> its trial table on the same task."""
     baseline_recordings: Mapping[str, Recording] = field(default_factory=dict)
-    """Reference strategy -> its step recording."""
+    """Baseline -> its step recording."""
     discount: float | None = None
     """The agent's discount per step, in [0, 1]; needed with recordings."""
     task: str = "two-step"
-    """Name of the task in the catalogue."""
+    """Name of the task in the registry."""
     parameters: Mapping[str, object] = field(default_factory=dict)
-    """The task's parameters where they are not the defaults, or all of them."""
-    expected: int | None = None
+    """All parameters of the task, as tested; those of animals are not known."""
+    expected_subjects: int | None = None
     """Subjects there should be; one that is missing counts against every effect."""
     as_published: bool = True
     """Whether the test was the paper's: sampled actions, memory reset each episode."""
-    conditions: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    tests: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Further test -> trial table of the same subjects."""
-    condition_recordings: Mapping[str, Mapping[int, Recording]] = field(
-        default_factory=dict
-    )
+    test_recordings: Mapping[str, Mapping[int, Recording]] = field(default_factory=dict)
     """Further test -> subject -> its step recording."""
-    controls: Mapping[str, "ExperimentData"] = field(default_factory=dict)
-    """Population that was trained otherwise -> everything of it."""
+    variants: Mapping[str, "ExperimentData"] = field(default_factory=dict)
+    """Name of a population that was trained differently -> everything of it."""
     curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     """Subject -> its learning curve, one row a point."""
     stages: Mapping[float, pd.DataFrame] = field(default_factory=dict)
     """Part of training that was done -> trial table of the same subjects then."""
 
     def __post_init__(self) -> None:
-        """Refuse a table without its columns, and an RPE without its discount."""
+        """Validate the fields."""
         check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
         check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
         for name, table in self.baselines.items():

@@ -1,18 +1,22 @@
 """Rows of effects: a value over subjects, a criterion fixed beforehand, a verdict."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict, Unpack
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from metarl.analysis.criteria import SUMMARIES, Criterion
+from metarl.analysis.measures import MEASURED
 from metarl.analysis.statistics import mean_interval, median_interval
 from metarl.core.checks import check_choice
 
 COLUMNS = (
     "experiment",
+    "key",
     "effect",
     "value",
     "low",
@@ -23,27 +27,35 @@ COLUMNS = (
     "chance",
     "p",
     "criterion",
+    "criterion_low",
+    "criterion_high",
+    "criterion_strict",
     "reference",
     "source",
     "passed",
     "verdict",
 )
 """Columns of an effects table; the docstring of `effect_row` says what they hold."""
-
-
-BY_SUBJECT = "by_subject"
-"""Where a judged table's `attrs` hold its numbers by subject: effect, subject, value
-each."""
+SUBJECT_TABLE = "subject_table"
+"""Where a scored table's `attrs` hold its numbers by subject: key, effect, subject,
+value each."""
+ALL_MEASURED = "all measured"
+"""`Effect.learning` of a row about another population than the measured networks."""
+NO_LEARNING = "none"
+"""`Effect.learning` of a row about a baseline or a simulation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Effect:
     """One measured effect, before its verdict."""
 
-    name: str
+    label: str
     """What was measured, in words, with its unit."""
     values: "pd.Series[float]"
     """One number a subject, by subject."""
+    key: str = ""
+    """Stable name, by which criteria, comparisons and tests know the effect; the label
+    in lower case where none is given."""
     summary: str = "mean"
     """What is said of all subjects, one of SUMMARIES."""
     criterion: Criterion | None = None
@@ -51,6 +63,10 @@ class Effect:
     needs_learning: bool = True
     """Whether the row counts only if every network learned its task; True wherever
     a network that learned nothing could meet the criterion."""
+    learning: str = MEASURED
+    """Population that must have learned for the row to count: a group of the table of
+    subjects, as a rule the effect's own subjects; ALL_MEASURED, for a row about others,
+    which counts once all measured networks have learned; or NO_LEARNING."""
     chance: float | None = None
     """Value of a subject that learned nothing, in the same unit; the mean over
     subjects is tested against it."""
@@ -60,9 +76,147 @@ class Effect:
     """Where the reference comes from."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown summary, and another than the criterion's."""
+        """Validate the fields."""
         rule = self.criterion
         check_choice("summary", self.summary, [rule.summary] if rule else SUMMARIES)
+        if not self.key:
+            object.__setattr__(self, "key", key_of(self.label))
+
+
+def key_of(label: str) -> str:
+    """A label as a key: "P(stay), mean" is "p_stay_mean"."""
+    return re.sub(r"[^a-z0-9.]+", "_", label.lower()).strip("_")
+
+
+class Shared(TypedDict, total=False):
+    """Fields that the effects of a builder have in common."""
+
+    needs_learning: bool
+    learning: str
+    chance: float | None
+    reference: float | None
+    source: str
+
+
+def mean_and_lowest(
+    key: str,
+    label: str,
+    values: "pd.Series[float]",
+    *,
+    mean: Criterion | None = None,
+    lowest: Criterion | None = None,
+    **shared: Unpack[Shared],
+) -> list[Effect]:
+    """Two effects of one measure: its mean over networks, and its lowest network.
+
+    Args:
+        key: of the measure; the effects are KEY.mean and KEY.lowest.
+        label: of the measure; the effects say "LABEL, mean" and "LABEL, lowest
+            network".
+        values: one number a subject.
+        mean: criterion of the mean.
+        lowest: criterion of the lowest.
+        shared: further fields of both.
+    """
+    return [
+        Effect(
+            key=f"{key}.mean",
+            label=f"{label}, mean",
+            values=values,
+            criterion=mean,
+            **shared,
+        ),
+        Effect(
+            key=f"{key}.lowest",
+            label=f"{label}, lowest network",
+            values=values,
+            summary="lowest",
+            criterion=lowest,
+            **shared,
+        ),
+    ]
+
+
+def trained_and_untrained(
+    key: str,
+    label: str,
+    values: pd.DataFrame,
+    *,
+    trained: Criterion | None = None,
+    difference: Criterion | None = None,
+    words: tuple[str, str] = ("untrained units", "trained - untrained"),
+    **shared: Unpack[Shared],
+) -> list[Effect]:
+    """Three effects of a measure of units: trained, untrained, and their difference.
+
+    Args:
+        key: of the measure; the effects are KEY.trained, .untrained and .difference.
+        label: of the measure, before ", mean".
+        values: one row a subject, columns trained and untrained.
+        trained: criterion of the trained units.
+        difference: criterion of the difference, which is 0 by chance.
+        words: what the label of the second and third effect adds.
+        shared: further fields of the first.
+    """
+    return [
+        Effect(
+            key=f"{key}.trained",
+            label=f"{label}, mean",
+            values=values["trained"],
+            criterion=trained,
+            **shared,
+        ),
+        Effect(
+            key=f"{key}.untrained",
+            label=f"{label}, {words[0]}, mean",
+            values=values["untrained"],
+        ),
+        Effect(
+            key=f"{key}.difference",
+            label=f"{label}, {words[1]}, mean",
+            values=values["trained"] - values["untrained"],
+            criterion=difference,
+            chance=0.0,
+        ),
+    ]
+
+
+def relative_to_baseline(
+    effect: Effect,
+    baseline: float | None,
+    *,
+    key: str,
+    label: str,
+    criterion: Criterion | None = None,
+    saved: bool = False,
+) -> Effect:
+    """The effect minus a baseline's number, in the same unit.
+
+    Args:
+        effect: the subjects' own values, with their chance and reference.
+        baseline: number of the baseline; None where it was not tested, which leaves
+            the effect without a number.
+        key: of the new effect.
+        label: of the new effect.
+        criterion: of the difference.
+        saved: whether the difference is the baseline's number minus the subjects'.
+    """
+    level = np.nan if baseline is None else baseline
+    sign = -1 if saved else 1
+
+    def relative(value: float | None) -> float | None:
+        return None if value is None else sign * (value - level)
+
+    return replace(
+        effect,
+        key=key,
+        label=label,
+        values=sign * (effect.values - level),
+        summary="mean",
+        criterion=criterion,
+        chance=relative(effect.chance),
+        reference=relative(effect.reference),
+    )
 
 
 def effect_row(
@@ -74,14 +228,16 @@ def effect_row(
         experiment: name of the task.
         effect: what was measured.
         learned: which subjects learned the task; None where no criterion for learning
-            applies (a reference strategy, a task without one).
+            applies (a baseline, a task without one).
 
     Returns:
-        value over all n subjects; low and high, the 95 % t interval of the mean, or
-        `median_interval`'s, blank for the lowest or highest; learned, how many did;
-        value_learners, the value over those alone; chance, and p, of a two-sided
-        one-sample t test of all n subjects against it; passed, whether the criterion
-        holds and counts; verdict.
+        key, and effect, its label; value over all n subjects; low and high, the 95 % t
+        interval of the mean, or `median_interval`'s, blank for the lowest or highest;
+        learned, how many did; value_learners, the value over those alone; chance, and
+        p, of a two-sided one-sample t test of all n subjects against it; criterion in
+        words, and as criterion_low, criterion_high (blank where a bound does not bind
+        or is a share of a baseline that was not computed) and criterion_strict; passed,
+        whether the criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -89,7 +245,8 @@ def effect_row(
     verdict = _verdict(effect, value, alone, learners)
     return {
         "experiment": experiment,
-        "effect": effect.name,
+        "key": effect.key,
+        "effect": effect.label,
         "value": value,
         "low": low,
         "high": high,
@@ -98,11 +255,26 @@ def effect_row(
         "value_learners": alone,
         "chance": np.nan if effect.chance is None else effect.chance,
         "p": chance_p(effect),
-        "criterion": "" if effect.criterion is None else str(effect.criterion),
+        **_criterion_columns(effect.criterion),
         "reference": np.nan if effect.reference is None else effect.reference,
         "source": effect.source,
         "passed": verdict == "PASS",
         "verdict": verdict,
+    }
+
+
+def _criterion_columns(criterion: Criterion | None) -> dict[str, object]:
+    if criterion is None:
+        low = high = np.nan
+    else:
+        bounds = (criterion.low, criterion.high)
+        known = [not criterion.share_of and np.isfinite(bound) for bound in bounds]
+        low, high = np.where(known, bounds, np.nan)
+    return {
+        "criterion": "" if criterion is None else str(criterion),
+        "criterion_low": float(low),
+        "criterion_high": float(high),
+        "criterion_strict": None if criterion is None else criterion.strict,
     }
 
 
@@ -162,49 +334,73 @@ def effect_table(
     experiment: str,
     effects: Sequence[tuple[Effect, "pd.Series[bool] | None"]],
 ) -> pd.DataFrame:
-    """All rows of one experiment, each effect with who learned."""
-    rows = [effect_row(experiment, effect, learned) for effect, learned in effects]
-    table = pd.DataFrame(rows, columns=list(COLUMNS))
-    return table.astype({"learned": "Int64", "passed": bool})
-
-
-def judge(
-    about: pd.DataFrame, listed: Sequence[tuple[Effect, "pd.Series[bool] | None"]]
-) -> pd.DataFrame:
-    """All rows of one experiment, with verdicts.
-
-    Args:
-        about: `groups.about_table`: where the test is not the published one, every row
-            is reported and none scored; a subject that should be there and is missing
-            has no number, and so counts against every row that has learners.
-        listed: each effect with who learned; None where learning does not apply.
+    """All rows of one experiment, each effect with the subjects that learned.
 
     Returns:
-        The rows; `by_subject` gives the numbers behind them.
+        The rows; `subject_table` gives the numbers behind them.
     """
-    row = about.iloc[0]
-    pairs = list(listed)
-    if not bool(row["scored"]):
-        pairs = [(reported(effect), who) for effect, who in pairs]
-    if row["expected"] is not None:
-        everyone = range(int(row["expected"]))
-        pairs = [
-            (effect if who is None else reindex_subjects(effect, everyone), who)
-            for effect, who in pairs
-        ]
-    table = effect_table(str(row["task"]), pairs)
-    table.attrs[BY_SUBJECT] = [
-        {"effect": effect.name, "subject": subject, "value": float(value)}
-        for effect, _ in pairs
-        for subject, value in effect.values.items()
+    rows = [effect_row(experiment, effect, learned) for effect, learned in effects]
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table = table.astype(
+        {"learned": "Int64", "passed": bool, "criterion_strict": object}
+    )
+    table.attrs[SUBJECT_TABLE] = [
+        {"key": e.key, "effect": e.label, "subject": subject, "value": float(value)}
+        for e, _ in effects
+        for subject, value in e.values.items()
     ]
     return table
 
 
-def by_subject(effects: pd.DataFrame) -> pd.DataFrame:
-    """The numbers behind the rows of `judge`: effect, subject, value."""
-    columns = ["effect", "subject", "value"]
-    return pd.DataFrame(effects.attrs.get(BY_SUBJECT, []), columns=columns)
+def subject_table(effects: pd.DataFrame) -> pd.DataFrame:
+    """The numbers behind the rows of `effect_table`: key, effect, subject, value."""
+    columns = ["key", "effect", "subject", "value"]
+    return pd.DataFrame(effects.attrs.get(SUBJECT_TABLE, []), columns=columns)
+
+
+def score_effects(
+    task: str,
+    effects: Sequence[Effect],
+    learned: Mapping[str, "pd.Series[bool] | None"],
+    *,
+    scored: bool = True,
+    expected_subjects: int | None = None,
+) -> pd.DataFrame:
+    """All rows of one experiment, with verdicts.
+
+    Args:
+        task: name of the task.
+        effects: what was measured.
+        learned: group of the table of subjects -> which of them learned the task; None
+            where no criterion for learning applies.
+        scored: whether the criteria apply; else every row is reported.
+        expected_subjects: networks there should be; one that is missing has no number,
+            and so counts against every row that has learners.
+
+    Returns:
+        The rows; `subject_table` gives the numbers behind them.
+    """
+    pairs = []
+    for effect in effects:
+        who = _learners(effect, learned, expected_subjects)
+        row = effect if scored else unscored(effect)
+        if who is not None and expected_subjects is not None:
+            row = reindex_subjects(row, range(expected_subjects))
+        pairs.append((row, who))
+    return effect_table(task, pairs)
+
+
+def _learners(
+    effect: Effect,
+    learned: Mapping[str, "pd.Series[bool] | None"],
+    expected_subjects: int | None,
+) -> "pd.Series[bool] | None":
+    """Who learned, for one row; None where learning does not apply."""
+    if effect.learning == NO_LEARNING:
+        return None
+    if effect.learning == ALL_MEASURED:
+        return variant_learners(effect, learned[MEASURED], expected_subjects)
+    return learned[effect.learning]
 
 
 def variant_learners(
@@ -216,7 +412,7 @@ def variant_learners(
 
     Args:
         effect: about the other population.
-        learned: which of the measured networks learned; None where none is judged.
+        learned: which of the measured networks learned; None where none is scored.
         expected: how many of them there should be, or None.
     """
     if learned is None:
@@ -226,7 +422,7 @@ def variant_learners(
     return pd.Series(False, index=effect.values.index)
 
 
-def reported(effect: Effect) -> Effect:
+def unscored(effect: Effect) -> Effect:
     """The effect on another task or test than the published: no criterion fits."""
     return replace(effect, criterion=None, reference=None, source="")
 

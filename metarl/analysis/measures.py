@@ -1,37 +1,111 @@
-"""Groups of subjects side by side: those measured, and each reference strategy.
+"""Tables of an analysis: a row per group, subject and point, and means over subjects.
 
-Every table of an analysis has a column `group`: MEASURED for the networks or animals,
-or the name of a strategy. n is always the number of subjects.
+Every table has a column `group`: MEASURED for the networks or animals, or the name of a
+baseline or variant. n is always the number of subjects.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
 import pandas as pd
 
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.statistics import mean_interval
+from metarl.analysis.trials import TrialSequence
 
 MEASURED = "measured"
-"""Group of the networks or animals, beside the reference strategies' names."""
+"""Group of the networks or animals, beside the baselines' names."""
+Trials = TypeVar("Trials")
+"""Trials of one group, as an analysis reads them."""
 
-Tables = Mapping[str, pd.DataFrame]
+
+@dataclass(frozen=True)
+class Measure:
+    """A table with one row per group, subject and point, and its summary."""
+
+    table: pd.DataFrame
+    """The rows."""
+    value: str
+    """Column that is averaged over subjects."""
+    keys: tuple[str, ...] = ()
+    """Columns that name a point; with `group`, if the table has it, those that the
+    summary keeps."""
+
+    def summary(self) -> pd.DataFrame:
+        """Mean over subjects and its 95 % interval, one row a group and point.
+
+        Returns:
+            group (if the table has it) and the keys, then mean, low, high (in the
+            value's unit) and n, subjects.
+        """
+        group = ("group",) if "group" in self.table else ()
+        return summarise(self.table, self.value, [*group, *self.keys])
 
 
-def trials_by_group(source: ExperimentData) -> dict[str, pd.DataFrame]:
-    """Trial tables by group: the measured subjects first, then each strategy."""
-    return {MEASURED: source.trials, **source.baselines}
+class Tables(Mapping[str, pd.DataFrame]):
+    """Every table of an analysis by name, and the summaries of those that have one."""
+
+    def __init__(self, tables: Mapping[str, Measure | pd.DataFrame]) -> None:
+        """Keep the tables; a summary is computed when it is first asked for."""
+        self._tables = dict(tables)
+        self._summaries: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        """The rows of a table."""
+        found = self._tables[name]
+        return found.table if isinstance(found, Measure) else found
+
+    def __iter__(self) -> Iterator[str]:
+        """The names."""
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        """Number of tables."""
+        return len(self._tables)
+
+    def summary(self, name: str) -> pd.DataFrame:
+        """Means over subjects of a table that is a `Measure`: mean, low, high, n."""
+        if name not in self._summaries:
+            measure = self._tables[name]
+            if not isinstance(measure, Measure):
+                raise KeyError(f"table {name!r} is not a Measure, so has no summary")
+            self._summaries[name] = measure.summary()
+        return self._summaries[name]
+
+    def replace(self, **tables: Measure | pd.DataFrame) -> "Tables":
+        """The same with some tables exchanged."""
+        return Tables({**self._tables, **tables})
+
+
+def trials_by_group(data: ExperimentData) -> dict[str, pd.DataFrame]:
+    """Trial tables by group: the measured subjects first, then each baseline."""
+    return {MEASURED: data.trials, **data.baselines}
 
 
 def by_group(
-    groups: Mapping[str, pd.DataFrame], analyse: Callable[[pd.DataFrame], pd.DataFrame]
+    groups: Mapping[str, Trials], measure: Callable[[Trials], pd.DataFrame]
 ) -> pd.DataFrame:
-    """One analysis of every group, with the group as the first column."""
-    parts = []
-    for name, trials in groups.items():
-        part = analyse(trials)
-        part.insert(0, "group", name)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    """One table of every group, with the group as the first column."""
+    return stack(({"group": name}, measure(trials)) for name, trials in groups.items())
+
+
+def stack(
+    parts: Iterable[tuple[Mapping[str, str | float], pd.DataFrame]],
+    columns: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Tables below each other, each with columns in front that name it.
+
+    Args:
+        parts: names of a part (column -> value), and its rows. A part without rows is
+            left out where another has some.
+        columns: columns of the result where there is no part.
+    """
+    named = [part.assign(**who)[[*who, *part]] for who, part in parts]
+    full = [part for part in named if len(part)] or named[:1]
+    if not full:
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(full, ignore_index=True)
 
 
 def select_group(table: pd.DataFrame, name: str = MEASURED) -> pd.DataFrame:
@@ -40,14 +114,35 @@ def select_group(table: pd.DataFrame, name: str = MEASURED) -> pd.DataFrame:
 
 
 def baseline_names(table: pd.DataFrame) -> list[str]:
-    """The groups of a table that are strategies."""
+    """Groups of a table that are not the measured subjects."""
     return [str(name) for name in table["group"].unique() if name != MEASURED]
 
 
-def by_subject(table: pd.DataFrame, column: str) -> "pd.Series[float]":
+def rows_at(table: pd.DataFrame, **values: object) -> pd.DataFrame:
+    """The rows in which these columns hold these values."""
+    for column, value in values.items():
+        table = table[table[column] == value]
+    return table
+
+
+def in_order(
+    table: pd.DataFrame, keys: Sequence[str], points: Sequence[object]
+) -> pd.DataFrame:
+    """The rows of some points, in their order; NaN where a point has no row."""
+    index: str | list[str] = keys[0] if len(keys) == 1 else list(keys)
+    return table.set_index(index).reindex(list(points))
+
+
+def subject_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     """A column as one number a subject, by subject."""
     values: pd.Series[float] = table.set_index("subject")[column].astype(float)
     return values
+
+
+def group_mean(table: pd.DataFrame, group: str, column: str) -> float | None:
+    """Mean of a column over a group's subjects; None where the group is not there."""
+    rows = select_group(table, group)
+    return float(rows[column].mean()) if len(rows) else None
 
 
 def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
@@ -63,6 +158,25 @@ def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFram
     return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
 
 
+def subject_rewards(trials: TrialSequence) -> pd.DataFrame:
+    """Earnings of each subject.
+
+    Returns:
+        One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
+        penalties included), invalid_fraction (of all trials, in [0, 1]).
+    """
+    columns = {"reward": trials["reward"], "valid": trials["valid"]}
+    by_subject = pd.DataFrame(columns).groupby(trials.subject, sort=True)
+    table = pd.DataFrame(
+        {
+            "trials": by_subject.size(),
+            "reward_per_100": 100 * by_subject["reward"].mean(),
+            "invalid_fraction": 1 - by_subject["valid"].mean(),
+        }
+    )
+    return table.rename_axis("subject").reset_index()
+
+
 def subject_labels(trials: pd.DataFrame) -> dict[int, str]:
     """Subject -> its name: the animal column where there is one, or its number."""
     if "animal" not in trials:
@@ -70,28 +184,3 @@ def subject_labels(trials: pd.DataFrame) -> dict[int, str]:
     named = trials.drop_duplicates("subject")
     names = zip(named["subject"], named["animal"], strict=True)
     return {int(subject): str(name) for subject, name in names}
-
-
-def label_table(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a subject: subject, label."""
-    return pd.DataFrame(
-        list(subject_labels(trials).items()), columns=["subject", "label"]
-    )
-
-
-def about_table(source: ExperimentData, *, scored: bool) -> pd.DataFrame:
-    """What the tables are about, in one row.
-
-    Returns:
-        task, subjects_are, discount, scored (the criteria apply: networks, on the task
-        and the test they were fixed for), expected (subjects there should be).
-    """
-    return pd.DataFrame(
-        {
-            "task": [source.task],
-            "subjects_are": [source.subjects_are],
-            "discount": [source.discount],
-            "scored": [scored],
-            "expected": [source.expected],
-        }
-    )

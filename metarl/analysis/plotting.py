@@ -1,9 +1,26 @@
-"""What the panels of every experiment share: who is drawn, and where legends go."""
+"""Marks that the panels of every experiment are drawn with.
 
+A mark draws rows of a table and knows nothing of their origin. Intervals, bands,
+legends and the least number of subjects for an interval stand here alone: a panel
+chooses rows and names axes.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike, NDArray
 
-from metarl.analysis.measures import Tables, select_group
-from metarl.analysis.style import COLOURS
+from metarl.analysis.analysis import Context
+from metarl.analysis.measures import (
+    Tables,
+    baseline_names,
+    in_order,
+    select_group,
+)
+from metarl.analysis.style import COLOURS, baseline_colour
 
 LEGEND_GAP = 0.19
 """Room for tick and axis labels above the legend, in heights of the axes."""
@@ -13,12 +30,395 @@ LEAST_FOR_INTERVAL = 3
 """Subjects below which no interval of their mean is drawn."""
 
 
-def measured(tables: Tables) -> tuple[str, str]:
-    """Colour and label of the measured subjects, with their number."""
-    kind = str(tables["about"]["subjects_are"].iloc[0])
-    count = len(select_group(tables["subjects"]))
-    colour = COLOURS["agent" if kind == "networks" else "animal"]
-    return colour, f"{kind if count != 1 else kind[:-1]} (n = {count})"
+class Points(NamedTuple):
+    """Points along an axis: which rows of a table stand there, and in which order."""
+
+    keys: Sequence[str]
+    """Columns that name a point."""
+    order: Sequence[Any]
+    """(N,) values of the keys, from left to right."""
+
+    def of(self, table: pd.DataFrame) -> pd.DataFrame:
+        """(N,) rows of the points, NaN where a point has none."""
+        return in_order(table, self.keys, self.order)
+
+
+def subject_colour(context: Context) -> str:
+    """Colour of the measured subjects."""
+    return COLOURS["agent" if context.subjects_are == "networks" else "animal"]
+
+
+def subject_label(context: Context) -> str:
+    """Label of the measured subjects, with their number."""
+    kind, count = context.subjects_are, context.subject_count
+    return f"{kind if count != 1 else kind[:-1]} (n = {count})"
+
+
+def interval(
+    ax: Axes,
+    places: ArrayLike,
+    means: pd.DataFrame,
+    colour: str,
+    *,
+    width: float = 2.5,
+    zorder: float = 3,
+) -> None:
+    """Upright lines: the 95 % interval of each mean that has subjects enough.
+
+    Args:
+        ax: axes to draw on.
+        places: (N,) where each mean stands.
+        means: rows of a summary: low, high, n.
+        colour: of the lines.
+        width: of the lines, in points.
+        zorder: of the lines.
+    """
+    enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
+    shown = means[enough]
+    where = np.asarray(places, float)[enough]
+    ax.vlines(where, shown["low"], shown["high"], color=colour, lw=width, zorder=zorder)
+
+
+def band(
+    ax: Axes,
+    means: pd.DataFrame,
+    x: str,
+    colour: str,
+    *,
+    alpha: float = 0.2,
+) -> None:
+    """A band: the 95 % interval along a line, if every mean has subjects enough.
+
+    Args:
+        ax: axes to draw on.
+        means: rows of a summary in the line's order: x, low, high, n.
+        x: column along the horizontal axis.
+        colour: of the band.
+        alpha: its opacity.
+    """
+    if len(means) and (means["n"] >= LEAST_FOR_INTERVAL).all():
+        low, high = means["low"].astype(float), means["high"].astype(float)
+        places = means[x].astype(float)
+        ax.fill_between(places, low, high, color=colour, alpha=alpha, lw=0)
+
+
+def mean_line(
+    ax: Axes,
+    means: pd.DataFrame,
+    x: str,
+    colour: str,
+    *,
+    label: str | None = None,
+    style: str = "-",
+    alpha: float = 0.2,
+    value: str = "mean",
+    **line: Any,
+) -> None:
+    """A line of means, with the band of their interval.
+
+    Args:
+        ax: axes to draw on.
+        means: rows of a summary in the line's order.
+        x: column along the horizontal axis.
+        colour: of line and band.
+        label: in the legend.
+        style: of the line.
+        alpha: opacity of the band; 0: no band.
+        value: column that is drawn upwards.
+        line: further properties of the line.
+    """
+    ax.plot(means[x], means[value], style, color=colour, label=label, **line)
+    if alpha:
+        band(ax, means, x, colour, alpha=alpha)
+
+
+def subject_lines(
+    ax: Axes, table: pd.DataFrame, x: str, value: str, colour: str, **line: Any
+) -> None:
+    """A thin line for each subject.
+
+    Args:
+        ax: axes to draw on.
+        table: one row a subject and point, in the lines' order.
+        x: column along the horizontal axis.
+        value: column that is drawn upwards.
+        colour: of the lines.
+        line: further properties of the lines.
+    """
+    usual = {"lw": 0.8, "alpha": 0.5}
+    for _, own in table.groupby("subject"):
+        ax.plot(own[x], own[value], color=colour, **{**usual, **line})
+
+
+def mean_bars(
+    ax: Axes,
+    places: ArrayLike,
+    means: pd.DataFrame,
+    colour: str,
+    *,
+    label: str | None = None,
+    width: float = 0.34,
+    alpha: float = 0.35,
+    aside: float = 0.06,
+) -> None:
+    """Bars at the means, with their intervals.
+
+    Args:
+        ax: axes to draw on.
+        places: (N,) where the bars stand.
+        means: (N,) rows of a summary.
+        colour: of bars and intervals.
+        label: in the legend.
+        width: of a bar.
+        alpha: opacity of the bars.
+        aside: how far right of a bar's middle its interval stands.
+    """
+    where = np.asarray(places, float)
+    heights = means["mean"]
+    ax.bar(where, heights, width, color=colour, alpha=alpha, label=label, zorder=1)
+    interval(ax, where + aside, means, colour)
+
+
+def subject_points(
+    ax: Axes,
+    places: ArrayLike,
+    table: pd.DataFrame,
+    value: str,
+    colour: str,
+    points: Points,
+    *,
+    size: float = 4,
+) -> None:
+    """A dot for each subject and point.
+
+    Args:
+        ax: axes to draw on.
+        places: (N,) where the points stand.
+        table: one row a subject and point.
+        value: column that is drawn upwards.
+        colour: of the dots.
+        points: (N,) the points, in the order of their places.
+        size: of a dot.
+    """
+    where = np.asarray(places, float)
+    for _, subject in table.groupby("subject"):
+        heights = points.of(subject)[value]
+        ax.plot(where, heights, "o", color=colour, markersize=size, zorder=3)
+
+
+def bars_with_subjects(
+    ax: Axes,
+    tables: Tables,
+    context: Context,
+    name: str,
+    value: str,
+    points: Points,
+) -> NDArray[np.float64]:
+    """Bars of the measured subjects' means, with intervals and a dot a subject.
+
+    Args:
+        ax: axes to draw on.
+        tables: tables of the analysis.
+        context: what they are about.
+        name: table that is drawn, a `Measure`.
+        value: column of its rows that is drawn upwards.
+        points: (N,) the points, in order.
+
+    Returns:
+        (N,) where the bars stand.
+    """
+    places = np.arange(len(points.order), dtype=float)
+    colour = subject_colour(context)
+    means = points.of(select_group(tables.summary(name)))
+    mean_bars(ax, places, means, colour, label=subject_label(context))
+    own = select_group(tables[name])
+    subject_points(ax, places - 0.11, own, value, colour, points)
+    return places
+
+
+def baseline_ticks(
+    ax: Axes,
+    places: ArrayLike,
+    means: pd.DataFrame,
+    points: Points,
+    *,
+    names: Sequence[str] | None = None,
+    reach: float = 0.2,
+    width: float = 1.5,
+) -> None:
+    """A short level line of each baseline at every point.
+
+    Args:
+        ax: axes to draw on.
+        places: (N,) where the points stand.
+        means: summary with every group.
+        points: (N,) the points, in the order of their places.
+        names: baselines to draw; all where None.
+        reach: half the length of a line.
+        width: of a line, in points.
+    """
+    where = np.asarray(places, float)
+    for name in baseline_names(means) if names is None else names:
+        heights = points.of(select_group(means, name))["mean"]
+        colour, ends = baseline_colour(name), (where - reach, where + reach)
+        ax.hlines(heights, *ends, color=colour, lw=width, label=name)
+
+
+def baseline_lines(
+    ax: Axes, heights: Mapping[str, float], *, named: bool = True, **line: Any
+) -> None:
+    """A level line across the axes for each baseline.
+
+    Args:
+        ax: axes to draw on.
+        heights: baseline -> its height.
+        named: whether each line carries its name at its right end.
+        line: further properties of the lines.
+    """
+    for name, height in heights.items():
+        usual = {"color": baseline_colour(name), "lw": 1.5, "label": name}
+        ax.axhline(height, **{**usual, **line})
+        if named:
+            label_line(ax, name, height)
+
+
+def reference_points(
+    ax: Axes,
+    places: ArrayLike,
+    rows: pd.DataFrame,
+    points: Points | None = None,
+    *,
+    marker: str = "D",
+    size: float = 7,
+    label: str | None = None,
+    **mark: Any,
+) -> None:
+    """Published values with their errors, in the colour of their kind.
+
+    Args:
+        ax: axes to draw on.
+        places: where the values stand.
+        rows: rows of a reference table of one label: value, error, kind, label, n.
+        points: the points, in the order of their places; None: the rows are in it.
+        marker: of the values.
+        size: of the markers.
+        label: in the legend; the rows' label with its number of subjects where None.
+        mark: further properties of the markers.
+    """
+    if rows.empty:
+        return
+    shown = rows if points is None else points.of(rows)
+    ax.errorbar(
+        np.asarray(places, float),
+        shown["value"].astype(float),
+        shown["error"].astype(float),
+        fmt=marker,
+        color=COLOURS[str(rows["kind"].iloc[0])],
+        markersize=size,
+        label=reference_label(rows) if label is None else label,
+        **mark,
+    )
+
+
+def reference_curve(
+    ax: Axes,
+    rows: pd.DataFrame,
+    x: str,
+    *,
+    filled: bool = True,
+    label: str | None = None,
+) -> None:
+    """A published curve as dots with their errors, in the colour of its kind.
+
+    Args:
+        ax: axes to draw on.
+        rows: rows of a reference table of one label, in the curve's order.
+        x: column along the horizontal axis.
+        filled: whether the dots are filled.
+        label: in the legend; the rows' label with its number of subjects where None.
+    """
+    colour = COLOURS[str(rows["kind"].iloc[0])]
+    low, high = rows["value"] - rows["error"], rows["value"] + rows["error"]
+    ax.vlines(rows[x], low, high, color=colour, lw=1)
+    # Apart from the errors, so that the legend keeps the order of the curves.
+    ax.plot(
+        rows[x],
+        rows["value"],
+        "o",
+        color=colour,
+        mfc=colour if filled else "white",
+        ms=4,
+        label=reference_label(rows) if label is None else label,
+    )
+
+
+def reference_label(rows: pd.DataFrame) -> str:
+    """Name of a published result and, where it is not one subject, their number."""
+    label, count = str(rows["label"].iloc[0]), int(rows["n"].iloc[0])
+    return label if count == 1 else f"{label} (n = {count})"
+
+
+def scores_by_subject(
+    ax: Axes,
+    tables: Tables,
+    context: Context,
+    value: str,
+    *,
+    label: str | None = None,
+    baselines: Mapping[str, str] | None = None,
+    reference: tuple[float, pd.DataFrame] | None = None,
+) -> list[str]:
+    """A dot a subject, side by side, with a line for each baseline and for learning.
+
+    Args:
+        ax: axes to draw on.
+        tables: tables of the analysis; `subjects` is a `Measure` of the value.
+        context: what they are about.
+        value: column of the table of subjects that is drawn upwards.
+        label: of the dots, in the legend; the subjects' label where None.
+        baselines: baseline -> its label in the legend, for those to be drawn; None:
+            all, named at their lines.
+        reference: place and row of a published value.
+
+    Returns:
+        The subjects' names, for the ticks at 0, 1, ...
+    """
+    subjects = select_group(tables["subjects"])
+    colour, words = subject_colour(context), label or subject_label(context)
+    ax.plot(np.arange(len(subjects)), subjects[value], "o", color=colour, label=words)
+    if reference is not None:
+        place, rows = reference
+        published = COLOURS[str(rows["kind"].iloc[0])]
+        ax.plot(place, rows["value"].iloc[0], "D", color=published, markersize=7)
+    means = tables.summary("subjects").set_index("group")["mean"]
+    for name in baseline_names(tables.summary("subjects")):
+        if baselines is None:
+            baseline_lines(ax, {name: float(means[name])})
+        elif name in baselines:
+            height = float(means[name])
+            baseline_lines(ax, {name: height}, named=False, label=baselines[name])
+    learned_line(ax, context)
+    return [str(name).removeprefix("subject ") for name in subjects["label"]]
+
+
+def learned_line(ax: Axes, context: Context, height: float | None = None) -> None:
+    """The least that counts as learned, where the criteria apply.
+
+    Args:
+        ax: axes to draw on.
+        context: what the tables are about.
+        height: on the axes; the threshold itself where None.
+    """
+    if context.learned is None:
+        return
+    level = context.learned.threshold if height is None else height
+    ax.axhline(level, color="black", lw=1, ls=":")
+    label_line(ax, "learned", level)
+
+
+def chance_line(ax: Axes, height: float = 0.5, style: str = ":") -> None:
+    """A grey level line, behind everything: chance, or zero."""
+    ax.axhline(height, color=COLOURS["chance"], lw=1, ls=style, zorder=0)
 
 
 def label_line(ax: Axes, name: str, height: float) -> None:

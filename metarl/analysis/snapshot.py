@@ -4,14 +4,13 @@ A prediction error stands on the step that reveals it. What a step before it pai
 reward that it answers to.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.data import check_columns
+from metarl.analysis.decoding import cubes_positive, principal_components
+from metarl.analysis.schema import Array, Flags
 from metarl.core.files import Recording
 
 RECORDED = ("episode", "trial", "step", "event", "event_names", "reward", "rpe")
@@ -63,37 +62,6 @@ def _named(paid: Array) -> tuple[NDArray[np.int64], list[str]]:
     return np.sum(above, axis=0, dtype=np.int64), names
 
 
-class Components(NamedTuple):
-    """The first two principal components."""
-
-    scores: Array
-    """(N, 2) in units of activity."""
-    shares: Array
-    """(2,) share of the variance that each explains, in [0, 1]."""
-
-
-def principal_components(units: Array) -> Components:
-    """Principal components of (N, H) units.
-
-    The sign makes the sum of a component's cubed weights positive: as weights change
-    little from one look to the next, so does the picture, which never turns over.
-
-    Returns:
-        Scores and shares; 0 where the units do not vary in so many directions.
-    """
-    centred = np.asarray(units, float)
-    centred = centred - centred.mean(axis=0)
-    # Of the (H, H) products, which have the same axes and take a tenth of the time.
-    _, variances, axes = np.linalg.svd(centred.T @ centred)
-    sign = np.where((axes**3).sum(axis=1) < 0, -1.0, 1.0)
-    scores, shares = np.zeros((len(centred), 2)), np.zeros(2)
-    found = min(2, len(variances))
-    scores[:, :found] = (centred @ axes.T * sign)[:, :found]
-    if variances.sum() > 0:
-        shares[:found] = variances[:found] / variances.sum()
-    return Components(scores, shares)
-
-
 def trial_states(recording: Recording) -> pd.DataFrame:
     """The units as each trial begins, on their first two principal components.
 
@@ -111,7 +79,8 @@ def trial_states(recording: Recording) -> pd.DataFrame:
     trial = np.asarray(recording["trial"])[first]
     earned = np.nan_to_num(np.asarray(recording["reward"], float))
     sums = np.add.reduceat(earned, np.flatnonzero(first))
-    scores, shares = principal_components(np.asarray(recording["units"], float)[first])
+    units = np.asarray(recording["units"], float)[first]
+    scores, shares = principal_components(units, signs=cubes_positive)
     return pd.DataFrame(
         {
             "episode": np.asarray(recording["episode"])[first],

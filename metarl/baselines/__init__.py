@@ -1,1 +1,1 @@
-"""Reference policies, stepped through the same door as a network."""
+"""Reference policies of the tasks: random, oracles, ideal observers, learners."""

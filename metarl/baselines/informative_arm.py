@@ -1,127 +1,85 @@
-"""Yardsticks of the informative arm: chance, asking first, guessing, being told."""
-
-from collections.abc import Mapping
-from typing import Protocol
+"""Baselines of the informative arm: random, informed, guessing, oracle."""
 
 import torch
 from torch import Tensor
 
-from metarl.baselines.base import best_logits, decide
-from metarl.core.policy import Memory, Policy, PolicyOutput
+from metarl.baselines.base import BaselinePolicy, StepInputs, best_logits
+from metarl.core.policy import Memory, Policy
+from metarl.envs.informative_arm import InformativeArm
 
-UNTRIED, FOUND = 1.0, 2.0
-"""What an arm is worth trying: 0 where it was tried, FOUND where it is the target."""
-
-
-class InformativeArmTask(Protocol):
-    """The part of the task that strategies look at."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the inputs will be."""
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """A name for each arm; the last one is informative."""
-
-    @property
-    def reward_range(self) -> tuple[float, float]:
-        """Least and greatest reward; the greatest is the target's."""
-
-    def hidden(self) -> Mapping[str, Tensor]:
-        """What the subject is not told now; only the oracle looks."""
+UNTRIED, TARGET = 1.0, 2.0
+"""Worth of an untried arm and of the target; that of a tried arm is 0."""
 
 
-class Random:
-    """Takes any arm, all as often; subclasses say what the arms are worth trying.
+class InformativeArmBaseline(BaselinePolicy[InformativeArm]):
+    """Takes all arms with equal probability; the memory holds a worth of each arm."""
 
-    The memory holds (B, arms) worths. No value is reported.
-    """
-
-    def __init__(self, task: InformativeArmTask) -> None:
-        """Learn the number of arms."""
-        self.arm_count, self.device = len(task.action_names), task.device
-        self.ordinary = self.arm_count - 1
-        self.target_reward = task.reward_range[1]
+    def __init__(self, task: InformativeArm) -> None:
+        """Read the layout and the parameters of `task`."""
+        super().__init__(task)
+        self.ordinary, self.params = task.ordinary, task.params
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """Every ordinary arm is as good as another."""
-        worths = torch.zeros(num_envs, self.arm_count, device=self.device)
-        worths[:, : self.ordinary] = UNTRIED
-        return (worths,)
-
-    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
-        """Learn from what the last arm paid, then take one of the worthiest."""
-        chosen, reward = inputs[:, -1 - self.arm_count : -1], inputs[:, -1:]
-        worths = self.learn(memory[0], chosen, reward)
-        return decide(self.logits(worths), worths.new_zeros(len(worths)), (worths,))
-
-    def logits(self, worths: Tensor) -> Tensor:
-        """(B, arms) all the same."""
-        return torch.zeros_like(worths)
-
-    def learn(self, worths: Tensor, chosen: Tensor, reward: Tensor) -> Tensor:
-        """(B, arms) worths after (B, arms) one-hot `chosen` paid (B, 1) `reward`."""
-        return worths
+        """(B, arms) worth: all ordinary arms are untried."""
+        worth = torch.zeros(num_envs, self.action_count, device=self.device)
+        worth[:, : self.ordinary] = UNTRIED
+        return (worth,)
 
 
-class Guesser(Random):
-    """Tries ordinary arms, none twice, until one is the target, and stays there.
+class Guesser(InformativeArmBaseline):
+    """Tries each ordinary arm at most once until one is the target, and stays there.
 
-    The most that can be earned without ever asking the informative arm.
+    Its reward is the upper limit without the informative arm.
     """
 
-    def logits(self, worths: Tensor) -> Tensor:
-        """(B, arms) the worthiest."""
-        return best_logits(worths)
+    def logits(self, step: StepInputs, beliefs: Memory) -> Tensor:
+        """(B, arms) the arms with the greatest worth."""
+        return best_logits(beliefs[0])
 
-    def learn(self, worths: Tensor, chosen: Tensor, reward: Tensor) -> Tensor:
-        """The arm that was tried is the target, or never again worth a try."""
-        found = torch.where(reward == self.target_reward, FOUND, 0.0)
-        return torch.where(chosen > 0, found, worths)
+    def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
+        """Mark the chosen arm as the target, or as tried."""
+        hit = step.reward.unsqueeze(1) == self.params.reward_target
+        return (torch.where(step.last_action > 0, TARGET * hit, beliefs[0]),)
 
 
 class Informed(Guesser):
-    """Asks the informative arm first, then takes the target it told of.
+    """Takes the informative arm first, then the target that it reveals.
 
-    With the default arms and trials, the most that can be earned by one who is not
-    told the target; with fewer arms, guessing may be better.
+    With the default arms and trials, its reward is the upper limit without knowledge of
+    the target; with fewer arms, guessing may be better.
     """
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """Only the informative arm is worth a try."""
+        """(B, arms) worth: only the informative arm is untried."""
         return (1 - super().initial_memory(num_envs)[0],)
 
-    def learn(self, worths: Tensor, chosen: Tensor, reward: Tensor) -> Tensor:
-        """The informative arm's reward is the target's number, scaled."""
-        target = (reward * self.ordinary).round().long() - 1
-        told = torch.arange(self.arm_count, device=self.device) == target
-        return torch.where(chosen[:, -1:] > 0, FOUND * told, worths)
+    def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
+        """Compute the target from the reward of the informative arm."""
+        share = step.reward.unsqueeze(1) / self.params.reward_other
+        target = (share * self.ordinary).round().long() - 1
+        is_target = torch.arange(self.action_count, device=self.device) == target
+        informative = step.last_action[:, -1:] > 0
+        return (torch.where(informative, TARGET * is_target, beliefs[0]),)
 
 
 class Oracle(Guesser):
-    """Is told the target: the most that any subject could earn."""
+    """Knows the target: the upper limit of the reward of any subject."""
 
-    def __init__(self, task: InformativeArmTask) -> None:
-        """Look into `task`, which must be the one that is being stepped."""
-        super().__init__(task)
-        self.hidden = task.hidden
-
-    def learn(self, worths: Tensor, chosen: Tensor, reward: Tensor) -> Tensor:
-        """Look which arm is the target."""
-        target = self.hidden()["target"].unsqueeze(1)
-        return torch.zeros_like(worths).scatter(1, target, FOUND)
+    def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
+        """Read the target from the task."""
+        target = self.task.hidden()["target"].unsqueeze(1)
+        return (torch.zeros_like(beliefs[0]).scatter(1, target, TARGET),)
 
 
-def make_baselines(
-    task: InformativeArmTask, discount: float = 1.0
-) -> dict[str, Policy]:
-    """The yardsticks by name; the oracle looks into this very task.
+def make_baselines(task: InformativeArm, discount: float = 1.0) -> dict[str, Policy]:
+    """Return the baselines by name; the oracle reads this very task.
 
-    They report no values, so that `discount` changes nothing.
+    Args:
+        task: the task that will be stepped.
+        discount: per step; without effect, because no values are reported.
     """
     return {
-        "random": Random(task),
+        "random": InformativeArmBaseline(task),
         "guesser": Guesser(task),
         "informed": Informed(task),
         "oracle": Oracle(task),

@@ -1,172 +1,124 @@
-"""Yardsticks of the reversal task: chance, habit, value learner, Bayes, oracle."""
+"""Baselines of the reversal task: random, habit, value learner, Bayes, oracle."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from metarl.baselines.base import IMPOSSIBLE, best_logits, decide
+from metarl.baselines.base import ChoiceBaseline, StepInputs, best_logits
 from metarl.core.checks import check_at_least, check_between
-from metarl.core.policy import Memory, Policy, PolicyOutput
+from metarl.core.policy import Memory, Policy
+from metarl.envs.reversal import Reversal
 
 DISCOUNT = 0.9
-"""Per step, where no agent's is given."""
+"""Per step, if no discount of an agent is given."""
 
 
-class ReversalParams(Protocol):
-    """The design of the task, which an ideal learner knows."""
+class ReversalBaseline(ChoiceBaseline[Reversal]):
+    """Gives valid responses, otherwise random ones.
 
-    @property
-    def fixation(self) -> bool:
-        """Whether a trial starts with a fixation step."""
-
-    @property
-    def percents(self) -> tuple[int, ...]:
-        """Chances of reward, in percent, that the better option may have."""
-
-    @property
-    def reversal_least(self) -> int:
-        """Fewest trials before the reversal."""
-
-    @property
-    def reversal_most(self) -> int:
-        """Most trials before the reversal."""
-
-
-class ReversalTask(Protocol):
-    """The part of the reversal task that strategies look at."""
-
-    @property
-    def params(self) -> ReversalParams:
-        """What the experimenter has set."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the inputs will be."""
-
-    @property
-    def observation_names(self) -> tuple[str, ...]:
-        """A name for each entry of the observation."""
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """A name for each action."""
-
-    def hidden(self) -> Mapping[str, Tensor]:
-        """What the subject is not told now; only oracles look."""
-
-
-class ReversalStrategy:
-    """A strategy that always responds validly, and otherwise at random.
-
-    Subclasses say what they learn and how they choose. Values count what the present
-    trial may still pay.
+    A subclass updates its beliefs (`learn_outcome`) and prefers an option. Values are
+    the expected reward of the present trial.
     """
 
-    def __init__(self, task: ReversalTask, discount: float = DISCOUNT) -> None:
-        """Learn the task's layout; `discount` scales the values only."""
+    def __init__(self, task: Reversal, discount: float = DISCOUNT) -> None:
+        """Read the layout of `task`; `discount` scales only the values."""
+        super().__init__(task)
         check_between("discount", discount, 0, 1)
-        self.discount, self.device = discount, task.device
-        self.fixation = task.params.fixation
-        self.choosing = task.observation_names.index("choice")
-        self.observation_size = len(task.observation_names)
-        self.left = task.action_names.index("left")
+        self.discount = discount
 
-    def initial_memory(self, num_envs: int) -> Memory:
-        """What is remembered before the first trial: nothing here."""
-        return ()
+    def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
+        """Learn from the last trial when the next one starts."""
+        at_fixation = self.screen_of(step.observation) == 0
+        starts = at_fixation if self.has_fixation else ~at_fixation
+        # A response at fixation, which is followed by the choice, is no choice.
+        choice = (self.sides(step.last_action) > 0) & starts.unsqueeze(1)
+        return self.learn_outcome(choice, step.reward > 0, starts, beliefs)
 
-    def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
-        """Learn from the last trial when the next one opens, then decide."""
-        choosing = inputs[:, self.choosing] > 0
-        acted = inputs[:, self.observation_size : -1]
-        opens = ~choosing if self.fixation else choosing
-        # What was done on the fixation screen is no choice.
-        took = (acted[:, self.left :] > 0) & opens.unsqueeze(1)
-        memory = self.learn(took, inputs[:, -1] > 0, opens, memory)
-        preferences = self.preferences(len(inputs), memory)
-        chosen = choosing.unsqueeze(1)
-        logits = torch.zeros_like(acted)
-        logits[:, : self.left] = torch.where(chosen, IMPOSSIBLE, 0.0)
-        logits[:, self.left :] = torch.where(chosen, preferences, IMPOSSIBLE)
-        expected = (preferences.softmax(1) * self.worth(len(inputs), memory)).sum(1)
-        value = torch.where(choosing, 1.0, self.discount) * expected
-        return decide(logits, value, memory)
-
-    def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
-        """The memory at a new screen.
+    def learn_outcome(
+        self, choice: Tensor, rewarded: Tensor, starts: Tensor, beliefs: Memory
+    ) -> Memory:
+        """Beliefs at a new screen.
 
         Args:
-            took: (B, 2) whether left, right was chosen on the trial that just ended;
-                neither where none ended or its choice is missing.
-            won: (B,) whether it was rewarded.
-            opens: (B,) whether a trial opens here.
-            memory: what was remembered.
+            choice: (B, 2) whether left, right was chosen on the trial that just ended;
+                neither if none ended or its choice is missing.
+            rewarded: (B,) whether it was rewarded.
+            starts: (B,) whether a trial starts here.
+            beliefs: the beliefs before.
         """
-        return memory
+        return beliefs
 
-    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) logits of left and right at the next choice."""
+    def respond(self, step: StepInputs, beliefs: Memory) -> tuple[Tensor, Tensor]:
+        """(B, A) logits and (B,) expected discounted reward of the trial."""
+        screen, num_envs = self.screen_of(step.observation), len(step.reward)
+        preferences = self.preferences(num_envs, beliefs)
+        reward = (preferences.softmax(1) * self.worth(num_envs, beliefs)).sum(1)
+        value = torch.where(self.is_choice[screen], 1.0, self.discount) * reward
+        return self.mask(screen, preferences), value
+
+    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) logits of left and right at the next choice; equal here."""
         return torch.zeros(num_envs, 2, device=self.device)
 
-    def worth(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) reward expected of left and right; none here."""
+    def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) expected reward of left and right; 0 here."""
         return torch.zeros(num_envs, 2, device=self.device)
 
 
-class WinStayLoseShift(ReversalStrategy):
-    """Repeats a rewarded choice and leaves an unrewarded one; the first at random."""
+class WinStayLoseShift(ReversalBaseline):
+    """Repeats a rewarded choice and leaves an unrewarded one; the first is random."""
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """(B, 2) which option comes next: neither in particular."""
+        """(B, 2) the next choice: both are equal at first."""
         return (torch.zeros(num_envs, 2, device=self.device),)
 
-    def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
-        """Settle the next choice by the last one's outcome."""
-        following = torch.where(won.unsqueeze(1), took, ~took).float()
-        return (torch.where(took.any(1, keepdim=True), following, memory[0]),)
+    def learn_outcome(
+        self, choice: Tensor, rewarded: Tensor, starts: Tensor, beliefs: Memory
+    ) -> Memory:
+        """Set the next choice from the last one and its outcome."""
+        following = torch.where(rewarded.unsqueeze(1), choice, ~choice).float()
+        return (torch.where(choice.any(1, keepdim=True), following, beliefs[0]),)
 
-    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) the option settled on."""
-        return best_logits(memory[0])
+    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) the next choice."""
+        return best_logits(beliefs[0])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RescorlaWagnerParams:
-    """What makes up an error-driven learner; the values are ours."""
+    """Parameters of an error-driven learner; the values are ours."""
 
     learning_rate: float = 0.3
-    """Share of a prediction error that a value takes up, in [0, 1]."""
+    """Change of a value per unit of prediction error, in [0, 1]."""
     initial_value: float = 0.5
-    """Value of an option at an episode's start, in reward units: chance."""
+    """Initial value of an option, in reward units: chance level."""
     inverse_temperature: float = 10.0
-    """How sharply choice follows the values, per unit of reward, at least 0."""
+    """Slope of the softmax choice over values, per unit of reward, at least 0."""
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Validate the fields."""
         check_between("learning_rate", self.learning_rate, 0, 1)
         check_at_least("inverse_temperature", self.inverse_temperature, 0)
 
 
-class RescorlaWagner(ReversalStrategy):
-    """Learns what each option pays from its own prediction errors; softmax choice.
+class RescorlaWagner(ReversalBaseline):
+    """Learns the value of each option from its own prediction errors; softmax choice.
 
         value(choice) += learning_rate * (reward - value(choice))
 
     Source: Rescorla & Wagner 1972; fitted to the monkeys by Costa et al. 2016, Neuron
-    92:505. The parameters are ours, not those fits.
+    92:505. The parameters are ours, not those of the fits.
     """
 
     def __init__(
         self,
-        task: ReversalTask,
+        task: Reversal,
         params: RescorlaWagnerParams | None = None,
         discount: float = DISCOUNT,
     ) -> None:
-        """Start with a task's layout and the learner's params."""
+        """Read the layout of `task`; use the learner's parameters."""
         super().__init__(task, discount)
         self.params = params or RescorlaWagnerParams()
 
@@ -175,102 +127,104 @@ class RescorlaWagner(ReversalStrategy):
         start = self.params.initial_value
         return (torch.full((num_envs, 2), start, device=self.device),)
 
-    def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
-        """Move the value of the choice taken towards what it brought."""
-        (values,) = memory
-        error = won.float().unsqueeze(1) - values
-        return (values + self.params.learning_rate * error * took,)
+    def learn_outcome(
+        self, choice: Tensor, rewarded: Tensor, starts: Tensor, beliefs: Memory
+    ) -> Memory:
+        """Move the value of the chosen option towards the outcome."""
+        (values,) = beliefs
+        error = rewarded.float().unsqueeze(1) - values
+        return (values + self.params.learning_rate * error * choice,)
 
-    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) logits of a softmax over the values."""
-        return self.params.inverse_temperature * memory[0]
+        return self.params.inverse_temperature * beliefs[0]
 
-    def worth(self, num_envs: int, memory: Memory) -> Tensor:
+    def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) the values."""
-        return memory[0]
+        return beliefs[0]
 
 
-class BayesGreedy(ReversalStrategy):
-    """Knows the design, infers what is hidden in it, and takes the better option.
+class BayesGreedy(ReversalBaseline):
+    """Knows the design, infers the hidden variables, and takes the better option.
 
-    It weighs every course an episode may take: which option is better at first, which
-    of the schedules holds, and after how many trials the one reversal comes. As the two
-    options' chances sum to 1, either choice tells as much as the other, so that no
-    strategy without knowledge of what is hidden earns more on average.
+    It has a belief in every possible course of an episode: which option is better
+    first, which schedule holds, and after how many trials the one reversal comes. The
+    reward probabilities of the two options sum to 1, so that both choices are equally
+    informative, and no policy without access to the hidden variables has more reward
+    on average.
 
     Source: Costa et al. 2016, Neuron 92:505 (their Bayesian model of the reversal);
-    weighing the schedules, and taking the better option, are ours.
+    inferring the schedule, and taking the better option, are ours.
     """
 
-    def __init__(self, task: ReversalTask, discount: float = DISCOUNT) -> None:
-        """Know the design of `task`; `discount` scales the values only."""
+    def __init__(self, task: Reversal, discount: float = DISCOUNT) -> None:
+        """Read the design of `task`; `discount` scales only the values."""
         super().__init__(task, discount)
         params = task.params
         reversals = range(params.reversal_least, params.reversal_most + 1)
         courses = list(product((0, 1), params.percents, reversals))
         table = torch.tensor(courses, device=self.device)
         self.first_better, percent, self.reversal = table.unbind(1)
-        self.chance = percent / 100
+        self.probability = percent / 100
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """(B, 1) number of the trial, and (B, C) beliefs in the courses, all equal."""
+        """(B, 1) number of the trial, and (B, C) equal beliefs in the courses."""
         trial = torch.full((num_envs, 1), -1, device=self.device)
-        courses = len(self.chance)
+        courses = len(self.probability)
         return trial, torch.full((num_envs, courses), 1 / courses, device=self.device)
 
-    def learn(self, took: Tensor, won: Tensor, opens: Tensor, memory: Memory) -> Memory:
-        """Bayes' rule on the outcome, by what each course made of that trial."""
-        trial, belief = memory
-        right_pays = self._right_pays(trial)
-        for_right = (took[:, 1] == won).unsqueeze(1)
-        likelihood = torch.where(for_right, right_pays, 1 - right_pays)
-        weighed = belief * torch.where(took.any(1, keepdim=True), likelihood, 1.0)
-        belief = weighed / weighed.sum(1, keepdim=True)
-        return trial + opens.unsqueeze(1), belief
+    def learn_outcome(
+        self, choice: Tensor, rewarded: Tensor, starts: Tensor, beliefs: Memory
+    ) -> Memory:
+        """Apply Bayes' rule to the outcome, by its likelihood under each course."""
+        trial, belief = beliefs
+        right = self._probability_right(trial)
+        for_right = (choice[:, 1] == rewarded).unsqueeze(1)
+        likelihood = torch.where(for_right, right, 1 - right)
+        joint = belief * torch.where(choice.any(1, keepdim=True), likelihood, 1.0)
+        belief = joint / joint.sum(1, keepdim=True)
+        return trial + starts.unsqueeze(1), belief
 
-    def _right_pays(self, trial: Tensor) -> Tensor:
-        """(B, C) chance that right pays on a trial, if the course is that one."""
+    def _probability_right(self, trial: Tensor) -> Tensor:
+        """(B, C) reward probability of right on a trial, under each course."""
         right_better = (self.first_better == 1) ^ (self.reversal <= trial)
-        return torch.where(right_better, self.chance, 1 - self.chance)
+        return torch.where(right_better, self.probability, 1 - self.probability)
 
-    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) the option that is worth more."""
-        return best_logits(self.worth(num_envs, memory))
+    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) the option with the greater expected reward."""
+        return best_logits(self.worth(num_envs, beliefs))
 
-    def worth(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) chance of reward of left and right, by the beliefs."""
-        trial, belief = memory
-        right = (belief * self._right_pays(trial)).sum(1)
+    def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) reward probability of left and right, by the beliefs."""
+        trial, belief = beliefs
+        right = (belief * self._probability_right(trial)).sum(1)
         return torch.stack([1 - right, right], dim=1)
 
 
-class Oracle(ReversalStrategy):
-    """Is told which option is better: the most that any subject could earn."""
+class Oracle(ReversalBaseline):
+    """Knows the better option: the upper limit of the reward of any subject."""
 
-    def __init__(self, task: ReversalTask, discount: float = DISCOUNT) -> None:
-        """Look into `task`, which must be the one that is being stepped."""
-        super().__init__(task, discount)
-        self.hidden = task.hidden
-
-    def preferences(self, num_envs: int, memory: Memory) -> Tensor:
+    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) the better option."""
-        return best_logits(self.worth(num_envs, memory))
+        return best_logits(self.worth(num_envs, beliefs))
 
-    def worth(self, num_envs: int, memory: Memory) -> Tensor:
-        """(B, 2) chance of reward of left and right."""
-        hidden = self.hidden()
-        chance = hidden["schedule"] / 100
-        right = torch.where(hidden["better"], chance, 1 - chance)
+    def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) reward probability of left and right."""
+        hidden = self.task.hidden()
+        probability = hidden["schedule"] / 100
+        right = torch.where(hidden["better"], probability, 1 - probability)
         return torch.stack([1 - right, right], dim=1)
 
 
-def make_baselines(task: ReversalTask, discount: float = DISCOUNT) -> dict[str, Policy]:
-    """The yardsticks by name; the oracle looks into this very task.
+def make_baselines(task: Reversal, discount: float = DISCOUNT) -> dict[str, Policy]:
+    """Return the baselines by name; the oracle reads this very task.
 
-    `discount` scales their values, so that they are as an agent's with it.
+    Args:
+        task: the task that will be stepped.
+        discount: per step; scales the values as those of an agent with this discount.
     """
     return {
-        "random": ReversalStrategy(task, discount),
+        "random": ReversalBaseline(task, discount),
         "win-stay-lose-shift": WinStayLoseShift(task, discount),
         "rescorla-wagner": RescorlaWagner(task, discount=discount),
         "bayes-greedy": BayesGreedy(task, discount),

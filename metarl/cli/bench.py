@@ -51,17 +51,17 @@ def main(words: list[str]) -> int:
     from metarl.studies.optimizers.bench import (
         BenchPlan,
         bench_optimizers,
-        rates_of,
-        rules_of,
+        parse_rates,
+        parse_rules,
     )
 
     with bad_input():
         plan = BenchPlan(
             task=options.task,
-            rules=rules_of(options.rules),
+            rules=parse_rules(options.rules),
             seeds=options.seeds,
             seed=options.seed,
-            rates=rates_of(options.lr_grid),
+            rates=parse_rates(options.lr_grid),
             steps=options.steps,
         )
         made = bench_optimizers(plan, options.out, workers=options.workers)

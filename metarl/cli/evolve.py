@@ -6,11 +6,11 @@ from pathlib import Path
 from metarl.cli.options import bad_input, finish, parse
 from metarl.runs.config import parse_settings
 from metarl.runs.folder import folder_name
-from metarl.training.evolve import Evolving
+from metarl.training.evolve import EvolutionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvolveOptions(Evolving):
+class EvolveOptions(EvolutionConfig):
     """Evolve networks without a gradient: a population's mean moves, no RPE teaches.
 
     The run is an ordinary one: `metarl evaluate` and `metarl analyze` take it.
@@ -37,10 +37,12 @@ def main(words: list[str]) -> int:
     options = parse(EvolveOptions, "evolve", words)
     from metarl.pipeline.run import train
 
-    chosen = {field.name: getattr(options, field.name) for field in fields(Evolving)}
+    chosen = {
+        field.name: getattr(options, field.name) for field in fields(EvolutionConfig)
+    }
     out = options.out or Path("runs") / f"evolved-{folder_name(options.task)}"
     with bad_input():
-        config = Evolving(**chosen).configuration(
+        config = EvolutionConfig(**chosen).configuration(
             options.task,
             parse_settings(options.settings),
             subjects=options.subjects,

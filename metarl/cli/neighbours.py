@@ -7,15 +7,15 @@ from typing import Annotated
 import tyro
 
 from metarl.cli.options import MISSED, bad_input, finish, parse
-from metarl.studies.registry import STUDIES
+from metarl.studies.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
 class NeighboursOptions:
     """Compare neighbouring ideas: learning rules, costs, replay, evolution.
 
-    What is done already is left as it is: the same command goes on where it was
-    stopped, and tries a seed again that failed.
+    Finished seeds are kept: the same command resumes where it was interrupted, and
+    repeats seeds that failed.
     """
 
     studies: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
@@ -27,11 +27,11 @@ class NeighboursOptions:
     grid: bool = False
     """Also run the grids of learning rates."""
     smoke: bool = False
-    """Only a few steps of each: all is run, nothing is learned."""
+    """Only a few steps of each: everything runs, nothing is learned."""
     out: Path = Path("runs/neighbours")
-    """The folder, made where there is none."""
+    """The folder, created if it does not exist."""
     workers: int | None = None
-    """Processes at once; all cores by default."""
+    """Parallel processes; all cores by default."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
@@ -50,7 +50,7 @@ def main(words: list[str]) -> int:
 
     with bad_input():
         plan = NeighboursPlan(
-            studies=options.studies or tuple(STUDIES),
+            studies=options.studies or NAMES,
             seeds=options.seeds,
             seed=options.seed,
             scale=Scale(grid=options.grid, smoke=options.smoke),

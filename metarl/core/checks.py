@@ -1,11 +1,11 @@
-"""Checks that turn bad input into one clear sentence: name, rule, value, way out."""
+"""Checks of arguments, with an error message of name, rule, value and way out."""
 
 import math
 from collections.abc import Iterable
 
 
 class MetaRLError(Exception):
-    """Something a caller may catch: a damaged file, a table without a column."""
+    """Error that a caller may catch: a damaged file, a table without a column."""
 
 
 def check_between(name: str, value: float, low: float, high: float) -> None:
@@ -15,7 +15,7 @@ def check_between(name: str, value: float, low: float, high: float) -> None:
 
 
 def check_at_least(name: str, value: float, low: float) -> None:
-    """Raise ValueError unless value >= low and finite (so NaN is refused too)."""
+    """Raise ValueError unless value >= low and finite; NaN is refused."""
     if not value >= low:
         raise ValueError(f"{name} must be at least {low}, got {value!r}")
     if value == math.inf:

@@ -1,4 +1,4 @@
-"""Tables on disk: the trial table, the step recording, and files written whole."""
+"""Files: trial tables, step recordings, and JSON, each written as a whole."""
 
 import contextlib
 import json
@@ -24,14 +24,14 @@ TRIAL_COLUMNS = (
     "correct",
     "forced",
 )
-"""Columns that every trial table has; a task adds its own."""
+"""Columns of every trial table; a task adds its own."""
 
 Recording = Mapping[str, "np.ndarray[Any, Any]"]
-"""A step recording: flat arrays, one row a step, and `event_names`."""
+"""Step recording: flat arrays, one row per step, and `event_names`."""
 
 
 def unwritten(path: Path, error: OSError) -> MetaRLError:
-    """What to tell when a file could not be written."""
+    """Return the error for a file that could not be written."""
     return MetaRLError(
         f"{path} could not be written ({error.strerror or error}); make room or "
         "choose another folder, then repeat the command"
@@ -40,12 +40,12 @@ def unwritten(path: Path, error: OSError) -> MetaRLError:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Write to a temporary neighbour; it takes the name only when all went well.
+    """Write to a temporary file, which is renamed only after success.
 
     Raises:
         MetaRLError: the disk is full, or the folder cannot be written to.
     """
-    # Always the same name, so that what a killed process left is written over.
+    # Always the same name, so that the remains of a killed process are overwritten.
     temporary = path.with_name(f".{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -59,46 +59,46 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write bytes whole; other writers name a full disk in words of their own."""
+    """Write a file as a whole."""
     with whole_file(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file as a whole."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a JSON file whole; NaN and infinity are refused."""
+    """Write a JSON file as a whole; NaN and infinity are refused."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
 def json_like(value: object) -> object:
-    """A tuple as the list that JSON makes of it."""
+    """Convert a tuple to a list, as JSON does."""
     return list(value) if isinstance(value, tuple) else value
 
 
 def read_json(path: Path) -> Any:
-    """Read a JSON file, or say in one sentence what is wrong with it."""
+    """Read a JSON file; raise MetaRLError if it is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MetaRLError(f"{path} is missing; is this a metarl folder?") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise MetaRLError(
-            f"{path} is not readable JSON ({error}); restore it from a copy, or have "
-            "it made anew"
+            f"{path} is not readable JSON ({error}); restore it from a copy, or "
+            "create it again"
         ) from None
 
 
 CSV_ROWS = 200_000
-"""A longer table is written as parquet alone, where pyarrow is installed: as CSV it
-would take minutes."""
+"""Rows above which a table is written as parquet alone, if pyarrow is installed: as CSV
+it would take minutes."""
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
-    """Write a table as CSV, and as parquet beside it where pyarrow is installed."""
+    """Write a table as CSV, and also as parquet if pyarrow is installed."""
     path.unlink(missing_ok=True)
     parquet = path.with_suffix(".parquet")
     parquet.unlink(missing_ok=True)
@@ -110,12 +110,12 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 
 
 def csv_text(table: "pd.DataFrame") -> str:
-    """The table as CSV: the text that pandas writes, several times as quickly.
+    """Return the table as CSV: the same text as from pandas, several times faster.
 
-    A trial table says the same few things again and again; each is put in words once.
+    A trial table has few distinct values in many rows; each is formatted once.
     """
     if table.shape[1] == 1:
-        # A lone empty cell is quoted, which it is nowhere else.
+        # An empty cell in a single column is quoted, unlike in several columns.
         return table.to_csv(index=False, lineterminator="\n")
     head = table.iloc[:0].to_csv(index=False, lineterminator="\n")
     cells = [_cells(table[name]) for name in table]
@@ -124,7 +124,7 @@ def csv_text(table: "pd.DataFrame") -> str:
 
 
 def _cells(column: "pd.Series[Any]") -> list[str]:
-    """The text of a column's cells; a missing one is empty."""
+    """Text of the cells of a column; empty for a missing value."""
     import numpy as np
 
     codes, words = _words(column)
@@ -133,19 +133,19 @@ def _cells(column: "pd.Series[Any]") -> list[str]:
 
 
 def _words(column: "pd.Series[Any]") -> "tuple[np.ndarray[Any, Any], Iterable[str]]":
-    """For each row the number of its word, -1 if missing; and the words."""
+    """For each row the index of its text, -1 if missing; and the texts."""
     import numpy as np
     import pandas as pd
 
     if column.dtype in ("float32", "float64"):
-        # Zero and minus zero are equal and are not written alike: told apart by bits.
+        # 0.0 and -0.0 are equal but written differently, so bits are compared.
         codes, bits = pd.factorize(column.to_numpy().view(f"i{column.dtype.itemsize}"))
         values = bits.view(column.dtype)
         return codes, np.where(np.isnan(values), "", values.astype(str))
     codes, distinct = pd.factorize(column)
     if column.dtype.kind in "iu":
         return codes, map(str, distinct.tolist())
-    # Beside a second column, as a lone empty cell would be quoted.
+    # With a second column, as an empty cell in a single column would be quoted.
     text = pd.DataFrame({"value": distinct, "end": 0}).to_csv(
         index=False, header=False, lineterminator="\n"
     )
@@ -153,7 +153,7 @@ def _words(column: "pd.Series[Any]") -> "tuple[np.ndarray[Any, Any], Iterable[st
 
 
 def has_parquet() -> bool:
-    """Whether parquet can be written: the extra `data` is installed."""
+    """Whether parquet can be written, with the extra `data` installed."""
     try:
         import pyarrow  # noqa: F401
     except ImportError:
@@ -162,7 +162,7 @@ def has_parquet() -> bool:
 
 
 def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
-    """Read a table that `write_table` wrote; parquet where it is there."""
+    """Read a table from `write_table`, from parquet if it exists."""
     import pandas as pd
 
     parquet = path.with_suffix(".parquet")
@@ -179,14 +179,14 @@ def _read_parquet(path: Path) -> "pd.DataFrame":
         return pd.read_parquet(path)
     except ImportError:
         raise MetaRLError(
-            f"{path} has no CSV beside it, being long, and needs pyarrow; install "
-            "metarl with the extra `data`"
+            f"{path} is too long for CSV, and needs pyarrow; install metarl with the "
+            "extra `data`"
         ) from None
 
 
 @contextlib.contextmanager
 def readable(path: Path, made_by: str) -> Iterator[None]:
-    """Within, a file that is missing or damaged gets one sentence."""
+    """Context in which a missing or damaged file raises a MetaRLError."""
     try:
         yield
     except FileNotFoundError:
@@ -198,9 +198,9 @@ def readable(path: Path, made_by: str) -> Iterator[None]:
 
 
 def write_recording(path: Path, recording: Recording) -> None:
-    """Write a recording as an npz file, compressed where that makes it smaller.
+    """Write a recording as an npz file, compressed except for the activity of units.
 
-    The units' activity, most of a recording, hardly does, and would take the time.
+    The activity is most of a recording; compression takes long and hardly shrinks it.
     """
     import numpy as np
 
@@ -214,7 +214,7 @@ def write_recording(path: Path, recording: Recording) -> None:
 
 
 def read_recording(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
-    """Read a recording; needs numpy alone."""
+    """Read a recording; requires only numpy."""
     import numpy as np
 
     with (

@@ -1,4 +1,4 @@
-"""The language of interventions: what is done to which signal of a network, and when.
+"""Interventions in words: the change of a signal, and its condition.
 
     rpe set -4 when risky == 1 and won == 1
     teaching scale 0.5 when paid > 0
@@ -8,23 +8,24 @@
 
 TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]. Targets:
 
-rpe        the prediction error that is the actor's input, on the step that reveals it
-teaching   the prediction error that a learning network learns from
-units      the recurrent units' activity (a separate critic's come after the actor's)
+rpe        prediction error input of the actor, on the step that reveals it
+teaching   prediction error from which a network learns
+units      activity of the recurrent units (a separate critic's come after the actor's)
 memory     memory, last action and last reward; `reset` clears them
 
 Operations on a number: `set`, `add`, `scale`, and `noise` (adds normal noise of that
 standard deviation). A condition is an expression of comparisons, `and`, `or`, `not` and
 arithmetic over
 
-event      what is on the screen now, by name
-trial      number of the trial now running, from 0
-step       steps since the episode began
-action     the last action, by name; paid: what it earned
-COLUMN     any column that the task gives the trial table (reward, choice, ...), of the
-           trial that ended with the last step; blank at all other times
+event      event on the screen now, by name
+trial      number of the present trial, from 0
+step       steps since the start of the episode
+action     last action, by name; paid: its reward
+COLUMN     any column of the task in the trial table (reward, choice, ...), of the trial
+           that ended with the last step; blank at all other times
 
-A comparison with a blank is false. Without a condition it is done at every step.
+A comparison with a blank is false. Without a condition the intervention is made at
+every step.
 """
 
 import ast
@@ -41,7 +42,7 @@ from metarl.core.checks import check_choice
 TARGETS = ("rpe", "teaching", "units", "memory")
 """Signals that can be changed."""
 OPERATIONS = ("set", "add", "scale", "noise")
-"""What can be done to a number."""
+"""Operations on a number."""
 FORM = "TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]"
 PATTERN = re.compile(
     r"\s*(?P<target>\w+)\s+(?P<operation>\w+)(?:\s+(?P<amount>[-+.\w]+))?"
@@ -63,17 +64,17 @@ COMPARE: Mapping[type, Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 Words = Mapping[str, Sequence[str]]
-"""Name -> the words that its codes 0, 1, ... stand for."""
+"""Variable -> the words for its codes 0, 1, ..."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """When something is done: an expression over what is known at a step."""
+    """Condition: an expression over the variables of a step."""
 
     text: str
 
     def __post_init__(self) -> None:
-        """Refuse what is no plain expression."""
+        """Validate the fields."""
         _check(self._tree(), self.text, truth=True)
 
     def _tree(self) -> ast.expr:
@@ -86,37 +87,37 @@ class Condition:
             ) from None
 
     def check_names(self, known: Collection[str]) -> None:
-        """Raise ValueError, naming what is known, unless all names are."""
+        """Raise ValueError unless all names in the condition are known."""
         unknown = [name for name in names_in(self._tree()) if name not in known]
         if unknown:
             raise ValueError(
-                f"the condition {self.text!r} must name what varies, {unknown[0]!r} "
-                f"is unknown; known here: {', '.join(known)}"
+                f"the condition {self.text!r} must use known names, got "
+                f"{unknown[0]!r}; choose from: {', '.join(known)}"
             )
 
-    def holds(self, facts: Mapping[str, Any], words: Words) -> Any:
-        """Where the condition holds, (B,) bool.
+    def holds(self, variables: Mapping[str, Any], words: Words) -> Any:
+        """(B,) bool: whether the condition holds.
 
         Args:
-            facts: name -> (B,) numbers; NaN is blank.
-            words: names whose values are written as words.
+            variables: name -> (B,) numbers; NaN is blank.
+            words: words for the codes of variables.
         """
-        return _truth(self._tree(), facts, words)
+        return _truth(self._tree(), variables, words)
 
 
 def names_in(node: ast.AST) -> list[str]:
-    """Names of what varies in an expression."""
+    """Names of the variables in an expression."""
     return [part.id for part in ast.walk(node) if isinstance(part, ast.Name)]
 
 
 def _words(node: ast.AST) -> list[str]:
-    """Words in an expression; none can be reckoned with."""
+    """Words in an expression; arithmetic on words is refused."""
     constants = (part for part in ast.walk(node) if isinstance(part, ast.Constant))
     return [part.value for part in constants if isinstance(part.value, str)]
 
 
 def _check(node: ast.expr, text: str, *, truth: bool) -> None:
-    """Refuse a node that is not what it should be: a truth, or a number or word."""
+    """Raise ValueError unless a node is a truth value, or a number or word."""
     match node:
         case ast.BoolOp() if truth:
             inner, inner_truth = node.values, True
@@ -134,50 +135,51 @@ def _check(node: ast.expr, text: str, *, truth: bool) -> None:
             inner, inner_truth = [], False
         case _:
             raise ValueError(
-                "a condition is made of comparisons of a name with names, numbers or a "
-                f"word, joined by and, or, not; got {ast.unparse(node)!r} in {text!r}"
+                "a condition must consist of comparisons of a name with names, numbers "
+                f"or a word, joined by and, or, not; got {ast.unparse(node)!r} in "
+                f"{text!r}"
             )
     for each in inner:
         _check(each, text, truth=inner_truth)
 
 
-def _truth(node: ast.expr, facts: Mapping[str, Any], words: Words) -> Any:
+def _truth(node: ast.expr, variables: Mapping[str, Any], words: Words) -> Any:
     if isinstance(node, ast.UnaryOp):
-        return ~_truth(node.operand, facts, words)
+        return ~_truth(node.operand, variables, words)
     if isinstance(node, ast.Compare):
-        return _compare(node, facts, words)
+        return _compare(node, variables, words)
     assert isinstance(node, ast.BoolOp)
     join = operator.and_ if isinstance(node.op, ast.And) else operator.or_
-    return reduce(join, (_truth(part, facts, words) for part in node.values))
+    return reduce(join, (_truth(part, variables, words) for part in node.values))
 
 
-def _number(node: ast.expr, facts: Mapping[str, Any], words: Words) -> Any:
+def _number(node: ast.expr, variables: Mapping[str, Any], words: Words) -> Any:
     if isinstance(node, ast.Name):
-        return facts[node.id]
+        return variables[node.id]
     if isinstance(node, ast.BinOp):
-        sides = (_number(side, facts, words) for side in (node.left, node.right))
+        sides = (_number(side, variables, words) for side in (node.left, node.right))
         return BINARY[type(node.op)](*sides)
     if isinstance(node, ast.UnaryOp):
-        return -_number(node.operand, facts, words)
+        return -_number(node.operand, variables, words)
     assert isinstance(node, ast.Constant)
     return node.value
 
 
-def _compare(node: ast.Compare, facts: Mapping[str, Any], words: Words) -> Any:
-    """Each link of a chain of comparisons; false where a side is blank."""
+def _compare(node: ast.Compare, variables: Mapping[str, Any], words: Words) -> Any:
+    """Evaluate a chain of comparisons; false where a side is blank."""
     chain = [node.left, *node.comparators]
-    found: Any = True
+    holds: Any = True
     for first, compare, second in zip(chain, node.ops, chain[1:], strict=False):
-        left, right = (_number(side, facts, words) for side in (first, second))
+        left, right = (_number(side, variables, words) for side in (first, second))
         left, right = _code(left, second, words), _code(right, first, words)
-        # A blank is NaN, which equals nothing, itself included.
+        # A blank is NaN, which does not equal itself. Without this, != would hold.
         known = (left == left) & (right == right)  # noqa: PLR0124
-        found = COMPARE[type(compare)](left, right) & known & found
-    return found
+        holds = COMPARE[type(compare)](left, right) & known & holds
+    return holds
 
 
 def _code(value: Any, other: ast.expr, words: Words) -> Any:
-    """A word's code, by the name that it is compared with."""
+    """Return the code of a word, by the variable that it is compared with."""
     if not isinstance(value, str):
         return value
     known = words.get(other.id, ()) if isinstance(other, ast.Name) else ()
@@ -194,11 +196,11 @@ class Intervention:
     operation: str
     """set, add, scale or noise; reset for the memory."""
     amount: float = 0.0
-    """Number to set, add or scale by, or the noise's standard deviation, at least 0."""
+    """Value to set, to add or to scale by; or standard deviation of noise, >= 0."""
     units: tuple[int, ...] | None = None
-    """Numbers of the units concerned; all of them where None."""
+    """Numbers of the changed units; None: all units."""
     when: Condition | None = None
-    """Steps concerned; every step where None."""
+    """Condition; None: every step."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -232,13 +234,13 @@ def _check_operation(target: str, operation: str) -> None:
 
 
 def _shortest(amount: float) -> str:
-    """A number with as few digits as read back to the same one."""
+    """Write a number with the fewest digits that are read back as the same number."""
     short = f"{amount:g}"
     return short if float(short) == amount else repr(amount)
 
 
 def _ranges(units: Sequence[int]) -> str:
-    """Unit numbers such as 0-9,12: successive ones in one range."""
+    """Write unit numbers as 0-9,12: successive ones in one range."""
     ranges: list[list[int]] = []
     for unit in units:
         if ranges and unit == ranges[-1][-1] + 1:
@@ -249,7 +251,7 @@ def _ranges(units: Sequence[int]) -> str:
 
 
 def parse(text: str) -> Intervention:
-    """Read an intervention; ValueError says what is wrong with it."""
+    """Parse an intervention; raise ValueError if it is not valid."""
     match = PATTERN.fullmatch(text)
     if match is None:
         raise ValueError(f"an intervention must be {FORM}, got {text!r}")
@@ -280,36 +282,37 @@ def _amount(text: str, word: str | None, *, needed: bool) -> float:
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Unit numbers such as 0-9,12."""
-    found: list[int] = []
+    """Parse unit numbers such as 0-9,12."""
+    units: list[int] = []
     for part in text.replace(" ", "").split(","):
         first, dash, last = part.partition("-")
         ends = (first, last if dash else first)
         numbers = [end for end in ends if end.isdecimal()]
         if len(numbers) < 2 or int(numbers[0]) > int(numbers[1]):
             raise ValueError(f"units must be numbers such as 0-9,12, got {text!r}")
-        found += range(int(numbers[0]), int(numbers[1]) + 1)
-    return tuple(found)
+        units += range(int(numbers[0]), int(numbers[1]) + 1)
+    return tuple(units)
 
 
 def check_training(interventions: Iterable[Intervention]) -> None:
-    """Raise ValueError unless all are possible while a network learns."""
+    """Raise ValueError unless all interventions are possible during training."""
     for each in interventions:
         _check_type(each)
         if each.target == "units" or each.operation == "noise":
             raise ValueError(
-                "while a network learns, rpe and teaching can be set, added to or "
-                f"scaled, and memory reset; got '{each}'"
+                "an intervention in training must set, add to or scale rpe or "
+                f"teaching, or reset memory; got '{each}'"
             )
 
 
 def check_testing(interventions: Iterable[Intervention]) -> None:
-    """Raise ValueError unless all are possible in a frozen network."""
+    """Raise ValueError unless all interventions are possible in a frozen test."""
     for each in interventions:
         _check_type(each)
         if each.target == "teaching":
             raise ValueError(
-                f"a frozen network is taught nothing, got '{each}'; change its rpe"
+                f"teaching must not be changed in a test, got '{each}': a frozen "
+                "network does not learn; change its rpe"
             )
 
 

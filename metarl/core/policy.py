@@ -1,7 +1,7 @@
-"""The door between the stepping loop and whatever chooses: a network or a strategy.
+"""Interface between the stepping loop and a policy: a network or a baseline.
 
 Observation, last action and last reward are joined here and nowhere else. Without the
-last two a recurrent network cannot know what its own choices earned, so it could not
+last two a recurrent network cannot relate its choices to their rewards, so it could not
 learn within an episode.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Methods.
@@ -13,55 +13,55 @@ import torch
 from torch import Tensor
 
 Memory = tuple[Tensor, ...]
-"""What a policy carries from step to step: (B, n) tensors, one row a lane."""
+"""State of a policy between steps: (B, n) tensors, one row per environment."""
 
 
 class PolicyOutput(NamedTuple):
-    """What a policy answers at one step, one row a lane."""
+    """Output of a policy at one step, one row per environment."""
 
     logits: Tensor
     """(B, A) unnormalised log-probabilities of the actions."""
     value: Tensor
-    """(B,) discounted reward expected from here on; 0 where a strategy has none."""
+    """(B,) expected discounted reward from this step on; 0 for a baseline without."""
     memory: Memory
-    """What to hand back at the next step."""
+    """Memory for the next step."""
     units: Tensor
-    """(B, H) activity to record; H is 0 where a strategy has no units."""
+    """(B, H) activity to record; H is 0 for a baseline without units."""
 
 
 class SignalChange(NamedTuple):
-    """What an experimenter does to a network's signals at one step: scale, then add."""
+    """Changes of a network's signals at one step by interventions: scale, then add."""
 
     rpe: tuple[Tensor, Tensor] | None = None
-    """(B,) factor and (B,) addition for the prediction error that is an input."""
+    """(B,) factor and (B,) addition for the prediction error input."""
     units: tuple[Tensor, Tensor] | None = None
-    """(B, H) factor and (B, H) addition for the units' activity."""
+    """(B, H) factor and (B, H) addition for the activity of the units."""
 
 
 class Policy(Protocol):
-    """Anything that the stepping loop can ask for a decision."""
+    """Policy that the stepping loop can step."""
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The memory before an episode's first step."""
+        """Memory before the first step of an episode."""
         ...
 
     def act(self, inputs: Tensor, memory: Memory) -> PolicyOutput:
-        """Decide, given (B, O + A + 1) inputs from `join_inputs`."""
+        """Take one step, given (B, O + A + 1) inputs from `join_inputs`."""
         ...
 
 
 class SupportsInterventions(Policy, Protocol):
-    """A policy whose signals an experimenter can change: a network."""
+    """Policy with signals that interventions can change: a network."""
 
     def act(
         self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
     ) -> PolicyOutput:
-        """Decide, some signals changed by `change`."""
+        """Take one step, with some signals changed."""
         ...
 
 
 def restart(memory: Memory, initial: Memory, start: Tensor | None) -> Memory:
-    """Memory, replaced by the initial one in the lanes of `start` (none if None)."""
+    """Return the memory, the initial one in the environments of `start`."""
     if start is None:
         return memory
     chosen = start.unsqueeze(1)
@@ -70,17 +70,17 @@ def restart(memory: Memory, initial: Memory, start: Tensor | None) -> Memory:
 
 
 def input_size(observation_size: int, action_count: int) -> int:
-    """Length of the input vector."""
+    """Return the length of the input vector."""
     return observation_size + action_count + 1
 
 
 def join_inputs(
     observation: Tensor, last_action: Tensor, last_reward: Tensor
 ) -> Tensor:
-    """Observation, one-hot last action and last reward, side by side.
+    """Join observation, one-hot last action and last reward.
 
     Args:
-        observation: (B, O) what the task shows.
+        observation: (B, O) observation of the task.
         last_action: (B, A) one-hot; all zeros at the start of an episode.
         last_reward: (B,) in reward units; 0 at the start of an episode.
 

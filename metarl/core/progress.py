@@ -1,4 +1,4 @@
-"""What a person sees while jobs run: a bar for each, or one line for them all."""
+"""Progress displays of jobs: a bar for each, or one line for all."""
 
 import logging
 import sys
@@ -11,38 +11,38 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 EARLY = 0.1
-"""Part of a job that must be done before its pace says how long it takes."""
+"""Part of a job that must be done before its duration is estimated from its pace."""
 
 
 class Display(Protocol):
-    """Is told what happens to jobs, by their names."""
+    """Display of the progress of jobs, by name."""
 
     def __enter__(self) -> "Display":
-        """Show it."""
+        """Show the display."""
         ...
 
     def __exit__(self, *error: object) -> None:
-        """Leave the screen in order."""
+        """Close the display."""
         ...
 
     def begin(self, name: str) -> None:
-        """A job has started."""
+        """Show that a job has started."""
         ...
 
     def move(self, name: str, progress: float) -> None:
-        """A running job is so far, in [0, 1]."""
+        """Show the progress of a running job, in [0, 1]."""
         ...
 
     def end(self, name: str, failure: str) -> None:
-        """A job is over; `failure` says why it failed, or is empty."""
+        """Show the end of a job; `failure` is the reason of a failure, or empty."""
         ...
 
 
 class Bars:
-    """A progress bar for each job, where there is a terminal."""
+    """Progress bar for each job, if there is a terminal."""
 
     def __init__(self, names: Iterable[str], *, show: bool = True) -> None:
-        """Bars for all jobs, in their order."""
+        """Create the bars of all jobs, in their order."""
         names = list(names)
         hide = not (show and sys.stderr.isatty())
         width = max(map(len, names), default=0)
@@ -53,44 +53,44 @@ class Bars:
         }
 
     def __enter__(self) -> "Bars":
-        """They stand already."""
+        """Return the display; the bars exist already."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the bars on the screen."""
+        """Close the bars; they remain on the screen."""
         for bar in self.bars.values():
             bar.close()
 
     def begin(self, name: str) -> None:
-        """Its clock starts."""
+        """Start the clock of the job."""
         self.bars[name].reset()
 
     def move(self, name: str, progress: float) -> None:
-        """Draw it so far."""
+        """Draw the progress of the job."""
         bar = self.bars[name]
         bar.update(progress - bar.n)
 
     def end(self, name: str, failure: str) -> None:
-        """A bar stays as it was last."""
+        """Leave the bar as it is."""
 
 
 class Overall:
-    """One bar for many jobs, with what runs and about how long it will still take.
+    """One bar for many jobs, with the running jobs and an estimate of the time left.
 
-    Jobs named alike but for their last word are of one kind, and take about as long.
-    Without a terminal each end of a job is a line of the log.
+    Jobs with names that differ only in a final number are of one kind, and assumed to
+    take equally long. Without a terminal, each end of a job is a line of the log.
     """
 
     def __init__(
         self, sizes: Mapping[str, float], workers: int, *, show: bool = True
     ) -> None:
-        """Nothing is known yet.
+        """Start with all jobs waiting.
 
         Args:
-            sizes: job -> how large it is beside the others, above 0, in any unit: what
-                its duration is guessed from until one of its kind is done.
-            workers: jobs that run at once.
-            show: whether to say anything at all.
+            sizes: job -> relative size, above 0, in any unit, for the estimate of its
+                duration until a job of its kind is done.
+            workers: number of jobs that run in parallel.
+            show: whether to show anything.
         """
         self.sizes, self.workers, self.show = dict(sizes), workers, show
         self.running: dict[str, tuple[float, float]] = {}
@@ -101,26 +101,26 @@ class Overall:
         self.bar = tqdm(total=1.0, bar_format=form, disable=not self.terminal)
 
     def __enter__(self) -> "Overall":
-        """The bar stands already."""
+        """Return the display; the bar exists already."""
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Leave the bar on the screen."""
+        """Close the bar; it remains on the screen."""
         self.bar.close()
 
     def begin(self, name: str) -> None:
-        """Its clock starts."""
+        """Start the clock of the job."""
         self.waiting.remove(name)
         self.running[name] = (time.monotonic(), 0.0)
         self._draw()
 
     def move(self, name: str, progress: float) -> None:
-        """Draw it so far."""
+        """Draw the progress of the job."""
         self.running[name] = (self.running[name][0], progress)
         self._draw()
 
     def end(self, name: str, failure: str) -> None:
-        """Learn from it how long its kind takes."""
+        """Record the duration of the job for its kind."""
         began, _ = self.running.pop(name)
         if not failure:
             self.seconds.setdefault(kind(name), []).append(time.monotonic() - began)
@@ -140,7 +140,7 @@ class Overall:
             )
 
     def seconds_left(self) -> float | None:
-        """About how long until all jobs are done; None while nothing is known."""
+        """Estimated seconds until all jobs are done; None without any estimate."""
         known = self._known()
         if not known:
             return None
@@ -152,7 +152,7 @@ class Overall:
         return left / self.workers
 
     def _known(self) -> dict[str, list[float]]:
-        """Kind -> how long its jobs took, or will at the pace of those that run."""
+        """Kind -> durations of its jobs, finished or estimated from their pace."""
         known = {name: [*seconds] for name, seconds in self.seconds.items()}
         for name, (began, progress) in self.running.items():
             if whole := self._pace(time.monotonic() - began, progress):
@@ -161,11 +161,11 @@ class Overall:
 
     @staticmethod
     def _pace(elapsed: float, progress: float) -> float:
-        """How long the whole job takes at this pace; 0 while it is too early to say."""
+        """Estimated duration of a job at its present pace; 0 if it is too early."""
         return elapsed / progress if progress > EARLY else 0.0
 
     def _duration(self, name: str, known: Mapping[str, Sequence[float]]) -> float:
-        """Mean of its kind; else its size, at the rate of what is known."""
+        """Mean duration of its kind; else from its size, relative to known kinds."""
         if seconds := known.get(kind(name)):
             return sum(seconds) / len(seconds)
         of_kind = {kind(name): size for name, size in self.sizes.items()}
@@ -176,8 +176,8 @@ class Overall:
         if not self.terminal:
             return
         done = 1.0 - self._unfinished() / max(sum(self.sizes.values()), 1e-9)
-        told = f"{self._left()}: {', '.join(self.running)}"
-        self.bar.set_description_str(told, refresh=False)
+        text = f"{self._left()}: {', '.join(self.running)}"
+        self.bar.set_description_str(text, refresh=False)
         self.bar.update(max(done - self.bar.n, 0.0))
         self.bar.refresh()
 
@@ -186,7 +186,7 @@ class Overall:
         return "just begun" if seconds is None else f"{minutes(seconds)} left"
 
     def _unfinished(self) -> float:
-        """Size of what is not done."""
+        """Total size of the unfinished parts of all jobs."""
         waiting = sum(self.sizes[name] for name in self.waiting)
         return waiting + sum(
             self.sizes[name] * (1.0 - progress)
@@ -195,13 +195,13 @@ class Overall:
 
 
 def kind(name: str) -> str:
-    """What jobs are that differ in a number only."""
+    """Kind of a job: its name without a final number."""
     words, _, last = name.rpartition(" ")
     return words if last.isdigit() else name
 
 
 def minutes(seconds: float) -> str:
-    """A duration for a person."""
+    """Format a duration."""
     if seconds < 90:
         return f"about {seconds:.0f} s"
     if seconds < 5400:

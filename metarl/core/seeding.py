@@ -1,7 +1,8 @@
 """Independent random streams: one for each subject and purpose, from one root seed.
 
-`seed + i` would let neighbouring runs share streams, and `SeedSequence([root, *path])`
-pads with zeros, so that [1] and [1, 0] are one stream: spawn keys have neither fault.
+With `seed + i`, runs with successive seeds would share streams, and
+`SeedSequence([root, *path])` pads with zeros, so that [1] and [1, 0] are one stream.
+Spawn keys have neither fault.
 """
 
 from typing import Literal, get_args
@@ -13,26 +14,27 @@ Purpose = Literal[
     "training",
     "evaluation",
     "preview",
-    "strategies",
+    "baselines",
     "problems",
-    "manipulation",
+    "interventions",
     "study",
     "rule",
     "replay",
 ]
-"""What a stream of random numbers is for; a purpose's place is its spawn key."""
+"""Purpose of a random stream. The position of a purpose is its spawn key, so new ones
+are appended and none is moved."""
 
 
 def stream_seed(root: int, subject: int, purpose: Purpose, *path: int) -> int:
-    """A 63-bit seed for one subject and purpose, unrelated to all others.
+    """Return a 63-bit seed for one subject and purpose, independent of all others.
 
-    torch's generator on a CPU uses the low 32 bits: among 1,000 subjects of 5 streams
-    each, two streams are the same with a chance of about 1 in 300.
+    torch's generator on a CPU uses the low 32 bits: among 1,000 subjects with 5 streams
+    each, two streams are equal with a probability of about 1 in 300.
 
     Args:
-        root: the run's seed, >= 0.
-        subject: the subject's number, >= 0.
-        purpose: what the stream is for.
+        root: seed of the run, >= 0.
+        subject: number of the subject, >= 0.
+        purpose: purpose of the stream.
         path: further branches, such as the number of a batch.
     """
     key = (subject, get_args(Purpose).index(purpose), *path)

@@ -1,5 +1,5 @@
-"""Tasks: one experiment a file, written once for a batch of lanes.
+"""Tasks: one experiment per file, written for a batch of environments.
 
-Nothing is imported here, so that registering the tasks stays quick: take `Task` from
-`metarl.envs.task` and the Gymnasium faces from `metarl.envs.adapters`.
+Nothing is imported here, so that registering the tasks is fast: import `Task` from
+`metarl.envs.task` and the Gymnasium environments from `metarl.envs.adapters`.
 """

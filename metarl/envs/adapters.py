@@ -1,17 +1,18 @@
-"""Gymnasium faces of any task: one environment, or a batch of them.
+"""Gymnasium environments of any task: a single one, or a batch.
 
     import gymnasium, metarl
     gymnasium.make("metarl/TwoStep-v0", trial_count=20, render_mode="rgb_array")
     gymnasium.make_vec("metarl/TwoStep-v0", num_envs=256)
 
-An agent of another library that remembers (an LSTM) needs its own last action and
-reward among its inputs; `agent_input=True` gives it the very inputs of metarl's agents:
+A recurrent agent of another library (an LSTM) needs its last action and reward among
+its inputs; `agent_input=True` provides the same inputs as for metarl's agents:
 
     env = gymnasium.make("metarl/TwoStep-v0", agent_input=True)
     sb3_contrib.RecurrentPPO("MlpLstmPolicy", env).learn(100_000)
 
-A task that shows pixels has images, row by row, as agents of other libraries read them;
-with `agent_input`, `image` and `told` ("MultiInputLstmPolicy").
+The observations of a task with pixel views are images, row by row, as agents of other
+libraries expect; with `agent_input`, a dictionary of `image` and `last_action_reward`
+("MultiInputLstmPolicy").
 """
 
 import copy
@@ -52,47 +53,48 @@ def make(
     device: torch.device | str = "cpu",
     **settings: Any,
 ) -> Task[Any]:
-    """A task for `num_envs` subjects, stepped in tensors.
+    """Make a task of `num_envs` environments, stepped in tensors.
 
     Args:
-        task: name in the catalogue, "module:Class", or the class itself.
-        num_envs: number of subjects, at least 1.
-        params: the task's params; its defaults when None.
-        device: where the tensors live.
-        settings: fields of the params to change.
+        task: registered name, "module:Class", or the class itself.
+        num_envs: number of environments, at least 1.
+        params: the task's parameters; its defaults if None.
+        device: device of the tensors.
+        settings: parameters to change.
     """
     kind = task_class(task) if isinstance(task, str) else task
-    chosen = _params(kind, params)
-    known = [field.name for field in dataclasses.fields(chosen)]
+    base = _params(kind, params)
+    known = [field.name for field in dataclasses.fields(base)]
     for name in settings:
         if name not in known:
             raise ValueError(
                 f"unknown parameter {name!r} of {kind.__name__}; "
                 f"choose from: {', '.join(known)}"
             )
-    made: Task[Any] = kind(num_envs, dataclasses.replace(chosen, **settings), device)
-    return made
+    changed = dataclasses.replace(base, **settings)
+    result: Task[Any] = kind(num_envs, changed, device)
+    return result
 
 
 def _params(kind: type[Task[Any]], params: Any) -> Any:
-    wanted = kind.params_type
-    if params is not None and not isinstance(params, wanted):
-        raise TypeError(f"params must be {wanted.__name__}, got {params!r}")
-    return wanted() if params is None else params
+    expected = kind.params_type
+    if params is not None and not isinstance(params, expected):
+        raise TypeError(f"params must be {expected.__name__}, got {params!r}")
+    return expected() if params is None else params
 
 
 class TaskEnv(gymnasium.Env[Observations, np.int64]):
-    """Any task as one Gymnasium environment: the batch of one.
+    """Any task as one Gymnasium environment: a batch of one.
 
-    Observation: what the task shows, float32 (O,); with `agent_input`, followed by the
-        one-hot last action and the last reward, both zero at an episode's start. Where
-        the task shows pixels, uint8 (H, W, 3); with `agent_input`, this as `image` and
-        the last action and reward as `told`.
+    Observation: that of the task, float32 (O,); with `agent_input`, followed by the
+        one-hot last action and the last reward, both zero at the start of an episode.
+        If the task has pixel views, uint8 (H, W, 3); with `agent_input`, these as
+        `image` and the last action and reward as `last_action_reward`.
     Actions: the task's, `env.unwrapped.task.action_names`.
     Reward, Episode end: the task's.
-    info["trial"]: at a trial's last step, its row of the trial table, with the trial's
-        number in the episode; None where something is missing.
-    info["hidden"]: what the subject is not told, only with `reveal_hidden`.
+    info["trial"]: at the last step of a trial, its row of the trial table, with the
+        number of the trial in the episode; None for a missing value.
+    info["hidden"]: hidden variables of the task, only with `reveal_hidden`.
     """
 
     metadata = METADATA
@@ -111,13 +113,13 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         """Prepare the task.
 
         Args:
-            task: name in the catalogue, "module:Class", or the class itself.
+            task: registered name, "module:Class", or the class itself.
             render_mode: None, "rgb_array" or "ansi".
-            agent_input: whether observations hold the last action and reward too.
-            reveal_hidden: whether `info` tells what the subject is not told.
-            params: the task's params; its defaults when None.
-            device: where the task is computed.
-            settings: fields of the params to change, such as `trial_count=20`.
+            agent_input: whether observations include the last action and reward.
+            reveal_hidden: whether `info` includes the hidden variables.
+            params: the task's parameters; its defaults if None.
+            device: device of the task.
+            settings: parameters to change, such as `trial_count=20`.
         """
         check_choice("render_mode", render_mode, (None, *RENDER_MODES))
         self.task = make(task, 1, params=params, device=device, **settings)
@@ -160,7 +162,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         return {"hidden": self.vector.hidden_of(0)} if self.reveal_hidden else {}
 
     def render(self) -> Frame | None:
-        """The screen as (96, 160, 3) bytes or one line of text, by `render_mode`."""
+        """Render the screen as (96, 160, 3) bytes or one line of text."""
         if self.render_mode is None:
             gymnasium.logger.warn(
                 "render() draws nothing: make the task with render_mode"
@@ -172,11 +174,11 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
 class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     """Any task as a batch of Gymnasium environments, computed together.
 
-    Observations, actions, rewards and ends as in `TaskEnv`, one row a lane. An
-    episode that ends restarts in the same step: `infos["final_obs"]` and
-    `infos["final_info"]` hold what it ended with, and no step is lost.
-    infos["trial"]: column -> (B,), for the lanes of `infos["_trial"]`; every trial is
-        there, an episode's last one too. NaN, or None for a word, where missing.
+    Observations, actions, rewards and ends are as in `TaskEnv`, one row per
+    environment. An episode that ends restarts in the same step: `infos["final_obs"]`
+    and `infos["final_info"]` hold its last observation and info, and no step is lost.
+    infos["trial"]: column -> (B,), for the environments of `infos["_trial"]`; includes
+        the last trial of an episode. NaN, or None for a word, if missing.
     infos["hidden"]: name -> (B,), only with `reveal_hidden`.
     """
 
@@ -194,7 +196,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         device: torch.device | str = "cpu",
         **settings: Any,
     ) -> None:
-        """Prepare `num_envs` lanes; the other arguments are those of `TaskEnv`."""
+        """Prepare `num_envs` environments; other arguments are those of `TaskEnv`."""
         check_choice("render_mode", render_mode, (None, *RENDER_MODES))
         self.task = make(task, num_envs, params=params, device=device, **settings)
         self.vector = VectorState(self.task, agent_input=agent_input)
@@ -210,7 +212,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Start an episode in every lane.
+        """Start an episode in every environment.
 
         Args:
             seed: restarts all randomness of the batch.
@@ -224,7 +226,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
     def step(
         self, actions: Actions
     ) -> tuple[Observations, NDArray[np.float64], Flags, Flags, dict[str, Any]]:
-        """Take one action in every lane."""
+        """Take one action in every environment."""
         if not self.running:
             raise ResetNeeded("call reset() first: no episode is running")
         step = self.vector.step(np.asarray(actions), self.np_random)
@@ -247,7 +249,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         return {"hidden": self.vector.hidden(), "_hidden": every}
 
     def render(self) -> tuple[Frame, ...] | None:
-        """Every lane's screen."""
+        """Render the screen of every environment."""
         if self.render_mode is None:
             gymnasium.logger.warn(
                 "render() draws nothing: make the task with render_mode"
@@ -261,7 +263,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
 def _final(
     observations: Observations, infos: dict[str, Any], ended: Flags
 ) -> dict[str, Any]:
-    """What the lanes that ended leave behind, in Gymnasium's layout."""
+    """Last observation and info of the ended episodes, in Gymnasium's layout."""
     views = np.full(len(ended), None, dtype=object)
     for env_index in np.flatnonzero(ended).tolist():
         views[env_index] = view_of(observations, env_index)

@@ -1,4 +1,4 @@
-"""A bandit whose better arm changes sides at every trial."""
+"""A bandit with a better arm that changes sides after every trial."""
 
 from torch import Tensor
 
@@ -7,19 +7,19 @@ from metarl.envs.task import Step
 
 
 class AlternatingBandit(Bandit):
-    """A bandit whose arms swap their chances after every trial, told apart by a light.
+    """A bandit whose arms swap their reward probabilities after every trial.
 
-    Who has won must change arms, who has lost must not: what is right in the plain
-    bandit is wrong here.
+    After a reward the subject must change arms, and otherwise stay: the reverse of the
+    plain bandit, from which a light distinguishes this task.
 
-    Observation: 1 throughout, where the plain bandit without trial input shows 0.
-    Actions, Reward, Episode end, info["trial"]: as in the plain bandit; chances are
-        those of the trial.
-    Source: ours, to ask what the second of two tasks does to the first.
+    Observation: always 1; the plain bandit without trial input shows 0.
+    Actions, Reward, Episode end, info["trial"]: as in the plain bandit; probabilities
+        are those of the trial.
+    Source: ours, for the effect of the second of two tasks on the first.
     """
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Swap the arms' chances, but for the first trial; then pull an arm."""
+        """Swap the probabilities, except before the first trial; then choose."""
         if self.trial > 0:
             self.probabilities = self.probabilities.flip(1)
         return super().step(actions, noise)

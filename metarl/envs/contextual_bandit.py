@@ -1,4 +1,4 @@
-"""The contextual bandit: is a problem that comes back known from its context?"""
+"""The contextual bandit: is a recurring problem recognised from its context?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,69 +10,69 @@ from metarl.core.checks import check_at_least, check_between
 from metarl.envs.task import LockstepTask, Step, Symbol
 
 MOST_BITS = 20
-"""Longest code; a number of one more bit would be rounded."""
+"""Largest length of a code; float32 noise cannot draw longer ones without gaps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContextualBanditParams:
-    """What the experimenter sets; short enough to be learned in seconds."""
+    """Parameters of the contextual bandit; short enough to be learned in seconds."""
 
     context_count: int = 4
-    """Contexts of a session, at least 1."""
+    """Contexts per session, at least 1."""
     occurrence_count: int = 3
-    """Problems with the same context in a session, at least 1."""
+    """Problems per context in a session, at least 1."""
     problem_trials: int = 5
-    """Trials of a problem, at least 1."""
+    """Trials per problem, at least 1."""
     code_bits: int = 10
-    """Length of a context's code, enough for so many contexts and at most 20."""
+    """Length of the code of a context, long enough for all contexts and at most 20."""
     better_probability: float = 0.9
-    """Chance of reward of a problem's better arm, in [0.5, 1]; the other has what is
-    left to 1."""
+    """Reward probability of the better arm, in [0.5, 1]; that of the other is 1 minus
+    it."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no count or no chance, and a code that is too short."""
+        """Validate the fields."""
         for name in ("context_count", "occurrence_count", "problem_trials"):
             check_at_least(name, getattr(self, name), 1)
         check_between("code_bits", self.code_bits, 1, MOST_BITS)
         if self.context_count > 2**self.code_bits:
             raise ValueError(
                 f"code_bits must be enough for {self.context_count} different contexts,"
-                f" got {self.code_bits!r}"
+                f" got {self.code_bits!r}; use more bits or fewer contexts"
             )
         check_between("better_probability", self.better_probability, 0.5, 1)
 
     @property
     def problem_count(self) -> int:
-        """Problems of a session."""
+        """Problems per session."""
         return self.context_count * self.occurrence_count
 
 
 class ContextualBandit(LockstepTask[ContextualBanditParams]):
-    """Short two-armed problems, each with a context; a context's better arm stays.
+    """Short two-armed problems with contexts; the better arm belongs to the context.
 
-    A session's contexts come back in random order. Whoever remembers what a context's
-    problem taught need not find it out again.
+    The contexts of a session recur in random order. A subject that remembers the
+    earlier problem of a context need not explore again.
 
-    Observation: whether this is a problem's first trial (0 or 1), then the context's
-        code, bits of -1 or 1, on every trial.
+    Observation: whether this is the first trial of a problem (0 or 1), then the code of
+        the context, bits of -1 or 1, on every trial.
     Actions: left, right; both are always valid.
-    Reward: 1 with the chosen arm's chance, else 0.
+    Reward: 1 with the probability of the chosen arm, else 0.
     Episode end: terminates after a session, `context_count * occurrence_count` problems
         of `problem_trials` trials; never truncates.
     info["trial"]: choice (0 left, 1 right), reward, valid, correct (the better arm),
-        forced, context (number of the context, from 0), occurrence (how often it was
-        met before: 0 on its first problem), gap (problems since it was last met, 1 for
-        the one before; blank on its first), problem (number in the session, from 0),
+        forced, context (number of the context, from 0), occurrence (number of earlier
+        problems with it), gap (problems since the last one with it, 1 for the preceding
+        problem; blank on its first), problem (number in the session, from 0),
         problem_trial (number in the problem, from 0), probability_0, probability_1
-        (chance of each arm).
+        (reward probability of each arm).
     Source: Ritter et al. 2018, Been there, done that: meta-learning with episodic
         recall, ICML (arXiv:1805.09692), contextual bandits.
     Declared: no two contexts of a session have the same code; all others are equally
-        likely, as are the orders of a session's problems, so that a context can come
-        twice in a row. One uniform number decides on a trial's reward whatever arm is
-        chosen. How many contexts, problems and trials there are, and the chances, is
-        ours.
-    Departs: contexts are codes of bits only, and few.
+        likely, as are the orders of a session's problems, so that a context can occur
+        twice in succession. The same uniform number determines the reward of a trial
+        whichever arm is chosen. The numbers of contexts, problems and trials, and the
+        reward probabilities, are ours.
+    Departs: contexts are only codes of bits, and few.
     """
 
     params_type = ContextualBanditParams
@@ -99,7 +99,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         params: ContextualBanditParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
         self.choice = torch.zeros(num_envs, dtype=torch.int64, device=device)
         self.rewarded = torch.zeros(num_envs, device=device)
@@ -107,18 +107,18 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
 
     @property
     def noise_size(self) -> int:  # type: ignore[override]
-        """A number for each context's code and better arm, and each problem's place."""
+        """Code and better arm of each context, and the position of each problem."""
         return 2 * self.params.context_count + self.params.problem_count
 
     @property
     def observation_names(self) -> tuple[str, ...]:
-        """The flag, then the bits."""
+        """First trial of a problem, then the bits."""
         bits = range(1, self.params.code_bits + 1)
         return ("new problem", *(f"bit {bit}" for bit in bits))
 
     @property
     def trial_count(self) -> int:
-        """Trials of a session."""
+        """Trials per session."""
         return self.params.problem_count * self.params.problem_trials
 
     def reset(
@@ -128,7 +128,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Start a session: its contexts, their better arms, their order."""
+        """Start a session: draw its contexts, their better arms and their order."""
         self.check_options(options)
         self.start_all(where)
         self._draw(noise)
@@ -136,33 +136,35 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
 
     def _draw(self, noise: Tensor) -> None:
         contexts, problems = self.params.context_count, self.params.problem_count
-        coded, sided, ordered = noise.split([contexts, contexts, problems], dim=1)
-        numbers = draw_distinct(coded, 2**self.params.code_bits)
+        sizes = [contexts, contexts, problems]
+        code_noise, side_noise, order_noise = noise.split(sizes, dim=1)
+        numbers = draw_distinct(code_noise, 2**self.params.code_bits)
         places = torch.arange(self.params.code_bits, device=self.device)
         self.codes = ((numbers.unsqueeze(2) >> places) & 1) * 2.0 - 1
-        """(B, contexts, bits) what each context looks like."""
-        self.better: Tensor = (sided >= 0.5).long()
-        """(B, contexts) the better arm of each."""
-        self.contexts: Tensor = ordered.argsort(dim=1, stable=True) % contexts
-        """(B, problems) the context of each problem."""
+        """(B, contexts, bits) code of each context."""
+        self.better: Tensor = (side_noise >= 0.5).long()
+        """(B, contexts) better arm of each context."""
+        # Sorting uniform numbers permutes the problems; equal contexts are alike.
+        self.contexts: Tensor = order_noise.argsort(dim=1, stable=True) % contexts
+        """(B, problems) context of each problem."""
         same = self.contexts.unsqueeze(2) == self.contexts.unsqueeze(1)
         earlier, number = same.tril(-1), torch.arange(problems, device=self.device)
         self.occurrences = earlier.sum(2)
-        """(B, problems) how often its context was there before."""
+        """(B, problems) number of earlier problems with the same context."""
         last = torch.where(earlier, number, -1).amax(2)
         self.gaps = torch.where(last >= 0, number - last, torch.nan)
-        """(B, problems) problems since then; NaN where it was not."""
+        """(B, problems) problems since the last with the same context; NaN if none."""
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Pull an arm and be paid."""
+        """Choose an arm and receive its reward."""
         self.choice = actions.clone()
         best = self.params.better_probability
-        chance = torch.where(actions == self._better(self.trial), best, 1 - best)
-        self.rewarded = (noise[:, 0] < chance).float()
+        probability = torch.where(actions == self._better(self.trial), best, 1 - best)
+        self.rewarded = (noise[:, 0] < probability).float()
         return self.advance(self.rewarded)
 
     def _problem(self, trial: int) -> int:
-        """The problem of a trial; the session's last one when all trials are over."""
+        """Problem of a trial; the last problem of the session after its last trial."""
         last = self.params.problem_count - 1
         return min(trial // self.params.problem_trials, last)
 
@@ -173,7 +175,7 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         return self.better.gather(1, self._context(trial).unsqueeze(1)).squeeze(1)
 
     def observation(self) -> Tensor:
-        """(B, 1 + bits): whether the problem is new, and its context."""
+        """(B, 1 + bits): whether the problem is new, and the code of its context."""
         new = float(self.trial % self.params.problem_trials == 0)
         flag = torch.full((self.num_envs, 1), new, device=self.device)
         env_index = torch.arange(self.num_envs, device=self.device)
@@ -196,10 +198,10 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
             "gap": self.gaps[:, problem],
             "problem": torch.full_like(self.rewarded, problem),
             "problem_trial": torch.full_like(self.rewarded, within),
-            **self._chances(trial),
+            **self._probabilities(trial),
         }
 
-    def _chances(self, trial: int) -> dict[str, Tensor]:
+    def _probabilities(self, trial: int) -> dict[str, Tensor]:
         best, better = self.params.better_probability, self._better(trial)
         return {
             f"probability_{arm}": torch.where(better == arm, best, 1 - best)
@@ -207,12 +209,12 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
         }
 
     def hidden(self) -> dict[str, Tensor]:
-        """The chance of each arm, and which context it is."""
+        """The current context, and the reward probability of each arm."""
         context = self._context(self.trial).float()
-        return {"context": context, **self._chances(self.trial)}
+        return {"context": context, **self._probabilities(self.trial)}
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
-        """The arms side by side, the context's code between them."""
+        """The arms, with the code of the context between them."""
         _, *bits = self.observation()[env_index].tolist()
         code = "".join("1" if bit > 0 else "0" for bit in bits)
         arms = [Symbol("square", x, "white") for x in (0.25, 0.75)]
@@ -220,18 +222,21 @@ class ContextualBandit(LockstepTask[ContextualBanditParams]):
 
 
 def draw_distinct(noise: Tensor, count: int) -> Tensor:
-    """Whole numbers below `count`, in each lane all different and equally likely.
-
-    Each is drawn among those that are left, then moved past those that are taken.
+    """Draw distinct whole numbers below `count` in each environment, equally likely.
 
     Args:
         noise: (B, N) uniform in [0, 1).
-        count: at least N.
+        count: upper limit of the numbers, at least N.
+
+    Returns:
+        (B, N) int64.
     """
-    drawn = noise.new_empty(len(noise), 0, dtype=torch.int64)
+    numbers = noise.new_empty(len(noise), 0, dtype=torch.int64)
     for taken, uniform in enumerate(noise.double().unbind(1)):
         number = (uniform * (count - taken)).long()
-        for other in drawn.sort(dim=1).values.unbind(1):
+        # Drawn among the numbers that are left; skipping the taken ones in ascending
+        # order makes it one of them, without rejections.
+        for other in numbers.sort(dim=1).values.unbind(1):
             number = number + (number >= other)
-        drawn = torch.cat([drawn, number.unsqueeze(1)], dim=1)
-    return drawn
+        numbers = torch.cat([numbers, number.unsqueeze(1)], dim=1)
+    return numbers

@@ -1,70 +1,77 @@
-"""Two baited arms: do choices match what they bring in, and which units code for it?"""
+"""Two baited options: do choices match their income, and do units code for it?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_between
-from metarl.envs.task import Step, Symbol, Task
-
-TOTAL_CHANCE = 0.5
-"""Sum of the two arms' base chances."""
-BAND = 0.1
-"""Width of the bands of base chance; every second one is held out of training."""
-PHASES = ("fixation", "choice")
-"""Steps of a trial."""
+from metarl.envs.choice_task import ChoiceTask
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatchingParams:
-    """What the experimenter sets; defaults follow Wang et al. 2018."""
+    """Parameters of the matching task; defaults follow Wang et al. 2018."""
 
     trial_least: int = 50
-    """Fewest trials of an episode, at least 1."""
+    """Smallest number of trials of an episode, at least 1."""
     trial_most: int = 100
-    """Most trials of an episode, at least `trial_least`."""
+    """Largest number of trials of an episode, at least `trial_least`."""
+    probability_sum: float = 0.5
+    """Sum of the base reward probabilities of left and right, in [0, 1]."""
+    band_count: int = 5
+    """Bands of equal width that divide the base probability of left, at least 1; every
+    second one is held out of training."""
     held_out: bool = False
-    """Whether base chances are also drawn where training never was: the test."""
+    """Whether base probabilities are drawn from all bands: the test."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no count."""
+        """Validate the fields."""
         check_at_least("trial_least", self.trial_least, 1)
         check_at_least("trial_most", self.trial_most, self.trial_least)
+        check_between("probability_sum", self.probability_sum, 0, 1)
+        check_at_least("band_count", self.band_count, 1)
+
+    @property
+    def band_width(self) -> float:
+        """Width of a band of the base probability of left."""
+        return self.probability_sum / self.band_count
 
 
-class Matching(Task[MatchingParams]):
-    """Two arms that are baited with a chance of their own and stay so until chosen.
+class Matching(ChoiceTask[MatchingParams]):
+    """Two options, each baited with its own probability, stay baited until chosen.
 
-    An arm's chance of reward therefore grows with the trials since it was last chosen,
+    The reward probability of an option therefore grows with the number of trials since
+    it was last chosen,
 
-        chance = 1 - (1 - base) ** (n + 1),
+        probability = 1 - (1 - base) ** (n + 1),
 
-    with n = 0 right after a choice of it and at the start of an episode. Lanes share
-    the step of the trial; each has its own number of trials.
+    with n = 0 right after a choice of it and at the start of an episode. Environments
+    share the step of the trial; each has its own number of trials.
 
     Observation: one-hot [fixation, choice].
-    Actions: centre, left, right. Fixation takes centre, the choice left or right.
+    Actions: centre, left, right. Valid are centre at fixation, left or right at the
+        choice.
     Reward: 0 or 1 for the choice; -1 for an invalid response, and the trial goes on to
-        its next step; a missing choice is paid nothing else.
-    Episode end: terminates after its number of trials, uniform from `trial_least` to
-        `trial_most` and drawn for each episode; never truncates.
-    info["trial"]: choice (0 left, 1 right), reward (all that the trial paid), valid,
-        correct (no arm had a higher chance), forced, p0_left (base chance of left; that
-        of right is what is missing to 0.5), chance_left and chance_right (when
-        choosing), held_out (p0_left lies in [.1, .2] or [.3, .4], where training never
-        is).
+        its next step; no further reward after a missing choice.
+    Episode end: terminates after its number of trials, drawn for each episode uniformly
+        from `trial_least` to `trial_most`; never truncates.
+    info["trial"]: choice (0 left, 1 right), reward (total of the trial), valid,
+        correct (the other option had no higher reward probability), forced, p0_left
+        (base probability of left; that of right is the difference from 0.5),
+        chance_left and chance_right (reward probabilities at the choice), held_out
+        (p0_left is in (.1, .2) or (.3, .4), outside the range of training).
     Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 1, after Lau & Glimcher
         2005, J Exp Anal Behav 84:555, and Tsutsui et al. 2016, Nat Commun 7:12554.
-    Declared: the paper gives neither the steps of a trial (here two: the outcome is
-        seen with the next fixation), nor what follows an invalid response. After a
-        missing choice both arms have waited one trial more. At an episode's start both
-        have n = 0.
+    Declared: the paper specifies neither the steps of a trial (here two: the outcome is
+        observed at the next fixation) nor the consequence of an invalid response. After
+        a missing choice, n grows by one for both options. At the start of an episode
+        both have n = 0.
     """
 
     params_type = MatchingParams
-    event_names = PHASES
     state_names = (
         "phase",
         "trials_left",
@@ -79,6 +86,12 @@ class Matching(Task[MatchingParams]):
     noise_size = 2
     option_names = ("p0_left",)
     real_columns = ("reward", "p0_left", "chance_left", "chance_right")
+    trials_left: Tensor
+    """(B,) int64: trials to go in the episode."""
+    base: Tensor
+    """(B, 2) base probabilities of left and right."""
+    empty: Tensor
+    """(B, 2) probability that left and right are not baited now."""
 
     def __init__(
         self,
@@ -86,34 +99,26 @@ class Matching(Task[MatchingParams]):
         params: MatchingParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
-        self.screens = torch.eye(len(PHASES), device=self.device)
-        self.left = self.action_names.index("left")
-        self.phase = 0
-        self.fixated = self.responded = self.always
-        self.right = self.rewarded = self.never
-        noise = torch.full((num_envs, self.noise_size), 0.5, device=self.device)
-        self.trials_left = self._draw_trials(noise[:, 0])
-        self.base = self._draw_base(noise[:, 1])
-        self.empty = 1 - self.base
+        self.rewarded = self.never
         self.offered = self.base
 
     @property
     def observation_names(self) -> tuple[str, ...]:
         """Names of the one-hot entries."""
-        return PHASES
+        return self.event_names
 
     @property
-    def action_names(self) -> tuple[str, ...]:
-        """Names of the actions."""
-        return ("centre", "left", "right")
+    def trial_count(self) -> int:
+        """Largest number of trials of an episode."""
+        return self.params.trial_most
 
     @property
     def episode_steps(self) -> int | None:
-        """Steps of every episode, where all have the same number of trials."""
-        least, most = self.params.trial_least, self.params.trial_most
-        return len(PHASES) * most if least == most else None
+        """Steps per episode; None if episodes differ in their number of trials."""
+        same = self.params.trial_least == self.params.trial_most
+        return super().episode_steps if same else None
 
     def reset(
         self,
@@ -122,126 +127,99 @@ class Matching(Task[MatchingParams]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Start an episode; in some of the lanes only when a trial has just ended."""
-        chosen = self.check_options(options)
-        trials, base = self._draw_trials(noise[:, 0]), self._draw_base(noise[:, 1])
-        if "p0_left" in chosen:
-            check_between("p0_left", chosen["p0_left"], 0, TOTAL_CHANCE)
-            base = _both(torch.full_like(noise[:, 1], chosen["p0_left"]))
-        where = self._startable(where)
-        arms = where.unsqueeze(1)
-        self.trials_left = torch.where(where, trials, self.trials_left)
-        self.base = torch.where(arms, base, self.base)
-        self.empty = torch.where(arms, 1 - base, self.empty)
+        """Start an episode; in only some environments right after a trial has ended."""
+        checked = self.check_options(options)
+        if where is None or bool(where.all()):
+            self.start_all(where)
+            self.start_episode(noise, checked)
+            return self.observation()
+        if self.phase:
+            raise ValueError(
+                "where must select all environments within a trial, because they share "
+                "its steps; reset some of them after the trial has ended"
+            )
+        before = self.trials_left, self.base, self.empty
+        self.start_episode(noise, checked)
+        started = self.trials_left, self.base, self.empty
+        chosen = where, where.unsqueeze(1), where.unsqueeze(1)
+        self.trials_left, self.base, self.empty = map(
+            torch.where, chosen, started, before
+        )
         return self.observation()
 
-    def _draw_trials(self, noise: Tensor) -> Tensor:
-        """(B,) number of trials, every one of the range equally likely."""
-        least, most = self.params.trial_least, self.params.trial_most
-        drawn = least + (noise * (most - least + 1)).long()
-        return drawn.clamp(max=most)
+    def start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
+        """Draw the number of trials and the base probabilities."""
+        p = self.params
+        left = self._draw_base(noise[:, 1])
+        if "p0_left" in options:
+            check_between("p0_left", options["p0_left"], 0, p.probability_sum)
+            left = torch.full_like(left, options["p0_left"])
+        span = p.trial_most - p.trial_least + 1
+        trials = p.trial_least + (noise[:, 0] * span).long()
+        # Rounding could lift a number just below 1 to one trial too many.
+        self.trials_left = trials.clamp(max=p.trial_most)
+        self.base = torch.stack([left, p.probability_sum - left], dim=1)
+        self.empty = 1 - self.base
 
     def _draw_base(self, noise: Tensor) -> Tensor:
-        """(B, 2) base chances of left and right; left's uniform where it may lie."""
-        if self.params.held_out:
-            return _both(TOTAL_CHANCE * noise)
-        # Three bands may be drawn from; between each two lies one that is held out.
-        place = 3 * noise
+        """(B,) base probability of left, uniform in the bands in use."""
+        p = self.params
+        if p.held_out:
+            return p.probability_sum * noise
+        # Between each two bands of training lies one that is held out.
+        place = (p.band_count + 1) // 2 * noise
         band = place.floor()
-        return _both(BAND * (2 * band + (place - band)))
+        return p.band_width * (2 * band + (place - band))
 
-    def _startable(self, where: Tensor | None) -> Tensor:
-        """(B,) bool: the lanes to start; all of them go back to the first step."""
-        if where is None:
-            self.phase = 0
-            return self.always
-        if self.phase and not bool(where.all()):
-            raise ValueError(
-                "where must choose all lanes within a trial, whose steps they share; "
-                "reset some of them when a trial has ended"
-            )
-        self.phase = 0
-        return where
+    def is_held_out(self, p0_left: Tensor) -> Tensor:
+        """(B,) bool: whether base probabilities lie strictly within held-out bands."""
+        width = self.params.band_width
+        inside = [
+            (p0_left > band * width) & (p0_left < (band + 1) * width)
+            for band in range(1, self.params.band_count, 2)
+        ]
+        return reduce(torch.logical_or, inside) if inside else self.never
 
-    def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Fixate, then choose and be paid."""
-        ended = self.phase == PHASES.index("choice")
-        reward = (self._choose if ended else self._fixate)(actions, noise)
-        self.phase = (self.phase + 1) % len(PHASES)
-        over = self.trials_left == 0 if ended else self.never
-        return Step(
-            self.observation(), reward, over, self.always if ended else self.never
-        )
-
-    def _fixate(self, actions: Tensor, _noise: Tensor) -> Tensor:
-        self.fixated = actions < self.left
-        return self.fixated.float() - 1
-
-    def _choose(self, actions: Tensor, noise: Tensor) -> Tensor:
-        self.responded = actions >= self.left
-        self.right = actions > self.left
+    def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward of the choice."""
+        self.note_choice(actions)
         self.offered = 1 - self.empty
-        self.rewarded = (noise[:, 0] < self._chance_of(self.right)) & self.responded
-        arms = torch.stack([~self.right, self.right], dim=1)
-        chosen = arms & self.responded.unsqueeze(1)
-        # A product, not a power: its rounding is the same in every lane.
+        self.rewarded = (noise[:, 0] < self._offered_on(self.right)) & self.responded
+        sides = torch.stack([~self.right, self.right], dim=1)
+        chosen = sides & self.responded.unsqueeze(1)
+        # A product, not a power: its rounding is the same in every environment.
         self.empty = torch.where(chosen, 1.0, self.empty) * (1 - self.base)
-        self.trials_left = self.trials_left - 1
         return self.rewarded.float() - (~self.responded).float()
 
-    def _chance_of(self, right: Tensor) -> Tensor:
-        """(B,) chance that one arm of each lane pays, when choosing."""
+    def end_trial(self) -> Tensor:
+        """(B,) bool: the episode ends with this trial, after its own number."""
+        self.trials_left = self.trials_left - 1
+        return self.trials_left == 0
+
+    def _offered_on(self, right: Tensor) -> Tensor:
+        """(B,) reward probability at the choice of right where True, else of left."""
         return torch.where(right, self.offered[:, 1], self.offered[:, 0])
-
-    def event(self) -> Tensor:
-        """(B,) int64: the step of the trial that every lane is in."""
-        return torch.full((self.num_envs,), self.phase, device=self.device)
-
-    def observation(self) -> Tensor:
-        """(B, 2): fixation or choice."""
-        return self.screens[self.phase].expand(self.num_envs, -1)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
-        invalid = (~self.fixated).float() + (~self.responded).float()
-        best = self._chance_of(self.right) >= self._chance_of(~self.right)
-        p0_left = self.base[:, 0]
-        return {
-            "choice": torch.where(self.responded, self.right.float(), torch.nan),
-            "reward": self.rewarded.float() - invalid,
-            "valid": (invalid == 0).float(),
-            "correct": (self.responded & best).float(),
-            "forced": self.never.float(),
+        best = self._offered_on(self.right) >= self._offered_on(~self.right)
+        p0_left, rewarded = self.base[:, 0], self.rewarded.float()
+        correct = self.responded & best
+        row = self.choice_row(
+            self.right, reward=rewarded, correct=correct, forced=self.never
+        )
+        return row | {
             "p0_left": p0_left,
             "chance_left": self.offered[:, 0],
             "chance_right": self.offered[:, 1],
-            "held_out": is_held_out(p0_left).float(),
+            "held_out": self.is_held_out(p0_left).float(),
         }
 
     def hidden(self) -> dict[str, Tensor]:
-        """Left's base chance, and with which chance each arm would pay now."""
-        chances = 1 - self.empty
+        """Base probability of left, and the present reward probability of each side."""
+        probabilities = 1 - self.empty
         return {
             "p0_left": self.base[:, 0],
-            "chance_left": chances[:, 0],
-            "chance_right": chances[:, 1],
+            "chance_left": probabilities[:, 0],
+            "chance_right": probabilities[:, 1],
         }
-
-    def scene(self, env_index: int = 0) -> list[Symbol]:
-        """A cross, then two squares."""
-        if self.phase == PHASES.index("fixation"):
-            return [Symbol("cross", 0.5, "white")]
-        return [Symbol("square", 0.25, "white"), Symbol("square", 0.75, "white")]
-
-
-def is_held_out(p0_left: Tensor) -> Tensor:
-    """(B,) bool: whether a base chance lies strictly within a held-out band."""
-    inside = [
-        (p0_left > band * BAND) & (p0_left < (band + 1) * BAND) for band in (1, 3)
-    ]
-    return inside[0] | inside[1]
-
-
-def _both(p0_left: Tensor) -> Tensor:
-    """(B, 2) base chances of left and right."""
-    return torch.stack([p0_left, TOTAL_CHANCE - p0_left], dim=1)

@@ -1,4 +1,4 @@
-"""What is on the subject's screen, as a small picture or as one line of text."""
+"""Renders the subject's screen as a small picture or as one line of text."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -11,17 +11,17 @@ from PIL import Image, ImageDraw, ImageFont
 from metarl.envs.task import Symbol, Task
 
 WIDTH, HEIGHT = 160, 96
-"""Size of a picture in pixels."""
+"""Width and height of a picture in pixels."""
 BAND = 24
-"""Height of the band at the bottom that shows the last action and reward."""
+"""Height of the band at the bottom, with the last action and reward."""
 COLUMNS = 24
-"""Characters that a line of text gives to the screen."""
+"""Characters for the screen in a line of text."""
 BRACKETS = {"cross": "+", "disc": "()", "square": "[]", "text": ""}
-"""A symbol's sign in a line of text; what it says stands inside brackets."""
+"""Sign of a symbol in a line of text; text in the symbol is put inside brackets."""
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-Shown = Sequence[Symbol] | NDArray[np.uint8]
-"""What is on a screen: symbols, or (rows, columns, 3) pixels."""
+Screen = Sequence[Symbol] | NDArray[np.uint8]
+"""Content of a screen: symbols, or (rows, columns, 3) pixels."""
 
 
 @cache
@@ -29,23 +29,23 @@ def _font(size: int) -> Font:
     return ImageFont.load_default(size=size)
 
 
-def shown(task: Task[Any], env_index: int) -> Shown:
-    """What is on a lane's screen: pixels, where the task has some to draw."""
+def screen_of(task: Task[Any], env_index: int) -> Screen:
+    """Content of an environment's screen: pixels if the task draws them."""
     pixels = task.drawing(env_index)
     return task.scene(env_index) if pixels is None else pixels
 
 
 def draw_frame(
-    screen: Shown, action: str, reward: float, *, caption: str = "", scale: int = 1
+    screen: Screen, action: str, reward: float, *, caption: str = "", scale: int = 1
 ) -> NDArray[np.uint8]:
-    """A picture of the screen, with what the subject last did and earned below it.
+    """Draw the screen, with the last action and reward below it.
 
     Args:
-        screen: what is on the screen.
+        screen: content of the screen.
         action: name of the last action; empty at the start of an episode.
-        reward: what the last action earned, in reward units.
-        caption: further words between the two, one or two lines.
-        scale: times as large.
+        reward: last reward, in reward units.
+        caption: text between the two, one or two lines.
+        scale: whole factor of enlargement.
 
     Returns:
         (scale * HEIGHT, scale * WIDTH, 3) red, green, blue.
@@ -64,7 +64,7 @@ def draw_frame(
     if action:
         colour = "gold" if reward > 0 else "tomato" if reward < 0 else "silver"
         draw.text((inset, line), action, "white", font, "lm")
-        draw.text((width - inset, line), amount(reward), colour, font, "rm")
+        draw.text((width - inset, line), format_reward(reward), colour, font, "rm")
     if caption:
         middle, small = (width / 2, line), _font(8 * scale)
         draw.text(middle, caption, "silver", small, "mm", 0.3 * inset, "center")
@@ -72,16 +72,17 @@ def draw_frame(
 
 
 def _paste(
-    image: Image.Image, pixels: NDArray[np.uint8], room: tuple[int, int]
+    image: Image.Image, pixels: NDArray[np.uint8], area: tuple[int, int]
 ) -> None:
-    """Put pixels in the middle of the room, as large as fits: sharp, if enlarged."""
+    """Paste pixels in the middle of an area, as large as fits, without blurring."""
     rows, columns, _ = pixels.shape
-    factor = min(room[0] / columns, room[1] / rows)
-    kind = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
+    factor = min(area[0] / columns, area[1] / rows)
+    # An enlargement by a whole factor keeps every pixel a square of one colour.
+    method = Image.Resampling.NEAREST if factor >= 1 else Image.Resampling.BOX
     factor = int(factor) if factor >= 1 else factor
     size = max(1, int(columns * factor)), max(1, int(rows * factor))
-    drawn = Image.fromarray(pixels).resize(size, kind)
-    image.paste(drawn, ((room[0] - size[0]) // 2, (room[1] - size[1]) // 2))
+    resized = Image.fromarray(pixels).resize(size, method)
+    image.paste(resized, ((area[0] - size[0]) // 2, (area[1] - size[1]) // 2))
 
 
 def _draw_symbol(draw: ImageDraw.ImageDraw, symbol: Symbol, scale: int) -> None:
@@ -101,13 +102,13 @@ def _draw_symbol(draw: ImageDraw.ImageDraw, symbol: Symbol, scale: int) -> None:
     draw.text((x, y), symbol.text, ink, _font(14 * scale), "mm")
 
 
-def amount(reward: float) -> str:
-    """A reward with its sign; a plain 0 for nothing."""
+def format_reward(reward: float) -> str:
+    """Format a reward with its sign; plain 0 for no reward."""
     return f"{reward:+g}" if reward else "0"
 
 
 def draw_line(scene: Sequence[Symbol]) -> str:
-    """The screen in COLUMNS characters, each symbol at its horizontal place."""
+    """Draw the screen in COLUMNS characters, each symbol at its position."""
     line = " " * COLUMNS
     for symbol in scene:
         sign = BRACKETS[symbol.shape]

@@ -1,4 +1,4 @@
-"""The restless bandit: how fast to learn, where chances drift slowly or quickly?"""
+"""The restless bandit: how fast to learn while probabilities drift slowly or fast?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,38 +13,38 @@ from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol
 
 @dataclass(frozen=True, kw_only=True)
 class RestlessBanditParams:
-    """What the experimenter sets; the steps' sizes are ours, the rest Wang's 2016."""
+    """Parameters of the restless bandit, after Wang et al. 2016; drifts are ours."""
 
     trial_count: int = 100
     """Trials per episode, at least 1."""
     deviation_low: float = 0.02
-    """Standard deviation of a trial's drift in a quiet episode, in [0, 1]."""
+    """Standard deviation of the drift per trial at low volatility, in [0, 1]."""
     deviation_high: float = 0.2
-    """The same in a volatile episode."""
+    """Standard deviation of the drift per trial at high volatility, in [0, 1]."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no count, and drifts beyond the range of a chance."""
+        """Validate the fields."""
         check_at_least("trial_count", self.trial_count, 1)
         check_between("deviation_low", self.deviation_low, 0, 1)
         check_between("deviation_high", self.deviation_high, 0, 1)
 
 
 class RestlessBandit(LockstepTask[RestlessBanditParams]):
-    """Two arms whose chances sum to 1 and drift, slowly or quickly, all episode long.
+    """Two arms with reward probabilities that sum to 1 and drift, slowly or fast.
 
     Observation: the number of the trial, as a share of the episode.
     Actions: left, right; both are always valid.
-    Reward: 1 with the chance of the arm chosen, else 0.
+    Reward: 1 with the probability of the chosen arm, else 0.
     Episode end: terminates after `trial_count` trials, of one step; never truncates.
-    info["trial"]: choice (0 left, 1 right), reward, valid, correct (the arm that pays
-        more often, either where both do alike), forced, volatility (low, high),
-        probability_left (chance that left pays; right has the rest).
+    info["trial"]: choice (0 left, 1 right), reward, valid, correct (the arm with the
+        higher reward probability, either one if equal), forced, volatility (low, high),
+        probability_left (reward probability of left; that of right is 1 minus it).
     Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
-    Declared: the paper says that chances change slowly or quickly. Here left's chance
-        is a Gaussian walk, reflected at 0 and 1, of one of two step sizes; it starts
-        uniform, which is how a reflected walk is spread in the long run. Episodes are
-        of either kind as often, and nothing says which. The trial's number is seen,
-        as in the paper's other bandits.
+    Declared: the paper states that probabilities change slowly or quickly. Here the
+        probability of left is a Gaussian walk, reflected at 0 and 1, with one of two
+        step sizes; its start is uniform, the stationary distribution of a reflected
+        walk. Low and high volatility are equally frequent and not observed. The trial
+        number is observed, as in the other bandits of the paper.
     """
 
     params_type = RestlessBanditParams
@@ -70,24 +70,25 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
         params: RestlessBanditParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
         self.right = self.rewarded = self.never
-        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
+        noise = torch.full((num_envs, self.noise_size), 0.5, device=device)
+        self._start_episode(noise, {})
 
     @property
     def observation_names(self) -> tuple[str, ...]:
-        """The time that has passed."""
+        """The elapsed share of the episode."""
         return ("trial",)
 
     @property
     def action_names(self) -> tuple[str, ...]:
-        """The arms."""
+        """Names of the arms."""
         return ("left", "right")
 
     @property
     def trial_count(self) -> int:
-        """Trials of an episode."""
+        """Trials per episode."""
         return self.params.trial_count
 
     def reset(
@@ -97,16 +98,16 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Start an episode, its hidden parameters drawn or fixed by the options.
+        """Start an episode; the options replace the hidden variables drawn.
 
         Options: probability_left, of the first trial, and volatility (0 low, 1 high).
         """
-        chosen = self.check_options(options)
+        checked = self.check_options(options)
         self.start_all(where)
-        self._prepare(noise, chosen)
+        self._start_episode(noise, checked)
         return self.observation()
 
-    def _prepare(self, noise: Tensor, options: Mapping[str, float]) -> None:
+    def _start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
         self.probability, self.volatile = noise[:, 0].clone(), noise[:, 1] < 0.5
         if "probability_left" in options:
             check_between("probability_left", options["probability_left"], 0, 1)
@@ -117,24 +118,25 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
         self.trial_probability = self.probability
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Choose an arm, be paid or not; then the chances drift."""
+        """Choose an arm and receive its reward; then the probabilities drift."""
         self.right = actions > 0
-        chance = torch.where(self.right, 1 - self.probability, self.probability)
-        self.rewarded = noise[:, 0] < chance
+        probability = torch.where(self.right, 1 - self.probability, self.probability)
+        self.rewarded = noise[:, 0] < probability
         self.trial_probability = self.probability
         self.probability = self._drift(noise[:, 1])
         return self.advance(self.rewarded.float())
 
     def _drift(self, noise: Tensor) -> Tensor:
-        """One step of the walk, reflected at 0 and 1 as often as it takes."""
+        """One step of the walk, reflected at 0 and 1, several times if necessary."""
         low, high = self.params.deviation_low, self.params.deviation_high
         deviation = torch.where(self.volatile, high, low)
         normal: Tensor = torch.special.ndtri(noise.clamp(min=SMALLEST_NOISE))
-        moved = torch.remainder(self.probability + deviation * normal, 2.0)
-        return torch.minimum(moved, 2 - moved)
+        # Reflecting at 0 and 1 is folding a period of 2, whatever the size of the step.
+        walk = torch.remainder(self.probability + deviation * normal, 2.0)
+        return torch.minimum(walk, 2 - walk)
 
     def observation(self) -> Tensor:
-        """(B, 1): how much of the episode has passed."""
+        """(B, 1): the elapsed share of the episode."""
         share = self.trial / self.trial_count
         return torch.full((self.num_envs, 1), share, device=self.device)
 
@@ -153,11 +155,11 @@ class RestlessBandit(LockstepTask[RestlessBanditParams]):
         }
 
     def hidden(self) -> dict[str, Tensor]:
-        """Left's chance now, and whether it drifts quickly."""
+        """Present reward probability of left, and whether volatility is high."""
         return {"probability_left": self.probability, "volatility": self.volatile}
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
-        """Two squares that never change."""
+        """Two constant squares."""
         return [
             Symbol("square", 0.25, "deepskyblue", "left"),
             Symbol("square", 0.75, "orange", "right"),

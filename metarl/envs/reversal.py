@@ -1,4 +1,4 @@
-"""The reversal task: how soon is a choice that turned bad given up, and found again?"""
+"""The reversal task: how soon does a subject abandon an option that turned bad?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,32 +9,32 @@ import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_choice
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.envs.choice_task import ChoiceTask
 
 Schedule = Literal["mixed", "80/20", "70/30"]
-"""Which schedules occur; "mixed" draws one of the two for each episode."""
+"""Reward schedules; "mixed" draws one of the other two for each episode."""
 PERCENTS: Mapping[str, int] = MappingProxyType({"80/20": 80, "70/30": 70})
-"""Schedule -> chance of reward of the better option; the other has what is missing to
-100 percent."""
+"""Schedule -> reward probability of the better option, in percent; that of the other
+option is the difference from 100 percent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReversalParams:
-    """What the experimenter sets; defaults follow Costa et al. 2016."""
+    """Parameters of the reversal task; defaults follow Costa et al. 2016."""
 
     trial_count: int = 80
     """Trials per episode, at least 1."""
     schedule: Schedule = "mixed"
-    """Chances of reward, in percent, of the better and the worse option."""
+    """Reward probabilities, in percent, of the better and the worse option."""
     reversal_least: int = 31
-    """Fewest trials before the reversal, at least 1."""
+    """Smallest number of trials before the reversal, at least 1."""
     reversal_most: int = 50
-    """Most trials before the reversal, at least `reversal_least`."""
+    """Largest number of trials before the reversal, at least `reversal_least`."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no count and no schedule."""
+        """Validate the fields."""
         check_at_least("trial_count", self.trial_count, 1)
         check_choice("schedule", self.schedule, get_args(Schedule))
         check_at_least("reversal_least", self.reversal_least, 1)
@@ -42,40 +42,40 @@ class ReversalParams:
 
     @property
     def percents(self) -> tuple[int, ...]:
-        """Chances of reward, in percent, that the better option may have."""
+        """Possible reward probabilities of the better option, in percent."""
         if self.schedule == "mixed":
             return tuple(PERCENTS.values())
         return (PERCENTS[self.schedule],)
 
 
-class Reversal(LockstepTask[ReversalParams]):
-    """Of two options one pays more often; once in an episode they swap, untold.
+class Reversal(ChoiceTask[ReversalParams]):
+    """One of two options has more reward; once in an episode they swap, uncued.
 
     Observation: one-hot [fixation, choice]; without the fixation step, choice alone.
-    Actions: centre, left, right (left, right without the fixation step). Fixation takes
-        centre, the choice left or right.
-    Reward: 0 or 1 for the choice, by the schedule's chance; -1 for an invalid response,
-        and the trial goes on to its next step; a missing choice is paid nothing else.
-    Episode end: terminates after `trial_count` trials; never truncates. One that is not
-        longer than the trials before the reversal has none.
-    info["trial"]: choice (0 left, 1 right), reward (all that the trial paid), valid,
-        correct (the choice of the better option), forced, better (which option paid
-        more often on this trial: 0 left, 1 right), schedule (its chance of reward in
-        percent: 80 or 70), reversal_trial (the trials before the reversal: the number,
+    Actions: centre, left, right (left, right without the fixation step). Valid are
+        centre at fixation, left or right at the choice.
+    Reward: 0 or 1 for the choice, with the probability of the schedule; -1 for an
+        invalid response, and the trial goes on to its next step; no further reward
+        after a missing choice.
+    Episode end: terminates after `trial_count` trials; never truncates. An episode
+        with at most as many trials as precede the reversal has no reversal.
+    info["trial"]: choice (0 left, 1 right), reward (total of the trial), valid,
+        correct (the choice of the better option), forced, better (the better option of
+        this trial: 0 left, 1 right), schedule (its reward probability in percent: 80 or
+        70), reversal_trial (number of trials before the reversal, that is, the number,
         from 0, of the first trial on which the other option is better).
     Source: Costa et al. 2016, Neuron 92:505; trials released with Trepka et al. 2021,
         Nat Commun.
-    Declared: the reversal comes after 31 to 50 trials, all equally likely, as it did in
-        the monkeys' released trials (the paper: between trials 30 and 50). Which option
-        is better at first, and the schedule, are drawn with equal chances. The price
-        of an invalid response is ours.
-    Departs: the monkeys chose one of two pictures, new in each block, whose sides
+    Declared: the reversal comes after 31 to 50 trials, all equally likely, as in the
+        released trials of the monkeys (the paper: between trials 30 and 50). The option
+        that is better at first, and the schedule, are drawn with equal probability. The
+        cost of an invalid response is ours.
+    Departs: the monkeys chose one of two pictures, new in each block, on sides that
         changed at random; here the options are the two sides. A 60/40 schedule is left
-        out, as none of its trials were released.
+        out, because none of its trials were released.
     """
 
     params_type = ReversalParams
-    event_names = ("fixation", "choice")
     state_names = (
         "trial",
         "phase",
@@ -97,61 +97,38 @@ class Reversal(LockstepTask[ReversalParams]):
         params: ReversalParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
-        screens = torch.eye(len(self.event_names), device=self.device)
-        self.screens = screens[:, self.phase_events[0] :]
-        self.left = self.action_names.index("left")
-        self.fixated = self.responded = self.always
-        self.right = self.trial_better = self.rewarded = self.never
-        self._draw(torch.full((num_envs, self.noise_size), 0.5, device=self.device))
+        self.trial_better = self.rewarded = self.never
+
+    @property
+    def has_fixation(self) -> bool:
+        """Whether a trial starts with a fixation step."""
+        return self.params.fixation
 
     @property
     def observation_names(self) -> tuple[str, ...]:
         """Names of the one-hot entries."""
-        return self.event_names[self.phase_events[0] :]
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """Centre exists only where there is a fixation step."""
-        names = ("centre", "left", "right")
-        return names if self.params.fixation else names[1:]
+        return self.event_names if self.has_fixation else self.event_names[1:]
 
     @property
     def trial_count(self) -> int:
-        """Trials of an episode."""
+        """Trials per episode."""
         return self.params.trial_count
 
-    @property
-    def phase_events(self) -> tuple[int, ...]:
-        """A trial without the fixation step is the choice alone."""
-        return (0, 1) if self.params.fixation else (1,)
-
-    def reset(
-        self,
-        noise: Tensor,
-        *,
-        options: Mapping[str, float] | None = None,
-        where: Tensor | None = None,
-    ) -> Tensor:
-        """Start an episode, its hidden parameters drawn or fixed by the options."""
-        chosen = self.check_options(options)
-        self.start_all(where)
-        self._draw(noise)
-        self._fix(chosen)
-        return self.observation()
-
-    def _draw(self, noise: Tensor) -> None:
-        """Draw which option is better first, the schedule, and the reversal."""
+    def start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
+        """Draw the option that is better first, the schedule and the reversal."""
         self.first_better = noise[:, 0] < 0.5
         percents = self.params.percents
         self.percent = torch.where(noise[:, 1] < 0.5, percents[0], percents[-1])
         least, most = self.params.reversal_least, self.params.reversal_most
-        drawn = least + (noise[:, 2] * (most - least + 1)).long()
-        self.reversal_trial = drawn.clamp(max=most)
+        trial = least + (noise[:, 2] * (most - least + 1)).long()
+        # Rounding could lift a number just below 1 to one trial too many.
+        self.reversal_trial = trial.clamp(max=most)
+        self._apply_options(options)
 
-    def _fix(self, options: Mapping[str, float]) -> None:
-        """Put the options in the place of what was drawn."""
+    def _apply_options(self, options: Mapping[str, float]) -> None:
+        """Replace the values drawn by those of the options."""
         if "better" in options:
             check_choice("better", options["better"], (0, 1))
             self.first_better = torch.full_like(self.never, bool(options["better"]))
@@ -167,59 +144,37 @@ class Reversal(LockstepTask[ReversalParams]):
                 )
             self.reversal_trial = torch.full_like(self.reversal_trial, int(count))
 
-    def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Fixate, then choose and be paid."""
-        event = self.phase_events[self.phase]
-        respond = (self._fixate, self._choose)[event]
-        return self.advance(respond(actions, noise))
-
-    def _fixate(self, actions: Tensor, _noise: Tensor) -> Tensor:
-        self.fixated = actions < self.left
-        return self.fixated.float() - 1
-
-    def _choose(self, actions: Tensor, noise: Tensor) -> Tensor:
-        self.responded = actions >= self.left
-        self.right = actions > self.left
+    def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward of the choice."""
+        self.note_choice(actions)
         self.trial_better = self.better()
-        chance = self.percent / 100
-        chance = torch.where(self.right == self.trial_better, chance, 1 - chance)
-        self.rewarded = (noise[:, 0] < chance) & self.responded
+        probability = self.percent / 100
+        is_better = self.right == self.trial_better
+        probability = torch.where(is_better, probability, 1 - probability)
+        self.rewarded = (noise[:, 0] < probability) & self.responded
         return self.rewarded.float() - (~self.responded).float()
 
     def better(self) -> Tensor:
-        """(B,) bool: whether right now pays more often than left."""
+        """(B,) bool: whether right is now the better option."""
         return self.first_better ^ (self.reversal_trial <= self.trial)
-
-    def observation(self) -> Tensor:
-        """(B, O): fixation or choice."""
-        event = self.phase_events[self.phase]
-        return self.screens[event].expand(self.num_envs, -1)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
-        invalid = (~self.fixated).float() + (~self.responded).float()
         correct = self.responded & (self.right == self.trial_better)
-        return {
-            "choice": torch.where(self.responded, self.right.float(), torch.nan),
-            "reward": self.rewarded.float() - invalid,
-            "valid": (invalid == 0).float(),
-            "correct": correct.float(),
-            "forced": self.never.float(),
+        rewarded = self.rewarded.float()
+        row = self.choice_row(
+            self.right, reward=rewarded, correct=correct, forced=self.never
+        )
+        return row | {
             "better": self.trial_better.float(),
             "schedule": self.percent.float(),
             "reversal_trial": self.reversal_trial.float(),
         }
 
     def hidden(self) -> dict[str, Tensor]:
-        """The option that is better now, the schedule, and when the reversal comes."""
+        """The present better option, the schedule, and the trial of the reversal."""
         return {
             "better": self.better(),
             "schedule": self.percent,
             "reversal_trial": self.reversal_trial,
         }
-
-    def scene(self, env_index: int = 0) -> list[Symbol]:
-        """A cross, then two squares."""
-        if self.event_names[self.phase_events[self.phase]] == "fixation":
-            return [Symbol("cross", 0.5, "white")]
-        return [Symbol("square", 0.25, "white"), Symbol("square", 0.75, "white")]

@@ -1,9 +1,10 @@
-"""The contract of a task: one experiment, written once for a batch of lanes.
+"""The interface of a task: one experiment, written for a batch of environments.
 
-A lane is one animal in its own box. A task is a deterministic function of its state,
-the actions and a block of uniform noise handed in, all as tensors with one row a lane,
-so the same code runs on CPU and GPU, as one Gymnasium environment (the batch of one)
-or as thousands of lanes, and permuting the lanes' noise permutes the lanes.
+An environment is one subject's copy of the experiment. A task is a deterministic
+function of its state, the actions and a block of uniform noise, all tensors with one
+row per environment. The same code therefore runs on CPU and GPU, as one Gymnasium
+environment (a batch of one) or as thousands, and permuting the noise of the
+environments permutes their episodes.
 """
 
 from abc import ABC, abstractmethod
@@ -21,16 +22,16 @@ from metarl.core.checks import check_at_least
 Params = TypeVar("Params")
 
 SMALLEST_NOISE = 2.0**-25
-"""Stands for a uniform number of 0, whose normal quantile would be infinite."""
+"""Replaces a uniform number of 0, which has an infinite normal quantile."""
 
 
 class Step(NamedTuple):
-    """What one step returns, one entry a lane."""
+    """Result of one step, one entry per environment."""
 
     observation: Tensor
-    """(B, O) float32: what the task shows next."""
+    """(B, O) float32: the next observation."""
     reward: Tensor
-    """(B,) float32: what the action earned, in reward units."""
+    """(B,) float32: reward for the action, in reward units."""
     terminated: Tensor
     """(B,) bool: the episode ended with this step."""
     trial_ended: Tensor
@@ -38,43 +39,43 @@ class Step(NamedTuple):
 
 
 class Symbol(NamedTuple):
-    """One thing on the subject's screen, for rendering."""
+    """One symbol on the subject's screen, for rendering."""
 
     shape: str
     """cross, disc, square or text."""
     x: float
-    """Horizontal place, from 0 (left) to 1 (right)."""
+    """Horizontal position, from 0 (left) to 1 (right)."""
     colour: str
-    """Any colour that Pillow knows."""
+    """A colour name or code that Pillow accepts."""
     text: str = ""
-    """What a text symbol says."""
+    """Text inside the symbol."""
 
 
 class Task(ABC, Generic[Params]):
     """One experiment for `num_envs` subjects at once.
 
     A subclass sets the class attributes below and implements the abstract methods.
-    All randomness comes in as `noise`, so a task holds no generator.
+    All random numbers are passed in as `noise`, so a task holds no generator.
     """
 
     params_type: ClassVar[type]
-    """The frozen dataclass of what the experimenter sets."""
+    """Frozen dataclass of the task's parameters."""
     event_names: ClassVar[tuple[str, ...]]
-    """Names of the steps of a trial; `event` gives indices into them."""
+    """Names of the steps of a trial; `event` returns indices into them."""
     state_names: ClassVar[tuple[str, ...]]
-    """Attributes that make up the state: tensors or plain numbers."""
+    """Names of the attributes that hold the state: tensors or plain numbers."""
     noise_size: ClassVar[int] = 1
-    """Uniform numbers a lane needs for one step or one reset."""
+    """Number of uniform numbers per environment for one step or one reset."""
     categories: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
-    """Words for the codes 0, 1, ... of a trial column."""
+    """Trial column -> words for its codes 0, 1, ..."""
     observation_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
-    """Least and greatest entry of an observation."""
+    """Smallest and largest possible entry of an observation."""
     reward_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-    """Least and greatest reward of one step."""
+    """Smallest and largest possible reward of one step."""
     real_columns: ClassVar[tuple[str, ...]] = ("reward",)
     """Trial columns that hold real numbers; all others hold codes."""
     option_names: ClassVar[tuple[str, ...]] = ()
-    """Hidden parameters that `reset(options=...)` can fix."""
+    """Hidden variables that `reset(options=...)` can set."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Task(ABC, Generic[Params]):
         params: Params | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects; `reset` starts their first episode."""
+        """Prepare `num_envs` environments; `reset` starts their first episode."""
         check_at_least("num_envs", num_envs, 1)
         self.num_envs = num_envs
         self.params: Params = self.params_type() if params is None else params
@@ -93,29 +94,36 @@ class Task(ABC, Generic[Params]):
     @property
     @abstractmethod
     def observation_names(self) -> tuple[str, ...]:
-        """A name for each entry of the observation."""
+        """Name of each entry of the observation."""
 
     @property
     @abstractmethod
     def action_names(self) -> tuple[str, ...]:
-        """A name for each action, in the order of the action codes."""
+        """Name of each action, in the order of the action codes."""
 
     @property
     def episode_steps(self) -> int | None:
-        """Steps of every episode; None where lanes end at different times."""
+        """Steps of every episode; None if episodes differ in length."""
         return None
 
     @property
     def view_size(self) -> tuple[int, int] | None:
-        """Width and height in pixels, where an observation is a code for pixels.
+        """Width and height in pixels if an observation is a code of a view, else None.
 
-        Then an observation has at most three whole numbers below 2**20.
+        Such an observation has at most three whole numbers below 2**20.
         """
         return None
 
-    def look(self, observation: Tensor) -> Tensor:
-        """(N, W, H, 3) uint8 red, green, blue, column by column, of (N, O) codes."""
-        raise NotImplementedError(f"{type(self).__name__} shows no pixels")
+    def render_views(self, observation: Tensor) -> Tensor:
+        """Return the views that observations encode, if `view_size` is not None.
+
+        Args:
+            observation: (N, O) codes.
+
+        Returns:
+            (N, W, H, 3) uint8 red, green, blue, column by column.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no pixel views")
 
     @property
     def observation_size(self) -> int:
@@ -135,20 +143,20 @@ class Task(ABC, Generic[Params]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Start an episode in the lanes of `where` (all lanes when None).
+        """Start an episode in the environments of `where` (all if None).
 
         Args:
             noise: (B, noise_size) uniform in [0, 1).
-            options: values for `option_names`, the same in every lane.
+            options: values for `option_names`, the same in every environment.
             where: (B,) bool.
 
         Returns:
-            (B, O) observation of every lane.
+            (B, O) observations of all environments.
         """
 
     @abstractmethod
     def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Take one action in every lane.
+        """Take one action in every environment.
 
         Args:
             actions: (B,) int64 codes into `action_names`.
@@ -157,43 +165,48 @@ class Task(ABC, Generic[Params]):
 
     @abstractmethod
     def event(self) -> Tensor:
-        """(B,) int64: which of `event_names` the subject is looking at now."""
+        """(B,) int64: index into `event_names` of the current step of the trial."""
+
+    def valid_actions(self) -> Tensor:
+        """(B, A) bool: actions that are valid on the current screen; here all."""
+        shape = self.num_envs, self.action_count
+        return torch.ones(shape, dtype=torch.bool, device=self.device)
 
     @abstractmethod
     def trial_row(self) -> dict[str, Tensor]:
-        """The trial that just ended: column -> (B,) numbers; NaN where missing."""
+        """The trial that just ended: column -> (B,) numbers; NaN if missing."""
 
     @abstractmethod
     def hidden(self) -> dict[str, Tensor]:
-        """What the subject is not told now: name -> (B,)."""
+        """Current hidden variables, absent from the observation: name -> (B,)."""
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
-        """What is on the subject's screen; by default the names of what is on."""
+        """Symbols on the screen; by default the names of the nonzero entries."""
         shown = self.observation()[env_index]
         on = [n for n, v in zip(self.observation_names, shown, strict=True) if v]
         return [Symbol("text", 0.5, "white", " ".join(on))]
 
     def drawing(self, env_index: int = 0) -> NDArray[np.uint8] | None:
-        """(rows, columns, 3) pixels to draw instead of the scene; by default none."""
+        """(rows, columns, 3) pixels to render instead of the scene; None by default."""
         return None
 
     @abstractmethod
     def observation(self) -> Tensor:
-        """(B, O): what the task shows now."""
+        """(B, O): the current observations."""
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on later: tensors (copied) and plain numbers."""
+        """Everything needed to continue later: copied tensors and plain numbers."""
         values = {name: getattr(self, name) for name in self.state_names}
         return {k: v.clone() if isinstance(v, Tensor) else v for k, v in values.items()}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Continue from a `state`."""
         for name in self.state_names:
             value = state[name]
             setattr(self, name, value.clone() if isinstance(value, Tensor) else value)
 
     def check_options(self, options: Mapping[str, float] | None) -> Mapping[str, float]:
-        """The options, or ValueError naming those there are."""
+        """Return the options; raise ValueError if one is not in `option_names`."""
         for name in options or {}:
             if name not in self.option_names:
                 known = ", ".join(self.option_names) or "none, this task has none"
@@ -202,52 +215,59 @@ class Task(ABC, Generic[Params]):
 
 
 class LockstepTask(Task[Params]):
-    """A task whose lanes are always in the same step of the same trial."""
+    """A task whose environments are all in the same step of a trial.
+
+    Unless a subclass says otherwise, they are also in the same trial.
+    """
 
     trial: int = 0
     """Number of the current trial, from 0."""
     phase: int = 0
-    """Number of the current step of the trial; `event_names[phase]` is its name."""
+    """Number of the current step of the trial, an index into `phase_events`."""
 
     @property
     @abstractmethod
     def trial_count(self) -> int:
-        """Trials of an episode."""
+        """Trials per episode."""
 
     @property
-    def episode_steps(self) -> int:
-        """Steps of every episode."""
+    def episode_steps(self) -> int | None:
+        """Steps per episode."""
         return self.trial_count * len(self.phase_events)
 
     @property
     def phase_events(self) -> tuple[int, ...]:
-        """For each step of a trial, its index in `event_names`."""
+        """Index into `event_names` of each step of a trial."""
         return tuple(range(len(self.event_names)))
 
     def event(self) -> Tensor:
-        """(B,) int64: the step of the trial that every lane is in."""
+        """(B,) int64: index into `event_names`, the same in all environments."""
         event = self.phase_events[self.phase]
         return torch.full((self.num_envs,), event, device=self.device)
 
     def start_all(self, where: Tensor | None) -> None:
-        """Back to the first step of the first trial, in all lanes together."""
+        """Return to the first step of the first trial in all environments."""
         if where is not None and not bool(where.all()):
             raise ValueError(
-                "where must choose all lanes: this task's lanes move in lockstep"
+                "where must select all environments, which share the step of the "
+                "trial in this task; reset them together"
             )
         self.trial = self.phase = 0
 
     def advance(self, reward: Tensor) -> Step:
-        """Go on to the next step, and from a trial's last step to the next trial."""
+        """Go on to the next step, and after a trial's last step to the next trial."""
         self.phase += 1
-        ended = self.phase == len(self.phase_events)
-        if ended:
-            self.phase = 0
-            self.trial += 1
-        over = self.trial == self.trial_count
-        return Step(
-            self.observation(),
-            reward,
-            self.always if over else self.never,
-            self.always if ended else self.never,
-        )
+        if self.phase < len(self.phase_events):
+            return Step(self.observation(), reward, self.never, self.never)
+        self.phase = 0
+        terminated = self.end_trial()
+        return Step(self.observation(), reward, terminated, self.always)
+
+    def end_trial(self) -> Tensor:
+        """Count the trial that just ended.
+
+        Returns:
+            (B,) bool: the episode ends with this trial.
+        """
+        self.trial += 1
+        return self.always if self.trial == self.trial_count else self.never

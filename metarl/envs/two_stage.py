@@ -1,21 +1,30 @@
-"""What all two-step tasks share: fixation, a first choice, and where it leads."""
+"""The part of a trial that all two-step tasks share, up to the second-stage state."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.envs.choice_task import (
+    ANY,
+    CROSS,
+    SQUARES,
+    ChoiceTask,
+    invalid_response_reward,
+)
+from metarl.envs.task import Symbol
 
 STATE_COLOURS = (("deepskyblue", "S1"), ("orange", "S2"))
 """Colour and name of the second-stage states."""
+S1_SCREEN, BLANK_SCREEN = 2, 4
+"""Indices of the screens of S1 (S2 follows) and after a missing choice."""
 
 
 class TwoStageParams(Protocol):
-    """What the shared part of a trial needs to know."""
+    """Parameters of the shared part of a trial."""
 
     @property
     def trial_count(self) -> int:
@@ -23,7 +32,7 @@ class TwoStageParams(Protocol):
 
     @property
     def probability_common(self) -> float:
-        """Chance that left leads to S1 and right to S2."""
+        """Probability that left leads to S1 and right to S2."""
 
     @property
     def fixation(self) -> bool:
@@ -33,10 +42,17 @@ class TwoStageParams(Protocol):
 Params = TypeVar("Params", bound=TwoStageParams)
 
 
-class TwoStageTask(LockstepTask[Params]):
-    """Fixation, a first-stage choice and a second-stage state, in which a task pays."""
+class TwoStageTask(ChoiceTask[Params]):
+    """Fixation, a first-stage choice, and a second-stage state with a reward."""
 
     event_names = ("fixation", "choice", "outcome")
+    screen_actions: ClassVar[tuple[tuple[str, ...], ...]] = (
+        ("centre",),
+        ("left", "right"),
+        ANY,
+        ANY,
+        ANY,
+    )
     categories = MappingProxyType({"transition": ("common", "rare")})
 
     def __init__(
@@ -45,125 +61,92 @@ class TwoStageTask(LockstepTask[Params]):
         params: Params | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
-        # Screens: fixation, first stage, S1, S2 and, last, nothing at all.
-        screens = torch.cat([torch.eye(4), torch.zeros(1, 4)])
-        self.screens = screens[:, 0 if self.params.fixation else 1 :].to(self.device)
-        self.left = self.action_names.index("left")
-        self.fixated = self.responded = self.always
-        self.trial_high = self.second = self.right = self.rare = self.never
-        self.rewarded = self.never
-        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
+        self.trial_high = self.second = self.rare = self.rewarded = self.never
+
+    @property
+    def has_fixation(self) -> bool:
+        """Whether a trial starts with a fixation step."""
+        return self.params.fixation
 
     @property
     def observation_names(self) -> tuple[str, ...]:
         """Names of the one-hot entries."""
         names = ("fixation", "first stage", "S1", "S2")
-        return names if self.params.fixation else names[1:]
-
-    @property
-    def action_names(self) -> tuple[str, ...]:
-        """Centre exists only where there is a fixation step."""
-        return (
-            ("centre", "left", "right") if self.params.fixation else ("left", "right")
-        )
+        return names if self.has_fixation else names[1:]
 
     @property
     def trial_count(self) -> int:
-        """Trials of an episode."""
+        """Trials per episode."""
         return self.params.trial_count
 
-    @property
-    def phase_events(self) -> tuple[int, ...]:
-        """A trial without the fixation step starts at the choice."""
-        return (0, 1, 2) if self.params.fixation else (1, 2)
+    def make_screens(self) -> Tensor:
+        """(5, 4): fixation, first stage, S1, S2, and a blank screen."""
+        return torch.cat([torch.eye(4), torch.zeros(1, 4)])
 
-    def reset(
-        self,
-        noise: Tensor,
-        *,
-        options: Mapping[str, float] | None = None,
-        where: Tensor | None = None,
-    ) -> Tensor:
-        """Start an episode, its hidden parameters drawn or fixed by the options."""
-        chosen = self.check_options(options)
-        self.start_all(where)
+    def start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
+        """Set the hidden variables of an episode."""
         self.fixated = self.always
-        self._prepare(noise, chosen)
-        return self.observation()
+        self.start_rewards(noise, options)
 
     @abstractmethod
-    def _prepare(self, noise: Tensor, options: Mapping[str, float]) -> None:
-        """Set what the second stage pays at first."""
+    def start_rewards(self, noise: Tensor, options: Mapping[str, float]) -> None:
+        """Set the reward probabilities at the start of an episode."""
 
-    def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Fixate, choose, and be paid at the second stage."""
-        event = self.phase_events[self.phase]
-        respond = (self._fixate, self._choose, self._pay)[event]
-        return self.advance(respond(actions, noise))
+    @property
+    def responses(self) -> tuple[Callable[[Tensor, Tensor], Tensor], ...]:
+        """For each of `event_names`, the method that takes the action there."""
+        return (self.fixate, self.choose, self.answer)
 
-    def _fixate(self, actions: Tensor, _noise: Tensor) -> Tensor:
-        self.fixated = actions < self.left
-        return self.fixated.float().sub_(1)
-
-    def _choose(self, actions: Tensor, noise: Tensor) -> Tensor:
-        self.responded = actions >= self.left
-        self.right = actions > self.left
+    def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward of the first-stage choice, which leads to the second stage."""
+        self.note_choice(actions)
         self.rare = noise[:, 0] >= self.params.probability_common
         self.second = self.right ^ self.rare
         self.trial_high = self.hidden_high()
-        return self.responded.float().sub_(1)
+        return invalid_response_reward(self.responded)
 
     @abstractmethod
-    def _pay(self, actions: Tensor, noise: Tensor) -> Tensor:
-        """(B,) what the second stage pays; sets `rewarded`."""
+    def answer(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward at the second stage; sets `rewarded`."""
 
     @abstractmethod
     def hidden_high(self) -> Tensor:
         """(B,) bool: whether S2 is now the better second-stage state."""
 
-    def observation(self) -> Tensor:
-        """(B, O): fixation, first stage, or the second-stage state reached."""
-        event = self.phase_events[self.phase]
-        if event < len(("fixation", "choice")):
-            return self.screens[event].expand(self.num_envs, -1)
-        screen = torch.where(self.responded, self.second + 2, 4)
-        return self.screens.index_select(0, screen)
+    def screen(self) -> int | Tensor:
+        """Fixation, first stage, or the second-stage state, blank if none."""
+        event = self.trial_events[self.phase]
+        if event < S1_SCREEN:
+            return event
+        return torch.where(self.responded, self.second + S1_SCREEN, BLANK_SCREEN)
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
-        invalid = self._invalid_responses()
-        return {
-            "choice": self.if_responded(self.right),
-            "reward": self.rewarded.float() - invalid,
-            "valid": (invalid == 0).float(),
-            "correct": (self.responded & (self.right == self.trial_high)).float(),
-            "forced": self.never.float(),
+        correct = self.responded & (self.right == self.trial_high)
+        rewarded = self.rewarded.float()
+        row = self.choice_row(
+            self.right, reward=rewarded, correct=correct, forced=self.never
+        )
+        return row | {
             "transition": self.if_responded(self.rare),
             "second_state": self.if_responded(self.second),
-            "second_choice": torch.full_like(invalid, torch.nan),
+            "second_choice": torch.full_like(rewarded, torch.nan),
             "high_state": self.trial_high.float(),
         }
 
-    def _invalid_responses(self) -> Tensor:
-        """(B,) responses of the trial that broke a rule, each at the price of 1."""
-        return (~self.fixated).float() + (~self.responded).float()
-
-    def if_responded(self, values: Tensor) -> Tensor:
-        """The values as numbers, NaN where the first choice is missing."""
-        return torch.where(self.responded, values.float(), torch.nan)
-
     def scene(self, env_index: int = 0) -> list[Symbol]:
         """A cross; then two squares; then the second stage in its state's colour."""
-        event = self.phase_events[self.phase]
-        if event == self.event_names.index("fixation"):
-            return [Symbol("cross", 0.5, "white")]
-        if event == self.event_names.index("choice"):
-            return [Symbol("square", 0.25, "white"), Symbol("square", 0.75, "white")]
+        event = self.event_names[self.trial_events[self.phase]]
+        if event == "fixation":
+            return [CROSS]
+        if event == "choice":
+            return list(SQUARES)
         if not bool(self.responded[env_index]):
             return []
-        return self._second_scene(*STATE_COLOURS[int(self.second[env_index])])
+        return self.second_scene(*STATE_COLOURS[int(self.second[env_index])])
 
-    def _second_scene(self, colour: str, name: str) -> list[Symbol]:
+    def second_scene(self, colour: str, name: str) -> list[Symbol]:
+        """Symbols of a second-stage state."""
         return [Symbol("disc", 0.5, colour, name)]

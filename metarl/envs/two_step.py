@@ -1,4 +1,4 @@
-"""The two-step task: does a choice follow a model of the world, or its last reward?"""
+"""The two-step task: do choices follow a model of the task, or the last reward?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from metarl.envs.two_stage import TwoStageTask
 
 @dataclass(frozen=True, kw_only=True)
 class TwoStepParams:
-    """What the experimenter sets; defaults follow Wang et al. 2018."""
+    """Parameters of the two-step task; defaults follow Wang et al. 2018."""
 
     trial_count: int = 100
     """Trials per episode, at least 1."""
     probability_common: float = 0.8
-    """Chance that left leads to S1 and right to S2, in [0.5, 1]."""
+    """Probability that left leads to S1 and right to S2, in [0.5, 1]."""
     probability_high: float = 0.9
-    """Chance of reward in the high second-stage state, in [0, 1]."""
+    """Probability of reward in the high second-stage state, in [0, 1]."""
     probability_low: float = 0.1
-    """Chance of reward in the other second-stage state, in [0, 1]."""
+    """Probability of reward in the other second-stage state, in [0, 1]."""
     probability_switch: float = 0.025
-    """Chance per trial that high and low swap, in [0, 1]."""
+    """Probability per trial that high and low swap, in [0, 1]."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no probability or no count."""
+        """Validate the fields."""
         check_at_least("trial_count", self.trial_count, 1)
         check_between("probability_common", self.probability_common, 0.5, 1)
         for name in ("high", "low", "switch"):
@@ -39,26 +39,27 @@ class TwoStepParams:
 WANG_2016 = TwoStepParams(
     trial_count=10, probability_common=0.75, probability_switch=0.0, fixation=False
 )
-"""The precursor's variant: the high state is drawn anew for each episode and stays."""
+"""The earlier variant: the high state is redrawn for each episode and never swaps."""
 
 
 class TwoStep(TwoStageTask[TwoStepParams]):
-    """A first choice leads, mostly, to one of two second-stage states that pay.
+    """A first choice commonly leads to one of two second-stage states with a reward.
 
     Observation: one-hot [fixation, first stage, S1, S2]; all zeros on the step after a
-        missing choice. Without the fixation step, the first entry falls away.
-    Actions: centre, left, right (left, right without the fixation step). Fixation
-        takes centre, the first stage left or right, the second stage anything.
+        missing choice. Without the fixation step, the first entry is left out.
+    Actions: centre, left, right (left, right without the fixation step). Valid are
+        centre at fixation, left or right at the first stage, and any action at the
+        second stage.
     Reward: 0 or 1 for the response at the second stage; -1 for an invalid response,
-        and the trial goes on to its next step; after a missing choice nothing is paid.
+        and the trial goes on to its next step; no reward after a missing choice.
     Episode end: terminates after `trial_count` trials; never truncates.
-    info["trial"]: choice (0 left, 1 right), reward (all that the trial paid), valid,
+    info["trial"]: choice (0 left, 1 right), reward (total of the trial), valid,
         correct (the choice that commonly leads to the high state), forced, transition
         (common, rare), second_state (0 S1, 1 S2), second_choice, high_state.
     Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 4, after Daw et al. 2011
         and Miller et al. 2017; `WANG_2016` after Wang et al. 2016.
-    Declared: the paper does not say how the second stage is answered or what follows an
-        invalid response; the rules above are ours.
+    Declared: the paper specifies neither the response at the second stage nor the
+        consequence of an invalid response; the rules above are ours.
     """
 
     params_type = TwoStepParams
@@ -77,24 +78,26 @@ class TwoStep(TwoStageTask[TwoStepParams]):
     noise_size = 2
     option_names = ("high_state",)
 
-    def _prepare(self, noise: Tensor, options: Mapping[str, float]) -> None:
+    def start_rewards(self, noise: Tensor, options: Mapping[str, float]) -> None:
+        """Draw the high state, or take it from the options."""
         self.high = noise[:, 0] < 0.5
         if "high_state" in options:
             check_choice("high_state", options["high_state"], (0, 1))
             self.high = torch.full_like(self.high, bool(options["high_state"]))
 
     def hidden_high(self) -> Tensor:
-        """(B,) bool: whether S2 now pays with the high chance."""
+        """(B,) bool: whether S2 is now the high state."""
         return self.high
 
-    def _pay(self, actions: Tensor, noise: Tensor) -> Tensor:
+    def answer(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward in the second-stage state, whatever the response."""
         high, low = self.params.probability_high, self.params.probability_low
-        chance = torch.where(self.second == self.high, high, low)
-        self.rewarded = (noise[:, 0] < chance) & self.responded
+        probability = torch.where(self.second == self.high, high, low)
+        self.rewarded = (noise[:, 0] < probability) & self.responded
         # The next trial starts here: high and low may swap before its choice.
         self.high = self.high ^ (noise[:, 1] < self.params.probability_switch)
         return self.rewarded.float()
 
     def hidden(self) -> dict[str, Tensor]:
-        """The second-stage state that now pays with the high chance."""
+        """The second-stage state that is now the high one: 0 S1, 1 S2."""
         return {"high_state": self.high}

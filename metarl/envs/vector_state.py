@@ -1,4 +1,4 @@
-"""A task's lanes as the Gymnasium faces use them: numpy in and out, noise, rows."""
+"""State that the Gymnasium environments share: numpy arrays, noise, trial rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarl.core.policy import join_inputs
-from metarl.envs.rendering import amount, draw_frame, draw_line, shown
+from metarl.envs.rendering import draw_frame, draw_line, format_reward, screen_of
 from metarl.envs.task import Step, Task
 
 Array = NDArray[np.float32] | NDArray[np.uint8]
@@ -19,33 +19,36 @@ Actions = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Frame = NDArray[np.uint8] | str
 
+FEEDBACK = "last_action_reward"
+"""Key of the last action and reward in the observation of a task with pixel views."""
+
 
 class VectorState:
-    """A task's lanes and what every face adds: noise, last action, trial number."""
+    """A task with its noise, last actions, last rewards and trial numbers."""
 
     def __init__(self, task: Task[Any], *, agent_input: bool) -> None:
-        """Wrap a task; `agent_input` puts last action and reward in the view."""
+        """Wrap a task; `agent_input` adds last action and reward to the observation."""
         self.task = task
         self.agent_input = agent_input
         self.one_hot = torch.eye(task.action_count, device=task.device)
         self.trial = np.zeros(task.num_envs, dtype=np.int64)
-        self._forget(task.always)
+        self._clear(task.always)
 
     def observation_space(self) -> Space[Any]:
-        """Bounds of one lane's view."""
+        """Space of the observation of one environment."""
         actions = np.ones(self.task.action_count)
         least, most = self.task.reward_range
-        told = np.append(0 * actions, least), np.append(actions, most)
+        feedback = np.append(0 * actions, least), np.append(actions, most)
         if self.task.view_size is not None:
             width, height = self.task.view_size
             image = Box(0, 255, (height, width, 3), np.uint8)
             if not self.agent_input:
                 return image
-            return Dict({"image": image, "told": _box(*told)})
+            return Dict({"image": image, FEEDBACK: _box(*feedback)})
         size = self.task.observation_size
         low, high = (np.full(size, bound) for bound in self.task.observation_range)
         if self.agent_input:
-            low, high = np.append(low, told[0]), np.append(high, told[1])
+            low, high = np.append(low, feedback[0]), np.append(high, feedback[1])
         return _box(low, high)
 
     def reset(
@@ -54,24 +57,25 @@ class VectorState:
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Observations:
-        """Start an episode in the lanes of `where`; all lanes' view."""
+        """Start an episode in the environments of `where`; return all observations."""
         noise = self._noise(generator)
         observation = self.task.reset(noise, options=options, where=where)
-        self._forget(self.task.always if where is None else where)
+        self._clear(self.task.always if where is None else where)
         return self.view(observation)
 
-    def _forget(self, num_envs: Tensor) -> None:
+    def _clear(self, where: Tensor) -> None:
+        """Clear last action, last reward and trial number where True."""
         shape = (self.task.num_envs, self.task.action_count)
-        if bool(num_envs.all()):
+        if bool(where.all()):
             self.last_action = torch.zeros(shape, device=self.task.device)
             self.last_reward = torch.zeros(shape[0], device=self.task.device)
         else:
-            self.last_action = self.last_action.masked_fill(num_envs.unsqueeze(1), 0)
-            self.last_reward = self.last_reward.masked_fill(num_envs, 0)
-        self.trial[num_envs.cpu().numpy()] = 0
+            self.last_action = self.last_action.masked_fill(where.unsqueeze(1), 0)
+            self.last_reward = self.last_reward.masked_fill(where, 0)
+        self.trial[where.cpu().numpy()] = 0
 
     def step(self, actions: Actions, generator: np.random.Generator) -> Step:
-        """Take (B,) actions, checked to be codes of actions there are."""
+        """Take (B,) actions; raise ValueError unless they are valid codes."""
         count, shape = self.task.action_count, (self.task.num_envs,)
         whole = np.issubdtype(actions.dtype, np.integer)
         if not whole or actions.shape != shape or not _within(actions, count):
@@ -93,78 +97,80 @@ class VectorState:
         return torch.from_numpy(noise).to(self.task.device)
 
     def view(self, observation: Tensor) -> Observations:
-        """What an agent is given, one row a lane, in memory of its own.
+        """Return the observations for an agent, copied, one row per environment.
 
         Args:
-            observation: (B, O) what the task shows.
+            observation: (B, O) observations of the task.
 
         Returns:
-            (B, O), or with `agent_input` (B, O + A + 1). Where the task shows pixels,
-            (B, H, W, 3) row by row, or with `agent_input` these as `image`, and beside
-            them, (B, A + 1) last action and reward as `told`.
+            (B, O), or with `agent_input` (B, O + A + 1). If the task has pixel views,
+            (B, H, W, 3) row by row, or with `agent_input` these as `image` and (B,
+            A + 1) last action and reward as `last_action_reward`.
         """
-        did = self.last_action, self.last_reward
+        feedback = self.last_action, self.last_reward
         if self.task.view_size is None:
-            return _own(
-                join_inputs(observation, *did) if self.agent_input else observation
-            )
-        image = _own(self.task.look(observation).transpose(1, 2))
+            if self.agent_input:
+                observation = join_inputs(observation, *feedback)
+            return _copy(observation)
+        image = _copy(self.task.render_views(observation).transpose(1, 2))
         if not self.agent_input:
             return image
-        return {"image": image, "told": _own(join_inputs(observation[:, :0], *did))}
+        joined = join_inputs(observation[:, :0], *feedback)
+        return {"image": image, FEEDBACK: _copy(joined)}
 
     def rows(self, ended: Flags) -> dict[str, NDArray[Any]]:
-        """The trials that just ended: column -> (B,); NaN or None where missing."""
+        """The trials that just ended: column -> (B,); NaN or None if missing."""
         rows: dict[str, NDArray[Any]] = {"trial": self.trial - 1}
-        told = self.task.trial_row()
-        table = torch.stack([column.double() for column in told.values()])
-        for column, values in zip(told, table.cpu().numpy(), strict=True):
+        row = self.task.trial_row()
+        # Stacked, so that a GPU is waited for once, not once for every column.
+        table = torch.stack([column.double() for column in row.values()])
+        for column, values in zip(row, table.cpu().numpy(), strict=True):
             numbers = np.where(ended, values, np.nan)
             words = self.task.categories.get(column)
             rows[column] = numbers if words is None else _words(numbers, words)
         return rows
 
     def row(self, env_index: int) -> dict[str, Any]:
-        """The trial that just ended in a lane: column -> value, None where missing."""
+        """The trial that just ended in one environment; None if missing."""
         every = np.ones(self.task.num_envs, dtype=np.bool_)
         return _of_env(self.rows(every), env_index)
 
     def hidden(self) -> dict[str, NDArray[np.float64]]:
-        """What the subject is not told: name -> (B,)."""
-        told = self.task.hidden().items()
-        return {name: values.double().cpu().numpy().copy() for name, values in told}
+        """Hidden variables of the task: name -> (B,)."""
+        hidden = self.task.hidden().items()
+        return {name: values.double().cpu().numpy().copy() for name, values in hidden}
 
     def hidden_of(self, env_index: int) -> dict[str, float]:
-        """What the subject in a lane is not told."""
+        """Hidden variables of one environment: name -> value."""
         return _of_env(self.hidden(), env_index)
 
     def draw(self, env_index: int, mode: str) -> Frame:
-        """A lane's screen, last action and last reward."""
+        """Render the screen, last action and last reward of one environment."""
         acted = bool(self.last_action[env_index].any())
         code = int(self.last_action[env_index].argmax())
         action = self.task.action_names[code] if acted else ""
         reward = float(self.last_reward[env_index])
         if mode == "rgb_array":
-            return draw_frame(shown(self.task, env_index), action, reward)
+            return draw_frame(screen_of(self.task, env_index), action, reward)
         event = self.task.event_names[int(self.task.event()[env_index])]
         width = max(map(len, self.task.event_names))
-        earned = f" {action} {amount(reward)}" if acted else ""
+        response = f" {action} {format_reward(reward)}" if acted else ""
         line = draw_line(self.task.scene(env_index))
-        return f"{self.trial[env_index]:>4} {event:<{width}} |{line}|{earned}"
+        return f"{self.trial[env_index]:>4} {event:<{width}} |{line}|{response}"
 
 
 def view_of(view: Observations, env_index: int) -> Observations:
-    """One lane's view, of all lanes'."""
+    """Observation of one environment, from those of all."""
     if isinstance(view, dict):
-        return {name: part[env_index] for name, part in view.items()}
-    own: Array = view[env_index]
-    return own
+        return {name: array[env_index] for name, array in view.items()}
+    single: Array = view[env_index]
+    return single
 
 
-def _own(values: Tensor) -> Array:
-    """The same in memory of its own, row by row."""
-    own: Array = values.cpu().numpy().copy()
-    return own
+def _copy(values: Tensor) -> Array:
+    """(B, ...) copy as a contiguous numpy array."""
+    array: Array = values.cpu().numpy().copy()
+    return array
 
 
 def _box(low: NDArray[np.float64], high: NDArray[np.float64]) -> Box:

@@ -1,4 +1,4 @@
-"""The volatility task: how fast to learn, where the world changes often or seldom."""
+"""The volatility task: how fast to learn while reversals are frequent or rare?"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,76 +7,95 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_choice
+from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.envs.task import LockstepTask, Step, Symbol
 
 SCHEDULES = ("training", "constant", "blocks")
-"""How chances change: the paper's generator, its control, the paper's test."""
+"""Schedules of the probabilities: the paper's generator, its control, its test."""
 ORDERS = ("low-first", "high-first")
-"""Which half of a test episode is volatile: the second, the first."""
-CHANCES: Mapping[str, tuple[float, float, float, float]] = MappingProxyType(
-    {
-        "training": (0.25, 0.75, 0.0, 1.0),
-        "constant": (0.25, 0.75, 0.25, 0.75),
-        "blocks": (0.25, 0.75, 0.2, 0.8),
-    }
-)
-"""Chance that left wins: stable, with right or left the better arm; then volatile."""
-PROBABILITY_SWAP = 0.2
-"""Chance per trial that the arms swap chances while volatile; none while stable."""
-PROBABILITY_SWAP_CONSTANT = 0.05
-"""The same throughout the constant schedule."""
-LOG_CHANGE = (-4.5, -3.5)
-"""Bounds of the natural logarithm of the chance per trial that volatility changes."""
-BLOCKS = 2
-"""Equal parts of a test episode, one stable and one volatile."""
-SPELLS = 8
-"""Equal parts of a test episode; while volatile, the arms swap between them."""
-UNIFORMS = 7
-"""Uniform numbers whose median is one magnitude: it is distributed as Beta(4, 4)."""
+"""Whether the second or the first half of a test episode is volatile."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VolatilityParams:
-    """What the experimenter sets; defaults follow Wang et al. 2018."""
+    """Parameters of the volatility task; defaults follow Wang et al. 2018."""
 
     trial_count: int = 200
     """Trials per episode, at least 1."""
     schedule: str = "training"
-    """How the chances change: training, constant or blocks."""
+    """Schedule of the probabilities: training, constant or blocks."""
+    magnitude_shape: int = 4
+    """Both shape parameters of the beta distribution of magnitudes, at least 1."""
+    probability_stable: float = 0.75
+    """Probability that the better arm wins while stable, and throughout the constant
+    schedule, in [0, 1]."""
+    probability_volatile: float = 1.0
+    """Probability that the better arm wins while volatile in training, in [0, 1]."""
+    probability_swap: float = 0.2
+    """Probability per trial that the arms swap while volatile in training, in [0, 1];
+    while stable they never do."""
+    log_change_least: float = -4.5
+    """Lower bound of the natural logarithm of the probability per trial that the
+    volatility changes in training, at most `log_change_most`."""
+    log_change_most: float = -3.5
+    """Upper bound of the same, at most 0."""
+    probability_swap_constant: float = 0.05
+    """Probability per trial that the arms swap in the constant schedule, in [0, 1]."""
+    probability_blocks: float = 0.8
+    """Probability that the better arm wins while volatile in blocks, in [0, 1]."""
+    block_count: int = 2
+    """Equal parts of an episode of blocks, alternately stable and volatile, at least
+    1."""
+    spell_count: int = 8
+    """Equal parts of an episode of blocks, at least 1; while volatile, the arms swap
+    between them."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown schedule and what is no count."""
-        check_at_least("trial_count", self.trial_count, 1)
+        """Validate the fields."""
+        for field in ("trial_count", "magnitude_shape", "block_count", "spell_count"):
+            check_at_least(field, getattr(self, field), 1)
         check_choice("schedule", self.schedule, SCHEDULES)
+        for name in ("stable", "volatile", "swap", "swap_constant", "blocks"):
+            field = f"probability_{name}"
+            check_between(field, getattr(self, field), 0, 1)
+        check_between("log_change_most", self.log_change_most, -100, 0)
+        most = self.log_change_most
+        check_between("log_change_least", self.log_change_least, -100, most)
+
+    @property
+    def uniform_count(self) -> int:
+        """Number of uniform numbers with a median distributed as a magnitude."""
+        return 2 * self.magnitude_shape - 1
 
 
 class Volatility(LockstepTask[VolatilityParams]):
-    """Two arms show what they would pay; which one wins must be learned.
+    """Two arms show their magnitudes; which of them wins must be learned.
 
     Observation: the magnitude of the left arm and of the right arm, in [0, 1], each
-        drawn anew for every trial from Beta(4, 4), the median of 7 uniform numbers.
+        drawn for every trial from Beta(4, 4), the median of 7 uniform numbers.
     Actions: left, right; both are always valid.
     Reward: the magnitude of the chosen arm if it won, else 0. In each trial one arm
-        wins: left with the trial's chance, otherwise right.
-    Episode end: terminates after `trial_count` trials, of one step; never truncates.
-    info["trial"]: choice (0 left, 1 right), reward, valid, correct (the arm that was
-        worth more, given the true chance), forced, winner (0 left, 1 right),
-        magnitude_left, magnitude_right, probability_left (chance that left won),
-        volatility (0 stable, 1 volatile; missing in the constant schedule), order
-        (low-first, high-first; missing but in blocks).
-    Schedules: training: volatile or stable at first, either as likely. While volatile,
-        the arms swap chances of 0 and 1 with a chance of .2 per trial; while stable,
-        they keep .25 and .75. Volatility changes with a chance per trial whose
-        logarithm an episode draws from `LOG_CHANGE`. constant: .25 and .75, swapped
-        with a chance of .05. blocks: half an episode at .25 and .75; the other at .2
-        and .8, swapped every eighth of the episode (25 trials); the order is random.
+        wins: left with the probability of the trial, otherwise right.
+    Episode end: terminates after `trial_count` trials of one step; never truncates.
+    info["trial"]: choice (0 left, 1 right), reward, valid, correct (the arm with the
+        greater expected reward, given the true probability), forced, winner (0 left, 1
+        right), magnitude_left, magnitude_right, probability_left (probability that left
+        won), volatility (0 stable, 1 volatile; missing in the constant schedule), order
+        (low-first, high-first; only in blocks).
+    Schedules: training: volatile or stable at first, with equal probability. While
+        volatile, the arms swap winning probabilities of 0 and 1 with a probability of
+        .2 per trial; while stable, they keep .25 and .75. Volatility changes with a
+        probability per trial with a logarithm that is drawn for each episode, uniform
+        from `log_change_least` to `log_change_most`. constant: .25 and .75, swapped
+        with a probability of .05 per trial. blocks: half an episode at .25 and .75, the
+        other at .2 and .8, swapped after every eighth of the episode (25 trials); the
+        order is random.
     Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2; after Behrens et al.
         2007, Nat Neurosci 10:1214. The constant schedule is a control of ours.
-    Declared: the paper's magnitudes and rewards of 0 to 100 are divided by 100. The
-        paper ties the arms' chances to 1; we also let exactly one of them win. Which
-        arm is better is random at first, is kept when volatility changes, and is
-        drawn anew for the second half of a test episode.
+    Declared: the paper's magnitudes and rewards of 0 to 100 are divided by 100. In the
+        paper the probabilities of the arms sum to 1; here, in addition, exactly one of
+        them wins. The better arm is random at first, stays the same when volatility
+        changes, and is redrawn for the second half of a test episode.
     """
 
     params_type = VolatilityParams
@@ -96,11 +115,12 @@ class Volatility(LockstepTask[VolatilityParams]):
         "right_won",
         "reward",
     )
-    noise_size = 3 + 2 * UNIFORMS
     categories = MappingProxyType({"order": ORDERS})
     reward_range = (0.0, 1.0)
     real_columns = ("reward", "magnitude_left", "magnitude_right", "probability_left")
     option_names = ("better_arm", "volatility")
+    observation_names = ("left magnitude", "right magnitude")
+    action_names = ("left", "right")
 
     def __init__(
         self,
@@ -108,29 +128,35 @@ class Volatility(LockstepTask[VolatilityParams]):
         params: VolatilityParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
-        chances = CHANCES[self.params.schedule]
-        self.chances = torch.tensor(chances, device=self.device)
+        self.probabilities = torch.tensor(self._probabilities(), device=self.device)
         self.right = self.right_won = self.trial_volatile = self.never
         self.reward = torch.zeros(num_envs, device=self.device)
-        self._prepare(torch.full((num_envs, self.noise_size), 0.5, device=device), {})
+        noise = torch.full((num_envs, self.noise_size), 0.5, device=device)
+        self._start_episode(noise, {})
         self.trial_magnitudes = self.magnitudes
         self.trial_probability = self.probability_left()
 
-    @property
-    def observation_names(self) -> tuple[str, ...]:
-        """The arms' magnitudes."""
-        return ("left magnitude", "right magnitude")
+    def _probabilities(self) -> tuple[float, float, float, float]:
+        """Probability that left wins: stable, right or left better; then volatile."""
+        p = self.params
+        stable = p.probability_stable
+        volatile = {
+            "training": p.probability_volatile,
+            "constant": stable,
+            "blocks": p.probability_blocks,
+        }[p.schedule]
+        return 1 - stable, stable, 1 - volatile, volatile
 
     @property
-    def action_names(self) -> tuple[str, ...]:
-        """The arms."""
-        return ("left", "right")
+    def noise_size(self) -> int:  # type: ignore[override]
+        """Reward, swap and change of volatility, and the uniforms of two magnitudes."""
+        return 3 + 2 * self.params.uniform_count
 
     @property
     def trial_count(self) -> int:
-        """Trials of an episode."""
+        """Trials per episode."""
         return self.params.trial_count
 
     def reset(
@@ -140,86 +166,91 @@ class Volatility(LockstepTask[VolatilityParams]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Start an episode, its hidden parameters drawn or fixed by the options.
+        """Start an episode; the options replace the hidden variables drawn.
 
         Options: better_arm (0 left, 1 right) and volatility (0 stable, 1 volatile),
-        both of the first trial; in blocks, volatility thereby fixes the order.
+        both of the first trial; in blocks, volatility thereby sets the order.
         """
-        chosen = self.check_options(options)
+        checked = self.check_options(options)
         self.start_all(where)
-        self._prepare(noise, chosen)
+        self._start_episode(noise, checked)
         return self.observation()
 
-    def _prepare(self, noise: Tensor, options: Mapping[str, float]) -> None:
+    def _start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
         self.left_better, self.volatile = noise[:, 0] < 0.5, noise[:, 1] < 0.5
         if self.params.schedule == "constant":
             self.volatile = self.never
-        self._fix(options)
+        self._apply_options(options)
         self.volatile_first = self.volatile
-        low, high = LOG_CHANGE
+        low, high = self.params.log_change_least, self.params.log_change_most
         self.probability_change = torch.exp(low + (high - low) * noise[:, 2])
         self.magnitudes = draw_magnitudes(noise[:, 3:])
 
-    def _fix(self, options: Mapping[str, float]) -> None:
+    def _apply_options(self, options: Mapping[str, float]) -> None:
         for name, value in options.items():
             check_choice(name, value, (0, 1))
-            fixed = self.always if value else self.never
+            flag = self.always if value else self.never
             if name == "better_arm":
-                self.left_better = ~fixed
+                self.left_better = ~flag
             elif self.params.schedule == "constant":
                 raise ValueError(
-                    f"{name} must be left out with schedule constant, got {value!r}; "
-                    "only the other schedules have stable and volatile times"
+                    f"{name} must be left out in the schedule constant, got {value!r}; "
+                    "only the other schedules have stable and volatile trials"
                 )
             else:
-                self.volatile = fixed
+                self.volatile = flag
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
-        """Choose an arm, be paid, and see the next trial's magnitudes."""
+        """Choose an arm, receive the reward, and draw the next trial."""
         self.trial_magnitudes, self.trial_volatile = self.magnitudes, self.volatile
         self.trial_probability = self.probability_left()
         self.right = actions > 0
         self.right_won = noise[:, 0] >= self.trial_probability
-        offered = self.magnitudes.gather(1, actions.unsqueeze(1)).squeeze(1)
-        self.reward = torch.where(self.right == self.right_won, offered, 0.0)
+        chosen = self.magnitudes.gather(1, actions.unsqueeze(1)).squeeze(1)
+        self.reward = torch.where(self.right == self.right_won, chosen, 0.0)
         self._change(noise[:, 1], noise[:, 2])
         self.magnitudes = draw_magnitudes(noise[:, 3:])
         return self.advance(self.reward)
 
     def probability_left(self) -> Tensor:
-        """(B,) chance that left wins the trial that is on."""
+        """(B,) probability that left wins the current trial."""
         index = 2 * self.volatile.long() + self.left_better.long()
-        return self.chances.index_select(0, index)
+        return self.probabilities.index_select(0, index)
 
     def _change(self, swap: Tensor, change: Tensor) -> None:
-        """Let the next trial's chances come, given (B,) uniform numbers."""
+        """Set the probabilities of the next trial, given (B,) uniform numbers."""
         if self.params.schedule == "blocks":
             self._change_block(swap)
         elif self.params.schedule == "constant":
-            self.left_better = self.left_better ^ (swap < PROBABILITY_SWAP_CONSTANT)
+            swapped = swap < self.params.probability_swap_constant
+            self.left_better = self.left_better ^ swapped
         else:
-            # The volatility of the trial that ends rules the swap after it.
-            swapped = self.volatile & (swap < PROBABILITY_SWAP)
+            # The volatility of the trial that ends determines the swap after it.
+            swapped = self.volatile & (swap < self.params.probability_swap)
             self.left_better = self.left_better ^ swapped
             self.volatile = self.volatile ^ (change < self.probability_change)
 
     def _change_block(self, swap: Tensor) -> None:
-        now, after = self.trial, self.trial + 1
-        if now * BLOCKS // self.trial_count != after * BLOCKS // self.trial_count:
+        if self._next_starts_part(self.params.block_count):
             self.volatile = ~self.volatile
             self.left_better = swap < 0.5
-        elif now * SPELLS // self.trial_count != after * SPELLS // self.trial_count:
+        elif self._next_starts_part(self.params.spell_count):
             self.left_better = self.left_better ^ self.volatile
 
+    def _next_starts_part(self, count: int) -> bool:
+        """Whether the next trial is in another of `count` equal parts than this."""
+        now, after = self.trial, self.trial + 1
+        return now * count // self.trial_count != after * count // self.trial_count
+
     def observation(self) -> Tensor:
-        """(B, 2): what each arm would pay."""
+        """(B, 2): the magnitude of each arm."""
         return self.magnitudes
 
     def trial_row(self) -> dict[str, Tensor]:
         """The trial that just ended."""
         left, right = self.trial_magnitudes.unbind(1)
-        chance = self.trial_probability
-        left_more = chance * left > (1 - chance) * right
+        probability = self.trial_probability
+        left_more = probability * left > (1 - probability) * right
         return {
             "choice": self.right.float(),
             "reward": self.reward,
@@ -229,7 +260,7 @@ class Volatility(LockstepTask[VolatilityParams]):
             "winner": self.right_won.float(),
             "magnitude_left": left,
             "magnitude_right": right,
-            "probability_left": chance,
+            "probability_left": probability,
             "volatility": self._unless_constant(self.trial_volatile),
             "order": self._order(),
         }
@@ -244,7 +275,7 @@ class Volatility(LockstepTask[VolatilityParams]):
         return first if blocks else torch.full_like(first, torch.nan)
 
     def hidden(self) -> dict[str, Tensor]:
-        """Which arm is better, whether the world is volatile, and left's chance."""
+        """Better arm (0 left, 1 right), volatility, and probability that left wins."""
         return {
             "better_arm": ~self.left_better,
             "volatility": self.volatile,
@@ -252,7 +283,7 @@ class Volatility(LockstepTask[VolatilityParams]):
         }
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
-        """Two squares with what they would pay, of 100."""
+        """Two squares with their magnitudes, in units of 0 to 100."""
         left, right = (str(round(100 * float(m))) for m in self.magnitudes[env_index])
         return [
             Symbol("square", 0.25, "deepskyblue", left),
@@ -261,15 +292,17 @@ class Volatility(LockstepTask[VolatilityParams]):
 
 
 def draw_magnitudes(noise: Tensor) -> Tensor:
-    """Two magnitudes from Beta(4, 4), in [0, 1].
+    """Draw two magnitudes from Beta(n, n), in [0, 1].
 
-    The k-th smallest of n uniform numbers is Beta(k, n - k + 1): no quantile table.
+    The k-th smallest of m uniform numbers is distributed as Beta(k, m - k + 1), so the
+    median of 2 n - 1 needs no table of quantiles.
 
     Args:
-        noise: (B, 2 * UNIFORMS) uniform in [0, 1).
+        noise: (B, 2 * (2 * n - 1)) uniform in [0, 1).
 
     Returns:
         (B, 2).
     """
-    ordered = noise.reshape(len(noise), 2, UNIFORMS).sort(dim=2).values
-    return ordered[:, :, UNIFORMS // 2]
+    count = noise.shape[1] // 2
+    ordered = noise.reshape(len(noise), 2, count).sort(dim=2).values
+    return ordered[:, :, count // 2]

@@ -12,7 +12,6 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from metarl.agents.config import DERIVATIVE_FREE
 from metarl.core.checks import check_choice
 from metarl.experiments.spec import Variant, experiment
 from metarl.runs.config import EvaluationConfig, RunConfig, change_params
@@ -126,7 +125,10 @@ def _check_general(config: RunConfig[Any], name: str) -> None:
             "reward as the policy's input; metarl train --variants trains a variant "
             "without it"
         )
-    if variant.learning and config.learning.rule in DERIVATIVE_FREE:
+    from metarl.agents.learning.rules import RULES, PopulationRule
+
+    rule = RULES[config.learning.rule]
+    if variant.learning and isinstance(rule, PopulationRule):
         raise ValueError(
             f"{name} does not fit networks that learned by {config.learning.rule}, "
             "with a learning rate and an amount of training of its own"

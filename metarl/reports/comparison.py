@@ -1,4 +1,4 @@
-"""`metarl compare`: runs of one task side by side, in a figure, a table and words."""
+"""`metarl compare`: runs of one task, compared in a figure, a table and words."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Compared:
     effects: pd.DataFrame
     """Rows of effects.json."""
     numbers: pd.DataFrame
-    """The numbers behind them: effect, subject, value."""
+    """The numbers behind them: key, effect, subject, value."""
     curves: pd.DataFrame | None
     """Learning curves of all subjects; animals have none."""
 
@@ -150,7 +150,7 @@ def comparison_figure(
             empty_panel(first, "animals have no learning curves").set_axis_off()
         for number, ax in enumerate(others):
             chosen = names[number * count : (number + 1) * count]
-            part = drawn[drawn["effect"].isin(chosen)]
+            part = drawn[drawn["key"].isin(chosen)]
             plot_effects(part, effect_scales(part), runs, ax)
             ax.set_ylim(count, 0)
             ax.set_title("" if number else "Effects, each on a scale of its own")
@@ -183,7 +183,7 @@ def comparison_text(comparison: pd.DataFrame) -> str:
     """The comparison for a person: each effect, then its runs, a line each."""
     runs = [str(run) for run in comparison["run"].unique()]
     width = max(map(len, runs))
-    effects = comparison.groupby("effect", sort=False)
+    effects = comparison.groupby("key", sort=False)
     shared = int((effects["run"].nunique() == len(runs)).sum())
     lines = [
         f"{shared} of {len(effects)} effects were measured in all of "
@@ -192,9 +192,10 @@ def comparison_text(comparison: pd.DataFrame) -> str:
         "Effects (value [95 % interval over subjects]; verdict; difference of means to "
         f"{runs[0]} [95 % interval, Welch]; p, of this row alone)",
     ]
-    for name, part in effects:
+    for _, part in effects:
         criterion = next(filter(None, part["criterion"]), "")
-        lines += ["", f"{name}{f'; criterion {criterion}' if criterion else ''}"]
+        label = part["effect"].iloc[0]
+        lines += ["", f"{label}{f'; criterion {criterion}' if criterion else ''}"]
         found = {row["run"]: row for row in part.to_dict("records")}
         lines += [
             _run_line(found[run], width)

@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
+from metarl.analysis.analysis import Analysis, AnalysisResult, Panel
+from metarl.analysis.bridge import analyse, old_analysis
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.effects import by_subject
+from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_text
@@ -20,16 +22,18 @@ from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
-"""The numbers behind effects.json, beside it: effect, subject, value."""
+"""File of the numbers behind effects.json: key, effect, subject, value."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
 """Panels side by side."""
 
 
-def analysis_of(task: str) -> Any:
+def analysis_of(task: str) -> Analysis[Any]:
     """The analysis of an experiment."""
-    return experiment(task).load_analysis()
+    found = experiment(task).load_analysis()
+    # BRIDGE: without ANALYSIS the experiment is in the old form.
+    return found if isinstance(found, Analysis) else old_analysis(found)
 
 
 def has_analysis(task: str) -> bool:
@@ -37,35 +41,35 @@ def has_analysis(task: str) -> bool:
     return bool(experiment(task).analysis)
 
 
-def source_of(run: Run) -> ExperimentData:
+def experiment_data(run: Run) -> ExperimentData:
     """Everything that an analysis needs of an evaluated run."""
     own = experiment(run.config.task).variants
     there = {k: v for k, v in run.variants.items() if k in own and v.evaluated}
-    return _source(
+    return _data(
         run,
         baselines={k: f.trials for k, f in run.baselines.items()},
         baseline_recordings=_recordings(run.baselines),
-        controls={name: _source(variant) for name, variant in there.items()},
+        variants={name: _data(variant) for name, variant in there.items()},
     )
 
 
-def _source(run: Run, **more: Any) -> ExperimentData:
+def _data(run: Run, **more: Any) -> ExperimentData:
     """Everything of the networks of an evaluated run."""
     evaluated = run.evaluated
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     metadata = next(iter(evaluated.values())).metadata
     further = {name: run.evaluated_in(name) for name in run.further_tests()}
-    return make_source(
+    return make_data(
         run.config,
         run.trials,
         test=EvaluationConfig.from_plain(metadata),
         recordings=_recordings(evaluated),
         discount=float(metadata["discount"]),
-        expected=run.config.subjects,
+        expected_subjects=run.config.subjects,
         as_published=_as_published(run),
-        conditions={k: trials_of(folders) for k, folders in further.items()},
-        condition_recordings={k: _recordings(f) for k, f in further.items()},
+        tests={k: trials_of(folders) for k, folders in further.items()},
+        test_recordings={k: _recordings(f) for k, f in further.items()},
         **_course(run),
         **more,
     )
@@ -109,14 +113,14 @@ def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
     return {k: f.recording for k, f in folders.items() if f.recording}
 
 
-def make_source(
+def make_data(
     config: RunConfig[Any],
     trials: pd.DataFrame,
     *,
     test: EvaluationConfig | None = None,
     **more: Any,
 ) -> ExperimentData:
-    """A source from a trial table of the run's task, as it is in a test."""
+    """Data of one trial table of the run's task, with the parameters of a test."""
     parameters = vars(change_params(config.task_params, test.task if test else {}))
     return ExperimentData(
         trials=trials, task=config.task, parameters=parameters, **more
@@ -124,18 +128,19 @@ def make_source(
 
 
 def draw_figure(
-    tables: Mapping[str, pd.DataFrame], panels: Sequence[Any], title: str = ""
+    result: AnalysisResult, panels: Sequence[Panel] | None = None, title: str = ""
 ) -> Figure:
-    """One figure of several panels, each drawn from the tables."""
+    """One figure of the result's panels, or of some of them."""
+    panels = result.analysis.panels if panels is None else panels
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
     with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
-        for ax, (name, draw) in zip(grid.flat, panels, strict=False):
-            draw(tables, ax)
-            ax.set_title(name)
+        for ax, panel in zip(grid.flat, panels, strict=False):
+            panel(result.tables, result.context, ax)
+            ax.set_title(panel.title)
         for ax in grid.flat[len(panels) :]:
             ax.set_axis_off()
         figure.suptitle(title)
@@ -161,25 +166,21 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"{run.config.task} has no analysis; give its experiment one, or read its "
             f"tables under {run.path / 'evaluation'}"
         )
-    analysis = analysis_of(run.config.task)
-    tables = analysis.tables(source_of(run))
-    effects: pd.DataFrame = analysis.effects(tables)
+    result = analyse(analysis_of(run.config.task), experiment_data(run))
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
-    png, pdf = save_figure(
-        draw_figure(tables, analysis.PANELS, title), folder / "figure"
-    )
-    result = folder / "result.txt"
-    write_text(result, result_text(run, effects))
-    write_effects(run.effects_path, effects)
-    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": result}
+    png, pdf = save_figure(draw_figure(result, title=title), folder / "figure")
+    text = folder / "result.txt"
+    write_text(text, result_text(run, result.effects))
+    write_effects(run.effects_path, result.effects)
+    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
 
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
     """Write effects as JSON rows, NaN as null, and beside them a table by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
     with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
-        by_subject(effects).to_csv(temporary, index=False, lineterminator="\n")
+        subject_table(effects).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def passed(effects_path: Path) -> bool:
@@ -241,22 +242,22 @@ def effect_line(row: Mapping[Any, Any]) -> str:
 def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     """The behavioural analysis of a task on animals' or people's trials."""
     analysis = analysis_of(task)
-    if not hasattr(analysis, "load_animals"):
-        able = [name for name in NAMES if hasattr(analysis_of(name), "load_animals")]
+    if analysis.load_animals is None:
+        able = [name for name in NAMES if analysis_of(name).load_animals is not None]
         raise MetaRLError(
             f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
         )
     trials = analysis.load_animals(data)
-    tables = analysis.tables(
-        ExperimentData(trials=trials, subjects_are="animals", task=task)
-    )
-    effects: pd.DataFrame = analysis.effects(tables)
-    figure = draw_figure(tables, analysis.BEHAVIOUR_PANELS, f"{task}: {data.name}")
+    animals = ExperimentData(trials=trials, subjects_are="animals", task=task)
+    result = analyse(analysis, animals)
+    title = f"{task}: {data.name}"
+    figure = draw_figure(result, analysis.behaviour_panels, title)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:
-        tables["summary"].to_csv(temporary, index=False)
+        result.tables["behaviour"].to_csv(temporary, index=False)
     effects_path = out / "effects.json"
-    # What only networks or strategies have, animals have no number for.
-    write_effects(effects_path, effects[effects["value"].notna()])
+    # Animals have no number of what only networks or baselines have.
+    measured = result.effects[result.effects["value"].notna()]
+    write_effects(effects_path, measured)
     return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}

@@ -43,7 +43,7 @@ def missing(name: str, subjects: int) -> pd.DataFrame:
     """The one row of an experiment that came to no result."""
     tested = pd.Series(0.0, index=range(subjects))
     effect = Effect(
-        name="subjects that were trained and tested, part of all",
+        label="subjects that were trained and tested, part of all",
         values=tested,
         criterion=Criterion(low=1.0),
         needs_learning=False,

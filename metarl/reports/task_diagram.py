@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from metarl.analysis.style import figure_style
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
-from metarl.envs.rendering import BAND, HEIGHT, amount, draw_frame, shown
+from metarl.envs.rendering import BAND, HEIGHT, draw_frame, format_reward, screen_of
 from metarl.experiments.spec import experiment
 from metarl.runs.config import RunConfig
 from metarl.simulation.rollout import Rollout
@@ -132,7 +132,7 @@ def _steps(rollout: Rollout) -> Iterator[tuple[Box, bool]]:
     while True:
         step += 1
         event = task.event_names[int(task.event())]
-        frame = draw_frame(shown(task, 0), "", 0, scale=SCALE)
+        frame = draw_frame(screen_of(task, 0), "", 0, scale=SCALE)
         (moment,) = rollout.run(1)
         box = Box(
             step,
@@ -235,7 +235,7 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: str = "black") -> No
 
 
 def _paid(box: Box) -> str:
-    return f"paid {amount(round(box.reward, 2))}"
+    return f"paid {format_reward(round(box.reward, 2))}"
 
 
 def in_words(boxes: Sequence[Box]) -> str:

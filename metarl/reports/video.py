@@ -15,7 +15,7 @@ from metarl.core.checks import check_at_least, check_between, check_choice
 from metarl.core.files import whole_file
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
-from metarl.envs.rendering import draw_frame, shown
+from metarl.envs.rendering import draw_frame, screen_of
 from metarl.experiments.spec import experiment
 from metarl.runs.checkpoint import check_fits
 from metarl.runs.config import TEST, RunConfig, change_params
@@ -25,7 +25,7 @@ from metarl.simulation.rollout import Rollout
 
 Frame = NDArray[np.uint8]
 
-STREAMS: tuple[Purpose, Purpose] = ("preview", "manipulation")
+STREAMS: tuple[Purpose, Purpose] = ("preview", "interventions")
 """What the episodes are drawn from, and the noise of an experimenter's hand."""
 HOLD = 2.0
 """Seconds for which the last frame stays."""
@@ -112,7 +112,7 @@ def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rol
     )
     return Rollout(
         task,
-        attach_renderer(network, task.look),
+        attach_renderer(network, task.render_views),
         own,
         reset_memory=test.reset_memory,
         greedy=test.greedy or video.greedy,
@@ -158,7 +158,7 @@ def _event(rollout: Rollout) -> str:
 def _draw(
     rollout: Rollout, caption: str, scale: int, action: str = "", reward: float = 0.0
 ) -> Frame:
-    screen = shown(rollout.task, 0)
+    screen = screen_of(rollout.task, 0)
     return draw_frame(screen, action, reward, caption=caption, scale=scale)
 
 

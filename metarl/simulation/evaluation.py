@@ -1,4 +1,4 @@
-"""Frozen-weight evaluation: the network learns new problems while no weight changes."""
+"""Frozen-weight evaluation: networks learn new problems without a change of weights."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_EPISODES = 500
-"""Episodes stepped side by side."""
+"""Number of episodes stepped in parallel."""
 STREAMS = 20
-"""Lanes when memory is never reset: each is one long stream of episodes."""
+"""Number of environments if memory is never reset: long streams of episodes."""
 
 
 def evaluate_network(
@@ -42,46 +42,50 @@ def evaluate_network(
     untrained: Network | None = None,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Test one frozen network and write its tables; returns the metadata written.
+    """Test one frozen network, write its tables, and return its metadata.
 
     Args:
-        config: the run's.
-        subject: the subject's number.
-        network: the subject's, or a snapshot of it.
-        evaluation: how to test.
-        folder: where to write.
-        progress: part of training the network has had, for its discount.
-        untrained: the subject's network before training, to be fed the same inputs
-            where `evaluation.record_untrained` asks for it.
-        reporter: is told the progress and asked whether to stop.
+        config: configuration of the run.
+        subject: number of the subject.
+        network: network of the subject, or a snapshot of it.
+        evaluation: settings of the test.
+        folder: folder for the tables.
+        progress: part of training behind the network, for its discount.
+        untrained: the subject's network before training; with
+            `evaluation.record_untrained` it receives the same inputs.
+        reporter: receives the progress, and asks to stop.
 
     Raises:
-        MetaRLError: the weights are not what they were before the first step.
+        MetaRLError: the weights changed during the test.
         Interrupted: asked to stop; nothing is written.
     """
     check_fits(network, task_class(config.task)(1, config.task_params))
+    # Of bytes, as equal numbers would not show a change from 0.0 to -0.0.
     before = weights_hash(network)
     trials, recording = run_episodes(
         config,
         subject,
-        lambda task: attach_renderer(network, task.look),
+        lambda task: attach_renderer(network, task.render_views),
         evaluation,
         progress=progress,
         reporter=reporter,
     )
     if untrained is not None and evaluation.record_untrained and recording:
         params = change_params(config.task_params, evaluation.task)
-        attach_renderer(untrained, task_class(config.task)(1, params).look)
-        recording = {**recording, "units_untrained": replay(untrained, recording)}
+        attach_renderer(untrained, task_class(config.task)(1, params).render_views)
+        recording = {
+            **recording,
+            "units_untrained": replay_recording(untrained, recording),
+        }
     after = weights_hash(network)
     if before != after:
         raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
-    metadata = {"weights_before": before, "weights_after": after, "progress": progress}
-    return _write(folder, config, evaluation, trials, recording, metadata)
+    hashes = {"weights_before": before, "weights_after": after, "progress": progress}
+    return _write(folder, config, evaluation, trials, recording, hashes)
 
 
 def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
-    """Raise ValueError unless the run's networks can take the test."""
+    """Raise ValueError unless a test fits the networks of a run."""
     kind = task_class(config.task)
     trained = kind(1, config.task_params)
     task = kind(1, change_params(config.task_params, evaluation.task))
@@ -94,29 +98,28 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
     if config.network.feedback == "rpe" and evaluation.reset_memory == "never":
         raise ValueError(
             "reset_memory must not be never where feedback is rpe: at an episode's end "
-            "the error would reach over into the next"
+            "the error would include the value of the next"
         )
-    if hand := _interventions(config, 0, evaluation, task, 0):
-        hand.check_feedback(config.network.feedback)
+    if interventions := _interventions(config, 0, evaluation, task, 0):
+        interventions.check_feedback(config.network.feedback)
 
 
 MakeBaselines = Callable[[Task[Any]], Mapping[str, Policy]]
-"""Given a task, its reference policies by name."""
+"""Given a task, its baselines by name."""
 
 
 def list_baselines(
     config: RunConfig[Any], make_baselines: MakeBaselines, evaluation: EvaluationConfig
 ) -> list[str]:
-    """Names of the baselines of a run's task, as it is in a test."""
+    """Names of the baselines of a run's task, with the parameters of a test."""
     params = change_params(config.task_params, evaluation.task)
     return list(make_baselines(task_class(config.task)(1, params)))
 
 
 def baseline_test(test: EvaluationConfig) -> EvaluationConfig:
-    """The test as a baseline takes it: without changes of signals that it lacks.
+    """Return the test for a baseline: without interventions, as it has no signals.
 
-    Its logits are its choice probabilities; the likeliest action alone would be another
-    policy.
+    Its logits are its choice probabilities; a greedy choice would be another baseline.
     """
     return replace(test, greedy=False, interventions=(), record_untrained=False)
 
@@ -129,7 +132,7 @@ def evaluate_baseline(
     folder: EvaluationFolder,
     reporter: Reporter | None = None,
 ) -> dict[str, Any]:
-    """Step a baseline as a network would be, and write the same tables."""
+    """Test a baseline like a network, and write the same tables."""
     number = list_baselines(config, make_baselines, evaluation).index(name)
     evaluation = baseline_test(evaluation)
     trials, recording = run_episodes(
@@ -137,7 +140,7 @@ def evaluate_baseline(
         number,
         lambda task: make_baselines(task)[name],
         evaluation,
-        purpose="strategies",
+        purpose="baselines",
         reporter=reporter,
     )
     return _write(folder, config, evaluation, trials, recording, {"baseline": name})
@@ -151,7 +154,7 @@ def _write(
     recording: Recording,
     metadata: dict[str, Any],
 ) -> dict[str, Any]:
-    """Tables first, metadata last: a folder with metadata is whole."""
+    """Write the tables first and the metadata last, as the mark of completeness."""
     write_table(folder.trials_path, trials)
     write_recording(folder.recording_path, recording)
     discount = config.learning.discount.at(metadata.get("progress", 1.0))
@@ -178,20 +181,24 @@ def run_episodes(
     progress: float = 1.0,
     reporter: Reporter | None = None,
 ) -> tuple["pd.DataFrame", Recording]:
-    """Step a policy through fresh episodes; the trial table and the recording.
+    """Step a policy through new episodes; return trial table and recording.
 
     Args:
-        config: names the task, its parameters and the root seed.
-        subject: number of the subject, for its stream and its rows.
-        make_policy: what chooses, given the task it will be stepped in.
-        evaluation: how many episodes, and how.
-        purpose: which of the subject's streams to draw from.
+        config: configuration with the task, its parameters and the root seed.
+        subject: number of the subject, for its random stream and its rows.
+        make_policy: creates the policy for a task.
+        evaluation: settings of the test.
+        purpose: purpose of the random stream.
         progress: part of training behind the policy, for the recorded discount.
-        reporter: is told the progress and asked whether to stop.
+        reporter: receives the progress, and asks to stop.
+
+    Raises:
+        Interrupted: asked to stop.
     """
     import pandas as pd
 
     reporter = reporter or Reporter()
+    # Subjects are tested in parallel processes, and several threads would compete.
     torch.set_num_threads(1)
     tables, recordings = [], []
     params = change_params(config.task_params, evaluation.task)
@@ -206,7 +213,9 @@ def run_episodes(
             task,
             policy,
             _generator(config, *shared, first),
-            chooser=_generator(config, *own, first) if shared != own else None,
+            action_generator=(
+                _generator(config, *own, first) if shared != own else None
+            ),
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
             interventions=_interventions(config, subject, evaluation, task, first),
@@ -237,18 +246,19 @@ def _interventions(
     task: Task[Any],
     first: int,
 ) -> Interventions | None:
-    """The experimenter's hand; its noise is its own, and changes no other."""
-    noise = _generator(config, subject, "manipulation", first)
+    """Create the interventions of a test, with a random stream of their own."""
+    noise = _generator(config, subject, "interventions", first)
     return make_interventions(evaluation.interventions, task, config.network, noise)
 
 
 @torch.inference_mode()
-def replay(network: Network, recording: Recording) -> np.ndarray[Any, Any]:
-    """(R, H) activity of another network that is fed the recorded inputs.
+def replay_recording(network: Network, recording: Recording) -> np.ndarray[Any, Any]:
+    """(R, H) activity of another network for the recorded inputs.
 
     Each episode starts with that network's own initial memory; `end` rows are NaN.
     """
     first = recording["step"] == 0
+    # One environment per episode, so that all episodes are replayed in parallel.
     env_index, step = np.cumsum(first) - 1, recording["step"]
     size = (int(step.max()) + 1, int(env_index.max()) + 1)
     inputs = torch.zeros(*size, network.input_size)
@@ -265,20 +275,21 @@ def replay(network: Network, recording: Recording) -> np.ndarray[Any, Any]:
 
 
 def recorded_inputs(recording: Recording) -> np.ndarray[Any, Any]:
-    """(R, O + A + 1) what the network was fed at each recorded step."""
+    """(R, O + A + 1) inputs of the network at each recorded step."""
     action, reward = recording["action"], recording["reward"]
     count = recording["policy"].shape[1]
     one_hot = np.eye(count, dtype=np.float32)[np.maximum(action[:-1], 0)]
-    told = np.zeros((len(action), count + 1), np.float32)
-    told[1:] = np.column_stack([one_hot, reward[:-1]])
-    told[recording["step"] == 0] = 0
-    return np.column_stack([recording["observation"], told]).astype(np.float32)
+    last_action_reward = np.zeros((len(action), count + 1), np.float32)
+    last_action_reward[1:] = np.column_stack([one_hot, reward[:-1]])
+    last_action_reward[recording["step"] == 0] = 0
+    columns = [recording["observation"], last_action_reward]
+    return np.column_stack(columns).astype(np.float32)
 
 
 def _joined(
     recordings: list[dict[str, np.ndarray[Any, Any]]], task: Task[Any]
 ) -> Recording:
-    """The batches' recordings as one; empty where nothing was recorded."""
+    """Join the recordings of all batches; empty if nothing was recorded."""
     if not recordings[0]:
         return {}
     names = recordings[0]
@@ -288,7 +299,7 @@ def _joined(
 
 
 def _batches(evaluation: EvaluationConfig) -> list[tuple[int, int, int]]:
-    """(first episode, lanes, episodes) of each batch."""
+    """(first episode, environments, episodes) of each batch."""
     episodes = evaluation.episodes
     if evaluation.reset_memory == "never":
         return [(0, min(STREAMS, episodes), episodes)]

@@ -1,4 +1,4 @@
-"""Does what a `Intervention` says, while the stepping loop runs."""
+"""Interventions on a policy's signals during a rollout."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,14 +11,14 @@ from metarl.core.interventions import Intervention
 from metarl.core.policy import SignalChange
 from metarl.envs.task import Task
 
-Facts = Mapping[str, Tensor]
-"""What a condition may ask at one step: name -> (B,); NaN is blank."""
-OWN_FACTS = ("event", "trial", "step", "action", "paid")
-"""Facts besides the columns of the trial table."""
+Variables = Mapping[str, Tensor]
+"""Variables of a condition at one step: name -> (B,); NaN is blank."""
+STEP_VARIABLES = ("event", "trial", "step", "action", "paid")
+"""Variables in addition to the columns of the trial table."""
 
 
 class Interventions:
-    """The interventions of one test or training, ready for a task's lanes."""
+    """Interventions of one test or training, for all environments of a task."""
 
     def __init__(
         self,
@@ -28,87 +28,102 @@ class Interventions:
         units: int,
         noise: torch.Generator | None = None,
     ) -> None:
-        """Read the interventions; ValueError where one does not fit.
+        """Parse the interventions.
 
         Args:
             interventions: changes of the network's signals.
-            task: what is stepped.
-            units: units of the network.
-            noise: source of noise; never the stepping loop's own, so that a test with
-                and one without intervention meet the same random numbers.
+            task: task of the rollout.
+            units: number of units of the network.
+            noise: source of noise; not the rollout's own, so that tests with and
+                without interventions have the same random numbers.
+
+        Raises:
+            ValueError: an intervention does not fit the task or the network.
         """
         self.task, self.units, self.noise = task, units, noise
         self.all = list(interventions)
         self.words = {**task.categories, "event": task.event_names}
         self.words["action"] = task.action_names
-        known = (*OWN_FACTS, *task.trial_row())
+        known = (*STEP_VARIABLES, *task.trial_row())
         for each in self.all:
             if each.when is not None:
                 each.when.check_names(known)
             if each.units is not None and max(each.units) >= units:
                 raise ValueError(
-                    f"units must be below {units}, the network's, got {max(each.units)}"
+                    f"units must be below {units}, the network's number of units, "
+                    f"got {max(each.units)}"
                 )
         self.targets = {each.target for each in self.all}
         self.trial = torch.zeros(task.num_envs, device=task.device)
         self.step = torch.zeros_like(self.trial)
-        self.facts = self._opening()
+        self.variables = self._at_start()
         for each in self.all:
             try:
-                self._holds(each)  # a word that is none of its name's is refused now
+                # Evaluated once now, so that an unknown word is refused at once.
+                self._holds(each)
             except ArithmeticError as error:
                 raise ValueError(
-                    f"a condition cannot be reckoned ({error}): {each.when}"
+                    f"the condition cannot be evaluated ({error}): {each.when}"
                 ) from None
 
     def check_feedback(self, feedback: str) -> None:
-        """Raise ValueError where an error is changed that the network is not told."""
+        """Raise ValueError if the RPE is a target but not an input."""
         if "rpe" in self.targets and feedback != "rpe":
             raise ValueError(
-                "rpe can be manipulated where it is the network's feedback, got "
-                f"feedback {feedback}; train with a separate critic and feedback rpe"
+                "rpe must be the network's feedback to be changed, got feedback "
+                f"{feedback}; train with a separate critic and feedback rpe"
             )
 
-    def _opening(self) -> Facts:
-        nothing = torch.full_like(self.trial, torch.nan)
-        return self._facts(nothing, nothing, self.task.never)
+    def _at_start(self) -> Variables:
+        """Variables at the start of an episode: no action, no reward, no trial."""
+        blank = torch.full_like(self.trial, torch.nan)
+        return self._variables(blank, blank, self.task.never)
 
-    def _facts(self, action: Tensor, paid: Tensor, trial_ended: Tensor) -> Facts:
-        row = self.task.trial_row().items()
-        ended = {k: torch.where(trial_ended, v.float(), torch.nan) for k, v in row}
-        own = (self.task.event(), self.trial, self.step, action, paid)
-        return ended | dict(zip(OWN_FACTS, own, strict=True))
+    def _variables(
+        self, action: Tensor, reward: Tensor, trial_ended: Tensor
+    ) -> Variables:
+        columns = self.task.trial_row().items()
+        # Before it ends, the row of a trial is incomplete, or the last trial's.
+        ended = {k: torch.where(trial_ended, v.float(), torch.nan) for k, v in columns}
+        step = (self.task.event(), self.trial, self.step, action, reward)
+        return ended | dict(zip(STEP_VARIABLES, step, strict=True))
 
-    def look(self, action: Tensor, paid: Tensor, trial_ended: Tensor) -> None:
-        """See what a step led to: (B,) action, its reward, where a trial ended."""
+    def observe(self, action: Tensor, reward: Tensor, trial_ended: Tensor) -> None:
+        """Update the variables after a step.
+
+        Args:
+            action: (B,) action codes.
+            reward: (B,) rewards that followed.
+            trial_ended: (B,) bool.
+        """
         self.step = self.step + 1
         self.trial = self.trial + trial_ended
-        self.facts = self._facts(action, paid, trial_ended)
+        self.variables = self._variables(action, reward, trial_ended)
 
     def restart(self, terminated: Tensor) -> None:
-        """A new episode has begun in some lanes: nothing is known there but that."""
+        """Reset the variables where a new episode begins."""
         self.step = self.step.masked_fill(terminated, 0)
         self.trial = self.trial.masked_fill(terminated, 0)
-        fresh = self._opening()
-        self.facts = {
-            name: torch.where(terminated, fresh[name], now)
-            for name, now in self.facts.items()
+        start = self._at_start()
+        self.variables = {
+            name: torch.where(terminated, start[name], now)
+            for name, now in self.variables.items()
         }
 
     def _holds(self, each: Intervention) -> Tensor:
-        """(B,) bool: where it is done now."""
+        """(B,) bool: whether the condition of an intervention holds now."""
         if each.when is None:
             return self.task.always
-        found: Tensor = each.when.holds(self.facts, self.words)
-        return found
+        holds: Tensor = each.when.holds(self.variables, self.words)
+        return holds
 
     def reset(self) -> Tensor | None:
-        """(B,) bool: where the memory is cleared now; None if it never is."""
-        found = [self._holds(each) for each in self.all if each.target == "memory"]
-        return torch.stack(found).any(0) if found else None
+        """(B,) bool: whether the memory is reset now; None if it never is."""
+        resets = [self._holds(each) for each in self.all if each.target == "memory"]
+        return torch.stack(resets).any(0) if resets else None
 
     def changes(self) -> SignalChange:
-        """What is done to the signals of the next decision."""
+        """Return the changes of the network's signals at the next step."""
         return SignalChange(rpe=self._linear("rpe"), units=self._linear("units"))
 
     def rpe_transform(self) -> tuple[Tensor, Tensor] | None:
@@ -116,7 +131,11 @@ class Interventions:
         return self._linear("teaching")
 
     def _linear(self, target: str) -> tuple[Tensor, Tensor] | None:
-        """Factor and addition, (B,) or for units (B, H), of all that is done to it."""
+        """Factor and addition, (B,) or for units (B, H), of all changes of a target.
+
+        Changes are composed in the order of the sentences. Each of them is linear, so
+        two tensors are enough for any number of them.
+        """
         if target not in self.targets:
             return None
         num_envs = self.task.num_envs
@@ -149,18 +168,20 @@ class Interventions:
             return factor, addition + amount
         if each.operation == "scale":
             return factor * amount, addition * amount
-        drawn = torch.randn(factor.shape, generator=self.noise, device=self.task.device)
-        return factor, addition + amount * drawn
+        # Noise for all environments, also where the condition is false: the numbers
+        # drawn do not depend on behaviour.
+        noise = torch.randn(factor.shape, generator=self.noise, device=self.task.device)
+        return factor, addition + amount * noise
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on later."""
-        facts = {name: now.clone() for name, now in self.facts.items()}
-        return {"trial": self.trial, "step": self.step, "facts": facts}
+        """Resumable state: tensors and plain values."""
+        variables = {name: now.clone() for name, now in self.variables.items()}
+        return {"trial": self.trial, "step": self.step, "variables": variables}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Restore a `state`."""
         self.trial, self.step = state["trial"], state["step"]
-        self.facts = dict(state["facts"])
+        self.variables = dict(state["variables"])
 
 
 def make_interventions(
@@ -169,9 +190,9 @@ def make_interventions(
     network: NetworkConfig,
     noise: torch.Generator | None = None,
 ) -> Interventions | None:
-    """The experimenter's hand on networks of one kind; None where it does nothing.
+    """Create the interventions on networks of one kind; None without sentences.
 
-    A critic of its own has its own units, which are numbered after the actor's.
+    The units of a separate critic are numbered after the actor's.
     """
     if not interventions:
         return None

@@ -1,8 +1,8 @@
-"""A generation lives: every member of a crowd meets the same problems, once.
+"""Evaluate a population of networks on common random numbers.
 
-Fitness then differs by the members' weights, not by their luck. Where an episode's end
-depends on what was done, members share the luck of every moment, and so the first
-problem of each lane, but perhaps not the later ones.
+Fitness then differs by the weights of the members, not by chance. If the end of an
+episode depends on the actions, members have the same random numbers at every step, and
+so the same first problem in each environment, but possibly not the same later ones.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from metarl.simulation.rollout import Rollout, finite_rewards
 
 
 class CommonRandomNumbers(Rollout):
-    """A stepping loop in which all members meet the same world and the same noise."""
+    """Rollout with the same random numbers of task and actions for all members."""
 
     def __init__(
         self,
@@ -27,16 +27,17 @@ class CommonRandomNumbers(Rollout):
         generator: torch.Generator,
         options: Mapping[str, float] | None = None,
     ) -> None:
-        """Start the episodes of a crowd that is embodied."""
+        """Start the episodes; the weights of the members are set before."""
         self.members = networks.members
         super().__init__(task, networks, generator, options=options)
 
     @property
     def independent_envs(self) -> int:
-        """One for each lane of a member."""
+        """Number of environments of one member."""
         return self.task.num_envs // self.members
 
     def _noise(self, steps: int) -> Tensor:
+        # Drawn for one member's environments, and repeated for the others.
         return super()._noise(steps).repeat(1, self.members, 1)
 
     def _gumbel(self, steps: int) -> Tensor:
@@ -45,10 +46,10 @@ class CommonRandomNumbers(Rollout):
 
 @dataclass(frozen=True)
 class PopulationReturns:
-    """What became of each member, over T steps of B lanes, P members' in order."""
+    """Results of P members, over T steps of B environments, member by member."""
 
     members: int
-    """P."""
+    """P, number of members."""
     rewards: Tensor
     """(T, B) reward that followed each action."""
     actions: Tensor
@@ -57,12 +58,12 @@ class PopulationReturns:
     """(T, B) 0 where an episode ended with the step, else 1."""
 
     @property
-    def earned(self) -> Tensor:
-        """(P,) reward in all the steps, mean over the member's lanes."""
+    def returns(self) -> Tensor:
+        """(P,) reward of all steps, mean over the environments of a member."""
         return self.rewards.sum(0).view(self.members, -1).mean(1)
 
-    def shares(self, action_count: int) -> Tensor:
-        """(P, A) part of its steps at which each member took each action."""
+    def action_shares(self, action_count: int) -> Tensor:
+        """(P, A) part of the steps at which a member took each action."""
         each = [(self.actions == code).float() for code in range(action_count)]
         steps = torch.stack([one.mean(0) for one in each], 1)
         return steps.view(self.members, -1, action_count).mean(1)
@@ -76,13 +77,13 @@ def evaluate_population(
     generator: torch.Generator,
     options: Mapping[str, float] | None = None,
 ) -> PopulationReturns:
-    """Let the members of a crowd live for so many steps, from fresh episodes on.
+    """Step all members through new episodes, and return their rewards.
 
     Args:
-        networks: embodied; its lanes are the task's, divided among the members.
-        task: any, with a whole number of lanes for each member.
-        steps: of every lane.
-        generator: of the world and of the choices.
+        networks: members with their weights set.
+        task: task with equally many environments for each member.
+        steps: steps in every environment.
+        generator: source of all randomness, of the task and of the actions.
         options: hidden parameters fixed in every episode.
     """
     rollout = CommonRandomNumbers(task, networks, generator, options)

@@ -1,4 +1,4 @@
-"""Collects what the stepping loop shows into the trial table and the step recording."""
+"""Recorder of a rollout: the trial table and the step recording."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 CHUNK_STEPS = 64
-"""Steps whose random numbers are drawn together, where episodes' length varies."""
+"""Steps with random numbers drawn together, if the length of episodes varies."""
 
 
 class Recorder:
-    """Steps the lanes through so many episodes and keeps what happened.
+    """Steps a rollout through a number of episodes, and records them.
 
-    Lane b's r-th episode has number first_episode + r * lanes + b.
+    The r-th episode of environment b has number first_episode + r * num_envs + b.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Recorder:
         first_episode: int,
         discount: float,
     ) -> None:
-        """Prepare; the first `record_episodes` are recorded step by step."""
+        """Prepare; the first `record_episodes` episodes are recorded step by step."""
         self.rollout, self.task = rollout, rollout.task
         self.rollout.record_events = record_episodes > 0
         self.stop = first_episode + episodes
@@ -52,23 +52,24 @@ class Recorder:
         self.steps: list[dict[str, Tensor]] = []
 
     def run(self) -> None:
-        """Step until every lane has had its episodes."""
+        """Step until all episodes have ended."""
         length = self.task.episode_steps
+        # Of known length: all random numbers are drawn at once.
         chunk = length * self.rounds if length else CHUNK_STEPS
         while not self._over():
             for transition in self.rollout.run(chunk):
                 finite_rewards(transition.rewards.unsqueeze(0))
-                self._keep_step(transition)
-                self._keep_trial(transition)
+                self._record_step(transition)
+                self._record_trial(transition)
                 self._count(transition)
                 if not length and self._over():
                     break
 
     def _over(self) -> bool:
-        """Whether every lane has had its episodes."""
+        """Whether all episodes have ended."""
         return bool((self.episode >= self.stop).all())
 
-    def _keep_step(self, transition: Transition) -> None:
+    def _record_step(self, transition: Transition) -> None:
         if transition.event is None:
             return
         output = transition.output
@@ -85,13 +86,15 @@ class Recorder:
             "policy": output.logits.softmax(1),
             "units": output.units,
         }
-        kept = self.record_envs
-        self.steps.append({k: v[:kept].clone() for k, v in step.items()})
+        # Copied, as tasks and unrolls may reuse their tensors.
+        count = self.record_envs
+        self.steps.append({k: v[:count].clone() for k, v in step.items()})
 
-    def _keep_trial(self, transition: Transition) -> None:
+    def _record_trial(self, transition: Transition) -> None:
         if not bool(transition.trial_ended.any()):
             return
         row = {name: value.clone() for name, value in self.task.trial_row().items()}
+        # Environments continue until the last one is done; extra trials are dropped.
         ended = transition.trial_ended & (self.episode < self.stop)
         self.rows.append(
             {"ended": ended, "episode": self.episode, "trial": self.trial, **row}
@@ -103,11 +106,11 @@ class Recorder:
         self.episode = self.episode + over * self.task.num_envs
 
     def trials(self) -> "pd.DataFrame":
-        """The trial table, ordered by episode and trial."""
+        """Trial table, ordered by episode and trial."""
         return trial_table(self.task, stack(self.rows), self.subject)
 
     def recording(self) -> dict[str, Array]:
-        """The step recording: whole episodes, each with an `end` row."""
+        """Step recording: whole episodes, each with an `end` row."""
         if not self.record_envs:
             return {}
         steps = stack(self.steps)
@@ -122,8 +125,9 @@ class Recorder:
         return {k: np.concatenate([e[k] for e in episodes]) for k in episodes[0]}
 
     def _episode(self, steps: dict[str, Array]) -> dict[str, Array]:
-        """One episode's rows and the `end` row, with errors where they are revealed."""
+        """Rows of one episode, then `end`; errors are at the step that reveals them."""
         length = len(steps["reward"])
+        # The value after the end of an episode is 0.
         values = np.append(steps["value"], np.float32(0))
         discounts = np.append(np.full(length - 1, self.discount, np.float32), 0)
         rpes = reward_prediction_error(
@@ -150,7 +154,7 @@ class Recorder:
 
 
 def stack(rows: list[dict[str, Tensor]]) -> dict[str, Array]:
-    """(rows, lanes, ...) arrays of each column."""
+    """(rows, B, ...) array of each column."""
     return {k: torch.stack([row[k] for row in rows]).cpu().numpy() for k in rows[0]}
 
 
@@ -159,7 +163,7 @@ def _padded(column: Array, value: float) -> Array:
 
 
 def _spans(last: Array, live: Array) -> list[tuple[int, int]]:
-    """First and one past the last step of each of a lane's episodes."""
+    """First step and one past the last step of each episode of an environment."""
     stops = (np.flatnonzero(last & live) + 1).tolist()
     return list(zip([0, *stops[:-1]], stops, strict=True))
 
@@ -167,7 +171,7 @@ def _spans(last: Array, live: Array) -> list[tuple[int, int]]:
 def trial_table(
     task: Task[Any], rows: dict[str, Array], subject: int
 ) -> "pd.DataFrame":
-    """The trial table from (rows, lanes) columns; whole numbers unless real."""
+    """Trial table from (rows, B) columns; whole numbers except real columns."""
     import pandas as pd
 
     ended = rows.pop("ended")
@@ -182,7 +186,7 @@ def trial_table(
 
 
 def _coded(task: Task[Any], name: str, column: Array) -> Any:
-    """Words for categories, nullable whole numbers for codes, reals as they are."""
+    """Words for categories, nullable whole numbers for codes, reals unchanged."""
     import pandas as pd
 
     if name in task.real_columns or column.dtype.kind in "iu":

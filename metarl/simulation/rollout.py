@@ -1,6 +1,6 @@
-"""The stepping loop: one task, one policy, many lanes.
+"""The stepping loop: one task, one policy, many environments.
 
-Training and evaluation both step here, so they cannot drift apart.
+Training and evaluation share this loop, so that they cannot differ.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,35 +23,35 @@ from metarl.simulation.interventions import Interventions
 
 
 class Transition(NamedTuple):
-    """One step of all lanes: what was seen, decided and earned."""
+    """One step of all B environments."""
 
     observation: Tensor
-    """(B, O) seen."""
+    """(B, O) observation before the action."""
     output: PolicyOutput
-    """What the policy answered."""
+    """Output of the policy."""
     actions: Tensor
-    """(B,) taken."""
+    """(B,) action codes."""
     rewards: Tensor
-    """(B,) that followed."""
+    """(B,) reward that followed."""
     terminated: Tensor
     """(B,) bool: the episode ended with this step."""
     trial_ended: Tensor
     """(B,) bool: a trial ended with this step."""
     start: Tensor | None
-    """(B,) bool: the lanes whose memory was initial; None where none was."""
+    """(B,) bool: environments with an initial memory; None if none had."""
     event: Tensor | None
-    """(B,) int64: which of the task's events was seen; None unless asked for."""
+    """(B,) int64 code of the task's event; None unless recorded."""
     rpe_transform: tuple[Tensor, Tensor] | None
-    """(B,) factor and addition for the prediction error that the step reveals, where
-    an experimenter changes what it teaches."""
+    """(B,) factor and addition by which an intervention changes the prediction error
+    that is learned from; None without such interventions."""
 
 
 class Rollout:
-    """Steps a policy through a task, across episodes, for as long as asked.
+    """Steps a policy through a task, across episodes.
 
-    Episodes restart at once where they end; no step is lost or repeated. The memory,
-    the last action and the last reward are cleared together, at the start of an
-    episode or trial, or never.
+    A new episode starts as soon as one ends; no step is lost or repeated. The memory,
+    the last action and the last reward are reset together, at the start of an episode
+    or trial, or never.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class Rollout:
         greedy: bool = False,
         options: Mapping[str, float] | None = None,
         interventions: Interventions | None = None,
-        chooser: torch.Generator | None = None,
+        action_generator: torch.Generator | None = None,
     ) -> None:
         """Start the first episode.
 
         Args:
-            task: what is stepped.
-            policy: chooses the actions.
+            task: task to step.
+            policy: policy that chooses the actions.
             generator: source of all randomness, of the task and of the actions.
-            reset_memory: when to clear memory, last action and last reward.
+            reset_memory: time at which memory, last action and last reward are reset.
             greedy: take the likeliest action instead of sampling.
             options: hidden parameters fixed at every reset.
-            interventions: an experimenter's hand on the policy's signals.
-            chooser: source of the actions' randomness, where it is not the task's.
+            interventions: changes of the policy's signals.
+            action_generator: separate source of the randomness of the actions.
         """
         self.task, self.policy, self.generator = task, policy, generator
-        self.chooser = chooser or generator
+        self.action_generator = action_generator or generator
         self.interventions = interventions
         self.reset_memory, self.greedy, self.options = reset_memory, greedy, options
         self.record_events = False
-        """Whether to ask the task at each step which event is seen."""
+        """Whether transitions have the code of the task's event."""
         self.one_hot = torch.eye(task.action_count, device=task.device)
         self.observation = task.reset(self._noise(1)[0], options=options)
         self.memory: Memory = policy.initial_memory(task.num_envs)
@@ -97,7 +97,7 @@ class Rollout:
 
     @property
     def independent_envs(self) -> int:
-        """Lanes that have luck of their own; here all."""
+        """Number of environments with independent random numbers."""
         return self.task.num_envs
 
     def _noise(self, steps: int) -> Tensor:
@@ -105,21 +105,27 @@ class Rollout:
         return torch.rand(size, generator=self.generator, device=self.task.device)
 
     def _gumbel(self, steps: int) -> Tensor:
-        """Noise that makes the largest logit a sample of the policy; 0 if greedy."""
+        """(T, B, A) Gumbel noise: the largest noisy logit is a sample; 0 if greedy.
+
+        Drawn for many steps at once, which is faster than sampling at every step.
+        """
         size = (steps, self.independent_envs, self.task.action_count)
         if self.greedy:
             return torch.zeros(size, device=self.task.device)
-        uniform = torch.rand(size, generator=self.chooser, device=self.task.device)
+        uniform = torch.rand(
+            size, generator=self.action_generator, device=self.task.device
+        )
+        # Bounds that float32 can represent, for finite logarithms.
         return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
 
     def inputs(self) -> Tensor:
-        """(B, O + A + 1): what the policy is fed next."""
+        """(B, O + A + 1) inputs of the policy at the next step."""
         return join_inputs(self.observation, self.last_action, self.last_reward)
 
     def memory_now(self) -> Memory:
-        """The memory to act on: the initial one where an episode starts.
+        """Memory for the next step: the initial one where an episode starts.
 
-        It is asked for only now, as it may have been learned since the last step.
+        The initial memory is read only now, as it may have been learned since.
         """
         if self.start is None:
             return self.memory
@@ -127,43 +133,45 @@ class Rollout:
         return restart(self.memory, initial, self.start)
 
     def run(self, steps: int) -> Iterator[Transition]:
-        """Take `steps` steps, yielding each before the next one is begun."""
+        """Take `steps` steps, yielding each before the next one begins."""
         for noise, gumbel in zip(
             self._noise(steps).unbind(), self._gumbel(steps).unbind(), strict=True
         ):
-            seen, start = self.observation, self.start
+            observation, start = self.observation, self.start
             event = self.task.event() if self.record_events else None
-            output = self._decide()
+            output = self._act()
             actions = (output.logits + gumbel).argmax(1)
             step = self.task.step(actions, noise)
             self.observation = step.observation
             self.memory = output.memory
             self.last_action = self.one_hot.index_select(0, actions)
             self.last_reward = step.reward
-            rpe_transform = self._look(actions, step)
+            rpe_transform = self._observe(actions, step)
             yield Transition(
-                seen, output, actions, *step[1:], start, event, rpe_transform
+                observation, output, actions, *step[1:], start, event, rpe_transform
             )
             self._restart(step.terminated, step.trial_ended)
 
-    def _decide(self) -> PolicyOutput:
+    def _act(self) -> PolicyOutput:
         inputs, memory = self.inputs(), self.memory_now()
         if self.interventions is None:
             return self.policy.act(inputs, memory)
         network = cast("SupportsInterventions", self.policy)
         return network.act(inputs, memory, self.interventions.changes())
 
-    def _look(self, actions: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
-        """Let the manipulator see what the step led to; what it does to teaching."""
+    def _observe(self, actions: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+        """Update the interventions after a step; return the transform of its RPE."""
         if self.interventions is None:
             return None
-        self.interventions.look(actions, step.reward, step.trial_ended)
+        self.interventions.observe(actions, step.reward, step.trial_ended)
         return self.interventions.rpe_transform()
 
     def _restart(self, terminated: Tensor, trial_ended: Tensor) -> None:
-        """Start new episodes where they ended; clear memory where it is due."""
+        """Start new episodes where they ended; reset the memory where it is due."""
         self.clock += 1
         length = self.task.episode_steps
+        # A count, where episodes have one length: testing a tensor at every step would
+        # make a GPU wait for it.
         over = self.clock == length if length else bool(terminated.any())
         if over:
             self.clock = 0
@@ -174,28 +182,29 @@ class Rollout:
                 self.interventions.restart(terminated)
         self.start = None
         if self.reset_memory == "episode" and over:
-            self._clear(terminated)
+            self._reset_memory(terminated)
         elif self.reset_memory == "trial" and bool(trial_ended.any()):
-            self._clear(trial_ended)
+            self._reset_memory(trial_ended)
         self._reset_by_intervention()
 
     def _reset_by_intervention(self) -> None:
-        num_envs = self.interventions.reset() if self.interventions else None
-        if num_envs is not None and bool(num_envs.any()):
-            self._clear(num_envs if self.start is None else num_envs | self.start)
+        where = self.interventions.reset() if self.interventions else None
+        if where is not None and bool(where.any()):
+            self._reset_memory(where if self.start is None else where | self.start)
 
-    def _clear(self, num_envs: Tensor) -> None:
-        self.start = num_envs
-        keep = (~num_envs).float()
+    def _reset_memory(self, where: Tensor) -> None:
+        """Reset memory, last action and last reward in the environments of `where`."""
+        self.start = where
+        keep = (~where).float()
         self.last_action = self.last_action * keep.unsqueeze(1)
         self.last_reward = self.last_reward * keep
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on later: tensors and plain values."""
+        """Resumable state: tensors and plain values."""
         return {
             "task": self.task.state(),
             "generator": self.generator.get_state(),
-            "chooser": self.chooser.get_state(),
+            "action_generator": self.action_generator.get_state(),
             "observation": self.observation.clone(),
             "memory": [part.detach().clone() for part in self.memory],
             "last_action": self.last_action.clone(),
@@ -206,9 +215,9 @@ class Rollout:
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Restore a `state`."""
         self.task.load_state(state["task"])
-        self.chooser.set_state(state["chooser"])
+        self.action_generator.set_state(state["action_generator"])
         self.generator.set_state(state["generator"])
         self.memory = tuple(part.clone() for part in state["memory"])
         for name in ("observation", "last_action", "last_reward", "start", "clock"):
@@ -218,10 +227,10 @@ class Rollout:
 
 
 def finite_rewards(rewards: Tensor) -> Tensor:
-    """(T, B) rewards; ValueError if the task paid what is no number."""
+    """Return (T, B) rewards; raise ValueError if one is not finite."""
     wrong = ~rewards.isfinite()
     if bool(wrong.any()):
-        step, env_index = (int(place) for place in wrong.nonzero()[0])
+        step, env_index = (int(index) for index in wrong.nonzero()[0])
         raise ValueError(
             "the task's reward must be a finite number, got "
             f"{rewards[step, env_index]} in environment {env_index}; correct the "

@@ -1,1 +1,1 @@
-"""Neighbouring ideas: studies of how else a network may learn, one file each."""
+"""Studies of neighbouring ideas: how else a network may learn, one folder each."""

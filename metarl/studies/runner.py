@@ -1,7 +1,7 @@
 """Neighbouring ideas, compared: every study's seeds, then its effects and figures.
 
 neighbours/plan.json                 what was asked for
-neighbours/STUDY/CONDITION/K.json    facts of seed K, and its processor time
+neighbours/STUDY/CONDITION/K.json    results of seed K, and its processor time
 neighbours/STUDY/effects.json        its effects; *.csv its tables, *.png its figures
 neighbours/scorecard.json            effects of all its studies, with their verdicts
 neighbours/comparison.csv, .png      all agents that learned the shared bandit
@@ -10,7 +10,6 @@ neighbours/result.txt                all of it in words
 A seed that is done is not done again: the same command goes on where it was stopped.
 """
 
-import time
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,7 +21,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.analysis.effects import Effect, effect_table, reported
+from metarl.analysis.effects import Effect, effect_table, unscored
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError, check_at_least
 from metarl.core.files import (
@@ -33,12 +32,13 @@ from metarl.core.files import (
     write_table,
     write_text,
 )
-from metarl.core.parallel import Job, Outcome, Reporter, run_jobs
+from metarl.core.parallel import Job, Outcome, run_jobs
 from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
 from metarl.reports.scorecard import missing, read_scorecard, tally, write_scorecard
+from metarl.studies.files import read_seeds, run_seed, write_results
 from metarl.studies.plots import draw_comparison
-from metarl.studies.registry import STUDIES, study
+from metarl.studies.registry import NAMES, get_study
 from metarl.studies.spec import Condition, Results, Scale
 from metarl.training.trainer import versions
 
@@ -47,8 +47,8 @@ from metarl.training.trainer import versions
 class NeighboursPlan:
     """What to compare."""
 
-    studies: tuple[str, ...] = tuple(STUDIES)
-    """Names in the catalogue of studies."""
+    studies: tuple[str, ...] = NAMES
+    """Names in the registry of studies."""
     seeds: int = 5
     """Independent seeds of every condition, at least 1."""
     seed: int = 1
@@ -61,7 +61,7 @@ class NeighboursPlan:
         check_at_least("seeds", self.seeds, 1)
         check_at_least("seed", self.seed, 0)
         for name in self.studies:
-            study(name)
+            get_study(name)
         if len(set(self.studies)) < len(self.studies) or not self.studies:
             raise ValueError(f"studies must be different ones, got {self.studies!r}")
 
@@ -117,7 +117,7 @@ def compare_neighbours(
     _settle(folder, plan)
     jobs = {
         piece.name: Job(
-            partial(_find, ask, plan.seed_of(*piece[::2]), piece.path(folder)),
+            partial(run_seed, ask, plan.seed_of(*piece[::2]), piece.path(folder)),
             finished=piece.path(folder).exists(),
         )
         for piece, ask in _pieces(plan)
@@ -127,7 +127,10 @@ def compare_neighbours(
     )
     found = {name: read_results(plan, name, folder) for name in plan.studies}
     whole = {name: results for name, results in found.items() if results is not None}
-    tables = {name: show_study(name, r, folder / name) for name, r in whole.items()}
+    tables = {
+        name: write_results(get_study(name), results, folder / name)
+        for name, results in whole.items()
+    }
     card = _write_scorecard(plan, folder, found)
     comparison = _write_comparison(plan, folder, whole)
     write_text(folder / RESULT, neighbours_text(card, tables, comparison))
@@ -165,35 +168,27 @@ def _write_comparison(
 
 def _kept(table: pd.DataFrame, plan: NeighboursPlan) -> pd.DataFrame:
     """Rows of studies that the plan does not ask for; studies stand in column 1."""
-    others = set(STUDIES) - set(plan.studies)
+    others = set(NAMES) - set(plan.studies)
     return table[table[table.columns[0]].isin(others)]
 
 
 def _ordered(parts: list[pd.DataFrame]) -> pd.DataFrame:
-    """All rows of tables that are not empty, studies in the catalogue's order."""
+    """All rows of tables that are not empty, studies in the registry's order."""
     whole = [part for part in parts if len(part)]
     if not whole:
         return pd.DataFrame()
     table = pd.concat(whole, ignore_index=True)
-    place = table[table.columns[0]].map(list(STUDIES).index)
+    place = table[table.columns[0]].map(NAMES.index)
     return table.iloc[place.argsort(kind="stable")].reset_index(drop=True)
 
 
 def _pieces(plan: NeighboursPlan) -> Iterator[tuple[SeedJob, Condition]]:
     """First seeds first, so that how long each condition takes is soon known."""
-    asked = {name: study(name).conditions(plan.scale) for name in plan.studies}
+    asked = {name: get_study(name).conditions(plan.scale) for name in plan.studies}
     for k in range(plan.seeds):
         for name, conditions in asked.items():
             for condition, ask in conditions.items():
                 yield SeedJob(name, condition, k), ask
-
-
-def _find(ask: Condition, seed: int, path: Path, reporter: Reporter) -> None:
-    """Find one seed's facts and write them down."""
-    began = time.process_time()
-    facts = ask(seed, reporter)
-    seconds = time.process_time() - began
-    write_json(path, {"facts": facts, "seconds": seconds})
 
 
 def _settle(folder: Path, plan: NeighboursPlan) -> None:
@@ -210,16 +205,15 @@ def _settle(folder: Path, plan: NeighboursPlan) -> None:
 
 
 def read_results(plan: NeighboursPlan, name: str, folder: Path) -> Results | None:
-    """What all seeds of a study came to; None where one is missing."""
-    found = {}
-    for condition in study(name).conditions(plan.scale):
-        paths = [SeedJob(name, condition, k).path(folder) for k in range(plan.seeds)]
-        if not all(path.exists() for path in paths):
-            return None
-        found[condition] = [read_json(path) for path in paths]
-    return Results(
-        facts={c: [one["facts"] for one in seeds] for c, seeds in found.items()},
-        seconds={c: [one["seconds"] for one in seeds] for c, seeds in found.items()},
+    """Results of all seeds of a study; None if one is missing."""
+    conditions = get_study(name).conditions(plan.scale)
+    return read_seeds(
+        {
+            condition: [
+                SeedJob(name, condition, k).path(folder) for k in range(plan.seeds)
+            ]
+            for condition in conditions
+        }
     )
 
 
@@ -231,20 +225,9 @@ def judge_study(
     if results is None:
         path.unlink(missing_ok=True)
         return missing(name, plan.seeds)
-    effects = effect_table(name, _judged(study(name).effects(results), plan.scale))
+    effects = effect_table(name, _judged(get_study(name).effects(results), plan.scale))
     write_scorecard(path, effects)
     return effects
-
-
-def show_study(name: str, results: Results, folder: Path) -> pd.DataFrame:
-    """Write a study's tables and figures; its main table."""
-    tables = study(name).tables(results)
-    for title, table in tables.items():
-        write_table(folder / f"{title}.csv", table)
-    with figure_style():
-        for title, figure in study(name).figures(results).items():
-            _save(figure, folder / f"{title}.png")
-    return next(iter(tables.values()))
 
 
 def _save(figure: Figure, path: Path) -> None:
@@ -262,27 +245,24 @@ def compared(results: Mapping[str, Results]) -> pd.DataFrame:
     """
     rows = []
     for name, found in results.items():
-        for condition, facts in found.facts.items():
-            if not all("regret" in each for each in facts):
+        for condition, seeds in found.seeds.items():
+            if not all("regret" in seed for seed in seeds):
                 continue
-            regrets = found.values(condition, "regret")
             rows.append(
                 {
                     "study": name,
                     "condition": condition,
-                    "regret": regrets.median(),
-                    "lowest": regrets.min(),
-                    "highest": regrets.max(),
-                    "seeds": len(regrets),
-                    "seconds": pd.Series(found.seconds[condition]).median(),
+                    **found.spread(condition, "regret"),
+                    "seeds": len(seeds),
+                    "seconds": found.median_seconds(condition),
                 }
             )
     return pd.DataFrame(rows)
 
 
 def _judged(effects: list[Effect], scale: Scale) -> list[tuple[Effect, None]]:
-    """Effects as they are scored; what learned nothing is reported only."""
-    return [(reported(effect) if scale.smoke else effect, None) for effect in effects]
+    """Effects as they are scored; what learned nothing is unscored only."""
+    return [(unscored(effect) if scale.smoke else effect, None) for effect in effects]
 
 
 def neighbours_text(
@@ -297,8 +277,8 @@ def neighbours_text(
     """
     lines = []
     for name, part in card.groupby("experiment", sort=False):
-        entry = STUDIES[str(name)]
-        lines += [f"{name}: {entry.question}", f"After {entry.source}.", ""]
+        study = get_study(str(name))
+        lines += [f"{name}: {study.question}", f"After {study.source}.", ""]
         if name in tables:
             lines += [_text(tables[str(name)]), ""]
         lines += [effect_line(row) for row in part.to_dict("records")]

@@ -1,98 +1,146 @@
-"""The contract of a study: one question, asked of independent seeds, in conditions.
+"""The definition of a study: one question, asked of independent seeds, in conditions.
 
-A study is a module with four functions. `conditions(scale)` names what is compared;
-each condition is a function of one seed that returns plain facts. The other three read
-all facts: `effects` judges them, `tables` and `figures` show them. So a study is work
-that can be cut short and gone on with, seed by seed, and looked at again for nothing.
+A study is a folder with one object, `STUDY`. Its `conditions` name what is compared;
+each condition is a function of one seed that returns plain numbers. Its other functions
+read the results of all seeds: `effects` compares them with criteria, `tables` and
+`figures` show them. A study can therefore be interrupted and resumed seed by seed, and
+analysed again without repeating any seed.
 """
 
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import Effect
 from metarl.core.parallel import Reporter
 
-Facts = dict[str, Any]
-"""What one seed came to: numbers, words, lists and dictionaries of them, as JSON has
-them. The same seed gives the same facts, so no duration is among them. `regret` is kept
-for one number: that of a frozen agent on the shared bandit, in rewards an episode, by
-which all studies' agents are compared."""
+SeedResults = dict[str, Any]
+"""Results of one seed: numbers, words, lists and dictionaries of them, as in JSON. The
+same seed gives the same results, so durations are kept elsewhere. The name `regret` is
+reserved for the regret of a frozen agent on the shared bandit, in rewards per episode,
+by which the agents of all studies are compared."""
 
-Condition = Callable[[int, Reporter], Facts]
-"""Given a seed, and whom to tell the progress, finds the facts. Must be picklable: a
-function of a module, or functools.partial of one. Raises jobs.Interrupted when asked to
-stop."""
+Condition = Callable[[int, Reporter], SeedResults]
+"""Computes the results of one seed, given the seed and the reporter of its progress.
+Must be picklable: a function of a module, or functools.partial of one. Raises
+Interrupted if the reporter asks it to stop."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How much is done of a study."""
+    """How much of a study is run."""
 
     grid: bool = False
     """Whether to run the grids of learning rates too."""
     smoke: bool = False
-    """Whether to do only a few steps: all is run, nothing is learned or scored."""
+    """Whether to do only a few steps: everything runs, nothing is learned or scored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """What all seeds came to."""
+    """Results of all seeds of a study."""
 
-    facts: Mapping[str, Sequence[Facts]]
-    """Condition -> facts of each seed, in order."""
+    seeds: Mapping[str, Sequence[SeedResults]]
+    """Condition -> results of each seed, in order."""
     seconds: Mapping[str, Sequence[float]]
     """Condition -> processor time of each seed, in seconds."""
 
-    def values(self, condition: str, fact: str) -> "pd.Series[float]":
-        """One number of each seed, by the seed's place."""
-        numbers = [float(facts[fact]) for facts in self.facts[condition]]
-        return pd.Series(numbers, name=fact)
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """Names of the conditions, in order."""
+        return tuple(self.seeds)
+
+    def values(self, condition: str, name: str) -> "pd.Series[float]":
+        """One number of each seed of a condition, by the seed's place."""
+        numbers = [float(results[name]) for results in self.seeds[condition]]
+        return pd.Series(numbers, name=name)
+
+    def median(self, condition: str, name: str) -> float:
+        """Median over seeds of one number."""
+        return float(self.values(condition, name).median())
+
+    def spread(self, condition: str, name: str) -> dict[str, float]:
+        """Median, lowest and highest of one number over seeds, as parts of a row."""
+        values = self.values(condition, name)
+        return {name: values.median(), "lowest": values.min(), "highest": values.max()}
+
+    def median_seconds(self, condition: str) -> float:
+        """Median over seeds of the processor time."""
+        return float(pd.Series(self.seconds[condition]).median())
 
 
-class Study(Protocol):
-    """What a module in `metarl.studies` has."""
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One question about how networks may learn, and how it is answered."""
 
-    def conditions(self, scale: Scale) -> Mapping[str, Condition]:
-        """What is compared, by a name that can be a folder's."""
-        ...
+    name: str
+    """Name in the registry and on the command line; its folder's, with hyphens."""
+    question: str
+    """The question, in one sentence."""
+    source: str
+    """Publications that the study follows."""
+    conditions: Callable[[Scale], Mapping[str, Condition]]
+    """What is compared, by names that are valid as names of folders."""
+    effects: Callable[[Results], list[Effect]]
+    """Measured effects, one value per seed, with their criteria."""
+    tables: Callable[[Results], Mapping[str, pd.DataFrame]]
+    """Tables to print and write, by name; the first is the study's main table."""
+    figures: Callable[[Results], Mapping[str, Figure]]
+    """Figures by name, drawn in the current style."""
+    criteria: Mapping[str, Criterion]
+    """Criteria by name, fixed before the seeds that are scored were run."""
 
-    def effects(self, results: Results) -> list[Effect]:
-        """What must be seen; values are by seed."""
-        ...
 
-    def tables(self, results: Results) -> Mapping[str, pd.DataFrame]:
-        """Numbers to print and keep, by name; the first is the study's main table."""
-        ...
+def read_criteria(folder: str) -> Mapping[str, Criterion]:
+    """Read the criteria of a study from the `criteria.toml` of its folder.
 
-    def figures(self, results: Results) -> Mapping[str, Figure]:
-        """Figures by name, drawn with the style that is set."""
-        ...
+    Args:
+        folder: the package of the study, e.g. "metarl.studies.curriculum".
 
-
-@cache
-def criteria(study: str) -> Mapping[str, Criterion]:
-    """A study's rules by name, from the file of the study's name beside this one."""
-    name = f"{study.replace('-', '_')}/criteria.toml"
-    text = (resources.files("metarl.studies") / name).read_text("utf-8")
+    Returns:
+        Name -> criterion.
+    """
+    text = (resources.files(folder) / "criteria.toml").read_text("utf-8")
     rules = tomllib.loads(text).items()
     return MappingProxyType({name: Criterion(**rule) for name, rule in rules})
 
 
-def panels(count: int, *, columns: int = 3) -> tuple[Figure, list[Axes]]:
-    """A figure with room for `count` panels, side by side, then below."""
-    columns = min(count, columns)
-    rows = -(-count // columns)
-    size = (5.4 * columns, 4.4 * rows)
-    figure = plt.figure(figsize=size, layout="constrained")
-    return figure, [figure.add_subplot(rows, columns, k + 1) for k in range(count)]
+def make_effect(
+    label: str,
+    values: "pd.Series[float]",
+    criterion: Criterion | None = None,
+    *,
+    summary: str = "median",
+    chance: float | None = None,
+    reference: float | None = None,
+    source: str = "",
+) -> Effect:
+    """Make one effect of a study, summarised over seeds as its criterion says.
+
+    Args:
+        label: what was measured, in words, with its unit.
+        values: one number per seed.
+        criterion: what the summary must be; None: the effect is not scored.
+        summary: of the seeds, if there is no criterion.
+        chance: value of a network that learned nothing, in the same unit.
+        reference: the published or best possible value, in the same unit.
+        source: source of the reference.
+    """
+    return Effect(
+        label=label,
+        values=values,
+        summary=criterion.summary if criterion else summary,
+        criterion=criterion,
+        # Studies have no criterion of having learned: each effect counts by itself.
+        needs_learning=False,
+        chance=chance,
+        reference=reference,
+        source=source,
+    )

@@ -1,6 +1,6 @@
-"""What `metarl evolve` asks for: an ordinary run whose rule is evolution strategies.
+"""Settings of `metarl evolve`: an ordinary run with evolution strategies as its rule.
 
-Such a run is trained, stopped, gone on with, tested and analysed as any other.
+Such a run is trained, stopped, resumed, tested and analysed like any other.
 """
 
 from collections.abc import Mapping
@@ -15,39 +15,39 @@ from metarl.envs.registry import task_class
 from metarl.experiments.spec import preset
 from metarl.runs.config import RunConfig, TrainingConfig, change_params
 
-OPEN_LIFE = 300
-"""Steps of a life where episodes end at different times."""
+OPEN_EPISODE_STEPS = 300
+"""Steps of an evaluation if episodes end at different times."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evolving:
-    """How a population of weights is evolved."""
+class EvolutionConfig:
+    """Evolution of a population of weights."""
 
     objective: Objective = "fitness"
-    """What is evolved: members that earn much (fitness), or that do different things
-    (variance or entropy of behaviour, the shares of their actions)."""
+    """Objective: reward (fitness), or diversity of behaviour (variance or entropy of
+    the shares of actions)."""
     distribution: Distribution = "paired"
-    """Whether members are drawn independently (normal) or with mirror images
+    """Sampling of the members: independently (normal), or with mirror images
     (paired)."""
     generations: int = 600
-    """Steps of the population's mean, at least 1."""
+    """Number of steps of the population's mean, at least 1."""
     members: int = 64
-    """Networks of a generation, at least 2."""
+    """Number of networks of a generation, at least 2."""
     episodes: int = 40
-    """Lives of each member in a generation, side by side; the same for all members."""
-    life_steps: int | None = None
-    """Steps of a life; by default one episode, or 300 where episodes end at different
-    times."""
+    """Episodes of each member in a generation, in parallel; equal for all members."""
+    steps: int | None = None
+    """Steps of an evaluation; by default one episode, or 300 if episodes end at
+    different times."""
     deviation: float = 0.1
-    """Deviation of members' weights around the mean, > 0."""
+    """Standard deviation of the members' weights around the mean, > 0."""
     rate: float = 0.03
-    """Step of a weight at the first generation, about, > 0; it falls to 0."""
+    """Learning rate at the first generation, > 0; it decreases to 0."""
     network: NetworkConfig = field(
         default_factory=lambda: NetworkConfig(
             core="rnn", units=24, leak=0.3, input_gain=3.0
         )
     )
-    """The recurrent network."""
+    """Settings of the recurrent network."""
 
     def configuration(
         self,
@@ -57,17 +57,18 @@ class Evolving:
         subjects: int,
         seed: int,
     ) -> RunConfig[Any]:
-        """The run.
+        """Return the configuration of the run.
 
         Args:
             task: name in the registry, or "module:NAME" of your own.
-            changes: parameters of the task that are not those of its preset `fast`.
-            subjects: populations, each evolved on its own.
+            changes: parameters of the task that differ from its preset `fast`.
+            subjects: number of independent populations.
             seed: root of all random streams.
         """
         check_at_least("episodes", self.episodes, 1)
-        if self.life_steps is not None:
-            check_at_least("life_steps", self.life_steps, 1)
+        if self.steps is not None:
+            check_at_least("steps", self.steps, 1)
+        # The task of the preset, so that evolved and trained networks are comparable.
         params = change_params(preset(task).task_params, changes)
         episode = task_class(task)(1, params).episode_steps
         return RunConfig(
@@ -88,7 +89,7 @@ class Evolving:
             ),
             training=TrainingConfig(
                 num_envs=self.members * self.episodes,
-                unroll_steps=self.life_steps or episode or OPEN_LIFE,
+                unroll_steps=self.steps or episode or OPEN_EPISODE_STEPS,
                 updates=self.generations,
             ),
             subjects=subjects,

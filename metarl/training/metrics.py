@@ -1,4 +1,4 @@
-"""What is noted while a subject trains: its learning curve, and what it costs."""
+"""Metrics of training: the learning curve, and the compute cost."""
 
 import time
 from typing import Any
@@ -11,25 +11,27 @@ from metarl.runs.folder import SubjectFolder
 
 
 class MetricAverages:
-    """Means of the learning curve since it was last read, and episodes' returns."""
+    """Means of scalars and of returns since the last reading."""
 
     def __init__(self, num_envs: int) -> None:
-        """Start empty."""
+        """Start without updates."""
         self.running = torch.zeros(num_envs)
         self.sums: dict[str, Tensor] = {}
         self.count = self.episodes = self.episodes_before = 0
         self.returns = 0.0
 
     def add_scalars(self, scalars: dict[str, Tensor]) -> None:
-        """One update's scalars."""
+        """Add the scalars of one update."""
         self.count += 1
         for name, value in scalars.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     def add_rewards(self, rewards: Tensor, nonterminal: Tensor) -> None:
-        """One unroll's (T, B) rewards, and where episodes went on."""
+        """Add (T, B) rewards of one unroll; `nonterminal` is 0 where episodes end."""
         self.add_scalars({"rollout/reward_rate": rewards.mean()})
+        # The update is counted once, with the scalars of its learner.
         self.count -= 1
+        # Only the few steps at which an episode ended are visited one by one.
         first = 0
         for t in (nonterminal.min(1).values == 0).nonzero().flatten().tolist():
             self.running += rewards[first : t + 1].sum(0)
@@ -41,33 +43,34 @@ class MetricAverages:
         self.running += rewards[first:].sum(0)
 
     def read(self) -> dict[str, float]:
-        """Means since the last reading, and the episodes of the whole training so far.
+        """Return means since the last reading, and the number of episodes so far.
 
-        The return is NaN where no episode ended.
+        The return is NaN if no episode ended.
         """
         row = {name: float(total) / self.count for name, total in self.sums.items()}
         mean = self.returns / self.episodes if self.episodes else float("nan")
         self.episodes_before += self.episodes
+        # Running returns are kept: their episodes are still in progress.
         self.sums, self.count, self.episodes, self.returns = {}, 0, 0, 0.0
         return {"rollout/return": mean, "rollout/episodes": self.episodes_before, **row}
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Resumable state."""
         return {**vars(self), "running": self.running.clone(), "sums": dict(self.sums)}
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Restore a `state`."""
         vars(self).update({name: state[name] for name in vars(self)})
 
 
 class ComputeCost:
-    """What a subject's training has cost so far, in seconds, over all its beginnings.
+    """Compute cost of a subject's training in seconds, over all its resumptions.
 
-    What a killed training did after it last saved is not counted.
+    The time of a killed training since its last saving is not included.
     """
 
     def __init__(self, folder: SubjectFolder) -> None:
-        """Start the clocks, from what is written."""
+        """Start the clocks from the cost in the folder, if training is resumed."""
         self.path = folder.cost_path
         resumed = folder.state_path.exists() and self.path.exists()
         before = read_json(self.path) if resumed else {}
@@ -75,7 +78,7 @@ class ComputeCost:
         self.wall = before.get("wall_seconds", 0.0) - time.perf_counter()
 
     def write(self) -> None:
-        """Write processor and wall time to this moment."""
+        """Write processor and wall time."""
         seconds = {
             "cpu_seconds": self.cpu + time.process_time(),
             "wall_seconds": self.wall + time.perf_counter(),

@@ -1,4 +1,4 @@
-"""Settings of the agent: schedules, and what they refuse."""
+"""Settings of the agent: schedules and refusals."""
 
 import math
 from dataclasses import FrozenInstanceError
@@ -106,8 +106,8 @@ def test_an_error_is_fed_back_by_a_separate_critic_alone():
     assert NetworkConfig(feedback="rpe", critic="separate").feedback == "rpe"
 
 
-def test_eyes_need_a_core_that_policy_and_value_share():
-    words = "critic must be shared where there is an encoder, got 'separate': both"
+def test_an_encoder_needs_a_core_shared_by_policy_and_value():
+    words = "critic must be shared where there is an encoder, got 'separate': only"
     for encoder in ("patch", "stack"):
         with pytest.raises(ValueError, match=words):
             NetworkConfig(encoder=encoder, critic="separate")

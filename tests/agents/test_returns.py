@@ -105,9 +105,9 @@ def test_a_trace_weighs_later_errors_by_hand():
 def test_advantages_leave_the_errors_alone(course):
     rewards, values, discounts = course
     rpes = reward_prediction_error(rewards, values, discounts)
-    kept = rpes.clone()
+    stored = rpes.clone()
     advantages(rpes, discounts)
-    assert torch.equal(rpes, kept)
+    assert torch.equal(rpes, stored)
 
 
 def test_an_error_stands_on_the_step_that_reveals_it():

@@ -1,5 +1,7 @@
 """Runs side by side: differences by hand, and what is drawn of them."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +17,7 @@ from metarl.analysis.comparison import (
     welch,
 )
 from metarl.analysis.criteria import Criterion
-from metarl.analysis.effects import Effect, by_subject, effect_table, judge
+from metarl.analysis.effects import Effect, effect_table, subject_table
 
 T_TWO = 4.302652729911275
 """97.5th percentile of Student's t with two degrees of freedom, from a table."""
@@ -67,15 +69,16 @@ def test_a_subject_without_a_number_is_not_left_out(values):
 
 
 def table(*effects, learned=None):
-    """A judged table and the numbers behind it."""
-    about = pd.DataFrame({"task": ["toy"], "scored": [True], "expected": [None]})
-    judged = judge(about, [(effect, learned) for effect in effects])
-    return judged, by_subject(judged)
+    """A scored table and the numbers behind it."""
+    scored = effect_table("toy", [(effect, learned) for effect in effects])
+    return scored, subject_table(scored)
 
 
 def effect(name, *values, low=None):
     criterion = None if low is None else Criterion(low=low)
-    return Effect(name=name, values=pd.Series(values, dtype=float), criterion=criterion)
+    return Effect(
+        label=name, values=pd.Series(values, dtype=float), criterion=criterion
+    )
 
 
 @pytest.fixture
@@ -180,13 +183,18 @@ def test_numbers_that_do_not_differ_stand_in_the_middle():
         Criterion(low=1e-12),
     ],
 )
-def test_bounds_are_read_as_the_criterion_writes_them(criterion):
-    assert criterion_bounds(str(criterion)) == (criterion.low, criterion.high)
+def test_bounds_are_those_of_the_criterion(criterion):
+    rows, _ = table(Effect(label="it", values=pd.Series([1.0]), criterion=criterion))
+    assert criterion_bounds(rows) == (criterion.low, criterion.high)
+    stored = pd.DataFrame(json.loads(rows.to_json(orient="records")))
+    bounds = pytest.approx((criterion.low, criterion.high), abs=1e-10)
+    assert criterion_bounds(stored) == bounds
 
 
-def test_a_share_of_what_was_not_measured_has_no_bounds():
-    text = str(Criterion(low=0.5, share_of="bayes-greedy 2"))
-    assert np.isnan(criterion_bounds(text)).all()
+def test_a_share_of_a_baseline_that_was_not_computed_has_no_bounds():
+    criterion = Criterion(low=0.5, share_of="bayes-greedy 2")
+    rows, _ = table(Effect(label="it", values=pd.Series([1.0]), criterion=criterion))
+    assert np.isnan(criterion_bounds(rows)).all()
 
 
 def curve(subject, *rewards):
@@ -219,5 +227,5 @@ def test_a_subject_that_is_not_so_far_counts_where_it_is():
     assert mean_curves({"base": curves})["n"].tolist() == [2, 1]
 
 
-def test_a_table_that_nobody_judged_has_no_numbers_by_subject():
-    assert by_subject(effect_table("toy", [])).empty
+def test_a_table_without_effects_has_no_numbers_by_subject():
+    assert subject_table(effect_table("toy", [])).empty

@@ -17,12 +17,15 @@ from metarl.analysis.style import COLOURS
 
 ROWS = pd.DataFrame(
     {
+        "key": ["reward", "reward", "r2"],
         "effect": ["reward", "reward", "r2"],
         "run": ["base", "lesion", "lesion"],
         "value": [8.0, 2.0, 0.5],
         "low": [7.0, -10.0, np.nan],
         "high": [9.0, 4.0, np.nan],
         "criterion": [">= 5", "", ""],
+        "criterion_low": [5.0, np.nan, np.nan],
+        "criterion_high": np.nan,
         "reference": [10.0, np.nan, np.nan],
     }
 )

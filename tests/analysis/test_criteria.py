@@ -9,34 +9,39 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.criteria import (
-    CRITERIA,
-    LEARNED,
     Criterion,
     criteria_table,
     learned_subjects,
+    read_criteria,
 )
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))
-JUDGED = {task: experiment(task).analysis.split(".")[2] for task in CRITERIA}
+FOLDERS = sorted(path.parent.name for path in ANALYSIS.glob("*/criteria.toml"))
+CRITERIA = {
+    task: criteria
+    for folder in FOLDERS
+    for task, criteria in read_criteria(f"metarl.analysis.{folder}").items()
+}
+SCORED = {task: experiment(task).analysis.split(".")[2] for task in CRITERIA}
 
 
 def test_the_threshold_itself_counts_as_learned():
     subjects = pd.DataFrame(
         {"subject": [3, 5, 7], "reward_per_100": [64.99, 65.0, float("nan")]}
     )
-    learned = learned_subjects("two-step", subjects)
+    learned = learned_subjects(CRITERIA["two-step"].learned, subjects)
     assert learned.to_dict() == {3: False, 5: True, 7: False}
 
 
 def test_a_task_without_a_criterion_says_so():
-    assert learned_subjects("daw-two-step", pd.DataFrame()) is None
+    assert learned_subjects(None, pd.DataFrame()) is None
 
 
 def test_every_criterion_is_of_a_task_in_the_catalogue():
-    assert set(LEARNED) <= set(NAMES)
-    assert all(CRITERIA[task] for task in LEARNED)
+    assert set(CRITERIA) <= set(NAMES)
+    assert all(criteria.rules and criteria.learned for criteria in CRITERIA.values())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +82,8 @@ def names_used(module):
             table, key = node.func.value, (node.args or [None])[0]
         else:
             continue
-        if isinstance(table, ast.Name) and table.id in ("MUST", "must"):
+        named = ast.unparse(table)
+        if named in ("MUST", "must", "context.criteria"):
             parts = key.values if isinstance(key, ast.JoinedStr) else [key]
             told = [getattr(part, "value", None) for part in parts]
             yield "".join(re.escape(t) if isinstance(t, str) else ".+" for t in told)
@@ -85,14 +91,17 @@ def names_used(module):
 
 @pytest.mark.parametrize("task", CRITERIA)
 def test_every_criterion_is_used_by_its_analysis(task):
-    used = list(names_used(JUDGED[task]))
-    unused = [n for n in CRITERIA[task] if not any(re.fullmatch(u, n) for u in used)]
+    used = list(names_used(SCORED[task]))
+    unused = [
+        n for n in CRITERIA[task].rules if not any(re.fullmatch(u, n) for u in used)
+    ]
     assert not unused
 
 
-@pytest.mark.parametrize("module", sorted(set(JUDGED.values())))
+@pytest.mark.parametrize("module", sorted(set(SCORED.values())))
 def test_no_analysis_names_a_criterion_that_is_not_in_the_table(module):
-    known = {n for task in CRITERIA if JUDGED[task] == module for n in CRITERIA[task]}
+    tasks = [task for task in CRITERIA if SCORED[task] == module]
+    known = {name for task in tasks for name in CRITERIA[task].rules}
     for name in names_used(module):
         assert any(re.fullmatch(name, one) for one in known), name
 
@@ -100,7 +109,7 @@ def test_no_analysis_names_a_criterion_that_is_not_in_the_table(module):
 def test_criteria_are_made_in_the_table_alone():
     stray = [
         path.name
-        for path in ANALYSIS.glob("*.py")
+        for path in ANALYSIS.rglob("*.py")
         if path.name != "criteria.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call)
@@ -110,9 +119,9 @@ def test_criteria_are_made_in_the_table_alone():
 
 
 def test_every_criterion_binds_and_gives_its_reason_in_a_sentence():
-    rules = [rule for named in CRITERIA.values() for rule in named.values()]
+    rules = [rule for named in CRITERIA.values() for rule in named.rules.values()]
     assert all(rule.low > float("-inf") or rule.high < float("inf") for rule in rules)
-    for why in criteria_table()["why"]:
+    for why in criteria_table(CRITERIA)["why"]:
         assert re.fullmatch(r"[A-Z\d].+[^.]\.", why), why
         assert len(why.split()) >= 6, why
         # A year or another number, or that we set the bound ourselves.
@@ -120,10 +129,10 @@ def test_every_criterion_binds_and_gives_its_reason_in_a_sentence():
 
 
 def test_the_table_shows_every_criterion_in_words():
-    table = criteria_table().set_index(["experiment", "name"])
+    table = criteria_table(CRITERIA).set_index(["experiment", "name"])
     assert table.columns.tolist() == ["rule", "why"]
     assert table.index.is_unique
-    assert len(table) == len(LEARNED) + sum(map(len, CRITERIA.values()))
+    assert len(table) == sum(1 + len(named.rules) for named in CRITERIA.values())
     rules = table["rule"]
     assert rules["two-step", "learned"] == "reward_per_100 >= 65"
     assert rules["two-step", "reward, each network"] == "lowest >= 68.5"

@@ -1,5 +1,7 @@
 """Rows of effects and their verdicts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,17 +9,23 @@ import pytest
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import (
     COLUMNS,
+    NO_LEARNING,
     Effect,
     effect_row,
     effect_table,
-    judge,
+    mean_and_lowest,
+    relative_to_baseline,
+    score_effects,
+    subject_table,
+    trained_and_untrained,
 )
+from metarl.analysis.measures import MEASURED
 
 LOWEST = Criterion(low=3, summary="lowest")
 
 
 def row(values, learned=None, **options):
-    effect = Effect(name="it", values=pd.Series(values, dtype=float), **options)
+    effect = Effect(label="it", values=pd.Series(values, dtype=float), **options)
     who = None if learned is None else pd.Series(learned, dtype=bool)
     return effect_row("two-step", effect, who)
 
@@ -69,7 +77,7 @@ def test_verdicts(values, learned, options, verdict):
 
 
 def test_the_table_has_the_documented_columns_and_types():
-    effect = Effect(name="it", values=pd.Series([1.0, 2.0]))
+    effect = Effect(label="it", values=pd.Series([1.0, 2.0]))
     table = effect_table(
         "two-step", [(effect, None), (effect, pd.Series([True, True]))]
     )
@@ -80,7 +88,7 @@ def test_the_table_has_the_documented_columns_and_types():
 
 def test_an_unknown_summary_is_refused():
     with pytest.raises(ValueError, match="summary must be one of mean, median, lower"):
-        Effect(name="it", values=pd.Series([1.0]), summary="mode")
+        Effect(label="it", values=pd.Series([1.0]), summary="mode")
 
 
 def test_the_highest_is_the_other_extreme():
@@ -100,39 +108,112 @@ def test_a_mean_is_tested_against_chance():
     assert np.isnan(row([2, 2], chance=1.0)["p"])
 
 
-def about(**changed):
-    usual = {"task": "two-step", "scored": True, "expected": None}
-    return pd.DataFrame([usual | changed])
-
-
-JUDGED = Effect(
-    name="it",
+SCORED = Effect(
+    key="it",
+    label="it",
     values=pd.Series([1.0, 2.0]),
     criterion=Criterion(low=1),
     reference=3.0,
     source="somebody",
 )
-WHO = pd.Series([True, True])
+WHO = {MEASURED: pd.Series([True, True])}
 
 
-def test_an_experiment_is_judged_row_by_row():
-    table = judge(about(), [(JUDGED, WHO)])
+def test_an_experiment_is_scored_row_by_row():
+    table = score_effects("two-step", [SCORED], WHO)
     assert table["experiment"].tolist() == ["two-step"]
     assert table["verdict"].tolist() == ["PASS"]
 
 
 def test_another_test_than_the_published_is_reported():
-    made = judge(about(scored=False), [(JUDGED, WHO)]).iloc[0]
+    made = score_effects("two-step", [SCORED], WHO, scored=False).iloc[0]
     assert (made["verdict"], made["criterion"], made["source"]) == ("REPORTED", "", "")
     assert np.isnan(made["reference"])
     assert made["value"] == 1.5
 
 
 def test_a_subject_that_is_missing_counts_where_learning_applies():
-    table = judge(about(expected=3), [(JUDGED, WHO), (JUDGED, None)])
+    plain = replace(SCORED, key="plain", learning=NO_LEARNING)
+    table = score_effects("two-step", [SCORED, plain], WHO, expected_subjects=3)
     assert table["subjects"].tolist() == [3, 2]
     assert table["verdict"].tolist() == ["NOT LEARNED", "PASS"]
     assert np.isnan(table["value"][0])
+
+
+def test_the_bounds_of_a_criterion_are_numbers_of_their_own():
+    columns = ["criterion", "criterion_low", "criterion_high", "criterion_strict"]
+    made = [row([1.0], criterion=rule) for rule in (
+        Criterion(low=0.5, strict=True),
+        Criterion(low=0, high=2),
+        Criterion(low=0.5, share_of="the ideal"),
+        None,
+    )]  # fmt: skip
+    told = [[one[column] for column in columns] for one in made]
+    nan = pytest.approx(np.nan, nan_ok=True)
+    assert told[0] == ["> 0.5", 0.5, nan, True]
+    assert told[1] == ["in [0, 2]", 0, 2, False]
+    assert told[2] == [">= 0.5 of the ideal", nan, nan, False]
+    assert told[3] == ["", nan, nan, None]
+
+
+def test_the_numbers_behind_the_rows_are_kept_by_subject():
+    numbers = subject_table(score_effects("two-step", [SCORED], WHO))
+    assert numbers.to_dict("list") == {
+        "key": ["it", "it"],
+        "effect": ["it", "it"],
+        "subject": [0, 1],
+        "value": [1, 2],
+    }
+
+
+def test_a_key_is_the_label_where_none_is_given():
+    plain = Effect(label="P(stay | win) at 80/20, mean", values=pd.Series([1.0]))
+    assert plain.key == "p_stay_win_at_80_20_mean"
+
+
+def test_a_mean_comes_with_the_lowest_network():
+    rule = Criterion(low=2)
+    mean, lowest = mean_and_lowest(
+        *("stay", "P(stay)", pd.Series([1.0, 3.0])),
+        mean=rule,
+        lowest=LOWEST,
+        chance=0.5,
+    )
+    assert (mean.key, mean.label) == ("stay.mean", "P(stay), mean")
+    assert (lowest.key, lowest.label) == ("stay.lowest", "P(stay), lowest network")
+    assert (mean.criterion, lowest.criterion) == (rule, LOWEST)
+    assert (lowest.summary, mean.chance, lowest.chance) == ("lowest", 0.5, 0.5)
+
+
+def test_trained_units_come_with_untrained_ones_and_their_difference():
+    values = pd.DataFrame({"trained": [0.5, 0.7], "untrained": [0.1, np.nan]})
+    rows = trained_and_untrained("r2", "decoded", values, reference=1.0)
+    assert [row.key for row in rows] == ["r2.trained", "r2.untrained", "r2.difference"]
+    assert [row.label for row in rows] == [
+        "decoded, mean",
+        "decoded, untrained units, mean",
+        "decoded, trained - untrained, mean",
+    ]
+    assert rows[2].values[0] == pytest.approx(0.4)
+    assert np.isnan(rows[2].values[1])
+    assert [row.chance for row in rows] == [None, None, 0]
+    assert [row.reference for row in rows] == [1, None, None]
+
+
+def test_an_effect_relative_to_a_baseline_moves_with_all_it_is_compared_with():
+    own = Effect(label="it", values=pd.Series([0.7, 0.9]), chance=0.5, reference=0.8)
+    names = {"key": "it.minus", "label": "it minus"}
+    less = relative_to_baseline(own, 0.6, **names)
+    assert less.values.tolist() == pytest.approx([0.1, 0.3])
+    assert (less.chance, less.reference) == pytest.approx((-0.1, 0.2))
+    saved = relative_to_baseline(own, 0.6, saved=True, **names)
+    assert saved.values.tolist() == pytest.approx([-0.1, -0.3])
+    assert saved.chance == pytest.approx(0.1)
+    absent = relative_to_baseline(own, None, **names)
+    assert absent.values.isna().all()
+    assert np.isnan(absent.chance)
+    bare = relative_to_baseline(Effect(label="it", values=own.values), 0.6, **names)
+    assert (bare.chance, bare.reference) == (None, None)
 
 
 def test_an_end_of_the_means_interval_can_be_judged():

@@ -6,13 +6,16 @@ import pytest
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
-    about_table,
+    Measure,
+    Tables,
     baseline_names,
     by_group,
-    by_subject,
-    label_table,
+    in_order,
+    rows_at,
     select_group,
+    stack,
     subject_labels,
+    subject_values,
     summarise,
     trials_by_group,
 )
@@ -36,15 +39,14 @@ def test_groups_are_the_measured_subjects_and_each_strategy(trials):
     )
     table = by_group(trials_by_group(source), rewards)
     assert table["group"].tolist() == [MEASURED, MEASURED, "random", "random"]
-    assert by_subject(select_group(table), "reward").tolist() == [1, 3]
-    assert by_subject(select_group(table, "random"), "reward").tolist() == [0, 0]
+    assert subject_values(select_group(table), "reward").tolist() == [1, 3]
+    assert subject_values(select_group(table, "random"), "reward").tolist() == [0, 0]
     assert baseline_names(table) == ["random"]
 
 
 def test_subjects_are_labelled_by_animal_where_there_is_one(trials):
     assert subject_labels(trials) == {0: "subject 0", 1: "subject 1"}
     assert subject_labels(trials.assign(animal=["C", "J"])) == {0: "C", 1: "J"}
-    assert label_table(trials)["label"].tolist() == ["subject 0", "subject 1"]
 
 
 def test_summaries_count_subjects():
@@ -55,14 +57,43 @@ def test_summaries_count_subjects():
     assert summary["low"][1] == summary["high"][1] == 5
 
 
-def test_what_the_tables_are_about_stands_in_one_row(trials):
-    about = about_table(
-        ExperimentData(trials=trials, task="x", expected=2), scored=True
+def test_a_measure_is_summarised_over_subjects_at_each_point():
+    table = pd.DataFrame(
+        {
+            "group": ["measured"] * 4 + ["random"],
+            "subject": [0, 0, 1, 1, 0],
+            "lag": [1, 2, 1, 2, 1],
+            "weight": [1.0, 2.0, 3.0, 6.0, 0.0],
+        }
     )
-    assert about.iloc[0].to_dict() == {
-        "task": "x",
-        "subjects_are": "networks",
-        "discount": None,
-        "scored": True,
-        "expected": 2,
+    tables = Tables({"lags": Measure(table, "weight", ("lag",)), "other": table})
+    summary = tables.summary("lags").set_index(["group", "lag"])
+    assert summary["mean"].to_dict() == {
+        ("measured", 1): 2,
+        ("measured", 2): 4,
+        ("random", 1): 0,
     }
+    assert summary["n"].tolist() == [2, 2, 1]
+    assert tables["lags"] is table
+    assert sorted(tables) == ["lags", "other"]
+    fewer = tables.replace(lags=Measure(table[:1], "weight"))
+    assert fewer.summary("lags")["mean"].tolist() == [1]
+    assert len(tables.summary("lags")) == 3
+
+
+def test_parts_are_stacked_with_their_names_and_empty_ones_are_left_out():
+    one, none = pd.DataFrame({"a": [1, 2]}), pd.DataFrame(columns=["a"])
+    table = stack([({"who": "x"}, none), ({"who": "y"}, one)])
+    assert table["who"].tolist() == ["y", "y"]
+    assert table["a"].tolist() == [1, 2]
+    assert list(stack([({"who": "x"}, none)]).columns) == ["who", "a"]
+    assert list(stack([], ("who", "a")).columns) == ["who", "a"]
+
+
+def test_rows_are_found_by_their_values_and_put_in_order():
+    table = pd.DataFrame({"kind": ["a", "b", "a"], "lag": [1, 1, 2], "n": [5, 6, 7]})
+    assert rows_at(table, kind="a", lag=2)["n"].tolist() == [7]
+    ordered = in_order(table, ("kind", "lag"), [("a", 2), ("c", 1), ("b", 1)])
+    assert ordered["n"].tolist()[::2] == [7, 6]
+    assert ordered["n"].isna().tolist() == [False, True, False]
+    assert in_order(table[:2], ("kind",), ["b", "a"])["n"].tolist() == [6, 5]

@@ -1,4 +1,4 @@
-"""A plain stepping loop, so that strategies are tested by themselves."""
+"""A plain stepping loop, for tests of single policies."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,15 +20,13 @@ def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
     observation = task.reset(torch.rand(size, generator=generator))
     memory = policy.initial_memory(task.num_envs)
     one_hot = torch.eye(task.action_count)
-    acted, earned = (
-        torch.zeros(task.num_envs, task.action_count),
-        torch.zeros(task.num_envs),
-    )
-    kept: dict[str, list[Tensor]] = {}
+    last_action = torch.zeros(task.num_envs, task.action_count)
+    last_reward = torch.zeros(task.num_envs)
+    results: dict[str, list[Tensor]] = {}
     for _ in range(task.episode_steps or 0):
-        output = policy.act(join_inputs(observation, acted, earned), memory)
-        chances = output.logits.softmax(1)
-        actions = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+        output = policy.act(join_inputs(observation, last_action, last_reward), memory)
+        probabilities = output.logits.softmax(1)
+        actions = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
         event = task.event()
         step = task.step(actions, torch.rand(size, generator=generator))
         now = {"value": output.value, "reward": step.reward, "event": event}
@@ -36,15 +34,15 @@ def _play(task: Task[Any], policy: Policy, seed: int = 0) -> Play:
         if bool(step.trial_ended.any()):
             now |= {f"row {name}": v.clone() for name, v in task.trial_row().items()}
         for name, values in now.items():
-            kept.setdefault(name, []).append(values)
+            results.setdefault(name, []).append(values)
         observation, memory = step.observation, output.memory
-        acted, earned = one_hot[actions], step.reward
-    return {name: torch.stack(values) for name, values in kept.items()}
+        last_action, last_reward = one_hot[actions], step.reward
+    return {name: torch.stack(values) for name, values in results.items()}
 
 
 @pytest.fixture(scope="session")
 def play() -> Callable[..., Play]:
-    """Plays one episode in every lane: play(task, policy, seed=0)."""
+    """Play one episode in every environment: play(task, policy, seed=0)."""
     return _play
 
 

@@ -1,4 +1,4 @@
-"""Yardsticks of Daw's two-step task: what they earn and what they compute."""
+"""Baselines of Daw's two-step task: reward and computations."""
 
 import numpy as np
 import pytest
@@ -6,25 +6,25 @@ import torch
 
 from metarl.baselines.daw_two_step import (
     ModelBased,
+    ModelBasedParams,
     Oracle,
-    PlannerParams,
     make_baselines,
 )
 from metarl.baselines.two_stage import S1, S2
 from metarl.core.policy import join_inputs
-from metarl.envs.daw_two_step import CHANCES, DawTwoStep, DawTwoStepParams
+from metarl.envs.daw_two_step import PROBABILITIES, DawTwoStep, DawTwoStepParams
 
 NUM_ENVS = 200
 
 
 @pytest.mark.parametrize("fixation", [True, False])
-def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
+def test_the_baselines_have_the_expected_order_of_reward(fixation, play, stays):
     task = DawTwoStep(NUM_ENVS, DawTwoStepParams(fixation=fixation))
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     assert all(course["row valid"].all() for course in played.values())
-    earned = {k: float(c["row reward"].double().mean()) for k, c in played.items()}
-    assert earned["random"] == pytest.approx(0.5, abs=0.012)
-    assert earned["random"] + 0.03 < earned["model-based"] < earned["oracle"] - 0.03
+    reward = {k: float(c["row reward"].double().mean()) for k, c in played.items()}
+    assert reward["random"] == pytest.approx(0.5, abs=0.012)
+    assert reward["random"] + 0.03 < reward["model-based"] < reward["oracle"] - 0.03
     rewarded, rewarded_rare, lost, lost_rare = stays(played["model-based"])
     assert rewarded > rewarded_rare + 0.1
     assert lost_rare > lost + 0.1
@@ -34,21 +34,23 @@ def test_the_yardsticks_stand_in_their_order(fixation, play, stays):
 def test_the_oracle_takes_the_best_option_of_the_better_state(play):
     task = DawTwoStep(NUM_ENVS)
     played = play(task, Oracle(task))
-    chances = torch.stack([played[f"row {name}"] for name in CHANCES], dim=-1)
-    chances = chances.unflatten(-1, (2, 2))
-    best = chances.amax(-1)
+    probabilities = torch.stack(
+        [played[f"row {name}"] for name in PROBABILITIES], dim=-1
+    )
+    probabilities = probabilities.unflatten(-1, (2, 2))
+    best = probabilities.amax(-1)
     # Options less than one in 100,000 apart count as a tie.
     clear = (best[..., 1] - best[..., 0]).abs() > 1e-5
     assert played["row correct"][clear].all()
     state = played["row second_state"].long()[..., None, None].expand(-1, -1, 1, 2)
-    here = chances.gather(-2, state).squeeze(-2)
+    here = probabilities.gather(-2, state).squeeze(-2)
     clear = (here[..., 1] - here[..., 0]).abs() > 1e-5
     chosen, right = played["row second_choice"], here[..., 1] > here[..., 0]
     assert torch.equal(chosen[clear], right[clear].float())
 
 
-def test_the_planners_values_are_learned_by_the_delta_rule(play):
-    task, params = DawTwoStep(20), PlannerParams(inverse_temperature=4.0)
+def test_the_planners_values_are_lreward_by_the_delta_rule(play):
+    task, params = DawTwoStep(20), ModelBasedParams(inverse_temperature=4.0)
     played = play(task, ModelBased(task, params, discount=0.8))
     value = played["value"].double().numpy()
     for env_index in range(20):
@@ -60,10 +62,10 @@ def test_the_planners_values_are_learned_by_the_delta_rule(play):
             )
             state = int(played["row second_state"][trial, env_index])
             option = int(played["row second_choice"][trial, env_index])
-            chances = np.exp(4 * planned) / np.exp(4 * planned).sum()
+            probabilities = np.exp(4 * planned) / np.exp(4 * planned).sum()
             logits = played["logits"][3 * trial + 1, env_index, 1:].double()
-            np.testing.assert_allclose(logits.softmax(0), chances, atol=1e-5)
-            expected = 0.8 * chances @ planned
+            np.testing.assert_allclose(logits.softmax(0), probabilities, atol=1e-5)
+            expected = 0.8 * probabilities @ planned
             assert value[3 * trial, env_index] == 0
             assert value[3 * trial + 1, env_index] == pytest.approx(expected, abs=1e-5)
             here = np.exp(4 * values[state]) / np.exp(4 * values[state]).sum()
@@ -76,15 +78,15 @@ def test_the_planners_values_are_learned_by_the_delta_rule(play):
             values[state, option] += 0.5 * (paid - values[state, option])
 
 
-def test_no_strategy_answers_a_second_stage_with_centre(play):
+def test_no_policy_responds_with_centre_at_a_second_stage(play):
     task = DawTwoStep(50, DawTwoStepParams(trial_count=40))
-    for strategy in make_baselines(task).values():
-        played = play(task, strategy)
+    for policy in make_baselines(task).values():
+        played = play(task, policy)
         second = played["event"] == 2
         assert not (played["action"][second] == 0).any()
 
 
-def test_a_blank_screen_takes_anything_and_teaches_nothing():
+def test_any_action_is_valid_on_a_blank_screen_and_nothing_is_learned():
     task = DawTwoStep(1)
     planner = ModelBased(task)
     memory = planner.initial_memory(1)
@@ -103,7 +105,7 @@ def test_a_blank_screen_takes_anything_and_teaches_nothing():
     assert torch.equal(memory[1], start)
 
 
-def test_a_missing_second_choice_teaches_nothing():
+def test_nothing_is_learned_from_a_missing_second_choice():
     planner = ModelBased(DawTwoStep(1))
     fixation, centre = torch.eye(4)[[0]], torch.eye(3)[[0]]
     inputs = join_inputs(fixation, centre, torch.tensor([-1.0]))
@@ -113,20 +115,9 @@ def test_a_missing_second_choice_teaches_nothing():
         assert torch.equal(output.memory[1], values)
 
 
-def test_strategies_compute_on_the_tasks_device():
-    task = DawTwoStep(3, device="meta")
-    task.reset(torch.empty(3, task.noise_size, device="meta"))
-    acted = torch.empty(3, 3, device="meta")
-    inputs = join_inputs(task.observation(), acted, acted[:, 0])
-    for strategy in make_baselines(task).values():
-        output = strategy.act(inputs, strategy.initial_memory(3))
-        tensors = [*output.memory, output.logits, output.value, output.units]
-        assert {tensor.device.type for tensor in tensors} == {"meta"}
-
-
 @pytest.mark.parametrize(
     ("field", "value"), [("learning_rate", -0.1), ("inverse_temperature", -1.0)]
 )
 def test_params_out_of_range_are_refused(field, value):
     with pytest.raises(ValueError, match=f"{field} must be"):
-        PlannerParams(**{field: value})
+        ModelBasedParams(**{field: value})

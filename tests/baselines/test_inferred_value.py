@@ -1,4 +1,4 @@
-"""Yardsticks of the inferred-value task: what they answer, believe and are taught."""
+"""Baselines of the inferred-value task: responses, beliefs, learning."""
 
 import numpy as np
 import pytest
@@ -54,10 +54,10 @@ def played(play):
 
 
 @pytest.mark.parametrize("params", [InferredValueParams(), FEW])
-def test_all_answer_as_the_cues_ask(params, play):
+def test_all_give_the_instructed_responses(params, play):
     task = InferredValue(200, params)
-    for name, strategy in make_baselines(task).items():
-        course = play(task, strategy)
+    for name, policy in make_baselines(task).items():
+        course = play(task, policy)
         assert course["row valid"].all(), name
         assert torch.equal(course["row choice"], course["row cue"])
         assert float(course["row reward"].mean()) == pytest.approx(0.5, abs=0.03)
@@ -66,7 +66,7 @@ def test_all_answer_as_the_cues_ask(params, play):
         assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.03), name
 
 
-def test_they_bear_the_published_responses_or_their_opposite(played):
+def test_they_have_the_published_responses_or_their_opposite(played):
     ideal = 0.8 * GAMMA**2
     found = {name: responses(course) for name, course in played.items()}
     assert found["ideal"] == pytest.approx((ideal, ideal, ideal), abs=1e-5)
@@ -79,7 +79,7 @@ def test_they_bear_the_published_responses_or_their_opposite(played):
 
 
 @pytest.mark.parametrize("params", [InferredValueParams(), FEW])
-def test_the_observers_beliefs_are_worked_out_by_hand(params, play):
+def test_the_beliefs_of_the_observers_agree_with_those_by_hand(params, play):
     task = InferredValue(30, params)
     spread = params.probability_switch / params.block_trials
     observers = {IdealObserver: None, CountingObserver: params.probability_switch}
@@ -91,8 +91,10 @@ def test_the_observers_beliefs_are_worked_out_by_hand(params, play):
         for env_index in range(30):
             chance_b = 0.5
             for trial in range(task.trial_count):
-                chance = chance_b if cue[trial, env_index] == 1 else 1 - chance_b
-                assert go[trial, env_index] == pytest.approx(chance + later, abs=1e-5)
+                probability = chance_b if cue[trial, env_index] == 1 else 1 - chance_b
+                assert go[trial, env_index] == pytest.approx(
+                    probability + later, abs=1e-5
+                )
                 following = place[(trial + 1) % task.trial_count, env_index]
                 hazard = spread
                 if at_start is not None:
@@ -100,7 +102,7 @@ def test_the_observers_beliefs_are_worked_out_by_hand(params, play):
                 chance_b = hazard if rewarded[trial, env_index] == 0 else 1 - hazard
 
 
-def test_values_are_one_step_nearer_at_each_step(played):
+def test_values_are_discounted_by_one_step_less_at_each_step(played):
     later = 0.5 * GAMMA**2 / (1 - GAMMA**4)
     value = played["ideal"]["value"].double().reshape(50, 4, -1)
     fixation, cue, go, outcome = value.unbind(1)
@@ -110,7 +112,7 @@ def test_values_are_one_step_nearer_at_each_step(played):
 
 
 @pytest.mark.parametrize("name", ["ideal", "counting"])
-def test_an_observer_is_surprised_only_by_the_cue_and_the_outcome(played, name):
+def test_an_observer_has_errors_only_at_the_cue_and_the_outcome(played, name):
     errors = recorded(played[name])
     assert errors[1:, 0] == pytest.approx(0, abs=1e-5)
     assert errors[:, 2] == pytest.approx(0, abs=1e-5)
@@ -154,24 +156,24 @@ def test_the_tabular_learners_recorded_errors_are_those_it_learns_from(rate, pla
     assert errors[1:, 0] == pytest.approx(expected[:-1, 2], abs=1e-5)
 
 
-def test_the_yardsticks_values_follow_the_discount(play):
+def test_the_baselines_values_follow_the_discount(play):
     task = InferredValue(200)
     found = {}
-    for name, strategy in make_baselines(task, 0.75).items():
-        found[name] = responses(play(task, strategy), 0.75)
+    for name, policy in make_baselines(task, 0.75).items():
+        found[name] = responses(play(task, policy), 0.75)
     assert found["ideal"] == pytest.approx([0.8 * 0.75**2] * 3, abs=1e-5)
     assert found["counting"] == pytest.approx((0, 0.75**2, 0.75**2), abs=1e-5)
     assert found["td"][2] < -0.2
 
 
-def walk(strategy, task, actions):
+def walk(policy, task, actions):
     """Beliefs after each step of these actions, from the start of an episode."""
     task.reset(torch.zeros(1, 1), options={"rewarded_cue": 0})
-    memory = strategy.initial_memory(1)
+    memory = policy.initial_memory(1)
     acted, reward, beliefs = torch.zeros(1, 3), torch.zeros(1), []
     for action in actions:
         inputs = join_inputs(task.observation(), acted, reward)
-        memory = strategy.act(inputs, memory).memory
+        memory = policy.act(inputs, memory).memory
         beliefs.append(float(memory[2][0, 0]))
         # Noise of 0.9 shows cue A and switches nothing.
         step = task.step(torch.tensor([action]), torch.full((1, 1), 0.9))
@@ -179,14 +181,14 @@ def walk(strategy, task, actions):
     return beliefs
 
 
-def test_an_invalid_response_tells_nothing_of_the_cues():
+def test_nothing_is_learned_from_an_invalid_response():
     task = InferredValue()
-    for strategy in (IdealObserver(task), CountingObserver(task)):
-        answered = walk(strategy, task, (0, 0, 1, 0, 0))
+    for policy in (IdealObserver(task), CountingObserver(task)):
+        answered = walk(policy, task, (0, 0, 1, 0, 0))
         assert answered[:4] == [0.5, 0.5, 0.5, 0.0]
-        assert walk(strategy, task, (0, 0, 2, 0, 0)) == [0.5] * 5
+        assert walk(policy, task, (0, 0, 2, 0, 0)) == [0.5] * 5
         # A fixation that was punished is no outcome.
-        assert walk(strategy, task, (1, 0, 1, 0))[:3] == [0.5] * 3
+        assert walk(policy, task, (1, 0, 1, 0))[:3] == [0.5] * 3
     assert walk(IdealObserver(task), task, (0, 0, 1, 0, 0))[4] == pytest.approx(0.1)
     assert walk(CountingObserver(task), task, (0, 0, 1, 0, 0))[4] == 0
 
@@ -203,6 +205,6 @@ def test_params_out_of_range_are_refused(settings, text):
         TemporalDifferenceParams(**settings)
 
 
-def test_a_discount_without_end_is_refused():
+def test_a_discount_of_one_is_refused():
     with pytest.raises(ValueError, match=r"discount must be in \[0, 0.999999999\]"):
         IdealObserver(InferredValue(), 1.0)

@@ -1,4 +1,4 @@
-"""Yardsticks of the matching task: what they earn, and what they do."""
+"""Baselines of the matching task: rewards and choices."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from metarl.baselines.matching import (
 from metarl.core.policy import join_inputs
 from metarl.envs.matching import Matching, MatchingParams
 
-EARNED = {
+REWARDS = {
     "random": (0.368, 0.386),
     "alternation": (0.408, 0.425),
     "matching": (0.441, 0.417),
@@ -26,23 +26,23 @@ TRIALS = {"trial_least": 80, "trial_most": 80}
 
 @pytest.fixture(scope="module")
 def played(play):
-    """Every yardstick on the same 10,000 test episodes."""
+    """Every baseline on the same 10,000 test episodes."""
     task = Matching(10_000, MatchingParams(held_out=True, **TRIALS))
     return {k: play(task, s) for k, s in make_baselines(task).items()}
 
 
-def test_the_yardsticks_earn_what_is_known_held_in_and_held_out(played):
-    for name, (held_in, held_out) in EARNED.items():
+def test_the_baselines_have_the_known_rewards_held_in_and_held_out(played):
+    for name, (held_in, held_out) in REWARDS.items():
         rows = played[name]
         outside = rows["row held_out"][0] == 1
-        for earned, expected in (
+        for rewards, expected in (
             (rows["row reward"][:, ~outside], held_in),
             (rows["row reward"][:, outside], held_out),
         ):
-            assert float(earned.double().mean()) == pytest.approx(expected, abs=3e-3)
+            assert float(rewards.double().mean()) == pytest.approx(expected, abs=3e-3)
 
 
-def test_every_response_of_every_yardstick_is_valid(played):
+def test_every_response_of_every_baseline_is_valid(played):
     for rows in played.values():
         assert rows["row valid"].all()
 
@@ -50,10 +50,14 @@ def test_every_response_of_every_yardstick_is_valid(played):
 def test_random_choice_is_uniform_over_the_valid_actions(play):
     task = Matching(5, MatchingParams(trial_least=10, trial_most=10))
     rows = play(task, make_baselines(task)["random"])
-    chances = rows["logits"].softmax(2)
+    probabilities = rows["logits"].softmax(2)
     fixation = rows["event"] == 0
-    assert torch.equal(chances[fixation], torch.tensor([1.0, 0.0, 0.0]).expand(50, -1))
-    assert torch.equal(chances[~fixation], torch.tensor([0.0, 0.5, 0.5]).expand(50, -1))
+    assert torch.equal(
+        probabilities[fixation], torch.tensor([1.0, 0.0, 0.0]).expand(50, -1)
+    )
+    assert torch.equal(
+        probabilities[~fixation], torch.tensor([0.0, 0.5, 0.5]).expand(50, -1)
+    )
 
 
 def test_alternation_starts_at_random_and_never_repeats(played):
@@ -66,7 +70,7 @@ def test_greedy_choice_is_always_correct(played):
     assert played["greedy-baited"]["row correct"].all()
 
 
-def test_fixed_choice_has_the_odds_of_the_base_chances(played):
+def test_fixed_choice_has_the_odds_of_the_base_probabilities(played):
     rows = played["matching"]
     left = rows["row p0_left"].double()
     odds = left / (1 - left) * (0.5 + left) / (0.5 - left)
@@ -81,7 +85,7 @@ def test_fixed_choice_has_the_odds_of_the_base_chances(played):
 
 
 def fixed_rate(left, chance_left):
-    """Long-run rewards per trial of choosing left with one chance; by summation."""
+    """Long-run reward per trial of a constant probability of left, by summation."""
     total = 0.0
     for base, often in ((left, chance_left), (0.5 - left, 1 - chance_left)):
         waits = np.arange(1, 3000)
@@ -91,20 +95,20 @@ def fixed_rate(left, chance_left):
 
 
 @pytest.mark.parametrize("left", [0.03, 0.15, 0.25, 0.32, 0.45])
-def test_no_fixed_chance_earns_more_than_matching(left):
+def test_no_constant_probability_has_more_reward_than_matching(left):
     task = Matching()
     task.reset(torch.zeros(1, 2), options={"p0_left": left})
     policy = make_baselines(task)["matching"]
     chosen = policy.act(choice_inputs(), policy.initial_memory(1)).logits.softmax(1)
     best = float(chosen[0, 1])
     grid = np.linspace(0.01, 0.99, 99)
-    rates = [fixed_rate(left, chance) for chance in grid]
+    rates = [fixed_rate(left, probability) for probability in grid]
     assert fixed_rate(left, best) >= max(rates) - 1e-9
     assert grid[int(np.argmax(rates))] == pytest.approx(best, abs=0.0051)
 
 
 def choice_inputs(num_envs=1):
-    """What a subject is fed at the choice after a valid fixation."""
+    """Inputs at the choice after a valid fixation."""
     screen = torch.tensor([[0.0, 1.0]]).expand(num_envs, -1)
     centre = torch.tensor([[1.0, 0.0, 0.0]]).expand(num_envs, -1)
     return join_inputs(screen, centre, torch.zeros(num_envs))
@@ -125,13 +129,13 @@ def run_rate(left, run):
 
 
 @pytest.mark.parametrize("left", [0.02, 0.1, 0.17, 0.24, 0.33, 0.49])
-def test_no_other_run_earns_more_than_the_best_run(left):
+def test_no_other_run_has_more_reward_than_the_best_run(left):
     rates = [run_rate(left, run) for run in range(1, LONGEST_RUN + 1)]
     found = int(best_run(torch.tensor([[left, 0.5 - left]], dtype=torch.float64)))
     assert found == 1 + int(np.argmax(rates))
 
 
-def test_a_worthless_arm_is_left_to_the_end():
+def test_an_option_without_reward_is_taken_last():
     assert best_run(torch.tensor([[0.5, 0.0], [0.25, 0.25]])).tolist() == [100, 1]
 
 
@@ -149,17 +153,17 @@ def test_the_planner_repeats_its_cycle_with_the_rich_arm_first(play):
     assert len(runs) > 8
 
 
-def test_an_oracles_value_is_what_the_trial_is_worth(play):
+def test_the_value_of_an_oracle_is_the_expected_reward_of_the_trial(play):
     task = Matching(50, MatchingParams(trial_least=10, trial_most=10))
     rows = play(task, GreedyBaited(task, discount=0.5))
-    chances = torch.maximum(rows["row chance_left"], rows["row chance_right"])
-    torch.testing.assert_close(rows["value"][1::2], chances)
-    torch.testing.assert_close(rows["value"][::2], 0.5 * chances)
+    probabilities = torch.maximum(rows["row chance_left"], rows["row chance_right"])
+    torch.testing.assert_close(rows["value"][1::2], probabilities)
+    torch.testing.assert_close(rows["value"][::2], 0.5 * probabilities)
     rows = play(task, make_baselines(task)["random"])
     assert not rows["value"].any()
 
 
-def test_the_oracles_follow_the_task_they_were_given(play):
+def test_the_oracles_read_the_task_passed_to_them(play):
     params = MatchingParams(trial_least=20, trial_most=20)
     task, other = Matching(20, params), Matching(20, params)
     play(other, GreedyBaited(other), seed=5)
@@ -167,7 +171,7 @@ def test_the_oracles_follow_the_task_they_were_given(play):
     assert play(task, GreedyBaited(task))["row correct"].all()
 
 
-def test_only_an_answer_to_the_choice_counts_as_one():
+def test_only_a_response_at_the_choice_counts_as_a_choice():
     """Left instead of fixating is no choice; a missing choice leaves both waiting."""
     task = Matching()
     policy = make_baselines(task)["alternation"]
@@ -181,23 +185,6 @@ def test_only_an_answer_to_the_choice_counts_as_one():
             acted[0, action] = 1
         memory = policy.act(join_inputs(screen, acted, torch.zeros(1)), memory).memory
         assert memory[0].tolist() == [expected]
-
-
-def test_permuting_the_lanes_permutes_the_decisions():
-    generator = torch.Generator().manual_seed(0)
-    order = torch.randperm(6, generator=generator)
-    task = Matching(6)
-    for name in ("random", "alternation"):
-        strategy = make_baselines(task)[name]
-        straight = mixed = strategy.initial_memory(6)
-        for step in range(20):
-            screen = torch.eye(2)[[step % 2]].expand(6, -1)
-            acted = torch.eye(3)[torch.randint(3, (6,), generator=generator)]
-            inputs = join_inputs(screen, acted, torch.zeros(6))
-            one = strategy.act(inputs, straight)
-            other = strategy.act(inputs[order], mixed)
-            assert torch.equal(one.logits[order], other.logits)
-            straight, mixed = one.memory, other.memory
 
 
 def test_a_discount_out_of_range_is_refused():

@@ -1,4 +1,4 @@
-"""Yardsticks of the restless bandit: their rules by hand, and what they cost."""
+"""Baselines of the restless bandit: their rules by hand, and their regret."""
 
 import math
 from statistics import NormalDist
@@ -8,14 +8,16 @@ import pytest
 import torch
 
 from metarl.baselines.restless_bandit import (
+    BayesGreedy,
+    Oracle,
     RescorlaWagner,
     RescorlaWagnerParams,
     Thompson,
     ThompsonParams,
     UpperConfidence,
     make_baselines,
+    reflected_drift,
 )
-from metarl.baselines.restless_bandit_bayes import BayesGreedy, Oracle, reflected_drift
 from metarl.envs.restless_bandit import RestlessBandit, RestlessBanditParams
 
 NUM_ENVS = 2000
@@ -28,13 +30,13 @@ def played(play):
 
 
 def regrets(rows):
-    """What each episode cost in expectation, given the true chances."""
+    """What each episode cost in expectation, given the true probabilities."""
     left = rows["row probability_left"].double()
     chosen = torch.where(rows["row choice"] == 0, left, 1 - left)
     return (torch.maximum(left, 1 - left) - chosen).sum(0)
 
 
-def test_the_yardsticks_cost_what_a_simulation_apart_from_them_found(played):
+def test_the_regrets_agree_with_those_of_a_separate_simulation(played):
     # 6,000 episodes, simulated in numpy with other random numbers.
     known = {
         "ucb": 8.27,
@@ -52,7 +54,7 @@ def test_the_yardsticks_cost_what_a_simulation_apart_from_them_found(played):
         assert not rows["value"].any()
 
 
-def test_chance_costs_half_the_distance_between_the_arms(played):
+def test_random_choice_costs_half_the_difference_between_the_arms(played):
     left = played["random"]["row probability_left"].double()
     expected = (left - 0.5).abs().sum(0)
     surplus = regrets(played["random"]) - expected
@@ -61,8 +63,8 @@ def test_chance_costs_half_the_distance_between_the_arms(played):
     assert float(expected.mean()) == pytest.approx(25, abs=0.5)
 
 
-def test_knowing_volatility_pays_in_quiet_and_in_volatile_episodes(play):
-    """The planner loses against one that is told which kind an episode is."""
+def test_knowledge_of_volatility_reduces_regret_at_low_and_high_volatility(play):
+    """The planner has more regret than one that knows the volatility."""
     costs = {}
     for kind, low, high in (("both", 0.02, 0.2), ("low", 0.02, 0.02)):
         task = RestlessBandit(NUM_ENVS)
@@ -80,13 +82,13 @@ def test_knowing_volatility_pays_in_quiet_and_in_volatile_episodes(play):
 
 
 def outcomes(rows):
-    """Choices and rewards of each lane, as lists."""
+    """Choices and rewards of each environment, as lists."""
     choice, reward = rows["row choice"].long(), rows["row reward"]
     return zip(choice.T.tolist(), reward.T.tolist(), strict=True)
 
 
 def left_chances(rows):
-    """(B, trials) chance of taking left, by the logits."""
+    """(B, trials) probability of taking left, by the logits."""
     return rows["logits"].double().softmax(2)[:, :, 0].T
 
 
@@ -132,7 +134,7 @@ def test_thompson_is_a_kalman_filter_that_matches_its_belief(play):
             precisions = [1 / (1 / precision + 0.01) for precision in precisions]
 
 
-def test_rescorla_wagner_moves_the_chosen_value_alone(play):
+def test_rescorla_wagner_moves_only_the_chosen_value(play):
     task = RestlessBandit(30)
     params = RescorlaWagnerParams(learning_rate=0.3, inverse_temperature=5.0)
     rows = play(task, RescorlaWagner(task, params))
@@ -145,11 +147,11 @@ def test_rescorla_wagner_moves_the_chosen_value_alone(play):
             values[choice] += 0.3 * (reward - values[choice])
 
 
-def test_the_defaults_are_the_papers_where_it_gives_them():
+def test_the_defaults_are_those_of_the_paper_if_it_states_them():
     task = RestlessBandit()
-    strategies = make_baselines(task)
-    assert strategies["ucb"].width == 1
-    assert strategies["rescorla-wagner"].params.learning_rate == 0.5
+    policies = make_baselines(task)
+    assert policies["ucb"].width == 1
+    assert policies["rescorla-wagner"].params.learning_rate == 0.5
 
 
 def particles(choices, rewards, generator, count=40_000):
@@ -160,9 +162,9 @@ def particles(choices, rewards, generator, count=40_000):
         yield left.mean()
         paid = np.where(choice == 0, left, 1 - left)
         weights = paid if reward else 1 - paid
-        kept = generator.choice(count, count, p=weights / weights.sum())
-        deviation = deviation[kept]
-        moved = np.abs(left[kept] + deviation * generator.standard_normal(count))
+        resampled = generator.choice(count, count, p=weights / weights.sum())
+        deviation = deviation[resampled]
+        moved = np.abs(left[resampled] + deviation * generator.standard_normal(count))
         left = 1 - np.abs(1 - moved)
 
 
@@ -194,7 +196,7 @@ def test_the_planners_belief_is_that_of_a_particle_filter(play):
         chosen, reward = torch.eye(2)[choices[trial]], rewards[trial]
 
 
-def test_the_planner_tells_quiet_from_volatile_episodes(play):
+def test_the_planner_distinguishes_low_from_high_volatility(play):
     task = RestlessBandit(500)
     planner = BayesGreedy(task)
     seen = {}
@@ -228,7 +230,7 @@ def test_a_reflected_drift_keeps_the_uniform_belief_and_its_deviation():
     assert spread == pytest.approx(math.hypot(0.02, 0.01 / math.sqrt(12)), rel=1e-3)
 
 
-def test_the_oracle_follows_the_task_it_was_given(play):
+def test_the_oracle_reads_the_task_passed_to_it(play):
     task, other = RestlessBandit(50), RestlessBandit(50)
     play(other, Oracle(other), seed=5)
     assert not play(task, Oracle(other))["row correct"].all()

@@ -1,4 +1,4 @@
-"""Yardsticks of risky choice: what they earn and risk, what they compute."""
+"""Baselines of risky choice: rewards, risks, computations."""
 
 from functools import cache
 
@@ -10,9 +10,10 @@ from metarl.baselines.risky_choice import (
     BayesOptimal,
     Oracle,
     WinStay,
+    exploration_gains,
     make_baselines,
+    win_probabilities,
 )
-from metarl.baselines.risky_choice_planning import win_chances, worth_exploring
 from metarl.core.policy import join_inputs
 from metarl.envs.risky_choice import RiskyChoice, RiskyChoiceParams
 
@@ -23,30 +24,30 @@ NUM_ENVS = 4000
 @pytest.fixture(scope="module")
 def played(play):
     task = RiskyChoice(NUM_ENVS)
-    strategies = make_baselines(task)
-    return {name: play(task, strategy) for name, strategy in strategies.items()}
+    policies = make_baselines(task)
+    return {name: play(task, policy) for name, policy in policies.items()}
 
 
-def free(one, column, chance=None):
-    """Mean of a column over free trials, at one chance of the risky arm or both."""
+def free(one, column, probability=None):
+    """Mean of a column over free trials, at one or both risky probabilities."""
     here = one["row forced"] == 0
-    if chance is not None:
-        here &= one["row probability_risky"] == chance
+    if probability is not None:
+        here &= one["row probability_risky"] == probability
     return float(one[f"row {column}"][here].double().mean())
 
 
-def test_there_are_the_yardsticks_and_all_respond_validly(played):
+def test_all_baselines_respond_validly(played):
     assert list(played) == NAMES
     for name, one in played.items():
         assert one["row valid"].all(), name
 
 
-def test_the_random_chooser_risks_and_earns_by_chance(played):
+def test_the_random_chooser_risks_and_is_rewarded_at_chance_level(played):
     one = played["random"]
-    for chance in (0.125, 0.5):
-        assert free(one, "risky", chance) == pytest.approx(0.5, abs=0.015)
-        earned = (1 + 4 * chance) / 2
-        assert free(one, "reward", chance) == pytest.approx(earned, abs=0.04)
+    for probability in (0.125, 0.5):
+        assert free(one, "risky", probability) == pytest.approx(0.5, abs=0.015)
+        reward = (1 + 4 * probability) / 2
+        assert free(one, "reward", probability) == pytest.approx(reward, abs=0.04)
 
 
 def test_the_oracle_takes_the_better_arm(played):
@@ -58,7 +59,7 @@ def test_the_oracle_takes_the_better_arm(played):
 
 @cache
 def best_by_hand(trials, wins, losses):
-    """Most that free trials can earn after so many wins and losses, by recursion."""
+    """Largest expected reward of free trials, by recursion over wins and losses."""
     if trials == 0:
         return 0.0
     high = 0.5 ** (wins + losses)
@@ -71,31 +72,31 @@ def best_by_hand(trials, wins, losses):
 
 
 def expected_by_hand(trials=20, pulls=5):
-    """The same before the forced pulls: the mean over what they can show."""
+    """The same before the forced trials: the mean over their outcomes."""
     total = 0.0
     for outcomes in range(2**pulls):
         wins = outcomes.bit_count()
         losses = pulls - wins
-        chance = 0.5 * 0.5**pulls + 0.5 * 0.125**wins * 0.875**losses
-        total += chance * best_by_hand(trials, wins, losses)
+        probability = 0.5 * 0.5**pulls + 0.5 * 0.125**wins * 0.875**losses
+        total += probability * best_by_hand(trials, wins, losses)
     return total
 
 
-def test_the_optimal_chooser_earns_what_the_recursion_promises(played):
+def test_the_optimal_chooser_has_the_reward_of_the_recursion(played):
     promised = expected_by_hand() / 20
     assert 1.42 < promised < 1.44
-    earned = free(played["bayes-optimal"], "reward")
-    assert earned == pytest.approx(promised, abs=0.02)
+    reward = free(played["bayes-optimal"], "reward")
+    assert reward == pytest.approx(promised, abs=0.02)
 
 
-def test_yardsticks_stand_in_their_order(played):
-    earned = [free(played[name], "reward") for name in NAMES]
-    habit, chance, greedy, oracle, optimal = (earned[k] for k in (1, 0, 2, 3, 4))
-    assert habit < chance < greedy < optimal < oracle
+def test_baselines_have_the_expected_order_of_reward(played):
+    reward = [free(played[name], "reward") for name in NAMES]
+    habit, probability, greedy, oracle, optimal = (reward[k] for k in (1, 0, 2, 3, 4))
+    assert habit < probability < greedy < optimal < oracle
     assert greedy + 0.03 < optimal
 
 
-def test_a_habit_hardly_heeds_the_chance(played):
+def test_a_habit_hardly_depends_on_the_probability(played):
     one = played["win-stay"]
     assert free(one, "risky", 0.5) < 0.05
     # On the safe arm it never loses, so it stays there to the end.
@@ -129,14 +130,14 @@ def test_the_greedy_chooser_follows_bayes_rule(play):
         assert not one["value"][::2].any()
 
 
-def test_before_any_outcome_either_arm_may_be_the_risky_one(play):
+def test_before_any_outcome_both_arms_are_equally_likely_to_be_risky(play):
     task = RiskyChoice(5)
     one = play(task, BayesGreedy(task))
     # (1 + 4 (.125 + .5) / 2) / 2, whichever side is forced.
     assert one["value"][1].tolist() == pytest.approx([1.125] * 5)
 
 
-def test_where_the_risky_arm_is_oftener_is_known_beforehand(play):
+def test_the_more_frequent_side_of_the_risky_arm_is_known(play):
     task = RiskyChoice(40, RiskyChoiceParams(probability_right=0.9))
     one = play(task, BayesGreedy(task))
     # The risky arm is worth 1.25, the safe one 1.
@@ -166,7 +167,7 @@ def test_the_optimal_chooser_pulls_where_the_recursion_does(play):
 
 
 def test_the_plans_gain_is_that_of_the_recursion():
-    gains = worth_exploring(RiskyChoiceParams())
+    gains = exploration_gains(RiskyChoiceParams())
     assert gains.shape == (20, 26, 26)
     for done, wins, losses in ((0, 0, 5), (0, 1, 4), (7, 3, 4), (19, 2, 3)):
         left = 20 - done
@@ -180,26 +181,28 @@ def test_the_plans_gain_is_that_of_the_recursion():
     assert gains[0, 1, 4] > 0 > gains[19, 1, 4]
 
 
-def test_the_chance_of_a_win_by_hand():
-    chances = win_chances(3, 0.125, 0.5)
-    assert float(chances[0, 0]) == pytest.approx(0.3125)
-    assert float(chances[1, 0]) == pytest.approx((0.25 + 0.015625) / (0.5 + 0.125))
-    assert float(chances[0, 2]) == pytest.approx(
+def test_the_probability_of_a_win_by_hand():
+    probabilities = win_probabilities(3, 0.125, 0.5)
+    assert float(probabilities[0, 0]) == pytest.approx(0.3125)
+    assert float(probabilities[1, 0]) == pytest.approx(
+        (0.25 + 0.015625) / (0.5 + 0.125)
+    )
+    assert float(probabilities[0, 2]) == pytest.approx(
         (0.125 + 0.875**2 * 0.125) / (0.25 + 0.875**2)
     )
 
 
-def test_certain_chances_leave_the_plan_and_the_beliefs_numbers(play):
+def test_certain_probabilities_leave_the_plan_and_the_beliefs_finite(play):
     params = RiskyChoiceParams(probability_low=0.0, probability_high=1.0)
-    assert torch.isfinite(worth_exploring(params)).all()
+    assert torch.isfinite(exploration_gains(params)).all()
     task = RiskyChoice(50, params)
-    for strategy in (BayesGreedy(task), BayesOptimal(task)):
-        one = play(task, strategy)
+    for policy in (BayesGreedy(task), BayesOptimal(task)):
+        one = play(task, policy)
         assert torch.isfinite(one["value"]).all()
         assert one["row correct"][10:].all()
 
 
-def test_payments_that_are_no_round_numbers_are_recognised(play):
+def test_rewards_that_are_not_round_numbers_are_recognised(play):
     params = RiskyChoiceParams(reward_safe=0.3, reward_risky=1.3)
     task = RiskyChoice(200, params)
     one = play(task, BayesOptimal(task))
@@ -215,56 +218,56 @@ def test_payments_that_are_no_round_numbers_are_recognised(play):
         RiskyChoiceParams(reward_safe=2, reward_risky=2),
     ],
 )
-def test_without_what_tells_the_arms_apart_there_is_no_plan(params, play):
+def test_there_is_no_plan_if_rewards_do_not_distinguish_the_arms(params, play):
     task = RiskyChoice(20, params)
-    strategies = make_baselines(task)
-    assert list(strategies) == NAMES[:-1]
-    for strategy in strategies.values():
-        assert play(task, strategy)["row valid"].all()
+    policies = make_baselines(task)
+    assert list(policies) == NAMES[:-1]
+    for policy in policies.values():
+        assert play(task, policy)["row valid"].all()
 
 
-def test_the_oracle_follows_the_task_it_was_given(play):
+def test_the_oracle_reads_the_task_passed_to_it(play):
     task, other = RiskyChoice(50), RiskyChoice(50)
     play(other, Oracle(other), seed=5)
     assert not play(task, Oracle(other))["row correct"][10:].all()
     assert play(task, Oracle(task))["row correct"][10:].all()
 
 
-def step_through(strategy, task, actions, numbers):
-    """The memory after some actions, whatever the strategy wanted."""
-    memory = strategy.initial_memory(1)
+def step_through(policy, task, actions, numbers):
+    """The memory after given actions, whatever the policy prefers."""
+    memory = policy.initial_memory(1)
     observation, acted, reward = task.observation(), torch.zeros(1, 3), 0.0
     for action, number in zip(actions, numbers, strict=True):
         inputs = join_inputs(observation, acted, torch.tensor([reward]))
-        memory = strategy.act(inputs, memory).memory
+        memory = policy.act(inputs, memory).memory
         step = task.step(torch.tensor([action]), torch.full((1, 2), number))
         observation, reward = step.observation, float(step.reward)
         acted = torch.eye(3)[[action]]
     inputs = join_inputs(observation, acted, torch.tensor([reward]))
-    return strategy.act(inputs, memory).memory
+    return policy.act(inputs, memory).memory
 
 
-def test_a_response_that_was_not_allowed_teaches_nothing():
+def test_nothing_is_learned_from_an_invalid_response():
     task = RiskyChoice(1)
-    for strategy in (BayesGreedy(task), BayesOptimal(task), WinStay(task)):
-        start = strategy.initial_memory(1)[1:]
+    for policy in (BayesGreedy(task), BayesOptimal(task), WinStay(task)):
+        start = policy.initial_memory(1)[1:]
         # The right side is forced; the left and the centre are taken.
         for wrong in ([0, 1], [0, 0], [2, 0]):
             task.reset(torch.zeros(1, 2))
-            after = step_through(strategy, task, wrong, [0.0, 0.0])[1:]
+            after = step_through(policy, task, wrong, [0.0, 0.0])[1:]
             assert all(torch.equal(a, b) for a, b in zip(after, start, strict=True))
 
 
-def test_a_win_and_a_loss_are_weighed_by_hand():
+def test_the_belief_after_a_win_and_a_loss_by_hand():
     task = RiskyChoice(1)
-    strategy = BayesGreedy(task)
+    policy = BayesGreedy(task)
     for number, high in ((0.0, 0.5 / 0.625), (0.6, 0.5 / 1.375)):
         task.reset(torch.zeros(1, 2), options={"risky_side": 1})
-        belief = step_through(strategy, task, [0, 2], [0.0, number])[1][0]
+        belief = step_through(policy, task, [0, 2], [0.0, number])[1][0]
         assert belief.tolist() == pytest.approx([0, 0, 1 - high, high])
 
 
-def test_the_safe_payment_tells_the_sides_and_nothing_else():
+def test_the_safe_reward_reveals_the_sides_and_nothing_else():
     task = RiskyChoice(1)
     task.reset(torch.zeros(1, 2), options={"risky_side": 0})
     belief = step_through(BayesGreedy(task), task, [0, 2], [0.0, 0.0])[1][0]

@@ -1,4 +1,4 @@
-"""Yardsticks of the two-step task: what they earn, how they stay, what they compute."""
+"""Baselines of the two-step task: rewards, stay probabilities, computations."""
 
 import math
 
@@ -21,17 +21,19 @@ NO_FIXATION = TwoStepParams(fixation=False)
 NUM_ENVS = 400
 
 
-def earned(played):
+def reward_of(played):
     """Rewards per 100 trials."""
     return 100 * float(played["row reward"].double().mean())
 
 
 @pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
-def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
+def test_the_baselines_have_the_published_rewards_and_stay_probabilities(
+    params, play, stays
+):
     task = TwoStep(NUM_ENVS, params)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
     for name, published in (("random", 50), ("bayes-greedy", 70.5), ("oracle", 74)):
-        assert earned(played[name]) == pytest.approx(published, abs=0.6), name
+        assert reward_of(played[name]) == pytest.approx(published, abs=0.6), name
         assert played[name]["row valid"].all()
     assert stays(played["random"]) == pytest.approx([0.5] * 4, abs=0.02)
     planner = stays(played["bayes-greedy"])
@@ -39,17 +41,54 @@ def test_the_yardsticks_earn_and_stay_as_published(params, play, stays):
     assert planner[0] > 0.995
     assert planner[3] > 0.995
     assert played["oracle"]["row correct"].all()
-    assert 53 < earned(played["sarsa"]) < 66
+    assert 53 < reward_of(played["sarsa"]) < 66
     assert played["sarsa"]["row valid"].all()
 
 
-def test_the_2016_variant_has_its_own_yardsticks(play):
+def test_the_2016_variant_has_its_own_baselines(play):
     task = TwoStep(4000, WANG_2016)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
-    # .75 x .9 + .25 x .1 for one who knows the high state.
-    assert earned(played["oracle"]) == pytest.approx(70, abs=1)
-    assert earned(played["random"]) == pytest.approx(50, abs=1)
-    assert 65 < earned(played["bayes-greedy"]) < 69
+    # .75 x .9 + .25 x .1 with knowledge of the high state.
+    assert reward_of(played["oracle"]) == pytest.approx(70, abs=1)
+    assert reward_of(played["random"]) == pytest.approx(50, abs=1)
+    assert 65 < reward_of(played["bayes-greedy"]) < 69
+
+
+@pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
+def test_the_inputs_are_read_as_they_were_joined(params):
+    task = TwoStep(params=params)
+    reader = make_baselines(task)["random"]
+    screens = [*task.observation_names, ""]
+    codes = {"fixation": 0, "first stage": 1, "S1": 2, "S2": 3, "": 4}
+    for place, screen in enumerate(screens):
+        observation = torch.eye(len(screens))[[place], :-1]
+        for action in (None, *range(task.action_count)):
+            last_action = torch.zeros(1, task.action_count)
+            if action is not None:
+                last_action[0, action] = 1
+            inputs = join_inputs(observation, last_action, torch.tensor([0.5]))
+            step = reader.read(reader.split(inputs), torch.tensor([3]))
+            name = None if action is None else task.action_names[action]
+            side = {"left": 0, "right": 1}.get(name, -1)
+            assert [int(step.screen), int(step.side)] == [codes[screen], side]
+            assert (float(step.reward), int(step.previous)) == (0.5, 3)
+
+
+@pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
+def test_random_choice_is_uniform_over_the_valid_actions(params, play):
+    task = TwoStep(NUM_ENVS, params)
+    played = play(task, make_baselines(task)["random"])
+    probabilities = played["logits"].softmax(2)
+    at = {name: played["event"] == k for k, name in enumerate(task.event_names)}
+    actions = task.action_count
+    assert torch.allclose(probabilities[at["outcome"]], torch.tensor(1 / actions))
+    first = [0.0, 0.5, 0.5] if params.fixation else [0.5, 0.5]
+    assert torch.equal(
+        probabilities[at["choice"]], torch.tensor(first).expand(100 * NUM_ENVS, -1)
+    )
+    if params.fixation:
+        centre = torch.tensor([1.0, 0.0, 0.0]).expand(100 * NUM_ENVS, -1)
+        assert torch.equal(probabilities[at["fixation"]], centre)
 
 
 @pytest.mark.parametrize("params", [TwoStepParams(trial_count=40), WANG_2016])
@@ -75,12 +114,12 @@ def test_the_planners_belief_is_bayes_rule(params, play):
             belief = belief * (1 - swap) + (1 - belief) * swap
 
 
-def choose(strategy, belief):
+def choose(policy, belief):
     """Chances of centre, left, right at the first stage, given a belief in S2."""
     screen = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
     inputs = join_inputs(screen, torch.zeros(1, 3), torch.zeros(1))
     memory = torch.tensor([[0]]), torch.tensor([[belief]])
-    return strategy.act(inputs, memory).logits.softmax(1)[0].tolist()
+    return policy.act(inputs, memory).logits.softmax(1)[0].tolist()
 
 
 def test_the_planner_takes_the_better_choice_and_splits_ties():
@@ -94,7 +133,7 @@ def test_the_planner_takes_the_better_choice_and_splits_ties():
     assert choose(reverse, 0.51) == [0, 1, 0]
 
 
-def test_certain_outcomes_leave_the_belief_a_number(play):
+def test_certain_outcomes_leave_the_belief_finite(play):
     params = TwoStepParams(
         probability_high=1.0, probability_low=0.0, probability_switch=0.0
     )
@@ -104,7 +143,7 @@ def test_certain_outcomes_leave_the_belief_a_number(play):
     assert played["row correct"][1:].all()
 
 
-def test_an_outcome_thought_impossible_leaves_the_belief_as_it_was():
+def test_an_impossible_outcome_leaves_the_belief_unchanged():
     params = TwoStepParams(
         probability_high=1.0, probability_low=0.0, probability_switch=0.0
     )
@@ -115,7 +154,7 @@ def test_an_outcome_thought_impossible_leaves_the_belief_as_it_was():
     assert planner.act(inputs, memory).memory[1].tolist() == [[0.0]]
 
 
-def test_the_oracle_follows_the_task_it_was_given(play):
+def test_the_oracle_reads_the_task_passed_to_it(play):
     task, other = TwoStep(20), TwoStep(20)
     play(other, Oracle(other), seed=5)
     assert not play(task, Oracle(other))["row correct"].all()
@@ -158,14 +197,14 @@ def test_sarsas_recorded_errors_are_those_it_learns_from(play):
     assert np.corrcoef(both, np.concatenate([arrival, outcome]).ravel())[0, 1] > 0.99
 
 
-def test_sarsas_arrival_error_is_exact_where_its_choices_are_worth_the_same(play):
+def test_sarsas_arrival_error_is_exact_if_its_choices_have_equal_values(play):
     # Without learning from outcomes (discount 0) both choices stay worth nothing.
     task, params = TwoStep(20), SarsaParams(discount=0.0)
     arrival, _ = recorded(play(task, Sarsa(task, params)), 0.0)
     np.testing.assert_array_equal(arrival, 0)
 
 
-def test_sarsa_prefers_the_choice_worth_more_by_its_temperature():
+def test_sarsa_prefers_the_choice_of_greater_value_by_its_temperature():
     memory = (torch.tensor([[0]]), torch.tensor([[0.2, 0.5]]), torch.zeros(1, 2))
     screen = torch.tensor([[0.0, 1.0, 0.0, 0.0]])
     inputs = join_inputs(screen, torch.zeros(1, 3), torch.zeros(1))
@@ -173,22 +212,22 @@ def test_sarsa_prefers_the_choice_worth_more_by_its_temperature():
         params = SarsaParams(inverse_temperature=temperature)
         output = Sarsa(TwoStep(), params).act(inputs, memory)
         right = 1 / (1 + math.exp(-0.3 * temperature))
-        chances = output.logits.softmax(1)[0].tolist()
-        assert chances == pytest.approx([0, 1 - right, right])
+        probabilities = output.logits.softmax(1)[0].tolist()
+        assert probabilities == pytest.approx([0, 1 - right, right])
         value = 0.2 * (1 - right) + 0.5 * right
         assert float(output.value) == pytest.approx(value)
 
 
-def test_a_missing_choice_teaches_nothing():
+def test_nothing_is_learned_from_a_missing_choice():
     task = TwoStep(1, TwoStepParams(probability_switch=0.0))
-    for strategy in (BayesGreedy(task), Sarsa(task)):
-        memory = strategy.initial_memory(1)
+    for policy in (BayesGreedy(task), Sarsa(task)):
+        memory = policy.initial_memory(1)
         start = [belief.clone() for belief in memory[1:]]
         task.reset(torch.zeros(1, 2))
         observation, acted, reward = task.observation(), torch.zeros(1, 3), 0.0
         for action in (0, 0, 2, 0):
             inputs = join_inputs(observation, acted, torch.tensor([reward]))
-            memory = strategy.act(inputs, memory).memory
+            memory = policy.act(inputs, memory).memory
             step = task.step(torch.tensor([action]), torch.zeros(1, 2))
             observation, reward = step.observation, float(step.reward)
             acted = torch.eye(3)[[action]]

@@ -1,4 +1,4 @@
-"""metarl bench: tables and figures of what was asked for, or one sentence."""
+"""metarl bench: tables and figures of the chosen runs, or one sentence."""
 
 import shlex
 import signal
@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from metarl.cli.main import main
-from metarl.studies.optimizers.bench import BenchPlan, rates_of
-from metarl.studies.optimizers.problems.learners import LEARNERS
+from metarl.studies.optimizers.bench import BenchPlan, parse_rates
+from metarl.studies.optimizers.learners import LEARNERS
 from metarl.studies.optimizers.study import GRID, XOR_STEPS
 
 
@@ -42,12 +42,12 @@ def test_two_rules_are_compared(bench):
     }
 
 
-def test_a_series_has_yardsticks_and_no_figure_of_success(bench):
+def test_a_series_has_baselines_and_no_figure_of_success(bench):
     code, _, _, folder = bench(
         "optimizers --task rossler --rules adam,np --seeds 1 --lr-grid .01 --steps 3"
     )
     assert code == 0
-    assert len(pd.read_csv(folder / "yardsticks.csv")) == 2
+    assert len(pd.read_csv(folder / "baselines.csv")) == 2
     assert {path.stem for path in folder.glob("*.png")} == {"learning_curves"}
 
 
@@ -62,18 +62,18 @@ def test_every_problem_is_run(bench):
 
 
 def test_auto_is_the_grid_and_the_length_of_the_study():
-    (made,) = BenchPlan(task="xor", rules=("d2",)).contests().values()
-    assert made.rates == GRID["xor"]["d2"]
-    assert made.steps == XOR_STEPS
-    assert rates_of("auto") is None
-    assert rates_of("1,.5") == (1.0, 0.5)
+    (run,) = BenchPlan(task="xor", rules=("d2",)).conditions().values()
+    assert run.rates == GRID["xor"]["d2"]
+    assert run.steps == XOR_STEPS
+    assert parse_rates("auto") is None
+    assert parse_rates("1,.5") == (1.0, 0.5)
 
 
-def test_all_rules_are_those_that_there_are_rates_for():
-    named = list(BenchPlan(task="xor-2-2-1").contests())
+def test_all_rules_are_those_with_rates():
+    named = list(BenchPlan(task="xor-2-2-1").conditions())
     assert "xor-2-2-1-d2" in named
     assert "xor-2-2-1-np" not in named
-    rated = BenchPlan(task="xor-2-2-1", rates=(0.1,)).contests()
+    rated = BenchPlan(task="xor-2-2-1", rates=(0.1,)).conditions()
     assert len(rated) == len(LEARNERS) > len(named)
 
 

@@ -55,10 +55,10 @@ def test_a_run_that_is_there_is_gone_on_with_only_when_asked(tmp_path, capsys):
     [
         (["--members", "5"], "members must be even where they are paired, got 5"),
         (["--episodes", "0"], "episodes must be at least 1, got 0"),
-        (["--life-steps", "0"], "life_steps must be at least 1, got 0"),
+        (["--steps", "0"], "steps must be at least 1, got 0"),
         (["--deviation", "0"], "size must be at least"),
         (["--rate", "0"], "learning_rate.start must be above 0 where the rule is es"),
-        (["--life-steps", "5"], "unroll_steps must be whole episodes of 6 steps"),
+        (["--steps", "5"], "unroll_steps must be whole episodes of 6 steps"),
         (["--task", "harlow"], "encoder"),
         (["--task", "maze"], "unknown task 'maze'"),
     ],

@@ -192,7 +192,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
         (
             "--training.interventions",
             "'units set 0'",
-            "while a network learns, rpe and",
+            "an intervention in training must",
         ),
         (
             "--training.interventions",
@@ -530,8 +530,8 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
         ("--interventions 'units sit 0'", "the operation on units must be one of set,"),
         ("--interventions 'units set'", "the amount must be a finite number, got None"),
         ("--interventions 'units set 0 of 5'", "units must be below 5, the network's"),
-        ("--interventions 'teaching set 0'", "a frozen network is taught nothing"),
-        ("--interventions 'rpe set 0'", "rpe can be manipulated where it is the netw"),
+        ("--interventions 'teaching set 0'", "teaching must not be changed in a test"),
+        ("--interventions 'rpe set 0'", "rpe must be the network's feedback"),
         ("--interventions 'units set 0 when hunger > 0'", "'hunger' is unknown; known"),
         ("--interventions 'units set 0 when hunger >'", "a condition must be an expr"),
         (
@@ -555,8 +555,8 @@ def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("rpe set 0", "rpe can be manipulated where it is the network's feedback"),
-        ("teaching set 0 when hunger > 0", "'hunger' is unknown; known here: event"),
+        ("rpe set 0", "rpe must be the network's feedback to be changed"),
+        ("teaching set 0 when hunger > 0", "got 'hunger'; choose from: event"),
     ],
 )
 def test_training_with_a_hand_that_fits_nothing_is_refused(

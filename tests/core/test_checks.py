@@ -33,7 +33,7 @@ def test_the_least_is_enough():
     check_at_least("num_envs", 1, 1)
 
 
-def test_an_unknown_choice_is_refused_with_those_there_are():
+def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="core must be one of gru, rnn; got 'lsmt'"):
         check_choice("core", "lsmt", iter(("gru", "rnn")))
     check_choice("core", "gru", iter(("gru", "rnn")))

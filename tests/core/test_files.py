@@ -54,7 +54,7 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path):
     assert files(path.parent) == ["file.txt"]
 
 
-def test_who_reads_the_old_file_never_sees_half_a_new_one(tmp_path):
+def test_a_reader_of_the_old_file_never_gets_half_of_the_new_one(tmp_path):
     path = tmp_path / "file.txt"
     write_text(path, "old")
     with path.open() as reader:
@@ -301,7 +301,7 @@ def test_a_parquet_file_alone_without_pyarrow_gets_one_sentence(
     write_table(path, pd.concat([TABLE, TABLE], ignore_index=True))
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "pyarrow", None)
-        words = "trials.parquet has no CSV beside it, being long, and needs pyarrow;"
+        words = "trials.parquet is too long for CSV, and needs pyarrow;"
         with pytest.raises(MetaRLError, match=words):
             read_table(path)
 

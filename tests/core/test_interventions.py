@@ -27,7 +27,7 @@ WORDS = {"event": ("fixation", "choice"), "cue": ("A", "B")}
 
 
 def where(text):
-    """The lanes in which a condition holds."""
+    """The environments in which a condition holds."""
     held = Condition(text).holds(FACTS, WORDS)
     assert held.dtype == torch.bool
     return held.nonzero().flatten().tolist()
@@ -53,7 +53,7 @@ def test_a_intervention_is_read_from_words(text, read):
         assert getattr(found, name) == value
 
 
-def test_what_is_not_said_is_everything_at_every_step():
+def test_without_units_or_condition_all_units_are_changed_at_every_step():
     assert parse("units set 0") == Intervention(target="units", operation="set")
 
 
@@ -156,18 +156,20 @@ def test_what_is_no_expression_is_refused(text):
 )
 def test_a_condition_is_made_of_comparisons_alone(text, part):
     words = (
-        "a condition is made of comparisons of a name with names, numbers or a word, "
+        "a condition must consist of comparisons of a name with names, numbers or a "
+        "word, "
         f"joined by and, or, not; got {part!r} in {text!r}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
         Condition(text)
 
 
-def test_an_unknown_name_is_refused_with_those_there_are():
+def test_an_unknown_name_is_refused_with_the_known_ones():
     condition = Condition("reward > 0 and hunger == 1")
     sentence = (
-        "the condition 'reward > 0 and hunger == 1' must name what varies, 'hunger' is "
-        "unknown; known here: reward, trial"
+        "the condition 'reward > 0 and hunger == 1' must use known names, got "
+        "'hunger'; "
+        "choose from: reward, trial"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         condition.check_names(["reward", "trial"])
@@ -277,18 +279,19 @@ def test_what_can_be_done_in_training(text):
 @pytest.mark.parametrize("text", ["units set 0", "teaching noise 1", "rpe noise 0.1"])
 def test_what_cannot_be_done_in_training_is_refused(text):
     sentence = (
-        "while a network learns, rpe and teaching can be set, added to or scaled, and "
-        f"memory reset; got {text!r}"
+        "an intervention in training must set, add to or scale rpe or teaching, or "
+        f"reset memory; got {text!r}"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check_training([parse("rpe set 0"), parse(text)])
 
 
-def test_a_frozen_network_is_taught_nothing():
+def test_teaching_is_refused_in_a_test():
     words = ("rpe noise 1", "units set 0 of 1", "memory reset")
     check_testing(map(parse, words))
     sentence = (
-        "a frozen network is taught nothing, got 'teaching set 0'; change its rpe"
+        "teaching must not be changed in a test, got 'teaching set 0': a frozen "
+        "network does not learn; change its rpe"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         check_testing([parse("rpe set 1"), parse("teaching set 0")])

@@ -24,13 +24,13 @@ def test_jobs_are_of_one_kind_where_they_differ_in_a_number():
     assert kind("bandit easy subject 0") != kind("bandit subject 0")
 
 
-def test_a_duration_is_told_in_the_unit_that_fits():
+def test_a_duration_is_formatted_in_a_suitable_unit():
     assert minutes(12.3) == "about 12 s"
     assert minutes(600) == "about 10 min"
     assert minutes(3 * 3600) == "about 3.0 h"
 
 
-def test_what_is_left_is_guessed_from_size_and_then_known_from_its_kind(clock):
+def test_the_time_left_is_estimated_from_size_and_then_from_the_kind(clock):
     shown = Overall(SIZES, workers=1, show=False)
     assert shown.seconds_left() is None
     shown.begin("a subject 0")
@@ -58,7 +58,7 @@ def test_two_workers_take_half_the_time(clock):
     assert shown.seconds_left() == 25
 
 
-def test_a_failed_job_tells_nothing_of_how_long_its_kind_takes(clock):
+def test_a_failed_job_does_not_count_for_the_duration_of_its_kind(clock):
     shown = Overall(SIZES, workers=1, show=False)
     shown.begin("a subject 0")
     clock[0] = 1
@@ -66,7 +66,7 @@ def test_a_failed_job_tells_nothing_of_how_long_its_kind_takes(clock):
     assert shown.seconds_left() is None
 
 
-def test_the_pace_of_what_runs_tells_of_its_kind_before_any_is_done(clock):
+def test_the_pace_of_running_jobs_gives_an_estimate_for_their_kind(clock):
     shown = Overall(SIZES, workers=1, show=False)
     shown.begin("a subject 0")
     clock[0] = 3
@@ -92,7 +92,7 @@ def test_without_a_terminal_each_end_is_a_line(clock, caplog):
     ]
 
 
-def test_silence_is_kept_where_it_is_asked_for(clock, caplog):
+def test_nothing_is_shown_without_show(clock, caplog):
     caplog.set_level(logging.INFO)
     shown = Overall({"a subject 0": 1.0}, workers=1, show=False)
     shown.begin("a subject 0")

@@ -33,7 +33,7 @@ def test_neighbouring_runs_and_subjects_do_not_share_streams():
         ((1, 0, "training"), 5339568970972937013),
         ((7, 3, "evaluation", 500), 7071414875576479890),
         ((1, 0, "preview"), 6348665036349290970),
-        ((1, 0, "strategies"), 6101341637618440854),
+        ((1, 0, "baselines"), 6101341637618440854),
     ],
 )
 def test_published_runs_keep_their_streams(key, seed):

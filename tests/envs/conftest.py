@@ -1,4 +1,4 @@
-"""Players of any task: noise and actions made beforehand, every answer kept."""
+"""Play any task with predefined noise and actions, and record all its results."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -13,11 +13,11 @@ from metarl.envs.registry import NAMES, task_class
 from metarl.envs.task import Task
 
 Course = dict[str, Tensor]
-"""All that a task answered: name -> (times, B, ...)."""
+"""Results of a task: name -> (times, B, ...)."""
 
 
 class Script(NamedTuple):
-    """All that a task's course depends on, one column a lane."""
+    """Noise and actions of a course, one column per environment."""
 
     start: Tensor
     """(B, N) noise of the reset."""
@@ -35,21 +35,20 @@ class Script(NamedTuple):
 
 @pytest.fixture(params=list(NAMES))
 def task_name(request: pytest.FixtureRequest) -> str:
-    """Every task of the catalogue in turn."""
+    """Each registered task in turn."""
     name: str = request.param
     return name
 
 
 @pytest.fixture
 def make(task_name: str) -> Callable[..., Task[Any]]:
-    """Makes the task in turn: make(lanes, field=value, ...)."""
+    """Make the task in turn: make(num_envs, field=value, ...)."""
 
     def make_it(num_envs: int = 1, **settings: Any) -> Task[Any]:
         kind = task_class(task_name)
-        made: Task[Any] = kind(
-            num_envs, kind.params_type(**small(task_name) | settings)
-        )
-        return made
+        params = kind.params_type(**small(task_name) | settings)
+        task: Task[Any] = kind(num_envs, params)
+        return task
 
     return make_it
 
@@ -76,7 +75,7 @@ def _perform(
     for actions, noise in zip(script.actions, script.noise, strict=True):
         step = task.step(actions, noise)
         answers = step._asdict() | {"event": task.event()} | task.hidden()
-        # Lanes of a learning set end trials at different times; others, together.
+        # Only the environments of a learning set end trials at different times.
         apart = isinstance(task, LearningSet)
         if apart or bool(step.trial_ended.any()):
             rows, ended = task.trial_row().items(), step.trial_ended

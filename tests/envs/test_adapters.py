@@ -18,7 +18,11 @@ from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 def parts(view):
     """What an agent is given: what is seen, and last action and reward, if told."""
-    return (view["image"], view["told"]) if isinstance(view, dict) else (view, None)
+    return (
+        (view["image"], view["last_action_reward"])
+        if isinstance(view, dict)
+        else (view, None)
+    )
 
 
 def plays(env, steps, seed, options=None):
@@ -105,11 +109,11 @@ def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
         assert joined.observation_space.shape == (shape[0] + count + 1,)
     else:
         assert joined.observation_space["image"] == plain.observation_space
-        assert joined.observation_space["told"].shape == (count + 1,)
+        assert joined.observation_space["last_action_reward"].shape == (count + 1,)
 
     def expected(seen, told):
         told = np.array(told, dtype=np.float32)
-        both = {"image": seen, "told": told}
+        both = {"image": seen, "last_action_reward": told}
         return both if len(shape) == 3 else np.append(seen, told)
 
     def same(view, other):
@@ -155,7 +159,7 @@ def test_every_trial_ends_with_its_row_of_the_table(task_name):
 
 
 @pytest.mark.parametrize("name", ["two-step", "daw-two-step"])
-def test_a_transition_is_told_in_words_unless_the_choice_is_missing(name):
+def test_a_transition_is_a_word_unless_the_choice_is_missing(name):
     env = TaskEnv(name, trial_count=6)
     _, _, rows = plays(env, 2 * env.task.episode_steps, seed=0)
     transitions = {row["transition"] for row in rows}
@@ -165,7 +169,7 @@ def test_a_transition_is_told_in_words_unless_the_choice_is_missing(name):
         assert (row["transition"] is None) == (row["choice"] is None)
 
 
-def test_hidden_parameters_are_told_only_when_asked(task_name):
+def test_hidden_variables_are_reported_only_on_request(task_name):
     told = TaskEnv(task_name, reveal_hidden=True)
     infos = [told.reset(seed=0)[1], told.step(0)[4]]
     for info in infos:
@@ -180,7 +184,7 @@ def test_hidden_parameters_are_told_only_when_asked(task_name):
     assert "hidden" not in batch.step(np.zeros(3, dtype=int))[4]
 
 
-def test_options_fix_hidden_parameters_for_one_episode():
+def test_options_set_hidden_variables_for_one_episode():
     env = TaskEnv("two-step", reveal_hidden=True, probability_switch=0.0)
     for value in (0, 1):
         _, info = env.reset(options={"high_state": value})
@@ -197,7 +201,7 @@ def test_options_fix_hidden_parameters_for_one_episode():
 
 
 @pytest.mark.parametrize("face", [TaskEnv, TaskVectorEnv])
-def test_an_unknown_option_is_one_clear_sentence(face):
+def test_an_unknown_option_raises_one_clear_sentence(face):
     env = face("two-step")
     sentence = "unknown reset option 'high'; choose from: high_state"
     with pytest.raises(ValueError, match=f"^{sentence}$"):
@@ -223,7 +227,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
         face("two_step")
 
 
-def test_parameters_may_come_whole_and_be_changed_by_name():
+def test_parameters_can_be_passed_whole_and_changed_by_name():
     task = make("two-step", 5, params=WANG_2016, trial_count=7)
     assert task.num_envs == 5
     assert task.params == TwoStepParams(
@@ -277,11 +281,11 @@ def test_rendering_without_a_mode_says_what_to_do():
 # Tasks that show pixels
 
 
-def test_an_image_has_the_retinas_pixels_row_by_row():
+def test_an_image_has_the_pixels_of_the_view_row_by_row():
     env = TaskEnv("harlow", width=12, height=20, picture_size=8, turn_pixels=2)
     assert env.observation_space == Box(0, 255, (20, 12, 3), np.uint8)
     image = env.reset(seed=0)[0]
-    pixels = env.task.look(env.task.observation())[0]
+    pixels = env.task.render_views(env.task.observation())[0]
     assert image.shape == (20, 12, 3)
     for row, column in itertools.product(range(20), range(12)):
         assert image[row, column].tolist() == pixels[column, row].tolist()
@@ -289,7 +293,7 @@ def test_an_image_has_the_retinas_pixels_row_by_row():
     assert image.flags.c_contiguous
 
 
-def test_an_image_is_nobody_elses():
+def test_an_image_is_a_copy():
     env = TaskEnv("harlow", **short("harlow", 2))
     image = env.reset(seed=0)[0]
     bank = env.task.panorama.bank.clone()

@@ -24,7 +24,7 @@ def batch_plays(env, steps, seed):
     return np.array(seen), np.array(rewards)
 
 
-def test_batches_of_neighbouring_seeds_share_no_lane(task_name):
+def test_batches_with_successive_seeds_share_no_environment(task_name):
     env = TaskVectorEnv(task_name, 6, **short(task_name, 4))
     rewards = [batch_plays(env, 300, seed)[1].T for seed in (0, 1, 2)]
     num_envs = {env_index.tobytes() for batch in rewards for env_index in batch}
@@ -32,7 +32,7 @@ def test_batches_of_neighbouring_seeds_share_no_lane(task_name):
     np.testing.assert_array_equal(batch_plays(env, 300, 1)[1].T, rewards[1])
 
 
-def test_a_batch_has_the_spaces_and_metadata_gymnasium_asks_for(task_name):
+def test_a_batch_has_the_spaces_and_metadata_that_gymnasium_requires(task_name):
     env = gymnasium.make_vec(gymnasium_id(task_name), num_envs=3, agent_input=True)
     assert env.metadata["autoreset_mode"] is AutoresetMode.SAME_STEP
     assert (
@@ -54,7 +54,7 @@ def test_a_batch_restarts_in_the_same_step_without_a_phantom(task_name):
     env = TaskVectorEnv(task_name, 4, **short(task_name, 2), agent_input=True)
     length, size = env.task.episode_steps, env.task.observation_size
     if length is None:
-        pytest.skip("lanes end at different times: test_asynchronous.py")
+        pytest.skip("environments end at different times: test_asynchronous.py")
     side = int("centre" in env.task.action_names)
     other, start = (env.reset(seed=seed)[0] for seed in (1, 0))
     rewards = []
@@ -139,7 +139,7 @@ def test_gymnasiums_wrappers_read_a_batch(task_name):
     assert (ended >= 1).all()
 
 
-def test_a_batch_of_images_is_seen_row_by_row_lane_by_lane():
+def test_a_batch_of_images_is_stored_row_by_row_for_each_environment():
     env = gymnasium.make_vec("metarl/Harlow-v0", num_envs=3, **short("harlow", 2))
     assert env.observation_space == Box(0, 255, (3, 8, 12, 3), np.uint8)
     env.reset(seed=0)
@@ -156,16 +156,18 @@ def test_a_batch_of_images_is_seen_row_by_row_lane_by_lane():
         assert told.observation_space.contains(both)
         np.testing.assert_array_equal(both["image"], images)
         last = np.column_stack([np.eye(3)[action], rewards]).astype(np.float32)
-        np.testing.assert_array_equal(both["told"], np.where(over[:, None], 0, last))
+        np.testing.assert_array_equal(
+            both["last_action_reward"], np.where(over[:, None], 0, last)
+        )
         task = env.unwrapped.task
-        pixels = task.look(task.observation()).numpy()
+        pixels = task.render_views(task.observation()).numpy()
         np.testing.assert_array_equal(images, pixels.transpose(0, 2, 1, 3))
         different += len({image.tobytes() for image in images}) == 3
     assert different > 3
 
 
 @pytest.mark.parametrize("mode", RENDER_MODES)
-def test_every_lane_of_a_batch_is_drawn(mode, task_name):
+def test_every_environment_of_a_batch_is_rendered(mode, task_name):
     batch = TaskVectorEnv(task_name, 2, render_mode=mode)
     tape = batch.np_random = Tape(seed=0)
     batch.reset()

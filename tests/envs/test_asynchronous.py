@@ -1,4 +1,4 @@
-"""A task whose lanes end at different times, through the faces of Gymnasium."""
+"""A task with episodes of different lengths, as Gymnasium environments."""
 
 from dataclasses import dataclass
 
@@ -29,9 +29,9 @@ class CountdownParams:
 
 
 class Countdown(Task[CountdownParams]):
-    """Each lane draws how many steps its episode has; a trial is two steps or the rest.
+    """Episodes with a random number of steps; a trial is two steps or the rest.
 
-    Action 1 is paid with the noise of the step, so rewards tell whose noise it was.
+    The reward of action 1 is the noise of the step, which identifies the environment.
     """
 
     params_type = CountdownParams
@@ -85,14 +85,14 @@ class Countdown(Task[CountdownParams]):
         return {"length": self.left}
 
 
-def test_check_env_passes_where_lanes_end_at_different_times():
+def test_check_env_passes_for_episodes_of_different_lengths():
     with pytest.warns(UserWarning, match="not having a spec"):
         check_env(TaskEnv(Countdown, render_mode="ansi"))
 
 
 @pytest.mark.parametrize("agent_input", [False, True])
 @pytest.mark.parametrize("task", [Countdown, Uneven, *NAMES])
-def test_each_lane_of_a_batch_is_a_single_environment_given_its_noise(
+def test_each_environment_of_a_batch_equals_a_single_one_with_its_noise(
     task, agent_input
 ):
     num_envs = 5
@@ -130,7 +130,7 @@ def assert_same_view(view, other):
 
 
 def assert_same_step(env_index, answers, single, action):
-    """The single environment, restarted where it ends, answers as the lane did."""
+    """A single environment, restarted at its end, agrees with that of the batch."""
     seen, rewards, terminated, truncated, infos = answers
     observation, reward, over, _, info = single.step(action)
     assert (reward, over, False) == (
@@ -157,7 +157,7 @@ def assert_same_step(env_index, answers, single, action):
 
 
 def of_env(columns, env_index=None):
-    """One lane's values in a form in which what is missing is equal."""
+    """One environment's values in a form in which what is missing is equal."""
     values = {k: v if env_index is None else v[env_index] for k, v in columns.items()}
     return {
         k: v if isinstance(v, str) else repr(float(np.nan if v is None else v))
@@ -165,7 +165,7 @@ def of_env(columns, env_index=None):
     }
 
 
-def test_lanes_whose_trial_has_not_ended_have_no_row():
+def test_environments_have_no_row_before_the_end_of_a_trial():
     batch = TaskVectorEnv(Countdown, 6, longest=9)
     batch.np_random = np.random.default_rng(0)
     batch.reset()
@@ -180,7 +180,7 @@ def test_lanes_whose_trial_has_not_ended_have_no_row():
     assert mixed > 5
 
 
-def test_the_last_action_is_forgotten_only_where_an_episode_ended():
+def test_the_last_action_is_cleared_only_where_an_episode_ended():
     batch = TaskVectorEnv(Countdown, 8, agent_input=True)
     batch.reset(seed=1)
     mixed = 0
@@ -193,7 +193,7 @@ def test_the_last_action_is_forgotten_only_where_an_episode_ended():
     assert mixed > 5
 
 
-def test_an_option_holds_for_the_episodes_it_was_given_to():
+def test_an_option_holds_only_for_the_episodes_of_its_reset():
     batch = TaskVectorEnv(Countdown, 4)
     batch.reset(seed=0, options={"length": 3})
     ends = [batch.step(np.zeros(4, dtype=int))[2].tolist() for _ in range(3)]

@@ -11,8 +11,8 @@ from metarl.envs.bandit import GAPS, Bandit, BanditParams
 LEFT, RIGHT = 0, 1
 
 
-def chances_by_hand(params, start):
-    """Each arm's chance of reward in one subject's episode, from its reset noise."""
+def probabilities_by_hand(params, start):
+    """Reward probabilities of one subject's episode, from its reset noise."""
     if params.distribution == "independent":
         return start[: params.arm_count]
     if params.distribution == "correlated":
@@ -25,16 +25,16 @@ def chances_by_hand(params, start):
     return [better, worse] if start[0] < 0.5 else [worse, better]
 
 
-def told_by_hand(params, start, noise, actions):
+def episode_by_hand(params, start, noise, actions):
     """One subject's episode: what it saw, what it was paid, and its rows."""
-    chances = chances_by_hand(params, start)
+    probabilities = probabilities_by_hand(params, start)
     seen, rewards, rows = [], [], []
     for trial, (arm, numbers) in enumerate(zip(actions, noise, strict=True)):
         seen.append(trial / params.trial_count if params.trial_input else 0.0)
-        rewards.append(1.0 if numbers[0] < chances[arm] else 0.0)
+        rewards.append(1.0 if numbers[0] < probabilities[arm] else 0.0)
         row = {"choice": arm, "reward": rewards[-1], "valid": 1, "forced": 0}
-        row["correct"] = int(chances[arm] == max(chances))
-        rows.append(row | {f"probability_{k}": p for k, p in enumerate(chances)})
+        row["correct"] = int(probabilities[arm] == max(probabilities))
+        rows.append(row | {f"probability_{k}": p for k, p in enumerate(probabilities)})
     return seen, rewards, rows
 
 
@@ -47,13 +47,13 @@ def told_by_hand(params, start, noise, actions):
         *(BanditParams(distribution=name, trial_count=40) for name in GAPS),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 80
     task = Bandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        seen, rewards, rows = told_by_hand(
+        seen, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -85,16 +85,14 @@ def course_of(write_script, perform, num_envs=3000, **settings):
     return task, perform(task, script)
 
 
-def test_independent_arms_have_uniform_chances_that_tell_nothing_of_each_other(
-    write_script, perform
-):
+def test_independent_arms_have_uniform_independent_probabilities(write_script, perform):
     _, course = course_of(write_script, perform, trial_count=20, arm_count=3)
-    chances = [course[f"row probability_{arm}"][0].double() for arm in range(3)]
-    for arm, chance in enumerate(chances):
-        assert within(1 / 2, chance, math.sqrt(1 / 12))
-        assert within(1 / 3, chance**2, math.sqrt(1 / 5 - 1 / 9))
-        other = chances[arm - 1]
-        assert within(0, (chance - 0.5) * (other - 0.5), 1 / 12)
+    probabilities = [course[f"row probability_{arm}"][0].double() for arm in range(3)]
+    for arm, probability in enumerate(probabilities):
+        assert within(1 / 2, probability, math.sqrt(1 / 12))
+        assert within(1 / 3, probability**2, math.sqrt(1 / 5 - 1 / 9))
+        other = probabilities[arm - 1]
+        assert within(0, (probability - 0.5) * (other - 0.5), 1 / 12)
 
 
 @pytest.mark.parametrize("distribution", ["correlated", *GAPS])
@@ -115,26 +113,26 @@ def test_dependent_arms_add_up_to_one_with_either_side_better(
 
 
 @pytest.mark.parametrize("distribution", ["independent", "correlated", *GAPS])
-def test_an_arm_pays_with_its_own_chance_and_each_trial_anew(
+def test_an_arm_is_rewarded_with_its_probability_independently_on_each_trial(
     distribution, write_script, perform
 ):
     task, course = course_of(
         write_script, perform, trial_count=20, distribution=distribution
     )
-    chances = torch.stack([course[f"row {n}"] for n in task.option_names], dim=2)
+    probabilities = torch.stack([course[f"row {n}"] for n in task.option_names], dim=2)
     choice = course["row choice"].long().unsqueeze(2)
-    chance = chances.gather(2, choice).squeeze(2).double()
-    surprise = course["row reward"] - chance
-    deviation = float((chance * (1 - chance)).mean().sqrt())
+    probability = probabilities.gather(2, choice).squeeze(2).double()
+    surprise = course["row reward"] - probability
+    deviation = float((probability * (1 - probability)).mean().sqrt())
     for arm in (LEFT, RIGHT):
         assert within(0, surprise[course["row choice"] == arm], deviation)
-    for part in (chance < 0.45, chance > 0.55):
-        spread = float((chance * (1 - chance))[part].mean().sqrt())
+    for part in (probability < 0.45, probability > 0.55):
+        spread = float((probability * (1 - probability))[part].mean().sqrt())
         assert within(0, surprise[part], spread)
     assert within(0, surprise[1:] * surprise[:-1], deviation**2)
 
 
-def test_the_same_luck_meets_whoever_chooses_otherwise(write_script, perform):
+def test_different_choices_meet_the_same_random_numbers(write_script, perform):
     params = BanditParams(arm_count=3, trial_count=50)
     script = write_script(Bandit(200, params), 50)
     paid = []
@@ -167,7 +165,9 @@ def pull(task, arm, number):
     ("arm", "number", "paid", "correct"),
     [(LEFT, 0.79, 1, 1), (LEFT, 0.81, 0, 1), (RIGHT, 0.29, 1, 0), (RIGHT, 0.31, 0, 0)],
 )
-def test_a_pull_pays_below_its_arms_chance(task, arm, number, paid, correct):
+def test_a_pull_is_rewarded_if_the_noise_is_below_the_probability(
+    task, arm, number, paid, correct
+):
     reward, row = pull(task, arm, number)
     assert reward == row["reward"] == paid
     assert (row["choice"], row["correct"]) == (arm, correct)
@@ -175,7 +175,7 @@ def test_a_pull_pays_below_its_arms_chance(task, arm, number, paid, correct):
     assert row["probability_0"] == pytest.approx(0.8)
 
 
-def test_every_arm_is_correct_where_none_is_better():
+def test_every_arm_is_correct_if_none_is_better():
     task = Bandit(params=BanditParams(arm_count=3))
     options = {"probability_0": 0.6, "probability_1": 0.6, "probability_2": 0.2}
     task.reset(torch.full((1, 3), 0.5), options=options)
@@ -185,7 +185,7 @@ def test_every_arm_is_correct_where_none_is_better():
         assert float(task.trial_row()["correct"]) == correct
 
 
-def test_certain_arms_always_and_never_pay():
+def test_certain_arms_are_always_or_never_rewarded():
     task = Bandit(2)
     options = {"probability_0": 1.0, "probability_1": 0.0}
     task.reset(torch.rand((2, 2)), options=options)
@@ -194,7 +194,7 @@ def test_certain_arms_always_and_never_pay():
     assert step.reward.tolist() == [1, 0]
 
 
-def test_chances_stay_for_the_episode_and_change_with_the_next(write_script):
+def test_probabilities_stay_for_the_episode_and_change_with_the_next(write_script):
     task = Bandit(100)
     script = write_script(task, 30)
     task.reset(script.start)
@@ -207,7 +207,7 @@ def test_chances_stay_for_the_episode_and_change_with_the_next(write_script):
 
 
 @pytest.mark.parametrize("distribution", ["correlated", *GAPS])
-def test_fixing_one_of_two_dependent_arms_leaves_the_rest_to_the_other(distribution):
+def test_setting_one_of_two_dependent_arms_also_sets_the_other(distribution):
     task = Bandit(2, BanditParams(distribution=distribution))
     for fixed, other in ((0, 1), (1, 0)):
         task.reset(torch.rand(2, 2), options={f"probability_{fixed}": 0.7})
@@ -218,14 +218,14 @@ def test_fixing_one_of_two_dependent_arms_leaves_the_rest_to_the_other(distribut
     assert task.hidden()["probability_1"].tolist() == pytest.approx([0.6] * 2)
 
 
-def test_fixing_an_independent_arm_leaves_the_others_as_drawn():
+def test_setting_an_independent_arm_leaves_the_others_unchanged():
     task = Bandit(2)
     start = torch.rand(2, 2)
     task.reset(start, options={"probability_0": 0.7})
     assert torch.equal(task.hidden()["probability_1"], start[:, 1])
 
 
-def test_the_trial_number_is_seen_unless_it_is_taken_away():
+def test_the_trial_number_is_observed_unless_it_is_switched_off():
     noise = torch.full((1, 2), 0.5)
     told, untold = (
         Bandit(params=BanditParams(trial_count=4, trial_input=given))
@@ -242,7 +242,7 @@ def test_the_trial_number_is_seen_unless_it_is_taken_away():
     assert untold.observation_names == ("nothing",)
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     assert BanditParams() == BanditParams(
         arm_count=2, trial_count=100, distribution="independent", trial_input=True
     )
@@ -258,7 +258,7 @@ def test_the_defaults_are_the_papers():
 
 @pytest.mark.parametrize("distribution", ["correlated", *GAPS])
 def test_more_than_two_dependent_arms_are_refused(distribution):
-    words = f"arm_count must be 2 where the distribution is {distribution}, got 3; "
+    words = f"arm_count must be 2 if the distribution is {distribution}, got 3; "
     with pytest.raises(ValueError, match=words):
         BanditParams(arm_count=3, distribution=distribution)
 
@@ -269,7 +269,7 @@ def test_an_unknown_distribution_is_refused_with_the_known_ones():
         BanditParams(distribution="normal")
 
 
-def test_the_screen_shows_the_arms_side_by_side():
+def test_the_screen_shows_the_arms_in_a_row():
     scene = Bandit().scene()
     assert [(s.shape, s.x, s.text) for s in scene] == [
         ("square", 0.25, ""),

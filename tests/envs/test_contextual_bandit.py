@@ -36,7 +36,7 @@ def order_by_hand(numbers, contexts):
     return [place % contexts for place in places]
 
 
-def told_by_hand(params, start, noise, actions):
+def episode_by_hand(params, start, noise, actions):
     """One subject's session: what it saw, what it was paid, and its rows."""
     contexts = params.context_count
     codes = codes_by_hand(start[:contexts], params.code_bits)
@@ -48,26 +48,26 @@ def told_by_hand(params, start, noise, actions):
         context = order[problem]
         before = [k for k in range(problem) if order[k] == context]
         best, other = params.better_probability, 1 - params.better_probability
-        chances = [best if better[context] == side else other for side in (0, 1)]
+        probabilities = [best if better[context] == side else other for side in (0, 1)]
         seen.append([float(within == 0), *codes[context]])
-        rewards.append(float(numbers[0] < chances[arm]))
+        rewards.append(float(numbers[0] < probabilities[arm]))
         row = {"choice": arm, "reward": rewards[-1], "valid": 1, "forced": 0}
         row |= {"correct": arm == better[context], "context": context}
         row |= {"occurrence": len(before), "problem": problem, "problem_trial": within}
         row["gap"] = problem - before[-1] if before else math.nan
-        rows.append(row | {f"probability_{k}": p for k, p in enumerate(chances)})
+        rows.append(row | {f"probability_{k}": p for k, p in enumerate(probabilities)})
     return seen, rewards, rows
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-def test_a_scalar_twin_lives_through_the_same(settings, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(settings, write_script, perform):
     num_envs, params = 40, ContextualBanditParams(**settings)
     task = ContextualBandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     shown = torch.cat([course["first"], course["observation"][:-1]])
     for env_index in range(num_envs):
-        seen, rewards, rows = told_by_hand(
+        seen, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -85,7 +85,7 @@ def test_a_scalar_twin_lives_through_the_same(settings, write_script, perform):
     assert not course["terminated"][:-1].any()
 
 
-def test_the_same_noise_gives_the_same_course_and_permuted_lanes_a_permuted_one(
+def test_the_same_noise_gives_the_same_course_and_permuted_environments_a_permuted_one(
     write_script, perform, same
 ):
     script = write_script(ContextualBandit(7), 70)
@@ -98,7 +98,7 @@ def test_the_same_noise_gives_the_same_course_and_permuted_lanes_a_permuted_one(
 
 
 @pytest.mark.parametrize("at", [1, 5, 23])
-def test_a_session_goes_on_from_its_state(at, write_script, perform, same):
+def test_a_session_continues_from_its_state(at, write_script, perform, same):
     script = write_script(ContextualBandit(4), 40)
     whole = perform(ContextualBandit(4), script)
     first, other = ContextualBandit(4), ContextualBandit(4)
@@ -116,7 +116,7 @@ def within(mean, values, deviation):
     return abs(float(values.double().mean()) - mean) < 4 * error
 
 
-def test_a_context_recurs_as_often_as_it_should_and_keeps_its_better_arm(
+def test_a_context_recurs_as_often_as_declared_and_keeps_its_better_arm(
     write_script, perform
 ):
     task = ContextualBandit(2000)
@@ -135,7 +135,7 @@ def test_a_context_recurs_as_often_as_it_should_and_keeps_its_better_arm(
     assert within(0.25, contexts[0] == 3, 0.44)
 
 
-def test_a_better_arm_pays_with_its_chance_and_codes_are_fair_bits(
+def test_a_better_arm_is_rewarded_with_its_probability_and_codes_are_fair_bits(
     write_script, perform
 ):
     task = ContextualBandit(500)
@@ -148,7 +148,7 @@ def test_a_better_arm_pays_with_its_chance_and_codes_are_fair_bits(
     assert within(0, bits, 1.0)
 
 
-def test_numbers_are_drawn_without_putting_them_back_all_equally_likely():
+def test_numbers_are_drawn_without_replacement_and_equally_likely():
     generator = torch.Generator().manual_seed(2)
     drawn = draw_distinct(torch.rand(6000, 3, generator=generator), 4)
     counts = dict.fromkeys(itertools.permutations(range(4), 3), 0)

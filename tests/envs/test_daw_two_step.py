@@ -7,16 +7,16 @@ import pytest
 import torch
 from scipy.special import ndtri
 
-from metarl.envs.daw_two_step import CHANCES, DawTwoStep, DawTwoStepParams
+from metarl.envs.daw_two_step import PROBABILITIES, DawTwoStep, DawTwoStepParams
 
 CENTRE, LEFT, RIGHT = range(3)
 SCREENS = ("fixation", "first stage", "S1", "S2")
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     least, most = params.probability_least, params.probability_most
-    chances = [least + (most - least) * u for u in start[:4]]
+    probabilities = [least + (most - least) * u for u in start[:4]]
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
     for _ in range(params.trial_count):
@@ -28,8 +28,8 @@ def told_by_hand(params, start, noise, actions):
         screens.append("first stage")
         action, numbers = next(responses)
         choice = action - 1 if params.fixation else action
-        high = int(max(chances[2:]) > max(chances[:2]))
-        row = dict(zip(CHANCES, chances, strict=True))
+        high = int(max(probabilities[2:]) > max(probabilities[:2]))
+        row = dict(zip(PROBABILITIES, probabilities, strict=True))
         row |= {"choice": choice, "high_state": high, "correct": int(choice == high)}
         missing = ("choice", "transition", "second_state", "second_choice")
         if choice in (0, 1):
@@ -41,7 +41,7 @@ def told_by_hand(params, start, noise, actions):
             action, numbers = next(responses)
             side = action - 1 if params.fixation else action
             if side in (0, 1):
-                won = numbers[0] < chances[2 * second + side]
+                won = numbers[0] < probabilities[2 * second + side]
                 rewards.append(1.0 if won else 0.0)
                 row["second_choice"] = side
             else:
@@ -54,10 +54,10 @@ def told_by_hand(params, start, noise, actions):
             action, numbers = next(responses)
         moved = [
             p + params.drift_deviation * ndtri(u)
-            for p, u in zip(chances, numbers[1:], strict=True)
+            for p, u in zip(probabilities, numbers[1:], strict=True)
         ]
         moved = [2 * least - p if p < least else p for p in moved]
-        chances = [2 * most - p if p > most else p for p in moved]
+        probabilities = [2 * most - p if p > most else p for p in moved]
         row["reward"] = sum(rewards[first:])
         row["valid"] = int(min(rewards[first:]) >= 0)
         rows.append(row | {"forced": 0})
@@ -74,13 +74,13 @@ def told_by_hand(params, start, noise, actions):
         ),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 7
     task = DawTwoStep(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -93,7 +93,7 @@ def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
             actual = course[f"row {name}"][:, env_index].numpy()
-            rounding = 2e-5 if name in CHANCES else 0.0
+            rounding = 2e-5 if name in PROBABILITIES else 0.0
             np.testing.assert_allclose(
                 actual, expected, rtol=0, atol=rounding, err_msg=name
             )
@@ -120,19 +120,19 @@ BLANK = [0.0] * 4
 def task():
     """One subject; S1's right option is the best."""
     task = DawTwoStep()
-    chances = dict(zip(CHANCES, (0.3, 0.7, 0.4, 0.6), strict=True))
-    task.reset(torch.zeros(1, 5), options=chances)
+    probabilities = dict(zip(PROBABILITIES, (0.3, 0.7, 0.4, 0.6), strict=True))
+    task.reset(torch.zeros(1, 5), options=probabilities)
     return task
 
 
-def test_the_second_choice_is_paid_by_its_own_options_chance(task):
-    for first, second, chance in [
+def test_the_second_choice_is_rewarded_with_the_probability_of_its_option(task):
+    for first, second, probability in [
         (LEFT, LEFT, 0.3),
         (LEFT, RIGHT, 0.7),
         (RIGHT, LEFT, 0.4),
         (RIGHT, RIGHT, 0.6),
     ]:
-        for number, reward in ((chance - 0.01, 1), (chance + 0.01, 0)):
+        for number, reward in ((probability - 0.01, 1), (probability + 0.01, 0)):
             screen = S1 if first == LEFT else S2
             assert take(task, CENTRE, first) == [(0, FIRST), (0, screen)]
             numbers = (number, 0.5, 0.5, 0.5, 0.5)
@@ -144,7 +144,7 @@ def test_the_second_choice_is_paid_by_its_own_options_chance(task):
             assert row["high_state"] == 0
 
 
-def test_a_missing_second_choice_costs_one_and_pays_nothing(task):
+def test_a_missing_second_choice_costs_one_and_has_no_reward(task):
     answers = take(task, CENTRE, LEFT, CENTRE)
     assert answers == [(0, FIRST), (0, S1), (-1, FIXATION)]
     row = row_of(task)
@@ -154,7 +154,7 @@ def test_a_missing_second_choice_costs_one_and_pays_nothing(task):
 
 
 @pytest.mark.parametrize("last", [CENTRE, LEFT, RIGHT])
-def test_after_a_missing_first_choice_the_blank_screen_takes_anything(task, last):
+def test_after_a_missing_first_choice_any_action_is_valid(task, last):
     answers = take(task, CENTRE, CENTRE, last)
     assert answers == [(0, FIRST), (-1, BLANK), (0, FIXATION)]
     row = row_of(task)
@@ -163,29 +163,29 @@ def test_after_a_missing_first_choice_the_blank_screen_takes_anything(task, last
         assert math.isnan(row[name])
 
 
-def test_every_broken_rule_costs_one(task):
+def test_every_invalid_response_costs_one(task):
     assert take(task, LEFT, LEFT, CENTRE) == [(-1, FIRST), (0, S1), (-1, FIXATION)]
     assert row_of(task)["reward"] == -2
 
 
-def test_chances_drift_after_the_trial_not_within_it(task):
+def test_probabilities_drift_after_the_trial_not_within_it(task):
     take(task, CENTRE, LEFT)
     one_deviation = float(torch.special.ndtr(torch.tensor(1.0)))
     take(task, LEFT, numbers=(0.0, one_deviation, 0.5, 1 - one_deviation, 0.5))
     row = row_of(task)
-    assert [row[name] for name in CHANCES] == pytest.approx([0.3, 0.7, 0.4, 0.6])
-    now = [float(task.hidden()[name]) for name in CHANCES]
+    assert [row[name] for name in PROBABILITIES] == pytest.approx([0.3, 0.7, 0.4, 0.6])
+    now = [float(task.hidden()[name]) for name in PROBABILITIES]
     assert now == pytest.approx([0.325, 0.7, 0.375, 0.6], abs=1e-6)
 
 
-def test_noise_of_zero_moves_a_chance_by_a_finite_step(task):
+def test_noise_of_zero_moves_a_probability_by_a_finite_step(task):
     take(task, CENTRE, LEFT, LEFT, numbers=(0.0,) * 5)
-    now = [float(task.hidden()[name]) for name in CHANCES]
+    now = [float(task.hidden()[name]) for name in PROBABILITIES]
     # The smallest number there is stands 5.4 deviations low; .3 is reflected.
     assert now == pytest.approx([0.336, 0.564, 0.264, 0.464], abs=2e-3)
 
 
-def test_the_defaults_are_the_sources():
+def test_the_defaults_are_those_of_the_source():
     params = DawTwoStepParams()
     assert (params.trial_count, params.probability_common) == (201, 0.7)
     assert params.drift_deviation == 0.025
@@ -204,17 +204,17 @@ def test_a_transition_called_common_is_at_least_as_likely_as_the_other():
         DawTwoStepParams(probability_common=0.4)
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.fixture(scope="module")
 def rows(write_script, perform):
-    """Rows (trials, lanes) of subjects who never break a rule."""
+    """Rows (trials, environments) of subjects who never break a rule."""
     task = DawTwoStep(300)
     script = write_script(task, task.episode_steps, seed=11)
     at = torch.arange(task.episode_steps) % 3
@@ -223,28 +223,30 @@ def rows(write_script, perform):
     return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
 
 
-def test_transitions_and_rewards_have_their_chances(rows):
+def test_transitions_and_rewards_have_their_probabilities(rows):
     assert rows["valid"].all()
     for side in (0, 1):
         there = rows["choice"] == side
         assert close(rows["second_state"][there] == side, 0.7)
         assert close(rows["transition"][there] == 0, 0.7)
     option = (2 * rows["second_state"] + rows["second_choice"]).long().unsqueeze(0)
-    chances = torch.stack([rows[name] for name in CHANCES])
-    chance = chances.gather(0, option).squeeze(0).double()
-    surprise = (rows["reward"].double() - chance).mean()
-    error = (chance * (1 - chance)).mean().sqrt() / math.sqrt(chance.numel())
+    probabilities = torch.stack([rows[name] for name in PROBABILITIES])
+    probability = probabilities.gather(0, option).squeeze(0).double()
+    surprise = (rows["reward"].double() - probability).mean()
+    error = (probability * (1 - probability)).mean().sqrt() / math.sqrt(
+        probability.numel()
+    )
     assert abs(surprise) < 4 * error
     for low in (0.3, 0.5, 0.65):
-        near = (chance > low) & (chance < low + 0.05)
-        assert close(rows["reward"][near], float(chance[near].mean()))
+        near = (probability > low) & (probability < low + 0.05)
+        assert close(rows["reward"][near], float(probability[near].mean()))
 
 
-def test_every_chance_drifts_by_its_own_gaussian_walk(rows):
-    chances = torch.stack([rows[name] for name in CHANCES]).double()
-    moves = chances[:, 1:] - chances[:, :-1]
+def test_every_probability_drifts_by_its_own_gaussian_walk(rows):
+    probabilities = torch.stack([rows[name] for name in PROBABILITIES]).double()
+    moves = probabilities[:, 1:] - probabilities[:, :-1]
     # Five deviations from a bound, no step is reflected.
-    free = (chances[:, :-1] > 0.375) & (chances[:, :-1] < 0.625)
+    free = (probabilities[:, :-1] > 0.375) & (probabilities[:, :-1] < 0.625)
     for walk, inside in zip(moves, free, strict=True):
         steps = walk[inside]
         n = len(steps)
@@ -259,12 +261,12 @@ def test_every_chance_drifts_by_its_own_gaussian_walk(rows):
             assert abs(torch.corrcoef(pair)[0, 1]) < 4 / math.sqrt(int(both.sum()))
 
 
-def test_chances_start_uniformly_and_stay_between_the_bounds(rows):
-    chances = torch.stack([rows[name] for name in CHANCES]).double()
-    assert chances.min() >= 0.25
-    assert chances.max() <= 0.75
+def test_probabilities_start_uniformly_and_stay_between_the_bounds(rows):
+    probabilities = torch.stack([rows[name] for name in PROBABILITIES]).double()
+    assert probabilities.min() >= 0.25
+    assert probabilities.max() <= 0.75
     for place in (0, 200):
-        shares = (chances[:, place].flatten() - 0.25) / 0.5
+        shares = (probabilities[:, place].flatten() - 0.25) / 0.5
         n = shares.numel()
         assert abs(shares.mean() - 0.5) < 4 * math.sqrt(1 / 12 / n)
         assert abs((shares < 0.1).double().mean() - 0.1) < 4 * math.sqrt(0.09 / n)
@@ -272,14 +274,14 @@ def test_chances_start_uniformly_and_stay_between_the_bounds(rows):
 
 
 @pytest.mark.parametrize(("bound", "inwards"), [(0.25, 1), (0.75, -1)])
-def test_a_bound_reflects_and_does_not_hold_back(bound, inwards):
+def test_a_bound_reflects_the_walk_and_does_not_hold_it(bound, inwards):
     task = DawTwoStep(4000)
-    task.reset(torch.zeros(4000, 5), options=dict.fromkeys(CHANCES, bound))
+    task.reset(torch.zeros(4000, 5), options=dict.fromkeys(PROBABILITIES, bound))
     generator = torch.Generator().manual_seed(2)
     for _ in range(3):
         noise = torch.rand(4000, 5, generator=generator)
         task.step(torch.ones(4000, dtype=torch.int64), noise)
-    now = torch.stack([task.hidden()[name] for name in CHANCES]).double()
+    now = torch.stack([task.hidden()[name] for name in PROBABILITIES]).double()
     moved = (now - bound) * inwards
     assert moved.min() >= 0
     half_normal = 0.025 * math.sqrt(2 / math.pi)
@@ -288,8 +290,8 @@ def test_a_bound_reflects_and_does_not_hold_back(bound, inwards):
 
 
 def test_the_high_state_is_the_one_with_the_best_option(rows):
-    s1 = torch.maximum(rows[CHANCES[0]], rows[CHANCES[1]])
-    s2 = torch.maximum(rows[CHANCES[2]], rows[CHANCES[3]])
+    s1 = torch.maximum(rows[PROBABILITIES[0]], rows[PROBABILITIES[1]])
+    s2 = torch.maximum(rows[PROBABILITIES[2]], rows[PROBABILITIES[3]])
     assert torch.equal(rows["high_state"], (s2 > s1).float())
     assert torch.equal(rows["correct"], (rows["choice"] == rows["high_state"]).float())
 

@@ -12,8 +12,8 @@ CENTRE, LEFT, RIGHT = range(3)
 SCREENS = ("fixation", "cue A", "cue B", "go", "outcome")
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     rewarded_cue = "B" if start[0] < 0.5 else "A"
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
@@ -57,13 +57,13 @@ def told_by_hand(params, start, noise, actions):
         InferredValueParams(block_count=20, block_trials=1),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = InferredValue(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -102,7 +102,7 @@ def task():
     return task
 
 
-def test_the_rewarded_cue_pays_for_its_response(task):
+def test_the_response_to_the_rewarded_cue_is_rewarded(task):
     answers = take(task, CENTRE, RIGHT, LEFT, LEFT)
     assert answers == [(0, "cue A"), (0, "go"), (1, "outcome"), (0, "fixation")]
     row = row_of(task)
@@ -110,7 +110,7 @@ def test_the_rewarded_cue_pays_for_its_response(task):
     assert (row["cue"], row["rewarded_cue"]) == (0, 0)
 
 
-def test_the_other_cue_needs_the_other_response_and_pays_nothing(task):
+def test_the_other_cue_needs_the_other_response_and_has_no_reward(task):
     take(task, CENTRE, number=0.4)
     assert take(task, CENTRE, RIGHT) == [(0, "go"), (0, "outcome")]
     take(task, LEFT)
@@ -120,14 +120,14 @@ def test_the_other_cue_needs_the_other_response_and_pays_nothing(task):
 
 
 @pytest.mark.parametrize("response", [CENTRE, LEFT, RIGHT])
-def test_cue_and_outcome_take_any_response(task, response):
+def test_any_response_is_valid_at_cue_and_outcome(task, response):
     take(task, CENTRE)
     assert take(task, response, LEFT, response)[0::2] == [(0, "go"), (0, "fixation")]
     assert row_of(task)["valid"] == 1
 
 
 @pytest.mark.parametrize("response", [LEFT, RIGHT])
-def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task, response):
+def test_an_invalid_fixation_costs_one_and_the_trial_goes_on(task, response):
     answers = take(task, response, CENTRE, LEFT, CENTRE)
     assert answers == [(-1, "cue A"), (0, "go"), (1, "outcome"), (0, "fixation")]
     row = row_of(task)
@@ -136,7 +136,7 @@ def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task, response):
 
 
 @pytest.mark.parametrize("response", [CENTRE, RIGHT])
-def test_a_response_that_was_not_asked_for_costs_one_and_is_missing(task, response):
+def test_a_response_that_was_not_instructed_costs_one_and_is_missing(task, response):
     take(task, CENTRE, CENTRE)
     assert take(task, response, LEFT) == [(-1, "outcome"), (0, "fixation")]
     row = row_of(task)
@@ -144,7 +144,7 @@ def test_a_response_that_was_not_asked_for_costs_one_and_is_missing(task, respon
     assert math.isnan(row["choice"])
 
 
-def test_both_rules_broken_cost_two(task):
+def test_two_invalid_responses_cost_two(task):
     take(task, LEFT, LEFT, RIGHT, LEFT)
     assert row_of(task)["reward"] == -2
 
@@ -169,7 +169,7 @@ def test_the_rewarded_cue_may_switch_between_blocks_and_not_within(task):
     assert (row_of(task)["block"], row_of(task)["switched"]) == (2, 0)
 
 
-def test_nothing_on_the_screen_tells_a_switch(write_script, perform):
+def test_a_switch_is_not_visible_on_the_screen(write_script, perform):
     never = InferredValueParams(probability_switch=0.0)
     always = InferredValueParams(probability_switch=1.0)
     script = write_script(InferredValue(9), 200)
@@ -180,7 +180,7 @@ def test_nothing_on_the_screen_tells_a_switch(write_script, perform):
     assert torch.equal(*seen)
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     params = InferredValueParams()
     assert (params.block_count, params.block_trials) == (10, 5)
     assert params.probability_switch == 0.5
@@ -203,7 +203,7 @@ def test_params_out_of_range_are_refused(field, value, text):
         InferredValueParams(**{field: value})
 
 
-def test_the_first_rewarded_cue_can_be_fixed():
+def test_the_first_rewarded_cue_can_be_set():
     task = InferredValue(3)
     for cue in (0, 1):
         task.reset(torch.full((3, 1), 0.5), options={"rewarded_cue": cue})
@@ -212,12 +212,12 @@ def test_the_first_rewarded_cue_can_be_fixed():
         task.reset(torch.full((3, 1), 0.5), options={"rewarded_cue": 2})
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.mark.parametrize(
@@ -227,11 +227,15 @@ def close(hits, chance):
         InferredValueParams(block_count=20, block_trials=3, probability_switch=0.2),
     ],
 )
-def test_a_tasks_statistics_are_the_declared_ones(params, write_script, perform):
+def test_the_statistics_are_the_declared_ones(params, write_script, perform):
     task = InferredValue(2000, params)
     course = perform(task, write_script(task, task.episode_steps, seed=11))
     rows = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
-    cue, rewarded, chance = rows["cue"], rows["rewarded_cue"], params.probability_switch
+    cue, rewarded, probability = (
+        rows["cue"],
+        rows["rewarded_cue"],
+        params.probability_switch,
+    )
     assert close(cue == 1, 0.5)
     assert close(cue[1:] == cue[:-1], 0.5)
     assert close(cue == rewarded, 0.5)
@@ -239,13 +243,13 @@ def test_a_tasks_statistics_are_the_declared_ones(params, write_script, perform)
     starts = rows["block_trial"][:, 0] == 0
     assert starts.sum() == params.block_count
     swapped = rewarded[1:] != rewarded[:-1]
-    assert close(swapped[starts[1:]], chance)
+    assert close(swapped[starts[1:]], probability)
     assert not swapped[~starts[1:]].any()
     assert torch.equal(swapped[starts[1:]].float(), rows["switched"][starts][1:])
     # A switch says nothing of the next one, nor a cue of the switch after it.
     between = swapped[starts[1:]]
-    assert close(between[1:][between[:-1]], chance)
-    assert close(between[cue[:-1][starts[1:]] == 1], chance)
+    assert close(between[1:][between[:-1]], probability)
+    assert close(between[cue[:-1][starts[1:]] == 1], probability)
     paid = rows["correct"] == 1
     assert torch.equal(rows["choice"][paid], cue[paid])
     penalty = (rows["valid"] == 0) & paid

@@ -1,4 +1,4 @@
-"""The informative arm against a scalar twin, against its chances, and rule by rule."""
+"""The informative arm against a scalar twin, its numbers, and rule by rule."""
 
 import math
 
@@ -9,9 +9,10 @@ import torch
 from metarl.envs.informative_arm import InformativeArm, InformativeArmParams
 
 FEW = InformativeArmParams(trial_count=7, arm_count=4)
+RICH = InformativeArmParams(reward_target=9.0, reward_other=3.0)
 
 
-def told_by_hand(params, start, actions):
+def episode_by_hand(params, start, actions):
     """Screens (the reward shown, or None), rewards and rows of one subject."""
     ordinary = params.arm_count - 1
     target = int(start[0] * ordinary)
@@ -19,26 +20,26 @@ def told_by_hand(params, start, actions):
     for action in actions:
         screens.append(shown)
         if action == ordinary:
-            shown = (target + 1) / ordinary
+            shown = params.reward_other * (target + 1) / ordinary
         elif action == target:
-            shown = 5.0
+            shown = params.reward_target
         else:
-            shown = 1.0
+            shown = params.reward_other
         rewards.append(shown)
         row = {"choice": action, "reward": shown, "valid": 1, "forced": 0}
         rows.append(row | {"correct": int(action == target), "target": target})
     return screens, rewards, rows
 
 
-@pytest.mark.parametrize("params", [InformativeArmParams(), FEW])
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+@pytest.mark.parametrize("params", [InformativeArmParams(), FEW, RICH])
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 200
     task = InformativeArm(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
-    payable = [float(name.split()[1]) for name in task.observation_names]
+    possible = [float(name.split()[1]) for name in task.observation_names]
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.actions[:, env_index].tolist(),
@@ -48,7 +49,7 @@ def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
         for screen, shown in zip(seen.tolist(), screens, strict=True):
             assert sum(screen) == float(shown is not None)
             if shown is not None:
-                assert payable[screen.index(1.0)] == pytest.approx(shown, rel=1e-5)
+                assert possible[screen.index(1.0)] == pytest.approx(shown, rel=1e-5)
         for name in rows[0]:
             expected = [float(row[name]) for row in rows]
             actual = course[f"row {name}"][:, env_index].numpy()
@@ -57,16 +58,23 @@ def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
     assert ends.nonzero().flatten().tolist() == [params.trial_count - 1]
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     task = InformativeArm()
     assert task.episode_steps == 5
     assert task.action_names[:2] == ("arm 1", "arm 2")
     assert task.action_names[-1] == "arm 11"
     tenths = [f"paid {tenth / 10:g}" for tenth in range(1, 11)]
     assert task.observation_names == (*tenths, "paid 5")
+    assert task.reward_range == (0, 5)
+    assert (task.params.reward_target, task.params.reward_other) == (5, 1)
 
 
-def test_every_ordinary_arm_is_as_likely_the_target(write_script):
+def test_a_target_without_a_larger_reward_is_refused():
+    with pytest.raises(ValueError, match=r"reward_target must be at least 2\.0"):
+        InformativeArmParams(reward_target=2.0, reward_other=2.0)
+
+
+def test_every_ordinary_arm_is_equally_likely_to_be_the_target(write_script):
     num_envs = 20_000
     task = InformativeArm(num_envs)
     task.reset(write_script(task, 0, seed=3).start)
@@ -76,7 +84,7 @@ def test_every_ordinary_arm_is_as_likely_the_target(write_script):
     assert bool(((shares[:10] - 0.1).abs() < 4 * error).all())
 
 
-def test_the_largest_number_below_one_still_names_an_ordinary_arm():
+def test_the_largest_noise_below_one_gives_an_ordinary_arm():
     largest = 1 - 2**-24
     for arms in (3, 11, 98, 10_000):
         task = InformativeArm(params=InformativeArmParams(arm_count=arms))
@@ -101,7 +109,7 @@ def take(task, action):
     return round(float(step.reward), 6), [task.observation_names[k] for k in shown]
 
 
-def test_each_arm_pays_what_it_must_and_the_next_screen_says_so(task):
+def test_each_arm_has_its_reward_and_the_next_screen_shows_it(task):
     assert not task.observation().any()
     assert take(task, 10) == (0.4, ["paid 0.4"])
     assert take(task, 3) == (5, ["paid 5"])
@@ -109,7 +117,7 @@ def test_each_arm_pays_what_it_must_and_the_next_screen_says_so(task):
         assert take(task, other) == (1, ["paid 1"])
 
 
-def test_a_clue_of_one_looks_like_an_ordinary_arms_reward():
+def test_a_clue_of_one_is_observed_as_the_reward_of_an_ordinary_arm():
     task = InformativeArm()
     task.reset(torch.zeros(1, 1), options={"target": 9})
     assert take(task, 10) == take(task, 0) == (1, ["paid 1"])
@@ -123,18 +131,18 @@ def test_the_target_stays_for_the_episode_and_a_new_one_starts_blank(task):
 
 
 @pytest.mark.parametrize("target", [10, -1, 2.5])
-def test_a_target_that_is_no_ordinary_arm_is_refused(target):
+def test_a_target_outside_the_ordinary_arms_is_refused(target):
     with pytest.raises(ValueError, match=r"target must be one of 0, 1, .*, 9; got"):
         InformativeArm().reset(torch.zeros(1, 1), options={"target": target})
 
 
-def test_an_action_handed_in_may_be_changed_later(task):
+def test_an_action_tensor_can_be_changed_after_the_step(task):
     actions = torch.tensor([3])
     task.step(actions, torch.zeros(1, 1))
     actions[0] = 7
     assert task.trial_row()["choice"].tolist() == [3]
 
 
-def test_the_screen_parts_the_ordinary_arms_from_the_informative_one(task):
+def test_the_screen_separates_the_ordinary_arms_from_the_informative_one(task):
     shown = [(s.shape, s.text) for s in task.scene()]
     assert shown == [("square", "1-10"), ("disc", "11")]

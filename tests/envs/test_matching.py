@@ -6,24 +6,29 @@ import numpy as np
 import pytest
 import torch
 
-from metarl.envs.matching import Matching, MatchingParams, is_held_out
+from metarl.envs.matching import Matching, MatchingParams
 
 CENTRE, LEFT, RIGHT = range(3)
 CHANCES = ("p0_left", "chance_left", "chance_right")
 FIXATION, CHOICE = torch.eye(2).tolist()
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     span = params.trial_most - params.trial_least + 1
     trial_count = params.trial_least + int(start[0] * span)
+    total, bands = params.probability_sum, params.band_count
+    edges = [total * band / bands for band in range(bands + 1)]
     if params.held_out:
-        left = 0.5 * start[1]
+        left = total * start[1]
     else:
-        thirds = 3 * start[1]
-        left = (0.0, 0.2, 0.4)[int(thirds)] + 0.1 * (thirds % 1)
-    base, waited = (left, 0.5 - left), [0, 0]
-    held_out = 0.1 < left < 0.2 or 0.3 < left < 0.4
+        # Of five bands, the first, third and fifth are of training.
+        lows = edges[:-1:2]
+        place = len(lows) * start[1]
+        left = lows[int(place)] + edges[1] * (place % 1)
+    base, waited = (left, total - left), [0, 0]
+    pairs = zip(edges[1:-1:2], edges[2::2], strict=False)
+    held_out = any(low < left < high for low, high in pairs)
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
     for _ in range(trial_count):
@@ -31,14 +36,16 @@ def told_by_hand(params, start, noise, actions):
         action, _ = next(responses)
         fixated = action == CENTRE
         action, numbers = next(responses)
-        chances = [1 - (1 - p) ** (n + 1) for p, n in zip(base, waited, strict=True)]
-        row = dict(zip(CHANCES, (left, *chances), strict=True))
+        probabilities = [
+            1 - (1 - p) ** (n + 1) for p, n in zip(base, waited, strict=True)
+        ]
+        row = dict(zip(CHANCES, (left, *probabilities), strict=True))
         waited = [n + 1 for n in waited]
         paid, correct, choice = -1.0, 0, math.nan
         if action != CENTRE:
             choice = action - 1
-            paid = float(numbers[0] < chances[choice])
-            correct = int(chances[choice] >= chances[1 - choice])
+            paid = float(numbers[0] < probabilities[choice])
+            correct = int(probabilities[choice] >= probabilities[1 - choice])
             waited[choice] = 0
         rewards += [0.0 if fixated else -1.0, paid]
         row |= {"choice": choice, "correct": correct, "forced": 0}
@@ -54,15 +61,18 @@ def told_by_hand(params, start, noise, actions):
         MatchingParams(),
         MatchingParams(held_out=True),
         MatchingParams(trial_least=1, trial_most=9, held_out=True),
+        MatchingParams(probability_sum=0.8, band_count=4),
+        MatchingParams(probability_sum=0.8, band_count=7, held_out=True),
+        MatchingParams(band_count=1),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = Matching(num_envs, params)
     script = write_script(task, 2 * params.trial_most)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -108,9 +118,9 @@ def task():
     return task
 
 
-def test_a_choice_is_paid_with_its_arms_chance(task):
-    for action, chance in ((LEFT, 0.4), (RIGHT, 0.1)):
-        for number, reward in ((chance - 0.01, 1), (chance + 0.01, 0)):
+def test_a_choice_is_rewarded_with_the_probability_of_its_arm(task):
+    for action, probability in ((LEFT, 0.4), (RIGHT, 0.1)):
+        for number, reward in ((probability - 0.01, 1), (probability + 0.01, 0)):
             task.reset(torch.full((1, 2), 0.5), options={"p0_left": 0.4})
             assert take(task, CENTRE) == [(0, CHOICE)]
             assert take(task, action, number=number) == [(reward, FIXATION)]
@@ -121,7 +131,7 @@ def test_a_choice_is_paid_with_its_arms_chance(task):
             assert row["held_out"] == 0
 
 
-def test_an_arm_waits_from_the_start_and_starts_anew_when_chosen(task):
+def test_the_probability_of_an_arm_grows_from_the_start_until_it_is_chosen(task):
     assert chances_of(task) == pytest.approx([0.4, 0.1])
     take(task, CENTRE, LEFT)
     assert chances_of(task) == pytest.approx([0.4, 1 - 0.9**2])
@@ -133,19 +143,19 @@ def test_an_arm_waits_from_the_start_and_starts_anew_when_chosen(task):
     assert [row[name] for name in CHANCES] == pytest.approx([0.4, 0.4, 1 - 0.9**3])
 
 
-def test_an_arm_starts_anew_whether_it_paid_or_not(task):
+def test_a_chosen_arm_restarts_whether_it_was_rewarded_or_not(task):
     for number in (0.0, 0.99):
         take(task, CENTRE, LEFT, number=number)
         assert chances_of(task)[0] == pytest.approx(0.4)
 
 
-def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task):
+def test_an_invalid_fixation_costs_one_and_the_trial_goes_on(task):
     assert take(task, LEFT, LEFT, number=0.0) == [(-1, CHOICE), (1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["choice"]) == (0, 0, 0)
 
 
-def test_a_missing_choice_costs_one_and_both_arms_wait_on(task):
+def test_a_missing_choice_costs_one_and_both_probabilities_grow(task):
     assert take(task, CENTRE, CENTRE, number=0.0) == [(0, CHOICE), (-1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["correct"]) == (-1, 0, 0)
@@ -153,12 +163,12 @@ def test_a_missing_choice_costs_one_and_both_arms_wait_on(task):
     assert chances_of(task) == pytest.approx([1 - 0.6**2, 1 - 0.9**2])
 
 
-def test_both_rules_broken_cost_two(task):
+def test_two_invalid_responses_cost_two(task):
     take(task, RIGHT, CENTRE)
     assert row_of(task)["reward"] == -2
 
 
-def test_correct_is_the_arm_that_pays_more_often_now(task):
+def test_correct_is_the_arm_with_the_higher_present_probability(task):
     # Right pays less from the start; after five waits it pays more than left.
     for wait in range(1, 7):
         take(task, CENTRE, LEFT)
@@ -175,7 +185,7 @@ def test_equal_arms_are_both_correct():
         assert row_of(task)["correct"] == 1
 
 
-def test_an_arm_without_a_chance_never_pays():
+def test_an_arm_with_probability_zero_is_never_rewarded():
     task = Matching()
     task.reset(torch.zeros(1, 2), options={"p0_left": 0.0})
     for _ in range(20):
@@ -183,21 +193,22 @@ def test_an_arm_without_a_chance_never_pays():
     assert chances_of(task)[0] == 0
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     params = MatchingParams()
     assert (params.trial_least, params.trial_most, params.held_out) == (50, 100, False)
+    assert (params.probability_sum, params.band_count) == (0.5, 5)
     assert Matching().action_names == ("centre", "left", "right")
     assert Matching().episode_steps is None
     same = MatchingParams(trial_least=80, trial_most=80)
     assert Matching(params=same).episode_steps == 160
 
 
-def test_fewer_trials_at_most_than_at_least_are_refused():
+def test_a_largest_number_of_trials_below_the_smallest_is_refused():
     with pytest.raises(ValueError, match="trial_most must be at least 50, got 49"):
         MatchingParams(trial_most=49)
 
 
-def test_a_base_chance_beyond_the_total_is_refused():
+def test_a_base_probability_beyond_the_total_is_refused():
     with pytest.raises(ValueError, match=r"p0_left must be in \[0, 0.5\], got 0.6"):
         Matching().reset(torch.zeros(1, 2), options={"p0_left": 0.6})
 
@@ -206,7 +217,7 @@ def reset_some(task, number, some):
     task.reset(torch.full((task.num_envs, 2), number), where=torch.tensor(some))
 
 
-def test_some_lanes_start_anew_when_a_trial_has_ended():
+def test_some_environments_can_restart_after_a_trial_has_ended():
     task = Matching(3)
     task.reset(torch.full((3, 2), 0.1))
     noise, choose = torch.full((3, 2), 0.99), torch.tensor([LEFT] * 3)
@@ -224,17 +235,19 @@ def test_some_lanes_start_anew_when_a_trial_has_ended():
     assert task.trials_left.tolist() == [left[0], 98, left[2]]
 
 
-def test_within_a_trial_all_lanes_start_anew_together():
+def test_within_a_trial_all_environments_must_restart_together():
     task = Matching(3)
     task.reset(torch.full((3, 2), 0.1))
     task.step(torch.tensor([CENTRE] * 3), torch.zeros(3, 2))
-    with pytest.raises(ValueError, match="where must choose all lanes within a trial"):
+    with pytest.raises(
+        ValueError, match="where must select all environments within a trial"
+    ):
         reset_some(task, 0.5, [True, True, False])
     reset_some(task, 0.5, [True] * 3)
     assert task.event().tolist() == [0, 0, 0]
 
 
-def test_each_lane_ends_after_its_own_trials():
+def test_each_environment_ends_after_its_own_number_of_trials():
     task = Matching(4, MatchingParams(trial_least=1, trial_most=4))
     lengths = (torch.arange(4) / 4).unsqueeze(1).expand(4, 2)
     task.reset(lengths)
@@ -245,15 +258,15 @@ def test_each_lane_ends_after_its_own_trials():
     assert ends == np.eye(4, dtype=bool).tolist()
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
-def test_episodes_last_from_50_to_100_trials_each_equally_often():
+def test_episodes_have_50_to_100_trials_with_equal_probability():
     task = Matching(40_000)
     task.reset(torch.rand(40_000, 2, generator=torch.Generator().manual_seed(1)))
     counts = task.trials_left.bincount(minlength=101)
@@ -264,14 +277,14 @@ def test_episodes_last_from_50_to_100_trials_each_equally_often():
         assert abs(float(count) - 40_000 / 51) < 4 * error
 
 
-def test_the_longest_noise_is_the_longest_episode():
+def test_the_largest_noise_gives_the_longest_episode():
     task = Matching(2)
     task.reset(torch.tensor([[0.0, 0.0], [1 - 2**-24, 1 - 2**-24]]))
     assert task.trials_left.tolist() == [50, 100]
 
 
 @pytest.mark.parametrize("held_out", [False, True])
-def test_base_chances_are_uniform_where_they_may_lie(held_out):
+def test_base_probabilities_are_uniform_within_their_bands(held_out):
     task = Matching(60_000, MatchingParams(held_out=held_out))
     noise = torch.rand(60_000, 2, generator=torch.Generator().manual_seed(2))
     task.reset(noise)
@@ -285,24 +298,24 @@ def test_base_chances_are_uniform_where_they_may_lie(held_out):
         assert close(inside, 0.2 if held_out else 1 / 3)
         upper = left[inside] > band * 0.1 + 0.05
         assert close(upper, 0.5)
-    told = is_held_out(left)
+    told = task.is_held_out(left)
     assert torch.equal(told, (bands == 1) | (bands == 3))
     assert close(told, 0.4) if held_out else not told.any()
     assert left.min() >= 0
     assert left.max() <= 0.5
 
 
-def test_no_training_episode_is_called_held_out_for_rounding():
+def test_no_training_episode_is_held_out_by_rounding():
     """Noise at the very ends of the bands, where a float may round over them."""
     edges = torch.tensor([0.0, 1 / 3, 2 / 3, 1.0])
     near = torch.cat([(edges + k * 2**-24) for k in range(-4, 5)])
     near = near[(near >= 0) & (near < 1)]
     task = Matching(len(near))
     task.reset(near.unsqueeze(1).expand(-1, 2))
-    assert not is_held_out(task.hidden()["p0_left"]).any()
+    assert not task.is_held_out(task.hidden()["p0_left"]).any()
 
 
-def test_rewards_have_their_baited_chances(write_script, perform):
+def test_rewards_have_their_baited_probabilities(write_script, perform):
     task = Matching(800, MatchingParams(held_out=True))
     script = write_script(task, 100, seed=11)
     centre = (torch.arange(100) % 2 == 0).unsqueeze(1)
@@ -312,17 +325,19 @@ def test_rewards_have_their_baited_chances(write_script, perform):
     course = perform(task, script._replace(actions=actions))
     rows = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
     assert rows["valid"].all()
-    chance = torch.where(
+    probability = torch.where(
         rows["choice"] == 1, rows["chance_right"], rows["chance_left"]
     ).double()
     for side in (0, 1):
         mine = rows["choice"] == side
         assert (mine.sum() > 5000).all()
         for low in (0.1, 0.3, 0.5):
-            near = mine & (chance > low) & (chance < low + 0.2)
-            assert close(rows["reward"][near], float(chance[near].mean()))
-    surprise = (rows["reward"].double() - chance).mean()
-    error = (chance * (1 - chance)).mean().sqrt() / math.sqrt(chance.numel())
+            near = mine & (probability > low) & (probability < low + 0.2)
+            assert close(rows["reward"][near], float(probability[near].mean()))
+    surprise = (rows["reward"].double() - probability).mean()
+    error = (probability * (1 - probability)).mean().sqrt() / math.sqrt(
+        probability.numel()
+    )
     assert abs(surprise) < 4 * error
 
 

@@ -32,7 +32,7 @@ def test_every_symbol_is_drawn_in_its_place_and_colour():
             assert 30 < len(lit) < 50
 
 
-def test_shapes_can_be_told_apart():
+def test_shapes_can_be_distinguished():
     frames = [
         draw_frame([Symbol(shape, 0.5, "white")], "", 0.0).tobytes()
         for shape in ("cross", "disc", "square")
@@ -40,7 +40,7 @@ def test_shapes_can_be_told_apart():
     assert len(set(frames)) == 3
 
 
-def test_what_a_symbol_says_can_be_read_on_it():
+def test_the_text_of_a_symbol_is_drawn_on_it():
     plain = draw_frame([Symbol("disc", 0.5, "orange")], "", 0.0)
     named = draw_frame([Symbol("disc", 0.5, "orange", "S2")], "", 0.0)
     other = draw_frame([Symbol("disc", 0.5, "orange", "S1")], "", 0.0)
@@ -49,7 +49,7 @@ def test_what_a_symbol_says_can_be_read_on_it():
     assert draw_frame([Symbol("text", 0.5, "white", "go")], "", 0.0).any()
 
 
-def test_last_action_and_reward_stand_in_the_band_below():
+def test_last_action_and_reward_are_in_the_band_below():
     empty = draw_frame([], "", 0.0)
     frames = [draw_frame([], *did) for did in (("left", 1), ("left", 0), ("right", -1))]
     for frame in frames:
@@ -66,7 +66,7 @@ def test_last_action_and_reward_stand_in_the_band_below():
         assert ImageColor.getrgb(name) in colours
 
 
-def test_a_larger_picture_is_the_same_in_large():
+def test_a_scaled_picture_is_the_same_but_larger():
     scene = [Symbol("disc", 0.25, "orange", "S2"), Symbol("cross", 0.75, "red")]
     frame = draw_frame(scene, "left", 1.0, scale=3)
     small = draw_frame(scene, "left", 1.0)
@@ -76,7 +76,7 @@ def test_a_larger_picture_is_the_same_in_large():
     assert abs(reduced - small)[HEIGHT - BAND :].mean() < 12
 
 
-def test_a_caption_stands_between_action_and_reward():
+def test_a_caption_is_between_action_and_reward():
     without = draw_frame([], "centre", 0.2, scale=3)
     assert (draw_frame([], "centre", 0.2, scale=3, caption="") == without).all()
     silver = np.array(ImageColor.getrgb("silver"))
@@ -113,7 +113,7 @@ def test_pixels_are_enlarged_sharply_in_the_middle(rows, columns, times):
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(98, 156), (10, 600), (2000, 100)])
-def test_pixels_that_do_not_fit_are_made_smaller_in_proportion(rows, columns):
+def test_pixels_that_do_not_fit_are_reduced_in_proportion(rows, columns):
     pixels = np.full((rows, columns, 3), 200, np.uint8)
     screen = draw_frame(pixels, "", 0.0)[: HEIGHT - BAND]
     lit = (screen == 200).all(2)
@@ -137,21 +137,23 @@ WORLD = {
 
 
 def at(task, gaze, event):
-    """Put a task's lanes where gaze is so far, in a step of the trial."""
+    """Put a task's environments where gaze is so far, in a step of the trial."""
     there = (task.rules.gaze == gaze) & (task.rules.event == event)
     task.place = torch.full_like(task.place, int(there.nonzero()[0]))
 
 
 @pytest.mark.parametrize("event", [0, 1, 2])
 @pytest.mark.parametrize("gaze", [0, 1, -4, 6, -6])
-def test_the_screen_is_bright_where_gaze_sees_it(gaze, event):
+def test_the_screen_is_bright_within_the_view(gaze, event):
     task = make("harlow", 2, **WORLD)
     task.reset(torch.rand(2, 5, generator=torch.Generator().manual_seed(0)))
     at(task, gaze, event)
     for env_index in range(2):
         screen = task.drawing(env_index)
         assert screen.shape == (1 + 12 + 1, 2 * 6 * 2 + 20, 3)
-        seen = task.look(task.observation())[env_index].numpy().transpose(1, 0, 2)
+        seen = (
+            task.render_views(task.observation())[env_index].numpy().transpose(1, 0, 2)
+        )
         first = 12 + 2 * gaze
         np.testing.assert_array_equal(screen[1:-1, first : first + 20], seen)
         rest = np.delete(screen[1:-1], np.s_[first : first + 20], 1)
@@ -166,7 +168,7 @@ def test_the_screen_is_bright_where_gaze_sees_it(gaze, event):
             assert (edge == 255).sum() == 6
 
 
-def test_each_lane_has_its_own_pictures_on_its_screen():
+def test_each_environment_has_its_own_pictures_on_its_screen():
     task = make("harlow", 2, **WORLD)
     task.reset(torch.rand(2, 5, generator=torch.Generator().manual_seed(0)))
     at(task, 0, 2)
@@ -195,7 +197,7 @@ def test_gaze_beyond_the_screen_is_marked_at_its_edge(gaze, mark):
     assert int(DIMMED * BACKGROUND) in screen[1:-1]
 
 
-def test_the_screen_is_no_wider_than_the_world():
+def test_the_screen_is_at_most_as_wide_as_the_world():
     world = {**WORLD, "ring": 15, "start_turns": 7, "width": 20}
     task = make("harlow", 1, **world)
     for gaze in (-7, 0, 7):
@@ -218,7 +220,7 @@ def test_both_pictures_are_on_the_screen_wherever_gaze_starts():
         np.testing.assert_array_equal(drawn, seen.numpy().transpose(1, 0, 2))
 
 
-def test_pixels_are_drawn_by_the_faces_and_words_on_a_line():
+def test_pixels_are_rendered_as_a_picture_and_symbols_as_a_line():
     env = TaskEnv("harlow", render_mode="rgb_array", **WORLD)
     env.reset(seed=0)
     expected = draw_frame(env.task.drawing(), "", 0.0)
@@ -252,7 +254,7 @@ def test_pixels_are_drawn_by_the_faces_and_words_on_a_line():
     assert np.allclose(ImageColor.getrgb(colour), 255 * task.cues[5], atol=1)
 
 
-def test_a_thing_is_seen_from_the_other_side_of_a_small_world():
+def test_an_object_is_in_view_from_the_other_side_of_a_small_world():
     task = make("harlow", 1, **{**WORLD, "ring": 10, "start_turns": 4})
     at(task, 4, 2)
     left, right = task.scene()
@@ -265,7 +267,7 @@ def test_most_tasks_have_symbols_and_no_pixels():
     assert make("harlow-line").drawing() is None
 
 
-def test_a_line_has_each_symbol_at_its_place():
+def test_a_line_has_each_symbol_in_its_place():
     assert draw_line([]) == " " * COLUMNS
     line = draw_line([Symbol("square", 0.25, "red"), Symbol("disc", 0.75, "red", "B")])
     assert line == "    [ ]         (B)     "
@@ -275,7 +277,7 @@ def test_a_line_has_each_symbol_at_its_place():
     assert draw_line([Symbol("text", 0.5, "white", "x" * 99)]) == "x" * COLUMNS
 
 
-def test_a_played_trial_reads_line_by_line():
+def test_a_trial_is_rendered_line_by_line():
     env = TaskEnv("two-step", render_mode="ansi", probability_common=1.0)
     env.reset(options={"high_state": 0})
     lines = [env.render()]

@@ -1,4 +1,4 @@
-"""The restless bandit against a scalar twin, against its chances, and rule by rule."""
+"""The restless bandit against a scalar twin, its numbers, and rule by rule."""
 
 import math
 from statistics import NormalDist
@@ -12,17 +12,20 @@ from metarl.envs.restless_bandit import RestlessBandit, RestlessBanditParams
 WILD = RestlessBanditParams(trial_count=30, deviation_low=0.0, deviation_high=1.0)
 
 
-def told_by_hand(params, start, noise, actions):
+def episode_by_hand(params, start, noise, actions):
     """Screens, rewards and rows of one subject, as the docstring tells the task."""
     left, volatile = start[0], start[1] < 0.5
     deviation = params.deviation_high if volatile else params.deviation_low
     screens, rewards, rows = [], [], []
     for trial, (action, (draw, step)) in enumerate(zip(actions, noise, strict=True)):
         screens.append([trial / params.trial_count])
-        chances = [left, 1 - left]
-        rewards.append(float(draw < chances[action]))
+        probabilities = [left, 1 - left]
+        rewards.append(float(draw < probabilities[action]))
         row = {"choice": action, "reward": rewards[-1], "valid": 1, "forced": 0}
-        row |= {"correct": int(chances[action] >= 0.5), "volatility": int(volatile)}
+        row |= {
+            "correct": int(probabilities[action] >= 0.5),
+            "volatility": int(volatile),
+        }
         rows.append(row | {"probability_left": left})
         left += deviation * NormalDist().inv_cdf(max(step, 2.0**-25))
         while not 0 <= left <= 1:
@@ -31,13 +34,13 @@ def told_by_hand(params, start, noise, actions):
 
 
 @pytest.mark.parametrize("params", [RestlessBanditParams(), WILD])
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = RestlessBandit(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -61,31 +64,31 @@ def test_the_defaults_are_those_declared():
     assert RestlessBandit().episode_steps == 100
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
     assert n > 1000
-    error = math.sqrt(chance * (1 - chance) / n)
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    error = math.sqrt(probability * (1 - probability) / n)
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.fixture(scope="module")
 def rows(write_script, perform):
-    """Rows (trials, lanes) of random choosers."""
+    """Rows (trials, environments) of random choosers."""
     task = RestlessBandit(2000)
     course = perform(task, write_script(task, task.episode_steps, seed=11))
     return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
 
 
-def test_rewards_follow_the_chance_of_the_arm_chosen(rows):
+def test_rewards_follow_the_probability_of_the_arm_chosen(rows):
     left, right = rows["probability_left"], rows["choice"] == 1
-    chance = torch.where(right, 1 - left, left)
-    surplus = (rows["reward"] - chance).double()
-    spread = math.sqrt(float((chance * (1 - chance)).double().sum()))
+    probability = torch.where(right, 1 - left, left)
+    surplus = (rows["reward"] - probability).double()
+    spread = math.sqrt(float((probability * (1 - probability)).double().sum()))
     assert abs(float(surplus.sum())) < 4 * spread
     for low in (0.0, 0.2, 0.4, 0.6, 0.8):
-        part = (chance >= low) & (chance < low + 0.2)
-        mean = float(chance[part].double().mean())
+        part = (probability >= low) & (probability < low + 0.2)
+        mean = float(probability[part].double().mean())
         assert close(rows["reward"][part], mean)
 
 
@@ -96,7 +99,7 @@ def test_half_of_the_episodes_are_volatile_and_stay_so(rows):
 
 
 @pytest.mark.parametrize(("kind", "deviation"), [(0, 0.02), (1, 0.2)])
-def test_the_chance_moves_by_the_declared_deviation(rows, kind, deviation):
+def test_the_probability_drifts_by_the_declared_deviation(rows, kind, deviation):
     left = rows["probability_left"].double()
     before = left[:-1]
     # Far from the bounds a step is not reflected, or less than once in 3,000.
@@ -136,14 +139,14 @@ def row_of(task):
     return {name: float(values) for name, values in task.trial_row().items()}
 
 
-def test_both_arms_are_judged_by_the_same_draw():
+def test_both_arms_share_the_same_random_number():
     for draw, left_pays, right_pays in ((0.25, 1, 1), (0.5, 1, 0), (0.8, 0, 0)):
         for action, pays in ((0, left_pays), (1, right_pays)):
             task = start(probability_left=0.7, volatility=0)
             assert float(take(task, action, draw).reward) == pays
 
 
-def test_the_chance_moves_after_the_trial_not_within_it():
+def test_the_probability_drifts_after_the_trial_not_within_it():
     task = start(probability_left=0.7, volatility=1)
     above = NormalDist().cdf(1.0)
     take(task, 0, 0.69, above)
@@ -155,13 +158,13 @@ def test_the_chance_moves_after_the_trial_not_within_it():
     assert row_of(task)["probability_left"] == pytest.approx(0.9, abs=1e-5)
 
 
-def test_a_quiet_episode_moves_by_the_lower_deviation():
+def test_low_volatility_drifts_with_the_lower_deviation():
     task = start(probability_left=0.7, volatility=0)
     take(task, 0, drift=NormalDist().cdf(-2.0))
     assert float(task.hidden()["probability_left"]) == pytest.approx(0.66, abs=1e-5)
 
 
-def test_the_better_arm_is_correct_and_either_where_they_are_alike():
+def test_the_better_arm_is_correct_and_either_if_they_are_equal():
     for left, action, correct in (
         (0.7, 0, 1),
         (0.7, 1, 0),
@@ -176,13 +179,13 @@ def test_the_better_arm_is_correct_and_either_where_they_are_alike():
         assert row_of(task)["choice"] == action
 
 
-def test_a_draw_of_nought_leaves_the_chance_a_number():
+def test_noise_of_zero_leaves_the_probability_finite():
     task = start(probability_left=0.5, volatility=1)
     take(task, 0, drift=0.0)
     assert 0 <= float(task.hidden()["probability_left"]) <= 1
 
 
-def test_an_episodes_start_is_not_changed_by_its_walk():
+def test_the_noise_of_the_reset_is_not_changed_by_the_walk():
     noise = torch.full((1, 2), 0.25)
     task = RestlessBandit()
     task.reset(noise, options={"probability_left": 0.9})

@@ -14,8 +14,8 @@ SCREENS = ("fixation", "choice")
 SOON = ReversalParams(trial_count=12, reversal_least=3, reversal_most=6)
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     better = 1 if start[0] < 0.5 else 0
     percent = 80 if start[1] < 0.5 else 70
     if params.schedule != "mixed":
@@ -36,8 +36,8 @@ def told_by_hand(params, start, noise, actions):
         action, numbers = next(responses)
         choice = action - 1 if params.fixation else action
         if choice in (0, 1):
-            chance = percent if choice == better else 100 - percent
-            rewards.append(1.0 if numbers[0] < chance / 100 else 0.0)
+            probability = percent if choice == better else 100 - percent
+            rewards.append(1.0 if numbers[0] < probability / 100 else 0.0)
         else:
             choice = math.nan
             rewards.append(-1.0)
@@ -65,13 +65,13 @@ def told_by_hand(params, start, noise, actions):
         ReversalParams(schedule="70/30", trial_count=20, reversal_least=10),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = Reversal(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -128,7 +128,9 @@ def task():
         (70, 1, RIGHT, 70),
     ],
 )
-def test_a_choice_is_paid_by_the_schedules_chance(schedule, better, action, percent):
+def test_a_choice_is_rewarded_with_the_probability_of_the_schedule(
+    schedule, better, action, percent
+):
     for number, reward in ((percent - 1, 1), (percent + 1, 0)):
         task = begin(Reversal(), better=better, schedule=schedule)
         assert take(task, CENTRE) == [(0, CHOICE)]
@@ -139,13 +141,13 @@ def test_a_choice_is_paid_by_the_schedules_chance(schedule, better, action, perc
         assert row["correct"] == float(percent > 50)
 
 
-def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task):
+def test_an_invalid_fixation_costs_one_and_the_trial_goes_on(task):
     assert take(task, RIGHT, LEFT) == [(-1, CHOICE), (1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["choice"], row["correct"]) == (0, 0, 0, 1)
 
 
-def test_a_missing_choice_costs_one_and_pays_nothing(task):
+def test_a_missing_choice_costs_one_and_has_no_reward(task):
     assert take(task, CENTRE, CENTRE) == [(0, CHOICE), (-1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["correct"]) == (-1, 0, 0)
@@ -153,7 +155,7 @@ def test_a_missing_choice_costs_one_and_pays_nothing(task):
     assert row["better"] == 0
 
 
-def test_both_rules_broken_cost_two(task):
+def test_two_invalid_responses_cost_two(task):
     take(task, LEFT, CENTRE)
     assert row_of(task)["reward"] == -2
 
@@ -169,7 +171,7 @@ def test_the_options_swap_once_and_before_the_trial_of_that_number(task):
     assert better == told == [0, 0] + [1] * 78
 
 
-def test_an_episode_no_longer_than_the_trials_before_it_has_no_reversal(
+def test_an_episode_shorter_than_the_trials_before_it_has_no_reversal(
     write_script, perform
 ):
     task = Reversal(50, ReversalParams(trial_count=31))
@@ -180,7 +182,7 @@ def test_an_episode_no_longer_than_the_trials_before_it_has_no_reversal(
     assert (course["row better"][-1] != course["row better"][0]).all()
 
 
-def test_the_defaults_are_the_sources():
+def test_the_defaults_are_those_of_the_source():
     params = ReversalParams()
     assert params.trial_count == 80
     assert params.schedule == "mixed"
@@ -195,7 +197,7 @@ def test_the_defaults_are_the_sources():
 
 
 @pytest.mark.parametrize(("schedule", "percent"), [("80/20", 80), ("70/30", 70)])
-def test_a_schedule_of_its_own_holds_in_every_episode(schedule, percent):
+def test_a_single_schedule_holds_in_every_episode(schedule, percent):
     params = ReversalParams(schedule=schedule)
     task = Reversal(200, params)
     task.reset(torch.rand(200, 3, generator=torch.Generator().manual_seed(1)))
@@ -233,7 +235,7 @@ def test_impossible_options_are_refused(options, sentence):
         begin(Reversal(), **options)
 
 
-def test_an_option_fixes_its_hidden_parameter_and_no_other():
+def test_an_option_sets_its_hidden_variable_and_no_other():
     generator = torch.Generator().manual_seed(3)
     task = Reversal(100)
     for name, value in (("better", 1), ("schedule", 70), ("reversal_trial", 77)):
@@ -244,17 +246,17 @@ def test_an_option_fixes_its_hidden_parameter_and_no_other():
         assert all(len(values.unique()) > 1 for values in others)
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.fixture(scope="module")
 def rows(write_script, perform):
-    """Rows (trials, lanes) of subjects who never break a rule."""
+    """Rows (trials, environments) of subjects who never break a rule."""
     task = Reversal(4000)
     script = write_script(task, task.episode_steps, seed=11)
     at = torch.arange(task.episode_steps) % 2
@@ -263,7 +265,7 @@ def rows(write_script, perform):
     return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
 
 
-def test_rewards_have_the_declared_chances_before_and_after_the_reversal(rows):
+def test_rewards_have_the_declared_probabilities_before_and_after_the_reversal(rows):
     assert rows["valid"].all()
     trial = torch.arange(80).unsqueeze(1)
     for percent in (80, 70):
@@ -278,7 +280,7 @@ def test_rewards_have_the_declared_chances_before_and_after_the_reversal(rows):
                 assert close(rows["reward"][worse], 1 - percent / 100)
 
 
-def test_what_is_hidden_is_drawn_as_declared(rows):
+def test_hidden_variables_have_the_declared_distribution(rows):
     first = {name: values[0] for name, values in rows.items()}
     eighty, right = first["schedule"] == 80, first["better"] == 1
     before = first["reversal_trial"]

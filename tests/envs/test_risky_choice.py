@@ -15,11 +15,11 @@ WIN, LOSE = (0.0, 0.0), (0.99, 0.99)
 FREE_ONLY = RiskyChoiceParams(forced_pairs=0)
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
-    chance = params.probability_high if start[0] < 0.5 else params.probability_low
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
+    probability = params.probability_high if start[0] < 0.5 else params.probability_low
     risky_side = 1 if start[1] < params.probability_right else 0
-    worth = {risky_side: chance * params.reward_risky}
+    worth = {risky_side: probability * params.reward_risky}
     worth[1 - risky_side] = params.reward_safe
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows, to_pull = [], [], [], []
@@ -36,12 +36,12 @@ def told_by_hand(params, start, noise, actions):
             screens[-1] = "free choice"
         action, numbers = next(responses)
         choice = action - 1
-        row = {"probability_risky": chance, "risky_side": risky_side, "won": 0}
+        row = {"probability_risky": probability, "risky_side": risky_side, "won": 0}
         row |= {"forced": int(forced), "valid": int(rewards[-1] == 0)}
         if choice in allowed:
             row |= {"choice": choice, "risky": int(choice == risky_side)}
             row["correct"] = int(worth[choice] == max(worth.values()))
-            row["won"] = int(choice == risky_side and numbers[0] < chance)
+            row["won"] = int(choice == risky_side and numbers[0] < probability)
             pay = params.reward_risky * row["won"]
             rewards.append(pay if choice == risky_side else params.reward_safe)
         else:
@@ -61,13 +61,13 @@ def told_by_hand(params, start, noise, actions):
         RiskyChoiceParams(reward_safe=2, reward_risky=4),
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = RiskyChoice(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -111,14 +111,14 @@ def forced():
     return task
 
 
-def test_the_safe_arm_always_pays_one(task):
+def test_the_safe_arm_always_has_a_reward_of_one(task):
     for numbers in (WIN, LOSE):
         assert take(task, CENTRE, LEFT, numbers=numbers) == [(0, FREE), (1, FIXATION)]
         row = row_of(task)
         assert (row["choice"], row["risky"], row["won"], row["reward"]) == (0, 0, 0, 1)
 
 
-def test_the_risky_arm_pays_four_or_nothing(task):
+def test_the_risky_arm_has_a_reward_of_four_or_nothing(task):
     assert take(task, CENTRE, RIGHT, numbers=WIN) == [(0, FREE), (4, FIXATION)]
     row = row_of(task)
     assert (row["choice"], row["risky"], row["won"], row["reward"]) == (1, 1, 1, 4)
@@ -127,40 +127,49 @@ def test_the_risky_arm_pays_four_or_nothing(task):
     assert (row["risky"], row["won"], row["reward"], row["valid"]) == (1, 0, 0, 1)
 
 
-@pytest.mark.parametrize("chance", [0.125, 0.5])
-def test_the_risky_arm_pays_below_its_chance(task, chance):
-    for number, paid in ((chance - 0.001, 4), (chance, 0)):
+@pytest.mark.parametrize("probability", [0.125, 0.5])
+def test_the_risky_arm_is_rewarded_if_the_noise_is_below_its_probability(
+    task, probability
+):
+    for number, paid in ((probability - 0.001, 4), (probability, 0)):
         task.reset(
-            torch.zeros(1, 2), options={"probability_risky": chance, "risky_side": 1}
+            torch.zeros(1, 2),
+            options={"probability_risky": probability, "risky_side": 1},
         )
         take(task, CENTRE)
         assert take(task, RIGHT, numbers=(number, 0))[0][0] == paid
 
 
 def test_the_better_arm_is_correct(task):
-    for chance, better in ((0.5, RIGHT), (0.125, LEFT), (0.26, RIGHT), (0.24, LEFT)):
+    for probability, better in (
+        (0.5, RIGHT),
+        (0.125, LEFT),
+        (0.26, RIGHT),
+        (0.24, LEFT),
+    ):
         task.reset(
-            torch.zeros(1, 2), options={"probability_risky": chance, "risky_side": 1}
+            torch.zeros(1, 2),
+            options={"probability_risky": probability, "risky_side": 1},
         )
         for action in (LEFT, RIGHT):
             take(task, CENTRE, action)
             assert row_of(task)["correct"] == float(action == better)
 
 
-def test_where_both_arms_are_worth_the_same_either_is_correct(task):
+def test_either_arm_is_correct_if_both_have_the_same_value(task):
     task.reset(torch.zeros(1, 2), options={"probability_risky": 0.25, "risky_side": 1})
     for action in (LEFT, RIGHT):
         take(task, CENTRE, action)
         assert row_of(task)["correct"] == 1
 
 
-def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task):
+def test_an_invalid_fixation_costs_one_and_the_trial_goes_on(task):
     assert take(task, RIGHT, RIGHT) == [(-1, FREE), (4, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["choice"], row["won"]) == (3, 0, 1, 1)
 
 
-def test_a_missing_choice_costs_one_and_pays_nothing(task):
+def test_a_missing_choice_costs_one_and_has_no_reward(task):
     assert take(task, CENTRE, CENTRE) == [(0, FREE), (-1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["correct"], row["won"]) == (-1, 0, 0, 0)
@@ -168,7 +177,7 @@ def test_a_missing_choice_costs_one_and_pays_nothing(task):
     assert math.isnan(row["risky"])
 
 
-def test_a_forced_trial_takes_only_the_side_that_is_shown(forced):
+def test_in_a_forced_trial_only_the_side_on_the_screen_is_valid(forced):
     # With this noise the right arm, here the risky one, comes first in a pair.
     assert take(forced, CENTRE, RIGHT) == [(0, FORCED_RIGHT), (4, FIXATION)]
     row = row_of(forced)
@@ -180,12 +189,12 @@ def test_a_forced_trial_takes_only_the_side_that_is_shown(forced):
     assert math.isnan(row["risky"])
 
 
-def test_both_rules_broken_cost_two(forced):
+def test_two_invalid_responses_cost_two(forced):
     take(forced, LEFT, LEFT)
     assert row_of(forced)["reward"] == -2
 
 
-def test_a_pairs_order_is_drawn_at_its_first_fixation(forced):
+def test_the_order_of_a_pair_is_drawn_at_its_first_fixation(forced):
     screens = []
     for numbers in ((0.49, 0.9), (0.9, 0.9), (0.51, 0.1), (0.1, 0.1)):
         screens.append(take(forced, CENTRE, numbers=numbers)[0][1])
@@ -193,8 +202,8 @@ def test_a_pairs_order_is_drawn_at_its_first_fixation(forced):
     assert screens == [FORCED_RIGHT, FORCED_LEFT, FORCED_LEFT, FORCED_RIGHT]
 
 
-def test_the_outcome_does_not_depend_on_which_arm_was_taken_before():
-    """Choices draw no noise: lanes that differ once meet the same chances after."""
+def test_the_outcome_is_independent_of_earlier_choices():
+    """Choices draw no noise: after one different choice all else is the same."""
     params = RiskyChoiceParams(forced_pairs=1, free_trials=4)
     noise = torch.rand(12, 1, 2, generator=torch.Generator().manual_seed(2))
     paid = []
@@ -210,7 +219,7 @@ def test_the_outcome_does_not_depend_on_which_arm_was_taken_before():
     assert paid[0] == paid[1]
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     params = RiskyChoiceParams()
     assert (params.forced_pairs, params.free_trials) == (5, 20)
     assert (params.reward_safe, params.reward_risky) == (1, 4)
@@ -221,7 +230,7 @@ def test_the_defaults_are_the_papers():
     assert RiskyChoice().action_names == ("centre", "left", "right")
 
 
-def test_more_than_the_declared_range_of_rewards_is_refused():
+def test_rewards_beyond_the_declared_range_are_refused():
     with pytest.raises(ValueError, match=r"reward_risky must be in \[0, 4.0\], got 5"):
         RiskyChoiceParams(reward_risky=5)
 
@@ -231,20 +240,20 @@ def test_a_side_is_left_or_right(task):
         task.reset(torch.zeros(1, 2), options={"risky_side": 2})
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.fixture(scope="module")
 def rows(write_script, perform):
-    """Rows (trials, lanes) of subjects who break no rule and choose at random."""
+    """Rows (trials, environments) of subjects with valid random choices."""
     task = RiskyChoice(3000)
     script = write_script(task, task.episode_steps, seed=11)
-    # The pulls of forced trials are read from the screen of a first, idle course.
+    # The sides of forced trials are read from the screen of a first, random course.
     idle = perform(task, script)
     shown = torch.cat([idle["first"], idle["observation"][:-1]]).argmax(2)
     free = script.actions % 2 + LEFT
@@ -253,23 +262,23 @@ def rows(write_script, perform):
     return {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
 
 
-def test_a_tasks_statistics_are_the_declared_ones(rows):
-    chance, side = rows["probability_risky"], rows["risky_side"]
+def test_the_statistics_are_the_declared_ones(rows):
+    probability, side = rows["probability_risky"], rows["risky_side"]
     assert rows["valid"].all()
-    assert torch.equal(chance, chance[:1].expand(30, -1))
+    assert torch.equal(probability, probability[:1].expand(30, -1))
     assert torch.equal(side, side[:1].expand(30, -1))
-    assert close(chance[0] == 0.5, 0.5)
-    assert set(chance.unique().tolist()) == {0.125, 0.5}
+    assert close(probability[0] == 0.5, 0.5)
+    assert set(probability.unique().tolist()) == {0.125, 0.5}
     assert close(side[0] == 1, 0.5)
-    assert close(side[0][chance[0] == 0.5] == 1, 0.5)
+    assert close(side[0][probability[0] == 0.5] == 1, 0.5)
     risky = rows["risky"] == 1
     for value in (0.125, 0.5):
-        here = chance == value
+        here = probability == value
         assert close(rows["won"][risky & here] == 1, value)
         assert (rows["reward"][risky & here & (rows["won"] == 1)] == 4).all()
     assert (rows["reward"][~risky] == 1).all()
     assert not rows["won"][~risky].any()
-    assert torch.equal(rows["correct"], (risky == (chance == 0.5)).float())
+    assert torch.equal(rows["correct"], (risky == (probability == 0.5)).float())
 
 
 def test_forced_trials_come_in_pairs_and_first(rows):

@@ -1,4 +1,4 @@
-"""The contract that every task of the catalogue keeps."""
+"""The contract that every task of the registry keeps."""
 
 import dataclasses
 import itertools
@@ -26,7 +26,7 @@ def test_the_same_noise_and_actions_give_the_same_course(
     )
 
 
-def test_a_second_episode_is_not_touched_by_the_first(
+def test_a_second_episode_is_independent_of_the_first(
     make, write_script, perform, same
 ):
     task = make(NUM_ENVS)
@@ -36,7 +36,7 @@ def test_a_second_episode_is_not_touched_by_the_first(
     assert same(perform(task, script), fresh)
 
 
-def test_permuting_the_lanes_noise_and_actions_permutes_the_course(
+def test_permuting_the_noise_and_actions_of_environments_permutes_the_course(
     make, write_script, perform, same
 ):
     script = write_script(make(NUM_ENVS), STEPS)
@@ -47,7 +47,9 @@ def test_permuting_the_lanes_noise_and_actions_permutes_the_course(
     assert same(permuted, {k: v[:, order] for k, v in course.items()})
 
 
-def test_a_lane_of_a_batch_is_the_batch_of_one(make, write_script, perform, same):
+def test_an_environment_of_a_batch_equals_a_batch_of_one(
+    make, write_script, perform, same
+):
     script = write_script(make(NUM_ENVS), STEPS)
     course = perform(make(NUM_ENVS), script)
     for env_index in range(NUM_ENVS):
@@ -57,7 +59,7 @@ def test_a_lane_of_a_batch_is_the_batch_of_one(make, write_script, perform, same
 
 
 @pytest.mark.parametrize("at", range(7))
-def test_a_task_goes_on_from_its_state_at_any_step_of_a_trial(
+def test_a_task_continues_from_its_state_at_any_step_of_a_trial(
     at, make, write_script, perform, same
 ):
     task = make(NUM_ENVS)
@@ -84,7 +86,7 @@ def test_a_state_shares_no_memory_with_the_task(make, write_script):
             assert value.data_ptr() not in [other.data_ptr() for other in others]
 
 
-def test_a_trials_row_survives_in_the_state(make, write_script, perform):
+def test_the_state_includes_the_row_of_the_last_trial(make, write_script, perform):
     task = make(NUM_ENVS)
     script = write_script(task, STEPS)
     task.reset(script.start)
@@ -120,7 +122,7 @@ def test_what_a_step_returned_is_not_changed_later(make, write_script):
         torch.testing.assert_close(part, copy, equal_nan=True, rtol=0, atol=0)
 
 
-def test_looking_changes_nothing(make, write_script, perform, same):
+def test_reading_the_task_changes_nothing(make, write_script, perform, same):
     """What is asked of a task between steps is answered alike, as often as asked."""
     task = make(NUM_ENVS)
     script = write_script(task, STEPS)
@@ -165,7 +167,7 @@ def test_an_episode_has_the_declared_steps_and_trials(
     task = make(NUM_ENVS, **short(task_name, 4))
     length = task.episode_steps
     if length is None:
-        pytest.skip("lanes end at different times")
+        pytest.skip("environments end at different times")
     course = perform(task, write_script(task, length))
     assert not course["terminated"][:-1].any()
     assert course["terminated"][-1].all()
@@ -173,7 +175,9 @@ def test_an_episode_has_the_declared_steps_and_trials(
     assert course["trial_ended"][-1].all()
 
 
-def test_a_row_has_the_tables_columns_one_number_a_lane(make, write_script, perform):
+def test_a_row_has_the_columns_of_the_table_with_one_number_per_environment(
+    make, write_script, perform
+):
     task = make(NUM_ENVS)
     course = perform(task, write_script(task, STEPS))
     row = {k.removeprefix("row "): v for k, v in course.items() if k[:4] == "row "}
@@ -189,10 +193,10 @@ def test_a_row_has_the_tables_columns_one_number_a_lane(make, write_script, perf
             assert bool((known < len(task.categories[name])).all()), name
 
 
-def test_a_row_tells_what_the_trial_paid(make, write_script, perform):
+def test_a_row_has_the_total_reward_of_the_trial(make, write_script, perform):
     task = make(NUM_ENVS)
     course = perform(task, write_script(task, STEPS))
-    # Lanes of a learning set have rows at every step, others where trials ended.
+    # Environments of a learning set have rows at every step, others where trials ended.
     place = course["trial_ended"].any(1).cumsum(0) - 1
     if isinstance(task, LearningSet):
         place = torch.arange(STEPS)
@@ -215,8 +219,8 @@ def test_a_row_tells_what_the_trial_paid(make, write_script, perform):
     assert trials > NUM_ENVS
 
 
-def test_every_option_fixes_its_hidden_parameter(make, write_script):
-    """Whatever a lane may draw, all lanes can be given."""
+def test_every_option_sets_its_hidden_variable(make, write_script):
+    """Whatever a environment may draw, all environments can be given."""
     num_envs = 4 * NUM_ENVS
     task = make(num_envs)
     start = write_script(task, 0).start
@@ -256,24 +260,27 @@ def test_params_out_of_range_are_refused_by_name(make):
     for field in dataclasses.fields(kind):
         if isinstance(field.default, bool) or field.default == "":  # or a path
             continue
+        value = 1 if field.name.startswith("log_") else -1
         with pytest.raises(ValueError, match=f"{field.name} must be"):
-            kind(**{field.name: -1})
+            kind(**{field.name: value})
         with pytest.raises(ValueError, match=f"{field.name} must be"):
             kind(**{field.name: float("nan")})
 
 
-def test_a_task_has_at_least_one_lane(make):
+def test_a_task_has_at_least_one_environment(make):
     with pytest.raises(ValueError, match="num_envs must be at least 1, got 0"):
         make(0)
 
 
-def test_lanes_in_lockstep_are_reset_together_and_others_alone(make, write_script):
+def test_environments_in_lockstep_are_reset_together_and_others_separately(
+    make, write_script
+):
     task = make(NUM_ENVS)
     task.reset(write_script(task, 0).start, where=task.always)
     before = {name: values.clone() for name, values in task.hidden().items()}
     another, some = write_script(task, 0, seed=1).start, torch.arange(NUM_ENVS) < 3
-    if isinstance(task, LockstepTask):
-        with pytest.raises(ValueError, match="where must choose all lanes"):
+    if isinstance(task, LockstepTask) and task.episode_steps is not None:
+        with pytest.raises(ValueError, match="where must select all environments"):
             task.reset(another, where=some)
         return
     task.reset(another, where=some)
@@ -281,14 +288,14 @@ def test_lanes_in_lockstep_are_reset_together_and_others_alone(make, write_scrip
     assert torch.equal(torch.stack(changed).any(0), some)
 
 
-def test_a_task_can_be_looked_at_before_its_first_reset(make):
+def test_a_task_can_be_read_before_its_first_reset(make):
     task = make(NUM_ENVS)
     task.load_state(task.state())
     assert set(task.hidden())
     assert task.observation().shape == (NUM_ENVS, task.observation_size)
 
 
-def test_every_tensor_lives_on_the_tasks_device(make):
+def test_every_tensor_is_on_the_device_of_the_task(make):
     """The meta device holds no numbers, but refuses to mix with another device."""
     kind = type(make())
     task = kind(NUM_ENVS, device="meta")

@@ -12,8 +12,8 @@ CENTRE, LEFT, RIGHT = range(3)
 SCREENS = ("fixation", "first stage", "S1", "S2")
 
 
-def told_by_hand(params, start, noise, actions):
-    """One subject's episode, as told by an experimenter: screens, rewards, rows."""
+def episode_by_hand(params, start, noise, actions):
+    """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     high = 1 if start[0] < 0.5 else 0
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
@@ -38,10 +38,10 @@ def told_by_hand(params, start, noise, actions):
             row |= dict.fromkeys(("choice", "transition", "second_state"), math.nan)
             screens.append("")
         _, numbers = next(responses)
-        chance = params.probability_low
+        probability = params.probability_low
         if row["second_state"] == high:
-            chance = params.probability_high
-        paid = choice in (0, 1) and numbers[0] < chance
+            probability = params.probability_high
+        paid = choice in (0, 1) and numbers[0] < probability
         rewards.append(1.0 if paid else 0.0)
         if numbers[1] < params.probability_switch:
             high = 1 - high
@@ -59,13 +59,13 @@ def told_by_hand(params, start, noise, actions):
         WANG_2016,
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params, write_script, perform):
+def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
     num_envs = 20
     task = TwoStep(num_envs, params)
     script = write_script(task, task.episode_steps)
     course = perform(task, script)
     for env_index in range(num_envs):
-        screens, rewards, rows = told_by_hand(
+        screens, rewards, rows = episode_by_hand(
             params,
             script.start[env_index].tolist(),
             script.noise[:, env_index].tolist(),
@@ -106,7 +106,7 @@ def task():
     return task
 
 
-def test_a_valid_trial_is_paid_at_its_second_stage(task):
+def test_a_valid_trial_is_rewarded_at_its_second_stage(task):
     for second_response in (CENTRE, LEFT, RIGHT):
         answers = take(task, CENTRE, LEFT, second_response)
         assert answers == [(0, FIRST), (0, S1), (1, FIXATION)]
@@ -114,13 +114,13 @@ def test_a_valid_trial_is_paid_at_its_second_stage(task):
         assert row_of(task)["reward"] == 1
 
 
-def test_fixating_wrongly_costs_one_and_the_trial_goes_on(task):
+def test_an_invalid_fixation_costs_one_and_the_trial_goes_on(task):
     assert take(task, RIGHT, LEFT, LEFT) == [(-1, FIRST), (0, S1), (1, FIXATION)]
     row = row_of(task)
     assert (row["reward"], row["valid"], row["choice"]) == (0, 0, 0)
 
 
-def test_a_missing_choice_costs_one_shows_nothing_and_pays_nothing(task):
+def test_a_missing_choice_costs_one_with_a_blank_screen_and_no_reward(task):
     answers = take(task, CENTRE, CENTRE, LEFT)
     assert answers == [(0, FIRST), (-1, BLANK), (0, FIXATION)]
     row = row_of(task)
@@ -129,7 +129,7 @@ def test_a_missing_choice_costs_one_shows_nothing_and_pays_nothing(task):
     assert row["high_state"] == 0
 
 
-def test_both_rules_broken_cost_two(task):
+def test_two_invalid_responses_cost_two(task):
     take(task, LEFT, CENTRE, LEFT)
     assert row_of(task)["reward"] == -2
 
@@ -158,7 +158,7 @@ def test_high_and_low_swap_after_the_trial_not_within_it(task):
     assert task.hidden()["high_state"].tolist() == [True]
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     params = TwoStepParams()
     assert params.trial_count == 100
     assert params.probability_common == 0.8
@@ -170,16 +170,16 @@ def test_the_defaults_are_the_papers():
     assert TwoStep(params=WANG_2016).observation_size == 3
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 def trials(params, write_script, perform, num_envs=600):
-    """Rows (trials, lanes) of subjects who never break a rule."""
+    """Rows (trials, environments) of subjects who never break a rule."""
     task = TwoStep(num_envs, params)
     script = write_script(task, task.episode_steps, seed=11)
     steps = len(task.phase_events)
@@ -193,7 +193,7 @@ def trials(params, write_script, perform, num_envs=600):
 @pytest.mark.parametrize(
     "params", [TwoStepParams(), WANG_2016, TwoStepParams(fixation=False)]
 )
-def test_a_tasks_statistics_are_the_declared_ones(params, write_script, perform):
+def test_the_statistics_are_the_declared_ones(params, write_script, perform):
     rows = trials(params, write_script, perform)
     choice, second, high = rows["choice"], rows["second_state"], rows["high_state"]
     rewarded, rare = rows["reward"] == 1, rows["transition"] == 1

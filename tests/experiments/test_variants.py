@@ -16,7 +16,7 @@ from metarl.experiments.variants import (
 )
 from metarl.runs.config import TEST, EvaluationConfig, from_plain, to_plain
 from metarl.simulation.evaluation import check_test
-from metarl.training.evolve import Evolving
+from metarl.training.evolve import EvolutionConfig
 from metarl.training.trainer import check_trainable, make_network
 
 CHANGED = {
@@ -94,7 +94,7 @@ def test_the_papers_core_is_the_variant_of_another():
 
 
 def test_another_rule_has_no_use_for_evolutions_rate():
-    config = Evolving().configuration("two-step", subjects=1, seed=1)
+    config = EvolutionConfig().configuration("two-step", subjects=1, seed=1)
     for name in ("rule-eprop", "readout-only"):
         with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
             fitting_config(config, name)

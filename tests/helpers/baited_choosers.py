@@ -146,5 +146,5 @@ def source_of(kind="bayes", *, subjects=3, episodes=120, upcoming=1.0, **more):
     return ExperimentData(
         trials=pd.concat(tables, ignore_index=True),
         recordings=recordings,
-        **settings | {"expected": subjects} | more,
+        **settings | {"expected_subjects": subjects} | more,
     )

@@ -19,9 +19,9 @@ class FlagsParams:
     """What the experimenter sets."""
 
     width: int = 9
-    """Width of the retina in pixels."""
+    """Width of the image in pixels."""
     height: int = 4
-    """Height of the retina in pixels."""
+    """Height of the image in pixels."""
     negative: bool = False
     """Whether all colours are turned into their opposites."""
     longest: int = 4
@@ -29,7 +29,7 @@ class FlagsParams:
 
 
 class Flags(Task[FlagsParams]):
-    """A flag at some place of the retina, of some colour; each step is a trial.
+    """A flag at some place of the image, of some colour; each step is a trial.
 
     Observation: codes: place (columns from the left), colour.
     """
@@ -56,7 +56,7 @@ class Flags(Task[FlagsParams]):
     def view_size(self):
         return self.params.width, self.params.height
 
-    def look(self, observation):
+    def render_views(self, observation):
         """A column of the flag's colour; the upper left edge is brighter."""
         place, colour = observation.long().unbind(1)
         width, height = self.view_size

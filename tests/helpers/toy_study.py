@@ -1,18 +1,19 @@
-"""A study that takes no time: its facts are the seed itself, in three conditions."""
+"""A study that takes no time: its results are the seed itself, in two conditions."""
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import Effect
-from metarl.studies.spec import panels
+from metarl.studies.plots import make_panels
+from metarl.studies.spec import Study
 
-ASKED = []
-"""(condition, seed) of every seed that was really asked for."""
+COMPUTED = []
+"""(condition, number) of every seed that was really computed."""
 FAILING = set()
 """Conditions that fail."""
 REGRETS = {}
-"""Condition -> regrets that its seeds have, one after the other."""
+"""Condition -> regrets of its seeds, in order."""
 
 
 def plain(seed, reporter):
@@ -24,14 +25,14 @@ def double(seed, reporter):
 
 
 def answer(condition, number):
-    ASKED.append((condition, number))
+    COMPUTED.append((condition, number))
     if condition in FAILING:
-        raise ValueError(f"{condition} was told to fail")
-    told = REGRETS.get(condition)
-    if told is None:
+        raise ValueError(f"{condition} fails as planned")
+    regrets = REGRETS.get(condition)
+    if regrets is None:
         return {"number": number % 1000}
-    asked = len([name for name, _ in ASKED if name == condition]) - 1
-    return {"number": number % 1000, "regret": told[asked // 2]}
+    computed = len([name for name, _ in COMPUTED if name == condition]) - 1
+    return {"number": number % 1000, "regret": regrets[computed // 2]}
 
 
 def conditions(scale):
@@ -41,7 +42,7 @@ def conditions(scale):
 def effects(results):
     values = results.values("plain", "number")
     rule = Criterion(low=1e9)
-    return [Effect(name="number", values=values, criterion=rule)]
+    return [Effect(label="number", values=values, criterion=rule)]
 
 
 def tables(results):
@@ -49,7 +50,19 @@ def tables(results):
 
 
 def figures(results):
-    figure, (axes,) = panels(1)
-    axes.plot([facts["number"] for facts in results.facts["plain"]])
+    figure, (axes,) = make_panels(1)
+    axes.plot([seed["number"] for seed in results.seeds["plain"]])
     assert isinstance(figure, Figure)
     return {"numbers": figure}
+
+
+STUDY = Study(
+    name="toy",
+    question="What is 1?",
+    source="nobody",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria={},
+)

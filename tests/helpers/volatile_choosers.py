@@ -129,7 +129,7 @@ def source(trials, **changes):
         "task": "volatility",
         "parameters": PARAMETERS,
         "discount": 0.1,
-        "expected": SUBJECT_COUNT,
+        "expected_subjects": SUBJECT_COUNT,
     }
     return ExperimentData(**(given | changes))
 
@@ -145,7 +145,7 @@ def whole_source():
             "bayes-greedy": chooser_trials((0.12, 0.35), episodes=100, seed=4),
         },
         recordings=recordings(trials, 0),
-        conditions={"generator": generator.assign(order=np.nan)},
-        condition_recordings={"generator": recordings(generator, 1)},
-        controls={"constant": source(population((0.2, 0.2), seed=9))},
+        tests={"generator": generator.assign(order=np.nan)},
+        test_recordings={"generator": recordings(generator, 1)},
+        variants={"constant": source(population((0.2, 0.2), seed=9))},
     )

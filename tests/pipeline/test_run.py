@@ -313,7 +313,7 @@ def test_baselines_are_given_up_with_the_main_test_alone(copy):
 def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):
     before = {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")}
     wrong = EvaluationConfig(interventions=(parse("units set 0 when hunger == 1"),))
-    with pytest.raises(ValueError, match="'hunger' is unknown; known here: event"):
+    with pytest.raises(ValueError, match="got 'hunger'; choose from: event"):
         evaluate(copy, few("volatility", 2) | {"own": wrong}, workers=1, show=False)
     assert {p: p.read_bytes() for p in copy.path.rglob("evaluation.json")} == before
 
@@ -428,7 +428,7 @@ def test_further_tests_are_the_same_bytes_in_other_processes(volatile, tmp_path)
     ("text", "words"),
     [
         ("teaching set 0 when hunger > 0", "'hunger' is unknown"),
-        ("rpe set 0", "rpe can be manipulated where it is the network's feedback"),
+        ("rpe set 0", "rpe must be the network's feedback to be changed"),
         ("teaching set 0 when event == 'sleep'", "must be one of fixation, choice"),
     ],
 )

@@ -19,8 +19,8 @@ from metarl.reports.figures import (
     BY_SUBJECT_FILE,
     analyze,
     analyze_animals,
+    experiment_data,
     passed,
-    source_of,
     write_effects,
 )
 from metarl.runs.config import EvaluationConfig
@@ -201,68 +201,68 @@ def volatile(small, tmp_path_factory):
     return load_run(folder)
 
 
-def test_a_source_has_every_test_of_the_same_subjects(volatile):
-    source = source_of(volatile)
-    assert list(source.conditions) == ["generator"]
-    table = source.conditions["generator"]
+def test_data_hold_every_test_of_the_same_subjects(volatile):
+    data = experiment_data(volatile)
+    assert list(data.tests) == ["generator"]
+    table = data.tests["generator"]
     assert table.groupby("subject")["episode"].nunique().tolist() == [3, 3]
     assert table["order"].isna().all()
-    assert source.trials["order"].notna().all()
-    pd.testing.assert_frame_equal(source.trials, volatile.trials)
-    recordings = source.condition_recordings["generator"]
+    assert data.trials["order"].notna().all()
+    pd.testing.assert_frame_equal(data.trials, volatile.trials)
+    recordings = data.test_recordings["generator"]
     assert list(recordings) == [0, 1]
     for subject, recording in recordings.items():
         assert set(recording["subject"]) == {subject}
         assert recording["units"].shape == recording["units_untrained"].shape
-    assert source.task == "volatility"
-    assert source.expected == 2
-    assert source.discount == volatile.config.learning.discount.end
+    assert data.task == "volatility"
+    assert data.expected_subjects == 2
+    assert data.discount == volatile.config.learning.discount.end
 
 
-def test_a_source_knows_the_tasks_parameters_in_the_test(volatile):
-    parameters = source_of(volatile).parameters
+def test_data_hold_the_tasks_parameters_in_the_test(volatile):
+    parameters = experiment_data(volatile).parameters
     assert parameters == {"trial_count": 6, "schedule": "blocks"}
     assert volatile.config.task_params.schedule == "training"
 
 
-def test_a_variant_is_a_source_of_its_own(volatile):
-    source = source_of(volatile)
-    assert list(source.controls) == ["constant"]
-    variant = source.controls["constant"]
+def test_a_variant_is_data_of_its_own(volatile):
+    data = experiment_data(volatile)
+    assert list(data.variants) == ["constant"]
+    variant = data.variants["constant"]
     assert variant.parameters["schedule"] == "blocks"
     pd.testing.assert_frame_equal(variant.trials, volatile.variant("constant").trials)
     assert list(variant.recordings) == [0, 1]
-    units = (s.recordings[0]["units"] for s in (source, variant))
+    units = (s.recordings[0]["units"] for s in (data, variant))
     assert not np.array_equal(*units, equal_nan=True)
-    assert variant.controls == variant.conditions == variant.baselines == {}
+    assert variant.variants == variant.tests == variant.baselines == {}
     assert not variant.as_published  # trained on another schedule
 
 
-def test_a_general_variant_is_in_no_source_of_the_run(volatile, tmp_path):
+def test_a_general_variant_is_not_in_the_data_of_the_run(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     shutil.copytree(run.variant("constant").path, run.variant("units-half").path)
     assert list(run.variants) == ["constant", "units-half"]
-    assert list(source_of(run).controls) == ["constant"]
-    assert source_of(run.variant("units-half")).controls == {}
+    assert list(experiment_data(run).variants) == ["constant"]
+    assert experiment_data(run.variant("units-half")).variants == {}
 
 
-def test_a_variant_that_was_not_tested_is_no_source(volatile, tmp_path):
+def test_a_variant_that_was_not_tested_is_left_out(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     for folder in run.variant("constant").evaluated.values():
         folder.metadata_path.unlink()
-    assert source_of(run).controls == {}
+    assert experiment_data(run).variants == {}
 
 
 def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     run.evaluation(0, test="generator").metadata_path.unlink()
-    source = source_of(run)
-    assert set(source.conditions["generator"]["subject"]) == {1}
-    assert list(source.condition_recordings["generator"]) == [1]
-    assert set(source.trials["subject"]) == {0, 1}
+    data = experiment_data(run)
+    assert set(data.tests["generator"]["subject"]) == {1}
+    assert list(data.test_recordings["generator"]) == [1]
+    assert set(data.trials["subject"]) == {0, 1}
 
 
 def test_the_course_of_learning_is_there_where_snapshots_are_tested(
@@ -274,28 +274,28 @@ def test_the_course_of_learning_is_there_where_snapshots_are_tested(
     for number in (0, 20):
         outcome = evaluate(run, stage, snapshot=number, workers=1, show=False)
         assert outcome.failures == {}
-    assert source_of(run).curves == source_of(run).stages == {}
+    assert experiment_data(run).curves == experiment_data(run).stages == {}
     asked = replace(experiment("volatility"), snapshot_test=stage)
     monkeypatch.setattr(report, "experiment", lambda task: asked)
     run.evaluation(1, 20).metadata_path.unlink()
-    source = source_of(run)
-    assert list(source.stages) == [0, 1]
-    assert set(source.stages[0]["subject"]) == {0, 1}
-    pd.testing.assert_frame_equal(source.stages[1], run.evaluation(0, 20).trials)
-    assert list(source.curves) == [0, 1]
-    for subject, curve in source.curves.items():
+    data = experiment_data(run)
+    assert list(data.stages) == [0, 1]
+    assert set(data.stages[0]["subject"]) == {0, 1}
+    pd.testing.assert_frame_equal(data.stages[1], run.evaluation(0, 20).trials)
+    assert list(data.curves) == [0, 1]
+    for subject, curve in data.curves.items():
         pd.testing.assert_frame_equal(curve, run.subject(subject).metrics)
         assert {"steps", "rollout/return", "rollout/episodes"} < set(curve)
     run.evaluation(0).metadata_path.unlink()
-    assert list(source_of(run).curves) == [1]
+    assert list(experiment_data(run).curves) == [1]
 
 
-def test_a_run_without_further_tests_has_a_source_without(finished):
-    source = source_of(finished)
-    assert source.conditions == source.condition_recordings == {}
-    assert source.controls == {}
-    assert set(source.baselines) == set(finished.baselines)
-    assert source.parameters == vars(finished.config.task_params)
+def test_a_run_without_further_tests_has_data_without(finished):
+    data = experiment_data(finished)
+    assert data.tests == data.test_recordings == {}
+    assert data.variants == {}
+    assert set(data.baselines) == set(finished.baselines)
+    assert data.parameters == vars(finished.config.task_params)
 
 
 @pytest.mark.parametrize(
@@ -320,7 +320,7 @@ def test_only_the_experiments_own_test_is_as_published(
         tmp_path / "run", replace(test, **changes), workers=1, show=False
     )
     assert outcome.failures == {}
-    assert source_of(load_run(tmp_path / "run")).as_published == as_published
+    assert experiment_data(load_run(tmp_path / "run")).as_published == as_published
 
 
 def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
@@ -332,7 +332,7 @@ def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
     test = replace(experiment("two-step").test, episodes=2, record_episodes=0)
     for reset, as_published in (("episode", False), ("trial", True)):
         evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
-        assert source_of(load_run(run.path)).as_published == as_published
+        assert experiment_data(load_run(run.path)).as_published == as_published
 
 
 def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):

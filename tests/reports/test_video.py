@@ -204,9 +204,9 @@ def test_each_subject_meets_problems_of_its_own(small):
 def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
     config = small("harlow")
     network = network_of(config)
-    assert network.encoder.look is None
+    assert network.encoder.render_views is None
     made = prepare(config, network, VideoConfig(test="equalized"))
-    assert network.encoder.look == made.task.look
+    assert network.encoder.render_views == made.task.render_views
     assert made.task.params.equalized
     assert len(list(frames(made, 1))) > 4
 

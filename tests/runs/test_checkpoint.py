@@ -91,7 +91,7 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     save_policy(paths[1], again, config)
     assert paths[0].read_bytes() == paths[1].read_bytes()
     # What its codes look like is the task's to tell.
-    assert again.encoder.look is None
+    assert again.encoder.render_views is None
     inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
     one, other = (
         attach_renderer(n, look_at(view_size)).act(inputs, n.initial_memory(2))

@@ -274,7 +274,7 @@ def test_a_test_is_written_as_on_the_command_line():
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({}, "a frozen network is taught nothing"),
+        ({}, "teaching must not be changed in a test"),
         (
             {"record_untrained": True, "reset_memory": "never"},
             "record_untrained needs memory that is reset each episode and no "
@@ -294,7 +294,7 @@ def test_a_test_that_cannot_be_is_refused(settings, words):
 
 
 def test_training_refuses_what_cannot_be_done_while_a_network_learns():
-    with pytest.raises(ValueError, match="while a network learns, rpe and teaching"):
+    with pytest.raises(ValueError, match="an intervention in training must set"):
         TrainingConfig(interventions=(parse("units set 0"),))
     kept = ("teaching scale 0.5 when paid > 0", "memory reset")
     config = replace(

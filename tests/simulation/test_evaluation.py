@@ -1,4 +1,4 @@
-"""Frozen-weight evaluation: no weight moves, and its problems are its own."""
+"""Frozen-weight evaluation: constant weights, independent problems."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ from metarl.simulation.evaluation import (
     evaluate_network,
     list_baselines,
     recorded_inputs,
-    replay,
+    replay_recording,
     run_episodes,
 )
 from metarl.training.trainer import make_network
@@ -62,7 +62,7 @@ def test_a_weight_that_moves_is_found_and_nothing_is_written(small, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_metadata_say_how_it_was_tested(small, tmp_path):
+def test_the_metadata_has_the_settings_of_the_test(small, tmp_path):
     config = small(seed=4)
     config = replace(
         config,
@@ -151,7 +151,7 @@ def test_a_preview_never_shows_the_evaluations_problems(small):
     tested = EvaluationConfig(episodes=12, record_episodes=0)
     tables = [
         run_episodes(small(), 0, lambda task: network, tested, purpose=purpose)[0]
-        for purpose in ("evaluation", "preview", "strategies")
+        for purpose in ("evaluation", "preview", "baselines")
     ]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert not tables[first]["high_state"].equals(tables[second]["high_state"])
@@ -303,7 +303,9 @@ def test_a_users_own_task_has_no_baselines(small):
     assert list_baselines(config, baselines_of(config), EvaluationConfig()) == []
 
 
-def test_the_tables_come_first_and_the_metadata_last(small, tmp_path, monkeypatch):
+def test_the_tables_are_written_first_and_the_metadata_last(
+    small, tmp_path, monkeypatch
+):
     config, folder = small(), EvaluationFolder(tmp_path)
     network, tested = make_network(config, 0), EvaluationConfig(episodes=2)
 
@@ -318,14 +320,14 @@ def test_the_tables_come_first_and_the_metadata_last(small, tmp_path, monkeypatc
 
 def test_an_evaluation_that_is_stopped_writes_nothing(small, tmp_path):
     config, folder = small(trial_count=1), EvaluationFolder(tmp_path)
-    told = []
-    stopping = Reporter(told.append, should_stop=lambda: len(told) == 1)
+    received = []
+    stopping = Reporter(received.append, should_stop=lambda: len(received) == 1)
     tested = EvaluationConfig(episodes=1200, record_episodes=0)
     with pytest.raises(Interrupted):
         evaluate_network(
             config, 0, make_network(config, 0), tested, folder, reporter=stopping
         )
-    assert 0 < told[0] < 1
+    assert 0 < received[0] < 1
     assert not list(tmp_path.iterdir())
 
 
@@ -338,7 +340,7 @@ def test_a_reward_that_is_no_number_is_refused_here_too(fault_envs, small, tmp_p
     assert not list(tmp_path.iterdir())
 
 
-def test_a_baseline_keeps_its_own_chances_where_networks_are_greedy(small, tmp_path):
+def test_a_baseline_keeps_its_choice_probabilities_in_a_greedy_test(small, tmp_path):
     config, folder = small(), EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=20, greedy=True)
     make = baselines_of(config)
@@ -394,10 +396,10 @@ def test_a_replay_of_the_network_itself_gives_its_own_units(network, task, small
     acted = recording["action"] >= 0
     if ":" in task:
         assert len({*np.bincount(recording["episode"])}) > 1
-    units = replay(own, recording)
+    units = replay_recording(own, recording)
     np.testing.assert_allclose(units[acted], recording["units"][acted], atol=1e-6)
     assert np.isnan(units[~acted]).all()
-    assert np.abs(replay(other, recording) - units)[acted].max(1).min() > 1e-3
+    assert np.abs(replay_recording(other, recording) - units)[acted].max(1).min() > 1e-3
     assert not own.training or all(p.grad is None for p in own.parameters())
 
 
@@ -415,13 +417,13 @@ def test_recorded_inputs_are_what_the_network_was_fed(small):
     inputs = recorded_inputs(recording)
     assert inputs.shape == (len(recording["step"]), network.input_size)
     steps = len(inputs) - 1  # the last row is the end, at which nothing is asked
-    told = torch.cat(fed)[:steps].numpy()
-    np.testing.assert_array_equal(inputs[:steps], told)
-    assert told[1:, 2:].any()
+    received = torch.cat(fed)[:steps].numpy()
+    np.testing.assert_array_equal(inputs[:steps], received)
+    assert received[1:, 2:].any()
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_the_untrained_network_is_recorded_beside_the_trained_one(
+def test_the_untrained_network_is_recorded_with_the_trained_one(
     wanted, small, tmp_path
 ):
     config, folder = small(), EvaluationFolder(tmp_path)
@@ -432,7 +434,7 @@ def test_the_untrained_network_is_recorded_beside_the_trained_one(
     if wanted:
         recording = folder.recording
         np.testing.assert_array_equal(
-            recording["units_untrained"], replay(untrained, recording)
+            recording["units_untrained"], replay_recording(untrained, recording)
         )
         assert recording["units_untrained"].shape == recording["units"].shape
         assert folder.metadata["record_untrained"] is True
@@ -469,7 +471,7 @@ def test_shared_problems_are_the_same_for_subjects_and_baselines(task, small, tm
     )
 
 
-def test_shared_problems_come_with_the_same_luck_but_not_the_same_choices(small):
+def test_shared_problems_have_the_same_random_numbers_but_not_the_same_choices(small):
     """The same network as two subjects: where both chose alike, both earned alike."""
     config = small("bandit")
     network = make_network(config, 0)
@@ -497,7 +499,7 @@ def test_settings_change_the_task_for_the_test_alone(small):
     assert config == small()
 
 
-def test_settings_change_a_baselines_task_too(small, tmp_path):
+def test_settings_change_the_task_of_a_baseline_too(small, tmp_path):
     folder = EvaluationFolder(tmp_path)
     tested, config = EvaluationConfig(episodes=3, task={"trial_count": 2}), small()
     make = baselines_of(config)
@@ -520,7 +522,7 @@ NOTHING = [
 
 @pytest.mark.parametrize("task", ["risky-choice", "matching", "toys:Uneven"])
 def test_an_intervention_that_changes_nothing_gives_the_same_tables(task, small):
-    """So that what differs with one is its effect, and not other luck."""
+    """So that what differs with one is its effect, and not other random numbers."""
     config = small(task, network=SEPARATE)
     control = episodes(config, record_episodes=12)
     for text in NOTHING:
@@ -533,7 +535,7 @@ def test_an_intervention_that_changes_nothing_gives_the_same_tables(task, small)
     assert_same_results(together, control)
 
 
-def test_a_stimulated_network_meets_the_problems_and_luck_of_the_control(small):
+def test_a_stimulated_network_has_the_random_numbers_of_the_control(small):
     config = small("risky-choice", network=SEPARATE)
     control = episodes(config, episodes=60, record_episodes=60)
     text = "rpe set -4 when risky == 1 and won == 1"
@@ -616,7 +618,7 @@ def test_noise_on_the_units_is_a_subjects_own_and_comes_again(small):
     assert len(np.unique(noise)) == noise.size
 
 
-def test_a_baseline_is_never_manipulated_and_says_so(small, tmp_path):
+def test_a_baseline_has_no_interventions_in_its_metadata(small, tmp_path):
     config, folder = small("matching"), EvaluationFolder(tmp_path)
     tested = EvaluationConfig(episodes=3, interventions=(parse("units set 0"),))
     make = baselines_of(config)
@@ -625,7 +627,7 @@ def test_a_baseline_is_never_manipulated_and_says_so(small, tmp_path):
     assert metadata["record_untrained"] is False
 
 
-def test_the_metadata_say_what_was_done(small, tmp_path):
+def test_the_metadata_has_the_interventions(small, tmp_path):
     config, folder = small(), EvaluationFolder(tmp_path)
     done = ("units set 0 when trial == 1",)
     tested = EvaluationConfig(
@@ -640,30 +642,32 @@ def test_the_metadata_say_what_was_done(small, tmp_path):
     assert folder.metadata["shared_problems"] is True
 
 
-# What networks with eyes are shown
+# What networks with an encoder are shown
 
 
-EYES = NetworkConfig(encoder="patch", filters=4, patch_size=3, units=5, input_gain=3.0)
+ENCODERS = NetworkConfig(
+    encoder="patch", filters=4, patch_size=3, units=5, input_gain=3.0
+)
 NEGATIVE = {"negative": True}
 
 
 def shown(network, recording, *, negative):
     """(R, H) activity by hand: each recorded view rendered and encoded by itself."""
-    look = Flags(1, FlagsParams(negative=negative)).look
+    render_views = Flags(1, FlagsParams(negative=negative)).render_views
     inputs = torch.from_numpy(recorded_inputs(recording))
     rows = []
     with torch.no_grad():
         for step, row in zip(recording["step"], inputs.split(1), strict=True):
             if step == 0:
                 memory = network.initial_memory(1)
-            features = network.encoder.encode(look(row[:, :2]))
+            features = network.encoder.encode(render_views(row[:, :2]))
             memory = network.core(torch.cat([features, row[:, 2:]], 1), memory)
             rows.append(memory[0].numpy()[0])
     return np.stack(rows)[recording["action"] >= 0]
 
 
 def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path):
-    config = small("flags:Flags", network=EYES)
+    config = small("flags:Flags", network=ENCODERS)
     network, found = make_network(config, 0), []
     for number, settings in enumerate(({}, NEGATIVE, {})):
         folder = EvaluationFolder(tmp_path / str(number))
@@ -679,10 +683,10 @@ def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path
 
 
 @pytest.mark.parametrize("settings", [{}, NEGATIVE])
-def test_the_untrained_network_sees_the_tests_pictures_with_its_own_eyes(
+def test_the_untrained_network_encodes_the_pictures_of_the_test_itself(
     settings, small, tmp_path
 ):
-    config, folder = small("flags:Flags", network=EYES), EvaluationFolder(tmp_path)
+    config, folder = small("flags:Flags", network=ENCODERS), EvaluationFolder(tmp_path)
     network, untrained = make_network(config, 0), make_network(config, 1)
     attach_renderer(untrained, None)  # as it comes from a file
     tested = EvaluationConfig(
@@ -695,13 +699,16 @@ def test_the_untrained_network_sees_the_tests_pictures_with_its_own_eyes(
     found = recording["units_untrained"]
     np.testing.assert_allclose(found[acted], expected, atol=1e-5)
     assert np.isnan(found[~acted]).all()
-    for eyes, negative in ((network, settings == NEGATIVE), (untrained, not settings)):
-        other = shown(eyes, recording, negative=negative)
+    for renderer, negative in (
+        (network, settings == NEGATIVE),
+        (untrained, not settings),
+    ):
+        other = shown(renderer, recording, negative=negative)
         assert np.abs(other - expected).max(1).min() > 1e-3
 
 
-def test_networks_with_eyes_keep_their_weights(small, tmp_path):
-    config, folder = small("flags:Flags", network=EYES), EvaluationFolder(tmp_path)
+def test_networks_with_an_encoder_keep_their_weights(small, tmp_path):
+    config, folder = small("flags:Flags", network=ENCODERS), EvaluationFolder(tmp_path)
     network = make_network(config, 0)
     before = {k: v.clone() for k, v in network.state_dict().items()}
     evaluate_network(config, 0, network, EvaluationConfig(episodes=4), folder)
@@ -711,8 +718,8 @@ def test_networks_with_eyes_keep_their_weights(small, tmp_path):
 
 
 @pytest.mark.parametrize("setting", ["width=10", "height=5"])
-def test_a_test_on_another_retina_is_refused(setting, small):
-    config = small("flags:Flags", network=EYES)
+def test_a_test_with_another_image_size_is_refused(setting, small):
+    config = small("flags:Flags", network=ENCODERS)
     check_test(config, EvaluationConfig(task={"longest": 2, **NEGATIVE}))
     words = f"number of inputs and actions as it was in training, got {setting}"
     with pytest.raises(ValueError, match=words):

@@ -1,4 +1,4 @@
-"""The experimenter's hand: what it knows at each step, and what it does then."""
+"""Interventions in the stepping loop: variables, changes and resets in order."""
 
 import io
 import re
@@ -12,7 +12,11 @@ from metarl.core.interventions import parse
 from metarl.core.policy import PolicyOutput
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStep, TwoStepParams
-from metarl.simulation.interventions import OWN_FACTS, Interventions, make_interventions
+from metarl.simulation.interventions import (
+    STEP_VARIABLES,
+    Interventions,
+    make_interventions,
+)
 from metarl.simulation.rollout import Rollout
 
 NUM_ENVS, UNITS = 6, 4
@@ -28,7 +32,7 @@ class Noter:
 
     def __init__(self, task):
         self.task, self.interventions = task, None
-        self.facts, self.touches, self.inputs, self.ages = [], [], [], []
+        self.variables, self.changes, self.inputs, self.ages = [], [], [], []
 
     def initial_memory(self, num_envs):
         return (torch.zeros(num_envs, 1),)
@@ -36,10 +40,10 @@ class Noter:
     def act(self, inputs, memory, changes=None):
         self.inputs.append(inputs)
         self.ages.append(memory[0].squeeze(1))
-        self.touches.append(changes)
+        self.changes.append(changes)
         if self.interventions:
-            facts = self.interventions.facts.items()
-            self.facts.append({k: v.clone().double() for k, v in facts})
+            variables = self.interventions.variables.items()
+            self.variables.append({k: v.clone().double() for k, v in variables})
         logits = torch.zeros(len(inputs), self.task.action_count)
         return PolicyOutput(logits, memory[0].squeeze(1), (memory[0] + 1,), memory[0])
 
@@ -51,20 +55,20 @@ def make_task(name="toys:Lottery", num_envs=NUM_ENVS):
     return kind(num_envs, kind.params_type(**few.get(name, {})))
 
 
-def interventions(*texts):
+def parsed(*texts):
     return tuple(map(parse, texts))
 
 
 def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
     task = task or make_task(name)
     policy = Noter(task)
-    hand = (
-        Interventions(interventions(*texts), task, units=UNITS, noise=generator(99))
+    interventions = (
+        Interventions(parsed(*texts), task, units=UNITS, noise=generator(99))
         if texts
         else None
     )
-    policy.interventions = hand
-    settings = {"interventions": hand} | settings
+    policy.interventions = interventions
+    settings = {"interventions": interventions} | settings
     rollout = Rollout(task, policy, generator(seed), **settings)
     rollout.record_events = True
     return rollout
@@ -85,7 +89,7 @@ def column(transitions, name):
 
 
 def known(transitions, rows, t, *, arrived):
-    """What is known at step t, reckoned from the walk; by hand, lane by lane.
+    """Variables at step t, computed from the rollout, one environment at a time.
 
     Args:
         moments: the walk.
@@ -94,8 +98,8 @@ def known(transitions, rows, t, *, arrived):
         arrived: what step t has led to, before an episode that ended is restarted;
             else what is known when step t is decided.
     """
-    facts = {name: torch.full((NUM_ENVS,), torch.nan).double() for name in rows[0]}
-    facts |= {name: torch.zeros(NUM_ENVS).double() for name in OWN_FACTS}
+    variables = {name: torch.full((NUM_ENVS,), torch.nan).double() for name in rows[0]}
+    variables |= {name: torch.zeros(NUM_ENVS).double() for name in STEP_VARIABLES}
     last = t if arrived else t - 1
     for env_index in range(NUM_ENVS):
         begun = trial = 0
@@ -104,20 +108,20 @@ def known(transitions, rows, t, *, arrived):
             trial += int(transitions[s].trial_ended[env_index])
             if over and not (arrived and s == last):
                 begun, trial = s + 1, 0
-        facts["trial"][env_index] = trial
-        facts["step"][env_index] = last + 1 - begun
+        variables["trial"][env_index] = trial
+        variables["step"][env_index] = last + 1 - begun
         fresh = last + 1 == begun
         for name, part in (("action", "actions"), ("paid", "rewards")):
-            told = (
+            feedback = (
                 torch.nan
                 if fresh
                 else float(getattr(transitions[last], part)[env_index])
             )
-            facts[name][env_index] = told
+            variables[name][env_index] = feedback
         if not fresh and transitions[last].trial_ended[env_index]:
             for name, values in rows[last].items():
-                facts[name][env_index] = values[env_index]
-    return facts
+                variables[name][env_index] = values[env_index]
+    return variables
 
 
 def same(one, other):
@@ -129,19 +133,19 @@ def same(one, other):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_at_a_decision_all_is_known_that_the_last_step_led_to(name):
+def test_conditions_before_an_action_use_the_result_of_the_last_step(name):
     rollout = make_rollout(["rpe set 0"], name)
     transitions, rows = walk(rollout, 25)
     over, ended = column(transitions, "terminated"), column(transitions, "trial_ended")
     assert over[:-1].sum() > NUM_ENVS
     assert ended.sum() > over.sum()
-    for t, found in enumerate(rollout.policy.facts):
+    for t, found in enumerate(rollout.policy.variables):
         expected = known(transitions, rows, t, arrived=False)
         same(found, expected | {"event": transitions[t].event.double()})
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
+def test_conditions_of_teaching_use_the_result_of_the_same_step(name):
     """The error that is taught is the one that the step reveals."""
     texts = [
         "teaching set 1 when paid > 0 and trial > 1",
@@ -152,10 +156,10 @@ def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     assert column(transitions, "terminated").any()
     done = set()
     for t, transition in enumerate(transitions):
-        facts = known(transitions, rows, t, arrived=True)
+        variables = known(transitions, rows, t, arrived=True)
         factor, addition = torch.ones(NUM_ENVS), torch.zeros(NUM_ENVS)
         for env_index in range(NUM_ENVS):
-            now = {k: float(v[env_index]) for k, v in facts.items()}
+            now = {k: float(v[env_index]) for k, v in variables.items()}
             if now["paid"] > 0 and now["trial"] > 1:
                 factor[env_index], addition[env_index] = 0, 1
             if now["reward"] >= 0 and now["step"] > 2:
@@ -169,7 +173,7 @@ def test_teaching_knows_what_its_own_step_led_to_an_episodes_end_too(name):
     assert len(done) > 2
 
 
-def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
+def test_nothing_before_the_first_episode_is_used():
     task = Lottery(NUM_ENVS)
     made = make_rollout([], task=task)
     while not bool(task.event().any()):
@@ -177,21 +181,25 @@ def test_what_was_on_the_screen_before_the_first_episode_is_not_known():
     rollout = make_rollout(["rpe set 1 when event == 'press'"], task=task)
     assert not task.event().any()
     walk(rollout, 1)
-    assert not rollout.policy.facts[0]["event"].any()
-    assert rollout.policy.touches[0].rpe[0].tolist() == [1] * NUM_ENVS
+    assert not rollout.policy.variables[0]["event"].any()
+    assert rollout.policy.changes[0].rpe[0].tolist() == [1] * NUM_ENVS
 
 
-def test_names_are_those_of_screens_actions_and_categories():
+def test_words_are_those_of_events_actions_and_categories():
     task = make_task("two-step")
     conditions = ["event == 'choice'", "action == 'right'", "transition == 'rare'"]
     for condition in conditions:
-        texts = interventions(f"rpe set 1 when {condition}")
-        hand = Interventions(texts, task, units=UNITS)
+        interventions = Interventions(
+            parsed(f"rpe set 1 when {condition}"), task, units=UNITS
+        )
         code = ("fixation", "choice").index("choice") if "event" in condition else None
         code = {"action": 2, "transition": 1}.get(condition.split()[0], code)
         name = condition.split()[0]
-        hand.facts = {**hand.facts, name: torch.arange(NUM_ENVS).float() % 3}
-        factor, _ = hand.changes().rpe
+        interventions.variables = {
+            **interventions.variables,
+            name: torch.arange(NUM_ENVS).float() % 3,
+        }
+        factor, _ = interventions.changes().rpe
         assert (factor == 0).tolist() == [k % 3 == code for k in range(NUM_ENVS)]
 
 
@@ -200,40 +208,45 @@ def test_names_are_those_of_screens_actions_and_categories():
     [
         (
             "rpe set 1 when hunger > 0",
-            "the condition 'hunger > 0' must name what varies, 'hunger' is unknown; "
-            "known here: event, trial, step, action, paid, choice, reward, valid, "
+            "the condition 'hunger > 0' must use known names, got 'hunger'; "
+            "choose from: event, trial, step, action, paid, choice, reward, valid, "
             "correct, forced, ticket, luck",
         ),
         (
             "rpe set 1 when event == 'fixation'",
             "a word in a condition must be one of wait, press; got 'fixation'",
         ),
-        ("units set 0 of 2-4", "units must be below 4, the network's, got 4"),
+        (
+            "units set 0 of 2-4",
+            "units must be below 4, the network's number of units, got 4",
+        ),
     ],
 )
-def test_what_does_not_fit_the_task_or_network_is_refused_at_once(text, sentence):
+def test_interventions_that_do_not_fit_task_or_network_are_refused_at_once(
+    text, sentence
+):
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
-        Interventions(interventions(text), Lottery(NUM_ENVS), units=UNITS)
+        Interventions(parsed(text), Lottery(NUM_ENVS), units=UNITS)
 
 
-def test_an_error_that_the_network_is_not_told_cannot_be_changed():
+def test_an_error_that_is_not_an_input_cannot_be_changed():
     task = Lottery(NUM_ENVS)
-    hand = Interventions(interventions("rpe set 1"), task, units=UNITS)
-    hand.check_feedback("rpe")
-    other = Interventions(interventions("units set 1"), task, units=UNITS)
+    interventions = Interventions(parsed("rpe set 1"), task, units=UNITS)
+    interventions.check_feedback("rpe")
+    other = Interventions(parsed("units set 1"), task, units=UNITS)
     other.check_feedback("reward")
     sentence = (
-        "rpe can be manipulated where it is the network's feedback, got feedback "
+        "rpe must be the network's feedback to be changed, got feedback "
         "reward; train with a separate critic and feedback rpe"
     )
     with pytest.raises(ValueError, match=f"^{sentence}$"):
-        hand.check_feedback("reward")
+        interventions.check_feedback("reward")
 
 
-def touched(texts, steps=1, **settings):
+def changed(texts, steps=1, **settings):
     rollout = make_rollout(texts, "two-step", **settings)
     walk(rollout, steps)
-    return rollout.policy.touches
+    return rollout.policy.changes
 
 
 def test_operations_are_done_one_after_another():
@@ -241,7 +254,7 @@ def test_operations_are_done_one_after_another():
     texts += ["rpe add 0.5", "rpe scale -1 when event == 'outcome'"]
     x = torch.arange(6.0)
     expected = [2 * x + 2.5, torch.full((6,), 3.5), -2 * x - 2.5]
-    for changes, after in zip(touched(texts, 3), expected, strict=True):
+    for changes, after in zip(changed(texts, 3), expected, strict=True):
         factor, addition = changes.rpe
         assert torch.equal(x * factor + addition, after)
         assert changes.units is None
@@ -249,7 +262,7 @@ def test_operations_are_done_one_after_another():
 
 def test_units_are_changed_by_number():
     texts = ["units set 1 of 0,2", "units scale 2 of 1-2", "units add 5 of 3"]
-    (changes,) = touched(texts)
+    (changes,) = changed(texts)
     factor, addition = changes.units
     assert factor.tolist() == [[0, 2, 0, 1]] * NUM_ENVS
     assert addition.tolist() == [[1, 0, 2, 5]] * NUM_ENVS
@@ -260,30 +273,30 @@ def test_units_without_numbers_are_all_of_them_where_the_condition_holds():
     rollout = make_rollout(["units set 0 when event == 'press'"])
     transitions, _ = walk(rollout, 9)
     assert 0 < column(transitions, "event").float().mean() < 1
-    for transition, changes in zip(transitions, rollout.policy.touches, strict=True):
+    for transition, changes in zip(transitions, rollout.policy.changes, strict=True):
         expected = (transition.event == 0).float().unsqueeze(1).expand(-1, UNITS)
         assert torch.equal(changes.units[0], expected)
         assert not changes.units[1].any()
 
 
-def test_without_a_hand_or_a_target_nothing_is_touched():
-    assert touched([]) == [None]
-    (changes,) = touched(["memory reset"])
+def test_without_interventions_or_a_target_nothing_is_changed():
+    assert changed([]) == [None]
+    (changes,) = changed(["memory reset"])
     assert changes == (None, None)
 
 
 def test_noise_is_normal_of_its_deviation_and_new_at_every_step():
-    touches = touched(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
-    factor, addition = (torch.stack([t.units[k] for t in touches]) for k in (0, 1))
+    changes = changed(["units noise 0.3 of 0-1", "units scale 2 of 1"], 400)
+    factor, addition = (torch.stack([t.units[k] for t in changes]) for k in (0, 1))
     assert (factor == torch.tensor([1.0, 2.0, 1.0, 1.0])).all()
     assert not addition[..., 2:].any()
     count = addition[..., 0].numel()
     assert len(addition[..., 0].unique()) == count
     for unit, deviation in ((0, 0.3), (1, 0.6)):
-        drawn = addition[..., unit]
-        assert abs(float(drawn.mean())) < 4 * deviation / count**0.5
+        generator_of = addition[..., unit]
+        assert abs(float(generator_of.mean())) < 4 * deviation / count**0.5
         error = deviation / (2 * count) ** 0.5
-        assert abs(float(drawn.std()) - deviation) < 4 * error
+        assert abs(float(generator_of.std()) - deviation) < 4 * error
 
 
 def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
@@ -300,7 +313,7 @@ def test_noise_takes_nothing_from_the_stepping_loops_random_numbers():
 
 @pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
 @pytest.mark.parametrize("kind", [Lottery, Uneven])
-def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
+def test_memory_action_and_reward_are_reset_exactly_at_the_chosen_steps(
     kind, reset_memory
 ):
     task = kind(NUM_ENVS)
@@ -309,9 +322,11 @@ def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     rollout = make_rollout(texts, task=task, reset_memory=reset_memory)
     policy = rollout.policy
     transitions, _ = walk(rollout, 60)
-    facts = {k: torch.stack([f[k] for f in policy.facts]) for k in policy.facts[0]}
-    paid_late = (facts["reward"] == 1) & (facts["trial"] > 1)
-    chosen = (facts["step"] == 3) | paid_late
+    variables = {
+        k: torch.stack([f[k] for f in policy.variables]) for k in policy.variables[0]
+    }
+    paid_late = (variables["reward"] == 1) & (variables["trial"] > 1)
+    chosen = (variables["step"] == 3) | paid_late
     assert paid_late.any()
     due = {
         "episode": column(transitions, "terminated"),
@@ -323,15 +338,15 @@ def test_memory_action_and_reward_are_cleared_exactly_at_the_chosen_steps(
     assert torch.equal(torch.stack(policy.ages) == 0, chosen)
     starts = [task.never if m.start is None else m.start for m in transitions]
     assert torch.equal(torch.stack(starts), chosen)
-    told = torch.stack(policy.inputs)[..., task.observation_size :]
-    action, reward = told[..., :-1], told[..., -1]
+    feedback = torch.stack(policy.inputs)[..., task.observation_size :]
+    action, reward = feedback[..., :-1], feedback[..., -1]
     assert torch.equal(action.any(-1), ~chosen)
     assert not reward[chosen].any()
     last = column(transitions, "rewards")[:-1]
     assert torch.equal(reward[1:], last.masked_fill(chosen[1:], 0))
 
 
-def test_the_first_memory_of_all_is_cleared_like_any_other():
+def test_the_very_first_memory_is_reset_like_any_other():
     rollout = make_rollout(["memory reset when step == 0"], reset_memory="never")
     transitions, _ = walk(rollout, 40)
     ages, over = torch.stack(rollout.policy.ages), column(transitions, "terminated")
@@ -348,7 +363,7 @@ def through_a_file(state):
 
 @pytest.mark.parametrize("stop", [0, 1, 2, 5, 13])
 @pytest.mark.parametrize("kind", [Lottery, Uneven])
-def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
+def test_interventions_continue_from_their_state(kind, stop):
     texts = ["memory reset when reward == 1 and trial > 1", "rpe add 1 when paid > 0"]
     texts += ["teaching scale 0 when step > 3"]
 
@@ -358,17 +373,17 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     rollout = fresh(1)
     walk(rollout, stop)
     state = rollout.state()
-    kept = through_a_file(state)
-    del rollout.policy.facts[:], rollout.policy.touches[:]
+    stored = through_a_file(state)
+    del rollout.policy.variables[:], rollout.policy.changes[:]
     expected, _ = walk(rollout, 30)
     other = fresh(2)
     walk(other, 7)
-    other.load_state(kept)
-    del other.policy.facts[:], other.policy.touches[:]
+    other.load_state(stored)
+    del other.policy.variables[:], other.policy.changes[:]
     found, _ = walk(other, 30)
-    for one, two in zip(rollout.policy.facts, other.policy.facts, strict=True):
+    for one, two in zip(rollout.policy.variables, other.policy.variables, strict=True):
         same(one, two)
-    for one, two in zip(rollout.policy.touches, other.policy.touches, strict=True):
+    for one, two in zip(rollout.policy.changes, other.policy.changes, strict=True):
         assert torch.equal(torch.stack(one.rpe), torch.stack(two.rpe))
     for one, two in zip(found, expected, strict=True):
         assert torch.equal(one.actions, two.actions)
@@ -379,37 +394,41 @@ def test_a_hand_goes_on_from_its_state_as_if_never_stopped(kind, stop):
     # Going on changed nothing of what was kept.
     same(
         *(
-            {k: v.double() for k, v in s["interventions"]["facts"].items()}
-            for s in (state, kept)
+            {k: v.double() for k, v in s["interventions"]["variables"].items()}
+            for s in (state, stored)
         )
     )
 
 
-def test_a_task_in_lockstep_is_known_by_trial_and_step():
+def test_conditions_of_a_lockstep_task_use_trial_and_step():
     task = TwoStep(NUM_ENVS, TwoStepParams(trial_count=2))
     rollout = make_rollout(["rpe set 0"], task=task)
     walk(rollout, 8)
-    facts = [{k: float(v[0]) for k, v in f.items()} for f in rollout.policy.facts]
-    assert [f["trial"] for f in facts] == [0, 0, 0, 1, 1, 1, 0, 0]
-    assert [f["step"] for f in facts] == [0, 1, 2, 3, 4, 5, 0, 1]
-    assert [f["event"] for f in facts] == [0, 1, 2, 0, 1, 2, 0, 1]
-    blank = [f["reward"] != f["reward"] for f in facts]
+    variables = [
+        {k: float(v[0]) for k, v in f.items()} for f in rollout.policy.variables
+    ]
+    assert [f["trial"] for f in variables] == [0, 0, 0, 1, 1, 1, 0, 0]
+    assert [f["step"] for f in variables] == [0, 1, 2, 3, 4, 5, 0, 1]
+    assert [f["event"] for f in variables] == [0, 1, 2, 0, 1, 2, 0, 1]
+    blank = [f["reward"] != f["reward"] for f in variables]
     # A row is known at the next trial's first step, and at no other one's.
     assert blank == [True, True, True, False, True, True, True, True]
 
 
 @pytest.mark.parametrize(("critic", "units"), [("shared", 4), ("separate", 8)])
-def test_a_hand_reaches_the_units_of_every_core(critic, units):
+def test_interventions_reach_the_units_of_every_core(critic, units):
     network = NetworkConfig(critic=critic, units=4)
     noise = generator(3)
-    hand = make_interventions(
-        interventions(f"units set 0 of {units - 1}"), make_task(), network, noise
+    interventions = make_interventions(
+        parsed(f"units set 0 of {units - 1}"), make_task(), network, noise
     )
-    assert (hand.units, hand.noise) == (units, noise)
-    beyond = interventions(f"units set 0 of {units}")
-    with pytest.raises(ValueError, match=f"units must be below {units}, the network's"):
+    assert (interventions.units, interventions.noise) == (units, noise)
+    beyond = parsed(f"units set 0 of {units}")
+    with pytest.raises(
+        ValueError, match=f"units must be below {units}, the network's number"
+    ):
         make_interventions(beyond, make_task(), network)
 
 
-def test_where_nothing_is_manipulated_there_is_no_hand():
+def test_without_sentences_there_are_no_interventions():
     assert make_interventions((), make_task(), NetworkConfig()) is None

@@ -1,4 +1,4 @@
-"""A generation: members meet the same world, and differ by their weights alone."""
+"""Populations: equal random numbers, differences by weights alone."""
 
 import pytest
 import torch
@@ -17,13 +17,13 @@ TASKS = ["bandit", "two-step", "harlow-line"]
 
 
 def batched_for(task, members, *, alike=True):
-    """A crowd of networks for a task, all alike or each drawn for itself."""
+    """A batched networks of networks for a task, all alike or each drawn for itself."""
     sizes = input_size(task.observation_size, task.action_count), task.action_count
     config = NetworkConfig(units=6, head_deviation=2.0)
     singles = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
     networks = BatchedNetworks(singles[0])
     networks.set_weights(
-        torch.stack([networks.free.read(n.state_dict()) for n in singles])
+        torch.stack([networks.trainable.to_vector(n.state_dict()) for n in singles])
     )
     return networks
 
@@ -41,12 +41,12 @@ def generator(seed=1):
 def test_members_who_are_alike_live_alike(name):
     task = make(name, 12)
     life = evaluate_population(batched_for(task, 3), task, 200, generator())
-    for told in (life.rewards, life.actions, life.nonterminal):
-        first, second, third = told.chunk(3, dim=1)
+    for feedback in (life.rewards, life.actions, life.nonterminal):
+        first, second, third = feedback.chunk(3, dim=1)
         assert torch.equal(first, second)
         assert torch.equal(first, third)
     assert not torch.equal(life.actions[:, 0], life.actions[:, 1])
-    assert len(set(life.earned.tolist())) == 1
+    assert len(set(life.returns.tolist())) == 1
 
 
 def test_members_who_differ_meet_the_same_problems():
@@ -56,16 +56,16 @@ def test_members_who_differ_meet_the_same_problems():
     assert torch.equal(first, second)
     assert torch.equal(first, third)
     assert len(first.unique()) == 8
-    assert len(set(life.earned.tolist())) == 3
+    assert len(set(life.returns.tolist())) == 3
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_a_member_lives_in_a_crowd_as_it_would_alone(name):
-    """The luck of one member's lanes does not depend on how many others there are."""
+def test_a_member_of_a_population_acts_as_it_would_alone(name):
+    """The random numbers of a member do not depend on the number of members."""
     many, few = make(name, 12), make(name, 4)
     networks = batched_for(many, 3, alike=False)
     together = evaluate_population(networks, many, 150, generator())
-    networks.set_weights(networks.free.read(_state(networks, 0))[None])
+    networks.set_weights(networks.trainable.to_vector(_state(networks, 0))[None])
     alone = evaluate_population(networks, few, 150, generator())
     assert torch.equal(together.actions[:, :4], alone.actions)
     assert torch.equal(together.rewards[:, :4], alone.rewards)
@@ -76,21 +76,21 @@ def _state(networks, member):
     return {
         "core.weight": networks.core.weight[member],
         "core.bias": networks.core.bias[member, 0],
-        "core.initial": networks.first[member],
-        "heads.weight": networks.readers[member].mT,
-        "heads.bias": networks.offsets[member, 0],
+        "core.initial": networks.initial[member],
+        "heads.weight": networks.head_weights[member].mT,
+        "heads.bias": networks.head_biases[member, 0],
     }
 
 
-def test_what_a_member_earned_and_did_by_hand():
+def test_returns_and_action_shares_by_hand():
     task = make("bandit", 6)
     life = evaluate_population(
         batched_for(task, 2, alike=False), task, 100, generator()
     )
     mine = life.rewards[:, 3:]
-    torch.testing.assert_close(life.earned[1], mine.sum() / 3)
+    torch.testing.assert_close(life.returns[1], mine.sum() / 3)
     left = (life.actions[:, 3:] == 0).float().mean()
-    torch.testing.assert_close(life.shares(2)[1], torch.stack([left, 1 - left]))
+    torch.testing.assert_close(life.action_shares(2)[1], torch.stack([left, 1 - left]))
 
 
 def test_options_hold_in_every_members_episodes():
@@ -101,7 +101,7 @@ def test_options_hold_in_every_members_episodes():
     assert bool((task.probabilities[:, 0] == 0.9).all())
 
 
-def test_the_luck_of_lanes_is_drawn_once_for_all_members():
+def test_random_numbers_are_drawn_once_for_all_members():
     task = make("bandit", 12)
     rollout = CommonRandomNumbers(task, batched_for(task, 3), generator())
     assert rollout.independent_envs == 4

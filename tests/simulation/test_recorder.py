@@ -1,4 +1,4 @@
-"""Trial table and step recording: complete, in order, errors where they arrive."""
+"""Trial table and step recording: complete, in order, errors when revealed."""
 
 import io
 
@@ -110,7 +110,7 @@ def test_codes_are_whole_words_are_words_and_what_is_missing_is_blank():
     assert set(cells["reward"]) <= {"-2.0", "-1.0", "0.0", "1.0"}
 
 
-def test_large_codes_are_kept():
+def test_large_codes_are_recorded():
     _, trials, _ = record("toys:Lottery", num_envs=60, episodes=60)
     assert trials["ticket"].max() > 900
     assert trials["ticket"].min() >= 0
@@ -133,8 +133,8 @@ def test_so_many_whole_episodes_are_recorded(name, num_envs, episodes, wanted):
     for part in parts:
         rows = trials[trials["episode"] == part["episode"][0]]
         assert part["step"].tolist() == list(range(len(part["step"])))
-        told = pd.Series(part["reward"][:-1]).groupby(part["trial"][:-1]).sum()
-        assert told.tolist() == rows["reward"].tolist()
+        feedback = pd.Series(part["reward"][:-1]).groupby(part["trial"][:-1]).sum()
+        assert feedback.tolist() == rows["reward"].tolist()
         assert part["trial"][-1] == rows["trial"].iloc[-1]
         assert set(part["subject"]) == {6}
         if task.episode_steps:
@@ -219,7 +219,7 @@ def test_without_recorded_episodes_there_is_no_recording():
     assert record(record_episodes=0)[2] == {}
 
 
-def test_no_step_is_taken_once_every_lane_has_had_its_episodes(monkeypatch):
+def test_no_step_is_taken_after_all_episodes_have_ended(monkeypatch):
     kind, taken = task_class("harlow-line"), []
     step = kind.step
     monkeypatch.setattr(kind, "step", lambda *given: taken.append(1) or step(*given))

@@ -1,4 +1,4 @@
-"""The stepping loop: nothing lost, nothing repeated, memory cleared when due."""
+"""The stepping loop: no step lost or repeated, memory reset when due."""
 
 import io
 
@@ -80,7 +80,7 @@ def generator(seed=0):
 @torch.no_grad()
 def walk(rollout, steps):
     """Moments, their tensors copied: policies may reuse their buffers."""
-    kept = []
+    stored = []
     for transition in rollout.run(steps):
         output = PolicyOutput(
             transition.output.logits.clone(),
@@ -88,8 +88,8 @@ def walk(rollout, steps):
             tuple(part.clone() for part in transition.output.memory),
             transition.output.units.clone(),
         )
-        kept.append(transition._replace(output=output))
-    return kept
+        stored.append(transition._replace(output=output))
+    return stored
 
 
 def column(transitions, name):
@@ -106,7 +106,7 @@ def steps_since(ends):
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
-def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
+def test_memory_action_and_reward_are_reset_together_and_only_when_due(
     name, reset_memory
 ):
     task = make_task(name)
@@ -143,7 +143,7 @@ def test_memory_action_and_reward_are_cleared_together_and_only_when_due(
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
-def test_a_policy_is_shown_what_the_task_shows_after_a_restart_too(name):
+def test_the_policy_receives_the_observation_after_a_restart_too(name):
     task = make_task(name)
     policy = Witness(task)
     transitions = walk(Rollout(task, policy, generator()), 60)
@@ -179,7 +179,7 @@ def test_episodes_follow_one_another_without_a_lost_or_phantom_step(name):
     assert torch.equal(over, last.unsqueeze(1).expand(-1, NUM_ENVS))
 
 
-def test_lanes_that_end_at_different_times_restart_alone():
+def test_environments_that_end_at_different_times_restart_alone():
     task = make_task()
     rollout = Rollout(task, Counter(task), generator())
     rollout.record_events = True
@@ -199,7 +199,7 @@ def test_lanes_that_end_at_different_times_restart_alone():
 
 @pytest.fixture
 def permute_noise(monkeypatch):
-    """Let every block of uniform noise have its lanes in another order."""
+    """Let every block of uniform noise have its environments in another order."""
 
     def permute(order):
         draw = torch.rand
@@ -216,7 +216,9 @@ def permute_noise(monkeypatch):
 
 @pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize("policy", ["network", "counter"])
-def test_permuting_the_noise_of_lanes_permutes_the_lanes(name, policy, permute_noise):
+def test_permuting_the_noise_of_environments_permutes_the_environments(
+    name, policy, permute_noise
+):
     def run():
         task = make_task(name)
         chosen = make_network(task) if policy == "network" else Counter(task)
@@ -244,7 +246,7 @@ def through_a_file(state):
 @pytest.mark.parametrize("name", TASK_NAMES)
 @pytest.mark.parametrize("reset_memory", ["episode", "trial", "never"])
 @pytest.mark.parametrize("stop", [0, 1, 2, 4, 9, 17])
-def test_a_walk_goes_on_from_its_state_as_if_never_stopped(name, reset_memory, stop):
+def test_a_rollout_continues_from_its_state(name, reset_memory, stop):
     def fresh(seed):
         task = make_task(name)
         return Rollout(
@@ -270,7 +272,7 @@ def assert_same_walk(found, expected):
         assert (one.start is None) == (other.start is None)
 
 
-def test_a_state_is_not_changed_by_going_on():
+def test_a_state_is_not_changed_by_continuing():
     task = make_task()
     rollout = Rollout(task, make_network(task), generator())
     walk(rollout, 5)
@@ -296,7 +298,7 @@ def assert_same_values(one, other):
 
 @pytest.mark.parametrize("core", ["lstm", "gru", "rnn"])
 @pytest.mark.parametrize("name", TASK_NAMES)
-def test_an_unroll_walks_as_its_network_does(core, name):
+def test_an_unroll_acts_like_its_network(core, name):
     task, other = make_task(name), make_task(name)
     network = make_network(task, core)
     unroll = make_unroll(network, 10, NUM_ENVS)
@@ -312,19 +314,19 @@ def test_an_unroll_walks_as_its_network_does(core, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_baseline_goes_through_the_networks_door(name):
-    asked = experiment(name)
-    for strategy in asked.make_baselines(make_task(name)):
+def test_every_baseline_is_a_policy_like_a_network(name):
+    make_baselines = experiment(name).make_baselines
+    for baseline in make_baselines(make_task(name)):
         task = make_task(name)
-        policy = asked.make_baselines(task)[strategy]
+        policy = make_baselines(task)[baseline]
         steps = 2 * (task.episode_steps or 50)
         transitions = walk(Rollout(task, policy, generator()), steps)
         assert transitions[0].output.logits.shape == (NUM_ENVS, task.action_count)
         assert transitions[0].output.value.shape == (NUM_ENVS,)
         assert transitions[0].output.units.shape == (NUM_ENVS, 0)
-        # A wrong picture costs; nothing else that a strategy does is ever penalised.
+        # A wrong picture costs; nothing else that a baseline does is ever penalised.
         wrong = name in LEARNING_SETS
-        assert wrong or column(transitions, "rewards").min() >= 0, strategy
+        assert wrong or column(transitions, "rewards").min() >= 0, baseline
 
 
 @pytest.mark.parametrize("greedy", [True, False])
@@ -355,6 +357,6 @@ def test_a_fixed_hidden_parameter_stays_fixed_at_every_restart():
         assert torch.stack(seen).float().mean() == good
 
 
-def test_events_are_told_only_when_asked_for():
+def test_events_are_recorded_only_on_request():
     task = make_task()
     assert walk(Rollout(task, Counter(task), generator()), 1)[0].event is None

@@ -1,6 +1,7 @@
-"""The runner of studies: each seed once, judged whole or not at all."""
+"""The runner of studies: each seed once, scored whole or not at all."""
 
 import json
+import sys
 
 import pandas as pd
 import pytest
@@ -8,7 +9,6 @@ import toy_study
 
 from metarl.cli.main import main
 from metarl.core.checks import MetaRLError
-from metarl.studies.registry import StudyEntry
 from metarl.studies.runner import (
     COMPARISON,
     RESULT,
@@ -18,60 +18,61 @@ from metarl.studies.runner import (
 )
 from metarl.studies.spec import Scale
 
+NAMES = ("toy", "other")
+
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch):
-    """A catalogue with two toys, and nothing else."""
-    entry = StudyEntry(module="toy_study", question="What is 1?", source="nobody")
-    toys = {"toy": entry, "other": entry}
-    monkeypatch.setattr("metarl.studies.registry.STUDIES", toys)
-    monkeypatch.setattr("metarl.studies.runner.STUDIES", toys)
-    monkeypatch.setattr("metarl.cli.neighbours.STUDIES", toys)
-    toy_study.ASKED.clear()
+    """A registry with two toys, and nothing else."""
+    for name in NAMES:
+        monkeypatch.setitem(sys.modules, f"metarl.studies.{name}.study", toy_study)
+    for module in ("studies.registry", "studies.runner", "cli.neighbours"):
+        monkeypatch.setattr(f"metarl.{module}.NAMES", NAMES)
+    toy_study.COMPUTED.clear()
     toy_study.FAILING.clear()
     toy_study.REGRETS.clear()
 
 
 def run(out, **plan):
-    plan = NeighboursPlan(**{"studies": ("toy", "other"), "seeds": 3, **plan})
+    plan = NeighboursPlan(**{"studies": NAMES, "seeds": 3, **plan})
     return compare_neighbours(plan, out, workers=1, show=False)
 
 
-def scorecard(made):
-    return (made.path / SCORECARD).read_bytes()
+def scorecard(outcome):
+    return (outcome.path / SCORECARD).read_bytes()
 
 
-def comparison(made):
-    return pd.read_csv(made.path / COMPARISON)
+def comparison(outcome):
+    return pd.read_csv(outcome.path / COMPARISON)
 
 
-def text_of(made):
-    return (made.path / RESULT).read_text()
+def text_of(outcome):
+    return (outcome.path / RESULT).read_text()
 
 
-def test_every_seed_of_every_condition_is_asked_once(tmp_path):
-    made = run(tmp_path)
-    assert len(toy_study.ASKED) == len(set(toy_study.ASKED)) == 2 * 2 * 3
-    assert not made.failures
+def test_every_seed_of_every_condition_is_computed_once(tmp_path):
+    outcome = run(tmp_path)
+    assert len(toy_study.COMPUTED) == len(set(toy_study.COMPUTED)) == 2 * 2 * 3
+    assert not outcome.failures
     run(tmp_path)
-    assert len(toy_study.ASKED) == 12
+    assert len(toy_study.COMPUTED) == 12
 
 
-def test_what_is_missing_is_asked_again_and_nothing_else(tmp_path):
+def test_only_missing_seeds_are_computed_again(tmp_path):
     run(tmp_path)
-    kept = (tmp_path / "scorecard.json").read_bytes()
+    card = (tmp_path / "scorecard.json").read_bytes()
     (tmp_path / "toy/double/1.json").unlink()
-    toy_study.ASKED.clear()
+    toy_study.COMPUTED.clear()
     run(tmp_path)
-    assert [condition for condition, _ in toy_study.ASKED] == ["double"]
-    assert (tmp_path / "scorecard.json").read_bytes() == kept
+    assert [condition for condition, _ in toy_study.COMPUTED] == ["double"]
+    assert (tmp_path / "scorecard.json").read_bytes() == card
 
 
-def test_more_seeds_are_added_to_those_there_are(tmp_path):
+def test_more_seeds_are_added_to_existing_ones(tmp_path):
     run(tmp_path, seeds=1)
-    toy_study.ASKED.clear()
+    toy_study.COMPUTED.clear()
     run(tmp_path, seeds=2)
-    assert len(toy_study.ASKED) == 4
+    assert len(toy_study.COMPUTED) == 4
 
 
 def test_seeds_are_shared_by_a_studys_conditions_and_by_no_other_study():
@@ -83,10 +84,11 @@ def test_seeds_are_shared_by_a_studys_conditions_and_by_no_other_study():
     assert plan.seed_of("toy", 3) != other.seed_of("toy", 3)
 
 
-def test_conditions_are_told_the_same_seed(tmp_path):
+def test_conditions_receive_the_same_seed(tmp_path):
     run(tmp_path, studies=("toy",))
     seeds = {
-        c: [n for name, n in toy_study.ASKED if name == c] for c in ("plain", "double")
+        c: [n for name, n in toy_study.COMPUTED if name == c]
+        for c in ("plain", "double")
     }
     assert seeds["double"] == [2 * seed for seed in seeds["plain"]]
 
@@ -103,7 +105,7 @@ def test_files_of_a_study(tmp_path):
         "result.txt",
     }
     seed = json.loads((tmp_path / "toy/plain/0.json").read_text())
-    assert seed["facts"] == {"number": toy_study.ASKED[0][1] % 1000}
+    assert seed["results"] == {"number": toy_study.COMPUTED[0][1] % 1000}
     assert seed["seconds"] >= 0
 
 
@@ -112,10 +114,10 @@ def test_other_studies_of_a_folder_stay_on_its_scorecard(tmp_path):
     whole = run(tmp_path)
     card, table = scorecard(whole), comparison(whole)
     for name in ("other", "toy"):
-        made = run(tmp_path, studies=(name,))
-        assert scorecard(made) == card
-        pd.testing.assert_frame_equal(comparison(made), table)
-        text = text_of(made)
+        outcome = run(tmp_path, studies=(name,))
+        assert scorecard(outcome) == card
+        pd.testing.assert_frame_equal(comparison(outcome), table)
+        text = text_of(outcome)
         assert text.count("toy: What is 1?") == text.count("other: What is 1?") == 1
 
 
@@ -130,19 +132,19 @@ def test_another_root_or_scale_is_refused_and_nothing_is_lost(tmp_path):
     assert {p: p.read_bytes() for p in tmp_path.rglob("*.json")} == before
 
 
-def test_a_seed_that_fails_is_told_and_its_study_has_no_result(tmp_path):
+def test_a_failed_seed_is_reported_and_its_study_has_no_effects(tmp_path):
     run(tmp_path, seeds=2)
     toy_study.FAILING.add("double")
-    made = run(tmp_path, seeds=3)
-    assert set(made.failures) == {"toy double 2", "other double 2"}
-    assert "double was told to fail" in made.failures["toy double 2"]
-    card = pd.DataFrame(json.loads(scorecard(made)))
+    outcome = run(tmp_path, seeds=3)
+    assert set(outcome.failures) == {"toy double 2", "other double 2"}
+    assert "double fails as planned" in outcome.failures["toy double 2"]
+    card = pd.DataFrame(json.loads(scorecard(outcome)))
     assert list(card["verdict"]) == ["FAIL", "FAIL"]
     assert "trained and tested" in card["effect"][0]
     assert not (tmp_path / "toy/effects.json").exists()
     toy_study.FAILING.clear()
-    made = run(tmp_path, seeds=3)
-    assert not made.failures
+    outcome = run(tmp_path, seeds=3)
+    assert not outcome.failures
     assert list(json.loads((tmp_path / "toy/effects.json").read_text()))
 
 
@@ -150,27 +152,27 @@ def test_agents_of_the_shared_bandit_are_compared_across_studies(tmp_path):
     none = run(tmp_path / "none")
     assert not (none.path / COMPARISON).exists()
     assert "shared bandit" not in text_of(none)
-    toy_study.ASKED.clear()
+    toy_study.COMPUTED.clear()
     toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
-    made = run(tmp_path / "some")
-    table = comparison(made)
+    outcome = run(tmp_path / "some")
+    table = comparison(outcome)
     assert list(table["study"]) == ["toy", "other"]
     assert set(table["condition"]) == {"plain"}
     row = table.iloc[0]
     assert (row["regret"], row["lowest"], row["highest"], row["seeds"]) == (2, 1, 3, 3)
     assert (tmp_path / "some/comparison.png").exists()
-    assert "learned the shared bandit" in text_of(made)
+    assert "learned the shared bandit" in text_of(outcome)
     assert list(table["regret"]) == [2.0, 2.0]
 
 
-def test_what_learned_nothing_is_not_scored(tmp_path):
+def test_a_smoke_run_is_not_scored(tmp_path):
     assert verdicts(run(tmp_path / "real")) == ["FAIL", "FAIL"]
-    shortly = run(tmp_path / "smoke", scale=Scale(smoke=True))
-    assert verdicts(shortly) == ["REPORTED", "REPORTED"]
+    smoke = run(tmp_path / "smoke", scale=Scale(smoke=True))
+    assert verdicts(smoke) == ["REPORTED", "REPORTED"]
 
 
-def verdicts(made):
-    return [row["verdict"] for row in json.loads(scorecard(made))]
+def verdicts(outcome):
+    return [row["verdict"] for row in json.loads(scorecard(outcome))]
 
 
 @pytest.mark.parametrize(
@@ -182,18 +184,18 @@ def verdicts(made):
         ({"seed": -1}, "seed must be at least 0, got -1"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused(plan, words):
+def test_an_invalid_plan_is_refused(plan, words):
     with pytest.raises(ValueError, match=words):
         NeighboursPlan(**{"studies": ("toy",), **plan})
 
 
-def test_a_person_reads_question_table_effects_and_tally(tmp_path):
+def test_the_text_has_question_table_effects_and_tally(tmp_path):
     text = text_of(run(tmp_path))
     for words in ("toy: What is 1?", "After nobody.", "seconds", "number", "FAIL"):
         assert words in text
 
 
-def test_the_command_runs_and_says_where(tmp_path, capsys):
+def test_the_command_runs_and_prints_its_paths(tmp_path, capsys):
     words = ["neighbours", "toy", "--seeds", "2", "--workers", "1", "--out"]
     assert main([*words, str(tmp_path / "x")]) == 0
     assert "scorecard.json" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Training without a derivative: no autograd, same bytes, refusals in words."""
+"""Training without a derivative: no autograd, same bytes, refusals."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ def config_for(rule, **training):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_no_gradient_is_ever_asked_for(rule, monkeypatch):
+def test_no_gradient_is_computed(rule, monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("a gradient was asked for")
 
@@ -40,7 +40,7 @@ def test_no_gradient_is_ever_asked_for(rule, monkeypatch):
     trainer.update()
     assert not torch.equal(before, trainer.network.core.weight)
     assert not trainer.network.heads.weight[-1].any()
-    assert trainer.row()["rollout/episodes"] == 8
+    assert trainer.point()["rollout/episodes"] == 8
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -60,7 +60,7 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
         whole.network.parameters(), second.network.parameters(), strict=True
     ):
         assert torch.equal(mine, theirs)
-    assert whole.row() == second.row()
+    assert whole.point() == second.point()
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_stopped_and_resumed_equals_never_stopped(rule, tmp_path):
         ({"reset_memory": "trial"}, "reset_memory must be 'episode'"),
     ],
 )
-def test_amounts_that_do_not_fit_are_refused(changed, words):
+def test_training_settings_that_do_not_fit_are_refused(changed, words):
     with pytest.raises(ValueError, match=words):
         check_trainable(config_for("wp", **changed))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_schedule_may_be_at_0_for_a_while(rule):
+def test_a_schedule_may_be_0_for_some_updates(rule):
     config = config_for(rule)
     rate = Schedule(start=1e-3, end=0.0, fraction=0.5)
     learning = replace(config.learning, learning_rate=rate)
@@ -101,7 +101,7 @@ def test_a_schedule_scales_the_steps():
     for rate in (1e-3, 5e-4):
         search.load_state(make_trainer(config_for("wp"), 0).search.state())
         before = search.weights.clone()
-        search.step(lambda w: trainer._live_out(w, 0), rate, 5, fresh=True)
+        search.step(lambda w: trainer._evaluate(w, 0), rate, 5, new_episodes=True)
         moves.append(search.weights - before)
     assert moves[0].any()
     assert torch.allclose(moves[1], moves[0] / 2, rtol=1e-6, atol=1e-12)

@@ -1,4 +1,4 @@
-"""What is noted in training: means by hand, and a cost that no resuming loses."""
+"""Metrics of training: means by hand, and a cost over all resumptions."""
 
 import json
 import math
@@ -24,7 +24,7 @@ def test_returns_are_summed_over_whole_episodes_by_hand():
     assert row["rollout/return"] == 3.0
     assert row["rollout/reward_rate"] == pytest.approx(77 / 6)
     assert row["loss"] == 3.0
-    # Lane 0 goes on with 4, lane 1 with all it had.
+    # Lane 0 goes on with 4, environment 1 with all it had.
     averages.add_scalars({"loss": torch.tensor(1.0)})
     averages.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
     row = averages.read()
@@ -43,13 +43,13 @@ def test_a_curves_point_is_the_mean_since_the_last_one():
 
 
 def test_the_episodes_of_the_whole_training_are_counted():
-    averages, told = MetricAverages(2), []
+    averages, feedback = MetricAverages(2), []
     ends = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
     for nonterminal in (ends, torch.ones(3, 2), ends):
         averages.add_scalars({"loss": torch.tensor(1.0)})
         averages.add_rewards(torch.ones(3, 2), nonterminal)
-        told.append(averages.read()["rollout/episodes"])
-    assert told == [3, 3, 6]
+        feedback.append(averages.read()["rollout/episodes"])
+    assert feedback == [3, 3, 6]
     again = MetricAverages(2)
     again.load_state(averages.state())
     again.add_scalars({"loss": torch.tensor(1.0)})
@@ -79,20 +79,18 @@ def test_the_cost_is_the_sum_over_all_beginnings(tmp_path, monkeypatch):
     resumed = ComputeCost(folder)
     clock.go(1.5, 3)
     resumed.write()
-    told = json.loads(folder.cost_path.read_text())
-    assert told == {"cpu_seconds": 3.5, "wall_seconds": 8.0}
+    feedback = json.loads(folder.cost_path.read_text())
+    assert feedback == {"cpu_seconds": 3.5, "wall_seconds": 8.0}
 
 
-def test_a_subject_that_starts_anew_forgets_what_its_folder_had_cost(
-    tmp_path, monkeypatch
-):
+def test_a_subject_that_starts_again_has_no_earlier_cost(tmp_path, monkeypatch):
     clock, folder = Clock(monkeypatch), SubjectFolder(tmp_path)
     folder.cost_path.write_text('{"cpu_seconds": 70.0, "wall_seconds": 80.0}')
     cost = ComputeCost(folder)
     clock.go(2, 5)
     cost.write()
-    told = json.loads(folder.cost_path.read_text())
-    assert told == {"cpu_seconds": 2.0, "wall_seconds": 5.0}
+    feedback = json.loads(folder.cost_path.read_text())
+    assert feedback == {"cpu_seconds": 2.0, "wall_seconds": 5.0}
 
 
 def test_an_interrupted_training_has_written_its_cost(small, tmp_path):

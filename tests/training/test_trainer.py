@@ -97,7 +97,7 @@ def test_another_seed_or_subject_gives_other_weights(small, reference, tmp_path)
     assert len(hashes) == 5
 
 
-def test_subjects_have_experience_of_their_own(small):
+def test_subjects_have_independent_random_numbers(small):
     """Independent subjects meet different problems, and respond by other noise."""
     config = small(num_envs=64)
     one, two = Trainer(config, 0), Trainer(config, 1)
@@ -144,7 +144,7 @@ def test_saving_more_often_changes_nothing(small, reference, tmp_path, monkeypat
     assert contents(train(small(), tmp_path)) == contents(reference)
 
 
-def test_what_looks_on_changes_nothing(small, reference, tmp_path):
+def test_an_observer_changes_nothing(small, reference, tmp_path):
     files = SubjectFolder(tmp_path)
     train_subject(small(), 0, files, Reporter(), lambda steps: Witness())
     assert contents(files) == contents(reference)
@@ -183,8 +183,8 @@ def test_an_observer_sees_every_point_and_snapshot_and_is_closed(small, tmp_path
     assert witness.closed == 2
     assert [row["update"] for row in witness.rows] == list(range(1, 41))
     assert [number for number, _ in witness.snapshots] == list(range(1, 21))
-    for number, told in witness.snapshots:
-        assert weights_hash(files.policy(number)) == told
+    for number, received in witness.snapshots:
+        assert weights_hash(files.policy(number)) == received
 
 
 def test_an_observer_is_closed_when_training_breaks(small, tmp_path):
@@ -271,11 +271,11 @@ def test_unrolls_of_one_step_train(small, tmp_path):
     assert files.metrics["train/grad_norm"].gt(0).all()
 
 
-def test_progress_is_told_from_little_to_all(small, tmp_path):
-    told = []
-    train_subject(small(), 0, SubjectFolder(tmp_path), Reporter(report=told.append))
-    assert told == sorted(told)
-    assert (len(told), told[-1]) == (40, 1.0)
+def test_progress_is_reported_from_low_to_complete(small, tmp_path):
+    received = []
+    train_subject(small(), 0, SubjectFolder(tmp_path), Reporter(report=received.append))
+    assert received == sorted(received)
+    assert (len(received), received[-1]) == (40, 1.0)
 
 
 @pytest.mark.parametrize("fault", ["nan", "raise"])
@@ -296,7 +296,7 @@ def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_pat
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(small):
+def test_an_invalid_reward_late_in_an_unroll_is_refused_before_the_update(small):
     trainer = Trainer(small(), 0)
     trainer.update()
     before = weights_hash(trainer.network)
@@ -319,9 +319,7 @@ def test_a_bad_reward_late_in_an_unroll_is_found_and_nothing_is_learned_from_it(
     assert weights_hash(trainer.network) == before
 
 
-def test_a_state_whose_learning_curve_has_other_columns_gets_one_sentence(
-    small, tmp_path
-):
+def test_a_state_with_other_columns_of_the_learning_curve_is_refused(small, tmp_path):
     """Else the rows to come would not stand under the names of those there are."""
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
@@ -335,7 +333,7 @@ def test_a_state_whose_learning_curve_has_other_columns_gets_one_sentence(
 
 
 @pytest.mark.parametrize("content", [{}, {"updates": 1}, [1, 2]])
-def test_a_state_of_something_else_gets_one_sentence(content, small, tmp_path):
+def test_a_state_of_something_else_is_refused(content, small, tmp_path):
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(2))
@@ -381,7 +379,9 @@ LITERAL = A2CConfig(
         {"critic": "separate", "feedback": "rpe", "core": "gru"},
     ],
 )
-def test_each_update_is_the_papers_over_what_the_stepping_loop_saw(kind, task, small):
+def test_each_update_is_the_papers_over_the_transitions_of_the_rollout(
+    kind, task, small
+):
     """Against a loop in which autograd sees every step, across episodes and unrolls."""
     network = NetworkConfig(units=5, input_gain=3.0, head_deviation=0.5, **kind)
     assert_learns_as_published(small(task, network=network, learning=LITERAL))
@@ -399,7 +399,7 @@ def test_without_carry_over_each_update_is_the_papers_too(kind, small):
     assert_learns_as_published(replace(config, training=training))
 
 
-def test_without_carry_over_every_trial_starts_anew(small):
+def test_without_carry_over_every_trial_starts_from_the_initial_memory(small):
     config = small()
     training = replace(config.training, reset_memory="trial")
     trainer = Trainer(replace(config, training=training), 0)
@@ -411,7 +411,7 @@ def test_without_carry_over_every_trial_starts_anew(small):
         return act(inputs, memory)
 
     trainer.unroll.act = watched
-    starts = trainer.trajectory().starts
+    starts = trainer.collect_unroll().starts
     # Trials of three steps.
     assert [t for t, start in enumerate(starts) if start is not None] == [
         0,
@@ -468,14 +468,14 @@ LARGE = {"width": 24, "height": 20}
 
 
 @pytest.mark.parametrize("core", ["lstm", "gru"])
-def test_each_update_of_a_network_with_eyes_is_the_papers(core, small):
+def test_each_update_of_a_network_with_an_encoder_is_the_papers(core, small):
     network = replace(PATCH, core=core)
     assert_learns_as_published(small("flags:Flags", network=network, learning=LITERAL))
 
 
 @pytest.mark.parametrize("core", ["lstm", "gru"])
 @pytest.mark.parametrize(("network", "size"), [(PATCH, {}), (STACK, LARGE)])
-def test_a_network_with_eyes_resumes_to_the_same_bytes(
+def test_a_network_with_an_encoder_resumes_to_the_same_bytes(
     network, size, core, small, tmp_path
 ):
     config = small(
@@ -489,7 +489,7 @@ def test_a_network_with_eyes_resumes_to_the_same_bytes(
     assert contents(parts) == contents(whole)
 
 
-def test_what_is_seen_is_learned_from(small, tmp_path):
+def test_images_are_learned_from(small, tmp_path):
     """Colour tells the answer: it cannot be known but through the eyes."""
     config = small("flags:Flags", network=PATCH, num_envs=16, updates=120)
     metrics = train(config, tmp_path).metrics
@@ -510,10 +510,10 @@ def test_learning_sets_from_pixels_train_and_resume(tmp_path):
         ("flags:Flags", NetworkConfig(), "encoder must be none for a task without"),
         ("two-step", PATCH, "encoder must be none for a task without pixels"),
         ("flags:Flags", replace(PATCH, patch_size=10), r"patch_size must be in \[1, 9"),
-        ("flags:Flags", STACK, "least side of the retina, for encoder stack, must be"),
+        ("flags:Flags", STACK, "least side of the image, for encoder stack, must be"),
     ],
 )
-def test_eyes_that_do_not_fit_the_task_are_refused(task, network, words, small):
+def test_an_encoder_that_does_not_fit_the_task_is_refused(task, network, words, small):
     config = small(task, network=network)
     for refuse in (check_trainable, lambda config: make_network(config, 0)):
         with pytest.raises(ValueError, match=words):
@@ -532,12 +532,12 @@ def test_the_error_that_is_an_input_has_the_discount_of_its_time(small, tmp_path
     learning = replace(config.learning, discount=discount)
     files = train(replace(config, learning=learning), tmp_path, stops=(7,))
     for number in (0, 4, 10, SNAPSHOTS):
-        told = float(files.policy(number).discount)
-        assert told == pytest.approx(discount.at(number / SNAPSHOTS))
+        received = float(files.policy(number).discount)
+        assert received == pytest.approx(discount.at(number / SNAPSHOTS))
     assert float(files.policy().discount) == 0.75
 
 
-HANDS = [
+CASES = [
     {"network": SEPARATE},
     {"network": SEPARATE, "interventions": (parse("rpe scale 0.5 when paid > 0"),)},
     {"interventions": (parse("teaching scale 0.5 when paid > 0 and trial > 1"),)},
@@ -551,7 +551,7 @@ HANDS = [
 ]
 
 
-def handled(config, interventions=(), network=None):
+def with_interventions(config, interventions=(), network=None):
     return replace(
         config,
         network=network or config.network,
@@ -560,19 +560,20 @@ def handled(config, interventions=(), network=None):
 
 
 @pytest.mark.parametrize("task", ["two-step", "toys:Lottery", "toys:Uneven"])
-@pytest.mark.parametrize("settings", HANDS)
-def test_every_kind_of_network_and_hand_resumes_to_the_same_bytes(
+@pytest.mark.parametrize("settings", CASES)
+def test_every_kind_of_network_and_intervention_resumes_to_the_same_bytes(
     settings, task, small, tmp_path
 ):
-    config = handled(small(task, updates=20), **settings)
+    config = with_interventions(small(task, updates=20), **settings)
     whole = train(config, tmp_path / "whole")
     parts = train(config, tmp_path / "parts", stops=(6, 7))
     assert contents(parts) == contents(whole)
     assert contents(whole) != contents(train(small(task, updates=20), tmp_path / "x"))
 
 
-def test_node_perturbation_takes_no_experimenters_hand():
-    config = handled(preset("two-step", "smoke"), (parse("teaching scale 0"),))
+def test_node_perturbation_refuses_interventions():
+    scaled = (parse("teaching scale 0"),)
+    config = with_interventions(preset("two-step", "smoke"), scaled)
     network = replace(config.network, core="rnn")
     learning = replace(config.learning, rule="np")
     config = replace(config, network=network, learning=learning)
@@ -580,7 +581,7 @@ def test_node_perturbation_takes_no_experimenters_hand():
         ValueError, match=r"interventions must be \(\) where the rule is"
     ):
         check_trainable(config)
-    check_trainable(handled(config))
+    check_trainable(with_interventions(config))
 
 
 def taught_by(small, *interventions, entropy_weight=0.0, **more):
@@ -588,18 +589,18 @@ def taught_by(small, *interventions, entropy_weight=0.0, **more):
     learning = A2CConfig(
         learning_rate=constant(1e-2), entropy_weight=constant(entropy_weight)
     )
-    done = tuple(map(parse, interventions))
-    return Trainer(handled(small(learning=learning, **more), done), 0)
+    parsed = tuple(map(parse, interventions))
+    return Trainer(with_interventions(small(learning=learning, **more), parsed), 0)
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("hand", ["teaching scale 0", "teaching set 0"])
-def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
-    hand, normalize, small
+@pytest.mark.parametrize("intervention", ["teaching scale 0", "teaching set 0"])
+def test_prediction_errors_of_0_leave_the_weights_unchanged(
+    intervention, normalize, small
 ):
     norms = []
-    for interventions in ((), (parse(hand),)):
-        config = handled(small(), interventions)
+    for interventions in ((), (parse(intervention),)):
+        config = with_interventions(small(), interventions)
         learning = replace(
             config.learning,
             entropy_weight=constant(0.0),
@@ -607,7 +608,7 @@ def test_errors_that_teach_nothing_leave_the_weights_as_they_are(
         )
         trainer = Trainer(replace(config, learning=learning), 0)
         trainer.update()
-        norms.append(trainer.row()["train/grad_norm"])
+        norms.append(trainer.point()["train/grad_norm"])
     # What is left is rounding: the critic's targets are its own values.
     assert norms[0] > 1e-2
     assert norms[1] < 1e-6
@@ -620,7 +621,7 @@ def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
         small, text, unroll_steps=18, num_envs=8
     )  # an unroll, an episode
     trainer.update()
-    trajectory = trainer.trajectory()
+    trajectory = trainer.collect_unroll()
     paid = trajectory.rewards.unflatten(0, (6, 3)).sum(1)
     chosen = torch.zeros(18, 8, dtype=torch.bool)
     chosen[2::3] = paid < 0
@@ -637,7 +638,7 @@ def test_the_changed_errors_are_what_is_learned_from(small):
     rows = []
     for each in (twin, trainer, taught_by(small, "teaching add 1")):
         each.update()
-        rows.append(each.row())
+        rows.append(each.point())
     plain, scaled, added = (row["rpe/mean"] for row in rows)
     assert scaled == pytest.approx(-2 * plain, rel=1e-5)
     assert added == pytest.approx(plain + 1, rel=1e-5)
@@ -651,7 +652,8 @@ def test_the_changed_errors_are_what_is_learned_from(small):
 
 
 def test_an_error_that_is_an_input_is_changed_in_training_too(small):
-    config = handled(small(), (parse("rpe set 3 when trial > 1"),), SEPARATE)
+    interventions = (parse("rpe set 3 when trial > 1"),)
+    config = with_interventions(small(), interventions, SEPARATE)
     trainer, fed = Trainer(config, 0), []
     step = trainer.unroll.actor.step
 
@@ -662,15 +664,15 @@ def test_an_error_that_is_an_input_is_changed_in_training_too(small):
     trainer.unroll.actor.step = watched
     trainer.update()
     # Trials of three steps: the third one runs from step 6 on.
-    told = torch.stack(fed)
-    assert (told[6:] == 3).all()
-    assert not (told[:6] == 3).any()
-    assert not told[0].any()
+    received = torch.stack(fed)
+    assert (received[6:] == 3).all()
+    assert not (received[:6] == 3).any()
+    assert not received[0].any()
 
 
-def test_memory_is_cleared_by_hand_in_training_and_starts_anew(small):
+def test_memory_is_reset_by_an_intervention_in_training(small):
     trainer = taught_by(small, "memory reset when trial == 1 and event == 'choice'")
-    starts = trainer.trajectory().starts
+    starts = trainer.collect_unroll().starts
     cleared = [t for t, start in enumerate(starts) if start is not None and t > 0]
     assert cleared == [4]
     trainer.update()
@@ -727,7 +729,7 @@ def test_schedules_follow_the_progress_of_the_run(small):
     assert weights_hash(trainer.network) == before
 
 
-def test_training_teaches_valid_responses(small, tmp_path):
+def test_valid_responses_are_learned_in_training(small, tmp_path):
     config = small(num_envs=16, unroll_steps=18, updates=150)
     config = replace(config, network=replace(config.network, units=12))
     metrics = train(config, tmp_path).metrics
@@ -767,7 +769,7 @@ def test_areas_resume_to_the_same_bytes(core, small, tmp_path):
     assert contents(parts) == contents(whole)
 
 
-def test_what_predicts_is_in_no_saved_policy(small, tmp_path):
+def test_readouts_of_predictions_are_in_no_saved_policy(small, tmp_path):
     config = by_area(small)
     usual = small(updates=20)
     saved = [

@@ -1,4 +1,4 @@
-"""Training with replay: resumed to the same bytes, refused in words, off by default."""
+"""Training with replay: resumed to the same bytes, refusals, off by default."""
 
 from dataclasses import replace
 
@@ -73,8 +73,8 @@ def test_without_replay_its_settings_change_no_byte(small, tmp_path):
     config = small("bandit")
     replay = ReplayConfig(ratio=9, episodes=2, buffer="reservoir")
     config = replace(config, learning=replace(config.learning, replay=replay))
-    told = train(config, tmp_path / "told")
-    assert contents(told) == contents(plain)
+    feedback = train(config, tmp_path / "told")
+    assert contents(feedback) == contents(plain)
     assert load_state(plain.state_path)["replayer"] == {}
 
 
@@ -86,15 +86,17 @@ def test_episodes_of_other_tasks_are_lived_through_alike(task, core, small):
     config = replaying(small, "uniform", task, steps=2 * steps)
     network = NetworkConfig(core=core, units=4)
     trainer = Trainer(replace(config, network=network), 0)
-    fresh = trainer.trajectory()
+    fresh = trainer.collect_unroll()
     replayer = trainer.replayer
     replayer.buffer.add(replayer._episodes(fresh))
-    drawn = replayer.buffer.draw(6)
-    pairs = [part.unflatten(1, (2, 3)).transpose(0, 1) for part in drawn.episodes]
-    old = type(drawn.episodes)(*(part.flatten(0, 1) for part in pairs))
-    lived = replayer.live(old)
-    torch.testing.assert_close(lived.logits, old.logits)
-    torch.testing.assert_close(lived.values[:-1], old.values)
+    generator_of = replayer.buffer.sample(6)
+    pairs = [
+        part.unflatten(1, (2, 3)).transpose(0, 1) for part in generator_of.episodes
+    ]
+    old = type(generator_of.episodes)(*(part.flatten(0, 1) for part in pairs))
+    replayed = replayer.rollout(old)
+    torch.testing.assert_close(replayed.logits, old.logits)
+    torch.testing.assert_close(replayed.values[:-1], old.values)
 
 
 def test_an_unroll_of_part_of_an_episode_is_refused(small):

@@ -1,6 +1,6 @@
-"""Expectations over a population, differentiable in what the population is drawn from.
+"""Expectations over a population, differentiable in the mean of the population.
 
-Plain numpy: no network, no automatic differentiation.
+Plain numpy: without networks and automatic differentiation.
 """
 
 from metarl.agents.evolution.distributions import DISTRIBUTIONS, Normal, PairedNormal

@@ -1,4 +1,4 @@
-"""What a population is drawn from: a mean that learns, and a fixed spread."""
+"""Distributions of a population: a mean that learns, and a fixed deviation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,26 +14,26 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Normal:
-    """Members scattered around a mean, alike in every direction."""
+    """Normal distribution around a mean, with equal deviation in every direction."""
 
     mean: Array
-    """(D,) the parameters that learn."""
+    """(D,) parameters that learn."""
     deviation: float
-    """Standard deviation of each coordinate, > 0; it stays as it is."""
+    """Standard deviation of each coordinate, > 0; it is not learned."""
 
     def __post_init__(self) -> None:
-        """Refuse a population without spread: it would tell nothing."""
+        """Validate the fields."""
         check_at_least("deviation", self.deviation, 1e-300)
 
     def sample(self, count: int, generator: np.random.Generator) -> Array:
-        """(N, D) members, drawn independently."""
+        """(N, D) members, sampled independently."""
         return self.mean + self.deviation * self._noise(count, generator)
 
     def _noise(self, count: int, generator: np.random.Generator) -> Array:
         return generator.standard_normal((count, len(self.mean)))
 
     def score(self, sample: Array) -> Array:
-        """(N, D) how each member's log-probability grows with the mean.
+        """(N, D) derivative of each member's log probability in the mean.
 
         d log p(theta) / d mean = (theta - mean) / deviation^2
         """
@@ -41,10 +41,10 @@ class Normal:
 
 
 class PairedNormal(Normal):
-    """The same, but each member has a mirror image on the mean's other side.
+    """Normal distribution of pairs: each member has a mirror image about the mean.
 
-    Whatever is even around the mean cancels within a pair and adds no noise to a
-    gradient (antithetic sampling). Mirror images stand in the sample's second half.
+    Any even function about the mean cancels within a pair and adds no noise to a
+    gradient (antithetic sampling). Mirror images are the second half of the sample.
     """
 
     def _noise(self, count: int, generator: np.random.Generator) -> Array:

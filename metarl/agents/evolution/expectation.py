@@ -1,17 +1,15 @@
-"""An expectation over a population, and its gradient, which may itself be averaged.
+"""Expectation over a population, with its gradient; expectations can be nested.
 
-A population is drawn from a distribution p with a mean mu. What is expected of it
-changes with mu in two ways: other members are drawn, and what is said of each member
-may itself depend on mu.
+A population is sampled from a distribution p with a mean mu. The expectation of f
+changes with mu in two ways: the members change, and f may itself depend on mu.
 
     d/dmu E[f] = E[f(theta) d log p(theta)/dmu] + E[df(theta)/dmu]
 
-The first is the score gradient: f is never differentiated, it need not even be
-continuous. The second is there where f is made of an expectation, so that expectations
-nest.
+The first is the score gradient: f is not differentiated, and need not be continuous.
+The second is not 0 if f contains an expectation, so that expectations can be nested.
 
 Source: Williams 1992, Mach Learn 8:229; Wierstra et al. 2014, JMLR 15:949; Gajewski et
-al. 2019, GECCO (evolvability ES), for expectations that nest.
+al. 2019, GECCO (evolvability ES), for nested expectations.
 """
 
 from dataclasses import dataclass
@@ -24,19 +22,19 @@ from metarl.agents.evolution.distributions import Array, Normal
 
 @dataclass(frozen=True)
 class Estimate:
-    """Numbers estimated from a population, and how each grows with its mean."""
+    """Numbers estimated from a population, with their gradients in its mean."""
 
     value: Array
-    """(...) the numbers."""
+    """(...) numbers."""
     gradient: Array
-    """(..., D) derivative of each in the distribution's mean."""
+    """(..., D) derivative of each in the mean of the distribution."""
 
-    def through(self, value: Array, slope: Array) -> "Estimate":
-        """A function of the numbers, by the chain rule.
+    def apply(self, value: Array, slope: Array) -> "Estimate":
+        """Return a function of the numbers, by the chain rule.
 
         Args:
-            value: (...) the function's.
-            slope: (...) its derivative there.
+            value: (...) values of the function.
+            slope: (...) derivatives of the function.
         """
         return Estimate(value, slope[..., None] * self.gradient)
 
@@ -44,16 +42,16 @@ class Estimate:
 def expectation(
     values: NDArray[np.floating] | Estimate, sample: Array, distribution: Normal
 ) -> Estimate:
-    """Mean over a population of what is said of each member.
+    """Mean over a population, with an unbiased estimate of its gradient.
 
     Args:
-        values: (N, ...) numbers for each member; an Estimate where they depend on the
+        values: (N, ...) numbers for each member; an Estimate if they depend on the
             distribution themselves.
-        sample: (N, D) the members.
-        distribution: what they were drawn from.
+        sample: (N, D) members.
+        distribution: distribution of the members.
 
     Returns:
-        The mean over the first axis, with an unbiased estimate of its gradient.
+        The mean over the first axis.
     """
     if isinstance(values, Estimate):
         through_members = expectation(values.value, sample, distribution)

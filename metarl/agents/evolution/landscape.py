@@ -1,10 +1,10 @@
-"""A landscape of one dimension that tells fitness from evolvability.
+"""One-dimensional landscape that separates fitness from evolvability.
 
     height(x) = 5 sin(0.2 x) sin(20 x)
 
-Seen through a population it is flat, for the fast ripples cancel; so evolving for
-height stays about where it starts. The ripples are highest where sin(0.2 x) = 1: there
-members differ most, so variance or entropy of height lead to x = 7.85.
+Averaged over a population it is flat, as the fast ripples cancel; so evolution for
+height stays near its start. The ripples are highest where sin(0.2 x) = 1: members
+differ most there, so variance or entropy of height lead to x = 7.85.
 
 Source: Gajewski et al. 2019, GECCO; the EvoGrad demonstrations of the same year.
 """
@@ -19,39 +19,39 @@ from metarl.agents.evolution.expectation import expectation
 from metarl.agents.evolution.objectives import OBJECTIVES, whitened
 
 MOST_VARIED = math.pi / 2 / 0.2
-"""Where the ripples are highest, x = 7.85."""
+"""Position of the highest ripples, x = 7.85."""
 START = 1.0
-"""Where every population starts."""
+"""Start of every population."""
 
 
 def height(x: Array) -> Array:
-    """The landscape, element by element."""
+    """Height of the landscape, element by element."""
     return 5 * np.sin(0.2 * x) * np.sin(20 * x)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """How a population moves over the landscape; the published settings."""
+    """Evolution of a population on the landscape, with the published settings."""
 
     objective: str
     """fitness, variance or entropy."""
     generations: int = 2000
-    """Steps in all."""
+    """Number of steps."""
     members: int = 500
-    """Members of each generation."""
+    """Number of members of each generation."""
     deviation: float = 0.5
-    """Spread of the population."""
+    """Standard deviation of the population."""
     distribution: str = "normal"
     """normal or paired."""
 
     @property
     def rate(self) -> float:
-        """Step along the gradient."""
+        """Step size along the gradient."""
         return 0.1 if self.objective == "entropy" else 0.03
 
 
-def path_of(walk: Walk, generator: np.random.Generator) -> Array:
-    """(G + 1,) the population's mean, from its start on."""
+def walk_path(walk: Walk, generator: np.random.Generator) -> Array:
+    """(G + 1,) mean of the population, from the start on."""
     mean = np.array([START])
     path = [mean]
     kind = DISTRIBUTIONS[walk.distribution]
@@ -60,9 +60,9 @@ def path_of(walk: Walk, generator: np.random.Generator) -> Array:
         sample = population.sample(walk.members, generator)
         heights = height(sample)
         if walk.objective == "fitness":
-            found = expectation(whitened(heights[:, 0]), sample, population)
+            estimate = expectation(whitened(heights[:, 0]), sample, population)
         else:
-            found = OBJECTIVES[walk.objective](heights, sample, population)
-        mean = mean + walk.rate * found.gradient
+            estimate = OBJECTIVES[walk.objective](heights, sample, population)
+        mean = mean + walk.rate * estimate.gradient
         path.append(mean)
     return np.concatenate(path)

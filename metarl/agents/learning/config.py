@@ -1,4 +1,4 @@
-"""Settings of the neighbouring ideas: costs by area, tried-out weights, replay."""
+"""Settings of costs by area, weight perturbation and replay."""
 
 import re
 from dataclasses import dataclass
@@ -16,26 +16,26 @@ BufferKind = Literal["ring", "reservoir"]
 
 @dataclass(frozen=True, kw_only=True)
 class CostsConfig:
-    """What each of two areas learns from, and when.
+    """Costs of each of two areas, and their times.
 
-    metarl/agents/learning/area_costs.py explains.
+    metarl/agents/learning/area_costs.py gives the equations.
     """
 
     pfc: tuple[PrefrontalCost, ...] = ("rl",)
-    """Costs of the core: rl, what comes back from policy and value; reward or
-    observation, predicting what follows. Without rl no error of policy and value
-    reaches the core."""
+    """Costs of the core: rl, the errors of policy and value; reward or observation,
+    the prediction of the next one. Without rl no error of policy and value reaches
+    the core."""
     likelihood: Likelihood = "normal"
-    """What a reward is, given the expected one: normal of variance 1, whatever a task
-    pays; or Bernoulli, where it pays 0 or 1 and nothing else."""
+    """Distribution of a reward given its prediction: normal with variance 1, for any
+    rewards; or bernoulli, for rewards of 0 or 1 alone."""
     prediction_weight: float = 1.0
-    """Weight of each prediction's cost beside reinforcement's, >= 0."""
+    """Weight of each prediction cost relative to the reinforcement cost, >= 0."""
     schedule: tuple[str, ...] = ()
-    """When costs are on, as COST:FIRST-LAST in updates, LAST left out for the end:
-    'reward:0-300' 'rl:300-'. A cost that is not named is always on."""
+    """Times of the costs, as COST:FIRST-LAST in updates, without LAST until the end:
+    'reward:0-300' 'rl:300-'. A cost that is not listed is always active."""
 
     def __post_init__(self) -> None:
-        """Refuse costs that there are not, and times that are none."""
+        """Validate the fields."""
         for cost in self.pfc:
             check_choice("costs.pfc", cost, get_args(PrefrontalCost))
         if len(set(self.pfc)) < len(self.pfc):
@@ -46,9 +46,9 @@ class CostsConfig:
             self._check_times(words)
 
     def _check_times(self, words: str) -> None:
-        """Refuse times of a cost that nobody has, and times that never come."""
+        """Raise ValueError for the times of an unknown cost, or an empty interval."""
         cost, first, after = self._times(words)
-        # The readers of policy and value learn by reinforcement whatever the core does.
+        # Policy and value always have the cost rl, even if the core does not.
         if cost not in ("rl", *self.pfc):
             raise ValueError(
                 f"costs.schedule must be of rl or of costs.pfc, {self.pfc!r}, got "
@@ -62,51 +62,51 @@ class CostsConfig:
 
     @staticmethod
     def _times(words: str) -> tuple[str, int, float]:
-        """Cost, first update, and the first after the last."""
-        found = re.fullmatch(r"(rl|reward|observation):(\d+)-(\d*)", words)
-        if not found:
+        """Return the cost, its first update, and the first update without it."""
+        match = re.fullmatch(r"(rl|reward|observation):(\d+)-(\d*)", words)
+        if not match:
             raise ValueError(
                 "costs.schedule must be COST:FIRST-LAST with rl, reward or "
                 f"observation, such as reward:0-300; got {words!r}"
             )
-        return found[1], int(found[2]), float(found[3] or "inf")
+        return match[1], int(match[2]), float(match[3] or "inf")
 
     def on(self, cost: str, update: int) -> bool:
-        """Whether a cost is on at an update, counted from 0."""
+        """Whether a cost is active at an update, counted from 0."""
         times = [self._times(words) for words in self.schedule]
-        own = [(first, after) for name, first, after in times if name == cost]
-        return not own or any(first <= update < after for first, after in own)
+        spans = [(first, after) for name, first, after in times if name == cost]
+        return not spans or any(first <= update < after for first, after in spans)
 
     @property
     def plain(self) -> bool:
-        """Whether there is but one cost, always, from end to end."""
+        """Whether both areas always share the one reinforcement cost."""
         return self == CostsConfig()
 
 
 @dataclass(frozen=True, kw_only=True)
 class PerturbationConfig:
-    """How rules without a derivative try out weights.
+    """Perturbation of the weights by rules without a derivative.
 
-    The lanes of training are divided among the networks that are tried, two at an
-    update, or under es as many as there are members.
+    The training environments are divided equally among the perturbed networks: two at
+    each update, or with es as many as there are members.
     """
 
     size: float = 0.1
-    """Deviation of what is added to each weight, > 0."""
+    """Standard deviation of the perturbation of each weight, > 0."""
     members: int = 64
-    """Networks of a generation, under es, at least 2."""
+    """Number of networks of a generation with es, at least 2."""
     distribution: Distribution = "paired"
-    """Whether es draws a generation's members independently (normal), or each with its
-    mirror image (paired)."""
+    """Sampling of the members with es: independently (normal), or each with its mirror
+    image (paired)."""
     objective: Objective = "fitness"
-    """What es evolves: members that earn much (fitness), or that do different things
-    (variance or entropy of behaviour, the shares of their actions)."""
+    """Objective of es: reward (fitness), or diversity of behaviour (variance or entropy
+    of the shares of actions)."""
     same_episodes: int = 10
-    """Updates in a row that meet the same episodes under d2, which judges its steps by
-    them, at least 2; other rules meet fresh ones at every update."""
+    """Consecutive updates on the same episodes with d2, which compares their losses, at
+    least 2; the other rules use new episodes at every update."""
 
     def __post_init__(self) -> None:
-        """Refuse a generation in which nothing differs."""
+        """Validate the fields."""
         check_at_least("size", self.size, 1e-12)
         check_at_least("members", self.members, 2)
         check_at_least("same_episodes", self.same_episodes, 2)
@@ -121,42 +121,42 @@ class PerturbationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayConfig:
-    """Whole episodes kept and lived through again between fresh ones.
+    """Replay of whole stored episodes between new ones.
 
-    naive        As if they were fresh: nothing corrects for the policy that acted.
-    uniform      Corrected by V-trace; all kept episodes are equally likely.
-    prioritised  Corrected by V-trace; those that would teach more come more often.
-    clear        uniform, and the network is held to what it did and expected then.
-    sil          Only what went better than is expected now teaches.
+    naive        No correction for the policy that acted.
+    uniform      Corrected by V-trace; all stored episodes are equally likely.
+    prioritised  Corrected by V-trace; episodes with larger errors are more likely.
+    clear        As uniform, with the old policy and values cloned.
+    sil          Self-imitation: only returns above the present value are learned from.
 
     Sources: Espeholt et al. 2018, ICML (V-trace); Schaul et al. 2016, ICLR; Rolnick et
     al. 2019, NeurIPS (CLEAR); Oh et al. 2018, ICML (self-imitation).
     """
 
     mode: ReplayMode = "none"
-    """What is replayed and how it teaches; none: nothing is kept."""
+    """Kind of replay; none: no episode is stored."""
     ratio: int = 4
-    """Replayed updates per fresh one, each of as many episodes, at least 1."""
+    """Replayed updates per new one, with equally many episodes each, at least 1."""
     episodes: int = 4000
-    """Episodes that are kept, at least 1."""
+    """Capacity of the buffer in episodes, at least 1."""
     buffer: BufferKind = "ring"
-    """What is kept: ring, the latest; reservoir, an equal sample of all ever seen, as
-    CLEAR has it."""
+    """Contents of the buffer: ring, the latest episodes; reservoir, a uniform sample of
+    all episodes so far, as in CLEAR."""
     largest_ratio: float = 1.0
-    """Bound of V-trace's importance ratio in an error (rho bar), > 0."""
+    """Maximum importance ratio of an error in V-trace (rho bar), > 0."""
     largest_trace: float = 1.0
-    """Bound of V-trace's ratio that hands errors back in time (c bar), > 0."""
+    """Maximum importance ratio of the trace in V-trace (c bar), > 0."""
     priority_exponent: float = 0.6
-    """How much priority decides where it does; 0: not at all."""
+    """Exponent of the priority; 0: all episodes are equally likely."""
     importance_exponent: float = 0.4
-    """How much of the bias of priority is taken back by weights, in [0, 1]."""
+    """Exponent of the weights that correct for the priority, in [0, 1]."""
     clone_policy: float = 0.01
-    """CLEAR's weight of the divergence from the policy that acted, >= 0."""
+    """Weight in CLEAR of the divergence from the policy that acted, >= 0."""
     clone_value: float = 0.005
-    """CLEAR's weight of the squared distance from the value then, >= 0."""
+    """Weight in CLEAR of the squared distance from the old value, >= 0."""
 
     def __post_init__(self) -> None:
-        """Refuse an unknown mode and impossible sizes."""
+        """Validate the fields."""
         check_choice("mode", self.mode, get_args(ReplayMode))
         check_choice("buffer", self.buffer, get_args(BufferKind))
         for name in ("ratio", "episodes"):

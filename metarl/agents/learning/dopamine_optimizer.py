@@ -1,6 +1,6 @@
-"""The perturbation rules as an optimizer of torch: forward passes only.
+"""Perturbation rules as a torch optimizer, by forward passes alone.
 
-`Dopamine.step` is given a function that returns the loss; docs/neighbours_optimizers.md
+`Dopamine.step` takes a function that returns the loss; docs/neighbours_optimizers.md
 has an example.
 """
 
@@ -17,18 +17,18 @@ from metarl.agents.learning.weight_perturbation import (
     Perturbation,
     RuleState,
     evaluate_perturbation,
-    rule,
-    start,
+    initial_state,
+    update_rule,
 )
 
 
 class Dopamine(Optimizer):
-    """Weight perturbation whose rate follows the optimizer's regret RPE.
+    """Weight perturbation with a rate set by the optimizer's regret RPE.
 
-    The equations stand in `metarl.agents.learning.weight_perturbation`; D0 to D2 are a
+    The equations are in `metarl.agents.learning.weight_perturbation`; D0 to D2 are a
     reconstruction from the abstract of arXiv:2510.22178, not the paper's equations. The
-    learning rate of `param_groups` is the initial one; where a schedule changes it,
-    every step is scaled in proportion.
+    learning rate in `param_groups` is the initial one; if a schedule changes it, every
+    step is scaled in proportion.
     """
 
     def __init__(
@@ -40,18 +40,18 @@ class Dopamine(Optimizer):
         variant: str = "d2",
         perturbation: Perturbation | None = None,
     ) -> None:
-        """Take charge of parameters, all in one group, of one type and device.
+        """Prepare the parameters, all in one group, of one type and device.
 
         Args:
             params: parameters; they need not require gradients.
             lr: initial learning rate, above 0.
-            generator: of the perturbations, on the CPU; its state is part of
+            generator: source of the perturbations, on the CPU; its state is part of
                 `state_dict`.
-            variant: wp (weight perturbation), d0, d1 or d2. Where parameters have 32
-                bits d2 is not reliable: it compares losses that differ by less than
-                the pair's own scatter, and its rate falls to nothing.
-            perturbation: how to perturb; by default one-sided where parameters have
-                64 bits, else as a pair.
+            variant: wp (weight perturbation), d0, d1 or d2. With float32 parameters d2
+                is not reliable: it compares losses that differ by less than the
+                rounding error of a pair, and its rate falls to its least value.
+            perturbation: size and form; by default one-sided for float64 parameters,
+                else as a pair.
 
         Raises:
             ValueError: an unknown variant, a rate that is not above 0, several groups,
@@ -59,7 +59,7 @@ class Dopamine(Optimizer):
         """
         if not lr > 0:
             raise ValueError(f"lr must be above 0, got {lr!r}")
-        self.rule = rule(variant)
+        self.rule = update_rule(variant)
         self.generator = generator
         super().__init__(params, {"lr": lr})
         if len(self.param_groups) > 1:
@@ -76,81 +76,83 @@ class Dopamine(Optimizer):
             ONE_SIDED if kind == torch.float64 else PAIR
         )
         weights = self._weights()
-        first = start(weights, weights.new_full((1,), lr))
-        self.param_groups[0].update(variant=variant, given=lr)
-        self._keep(first)
+        rule_state = initial_state(weights, weights.new_full((1,), lr))
+        self.param_groups[0].update(variant=variant, first_lr=lr)
+        self._store(rule_state)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float | Tensor] | None = None) -> float:  # type: ignore[override]
-        """Perturb all parameters once, and move them.
+        """Perturb all parameters once, and update them.
 
         Args:
-            closure: the loss of the parameters as they are, without a gradient. It is
-                called twice, and must use the same batch and random numbers both
-                times; with d2 the same batch from step to step too.
+            closure: function that returns the loss of the present parameters, without
+                a gradient. It is called twice, and must use the same batch and random
+                numbers both times; with d2 also the same batch at every step.
 
         Returns:
             The loss before the step; of a pair, the mean of both losses.
 
         Raises:
-            ValueError: there is no closure, or its loss led to weights that are no
-                numbers; the weights are then as they were.
+            ValueError: there is no closure, or its loss led to weights that are not
+                finite; the weights are then unchanged.
         """
         if closure is None:
             raise ValueError(
                 "closure must be a function that returns the loss, got None; "
-                "without a gradient the loss is all there is to learn from"
+                "without a gradient, the rule needs the loss"
             )
 
         def losses_of(compared: Tensor) -> Tensor:
-            found = []
-            for tried in compared[:, 0]:
-                self._put(tried)
-                found.append(float(closure()))
-            return compared.new_tensor(found)[:, None]
+            losses = []
+            for perturbed in compared[:, 0]:
+                self._set_weights(perturbed)
+                losses.append(float(closure()))
+            return compared.new_tensor(losses)[:, None]
 
         weights = self._weights()
         moved = weights
         try:
-            trial = evaluate_perturbation(
+            comparison = evaluate_perturbation(
                 losses_of, weights, self.generator, self.perturbation
             )
-            moved, rule_state = self.rule(self._carried(), weights, trial)
+            moved, rule_state = self.rule(self._rule_state(), weights, comparison)
             if not moved.isfinite().all():
                 moved = weights
                 raise ValueError(
                     "closure must return losses that lead to finite weights, got "
-                    f"{float(trial.losses)}; set a lower lr"
+                    f"{float(comparison.losses)}; set a lower lr"
                 )
         finally:
-            self._put(moved[0])
-        self._keep(rule_state)
-        return float(trial.losses)
+            # Also after an error in the closure, which leaves perturbed weights.
+            self._set_weights(moved[0])
+        self._store(rule_state)
+        return float(comparison.losses)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go on from a `state_dict`, its perturbations included.
+        """Restore a `state_dict`, with the random state of the perturbations.
 
         Raises:
-            ValueError: it is another variant's, or of another number of weights.
+            ValueError: the state has another variant or another number of weights.
         """
         (group,) = state_dict["param_groups"]
         mine = self.param_groups[0]["variant"]
         if group["variant"] != mine:
             raise ValueError(
-                f"variant must be {mine}, as here, got a state of {group['variant']}"
+                f"variant must be {mine}, got a state of {group['variant']}"
             )
-        kept, here = group["carried"]["before"].shape[1], self._weights().shape[1]
-        if kept != here:
+        stored = group["rule_state"]["before"].shape[1]
+        count = self._weights().shape[1]
+        if stored != count:
             raise ValueError(
-                f"params must have {kept} weights, as the state has, got {here}"
+                f"params must have {stored} weights, as the state has, got {count}"
             )
         super().load_state_dict(dict(state_dict))
-        self.generator.set_state(self.param_groups[0]["random"])
+        self.generator.set_state(self.param_groups[0]["generator_state"])
 
     @property
     def rate(self) -> float:
-        """The rate of the next step."""
-        rule_state = self._carried()
+        """Learning rate of the next step."""
+        rule_state = self._rule_state()
         return rule_state.scale * float(rule_state.rates)
 
     @property
@@ -159,24 +161,25 @@ class Dopamine(Optimizer):
         return parameters
 
     def _weights(self) -> Tensor:
-        """(1, N) all parameters, copied."""
+        """(1, N) copy of all parameters."""
         parts = [parameter.detach().flatten() for parameter in self._parameters]
         return torch.cat(parts)[None]
 
-    def _put(self, weights: Tensor) -> None:
-        """Give the parameters their (N,) values."""
+    def _set_weights(self, weights: Tensor) -> None:
+        """Copy (N,) values into the parameters."""
         sizes = [parameter.numel() for parameter in self._parameters]
         for parameter, part in zip(self._parameters, weights.split(sizes), strict=True):
             parameter.copy_(part.view_as(parameter))
 
-    def _carried(self) -> RuleState:
-        """What the rule carries, with the learning rate as it is now."""
+    def _rule_state(self) -> RuleState:
+        """State of the rule, with the present learning rate."""
         group = self.param_groups[0]
-        return RuleState(**{**group["carried"], "scale": group["lr"] / group["given"]})
+        scale = group["lr"] / group["first_lr"]
+        return RuleState(**{**group["rule_state"], "scale": scale})
 
-    def _keep(self, rule_state: RuleState) -> None:
-        # In the group rather than in `state`, whose tensors torch casts on loading.
+    def _store(self, rule_state: RuleState) -> None:
+        # In the group, not in `state`: torch casts the tensors of a state on loading.
         self.param_groups[0].update(
             rule_state=dict(vars(rule_state)),
-            random=self.generator.get_state(),
+            generator_state=self.generator.get_state(),
         )

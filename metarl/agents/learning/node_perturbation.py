@@ -1,21 +1,23 @@
-"""Node perturbation: units try a little noise, and keep what was followed by more.
+"""Node perturbation: noise in the units, reinforced by the advantage that follows.
 
-Each unit's drive u gets normal noise n of deviation s. How much better it went than
-expected, A, is told to all synapses alike, and each needs nothing else but what is
-there at its own place:
+The drive u of each unit receives normal noise n of deviation s. All synapses receive
+the same scalar A, the return relative to its expectation, and otherwise depend only on
+the activity at their two ends:
 
-    core:     weight += rate * mean over steps and lanes of  A n / s^2  outer  [x, h, 1]
-    readers:  weight += rate * mean of  (A (chosen - pi) - beta_v (V - R) ...) outer  h
+    core:   weight += rate * mean of  A n / s^2  outer  [x, h, 1]
+    heads:  weight += rate * mean of  (A (chosen - pi) - beta_v (V - R) ...) outer  h
 
-The first is the policy gradient of a network whose units draw their drive at random, so
-no derivative of the network is needed. The readers' is the gradient in weights that act
-on the choice at once, in closed form.
+as means over steps and environments.
+
+The first is the policy gradient of a network with random drives, so no derivative of
+the network is needed. The second is the gradient in weights that act on the choice
+directly, in closed form.
 
 Source: Fiete & Seung 2006, Phys Rev Lett 97:048104; Miconi 2017, eLife 6:e20899;
 Williams 1992, Mach Learn 8:229.
-Declared: noise at every step and unit; the initial memory is not learned. What the core
-is told is the return less the value that the units would have had without this step's
-noise: a value that heard the noise would teach units to look worthless.
+Declared: noise at every step and unit; the initial memory is not learned. A in the core
+is the return less the value that the units would have had without the noise of this
+step. With a value that includes the noise, units would learn to lower the value.
 """
 
 import torch
@@ -30,13 +32,12 @@ from metarl.agents.learning.a2c import (
     actor_critic_loss,
 )
 from metarl.agents.networks.actor_critic import ActorCritic, Branch, Network
-from metarl.agents.networks.cores import RNN
 from metarl.agents.unrolls.network import SharedUnroll, Unroll
 from metarl.agents.unrolls.rnn import RNNUnroll
 
 
 class NoisyUnroll(RNNUnroll):
-    """A vanilla branch whose units' drive is noisy."""
+    """Unroll of a vanilla branch with noise in the drive of its units."""
 
     def __init__(
         self,
@@ -47,30 +48,32 @@ class NoisyUnroll(RNNUnroll):
         deviation: float,
         generator: torch.Generator,
     ) -> None:
-        """Allocate; noise is drawn from `generator` at the beginning of each unroll."""
+        """Allocate; noise is drawn from `generator` at the start of each unroll."""
         super().__init__(branch, steps, num_envs)
         self.deviation, self.generator = deviation, generator
         self.noise = torch.zeros_like(self.activity)
-        self.quiet = torch.zeros_like(self.activity)
+        self.noiseless = torch.zeros_like(self.activity)
 
     def begin(self) -> None:
-        """Take the present weights, and fresh noise."""
+        """Copy the present weights, and draw the noise of all steps at once."""
         super().begin()
+        # Drawn for the whole unroll, as one call is faster than one at each step.
         self.noise.normal_(0, self.deviation, generator=self.generator)
 
     def drive(self, t: int, doubled: Tensor) -> None:
-        """Keep what the step would have been, then add its noise."""
-        torch.sigmoid(doubled, out=self.quiet[t]).mul_(2).sub_(1)
+        """Store tanh of the drive without noise, then add the noise."""
+        torch.sigmoid(doubled, out=self.noiseless[t]).mul_(2).sub_(1)
+        # The drive is doubled, so its noise is too.
         doubled.add_(self.noise[t], alpha=2)
 
-    def quiet_activity(self) -> Tensor:
-        """(T, B, H) the activity that each step would have had without its noise."""
+    def noiseless_activity(self) -> Tensor:
+        """(T, B, H) activity of each step without the noise of that step."""
         before = self.joined[:, :, self.core.input_size : -1]
-        return torch.lerp(before, self.quiet, self.core.leak)
+        return torch.lerp(before, self.noiseless, self.core.leak)
 
 
 class NodePerturbation(Learner):
-    """Learns from the noise that its unroll has added; never asks for a derivative."""
+    """Learner from the noise of its own unroll; computes no derivative of the core."""
 
     def __init__(
         self,
@@ -81,21 +84,11 @@ class NodePerturbation(Learner):
         num_envs: int,
         generator: torch.Generator,
     ) -> None:
-        """Prepare a noisy unroll and the optimizer.
+        """Create the noisy unroll and the optimizer.
 
-        Raises:
-            ValueError: the network is no vanilla core that policy and value read.
+        The network has one vanilla core; `LearningRule.check` refuses any other.
         """
-        if not isinstance(network, ActorCritic) or network.encoder:
-            raise ValueError(
-                "critic must be shared, and encoder none, where the rule is np; got "
-                f"{type(network).__name__}"
-            )
-        if not isinstance(network.core, RNN):
-            raise ValueError(
-                "core must be rnn where the rule is np, got "
-                f"{type(network.core).__name__.lower()}"
-            )
+        assert isinstance(network, ActorCritic)
         network.core.initial.requires_grad_(False)
         super().__init__(network, config)
         self.branch = NoisyUnroll(
@@ -105,15 +98,20 @@ class NodePerturbation(Learner):
 
     @torch.no_grad()
     def compute_gradients(
-        self, unroll: Unroll, trajectory: Trajectory, lesson: Targets, progress: float
+        self, unroll: Unroll, trajectory: Trajectory, targets: Targets, progress: float
     ) -> Losses:
-        """Give core and readers the gradient that noise and advantage estimate."""
+        """Set the gradients of core and heads that noise and advantage estimate."""
         branch, heads, core = self.branch, self.branch.branch.heads, self.branch.core
-        better = lesson.targets - heads(branch.quiet_activity())[..., -1]
+        # The reference is without noise, so that it does not cancel the effect of the
+        # noise on the return.
+        advantage = targets.returns - heads(branch.noiseless_activity())[..., -1]
         if self.config.normalize_advantages:
-            better = (better - better.mean()) / (better.std(correction=0) + 1e-8)
-        told = -better / (better.numel() * branch.deviation**2)
-        error = branch.noise * told.unsqueeze(-1)
+            deviation = advantage.std(correction=0)
+            advantage = (advantage - advantage.mean()) / (deviation + 1e-8)
+        # A / s^2 as a mean, negative as optimizers descend.
+        factor = -advantage / (advantage.numel() * branch.deviation**2)
+        error = branch.noise * factor.unsqueeze(-1)
+        # The buffer has the constant 1 of the bias in its last column.
         weight = branch.joined.flatten(0, 1).T @ error.flatten(0, 1)
         core.weight.grad, core.bias.grad = weight[:-1], weight[-1]
         logits, values = ActorCritic.split(branch.heads)
@@ -121,7 +119,8 @@ class NodePerturbation(Learner):
             "value_weight": self.config.value_weight,
             "entropy_weight": self.config.entropy_weight.at(progress),
         }
-        errors = errors_of_heads(logits, values, trajectory.actions, lesson, **weights)
+        # The heads from the noisy activity, which led to the actions and rewards.
+        errors = errors_of_heads(logits, values, trajectory.actions, targets, **weights)
         flat = errors.flatten(0, 1)
         heads.weight.grad = flat.T @ branch.activity.flatten(0, 1)
         heads.bias.grad = flat.sum(0)
@@ -129,8 +128,8 @@ class NodePerturbation(Learner):
             logits,
             values,
             trajectory.actions,
-            lesson.advantage,
-            lesson.targets,
+            targets.advantages,
+            targets.returns,
             **weights,
         )
 
@@ -139,21 +138,21 @@ def errors_of_heads(
     logits: Tensor,
     values: Tensor,
     actions: Tensor,
-    lesson: Targets,
+    targets: Targets,
     *,
     value_weight: float,
     entropy_weight: float,
 ) -> Tensor:
-    """(T, B, A + 1) the derivative of `actor_critic_loss` in what the heads say.
+    """(T, B, A + 1) derivative of `actor_critic_loss` in the outputs of the heads.
 
-    policy  (pi - chosen) A + beta_e pi (log pi + H),  H the policy's entropy
-    value   beta_v (V - target)
+    policy  (pi - chosen) A + beta_e pi (log pi + H),  H the entropy of the policy
+    value   beta_v (V - R)
     """
     log_policy = logits.log_softmax(-1)
     policy = log_policy.exp()
     entropy = -(policy * log_policy).sum(-1, keepdim=True)
     chosen = torch.nn.functional.one_hot(actions, logits.shape[-1])
-    errors = (policy - chosen) * lesson.advantage.unsqueeze(-1)
+    errors = (policy - chosen) * targets.advantages.unsqueeze(-1)
     errors += entropy_weight * policy * (log_policy + entropy)
-    value = value_weight * (values - lesson.targets)
+    value = value_weight * (values - targets.returns)
     return torch.cat([errors, value.unsqueeze(-1)], -1) / actions.numel()

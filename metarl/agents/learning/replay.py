@@ -1,8 +1,8 @@
-"""Replay: between fresh experience, a network lives through kept episodes again.
+"""Replay: between new unrolls, a network learns from stored episodes.
 
-The unroll that made the fresh experience is stepped on kept inputs with the present
-weights, so logits, values and gradient are the present network's; only actions and
-rewards are the past's.
+The unroll of the network is stepped on the stored inputs with the present weights, so
+logits, values and gradient are those of the present network; only actions and rewards
+are stored.
 """
 
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from metarl.agents.learning.replay_buffer import (
     EpisodeBuffer,
     Episodes,
     Sample,
-    cut,
-    join,
+    join_episodes,
+    split_episodes,
 )
 from metarl.agents.learning.vtrace import cloning_losses, importance_ratios, vtrace
 from metarl.agents.returns import advantages, reward_prediction_error
@@ -27,12 +27,12 @@ from metarl.core.policy import join_inputs, restart
 
 
 def check_replayable(mode: str, unroll_steps: int, episode_steps: int | None) -> None:
-    """Raise ValueError unless every unroll holds whole episodes, all of one length.
+    """Raise ValueError unless an unroll holds whole episodes of one length.
 
     Args:
-        mode: of replay; anything goes with none.
-        unroll_steps: steps between updates.
-        episode_steps: steps of every episode; None where they differ.
+        mode: kind of replay; with none every unroll is valid.
+        unroll_steps: steps of an unroll.
+        episode_steps: steps of every episode; None if they differ.
     """
     if mode != "none" and (episode_steps is None or unroll_steps % episode_steps):
         length = "of different lengths" if episode_steps is None else episode_steps
@@ -51,7 +51,7 @@ def make_replayer(
     episode_steps: int | None,
     generator: torch.Generator,
 ) -> "Replayer | None":
-    """What replays for a learner, by its configuration; None where nothing does.
+    """Create the replay of a learner by its configuration; None without replay.
 
     Raises:
         ValueError: an unroll does not hold whole episodes.
@@ -64,20 +64,20 @@ def make_replayer(
 
 
 class ReplayedRollout(NamedTuple):
-    """Kept steps, lived through with the present weights."""
+    """Stored steps, processed with the present weights."""
 
     logits: Tensor
     """(T, B, A) of the present policy."""
     values: Tensor
-    """(T + 1, B) of the present critic; after the last step nothing comes."""
+    """(T + 1, B) of the present critic; the last row is 0, as the episode is over."""
     nonterminal: Tensor
     """(T, B) 0 where an episode ended, else 1."""
     starts: Starts
-    """All lanes where an episode began."""
+    """All environments, at the first step of an episode."""
 
 
 class Replayer:
-    """Keeps a learner's episodes and lets it learn from them again."""
+    """Stores the episodes of a learner, and updates the network from them."""
 
     def __init__(
         self,
@@ -87,13 +87,13 @@ class Replayer:
         episode_steps: int,
         generator: torch.Generator,
     ) -> None:
-        """Start with nothing kept.
+        """Start with an empty buffer.
 
         Args:
-            unroll: steps the network; an unroll of its starts and ends with episodes.
-            learner: teaches it.
+            unroll: unroll of the network, of whole episodes.
+            learner: learner of the network.
             episode_steps: steps of every episode.
-            generator: decides what is kept and drawn.
+            generator: source of the buffer's contents and samples.
         """
         self.unroll, self.learner, self.length = unroll, learner, episode_steps
         self.config, replay = learner.config, learner.config.replay
@@ -106,54 +106,56 @@ class Replayer:
             importance_exponent=replay.importance_exponent if prioritised else 0.0,
         )
 
-    def update(self, fresh: Trajectory, progress: float) -> dict[str, Tensor]:
-        """Keep fresh episodes, then learn from kept ones; scalars to log.
+    def update(self, trajectory: Trajectory, progress: float) -> dict[str, Tensor]:
+        """Store new episodes, then learn from stored ones; return scalars to log.
 
         Args:
-            fresh: what has just been learned from.
+            trajectory: unroll of the last update.
             progress: part of the run that is done, in [0, 1].
         """
-        self.buffer.add(self._episodes(fresh))
-        num_envs = fresh.actions.shape[1]
-        count = fresh.actions.numel() // self.length
-        told = [
-            self._learn(self.buffer.draw(count), num_envs, progress)
+        self.buffer.add(self._episodes(trajectory))
+        num_envs = trajectory.actions.shape[1]
+        count = trajectory.actions.numel() // self.length
+        scalars = [
+            self._learn(self.buffer.sample(count), num_envs, progress)
             for _ in range(self.config.replay.ratio)
         ]
-        return {
-            name: torch.stack([each[name] for each in told]).mean() for name in told[0]
-        }
+        names = scalars[0]
+        return {name: torch.stack([s[name] for s in scalars]).mean() for name in names}
 
-    def _episodes(self, fresh: Trajectory) -> Episodes:
-        assert fresh.logits is not None
+    def _episodes(self, trajectory: Trajectory) -> Episodes:
+        assert trajectory.logits is not None
         parts = (
-            fresh.observations[:-1],
-            fresh.actions,
-            fresh.rewards,
-            fresh.logits,
-            fresh.values[:-1],
+            trajectory.observations[:-1],
+            trajectory.actions,
+            trajectory.rewards,
+            trajectory.logits,
+            trajectory.values[:-1],
         )
-        return Episodes(*(cut(part, self.length) for part in parts))
+        return Episodes(*(split_episodes(part, self.length) for part in parts))
 
     def _learn(
-        self, drawn: Sample, num_envs: int, progress: float
+        self, sample: Sample, num_envs: int, progress: float
     ) -> dict[str, Tensor]:
-        """One gradient step on drawn episodes."""
+        """Take one gradient step on a sample of episodes."""
         config, replay = self.config, self.config.replay
-        old = Episodes(*(join(part, num_envs) for part in drawn.episodes))
-        lived = self.live(old)
-        ratios = importance_ratios(lived.logits, old.logits, old.actions)
-        lesson, surprise = self.lesson(lived, old, ratios, progress)
-        self._rate(drawn.places, surprise)
-        weights = join(drawn.weights.expand(self.length, -1), num_envs)
-        before = lived.values[:-1]
-        logits, values = self.unroll.read(lived.starts)
+        # In the shape of a new unroll, so that the buffers of the unroll fit.
+        old = Episodes(*(join_episodes(part, num_envs) for part in sample.episodes))
+        rollout = self.rollout(old)
+        ratios = importance_ratios(rollout.logits, old.logits, old.actions)
+        # Priorities follow the present surprise, not that of the time of storage.
+        targets, surprise = self.targets(rollout, old, ratios, progress)
+        self._update_priorities(sample.indices, surprise)
+        weights = join_episodes(sample.weights.expand(self.length, -1), num_envs)
+        before = rollout.values[:-1]
+        logits, values = self.unroll.outputs(rollout.starts)
         losses = actor_critic_loss(
             logits,
             values,
             old.actions,
-            lesson.advantage * weights,
-            before + weights * (lesson.targets - before),
+            targets.advantages * weights,
+            # The gradient of the squared error, weighted: V moves by weight (R - V).
+            before + weights * (targets.returns - before),
             value_weight=config.value_weight,
             entropy_weight=config.entropy_weight.at(progress),
         )
@@ -167,46 +169,51 @@ class Replayer:
         return {"replay/grad_norm": norm, "replay/ratio": ratios.mean()}
 
     @torch.no_grad()
-    def live(self, old: Episodes) -> ReplayedRollout:
-        """Live through (T, B) kept steps with the present weights.
+    def rollout(self, old: Episodes) -> ReplayedRollout:
+        """Process (T, B) stored steps with the present weights.
 
-        Every episode starts from the initial memory, with no last action and no last
-        reward.
+        Every episode starts from the initial memory, without last action and reward.
         """
         steps, num_envs = old.actions.shape
+        # All environments start episodes together, as all have one length.
         first = torch.arange(steps) % self.length == 0
-        always = torch.ones(num_envs, dtype=torch.bool)
-        starts = [always if begins else None for begins in first.tolist()]
+        everywhere = torch.ones(num_envs, dtype=torch.bool)
+        starts = [everywhere if begins else None for begins in first.tolist()]
         self.unroll.begin()
         memory = initial = self.unroll.initial_memory(num_envs)
-        decisions = []
+        outputs = []
         for inputs, start in zip(_inputs(old, first), starts, strict=True):
             memory = restart(memory, initial, start)
-            decisions.append(self.unroll.act(inputs, memory))
-            memory = decisions[-1].memory
-        values = torch.stack([d.value for d in decisions])
+            outputs.append(self.unroll.act(inputs, memory))
+            memory = outputs[-1].memory
+        values = torch.stack([output.value for output in outputs])
         return ReplayedRollout(
-            logits=torch.stack([d.logits for d in decisions]),
+            logits=torch.stack([output.logits for output in outputs]),
             values=torch.cat([values, torch.zeros_like(values[:1])]),
             nonterminal=(~first.roll(-1)).float().unsqueeze(1).expand(steps, num_envs),
             starts=starts,
         )
 
-    def lesson(
-        self, lived: ReplayedRollout, old: Episodes, ratios: Tensor, progress: float
+    def targets(
+        self,
+        rollout: ReplayedRollout,
+        old: Episodes,
+        ratios: Tensor,
+        progress: float,
     ) -> tuple[Targets, Tensor]:
-        """What kept episodes teach, by the mode, and the (T, B) surprise in them.
+        """Learning targets of stored episodes, by the mode, and their (T, B) surprise.
 
-        Surprise is the size of what the value is to change by.
+        Surprise is the absolute change of the value.
         """
         config, replay = self.config, self.config.replay
-        discounts = lived.nonterminal * config.discount.at(progress)
-        rpes = reward_prediction_error(old.rewards, lived.values, discounts)
-        values = lived.values[:-1]
+        discounts = rollout.nonterminal * config.discount.at(progress)
+        rpes = reward_prediction_error(old.rewards, rollout.values, discounts)
+        values = rollout.values[:-1]
         if replay.mode == "sil":
-            gained = (advantages(old.rewards, discounts) - values).clamp(min=0)
-            return Targets(rpes, gained, values + gained), gained
-        found = vtrace(
+            # Monte-Carlo returns of the old episode, as in the paper; no correction.
+            gains = (advantages(old.rewards, discounts) - values).clamp(min=0)
+            return Targets(rpes, gains, values + gains), gains
+        corrected = vtrace(
             rpes,
             torch.ones_like(ratios) if replay.mode == "naive" else ratios,
             discounts,
@@ -215,33 +222,35 @@ class Replayer:
             largest_trace=replay.largest_trace,
         )
         advantage = (
-            found.normalized() if config.normalize_advantages else found.advantage
+            corrected.standardized_advantages()
+            if config.normalize_advantages
+            else corrected.advantages
         )
-        lesson = Targets(found.errors, advantage, values + found.corrections)
-        return lesson, found.corrections.abs()
+        targets = Targets(corrected.rpes, advantage, values + corrected.corrections)
+        return targets, corrected.corrections.abs()
 
-    def _rate(self, places: Tensor, surprise: Tensor) -> None:
-        """An episode's priority is the mean surprise of its steps."""
-        # Never 0: what teaches nothing now may teach something later.
-        mean = cut(surprise, self.length).mean(0).clamp(min=1e-6)
-        self.buffer.rate(places, mean)
+    def _update_priorities(self, indices: Tensor, surprise: Tensor) -> None:
+        """Set the priority of each episode to the mean surprise of its steps."""
+        # Above 0, so that every episode can be sampled again.
+        mean = split_episodes(surprise, self.length).mean(0).clamp(min=1e-6)
+        self.buffer.update_priorities(indices, mean)
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on."""
+        """Resumable state of the buffer."""
         return self.buffer.state()
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
+        """Restore a `state`."""
         self.buffer.load_state(state)
 
 
 def _inputs(old: Episodes, first: Tensor) -> Tensor:
-    """(T, B, I) what the policy was fed: nothing is last at an episode's start."""
+    """(T, B, I) inputs of the policy; 0 for last action and reward at a first step."""
     count = old.logits.shape[2]
-    acted = torch.nn.functional.one_hot(old.actions, count).to(old.rewards)
+    one_hot = torch.nn.functional.one_hot(old.actions, count).to(old.rewards)
     later = (~first).to(old.rewards).unsqueeze(1)
     last_reward = old.rewards.roll(1, 0) * later
-    last_action = acted.roll(1, 0) * later.unsqueeze(2)
+    last_action = one_hot.roll(1, 0) * later.unsqueeze(2)
     return torch.stack(
         [
             join_inputs(*parts)

@@ -1,8 +1,8 @@
-"""Whole episodes, kept and drawn again.
+"""Buffer of whole episodes.
 
-Each is kept from its first step to its last, with what was seen, done and earned, and
-what the policy and the critic said then. It starts from the initial memory, so no state
-that has grown stale is kept: the present network lives through it anew.
+An episode is stored from its first step to its last: observations, actions, rewards,
+and the outputs of policy and critic at that time. It starts from the initial memory, so
+no outdated memory is stored: the present network processes the episode again.
 """
 
 from collections.abc import Mapping
@@ -16,45 +16,45 @@ class Episodes(NamedTuple):
     """N whole episodes of L steps, time first."""
 
     observations: Tensor
-    """(L, N, O) seen."""
+    """(L, N, O) observations."""
     actions: Tensor
-    """(L, N) taken."""
+    """(L, N) actions taken."""
     rewards: Tensor
-    """(L, N) that followed."""
+    """(L, N) rewards that followed."""
     logits: Tensor
     """(L, N, A) of the policy that acted, mu."""
     values: Tensor
-    """(L, N) of the critic then."""
+    """(L, N) of the critic at that time."""
 
 
 class Sample(NamedTuple):
-    """Episodes out of a buffer."""
+    """Sample of N episodes from a buffer."""
 
     episodes: Episodes
-    places: Tensor
-    """(N,) where they are kept."""
+    indices: Tensor
+    """(N,) indices in the buffer."""
     weights: Tensor
-    """(N,) that take back the bias of priority, at most 1."""
+    """(N,) importance weights that correct for the priorities, at most 1."""
 
 
-def cut(unroll: Tensor, length: int) -> Tensor:
-    """(L, T / L * B, ...) the episodes of a (T, B, ...) unroll, earlier ones first."""
+def split_episodes(unroll: Tensor, length: int) -> Tensor:
+    """(L, T / L * B, ...) episodes of a (T, B, ...) unroll, earlier ones first."""
     parts: Tensor = unroll.unflatten(0, (-1, length))
     return parts.transpose(0, 1).flatten(1, 2)
 
 
-def join(episodes: Tensor, num_envs: int) -> Tensor:
-    """The unroll that `cut` cut: (T, B, ...) of `num_envs` lanes."""
+def join_episodes(episodes: Tensor, num_envs: int) -> Tensor:
+    """(T, B, ...) unroll of `num_envs` environments; inverts `split_episodes`."""
     parts: Tensor = episodes.unflatten(1, (-1, num_envs))
     return parts.transpose(0, 1).flatten(0, 1)
 
 
 class EpisodeBuffer:
-    """Keeps the latest episodes, or an equal sample of all; draws them by priority.
+    """Buffer of the latest episodes, or a uniform sample of all; sampled by priority.
 
-    An episode is drawn with a chance proportional to priority ** exponent; a new one
-    has the largest priority there has been. With exponent 0 all are equally likely.
-    Weights are (kept * chance) ** -importance_exponent, scaled to at most 1.
+    The probability of an episode is proportional to priority ** exponent; a new episode
+    has the largest priority so far. With exponent 0 all are equally likely. Weights are
+    (episodes * probability) ** -importance_exponent, scaled to at most 1.
 
     Sources: Schaul et al. 2016, ICLR (priority); Vitter 1985, ACM Trans Math Softw
     11:37 (the reservoir).
@@ -72,81 +72,83 @@ class EpisodeBuffer:
         """Start empty.
 
         Args:
-            capacity: most episodes kept.
-            generator: decides what is kept and drawn.
-            reservoir: keep an equal sample of all seen, not the latest.
-            exponent: of priority, >= 0.
-            importance_exponent: in [0, 1].
+            capacity: maximum number of episodes.
+            generator: source of the reservoir and of the samples.
+            reservoir: store a uniform sample of all episodes, not the latest.
+            exponent: exponent of the priority, >= 0.
+            importance_exponent: exponent of the weights, in [0, 1].
         """
         self.capacity, self.generator, self.reservoir = capacity, generator, reservoir
         self.exponent, self.importance_exponent = exponent, importance_exponent
-        self.kept: Episodes | None = None
+        self.episodes: Episodes | None = None
         self.priorities = torch.zeros(capacity)
         self.largest = torch.ones(())
-        self.seen = 0
+        self.added = 0
 
     def __len__(self) -> int:
-        """Episodes kept."""
-        return min(self.seen, self.capacity)
+        """Number of episodes in the buffer."""
+        return min(self.added, self.capacity)
 
     def add(self, episodes: Episodes) -> None:
-        """Keep new episodes, in place of others where there is no room."""
-        # Of two that get the same place the later one stays.
-        sources = {self._place(): n for n in range(episodes.actions.shape[1])}
+        """Add episodes, in place of others if the buffer is full."""
+        # A dictionary: of two episodes with the same index the later one remains.
+        sources = {self._next_index(): n for n in range(episodes.actions.shape[1])}
         sources.pop(None, None)
-        if self.kept is None:
-            self.kept = Episodes(*map(self._room, episodes))
-        places = torch.tensor(list(sources), dtype=torch.int64)
+        if self.episodes is None:
+            self.episodes = Episodes(*map(self._allocate, episodes))
+        indices = torch.tensor(list(sources), dtype=torch.int64)
         chosen = torch.tensor(list(sources.values()), dtype=torch.int64)
-        for kept, new in zip(self.kept, episodes, strict=True):
-            kept[:, places] = new[:, chosen]
-        self.priorities[places] = self.largest
+        for stored, new in zip(self.episodes, episodes, strict=True):
+            stored[:, indices] = new[:, chosen]
+        # So that every new episode is likely to be replayed at least once.
+        self.priorities[indices] = self.largest
 
-    def _place(self) -> int | None:
-        """Where the next episode is kept; None where it is not."""
-        number = self.seen
-        self.seen += 1
+    def _next_index(self) -> int | None:
+        """Index for the next episode; None if the reservoir does not take it."""
+        number = self.added
+        self.added += 1
         if number < self.capacity or not self.reservoir:
             return number % self.capacity
-        drawn = torch.randint(number + 1, (), generator=self.generator)
-        place = int(drawn)
-        return place if place < self.capacity else None
+        # Episode n is taken with probability capacity / (n + 1), at a random index.
+        index = int(torch.randint(number + 1, (), generator=self.generator))
+        return index if index < self.capacity else None
 
-    def _room(self, part: Tensor) -> Tensor:
+    def _allocate(self, part: Tensor) -> Tensor:
         return part.new_zeros(part.shape[0], self.capacity, *part.shape[2:])
 
-    def draw(self, count: int) -> Sample:
-        """Episodes at random, the same one perhaps more than once."""
-        assert self.kept is not None
+    def sample(self, count: int) -> Sample:
+        """Sample `count` episodes, with replacement."""
+        assert self.episodes is not None
+        # Unnormalised probabilities; multinomial normalises them.
         heights = self.priorities[: len(self)] ** self.exponent
-        places = torch.multinomial(
+        indices = torch.multinomial(
             heights, count, replacement=True, generator=self.generator
         )
-        chances = heights[places] / heights.sum()
-        weights = (len(self) * chances) ** -self.importance_exponent
-        episodes = Episodes(*(part[:, places] for part in self.kept))
-        return Sample(episodes, places, weights / weights.max())
+        probabilities = heights[indices] / heights.sum()
+        weights = (len(self) * probabilities) ** -self.importance_exponent
+        episodes = Episodes(*(part[:, indices] for part in self.episodes))
+        return Sample(episodes, indices, weights / weights.max())
 
-    def rate(self, places: Tensor, priorities: Tensor) -> None:
-        """Give episodes new priorities, which must be positive."""
-        self.priorities[places] = priorities
+    def update_priorities(self, indices: Tensor, priorities: Tensor) -> None:
+        """Set the priorities of episodes, > 0."""
+        self.priorities[indices] = priorities
         self.largest = torch.maximum(self.largest, priorities.max())
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on: tensors and plain values."""
-        kept = None if self.kept is None else [part.clone() for part in self.kept]
+        """Resumable state: tensors and plain values."""
+        episodes = self.episodes and [part.clone() for part in self.episodes]
         return {
-            "kept": kept,
+            "episodes": episodes,
             "priorities": self.priorities.clone(),
             "largest": self.largest.clone(),
-            "seen": self.seen,
+            "added": self.added,
             "generator": self.generator.get_state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from a `state`."""
-        kept = state["kept"]
-        self.kept = None if kept is None else Episodes(*(p.clone() for p in kept))
+        """Restore a `state`."""
+        episodes = state["episodes"]
+        self.episodes = episodes and Episodes(*(part.clone() for part in episodes))
         self.priorities = state["priorities"].clone()
-        self.largest, self.seen = state["largest"].clone(), state["seen"]
+        self.largest, self.added = state["largest"].clone(), state["added"]
         self.generator.set_state(state["generator"])

@@ -1,7 +1,7 @@
-"""Learning from what another policy did: V-trace, and CLEAR's cloning.
+"""Learning from episodes of an older policy: V-trace, and the cloning of CLEAR.
 
-A replayed episode was acted by an older policy mu. Prediction errors are weighed by how
-likely the present policy pi would have acted so:
+A replayed episode was acted by an older policy mu. Prediction errors are weighted by
+the probability of each action under the present policy pi, relative to mu:
 
     ratio[t] = pi(a[t]) / mu(a[t])
     rho[t] = min(largest_ratio, ratio[t]),    c[t] = min(largest_trace, ratio[t])
@@ -21,42 +21,44 @@ from torch import Tensor
 from metarl.agents.returns import advantages
 
 
-class Corrected(NamedTuple):
-    """What replayed prediction errors teach, each (T, B)."""
+class VTraceTargets(NamedTuple):
+    """Corrected learning targets, each (T, B)."""
 
-    errors: Tensor
-    """rho rpe: the one-step errors, as they teach."""
+    rpes: Tensor
+    """rho rpe: corrected one-step prediction errors."""
     corrections: Tensor
-    """v - V: what the value is to change by."""
-    advantage: Tensor
-    """For the policy; weighed by rho already."""
+    """v - V: changes of the value."""
+    advantages: Tensor
+    """Advantages for the policy, weighted by rho."""
     weights: Tensor
     """rho."""
 
-    def normalized(self) -> Tensor:
-        """(T, B) the advantage, centred and scaled to unit deviation.
+    def standardized_advantages(self) -> Tensor:
+        """(T, B) advantages, centred and scaled to unit deviation.
 
-        What is taken off every error is weighed like the errors: an unweighed mean
-        would teach the present policy to do, or not, whatever the old one did.
+        The centre is weighted by rho, like the advantages: subtracting an unweighted
+        mean would reinforce or suppress whatever the old policy did.
         """
-        centre = self.advantage.sum() / self.weights.sum().clamp(min=1e-8)
-        centred = self.advantage - self.weights * centre
+        # The floor is for actions that all have probability 0 under the present policy.
+        centre = self.advantages.sum() / self.weights.sum().clamp(min=1e-8)
+        centred = self.advantages - self.weights * centre
         return centred / (centred.std(correction=0) + 1e-8)
 
 
 def importance_ratios(
     logits: Float[Tensor, "time batch actions"],
-    acted: Float[Tensor, "time batch actions"],
+    old_logits: Float[Tensor, "time batch actions"],
     actions: Int[Tensor, "time batch"],
 ) -> Float[Tensor, "time batch"]:
-    """How much likelier than the policy that acted the present one takes each action.
+    """Probability of each action under the present policy, relative to the old one.
 
     Args:
         logits: (T, B, A) of the present policy, pi.
-        acted: (T, B, A) of the policy that acted, mu.
-        actions: (T, B) taken.
+        old_logits: (T, B, A) of the policy that acted, mu.
+        actions: (T, B) actions taken.
     """
-    gain = logits.log_softmax(-1) - acted.log_softmax(-1)
+    # A difference of logarithms: probabilities near 0 would be divided otherwise.
+    gain = logits.log_softmax(-1) - old_logits.log_softmax(-1)
     return gain.gather(-1, actions.unsqueeze(-1)).squeeze(-1).exp()
 
 
@@ -68,43 +70,47 @@ def vtrace(
     trace_decay: float = 1.0,
     largest_ratio: float = 1.0,
     largest_trace: float = 1.0,
-) -> Corrected:
-    """V-trace: the errors of another policy's episode, corrected and bounded.
+) -> VTraceTargets:
+    """V-trace: prediction errors of another policy's episode, corrected and bounded.
 
-    Where all ratios are 1 the advantage is `returns.advantages`, and so is v - V.
+    If all ratios are 1, both the advantage and v - V equal `returns.advantages`.
 
     Args:
-        rpes: (T, B) from `reward_prediction_error`, of the present values.
+        rpes: (T, B) from `reward_prediction_error`, with the present values.
         ratios: (T, B) from `importance_ratios`.
         discounts: (T, B) per step; 0 where the episode ended.
         trace_decay: lambda, in [0, 1].
         largest_ratio: rho bar, > 0.
         largest_trace: c bar, > 0.
     """
+    # The bound of rho sets the fixed point of the value; the bound of c only the speed
+    # of convergence (Espeholt et al. 2018, section 4.1).
     rho, traces = ratios.clamp(max=largest_ratio), ratios.clamp(max=largest_trace)
     errors = rho * rpes
+    # The recursion for v - V is that of the advantages, with c in the discounts.
     corrections = advantages(errors, discounts * traces, trace_decay)
+    # The advantage uses v[t+1] without c[t]: only the trace is cut by c.
     later = torch.zeros_like(corrections)
     later[:-1] = discounts[:-1] * trace_decay * corrections[1:]
-    return Corrected(errors, corrections, rho * (rpes + later), rho)
+    return VTraceTargets(errors, corrections, rho * (rpes + later), rho)
 
 
 def cloning_losses(
     logits: Float[Tensor, "time batch actions"],
     values: Float[Tensor, "time batch"],
-    acted: Float[Tensor, "time batch actions"],
-    expected: Float[Tensor, "time batch"],
+    old_logits: Float[Tensor, "time batch actions"],
+    old_values: Float[Tensor, "time batch"],
 ) -> tuple[Tensor, Tensor]:
-    """CLEAR's two terms: means of KL(mu || pi) and of (V - V then)^2.
+    """Return the two cloning terms of CLEAR: means of KL(mu || pi) and (V - V_old)^2.
 
     Args:
         logits: (T, B, A) of the present policy, differentiable.
         values: (T, B) of the present critic, differentiable.
-        acted: (T, B, A) of the policy that acted.
-        expected: (T, B) values then.
+        old_logits: (T, B, A) of the policy that acted.
+        old_values: (T, B) values at that time.
 
     Source: Rolnick et al. 2019, NeurIPS.
     """
-    then = acted.log_softmax(-1)
-    divergence = (then.exp() * (then - logits.log_softmax(-1))).sum(-1)
-    return divergence.mean(), (values - expected).square().mean()
+    old = old_logits.log_softmax(-1)
+    divergence = (old.exp() * (old - logits.log_softmax(-1))).sum(-1)
+    return divergence.mean(), (values - old_values).square().mean()

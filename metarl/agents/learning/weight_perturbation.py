@@ -1,18 +1,17 @@
-"""Learning without a gradient: perturb, compare the losses, move.
+"""Weight perturbation: perturb, compare the losses, move; no gradient is computed.
 
-The optimizer's regret RPE of a step compares the outcome that a perturbation promises
-with the actual one:
+The optimizer's regret RPE compares the loss of perturbed weights with the loss of the
+weights themselves:
 
     rho = (L(w) - L(w + s xi)) / s            xi ~ N(0, 1), s the perturbation's size
     rho = (L(w - s xi) - L(w + s xi)) / 2s    as a pair
 
-It is positive where the perturbed weights do better. It is no reward prediction error
-of an agent: it speaks of weights, not of rewards in the world.
+It is positive if the perturbed weights do better. It is not the reward prediction error
+of an agent: it is about weights, not about rewards of a task.
 
-A rule is a function from what it carries, the weights and a `Trial` to new weights and
-what it carries on. Every tensor has a leading dimension of replicas: networks that
-learn side by side, each with a rate of its own, and never touch one another. Nothing
-here asks for a gradient.
+A rule maps its state, the weights and a `Comparison` to new weights and a new state.
+Every tensor has a leading dimension of replicas: independent networks, each with its
+own rate, that learn in parallel.
 
 Source of D0, D1 and D2: reconstruction from the abstract of arXiv:2510.22178; not the
 paper's equations. Weight and node perturbation: Zuge, Klos & Memmesheimer 2021, bioRxiv
@@ -30,64 +29,64 @@ from torch import Tensor
 from metarl.core.checks import check_choice
 
 FORGETTING = 0.99
-"""b: how much of a running mean of D0 and D1 is kept each step."""
+"""b: decay per step of the running means of D0 and D1."""
 TINY = 1e-12
-"""eps: keeps D1 from dividing by 0 where no perturbation made a difference."""
+"""eps: keeps D1 from dividing by 0 if no perturbation changed the loss."""
 PACE = 0.05
-"""k of D2: how far the logarithm of the rate moves, at most, is 1.5 k."""
+"""k of D2: the logarithm of the rate changes by at most 1.5 k per step."""
 WORSE = 0.5
-"""D2 takes a step back where the loss grew by more than this share of its size."""
+"""D2 undoes a step that raised the loss by more than this share of its size."""
 LEAST_RATE, GREATEST_RATE = 1e-6, 30.0
-"""Bounds of D2's rate."""
+"""Bounds of the rate of D2."""
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One perturbation of every replica, and what came of it."""
+class Comparison:
+    """Losses with and without one perturbation of every replica."""
 
     losses: Float[Tensor, " replica"]
     """(S,) loss of the weights themselves; of a pair, the mean of both losses."""
     regrets: Float[Tensor, " replica"]
-    """(S,) rho, the optimizer's regret RPE, in loss a unit of perturbation."""
+    """(S,) rho, the optimizer's regret RPE, in loss per unit of perturbation."""
     directions: Float[Tensor, "replica weight"]
     """(S, N) xi."""
 
 
 @dataclass(frozen=True)
 class RuleState:
-    """What a rule carries from step to step, and its schedule's factor."""
+    """State of a rule between steps, and the factor of its schedule."""
 
     rates: Float[Tensor, " replica"]
-    """(S,) eta of the next step, but for the schedule's factor."""
+    """(S,) eta of the next step, before the schedule's factor."""
     gains: Float[Tensor, " replica"]
-    """(S,) the rates that were given: D0's k."""
+    """(S,) initial rates: k of D0."""
     steps: Float[Tensor, ""]
     """Number of steps taken."""
     squares: Float[Tensor, " replica"]
-    """(S,) D1's v, the running mean of squared regrets."""
+    """(S,) v of D1, the running mean of squared regrets."""
     expected: Float[Tensor, " replica"]
-    """(S,) D2's E, the improvement that the last step promised; 0: no step to judge."""
+    """(S,) E of D2, the predicted improvement of the last step; 0: no prediction."""
     losses: Float[Tensor, " replica"]
-    """(S,) D2's loss before the last step."""
+    """(S,) loss of D2 before the last step."""
     before: Float[Tensor, "replica weight"]
-    """(S, N) D2's weights before the last step."""
+    """(S, N) weights of D2 before the last step."""
     scale: float = 1.0
-    """Factor on all rates, by a schedule; at least 0."""
+    """Factor of all rates, from a schedule; at least 0."""
 
 
 Rule = Callable[
-    [RuleState, Float[Tensor, "replica weight"], Trial],
+    [RuleState, Float[Tensor, "replica weight"], Comparison],
     tuple[Float[Tensor, "replica weight"], RuleState],
 ]
 
 
-def start(
+def initial_state(
     weights: Float[Tensor, "replica weight"], rates: Float[Tensor, " replica"]
 ) -> RuleState:
-    """What every rule carries into its first step.
+    """Return the state of any rule before its first step.
 
     Args:
-        weights: (S, N) the first weights.
+        weights: (S, N) initial weights.
         rates: (S,) initial learning rates.
     """
     nothing = torch.zeros_like(rates)
@@ -103,34 +102,35 @@ def start(
 
 
 def weight_perturbation(
-    rule_state: RuleState, weights: Tensor, trial: Trial
+    rule_state: RuleState, weights: Tensor, comparison: Comparison
 ) -> tuple[Tensor, RuleState]:
-    """WP: along the perturbation, as far as it was better.
+    """WP: move along the perturbation, in proportion to its regret RPE.
 
         w <- w + eta rho xi
 
     On average over directions this is a step down the gradient.
     """
-    moved = weights + _along(rule_state.scale * rule_state.rates * trial.regrets, trial)
+    sizes = rule_state.scale * rule_state.rates * comparison.regrets
+    moved = weights + _along(sizes, comparison)
     return moved, replace(rule_state, steps=rule_state.steps + 1)
 
 
 def dopamine_raw(
-    rule_state: RuleState, weights: Tensor, trial: Trial
+    rule_state: RuleState, weights: Tensor, comparison: Comparison
 ) -> tuple[Tensor, RuleState]:
     """D0, the literal reading: the size of the regret RPE sets the rate.
 
         eta <- b eta + (1 - b) k |rho|;  w <- w + eta rho xi
 
-    k is the given rate. Learning slows where little is left to gain.
+    k is the initial rate. Learning slows as the loss approaches its minimum.
     """
-    told = rule_state.gains * trial.regrets.abs()
-    rates = FORGETTING * rule_state.rates + (1 - FORGETTING) * told
-    return weight_perturbation(replace(rule_state, rates=rates), weights, trial)
+    sizes = rule_state.gains * comparison.regrets.abs()
+    rates = FORGETTING * rule_state.rates + (1 - FORGETTING) * sizes
+    return weight_perturbation(replace(rule_state, rates=rates), weights, comparison)
 
 
 def dopamine_scaled(
-    rule_state: RuleState, weights: Tensor, trial: Trial
+    rule_state: RuleState, weights: Tensor, comparison: Comparison
 ) -> tuple[Tensor, RuleState]:
     """D1: the regret RPE is coded relative to its own running scale.
 
@@ -140,87 +140,90 @@ def dopamine_scaled(
     Schultz 2005, Science 307:1642).
     """
     steps = rule_state.steps + 1
-    kept = FORGETTING * rule_state.squares
-    squares = kept + (1 - FORGETTING) * trial.regrets.square()
+    remembered = FORGETTING * rule_state.squares
+    squares = remembered + (1 - FORGETTING) * comparison.regrets.square()
+    # As in Adam: the mean starts from 0, and would be too small in the first steps.
     scale = (squares / (1 - FORGETTING**steps)).sqrt() + TINY
-    sizes = rule_state.scale * rule_state.rates * trial.regrets / scale
-    moved = weights + _along(sizes, trial)
+    sizes = rule_state.scale * rule_state.rates * comparison.regrets / scale
+    moved = weights + _along(sizes, comparison)
     return moved, replace(rule_state, squares=squares, steps=steps)
 
 
-def dopamine_judged(
-    rule_state: RuleState, weights: Tensor, trial: Trial
+def dopamine_compared(
+    rule_state: RuleState, weights: Tensor, comparison: Comparison
 ) -> tuple[Tensor, RuleState]:
-    """D2: did the last step improve as much as its regret RPE promised?
+    """D2: the actual improvement relative to the predicted one sets the rate.
 
-        promised  E = eta rho^2,  actual  A = L(w before) - L(w),  RPE = A - E
+        predicted  E = eta rho^2,  actual  A = L(w before) - L(w),  RPE = A - E
         q = clip(A / E, -1, 1);  log eta <- log eta + k (q - 1/2)
         w <- w + eta rho xi
 
     With curvature H, q = 1 - eta xi' H xi / 2, and the best step along xi has q = 1/2.
-    Where the loss grew too much the step is taken back, the rate halved, and this
-    trial, made at the wrong place, is not used. Loss after loss must be of the same
-    batch.
+    If the loss grew too much, the step is undone, the rate is halved, and this
+    comparison, made at the rejected weights, is not used. Successive losses must be of
+    the same batch.
     """
     known = rule_state.expected > 0
-    actual = rule_state.losses - trial.losses
+    actual = rule_state.losses - comparison.losses
+    # 0.5 leaves the rate as it is where there is no prediction.
     share = torch.where(known, actual / rule_state.expected, 0.5).clamp(-1, 1)
-    # A loss may be negative, as where rewards are to be had.
+    # The size of the loss, as a loss may be negative (less reward than 0). Negated, so
+    # that a loss of NaN counts as worse, whatever the share.
     worse = known & ~(-actual <= WORSE * rule_state.losses.abs())
-    # A loss that is no number is worse, whatever the share.
     factor = torch.where(worse, 0.5, (PACE * (share - 0.5)).exp())
     rates = (rule_state.rates * factor).clamp(LEAST_RATE, GREATEST_RATE)
-    sizes = rule_state.scale * rates * trial.regrets
-    moved = weights + _along(sizes, trial)
+    sizes = rule_state.scale * rates * comparison.regrets
+    moved = weights + _along(sizes, comparison)
+    # After an undone step nothing is predicted, so no second step is undone in a row.
     return torch.where(worse[:, None], rule_state.before, moved), replace(
         rule_state,
         rates=rates,
         steps=rule_state.steps + 1,
-        expected=torch.where(worse, 0.0, sizes * trial.regrets),
-        losses=torch.where(worse, rule_state.losses, trial.losses),
+        expected=torch.where(worse, 0.0, sizes * comparison.regrets),
+        losses=torch.where(worse, rule_state.losses, comparison.losses),
         before=torch.where(worse[:, None], rule_state.before, weights),
     )
 
 
 def reset_expectation(rule_state: RuleState) -> RuleState:
-    """The same, but the last step is not judged: its loss was of another batch."""
+    """Discard the predicted improvement, as the last loss was of another batch."""
     return replace(rule_state, expected=torch.zeros_like(rule_state.expected))
 
 
-def _along(sizes: Tensor, trial: Trial) -> Tensor:
-    """(S, N) a step of each replica's size along its perturbation."""
-    return sizes[:, None] * trial.directions
+def _along(sizes: Tensor, comparison: Comparison) -> Tensor:
+    """(S, N) step of each replica along its perturbation."""
+    return sizes[:, None] * comparison.directions
 
 
-RULES: Mapping[str, Rule] = MappingProxyType(
+UPDATE_RULES: Mapping[str, Rule] = MappingProxyType(
     {
         "wp": weight_perturbation,
         "d0": dopamine_raw,
         "d1": dopamine_scaled,
-        "d2": dopamine_judged,
+        "d2": dopamine_compared,
     }
 )
-"""Rules of whole-weight perturbation by name."""
+"""Update rules of weight perturbation by name."""
 
 
-def stored(name: str, count: int) -> int:
-    """Numbers that a rule keeps beside so many weights: its direction among them."""
+def stored_numbers(name: str, count: int) -> int:
+    """Count the numbers that a rule stores for `count` weights, with its direction."""
     return {"wp": count, "d0": count + 1, "d1": count + 2, "d2": 2 * count + 3}[name]
 
 
-def rule(name: str) -> Rule:
-    """A rule by name.
+def update_rule(name: str) -> Rule:
+    """Return an update rule by name.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: the name is unknown.
     """
-    check_choice("rule", name, RULES)
-    return RULES[name]
+    check_choice("rule", name, UPDATE_RULES)
+    return UPDATE_RULES[name]
 
 
 @dataclass(frozen=True)
 class Perturbation:
-    """How a perturbation is made."""
+    """Size and form of a perturbation."""
 
     size: float
     """s."""
@@ -230,9 +233,9 @@ class Perturbation:
 
 ONE_SIDED = Perturbation(1e-5, pair=False)
 """For a loss without noise, in float64. A larger s leaves a bias of s xi' H xi / 2 in
-rho, which misleads D2: its rate falls to nothing."""
+rho, which misleads D2: its rate falls to its least value."""
 PAIR = Perturbation(1e-2, pair=True)
-"""For a loss with noise, the same in both, or for float32."""
+"""For a loss with noise, equal in both, or for float32."""
 
 
 def evaluate_perturbation(
@@ -242,25 +245,26 @@ def evaluate_perturbation(
     weights: Float[Tensor, "replica weight"],
     generator: torch.Generator,
     perturbation: Perturbation = ONE_SIDED,
-) -> Trial:
-    """Perturb every replica once, along a direction of its own.
+) -> Comparison:
+    """Perturb every replica once, along independent directions.
 
     Args:
-        losses_of: given (2, S, N) weights to compare, their (2, S) losses, on the same
-            batch and with the same random numbers.
-        weights: (S, N) of the replicas.
-        generator: of the directions.
-        perturbation: how to perturb.
+        losses_of: maps (2, S, N) weights to their (2, S) losses, on the same batch and
+            with the same random numbers.
+        weights: (S, N) weights of the replicas.
+        generator: source of the directions.
+        perturbation: size and form.
     """
-    drawn = torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
-    directions = drawn.to(weights.device)
+    # Drawn where the generator is, which may be another device than the weights'.
+    noise = torch.randn(weights.shape, generator=generator, dtype=weights.dtype)
+    directions = noise.to(weights.device)
     shift = perturbation.size * directions
     other = weights - shift if perturbation.pair else weights
     first, perturbed = losses_of(torch.stack([other, weights + shift]))
     if perturbation.pair:
         regrets = (first - perturbed) / (2 * perturbation.size)
-        return Trial((first + perturbed) / 2, regrets, directions)
-    return Trial(first, (first - perturbed) / perturbation.size, directions)
+        return Comparison((first + perturbed) / 2, regrets, directions)
+    return Comparison(first, (first - perturbed) / perturbation.size, directions)
 
 
 def node_perturbation(
@@ -269,7 +273,7 @@ def node_perturbation(
     noise: Float[Tensor, "replica sample time node"],
     inputs: Float[Tensor, "replica sample time input"],
 ) -> Float[Tensor, "replica node input"]:
-    """NP: change of one layer's weights, from noise on its nodes' summed inputs.
+    """NP: change of the weights of one layer, from noise on its nodes' summed inputs.
 
         dW = eta mean over samples of (L - L') / s  sum over times of xi (outer) inputs
 
@@ -285,5 +289,6 @@ def node_perturbation(
     Source: Zuge, Klos & Memmesheimer 2021, bioRxiv 2021.10.04.463055.
     """
     weighted = regrets[:, :, None, None] * noise
-    each = weighted.flatten(1, 2).mT @ inputs.flatten(1, 2)
-    return rates[:, None, None] * each / regrets.shape[1]
+    # One matrix product for each replica: samples and times are summed together.
+    products = weighted.flatten(1, 2).mT @ inputs.flatten(1, 2)
+    return rates[:, None, None] * products / regrets.shape[1]

@@ -1,8 +1,8 @@
-"""A crowd: many networks of one kind, stepped as one policy.
+"""Batched networks: many networks of one kind, stepped as one policy.
 
-Learning without a gradient treats a network's weights as one long vector.
-`TrainableWeights` says where each weight stands in it; `BatchedNetworks` gives each
-member its own.
+Learning without a gradient treats the weights of a network as one long vector.
+`TrainableWeights` maps between this vector and the network's state; `BatchedNetworks`
+gives each member weights of its own.
 """
 
 from collections.abc import Mapping
@@ -13,118 +13,102 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from metarl.agents.networks.actor_critic import ActorCritic, Network
-from metarl.agents.networks.cores import EpisodicLSTM
 from metarl.core.policy import Memory, PolicyOutput
 
 
-def check_batchable(network: Network, rule: str) -> ActorCritic:
-    """The network, if crowds of its kind can be stepped.
-
-    Raises:
-        ValueError: it has two cores, eyes, or memories of episodes.
-    """
-    if not isinstance(network, ActorCritic):
-        raise ValueError(
-            f"critic must be shared where the rule is {rule}, got 'separate': without "
-            "a gradient no critic is learned"
-        )
-    if network.encoder is not None:
-        raise ValueError(
-            f"encoder must be none where the rule is {rule}: crowds have no eyes; "
-            "choose a task without pixels"
-        )
-    if isinstance(network.core, EpisodicLSTM):
-        raise ValueError(
-            f"core must not be episodic where the rule is {rule}: a crowd keeps no "
-            "memories of episodes; choose lstm"
-        )
-    return network
-
-
 class TrainableWeights:
-    """Which weights of a network may change, and their places in one vector.
+    """Trainable weights of a network, and their indices in one vector.
 
-    All that learn by gradient, but for those that read the value: no choice depends on
-    them. Vectors stand in the order of the network's state.
+    All weights that learn by gradient, except those of the value, as no choice depends
+    on them. Vectors have the order of the network's state.
     """
 
-    def __init__(self, network: ActorCritic) -> None:
-        """Read the network's weights as they are; those not free stay so."""
+    def __init__(self, network: Network) -> None:
+        """Read the present weights; weights that are not trainable keep them."""
         parameters = dict(network.named_parameters())
-        free = {n: torch.full_like(p, p.requires_grad) for n, p in parameters.items()}
-        free["heads.weight"][-1] = free["heads.bias"][-1] = 0
+        masks = {n: torch.full_like(p, p.requires_grad) for n, p in parameters.items()}
+        # The last head is the value.
+        masks["heads.weight"][-1] = masks["heads.bias"][-1] = 0
         self.shapes = {name: p.shape for name, p in parameters.items()}
-        self.whole = _joined(parameters)
-        self.places = _joined(free).nonzero().flatten()
+        self.all_weights = _flat(parameters)
+        self.indices = _flat(masks).nonzero().flatten()
 
     def __len__(self) -> int:
-        """How many there are."""
-        return len(self.places)
+        """Number of trainable weights."""
+        return len(self.indices)
 
-    def read(self, state: Mapping[str, Tensor]) -> Float[Tensor, " free"]:
-        """The free weights in a network's state."""
-        return _joined({name: state[name] for name in self.shapes})[self.places]
+    def to_vector(self, state: Mapping[str, Tensor]) -> Float[Tensor, " trainable"]:
+        """(F,) trainable weights in a network's state."""
+        return _flat({name: state[name] for name in self.shapes})[self.indices]
 
-    def states(self, vectors: Float[Tensor, "member free"]) -> dict[str, Tensor]:
-        """Name -> (P, ...) weights of the networks that have these (P, F) vectors."""
-        whole = self.whole.repeat(len(vectors), 1)
-        whole[:, self.places] = vectors.to(whole)
-        parts = whole.split([shape.numel() for shape in self.shapes.values()], 1)
+    def to_states(
+        self, vectors: Float[Tensor, "member trainable"]
+    ) -> dict[str, Tensor]:
+        """Name -> (P, ...) weights of the P networks with these (P, F) vectors."""
+        # Weights that are not trained are the same in all members.
+        every = self.all_weights.repeat(len(vectors), 1)
+        every[:, self.indices] = vectors.to(every)
+        parts = every.split([shape.numel() for shape in self.shapes.values()], 1)
         return {
             name: part.reshape(len(vectors), *shape)
             for (name, shape), part in zip(self.shapes.items(), parts, strict=True)
         }
 
-    def state(self, vector: Float[Tensor, " free"]) -> dict[str, Tensor]:
-        """The state of the one network that has this vector."""
-        return {name: part[0] for name, part in self.states(vector[None]).items()}
+    def to_state(self, vector: Float[Tensor, " trainable"]) -> dict[str, Tensor]:
+        """State of one network with this (F,) vector."""
+        states = self.to_states(vector[None])
+        return {name: part[0] for name, part in states.items()}
 
 
-def _joined(weights: Mapping[str, Tensor]) -> Tensor:
+def _flat(weights: Mapping[str, Tensor]) -> Tensor:
     return torch.cat([part.detach().flatten() for part in weights.values()])
 
 
 class BatchedNetworks:
-    """P networks as one policy; its lanes are divided among them.
+    """P networks as one policy, with the environments divided equally among them.
 
-    The first lanes are the first member's. Each answers as it would alone.
+    The first environments are the first member's. Each member computes the same outputs
+    as it would alone.
     """
 
     def __init__(self, network: ActorCritic) -> None:
-        """A crowd of networks like this one; `set_weights` makes its members."""
-        self.free = TrainableWeights(network)
-        self.sense, self.split = network.sense, network.split
+        """Prepare networks like this one; `set_weights` creates the members."""
+        self.trainable = TrainableWeights(network)
+        self.input_mask, self.split = network.input_mask, network.split
         self.core = deepcopy(network.core)
         self.members = 0
 
-    def set_weights(self, vectors: Float[Tensor, "member free"]) -> None:
-        """Give each member its own weights, (P, F) in all."""
-        states = self.free.states(vectors)
+    def set_weights(self, vectors: Float[Tensor, "member trainable"]) -> None:
+        """Set the (P, F) weights of all members."""
+        states = self.trainable.to_states(vectors)
         self.members = len(vectors)
+        # A leading dimension of members makes the core's products batched ones; the
+        # bias needs a second one, for the environments of a member.
         self.core.weight = _frozen(states["core.weight"])
         self.core.bias = _frozen(states["core.bias"].unsqueeze(1))
-        self.first = states["core.initial"]
-        self.readers = states["heads.weight"].mT
-        self.offsets = states["heads.bias"].unsqueeze(1)
+        self.initial = states["core.initial"]
+        self.head_weights = states["heads.weight"].mT
+        self.head_biases = states["heads.bias"].unsqueeze(1)
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """Each member's own, in its lanes."""
-        each = self.first.repeat_interleave(num_envs // self.members, 0)
-        return tuple(part.contiguous() for part in each.unbind(1))
+        """Each member's initial memory, in its environments."""
+        rows = self.initial.repeat_interleave(num_envs // self.members, 0)
+        return tuple(part.contiguous() for part in rows.unbind(1))
 
     def act(
         self, inputs: Float[Tensor, "batch inputs"], memory: Memory
     ) -> PolicyOutput:
-        """One step of all members."""
-        parted = tuple(self._parted(part) for part in memory)
-        parted = self.core(self._parted(self.sense(inputs)), parted)
-        both = torch.baddbmm(self.offsets, parted[0], self.readers).flatten(0, 1)
-        memory = tuple(part.flatten(0, 1) for part in parted)
-        return PolicyOutput(*self.split(both), memory, memory[0])
+        """Take one step of all members."""
+        by_member = tuple(self._by_member(part) for part in memory)
+        by_member = self.core(self._by_member(self.input_mask(inputs)), by_member)
+        # Bias and product in one call; the environments are joined again afterwards.
+        outputs = torch.baddbmm(self.head_biases, by_member[0], self.head_weights)
+        memory = tuple(part.flatten(0, 1) for part in by_member)
+        return PolicyOutput(*self.split(outputs.flatten(0, 1)), memory, memory[0])
 
-    def _parted(self, num_envs: Tensor) -> Tensor:
-        """(P, B / P, n): each member's lanes."""
-        return num_envs.view(self.members, -1, num_envs.shape[1])
+    def _by_member(self, rows: Tensor) -> Tensor:
+        """(P, B / P, n): the rows of each member."""
+        return rows.view(self.members, -1, rows.shape[1])
 
 
 def _frozen(weights: Tensor) -> nn.Parameter:

@@ -1,7 +1,8 @@
-"""Cores: what turns inputs and memory into activity.
+"""Recurrent cores: from inputs and memory to activity.
 
-Each core says its equations once, in `forward`, as ordinary differentiable tensor
-operations; `metarl.agents.unrolls.branch` holds the LSTM's fast twin.
+Each core has its equations once, in `forward`, as ordinary differentiable tensor
+operations; `metarl.agents.unrolls` has handwritten passes for the LSTM and the vanilla
+core.
 """
 
 import math
@@ -19,14 +20,14 @@ from metarl.core.policy import Memory, restart
 class Core(nn.Module):
     """Weights and initial memory of a recurrent core.
 
-    weight (I + H, gates * H) acts on inputs and activity side by side; bias
+    weight (I + H, gates * H) acts on inputs and activity, concatenated; bias
     (gates * H,); initial (memory_parts, H) is the memory before the first step.
     """
 
     gates: ClassVar[int]
-    """Pre-activations a unit has."""
+    """Number of pre-activations of a unit."""
     memory_parts: ClassVar[int]
-    """Parts of the memory whose start is learned; the first is the units' activity."""
+    """Parts of the memory with a learned initial value; the first is the activity."""
 
     def __init__(self, input_size: int, config: NetworkConfig) -> None:
         """Allocate; `initialize` draws the weights."""
@@ -41,37 +42,39 @@ class Core(nn.Module):
         )
 
     def initialize(self, config: NetworkConfig, generator: torch.Generator) -> None:
-        """Draw the weights: uniform, the inputs' rows scaled by `input_gain`."""
+        """Draw uniform weights, the rows of the inputs scaled by `input_gain`."""
         bound = 1 / math.sqrt(config.units)
         with torch.no_grad():
             self.weight.uniform_(-bound, bound, generator=generator)
             self.weight[: self.input_size] *= config.input_gain
 
-    def draw_inputs(self, groups: tuple[int, ...], generator: torch.Generator) -> None:
-        """Draw the inputs' rows anew: uniform within sqrt(3 / size), group by group."""
+    def initialize_inputs(
+        self, groups: tuple[int, ...], generator: torch.Generator
+    ) -> None:
+        """Redraw the rows of the inputs, uniform within sqrt(3 / size) of a group."""
         with torch.no_grad():
             for rows in self.weight[: self.input_size].split(groups):
                 bound = math.sqrt(3 / len(rows))
                 rows.uniform_(-bound, bound, generator=generator)
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The memory before an episode's first step, (B, H) each."""
+        """Memory before the first step of an episode, (B, H) each."""
         return tuple(part.expand(num_envs, -1) for part in self.initial)
 
     def forward(
         self,
         inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """The memory after one step; its first part is the units' activity.
+        """Return the memory after one step; its first part is the activity.
 
         Args:
-            inputs: (B, I) what the core is fed; (P, B, I) where the weights are those
-                of P networks, (P, ...) each.
-            memory: from the step before.
-            recalled: (B, H) the activity before as the recurrent weights see it, where
-                that is another tensor than the memory's, such as one without gradient.
+            inputs: (B, I) inputs; (P, B, I) if the weights are those of P networks,
+                (P, ...) each.
+            memory: memory after the step before.
+            recurrent_input: (B, H) input of the recurrent weights, if it is not the
+                activity in the memory, such as a detached copy.
         """
         raise NotImplementedError
 
@@ -98,12 +101,13 @@ class LSTM(Core):
         self,
         inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """One step."""
+        """Take one step."""
         activity, cell = memory
-        if recalled is not None:
-            activity = recalled
+        if recurrent_input is not None:
+            activity = recurrent_input
+        # One product for all gates, on any number of leading dimensions.
         drive = torch.cat([inputs, activity], -1) @ self.weight + self.bias
         i, f, g, o = drive.chunk(4, dim=-1)
         cell = f.sigmoid() * cell + i.sigmoid() * g.tanh()
@@ -111,40 +115,40 @@ class LSTM(Core):
 
 
 class EpisodicLSTM(LSTM):
-    """LSTM that is cleared at each problem, and reminded by the problem's context.
+    """LSTM that is cleared at each problem, and retrieves cells by the context.
 
         i, f, o, r = sigmoid(...);  g = tanh(...)   of weight' [x, h] + bias
         c' = f c + i g + r tanh(m);  h' = o tanh(c')
 
-    with m the cell held at the end of the last problem with this context, and
-    m = 0 where there was none. At a problem's first step, which a flag among the inputs
-    tells, the cell is stored under the context of the problem before, m is looked up
-    under the new one, and activity and cell start from their initial values.
+    with m the cell at the end of the last problem with this context, and m = 0 if there
+    was none. At the first step of a problem, signalled by a flag among the inputs, the
+    cell is stored under the context of the problem before, m is looked up under the new
+    context, and activity and cell start from their initial values.
 
     Gate order in `weight`: i, f, g, o, r. The memory is activity, cell, m, the context
     of the present problem, then the store; `initial` is of the first two.
     Source: Ritter et al. 2018, ICML (arXiv:1805.09692).
-    Declared: m is looked up once a problem, as its context does not change within it;
-    no gradient passes through what is stored. What the last trial of a problem earned
-    arrives with the next problem's first step, too late to be stored.
+    Declared: m is looked up once per problem, as the context is constant within it; no
+    gradient passes through the store. The reward of the last trial of a problem is an
+    input of the first step of the next problem, too late to be stored.
     """
 
     gates = 5
 
     def __init__(self, input_size: int, config: NetworkConfig) -> None:
-        """Also keep where the inputs tell problem and context."""
+        """Also keep the indices of flag and context among the inputs."""
         super().__init__(input_size, config)
         self.onset = config.onset_input
         self.context_size, self.slots = config.context_size, config.store_size
         stop = config.context_first + config.context_size
         self.context = slice(config.context_first, stop)
         self.reinstates = config.reinstatement
-        """Whether the gate r is heard; an experimenter may silence it at any time."""
+        """Whether the gate r is open; an experimenter may close it at any time."""
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """Activity and cell as learned; nothing stored, and no problem yet."""
-        held, code = self.units, self.context_size
-        sizes = (held, code, self.slots * code, self.slots * held, 1)
+        """Learned activity and cell; an empty store, and no context."""
+        units, code = self.units, self.context_size
+        sizes = (units, code, self.slots * code, self.slots * units, 1)
         nothing = (self.initial.new_zeros(num_envs, size) for size in sizes)
         return (*super().initial_memory(num_envs), *nothing)
 
@@ -152,12 +156,13 @@ class EpisodicLSTM(LSTM):
         self,
         inputs: Float[Tensor, "batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """One step; at a problem's first, the store is written and read before."""
-        if recalled is not None:
-            memory = (recalled, *memory[1:])
+        """Take one step; write and read the store before the first of a problem."""
+        if recurrent_input is not None:
+            memory = (recurrent_input, *memory[1:])
         new = inputs[:, self.onset] > 0.5
+        # Most steps begin no problem: one test saves the search of the store.
         if bool(new.any()):
             memory = self.next_problem(new, inputs[:, self.context], memory)
         activity, cell, reminder, *others = memory
@@ -169,14 +174,15 @@ class EpisodicLSTM(LSTM):
         return o.sigmoid() * cell.tanh(), cell, reminder, *others
 
     def next_problem(self, new: Tensor, contexts: Tensor, memory: Memory) -> Memory:
-        """The memory at the door of a problem, in the lanes of `new`.
+        """Return the memory before the first step of a problem.
 
         Args:
-            new: (B,) bool.
-            contexts: (B, C) of the problems that begin.
-            memory: from the step before.
+            new: (B,) bool, environments in which a problem begins.
+            contexts: (B, C) contexts of the problems.
+            memory: memory after the step before.
         """
         activity, cell, reminder, before, *parts = memory
+        # Written before it is read, as both problems may have the same context.
         with torch.no_grad():
             store = write(read_parts(parts, self.slots), before, cell, new)
             chosen = new.unsqueeze(1)
@@ -202,14 +208,15 @@ class GRU(Core):
         self,
         inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """One step."""
+        """Take one step."""
         (activity,) = memory
-        seen = inputs @ self.weight[..., : self.input_size, :] + self.bias
-        back = activity if recalled is None else recalled
+        # Two products, as the reset gate acts on the recurrent part of the drive alone.
+        forward = inputs @ self.weight[..., : self.input_size, :] + self.bias
+        back = activity if recurrent_input is None else recurrent_input
         back = back @ self.weight[..., self.input_size :, :]
-        reset_in, update_in, new_in = seen.chunk(3, dim=-1)
+        reset_in, update_in, new_in = forward.chunk(3, dim=-1)
         reset_back, update_back, new_back = back.chunk(3, dim=-1)
         reset = (reset_in + reset_back).sigmoid()
         update = (update_in + update_back).sigmoid()
@@ -218,7 +225,7 @@ class GRU(Core):
 
 
 class RNN(Core):
-    """Vanilla recurrent network, leaky where the leak is below 1.
+    """Vanilla recurrent network, leaky if the leak is below 1.
 
     h' = (1 - leak) h + leak tanh(weight' [x, h] + bias)
     """
@@ -234,19 +241,19 @@ class RNN(Core):
         self,
         inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """One step."""
+        """Take one step."""
         (activity,) = memory
-        back = activity if recalled is None else recalled
+        back = activity if recurrent_input is None else recurrent_input
         new = (torch.cat([inputs, back], -1) @ self.weight + self.bias).tanh()
         return (new if self.leak == 1 else torch.lerp(activity, new, self.leak),)
 
 
 class Feedforward(Core):
-    """No recurrence: h = tanh(weight' x + bias); what it is told now is all it knows.
+    """No recurrence: h = tanh(weight' x + bias).
 
-    The rows of `weight` for the activity before are never read.
+    The recurrent rows of `weight` are not used.
     """
 
     gates, memory_parts = 1, 1
@@ -255,9 +262,9 @@ class Feedforward(Core):
         self,
         inputs: Float[Tensor, "*batch inputs"],
         memory: Memory,
-        recalled: Tensor | None = None,
+        recurrent_input: Tensor | None = None,
     ) -> Memory:
-        """One step; the memory is not looked at."""
+        """Take one step; the memory is not used."""
         return ((inputs @ self.weight[..., : self.input_size, :] + self.bias).tanh(),)
 
 
@@ -268,4 +275,4 @@ CORES: dict[str, type[Core]] = {
     "rnn": RNN,
     "feedforward": Feedforward,
 }
-"""Cores by the name that `NetworkConfig.core` uses."""
+"""Cores by their name in `NetworkConfig.core`."""

@@ -1,7 +1,7 @@
-"""Encoders: from what is seen, picture by picture, to features for the core.
+"""Encoders: from images to features for the core.
 
-A task shows codes, and tells what a code looks like (`look`); equal codes look the
-same, so each different view is encoded once.
+The observation of a task with pixels is a code, which the task renders as an image
+(`render_views`). Equal codes give equal images, so each distinct view is encoded once.
 """
 
 from collections.abc import Callable
@@ -15,63 +15,62 @@ from torch.nn import functional
 from metarl.agents.config import NetworkConfig
 from metarl.core.checks import check_at_least, check_between
 
-Look = Callable[[Tensor], Tensor]
+RenderViews = Callable[[Tensor], Tensor]
 """(N, C) codes -> (N, W, H, 3) uint8 pixels, column by column."""
 GREY = 128.0
-"""Level that reads as 0."""
+"""Grey level that is encoded as 0."""
 STACK = ((16, 8, 4), (32, 4, 2))
-"""Filters, size and stride of the stack's layers; Mnih et al. 2016, ICML."""
+"""Filters, size and stride of the layers of the stack; Mnih et al. 2016, ICML."""
 STACK_LEAST = 20
-"""Pixels each way from which the stack's second layer has something to read."""
+"""Least width and height, in pixels, for which the stack's second layer has inputs."""
 
 
 class Encoder(nn.Module):
-    """Convolutions with rectified outputs; the last layer's are the features.
+    """Convolutions with rectified outputs; those of the last layer are the features.
 
-    patch: one layer whose filters are as tall as the retina and `patch_size` wide, and
-        move by `patch_stride`: they fit a picture of this size.
-    stack: two layers and a full one, as usual for 84 x 84 pixels.
+    patch: one layer of filters as tall as the image and `patch_size` wide, with stride
+        `patch_stride`: each fits a picture of this size.
+    stack: two convolutions and a fully connected layer, as usual for 84 x 84 pixels.
     """
 
     def __init__(self, view_size: tuple[int, int], config: NetworkConfig) -> None:
-        """Allocate for a retina of this width and height; `draw` sets the weights.
+        """Allocate for images of (width, height); `initialize` draws the weights.
 
         Raises:
-            ValueError: the retina is too small for the filters.
+            ValueError: the image is too small for the filters.
         """
         super().__init__()
+        check_view_size(view_size, config)
         width, height = view_size
         self.view_size = view_size
-        self.look: Look | None = None
-        """What codes look like: the task's; set before the first view."""
+        self.render_views: RenderViews | None = None
+        """Renderer of the task; attached before the first step."""
         self.layers = nn.ModuleList()
         if config.encoder == "patch":
-            check_between("patch_size", config.patch_size, 1, width)
             filters = (config.patch_size, height)
             self.layers.append(_layer(3, config.filters, filters, config.patch_stride))
             places = (width - config.patch_size) // config.patch_stride + 1
             self.features = places * config.filters
             return
-        least = "least side of the retina, for encoder stack,"
-        check_at_least(least, min(view_size), STACK_LEAST)
         channels = 3
-        for filters_there, size, stride in STACK:
-            self.layers.append(_layer(channels, filters_there, (size, size), stride))
+        for filter_count, size, stride in STACK:
+            self.layers.append(_layer(channels, filter_count, (size, size), stride))
             width, height = ((n - size) // stride + 1 for n in (width, height))
-            channels = filters_there
+            channels = filter_count
         self.layers.append(nn.Linear(channels * width * height, config.features))
         self.features = config.features
 
-    def draw(self, generator: torch.Generator) -> None:
-        """Draw weights uniform within sqrt(3 / inputs), so that outputs vary by 1."""
+    def initialize(self, generator: torch.Generator) -> None:
+        """Draw weights uniform within sqrt(3 / inputs), for outputs of variance 1."""
         with torch.no_grad():
             for parameter in self.parameters():
                 bound = sqrt(3 / parameter[0].numel()) if parameter.dim() > 1 else 0
                 parameter.uniform_(-bound, bound, generator=generator)
 
     def encode(self, pixels: UInt8[Tensor, "n w h 3"]) -> Float[Tensor, "n features"]:
-        """Features of each picture."""
-        # Channels come last in memory, as the views have them.
+        """Features of each image."""
+        # Only the strides are permuted: channels stay last in memory, as in the views,
+        # which is also the format of the convolutions' weights.
         values = pixels.to(next(self.parameters()).dtype) / GREY - 1
         values = values.permute(0, 3, 1, 2)
         for layer in self.layers:
@@ -81,33 +80,44 @@ class Encoder(nn.Module):
         return values.flatten(1)
 
     def forward(self, codes: Float[Tensor, "n codes"]) -> Float[Tensor, "n features"]:
-        """Features of what each row of codes stands for, each different view once."""
-        seen, back = unique_rows(codes)
-        features: Tensor = self.encode(self.view(seen)).index_select(0, back)
+        """Features of the view of each row of codes; each distinct view once."""
+        # Many environments have equal views, and encoding takes most of the time.
+        distinct, back = unique_rows(codes)
+        features: Tensor = self.encode(self.views(distinct)).index_select(0, back)
         return features
 
-    def view(self, codes: Tensor) -> Tensor:
-        """The pixels that codes stand for."""
-        if self.look is None:
+    def views(self, codes: Tensor) -> Tensor:
+        """(N, W, H, 3) uint8 pixels of (N, C) codes, by the task's renderer."""
+        if self.render_views is None:
             raise ValueError(
-                "the network's encoder.look must be the task's `look`, got None: "
-                "metarl.agents.networks.actor_critic.open_eyes(network, task.look)"
+                "the network's encoder.render_views must be the task's `render_views`, "
+                "got None; call metarl.agents.networks.actor_critic.attach_renderer("
+                "network, task.render_views)"
             )
-        return self.look(codes)
+        return self.render_views(codes)
+
+
+def check_view_size(view_size: tuple[int, int], config: NetworkConfig) -> None:
+    """Raise ValueError if an image of (width, height) is too small for the filters."""
+    if config.encoder == "patch":
+        check_between("patch_size", config.patch_size, 1, view_size[0])
+    else:
+        least = "least side of the image, for encoder stack,"
+        check_at_least(least, min(view_size), STACK_LEAST)
 
 
 def unique_rows(codes: Tensor) -> tuple[Tensor, Tensor]:
-    """The different rows, and for each row which of them it is."""
+    """Distinct rows, and for each row its index among them."""
     keys, back = torch.unique(pack(codes), return_inverse=True)
     return unpack(keys, codes.shape[1]), back
 
 
 BITS = 20
-"""Bits of a code: whole numbers below 2**20, at most three in a row."""
+"""Bits of an entry of a code: whole numbers below 2**20, at most three a row."""
 
 
 def pack(codes: Tensor) -> Tensor:
-    """(N,) int64, one number for each row of (N, C) codes."""
+    """(N,) int64 keys of (N, C) codes, in one number as it is faster to sort."""
     keys = codes[:, 0].long()
     for column in codes[:, 1:].unbind(1):
         keys = (keys << BITS) | column.long()

@@ -1,11 +1,11 @@
-"""One core's unroll: step now without a graph, differentiate the whole later.
+"""Unroll of one core: step without a graph, differentiate all steps afterwards.
 
-While the stepping loop runs, it answers as the branch would and keeps what the gradient
-needs; afterwards `activities` gives all steps' activity as one differentiable tensor.
-`PlainUnroll` replays the core under autograd and serves every core; `LSTMUnroll` holds
-the LSTM's forward pass in preallocated buffers and its backward pass by hand, as
-`metarl.agents.unrolls.rnn` does for the vanilla core. Tests hold all to equal
-gradients.
+During the rollout an unroll computes the same outputs as the branch, and stores what
+the gradient needs; afterwards `activities` returns the activity of all steps as one
+differentiable tensor. `PlainUnroll` replays the core under autograd and works for every
+core. `LSTMUnroll` has the LSTM's forward pass in preallocated buffers and its backward
+pass by hand, as `metarl.agents.unrolls.rnn` has for the vanilla core. Tests compare
+their gradients.
 """
 
 from collections.abc import Sequence
@@ -19,92 +19,95 @@ from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.core.policy import Memory, restart
 
 Starts = Sequence[Tensor | None]
-"""For each step the lanes, (B,) bool, whose memory was initial; None where none was."""
+"""For each step, (B,) bool: environments with an initial memory; None if none had."""
 
 
 @runtime_checkable  # for the shape checks that the tests switch on
 class BranchUnroll(Protocol):
-    """One core with its heads, stepped now and differentiated afterwards."""
+    """One core with its heads, stepped first and differentiated afterwards."""
 
     branch: Branch
-    """The core and its heads."""
-    credit: GradientPaths
-    """The paths of errors."""
+    """Core and heads."""
+    paths: GradientPaths
+    """Paths of the errors."""
 
     def begin(self) -> None:
-        """Forget the last unroll and read the branch's present weights."""
+        """Start a new unroll with the present weights."""
         ...
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """The heads' (B, n) outputs at the next step, and the memory after it."""
+        """Take one step; return the (B, n) outputs of the heads, and the memory."""
         ...
 
     def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """(T, B, H) the units' activity at all steps, differentiable.
+        """(T, B, H) activity of the units at all steps, differentiable.
 
         Args:
-            starts: the lanes whose memory was initial, step by step.
-            inputs: (T, B, I) the inputs of all steps again, where the gradient is to go
-                on into them.
+            starts: for each step, the environments with an initial memory.
+            inputs: (T, B, I) inputs of all steps, if they need a gradient.
         """
         ...
 
 
-def outputs(
+def head_outputs(
     unroll: BranchUnroll, starts: Starts, inputs: Tensor | None = None
 ) -> Tensor:
-    """(T, B, n) what the heads read at all steps, differentiable; see `activities`."""
-    return unroll.credit.read(unroll.branch.heads, unroll.activities(starts, inputs))
+    """(T, B, n) outputs of the heads at all steps, differentiable; see `activities`."""
+    return unroll.paths.outputs(unroll.branch.heads, unroll.activities(starts, inputs))
 
 
 class PlainUnroll:
-    """Replays any core under autograd: slower, and the reference for the rest."""
+    """Replay of any core under autograd: slower, and the reference in the tests."""
 
     def __init__(
-        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
+        self, branch: Branch, steps: int, num_envs: int, paths: GradientPaths = BPTT
     ) -> None:
-        """`steps` and `num_envs` are not needed here."""
-        self.branch, self.credit = branch, credit
+        """Prepare an empty unroll of any number of steps and environments."""
+        self.branch, self.paths = branch, paths
         self.inputs: list[Tensor] = []
-        self.carried: Memory = ()
+        self.first_memory: Memory = ()
 
     def begin(self) -> None:
-        """Forget the last unroll."""
+        """Start a new unroll."""
         self.inputs.clear()
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """Answer as the branch does; remember the inputs and the first memory."""
+        """Take one step of the branch; store the inputs and the first memory."""
         if not self.inputs:
-            self.carried = memory
+            self.first_memory = memory
         self.inputs.append(inputs)
         memory = self.branch.step(inputs, memory)
         return self.branch.heads(memory[0]), memory
 
     def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """Step the core again from the carried memory, now with a graph."""
-        memory = tuple(part.detach() for part in self.carried)
+        """Step the core again from the first memory, now with a graph."""
+        # Truncated backpropagation: no gradient passes to the unroll before.
+        memory = tuple(part.detach() for part in self.first_memory)
         activity = []
-        given = self.inputs if inputs is None else inputs
-        for now, start in zip(given, starts, strict=True):
+        all_inputs = self.inputs if inputs is None else inputs
+        for now, start in zip(all_inputs, starts, strict=True):
             memory = restart(memory, self.branch.initial_memory(len(now)), start)
-            memory = self.branch.step(now, memory, local=self.credit.local)
+            memory = self.branch.step(now, memory, local=self.paths.local)
             activity.append(memory[0])
         return torch.stack(activity)
 
 
-class Slot(NamedTuple):
-    """One step's views into the buffers of an `LSTMUnroll`."""
+class StepBuffers(NamedTuple):
+    """Views of one step into the buffers of an `LSTMUnroll`.
+
+    Made once: slicing at every step would take as long as the arithmetic.
+    """
 
     joined: Tensor
-    """(B, I + H + 1) inputs, activity before the step, and a one for the bias."""
+    """(B, I + H + 1) inputs, activity before the step, and a 1 for the bias."""
     gates: Tensor
-    """(B, 4H) i, f, g, o; and each of them, (B, H)."""
+    """(B, 4H) i, f, g, o side by side; below each of them, (B, H)."""
     i: Tensor
     f: Tensor
     g: Tensor
     o: Tensor
     cell_before: Tensor
-    """(B, H)."""
+    """(B, H) before the step."""
     cell: Tensor
     """(B, H) after the step."""
     squashed: Tensor
@@ -112,16 +115,16 @@ class Slot(NamedTuple):
     activity: Tensor
     """(B, H) after the step."""
     heads: Tensor
-    """(B, n) what the heads read."""
+    """(B, n) outputs of the heads."""
     after: Memory
     """Activity and cell after the step."""
 
 
-class Slope(NamedTuple):
-    """What one unit of gradient adds to one step's drives, as views."""
+class StepSlopes(NamedTuple):
+    """Derivatives of one step, as views; errors are written into them in place."""
 
     drive: Tensor
-    """(B, 4H) all gates; once multiplied, the gradient in the drives."""
+    """(B, 4H) all gates; after multiplication, the gradient in the drives."""
     of_cell: Tensor
     """(B, 3, H) of i, f and g, per unit of gradient in the cell."""
     of_activity: Tensor
@@ -131,29 +134,31 @@ class Slope(NamedTuple):
 
 
 CHUNK_ELEMENTS = 2**18
-"""Slopes prepared at once: what stays in a core's cache."""
+"""Derivatives prepared at once: as many as stay in the cache of a processor core."""
 
 
 class LSTMUnroll:
-    """The LSTM's forward pass in preallocated buffers, its backward pass by hand.
+    """LSTM with the forward pass in preallocated buffers, the backward pass by hand.
 
-    tanh(x) is computed as 2 sigmoid(2 x) - 1, several times faster here, with the
-    factor 2 of the g gate folded into a working copy of the weights, whose last row is
-    the bias.
+    tanh(x) is computed as 2 sigmoid(2 x) - 1, several times faster on a CPU, with the
+    factor 2 of the g gate folded into a working copy of the weights, the last row of
+    which is the bias. One sigmoid then serves all four gates.
     """
 
     def __init__(
-        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
+        self, branch: Branch, steps: int, num_envs: int, paths: GradientPaths = BPTT
     ) -> None:
-        """Allocate for `steps` steps of `num_envs` lanes."""
+        """Allocate buffers for `steps` steps of `num_envs` environments."""
         core, outputs = branch.core, branch.heads.out_features
-        self.branch, self.core, self.credit = branch, core, credit
+        self.branch, self.core, self.paths = branch, core, paths
         units, size = core.units, core.input_size
         new = core.weight.new_empty
+        # Inputs, activity and a constant 1 side by side: each step is one matrix
+        # product, and the gradient of all weights one for each chunk.
         self.joined = new(steps, num_envs, size + units + 1)
         self.gates = new(steps, num_envs, 4 * units)
-        # One more than steps: the cell before the first. A restart overwrites the cell
-        # that the step before left, which nothing needs any more.
+        # One more than steps: the cell before the first. A restart overwrites the last
+        # cell of the old episode, which the backward pass does not need.
         self.cells = new(steps + 1, num_envs, units)
         self.squashed = new(steps, num_envs, units)
         self.activity = new(steps, num_envs, units)
@@ -168,11 +173,11 @@ class LSTMUnroll:
         self.cell_slopes = new(self.chunk, num_envs, units)
         self.slopes_of = [self._slope(t) for t in range(self.chunk)]
         self.t = 0
-        self.carried: Tensor | None = None
+        self.last_cell: Tensor | None = None
 
-    def _slot(self, t: int) -> Slot:
+    def _slot(self, t: int) -> StepBuffers:
         i, f, g, o = self.gates[t].chunk(4, dim=1)
-        return Slot(
+        return StepBuffers(
             self.joined[t],
             self.gates[t],
             i,
@@ -187,30 +192,35 @@ class LSTMUnroll:
             (self.activity[t], self.cells[t + 1]),
         )
 
-    def _slope(self, t: int) -> Slope:
+    def _slope(self, t: int) -> StepSlopes:
         gates = self.slopes[t].unflatten(1, (4, -1))
-        return Slope(self.slopes[t], gates[:, :3], gates[:, 3], self.cell_slopes[t])
+        return StepSlopes(
+            self.slopes[t], gates[:, :3], gates[:, 3], self.cell_slopes[t]
+        )
 
     @torch.no_grad()
     def begin(self) -> None:
-        """Take the present weights, the g gate's doubled."""
+        """Copy the present weights, those of the g gate doubled."""
         units = self.core.units
         torch.cat((self.core.weight, self.core.bias.unsqueeze(0)), out=self.weight)
         self.weight[:, 2 * units : 3 * units] *= 2
+        # Contiguous transposes, as they are multiplied at every step.
         self.recurrent.copy_(self.core.weight[-units:].T)
         self.head_weight.copy_(self.branch.heads.weight.T)
-        self.t, self.carried = 0, None
+        self.t, self.last_cell = 0, None
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """One step; i, f, o = sigmoid, g = 2 sigmoid - 1 of the doubled drive."""
+        """Take one step: i, f, o = sigmoid, g = 2 sigmoid - 1 of the doubled drive."""
         s = self.slots[self.t]
         self.t += 1
-        if memory[1] is not self.carried:
+        # The cell of the last step is in place already, unless it was replaced.
+        if memory[1] is not self.last_cell:
             s.cell_before.copy_(memory[1])
-        self.carried = s.after[1]
+        self.last_cell = s.after[1]
         torch.cat((inputs, memory[0], self.ones), 1, out=s.joined)
         torch.mm(s.joined, self.weight, out=s.gates).sigmoid_()
         torch.mul(s.f, s.cell_before, out=s.cell)
+        # s.g holds sigmoid(2 x), half of g + 1: i g = 2 i s.g - i.
         s.cell.addcmul_(s.i, s.g, value=2).sub_(s.i)
         torch.mul(s.cell, 2, out=s.squashed).sigmoid_().mul_(2).sub_(1)
         torch.mul(s.o, s.squashed, out=s.activity)
@@ -218,9 +228,14 @@ class LSTMUnroll:
         return s.heads, s.after
 
     def prepare_slopes(self, first: int, stop: int) -> None:
-        """The gates' derivatives at some steps, before any gradient arrives."""
+        """Compute the derivatives of the gates at some steps.
+
+        They do not depend on the gradient, so they are computed for a whole chunk at
+        once, outside the loop over steps. The g gates are overwritten by their values.
+        """
         gates, slopes = self.gates[first:stop], self.slopes[: stop - first]
         i, _, half_g, o = gates.chunk(4, dim=2)
+        # The derivative of a sigmoid s is s - s^2; of g = 2 s(2 x) - 1, 4 times that.
         torch.addcmul(gates, gates, gates, value=-1, out=slopes)
         of_i, of_f, of_g, of_o = slopes.chunk(4, dim=2)
         of_g.mul_(i).mul_(4)
@@ -228,19 +243,20 @@ class LSTMUnroll:
         of_f.mul_(self.cells[first:stop])
         squashed, activity = self.squashed[first:stop], self.activity[first:stop]
         of_o.mul_(squashed)
+        # o (1 - tanh(c)^2), as activity = o tanh(c).
         of_cell = self.cell_slopes[: stop - first]
         torch.addcmul(o, activity, squashed, value=-1, out=of_cell)
 
     def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """The activity that the steps left in the buffers."""
+        """(T, B, H) activity from the buffers, differentiable."""
         core = self.core
-        given = core.weight, core.bias, core.initial, inputs, self, starts
-        activity: Tensor = _Activity.apply(*given)  # type: ignore[no-untyped-call]
+        arguments = core.weight, core.bias, core.initial, inputs, self, starts
+        activity: Tensor = _Activity.apply(*arguments)  # type: ignore[no-untyped-call]
         return activity
 
 
 class _Activity(torch.autograd.Function):
-    """Hands autograd the (T, B, H) activity already computed, its gradient by hand."""
+    """Gives autograd the (T, B, H) activity already computed, its gradient by hand."""
 
     @staticmethod
     def forward(
@@ -252,16 +268,19 @@ class _Activity(torch.autograd.Function):
         unroll: LSTMUnroll,
         starts: Starts,
     ) -> Tensor:
-        ctx.unroll, ctx.starts, ctx.seeing = unroll, starts, inputs is not None
+        # Weights and bias are arguments only so that autograd asks for their gradients.
+        ctx.unroll, ctx.starts = unroll, starts
+        ctx.input_gradient = inputs is not None
+        # A view: autograd must not mark the buffer itself as part of a graph.
         return unroll.activity.view_as(unroll.activity)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         unroll, inputs = ctx.unroll, None
-        if ctx.seeing:
+        if ctx.input_gradient:
             inputs = gradient.new_empty(*gradient.shape[:2], unroll.core.input_size)
         weight, initial = backward_through_time(unroll, gradient, ctx.starts, inputs)
-        # None, as autograd has it, where no lane started and there is nothing to learn.
+        # None, as in autograd, if no episode started: the initial memory was not used.
         started = any(start is not None for start in ctx.starts)
         return weight[:-1], weight[-1], initial if started else None, inputs, None, None
 
@@ -272,35 +291,40 @@ def backward_through_time(
     starts: Starts,
     inputs: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Gradients in the weights, bias last, (I + H + 1, 4H), and initial memory, (2, H).
+    """Gradients of the weights, bias last, (I + H + 1, 4H), and initial memory, (2, H).
 
     Args:
-        unroll: the finished unroll; its buffers serve one backward pass.
-        gradient: (T, B, H) of the loss in the activity.
-        starts: which lanes had the initial memory at which step.
-        inputs: (T, B, I) is filled with the gradient in the inputs.
+        unroll: finished unroll; its buffers are good for one backward pass.
+        gradient: (T, B, H) gradient of the loss in the activity.
+        starts: for each step, the environments with an initial memory.
+        inputs: (T, B, I) buffer that receives the gradient in the inputs.
     """
     into_inputs = unroll.core.weight.detach()[: unroll.core.input_size].T
     into_activity, into_cell = gradient.new_zeros(2, *gradient.shape[1:])
     weight = torch.zeros_like(unroll.weight)
     initial = gradient.new_zeros(2, unroll.core.units)
-    arriving = gradient.unbind()
+    from_heads = gradient.unbind()
+    # From the last chunk to the first; the derivatives of a chunk stay in the cache
+    # until the gradient of the weights is taken from them.
     for stop in range(len(gradient), 0, -unroll.chunk):
         first = max(0, stop - unroll.chunk)
         unroll.prepare_slopes(first, stop)
         for t in range(stop - 1, first - 1, -1):
             slope = unroll.slopes_of[t - first]
-            into_activity += arriving[t]
+            into_activity += from_heads[t]
             into_cell.addcmul_(into_activity, slope.cell)
+            # Now slope.drive, of which both are views, is the gradient in the drives.
             slope.of_cell.mul_(into_cell.unsqueeze(1))
             slope.of_activity.mul_(into_activity)
-            if unroll.credit.local:
+            if unroll.paths.local:
                 into_activity.zero_()
             else:
                 torch.mm(slope.drive, unroll.recurrent, out=into_activity)
             into_cell.mul_(unroll.slots[t].f)
             start = starts[t]
             if start is not None:
+                # The memory before this step was the initial one: its gradient is
+                # collected, and none reaches the episode before.
                 chosen = start.unsqueeze(1)
                 initial[0] += (into_activity * chosen).sum(0)
                 initial[1] += (into_cell * chosen).sum(0)

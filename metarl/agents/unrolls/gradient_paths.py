@@ -1,8 +1,8 @@
-"""Credit: how the errors of a core's readers reach the core's own weights.
+"""Gradient paths: how the errors of the heads reach the weights of the core.
 
-Backpropagation through time sends each error back through the readers' weights, then
-through the recurrent weights to every step before. A brain has neither path; what it
-could have instead is an option here.
+Backpropagation through time sends each error back through the weights of the heads, and
+then through the recurrent weights to every earlier step. Neither path exists in a
+brain; the alternatives are options here.
 """
 
 from dataclasses import dataclass
@@ -14,44 +14,50 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class GradientPaths:
-    """The paths that errors take; by default those of backpropagation through time."""
+    """Paths of the errors; by default those of backpropagation through time."""
 
     local: bool = False
-    """Whether no error passes through the recurrent weights: what is left, through a
-    leak or a cell, is what an eligibility trace can carry forward in time."""
+    """Whether errors stop at the recurrent weights. What remains, through the leak or
+    the cell, can be carried forward in time by an eligibility trace."""
     feedback: Tensor | None = None
-    """(n, H) weights through which the heads' n errors reach the H units in place of
-    the heads' own; None for these."""
-    cut: bool = False
-    """Whether no error of the heads reaches the units, though the heads learn."""
+    """(n, H) weights through which the errors of the n heads reach the H units; None:
+    the weights of the heads."""
+    detached: bool = False
+    """Whether errors of the heads stop at the heads, which still learn."""
 
-    def read(self, heads: nn.Linear, activity: Tensor) -> Tensor:
-        """(T, B, n) what the heads read of (T, B, H) activity, differentiable."""
-        if self.feedback is None or self.cut:
-            outputs: Tensor = heads(activity.detach() if self.cut else activity)
-            return outputs
+    def outputs(self, heads: nn.Linear, activity: Tensor) -> Tensor:
+        """(T, B, n) outputs of the heads for (T, B, H) activity, differentiable."""
+        # Detached errors do not return at all, so their path does not matter.
+        if self.feedback is None or self.detached:
+            plain: Tensor = heads(activity.detach() if self.detached else activity)
+            return plain
         weight, bias = heads.weight, heads.bias
-        readings: Tensor = _Reading.apply(activity, weight, bias, self.feedback)  # type: ignore[no-untyped-call]
-        return readings
+        outputs: Tensor = _FeedbackLinear.apply(activity, weight, bias, self.feedback)  # type: ignore[no-untyped-call]
+        return outputs
 
 
 BPTT = GradientPaths()
 """Backpropagation through time."""
 
 
-class _Reading(torch.autograd.Function):
-    """A linear reading whose errors come back through other weights."""
+class _FeedbackLinear(torch.autograd.Function):
+    """Linear layer with errors that return through other weights (feedback alignment).
+
+    Only the error in the input differs from the gradient; weight and bias learn by
+    their exact gradient.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, activity: Tensor, weight: Tensor, bias: Tensor, back: Tensor
+        ctx: Any, activity: Tensor, weight: Tensor, bias: Tensor, feedback: Tensor
     ) -> Tensor:
-        ctx.save_for_backward(activity, back)
+        ctx.save_for_backward(activity, feedback)
         return torch.nn.functional.linear(activity, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, errors: Tensor) -> tuple[Tensor | None, ...]:
-        activity, back = ctx.saved_tensors
+        activity, feedback = ctx.saved_tensors
+        # The usual gradients, except for the last line: the error in the activity.
         flat = errors.flatten(0, -2)
         into_weight = flat.T @ activity.flatten(0, -2)
-        return errors @ back, into_weight, flat.sum(0), None
+        return errors @ feedback, into_weight, flat.sum(0), None

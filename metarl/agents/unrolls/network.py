@@ -1,4 +1,4 @@
-"""Unrolls for training: a whole network, stepped now and differentiated afterwards."""
+"""Unrolls of networks: stepped during the rollout, differentiated afterwards."""
 
 from typing import Protocol, runtime_checkable
 
@@ -10,7 +10,7 @@ from metarl.agents.networks.actor_critic import (
     Branch,
     Network,
     SeparateActorCritic,
-    noted,
+    last_value,
 )
 from metarl.agents.networks.cores import LSTM, RNN, Core
 from metarl.agents.networks.encoders import Encoder, pack, unpack
@@ -19,7 +19,7 @@ from metarl.agents.unrolls.branch import (
     LSTMUnroll,
     PlainUnroll,
     Starts,
-    outputs,
+    head_outputs,
 )
 from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.agents.unrolls.rnn import RNNUnroll
@@ -28,46 +28,45 @@ from metarl.core.policy import Memory, PolicyOutput, SignalChange
 
 @runtime_checkable  # for the shape checks that the tests switch on
 class Unroll(Protocol):
-    """A policy that remembers one unroll and can be differentiated afterwards."""
+    """Policy that stores one unroll, which can be differentiated afterwards."""
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The memory before an episode's first step."""
+        """Memory before the first step of an episode."""
         ...
 
     def act(
         self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
     ) -> PolicyOutput:
-        """Decide at the next step of the unroll."""
+        """Take the next step of the unroll."""
         ...
 
     def begin(self) -> None:
-        """Forget the last unroll and read the network's present weights."""
+        """Start a new unroll with the present weights."""
         ...
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
+    def outputs(self, starts: Starts) -> tuple[Tensor, Tensor]:
         """Logits (T, B, A) and values (T, B) of all steps, differentiable."""
         ...
 
 
 def make_unroll(
-    network: Network, steps: int, num_envs: int, credit: GradientPaths = BPTT
+    network: Network, steps: int, num_envs: int, paths: GradientPaths = BPTT
 ) -> Unroll:
-    """The fastest unroll there is for this network.
+    """Create the fastest unroll for a network.
 
     Args:
-        network: what is stepped and differentiated.
-        steps: of one unroll.
-        num_envs: stepped side by side.
-        credit: how errors reach the weights; other than symmetric feedback is for a
-            network whose policy and value read one core.
+        network: network that is stepped and differentiated.
+        steps: steps of one unroll.
+        num_envs: number of environments.
+        paths: paths of the errors; random feedback needs a network with one core.
     """
     if isinstance(network, ActorCritic):
-        branch = unroll_branch(network, steps, num_envs, credit)
+        branch = unroll_branch(network, steps, num_envs, paths)
         if network.encoder:
             return PixelUnroll(network, network.encoder, branch, steps * num_envs)
         return SharedUnroll(network, branch)
     actor, critic = (
-        unroll_branch(branch, steps, num_envs, credit)
+        unroll_branch(branch, steps, num_envs, paths)
         for branch in (network.actor, network.critic)
     )
     return SeparateUnroll(network, actor, critic)
@@ -77,132 +76,148 @@ FUSED: dict[type[Core], type[LSTMUnroll | RNNUnroll]] = {
     LSTM: LSTMUnroll,
     RNN: RNNUnroll,
 }
-"""Cores whose passes are written out."""
+"""Cores with handwritten passes."""
 
 
 def unroll_branch(
-    branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
+    branch: Branch, steps: int, num_envs: int, paths: GradientPaths = BPTT
 ) -> BranchUnroll:
-    """The fastest unroll there is for this branch's core."""
+    """Create the fastest unroll for the core of a branch."""
     kind = FUSED.get(type(branch.core), PlainUnroll)
-    return kind(branch, steps, num_envs, credit)
+    return kind(branch, steps, num_envs, paths)
 
 
 class SharedUnroll:
-    """A network whose policy and value read one core."""
+    """Unroll of a network with one core for policy and value."""
 
     def __init__(self, network: ActorCritic, branch: BranchUnroll) -> None:
         """Unroll `network` by the unroll of its one branch."""
         self.network, self.branch = network, branch
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The network's own."""
+        """Memory of the network before the first step of an episode."""
         return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
-        """Forget the last unroll."""
+        """Start a new unroll with the present weights."""
         self.branch.begin()
 
     def act(
         self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
     ) -> PolicyOutput:
-        """One step; units are not touched while a network learns."""
-        both, memory = self.branch.step(self.network.sense(inputs), memory)
-        return PolicyOutput(*self.network.split(both), memory, memory[0])
+        """Take one step; there is no intervention on units during training."""
+        outputs, memory = self.branch.step(self.network.input_mask(inputs), memory)
+        return PolicyOutput(*self.network.split(outputs), memory, memory[0])
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
-        """Both heads' readings."""
-        return self.network.split(outputs(self.branch, starts))
+    def outputs(self, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Logits and values of all steps, differentiable."""
+        return self.network.split(head_outputs(self.branch, starts))
 
 
 class PixelUnroll:
-    """A network with eyes: each different view of an unroll is encoded once.
+    """Unroll of a network with an encoder: each view is encoded once per unroll.
 
-    Features are computed with a graph when a view is first seen, and looked up when it
-    is seen again; weights do not change within an unroll.
+    The features of a view are computed with a graph at its first occurrence, and looked
+    up afterwards, as the weights do not change within an unroll.
     """
 
     def __init__(
-        self, network: ActorCritic, encoder: Encoder, branch: BranchUnroll, most: int
+        self,
+        network: ActorCritic,
+        encoder: Encoder,
+        branch: BranchUnroll,
+        capacity: int,
     ) -> None:
-        """Unroll `network` by the unroll of its branch, over at most `most` views."""
+        """Unroll `network` by the unroll of its branch, with `capacity` views."""
         self.network, self.encoder, self.branch = network, encoder, branch
-        self.known = ViewCache()
-        self.features = network.core.weight.new_empty(most, encoder.features)
+        self.cache = ViewCache()
+        # Features without a graph, by number of the view: looked up at every step.
+        self.features = network.core.weight.new_empty(capacity, encoder.features)
         self.encoded: list[Tensor] = []
-        self.seen: list[Tensor] = []
-        self.told: list[Tensor] = []
+        self.views: list[Tensor] = []
+        self.feedback: list[Tensor] = []
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The network's own."""
+        """Memory of the network before the first step of an episode."""
         return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
-        """Forget the last unroll."""
+        """Start a new unroll with the present weights."""
         self.branch.begin()
-        self.known = ViewCache()
-        for kept in (self.encoded, self.seen, self.told):
-            kept.clear()
+        # Views were encoded by the weights before the update.
+        self.cache = ViewCache()
+        for stored in (self.encoded, self.views, self.feedback):
+            stored.clear()
 
     def act(
         self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
     ) -> PolicyOutput:
-        """One step; only what was not seen before in this unroll is encoded."""
-        codes, told = self.network.parted(inputs)
-        slots, new = self.known.place(pack(codes))
+        """Take one step; only views that are new in this unroll are encoded."""
+        codes, feedback = self.network.split_inputs(inputs)
+        views, new = self.cache.numbers_of(pack(codes))
         if len(new):
+            # The stepping loop runs without gradients; the encoder needs its graph.
             with torch.enable_grad():
-                views = self.encoder.view(unpack(new, codes.shape[1]))
-                self.encoded.append(self.encoder.encode(views))
-            count = len(self.known)
+                pixels = self.encoder.views(unpack(new, codes.shape[1]))
+                self.encoded.append(self.encoder.encode(pixels))
+            count = len(self.cache)
             self.features[count - len(new) : count] = self.encoded[-1].detach()
-        self.seen.append(slots)
-        self.told.append(told)
-        seen = torch.cat([self.features.index_select(0, slots), told], 1)
-        both, memory = self.branch.step(self.network.sense(seen), memory)
-        return PolicyOutput(*self.network.split(both), memory, memory[0])
+        self.views.append(views)
+        self.feedback.append(feedback)
+        joined = torch.cat([self.features.index_select(0, views), feedback], 1)
+        outputs, memory = self.branch.step(self.network.input_mask(joined), memory)
+        return PolicyOutput(*self.network.split(outputs), memory, memory[0])
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
-        """Both heads' readings; gradients go on through the views to the encoder."""
-        features = torch.cat(self.encoded).index_select(0, torch.cat(self.seen))
-        told = torch.stack(self.told)
-        inputs = torch.cat([features.view(*told.shape[:2], -1), told], 2)
-        inputs = self.network.sense(inputs)
-        return self.network.split(outputs(self.branch, starts, inputs))
+    def outputs(self, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Logits and values of all steps; their gradients reach the encoder."""
+        # One lookup with a graph: gradients of equal views are summed here, so the
+        # encoder is differentiated once per view.
+        features = torch.cat(self.encoded).index_select(0, torch.cat(self.views))
+        feedback = torch.stack(self.feedback)
+        inputs = torch.cat([features.view(*feedback.shape[:2], -1), feedback], 2)
+        inputs = self.network.input_mask(inputs)
+        return self.network.split(head_outputs(self.branch, starts, inputs))
 
 
 class ViewCache:
-    """Gives each different key a place, in the order in which they first come."""
+    """Numbers for the distinct keys of views, in order of first occurrence."""
 
     def __init__(self) -> None:
-        """Know nothing."""
+        """Start without keys."""
         self.keys = torch.empty(0, dtype=torch.int64)
-        self.places = self.keys
+        """Known keys, sorted, for the binary search."""
+        self.numbers = self.keys
+        """Number of each of the sorted keys."""
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Number of distinct keys."""
         return len(self.keys)
 
-    def place(self, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """(B,) place of each of (B,) keys, and those that are new, by their places."""
+    def numbers_of(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) number of each of (B,) keys, and the new keys in order of their numbers.
+
+        Batched, as a dictionary lookup for each environment would take longer than the
+        step of the network.
+        """
         distinct, back = torch.unique(keys, return_inverse=True)
         if not len(self):
-            self.keys, self.places = distinct, torch.arange(len(distinct))
+            self.keys, self.numbers = distinct, torch.arange(len(distinct))
             return back, distinct
+        # Clamped, as a key greater than all known ones would be sought past the end.
         near = torch.searchsorted(self.keys, distinct).clamp_(max=len(self) - 1)
         known = self.keys[near] == distinct
         new = distinct[~known]
-        places = self.places[near]
+        numbers = self.numbers[near]
         if len(new):
-            fresh = torch.arange(len(self), len(self) + len(new))
-            places[~known] = fresh
+            added = torch.arange(len(self), len(self) + len(new))
+            numbers[~known] = added
             self.keys, order = torch.cat([self.keys, new]).sort()
-            self.places = torch.cat([self.places, fresh])[order]
-        return places[back], new
+            self.numbers = torch.cat([self.numbers, added])[order]
+        return numbers[back], new
 
 
 class SeparateUnroll:
-    """A network whose actor and critic have a core each."""
+    """Unroll of a network with separate cores of actor and critic."""
 
     def __init__(
         self, network: SeparateActorCritic, actor: BranchUnroll, critic: BranchUnroll
@@ -211,28 +226,32 @@ class SeparateUnroll:
         self.network, self.actor, self.critic = network, actor, critic
 
     def initial_memory(self, num_envs: int) -> Memory:
-        """The network's own."""
+        """Memory of the network before the first step of an episode."""
         return self.network.initial_memory(num_envs)
 
     def begin(self) -> None:
-        """Forget the last unroll."""
+        """Start a new unroll with the present weights."""
         self.actor.begin()
         self.critic.begin()
 
     def act(
         self, inputs: Tensor, memory: Memory, change: SignalChange | None = None
     ) -> PolicyOutput:
-        """One step, as the network's; units are not touched while it learns."""
-        inputs = self.network.sense(inputs)
-        actor, critic, before = self.network.parts(memory)
+        """Take one step; there is no intervention on units during training."""
+        inputs = self.network.input_mask(inputs)
+        actor, critic, before = self.network.split_memory(memory)
+        # The critic first: its value is part of the error that the actor receives.
         values, critic = self.critic.step(inputs, critic)
         value = values.squeeze(1)
-        told = self.network.told(inputs, value, before, change or SignalChange())
-        logits, actor = self.actor.step(told, actor)
+        actor_inputs = self.network.actor_inputs(
+            inputs, value, before, change or SignalChange()
+        )
+        logits, actor = self.actor.step(actor_inputs, actor)
         activity = torch.cat([actor[0], critic[0]], 1)
-        return PolicyOutput(logits, value, (*actor, *critic, noted(value)), activity)
+        memory = (*actor, *critic, last_value(value))
+        return PolicyOutput(logits, value, memory, activity)
 
-    def read(self, starts: Starts) -> tuple[Tensor, Tensor]:
-        """The actor's logits and the critic's values."""
-        logits = outputs(self.actor, starts)
-        return logits, outputs(self.critic, starts).squeeze(-1)
+    def outputs(self, starts: Starts) -> tuple[Tensor, Tensor]:
+        """Logits of the actor and values of the critic at all steps."""
+        logits = head_outputs(self.actor, starts)
+        return logits, head_outputs(self.critic, starts).squeeze(-1)

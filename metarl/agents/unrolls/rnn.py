@@ -1,14 +1,14 @@
-"""The vanilla core's unroll: forward in buffers, backward by hand, leak included.
+"""Unroll of the vanilla core: forward in buffers, backward by hand, with the leak.
 
-The backward pass shows what local learning leaves out. With `GradientPaths.local` the
-error of a step goes back through the leak alone, which needs no other unit:
+The backward pass shows what local learning neglects. With `GradientPaths.local` the
+error of a step returns through the leak alone, which involves no other unit:
 
     S[t] = L[t] + (1 - leak) S[t + 1]                     (else + recurrent errors)
     gradient = sum over t of  leak (1 - n[t]^2) S[t]  outer  [x, h]
 
-with n = tanh(drive) and L what the readers send back. A trace that each synapse keeps
-by itself, e[t] = (1 - leak) e[t - 1] + leak (1 - n[t]^2) [x, h], gives the same sum, of
-L[t] e[t], step by step and forwards: e-prop. The tests hold the two to be equal.
+with n = tanh(drive) and L the error from the heads. A trace at each synapse,
+e[t] = (1 - leak) e[t - 1] + leak (1 - n[t]^2) [x, h], gives the same sum, of L[t] e[t],
+step by step and forwards: e-prop. Tests compare the two.
 
 Source: Bellec et al. 2020, Nat Commun 11:3625; Murray 2019, eLife 8:e43299.
 """
@@ -26,21 +26,24 @@ from metarl.core.policy import Memory
 
 
 class RNNUnroll:
-    """A vanilla branch, stepped in preallocated buffers.
+    """Vanilla branch, stepped in preallocated buffers.
 
-    tanh(x) is computed as 2 sigmoid(2 x) - 1, several times faster here, with the
-    factor 2 folded into a working copy of the weights, whose last row is the bias.
+    tanh(x) is computed as 2 sigmoid(2 x) - 1, several times faster on a CPU, with the
+    factor 2 folded into a working copy of the weights, the last row of which is the
+    bias.
     """
 
     def __init__(
-        self, branch: Branch, steps: int, num_envs: int, credit: GradientPaths = BPTT
+        self, branch: Branch, steps: int, num_envs: int, paths: GradientPaths = BPTT
     ) -> None:
-        """Allocate for `steps` steps of `num_envs` lanes."""
+        """Allocate buffers for `steps` steps of `num_envs` environments."""
         core, outputs = branch.core, branch.heads.out_features
         assert isinstance(core, RNN)
-        self.branch, self.core, self.credit = branch, core, credit
+        self.branch, self.core, self.paths = branch, core, paths
         units, size = core.units, core.input_size
         new = core.weight.new_empty
+        # One buffer for inputs, activity and a constant 1, so that each step is one
+        # matrix product, and the gradient of all weights is one more.
         self.joined = new(steps, num_envs, size + units + 1)
         self.squashed = new(steps, num_envs, units)
         self.activity = new(steps, num_envs, units)
@@ -52,14 +55,15 @@ class RNNUnroll:
 
     @torch.no_grad()
     def begin(self) -> None:
-        """Take the present weights, doubled."""
+        """Copy the present weights, doubled."""
         torch.cat((self.core.weight, self.core.bias.unsqueeze(0)), out=self.weight)
         self.weight *= 2
+        # A contiguous transpose is multiplied faster, step after step.
         self.head_weight.copy_(self.branch.heads.weight.T)
         self.t = 0
 
     def step(self, inputs: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-        """One step: 2 sigmoid - 1 of the doubled drive, then the leak."""
+        """Take one step: 2 sigmoid - 1 of the doubled drive, then the leak."""
         t, (before,) = self.t, memory
         self.t += 1
         joined, squashed = self.joined[t], self.squashed[t]
@@ -73,18 +77,18 @@ class RNNUnroll:
         return heads, (activity,)
 
     def drive(self, t: int, doubled: Tensor) -> None:
-        """The (B, H) doubled drive of step t, before it is squashed; as it is."""
+        """Change the (B, H) doubled drive of step t in place; here not at all."""
 
     def activities(self, starts: Starts, inputs: Tensor | None = None) -> Tensor:
-        """The activity that the steps left in the buffers."""
+        """(T, B, H) activity from the buffers, differentiable."""
         core = self.core
-        given = core.weight, core.bias, core.initial, inputs, self, starts
-        activity: Tensor = _Activity.apply(*given)  # type: ignore[no-untyped-call]
+        arguments = core.weight, core.bias, core.initial, inputs, self, starts
+        activity: Tensor = _Activity.apply(*arguments)  # type: ignore[no-untyped-call]
         return activity
 
 
 class _Activity(torch.autograd.Function):
-    """Hands autograd the (T, B, H) activity already computed, its gradient by hand."""
+    """Gives autograd the (T, B, H) activity already computed, its gradient by hand."""
 
     @staticmethod
     def forward(
@@ -96,7 +100,10 @@ class _Activity(torch.autograd.Function):
         unroll: RNNUnroll,
         starts: Starts,
     ) -> Tensor:
-        ctx.unroll, ctx.starts, ctx.seeing = unroll, starts, inputs is not None
+        # Weights and bias are arguments only so that autograd asks for their gradients.
+        ctx.unroll, ctx.starts = unroll, starts
+        ctx.input_gradient = inputs is not None
+        # A view: autograd must not mark the buffer itself as part of a graph.
         return unroll.activity.view_as(unroll.activity)
 
     @staticmethod
@@ -105,7 +112,7 @@ class _Activity(torch.autograd.Function):
         drives, initial = errors_of_drives(unroll, gradient, ctx.starts)
         weight = unroll.joined.flatten(0, 1).T @ drives.flatten(0, 1)
         inputs = None
-        if ctx.seeing:
+        if ctx.input_gradient:
             inputs = drives @ unroll.core.weight.detach()[: unroll.core.input_size].T
         started = any(start is not None for start in ctx.starts)
         return weight[:-1], weight[-1], initial if started else None, inputs, None, None
@@ -114,27 +121,30 @@ class _Activity(torch.autograd.Function):
 def errors_of_drives(
     unroll: RNNUnroll, gradient: Tensor, starts: Starts
 ) -> tuple[Tensor, Tensor]:
-    """The loss's gradient in all drives, (T, B, H), and in the initial memory, (1, H).
+    """Gradient of the loss in all drives, (T, B, H), and the initial memory, (1, H).
 
     Args:
-        unroll: the finished unroll.
-        gradient: (T, B, H) of the loss in the activity, by its readers.
-        starts: which lanes had the initial memory at which step.
+        unroll: finished unroll.
+        gradient: (T, B, H) gradient of the loss in the activity, from the heads.
+        starts: for each step, the environments with an initial memory.
     """
     core = unroll.core
+    # All slopes at once, before the loop; the loop turns them into errors in place.
     slopes = unroll.squashed.square().neg_().add_(1).mul_(core.leak)
     recurrent = core.weight.detach()[core.input_size :].T.contiguous()
-    arriving = torch.zeros_like(gradient[0])
+    error = torch.zeros_like(gradient[0])
     initial = gradient.new_zeros(1, core.units)
     for t in range(len(gradient) - 1, -1, -1):
-        arriving.add_(gradient[t])
-        slopes[t].mul_(arriving)
-        arriving.mul_(1 - core.leak)
-        if not unroll.credit.local:
-            arriving.addmm_(slopes[t], recurrent)
+        error.add_(gradient[t])
+        slopes[t].mul_(error)
+        error.mul_(1 - core.leak)
+        if not unroll.paths.local:
+            error.addmm_(slopes[t], recurrent)
         start = starts[t]
         if start is not None:
+            # The activity before this step was the learned initial one, not that of
+            # the step before: the error goes there and no further.
             chosen = start.unsqueeze(1)
-            initial += (arriving * chosen).sum(0)
-            arriving.masked_fill_(chosen, 0)
+            initial += (error * chosen).sum(0)
+            error.masked_fill_(chosen, 0)
     return slopes, initial

@@ -8,14 +8,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge, variant_learners
-from metarl.analysis.measures import (
-    Tables,
-    baseline_names,
-    by_subject,
-    select_group,
-)
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect, variant_learners
+from metarl.analysis.measures import baseline_names, select_group, subject_values
 from metarl.analysis.statistics import standard_error
 
 MUST = CRITERIA["bandit"]
@@ -39,7 +34,7 @@ def effects(tables: Tables) -> pd.DataFrame:
         learned = learned_subjects(str(about["task"].iloc[0]), subjects)
     rows = [
         *_regret_effects(tables, subjects),
-        *_rival_effects(tables, by_subject(subjects, "regret")),
+        *_rival_effects(tables, subject_values(subjects, "regret")),
         *_coding_effects(tables, subjects),
     ]
     others = [*_dependent_effects(tables), *_ablation_effects(tables)]
@@ -58,25 +53,25 @@ def _of_strategy(tables: Tables, name: str, column: str) -> float | None:
 def _regret_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     best = "bayes-optimal"
     regret = Effect(
-        name="regret of an episode, mean",
-        values=by_subject(subjects, "regret"),
+        label="regret of an episode, mean",
+        values=subject_values(subjects, "regret"),
         chance=float(subjects["random_regret"].mean()),
         reference=_of_strategy(tables, best, "regret"),
         source=f"{best} {ON_SAME}",
     )
     return [
         regret,
-        replace(regret, name="regret of an episode, largest", summary="highest"),
+        replace(regret, label="regret of an episode, largest", summary="highest"),
         replace(
             regret,
-            name="regret of an episode, beside our goal",
+            label="regret of an episode, beside our goal",
             reference=GOAL,
             source="between tuned UCB and Thompson sampling",
         ),
         replace(
             regret,
-            name="suboptimal pulls in an episode, mean",
-            values=by_subject(subjects, "suboptimal"),
+            label="suboptimal pulls in an episode, mean",
+            values=subject_values(subjects, "suboptimal"),
             chance=_of_strategy(tables, "random", "suboptimal"),
             reference=_of_strategy(tables, best, "suboptimal"),
         ),
@@ -92,7 +87,7 @@ def _rival_effects(tables: Tables, regret: "pd.Series[float]") -> list[Effect]:
     best = lost.get("bayes-optimal")
     rows = [
         Effect(
-            name=f"regret saved against {name}, mean",
+            label=f"regret saved against {name}, mean",
             values=value - regret,
             chance=0.0,
             reference=None if best is None else value - best,
@@ -110,14 +105,14 @@ def _must_beat(against: "pd.Series[float]", regret: "pd.Series[float]") -> list[
     below = against.gt(0).astype(float).where(against.notna())
     return [
         Effect(
-            name=f"regret saved against {RIVAL}, less {ERRORS} standard errors",
+            label=f"regret saved against {RIVAL}, less {ERRORS} standard errors",
             values=against - ERRORS * standard_error(regret),
             criterion=MUST["regret saved against Thompson"],
             needs_learning=False,
             source=PAPER,
         ),
         Effect(
-            name=f"loses less than {RIVAL}, share of networks",
+            label=f"loses less than {RIVAL}, share of networks",
             values=below,
             criterion=MUST["share that beats Thompson"],
             needs_learning=False,
@@ -131,14 +126,14 @@ def _dependent_effects(tables: Tables) -> list[Effect]:
     rows = tables["transfer"]
     medium = rows[rows["tested"] == "medium"]
     found = {
-        str(trained): _everyone(tables, str(trained), by_subject(part, "regret"))
+        str(trained): _everyone(tables, str(trained), subject_values(part, "regret"))
         for trained, part in medium.groupby("trained", sort=False)
     }
     strategies = _on_dependent_arms(tables)
     dependent = MUST["regret after dependent training"]
     listed = [
         Effect(
-            name=f"regret on .25, .75 after training on {trained} arms, mean",
+            label=f"regret on .25, .75 after training on {trained} arms, mean",
             values=values,
             criterion=dependent if trained == "correlated" else None,
             needs_learning=False,
@@ -150,7 +145,7 @@ def _dependent_effects(tables: Tables) -> list[Effect]:
     if {"independent", "correlated"} <= set(found):
         listed.append(
             Effect(
-                name="regret on .25, .75 saved by training on correlated arms, mean",
+                label="regret on .25, .75 saved by training on correlated arms, mean",
                 # Other networks than the independent ones: no pairs, only their mean.
                 values=float(found["independent"].mean()) - found["correlated"],
                 chance=0.0,
@@ -182,16 +177,16 @@ def _ablation_effects(tables: Tables) -> list[Effect]:
     for name, part in tables["ablations"].groupby("control", sort=False):
         listed.append(
             Effect(
-                name=f"regret of an episode, {name}, mean",
-                values=_everyone(tables, str(name), by_subject(part, "regret")),
+                label=f"regret of an episode, {name}, mean",
+                values=_everyone(tables, str(name), subject_values(part, "regret")),
                 chance=float(part["random_regret"].mean()),
             )
         )
         if name == "no-reward":
             listed.append(
                 Effect(
-                    name="regret without reward input, of that of random choice",
-                    values=_everyone(tables, str(name), by_subject(part, "ratio")),
+                    label="regret without reward input, of that of random choice",
+                    values=_everyone(tables, str(name), subject_values(part, "ratio")),
                     criterion=MUST["regret without reward input"],
                     chance=1.0,
                     reference=1.0,
@@ -215,8 +210,8 @@ def _coding_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     chances = {"r2": None, "r2_untrained": None, "r2_gain": 0.0}
     return [
         Effect(
-            name=words,
-            values=by_subject(table, column).reindex(everyone),
+            label=words,
+            values=subject_values(table, column).reindex(everyone),
             chance=chances[column],
         )
         for column, words in names.items()

@@ -9,14 +9,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
-from metarl.analysis.criteria import LEARNED
-from metarl.analysis.measures import MEASURED, Tables, baseline_names, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.bridge import LEARNED, Tables, measured
+from metarl.analysis.measures import MEASURED, baseline_names, select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.style import COLOURS, baseline_colour
 
 BELOW = ("bayes-optimal", "bayes-greedy")

@@ -35,14 +35,9 @@ from metarl.analysis.bandit.units import (
     final_states,
     trajectories,
 )
+from metarl.analysis.bridge import about_table, label_table, packaged
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import (
-    about_table,
-    label_table,
-    summarise,
-    trials_by_group,
-)
-from metarl.analysis.references import packaged
+from metarl.analysis.measures import summarise, trials_by_group
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "tables"]
 
@@ -112,7 +107,9 @@ def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     made |= _units(source)
     made |= _summaries(made)
     made["reference_dependent"] = packaged("bandit_dependent_arms.csv")
-    populations = [(k, control.expected) for k, control in source.controls.items()]
+    populations = [
+        (k, control.expected_subjects) for k, control in source.variants.items()
+    ]
     made["populations"] = pd.DataFrame(populations, columns=["control", "expected"])
     made["about"] = about_table(source, scored=_is_scored(source))
     return made
@@ -157,9 +154,9 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 def _rasters(source: ExperimentData) -> pd.DataFrame:
     """Which choices of some episodes were not the best, of the first subject."""
     parts = []
-    if all(name in source.conditions for name in RASTERS):
+    if all(name in source.tests for name in RASTERS):
         for test, words in RASTERS.items():
-            for _, problems in _first(source.conditions[test]):
+            for _, problems in _first(source.tests[test]):
                 parts.append(_raster(words, problems.regret))
     else:
         for _, problems in _first(source.trials):
@@ -192,7 +189,7 @@ def _raster(words: str, regret: np.ndarray) -> pd.DataFrame:
 def _populations(source: ExperimentData) -> dict[str, ExperimentData]:
     """Law of the arms that networks were trained on -> everything of them."""
     trained = {_law(source): source}
-    others = source.controls
+    others = source.variants
     return trained | {k: others[k] for k in DISTRIBUTIONS if k in others}
 
 
@@ -203,7 +200,7 @@ def _law(source: ExperimentData) -> str:
 
 def _tests(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Law of the arms in a test -> trial table."""
-    known = {**source.conditions, _law(source): source.trials}
+    known = {**source.tests, _law(source): source.trials}
     return {k: known[k] for k in DISTRIBUTIONS if k in known}
 
 
@@ -227,8 +224,8 @@ def _ablations(source: ExperimentData) -> pd.DataFrame:
     rows = [
         {"control": name} | subject_regrets(subject, problems)
         for name in ABLATIONS
-        if name in source.controls
-        for subject, problems in problems_by_subject(source.controls[name].trials)
+        if name in source.variants
+        for subject, problems in problems_by_subject(source.variants[name].trials)
     ]
     columns = ["control", "subject", "regret", "random_regret"]
     table = pd.DataFrame(rows, columns=columns)
@@ -238,9 +235,9 @@ def _ablations(source: ExperimentData) -> pd.DataFrame:
 def _units(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """What the units tell, by subject; paths and last states of the first."""
     trials, recordings = source.trials, source.recordings
-    if source.condition_recordings.get(UNITS_TEST):
-        trials = source.conditions[UNITS_TEST]
-        recordings = source.condition_recordings[UNITS_TEST]
+    if source.test_recordings.get(UNITS_TEST):
+        trials = source.tests[UNITS_TEST]
+        recordings = source.test_recordings[UNITS_TEST]
     rows, paths, states = [], [], []
     for subject, problems in problems_by_subject(trials) if recordings else ():
         found = activity(recordings.get(subject, {}), problems)

@@ -13,6 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.bandit.problems import Array, Integers, Problems
+from metarl.analysis.decoding import (
+    episode_folds,
+    held_out_r2,
+    predict_held_out,
+    principal_components,
+)
 from metarl.core.files import Recording
 
 CLASSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -86,7 +92,7 @@ def _shaped(units: NDArray[np.generic], count: int) -> Array:
     return np.asarray(units, float).reshape(-1, count, units.shape[1])
 
 
-class Components(NamedTuple):
+class Paths(NamedTuple):
     """Principal components of the units over all trials."""
 
     scores: Array
@@ -97,18 +103,11 @@ class Components(NamedTuple):
     """Share that each holds."""
 
 
-def components(units: Array) -> Components:
+def components(units: Array) -> Paths:
     """Principal components of (E, T, H) units; the sign makes the largest weight +."""
-    flat = units.reshape(-1, units.shape[2])
-    centred = flat - flat.mean(axis=0)
-    variances, axes = np.linalg.eigh(centred.T @ centred)
-    axes = axes[:, ::-1][:, :COMPONENTS]
-    largest = np.abs(axes).argmax(axis=0)
-    axes = axes * np.sign(axes[largest, np.arange(axes.shape[1])])
-    kept = variances[::-1][:COMPONENTS]
-    shares = kept / variances.sum() if variances.sum() > 0 else np.zeros(len(kept))
-    scores = (centred @ axes).reshape(*units.shape[:2], -1)
-    return Components(scores, float(shares.sum()), tuple(shares.tolist()))
+    found = principal_components(units.reshape(-1, units.shape[2]), COMPONENTS)
+    scores = found.scores.reshape(*units.shape[:2], -1)
+    return Paths(scores, float(found.shares.sum()), tuple(found.shares.tolist()))
 
 
 def trajectories(found: Activity) -> pd.DataFrame:
@@ -184,24 +183,6 @@ def decoded_r2(units: Array, value: Array) -> float:
     """
     if len(value) < LEAST_EPISODES or np.ptp(value) == 0:
         return float("nan")
-    fold = np.arange(len(value)) % FOLDS
-    errors, spread = np.empty(len(value)), np.empty(len(value))
-    for part in range(FOLDS):
-        held, fitted = fold == part, fold != part
-        mean = value[fitted].mean()
-        errors[held] = value[held] - _told(units[fitted], value[fitted], units[held])
-        spread[held] = value[held] - mean
-    return float(1 - errors @ errors / (spread @ spread))
-
-
-def _told(units: Array, value: Array, new: Array) -> Array:
-    """Ridge regression on standardised units, applied to new ones."""
-    mean, scale = units.mean(axis=0), units.std(axis=0)
-    scale[scale == 0] = 1
-    known = (units - mean) / scale
-    penalty = RIDGE * np.eye(known.shape[1])
-    weights = np.linalg.solve(
-        known.T @ known + penalty, known.T @ (value - value.mean())
-    )
-    told: Array = value.mean() + ((new - mean) / scale) @ weights
-    return told
+    fold = episode_folds(np.arange(len(value)), FOLDS)
+    told = predict_held_out(units, value, fold, penalty=RIDGE)
+    return held_out_r2(value, told, fold)

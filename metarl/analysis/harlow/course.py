@@ -16,8 +16,8 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array
 from metarl.analysis.harlow.trials import accuracy_by_trial
+from metarl.analysis.schema import Array
 
 FIXATION_REWARD = 0.2
 """For holding the cross, on each trial."""

@@ -12,9 +12,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, Criterion, learned_subjects
-from metarl.analysis.effects import Effect, judge, variant_learners
-from metarl.analysis.measures import MEASURED, Tables, by_subject
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import Effect, variant_learners
+from metarl.analysis.measures import MEASURED, subject_values
 
 Rules = Mapping[str, Criterion]
 CONTROL = "replaced"
@@ -70,41 +71,41 @@ def of_test(tables: Tables, group: str, test: str) -> pd.DataFrame:
 
 def _accuracy_effects(subjects: pd.DataFrame, must: Rules) -> list[Effect]:
     first = Effect(
-        name="accuracy in trial 1, mean",
-        values=by_subject(subjects, "first_trial"),
+        label="accuracy in trial 1, mean",
+        values=subject_values(subjects, "first_trial"),
         criterion=must["accuracy of who cannot know"],
         reference=0.5,
         source="nothing can be known",
     )
     later = Effect(
-        name="accuracy in trials 2 to 6, lowest network",
-        values=by_subject(subjects, "later_trials"),
+        label="accuracy in trials 2 to 6, lowest network",
+        values=subject_values(subjects, "later_trials"),
         summary="lowest",
         criterion=must.get("accuracy in trials 2 to 6, each network"),
         reference=0.979,
         source=PAPER,
     )
     second = Effect(
-        name="accuracy in trial 2, mean",
-        values=by_subject(subjects, "second_trial"),
+        label="accuracy in trial 2, mean",
+        values=subject_values(subjects, "second_trial"),
         chance=0.5,
         reference=0.967,
         source=PAPER,
     )
     lowest = replace(
-        second, name="accuracy in trial 2, lowest network", summary="lowest"
+        second, label="accuracy in trial 2, lowest network", summary="lowest"
     )
     ceiling = Effect(
-        name="networks at the ceiling (trial 2 at .967 or more), share",
-        values=by_subject(subjects, "ceiling"),
+        label="networks at the ceiling (trial 2 at .967 or more), share",
+        values=subject_values(subjects, "ceiling"),
         criterion=must["share at the ceiling"],
         needs_learning=False,
         reference=PAPER_CEILING,
         source=PAPER,
     )
     counted = Effect(
-        name="second trials behind each accuracy, lowest network",
-        values=by_subject(subjects, "second_trials"),
+        label="second trials behind each accuracy, lowest network",
+        values=subject_values(subjects, "second_trials"),
         summary="lowest",
     )
     told = {
@@ -112,7 +113,7 @@ def _accuracy_effects(subjects: pd.DataFrame, must: Rules) -> list[Effect]:
         "steps": "decisions a trial, mean",
     }
     plain = [
-        Effect(name=name, values=by_subject(subjects, column))
+        Effect(label=name, values=subject_values(subjects, column))
         for column, name in told.items()
     ]
     return [first, second, lowest, later, ceiling, counted, *plain]
@@ -120,8 +121,8 @@ def _accuracy_effects(subjects: pd.DataFrame, must: Rules) -> list[Effect]:
 
 def _later(tables: Tables, group: str, test: str, name: str) -> Effect:
     return Effect(
-        name=f"accuracy in trials 2 to 6, {name}, mean",
-        values=by_subject(of_test(tables, group, test), "later_trials"),
+        label=f"accuracy in trials 2 to 6, {name}, mean",
+        values=subject_values(of_test(tables, group, test), "later_trials"),
         chance=0.5,
     )
 
@@ -151,11 +152,11 @@ def _test_effects(tables: Tables, subjects: pd.DataFrame, must: Rules) -> list[E
         "held-in": "things of training - new things",
     }
     for test, name in both.items():
-        other = by_subject(of_test(tables, MEASURED, test), "later_trials")
+        other = subject_values(of_test(tables, MEASURED, test), "later_trials")
         if len(other):
-            gain = other - by_subject(subjects, "later_trials")
+            gain = other - subject_values(subjects, "later_trials")
             label = f"accuracy in trials 2 to 6, {name}, mean"
-            rows.append(Effect(name=label, values=gain, chance=0.0))
+            rows.append(Effect(label=label, values=gain, chance=0.0))
         if len(other) and test == NEW_DISTRACTOR:
             told = "the paper: identical performance"
             rows[-1] = replace(rows[-1], reference=0.0, source=told)
@@ -174,8 +175,8 @@ def _reversal_effects(tables: Tables) -> list[Effect]:
     names = {7: "in the trial of the reversal", 8: "in the trial after it"}
     return [
         Effect(
-            name=f"accuracy {name}, mean",
-            values=by_subject(own[own["trial"] == trial], "accuracy"),
+            label=f"accuracy {name}, mean",
+            values=subject_values(own[own["trial"] == trial], "accuracy"),
             reference=best,
             source="who remembers what paid last",
         )
@@ -188,10 +189,10 @@ def _course_effects(tables: Tables) -> list[Effect]:
     """When chance is left and the ceiling reached, in episodes of all lanes."""
     changes = tables["changes"]
     paper = tables["durations"].set_index("name")["paper_median"]
-    found = {name: by_subject(changes, name).dropna() for name in COURSE}
+    found = {name: subject_values(changes, name).dropna() for name in COURSE}
     return [
         Effect(
-            name=f"{COURSE[name]}, mean of those that did",
+            label=f"{COURSE[name]}, mean of those that did",
             values=values,
             reference=float(paper[name]),
             source=f"{PAPER}: median a thread, times 32 threads",
@@ -215,8 +216,8 @@ def _decoding_effects(tables: Tables, must: Rules) -> list[Effect]:
     untrained = _kept(tables, MEASURED, "test", "untrained")
     rows = [
         Effect(
-            name=f"{name}, {units}, mean",
-            values=by_subject(table, column),
+            label=f"{name}, {units}, mean",
+            values=subject_values(table, column),
             chance=0.5 if column == "difference_sign" else None,
         )
         for column, name in KEPT.items()
@@ -224,10 +225,12 @@ def _decoding_effects(tables: Tables, must: Rules) -> list[Effect]:
         if len(table)
     ]
     if len(trained) and len(untrained):
-        gain = by_subject(trained, "r2_target") - by_subject(untrained, "r2_target")
+        gain = subject_values(trained, "r2_target") - subject_values(
+            untrained, "r2_target"
+        )
         rows.append(
             Effect(
-                name=f"{KEPT['r2_target']}: trained - untrained, lower end",
+                label=f"{KEPT['r2_target']}: trained - untrained, lower end",
                 values=gain,
                 summary="lower",
                 criterion=must["decoded beyond untrained units"],
@@ -246,7 +249,7 @@ def _decoding_effects(tables: Tables, must: Rules) -> list[Effect]:
 def _index_effects(tables: Tables, group: str, test: str, name: str) -> list[Effect]:
     part = _kept(tables, group, test, "trained")
     label = f"relation index, {name} (0 picture, 1 relation), mean"
-    effect = Effect(name=label, values=by_subject(part, "relation_index"))
+    effect = Effect(label=label, values=subject_values(part, "relation_index"))
     return [effect] if len(part) else []
 
 

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import Tables
 from metarl.analysis.harlow.effects import (
     CONTROL,
     NEW_DISTRACTOR,
     RELATION_RULE,
     of_test,
 )
-from metarl.analysis.measures import MEASURED, Tables
+from metarl.analysis.measures import MEASURED
 from metarl.analysis.plotting import empty_panel, legend_below
 from metarl.analysis.style import COLOURS, baseline_colour
 

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import Tables
 from metarl.analysis.harlow.course import BEST, CHANCE, FINAL
 from metarl.analysis.harlow.effects import PAPER_CEILING, of_test
-from metarl.analysis.measures import MEASURED, Tables
+from metarl.analysis.measures import MEASURED
 from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import about_table, label_table, packaged
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.harlow.course import (
     change_points,
@@ -37,13 +38,7 @@ from metarl.analysis.harlow.plots import (
 )
 from metarl.analysis.harlow.trials import by_test, ceiling_table
 from metarl.analysis.harlow.units import decoding_table, gaze_table
-from metarl.analysis.measures import (
-    MEASURED,
-    about_table,
-    label_table,
-    summarise,
-)
-from metarl.analysis.references import packaged
+from metarl.analysis.measures import MEASURED, summarise
 from metarl.core.files import Recording
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "tables"]
@@ -130,18 +125,18 @@ def _about(source: ExperimentData, trial_count: int) -> pd.DataFrame:
 def _tests(source: ExperimentData) -> dict[tuple[str, str], pd.DataFrame]:
     """(group, test) -> trial table, the measured subjects' main test first."""
     made = {(MEASURED, "test"): source.trials}
-    made |= {(MEASURED, name): table for name, table in source.conditions.items()}
-    for name, control in source.controls.items():
+    made |= {(MEASURED, name): table for name, table in source.tests.items()}
+    for name, control in source.variants.items():
         made[name, "test"] = control.trials
-        made |= {(name, test): table for test, table in control.conditions.items()}
+        made |= {(name, test): table for test, table in control.tests.items()}
     return made | {(k, "test"): table for k, table in source.baselines.items()}
 
 
 def _recordings(source: ExperimentData) -> dict[tuple[str, str, int], Recording]:
     """(group, test, subject) -> step recording."""
     made: dict[tuple[str, str, int], Recording] = {}
-    for group, one in {MEASURED: source, **source.controls}.items():
-        tests = {"test": one.recordings, **one.condition_recordings}
+    for group, one in {MEASURED: source, **source.variants}.items():
+        tests = {"test": one.recordings, **one.test_recordings}
         for test, recordings in tests.items():
             made |= {(group, test, k): found for k, found in recordings.items()}
     return made

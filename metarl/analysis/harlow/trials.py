@@ -11,14 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metarl.analysis.columns import (
-    Array,
-    check_codes,
-    check_once,
-    check_whole,
-    numbers,
-)
 from metarl.analysis.data import READ_COLUMNS, check_columns
+from metarl.analysis.schema import Array, check_codes, check_once, check_whole, numbers
 
 COLUMNS = (*READ_COLUMNS, "correct")
 """Columns that the analysis needs."""

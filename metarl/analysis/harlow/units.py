@@ -25,8 +25,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, Integers, numbers
 from metarl.analysis.data import check_columns
+from metarl.analysis.decoding import episode_folds, predict_by_best_penalty
+from metarl.analysis.schema import Array, Integers, numbers
 from metarl.core.files import Recording
 
 FOLDS = 5
@@ -157,29 +158,8 @@ def _slopes(decoded: Array, target: Array, distractor: Array) -> Array:
 
 def _predict(units: Array, episode: Integers, aim: Array) -> Array:
     """(R, K) each problem's aims, from a regression on the problems of other folds."""
-    fold = np.unique(episode, return_inverse=True)[1] % FOLDS
-    predicted = np.empty((len(PENALTIES), *aim.shape))
-    errors = np.empty((len(PENALTIES), FOLDS, aim.shape[1]))
-    for part in range(FOLDS):
-        known, new = fold != part, fold == part
-        predicted[:, new] = _ridge(units[known], aim[known], units[new])
-        errors[:, part] = ((predicted[:, new] - aim[new]) ** 2).sum(1)
-    elsewhere = errors.sum(1, keepdims=True) - errors
-    best = elsewhere.argmin(0)[fold]
-    chosen: Array = np.take_along_axis(predicted, best[None], 0)[0]
-    return chosen
-
-
-def _ridge(units: Array, aim: Array, new: Array) -> Array:
-    """(penalties, N, K) predictions for new units (N, H), by each of `PENALTIES`."""
-    centre, middle, scale = units.mean(0), aim.mean(0), units.std(0)
-    scale = np.where(scale > 0, scale, 1.0)
-    rows = (units - centre) / scale
-    variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
-    goal = axes.T @ (rows.T @ (aim - middle) / len(rows))
-    shrunk = goal / (variances[:, None] + PENALTIES[:, None, None])
-    made: Array = (new - centre) / scale @ axes @ shrunk + middle
-    return made
+    fold = episode_folds(episode, FOLDS)
+    return predict_by_best_penalty(units, aim, fold, PENALTIES)
 
 
 def gaze_table(recording: Recording, trials: pd.DataFrame, most: int) -> pd.DataFrame:

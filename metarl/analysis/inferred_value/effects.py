@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect
 from metarl.analysis.inferred_value.responses import WHEN
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.measures import select_group, subject_values
 
 MUST = CRITERIA["inferred-value"]
 """What is asked of the networks, by name."""
@@ -56,8 +56,8 @@ def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect
     ideal = _ideal(tables)
     for when in WHEN:
         mean = Effect(
-            name=f"{NAMES[when]}, mean",
-            values=by_subject(subjects, when),
+            label=f"{NAMES[when]}, mean",
+            values=subject_values(subjects, when),
             criterion=MUST["difference"].times(ideal),
             needs_learning=False,
             chance=0.0,
@@ -67,7 +67,7 @@ def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect
         yield mean
         yield replace(
             mean,
-            name=f"{NAMES[when]}, lowest network",
+            label=f"{NAMES[when]}, lowest network",
             summary="lowest",
             criterion=MUST["difference, each network"],
             needs_learning=True,
@@ -77,33 +77,34 @@ def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect
 def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
     """Inferred beside experienced value, and whether trials are counted."""
     yield Effect(
-        name="inferred / experienced, mean of the networks' ratios",
-        values=by_subject(subjects, "ratio"),
+        label="inferred / experienced, mean of the networks' ratios",
+        values=subject_values(subjects, "ratio"),
         criterion=MUST["inferred / experienced"],
         reference=1.0,
         source=PAPER,
     )
     yield Effect(
-        name="inferred minus experienced (reward units), mean",
-        values=by_subject(subjects, "inferred") - by_subject(subjects, "experienced"),
+        label="inferred minus experienced (reward units), mean",
+        values=subject_values(subjects, "inferred")
+        - subject_values(subjects, "experienced"),
         chance=0.0,
         source=MONKEYS,
     )
     yield Effect(
-        name="before / mean of experienced and inferred, mean",
-        values=by_subject(subjects, "carry_over"),
+        label="before / mean of experienced and inferred, mean",
+        values=subject_values(subjects, "carry_over"),
         reference=1.0,
         source=f"{IDEAL_SOURCE}; 0 for one that counts them",
     )
     yield Effect(
-        name="share of networks that count the trials of a block",
-        values=by_subject(subjects, "counts"),
+        label="share of networks that count the trials of a block",
+        values=subject_values(subjects, "counts"),
         reference=0.0,
         source=IDEAL_SOURCE,
     )
     yield Effect(
-        name="share of valid trials, mean",
-        values=by_subject(subjects, "valid_share"),
+        label="share of valid trials, mean",
+        values=subject_values(subjects, "valid_share"),
         reference=1.0,
         source="the task's rules",
     )
@@ -114,25 +115,27 @@ def _reset_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
     ideal, everyone = _ideal(tables), subjects["subject"]
     table = select_group(tables["differences"], RESET)
     values = {
-        when: by_subject(table[table["when"] == when], "difference").reindex(everyone)
+        when: subject_values(table[table["when"] == when], "difference").reindex(
+            everyone
+        )
         for when in WHEN
     }
     yield Effect(
-        name=f"memory reset at each block: size of {NAMES['before']}, mean",
+        label=f"memory reset at each block: size of {NAMES['before']}, mean",
         values=values["before"].abs(),
         criterion=MUST["before, memory reset"].times(ideal),
         reference=0.0,
         source="nothing is carried over",
     )
     yield Effect(
-        name=f"memory reset at each block: {NAMES['experienced']}, mean",
+        label=f"memory reset at each block: {NAMES['experienced']}, mean",
         values=values["experienced"],
         chance=0.0,
         reference=ideal,
         source=IDEAL_SOURCE,
     )
     yield Effect(
-        name=f"memory reset at each block: {NAMES['inferred']}, mean",
+        label=f"memory reset at each block: {NAMES['inferred']}, mean",
         values=values["inferred"],
         criterion=MUST["inferred, memory reset"].times(ideal),
         needs_learning=False,
@@ -150,18 +153,18 @@ def _unit_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
         shares = _both_units(table[table["place"] == place], "share", everyone)
         name = f"new cue read out of units at fixation, trial {place}"
         yield Effect(
-            name=f"{name}, mean",
+            label=f"{name}, mean",
             values=shares["trained"],
             chance=0.5,
             reference=float(place - 1),
             source="Wang et al. 2018, Fig. 4c: the state flips with the feedback",
         )
-        yield Effect(name=f"{name}, untrained, mean", values=shares["untrained"])
+        yield Effect(label=f"{name}, untrained, mean", values=shares["untrained"])
         if place == 2:
             yield _advantage(name, shares)
     accuracy = _both_units(tables["counting"], "accuracy", everyone)
     name = "first trial of a block read out of units at fixation, accuracy"
-    yield Effect(name=f"{name}, mean", values=accuracy["trained"], chance=0.5)
+    yield Effect(label=f"{name}, mean", values=accuracy["trained"], chance=0.5)
     yield _advantage(name, accuracy)
 
 
@@ -170,14 +173,14 @@ def _both_units(
 ) -> dict[str, "pd.Series[float]"]:
     """A number by subject, of trained and of untrained units."""
     return {
-        units: by_subject(table[table["units"] == units], column).reindex(everyone)
+        units: subject_values(table[table["units"] == units], column).reindex(everyone)
         for units in ("trained", "untrained")
     }
 
 
 def _advantage(name: str, values: dict[str, "pd.Series[float]"]) -> Effect:
     return Effect(
-        name=f"{name}, trained minus untrained, mean",
+        label=f"{name}, trained minus untrained, mean",
         values=values["trained"] - values["untrained"],
         chance=0.0,
     )
@@ -207,8 +210,8 @@ def _baselines(tables: Tables) -> Iterator[Effect]:
     ):
         table = select_group(tables["subjects"], strategy)
         yield Effect(
-            name=words,
-            values=by_subject(table, column),
+            label=words,
+            values=subject_values(table, column),
             criterion=criterion,
             needs_learning=False,
         )

@@ -8,16 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.criteria import CRITERIA
+from metarl.analysis.bridge import CRITERIA, Tables, measured
 from metarl.analysis.inferred_value.effects import RESET
 from metarl.analysis.inferred_value.responses import KINDS, SHOWN_EVENTS, WHEN
-from metarl.analysis.measures import MEASURED, Tables, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.measures import MEASURED, select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.style import COLOURS, baseline_colour
 
 WHEN_NAMES = {

@@ -16,8 +16,8 @@ outcome tells nothing.
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array
 from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.analysis.schema import Array
 
 WHEN = ("before", "experienced", "inferred")
 """The three comparisons, in the order of the paper's panels."""

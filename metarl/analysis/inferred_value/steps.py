@@ -10,16 +10,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import Tables, measured
 from metarl.analysis.inferred_value.plots import CUE_NAMES
 from metarl.analysis.inferred_value.responses import KINDS, PLACES
 from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
-from metarl.analysis.measures import Tables, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.measures import select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 
 STEPS = pd.MultiIndex.from_tuples(list(product(PLACES, EVENTS)))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.columns import numbers
+from metarl.analysis.bridge import Tables, about_table, label_table, packaged
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.inferred_value.effects import effects
 from metarl.analysis.inferred_value.plots import (
@@ -50,15 +50,12 @@ from metarl.analysis.inferred_value.units import (
 )
 from metarl.analysis.measures import (
     MEASURED,
-    Tables,
-    about_table,
     by_group,
-    label_table,
     select_group,
     summarise,
     trials_by_group,
 )
-from metarl.analysis.references import packaged
+from metarl.analysis.schema import numbers
 from metarl.core.files import Recording
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "reference_tables", "tables"]
@@ -149,8 +146,8 @@ def _recorded(source: ExperimentData) -> Iterator[Recorded]:
     for name, recording in source.baseline_recordings.items():
         trials = source.baselines[name]
         yield from _group(name, {int(trials["subject"].iloc[0]): recording}, trials)
-    for name, recordings in source.condition_recordings.items():
-        yield from _group(name, recordings, source.conditions[name])
+    for name, recordings in source.test_recordings.items():
+        yield from _group(name, recordings, source.tests[name])
 
 
 def _group(

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import check_codes, check_once, numbers
 from metarl.analysis.data import READ_COLUMNS, check_columns
+from metarl.analysis.schema import check_codes, check_once, numbers
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 

@@ -11,14 +11,19 @@ labels of equal weight, and are made for episodes that they were not fitted on.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
+from metarl.analysis.decoding import (
+    as_found,
+    classify_held_out,
+    episode_folds,
+    principal_components,
+)
 from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.analysis.schema import Array, Flags
 from metarl.core.files import Recording
 
 FOLDS = 5
@@ -61,61 +66,8 @@ def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Arra
     Returns:
         NaN where the other episodes do not show both labels.
     """
-    said = np.full(len(units), np.nan)
-    if not len(units):
-        return said
-    fold = np.unique(episodes, return_inverse=True)[1] % FOLDS
-    rows = units - units.mean(axis=0)
-    cells = [
-        [_moments(rows[fitted & (fold == part) & (label == kind)]) for kind in (0, 1)]
-        for part in range(FOLDS)
-    ]
-    for part in range(FOLDS):
-        others = [cell for other, cell in enumerate(cells) if other != part]
-        without, having = (_pooled([cell[kind] for cell in others]) for kind in (0, 1))
-        if without.number and having.number:
-            weights, offset = _readout(without, having)
-            said[fold == part] = rows[fold == part] @ weights + offset
-    return said
-
-
-class Moments(NamedTuple):
-    """What a read-out needs to know of some rows of units."""
-
-    number: int
-    """Of rows."""
-    mean: Array
-    """(H,)."""
-    product: Array
-    """(H, H) mean of the products of two units; 0 without a row."""
-
-
-def _moments(rows: Array) -> Moments:
-    least = max(len(rows), 1)
-    return Moments(len(rows), rows.sum(axis=0) / least, rows.T @ rows / least)
-
-
-def _pooled(parts: list[Moments]) -> Moments:
-    """Moments of the rows of several parts together."""
-    number = sum(part.number for part in parts)
-    means = [part.mean * part.number for part in parts]
-    products = [part.product * part.number for part in parts]
-    least = max(number, 1)
-    return Moments(
-        number, np.sum(means, axis=0) / least, np.sum(products, axis=0) / least
-    )
-
-
-def _readout(without: Moments, having: Moments) -> tuple[Array, float]:
-    """Weights (H,) and offset of a ridge regression, both labels weighing the same."""
-    centre = (without.mean + having.mean) / 2
-    spread = (without.product + having.product) / 2 - np.outer(centre, centre)
-    own = np.diag(spread)
-    # A unit that never changes tells nothing; any penalty keeps it at 0.
-    penalty = np.where(own > np.finfo(float).tiny, RIDGE * own, 1.0)
-    aim = (having.mean - without.mean) / 2
-    weights = np.linalg.solve(spread + np.diag(penalty), aim)
-    return weights, -float(centre @ weights)
+    fold = episode_folds(episodes, FOLDS)
+    return classify_held_out(units, label, fitted, fold, penalty=RIDGE)
 
 
 def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
@@ -207,11 +159,7 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
 
 def _components(units: Array) -> Array:
     """(N, 2) principal components, each scaled to at most 1; 0 where there is none."""
-    centred = units - units.mean(axis=0)
-    turned = np.linalg.eigh(centred.T @ centred)[1][:, ::-1]
-    points = np.zeros((len(units), 2))
-    found = centred @ turned[:, :2]
-    points[:, : found.shape[1]] = found
+    points = principal_components(units, signs=as_found).scores
     largest = np.abs(points).max(axis=0)
     scaled: Array = points / np.where(largest > 0, largest, 1.0)
     return scaled

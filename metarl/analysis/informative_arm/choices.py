@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, numbers
+from metarl.analysis.bridge import grid_of
 from metarl.analysis.data import READ_COLUMNS, check_columns
-from metarl.analysis.episode_grid import EpisodeGrid, episode_grid
+from metarl.analysis.schema import Array, numbers
+from metarl.analysis.trials import EpisodeGrid
 
 COLUMNS = (*READ_COLUMNS, "target")
 """Columns that the analysis needs."""
@@ -60,7 +61,7 @@ def choice_grid(trials: pd.DataFrame) -> EpisodeGrid:
     """The trial table by episode and trial: choice, target (from 0) and reward."""
     check_columns(list(trials.columns), COLUMNS, "the informative-arm trial table")
     names = ("choice", "target", "reward")
-    return episode_grid(trials, {name: numbers(trials, name) for name in names})
+    return grid_of(trials, {name: numbers(trials, name) for name in names})
 
 
 def choices_by_trial(grid: EpisodeGrid, arm_count: int) -> pd.DataFrame:
@@ -70,7 +71,7 @@ def choices_by_trial(grid: EpisodeGrid, arm_count: int) -> pd.DataFrame:
         One row a subject, trial and kind: subject, trial, kind, probability.
     """
     parts = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         for kind, hits in zip(KINDS, _hits(own, arm_count), strict=True):
             shares = pd.DataFrame({"probability": np.nanmean(hits, axis=0)})
             shares.insert(0, "kind", kind)
@@ -95,7 +96,7 @@ def regret_by_trial(grid: EpisodeGrid) -> pd.DataFrame:
         One row a subject and trial: subject, trial, regret.
     """
     parts = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         regret = (TARGET_REWARD - own["reward"]).cumsum(axis=1).mean(axis=0)
         trial = np.arange(1, len(regret) + 1)
         columns = {"subject": subject, "trial": trial, "regret": regret}
@@ -114,7 +115,7 @@ def choices_after_clue(grid: EpisodeGrid, arm_count: int) -> pd.DataFrame:
     ordinary = arm_count - 1
     targets, arms = np.divmod(np.arange(ordinary * arm_count), arm_count)
     parts = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         later = _after_clue(own, arm_count)
         choice, target = own["choice"][later], own["target"][later]
         cells = (target * arm_count + choice).astype(np.int64)
@@ -150,7 +151,7 @@ def subject_choices(grid: EpisodeGrid, arm_count: int) -> pd.DataFrame:
     clues = choices_after_clue(grid, arm_count)
     hits = clues[clues["target"] == clues["arm"]].groupby("subject")["probability"]
     rows = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         asked, hit = _hits(own, arm_count)
         told = _after_clue(own, arm_count)
         rows.append(

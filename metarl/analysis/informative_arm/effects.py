@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect
 from metarl.analysis.informative_arm.choices import ARM_COUNT, TRIAL_COUNT, bounds
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.measures import select_group, subject_values
 
 MUST = CRITERIA["informative-arm"]
 """What is asked of the networks, by name."""
@@ -35,8 +35,8 @@ def is_published(arm_count: int, trial_count: int) -> bool:
 
 def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
     asks = Effect(
-        name="P(informative arm) in the first trial, mean",
-        values=by_subject(subjects, "informative_first"),
+        label="P(informative arm) in the first trial, mean",
+        values=subject_values(subjects, "informative_first"),
         criterion=MUST["asks first"],
         needs_learning=False,
         chance=chance,
@@ -45,26 +45,26 @@ def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
     )
     takes = replace(
         asks,
-        name="P(target) in the trials after the first, mean",
-        values=by_subject(subjects, "target_later"),
+        label="P(target) in the trials after the first, mean",
+        values=subject_values(subjects, "target_later"),
         criterion=MUST["takes the target"],
     )
     told = replace(
         takes,
-        name="P(target) after the informative arm was chosen, mean",
-        values=by_subject(subjects, "target_after_clue"),
+        label="P(target) after the informative arm was chosen, mean",
+        values=subject_values(subjects, "target_after_clue"),
         criterion=None,
     )
     least = replace(
         told,
-        name="P(target) after the informative arm, for the worst known target, mean",
-        values=by_subject(subjects, "target_after_clue_least"),
+        label="P(target) after the informative arm, for the worst known target, mean",
+        values=subject_values(subjects, "target_after_clue_least"),
         chance=None,
     )
     lowest = [
         replace(
             effect,
-            name=effect.name.replace("mean", "lowest network"),
+            label=effect.label.replace("mean", "lowest network"),
             summary="lowest",
             criterion=None,
             chance=None,
@@ -77,8 +77,8 @@ def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
 def _reward_effects(subjects: pd.DataFrame, arms: int, trials: int) -> list[Effect]:
     best = bounds(arms, trials)
     reward = Effect(
-        name="reward per episode, mean",
-        values=by_subject(subjects, "reward_per_episode"),
+        label="reward per episode, mean",
+        values=subject_values(subjects, "reward_per_episode"),
         needs_learning=False,
         chance=best.random,
         reference=best.informed,
@@ -86,7 +86,7 @@ def _reward_effects(subjects: pd.DataFrame, arms: int, trials: int) -> list[Effe
     )
     beyond = replace(
         reward,
-        name="reward per episode beyond the best without asking, mean",
+        label="reward per episode beyond the best without asking, mean",
         values=reward.values - best.guesser,
         criterion=MUST["beyond guessing"],
         chance=best.random - best.guesser,

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import Tables, measured
 from metarl.analysis.informative_arm.choices import KINDS
-from metarl.analysis.measures import Tables, baseline_names, select_group
+from metarl.analysis.measures import baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
     empty_panel,
     label_line,
     legend_below,
-    measured,
 )
 from metarl.analysis.style import baseline_colour
 

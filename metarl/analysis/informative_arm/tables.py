@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import about_table, grouped_grids, label_table
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.episode_grid import grouped_grids
 from metarl.analysis.informative_arm.choices import (
     ARM_COUNT,
     TRIAL_COUNT,
@@ -28,14 +28,7 @@ from metarl.analysis.informative_arm.plots import (
     plot_choices,
     plot_regret,
 )
-from metarl.analysis.measures import (
-    MEASURED,
-    about_table,
-    by_group,
-    label_table,
-    summarise,
-    trials_by_group,
-)
+from metarl.analysis.measures import MEASURED, by_group, summarise, trials_by_group
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "tables"]
 

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.matching.optimum import CHOOSERS, expected_rewards
 from metarl.analysis.matching.trials import lagged
+from metarl.analysis.schema import Array, Flags
 from metarl.analysis.statistics import fit_linear, fit_logit
 
 SETS = ("held-in", "held-out", "all")

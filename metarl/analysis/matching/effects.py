@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.measures import select_group, subject_values
 
 MUST = CRITERIA["matching"]
 """What is asked of the networks, by name."""
@@ -50,23 +50,23 @@ def _earning_effects(tables: Tables) -> list[Effect]:
         part = earned[earned["set"] == name]
         matching, best = (part[k] - part["random"] for k in ("matching", BEST))
         mean = Effect(
-            name=f"efficiency (share of the best gain over chance), {name}, mean",
-            values=by_subject(part, "efficiency"),
+            label=f"efficiency (share of the best gain over chance), {name}, mean",
+            values=subject_values(part, "efficiency"),
             chance=0.0,
             reference=float((matching / best).mean()),
             source="best fixed probability, in the same episodes",
         )
         each = replace(
             mean,
-            name=f"efficiency, {name}, lowest network",
+            label=f"efficiency, {name}, lowest network",
             summary="lowest",
             criterion=MUST["efficiency, each network"],
             needs_learning=name != "held-in",
             chance=None,
         )
         above = Effect(
-            name=f"reward per trial above the best fixed probability, {name}, mean",
-            values=by_subject(part, "above_matching"),
+            label=f"reward per trial above the best fixed probability, {name}, mean",
+            values=subject_values(part, "above_matching"),
             criterion=MUST["reward above matching"],
             chance=0.0,
             reference=float((part[BEST] - part["matching"]).mean()),
@@ -84,24 +84,24 @@ def _matching_effects(tables: Tables) -> list[Effect]:
         part = lines[lines["set"] == name]
         judged = name in SPLIT
         slope = Effect(
-            name=f"matching slope (log2 choice on log2 reward ratio), {name}, mean",
-            values=by_subject(part, "slope"),
+            label=f"matching slope (log2 choice on log2 reward ratio), {name}, mean",
+            values=subject_values(part, "slope"),
             criterion=MUST["slope"] if judged else None,
             chance=0.0,
             reference=published,
             source="mean of mice in two baited tasks, Bari et al. 2019",
         )
         each = Effect(
-            name=f"matching r, {name}, lowest network",
-            values=by_subject(part, "r"),
+            label=f"matching r, {name}, lowest network",
+            values=subject_values(part, "r"),
             summary="lowest",
             criterion=MUST["r, each network"] if judged else None,
             reference=_published(tables, "r2", "macaque") ** 0.5,
             source="root of the mean r2 of 2 macaques, Tsutsui et al. 2016",
         )
         bias = Effect(
-            name=f"matching bias (log2 right to left), {name}, mean",
-            values=by_subject(part, "bias"),
+            label=f"matching bias (log2 right to left), {name}, mean",
+            values=subject_values(part, "bias"),
             chance=0.0,
         )
         rows += [slope, each, bias]
@@ -121,7 +121,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
     )
     rows = [
         Effect(
-            name=f"reward weight at lag {lag} (log odds), mean",
+            label=f"reward weight at lag {lag} (log odds), mean",
             values=rewards[lag],
             criterion=MUST["reward weight"],
             chance=0.0,
@@ -131,13 +131,13 @@ def _history_effects(tables: Tables) -> list[Effect]:
         for lag in RECENT
     ]
     decay = Effect(
-        name="reward weight, slope over lags 1 to 5 (log odds per lag), mean",
+        label="reward weight, slope over lags 1 to 5 (log odds per lag), mean",
         values=_decay(rewards),
         criterion=MUST["slope of the reward weights"],
         chance=0.0,
     )
     span = Effect(
-        name="reward weight, lags 1 to 3 less lags 8 to 10 (log odds), mean",
+        label="reward weight, lags 1 to 3 less lags 8 to 10 (log odds), mean",
         values=rewards[[1, 2, 3]].mean(axis=1) - rewards[[8, 9, 10]].mean(axis=1),
         chance=0.0,
         reference=_published_weight(tables, "reward", [1, 2, 3])
@@ -145,7 +145,7 @@ def _history_effects(tables: Tables) -> list[Effect]:
         source=MICE,
     )
     last = Effect(
-        name="choice weight at lag 1 (log odds), mean",
+        label="choice weight at lag 1 (log odds), mean",
         values=choices[1],
         criterion=MUST["choice weight"],
         chance=0.0,
@@ -184,8 +184,8 @@ def _stay_effects(tables: Tables) -> list[Effect]:
     }
     return [
         Effect(
-            name=f"{name}, mean",
-            values=by_subject(subjects, column),
+            label=f"{name}, mean",
+            values=subject_values(subjects, column),
             chance=0.5,
             reference=_published(tables, column, "macaque"),
             source="mean of 2 macaques, Tsutsui et al. 2016",
@@ -202,7 +202,8 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     judged, beyond = VARIABLES[-1], MUST["coding beyond untrained units"]
     rows = [
         Effect(
-            name=f"mean |partial r| of units with {name}, trained less untrained, mean",
+            label=f"mean |partial r| of units with {name}, trained less untrained, "
+            "mean",
             values=strength["trained", name] - strength["untrained", name],
             criterion=beyond if name == judged else None,
             chance=0.0,
@@ -211,7 +212,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     ]
     rows += [
         Effect(
-            name=f"mean |partial r| of units with {name}, less wrong episode, mean",
+            label=f"mean |partial r| of units with {name}, less wrong episode, mean",
             values=strength["trained", name] - wrong["trained", name],
             chance=0.0,
         )
@@ -221,7 +222,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     counted = neurons["of"].astype(str).to_dict()
     rows += [
         Effect(
-            name=f"fraction of units coding {name}, trained less untrained, mean",
+            label=f"fraction of units coding {name}, trained less untrained, mean",
             values=fraction["trained", name] - fraction["untrained", name],
             chance=0.0,
         )
@@ -229,7 +230,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     ]
     rows += [
         Effect(
-            name=f"fraction of units coding {name}, mean",
+            label=f"fraction of units coding {name}, mean",
             values=fraction["trained", name],
             reference=float(neurons["value"].loc[name]),
             source=f"macaque dlPFC {counted[name]}, Tsutsui et al. 2016",

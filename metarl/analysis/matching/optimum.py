@@ -9,7 +9,7 @@ small difference from them can be told from chance.
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, Integers
+from metarl.analysis.schema import Array, Integers
 
 TOTAL_CHANCE = 0.5
 """Sum of the two arms' base chances."""

@@ -11,16 +11,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.columns import Array
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.bridge import LEARNED, measured
 from metarl.analysis.matching import optimum as matching_optimum
 from metarl.analysis.measures import baseline_names, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
+from metarl.analysis.schema import Array
 from metarl.analysis.style import COLOURS, baseline_colour
 
 Tables = Mapping[str, pd.DataFrame]

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from metarl.analysis.bridge import packaged
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.references import packaged
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {

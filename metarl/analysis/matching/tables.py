@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.animals import load_table
+from metarl.analysis.bridge import about_table, label_table, load_table
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.matching.behaviour import (
     SETS,
@@ -36,14 +36,7 @@ from metarl.analysis.matching.units import (
     coding_table,
     unit_table,
 )
-from metarl.analysis.measures import (
-    MEASURED,
-    about_table,
-    by_group,
-    label_table,
-    summarise,
-    trials_by_group,
-)
+from metarl.analysis.measures import MEASURED, by_group, summarise, trials_by_group
 
 __all__ = [
     "BEHAVIOUR_PANELS",

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import (
+from metarl.analysis.data import READ_COLUMNS, check_columns
+from metarl.analysis.schema import (
     KEYS,
     Array,
     Flags,
@@ -19,7 +20,6 @@ from metarl.analysis.columns import (
     check_whole,
     numbers,
 )
-from metarl.analysis.data import READ_COLUMNS, check_columns
 
 KNOWN_TO_THE_TASK = ("held_out", "p0_left", "chance_left")
 """Columns that only a task knows; NaN where a table lacks them."""

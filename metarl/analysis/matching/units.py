@@ -33,8 +33,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from metarl.analysis.columns import Array, Integers
 from metarl.analysis.data import check_columns
+from metarl.analysis.schema import Array, Integers
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, numbers
+from metarl.analysis.bridge import grid_of
 from metarl.analysis.data import READ_COLUMNS, check_columns
-from metarl.analysis.episode_grid import EpisodeGrid, episode_grid
 from metarl.analysis.restless_bandit.fits import VOLATILITIES, Blocks, volatility_gain
+from metarl.analysis.schema import Array, numbers
+from metarl.analysis.trials import EpisodeGrid
 from metarl.core.files import Recording
 
 COLUMNS = (*READ_COLUMNS, "volatility", "probability_left")
@@ -46,7 +47,7 @@ def bandit_grid(trials: pd.DataFrame) -> EpisodeGrid:
     high = (trials["volatility"] == "high").to_numpy(float)
     known = trials["volatility"].isin(VOLATILITIES).to_numpy()
     columns = {name: numbers(trials, name) for name in names}
-    return episode_grid(trials, columns | {"volatility": np.where(known, high, np.nan)})
+    return grid_of(trials, columns | {"volatility": np.where(known, high, np.nan)})
 
 
 def regrets(grid: EpisodeGrid) -> Array:
@@ -69,7 +70,7 @@ def regret_by_trial(grid: EpisodeGrid) -> pd.DataFrame:
         One row a subject and trial: subject, trial (from 1), regret (reward units).
     """
     parts = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         regret = regrets(own).cumsum(axis=1).mean(axis=0)
         trial = np.arange(1, len(regret) + 1)
         columns = {"subject": subject, "trial": trial, "regret": regret}
@@ -85,7 +86,7 @@ def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
         (reward units; NaN where there is no such episode).
     """
     rows = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         total = regrets(own).sum(axis=1)
         for code, volatility in enumerate(VOLATILITIES):
             part = total[own["volatility"][:, 0] == code]
@@ -103,7 +104,7 @@ def subject_regrets(grid: EpisodeGrid) -> pd.DataFrame:
         the latter that was saved).
     """
     rows = []
-    for subject, own in grid.by_subject():
+    for subject, own in grid.iter_subjects():
         regret = float(regrets(own).sum(axis=1).mean())
         chance = float(np.nansum(chance_regrets(own), axis=1).mean())
         saved = 1 - regret / chance if chance > 0 else np.nan

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect
+from metarl.analysis.measures import select_group, subject_values
 
 MUST = CRITERIA["restless-bandit"]
 """What is asked of the networks, by name."""
@@ -51,15 +51,15 @@ def _regret_effects(subjects: pd.DataFrame) -> list[Effect]:
     own = select_group(subjects)
     best = _strategy(subjects, PLANNER, "regret")
     regret = Effect(
-        name="regret per episode, mean",
-        values=by_subject(own, "regret"),
+        label="regret per episode, mean",
+        values=subject_values(own, "regret"),
         chance=float(own["chance_regret"].mean()),
         reference=best,
         source="Bayes-greedy planner on the same task" if np.isfinite(best) else "",
     )
     saved = [
         Effect(
-            name=f"regret of {words} minus the networks', mean",
+            label=f"regret of {words} minus the networks', mean",
             values=_strategy(subjects, name, "regret") - regret.values,
             criterion=MUST["regret saved against a rival"],
             needs_learning=False,
@@ -70,7 +70,7 @@ def _regret_effects(subjects: pd.DataFrame) -> list[Effect]:
     ]
     beyond = replace(
         regret,
-        name="regret of the networks minus the Bayes-greedy planner's, mean",
+        label="regret of the networks minus the Bayes-greedy planner's, mean",
         values=regret.values - best,
         chance=None,
         reference=0.0,
@@ -82,8 +82,8 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
     own = select_group(subjects)
     planner = "choices of the Bayes-greedy planner on the same task"
     difference = Effect(
-        name="learning rate in volatile minus quiet episodes, mean",
-        values=by_subject(own, "rate_difference"),
+        label="learning rate in volatile minus quiet episodes, mean",
+        values=subject_values(own, "rate_difference"),
         criterion=MUST["rate difference"],
         chance=0.0,
         reference=_strategy(subjects, PLANNER, "rate_difference"),
@@ -91,7 +91,7 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
     )
     lowest = replace(
         difference,
-        name="learning rate in volatile minus quiet episodes, lowest network",
+        label="learning rate in volatile minus quiet episodes, lowest network",
         summary="lowest",
         criterion=MUST["rate difference, each network"],
         chance=None,
@@ -99,8 +99,8 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
     gains = [
         replace(
             difference,
-            name=f"BIC gained per block by {words}, mean",
-            values=by_subject(own, column),
+            label=f"BIC gained per block by {words}, mean",
+            values=subject_values(own, column),
             criterion=MUST["BIC gained"],
             reference=_strategy(subjects, PLANNER, column),
         )
@@ -109,8 +109,8 @@ def _rate_effects(subjects: pd.DataFrame) -> list[Effect]:
     others = [
         replace(
             difference,
-            name=words,
-            values=by_subject(own, column),
+            label=words,
+            values=subject_values(own, column),
             criterion=None,
             chance=0.0 if column == "rate_correlation" else None,
             reference=_strategy(subjects, PLANNER, column),
@@ -131,17 +131,17 @@ def _controls(subjects: pd.DataFrame) -> list[Effect]:
     """The learner with a fixed rate; without its trials the rows fail."""
     own = select_group(subjects, LEARNER)
     difference = Effect(
-        name="learning rate in volatile minus quiet episodes, fixed-rate learner",
-        values=by_subject(own, "rate_difference"),
+        label="learning rate in volatile minus quiet episodes, fixed-rate learner",
+        values=subject_values(own, "rate_difference"),
         criterion=MUST["rate difference, fixed rate"],
         needs_learning=False,
         reference=0.0,
         source=f"control of {PAPER}",
     )
-    mean = (by_subject(own, "rate_low") + by_subject(own, "rate_high")) / 2
+    mean = (subject_values(own, "rate_low") + subject_values(own, "rate_high")) / 2
     recovered = replace(
         difference,
-        name="learning rate, fixed-rate learner",
+        label="learning rate, fixed-rate learner",
         values=mean,
         criterion=MUST["rate found, fixed rate"],
         reference=0.5,
@@ -149,8 +149,8 @@ def _controls(subjects: pd.DataFrame) -> list[Effect]:
     gains = [
         replace(
             difference,
-            name=f"BIC gained per block by {words}, fixed-rate learner",
-            values=by_subject(own, column),
+            label=f"BIC gained per block by {words}, fixed-rate learner",
+            values=subject_values(own, column),
             criterion=MUST["BIC gained, fixed rate"],
             reference=None,
         )

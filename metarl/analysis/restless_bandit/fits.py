@@ -23,8 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import special
 
-from metarl.analysis.columns import Array
-from metarl.analysis.episode_grid import EpisodeGrid
+from metarl.analysis.learners import node_counts, value_leads
+from metarl.analysis.schema import Array
+from metarl.analysis.trials import EpisodeGrid
 
 Floats = NDArray[np.float32]
 
@@ -65,32 +66,6 @@ FIT_COLUMNS = (
 """Columns of the table of fits."""
 
 
-def value_leads(choice: Array, reward: Array, alphas: Array) -> Floats:
-    """How much more the chosen arm was worth than the other, at each choice.
-
-    Args:
-        choice: (E, T) 0 left, 1 right, NaN missing.
-        reward: (E, T) what it paid.
-        alphas: (A,) learning rates.
-
-    Returns:
-        (A, E, T) in reward units, in [-1, 1]; NaN where the choice is missing.
-    """
-    rates = alphas.astype(np.float32)[:, None]
-    left = np.full((len(alphas), len(choice)), 0.5, np.float32)
-    right = left.copy()
-    ahead = np.full((*left.shape, choice.shape[1]), np.nan, np.float32)
-    for trial, (chosen, paid) in enumerate(zip(choice.T, reward.T, strict=True)):
-        took_left, took_right = chosen == 0, chosen == 1
-        difference = left - right
-        signs = np.where(took_left, 1, np.where(took_right, -1, np.nan))
-        ahead[:, :, trial] = difference * signs.astype(np.float32)
-        outcome = np.nan_to_num(paid).astype(np.float32)
-        left += rates * (outcome - left) * took_left
-        right += rates * (outcome - right) * took_right
-    return ahead
-
-
 def block_likelihoods(choice: Array, reward: Array) -> Floats:
     """Log likelihood of every point of the grid in every block of ten episodes.
 
@@ -105,26 +80,13 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
     """
     ahead = value_leads(choice, reward, ALPHAS)
     blocks = len(choice) // BLOCK_EPISODES
-    counts = _node_counts(ahead.reshape(len(ALPHAS), blocks, -1).swapaxes(0, 1))
+    counts = node_counts(ahead.reshape(len(ALPHAS), blocks, -1).swapaxes(0, 1), NODES)
     chances = special.expit(np.linspace(-1, 1, NODES)[:, None] * BETAS)
     lapsing = EPSILONS / 2 + (1 - EPSILONS) * chances[:, :, None]
     table = np.log(lapsing).astype(np.float32).reshape(NODES, -1)
     shape = (blocks, len(ALPHAS), len(BETAS), len(EPSILONS))
     likelihoods: Floats = (counts @ table).reshape(shape)
     return likelihoods
-
-
-def _node_counts(ahead: Floats) -> Floats:
-    """(blocks, A, NODES) choices near each node, shared between two neighbours."""
-    rows = np.arange(ahead.shape[0] * ahead.shape[1]).reshape(*ahead.shape[:2], 1)
-    known = np.isfinite(ahead)
-    place = (ahead[known] + 1) / 2 * (NODES - 1)
-    below = np.clip(place.astype(np.int64), 0, NODES - 2)
-    share = place - below
-    cell = np.broadcast_to(rows * NODES, ahead.shape)[known] + below
-    size = rows.size * NODES
-    counts = np.bincount(cell, 1 - share, size) + np.bincount(cell + 1, share, size)
-    return counts.reshape(*ahead.shape[:2], NODES).astype(np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import MEASURED, Tables, baseline_names, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.bridge import Tables, measured
+from metarl.analysis.measures import MEASURED, baseline_names, select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.restless_bandit.fits import MODELS, VOLATILITIES
 from metarl.analysis.style import COLOURS, baseline_colour
 

@@ -11,16 +11,9 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
+from metarl.analysis.bridge import about_table, grouped_grids, label_table
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.episode_grid import EpisodeGrid, grouped_grids
-from metarl.analysis.measures import (
-    MEASURED,
-    about_table,
-    by_group,
-    label_table,
-    summarise,
-    trials_by_group,
-)
+from metarl.analysis.measures import MEASURED, by_group, summarise, trials_by_group
 from metarl.analysis.restless_bandit.behaviour import (
     bandit_grid,
     example_episodes,
@@ -39,6 +32,7 @@ from metarl.analysis.restless_bandit.plots import (
     plot_regret_by_volatility,
     plot_volatile_episode,
 )
+from metarl.analysis.trials import EpisodeGrid
 
 __all__ = ["BEHAVIOUR_PANELS", "PANELS", "effects", "tables"]
 
@@ -101,7 +95,7 @@ def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
 
 def _fitted(group: str, grid: EpisodeGrid) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Fits of a group's blocks, and its subjects' rates."""
-    blocks = {subject: blocks_of(own) for subject, own in grid.by_subject()}
+    blocks = {subject: blocks_of(own) for subject, own in grid.iter_subjects()}
     parts = []
     for subject, own in blocks.items():
         part = fit_blocks(own)

@@ -1,12 +1,9 @@
 """Reversal trials of monkeys and people: the published release, or your own table.
 
-A table of your own needs the columns subject, trial, choice, reward, better and
-schedule; session and episode (0 if not given), valid (1) and forced (0) are optional,
-and further columns are kept. Coding: an episode is a block with one pair of options and
-at most one reversal; trial counts up by 1 where one trial followed the other; choice is
-0 for one option (left), 1 for the other (right), and blank without a choice; reward is
-0 or 1; better is the option that paid more often on that trial, 0 or 1; schedule is its
-chance of reward in percent, 50 to 100.
+Coding of a table of your own: an episode is a block with one pair of options and at
+most one reversal; choice is 0 for one option (left), 1 for the other (right), and blank
+without a choice; reward is 0 or 1; better is the option that paid more often on that
+trial, 0 or 1; schedule is its chance of reward in percent, 50 to 100.
 """
 
 from io import BytesIO
@@ -17,13 +14,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import io
 
-from metarl.analysis.animals import UNREADABLE, existing, load_table
+from metarl.analysis.animals import UNREADABLE, load_file
 from metarl.analysis.data import check_columns
-from metarl.analysis.reversal.trials import check_reversal
+from metarl.analysis.reversal.behaviour import SCHEMA
 from metarl.core.checks import MetaRLError
-
-NEEDED_COLUMNS = ("subject", "trial", "choice", "reward", "better", "schedule")
-"""Columns that a user's table must have."""
 
 PERCENTS = {"prob8020": 80, "prob7030": 70, "prob6040": 60}
 """Flag of the release -> the better option's chance of reward in percent."""
@@ -47,10 +41,7 @@ def load_reversal(path: Path | str) -> pd.DataFrame:
     Returns:
         Trial table. MetaRLError, in one sentence, says what is wrong with a file.
     """
-    file = existing(path)
-    if file.suffix.lower() == ".mat":
-        return load_macaque_reversal(file)
-    return load_table(file, NEEDED_COLUMNS, check_reversal)
+    return load_file(path, SCHEMA, load_macaque_reversal)
 
 
 def load_macaque_reversal(path: Path | str) -> pd.DataFrame:
@@ -89,7 +80,7 @@ def load_macaque_reversal(path: Path | str) -> pd.DataFrame:
     table.insert(0, "subject", np.repeat(codes, lengths))
     table.insert(1, "animal", np.repeat(labels[codes], lengths))
     table.insert(3, "episode", np.repeat(episodes.to_numpy(), lengths))
-    check_reversal(table)
+    SCHEMA.check(table)
     return table
 
 

@@ -1,25 +1,35 @@
 """Reversal behaviour from the trial table alone, of a network, a monkey or a person.
 
-One block gives one number of each measure, from the trials that count. A subject's
-number is the mean over its blocks, and n is then the number of subjects. `curves` and
-`behaviour_summary` take blocks as the unit instead, as the monkeys' published numbers
-do: their n is the number of blocks, whoever did them.
+A block is one episode: one pair of options and at most one reversal. A trial counts if
+it is valid and free and has a choice. One block gives one number of each measure, from
+the trials that count. A subject's number is the mean over its blocks, and n is then the
+number of subjects. `curves` and `behaviour_summary` take blocks as the unit instead, as
+the monkeys' published numbers do: their n is the number of blocks of all subjects.
 
 Source: Costa et al. 2016, Neuron 92:505.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from metarl.analysis.columns import Array, Flags, Integers
-from metarl.analysis.measures import subject_labels
-from metarl.analysis.reversal.trials import BlockTrials, block_trials
+from metarl.analysis.measures import subject_rewards
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    WITH_CHOICE,
+    Array,
+    Flags,
+    Integers,
+    between,
+    codes,
+)
 from metarl.analysis.statistics import standard_error
-from metarl.analysis.two_step.behaviour import subject_rewards
+from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
+from metarl.core.checks import MetaRLError
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -40,13 +50,110 @@ ACQUISITION_TRIALS = 25
 """Trials of the curve from a block's start."""
 REVERSAL_TRIALS = (-10, 25)
 """First and last trial of the curve around the reversal, which is 0."""
-ALIGNMENTS = ("acquisition", "reversal")
-"""What a curve counts its trials from."""
-LEAST_CHANCE = 1e-3
-"""A chance in the likelihood of a switch is kept so far from 0 and 1.
+LEAST_PROBABILITY = 1e-3
+"""Distance from 0 and 1 that a probability in the likelihood of a switch keeps.
 
-This, like the order of the two chances, is how the monkeys' reference rows were made.
+This, like the order of the two probabilities, is how the monkeys' reference rows were
+computed.
 """
+
+
+def check_blocks(columns: pd.DataFrame) -> None:
+    """Raise MetaRLError unless a block has one schedule and at most one reversal."""
+    keys = list(EPISODE_KEYS)
+    ordered = columns.sort_values([*keys, "trial"], ignore_index=True)
+    before = ordered.shift()
+    same = (ordered[keys] == before[keys]).all(axis=1)
+    swaps = same & (ordered["better"] != before["better"])
+    count = swaps.groupby([ordered[key] for key in keys]).transform("sum")
+    mixed = same & (ordered["schedule"] != before["schedule"])
+    for wrong, rule in ((mixed, "one schedule"), (count > 1, "at most one reversal")):
+        if wrong.any():
+            row = ordered.iloc[int(np.argmax(wrong))]
+            raise MetaRLError(
+                f"a block must have {rule}, got more in "
+                f"{', '.join(f'{key} {row[key]:g}' for key in keys)}; give each an "
+                "episode number of its own"
+            )
+
+
+SCHEMA = BASE_SCHEMA.extend(
+    "reversal",
+    check_blocks,
+    reward=codes(0, 1, when=WITH_CHOICE, meaning="what the trial paid"),
+    better=codes(
+        *(0, 1), names=("left", "right"), meaning="option that pays more often"
+    ),
+    schedule=between(
+        *(50, 100), unit="percent", meaning="the better option's chance of reward"
+    ),
+)
+"""Columns of the trial table."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blocks:
+    """N trials in order, of E blocks."""
+
+    trials: TrialSequence
+    """The trials; one counts where it is usable."""
+    since: Array
+    """(N,) trials since the first after the reversal, negative before it; NaN in a
+    block without a reversal."""
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """(E, 4) subject, session, episode, schedule."""
+        schedule = self.trials["schedule"][self.trials.starts]
+        return self.trials.episodes.assign(schedule=schedule)
+
+    @property
+    def right(self) -> Flags:
+        """(N,) whether the choice was right; False without a choice."""
+        return np.equal(self.trials["choice"], 1)
+
+    @property
+    def better(self) -> Flags:
+        """(N,) whether right was the better option."""
+        return np.equal(self.trials["better"], 1)
+
+    @property
+    def won(self) -> Flags:
+        """(N,) whether the choice was rewarded."""
+        return np.equal(self.trials["reward"], 1)
+
+    @property
+    def correct(self) -> Flags:
+        """(N,) whether the better option was chosen, where the trial counts."""
+        return np.equal(self.right, self.better)
+
+    @property
+    def acquiring(self) -> Flags:
+        """(N,) trials that count and come before the reversal."""
+        return self.trials.usable & ~(self.since >= 0)
+
+
+def read_blocks(trials: pd.DataFrame) -> Blocks:
+    """Sort the trials and find each block's reversal.
+
+    The reversal is where `better` changes, so that trials of any origin are read alike.
+
+    Args:
+        trials: trial table that `SCHEMA` has checked, in any order.
+    """
+    sequence = trial_sequence(trials, SCHEMA)
+    return Blocks(trials=sequence, since=_since_reversal(sequence))
+
+
+def _since_reversal(trials: TrialSequence) -> Array:
+    """(N,) trials since the first on which the other option is better."""
+    starts, block = trials.starts, trials.episode_index
+    if not len(starts):
+        return np.empty(0)
+    swapped = trials["better"] != trials["better"][starts][block]
+    first = np.minimum.reduceat(np.where(swapped, trials.trial, np.inf), starts)
+    start: Array = np.where(np.isinf(first), np.nan, first)
+    return trials.trial.astype(float) - start[block]
 
 
 def schedule_name(percent: float) -> str:
@@ -54,77 +161,70 @@ def schedule_name(percent: float) -> str:
     return f"{percent:g}/{100 - percent:g}"
 
 
-def block_measures(trials: pd.DataFrame) -> pd.DataFrame:
+def block_measures(blocks: Blocks) -> pd.DataFrame:
     """Every measure of every block.
-
-    Args:
-        trials: trial table.
 
     Returns:
         One row a block: subject, session, episode, schedule, and the `MEASURES`. NaN
         where a block has no such trial, pair or reversal.
     """
-    data = block_trials(trials)
-    won, late = np.append(False, data.won[:-1]), np.arange(*LATE)
-    stayed = np.append(False, data.right[1:] == data.right[:-1])
-    return data.blocks.assign(
-        p_better=_mean(data, data.correct, data.counts),
-        stay_after_win=_mean(data, stayed, data.follows & won),
-        shift_after_loss=_mean(data, ~stayed, data.follows & ~won),
-        at_reversal=_mean(data, data.correct, data.counts & (data.since == 0)),
-        late_acquisition=_mean(
-            data, data.correct, acquiring(data) & np.isin(data.place, late)
+    counts, follows = blocks.trials.usable, blocks.trials.follows
+    won, late = np.append(False, blocks.won[:-1]), np.arange(*LATE)
+    stayed = np.append(False, blocks.right[1:] == blocks.right[:-1])
+    first_late = blocks.acquiring & np.isin(blocks.trials.place, late)
+    return blocks.table.assign(
+        p_better=_share(blocks, blocks.correct, counts),
+        stay_after_win=_share(blocks, stayed, follows & won),
+        shift_after_loss=_share(blocks, ~stayed, follows & ~won),
+        at_reversal=_share(blocks, blocks.correct, counts & (blocks.since == 0)),
+        late_acquisition=_share(blocks, blocks.correct, first_late),
+        late_reversal=_share(
+            blocks, blocks.correct, counts & np.isin(blocks.since, late)
         ),
-        late_reversal=_mean(
-            data, data.correct, data.counts & np.isin(data.since, late)
-        ),
-        first_new_better=_first_new_better(data),
-        switch_delay=_switch_delays(data),
+        first_new_better=_first_new_better(blocks),
+        switch_delay=_switch_delays(blocks),
     )
 
 
-def acquiring(data: BlockTrials) -> Flags:
-    """(N,) the trials that count and come before the reversal."""
-    before: Flags = data.counts & ~(data.since >= 0)
-    return before
-
-
-def _mean(data: BlockTrials, values: Flags, among: Flags) -> Array:
+def _share(blocks: Blocks, values: Flags, among: Flags) -> Array:
     """(E,) share of `values` among the chosen trials of each block."""
-    blocks = len(data.blocks)
-    held = np.bincount(data.block, weights=values & among, minlength=blocks)
-    total = np.bincount(data.block, weights=among, minlength=blocks)
-    share: Array = np.full(blocks, np.nan)
+    index, count = blocks.trials.episode_index, len(blocks.trials.starts)
+    held = np.bincount(index, weights=values & among, minlength=count)
+    total = np.bincount(index, weights=among, minlength=count)
+    share: Array = np.full(count, np.nan)
     np.divide(held, total, out=share, where=total > 0)
     return share
 
 
-def _first_new_better(data: BlockTrials) -> Array:
-    """(E,) trials from the reversal to the first choice of what is now better.
+def _first_new_better(blocks: Blocks) -> Array:
+    """(E,) trials from the reversal to the first choice of the new better option.
 
     Where it is never chosen, all trials after the reversal: the least it can be.
     """
-    if not len(data.starts):
+    starts, since = blocks.trials.starts, blocks.since
+    if not len(starts):
         return np.empty(0)
-    after = data.counts & (data.since >= 0)
-    taken = np.where(after & data.correct, data.since, np.inf)
-    never = np.maximum.reduceat(data.since, data.starts) + 1
-    first = np.minimum(np.minimum.reduceat(taken, data.starts), never)
-    told = np.bincount(data.block[after], minlength=len(first)) > 0
-    return np.where(told, first, np.nan)
+    after = blocks.trials.usable & (since >= 0)
+    taken = np.where(after & blocks.correct, since, np.inf)
+    never = np.maximum.reduceat(since, starts) + 1
+    first = np.minimum(np.minimum.reduceat(taken, starts), never)
+    index = blocks.trials.episode_index[after]
+    known = np.bincount(index, minlength=len(first)) > 0
+    return np.where(known, first, np.nan)
 
 
-def _switch_delays(data: BlockTrials) -> Array:
+def _switch_delays(blocks: Blocks) -> Array:
     """(E,) trials from the reversal to where the choices most likely switched.
 
-    The option that is better at first is chosen with one chance up to the switch and
-    with another, not higher, from it on. The delay is that of the first trial after
+    The option that is better at first is chosen with one probability up to the switch
+    and with another, not higher, from it on. The delay is that of the first trial after
     the most likely switch, the earliest of equals; where the choices can only have
     risen, of the second.
     """
-    delays = np.full(len(data.blocks), np.nan)
-    count = np.bincount(data.block[data.counts], minlength=len(delays))
-    chosen, since = _rows(data, count)
+    index = blocks.trials.episode_index[blocks.trials.usable]
+    count = np.bincount(index, minlength=len(blocks.trials.starts))
+    delays = np.full(len(count), np.nan)
+    chosen, since = _rows(blocks, count)
     total = chosen.sum(axis=1, keepdims=True)
     before = chosen.cumsum(axis=1)[:, :-1]
     split = np.arange(1, chosen.shape[1])
@@ -140,41 +240,42 @@ def _switch_delays(data: BlockTrials) -> Array:
     return delays
 
 
-def _rows(data: BlockTrials, count: Integers) -> tuple[Array, Array]:
-    """(E, M) whether the trials that count went to what was better at first, and when.
+def _rows(blocks: Blocks, count: Integers) -> tuple[Array, Array]:
+    """(E, M) choices of the option that was better at first, and their times.
 
-    M is the most such trials of a block; 0 and NaN fill up the others.
+    M is the most trials of a block that count; 0 and NaN fill up the others.
     """
+    trials, usable = blocks.trials, blocks.trials.usable
     chosen = np.zeros((len(count), max(int(count.max(initial=0)), 1)))
     since = np.full_like(chosen, np.nan)
-    row = data.block[data.counts]
+    row = trials.episode_index[usable]
     column = np.arange(len(row)) - (np.cumsum(count) - count)[row]
-    first = data.better[data.starts][data.block]
-    chosen[row, column] = (data.right == first)[data.counts]
-    since[row, column] = data.since[data.counts]
+    first = blocks.better[trials.starts][trials.episode_index]
+    chosen[row, column] = (blocks.right == first)[usable]
+    since[row, column] = blocks.since[usable]
     return chosen, since
 
 
 def _log_likelihood(hits: Array, count: Integers) -> Array:
-    """Of so many hits, at their own share as the chance."""
-    chance = np.clip(hits / count, LEAST_CHANCE, 1 - LEAST_CHANCE)
+    """Log likelihood of hits among trials, at their share as the probability."""
+    share = np.clip(hits / count, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     misses = count - hits
-    fit = special.xlogy(hits, chance) + special.xlogy(misses, 1 - chance)
+    fit = special.xlogy(hits, share) + special.xlogy(misses, 1 - share)
     return np.asarray(fit, float)
 
 
-def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:
-    """Each subject's mean over all its blocks, and what it earned.
+def subject_measures(blocks: Blocks) -> pd.DataFrame:
+    """Each subject's mean over all its blocks, and its earnings.
 
     Returns:
         One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
         penalties included), invalid_fraction, blocks, and the `MEASURES`.
     """
-    measures = _over_blocks(block_measures(trials), ["subject"])
-    return subject_rewards(trials).merge(measures, on="subject")
+    measures = _over_blocks(block_measures(blocks), ["subject"])
+    return subject_rewards(blocks.trials).merge(measures, on="subject")
 
 
-def schedule_measures(trials: pd.DataFrame) -> pd.DataFrame:
+def schedule_measures(blocks: Blocks) -> pd.DataFrame:
     """Each subject's mean over its blocks of one schedule.
 
     Returns:
@@ -182,52 +283,55 @@ def schedule_measures(trials: pd.DataFrame) -> pd.DataFrame:
         of `MEASURES`.
     """
     keys = ["subject", "schedule"]
-    wide = _over_blocks(block_measures(trials), keys)
+    wide = _over_blocks(block_measures(blocks), keys)
     return wide.melt([*keys, "blocks"], list(MEASURES), "measure", "value")
 
 
 def _over_blocks(measures: pd.DataFrame, by: list[str]) -> pd.DataFrame:
     """Means over blocks; a block without a measure is left out of its mean."""
-    by_group = measures.groupby(by, sort=True)
-    means = by_group[list(MEASURES)].mean()
-    means.insert(0, "blocks", by_group.size())
+    cells = measures.groupby(by, sort=True)
+    means = cells[list(MEASURES)].mean()
+    means.insert(0, "blocks", cells.size())
     return means.reset_index()
 
 
-def curves(trials: pd.DataFrame, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
+def curves(blocks: Blocks, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
     """P(choose the option that is better now), trial by trial.
 
     Args:
-        trials: trial table.
-        by: what is told apart besides the schedule: subjects, or nothing.
+        blocks: the trials.
+        by: columns that name a unit besides the schedule: subjects, or none.
 
     Returns:
         One row for each unit, schedule, alignment and trial: from 1 at a block's start
         and up to its reversal at most, or from 0 at the reversal; probability, its
         standard error over blocks, and blocks, their number.
     """
-    data = block_trials(trials)
-    low, high = REVERSAL_TRIALS
+    trials, (low, high) = blocks.trials, REVERSAL_TRIALS
     ends = {
-        "acquisition": (data.place + 1, acquiring(data), (1, ACQUISITION_TRIALS)),
-        "reversal": (data.since, data.counts, (low, high)),
+        "acquisition": (trials.place + 1, blocks.acquiring, (1, ACQUISITION_TRIALS)),
+        "reversal": (blocks.since, trials.usable, (low, high)),
     }
     parts = []
     for alignment, (trial, counts, (first, last)) in ends.items():
         shown = counts & (trial >= first) & (trial <= last)
-        part = data.blocks.iloc[data.block[shown]].reset_index(drop=True)
-        correct = data.correct[shown].astype(float)
+        part = blocks.table.iloc[trials.episode_index[shown]].reset_index(drop=True)
+        correct = blocks.correct[shown].astype(float)
         parts.append(
             part.assign(alignment=alignment, trial=trial[shown], correct=correct)
         )
     keys = [*by, "schedule", "alignment", "trial"]
-    by_group = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
-    table = by_group.agg(probability="mean", error="sem", blocks="count").reset_index()
+    cells = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
+    table = cells.agg(probability="mean", error="sem", blocks="count").reset_index()
     return table.astype({"trial": np.int64})
 
 
-def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
+def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame:
     """Every measure and curve over blocks, as the monkeys' reference rows give them.
+
+    Args:
+        blocks: the trials.
+        labels: subject -> its name.
 
     Returns:
         One row for each label (all subjects together, and each where there are
@@ -236,24 +340,24 @@ def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
         The curves, of all subjects together, also have alignment and trial, which are
         blank elsewhere.
     """
-    blocks = block_measures(trials)
-    labels = blocks["subject"].map(subject_labels(trials))
-    everyone = blocks.assign(label="all subjects")
-    several = labels.nunique() > 1
-    parts = [everyone, blocks.assign(label=labels)] if several else [everyone]
+    measures = block_measures(blocks)
+    named = measures["subject"].map(dict(labels))
+    everyone = measures.assign(label="all subjects")
+    several = named.nunique() > 1
+    parts = [everyone, measures.assign(label=named)] if several else [everyone]
     long = pd.concat(parts).melt(
         ["label", "schedule"], list(MEASURES), "quantity", "value"
     )
     keys = ["label", "quantity", "schedule"]
-    by_group = long.groupby(keys, sort=False)["value"]
-    measures = by_group.agg(
+    cells = long.groupby(keys, sort=False)["value"]
+    table = cells.agg(
         value="mean", error=_known_error, median="median", n="count"
     ).reset_index()
-    shown = curves(trials, by=()).rename(
+    shown = curves(blocks, by=()).rename(
         columns={"probability": "value", "blocks": "n"}
     )
     shown = shown.assign(label="all subjects", quantity="p_better")
-    summary = pd.concat([measures, shown], ignore_index=True).assign(over="blocks")
+    summary = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})
 

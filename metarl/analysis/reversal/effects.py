@@ -1,99 +1,89 @@
-"""What networks must show in the reversal task, beside what monkeys did.
+"""Effects of the reversal experiment, with the monkeys' values for comparison.
 
-Criteria were fixed beforehand, for the task with the published design; on a variant the
-same rows are reported and not scored. A value is the mean over subjects of each one's
-mean over its blocks; the monkeys' references are means over their pooled blocks.
+A value is the mean over subjects of each one's mean over its blocks; the monkeys'
+references are means over their pooled blocks.
 """
 
-import numpy as np
-import pandas as pd
-
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.analysis import Context
+from metarl.analysis.effects import Effect, relative_to_baseline
+from metarl.analysis.measures import (
+    Tables,
+    group_mean,
+    rows_at,
+    select_group,
+    subject_values,
+)
+from metarl.analysis.references import reference_value
 from metarl.analysis.reversal.behaviour import MEASURES, schedule_name
 
-MUST = CRITERIA["reversal"]
-"""What is asked of the networks, by name."""
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
-"""Strategies that the networks are held against."""
+"""Baselines that the networks are compared with."""
 WAIT_OF_CHANCE = 1.0
 """Trials that a random chooser lets pass before it takes a given one of two options."""
 MONKEYS = "4 macaques, Costa et al. 2016"
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    about = tables["about"]
-    subjects = select_group(tables["subjects"])
-    task, scored = str(about["task"].iloc[0]), bool(about["scored"].iloc[0])
-    learned = learned_subjects(task, subjects) if scored else None
-    rows = [
-        *_better_effects(tables),
-        *_rise_effects(tables),
+def effects(tables: Tables, context: Context) -> list[Effect]:
+    """Every effect of the experiment."""
+    return [
+        *_better_effects(tables, context),
+        *_rise_effects(tables, context),
         *_schedule_effects(tables),
     ]
-    return judge(about, [(effect, learned) for effect in rows])
 
 
-def _better_effects(tables: Tables) -> list[Effect]:
-    """How often the better option is chosen: by itself, and beside strategies.
+def _better_effects(tables: Tables, context: Context) -> list[Effect]:
+    """How often the better option is chosen, by itself and compared with baselines.
 
     None of the rows needs learning: a network that learned nothing has .50.
     """
-    better = by_subject(select_group(tables["subjects"]), "p_better")
-    monkeys = _monkeys_mean(tables, "p_better")
+    better = subject_values(select_group(tables["subjects"]), "p_better")
     mean = Effect(
-        name="P(choose better), mean",
+        key="better.mean",
+        label="P(choose better), mean",
         values=better,
-        criterion=MUST["chooses better"],
+        criterion=context.criteria["chooses better"],
         needs_learning=False,
         chance=0.5,
-        reference=monkeys,
+        reference=_monkeys_mean(tables, "p_better"),
         source=MONKEYS,
     )
     lowest = Effect(
-        name="P(choose better), lowest network", values=better, summary="lowest"
+        key="better.lowest",
+        label="P(choose better), lowest network",
+        values=better,
+        summary="lowest",
     )
-    rows = [mean, lowest]
-    for name, criterion in (
-        (HABIT, MUST["chooses better than the habit"]),
-        (IDEAL, None),
-    ):
-        strategy = _strategy_mean(tables, name)
-        away = Effect(
-            name=f"P(choose better) minus that of {name}, mean",
-            values=better - strategy,
+    minus = [
+        relative_to_baseline(
+            mean,
+            group_mean(tables["subjects"], name, "p_better"),
+            key=f"better.minus_{name}",
+            label=f"P(choose better) minus that of {name}, mean",
             criterion=criterion,
-            needs_learning=False,
-            chance=0.5 - strategy,
-            reference=monkeys - strategy,
-            source=MONKEYS,
         )
-        rows.append(away)
-    return rows
+        for name, criterion in (
+            (HABIT, context.criteria["chooses better than the habit"]),
+            (IDEAL, None),
+        )
+    ]
+    return [mean, lowest, *minus]
 
 
-def _monkeys_mean(tables: Tables, measure: str) -> float:
+def _monkeys_mean(tables: Tables, measure: str) -> float | None:
     """A measure of the monkeys over all their blocks, of both schedules."""
-    rows = tables["reference_overall"]
-    return float(rows.loc[rows["measure"] == measure, "value"].iloc[0])
+    return reference_value(tables["reference_overall"], measure=measure)
 
 
-def _strategy_mean(tables: Tables, name: str) -> float:
-    """P(choose better) of a strategy; NaN where it was not tested."""
-    strategy = select_group(tables["subjects"], name)
-    return float(strategy["p_better"].mean()) if len(strategy) else np.nan
-
-
-def _rise_effects(tables: Tables) -> list[Effect]:
+def _rise_effects(tables: Tables, context: Context) -> list[Effect]:
     """That choices come to follow what pays, at first and again after the reversal."""
     subjects = select_group(tables["subjects"])
-    late = MUST["chooses better late"]
+    late = context.criteria["chooses better late"]
     return [
         Effect(
-            name=f"{MEASURES[measure]}, mean",
-            values=by_subject(subjects, measure),
+            key=f"{measure}.mean",
+            label=f"{MEASURES[measure]}, mean",
+            values=subject_values(subjects, measure),
             criterion=late if measure.startswith("late") else None,
             needs_learning=False,
             chance=0.5,
@@ -106,30 +96,27 @@ def _rise_effects(tables: Tables) -> list[Effect]:
 
 def _schedule_effects(tables: Tables) -> list[Effect]:
     """Every measure at every schedule that was tested, as the monkeys' are known."""
-    table = select_group(tables["by_schedule"])
+    schedules = select_group(tables["by_schedule"])["schedule"].unique()
+    return [
+        _schedule_effect(tables, measure, float(schedule))
+        for schedule in sorted(schedules, reverse=True)
+        for measure in MEASURES
+    ]
+
+
+def _schedule_effect(tables: Tables, measure: str, schedule: float) -> Effect:
+    where = {"measure": measure, "schedule": schedule}
+    reference = reference_value(tables["reference_measures"], **where)
+    cell = rows_at(select_group(tables["by_schedule"]), **where)
     everyone = select_group(tables["subjects"])["subject"].to_numpy()
-    rows = []
-    for schedule in sorted(table["schedule"].unique(), reverse=True):
-        for measure, words in MEASURES.items():
-            here = table["measure"] == measure
-            cell = table[here & (table["schedule"] == schedule)]
-            reference = _monkeys_at(tables, measure, schedule)
-            row = Effect(
-                name=f"{words} at {schedule_name(schedule)}, mean",
-                values=by_subject(cell, "value").reindex(everyone),
-                chance=_chance(measure),
-                reference=reference,
-                source="" if reference is None else MONKEYS,
-            )
-            rows.append(row)
-    return rows
-
-
-def _monkeys_at(tables: Tables, measure: str, schedule: float) -> float | None:
-    """A measure of the monkeys at one schedule; None where they had no such."""
-    rows = tables["reference_measures"]
-    rows = rows[(rows["measure"] == measure) & (rows["schedule"] == schedule)]
-    return float(rows["value"].iloc[0]) if len(rows) else None
+    return Effect(
+        key=f"{measure}.{schedule:g}.mean",
+        label=f"{MEASURES[measure]} at {schedule_name(schedule)}, mean",
+        values=subject_values(cell, "value").reindex(everyone),
+        chance=_chance(measure),
+        reference=reference,
+        source="" if reference is None else MONKEYS,
+    )
 
 
 def _chance(measure: str) -> float | None:

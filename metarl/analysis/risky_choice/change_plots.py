@@ -8,13 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import Tables, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.bridge import Tables, measured
+from metarl.analysis.measures import select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.risky_choice.changes import (
     ALL_TRIALS,
     CONTROL,

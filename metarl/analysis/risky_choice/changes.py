@@ -28,8 +28,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from metarl.analysis.bridge import packaged
 from metarl.analysis.measures import summarise
-from metarl.analysis.references import packaged
 from metarl.analysis.risky_choice.trials import percent_risky
 
 CONTROL = "control"

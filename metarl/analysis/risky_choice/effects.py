@@ -9,9 +9,9 @@ from itertools import product
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge, variant_learners
-from metarl.analysis.measures import Tables, by_subject, select_group
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect, variant_learners
+from metarl.analysis.measures import select_group, subject_values
 from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
 
 MUST = CRITERIA["risky-choice"]
@@ -70,18 +70,18 @@ def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]
         (LOW, MUST["avoids the worse risk, each network"]),
     ):
         column = f"percent_{name}"
-        values = by_subject(subjects, column)
+        values = subject_values(subjects, column)
         best, source = _best(tables, column)
         words = f"risky choices at p = {_probability(tables, name):g} (%)"
         yield Effect(
-            name=f"{words}, mean",
+            label=f"{words}, mean",
             values=values,
             chance=50.0,
             reference=best,
             source=source,
         )
         yield Effect(
-            name=f"{words}, {criterion.summary} network",
+            label=f"{words}, {criterion.summary} network",
             values=values,
             summary=criterion.summary,
             criterion=criterion,
@@ -94,8 +94,8 @@ def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]
     ):
         best, source = _best(tables, column)
         yield Effect(
-            name=f"{words}, mean",
-            values=by_subject(subjects, column),
+            label=f"{words}, mean",
+            values=subject_values(subjects, column),
             chance=chance,
             reference=best,
             source=source,
@@ -107,7 +107,7 @@ def _change_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
     for kind, name, criterion in SCORED:
         end = f"{criterion.summary} end of the mean's interval"
         yield Effect(
-            name=f"{_words(tables, kind, name)}, {end}",
+            label=f"{_words(tables, kind, name)}, {end}",
             values=_changes(tables, subjects, kind, ALL_TRIALS, name),
             summary=criterion.summary,
             criterion=criterion,
@@ -117,7 +117,7 @@ def _change_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
         (ALL_TRIALS, FREE_TRIALS), STIMULATIONS, (HIGH, LOW)
     ):
         yield Effect(
-            name=f"{_words(tables, kind, name, span)}, mean",
+            label=f"{_words(tables, kind, name, span)}, mean",
             values=_changes(tables, subjects, kind, span, name),
             chance=0.0,
             source=rats[kind],
@@ -147,7 +147,7 @@ def _changes(
     table = tables["changes"]
     fits = (table["kind"] == kind) & (table["span"] == span)
     fits &= table["probability"] == _probability(tables, name)
-    return by_subject(table[fits], "change").reindex(subjects["subject"].to_numpy())
+    return subject_values(table[fits], "change").reindex(subjects["subject"].to_numpy())
 
 
 def _error_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
@@ -162,14 +162,14 @@ def _error_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
         cells = cells.reindex(index=everyone, columns=chances).astype(float)
         for chance in chances:
             yield Effect(
-                name=f"RPE at {stimulation.label}, p = {chance:g}, mean",
+                label=f"RPE at {stimulation.label}, p = {chance:g}, mean",
                 values=cells[chance],
             )
         if kind != "safe":
             # A critic that has inferred the chance is surprised by wins where they are
             # rare, by losses where they are not: both differences are then positive.
             yield Effect(
-                name=f"RPE at {stimulation.label}, p = {chances[1]:g} minus "
+                label=f"RPE at {stimulation.label}, p = {chances[1]:g} minus "
                 f"p = {chances[0]:g}, mean",
                 values=cells[chances[1]] - cells[chances[0]],
                 chance=0.0,
@@ -189,8 +189,8 @@ def _ablated(tables: Tables) -> list[Effect]:
         found = found.reindex(range(int(expected)))
     return [
         Effect(
-            name=f"risky choices at p = {_probability(tables, name):g} (%) of networks "
-            "trained without RPE, mean",
+            label=f"risky choices at p = {_probability(tables, name):g} (%) of "
+            "networks trained without RPE, mean",
             values=found[f"percent_{name}"].astype(float),
             criterion=MUST["without prediction error"],
             chance=50.0,

@@ -10,13 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from metarl.analysis.measures import MEASURED, Tables, select_group
-from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
-    empty_panel,
-    legend_below,
-    measured,
-)
+from metarl.analysis.bridge import Tables, measured
+from metarl.analysis.measures import MEASURED, select_group
+from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
 from metarl.analysis.risky_choice.changes import STIMULATIONS
 from metarl.analysis.style import COLOURS, baseline_colour
 

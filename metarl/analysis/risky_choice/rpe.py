@@ -14,9 +14,9 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import numbers
 from metarl.analysis.data import check_columns
 from metarl.analysis.risky_choice.trials import DIGITS
+from metarl.analysis.schema import numbers
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 

@@ -10,16 +10,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.animals import load_table
+from metarl.analysis.bridge import about_table, label_table, load_table
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import (
-    MEASURED,
-    about_table,
-    label_table,
-    select_group,
-    summarise,
-    trials_by_group,
-)
+from metarl.analysis.measures import MEASURED, select_group, summarise, trials_by_group
 from metarl.analysis.risky_choice.change_plots import (
     plot_changes,
     plot_doses,
@@ -119,7 +112,7 @@ def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
     check_risky_choice(source.trials)
     conditions = _conditions(source)
     groups = {**trials_by_group(source), MEASURED: conditions[CONTROL]}
-    groups |= {name: control.trials for name, control in source.controls.items()}
+    groups |= {name: control.trials for name, control in source.variants.items()}
     about = _about(source)
     made = {
         "subjects": _subjects(groups, about),
@@ -140,7 +133,7 @@ def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
 def _conditions(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Trial tables of the measured subjects by condition, the control first."""
     if "condition" not in source.trials:
-        return {CONTROL: source.trials, **source.conditions}
+        return {CONTROL: source.trials, **source.tests}
     named = source.trials["condition"].fillna(CONTROL)
     found = {CONTROL: source.trials[named == CONTROL]}
     others = [name for name in named.unique() if name != CONTROL]
@@ -166,8 +159,8 @@ def _about(source: ExperimentData) -> pd.DataFrame:
         met = source.trials["probability_risky"].astype(float)
         chances = [float(met.max()), float(met.min())]
     about["high"], about["low"] = (round(chance, DIGITS) for chance in chances)
-    ablated = source.controls.get(ABLATED)
-    expected = None if ablated is None else ablated.expected
+    ablated = source.variants.get(ABLATED)
+    expected = None if ablated is None else ablated.expected_subjects
     return about.assign(expected_ablated=pd.Series([expected], dtype=object))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import check_codes, numbers
 from metarl.analysis.data import READ_COLUMNS, check_columns
+from metarl.analysis.schema import check_codes, numbers
 
 COLUMNS = (*READ_COLUMNS, "risky", "probability_risky")
 """Columns that the behavioural analysis needs."""

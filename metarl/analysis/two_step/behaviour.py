@@ -1,29 +1,55 @@
 """Two-step behaviour from the trial table alone, of a network, a monkey or a person.
 
-A pair is a trial and the one before it, both valid and free, with consecutive numbers.
-Staying is repeating the first-stage choice. A model-based chooser stays after a common
-rewarded and after a rare unrewarded trial; a model-free one after any rewarded trial.
+A trial counts if it is valid and free and has a choice and a transition. A pair is a
+trial and the one before it, both of which count, with consecutive numbers. Staying is
+repeating the first-stage choice. A model-based chooser stays after a common rewarded
+and after a rare unrewarded trial; a model-free one after any rewarded trial.
 
 Source: Daw et al. 2011, Neuron 69:1204; Miller et al. 2017, Nat Neurosci 20:1269.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.columns import Array, Flags, Integers
-from metarl.analysis.measures import subject_labels
-from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
-from metarl.analysis.two_step.trials import (
-    REWARDS,
-    TRANSITIONS,
-    TrialSequence,
-    trial_sequence,
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    WITH_CHOICE,
+    WITHOUT_CHOICE,
+    Array,
+    Flags,
+    Integers,
+    codes,
+    number,
 )
+from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
+from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.checks import check_between
 
+TRANSITIONS = ("common", "rare")
+"""Codes of the transition column, besides blank."""
+REWARDS = (0.0, 0.5, 1.0)
+"""Outcomes of a valid trial: unrewarded, medium (some animals' tasks), rewarded."""
+SCHEMA = BASE_SCHEMA.extend(
+    "two-step",
+    reward=codes(
+        *(0, 0.5, 1),
+        names=("unrewarded", "medium", "rewarded"),
+        when=WITH_CHOICE,
+        meaning="what the trial paid",
+    ),
+    transition=codes(
+        *TRANSITIONS,
+        blank=WITHOUT_CHOICE,
+        meaning="whether the choice led where it commonly leads",
+    ),
+    second_state=number(
+        meaning="second-stage state that was reached, 0 or 1", required=False
+    ),
+)
+"""Columns of the trial table; the second state is needed with recordings alone."""
 RIDGE = 0.5
 """Penalty of both logistic regressions, on every weight, the bias too.
 
@@ -38,61 +64,47 @@ LAG_LIMIT = 15
 """Most lags; more would be too many kinds of history to number."""
 
 
-def subject_rewards(trials: pd.DataFrame) -> pd.DataFrame:
-    """What each subject earned.
-
-    Returns:
-        One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
-        penalties included), invalid_fraction (of all trials, in [0, 1]).
-    """
-    by_group = trials.groupby("subject", sort=True)
-    table = pd.DataFrame(
-        {
-            "trials": by_group.size(),
-            "reward_per_100": 100 * by_group["reward"].mean().astype(float),
-            "invalid_fraction": 1 - by_group["valid"].mean().astype(float),
-        }
-    )
-    return table.reset_index()
+def read_trials(trials: pd.DataFrame) -> TrialSequence:
+    """Sort a trial table that `SCHEMA` has checked."""
+    return trial_sequence(trials, SCHEMA, needs=("transition",))
 
 
 def trial_pairs(
-    sequence: TrialSequence, by: Sequence[str] = ("subject",)
+    trials: TrialSequence, by: Sequence[str] = ("subject",)
 ) -> pd.DataFrame:
     """Every pair: the keys to group by, stay, and the earlier trial's outcome."""
-    later = np.flatnonzero(sequence.follows)
-    earlier = later - 1
-    pairs = sequence.group(by).iloc[later].reset_index(drop=True)
+    later = np.flatnonzero(trials.follows)
+    earlier, choice = later - 1, trials["choice"]
+    pairs = trials.key_table(by).iloc[later].reset_index(drop=True)
     return pairs.assign(
-        reward=sequence.reward[earlier],
-        transition=np.where(sequence.common[earlier], *TRANSITIONS),
-        stay=sequence.choice[later] == sequence.choice[earlier],
+        reward=trials["reward"][earlier],
+        transition=trials.words("transition")[earlier],
+        stay=choice[later] == choice[earlier],
     )
 
 
 def stay_probabilities(
-    trials: pd.DataFrame, by: Sequence[str] = ("subject",)
+    trials: TrialSequence, by: Sequence[str] = ("subject",)
 ) -> pd.DataFrame:
     """Chance to repeat the first-stage choice, by the outcome of the trial before.
 
     Args:
-        trials: trial table.
-        by: what is one unit: subjects, or subjects and sessions.
+        trials: the trials, in order.
+        by: columns that name a unit: subjects, or subjects and sessions.
 
     Returns:
         One row for each unit, reward (1, 0, and 0.5 where it occurs) and transition:
         probability in [0, 1], NaN without a pair, and pairs, their number.
     """
-    sequence = trial_sequence(trials)
     keys = [*by, "reward", "transition"]
-    stays = trial_pairs(sequence, by).groupby(keys)["stay"]
+    stays = trial_pairs(trials, by).groupby(keys)["stay"]
     counted = pd.DataFrame({"stays": stays.sum(), "pairs": stays.size()}).reset_index()
     medium = bool((counted["reward"] == 0.5).any())
     levels = [level for level in reversed(REWARDS) if medium or level != 0.5]
     cells = pd.DataFrame(
         list(product(levels, TRANSITIONS)), columns=["reward", "transition"]
     )
-    units = sequence.group(by).drop_duplicates()
+    units = trials.key_table(by).drop_duplicates()
     table = units.merge(cells, how="cross").merge(counted, how="left", on=keys)
     table["pairs"] = table["pairs"].fillna(0).astype(np.int64)
     table["probability"] = table["stays"] / table["pairs"].where(table["pairs"] > 0)
@@ -118,7 +130,7 @@ def stay_interaction(
 
 
 def stay_regression(
-    trials: pd.DataFrame, by: Sequence[str] = ("subject",), ridge: float = RIDGE
+    trials: TrialSequence, by: Sequence[str] = ("subject",), ridge: float = RIDGE
 ) -> pd.DataFrame:
     """Logistic regression of staying on the trial before.
 
@@ -127,8 +139,8 @@ def stay_regression(
     with reward +1 rewarded, 0 medium, -1 unrewarded, and transition +1 common, -1 rare.
 
     Args:
-        trials: trial table.
-        by: what is one unit: subjects, or subjects and sessions.
+        trials: the trials, in order.
+        by: columns that name a unit: subjects, or subjects and sessions.
         ridge: penalty of `fit_logit`.
 
     Returns:
@@ -154,7 +166,7 @@ def stay_regression(
 
 
 def lag_regression(
-    trials: pd.DataFrame, lags: int = 5, ridge: float = RIDGE
+    trials: TrialSequence, lags: int = 5, ridge: float = RIDGE
 ) -> pd.DataFrame:
     """Logistic regression of the choice on past choices, by what became of them.
 
@@ -165,7 +177,7 @@ def lag_regression(
     unbroken pairs.
 
     Args:
-        trials: trial table.
+        trials: the trials, in order.
         lags: trials looked back, at least 1.
         ridge: penalty of `fit_logit`.
 
@@ -176,16 +188,15 @@ def lag_regression(
     Source: Miller et al. 2017; Wang et al. 2018, Fig. 5e.
     """
     check_between("lags", lags, 1, LAG_LIMIT)
-    sequence = trial_sequence(trials)
-    complete = _complete_history(sequence, lags)
-    kind = _past_kind(sequence)
+    complete = trials.usable & (trials.history >= lags)
+    kind, left = _past_kind(trials), trials["choice"] == 0
     rows = []
-    for subject, index in sequence.keys.groupby("subject").indices.items():
-        now = np.asarray(index)[complete[index]]
-        fit = _fit_lags(sequence.choice[now] == 0, now, kind, lags, ridge)
+    for subject in np.unique(trials.subject):
+        now = np.flatnonzero(complete & (trials.subject == subject))
+        fit = _fit_lags(left[now], now, kind, lags, ridge)
         kinds = product(range(1, lags + 1), LAG_TYPES)
         rows += [
-            (subject, lag, transition, reward, weight, fit.converged, len(now))
+            (int(subject), lag, transition, reward, weight, fit.converged, len(now))
             for (lag, (transition, reward)), weight in zip(
                 kinds, _known(fit)[1:], strict=True
             )
@@ -195,25 +206,19 @@ def lag_regression(
 
 
 def _known(fit: LogitFit) -> Array:
-    """The weights, or NaN where the fit did not converge and they mean nothing."""
+    """The weights; NaN where the fit did not converge, so that they mean nothing."""
     return fit.weights if fit.converged else np.full_like(fit.weights, np.nan)
 
 
-def _complete_history(sequence: TrialSequence, lags: int) -> Flags:
-    """(N,) whether a trial and the `lags` before it form unbroken pairs."""
-    complete = sequence.follows.copy()
-    for lag in range(1, lags):
-        complete[lag:] &= sequence.follows[:-lag]
-    return complete
-
-
-def _past_kind(sequence: TrialSequence) -> Integers:
+def _past_kind(trials: TrialSequence) -> Integers:
     """(N,) 2 x the index into LAG_TYPES, + 1 for right; the last code is no kind."""
-    kind = np.full(len(sequence.choice), 2 * len(LAG_TYPES))
+    kind = np.full(len(trials.keys), 2 * len(LAG_TYPES))
+    right = trials["choice"] == 1
+    common = np.equal(trials.words("transition"), "common")
     for index, (transition, reward) in enumerate(LAG_TYPES):
-        fits = sequence.reward == reward
-        fits &= sequence.common == (transition == "common")
-        kind[fits] = 2 * index + (sequence.choice[fits] == 1)
+        fits = trials["reward"] == reward
+        fits &= common == (transition == "common")
+        kind[fits] = 2 * index + right[fits]
     return kind
 
 
@@ -235,29 +240,33 @@ def _fit_lags(
     return fit_logit(design, chosen, counts, ridge=ridge)
 
 
-def behaviour_summary(trials: pd.DataFrame) -> pd.DataFrame:
+def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.DataFrame:
     """Mean and standard error of staying, as the animal reference rows give them.
 
     Where subjects have several sessions, each subject is summarised over its sessions
     (a session without such a pair is left out); otherwise over subjects. A medium
     reward is its own condition, and counts 0 in the regression.
 
+    Args:
+        trials: the trials, in order.
+        labels: subject -> its name.
+
     Returns:
         One row for each summarised group and quantity: label, reward, transition and
         term (blank where they do not apply), value (probability or log odds), error
         (standard error), n and over ("sessions" or "subjects").
     """
-    labels = subject_labels(trials)
-    sessions = trials.groupby("subject")["session"].nunique()
+    sessions = trials.key_table().groupby("subject")["session"].nunique()
     by_session = bool((sessions > 1).any())
     by = ("subject", "session") if by_session else ("subject",)
     stays = stay_probabilities(trials, by).rename(columns={"probability": "value"})
     terms = stay_regression(trials, by).rename(columns={"weight": "value"})
     table = pd.concat([stays, terms], ignore_index=True)
-    table["label"] = table["subject"].map(labels) if by_session else "all subjects"
+    named = table["subject"].map(dict(labels))
+    table["label"] = named if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
-    by_group = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = by_group.agg(value="mean", error=_known_error, n="count").reset_index()
+    cells = table.groupby(keys, sort=False, dropna=False)["value"]
+    summary = cells.agg(value="mean", error=_known_error, n="count").reset_index()
     return summary.assign(over="sessions" if by_session else "subjects")
 
 

@@ -1,23 +1,19 @@
-"""What the two-step networks must show, beside what was published.
+"""Effects of the two-step experiment, with the published values for comparison."""
 
-Criteria were fixed beforehand, for the task with the published probabilities; on a
-variant of the task the same rows are reported and not scored.
-"""
-
-from collections.abc import Mapping
-from dataclasses import replace
-
-import numpy as np
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import MEASURED, Tables, by_subject, select_group
-from metarl.analysis.two_step.references import EVENTS
-from metarl.analysis.two_step.rpe import BOTH_EVENTS
+from metarl.analysis.analysis import Context
+from metarl.analysis.effects import NO_LEARNING, Effect, Shared, mean_and_lowest
+from metarl.analysis.measures import (
+    Tables,
+    group_mean,
+    rows_at,
+    select_group,
+    subject_values,
+)
+from metarl.analysis.references import reference_value
+from metarl.analysis.two_step.rpe import BOTH_EVENTS, EVENTS
 
-MUST = CRITERIA["two-step"]
-"""What is asked of the networks, by name."""
 CELLS = {
     "rewarded common": (1.0, "common"),
     "rewarded rare": (1.0, "rare"),
@@ -25,180 +21,181 @@ CELLS = {
     "unrewarded rare": (0.0, "rare"),
 }
 """Name -> reward and transition of the trial before."""
+TASK = "two-step"
+"""The task of the paper; the model-based learner knows no other."""
+PLANNER, SARSA = "bayes-greedy", "sarsa"
+"""Baselines: the best possible reward, and a model-free agent."""
+R2_COLUMNS = {
+    "model_based": "r2_model_based",
+    "model_free": "r2_model_free_orthogonal",
+}
+"""Reference learner -> column of its r2."""
+R2_WORDS = {
+    "model_based": "model-based RPE",
+    "model_free": "orthogonalised model-free RPE",
+}
+"""Reference learner -> its errors in words."""
+R2_PANELS = {"model_based": "f", "model_free": "g"}
+"""Reference learner -> its panel in the paper's Fig. 5."""
 PAPER = "Wang et al. 2018, Fig. 5"
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    about = tables["about"].iloc[0]
-    task = str(about["task"])
-    subjects = select_group(tables["subjects"], MEASURED)
-    scored = bool(about["scored"])
-    learned = learned_subjects(task, subjects) if scored else None
+def effects(tables: Tables, context: Context) -> list[Effect]:
+    """Every effect of the experiment."""
     rows = [
-        *_reward_effects(tables, subjects),
-        *_stay_effects(tables),
+        *_reward_effects(tables, context),
+        *_interaction_effects(tables, context),
+        *_stay_effects(tables, context),
         *_regression_effects(tables),
     ]
-    listed = [(effect, learned) for effect in rows]
-    if bool(about["has_planner"]):
-        listed += [(e, learned) for e in _error_effects(tables, subjects)]
-        listed += [(_control(tables), None)]
-    return judge(tables["about"], listed)
-
-
-def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
-    planner = select_group(tables["subjects"], "bayes-greedy")
-    best = float(planner["reward_per_100"].mean()) if len(planner) else None
-    mean = Effect(
-        name="rewards per 100 trials, mean",
-        values=by_subject(subjects, "reward_per_100"),
-        criterion=MUST["reward"],
-        needs_learning=False,
-        reference=best,
-        source="Bayes-greedy planner on the same task" if len(planner) else "",
-    )
-    each = replace(
-        mean,
-        name="rewards per 100 trials, lowest network",
-        summary="lowest",
-        criterion=MUST["reward, each network"],
-    )
-    return [mean, each]
-
-
-def _stay_effects(tables: Tables) -> list[Effect]:
-    stays = select_group(tables["stays"], MEASURED)
-    published = _published_stays(tables)
-    rows, distances = [], []
-    for name, (reward, transition) in CELLS.items():
-        cell = stays[(stays["reward"] == reward) & (stays["transition"] == transition)]
-        bar = published[(reward, transition)]
-        stay = Effect(
-            name=f"stay after {name}, mean",
-            values=by_subject(cell, "probability"),
-            criterion=MUST[f"stay after {name}"],
-            reference=bar,
-            source=f"{PAPER}c, measured from the panel",
-        )
-        rows.append(stay)
-        away = replace(
-            stay,
-            name=f"stay after {name}, distance to the published bar",
-            values=stay.values - bar,
-            criterion=None,
-            reference=0.0,
-        )
-        distances.append(away)
-    return [*_interaction_effects(tables, published), *rows, *distances]
-
-
-def _interaction_effects(
-    tables: Tables, published: Mapping[tuple[float, str], float]
-) -> list[Effect]:
-    bars = [published[cell] for cell in CELLS.values()]
-    mean = Effect(
-        name="stay interaction (RC - RR) - (UC - UR), mean",
-        values=by_subject(
-            select_group(tables["subjects"], MEASURED), "stay_interaction"
-        ),
-        reference=bars[0] - bars[1] - (bars[2] - bars[3]),
-        source=f"{PAPER}c, measured from the panel",
-    )
-    each = replace(
-        mean,
-        name="stay interaction (RC - RR) - (UC - UR), lowest network",
-        summary="lowest",
-        criterion=MUST["stay interaction, each network"],
-    )
-    return [mean, each]
-
-
-def _published_stays(tables: Tables) -> dict[tuple[float, str], float]:
-    table = tables["reference_stays"]
-    paper = table[table["kind"] == "paper"]
-    cells = zip(paper["reward"], paper["transition"], strict=True)
-    return dict(zip(cells, paper["value"].astype(float), strict=True))
-
-
-def _regression_effects(tables: Tables) -> list[Effect]:
-    terms = select_group(tables["stay_regression"], MEASURED)
-    animals = tables["reference_regression"]
-    product = "reward_x_transition"
-    macaques = animals[(animals["kind"] == "animal") & (animals["term"] == product)]
-    rows = [
-        Effect(
-            name="stay regression, reward x transition (log odds), mean",
-            values=by_subject(terms[terms["term"] == product], "weight"),
-            reference=float(macaques["value"].mean()),
-            source="mean of 2 macaques, Miranda et al. 2020",
-        )
-    ]
-    last = select_group(tables["lags"], MEASURED)
-    last = last[last["lag"] == 1]
-    for name, (reward, transition) in CELLS.items():
-        cell = last[(last["reward"] == reward) & (last["transition"] == transition)]
-        values = by_subject(cell, "weight")
-        rows.append(
-            Effect(name=f"lag 1 weight, {name} (log odds), mean", values=values)
-        )
+    if context.task == TASK and context.subjects_are == "networks":
+        rows += [*_error_effects(tables, context), _sarsa_effect(tables, context)]
     return rows
 
 
-def _error_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
-    """RPE rows; a network without a recording has no r2, and so fails."""
-    r2 = select_group(tables["rpe"], MEASURED)
-    both = r2[r2["event"] == BOTH_EVENTS]
-    everyone = subjects["subject"].to_numpy()
-    based = Effect(
-        name="r2 of RPE with model-based RPE, mean",
-        values=by_subject(both, "r2_model_based").reindex(everyone),
-        criterion=MUST["model-based r2"],
-        reference=_published_r2(tables, "model-based"),
-        source=f"{PAPER}f",
+def _reward_effects(tables: Tables, context: Context) -> list[Effect]:
+    best = group_mean(tables["subjects"], PLANNER, "reward_per_100")
+    return mean_and_lowest(
+        "reward",
+        "rewards per 100 trials",
+        subject_values(select_group(tables["subjects"]), "reward_per_100"),
+        mean=context.criteria["reward"],
+        lowest=context.criteria["reward, each network"],
+        needs_learning=False,
+        reference=best,
+        source="" if best is None else "Bayes-greedy planner on the same task",
     )
-    each = replace(
-        based,
-        name="r2 of RPE with model-based RPE, lowest network",
-        summary="lowest",
-        criterion=MUST["model-based r2, each network"],
+
+
+def _published_stay(tables: Tables, name: str) -> float:
+    reward, transition = CELLS[name]
+    value = reference_value(
+        tables["reference_stays"], kind="paper", reward=reward, transition=transition
+    )
+    assert value is not None
+    return value
+
+
+def _interaction_effects(tables: Tables, context: Context) -> list[Effect]:
+    bars = [_published_stay(tables, name) for name in CELLS]
+    return mean_and_lowest(
+        "stay_interaction",
+        "stay interaction (RC - RR) - (UC - UR)",
+        subject_values(select_group(tables["subjects"]), "stay_interaction"),
+        lowest=context.criteria["stay interaction, each network"],
+        reference=bars[0] - bars[1] - (bars[2] - bars[3]),
+        source=f"{PAPER}c, measured from the panel",
+    )
+
+
+def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
+    """Staying after each kind of trial, then its distance to the published bar."""
+    means, distances = [], []
+    for name, (reward, transition) in CELLS.items():
+        bar = _published_stay(tables, name)
+        stays = rows_at(
+            select_group(tables["stays"]), reward=reward, transition=transition
+        )
+        values = subject_values(stays, "probability")
+        key = f"stay.{name.replace(' ', '_')}"
+        source = f"{PAPER}c, measured from the panel"
+        mean = Effect(
+            key=f"{key}.mean",
+            label=f"stay after {name}, mean",
+            values=values,
+            criterion=context.criteria[f"stay after {name}"],
+            reference=bar,
+            source=source,
+        )
+        distance = Effect(
+            key=f"{key}.distance",
+            label=f"stay after {name}, distance to the published bar",
+            values=values - bar,
+            reference=0.0,
+            source=source,
+        )
+        means.append(mean)
+        distances.append(distance)
+    return [*means, *distances]
+
+
+def _regression_effects(tables: Tables) -> list[Effect]:
+    term = "reward_x_transition"
+    own = rows_at(select_group(tables["stay_regression"]), term=term)
+    macaques = rows_at(tables["reference_regression"], kind="animal", term=term)
+    interaction = Effect(
+        key="stay_regression.reward_x_transition.mean",
+        label="stay regression, reward x transition (log odds), mean",
+        values=subject_values(own, "weight"),
+        reference=float(macaques["value"].mean()),
+        source="mean of 2 macaques, Miranda et al. 2020",
+    )
+    last = rows_at(select_group(tables["lags"]), lag=1)
+    weights = [
+        Effect(
+            key=f"lag_1.{name.replace(' ', '_')}.mean",
+            label=f"lag 1 weight, {name} (log odds), mean",
+            values=subject_values(
+                rows_at(last, reward=reward, transition=transition), "weight"
+            ),
+        )
+        for name, (reward, transition) in CELLS.items()
+    ]
+    return [interaction, *weights]
+
+
+def _error_effects(tables: Tables, context: Context) -> list[Effect]:
+    """RPE rows; a network without a recording has no r2, and so fails."""
+    based = mean_and_lowest(
+        "r2.model_based",
+        "r2 of RPE with model-based RPE",
+        _r2(tables, BOTH_EVENTS, "model_based"),
+        mean=context.criteria["model-based r2"],
+        lowest=context.criteria["model-based r2, each network"],
+        **_published_r2(tables, "model_based"),
     )
     free = Effect(
-        name="r2 of RPE with orthogonalised model-free RPE, mean",
-        values=by_subject(both, "r2_model_free_orthogonal").reindex(everyone),
-        criterion=MUST["model-free r2"],
-        reference=_published_r2(tables, "model-free"),
-        source=f"{PAPER}g",
+        key="r2.model_free.mean",
+        label="r2 of RPE with orthogonalised model-free RPE, mean",
+        values=_r2(tables, BOTH_EVENTS, "model_free"),
+        criterion=context.criteria["model-free r2"],
+        **_published_r2(tables, "model_free"),
     )
-    parts = [
-        replace(
-            effect,
-            name=effect.name.replace("RPE with", f"RPE at the {event} with"),
-            values=by_subject(r2[r2["event"] == event], column).reindex(everyone),
-            criterion=None,
+    by_event = [
+        Effect(
+            key=f"r2.{learner}.{event.replace(' ', '_')}.mean",
+            label=f"r2 of RPE at the {event} with {words}, mean",
+            values=_r2(tables, event, learner),
+            **_published_r2(tables, learner),
         )
         for event in EVENTS
-        for effect, column in (
-            (based, "r2_model_based"),
-            (free, "r2_model_free_orthogonal"),
-        )
+        for learner, words in R2_WORDS.items()
     ]
-    return [based, each, free, *parts]
+    return [*based, free, *by_event]
 
 
-def _published_r2(tables: Tables, kind: str) -> float:
-    table = tables["reference_rpe"]
-    return float(table.loc[table["reference"] == kind, "value"].iloc[0])
+def _r2(tables: Tables, event: str, learner: str) -> "pd.Series[float]":
+    """The measured subjects' r2 with a reference learner; NaN without a recording."""
+    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    rows = rows_at(select_group(tables["rpe"]), event=event)
+    return subject_values(rows, R2_COLUMNS[learner]).reindex(everyone)
 
 
-def _control(tables: Tables) -> Effect:
+def _published_r2(tables: Tables, learner: str) -> Shared:
+    """Reference and source of the r2 with a reference learner."""
+    name = learner.replace("_", "-")
+    value = reference_value(tables["reference_rpe"], reference=name)
+    return {"reference": value, "source": f"{PAPER}{R2_PANELS[learner]}"}
+
+
+def _sarsa_effect(tables: Tables, context: Context) -> Effect:
     """The simulated model-free agent; without its recording the row fails."""
-    r2 = select_group(tables["rpe"], "sarsa")
-    both = r2[r2["event"] == BOTH_EVENTS]
+    rows = rows_at(select_group(tables["rpe"], SARSA), event=BOTH_EVENTS)
     return Effect(
-        name="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",
-        values=by_subject(both, "r2_model_free_orthogonal"),
-        criterion=MUST["model-free r2, SARSA agent"],
+        key="r2.model_free.sarsa",
+        label="r2 of RPE with orthogonalised model-free RPE, simulated SARSA agent",
+        values=subject_values(rows, R2_COLUMNS["model_free"]),
+        criterion=context.criteria["model-free r2, SARSA agent"],
         needs_learning=False,
-        reference=np.nan,
+        learning=NO_LEARNING,
     )

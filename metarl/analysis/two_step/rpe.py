@@ -1,33 +1,44 @@
 """The agent's prediction errors, regressed on those of two reference learners.
 
-The references (`two_step_references`) watch the agent's own trials, so that all three
-meet the same surprises. What the agent's error shares with the model-based one, and
-with what the model-based one leaves of the model-free, says what it computes.
+Both reference learners watch the agent's own trials in order, from the start of each
+episode, so that all three meet the same surprises. Each gives two errors a trial: on
+arrival at the second-stage state, and on the reward there. With v the value of a
+second-stage state, q that of the first-stage choice and d the discount,
+
+    second stage: d v(state) - q(choice)        reward: paid - v(state)
+
+so that, as for the agent, a value is that of the step at which it is asked.
+
+Model-based (prospective planner): tracks by Bayes the belief p that S1 is the state
+that pays more, and expects v(S1) = high p + low (1 - p), its mirror for S2, and
+q(choice) = d times the expectation of v under the transition probabilities.
+Model-free (SARSA(0)): v and q are tables, moved by the learning rate times their error.
+
+What the agent's error shares with the model-based one, and with what the model-based
+one leaves of the model-free, says what it computes.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 4, Fig. 5f-g.
+Declared: where the paper is silent, q is that of the choice taken, both learners value
+the running trial only, and SARSA's tables start again with each episode, at chance.
 """
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Integers, numbers
 from metarl.analysis.data import check_columns
+from metarl.analysis.recordings import error_after, event_rows, join_trials, steps_at
+from metarl.analysis.schema import Array, Flags, Integers
 from metarl.analysis.statistics import fit_linear
-from metarl.analysis.two_step.references import (
-    EVENTS,
-    PlannerParams,
-    SarsaParams,
-    TrialGrid,
-    model_based_errors,
-    model_free_errors,
-)
-from metarl.analysis.two_step.trials import check_two_step
-from metarl.core.checks import MetaRLError
+from metarl.analysis.trials import EpisodeGrid, lay_out
+from metarl.core.checks import check_between
 from metarl.core.files import Recording
 
-RECORDING_ARRAYS = ("episode", "trial", "event", "event_names", "reward", "rpe")
-"""Arrays of a step recording that are read here."""
+EVENTS = ("second stage", "reward")
+"""When a trial's two prediction errors come."""
 BOTH_EVENTS = "both"
 """The two errors of a trial taken together."""
 R2_COLUMNS = ("r2_model_based", "r2_model_free_orthogonal", "r2_joint")
@@ -42,78 +53,182 @@ REGRESSION_COLUMNS = (
 """Columns of the table of `error_regressions`."""
 
 
+class Structure(NamedTuple):
+    """Structure of the task that the model-based learner knows."""
+
+    probability_common: float
+    """Probability that left leads to S1 and right to S2, in [0, 1]."""
+    probability_high: float
+    """Probability of reward in the high second-stage state, in [0, 1]."""
+    probability_low: float
+    """Probability of reward in the other second-stage state, in [0, 1]."""
+    probability_switch: float
+    """Probability at each trial's start that high and low swap, in [0, 1]."""
+
+
+def structure_of(parameters: Mapping[str, object]) -> Structure:
+    """The structure of a task with these parameters.
+
+    Raises:
+        ValueError: a parameter is missing, or is no probability.
+    """
+    missing = [name for name in Structure._fields if name not in parameters]
+    if missing:
+        raise ValueError(
+            f"parameters must have {', '.join(missing)}, got "
+            f"{', '.join(parameters) or 'none'}; give all parameters of the task"
+        )
+    values = {name: float(str(parameters[name])) for name in Structure._fields}
+    for name, value in values.items():
+        check_between(name, value, 0, 1)
+    return Structure(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SarsaParams:
+    """Parameters of the model-free learner."""
+
+    learning_rate: float = 0.1
+    """Share of a prediction error that a value moves by, in [0, 1]. Ours: the paper
+    does not state it."""
+    initial_value: float = 0.5
+    """Value of a second-stage state at an episode's start, in reward units: chance."""
+
+    def __post_init__(self) -> None:
+        """Validate the fields."""
+        check_between("learning_rate", self.learning_rate, 0, 1)
+
+
+def seen_trials(grid: EpisodeGrid) -> Flags:
+    """(E, T) whether a trial came to its reward."""
+    return np.isfinite(grid["choice"] + grid["second_state"] + grid["paid"])
+
+
+def model_based_errors(
+    grid: EpisodeGrid, discount: float, structure: Structure
+) -> dict[str, Array]:
+    """Prediction errors of the prospective planner.
+
+    Args:
+        grid: choice (0 left, 1 right), second_state (0 S1, 1 S2) and paid (reward
+            units); NaN where nothing was seen.
+        discount: per step, in [0, 1].
+        structure: what the planner knows.
+
+    Returns:
+        Event -> (E, T), in reward units; NaN where nothing was seen.
+    """
+    choice, second_state, paid = (grid[k] for k in ("choice", "second_state", "paid"))
+    belief, common = np.full(len(choice), 0.5), structure.probability_common
+    errors = {event: np.full(choice.shape, np.nan) for event in EVENTS}
+    for place, seen in enumerate(seen_trials(grid).T):
+        belief = belief + structure.probability_switch * (1 - 2 * belief)
+        at_first = second_state[:, place] == 0
+        first, mirror = _expected(belief, structure), _expected(1 - belief, structure)
+        value = np.where(at_first, first, mirror)
+        commonly = np.where(choice[:, place] == 0, first, mirror)
+        rarely = first + mirror - commonly
+        planned = discount * (common * commonly + (1 - common) * rarely)
+        reward = paid[:, place]
+        errors["second stage"][:, place] = np.where(
+            seen, discount * value - planned, np.nan
+        )
+        errors["reward"][:, place] = np.where(seen, reward - value, np.nan)
+        updated = _updated(belief, at_first, reward > 0, structure)
+        belief = np.where(seen, updated, belief)
+    return errors
+
+
+def _expected(belief: Array, structure: Structure) -> Array:
+    """Probability of reward in a state that is the high one with this belief."""
+    high, low = structure.probability_high, structure.probability_low
+    return high * belief + low * (1 - belief)
+
+
+def _updated(belief: Array, at_first: Flags, won: Flags, structure: Structure) -> Array:
+    """Bayes: belief that S1 is the high state, after an outcome."""
+    high, low = structure.probability_high, structure.probability_low
+    if_high, if_low = np.where(at_first, high, low), np.where(at_first, low, high)
+    for_first = belief * np.where(won, if_high, 1 - if_high)
+    for_second = (1 - belief) * np.where(won, if_low, 1 - if_low)
+    total = for_first + for_second
+    return np.divide(for_first, total, out=belief.copy(), where=total > 0)
+
+
+def model_free_errors(
+    grid: EpisodeGrid, discount: float, params: SarsaParams | None = None
+) -> dict[str, Array]:
+    """Prediction errors of SARSA(0), as `model_based_errors` gives them."""
+    params = params or SarsaParams()
+    paid = grid["paid"]
+    values = np.full((len(paid), 2), params.initial_value)
+    choices = discount * values
+    errors = {event: np.full(paid.shape, np.nan) for event in EVENTS}
+    for place, seen in enumerate(seen_trials(grid).T):
+        row = np.flatnonzero(seen)
+        choice = grid["choice"][row, place].astype(int)
+        second = grid["second_state"][row, place].astype(int)
+        arrival = discount * values[row, second] - choices[row, choice]
+        reward = paid[row, place] - values[row, second]
+        choices[row, choice] += params.learning_rate * arrival
+        values[row, second] += params.learning_rate * reward
+        errors["second stage"][row, place] = arrival
+        errors["reward"][row, place] = reward
+    return errors
+
+
 def recorded_errors(recording: Recording) -> pd.DataFrame:
     """The agent's own prediction errors at the second stage and at the reward.
 
-    A step's error stands on the row that reveals it: the second stage's on the
-    "outcome" row, the reward's on the row after it. At an episode's end the latter
-    also holds the loss of all trials that will not come, which the references, valuing
-    one trial at a time, do not know: it is left out.
+    The second stage's error stands on the "outcome" row, the reward's on the row after
+    it. At an episode's end the latter also holds the loss of all trials that will not
+    come, which the reference learners, valuing one trial at a time, do not know: it is
+    left out.
 
     Returns:
         One row a trial: episode, trial, paid (reward at the second stage), and the
         errors, one column an event, in reward units; NaN where left out.
     """
-    check_columns(list(recording), RECORDING_ARRAYS, "the step recording")
-    names = [str(name) for name in recording["event_names"]]
-    for needed in ("outcome", "end"):
-        if needed not in names:
-            raise MetaRLError(
-                f"the step recording has no event {needed}; its events are "
-                + ", ".join(names)
-            )
-    rows = np.flatnonzero(recording["event"] == names.index("outcome"))
-    episode = np.asarray(recording["episode"])
-    if len(rows) and (rows[-1] + 1 == len(episode) or _leaves(episode, rows)):
-        raise MetaRLError(
-            "the step recording stops after an outcome, so that the error at its "
-            "reward is not known; record whole episodes, with their end rows"
-        )
-    rpe = np.asarray(recording["rpe"], float)
-    ends = np.asarray(recording["event"])[rows + 1] == names.index("end")
+    event_rows(recording, "end")
+    steps = steps_at(recording, "outcome", ("reward", "rpe"))
     return pd.DataFrame(
         {
-            "episode": episode[rows],
-            "trial": np.asarray(recording["trial"])[rows],
-            "paid": np.asarray(recording["reward"], float)[rows],
-            "second stage": rpe[rows],
-            "reward": np.where(ends, np.nan, rpe[rows + 1]),
+            "episode": steps["episode"],
+            "trial": steps["trial"],
+            "paid": steps["reward"].astype(float),
+            "second stage": steps["rpe"].astype(float),
+            "reward": error_after(recording, steps["row"].to_numpy()),
         }
     )
-
-
-def _leaves(episode: NDArray[np.generic], rows: Integers) -> bool:
-    """Whether any of the rows is the last of its episode."""
-    return bool((episode[rows] != episode[rows + 1]).any())
 
 
 def error_table(
     recording: Recording,
     trials: pd.DataFrame,
     discount: float,
+    structure: Structure,
     *,
-    planner: PlannerParams | None = None,
     sarsa: SarsaParams | None = None,
 ) -> pd.DataFrame:
-    """The agent's prediction errors beside those of the reference learners.
+    """The agent's prediction errors and those of the reference learners.
 
     Args:
         recording: step recording of one subject.
         trials: that subject's trial table, with second_state.
         discount: the agent's, per step.
-        planner: structure that the model-based reference knows.
-        sarsa: the model-free reference.
+        structure: what the model-based learner knows.
+        sarsa: the model-free learner.
 
     Returns:
         One row for each trial and event: episode, trial, event, rpe, model_based,
         model_free, all in reward units. Trials without a choice have no row, nor has
         the reward of an episode's last trial.
     """
-    check_two_step(trials)
     check_columns(list(trials.columns), ["second_state"], "the two-step trial table")
-    table = _with_choices(recorded_errors(recording), trials)
+    own = recorded_errors(recording)
+    table = join_trials(own, trials, ("choice", "second_state"))
     grid, cell = _grid(table)
-    based = model_based_errors(grid, discount, planner)
+    based = model_based_errors(grid, discount, structure)
     free = model_free_errors(grid, discount, sarsa)
     parts = [
         table[["episode", "trial"]].assign(
@@ -125,46 +240,23 @@ def error_table(
         for event in EVENTS
     ]
     stacked = pd.concat(parts, ignore_index=True)
-    return stacked[stacked[["rpe", "model_based"]].notna().all(axis=1)].reset_index(
-        drop=True
-    )
+    known = stacked[["rpe", "model_based"]].notna().all(axis=1)
+    return stacked[known].reset_index(drop=True)
 
 
-def _with_choices(errors: pd.DataFrame, trials: pd.DataFrame) -> pd.DataFrame:
-    """Add what the subject chose and reached in each recorded trial."""
-    names = ("episode", "trial", "choice", "second_state")
-    chosen = pd.DataFrame({name: numbers(trials, name) for name in names})
-    keys = ["episode", "trial"]
-    if chosen.duplicated(keys).any():
-        raise MetaRLError(
-            "a recording goes with the trials of one subject and session, got a trial "
-            "table that numbers an episode's trial twice"
-        )
-    table = errors.merge(chosen, how="left", on=keys, indicator=True)
-    unknown = table[table["_merge"] != "both"]
-    if len(unknown):
-        row = unknown.iloc[0]
-        raise MetaRLError(
-            f"the trial table lacks trial {row['trial']} of episode {row['episode']}, "
-            "which is recorded; give the trials of the same evaluation"
-        )
-    return table
-
-
-def _grid(table: pd.DataFrame) -> tuple[TrialGrid, tuple[Integers, Integers]]:
-    """Lay trials out by episode and trial; also where each row of the table stands."""
-    env_index = np.unique(table["episode"], return_inverse=True)[1].astype(np.int64)
-    place = table["trial"].to_numpy(np.int64)
-    shape = (env_index.max(initial=-1) + 1, place.max(initial=-1) + 1)
-    columns = {}
-    for name in ("choice", "second_state", "paid"):
-        columns[name] = np.full(shape, np.nan)
-        columns[name][env_index, place] = table[name]
-    return TrialGrid(**columns), (env_index, place)
+def _grid(table: pd.DataFrame) -> tuple[EpisodeGrid, tuple[Integers, Integers]]:
+    """Lay trials out by episode and trial; also the cell of each row of the table."""
+    episodes, row = np.unique(table["episode"], return_inverse=True)
+    cell = row.astype(np.int64), table["trial"].to_numpy(np.int64)
+    names = ("choice", "second_state", "paid")
+    columns = lay_out(*cell, {name: table[name].to_numpy(float) for name in names})
+    return EpisodeGrid(
+        episodes=pd.DataFrame({"episode": episodes}), columns=columns
+    ), cell
 
 
 def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
-    """How much of the agent's prediction errors each reference explains.
+    """How much of the agent's prediction errors each reference learner explains.
 
     As in the paper: first the agent's error on the model-based one; then on what is
     left of the model-free one after regressing the model-based one out of it. Then a

@@ -16,8 +16,8 @@ from dataclasses import replace
 import numpy as np
 from scipy import special
 
-from metarl.analysis.columns import Array
-from metarl.analysis.volatility.rates import value_traces
+from metarl.analysis.learners import value_traces
+from metarl.analysis.schema import Array
 from metarl.analysis.volatility.trials import TrialGrid
 
 FIXED_RATES = (0.1, 0.3, 0.5)

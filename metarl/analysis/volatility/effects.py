@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.criteria import CRITERIA, learned_subjects
-from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import MEASURED, Tables, by_subject, select_group
+from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.effects import Effect
+from metarl.analysis.measures import MEASURED, select_group, subject_values
 from metarl.analysis.volatility.trials import ORDERS
 from metarl.analysis.volatility.units import SCHEDULES
 
@@ -49,8 +49,8 @@ def effects(tables: Tables) -> pd.DataFrame:
 
 def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
     effect = Effect(
-        name="reward per trial, mean",
-        values=by_subject(subjects, "reward_per_trial"),
+        label="reward per trial, mean",
+        values=subject_values(subjects, "reward_per_trial"),
         chance=RANDOM_REWARD,
     )
     best = select_group(tables["subjects"], "bayes-greedy")
@@ -68,8 +68,8 @@ def _difference_effects(tables: Tables) -> list[Effect]:
     rows = []
     for order in ORDERS:
         mean = Effect(
-            name=f"learning rate, volatile - stable, {order}, mean",
-            values=by_subject(found[found["order"] == order], "difference"),
+            label=f"learning rate, volatile - stable, {order}, mean",
+            values=subject_values(found[found["order"] == order], "difference"),
             criterion=MUST["rate difference"],
             chance=0.0,
             reference=None if hazard.empty else float(hazard.max()),
@@ -77,7 +77,7 @@ def _difference_effects(tables: Tables) -> list[Effect]:
         )
         each = replace(
             mean,
-            name=f"learning rate, volatile - stable, {order}, lowest network",
+            label=f"learning rate, volatile - stable, {order}, lowest network",
             summary="lowest",
             criterion=MUST["rate difference, each network"],
             chance=None,
@@ -91,7 +91,7 @@ def _difference_effects(tables: Tables) -> list[Effect]:
 def _control_effect(tables: Tables) -> Effect:
     """Networks trained without changes of volatility; none of them: no number."""
     return Effect(
-        name="learning rate, volatile - stable, trained at a constant hazard, mean",
+        label="learning rate, volatile - stable, trained at a constant hazard, mean",
         values=_over_orders(select_group(tables["differences"], CONTROL)),
         criterion=MUST["rate difference, constant hazard"],
         chance=0.0,
@@ -115,14 +115,14 @@ def _simulated_effects(tables: Tables) -> list[Effect]:
     fixed = simulated[simulated["kind"] == "fixed rate"]
     away = (fixed["rate"] - fixed["setting"]).abs()
     recovery = Effect(
-        name="learning rate found of simulated learners, largest error",
+        label="learning rate found of simulated learners, largest error",
         values=away.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
         summary="highest",
         criterion=MUST["error of the rate found"],
         needs_learning=False,
     )
     hazard = Effect(
-        name="learning rate, volatile - stable, highest of the fixed-hazard observers",
+        label="learning rate, volatile - stable, highest of the fixed-hazard observers",
         values=_fixed_hazard(tables),
         summary="highest",
         needs_learning=False,
@@ -146,10 +146,10 @@ def _decoding_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         wide = _by_units(table[table["condition"] == condition], "r", subjects)
         name = f"volatility decoded on the {_place(condition)}, r"
         rows += [
-            Effect(name=f"{name}, mean", values=wide["trained"]),
-            Effect(name=f"{name}, untrained units, mean", values=wide["untrained"]),
+            Effect(label=f"{name}, mean", values=wide["trained"]),
+            Effect(label=f"{name}, untrained units, mean", values=wide["untrained"]),
             Effect(
-                name=f"{name}, trained - untrained, mean",
+                label=f"{name}, trained - untrained, mean",
                 values=wide["trained"] - wide["untrained"],
                 chance=0.0,
             ),
@@ -173,14 +173,14 @@ def _coding_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
         published = condition == "test"
         rows += [
             Effect(
-                name=f"{name}, mean",
+                label=f"{name}, mean",
                 values=wide["trained"],
                 reference=_published_fraction(tables) if published else None,
                 source=PAPER if published else "",
             ),
-            Effect(name=f"{name}, untrained units, mean", values=wide["untrained"]),
+            Effect(label=f"{name}, untrained units, mean", values=wide["untrained"]),
             Effect(
-                name=f"{name}, trained - untrained, mean",
+                label=f"{name}, trained - untrained, mean",
                 values=wide["trained"] - wide["untrained"],
                 chance=0.0,
             ),

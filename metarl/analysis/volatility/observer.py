@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metarl.analysis.columns import Array
+from metarl.analysis.schema import Array
 
 CHANCES = np.array([[0.25, 0.75], [0.0, 1.0]])
 """Chance that left wins: stable or volatile, with right or left the better arm."""

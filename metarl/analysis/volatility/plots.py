@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.criteria import CRITERIA, LEARNED
-from metarl.analysis.measures import Tables, baseline_names, select_group
+from metarl.analysis.bridge import CRITERIA, LEARNED, Tables, measured
+from metarl.analysis.measures import baseline_names, select_group
 from metarl.analysis.plotting import (
     LEAST_FOR_INTERVAL,
     empty_panel,
     label_line,
     legend_below,
-    measured,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.volatility.effects import CONTROL

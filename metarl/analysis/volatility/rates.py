@@ -19,9 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags
+from metarl.analysis.learners import (
+    grid_peak,
+    softmax_log_likelihoods,
+    value_traces,
+)
+from metarl.analysis.schema import Array, Flags
 from metarl.analysis.volatility.trials import TrialGrid, trial_grid
 from metarl.core.checks import MetaRLError
 
@@ -147,23 +151,6 @@ def settled_trials(grid: TrialGrid) -> tuple[Flags, Flags]:
     return settled & (volatility == 0), settled & (volatility == 1)
 
 
-def value_traces(winner: Array, rates: Array) -> NDArray[np.float32]:
-    """(A, E, T) estimate that left wins, before each trial, for each learning rate.
-
-    Args:
-        winner: (E, T) 0 left, 1 right, NaN unknown.
-        rates: (A,) learning rates.
-    """
-    speed = rates[:, None].astype(np.float32)
-    value = np.full((len(rates), len(winner)), 0.5, dtype=np.float32)
-    traces = np.empty((*value.shape, winner.shape[1]), dtype=np.float32)
-    for place, won in enumerate(winner.T):
-        traces[:, :, place] = value
-        error = (1 - won).astype(np.float32) - value
-        value = value + speed * np.nan_to_num(error)
-    return traces
-
-
 def log_likelihoods(grid: TrialGrid) -> Array:
     """(A, B, T) log likelihood of the choices, summed over episodes.
 
@@ -177,13 +164,7 @@ def log_likelihoods(grid: TrialGrid) -> Array:
     worth -= offset.astype(np.float32)
     # An arm worth nothing more than the other: this trial adds the same to every fit.
     worth[:, ~np.isfinite(grid.choice + left + right)] = 0
-    parts, fit = [], np.empty_like(worth)
-    for temperature in TEMPERATURES:
-        # Single precision: faster, and good to 1e-7 of a trial's likelihood.
-        np.exp(np.multiply(worth, np.float32(-temperature), out=fit), out=fit)
-        np.log1p(fit, out=fit)
-        parts.append(-fit.sum(axis=1, dtype=np.float64))
-    return np.stack(parts, axis=1)
+    return softmax_log_likelihoods(worth, TEMPERATURES)
 
 
 def best_fit(likelihood: Array) -> tuple[Array, Array]:
@@ -196,26 +177,9 @@ def best_fit(likelihood: Array) -> tuple[Array, Array]:
         (...) each. The rate is NaN where the lowest temperature fits best: the choices
         then follow no estimate, and any rate is as good.
     """
-    temperature, height = _peak(likelihood.swapaxes(0, 1), np.log(TEMPERATURES))
-    rate, _ = _peak(height, np.log(RATES))
+    temperature, height = grid_peak(likelihood.swapaxes(0, 1), np.log(TEMPERATURES))
+    rate, _ = grid_peak(height, np.log(RATES))
     nearest = np.abs(np.log(RATES).reshape(-1, *[1] * rate.ndim) - rate).argmin(0)
     chosen = np.take_along_axis(temperature, nearest[None], axis=0)[0]
     lost = chosen <= np.log(TEMPERATURES[0])
     return np.where(lost, np.nan, np.exp(rate)), np.exp(chosen)
-
-
-def _peak(heights: Array, places: Array) -> tuple[Array, Array]:
-    """Place and height of the top along the first axis, between even places."""
-    top = heights.argmax(axis=0)[None]
-    middle = top.clip(1, len(places) - 2)
-    low, centre, high = (
-        np.take_along_axis(heights, middle + step, axis=0)[0] for step in (-1, 0, 1)
-    )
-    bend = low - 2 * centre + high
-    shift = np.divide(low - high, 2 * bend, out=np.zeros_like(bend), where=bend < 0)
-    inside = (top == middle)[0]
-    step = places[1] - places[0]
-    place = np.where(inside, places[middle[0]] + shift * step, places[top[0]])
-    peak = centre - (low - high) * shift / 4
-    height = np.where(inside, peak, heights.max(axis=0))
-    return place, height

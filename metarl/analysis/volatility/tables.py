@@ -11,16 +11,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.animals import load_table
+from metarl.analysis.bridge import about_table, label_table, load_table, packaged
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import (
-    about_table,
-    by_group,
-    label_table,
-    summarise,
-    trials_by_group,
-)
-from metarl.analysis.references import packaged
+from metarl.analysis.measures import by_group, summarise, trials_by_group
 from metarl.analysis.statistics import standard_error
 from metarl.analysis.volatility.choosers import (
     FIXED_HAZARDS,
@@ -106,8 +99,8 @@ def tables(source: ExperimentData) -> dict[str, pd.DataFrame]:
         scored (the criteria apply: networks, on the paper's test), expected.
     """
     groups = trials_by_group(source)
-    if CONTROL in source.controls:
-        groups[CONTROL] = source.controls[CONTROL].trials
+    if CONTROL in source.variants:
+        groups[CONTROL] = source.variants[CONTROL].trials
     fits = {name: likelihoods(trials) for name, trials in groups.items()}
     made = {
         "subjects": by_group(groups, _subjects),
@@ -206,9 +199,9 @@ def _observed(grid: TrialGrid) -> pd.DataFrame:
 def _units(source: ExperimentData) -> dict[str, pd.DataFrame]:
     """Decoding and coding in the test and, where recorded, on the training schedule."""
     found = [unit_tables(source.recordings, source.trials, "test")]
-    recordings = source.condition_recordings.get("generator", {})
+    recordings = source.test_recordings.get("generator", {})
     if recordings:
-        trials = source.conditions["generator"]
+        trials = source.tests["generator"]
         found.append(unit_tables(recordings, trials, "generator"))
     return {
         name: pd.concat([t[name] for t in found if len(t[name])] or [found[0][name]])

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.columns import Array, Flags, Integers, check_codes, numbers
 from metarl.analysis.data import READ_COLUMNS, check_columns
+from metarl.analysis.schema import Array, Flags, Integers, check_codes, numbers
 from metarl.core.checks import MetaRLError
 
 TRIAL_COLUMNS = ("choice", "winner", "magnitude_left", "magnitude_right")

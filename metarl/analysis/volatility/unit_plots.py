@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.measures import Tables
-from metarl.analysis.plotting import empty_panel, legend_below, measured
+from metarl.analysis.bridge import Tables, measured
+from metarl.analysis.plotting import empty_panel, legend_below
 from metarl.analysis.style import COLOURS
 from metarl.analysis.volatility.plots import draw_lines, mark_half
 

@@ -18,8 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from metarl.analysis.columns import Array, Flags
 from metarl.analysis.data import check_columns
+from metarl.analysis.decoding import episode_folds, predict_held_out
+from metarl.analysis.schema import Array, Flags
 from metarl.analysis.volatility.observer import observe
 from metarl.analysis.volatility.trials import ORDERS, TrialGrid, trial_grid
 from metarl.core.checks import MetaRLError
@@ -121,21 +122,11 @@ def decode(units: Array, target: Array) -> Array:
     Returns:
         Predictions; NaN where there are not two episodes to a fold.
     """
-    predicted = np.full(target.shape, np.nan)
     if len(target) < 2 * FOLDS:
-        return predicted
-    fold = np.arange(len(target)) % FOLDS
-    for held_out in range(FOLDS):
-        known, new = fold != held_out, fold == held_out
-        rows = units[known].reshape(-1, units.shape[2])
-        centre, middle = rows.mean(axis=0), target[known].mean()
-        rows = rows - centre
-        gram = rows.T @ rows
-        penalty = np.diag(RIDGE * np.diag(gram) + np.finfo(float).tiny)
-        aim = rows.T @ (target[known].ravel() - middle)
-        weights = np.linalg.lstsq(gram + penalty, aim, rcond=None)[0]
-        predicted[new] = (units[new] - centre) @ weights + middle
-    return predicted
+        return np.full(target.shape, np.nan)
+    fold = episode_folds(np.arange(len(target)), FOLDS)
+    how = {"relative": True, "standardise": False}
+    return predict_held_out(units, target, fold, penalty=RIDGE, **how)
 
 
 def correlation(one: Array, other: Array) -> float:

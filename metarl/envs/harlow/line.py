@@ -1,4 +1,4 @@
-"""Harlow's learning sets on a line: things are a few numbers each."""
+"""Harlow's learning sets on a line: an object is a code of a few numbers."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,60 +13,72 @@ from metarl.envs.harlow.panorama import Columns, Geometry, Panorama
 from metarl.envs.harlow.transitions import make_rules
 from metarl.envs.task import Symbol
 
-THINGS = 2_000
-"""Things there are; the second half is held out of training."""
-CODE_SIZE = 8
-"""Numbers that describe a thing."""
 SEED = 19490156
-"""Draws the things."""
-CLOSEST = 0.8
-"""Least distance between two things' codes; those of two random ones are 2.3 apart."""
+"""Seed of the codes of the objects."""
+CUE_COUNT = 3
+"""Leading numbers of a code that describe the object in the trial table."""
+TRIES = 1_000
+"""Codes that are tried for each object before the search is given up."""
+
+Codes = np.ndarray[tuple[int, int], np.dtype[np.float32]]
+"""(objects, numbers) codes of the objects."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarlowLineParams(LearningSetParams):
-    """What the experimenter sets."""
+    """Parameters of the learning-set task on a line."""
 
     step_cap: int = 250
-    """Decisions after which an episode ends, at least 1."""
+    """Largest number of decisions in an episode, at least 1."""
     ring: int = 17
-    """Cells all the way round, at least `cells`, more than twice `picture_turns`."""
+    """Cells of a full circle, at least `cells`, more than twice `picture_turns`."""
     picture_turns: int = 3
-    """Cells from the cross to either thing, at least 1."""
+    """Cells from the cross to either object, at least 1."""
     cells: int = 9
-    """Cells that are seen at once, odd, at least 3."""
+    """Cells in view, odd, at least 3."""
+    object_count: int = 2_000
+    """Number of objects, at least 4; the second half is held out of training."""
+    code_size: int = 8
+    """Length of the code of an object, at least 3."""
+    code_distance: float = 0.8
+    """Smallest distance between the codes of two objects, at least 0; two random codes
+    of eight numbers are 2.3 apart."""
 
     def __post_init__(self) -> None:
-        """Refuse a view without a middle, or wider than the world."""
+        """Validate the fields."""
         super().__post_init__()
         check_at_least("cells", self.cells, 3)
         check_between("cells", self.cells, 3, self.ring)
         if self.cells % 2 == 0:
             raise ValueError(f"cells must be odd, got {self.cells}: gaze has a middle")
+        check_at_least("object_count", self.object_count, 4)
+        check_at_least("code_size", self.code_size, CUE_COUNT)
+        check_at_least("code_distance", self.code_distance, 0)
 
 
 class HarlowLine(LearningSet[HarlowLineParams]):
-    """Six trials with two new things, each a code of eight numbers, on a ring of cells.
+    """Six trials with two new objects, each a code of eight numbers, on a ring.
 
-    A cross must be held in the middle of the view; then two things appear, and the one
-    that gaze turns to is selected. Which of the two pays stays the same for the six
-    trials; sides are random on each.
+    A cross must be held in the middle of the view; then two objects appear, and the one
+    that gaze turns to is selected. The same object is rewarded in all six trials; sides
+    are random on each.
 
     Observation: for each cell in view, from left to right: whether the cross is there
-        (0 or 1), and the code of the thing there ([-1, 1] each; zeros for none).
+        (0 or 1), and the code of the object there ([-1, 1] each; zeros for none).
     Actions: left, right, stay.
-    Reward: 0.2 when the cross was held, 1 for the thing that pays, -1 for the other.
+    Reward: 0.2 for holding the cross, 1 for the target, -1 for the distractor.
     Episode end: terminates with the last selection, or after `step_cap` decisions;
         never truncates.
-    info["trial"]: choice (0 left, 1 right; missing where the cap ended the trial),
-        reward (all that the trial paid), valid, correct, forced, steps (decisions, the
-        pause before included), target and distractor (numbers of the things),
-        target_left, replaced (the distractor is new on each trial), reversed, and the
-        first three numbers of both codes.
+    info["trial"]: choice (0 left, 1 right; missing if the cap ended the trial), reward
+        (total of the trial), valid, correct, forced, steps (decisions, including the
+        preceding pause), target and distractor (numbers of the objects), target_left,
+        replaced (the distractor is new on each trial), reversed, and the first three
+        numbers of both codes.
     Source: Harlow 1949, Psychol Rev 56:51; Wang et al. 2018, Nat Neurosci 21:860,
         Simulation 5, without its pictures.
-    Declared: things are 2,000 random codes, no two of them close; a code is never that
-        of the cross or of an empty cell. Two draws of a problem are independent.
+    Declared: objects are 2,000 random codes with a smallest distance between any two; a
+        code is never that of the cross or of an empty cell. The objects of different
+        problems are drawn independently.
     """
 
     params_type = HarlowLineParams
@@ -80,85 +92,97 @@ class HarlowLine(LearningSet[HarlowLineParams]):
         params: HarlowLineParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         p = HarlowLineParams() if params is None else params
         device = torch.device(device)
-        codes = make_codes()
+        codes = make_codes(p.object_count, p.code_size, p.code_distance)
         super().__init__(
             num_envs,
             p,
             device,
-            panorama=_panorama(
-                p.ring,
-                p.hold,
-                p.pause,
-                p.select_turns,
-                p.picture_turns,
-                p.cells,
-                device,
-            ),
-            cues=torch.from_numpy(codes[:, :3].copy()),
+            panorama=_panorama(p, device),
+            cues=torch.from_numpy(codes[:, :CUE_COUNT].copy()),
         )
 
     @property
     def observation_names(self) -> tuple[str, ...]:
-        """Cell by cell, from left to right."""
+        """Names of the entries, cell by cell, from left to right."""
         half = self.params.cells // 2
-        marks = ("cross", *(f"code{n}" for n in range(1, CODE_SIZE + 1)))
+        marks = ("cross", *(f"code{n}" for n in range(1, self.params.code_size + 1)))
         return tuple(
             f"{mark}@{at:+d}" for at in range(-half, half + 1) for mark in marks
         )
 
     def observation(self) -> Tensor:
-        """(B, O): what the task shows now."""
-        return self.panorama.look(self.codes()).flatten(1)
+        """(B, O): the cells in view."""
+        return self.panorama.render(self.codes()).flatten(1)
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
         """The cells in view; gaze is in the middle."""
-        seen = self.panorama.look(self.codes()[env_index : env_index + 1])[0]
+        view = self.panorama.render(self.codes()[env_index : env_index + 1])[0]
         symbols = []
-        for cell, column in enumerate(seen):
-            x = (cell + 0.5) / len(seen)
+        for cell, column in enumerate(view):
+            x = (cell + 0.5) / len(view)
             if column[0]:
                 symbols.append(Symbol("cross", x, "red"))
             elif bool(column.any()):
-                shown = (255 * (column[1:4] + 1) / 2).int().tolist()
-                symbols.append(
-                    Symbol("square", x, "#{:02x}{:02x}{:02x}".format(*shown))
-                )
+                levels = (255 * (column[1 : 1 + CUE_COUNT] + 1) / 2).int().tolist()
+                colour = "#{:02x}{:02x}{:02x}".format(*levels)
+                symbols.append(Symbol("square", x, colour))
         return symbols
 
 
 @cache
-def make_codes() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-    """(THINGS, CODE_SIZE) in [-1, 1], no two closer than CLOSEST."""
+def make_codes(object_count: int, code_size: int, code_distance: float) -> Codes:
+    """Draw the codes of the objects, the same in every process.
+
+    Args:
+        object_count: number of objects.
+        code_size: length of a code.
+        code_distance: smallest distance between two codes.
+
+    Returns:
+        (object_count, code_size) in [-1, 1].
+
+    Raises:
+        ValueError: so many codes at this distance were not found.
+    """
     generator = np.random.default_rng(SEED)
-    kept = np.empty((0, CODE_SIZE), np.float32)
-    while len(kept) < THINGS:
-        code = generator.uniform(-1, 1, (1, CODE_SIZE)).astype(np.float32)
-        if not len(kept) or np.linalg.norm(kept - code, axis=1).min() >= CLOSEST:
-            kept = np.concatenate([kept, code])
-    return kept
+    codes = np.empty((0, code_size), np.float32)
+    for _ in range(TRIES * object_count):
+        code = generator.uniform(-1, 1, (1, code_size)).astype(np.float32)
+        if (np.linalg.norm(codes - code, axis=1) >= code_distance).all():
+            codes = np.concatenate([codes, code])
+        if len(codes) == object_count:
+            return codes
+    raise ValueError(
+        f"code_distance must leave room for {object_count} codes of {code_size} "
+        f"numbers, got {code_distance!r}; choose a smaller one"
+    )
+
+
+def _panorama(p: HarlowLineParams, device: torch.device) -> Panorama:
+    """Return the panorama of a world; tasks with equal parameters share it."""
+    world = p.ring, p.hold, p.pause, p.select_turns
+    return _cached_panorama(
+        world,
+        (p.object_count, p.code_size, p.code_distance),
+        Geometry(p.cells, 1, p.picture_turns, p.ring),
+        device,
+    )
 
 
 @cache
-def _panorama(
-    ring: int,
-    hold: int,
-    pause: int,
-    select_turns: int,
-    picture_turns: int,
-    cells: int,
+def _cached_panorama(
+    world: tuple[int, int, int, int],
+    codes: tuple[int, int, float],
+    geometry: Geometry,
     device: torch.device,
 ) -> Panorama:
-    # Places are read one by one, which the device that views live on may not like.
-    rules = make_rules(ring, hold, pause, select_turns, torch.device("cpu"))
-    codes = torch.from_numpy(make_codes()).to(device)
-    cross = torch.eye(1, CODE_SIZE + 1, device=device)
-    things = torch.nn.functional.pad(codes, (1, 0)).unsqueeze(1)
-    return Panorama(
-        rules.event,
-        rules.gaze,
-        Columns(torch.zeros_like(cross[0]), cross, things),
-        Geometry(cells, 1, picture_turns, ring),
-    )
+    # The tables are read one entry at a time, which is slow on a GPU.
+    rules = make_rules(*world, torch.device("cpu"))
+    objects = torch.from_numpy(make_codes(*codes)).to(device)
+    cross = torch.eye(1, objects.shape[1] + 1, device=device)
+    objects = torch.nn.functional.pad(objects, (1, 0)).unsqueeze(1)
+    columns = Columns(torch.zeros_like(cross[0]), cross, objects)
+    return Panorama(rules.event, rules.gaze, columns, geometry)

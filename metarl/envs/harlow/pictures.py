@@ -1,8 +1,8 @@
-"""Pictures of things that nobody has seen: drawn from fixed seeds, or a user's own.
+"""Pictures of unfamiliar objects: drawn from fixed seeds, or a user's own.
 
-A drawn picture is an object, of a smooth outline and a texture of its own, on a
-textured ground. Textures are pink noise in each colour. The seeds were fixed before any
-network was trained.
+A drawn picture is an object with a smooth outline and its own texture, on a textured
+ground. Textures are pink noise in each colour. The seeds were fixed before any network
+was trained.
 """
 
 from functools import cache
@@ -16,33 +16,36 @@ Pictures = NDArray[np.uint8]
 """(N, size, size, 3) red, green, blue, row by row."""
 
 COUNT = 1_000
-"""Pictures of either half: those for training, then those held out."""
+"""Pictures in each half: those for training, then those held out."""
 SEEDS = (1949, 2018)
-"""Of the two halves."""
-DRAWN = 34
-"""Width and height in which pictures are drawn, in pixels."""
-THUMBNAIL = 8
-"""Width and height at which pictures are compared, in pixels."""
-CLOSEST = 24.0
-"""Least root-mean-square difference of two thumbnails, in grey levels of 255."""
+"""Seeds of the two halves."""
+DRAWN_SIZE = 34
+"""Width and height of the drawn pictures, in pixels."""
+THUMBNAIL_SIZE = 8
+"""Width and height for the comparison of pictures, in pixels."""
+LEAST_DIFFERENCE = 24.0
+"""Smallest root-mean-square difference of two thumbnails, in grey levels of 255."""
 HARMONICS = 4
-"""Waves that make an outline."""
-LEAST = 4
-"""Fewest pictures that a folder must have: two to learn from, two held out."""
+"""Waves in an outline."""
+LEAST_PICTURES = 4
+"""Smallest number of pictures in a folder: two for training, two held out."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-"""Files of a folder that are taken for pictures."""
+"""Suffixes of picture files."""
 
 
 @cache
 def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pictures:
-    """Training pictures, then as many that are held out; not to be written to.
+    """Return the training pictures, then as many held-out ones; read-only.
 
     Args:
         size: width and height in pixels.
-        folder: pictures of a user's own instead, cut to a square; of those that look
-            the same the first by name is kept, and of an odd number the last is left
-            out; then they are shuffled, the same way each time.
+        folder: a folder of a user's own pictures instead, cropped to squares; of equal
+            pictures only the first by name is used, and of an odd number the last is
+            left out; then they are shuffled, always in the same order.
         equalized: give all pictures the same mean colour, mid grey.
+
+    Returns:
+        (N, size, size, 3) uint8.
 
     Raises:
         ValueError: the folder has too few pictures, or one that cannot be read.
@@ -50,7 +53,7 @@ def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pic
     if equalized:
         bank = equalize(picture_bank(size, folder=folder))
     else:
-        bank = _read(folder, size) if folder else _drawn_at(size)
+        bank = _read_folder(folder, size) if folder else _drawn_at(size)
     bank.setflags(write=False)
     return bank
 
@@ -62,68 +65,72 @@ def mean_colours(bank: Pictures) -> NDArray[np.float32]:
 
 
 def _drawn_at(size: int) -> Pictures:
-    """Both halves at another size than that in which they are drawn."""
-    drawn, thumbnails = _drawn()
-    return thumbnails.copy() if size == THUMBNAIL else resized(drawn, size)
+    """Both halves of the drawn pictures, at a given size."""
+    pictures, thumbnails = _drawn()
+    return thumbnails.copy() if size == THUMBNAIL_SIZE else resized(pictures, size)
 
 
 @cache
 def _drawn() -> tuple[Pictures, Pictures]:
-    """Both halves at the size in which they are drawn, and as thumbnails."""
-    kept = np.empty((0, DRAWN, DRAWN, 3), np.uint8)
-    seen = np.empty((0, THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    """Both halves at their original size, and as thumbnails."""
+    pictures = np.empty((0, DRAWN_SIZE, DRAWN_SIZE, 3), np.uint8)
+    thumbnails = np.empty((0, THUMBNAIL_SIZE, THUMBNAIL_SIZE, 3), np.uint8)
     for half, seed in enumerate(SEEDS):
         generator = np.random.default_rng(seed)
-        while (missing := COUNT * (half + 1) - len(kept)) > 0:
+        while (missing := COUNT * (half + 1) - len(pictures)) > 0:
             new = draw(missing, generator)
-            small = resized(new, THUMBNAIL)
-            chosen = distinct(_flat(small), _flat(seen))
-            kept = np.concatenate([kept, new[chosen]])
-            seen = np.concatenate([seen, small[chosen]])
-    return kept, seen
+            small = resized(new, THUMBNAIL_SIZE)
+            selected = distinct(_flat(small), _flat(thumbnails))
+            pictures = np.concatenate([pictures, new[selected]])
+            thumbnails = np.concatenate([thumbnails, small[selected]])
+    return pictures, thumbnails
 
 
 def _flat(pictures: Pictures) -> NDArray[np.float32]:
-    """(N, P) all levels of each picture."""
-    return pictures.reshape(len(pictures), 3 * THUMBNAIL**2).astype(np.float32)
+    """(N, P) all grey levels of each thumbnail."""
+    return pictures.reshape(len(pictures), 3 * THUMBNAIL_SIZE**2).astype(np.float32)
 
 
-def distinct(new: NDArray[np.float32], seen: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Which of the new thumbnails are close to none seen and to none before them.
+def distinct(new: NDArray[np.float32], known: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Select the new thumbnails that are close neither to known nor to earlier ones.
 
     Args:
         new: (N, P) thumbnails.
-        seen: (M, P) those that are there already.
+        known: (M, P) thumbnails selected before.
+
+    Returns:
+        Indices into `new`, in ascending order.
     """
-    every = np.concatenate([seen, new])
+    every = np.concatenate([known, new])
+    # |a - b|^2 = a.a + b.b - 2 a.b: one matrix product for all pairs.
     squares = (every**2).sum(1)
     distance = squares[:, None] + squares - 2 * every @ every.T
-    close = distance < CLOSEST**2 * every.shape[1]
-    kept = list(range(len(seen)))
-    for number in range(len(seen), len(every)):
-        if not close[number, kept].any():
-            kept.append(number)
-    return np.array(kept[len(seen) :], np.intp) - len(seen)
+    close = distance < LEAST_DIFFERENCE**2 * every.shape[1]
+    selected = list(range(len(known)))
+    for number in range(len(known), len(every)):
+        if not close[number, selected].any():
+            selected.append(number)
+    return np.array(selected[len(known) :], np.intp) - len(known)
 
 
 def draw(count: int, generator: np.random.Generator) -> Pictures:
-    """So many pictures, all different."""
+    """Draw `count` pictures at their original size."""
     ground = _texture(count, generator, spread=0.7)
-    thing = _texture(count, generator, spread=1.0)
+    surface = _texture(count, generator, spread=1.0)
     inside = _outlines(count, generator)[..., None]
-    pixels = 255 * (inside * thing + (1 - inside) * ground)
+    pixels = 255 * (inside * surface + (1 - inside) * ground)
     return pixels.round().astype(np.uint8)
 
 
 def _texture(
     count: int, generator: np.random.Generator, *, spread: float
 ) -> NDArray[np.float64]:
-    """(N, DRAWN, DRAWN, 3) in (0, 1): pink noise around a colour of its own."""
-    down, across = np.fft.fftfreq(DRAWN), np.fft.rfftfreq(DRAWN)
+    """(N, DRAWN_SIZE, DRAWN_SIZE, 3) in (0, 1): pink noise around a random colour."""
+    down, across = np.fft.fftfreq(DRAWN_SIZE), np.fft.rfftfreq(DRAWN_SIZE)
     radius = np.hypot(down[:, None], across)
-    amplitude = 1 / np.maximum(radius, 1 / DRAWN)
-    white = generator.standard_normal((count, 3, DRAWN, DRAWN))
-    pink = np.fft.irfft2(np.fft.rfft2(white) * amplitude, (DRAWN, DRAWN))
+    amplitude = 1 / np.maximum(radius, 1 / DRAWN_SIZE)
+    white = generator.standard_normal((count, 3, DRAWN_SIZE, DRAWN_SIZE))
+    pink = np.fft.irfft2(np.fft.rfft2(white) * amplitude, (DRAWN_SIZE, DRAWN_SIZE))
     pink -= pink.mean((2, 3), keepdims=True)
     pink /= pink.std((2, 3), keepdims=True)
     colour = generator.standard_normal((count, 3, 1, 1))
@@ -132,8 +139,8 @@ def _texture(
 
 
 def _outlines(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
-    """(N, DRAWN, DRAWN) 1 inside a smooth outline, 0 outside, soft at the edge."""
-    at = (np.arange(DRAWN) + 0.5) / DRAWN - 0.5
+    """(N, H, W) 1 inside a smooth outline, 0 outside, gradual at the edge."""
+    at = (np.arange(DRAWN_SIZE) + 0.5) / DRAWN_SIZE - 0.5
     middle = generator.uniform(-0.06, 0.06, (2, count, 1, 1))
     down, across = at[:, None] - middle[0], at - middle[1]
     angle, radius = np.arctan2(down, across), np.hypot(down, across)
@@ -141,14 +148,14 @@ def _outlines(count: int, generator: np.random.Generator) -> NDArray[np.float64]
     for wave in range(1, HARMONICS + 1):
         size = generator.normal(0, 0.05 / np.sqrt(wave), (2, count, 1, 1))
         edge = edge + size[0] * np.cos(wave * angle) + size[1] * np.sin(wave * angle)
-    inside: NDArray[np.float64] = np.clip((edge - radius) * DRAWN / 2 + 0.5, 0, 1)
+    inside: NDArray[np.float64] = np.clip((edge - radius) * DRAWN_SIZE / 2 + 0.5, 0, 1)
     return inside
 
 
 def resized(pictures: Pictures, size: int) -> Pictures:
-    """The same pictures at another size.
+    """Return the pictures at another size.
 
-    A pixel of a smaller picture is the mean of the pixels whose middles lie in it.
+    A pixel of a smaller picture is the mean of the pixels with their middles in it.
     """
     if pictures.shape[1] == size:
         return pictures.copy()
@@ -157,36 +164,37 @@ def resized(pictures: Pictures, size: int) -> Pictures:
 
 def _scaled(square: Image.Image, size: int) -> Pictures:
     smaller = size < square.width
-    how = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
-    return np.asarray(square.resize((size, size), how))
+    method = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
+    return np.asarray(square.resize((size, size), method))
 
 
 def equalize(bank: Pictures, level: float = 128.0) -> Pictures:
-    """The same pictures, each colour shrunk and shifted to the same mean level."""
+    """Return the pictures with each colour scaled and shifted to the same mean."""
     values = bank.astype(np.float64)
     values -= values.mean((1, 2), keepdims=True)
-    # Whatever reaches furthest from the mean must stay within the levels there are.
+    # The value furthest from the mean must stay within the levels from 0 to 255.
     reach = np.abs(values).max((1, 2, 3), keepdims=True)
     values *= np.minimum(1, (255 - level) / np.maximum(reach, 1e-9))
     return (values + level).round().clip(0, 255).astype(np.uint8)
 
 
-def _read(folder: str, size: int) -> Pictures:
-    """The pictures of a folder, shuffled, two halves of equal length."""
+def _read_folder(folder: str, size: int) -> Pictures:
+    """Read the pictures of a folder, shuffled, in two halves of equal length."""
     path = Path(folder)
     if not path.is_dir():
         raise ValueError(
             f"pictures must be a folder of picture files, got {folder!r}; "
-            "leave it out for the drawn ones"
+            "leave it empty for the drawn ones"
         )
     files = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES)
-    # Of equal pictures a dictionary keeps the first, in the order of their names.
-    read = (_square(file, size) for file in files)
-    different = list({picture.tobytes(): picture for picture in read}.values())
-    if len(different) < LEAST:
+    # Of equal pictures a dictionary holds the first, in the order of their names.
+    pictures = (_square(file, size) for file in files)
+    different = list({picture.tobytes(): picture for picture in pictures}.values())
+    if len(different) < LEAST_PICTURES:
         raise ValueError(
-            f"pictures must be a folder with at least {LEAST} different pictures "
-            f"({', '.join(SUFFIXES)}), got {len(different)} in {folder!r}; add some"
+            f"pictures must be a folder with at least {LEAST_PICTURES} different "
+            f"pictures ({', '.join(SUFFIXES)}), got {len(different)} in {folder!r}; "
+            "add some"
         )
     even = len(different) // 2 * 2
     order = np.random.default_rng(SEEDS[0]).permutation(even)
@@ -194,13 +202,13 @@ def _read(folder: str, size: int) -> Pictures:
 
 
 def _square(file: Path, size: int) -> Pictures:
-    """The middle of one picture, (size, size, 3)."""
+    """(size, size, 3) the central square of a picture file."""
     try:
         with Image.open(file) as opened:
             picture = opened.convert("RGB")
     except (OSError, Image.DecompressionBombError) as error:
         raise ValueError(
-            f"pictures must be readable, got {str(file)!r} ({error}); take it out of "
+            f"pictures must be readable, got {str(file)!r} ({error}); remove it from "
             "the folder"
         ) from None
     side = min(picture.size)

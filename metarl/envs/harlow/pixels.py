@@ -1,4 +1,4 @@
-"""Harlow's learning sets from pixels: a scene with pictures, seen through a window."""
+"""Harlow's learning sets from pixels: a window on a wide scene with pictures."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,28 +20,28 @@ BACKGROUND = 128
 RED = (255, 0, 0)
 """Colour of the cross."""
 DIMMED = 0.4
-"""Part of its brightness that a drawing gives to what gaze does not see."""
+"""Brightness, in a drawing, of the part of the scene outside the view."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarlowParams(LearningSetParams):
-    """What the experimenter sets; defaults follow Wang et al. 2018."""
+    """Parameters of the task from pixels; defaults follow Wang et al. 2018."""
 
     width: int = 84
-    """Width of the retina in pixels, even, at least 2."""
+    """Width of the view in pixels, even, at least 2."""
     height: int = 84
-    """Height of the retina in pixels, at least `picture_size`."""
+    """Height of the view in pixels, at least `picture_size`."""
     picture_size: int = 34
     """Width and height of a picture in pixels, even, at least 2."""
     turn_pixels: int = 6
     """Pixels by which a turn moves the scene, at least 1."""
     pictures: str = ""
-    """Folder with pictures of your own, half of them held out; none: drawn ones."""
+    """Folder with pictures of your own, half of them held out; empty: drawn ones."""
     equalized: bool = False
     """Whether all pictures have the same mean colour."""
 
     def __post_init__(self) -> None:
-        """Refuse a scene that cannot be put on the retina."""
+        """Validate the fields."""
         super().__post_init__()
         for name in ("width", "picture_size"):
             value = getattr(self, name)
@@ -58,34 +58,34 @@ class HarlowParams(LearningSetParams):
 
 
 class Harlow(LearningSet[HarlowParams]):
-    """Six trials with two new pictures, one of which pays, seen through moving gaze.
+    """Six trials with two new pictures, one rewarded, in a view that gaze moves.
 
     A red cross must be held in the middle of the view; then two pictures appear, and
-    the one that gaze turns to is selected. Which of the two pays stays the same for the
-    six trials; sides are random on each.
+    the one that gaze turns to is selected. The same picture is rewarded in all six
+    trials; sides are random on each.
 
-    Observation: what is seen, as codes: view, picture on the left, picture on the right
-        (0 if out of sight); `look` gives the pixels, and so do the Gymnasium faces:
-        (height, width, 3) red, green, blue, 0 to 255.
+    Observation: codes of the view: view, picture on the left, picture on the right (0
+        if out of sight); `render_views` returns the pixels, which the Gymnasium
+        environments show: (height, width, 3) red, green, blue, 0 to 255.
     Actions: left, right, stay; a turn is about 4.6 degrees (6 of 84 pixels, which span
         65 degrees).
-    Reward: 0.2 when the cross was held, 1 for the picture that pays, -1 for the other.
+    Reward: 0.2 for holding the cross, 1 for the target, -1 for the distractor.
     Episode end: terminates with the last selection, or after `step_cap` decisions;
         never truncates.
-    info["trial"]: choice (0 left, 1 right; missing where the cap ended the trial),
-        reward (all that the trial paid), valid, correct, forced, steps (decisions, the
-        pause before included), target and distractor (numbers of the pictures),
-        target_left, replaced (the distractor is new on each trial), reversed, and the
-        mean colours of both pictures, in [0, 1].
+    info["trial"]: choice (0 left, 1 right; missing if the cap ended the trial), reward
+        (total of the trial), valid, correct, forced, steps (decisions, including the
+        preceding pause), target and distractor (numbers of the pictures), target_left,
+        replaced (the distractor is new on each trial), reversed, and the mean colours
+        of both pictures, in [0, 1].
     Source: Harlow 1949, Psychol Rev 56:51; Wang et al. 2018, Nat Neurosci 21:860,
         Simulation 5.
-    Departs: the paper's scene is three-dimensional, its pictures photographs; here a
-        flat panorama turns, without momentum, and pictures are drawn. A decision is
-        four of the paper's steps, as its action repeat: 900 decisions an episode at
-        most, one to hold the cross, and a pause of 3 for its 2.5.
+    Departs: the paper's scene is three-dimensional, with photographs as pictures; here
+        a flat panorama turns, without momentum, and pictures are drawn. A decision is
+        four of the paper's steps, as its action repeat: at most 900 decisions per
+        episode, one to hold the cross, and a pause of 3 for its 2.5.
     Declared: gaze starts at most 6 turns from the cross. The two pictures of a problem
-        are drawn anew for each, so that of the half a million pairs one may come again;
-        no memory outlasts a problem.
+        are drawn independently of other problems, so that one of the half a million
+        pairs may occur twice; no memory outlasts a problem.
     """
 
     params_type = HarlowParams
@@ -99,7 +99,7 @@ class Harlow(LearningSet[HarlowParams]):
         params: HarlowParams | None = None,
         device: torch.device | str = "cpu",
     ) -> None:
-        """Prepare `num_envs` subjects."""
+        """Prepare `num_envs` environments."""
         p = HarlowParams() if params is None else params
         device = torch.device(device)
         bank = picture_bank(p.picture_size, folder=p.pictures, equalized=p.equalized)
@@ -121,20 +121,20 @@ class Harlow(LearningSet[HarlowParams]):
 
     @property
     def view_size(self) -> tuple[int, int] | None:
-        """Width and height of what is seen, in pixels."""
+        """Width and height of the view, in pixels."""
         return self.params.width, self.params.height
 
     def observation(self) -> Tensor:
-        """(B, 3): codes of what the task shows now."""
+        """(B, 3): codes of the current view."""
         return self.codes()
 
-    def look(self, observation: Tensor) -> Tensor:
+    def render_views(self, observation: Tensor) -> Tensor:
         """(N, W, H, 3) uint8 pixels, column by column, of (N, 3) observations."""
-        seen = self.panorama.look(observation)
-        return seen.view(*seen.shape[:2], self.params.height, 3)
+        views = self.panorama.render(observation)
+        return views.view(*views.shape[:2], self.params.height, 3)
 
     def scene(self, env_index: int = 0) -> list[Symbol]:
-        """What is in view, gaze in the middle; a picture says its number."""
+        """Symbols in view, gaze in the middle; a picture shows its number."""
         event, p = int(self.event()[env_index]), self.params
         if event == FIXATION:
             size = len(draw_cross(p.height, self.device))
@@ -143,20 +143,18 @@ class Harlow(LearningSet[HarlowParams]):
             ]
         if event != CHOICE:
             return []
-        things = (-p.picture_turns, self.left), (p.picture_turns, self.right)
+        pictures = (
+            (-p.picture_turns, int(self.left[env_index])),
+            (p.picture_turns, int(self.right[env_index])),
+        )
         return [
-            Symbol(
-                "square",
-                x,
-                self._colour(int(which[env_index])),
-                str(int(which[env_index])),
-            )
-            for turns, which in things
+            Symbol("square", x, self._colour(number), str(number))
+            for turns, number in pictures
             for x in self._in_view(env_index, turns, p.picture_size)
         ]
 
     def _in_view(self, env_index: int, turns: int, size: int) -> list[float]:
-        """Where in view a thing is, from 0 to 1; nothing where it is out of sight."""
+        """Position in the view, from 0 to 1, of an object; empty if out of sight."""
         p = self.params
         away = turns - int(self.gaze[env_index])
         away = (away + p.ring // 2) % p.ring - p.ring // 2
@@ -170,9 +168,9 @@ class Harlow(LearningSet[HarlowParams]):
         return "#{:02x}{:02x}{:02x}".format(*levels)
 
     def drawing(self, env_index: int = 0) -> NDArray[np.uint8]:
-        """The scene around the cross; bright where gaze sees it, marked at its middle.
+        """The scene around the cross; the view is bright, and marked at its middle.
 
-        It is as wide as is seen from where an episode may start.
+        It is as wide as all views together from which an episode may start.
         """
         p, gaze = self.params, int(self.gaze[env_index])
         turns = min(max(p.start_turns, p.picture_turns), (p.ring - 1) // 2)
@@ -189,12 +187,14 @@ class Harlow(LearningSet[HarlowParams]):
         return strip
 
     def _scene_around(self, env_index: int, turns: int) -> NDArray[np.uint8]:
-        """(columns, H, 3) what is seen from so many turns on either side, together."""
+        """(columns, H, 3) union of the views up to `turns` turns on either side."""
         p = self.params
         around = torch.arange(-turns, turns + 1, device=self.device) % p.ring
         place = self.place[env_index] // p.ring * p.ring + around
-        there = (which[env_index].expand_as(place) for which in (self.left, self.right))
-        views = self.look(self.panorama.codes(place, *there)).cpu().numpy()
+        left = self.left[env_index].expand_as(place)
+        right = self.right[env_index].expand_as(place)
+        codes = self.panorama.codes(place, left, right)
+        views = self.render_views(codes).cpu().numpy()
         length = 2 * turns * p.turn_pixels + p.width
         scene = np.full((length, p.height, 3), BACKGROUND, np.uint8)
         for k, view in enumerate(views):
@@ -212,21 +212,21 @@ def _panorama(
     picture_turns: int,
 ) -> Panorama:
     device, ring = rules[-1], rules[0]
-    # Places are read one by one, which the device that views live on may not like.
-    made = make_rules(*rules[:-1], torch.device("cpu"))
+    # The tables are read one entry at a time, which is slow on a GPU.
+    tables = make_rules(*rules[:-1], torch.device("cpu"))
     size, folder, equalized = bank
     pictures = torch.from_numpy(
         picture_bank(size, folder=folder, equalized=equalized).copy()
     ).to(device)
-    # Pictures stand in the middle of the screen's height, and column by column.
+    # Pictures are centred vertically, and stored column by column like the views.
     above = (height - size) // 2
     columns = pictures.new_full((len(pictures), size, height, 3), BACKGROUND)
     columns[:, :, above : above + size] = pictures.transpose(1, 2)
     blank = columns.new_full((height * 3,), BACKGROUND)
     cross = draw_cross(height, device).flatten(1)
     return Panorama(
-        made.event,
-        made.gaze,
+        tables.event,
+        tables.gaze,
         Columns(blank, cross, columns.flatten(2)),
         Geometry(width, turn, picture_turns * turn, ring * turn),
     )

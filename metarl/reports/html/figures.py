@@ -78,6 +78,6 @@ def curves_picture(metrics: pd.DataFrame) -> Picture:
 
 def analysis_picture(task: str, path: Path) -> Picture:
     """The figure of a run's analysis."""
-    names = "; ".join(name for name, _ in analysis_of(task).PANELS)
+    names = "; ".join(panel.title for panel in analysis_of(task).panels)
     caption = "The frozen networks, the paper and the baselines."
     return Picture(png_address(path), f"Panels: {names}.", caption)

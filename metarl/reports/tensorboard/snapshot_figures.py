@@ -4,7 +4,7 @@ The episodes are of the task's main test, on random numbers of their own; the we
 are held, and so is everything else that training goes on with.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -17,19 +17,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.agents.networks.actor_critic import ActorCritic, Network, attach_renderer
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.analysis import Analysis, AnalysisResult
+from metarl.analysis.bridge import analyse
 from metarl.analysis.measures import select_group
 from metarl.analysis.snapshot import mean_rpe_by_event, trial_states
 from metarl.analysis.snapshot_plots import plot_rpe_by_event, plot_trial_states
 from metarl.core.files import Recording
 from metarl.experiments.spec import experiment
-from metarl.reports.figures import analysis_of, has_analysis, make_source
+from metarl.reports.figures import analysis_of, has_analysis, make_data
 from metarl.runs.config import EvaluationConfig, RunConfig
 from metarl.runs.folder import SNAPSHOTS
 from metarl.simulation.evaluation import run_episodes
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 EPISODES = EvaluationConfig(episodes=40, record_episodes=8)
 """What a look is made from; its episodes are training's own nowhere."""
@@ -81,39 +82,38 @@ class Preview:
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
-                lambda task: attach_renderer(network, task.look),
+                lambda task: attach_renderer(network, task.render_views),
                 replace(EPISODES, task=self.test.task, reset_memory=reset),
                 purpose="preview",
                 progress=progress,
             )
 
     @cached_property
-    def analysis(self) -> Any:
+    def analysis(self) -> Analysis[Any] | None:
         """The experiment's analysis; None where it has none."""
         task = self.config.task
         return analysis_of(task) if has_analysis(task) else None
 
     @cached_property
-    def tables(self) -> "Mapping[str, pd.DataFrame]":
+    def result(self) -> AnalysisResult | None:
         """Every table of the experiment; of the recording, only what its panel reads.
 
         A regression on each unit would cost more than the training between two looks.
         """
         if self.analysis is None:
-            return {}
-        read = getattr(self.analysis, "PREVIEW_ARRAYS", ())
+            return None
+        read = self.analysis.snapshot.arrays if self.analysis.snapshot else ()
         recordings: dict[int, Recording] = {}
         if read:
             recordings[self.subject] = {name: self.recording[name] for name in read}
-        source = make_source(
+        data = make_data(
             self.config,
             self.trials,
             test=self.test,
             recordings=recordings,
             discount=self.discount,
         )
-        made: Mapping[str, pd.DataFrame] = self.analysis.tables(source)
-        return made
+        return analyse(self.analysis, data)
 
     @property
     def units(self) -> "np.ndarray[Any, Any]":
@@ -125,18 +125,19 @@ class Preview:
     def scalars(self) -> dict[str, float]:
         """What was earned, and what tells whether the task is learned, if known yet."""
         found = {"reward_per_trial": float(self.trials["reward"].mean())}
-        if self.tables and self.config.task in LEARNED:
-            name = LEARNED[self.config.task].statistic
-            found[name] = float(select_group(self.tables["subjects"])[name].iloc[0])
+        if self.analysis is not None and self.config.task in self.analysis.criteria:
+            learned = self.analysis.criteria[self.config.task].learned
+            if learned is not None and self.result is not None:
+                subjects = select_group(self.result.tables["subjects"])
+                found[learned.statistic] = float(subjects[learned.statistic].iloc[0])
         return {name: value for name, value in found.items() if isfinite(value)}
 
     def figures(self) -> Iterator[tuple[str, Figure]]:
         """Name and drawing of each panel, one at a time."""
-        if self.analysis is not None:
-            usual = self.analysis.BEHAVIOUR_PANELS[0]
-            title, draw = getattr(self.analysis, "PREVIEW_PANEL", usual)
-            with _axes(title) as ax:
-                draw(self.tables, ax)
+        if self.result is not None:
+            panel = self.result.analysis.snapshot_panel
+            with _axes(panel.title) as ax:
+                panel(self.result.tables, self.result.context, ax)
             yield "behaviour", _figure(ax)
         with _axes("Prediction error by event") as ax:
             plot_rpe_by_event(mean_rpe_by_event(self.recording), ax)
@@ -153,7 +154,7 @@ def _own_eyes(network: Network) -> Iterator[None]:
     Tests of new things have a look of their own, and training would go on with it.
     """
     encoder = network.encoder if isinstance(network, ActorCritic) else None
-    look = encoder.look if encoder else None
+    look = encoder.render_views if encoder else None
     try:
         yield
     finally:

@@ -1,1 +1,1 @@
-"""The study of agent replay."""
+"""Study: do replayed episodes make an agent learn from fewer new ones?"""

@@ -1,8 +1,8 @@
-"""Replay in the agent: does living through episodes again teach sooner?
+"""Replay in the agent: do replayed episodes make it learn from fewer new ones?
 
-One network and one bandit; between fresh episodes the network lives through kept ones,
-four times as many, in one way or another. All see equally many fresh episodes, and
-frozen weights are tested on the way and at the end.
+One network learns one bandit. Between new episodes it replays stored ones, four times
+as many, in one of several ways. All conditions have equally many new episodes; weights
+are tested frozen at several stages of training and at its end.
 """
 
 from collections.abc import Mapping
@@ -25,12 +25,22 @@ from metarl.studies.shared_bandit import (
     TRIALS,
     bandit_config,
     frozen_test,
-    shortened,
-    train_here,
+    train_in_memory,
+    with_updates,
 )
-from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
+from metarl.studies.spec import (
+    Condition,
+    Results,
+    Scale,
+    SeedResults,
+    Study,
+    make_effect,
+    read_criteria,
+)
 
-WAYS: Mapping[str, ReplayConfig] = {
+CRITERIA = read_criteria("metarl.studies.agent_replay")
+
+REPLAYS: Mapping[str, ReplayConfig] = {
     "none": ReplayConfig(),
     "none-slow": ReplayConfig(),
     "naive": ReplayConfig(mode="naive"),
@@ -38,121 +48,128 @@ WAYS: Mapping[str, ReplayConfig] = {
     "uniform-400": ReplayConfig(mode="uniform", episodes=400),
     "prioritised": ReplayConfig(mode="prioritised"),
 }
-"""Condition -> how episodes are replayed: four times each, out of 4,000 or 400."""
+"""Condition -> replay: four replayed episodes per new one, out of 4,000 or 400."""
 RATE, OWN_RATES = 4e-3, {"none": 7e-3}
-"""First learning rate, and that of who learns better at another: without replay there
-is one update where there are five with it."""
+"""Initial learning rate, and that of conditions which learn better at another one:
+without replay there is one update where there are five with it."""
 NUM_ENVS, UPDATES = 16, 750
-"""Episodes of an update, and updates: 12,000 fresh episodes."""
+"""Episodes per update, and updates: 12,000 new episodes."""
 STAGES = 8
-"""Parts of training after which the frozen weights are tested."""
+"""Equal parts of training after which the frozen weights are tested."""
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
-    """Every way to replay."""
-    return {name: partial(learn, name, scale.smoke) for name in WAYS}
+    """Every kind of replay."""
+    return {name: partial(learn, name, scale.smoke) for name in REPLAYS}
 
 
-def configured(seed: int, way: str) -> RunConfig[Any]:
-    """The shared bandit, few lanes at a time, with a way to replay."""
+def configure(seed: int, name: str) -> RunConfig[Any]:
+    """Configuration of the shared bandit, few episodes per update, with replay."""
     config = bandit_config(seed, updates=UPDATES)
-    rate = Schedule(start=OWN_RATES.get(way, RATE), end=0.0)
-    learning = replace(config.learning, learning_rate=rate, replay=WAYS[way])
+    rate = Schedule(start=OWN_RATES.get(name, RATE), end=0.0)
+    learning = replace(config.learning, learning_rate=rate, replay=REPLAYS[name])
     training = replace(config.training, num_envs=NUM_ENVS)
     return replace(config, learning=learning, training=training)
 
 
-def learn(way: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
+def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
     """Train a network, and test its frozen weights at every stage."""
-    config = configured(seed, way)
-    config = shortened(config, STAGES) if smoke else config
+    config = configure(seed, name)
+    config = with_updates(config, STAGES) if smoke else config
     episodes = config.training.steps // TRIALS
-    found: Facts = {
+    results: SeedResults = {
         "episodes": [episodes * k // STAGES for k in range(1, STAGES + 1)],
         "updates": config.training.updates * (1 + _replays(config)),
     }
     try:
-        trained = train_here(config, reporter, stages=STAGES)
+        trained = train_in_memory(config, reporter, stages=STAGES)
     except MetaRLError:
-        # What has become no number counts as choosing at random, at every stage.
-        return found | _summed([RANDOM] * STAGES) | {"diverged": 1}
+        # A network with weights that are not finite counts as random choice throughout.
+        return results | _summarise([RANDOM] * STAGES) | {"diverged": 1}
     regrets = []
     for weights in trained.stages[1:]:
         trained.network.load_state_dict(weights)
-        tested = frozen_test(config, trained.network, episodes=20 if smoke else 400)
-        regrets.append(tested.regret)
-    return found | _summed(regrets) | {"diverged": 0}
+        test = frozen_test(config, trained.network, episodes=20 if smoke else 400)
+        regrets.append(test.regret)
+    return results | _summarise(regrets) | {"diverged": 0}
 
 
 def _replays(config: RunConfig[Any]) -> int:
+    """Replayed updates per new one."""
     replay = config.learning.replay
     return 0 if replay.mode == "none" else replay.ratio
 
 
-def _summed(regrets: list[float]) -> Facts:
+def _summarise(regrets: list[float]) -> SeedResults:
     """Regret at all stages, after a quarter of the episodes, and at the end."""
     quarter = regrets[STAGES // 4 - 1]
     return {"regrets": regrets, "quarter": quarter, "regret": regrets[-1]}
 
 
 def effects(results: Results) -> list[Effect]:
-    """What must be seen of corrected and of naive replay."""
-    rules = criteria("agent-replay")
-    found = []
-    for fact, when in (("quarter", "after a quarter of the episodes"), ("regret", "")):
-        alone = float(results.values("none", fact).median())
-        rule = rules["quarter" if fact == "quarter" else "end"]
-        for way in results.facts:
-            judged = way == "uniform"
-            words = when or "at the end"
-            found.append(
-                Effect(
-                    name=f"regret with {way} replay {words}, rewards an episode",
-                    values=results.values(way, fact),
-                    summary="median",
-                    criterion=rule.times(alone) if judged else None,
-                    needs_learning=False,
-                    chance=RANDOM,
-                )
-            )
-    found.append(
-        Effect(
-            name="naive replay: share of seeds with twice the regret without replay",
-            values=ruined(results, "naive"),
-            criterion=rules["naive"],
-            needs_learning=False,
+    """Regret with corrected and with uncorrected replay, relative to none."""
+    regrets = [
+        make_effect(
+            f"regret with {condition} replay {when}, rewards per episode",
+            results.values(condition, name),
+            CRITERIA[rule].times(results.median("none", name))
+            if condition == "uniform"
+            else None,
+            chance=RANDOM,
         )
+        for name, rule, when in (
+            ("quarter", "quarter", "after a quarter of the episodes"),
+            ("regret", "end", "at the end"),
+        )
+        for condition in results.conditions
+    ]
+    failed = make_effect(
+        "naive replay: share of seeds with twice the regret without replay",
+        failed_seeds(results, "naive"),
+        CRITERIA["naive"],
     )
-    return found
+    return [*regrets, failed]
 
 
-def ruined(results: Results, way: str) -> "pd.Series[float]":
+def failed_seeds(results: Results, condition: str) -> "pd.Series[float]":
     """1 for each seed that diverged or has twice the median regret without replay."""
-    alone = float(results.values("none", "regret").median())
-    lost = results.values(way, "regret") >= 2 * alone
-    return (lost | (results.values(way, "diverged") > 0)).astype(float)
+    limit = 2 * results.median("none", "regret")
+    failed = results.values(condition, "regret") >= limit
+    return (failed | (results.values(condition, "diverged") > 0)).astype(float)
 
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """Way to replay by regret, updates and time."""
-    return {"replay": pd.DataFrame([_row(results, way) for way in results.facts])}
-
-
-def _row(results: Results, way: str) -> dict[str, Any]:
-    regrets = results.values(way, "regret")
+    """Regret, updates and time by kind of replay."""
     return {
-        "replay": way,
-        "regret_at_quarter": results.values(way, "quarter").median(),
-        "regret": regrets.median(),
-        "lowest": regrets.min(),
-        "highest": regrets.max(),
-        "share_ruined": ruined(results, way).mean(),
-        "episodes": results.facts[way][0]["episodes"][-1],
-        "updates": results.facts[way][0]["updates"],
-        "seconds": pd.Series(results.seconds[way]).median(),
+        "replay": pd.DataFrame([_row(results, name) for name in results.conditions])
+    }
+
+
+def _row(results: Results, name: str) -> dict[str, Any]:
+    first = results.seeds[name][0]
+    return {
+        "replay": name,
+        "regret_at_quarter": results.median(name, "quarter"),
+        **results.spread(name, "regret"),
+        "share_ruined": failed_seeds(results, name).mean(),
+        "episodes": first["episodes"][-1],
+        "updates": first["updates"],
+        "seconds": results.median_seconds(name),
     }
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Regret against fresh episodes, and at the end."""
+    """Regret against new episodes, and at the end."""
     return {"replay": draw_replay(results)}
+
+
+STUDY = Study(
+    name="agent-replay",
+    question="Do replayed episodes make an agent learn from fewer new ones?",
+    source="Espeholt et al. 2018; Schaul et al. 2016; Kurth-Nelson & Dabney",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

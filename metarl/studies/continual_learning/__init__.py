@@ -1,1 +1,1 @@
-"""The study of continual learning."""
+"""Study: does replay preserve a task while a second one is learned?"""

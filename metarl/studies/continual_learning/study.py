@@ -1,12 +1,14 @@
-"""Continual learning: what does a second task do to the first, with replay and without?
+"""Continual learning: does replay preserve a task while a second one is learned?
 
-Two bandits of one size, told apart by what is seen: in the first the better arm stays,
-in the second it changes sides at every trial. A network learns the first, then the
-second alone. Replay draws on a sample of all that it ever lived through.
+The tasks are two bandits of the same size, distinguished by their observation: in the
+first the better arm is the same throughout an episode, in the second it changes sides
+at every trial. A network learns the first, then the second alone. Replay draws from a
+sample of all episodes of both.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -16,7 +18,7 @@ from matplotlib.figure import Figure
 from metarl.agents.config import Schedule, constant
 from metarl.agents.learning.config import ReplayConfig
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.runs.config import RunConfig
 from metarl.studies.continual_learning.plots import draw_continual
 from metarl.studies.shared_bandit import (
@@ -24,58 +26,73 @@ from metarl.studies.shared_bandit import (
     TRIALS,
     bandit_config,
     frozen_test,
-    shortened,
+    with_updates,
 )
-from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.trainer import Trainer, due
+from metarl.studies.spec import (
+    Condition,
+    Results,
+    Scale,
+    SeedResults,
+    Study,
+    make_effect,
+    read_criteria,
+)
+from metarl.training.loop import stop_if_asked
+from metarl.training.trainer import Trainer
 
-SECOND = "metarl.envs.alternating_bandit:AlternatingBandit"
-"""The second task."""
-WAYS: Mapping[str, ReplayConfig] = {
+CRITERIA = read_criteria("metarl.studies.continual_learning")
+
+SECOND_TASK = "metarl.envs.alternating_bandit:AlternatingBandit"
+REPLAYS: Mapping[str, ReplayConfig] = {
     "none": ReplayConfig(),
     "uniform": ReplayConfig(mode="uniform", ratio=1, buffer="reservoir"),
     "clear": ReplayConfig(mode="clear", ratio=1, buffer="reservoir"),
 }
-"""Condition -> how episodes are replayed: one for each fresh one, of all ever seen."""
+"""Condition -> replay: one episode per new one, out of all episodes so far."""
 UPDATES = 300
-"""Updates in each task, of 64 episodes."""
+"""Updates on each task, of 64 episodes."""
 STAGES = 5
-"""Equal parts of each task's training after which frozen weights are tested on both."""
+"""Equal parts of each task's training after which both tasks are tested."""
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
     """No replay, replay, and replay with cloning."""
-    return {name: partial(learn, name, scale.smoke) for name in WAYS}
+    return {name: partial(learn, name, scale.smoke) for name in REPLAYS}
 
 
-def configured(seed: int, way: str) -> tuple[RunConfig[Any], RunConfig[Any]]:
-    """The two tasks, learned alike: rates fall within a task, and rise at the next."""
+def configure(seed: int, name: str) -> tuple[RunConfig[Any], RunConfig[Any]]:
+    """Configurations of both tasks, with rates that fall within each task."""
     config = bandit_config(seed, updates=UPDATES)
     learning = replace(
         config.learning,
         learning_rate=Schedule(start=3e-3, end=5e-4),
         entropy_weight=constant(0.05),
-        replay=WAYS[way],
+        replay=REPLAYS[name],
     )
-    # Without the leak, which makes a side that changes at every trial hard to hold.
+    # Without the leak, with which a side that changes at every trial is hard to retain.
     network = replace(config.network, leak=1.0)
     first = replace(config, learning=learning, network=network)
-    return first, replace(first, task=SECOND)
+    return first, replace(first, task=SECOND_TASK)
 
 
-def learn(way: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
+def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
     """Train a network on the first task, then on the second; test it on both."""
     tasks = [
-        shortened(config, STAGES) if smoke else config
-        for config in configured(seed, way)
+        with_updates(config, STAGES) if smoke else config
+        for config in configure(seed, name)
     ]
+    test = partial(regrets_on_both, tasks, episodes=20 if smoke else 300)
     trainer = Trainer(tasks[0], 0)
-    tests = [tested(tasks, trainer, smoke)]
-    for place, config in enumerate(tasks):
-        if place:
-            trainer = hand_over(trainer, config)
-        tests += trained(trainer, tasks, place / 2, smoke, reporter)
-    first, second = (list(column) for column in zip(*tests, strict=True))
+    regrets = [test(trainer)]
+    for number, config in enumerate(tasks):
+        if number:
+            trainer = next_trainer(trainer, config)
+        part = reporter.part(number, len(tasks))
+        stop = partial(stop_if_asked, part)
+        for _ in trainer.run(every=Fraction(1, STAGES), before_update=stop):
+            regrets.append(test(trainer))
+            part.report(trainer.progress)
+    first, second = (list(column) for column in zip(*regrets, strict=True))
     episodes = tasks[0].training.steps // TRIALS
     return {
         "episodes": [episodes * k / STAGES for k in range(2 * STAGES + 1)],
@@ -88,52 +105,26 @@ def learn(way: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     }
 
 
-def trained(
-    trainer: Trainer,
-    tasks: list[RunConfig[Any]],
-    part: float,
-    smoke: bool,
-    reporter: Reporter,
-) -> list[tuple[float, float]]:
-    """Train to the end; the regrets on both tasks after each stage.
-
-    Args:
-        trainer: of one task.
-        tasks: both.
-        part: of all training that was done before.
-        smoke: whether to test on a few episodes only.
-        reporter: is told the progress and asked whether to stop.
-
-    Raises:
-        Interrupted: asked to stop.
-    """
-    tests, total = [], trainer.config.training.updates
-    while trainer.updates < total:
-        if reporter.should_stop():
-            raise Interrupted
-        trainer.update()
-        if due(trainer.updates, total, STAGES):
-            tests.append(tested(tasks, trainer, smoke))
-            reporter.report(part + trainer.progress / 2)
-    return tests
-
-
-def tested(
-    tasks: list[RunConfig[Any]], trainer: Trainer, smoke: bool
+def regrets_on_both(
+    tasks: list[RunConfig[Any]], trainer: Trainer, *, episodes: int
 ) -> tuple[float, float]:
-    """Regret of the present weights, frozen, on either task."""
-    episodes = 20 if smoke else 300
-    one, other = (
+    """Regret of the current weights, frozen, on each of the two tasks."""
+    first, second = (
         frozen_test(config, trainer.network, episodes=episodes).regret
         for config in tasks
     )
-    return one, other
+    return first, second
 
 
-def hand_over(before: Trainer, config: RunConfig[Any]) -> Trainer:
-    """A trainer of another task, with the network, optimizer and episodes of the first.
+def next_trainer(before: Trainer, config: RunConfig[Any]) -> Trainer:
+    """A trainer of another task that continues with the first one's state.
 
-    Its world is another subject's: the second task's luck is not the first's.
+    Network, optimizer and stored episodes are taken over. The random streams are those
+    of another subject, so that the second task's differ from the first's.
+
+    Args:
+        before: trainer of the first task.
+        config: of the second task.
     """
     after = Trainer(config, 1)
     after.network.load_state_dict(before.network.state_dict())
@@ -144,50 +135,58 @@ def hand_over(before: Trainer, config: RunConfig[Any]) -> Trainer:
 
 
 def effects(results: Results) -> list[Effect]:
-    """What must be seen of forgetting, and of both tasks."""
-    rules = criteria("continual-learning")
-    lost = float(results.values("none", "forgetting").median())
-    found = [
-        Effect(
-            name=f"forgetting of the first task, {way} replay, rewards an episode",
-            values=results.values(way, "forgetting"),
-            summary="median",
-            criterion={
-                "none": rules["interference"],
-                "clear": rules["forgetting"].times(lost),
-            }.get(way),
-            needs_learning=False,
+    """Forgetting of the first task, and regret on the second."""
+    lost = results.median("none", "forgetting")
+    forgetting = {
+        "none": CRITERIA["interference"],
+        "clear": CRITERIA["forgetting"].times(lost),
+    }
+    return [
+        make_effect(
+            f"forgetting of the first task, {name} replay, rewards per episode",
+            results.values(name, "forgetting"),
+            forgetting.get(name),
         )
-        for way in results.facts
-    ]
-    return found + [
-        Effect(
-            name=f"regret on the second task, {way} replay, rewards an episode",
-            values=results.values(way, "learned_second"),
-            summary="median",
-            criterion=rules["second"] if way == "clear" else None,
-            needs_learning=False,
+        for name in results.conditions
+    ] + [
+        make_effect(
+            f"regret on the second task, {name} replay, rewards per episode",
+            results.values(name, "learned_second"),
+            CRITERIA["second"] if name == "clear" else None,
             chance=RANDOM,
         )
-        for way in results.facts
+        for name in results.conditions
     ]
 
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """Replay by regret on both tasks, before and after the second."""
-    columns = ("learned_first", "kept_first", "forgetting", "learned_second")
-    rows = [
-        {
-            "replay": way,
-            **{name: results.values(way, name).median() for name in columns},
-            "most_forgotten": results.values(way, "forgetting").max(),
-            "seconds": pd.Series(results.seconds[way]).median(),
-        }
-        for way in results.facts
-    ]
+    """Regret on both tasks, before and after the second, by replay."""
+    rows = [_row(results, name) for name in results.conditions]
     return {"continual": pd.DataFrame(rows)}
 
 
+def _row(results: Results, name: str) -> dict[str, Any]:
+    columns = ("learned_first", "kept_first", "forgetting", "learned_second")
+    return {
+        "replay": name,
+        **{column: results.median(name, column) for column in columns},
+        "most_forgotten": results.values(name, "forgetting").max(),
+        "seconds": results.median_seconds(name),
+    }
+
+
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Regret on both tasks over training, and what was forgotten."""
+    """Regret on both tasks over training, and forgetting of the first."""
     return {"continual": draw_continual(results)}
+
+
+STUDY = Study(
+    name="continual-learning",
+    question="Does replay preserve a task while a second one is learned?",
+    source="Rolnick et al. 2019",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

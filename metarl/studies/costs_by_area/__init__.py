@@ -1,1 +1,1 @@
-"""The study of costs by area."""
+"""Study: must one cost train the whole network, or may each area have its own?"""

@@ -1,1 +1,1 @@
-"""The study of curriculum."""
+"""Study: does learning the parts first make a whole task easier?"""

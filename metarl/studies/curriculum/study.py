@@ -1,15 +1,17 @@
-"""A developmental curriculum: do parts, learned first, make a whole easier?
+"""A developmental curriculum: does learning the parts first make a whole task easier?
 
-The whole is the two-step task: find out from rewards which second state is the good
-one, and from transitions which choice leads there. Each part is the same task with one
-of the two made certain: with certain transitions only rewards are uncertain, with
-certain rewards only transitions are. A network that first meets one part, then the
-other, then the whole, is set beside one that meets the whole at once, one that meets a
-single part for as long, and one that for as long meets rewards which nothing foretells.
+The whole is the two-step task: infer from rewards which second state is better, and
+from transitions which choice leads there. Each part is the same task with one of the
+two made certain: with certain transitions only rewards are uncertain, with certain
+rewards only transitions are. Networks that learn one part, then the other, then the
+whole, are compared with networks that learn the whole at once, with networks that first
+learn a single part for equally long, and with networks that first receive rewards which
+do not depend on their choices.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
@@ -20,25 +22,36 @@ from matplotlib.figure import Figure
 
 from metarl.agents.config import constant
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.two_step import TwoStepParams
 from metarl.experiments.recipes import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.studies.curriculum.plots import draw_curriculum
-from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.trainer import Trainer, due, make_network
+from metarl.studies.spec import (
+    Condition,
+    Results,
+    Scale,
+    SeedResults,
+    Study,
+    make_effect,
+    read_criteria,
+)
+from metarl.training.loop import stop_if_asked
+from metarl.training.trainer import Trainer, make_network
+
+CRITERIA = read_criteria("metarl.studies.curriculum")
 
 PART_UPDATES = 100
 """Updates of each of two parts."""
 WHOLE_UPDATES = 600
-"""Updates of the whole task, at most."""
-EVERY = 10
+"""Updates of the whole task."""
+POINT_UPDATES = 10
 """Updates between two points of a learning curve."""
 WINDOW = 3
-"""Points that a rate of reward is averaged over."""
-CRITERION = 0.65
-"""Rewards a trial; chance earns .5, a planner .705."""
+"""Points over which the reward rate is averaged."""
+REWARD_CRITERION = 0.65
+"""Rewards per trial; random choice obtains .5, a planner .705."""
 
 WHOLE = TwoStepParams(fixation=False)
 REWARDS = replace(WHOLE, probability_common=1.0)
@@ -46,7 +59,7 @@ REWARDS = replace(WHOLE, probability_common=1.0)
 TRANSITIONS = replace(WHOLE, probability_high=1.0, probability_low=0.0)
 """Only transitions are uncertain."""
 UNFORETOLD = replace(WHOLE, probability_high=0.5, probability_low=0.5)
-"""Rewards that no choice changes."""
+"""Rewards do not depend on choices."""
 
 CURRICULA: Mapping[str, tuple[TwoStepParams, ...]] = {
     "whole": (),
@@ -55,7 +68,7 @@ CURRICULA: Mapping[str, tuple[TwoStepParams, ...]] = {
     "transitions-only": (TRANSITIONS, TRANSITIONS),
     "unforetold": (UNFORETOLD, UNFORETOLD),
 }
-"""Condition -> what is met before the whole task."""
+"""Condition -> tasks that are learned before the whole task."""
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
@@ -63,8 +76,8 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     return {name: partial(learn, name, scale.smoke) for name in CURRICULA}
 
 
-def configured(seed: int, params: TwoStepParams, updates: int) -> RunConfig[Any]:
-    """One lesson: the task with these parameters, at constant rates."""
+def configure(seed: int, params: TwoStepParams, updates: int) -> RunConfig[Any]:
+    """Configuration of one stage: the task with these parameters, at constant rates."""
     return RunConfig(
         task="two-step",
         preset="neighbours",
@@ -82,24 +95,26 @@ def configured(seed: int, params: TwoStepParams, updates: int) -> RunConfig[Any]
     )
 
 
-def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
-    """Meet the parts in turn, then the whole, with the same weights throughout."""
-    part, whole = (EVERY, 4 * EVERY) if smoke else (PART_UPDATES, WHOLE_UPDATES)
-    lessons = [*((params, part) for params in CURRICULA[name]), (WHOLE, whole)]
-    weights = make_network(configured(seed, WHOLE, whole), 0).state_dict()
+def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
+    """Train on the parts in turn, then on the whole, with the same weights."""
+    part, whole = (
+        (POINT_UPDATES, 4 * POINT_UPDATES) if smoke else (PART_UPDATES, WHOLE_UPDATES)
+    )
+    stages = [*((params, part) for params in CURRICULA[name]), (WHOLE, whole)]
+    weights = make_network(configure(seed, WHOLE, whole), 0).state_dict()
     rates: list[float] = []
-    for number, (params, updates) in enumerate(lessons):
-        # The whole, last, has the same world whatever was met before.
-        place = (number + 1) % len(lessons)
-        own = stream_seed(seed, 0, "training", place)
-        trainer = Trainer(configured(own, params, updates), 0)
+    for number, (params, updates) in enumerate(stages):
+        # The whole, last, has the same episodes whatever was learned before it.
+        place = (number + 1) % len(stages)
+        stage_seed = stream_seed(seed, 0, "training", place)
+        trainer = Trainer(configure(stage_seed, params, updates), 0)
         trainer.network.load_state_dict(weights)
-        rates = lesson(trainer, reporter.part(number, len(lessons)))
+        rates = train_stage(trainer, reporter.part(number, len(stages)))
         weights = trainer.network.state_dict()
     before = part * len(CURRICULA[name])
-    reached = first_reached(rates)
+    reached = updates_to_criterion(rates)
     return {
-        "updates": [EVERY * (k + 1) for k in range(len(rates))],
+        "updates": [POINT_UPDATES * (k + 1) for k in range(len(rates))],
         "rewards": rates,
         "reached": reached,
         "reached_in_all": before + reached,
@@ -108,101 +123,115 @@ def learn(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
     }
 
 
-def lesson(trainer: Trainer, reporter: Reporter) -> list[float]:
-    """Train to the lesson's end; rewards a trial, point by point.
+def train_stage(trainer: Trainer, reporter: Reporter) -> list[float]:
+    """Train to the end of a stage.
+
+    Args:
+        trainer: of the stage.
+        reporter: receives the progress; asked whether to stop.
+
+    Returns:
+        Rewards per trial at each point of the learning curve.
 
     Raises:
-        Interrupted: asked to stop.
+        Interrupted: the reporter asked to stop.
     """
     torch.set_num_threads(1)
-    total, rates = trainer.config.training.updates, []
-    while trainer.updates < total:
-        if reporter.should_stop():
-            raise Interrupted
-        trainer.update()
-        if due(trainer.updates, total, total // EVERY):
-            # A trial has two steps.
-            rates.append(2 * trainer.row()["rollout/reward_rate"])
-            reporter.report(trainer.progress)
+    rates, every = [], Fraction(1, trainer.config.training.updates // POINT_UPDATES)
+    stop = partial(stop_if_asked, reporter)
+    for point in trainer.run(every=every, before_update=stop):
+        # A trial has two steps.
+        rates.append(2 * point["rollout/reward_rate"])
+        reporter.report(trainer.progress)
     return rates
 
 
-def first_reached(rates: Sequence[float]) -> int:
+def updates_to_criterion(rates: Sequence[float]) -> int:
     """Updates until the mean of `WINDOW` points reaches the criterion.
 
-    Where it never does, one point more than there are: the least that it can be.
+    If it never does, those of one point more than there are: the least possible number.
+
+    Args:
+        rates: rewards per trial, by point.
     """
     means = np.convolve(rates, np.ones(WINDOW) / WINDOW, mode="valid")
-    there = np.flatnonzero(means >= CRITERION)
-    return EVERY * (int(there[0]) + WINDOW if len(there) else len(rates) + 1)
+    places = np.flatnonzero(means >= REWARD_CRITERION)
+    last = int(places[0]) + WINDOW if len(places) else len(rates) + 1
+    return POINT_UPDATES * last
+
+
+UPDATES = "updates to 65 rewards per 100 trials"
 
 
 def effects(results: Results) -> list[Effect]:
-    """Updates to the criterion beside those of the other curricula."""
-    rules = criteria("curriculum")
+    """Updates to the criterion, relative to the other curricula."""
+    after_parts = results.values("parts", "reached")
     whole, unforetold, *singles = (
-        float(results.values(name, "reached").median())
+        results.median(name, "reached")
         for name in ("whole", "unforetold", "rewards-only", "transitions-only")
     )
-    single = min(singles)
-    found = [
-        Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
-            "without), their own not counted",
-            values=results.values("parts", "reached"),
-            summary="median",
-            criterion=rules["parts"].times(whole),
+    scored = [
+        make_effect(
+            f"{UPDATES}, after both parts, relative to none, parts not counted",
+            after_parts,
+            CRITERIA["parts"].times(whole),
         ),
-        Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
-            "without), their own counted",
-            values=results.values("parts", "reached_in_all"),
-            summary="median",
-            criterion=rules["parts, all counted"].times(whole),
+        make_effect(
+            f"{UPDATES}, after both parts, relative to none, parts counted",
+            results.values("parts", "reached_in_all"),
+            CRITERIA["parts, all counted"].times(whole),
         ),
-        Effect(
-            name="updates to 65 rewards per 100 trials, after both parts (of those "
-            "after rewards which nothing foretells)",
-            values=results.values("parts", "reached"),
-            summary="median",
-            criterion=rules["parts, beside unforetold"].times(unforetold),
-        ),
-        Effect(
-            name="updates to 65 rewards per 100 trials, after both parts, divided by "
-            "those after the better single part; below 1, it is composition that helps",
-            values=results.values("parts", "reached") / single,
-            summary="median",
-            reference=1.0,
+        make_effect(
+            f"{UPDATES}, after both parts, relative to unpredictable rewards first",
+            after_parts,
+            CRITERIA["parts, relative to unforetold"].times(unforetold),
         ),
     ]
-    return found + [
-        Effect(
-            name=f"updates to 65 rewards per 100 trials, {name}",
-            values=results.values(name, "reached"),
-            summary="median",
-        )
+    composition = make_effect(
+        f"{UPDATES}, after both parts, as a ratio to those after the better single "
+        "part; below 1, composition helps",
+        after_parts / min(singles),
+        reference=1.0,
+    )
+    unscored = [
+        make_effect(f"{UPDATES}, {name}", results.values(name, "reached"))
         for name in CURRICULA
         if name != "parts"
     ]
+    return [*scored, composition, *unscored]
 
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """Curriculum by updates to the criterion."""
-    rows = [
-        {
-            "curriculum": name,
-            "reached": results.values(name, "reached").median(),
-            "fewest": results.values(name, "reached").min(),
-            "most": results.values(name, "reached").max(),
-            "with_pretraining": results.values(name, "reached_in_all").median(),
-            "rewards_per_100": 100 * results.values(name, "rewards_at_end").median(),
-            "seconds": pd.Series(results.seconds[name]).median(),
-        }
-        for name in results.facts
-    ]
+    """Updates to the criterion by curriculum."""
+    rows = [_row(results, name) for name in results.conditions]
     return {"curriculum": pd.DataFrame(rows)}
+
+
+def _row(results: Results, name: str) -> dict[str, Any]:
+    reached = results.values(name, "reached")
+    return {
+        "curriculum": name,
+        "reached": reached.median(),
+        "fewest": reached.min(),
+        "most": reached.max(),
+        "with_pretraining": results.median(name, "reached_in_all"),
+        "rewards_per_100": 100 * results.median(name, "rewards_at_end"),
+        "seconds": results.median_seconds(name),
+    }
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
     """Learning curves of the whole task, and updates to the criterion."""
-    return {"curriculum": draw_curriculum(results, CRITERION)}
+    return {"curriculum": draw_curriculum(results, REWARD_CRITERION)}
+
+
+STUDY = Study(
+    name="curriculum",
+    question="Does learning the parts first make a whole task easier?",
+    source="Marblestone, Wayne & Kording 2016; Hocker et al. 2025",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

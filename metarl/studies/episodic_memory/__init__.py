@@ -1,1 +1,1 @@
-"""The study of episodic memory."""
+"""Study: does an episodic memory recall a known problem from its context?"""

@@ -1,11 +1,11 @@
-"""Episodic memory: is a problem that comes back known at once from its context?
+"""Episodic memory: is a recurring problem recalled at once from its context?
 
-Sessions of short two-armed problems, each with a context; contexts come back, with the
-same better arm. An episodic LSTM is reminded of what its cell held when the context was
-last met. Beside it learn two LSTMs without a store: one that is cleared at each
-problem, as the episodic one is, and one that keeps its activity through the session.
-After training, with all weights frozen, the episodic LSTM is tested twice: with its
-reinstatement gate, and with the gate silenced.
+Sessions consist of short two-armed problems, each with a context; contexts recur, with
+the same better arm. An episodic LSTM reinstates the cell state that it stored when the
+context last occurred. It is compared with two LSTMs without a store: one that is reset
+at each problem, as the episodic one is, and one that keeps its activity throughout the
+session. After training, with all weights frozen, the episodic LSTM is tested twice:
+with its reinstatement gate, and with the gate silenced.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,18 @@ from metarl.envs.contextual_bandit import ContextualBanditParams
 from metarl.experiments.recipes import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.studies.episodic_memory.plots import draw_memory
-from metarl.studies.shared_bandit import frozen_trials, shortened, train_here
-from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
+from metarl.studies.shared_bandit import frozen_trials, train_in_memory, with_updates
+from metarl.studies.spec import (
+    Condition,
+    Results,
+    Scale,
+    SeedResults,
+    Study,
+    make_effect,
+    read_criteria,
+)
+
+CRITERIA = read_criteria("metarl.studies.episodic_memory")
 
 TASK = ContextualBanditParams()
 """Four contexts, three problems of five trials with each."""
@@ -37,14 +47,14 @@ NETWORKS: Mapping[str, NetworkConfig] = {
     "lstm-carry-over": PLAIN,
     "episodic": EPISODIC,
 }
-"""Condition -> its network. The cleared LSTM is the episodic one without its gate's
-effect, in training too, so that nothing else differs."""
+"""Condition -> its network. The LSTM that is reset is the episodic one without the
+effect of its gate, in training too, so that nothing else differs."""
 SILENCED = "episodic, gate silenced"
-"""How the second test of the episodic networks is called."""
+"""Name of the second test of the episodic networks."""
 UPDATES = 300
-"""Of 64 sessions each."""
+"""Updates, of 64 sessions each."""
 LONGEST_GAP = 6
-"""Problems since a context was last met from which on they are counted together."""
+"""Gap between problems with one context from which on gaps are counted together."""
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
@@ -52,8 +62,8 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     return {name: partial(learn, name, scale.smoke) for name in NETWORKS}
 
 
-def configured(seed: int, condition: str) -> RunConfig[ContextualBanditParams]:
-    """A condition's network, in sessions of which an unroll is one."""
+def configure(seed: int, condition: str) -> RunConfig[ContextualBanditParams]:
+    """Configuration of a condition; each unroll is one session."""
     steps = TASK.problem_count * TASK.problem_trials
     return RunConfig(
         task="metarl.envs.contextual_bandit:ContextualBandit",
@@ -67,29 +77,38 @@ def configured(seed: int, condition: str) -> RunConfig[ContextualBanditParams]:
     )
 
 
-def learn(condition: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
+def learn(condition: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
     """Train a network, then test it frozen; an episodic one without its gate too."""
-    config = configured(seed, condition)
-    config = shortened(config, 4) if smoke else config
-    network = train_here(config, reporter).network
-    sessions = 100 if smoke else 1000
-    facts = told(frozen_trials(config, network, episodes=sessions))
+    config = configure(seed, condition)
+    config = with_updates(config, 4) if smoke else config
+    network = train_in_memory(config, reporter).network
+    test = partial(frozen_trials, config, network, episodes=100 if smoke else 1000)
+    results = summarise(test())
     if condition == "episodic":
-        silence(network)
-        silenced = told(frozen_trials(config, network, episodes=sessions))
-        facts["silenced"] = silenced
-    return facts
+        silence_gate(network)
+        results["silenced"] = summarise(test())
+    return results
 
 
-def silence(network: Network) -> None:
-    """Silence the reinstatement gate; no weight is changed."""
+def silence_gate(network: Network) -> None:
+    """Silence the reinstatement gate without changing any weight."""
     core = network.get_submodule("core")
     assert isinstance(core, EpisodicLSTM)
     core.reinstates = False
 
 
-def told(trials: pd.DataFrame) -> Facts:
-    """What a test's trials come to, with regret in expected rewards a trial."""
+def summarise(trials: pd.DataFrame) -> SeedResults:
+    """Regret and accuracy by context, in the trials of one test.
+
+    Args:
+        trials: with the regret of each trial, in rewards.
+
+    Returns:
+        Of the first trial of a problem: regret with new and with recurring contexts,
+        accuracy with recurring ones, accuracy by occurrence of the context and by
+        problems since its last one; accuracy in the last trial of new problems; and
+        regret by trial of new and of recurring problems.
+    """
     first = trials[trials["problem_trial"] == 0]
     new = trials["occurrence"] == 0
     gaps = first["gap"].clip(upper=LONGEST_GAP)
@@ -114,89 +133,99 @@ def _means(
 
 
 def with_silenced(results: Results) -> Results:
-    """The results, the silenced gate's as those of one more condition."""
-    episodic = results.facts["episodic"]
+    """The results, with those of the silenced gate as one more condition."""
+    episodic = results.seeds["episodic"]
     return Results(
-        facts={**results.facts, SILENCED: [facts["silenced"] for facts in episodic]},
+        seeds={**results.seeds, SILENCED: [seed["silenced"] for seed in episodic]},
         seconds={**results.seconds, SILENCED: [0.0] * len(episodic)},
     )
 
 
 def effects(results: Results) -> list[Effect]:
-    """What a store must give, that the gate gives it, and that all learned."""
-    rules, results = criteria("episodic-memory"), with_silenced(results)
-    regret = {name: results.values(name, "first_regret") for name in results.facts}
-    judged = [
-        Effect(
-            name="first-trial regret on a recurring context, episodic LSTM, of "
-            f"{words}, rewards",
-            values=regret["episodic"],
-            summary="median",
-            criterion=rules[rule].times(float(regret[control].median())),
-        )
-        for rule, control, words in (
-            ("first trial", "lstm", "the cleared LSTM's"),
-            ("first trial, carried over", "lstm-carry-over", "the carrying LSTM's"),
-        )
-    ]
-    gain = regret["lstm"] - regret["episodic"]
-    lost = (regret[SILENCED] - regret["episodic"]) / gain.where(gain > 0)
-    judged.append(
-        Effect(
-            name="part of the store's gain that goes when its gate is silenced",
-            values=lost,
-            summary="median",
-            criterion=rules["gain lost"],
-        )
-    )
+    """Benefit of the store, its dependence on the gate, and learning in all tests."""
+    results = with_silenced(results)
     return [
-        *judged,
+        *_store_effects(results),
         *(
-            Effect(
-                name=f"correct on a new problem's last trial, {condition}",
-                values=results.values(condition, "last_accuracy_new"),
-                summary="lowest",
-                criterion=rules["learned"],
+            make_effect(
+                f"correct on a new problem's last trial, {condition}",
+                results.values(condition, "last_accuracy_new"),
+                CRITERIA["learned"],
                 chance=0.5,
             )
-            for condition in results.facts
+            for condition in results.conditions
         ),
         *(
-            Effect(
-                name=f"correct on a recurring context's first trial, {condition}",
-                values=results.values(condition, "first_accuracy"),
-                summary="median",
+            make_effect(
+                f"correct on a recurring context's first trial, {condition}",
+                results.values(condition, "first_accuracy"),
                 chance=0.5,
             )
-            for condition in results.facts
+            for condition in results.conditions
+        ),
+    ]
+
+
+def _store_effects(results: Results) -> list[Effect]:
+    """First-trial regret relative to both controls, and its dependence on the gate."""
+    regret = {c: results.values(c, "first_regret") for c in results.conditions}
+    first_trial = "first-trial regret on a recurring context, episodic LSTM"
+    gain = regret["lstm"] - regret["episodic"]
+    lost = (regret[SILENCED] - regret["episodic"]) / gain.where(gain > 0)
+    return [
+        make_effect(
+            f"{first_trial}, relative to the reset LSTM, rewards",
+            regret["episodic"],
+            CRITERIA["first trial"].times(float(regret["lstm"].median())),
+        ),
+        make_effect(
+            f"{first_trial}, relative to the LSTM that is not reset, rewards",
+            regret["episodic"],
+            CRITERIA["first trial, carried over"].times(
+                float(regret["lstm-carry-over"].median())
+            ),
+        ),
+        make_effect(
+            "share of the store's gain that is lost when its gate is silenced",
+            lost,
+            CRITERIA["gain lost"],
         ),
     ]
 
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """Each network's and test's regret and accuracy, medians over seeds."""
+    """Regret and accuracy of each network and test, medians over seeds."""
     results = with_silenced(results)
-    rows = [
-        {
-            "network": condition,
-            "first_regret_new": results.values(condition, "first_regret_new").median(),
-            "first_regret_recurring": results.values(
-                condition, "first_regret"
-            ).median(),
-            "first_accuracy_recurring": results.values(
-                condition, "first_accuracy"
-            ).median(),
-            "last_accuracy_new": results.values(
-                condition, "last_accuracy_new"
-            ).median(),
-            "seconds": pd.Series(results.seconds[condition]).median(),
-        }
-        for condition in results.facts
-    ]
-    return {"memory": pd.DataFrame(rows)}
+    return {"memory": pd.DataFrame([_row(results, c) for c in results.conditions])}
+
+
+def _row(results: Results, condition: str) -> dict[str, Any]:
+    columns = {
+        "first_regret_new": "first_regret_new",
+        "first_regret_recurring": "first_regret",
+        "first_accuracy_recurring": "first_accuracy",
+        "last_accuracy_new": "last_accuracy_new",
+    }
+    return {
+        "network": condition,
+        **{column: results.median(condition, name) for column, name in columns.items()},
+        "seconds": results.median_seconds(condition),
+    }
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Regret within problems, new and recurring; first trials by what was before."""
+    """Regret within problems, new and recurring, and accuracy of first trials."""
     chance = TASK.better_probability - 0.5
     return {"memory": draw_memory(with_silenced(results), chance_regret=chance)}
+
+
+STUDY = Study(
+    name="episodic-memory",
+    question="Is a recurring problem recalled at once from its context?",
+    source="Ritter et al. 2018, ICML",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

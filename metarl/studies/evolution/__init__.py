@@ -1,1 +1,1 @@
-"""The study of evolution."""
+"""Study: what can evolution shape without prediction errors?"""

@@ -1,9 +1,9 @@
-"""Evolution: what can be shaped without any error inside the network's life?
+"""Evolution: what can be shaped without any prediction error?
 
 Evolution strategies move the mean of a population of weights. Evolved for fitness, the
-mean becomes an agent that learns in its activity, though no prediction error has ever
-changed a weight of it. Evolved for variance or entropy of behaviour, it becomes a mean
-whose mutants do different things, for selection to choose from.
+mean becomes an agent that learns in its activity, although no prediction error has ever
+changed its weights. Evolved for variance or entropy of behaviour, it becomes a mean
+with diverse mutants, among which selection can choose.
 """
 
 from collections.abc import Mapping
@@ -16,260 +16,300 @@ import torch
 from matplotlib.figure import Figure
 
 from metarl.agents.evolution.distributions import DISTRIBUTIONS, Normal
-from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, path_of
+from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, walk_path
 from metarl.agents.evolution.quadratic import disagreement, scatter
 from metarl.agents.learning.config import Objective
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.networks.batched import BatchedNetworks
 from metarl.analysis.effects import Effect
-from metarl.core.parallel import Reporter
+from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.runs.config import RunConfig
 from metarl.simulation.population_rollout import evaluate_population
-from metarl.studies.evolution.plots import draw_evolution
+from metarl.studies.evolution.plots import OBJECTIVES, draw_evolution
 from metarl.studies.shared_bandit import (
     RANDOM,
     THOMPSON,
     TRIALS,
     frozen_test,
-    train_here,
+    train_in_memory,
 )
-from metarl.studies.spec import Condition, Facts, Results, Scale, criteria
-from metarl.training.evolve import Evolving
+from metarl.studies.spec import (
+    Condition,
+    Results,
+    Scale,
+    SeedResults,
+    Study,
+    make_effect,
+    read_criteria,
+)
+from metarl.training.evolve import EvolutionConfig
+
+CRITERIA = read_criteria("metarl.studies.evolution")
 
 BEST_ARM: Mapping[str, float] = {"correlated": 3 / 4, "independent": 2 / 3}
-"""Chance of reward of the better arm, on average over episodes."""
+"""Reward probability of the better arm, on average over episodes."""
 MUTANTS = 50
-"""Members around an evolved mean whose behaviour is looked at."""
-WORLDS = {"left": 0.9, "right": 0.1}
-"""Two opposed worlds: chance of reward of the left arm; of the right, the rest to 1."""
+"""Members around an evolved mean that are tested."""
+MUTANT_EPISODES = 40
+"""Episodes of each mutant in each test."""
+LEFT_PROBABILITIES = {"left": 0.9, "right": 0.1}
+"""Two opposite environments -> reward probability of the left arm; the right arm's is 1
+minus it."""
 MEMBERS = 100_000
-"""Members of the population whose gradient is checked."""
+"""Members of the population from which the gradient is estimated."""
 AGENTS: Mapping[str, tuple[Objective, str, int]] = {
     "agents-fitness": ("fitness", "correlated", 600),
     "agents-independent": ("fitness", "independent", 600),
     "agents-variance": ("variance", "correlated", 200),
     "agents-entropy": ("entropy", "correlated", 200),
 }
-"""Condition -> objective, law of the arms, generations."""
-LANDSCAPES = ("fitness", "variance", "entropy")
+"""Condition -> objective, distribution of the arms, generations."""
 
 
 def conditions(scale: Scale) -> Mapping[str, Condition]:
-    """The gradient's check, three walks over the landscape, and the agents."""
-    found: dict[str, Condition] = {"gradient": partial(check_gradient, scale.smoke)}
-    for objective in LANDSCAPES:
-        found[f"landscape-{objective}"] = partial(walk, objective, scale.smoke)
-    for name in AGENTS:
-        found[name] = partial(evolve, name, scale.smoke)
-    return found
+    """The check of the gradient, three paths over the landscape, and the agents."""
+    return {
+        "gradient": partial(check_gradient, scale.smoke),
+        **{
+            f"landscape-{objective}": partial(climb, objective, scale.smoke)
+            for objective in OBJECTIVES
+        },
+        **{name: partial(evolve, name, scale.smoke) for name in AGENTS},
+    }
 
 
-def check_gradient(smoke: bool, seed: int, reporter: Reporter) -> Facts:
-    """Score gradients beside finite differences, and how much they scatter."""
+def check_gradient(smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
+    """Difference of score gradients from finite differences, and their variance."""
     generator = np.random.default_rng(seed)
     count = 1000 if smoke else MEMBERS
-    facts: Facts = {}
+    results: SeedResults = {}
     for name in DISTRIBUTIONS:
-        facts[f"off_{name}"] = disagreement(name, count, generator)
-        facts[f"scatter_{name}"] = scatter(name, 100, generator)
+        if reporter.should_stop():
+            raise Interrupted
+        results[f"off_{name}"] = disagreement(name, count, generator)
+        results[f"scatter_{name}"] = scatter(name, 100, generator)
     reporter.report(1.0)
-    return facts
+    return results
 
 
-def walk(objective: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
-    """Where a population ends on the landscape, and 100 places on its way."""
-    asked = Walk(objective=objective, generations=20 if smoke else 2000)
-    path = path_of(asked, np.random.default_rng(seed))
+def climb(objective: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
+    """Final mean of a population on the landscape, and 100 points of its path."""
+    if reporter.should_stop():
+        raise Interrupted
+    walk = Walk(objective=objective, generations=20 if smoke else 2000)
+    path = walk_path(walk, np.random.default_rng(seed))
     reporter.report(1.0)
-    every = max(asked.generations // 100, 1)
+    every = max(walk.generations // 100, 1)
     return {"end": float(path[-1]), "path": path[::every].tolist()}
 
 
-def configured(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
-    """The run that a condition of agents makes, on the bandit that studies share."""
-    objective, law, generations = AGENTS[name]
-    asked = Evolving(objective=objective, generations=4 if smoke else generations)
-    task = {"trial_count": TRIALS, "trial_input": False, "distribution": law}
-    return asked.configuration("bandit", task, subjects=1, seed=seed)
+def configure(name: str, seed: int, *, smoke: bool = False) -> RunConfig[Any]:
+    """Configuration of a condition of agents, on the shared bandit."""
+    objective, distribution, generations = AGENTS[name]
+    plan = EvolutionConfig(objective=objective, generations=4 if smoke else generations)
+    task = {
+        "trial_count": TRIALS,
+        "trial_input": False,
+        "distribution": distribution,
+    }
+    return plan.configuration("bandit", task, subjects=1, seed=seed)
 
 
-def evolve(name: str, smoke: bool, seed: int, reporter: Reporter) -> Facts:
-    """Evolve a population; test its mean frozen, or look at its mutants."""
-    objective, law, _ = AGENTS[name]
-    config = configured(name, seed, smoke=smoke)
-    trained = train_here(config, reporter, points=40)
-    best = BEST_ARM[law] * TRIALS
-    facts: Facts = {
+def evolve(name: str, smoke: bool, seed: int, reporter: Reporter) -> SeedResults:
+    """Evolve a population; test its mean with frozen weights, and its mutants."""
+    objective, distribution, _ = AGENTS[name]
+    config = configure(name, seed, smoke=smoke)
+    trained = train_in_memory(config, reporter, points=40)
+    best = BEST_ARM[distribution] * TRIALS
+    results: SeedResults = {
         "generations": [row["update"] for row in trained.curve],
         "regret_in_training": [best - row["rollout/return"] for row in trained.curve],
         "episodes_in_all": config.training.steps // TRIALS,
     }
-    if law == "correlated":
+    if distribution == "correlated":
         assert isinstance(trained.network, ActorCritic)
-        facts |= mutants_of(config, trained.network, seed)
+        results |= evaluate_mutants(config, trained.network, seed)
     if objective == "fitness":
-        tested = frozen_test(config, trained.network, episodes=20 if smoke else 1000)
-        # Only what was lost on the shared bandit is set beside other studies' agents.
-        regret = "regret" if law == "correlated" else "regret_independent"
-        facts |= {regret: tested.regret, "accuracy": tested.accuracy}
-        facts["adaptation"] = tested.adaptation
-    return facts
+        test = frozen_test(config, trained.network, episodes=20 if smoke else 1000)
+        # Only regret on the shared bandit is compared with that of other studies.
+        shared = distribution == "correlated"
+        results["regret" if shared else "regret_independent"] = test.regret
+        results |= {"accuracy": test.accuracy, "adaptation": test.adaptation}
+    return results
 
 
-def mutants_of(config: RunConfig[Any], network: ActorCritic, seed: int) -> Facts:
-    """What the mutants around a network do, and how the best fares in each world."""
-    networks, each = BatchedNetworks(network), 40
-    settings = config.learning.perturbation
-    mean = networks.free.read(network.state_dict()).double().numpy()
-    drawn = Normal(mean, settings.size).sample(MUTANTS, np.random.default_rng(seed))
-    networks.set_weights(torch.from_numpy(drawn))
-    task = task_class("bandit")(MUTANTS * each, config.task_params)
+def evaluate_mutants(
+    config: RunConfig[Any], network: ActorCritic, seed: int
+) -> SeedResults:
+    """Behaviour of mutants around a network.
 
-    def lives(number: int, **options: float) -> Any:
+    Args:
+        config: of the network.
+        network: mean of the mutants.
+        seed: of the mutants and their episodes.
+
+    Returns:
+        left, each mutant's share of left choices; spread, their standard deviation; and
+        the rewards per episode of the best mutant in each of two opposite environments.
+    """
+    networks = BatchedNetworks(network)
+    mean = networks.trainable.to_vector(network.state_dict()).double().numpy()
+    normal = Normal(mean, config.learning.perturbation.size)
+    mutants = normal.sample(MUTANTS, np.random.default_rng(seed))
+    networks.set_weights(torch.from_numpy(mutants))
+    task = task_class("bandit")(MUTANTS * MUTANT_EPISODES, config.task_params)
+
+    def evaluate(number: int, **options: float) -> Any:
         source = torch.Generator().manual_seed(stream_seed(seed, number, "preview"))
         return evaluate_population(networks, task, TRIALS, source, options)
 
-    left = lives(0).shares(2)[:, 0]
+    left = evaluate(0).action_shares(2)[:, 0]
     best = {
-        f"best_{world}": float(lives(1, probability_0=chance).earned.max())
-        for world, chance in WORLDS.items()
+        f"best_{side}": float(evaluate(1, probability_0=probability).returns.max())
+        for side, probability in LEFT_PROBABILITIES.items()
     }
     return {"left": left.tolist(), "spread": float(left.std(correction=0)), **best}
 
 
 def effects(results: Results) -> list[Effect]:
-    """Right gradients, evolvable populations, agents that learn."""
+    """Correct gradients, populations that can evolve, and agents that learn."""
     return [
         *_gradient_effects(results),
         *_landscape_effects(results),
         *_agent_effects(results),
-        *_evolvability_effects(results),
+        *_mutant_effects(results),
     ]
 
 
-def _effect(name: str, values: "pd.Series[float]", rule: str, **more: Any) -> Effect:
-    criterion = criteria("evolution")[rule]
-    return Effect(
-        name=name,
-        values=values,
-        summary=criterion.summary,
-        criterion=criterion,
-        needs_learning=False,
-        **more,
-    )
-
-
 def _gradient_effects(results: Results) -> list[Effect]:
-    found = [
-        _effect(
-            f"score gradient, {name}: distance to the finite difference, relative",
+    errors = [
+        make_effect(
+            f"score gradient, {name}: relative distance to the finite difference",
             results.values("gradient", f"off_{name}"),
-            "gradient",
+            CRITERIA["gradient"],
         )
         for name in DISTRIBUTIONS
     ]
     paired = results.values("gradient", "scatter_paired")
-    share = paired / results.values("gradient", "scatter_normal")
-    name = "variance of the score gradient with mirror images, share of without"
-    return [*found, _effect(name, share, "mirror images")]
+    variance = make_effect(
+        "variance of the score gradient with mirror images, share of that without",
+        paired / results.values("gradient", "scatter_normal"),
+        CRITERIA["mirror images"],
+    )
+    return [*errors, variance]
 
 
 def _landscape_effects(results: Results) -> list[Effect]:
-    found = []
-    for objective in LANDSCAPES:
+    rows = []
+    for objective in OBJECTIVES:
         end = results.values(f"landscape-{objective}", "end")
         fitness = objective == "fitness"
         place = START if fitness else MOST_VARIED
         rule = "landscape, fitness" if fitness else "landscape, evolvable"
-        name = f"landscape, {objective}: distance of the end to x = {place:.2f}"
-        found.append(_effect(name, (end - place).abs(), rule))
-    return found
+        name = f"landscape, {objective}: distance of the end from x = {place:.2f}"
+        rows.append(make_effect(name, (end - place).abs(), CRITERIA[rule]))
+    return rows
 
 
 def _agent_effects(results: Results) -> list[Effect]:
-    fit, other = "agents-fitness", "agents-independent"
-    simulated = "simulated: Thompson sampling on the same bandit"
-    seconds = pd.Series([max(results.seconds[c]) for c in (fit, other)])
+    shared, independent = "agents-fitness", "agents-independent"
+    source = "simulated: Thompson sampling on the same bandit"
+    seconds = [max(results.seconds[name]) for name in (shared, independent)]
     return [
-        _effect(
-            "evolved agents' regret, arms p and 1 - p, rewards an episode",
-            results.values(fit, "regret"),
-            "regret",
+        make_effect(
+            "evolved agents' regret, arms p and 1 - p, rewards per episode",
+            results.values(shared, "regret"),
+            CRITERIA["regret"],
             chance=RANDOM,
             reference=THOMPSON,
-            source=simulated,
+            source=source,
         ),
-        _effect(
-            "evolved agents' regret, independent arms, rewards an episode",
-            results.values(other, "regret_independent"),
-            "regret, independent arms",
+        make_effect(
+            "evolved agents' regret, independent arms, rewards per episode",
+            results.values(independent, "regret_independent"),
+            CRITERIA["regret, independent arms"],
             chance=8.4,
             reference=2.11,
-            source=simulated,
+            source=source,
         ),
-        _effect(
-            "processor time of 600 generations, seconds; the slowest seed of each law",
-            seconds,
-            "seconds",
+        make_effect(
+            "processor time of 600 generations, seconds; the slowest seed of each "
+            "distribution of arms",
+            pd.Series(seconds),
+            CRITERIA["seconds"],
         ),
-        _effect(
-            "frozen evolved agents: better choices, last 10 trials less first 2, share",
-            results.values(fit, "adaptation"),
-            "adaptation",
+        make_effect(
+            "frozen evolved agents: share of better choices, last 10 trials minus "
+            "first 2",
+            results.values(shared, "adaptation"),
+            CRITERIA["adaptation"],
             chance=0.0,
         ),
     ]
 
 
-def _evolvability_effects(results: Results) -> list[Effect]:
-    fit = results.values("agents-fitness", "spread").clip(lower=1e-9)
-    found = []
-    for objective in ("variance", "entropy"):
-        ratio = results.values(f"agents-{objective}", "spread") / fit
-        name = (
+def _mutant_effects(results: Results) -> list[Effect]:
+    fitness = results.values("agents-fitness", "spread").clip(lower=1e-9)
+    rows = [
+        make_effect(
             f"spread of mutants' share of left choices, evolved for {objective}, "
-            "of the fitness population's"
+            "relative to the fitness population",
+            results.values(f"agents-{objective}", "spread") / fitness,
+            criterion,
         )
-        if objective == "variance":
-            found.append(_effect(name, ratio, "spread"))
-        else:
-            found.append(Effect(name=name, values=ratio, summary="median"))
-    for world in WORLDS:
-        best = results.values("agents-variance", f"best_{world}")
-        gain = best - results.values("agents-fitness", f"best_{world}")
+        for objective, criterion in (
+            ("variance", CRITERIA["spread"]),
+            ("entropy", None),
+        )
+    ]
+    for side in LEFT_PROBABILITIES:
+        best = results.values("agents-variance", f"best_{side}")
+        gain = best - results.values("agents-fitness", f"best_{side}")
         name = (
-            f"best of {MUTANTS} mutants where {world} pays: evolved for variance less "
-            "evolved for fitness, rewards an episode"
+            f"best of {MUTANTS} mutants where {side} is better: evolved for variance "
+            "minus evolved for fitness, rewards per episode"
         )
-        found.append(_effect(name, gain, "best mutant"))
-    return found
+        rows.append(make_effect(name, gain, CRITERIA["best mutant"]))
+    return rows
 
 
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """What each population of agents came to."""
+    """Regret, adaptation and mutants of each population of agents."""
     return {"evolution": pd.DataFrame([_row(results, name) for name in AGENTS])}
 
 
 def _row(results: Results, name: str) -> dict[str, Any]:
-    facts = results.facts[name]
+    seeds = results.seeds[name]
 
-    def median(fact: str) -> float:
-        return float(pd.Series([one.get(fact, np.nan) for one in facts]).median())
+    def median(column: str) -> float:
+        return float(pd.Series([seed.get(column, np.nan) for seed in seeds]).median())
 
     return {
         "population": name,
-        "regret": median("regret" if "regret" in facts[0] else "regret_independent"),
+        "regret": median("regret" if "regret" in seeds[0] else "regret_independent"),
         "adaptation": median("adaptation"),
         "spread_of_left": median("spread"),
         "best_where_left_pays": median("best_left"),
         "best_where_right_pays": median("best_right"),
-        "episodes": facts[0]["episodes_in_all"],
-        "seconds": float(pd.Series(results.seconds[name]).median()),
+        "episodes": seeds[0]["episodes_in_all"],
+        "seconds": results.median_seconds(name),
     }
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """The landscape, learning over generations and within an episode, and mutants."""
+    """The landscape, learning over generations and in an episode, and mutants."""
     return {"evolution": draw_evolution(results)}
+
+
+STUDY = Study(
+    name="evolution",
+    question="What can evolution shape without any prediction error?",
+    source="Salimans et al. 2017; Gajewski et al. 2019 (EvoGrad)",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

@@ -1,1 +1,1 @@
-"""The study of hippocampal replay."""
+"""Study: are memories replayed in the order of their value?"""

@@ -1,1 +1,1 @@
-"""Replay without a network: mazes, memories, rest, and how to read it."""
+"""Hippocampal replay without a network: mazes, replay, rest, and their analysis."""

@@ -1,4 +1,4 @@
-"""Animals run laps, learn from each step, and replay at the start and at the goal."""
+"""Animals that run laps, learn from each step, and replay at the start and the goal."""
 
 from dataclasses import dataclass
 
@@ -7,33 +7,34 @@ import numpy as np
 from metarl.core.checks import check_at_least
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.studies.hippocampus.mazes import Maze, States
-from metarl.studies.hippocampus.memories import (
+from metarl.studies.hippocampus.replay import (
     DISCOUNT,
     Access,
     Array,
     Knowledge,
-    newcomers,
+    ReplayEvent,
+    initial_knowledge,
     policy,
+    replay,
 )
-from metarl.studies.hippocampus.replay import Replayed, replay
 
 MODEL_RATE = 0.9
-"""How far a transition that is seen moves the model."""
+"""Learning rate of the transition model."""
 REWARD_NOISE = 0.1
 """Standard deviation of the reward, which is never negative."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
-    """What A animals did and replayed in L laps."""
+class Laps:
+    """Steps, rewards and replay of A animals in L laps."""
 
     steps: States
     """(A, L) steps from start to goal."""
     magnitudes: Array
     """(A, L) mean of the reward at each lap's goal."""
-    at_start: tuple[Replayed, ...]
+    at_start: tuple[ReplayEvent, ...]
     """Event at each lap's start, by lap; none in the first."""
-    after_reward: tuple[Replayed, ...]
+    after_reward: tuple[ReplayEvent, ...]
     """Event at each lap's goal, by lap."""
 
 
@@ -46,70 +47,73 @@ def run_laps(
     laps: int = 50,
     magnitudes: tuple[float, ...] = (1.0,),
     reporter: Reporter | None = None,
-) -> Running:
-    """Let animals run, all in the same lap at a time.
+) -> Laps:
+    """Simulate animals, all of which are in the same lap at a time.
 
     As published, an event belongs to the step on which the animal leaves the start or
-    reaches the goal: the step is learned first, and need is counted from the state that
-    it left.
+    reaches the goal: the step is learned first, and need is computed from the state in
+    which it started.
 
     Args:
-        maze: where they run.
+        maze: of all animals.
         access: how they replay.
-        generator: of all chance.
-        animals: independent ones, A.
-        laps: of each, L.
+        generator: of all random numbers.
+        animals: A, independent of each other, at least 1.
+        laps: L, of each, at least 1.
         magnitudes: rewards, equally likely on each lap.
-        reporter: whom to tell the progress.
+        reporter: receives the progress; asked whether to stop.
 
     Raises:
-        Interrupted: asked to stop.
+        Interrupted: the reporter asked to stop.
 
     Source: Mattar & Daw 2018, Nat Neurosci 21:1609, Methods and published code.
     """
     check_at_least("animals", animals, 1)
     check_at_least("laps", laps, 1)
-    offered = generator.choice(magnitudes, (animals, laps))
-    noisy = offered + REWARD_NOISE * generator.standard_normal(offered.shape)
-    known = newcomers(maze, animals)
-    runners = _Runners(maze, access, known=known, generator=generator)
-    steps, at_start, after = np.zeros_like(offered, np.intp), [], []
+    means = generator.choice(magnitudes, (animals, laps))
+    rewards = means + REWARD_NOISE * generator.standard_normal(means.shape)
+    knowledge = initial_knowledge(maze, animals)
+    group = _Animals(maze, access, knowledge=knowledge, generator=generator)
+    steps = np.zeros_like(means, np.intp)
+    at_start, after_reward = [], []
     for lap in range(laps):
         if reporter and reporter.should_stop():
             raise Interrupted
-        steps[:, lap], before, behind = runners.lap(lap, np.maximum(noisy[:, lap], 0))
-        at_start.append(before)
-        after.append(behind)
+        steps[:, lap], start, goal = group.lap(lap, np.maximum(rewards[:, lap], 0))
+        at_start.append(start)
+        after_reward.append(goal)
         if reporter:
             reporter.report((lap + 1) / laps)
-    return Running(
+    return Laps(
         steps=steps,
-        magnitudes=offered,
+        magnitudes=means,
         at_start=tuple(at_start),
-        after_reward=tuple(after),
+        after_reward=tuple(after_reward),
     )
 
 
 @dataclass(frozen=True)
-class _Runners:
+class _Animals:
     """A batch of animals in a maze."""
 
     maze: Maze
     access: Access
-    known: Knowledge
+    knowledge: Knowledge
     generator: np.random.Generator
 
-    def lap(self, number: int, rewards: Array) -> tuple[States, Replayed, Replayed]:
-        """Steps of one lap, and its two events."""
+    def lap(
+        self, number: int, rewards: Array
+    ) -> tuple[States, ReplayEvent, ReplayEvent]:
+        """Run one lap: (A,) steps, and the events at its start and at its goal."""
         start, goal = self.maze.lap(number)
         here = np.full(len(rewards), start)
         left, steps = here.copy(), np.zeros_like(here)
         event, running = self._no_event(), here != goal
         while running.any():
-            who = np.flatnonzero(running)
-            left[who] = here[who]
-            here[who] = self._step(who, here[who], goal, rewards)
-            steps[who] += 1
+            animals = np.flatnonzero(running)
+            left[animals] = here[animals]
+            here[animals] = self._step(animals, here[animals], goal, rewards)
+            steps[animals] += 1
             if number > 0 and steps.max() == 1:
                 event = self._replay(left)
             running = here != goal
@@ -117,36 +121,40 @@ class _Runners:
         self._learn_model(np.arange(len(here)), here, self.maze.lap(number + 1)[0])
         return steps, event, after
 
-    def _no_event(self) -> Replayed:
-        """Nothing replayed, in any animal."""
-        nothing = np.full((len(self.known.values), self.access.backups), -1)
-        return Replayed(nothing, nothing)
+    def _no_event(self) -> ReplayEvent:
+        """An event without replay in any animal."""
+        nothing = np.full((len(self.knowledge.values), self.access.backups), -1)
+        return ReplayEvent(nothing, nothing)
 
-    def _replay(self, here: States) -> Replayed:
-        """An event, in every animal that expects a reward anywhere."""
+    def _replay(self, here: States) -> ReplayEvent:
+        """An event in every animal that expects a reward anywhere."""
         if self.access.rule == "none":
             return self._no_event()
         # Where all values are 0, no backup changes any.
-        expects = np.asarray(self.known.values.any(axis=(1, 2)))
+        expects = np.asarray(self.knowledge.values.any(axis=(1, 2)))
         event = replay(
-            self.known, self.maze, here, access=self.access, generator=self.generator
+            self.knowledge,
+            self.maze,
+            here,
+            access=self.access,
+            generator=self.generator,
         )
-        return Replayed(*(np.where(expects[:, None], each, -1) for each in event))
+        return ReplayEvent(*(np.where(expects[:, None], each, -1) for each in event))
 
-    def _step(self, who: States, here: States, goal: int, rewards: Array) -> States:
-        """One step of some animals, learned: the state it leads to."""
-        chances = policy(self.known.values[who, here]).cumsum(axis=1)
-        drawn = self.generator.random((len(who), 1))
-        moves = np.minimum((drawn > chances).sum(axis=1), 3)
+    def _step(self, animals: States, here: States, goal: int, rewards: Array) -> States:
+        """Move and learn from one step of some animals; their next states."""
+        thresholds = policy(self.knowledge.values[animals, here]).cumsum(axis=1)
+        uniform = self.generator.random((len(animals), 1))
+        moves = np.minimum((uniform > thresholds).sum(axis=1), 3)
         there: States = self.maze.following[here, moves]
-        reward = np.where(there == goal, rewards[who], 0.0)
-        ahead = self.known.values[who, there].max(axis=1)
-        self.known.values[who, here, moves] = reward + DISCOUNT * ahead
-        self.known.rewards[who, here, moves] = reward
-        self._learn_model(who, here, there)
+        reward = np.where(there == goal, rewards[animals], 0.0)
+        ahead = self.knowledge.values[animals, there].max(axis=1)
+        self.knowledge.values[animals, here, moves] = reward + DISCOUNT * ahead
+        self.knowledge.rewards[animals, here, moves] = reward
+        self._learn_model(animals, here, there)
         return there
 
-    def _learn_model(self, who: States, here: States, there: States | int) -> None:
-        """Move the model towards what was seen."""
-        self.known.transitions[who, here] *= 1 - MODEL_RATE
-        self.known.transitions[who, here, there] += MODEL_RATE
+    def _learn_model(self, animals: States, here: States, there: States | int) -> None:
+        """Move the transition model towards an observed transition."""
+        self.knowledge.transitions[animals, here] *= 1 - MODEL_RATE
+        self.knowledge.transitions[animals, here, there] += MODEL_RATE

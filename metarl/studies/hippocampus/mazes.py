@@ -1,4 +1,4 @@
-"""Grid mazes, in which animals run laps from a start to a goal."""
+"""Grid mazes in which animals run laps from a start to a goal."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,47 +15,47 @@ States = NDArray[np.intp]
 
 @dataclass(frozen=True, kw_only=True)
 class Maze:
-    """Open cells of a grid; a move into a wall goes nowhere."""
+    """Open cells of a grid; a move into a wall does not change the state."""
 
     cells: States
     """(S, 2) row and column of every state."""
     laps: tuple[tuple[int, int], ...]
-    """Start and goal of one lap, of the next, and so on from the first again."""
+    """Start and goal of each lap; after the last, from the first again."""
 
     @cached_property
     def following(self) -> States:
         """(S, 4) state after each move."""
-        known = {tuple(cell): state for state, cell in enumerate(self.cells.tolist())}
+        states = {tuple(cell): state for state, cell in enumerate(self.cells.tolist())}
         return np.array(
             [
                 [
-                    known.get((row + down, column + right), state)
+                    states.get((row + down, column + right), state)
                     for down, right in MOVES
                 ]
-                for (row, column), state in known.items()
+                for (row, column), state in states.items()
             ]
         )
 
     @cached_property
     def memorable(self) -> NDArray[np.bool_]:
-        """(S, 4) whether a move leads anywhere, and not away from a goal."""
-        leads = np.asarray(self.following != np.arange(len(self.cells))[:, None])
-        leads[[goal for _, goal in self.laps]] = False
-        return leads
+        """(S, 4) whether a move changes the state and does not leave a goal."""
+        changes = np.asarray(self.following != np.arange(len(self.cells))[:, None])
+        changes[[goal for _, goal in self.laps]] = False
+        return changes
 
     def lap(self, number: int) -> tuple[int, int]:
-        """Start and goal of a lap, from 0."""
+        """Start and goal of a lap, counted from 0."""
         return self.laps[number % len(self.laps)]
 
 
 def two_tracks(length: int = 10) -> Maze:
-    """Two straight tracks, run in turn: the upper to the right, the lower to the left.
+    """Two straight tracks that are run in turn: the upper rightwards, the lower back.
 
     Args:
-        length: cells of a track.
+        length: cells of a track, at least 2.
 
-    Source: Mattar & Daw 2018, Nat Neurosci 21:1609, Fig. 3: a grid of 3 x 10 cells
-    whose middle row is a wall, so that two directions of one track are two places.
+    Source: Mattar & Daw 2018, Nat Neurosci 21:1609, Fig. 3: a grid of 3 x 10 cells with
+    a wall in the middle row, so that the two directions of one track are two places.
     """
     check_at_least("length", length, 2)
     cells = np.array([(row, column) for row in (0, 2) for column in range(length)])

@@ -1,9 +1,9 @@
-"""Rest after learning: sensors, noise, and replay of one source or another.
+"""Rest after learning: sensors, noise, and replay from one of several sources.
 
 Eight objects stand in two rows of four. A rule orders them; they were seen in another
-order. A movie replays what was seen; imagination replays what the rule, learned from
-other objects, says of these. The two differ in the chances of what follows what, which
-the replay is drawn from, and in nothing else.
+order. A movie replays what was seen; imagination replays the rule, which was learned
+from other objects. The sources differ only in the transition probabilities from which
+replay is drawn.
 
 Source: after Liu, Dolan, Kurth-Nelson & Behrens 2019, Cell 178:640; sensors and noise
 as in the simulation of Liu et al. 2021, eLife 10:e66917.
@@ -18,100 +18,100 @@ from scipy.signal import lfilter
 from metarl.studies.hippocampus.sequenceness import Array
 
 OBJECTS, ROW = 8, 4
-"""Objects, and how many stand in a row."""
+"""Objects, and objects per row."""
 SAMPLE_MS = 10
 """Time between samples, in ms."""
-SHOWN = 18
-"""Noisy pictures of each object that the decoder learns from."""
+PICTURES = 18
+"""Noisy pictures of each object from which the decoder learns."""
 RIDGE = 10.0
 """Penalty on the decoder's weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestParams:
-    """What a subject's rest is like."""
+    """Sensors, duration and replay of a subject's rest."""
 
     sensors: int = 64
-    """Sensors."""
+    """Number of sensors."""
     samples: int = 12_000
     """Length of rest, 10 ms each: two minutes."""
     event_rate: float = 0.05
-    """Replays begun a sample; published simulations have 0.33, of two objects each."""
+    """Replays that begin per sample; published: 0.33, of two objects each."""
     lag: int = 4
-    """From one object to the next, in samples."""
+    """Time from one object to the next, in samples."""
     memory: float = 0.95
-    """Share of the noise that is left a sample later."""
+    """Share of the noise that remains one sample later."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trajectory:
-    """What a subject learned, as chances of what follows what among new objects."""
+class LearnedOrders:
+    """Orders of new objects that a subject learned, as transition probabilities."""
 
     rule: Array
     """(8, 8) by the rule, learned from other objects and applied to these."""
     seen: Array
-    """(8, 8) as they were shown."""
+    """(8, 8) as the objects were shown."""
 
 
-def learned_transitions(walks: Sequence[Sequence[int]], states: int) -> Array:
-    """(S, S) how often each state was followed by each, as a share; 0 after a last one.
+def learned_transitions(sequences: Sequence[Sequence[int]], states: int) -> Array:
+    """(S, S) share of each state's transitions to each other; 0 from a last one.
 
     Args:
-        walks: orders that were experienced.
+        sequences: experienced orders of states.
         states: S.
     """
     counts = np.zeros((states, states))
-    for walk in walks:
-        np.add.at(counts, (walk[:-1], walk[1:]), 1)
+    for sequence in sequences:
+        np.add.at(counts, (sequence[:-1], sequence[1:]), 1)
     totals = counts.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(counts, totals, out=counts, where=totals > 0))
 
 
-def new_objects(generator: np.random.Generator) -> Trajectory:
-    """The rule learned from objects in order, and new objects seen out of order.
+def make_objects(generator: np.random.Generator) -> LearnedOrders:
+    """New objects, to which a learned rule applies and which are seen in another order.
 
-    Each new object is told its place (row, position); no two that the rule puts side by
-    side are shown one after the other.
+    Each new object is assigned a place (row, position); no two objects that are
+    adjacent by the rule are shown in succession.
     """
     places = np.arange(OBJECTS).reshape(-1, ROW)
     by_place = learned_transitions(places.tolist(), OBJECTS)
     place_of = generator.permutation(OBJECTS)
     rule = by_place[np.ix_(place_of, place_of)]
     while True:
-        shown = generator.permutation(OBJECTS).reshape(-1, ROW)
-        seen = learned_transitions(shown.tolist(), OBJECTS)
+        order = generator.permutation(OBJECTS).reshape(-1, ROW)
+        seen = learned_transitions(order.tolist(), OBJECTS)
         if not (seen * (rule + rule.T)).any():
-            return Trajectory(rule=rule, seen=seen)
+            return LearnedOrders(rule=rule, seen=seen)
 
 
-def replayed(source: Array, first: int, generator: np.random.Generator) -> list[int]:
-    """One replay: from a first state on, as the source has it, until nothing follows.
+def draw_replay(source: Array, first: int, generator: np.random.Generator) -> list[int]:
+    """Draw one replay of at most four states, until no state follows.
 
     Args:
-        source: (S, S) chances of what follows what.
-        first: where it begins.
-        generator: of chance.
+        source: (S, S) transition probabilities.
+        first: state with which it begins.
+        generator: of random numbers.
     """
-    told = [first]
-    while source[told[-1]].any() and len(told) < ROW:
-        told.append(int(generator.choice(len(source), p=source[told[-1]])))
-    return told
+    states = [first]
+    while source[states[-1]].any() and len(states) < ROW:
+        states.append(int(generator.choice(len(source), p=source[states[-1]])))
+    return states
 
 
 @dataclass(frozen=True, kw_only=True)
 class Brain:
-    """What objects look like on a subject's sensors, and a decoder that tells them."""
+    """A subject's patterns on the sensors, and a decoder of objects from them."""
 
     patterns: Array
     """(8, sensors) activity of each object."""
     mixing: Array
-    """(sensors, sensors) how sensors share noise."""
+    """(sensors, sensors) weights by which sensors share noise."""
     decoder: Array
     """(sensors, 8) weights from sensors to evidence for each object."""
 
 
-def new_brain(generator: np.random.Generator, params: RestParams) -> Brain:
-    """A subject whose decoder learned from noisy pictures, and from none.
+def make_brain(generator: np.random.Generator, params: RestParams) -> Brain:
+    """A subject with a decoder that learned from noisy pictures and from empty ones.
 
     Departs: the decoder is a ridge regression; published, a sparse logistic one.
     """
@@ -119,7 +119,7 @@ def new_brain(generator: np.random.Generator, params: RestParams) -> Brain:
     patterns = generator.standard_normal(count) + generator.standard_normal(
         (OBJECTS, count)
     )
-    shown = np.repeat(np.arange(OBJECTS), SHOWN)
+    shown = np.repeat(np.arange(OBJECTS), PICTURES)
     pictures = np.concatenate([patterns[shown], np.zeros((len(shown), count))])
     pictures += 4 * generator.standard_normal(pictures.shape)
     labels = np.concatenate([np.eye(OBJECTS)[shown], np.zeros((len(shown), OBJECTS))])
@@ -141,21 +141,21 @@ def rest(
     """(samples, 8) evidence for each object while a subject rests.
 
     Args:
-        brain: the subject's.
-        source: (8, 8) chances that replay is drawn from; None for no replay.
-        params: how long, how often.
-        noise: of the sensors.
-        replays: of when they begin, and how they go on.
+        brain: of the subject.
+        source: (8, 8) transition probabilities of replay; None: no replay.
+        params: duration, and rate of replay.
+        noise: generator of the sensors' noise.
+        replays: generator of the beginnings and contents of replays.
     """
     fresh = noise.standard_normal((params.samples, params.sensors)) @ brain.mixing
     sensors = lfilter([params.memory], [1, -params.memory], fresh, axis=0)
     if source is not None:
-        for when, state in _events(source, params, replays):
-            sensors[when] += brain.patterns[state]
+        for sample, state in _replayed_objects(source, params, replays):
+            sensors[sample] += brain.patterns[state]
     return np.asarray(sensors @ brain.decoder)
 
 
-def _events(
+def _replayed_objects(
     source: Array, params: RestParams, generator: np.random.Generator
 ) -> list[tuple[int, int]]:
     """Sample and object of everything that is replayed."""
@@ -166,5 +166,5 @@ def _events(
     return [
         (int(begin) + params.lag * place, state)
         for begin, first in zip(begins, firsts, strict=True)
-        for place, state in enumerate(replayed(source, int(first), generator))
+        for place, state in enumerate(draw_replay(source, int(first), generator))
     ]

@@ -1,13 +1,13 @@
-"""Temporally delayed linear modelling: do states follow each other in an order, when?
+"""Temporally delayed linear modelling: does activity follow an order, at which lag?
 
-For each lag, a regression of every state's activity on all states' activity one lag
-before gives weights; a second one explains those weights by the order asked about:
+For each lag, a regression of every state's activity on the activity of all states one
+lag before gives weights; a second one explains those weights by the tested order:
 
     X(t + lag) = X(t) W(lag) + constant
     W(lag)     = forward T + backward T' + self I + constant
 
-What counts is forward minus backward. It is judged beside the same of shuffled labels:
-beyond the largest of theirs over all lags, it is no accident.
+Sequenceness is forward minus backward. It is compared with that of shuffled labels: it
+is significant beyond their largest value over all lags.
 
 Source: Liu et al. 2021, eLife 10:e66917; used in Liu, Dolan, Kurth-Nelson & Behrens
 2019, Cell 178:640.
@@ -21,17 +21,17 @@ from metarl.core.checks import check_at_least
 Array = NDArray[np.float64]
 
 LAGS = 60
-"""Lags looked at, in samples, from 1."""
+"""Number of lags, in samples, from 1."""
 SHUFFLES = 29
-"""Shuffled labels that the threshold is the largest of: by chance 1 in 30 is beyond."""
+"""Shuffles; the largest of their values is the threshold, exceeded by 1 in 30."""
 
 
 def lagged_weights(activity: Array, lags: int = LAGS) -> Array:
-    """(L, S, S) weight of each state (row) on each state (column) a lag later.
+    """(L, S, S) weight of each state (row) on each state (column) one lag later.
 
     Args:
         activity: (T, S) evidence for every state at every sample.
-        lags: L, of 1 to L samples.
+        lags: L, for lags of 1 to L samples.
     """
     check_at_least("lags", lags, 1)
     constant = np.ones((len(activity), 1))
@@ -44,14 +44,14 @@ def lagged_weights(activity: Array, lags: int = LAGS) -> Array:
 
 
 def order_contrast(transitions: Array) -> Array:
-    """(S, S) what each weight adds to forward minus backward, by least squares.
+    """(S, S) contribution of each weight to forward minus backward, by least squares.
 
     Args:
-        transitions: (S, S) the order asked about: 1 where a state follows, else 0.
+        transitions: (S, S) the tested order: 1 where a state follows, else 0.
     """
     count = len(transitions)
-    parts = (transitions, transitions.T, np.eye(count), np.ones((count, count)))
-    design = np.stack([part.ravel() for part in parts], axis=1)
+    regressors = (transitions, transitions.T, np.eye(count), np.ones((count, count)))
+    design = np.stack([regressor.ravel() for regressor in regressors], axis=1)
     forward, backward = np.linalg.pinv(design)[:2]
     return np.asarray(forward - backward).reshape(count, count)
 
@@ -61,14 +61,14 @@ def sequenceness(weights: Array, transitions: Array) -> Array:
 
     Args:
         weights: (L, S, S) of `lagged_weights`.
-        transitions: (S, S) the order asked about.
+        transitions: (S, S) the tested order.
     """
-    found: Array = np.einsum("lij,ij->l", weights, order_contrast(transitions))
-    return found
+    by_lag: Array = np.einsum("lij,ij->l", weights, order_contrast(transitions))
+    return by_lag
 
 
 def shuffled_labels(states: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """(29, S) orders of labels, none of them their own."""
+    """(29, S) permutations of labels, none of them the identity."""
     orders: list[NDArray[np.intp]] = []
     while len(orders) < SHUFFLES:
         order = generator.permutation(states)
@@ -83,12 +83,12 @@ def shuffled_sequenceness(
     """(N, L) sequenceness of the order under each of N shuffled labels."""
     contrast = order_contrast(transitions)
     contrasts = np.array([contrast[np.ix_(order, order)] for order in labels])
-    found: Array = np.einsum("lij,nij->nl", weights, contrasts)
-    return found
+    by_lag: Array = np.einsum("lij,nij->nl", weights, contrasts)
+    return by_lag
 
 
 def threshold(shuffled: Array) -> float:
-    """The largest sequenceness of shuffled labels, either way, over lags.
+    """Largest absolute sequenceness of shuffled labels over lags.
 
     Args:
         shuffled: (N, L) of `shuffled_sequenceness`, or its mean over subjects.
@@ -96,10 +96,10 @@ def threshold(shuffled: Array) -> float:
     return float(np.abs(shuffled).max())
 
 
-def peak(found: Array) -> float:
-    """The sequenceness that is furthest from 0, with its sign.
+def peak(by_lag: Array) -> float:
+    """Sequenceness that is furthest from 0, with its sign.
 
     Args:
-        found: (L,) by lag.
+        by_lag: (L,) of `sequenceness`.
     """
-    return float(found[np.abs(found).argmax()])
+    return float(by_lag[np.abs(by_lag).argmax()])

@@ -1,1 +1,1 @@
-"""The study of learning rules."""
+"""Study: must learning be backpropagation through time?"""

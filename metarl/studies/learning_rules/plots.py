@@ -1,4 +1,4 @@
-"""Figures of the learning rules."""
+"""Figures of the study of learning rules."""
 
 from collections.abc import Sequence
 
@@ -7,45 +7,48 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.studies.plots import (
-    colours_of,
+    condition_colours,
+    draw_bandit_baselines,
     draw_by_condition,
     draw_curves,
-    mark_bandit,
+    draw_seeds_and_mean,
+    make_panels,
 )
-from metarl.studies.spec import Results, panels
+from metarl.studies.spec import Results
 
 
-def draw_rules(results: Results, *, aligned: Sequence[str], stages: int) -> Figure:
-    """Regret by rule; regret in training; cosine to the true gradient."""
-    figure, (regret, course, cosine) = panels(3)
+def draw_rules(results: Results, *, cosine_rules: Sequence[str], stages: int) -> Figure:
+    """Draw regret by rule, regret during training, and cosines to the true gradient."""
+    figure, (regret, curves, cosine) = make_panels(3)
     draw_by_condition(results, "regret", regret)
-    regret.set(xlabel="Regret, frozen weights (rewards an episode)", ylabel="")
-    mark_bandit(regret, vertical=True)
-    vanilla = [name for name in results.facts if not name.startswith("lstm-")]
-    draw_curves(results, vanilla, ("episodes", "regret_in_training"), course)
-    mark_bandit(course).legend().remove()
-    course.set(
+    regret.set(xlabel="Regret, frozen weights (rewards per episode)", ylabel="")
+    draw_bandit_baselines(regret, vertical=True)
+    vanilla = [name for name in results.conditions if not name.startswith("lstm-")]
+    draw_curves(results, vanilla, ("episodes", "regret_in_training"), curves)
+    draw_bandit_baselines(curves).legend().remove()
+    curves.set(
         xscale="log",
         xlabel="Episodes of training (colours as on the left)",
-        ylabel="Regret in training (rewards an episode)",
+        ylabel="Regret in training (rewards per episode)",
     )
-    draw_cosines(results, aligned, stages, cosine)
+    draw_cosines(results, cosine_rules, stages, cosine)
     return figure
 
 
 def draw_cosines(
-    results: Results, aligned: Sequence[str], stages: int, axes: Axes
+    results: Results, rules: Sequence[str], stages: int, axes: Axes
 ) -> Axes:
-    """Cosine to the true gradient over training; a line a rule, its seeds thin."""
+    """Draw the cosine to the true gradient over training, a colour per rule."""
     part = np.arange(stages + 1) / stages
-    colours = colours_of(results)
-    for rule in aligned:
-        found = np.array([facts["cosine"] for facts in results.facts[rule]])
-        axes.plot(part, found.T, color=colours[rule], alpha=0.3, linewidth=0.8)
-        axes.plot(part, found.mean(0), color=colours[rule], marker="o", label=rule)
+    colours = condition_colours(results)
+    for rule in rules:
+        cosines = np.array([seed["cosine"] for seed in results.seeds[rule]])
+        draw_seeds_and_mean(
+            part, cosines, axes, colour=colours[rule], label=rule, marker="o"
+        )
     axes.axhline(0, color="black", linewidth=0.8)
     axes.set(
-        xlabel="Part of training done",
+        xlabel="Fraction of training",
         ylabel="Cosine to the true gradient (core)",
         ylim=(-1, 1.35),
     )

@@ -1,1 +1,1 @@
-"""The study of optimizers."""
+"""Study: does an optimizer's regret RPE set a good learning rate?"""

@@ -1,4 +1,4 @@
-"""What optimizers are compared on: problems, and measures of their solutions."""
+"""Problems on which optimizers are compared, and measures of their solutions."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,65 +10,62 @@ from torch import Tensor
 
 from metarl.core.seeding import stream_seed
 from metarl.studies.optimizers.problems.bandit import BanditAgent
-from metarl.studies.optimizers.problems.chaos import (
+from metarl.studies.optimizers.problems.forecast import (
     SYSTEMS,
+    Forecast,
     linear_autoregression,
     persistence,
-    series,
+    simulate,
 )
-from metarl.studies.optimizers.problems.forecast import Forecast
 from metarl.studies.optimizers.problems.problem import Problem
-from metarl.studies.optimizers.problems.xor import CRITERION, Xor
+from metarl.studies.optimizers.problems.supervised import XOR_CRITERION, Xor
 from metarl.studies.shared_bandit import bandit_config
 
 HELD_STEPS = 10
-"""Steps for which D2 keeps a batch of bandits: it compares loss after loss."""
+"""Steps for which D2 keeps a batch of bandits: it compares successive losses."""
 TEST_TASKS = 1000
-"""Bandits that a trained agent is tested on."""
-
-Measures = dict[str, list[float]]
-"""Name -> one number a replica."""
+"""Bandits on which a trained agent is tested."""
 
 
 class BenchmarkProblem:
-    """A problem, and what its solutions are measured by."""
+    """A problem, and measures of its solutions."""
 
     problem: Problem
     baselines: Mapping[str, float] = MappingProxyType({})
+    """Test error of forecasts without a network, by name."""
     criterion: float = 0.0
-    """Loss below which the problem counts as learned; 0: no loss does."""
+    """Loss below which the problem counts as learned; 0: none."""
 
-    def measures(self, weights: Tensor) -> Measures:
-        """What (S, N) weights come to, by name."""
+    def measures(self, weights: Tensor) -> dict[str, list[float]]:
+        """Measures of (S, N) weights: name -> one number per replica."""
         return {}
 
 
 class XorBenchmark(BenchmarkProblem):
-    """Exclusive or."""
+    """Exclusive or, with the loss as the only measure."""
 
-    criterion = CRITERION
+    criterion = XOR_CRITERION
 
     def __init__(self, units: int, seed: int, rule: str) -> None:
-        """With so many hidden units."""
+        """Set the number of hidden units; seed and rule do not matter."""
         self.problem = Xor(units)
 
 
 class ForecastBenchmark(BenchmarkProblem):
-    """A chaotic series, of which each seed has its own."""
+    """A chaotic series, different for each seed."""
 
     def __init__(self, system: str, seed: int, rule: str) -> None:
-        """Of a system by name."""
+        """Simulate a system of SYSTEMS; the rule does not matter."""
         self.system = SYSTEMS[system]
-        data = series(
-            self.system, np.random.default_rng(stream_seed(seed, 0, "problems"))
-        )
-        self.problem: Forecast = Forecast(data)
+        generator = np.random.default_rng(stream_seed(seed, 0, "problems"))
+        series = simulate(self.system, generator)
+        self.problem: Forecast = Forecast(series)
         self.baselines = {
-            "persistence": persistence(data),
-            "linear autoregression": linear_autoregression(data),
+            "persistence": persistence(series),
+            "linear autoregression": linear_autoregression(series),
         }
 
-    def measures(self, weights: Tensor) -> Measures:
+    def measures(self, weights: Tensor) -> dict[str, list[float]]:
         """Test error and closed-loop valid time."""
         return {
             "NRMSE": self.problem.test_errors(weights),
@@ -77,19 +74,19 @@ class ForecastBenchmark(BenchmarkProblem):
 
 
 class BanditBenchmark(BenchmarkProblem):
-    """The bandit that the studies share."""
+    """The bandit that studies share."""
 
     def __init__(self, seed: int, rule: str) -> None:
-        """Its tasks are kept for some steps where the rule is D2."""
+        """Set tasks for training, kept for several steps under D2, and for the test."""
         held = HELD_STEPS if rule == "d2" else 1
         params = bandit_config(seed).task_params
         self.problem = BanditAgent(params, held_steps=held)
         self.test = BanditAgent(params, tasks=TEST_TASKS)
-        own = stream_seed(seed, 0, "evaluation")
-        self.generator = torch.Generator().manual_seed(own)
+        test_seed = stream_seed(seed, 0, "evaluation")
+        self.generator = torch.Generator().manual_seed(test_seed)
 
-    def measures(self, weights: Tensor) -> Measures:
-        """Regret with frozen weights, in rewards an episode."""
+    def measures(self, weights: Tensor) -> dict[str, list[float]]:
+        """Regret with frozen weights, in rewards per episode."""
         return {"regret": self.test.regret(weights, self.generator).tolist()}
 
 
@@ -104,4 +101,4 @@ BENCHMARK_PROBLEMS: Mapping[str, Callable[[int, str], BenchmarkProblem]] = (
         }
     )
 )
-"""Problem -> what makes it, given a seed and a rule."""
+"""Problem -> its constructor, given a seed and a rule."""

@@ -1,8 +1,8 @@
-"""What the study of optimizers must show.
+"""Effects of the study of optimizers.
 
 Of XOR a seed is a batch of networks: its values are the batch's share of successes and
 median epochs (a network that never met the criterion counts with the last epoch). Of
-the chaotic series a seed is a series, and a network for each rule and rate.
+the chaotic series a seed is a series, and one network for each rule and rate.
 """
 
 from collections.abc import Callable
@@ -12,48 +12,32 @@ from typing import TypeAlias
 import pandas as pd
 
 from metarl.analysis.effects import Effect
-from metarl.studies.optimizers.tables import measured, median_epochs, success
-from metarl.studies.spec import Facts, Results, criteria
+from metarl.studies.optimizers.tables import measure_value, median_epochs, success
+from metarl.studies.spec import Results, SeedResults, make_effect, read_criteria
 
 Series: TypeAlias = "pd.Series[float]"
 
+CRITERIA = read_criteria("metarl.studies.optimizers")
+
 HEADLINE_RATES = (0.03, 0.1, 0.3, 1.0, 3.0)
-"""Initial rates at which D2 and WP stand side by side on XOR."""
+"""Initial rates at which D2 and WP are compared on XOR."""
 BEST = {"d1": 0.1, "d2": 1.0}
-"""Rates at which D1 and D2 are compared with weight perturbation's best, on XOR."""
+"""Rates of D1 and D2 that are compared with weight perturbation's best rate, on XOR."""
 FAILING = 0.9
 """Share of successes below which a rate counts as failing."""
 POOR = 0.2
-"""Test NRMSE above which learning of a chaotic series counts as failed."""
+"""Test NRMSE above which a chaotic series counts as not learned."""
 
 
-def by_seed(results: Results, condition: str, of: Callable[[Facts], float]) -> Series:
-    """One number of each seed's facts."""
-    return pd.Series([of(facts) for facts in results.facts[condition]])
-
-
-def effect(name: str, values: Series, rule: str | None = None) -> Effect:
-    """A row by the name of its rule; without one it is reported."""
-    criterion = None if rule is None else criteria("optimizers")[rule]
-    summary = "median" if criterion is None else criterion.summary
-    return Effect(
-        name=name,
-        values=values,
-        summary=summary,
-        criterion=criterion,
-        needs_learning=False,
-    )
-
-
-def judged(results: Results) -> list[Effect]:
-    """All of them."""
+def effects(results: Results) -> list[Effect]:
+    """All effects; on XOR a seed is a batch of networks."""
     return [
         *_xor_tuned(results),
         *_xor_at_every_rate(results),
-        *_xor_beside_weight_perturbation(results),
+        *_xor_relative_to_weight_perturbation(results),
         *_lorenz(results),
         *_rossler(results),
-        *_reported(results),
+        *_unscored(results),
     ]
 
 
@@ -62,15 +46,15 @@ def _xor_tuned(results: Results) -> list[Effect]:
     for rule, rate in BEST.items():
         name = f"XOR, {rule.upper()} from rate {rate:g}"
         rows += [
-            effect(
+            make_effect(
                 f"{name}: share of networks that learn it",
-                _successes(results, rule, rate),
-                "XOR, success",
+                _successes(results, f"xor-{rule}", rate),
+                CRITERIA["XOR, success"],
             ),
-            effect(
+            make_effect(
                 f"{name}: median epochs to the criterion",
                 _epochs(results, rule, rate),
-                "XOR, epochs",
+                CRITERIA["XOR, epochs"],
             ),
         ]
     return rows
@@ -81,156 +65,163 @@ def _xor_at_every_rate(results: Results) -> list[Effect]:
     for rate in HEADLINE_RATES:
         name = f"XOR, D2 from rate {rate:g}"
         rows += [
-            effect(
+            make_effect(
                 f"{name}: share of networks that learn it, whatever the rate",
-                _successes(results, "d2", rate),
-                "XOR, success at every rate",
+                _successes(results, "xor-d2", rate),
+                CRITERIA["XOR, success at every rate"],
             ),
-            effect(
+            make_effect(
                 f"{name}: median epochs to the criterion, whatever the rate",
                 _epochs(results, "d2", rate),
-                "XOR, epochs at every rate",
+                CRITERIA["XOR, epochs at every rate"],
             ),
         ]
-    learned = {rate: _successes(results, "wp", rate) for rate in HEADLINE_RATES}
+    learned = {rate: _successes(results, "xor-wp", rate) for rate in HEADLINE_RATES}
     failing = (pd.DataFrame(learned) < FAILING).sum(axis=1).astype(float)
-    name = "XOR, WP: of the same five rates, those from which fewer than 90 % learn"
-    return [*rows, effect(name, failing, "XOR, rates that fail")]
+    name = "XOR, WP: number of the same five rates from which fewer than 90 % learn"
+    return [*rows, make_effect(name, failing, CRITERIA["XOR, rates that fail"])]
 
 
-def _xor_beside_weight_perturbation(results: Results) -> list[Effect]:
-    rate = best_rate(results, "xor-wp", median_epochs)
-    baseline = _epochs(results, "wp", rate)
-    quicker = min(BEST, key=lambda rule: _epochs(results, rule, BEST[rule]).median())
-    ours = BEST[quicker]
-    gain = _successes(results, quicker, ours) - _successes(results, "wp", rate)
+def _xor_relative_to_weight_perturbation(results: Results) -> list[Effect]:
+    wp_rate = best_rate(results, "xor-wp", median_epochs)
+    rule = min(BEST, key=lambda rule: _epochs(results, rule, BEST[rule]).median())
+    rate = BEST[rule]
+    name = f"XOR, {rule.upper()} from rate {rate:g}"
+    own, reference = (
+        _successes(results, condition, each)
+        for condition, each in ((f"xor-{rule}", rate), ("xor-wp", wp_rate))
+    )
     return [
-        effect(
-            f"XOR, {quicker.upper()} from rate {ours:g}: median epochs, as a share of "
-            f"WP's from its best rate",
-            _epochs(results, quicker, ours) / baseline,
-            "XOR, beside weight perturbation",
+        make_effect(
+            f"{name}: median epochs, as a share of WP's from its best rate",
+            _epochs(results, rule, rate) / _epochs(results, "wp", wp_rate),
+            CRITERIA["XOR, relative to weight perturbation"],
         ),
-        effect(
-            f"XOR, {quicker.upper()} from rate {ours:g}: share of networks that learn "
-            "it, less WP's from its best rate",
-            gain,
-            "XOR, success beside weight perturbation",
+        make_effect(
+            f"{name}: share of networks that learn it, minus WP's from its best rate",
+            own - reference,
+            CRITERIA["XOR, success relative to weight perturbation"],
         ),
     ]
 
 
 def _lorenz(results: Results) -> list[Effect]:
-    rates = results.facts["lorenz-d2"][0]["rates"]
+    rates = results.seeds["lorenz-d2"][0]["rates"]
     first = {rate: _errors(results, "lorenz-d2", rate, 0) for rate in rates}
-    rows = [
-        effect(
+    by_rate = [
+        make_effect(
             f"Lorenz, D2 from rate {rate:g}, 6,000 steps: test NRMSE",
             values,
-            "Lorenz, error",
+            CRITERIA["Lorenz, error"],
         )
         for rate, values in first.items()
     ]
     linear = by_seed(
-        results, "lorenz-d2", lambda facts: facts["baselines"]["linear autoregression"]
+        results, "lorenz-d2", lambda run: run["baselines"]["linear autoregression"]
     )
     failed = _errors(results, "lorenz-wp", 0.1) > POOR
-    long = _errors(results, "lorenz-d2", 0.01)
-    descent = _errors(results, "lorenz-sgd", 0.3)
     return [
-        *rows,
-        effect(
+        *by_rate,
+        make_effect(
             "Lorenz, D2, 6,000 steps, the worst of its rates: test NRMSE as a share of "
             "linear autoregression's",
             pd.DataFrame(first).max(axis=1) / linear,
-            "Lorenz, beside a linear forecast",
+            CRITERIA["Lorenz, relative to a linear forecast"],
         ),
-        effect(
+        make_effect(
             "Lorenz, WP from rate 0.1: whether it diverged or stayed above 0.2",
             failed.astype(float),
-            "Lorenz, weight perturbation fails",
+            CRITERIA["Lorenz, weight perturbation fails"],
         ),
-        effect(
-            "Lorenz, D2 from rate 0.01, 25,000 steps: test NRMSE",
-            long,
-            "Lorenz, long training",
+        *_lorenz_long(results),
+    ]
+
+
+def _lorenz_long(results: Results) -> list[Effect]:
+    """Error after the longest training, relative to gradient descent and Adam."""
+    name = "Lorenz, D2 from rate 0.01, 25,000 steps: test NRMSE"
+    errors = _errors(results, "lorenz-d2", 0.01)
+    return [
+        make_effect(name, errors, CRITERIA["Lorenz, long training"]),
+        make_effect(
+            f"{name} as a share of gradient descent's",
+            errors / _errors(results, "lorenz-sgd", 0.3),
+            CRITERIA["Lorenz, relative to gradient descent"],
         ),
-        effect(
-            "Lorenz, D2 from rate 0.01, 25,000 steps: test NRMSE as a share of "
-            "gradient descent's",
-            long / descent,
-            "Lorenz, beside gradient descent",
-        ),
-        effect(
-            "Lorenz, D2 from rate 0.01, 25,000 steps: test NRMSE as a share of Adam's",
-            long / _errors(results, "lorenz-adam", 0.01),
+        make_effect(
+            f"{name} as a share of Adam's",
+            errors / _errors(results, "lorenz-adam", 0.01),
         ),
     ]
 
 
 def _rossler(results: Results) -> list[Effect]:
+    name = "Rossler, D2 from rate 0.01, 6,000 steps: test NRMSE"
     errors = _errors(results, "rossler-d2", 0.01)
-    rate = best_rate(
-        results, "rossler-wp", lambda facts, rate: measured(facts, "NRMSE", rate)
+    wp_rate = best_rate(
+        results, "rossler-wp", lambda run, rate: measure_value(run, "NRMSE", rate)
     )
     return [
-        effect(
-            "Rossler, D2 from rate 0.01, 6,000 steps: test NRMSE",
-            errors,
-            "Rossler, error",
-        ),
-        effect(
-            "Rossler, D2 from rate 0.01, 6,000 steps: test NRMSE as a share of WP's "
-            "from its best rate",
-            errors / _errors(results, "rossler-wp", rate),
-            "Rossler, beside weight perturbation",
+        make_effect(name, errors, CRITERIA["Rossler, error"]),
+        make_effect(
+            f"{name} as a share of WP's from its best rate",
+            errors / _errors(results, "rossler-wp", wp_rate),
+            CRITERIA["Rossler, relative to weight perturbation"],
         ),
     ]
 
 
-def _reported(results: Results) -> list[Effect]:
+def _unscored(results: Results) -> list[Effect]:
     """2-2-1 networks, a test of local minima; and agents that learn to learn."""
     rows = []
-    for condition, seeds in results.facts.items():
-        problem, rule = seeds[0]["problem"], seeds[0]["rule"].upper()
-        for rate in seeds[0]["rates"]:
+    for condition, runs in results.seeds.items():
+        problem, rule = runs[0]["problem"], runs[0]["rule"].upper()
+        for rate in runs[0]["rates"]:
             name = f"{rule} from rate {rate:g}"
             if problem == "xor-2-2-1":
-                told = f"XOR with two hidden units, {name}: share that learn it"
-                rows.append(effect(told, _shares(results, condition, rate)))
+                name = f"XOR with two hidden units, {name}: share that learn it"
+                rows.append(make_effect(name, _successes(results, condition, rate)))
             if problem == "bandit":
-                told = f"Bandit agent, {name}: regret (rewards an episode)"
-                rows.append(effect(told, _regrets(results, condition, rate)))
+                name = f"bandit agent, {name}: regret (rewards per episode)"
+                rows.append(make_effect(name, _regrets(results, condition, rate)))
     return rows
 
 
-def best_rate(results: Results, condition: str, of: Callable[..., float]) -> float:
-    """The rate whose median over seeds is lowest."""
+def best_rate(results: Results, condition: str, measure: Callable[..., float]) -> float:
+    """The initial rate with the lowest median of a measure over seeds.
 
-    def middle(rate: float) -> float:
-        return float(by_seed(results, condition, partial(of, rate=rate)).median())
+    Args:
+        results: of all conditions.
+        condition: to search.
+        measure: of a run and a rate.
+    """
 
-    rates: list[float] = results.facts[condition][0]["rates"]
-    return min(rates, key=middle)
+    def median(rate: float) -> float:
+        return float(by_seed(results, condition, partial(measure, rate=rate)).median())
 
-
-def _successes(results: Results, rule: str, rate: float) -> Series:
-    return _shares(results, f"xor-{rule}", rate)
-
-
-def _shares(results: Results, condition: str, rate: float) -> Series:
-    return by_seed(results, condition, lambda facts: success(facts, rate))
+    rates: list[float] = results.seeds[condition][0]["rates"]
+    return min(rates, key=median)
 
 
-def _regrets(results: Results, condition: str, rate: float) -> Series:
-    return by_seed(results, condition, lambda facts: measured(facts, "regret", rate))
+def by_seed(
+    results: Results, condition: str, measure: Callable[[SeedResults], float]
+) -> Series:
+    """One number of each seed's run."""
+    return pd.Series([measure(run) for run in results.seeds[condition]])
+
+
+def _successes(results: Results, condition: str, rate: float) -> Series:
+    return by_seed(results, condition, partial(success, rate=rate))
 
 
 def _epochs(results: Results, rule: str, rate: float) -> Series:
-    return by_seed(results, f"xor-{rule}", lambda facts: median_epochs(facts, rate))
+    return by_seed(results, f"xor-{rule}", partial(median_epochs, rate=rate))
+
+
+def _regrets(results: Results, condition: str, rate: float) -> Series:
+    return by_seed(results, condition, partial(measure_value, name="regret", rate=rate))
 
 
 def _errors(results: Results, condition: str, rate: float, mark: int = -1) -> Series:
-    return by_seed(
-        results, condition, lambda facts: measured(facts, "NRMSE", rate, mark)
-    )
+    measure = partial(measure_value, name="NRMSE", rate=rate, mark=mark)
+    return by_seed(results, condition, measure)

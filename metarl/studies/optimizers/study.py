@@ -1,7 +1,7 @@
-"""Optimizers without gradients: perturb the weights, let regret set the pace.
+"""Optimizers without gradients: weight perturbation with a rate set by regret.
 
-Asks whether a learning rate that follows the optimizer's regret RPE is quicker than
-plain weight perturbation, and how much less it depends on the rate it begins with.
+Is a learning rate that follows the optimizer's regret RPE quicker than plain weight
+perturbation, and does it depend less on its initial value?
 
 Source: reconstruction from the abstract of arXiv:2510.22178; not the paper's equations.
 """
@@ -12,12 +12,11 @@ from types import MappingProxyType
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.analysis.effects import Effect
-from metarl.studies.optimizers.contest import OptimizerRun
-from metarl.studies.optimizers.effects import HEADLINE_RATES, judged
-from metarl.studies.optimizers.plots import drawn
-from metarl.studies.optimizers.tables import baselines, comparison
-from metarl.studies.spec import Condition, Results, Scale
+from metarl.studies.optimizers.effects import CRITERIA, HEADLINE_RATES, effects
+from metarl.studies.optimizers.optimizer_run import OptimizerRun
+from metarl.studies.optimizers.plots import draw_all
+from metarl.studies.optimizers.tables import baselines_table, comparison_table
+from metarl.studies.spec import Condition, Results, Scale, Study
 
 SHORT, LONG = 6000, 25_000
 """Steps of perturbation on a chaotic series."""
@@ -106,13 +105,20 @@ GRID: Mapping[str, Mapping[str, tuple[float, ...]]] = MappingProxyType(
         },
     }
 )
-"""The same where the grid is asked for; a problem that is not here keeps RATES."""
+"""The same for the grid; a problem without a grid keeps RATES."""
 
 
-def contest(
+def make_run(
     problem: str, rule: str, rates: tuple[float, ...], *, smoke: bool = False
 ) -> OptimizerRun:
-    """One rule on one problem, at the study's length."""
+    """One rule on one problem, for as many steps as the study has.
+
+    Args:
+        problem: one of BENCHMARK_PROBLEMS.
+        rule: one of LEARNERS.
+        rates: initial learning rates.
+        smoke: whether to do only a few steps.
+    """
     marks: tuple[int, ...] = ()
     if problem.startswith("xor"):
         steps = XOR_STEPS
@@ -141,23 +147,35 @@ def conditions(scale: Scale) -> Mapping[str, Condition]:
     """Every rule on every problem."""
     rates = {**RATES, **GRID} if scale.grid else RATES
     return {
-        f"{problem}-{rule}": contest(problem, rule, chosen, smoke=scale.smoke)
+        f"{problem}-{rule}": make_run(problem, rule, chosen, smoke=scale.smoke)
         for problem, rules in rates.items()
         for rule, chosen in rules.items()
     }
 
 
-def effects(results: Results) -> list[Effect]:
-    """What must be seen; on XOR a seed is a batch of networks."""
-    return judged(results)
-
-
 def tables(results: Results) -> Mapping[str, pd.DataFrame]:
-    """The comparison of rules, and forecasts that need no network."""
-    found = {"comparison": comparison(results), "baselines": baselines(results)}
-    return {name: table for name, table in found.items() if len(table)}
+    """Comparison of the rules, and forecasts without a network, if any."""
+    all_tables = {
+        "comparison": comparison_table(results),
+        "baselines": baselines_table(results),
+    }
+    return {name: table for name, table in all_tables.items() if len(table)}
 
 
 def figures(results: Results) -> Mapping[str, Figure]:
-    """Learning curves, what the initial rate does, and rates as they are learned."""
-    return drawn(results)
+    """Learning curves, results by initial rate, and learning rates over training."""
+    return draw_all(results)
+
+
+STUDY = Study(
+    name="optimizers",
+    question="Does a learning rate that follows the optimizer's regret RPE make weight "
+    "perturbation quicker, and less dependent on its initial rate?",
+    source="Nambusubramaniyan et al. 2025, arXiv:2510.22178 (reconstructed from the "
+    "abstract)",
+    conditions=conditions,
+    effects=effects,
+    tables=tables,
+    figures=figures,
+    criteria=CRITERIA,
+)

@@ -1,1 +1,1 @@
-"""The study of rest replay."""
+"""Study: does replay repeat experience, or follow a learned rule?"""

@@ -1,4 +1,4 @@
-"""Figures of replay at rest."""
+"""Figures of the study of replay at rest."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.analysis.style import COLOURS
-from metarl.studies.spec import Results, panels
+from metarl.studies.plots import draw_seeds_and_mean, make_panels
+from metarl.studies.spec import Results
 
 ORDER_COLOURS = {"rule": COLOURS["agent"], "seen": COLOURS["animal"]}
-"""Order asked about -> colour."""
+"""Tested order -> colour."""
 TITLES = {
     "movie": "Movie: as seen",
     "imagination": "Imagination: by the rule",
@@ -21,13 +22,13 @@ TITLES = {
 
 
 def draw_lags(results: Results, orders: Sequence[str]) -> Figure:
-    """Sequenceness by lag, one panel a source of replay, on one scale."""
-    figure, axes = panels(len(results.facts), columns=2)
-    for each, source in zip(axes, results.facts, strict=True):
+    """Draw sequenceness by lag, a panel per source of replay, on one scale."""
+    figure, axes = make_panels(len(results.conditions), columns=2)
+    for each, source in zip(axes, results.conditions, strict=True):
         draw_source(results, source, orders, each)
-    reach = max(abs(end) for each in axes for end in each.get_ylim())
+    limit = max(abs(end) for each in axes for end in each.get_ylim())
     for each in axes:
-        each.set_ylim(-reach, reach)
+        each.set_ylim(-limit, limit)
     axes[0].legend(ncols=2, fontsize="small", loc="best")
     return figure
 
@@ -35,14 +36,15 @@ def draw_lags(results: Results, orders: Sequence[str]) -> Figure:
 def draw_source(
     results: Results, source: str, orders: Sequence[str], axes: Axes
 ) -> Axes:
-    """Mean over groups in each order, groups thin; dashed, the mean threshold."""
-    found = results.facts[source]
-    lags = found[0]["lags_ms"]
+    """Draw the mean over groups, each group thin, and the mean threshold, dashed."""
+    groups = results.seeds[source]
+    lags = groups[0]["lags_ms"]
     for order in orders:
-        rows, colour = np.array([each[order] for each in found]), ORDER_COLOURS[order]
-        axes.plot(lags, rows.T, color=colour, lw=0.7, alpha=0.3)
-        axes.plot(lags, rows.mean(0), color=colour, lw=2, label=f"{order} order")
-        limit = np.mean([each[f"{order}_threshold"] for each in found])
+        rows, colour = np.array([each[order] for each in groups]), ORDER_COLOURS[order]
+        draw_seeds_and_mean(
+            lags, rows, axes, colour=colour, label=f"{order} order", widths=(0.7, 2)
+        )
+        limit = np.mean([each[f"{order}_threshold"] for each in groups])
         axes.axhline(limit, color=colour, ls="--", lw=1, label=f"{order}, threshold")
         axes.axhline(-limit, color=colour, ls="--", lw=1)
     axes.axhline(0, color="black", lw=0.8)

@@ -1,4 +1,4 @@
-"""Steps uphill."""
+"""Gradient ascent: steps of Adam."""
 
 import numpy as np
 import torch

@@ -50,7 +50,7 @@ def test_several_numbers_of_each_member_have_a_gradient_each():
 
 def test_a_function_of_an_estimate_follows_the_chain_rule():
     inner = Estimate(np.array([2.0, 3.0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
-    found = inner.through(inner.value**2, 2 * inner.value)
+    found = inner.apply(inner.value**2, 2 * inner.value)
     np.testing.assert_allclose(found.gradient, [[4.0, 8.0], [18.0, 24.0]])
 
 

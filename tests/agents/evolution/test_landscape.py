@@ -1,9 +1,15 @@
-"""The landscape: its height, and where populations go on it."""
+"""The landscape: its height, and the paths of populations on it."""
 
 import numpy as np
 import pytest
 
-from metarl.agents.evolution.landscape import MOST_VARIED, START, Walk, height, path_of
+from metarl.agents.evolution.landscape import (
+    MOST_VARIED,
+    START,
+    Walk,
+    height,
+    walk_path,
+)
 
 
 def test_the_height_by_hand():
@@ -15,7 +21,7 @@ def test_the_height_by_hand():
 @pytest.mark.parametrize("distribution", ["normal", "paired"])
 def test_variance_leads_to_where_the_ripples_are_highest(distribution):
     walk = Walk(objective="variance", distribution=distribution)
-    path = path_of(walk, np.random.default_rng(1))
+    path = walk_path(walk, np.random.default_rng(1))
     assert path[0] == START
     assert len(path) == 2001
     assert abs(path[-1] - MOST_VARIED) < 0.15
@@ -23,10 +29,10 @@ def test_variance_leads_to_where_the_ripples_are_highest(distribution):
 
 def test_entropy_leads_the_same_way():
     walk = Walk(objective="entropy", members=100, generations=1000)
-    path = path_of(walk, np.random.default_rng(1))
+    path = walk_path(walk, np.random.default_rng(1))
     assert abs(path[-1] - MOST_VARIED) < 0.5
 
 
 def test_fitness_leads_nowhere():
-    path = path_of(Walk(objective="fitness"), np.random.default_rng(1))
+    path = walk_path(Walk(objective="fitness"), np.random.default_rng(1))
     assert abs(path[-1] - START) < 1

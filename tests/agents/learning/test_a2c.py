@@ -1,4 +1,4 @@
-"""The learning rule: the paper's gradient, its targets, and what an update does."""
+"""Advantage actor-critic: the paper's gradient, the targets, and the update."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from torch.testing import assert_close
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.learning.a2c import Learner, Trajectory, actor_critic_loss
+from metarl.agents.learning.rules import make_learner
 from metarl.agents.networks.actor_critic import ActorCritic, build
 from metarl.agents.unrolls.branch import PlainUnroll
 from metarl.agents.unrolls.network import SharedUnroll, make_unroll
@@ -26,8 +27,8 @@ def normal(*size, seed=1):
     return torch.randn(size, generator=generator, dtype=torch.float64)
 
 
-def live(network, unroll, *, end=3):
-    """One unroll of experience on made-up inputs; lane 0's episode ends at `end`."""
+def make_trajectory(network, unroll, *, end=3):
+    """Trajectory on random inputs; the episode of environment 0 ends at `end`."""
     inputs = normal(STEPS + 1, NUM_ENVS, INPUTS, seed=3).float()
     actions = torch.randint(
         ACTIONS, (STEPS, NUM_ENVS), generator=torch.Generator().manual_seed(4)
@@ -112,7 +113,7 @@ def test_the_parts_of_the_loss_by_hand():
 def test_every_weight_gets_a_gradient_the_critics_too(core):
     network = make_network(core)
     unroll = make_unroll(network, STEPS, NUM_ENVS)
-    Learner(network, A2CConfig()).update(unroll, live(network, unroll), 0.0)
+    Learner(network, A2CConfig()).update(unroll, make_trajectory(network, unroll), 0.0)
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().max() > 0, name
@@ -164,7 +165,7 @@ def expected_gradients(network, trajectory, config, progress):
 def test_an_updates_gradient_is_the_papers_from_rewards_to_weights(core):
     network = make_network(core)
     unroll = make_unroll(network, STEPS, NUM_ENVS)
-    trajectory = live(network, unroll)
+    trajectory = make_trajectory(network, unroll)
     config = A2CConfig(
         learning_rate=constant(0.0),
         discount=Schedule(start=0.2, end=0.8),
@@ -178,11 +179,11 @@ def test_an_updates_gradient_is_the_papers_from_rewards_to_weights(core):
 
 
 def update(config, **changes):
-    """Learn once from the same experience; the network, scalars and weights before."""
+    """Learn once from the same trajectory; the network, scalars and weights before."""
     network = make_network()
     before = [p.detach().clone() for p in network.parameters()]
     unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
-    trajectory = replace(live(network, unroll), **changes)
+    trajectory = replace(make_trajectory(network, unroll), **changes)
     scalars = Learner(network, config).update(unroll, trajectory, 0.0)
     return network, scalars, before
 
@@ -191,7 +192,9 @@ def test_the_scalars_are_of_this_update():
     config = A2CConfig(discount=constant(0.5))
     network, scalars, _ = update(config)
     twin = make_network()
-    trajectory = live(twin, SharedUnroll(twin, PlainUnroll(twin, STEPS, NUM_ENVS)))
+    trajectory = make_trajectory(
+        twin, SharedUnroll(twin, PlainUnroll(twin, STEPS, NUM_ENVS))
+    )
     discounts = trajectory.nonterminal * 0.5
     rpes = (
         trajectory.rewards + discounts * trajectory.values[1:] - trajectory.values[:-1]
@@ -213,12 +216,12 @@ def test_the_learning_rate_follows_its_schedule():
 
 
 def test_clipping_scales_the_whole_gradient_and_reports_its_full_norm():
-    free, scalars, _ = update(A2CConfig(learning_rate=constant(0.0)))
+    unclipped, scalars, _ = update(A2CConfig(learning_rate=constant(0.0)))
     limit = float(scalars["train/grad_norm"]) / 4
     config = A2CConfig(learning_rate=constant(0.0), gradient_clip=limit)
-    clipped, told, _ = update(config)
-    assert_close(told["train/grad_norm"], scalars["train/grad_norm"])
-    for one, other in zip(free.parameters(), clipped.parameters(), strict=True):
+    clipped, feedback, _ = update(config)
+    assert_close(feedback["train/grad_norm"], scalars["train/grad_norm"])
+    for one, other in zip(unclipped.parameters(), clipped.parameters(), strict=True):
         assert_close(other.grad, one.grad / 4, rtol=1e-4, atol=1e-7)
 
 
@@ -242,7 +245,7 @@ def test_a_last_reward_reaches_earlier_steps_only_through_the_trace(decay, targe
     values = torch.zeros(STEPS + 1, NUM_ENVS)
     network, scalars, _ = update(config, rewards=rewards, values=values)
     unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
-    now = live(network, unroll).values[:-1]
+    now = make_trajectory(network, unroll).values[:-1]
     expected = torch.zeros(STEPS, NUM_ENVS)
     for back in range(targets):
         expected[-1 - back, 1] = 10 * 0.5**back
@@ -250,7 +253,7 @@ def test_a_last_reward_reaches_earlier_steps_only_through_the_trace(decay, targe
 
 
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
-def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer):
+def test_an_update_raises_the_probability_of_actions_better_than_expected(optimizer):
     config = A2CConfig(
         optimizer=optimizer,
         learning_rate=constant(1e-3),
@@ -261,7 +264,7 @@ def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer)
     rewards[2, 1] = 5
     network = make_network()
     unroll = SharedUnroll(network, PlainUnroll(network, STEPS, NUM_ENVS))
-    trajectory = live(network, unroll, end=None)
+    trajectory = make_trajectory(network, unroll, end=None)
     zero = torch.zeros_like(trajectory.values)
     discounts = torch.zeros(STEPS, NUM_ENVS)
     trajectory = replace(
@@ -270,7 +273,7 @@ def test_an_update_raises_the_chance_of_what_was_better_than_expected(optimizer)
 
     def chance():
         with torch.no_grad():
-            logits, _ = unroll.read(trajectory.starts)
+            logits, _ = unroll.outputs(trajectory.starts)
         return float(logits.softmax(-1)[2, 1, trajectory.actions[2, 1]])
 
     before = chance()
@@ -290,16 +293,22 @@ def test_the_optimizers_are_those_named():
 READOUT = A2CConfig(rule="readout")
 
 
+def learner_of(network, config):
+    generator = torch.Generator()
+    return make_learner(
+        network, config, steps=STEPS, num_envs=NUM_ENVS, generator=generator
+    )
+
+
 @pytest.mark.parametrize("critic", ["shared", "separate"])
 @pytest.mark.parametrize("core", ["lstm", "gru"])
-def test_the_readout_alone_is_trained_where_that_is_asked(core, critic):
+def test_the_readout_rule_trains_the_heads_alone(core, critic):
     config = NetworkConfig(core=core, critic=critic, units=UNITS, head_deviation=0.5)
     network = build(INPUTS, ACTIONS, config, seed=2)
     before = {k: v.clone() for k, v in network.state_dict().items()}
-    unroll = make_unroll(network, STEPS, NUM_ENVS)
-    learner = Learner(network, replace(READOUT, gradient_clip=0.1))
+    unroll, learner = learner_of(network, replace(READOUT, gradient_clip=0.1))
     for _ in range(3):
-        learner.update(unroll, live(network, unroll), 0.0)
+        learner.update(unroll, make_trajectory(network, unroll), 0.0)
     moved = {
         k for k, v in network.state_dict().items() if not torch.equal(before[k], v)
     }
@@ -312,7 +321,7 @@ def test_the_readouts_first_gradient_is_the_one_it_has_among_all():
     found = []
     for config in (READOUT, A2CConfig()):
         network = make_network()
-        unroll = make_unroll(network, STEPS, NUM_ENVS)
-        Learner(network, config).update(unroll, live(network, unroll), 0.0)
+        unroll, learner = learner_of(network, config)
+        learner.update(unroll, make_trajectory(network, unroll), 0.0)
         found.append(network.heads.weight.grad)
     assert_close(*found, rtol=0, atol=0)

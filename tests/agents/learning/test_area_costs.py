@@ -1,4 +1,4 @@
-"""Costs by area: what each area's weights hear of, and when."""
+"""Costs by area: gradients of each area, and their times."""
 
 import math
 from copy import deepcopy
@@ -12,7 +12,7 @@ from metarl.agents.config import A2CConfig, NetworkConfig, constant
 from metarl.agents.learning.a2c import Trajectory
 from metarl.agents.learning.area_costs import AreaLearner
 from metarl.agents.learning.config import CostsConfig
-from metarl.agents.learning.rules import make_learner
+from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
 from metarl.core.checks import MetaRLError
 from metarl.core.policy import restart
@@ -35,7 +35,7 @@ def make(costs=None, core="rnn", **settings):
 
 
 def stepped(network, unroll):
-    """A made-up experience, with an episode's end in it."""
+    """A made-up trajectory, with an episode's end in it."""
     generator = torch.Generator().manual_seed(3)
     inputs = torch.rand(STEPS, NUM_ENVS, INPUTS, generator=generator)
     starts = [None] * STEPS
@@ -66,8 +66,8 @@ def stepped(network, unroll):
 def gradients(costs, **settings):
     network, unroll, learner = make(costs, **settings)
     trajectory = stepped(network, unroll)
-    lesson = learner.lesson(trajectory, 0.5)
-    learner.compute_gradients(unroll, trajectory, lesson, 0.5)
+    targets = learner.targets(trajectory, 0.5)
+    learner.compute_gradients(unroll, trajectory, targets, 0.5)
     return {name: p.grad for name, p in network.named_parameters()}, learner, trajectory
 
 
@@ -76,7 +76,7 @@ def test_one_cost_is_the_usual_learner():
     assert isinstance(make(CostsConfig(pfc=("reward",)))[2], AreaLearner)
 
 
-def test_no_error_crosses_from_the_striatum_unless_it_is_to():
+def test_no_error_passes_from_the_striatum_without_the_cost_rl():
     silent, _, _ = gradients(CostsConfig(pfc=("reward",), prediction_weight=0.0))
     usual, _, _ = gradients(CostsConfig())
     assert not silent["core.weight"].any()
@@ -94,7 +94,7 @@ def test_both_costs_add_up_in_the_core():
 
 @pytest.mark.parametrize("cost", ["reward", "observation"])
 @pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
-def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
+def test_the_gradient_of_the_core_is_that_of_its_predictions(cost, core):
     """Against autograd on the network itself, stepped again with the equation."""
     found, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
     network, unroll, _ = make(core=core)
@@ -106,31 +106,31 @@ def test_the_cores_gradient_is_that_of_what_it_predicts(cost, core):
         memory = restart(memory, network.initial_memory(NUM_ENVS), start)
         memory = network.core(now, memory)
         activity.append(memory[0])
-    units, reader = torch.stack(activity), learner.predictors.readers[cost]
+    units, readout = torch.stack(activity), learner.predictors.readouts[cost]
     total = 0.0
     for t in range(STEPS):
         for env_index in range(NUM_ENVS):
             action, here = int(again.actions[t, env_index]), units[t, env_index]
             if cost == "reward":
-                said = reader.weight[action] @ here + reader.bias[action]
-                total = total + (again.rewards[t, env_index] - said) ** 2 / 2
+                predicted = readout.weight[action] @ here + readout.bias[action]
+                total = total + (again.rewards[t, env_index] - predicted) ** 2 / 2
             elif again.nonterminal[t, env_index]:
                 taken = torch.eye(ACTIONS)[action]
-                said = reader.weight @ torch.cat([here, taken]) + reader.bias
-                error = again.observations[t + 1, env_index] - said
+                predicted = readout.weight @ torch.cat([here, taken]) + readout.bias
+                error = again.observations[t + 1, env_index] - predicted
                 total = total + (error**2).sum() / 2
     (total / (STEPS * NUM_ENVS)).backward()
     assert_close(found["core.weight"], network.core.weight.grad)
 
 
-def test_local_credit_carries_a_prediction_too():
+def test_local_paths_apply_to_predictions_too():
     local, _, _ = gradients(CostsConfig(pfc=("reward",)), rule="eprop")
     exact, _, _ = gradients(CostsConfig(pfc=("reward",)))
     assert (local["core.weight"] - exact["core.weight"]).abs().max() > 1e-4
     assert_close(local["heads.weight"], exact["heads.weight"])
 
 
-def test_costs_come_and_go_with_development():
+def test_costs_are_active_at_their_times():
     costs = CostsConfig(pfc=("reward", "rl"), schedule=("reward:0-2", "rl:2-"))
     network, unroll, learner = make(costs)
     learned = []
@@ -160,21 +160,24 @@ def test_times_are_from_first_up_to_last():
     assert costs.on("rl", 0)
 
 
-def test_binary_rewards_are_predicted_by_their_chance():
-    """By hand: -log p of what was paid, p logistic in the reader's output."""
+def test_binary_rewards_are_predicted_by_their_probability():
+    """By hand: -log p of what was paid, p logistic in the readout's output."""
     costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
     network, unroll, learner = make(costs)
     trajectory = stepped(network, unroll)
     paid = (trajectory.rewards > 0.5).float()
     assert 0 < paid.mean() < 1
     trajectory = replace(trajectory, rewards=paid)
-    reader, units = learner.predictors.readers["reward"], torch.rand(STEPS, NUM_ENVS, 6)
-    outputs, total = reader(units).detach(), 0.0
+    readout, units = (
+        learner.predictors.readouts["reward"],
+        torch.rand(STEPS, NUM_ENVS, 6),
+    )
+    outputs, total = readout(units).detach(), 0.0
     for t in range(STEPS):
         for env_index in range(NUM_ENVS):
             action = int(trajectory.actions[t, env_index])
-            said = float(outputs[t, env_index, action])
-            chance = 1 / (1 + math.exp(-said))
+            predicted = float(outputs[t, env_index, action])
+            chance = 1 / (1 + math.exp(-predicted))
             total -= math.log(chance if paid[t, env_index] else 1 - chance)
     found = learner.predictors.losses(units, trajectory)["reward"]
     assert found.item() == pytest.approx(total / (STEPS * NUM_ENVS), rel=1e-5)
@@ -184,11 +187,13 @@ def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():
     network, unroll, learner = make(
         CostsConfig(pfc=("reward",), likelihood="bernoulli")
     )
-    with pytest.raises(MetaRLError, match=r"rewards must be 0 or 1 .* normal fits"):
+    with pytest.raises(
+        MetaRLError, match=r"rewards must be 0 or 1 .* choose normal, which fits"
+    ):
         learner.update(unroll, stepped(network, unroll), 0.1)
 
 
-def test_the_learning_curve_tells_how_well_is_predicted():
+def test_the_learning_curve_has_the_prediction_losses():
     network, unroll, learner = make(CostsConfig(pfc=("reward", "observation")))
     trajectory = stepped(network, unroll)
     units = unroll.branch.activities(trajectory.starts)
@@ -198,7 +203,7 @@ def test_the_learning_curve_tells_how_well_is_predicted():
         assert scalars[f"loss/{cost}"].item() == pytest.approx(losses[cost].item())
 
 
-def test_it_goes_on_from_its_state():
+def test_it_continues_from_its_state():
     costs = CostsConfig(pfc=("reward", "observation"), schedule=("reward:1-",))
     network, unroll, learner = make(costs)
     learner.update(unroll, stepped(network, unroll), 0.1)
@@ -233,8 +238,9 @@ def test_costs_that_cannot_be_are_refused(settings, words):
 
 
 def test_areas_need_one_core_and_a_rule_that_reaches_it():
+    learning = A2CConfig(rule="readout", costs=CostsConfig(pfc=("reward",)))
     with pytest.raises(ValueError, match="rule must be one that sends errors"):
-        A2CConfig(rule="readout", costs=CostsConfig(pfc=("reward",)))
+        RULES["readout"].check_learning(learning)
     network = build(
         INPUTS, ACTIONS, NetworkConfig(core="rnn", units=4, critic="separate"), seed=1
     )

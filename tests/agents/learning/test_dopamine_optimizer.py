@@ -1,4 +1,4 @@
-"""The optimizer of torch: learns, goes on from where it was, takes no gradient."""
+"""The torch optimizer: it learns, resumes, and computes no gradient."""
 
 import copy
 import math
@@ -14,10 +14,10 @@ from metarl.agents.learning.dopamine_optimizer import Dopamine
 from metarl.agents.learning.weight_perturbation import (
     ONE_SIDED,
     PAIR,
-    RULES,
+    UPDATE_RULES,
     evaluate_perturbation,
-    rule,
-    start,
+    initial_state,
+    update_rule,
 )
 
 INPUTS = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
@@ -46,7 +46,7 @@ def no_gradient(monkeypatch):
     forbid_gradients(monkeypatch)
 
 
-@pytest.mark.parametrize("variant", RULES)
+@pytest.mark.parametrize("variant", UPDATE_RULES)
 def test_it_learns_without_a_gradient(variant, no_gradient):
     model = network()
     loss, learner = loss_of(model), optimizer(model, variant)
@@ -65,12 +65,12 @@ def test_exclusive_or_is_learned():
     assert loss().item() < 0.01
 
 
-@pytest.mark.parametrize("variant", RULES)
+@pytest.mark.parametrize("variant", UPDATE_RULES)
 def test_it_is_the_rule_of_the_equations(variant):
     model = network()
     learner = optimizer(model, variant)
     weights = torch.cat([p.detach().flatten() for p in model.parameters()])[None]
-    rule_state = start(weights, torch.tensor([0.3], dtype=torch.float64))
+    rule_state = initial_state(weights, torch.tensor([0.3], dtype=torch.float64))
     generator, twin = torch.Generator().manual_seed(1), network()
     shapes = [p.shape for p in twin.parameters()]
 
@@ -86,13 +86,13 @@ def test_it_is_the_rule_of_the_equations(variant):
 
     for _ in range(5):
         trial = evaluate_perturbation(losses_of, weights, generator)
-        weights, rule_state = rule(variant)(rule_state, weights, trial)
+        weights, rule_state = update_rule(variant)(rule_state, weights, trial)
         assert learner.step(loss_of(model)) == pytest.approx(float(trial.losses))
     now = torch.cat([p.detach().flatten() for p in model.parameters()])[None]
     assert_close(now, weights)
 
 
-@pytest.mark.parametrize("variant", RULES)
+@pytest.mark.parametrize("variant", UPDATE_RULES)
 def test_a_state_goes_on_as_if_nothing_had_happened(variant):
     model = network()
     learner = optimizer(model, variant)
@@ -122,9 +122,7 @@ def test_a_state_is_read_by_a_safe_load(tmp_path):
 
 def test_another_variants_state_is_refused():
     state = optimizer(network(), "d1").state_dict()
-    with pytest.raises(
-        ValueError, match="variant must be d2, as here, got a state of d1"
-    ):
+    with pytest.raises(ValueError, match="variant must be d2, got a state of d1"):
         optimizer(network(), "d2").load_state_dict(state)
 
 
@@ -138,7 +136,7 @@ def test_a_schedule_scales_the_rate_of_now():
     assert learner.rate == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize("variant", RULES)
+@pytest.mark.parametrize("variant", UPDATE_RULES)
 def test_a_schedule_may_pass_through_0(variant):
     model = network()
     learner = optimizer(model, variant)
@@ -165,7 +163,7 @@ def test_a_state_of_another_number_of_weights_is_refused():
         optimizer(other).load_state_dict(state)
 
 
-@pytest.mark.parametrize("variant", RULES)
+@pytest.mark.parametrize("variant", UPDATE_RULES)
 def test_a_loss_that_is_no_number_leaves_the_weights_as_they_were(variant):
     model = network()
     learner = optimizer(model, variant)

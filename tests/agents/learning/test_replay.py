@@ -1,4 +1,4 @@
-"""Replay in a learner: living through again, the modes' lessons, what is refused."""
+"""Replay in a learner: rollouts, targets of each mode, refusals."""
 
 from dataclasses import replace
 
@@ -14,7 +14,8 @@ from metarl.agents.learning.replay import (
     check_replayable,
     make_replayer,
 )
-from metarl.agents.learning.replay_buffer import Episodes, Sample, cut
+from metarl.agents.learning.replay_buffer import Episodes, Sample, split_episodes
+from metarl.agents.learning.rules import RULES
 from metarl.agents.networks.actor_critic import build
 from metarl.agents.unrolls.network import make_unroll
 from metarl.core.policy import join_inputs, restart
@@ -22,7 +23,7 @@ from metarl.core.policy import join_inputs, restart
 OBSERVED, ACTIONS, LENGTH, UNROLL, NUM_ENVS = 2, 2, 3, 6, 4
 
 
-def drawn(seed=1):
+def generator_of(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
@@ -41,13 +42,15 @@ def prepared(mode, core="rnn", critic="shared", **settings):
     )
     unroll = make_unroll(network, UNROLL, NUM_ENVS)
     learner = Learner(network, config)
-    return unroll, Replayer(unroll, learner, episode_steps=LENGTH, generator=drawn())
+    return unroll, Replayer(
+        unroll, learner, episode_steps=LENGTH, generator=generator_of()
+    )
 
 
 @torch.no_grad()
-def experienced(unroll, seed=3):
-    """An unroll of two episodes in each lane, as the stepping loop would make it."""
-    generator = drawn(seed)
+def make_trajectory(unroll, seed=3):
+    """Unroll of two episodes in each environment, as from the stepping loop."""
+    generator = generator_of(seed)
     observations = torch.rand(UNROLL + 1, NUM_ENVS, OBSERVED, generator=generator)
     actions = torch.randint(ACTIONS, (UNROLL, NUM_ENVS), generator=generator)
     rewards = torch.rand(UNROLL, NUM_ENVS, generator=generator)
@@ -76,7 +79,7 @@ def experienced(unroll, seed=3):
     )
 
 
-def kept(fresh):
+def stored(fresh):
     """The unroll's steps as kept ones."""
     return Episodes(
         fresh.observations[:-1],
@@ -94,28 +97,28 @@ def gradients(replayer):
 
 @pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize("critic", ["shared", "separate"])
-def test_living_through_with_the_same_weights_decides_the_same(core, critic):
+def test_a_replay_with_the_same_weights_has_the_same_outputs(core, critic):
     unroll, replayer = prepared("uniform", core, critic)
-    fresh = experienced(unroll)
-    lived = replayer.live(kept(fresh))
-    assert_close(lived.logits, fresh.logits)
-    assert_close(lived.values, fresh.values)
-    assert_close(lived.nonterminal, fresh.nonterminal)
-    assert [s is None for s in lived.starts] == [s is None for s in fresh.starts]
+    fresh = make_trajectory(unroll)
+    replayed = replayer.rollout(stored(fresh))
+    assert_close(replayed.logits, fresh.logits)
+    assert_close(replayed.values, fresh.values)
+    assert_close(replayed.nonterminal, fresh.nonterminal)
+    assert [s is None for s in replayed.starts] == [s is None for s in fresh.starts]
 
 
 @pytest.mark.parametrize("mode", ["naive", "uniform", "prioritised", "clear"])
 def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypatch):
     """V-trace is then on policy, and cloning asks for what there is."""
     unroll, replayer = prepared(mode)
-    fresh = experienced(unroll)
+    fresh = make_trajectory(unroll)
     replayer.learner.update(unroll, fresh, 0.5)
     expected = gradients(replayer)
     count = UNROLL // LENGTH * NUM_ENVS
-    everything = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    everything = Episodes(*(split_episodes(part, LENGTH) for part in stored(fresh)))
     monkeypatch.setattr(
         replayer.buffer,
-        "draw",
+        "sample",
         lambda asked: Sample(everything, torch.arange(asked), torch.ones(count)),
     )
     replayer.update(fresh, 0.5)
@@ -124,69 +127,73 @@ def test_an_episode_replayed_at_once_has_the_fresh_ones_gradient(mode, monkeypat
         assert gradient.abs().max() > 0
 
 
-def lesson(mode, ratios=None, **settings):
+def targets(mode, ratios=None, **settings):
     unroll, replayer = prepared(mode, **settings)
-    fresh = experienced(unroll)
+    fresh = make_trajectory(unroll)
     ratios = torch.ones(UNROLL, NUM_ENVS) if ratios is None else ratios
-    lived = replayer.live(kept(fresh))
-    found, surprise = replayer.lesson(lived, kept(fresh), ratios, 0.5)
+    replayed = replayer.rollout(stored(fresh))
+    found, surprise = replayer.targets(replayed, stored(fresh), ratios, 0.5)
     return fresh, found, surprise
 
 
-def test_only_the_naive_mode_does_not_ask_who_acted():
+def test_only_the_naive_mode_ignores_the_old_policy():
     halves = torch.full((UNROLL, NUM_ENVS), 0.5)
-    _, naive, _ = lesson("naive")
-    assert_close(lesson("naive", halves)[1].advantage, naive.advantage)
-    corrected = lesson("uniform", halves)[1].advantage
+    _, naive, _ = targets("naive")
+    assert_close(targets("naive", halves)[1].advantages, naive.advantages)
+    corrected = targets("uniform", halves)[1].advantages
     ends = corrected[LENGTH - 1 :: LENGTH]
-    assert_close(ends, 0.5 * naive.advantage[LENGTH - 1 :: LENGTH])
+    assert_close(ends, 0.5 * naive.advantages[LENGTH - 1 :: LENGTH])
 
 
-def test_self_imitation_learns_only_from_what_went_better_than_expected():
-    fresh, found, surprise = lesson("sil")
+def test_self_imitation_learns_only_from_returns_above_the_value():
+    fresh, found, surprise = targets("sil")
     returned = fresh.rewards.clone()
     for t in (1, 0, 4, 3):
         returned[t] += 0.8 * returned[t + 1]
     gained = (returned - fresh.values[:-1]).clamp(min=0)
-    assert_close(found.advantage, gained)
-    assert_close(found.targets, fresh.values[:-1] + gained)
+    assert_close(found.advantages, gained)
+    assert_close(found.returns, fresh.values[:-1] + gained)
     assert_close(surprise, gained)
 
 
 def test_priority_is_an_episodes_mean_surprise():
     _, replayer = prepared("prioritised")
-    replayer.buffer.rate = lambda places, found: told.append((places, found))
-    told = []
+    replayer.buffer.update_priorities = lambda places, found: feedback.append(
+        (places, found)
+    )
+    feedback = []
     surprise = torch.arange(UNROLL * NUM_ENVS).float().view(UNROLL, NUM_ENVS)
-    replayer._rate(torch.arange(8), surprise)
+    replayer._update_priorities(torch.arange(8), surprise)
     expected = [surprise[:3, 0].mean(), surprise[3:, 3].mean()]
-    assert_close(told[0][1][[0, 7]], torch.stack(expected))
+    assert_close(feedback[0][1][[0, 7]], torch.stack(expected))
 
 
 @pytest.mark.parametrize("weight", [0.0, 1.0])
-def test_an_episode_teaches_policy_and_value_by_its_weight(weight, monkeypatch):
+def test_the_weight_of_an_episode_scales_its_effect_on_policy_and_value(
+    weight, monkeypatch
+):
     """What takes back the bias of priority: of no weight, it teaches nothing at all."""
     unroll, replayer = prepared("prioritised")
     replayer.config = replace(replayer.config, entropy_weight=constant(0.0))
-    fresh = experienced(unroll)
-    episodes = Episodes(*(cut(part, LENGTH) for part in kept(fresh)))
+    fresh = make_trajectory(unroll)
+    episodes = Episodes(*(split_episodes(part, LENGTH) for part in stored(fresh)))
     count = episodes.actions.shape[1]
-    told = Sample(episodes, torch.arange(count), torch.full((count,), weight))
-    monkeypatch.setattr(replayer.buffer, "draw", lambda count: told)
+    feedback = Sample(episodes, torch.arange(count), torch.full((count,), weight))
+    monkeypatch.setattr(replayer.buffer, "sample", lambda count: feedback)
     replayer.update(fresh, 0.5)
-    taught = {name: bool(g.any()) for name, g in gradients(replayer).items()}
-    assert set(taught.values()) == {weight > 0}
+    learned_from = {name: bool(g.any()) for name, g in gradients(replayer).items()}
+    assert set(learned_from.values()) == {weight > 0}
 
 
-def test_cloning_holds_the_network_to_what_it_did():
+def test_cloning_keeps_the_network_near_its_old_outputs():
     """The further the kept policy, the larger the gradient that leads back to it."""
     unroll, replayer = prepared("clear", clone_policy=1.0, clone_value=1.0)
     _, plain = prepared("uniform")
-    fresh = experienced(unroll)
-    old = kept(fresh)._replace(values=fresh.values[:-1] + 10.0)
+    fresh = make_trajectory(unroll)
+    old = stored(fresh)._replace(values=fresh.values[:-1] + 10.0)
     found = []
     for each in (replayer, plain):
-        episodes = Episodes(*(cut(part, LENGTH) for part in old))
+        episodes = Episodes(*(split_episodes(part, LENGTH) for part in old))
         each._learn(Sample(episodes, torch.arange(8), torch.ones(8)), NUM_ENVS, 0.5)
         found.append(gradients(each)["heads.bias"])
     # d/dV of (V - V then)^2, in the mean, is 2 * -10 on the value's bias.
@@ -195,27 +202,33 @@ def test_cloning_holds_the_network_to_what_it_did():
     assert_close(difference[:-1], torch.zeros(ACTIONS), atol=1e-6, rtol=0)
 
 
-def test_each_fresh_update_is_followed_by_as_many_replays_as_asked(monkeypatch):
+def test_each_update_is_followed_by_the_configured_number_of_replays(monkeypatch):
     unroll, replayer = prepared("uniform", ratio=3)
     counted = []
     monkeypatch.setattr(
-        replayer.learner, "descend", lambda rate: counted.append(rate) or torch.ones(())
+        replayer.learner,
+        "optimizer_step",
+        lambda rate: counted.append(rate) or torch.ones(()),
     )
-    told = replayer.update(experienced(unroll), 0.5)
+    feedback = replayer.update(make_trajectory(unroll), 0.5)
     assert len(counted) == 3
-    assert set(told) == {"replay/grad_norm", "replay/ratio"}
-    assert float(told["replay/ratio"]) == pytest.approx(1.0, abs=1e-5)
+    assert set(feedback) == {"replay/grad_norm", "replay/ratio"}
+    assert float(feedback["replay/ratio"]) == pytest.approx(1.0, abs=1e-5)
 
 
-def test_nothing_is_made_where_nothing_is_replayed():
+def test_there_is_no_replayer_without_replay():
     unroll, replayer = prepared("none")
-    sizes = {"unroll_steps": 5, "episode_steps": None, "generator": drawn()}
+    sizes = {"unroll_steps": 5, "episode_steps": None, "generator": generator_of()}
     assert make_replayer(unroll, replayer.learner, **sizes) is None
 
 
-@pytest.mark.parametrize(("steps", "said"), [(None, "of different lengths"), (40, 40)])
-def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, said):
-    with pytest.raises(ValueError, match=f"unrolls of 60 steps and episodes {said};"):
+@pytest.mark.parametrize(
+    ("steps", "outputs"), [(None, "of different lengths"), (40, 40)]
+)
+def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, outputs):
+    with pytest.raises(
+        ValueError, match=f"unrolls of 60 steps and episodes {outputs};"
+    ):
         check_replayable("uniform", 60, steps)
     check_replayable("none", 60, steps)
     check_replayable("uniform", 80, 40)
@@ -234,11 +247,12 @@ def test_episodes_that_do_not_fill_an_unroll_are_refused(steps, said):
         {"clone_value": -0.1},
     ],
 )
-def test_settings_that_mean_nothing_are_refused(settings):
+def test_settings_out_of_range_are_refused(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         ReplayConfig(**settings)
 
 
-def test_replay_refuses_a_rule_whose_noise_is_not_kept():
+def test_replay_refuses_a_rule_with_noise_that_is_not_stored():
+    learning = A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
     with pytest.raises(ValueError, match=r"replay.mode must be none where the rule"):
-        A2CConfig(rule="np", replay=ReplayConfig(mode="uniform"))
+        RULES["np"].check_learning(learning)

@@ -1,4 +1,4 @@
-"""One core or two, their heads, and weights that depend on a seed alone."""
+"""Networks with one core or two, their heads, and weights from a seed alone."""
 
 import pytest
 import torch
@@ -24,7 +24,7 @@ def make(seed=0, **settings):
 
 
 @pytest.mark.parametrize("core", CORES)
-def test_a_decision_has_a_row_a_lane(core):
+def test_an_output_has_a_row_per_environment(core):
     network = make(**core_settings(core))
     output = network.act(torch.ones(NUM_ENVS, INPUTS), network.initial_memory(NUM_ENVS))
     assert output.logits.shape == (NUM_ENVS, ACTIONS)
@@ -50,7 +50,7 @@ def test_the_weights_depend_on_the_seed_alone(core):
     assert weights_hash(make(4, **core_settings(core))) != first
 
 
-def test_the_hash_sees_one_changed_bit_of_any_parameter():
+def test_the_hash_depends_on_every_bit_of_every_parameter():
     network = make()
     seen = {weights_hash(network)}
     for parameter in network.parameters():
@@ -90,8 +90,8 @@ def make_separate(seed=0, **settings):
     network = build(INPUTS, ACTIONS, config, seed=seed).double()
     with torch.no_grad():
         for number, parameter in enumerate(network.parameters()):
-            drawn = normal(*parameter.shape, seed=100 + number)
-            parameter.add_(0.3 * drawn)
+            generator_of = normal(*parameter.shape, seed=100 + number)
+            parameter.add_(0.3 * generator_of)
     if config.critic == "separate":
         network.discount.fill_(DISCOUNT)
     return network
@@ -102,7 +102,7 @@ def normal(*size, seed=1):
     return torch.randn(size, generator=generator, dtype=torch.float64)
 
 
-def walk(network, inputs, *, starts=None, touches=None):
+def walk(network, inputs, *, starts=None, changes=None):
     """Decisions at each step, and what the actor's core was fed (separate cores)."""
     fed = []
     separate = isinstance(network, SeparateActorCritic)
@@ -118,7 +118,7 @@ def walk(network, inputs, *, starts=None, touches=None):
     for t, now in enumerate(inputs):
         start = starts[t] if starts else None
         memory = restart(memory, network.initial_memory(NUM_ENVS), start)
-        output = network.act(now, memory, touches[t] if touches else None)
+        output = network.act(now, memory, changes[t] if changes else None)
         memory = output.memory
         decisions.append(output)
     if separate:
@@ -127,7 +127,7 @@ def walk(network, inputs, *, starts=None, touches=None):
 
 
 @pytest.mark.parametrize(("critic", "feedback"), KINDS)
-def test_the_network_is_of_the_kind_that_was_asked_for(critic, feedback):
+def test_the_configuration_chooses_the_kind_of_network(critic, feedback):
     network = make_separate(critic=critic, feedback=feedback)
     kinds = {"shared": ActorCritic, "separate": SeparateActorCritic}
     assert type(network) is kinds[critic]
@@ -138,7 +138,7 @@ def test_the_network_is_of_the_kind_that_was_asked_for(critic, feedback):
     assert output.value.shape == (NUM_ENVS,)
 
 
-def test_the_actor_is_told_the_error_on_the_step_that_reveals_it():
+def test_the_error_is_an_input_of_the_actor_at_the_step_that_reveals_it():
     network = make_separate()
     inputs = normal(STEPS, NUM_ENVS, INPUTS)
     starts = [None] * STEPS
@@ -147,24 +147,24 @@ def test_the_actor_is_told_the_error_on_the_step_that_reveals_it():
     decisions, fed = walk(network, inputs, starts=starts)
     values = torch.stack([output.value for output in decisions]).detach()
     rewards = inputs[..., -1]
-    for t, told in enumerate(fed):
-        assert torch.equal(told[:, :-1], inputs[t, :, :-1])
+    for t, received in enumerate(fed):
+        assert torch.equal(received[:, :-1], inputs[t, :, :-1])
         for env_index in range(NUM_ENVS):
             fresh = t == 0 or (starts[t] is not None and starts[t][env_index])
             before = values[t - 1, env_index]
             rpe = rewards[t, env_index] + DISCOUNT * values[t, env_index] - before
-            assert float(told[env_index, -1]) == pytest.approx(
+            assert float(received[env_index, -1]) == pytest.approx(
                 0 if fresh else float(rpe)
             )
     # The formula is the one that teaches: an error on arrival is that of the step left.
     discounts = torch.full((STEPS - 1, NUM_ENVS), DISCOUNT).double()
-    taught = reward_prediction_error(rewards[1:], values, discounts)
+    learned_from = reward_prediction_error(rewards[1:], values, discounts)
     arrived = torch.stack(fed)[1:, 2, -1]
-    assert_close(arrived, taught[:, 2], rtol=0, atol=1e-12)
+    assert_close(arrived, learned_from[:, 2], rtol=0, atol=1e-12)
     assert arrived.abs().min() > 1e-3
 
 
-def test_the_critic_is_told_the_reward_and_the_error_follows_the_discount():
+def test_the_reward_is_an_input_of_the_critic_and_the_error_follows_the_discount():
     network = make_separate()
     inputs = normal(2, NUM_ENVS, INPUTS)
     decisions, fed = walk(network, inputs)
@@ -184,7 +184,7 @@ def test_no_gradient_passes_between_actor_and_critic():
     for read, learns in (("logits", network.actor), ("value", network.critic)):
         network.zero_grad(set_to_none=True)
         decisions, fed = walk(network, inputs)
-        assert not any(told.requires_grad for told in fed)
+        assert not any(received.requires_grad for received in fed)
         sum((getattr(d, read) ** 2).sum() for d in decisions).backward()
         for name, parameter in network.named_parameters():
             mine = name.startswith("actor." if learns is network.actor else "critic.")
@@ -193,16 +193,14 @@ def test_no_gradient_passes_between_actor_and_critic():
 
 
 @pytest.mark.parametrize(("critic", "feedback"), KINDS)
-def test_what_an_experimenter_adds_to_the_units_goes_on_to_memory_and_heads(
-    critic, feedback
-):
+def test_a_change_of_the_units_reaches_memory_and_heads(critic, feedback):
     network = make_separate(critic=critic, feedback=feedback)
     inputs = normal(3, NUM_ENVS, INPUTS)
     count = UNITS * (1 if critic == "shared" else 2)
     factor, addition = normal(NUM_ENVS, count, seed=2), normal(NUM_ENVS, count, seed=3)
-    touches = [None, SignalChange(units=(factor, addition)), None]
+    changes = [None, SignalChange(units=(factor, addition)), None]
     plain, _ = walk(network, inputs)
-    touched, _ = walk(network, inputs, touches=touches)
+    touched, _ = walk(network, inputs, changes=changes)
     assert torch.equal(touched[0].units, plain[0].units)
     if feedback != "rpe":  # else the actor, too, was told another error
         assert_close(touched[1].units, plain[1].units * factor + addition)
@@ -220,15 +218,15 @@ def test_what_an_experimenter_adds_to_the_units_goes_on_to_memory_and_heads(
     assert (touched[2].units - plain[2].units).abs().min() > 0
 
 
-def test_units_of_actor_and_critic_are_changed_apart():
+def test_units_of_actor_and_critic_are_changed_separately():
     network = make_separate()
     inputs = normal(2, NUM_ENVS, INPUTS)
     plain, _ = walk(network, inputs)
     factor = torch.ones(NUM_ENVS, 2 * UNITS).double()
     addition = torch.zeros_like(factor)
     addition[:, 0] = 1  # a unit of the actor
-    touches = [SignalChange(units=(factor, addition))] * 2
-    touched, _ = walk(network, inputs, touches=touches)
+    changes = [SignalChange(units=(factor, addition))] * 2
+    touched, _ = walk(network, inputs, changes=changes)
     assert_close(touched[0].units - plain[0].units, addition)
     for one, other in zip(touched, plain, strict=True):
         assert torch.equal(one.value, other.value)
@@ -241,9 +239,9 @@ def test_an_error_is_changed_but_at_an_episodes_first_step():
     starts = [None] * STEPS
     starts[4] = torch.tensor([True, False, True, False])
     factor, addition = normal(NUM_ENVS, seed=2), normal(NUM_ENVS, seed=3)
-    touches = [SignalChange(rpe=(factor, addition))] * STEPS
+    changes = [SignalChange(rpe=(factor, addition))] * STEPS
     plain, fed = walk(network, inputs, starts=starts)
-    touched, other = walk(network, inputs, starts=starts, touches=touches)
+    touched, other = walk(network, inputs, starts=starts, changes=changes)
     for t in range(STEPS):
         changed = fed[t][:, -1] * factor + addition
         if t == 0:
@@ -272,14 +270,14 @@ def moved_by(network, part):
 
 
 @pytest.mark.parametrize(("critic", "feedback"), KINDS)
-def test_a_network_knows_all_its_inputs(critic, feedback):
+def test_a_network_uses_all_its_inputs(critic, feedback):
     network = make_separate(critic=critic, feedback=feedback)
     for part in ("observation", "action", "reward"):
         assert moved_by(network, part) == (True, True)
 
 
 @pytest.mark.parametrize(("critic", "knows"), [("shared", False), ("separate", True)])
-def test_without_feedback_the_policy_knows_no_reward(critic, knows):
+def test_without_feedback_the_policy_does_not_depend_on_the_reward(critic, knows):
     network = make_separate(critic=critic, feedback="none")
     assert moved_by(network, "reward") == (False, knows)
     assert moved_by(network, "action") == (True, True)
@@ -287,7 +285,7 @@ def test_without_feedback_the_policy_knows_no_reward(critic, knows):
 
 
 @pytest.mark.parametrize(("critic", "feedback"), KINDS)
-def test_without_the_action_input_nothing_knows_the_last_action(critic, feedback):
+def test_without_the_action_input_nothing_depends_on_the_last_action(critic, feedback):
     network = make_separate(critic=critic, feedback=feedback, action_input=False)
     assert moved_by(network, "action") == (False, False)
     assert moved_by(network, "reward") == (True, True)

@@ -1,4 +1,4 @@
-"""Networks with eyes: features in the place of codes, weights that fit their inputs."""
+"""Networks with an encoder: features instead of codes, and initial weights."""
 
 import math
 
@@ -20,38 +20,38 @@ CODES, ACTIONS, NUM_ENVS, UNITS = 2, 3, 4, 5
 INPUTS = CODES + ACTIONS + 1
 VIEW = (9, 4)
 PATCH = {"encoder": "patch", "filters": 3, "patch_size": 4, "patch_stride": 1}
-EYES = {"patch": (VIEW, PATCH), "stack": ((20, 24), {"encoder": "stack"})}
+ENCODERS = {"patch": (VIEW, PATCH), "stack": ((20, 24), {"encoder": "stack"})}
 MADE = {"units": UNITS, "head_deviation": 1.0}
 
 
 def make(kind="patch", seed=0, **settings):
-    view_size, eyes = EYES[kind]
-    config = NetworkConfig(**MADE | eyes | settings)
+    view_size, renderer = ENCODERS[kind]
+    config = NetworkConfig(**MADE | renderer | settings)
     return build(INPUTS, ACTIONS, config, seed=seed, view_size=view_size)
 
 
-def look_at(view_size, seed=5):
+def make_renderer(view_size, seed=5):
     """What (N, 2) codes look like."""
     generator = torch.Generator().manual_seed(seed)
     bank = torch.randint(0, 256, (12, *view_size, 3), generator=generator)
     return lambda codes: bank[(4 * codes[:, 0] + codes[:, 1]).long()].to(torch.uint8)
 
 
-def draw_inputs():
+def initialize_inputs():
     generator = torch.Generator().manual_seed(2)
     codes = torch.tensor([[0.0, 1], [2, 3], [0, 1], [1, 2]])
-    told = torch.randn(NUM_ENVS, ACTIONS + 1, generator=generator)
-    return torch.cat([codes, told], 1)
+    feedback = torch.randn(NUM_ENVS, ACTIONS + 1, generator=generator)
+    return torch.cat([codes, feedback], 1)
 
 
 @pytest.mark.parametrize("core", [core for core in CORES if core != "episodic"])
-@pytest.mark.parametrize("kind", EYES)
-def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
-    network, view_size = make(kind, core=core), EYES[kind][0]
-    look, inputs = look_at(view_size), draw_inputs()
+@pytest.mark.parametrize("kind", ENCODERS)
+def test_a_network_with_an_encoder_acts_on_its_features(kind, core):
+    network, view_size = make(kind, core=core), ENCODERS[kind][0]
+    render_views, inputs = make_renderer(view_size), initialize_inputs()
     memory = network.initial_memory(NUM_ENVS)
-    output = attach_renderer(network, look).act(inputs, memory)
-    features = network.encoder.encode(look(inputs[:, :CODES]))
+    output = attach_renderer(network, render_views).act(inputs, memory)
+    features = network.encoder.encode(render_views(inputs[:, :CODES]))
     assert features.shape == (NUM_ENVS, network.encoder.features)
     after = network.core(torch.cat([features, inputs[:, CODES:]], 1), memory)
     both = after[0] @ network.heads.weight.T + network.heads.bias
@@ -61,21 +61,21 @@ def test_a_network_with_eyes_acts_on_what_it_sees(kind, core):
     assert output.units is output.memory[0]
 
 
-def test_codes_are_names_only_and_what_they_look_like_is_what_counts():
-    network, inputs = make(), draw_inputs()
+def test_only_the_views_of_codes_matter():
+    network, inputs = make(), initialize_inputs()
     memory = network.initial_memory(NUM_ENVS)
     other = inputs.clone()
     other[:, 0] += 40
-    look = look_at(VIEW)
+    render_views = make_renderer(VIEW)
 
     def shifted(codes):
-        return look(codes - torch.tensor([40.0, 0]))
+        return render_views(codes - torch.tensor([40.0, 0]))
 
-    one = attach_renderer(network, look).act(inputs, memory)
+    one = attach_renderer(network, render_views).act(inputs, memory)
     assert torch.equal(
         attach_renderer(network, shifted).act(other, memory).logits, one.logits
     )
-    another = attach_renderer(network, look_at(VIEW, seed=6)).act(inputs, memory)
+    another = attach_renderer(network, make_renderer(VIEW, seed=6)).act(inputs, memory)
     assert (another.logits - one.logits).abs().min() > 1e-6
 
 
@@ -90,21 +90,21 @@ def test_a_network_has_the_view_and_the_inputs_of_its_task():
     assert blind.view_size is apart.view_size is blind.encoder is None
     # There are no eyes to open.
     for network in (blind, apart):
-        assert attach_renderer(network, look_at(VIEW)) is network
+        assert attach_renderer(network, make_renderer(VIEW)) is network
     assert blind.core.input_size == INPUTS
 
 
-def test_eyes_that_were_not_opened_see_nothing():
+def test_a_network_without_renderer_is_refused():
     network = make()
-    words = r"encoder\.look must be the task's `look`, got None"
+    words = r"encoder\.render_views must be the task's `render_views`, got None"
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
-    attach_renderer(network, look_at(VIEW)).act(
-        draw_inputs(), network.initial_memory(NUM_ENVS)
+        network.act(initialize_inputs(), network.initial_memory(NUM_ENVS))
+    attach_renderer(network, make_renderer(VIEW)).act(
+        initialize_inputs(), network.initial_memory(NUM_ENVS)
     )
     attach_renderer(network, None)
     with pytest.raises(ValueError, match=words):
-        network.act(draw_inputs(), network.initial_memory(NUM_ENVS))
+        network.act(initialize_inputs(), network.initial_memory(NUM_ENVS))
 
 
 def test_pixels_need_an_encoder_and_an_encoder_pixels():
@@ -123,8 +123,8 @@ def test_pixels_need_an_encoder_and_an_encoder_pixels():
 
 def moved_by(part, kind, **settings):
     """Whether the policy knows a part of the inputs."""
-    look, inputs = look_at(EYES[kind][0]), draw_inputs()
-    network = attach_renderer(make(kind, **settings), look)
+    render_views, inputs = make_renderer(ENCODERS[kind][0]), initialize_inputs()
+    network = attach_renderer(make(kind, **settings), render_views)
     memory = network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
     parts = {"codes": slice(0, 1), "action": slice(2, 5), "reward": slice(5, 6)}
@@ -132,7 +132,7 @@ def moved_by(part, kind, **settings):
     return not torch.equal(plain.logits, network.act(inputs, memory).logits)
 
 
-@pytest.mark.parametrize("kind", EYES)
+@pytest.mark.parametrize("kind", ENCODERS)
 @pytest.mark.parametrize(
     ("settings", "knows"),
     [
@@ -142,35 +142,35 @@ def moved_by(part, kind, **settings):
         ({"action_input": False, "feedback": "none"}, (True, False, False)),
     ],
 )
-def test_an_ablated_network_still_sees(settings, knows, kind):
+def test_an_ablated_network_still_has_its_features(settings, knows, kind):
     parts = ("codes", "action", "reward")
     assert tuple(moved_by(part, kind, **settings) for part in parts) == knows
 
 
-def test_an_experimenter_changes_the_units_of_a_network_with_eyes():
-    network = attach_renderer(make(), look_at(VIEW))
-    inputs, memory = draw_inputs(), network.initial_memory(NUM_ENVS)
+def test_interventions_change_the_units_of_a_network_with_an_encoder():
+    network = attach_renderer(make(), make_renderer(VIEW))
+    inputs, memory = initialize_inputs(), network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
     factor = torch.full((NUM_ENVS, UNITS), -2.0)
-    touched = network.act(inputs, memory, SignalChange(units=(factor, factor + 3)))
-    assert_close(touched.units, -2 * plain.units + 1)
+    changed = network.act(inputs, memory, SignalChange(units=(factor, factor + 3)))
+    assert_close(changed.units, -2 * plain.units + 1)
 
 
 # Initial weights
 
 
-def test_the_weights_of_eyes_depend_on_the_seed_alone():
-    for kind in EYES:
+def test_the_weights_of_an_encoder_depend_on_the_seed_alone():
+    for kind in ENCODERS:
         torch.manual_seed(1)
         first = weights_hash(make(kind, 3))
         torch.manual_seed(2)
         assert weights_hash(make(kind, 3)) == first
         assert weights_hash(make(kind, 4)) != first
-        eyes = (weights_hash(make(kind, seed).encoder) for seed in (3, 4))
-        assert len(set(eyes)) == 2
+        renderer = (weights_hash(make(kind, seed).encoder) for seed in (3, 4))
+        assert len(set(renderer)) == 2
 
 
-def test_the_hash_sees_the_eyes():
+def test_the_hash_depends_on_the_encoder():
     network = make()
     seen = {weights_hash(network)}
     for parameter in network.encoder.parameters():
@@ -215,7 +215,7 @@ def test_features_are_a_group_of_their_own():
         assert 0.97 * bound < float(group.abs().max()) <= bound
 
 
-def test_without_eyes_and_groups_the_core_and_the_heads_alone_are_drawn():
+def test_without_encoder_and_groups_only_core_and_heads_are_drawn():
     """In this order, so that a seed's networks stay those that they were."""
     network = build(INPUTS, ACTIONS, NetworkConfig(units=UNITS), seed=1)
     generator = torch.Generator().manual_seed(1)
@@ -227,7 +227,7 @@ def test_without_eyes_and_groups_the_core_and_the_heads_alone_are_drawn():
     assert torch.equal(network.heads.weight, heads)
 
 
-def test_eyes_are_drawn_last():
+def test_an_encoder_is_drawn_last():
     network = make(seed=1)
     blind = build(18 + ACTIONS + 1, ACTIONS, NetworkConfig(**MADE), seed=1).state_dict()
     for name, value in blind.items():

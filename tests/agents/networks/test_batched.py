@@ -1,14 +1,14 @@
-"""A crowd answers as its members would alone, and holds their weights in vectors."""
+"""Batched networks: outputs of the members alone, and weights as vectors."""
 
 import pytest
 import torch
 
-from metarl.agents.config import NetworkConfig
+from metarl.agents.config import A2CConfig, NetworkConfig
+from metarl.agents.learning.rules import RULES
 from metarl.agents.networks.actor_critic import build
 from metarl.agents.networks.batched import (
     BatchedNetworks,
     TrainableWeights,
-    check_batchable,
 )
 
 SIZES = 5, 3  # inputs, actions
@@ -33,15 +33,15 @@ def single(config, seed):
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_crowd_answers_as_its_members_would_alone(config):
+def test_batched_networks_compute_the_outputs_of_their_members_alone(config):
     singles = [single(config, seed) for seed in range(4)]
     with torch.no_grad():
-        for network in singles:  # what is not free is the first one's
+        for network in singles:  # what is not trainable is the first one's
             network.heads.weight[-1] = singles[0].heads.weight[-1]
             network.heads.bias[-1] = singles[0].heads.bias[-1]
     networks = BatchedNetworks(singles[0])
     networks.set_weights(
-        torch.stack([networks.free.read(n.state_dict()) for n in singles])
+        torch.stack([networks.trainable.to_vector(n.state_dict()) for n in singles])
     )
     memory = networks.initial_memory(12)
     alone = [network.initial_memory(3) for network in singles]
@@ -60,37 +60,50 @@ def test_a_crowd_answers_as_its_members_would_alone(config):
 
 def test_a_vector_becomes_the_state_of_an_ordinary_network_and_back():
     network = single(CONFIGS["lstm"], 1)
-    free = TrainableWeights(network)
-    vector = torch.arange(len(free)) / 100.0
-    state = free.state(vector)
+    weights = TrainableWeights(network)
+    vector = torch.arange(len(weights)) / 100.0
+    state = weights.to_state(vector)
     network.load_state_dict(state)
-    torch.testing.assert_close(free.read(network.state_dict()), vector)
+    torch.testing.assert_close(weights.to_vector(network.state_dict()), vector)
     assert list(state) == list(network.state_dict())
 
 
-def test_what_reads_the_value_and_what_is_not_learned_stays():
+def test_weights_of_the_value_and_weights_that_are_not_learned_stay():
     config = NetworkConfig(core="rnn", units=7, learned_initial_state=False)
     network = single(config, 1)
-    free = TrainableWeights(network)
+    weights = TrainableWeights(network)
     # 12 x 7 weights, 7 biases, three actions' 7 + 1; no initial state, no value.
-    assert len(free) == 84 + 7 + 24
+    assert len(weights) == 84 + 7 + 24
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    state = free.state(torch.full((len(free),), 9.0))
+    state = weights.to_state(torch.full((len(weights),), 9.0))
     assert torch.equal(state["heads.weight"][-1], before["heads.weight"][-1])
     assert torch.equal(state["heads.bias"][-1], before["heads.bias"][-1])
     assert torch.equal(state["core.initial"], before["core.initial"])
     assert bool((state["core.weight"] == 9).all())
 
 
-def test_a_learned_initial_state_is_free():
+def test_a_learned_initial_state_is_trainable():
     assert len(TrainableWeights(single(CONFIGS["rnn"], 1))) == 84 + 7 + 24 + 7
 
 
-def test_two_cores_and_eyes_are_refused():
-    separate = build(*SIZES, NetworkConfig(critic="separate", units=4), seed=1)
-    with pytest.raises(ValueError, match="critic must be shared where the rule is es"):
-        check_batchable(separate, "es")
-    seeing = NetworkConfig(encoder="patch", units=4)
-    eyes = build(*SIZES, seeing, seed=1, view_size=(12, 8))
-    with pytest.raises(ValueError, match="encoder must be none where the rule is wp"):
-        check_batchable(eyes, "wp")
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"critic": "separate"},
+            "critic must be shared where the rule is es, got 'sep",
+        ),
+        (
+            {"encoder": "patch"},
+            "encoder must be none where the rule is es, got 'patch'",
+        ),
+        (
+            {"core": "episodic", "context_size": 1},
+            "core must not be episodic where the rule is es",
+        ),
+    ],
+)
+def test_networks_that_cannot_be_batched_are_refused(settings, words):
+    config = NetworkConfig(units=4, **settings)
+    with pytest.raises(ValueError, match=words):
+        RULES["es"].check_network(config, A2CConfig(rule="es"))

@@ -1,4 +1,4 @@
-"""The cores' equations, against torch's own cells with the same weights."""
+"""Equations of the cores, against torch's own cells with the same weights."""
 
 import math
 
@@ -64,7 +64,7 @@ def test_the_gru_and_the_vanilla_network_are_torchs(name, kind):
 
 
 @pytest.mark.parametrize("name", CORES)
-def test_an_episode_starts_from_the_learned_memory_in_every_lane(name):
+def test_an_episode_starts_from_the_learned_memory_in_every_environment(name):
     core = make(name)
     whole = core.initial_memory(NUM_ENVS)
     memory, others = whole[: core.memory_parts], whole[core.memory_parts :]
@@ -78,8 +78,8 @@ def test_an_episode_starts_from_the_learned_memory_in_every_lane(name):
 
 @pytest.mark.parametrize("name", CORES)
 def test_an_unlearned_initial_memory_is_zero_and_stays_so(name):
-    told = core_settings(name)
-    config = NetworkConfig(**told, units=UNITS, learned_initial_state=False)
+    feedback = core_settings(name)
+    config = NetworkConfig(**feedback, units=UNITS, learned_initial_state=False)
     core = CORES[name](INPUTS, config)
     assert not core.initial.requires_grad
     assert not any(part.any() for part in core.initial_memory(NUM_ENVS))
@@ -89,9 +89,9 @@ def test_weights_are_drawn_within_their_bounds():
     config = NetworkConfig(units=64, input_gain=3.0, forget_bias=1.0)
     core = LSTM(INPUTS, config)
     core.initialize(config, torch.Generator().manual_seed(1))
-    drawn = core.weight.detach().abs()
-    assert 2.8 / 8 < float(drawn[:INPUTS].max()) <= 3 / 8
-    assert 0.98 / 8 < float(drawn[INPUTS:].max()) <= 1 / 8
+    generator_of = core.weight.detach().abs()
+    assert 2.8 / 8 < float(generator_of[:INPUTS].max()) <= 3 / 8
+    assert 0.98 / 8 < float(generator_of[INPUTS:].max()) <= 1 / 8
 
 
 @pytest.mark.parametrize("name", CORES)
@@ -100,15 +100,19 @@ def test_groups_of_inputs_are_drawn_by_their_own_size(name):
     core = CORES[name](16, config)
     core.initialize(config, torch.Generator().manual_seed(1))
     before = core.weight.detach().clone()
-    core.draw_inputs((12, 3, 1), torch.Generator().manual_seed(2))
-    drawn = core.weight.detach()
-    for rows, size in ((drawn[:12], 12), (drawn[12:15], 3), (drawn[15:16], 1)):
+    core.initialize_inputs((12, 3, 1), torch.Generator().manual_seed(2))
+    generator_of = core.weight.detach()
+    for rows, size in (
+        (generator_of[:12], 12),
+        (generator_of[12:15], 3),
+        (generator_of[15:16], 1),
+    ):
         bound = math.sqrt(3 / size)
         assert 0.98 * bound < float(rows.abs().max()) <= bound
         # So that inputs whose variance is 1 drive a unit with a variance of 1.
         assert float(rows.square().sum(0).mean()) == pytest.approx(1, abs=0.1)
         assert abs(float(rows.mean())) < 0.1 * bound
-    assert torch.equal(drawn[16:], before[16:])
+    assert torch.equal(generator_of[16:], before[16:])
 
 
 def test_the_forget_bias_is_the_forget_gates_alone():

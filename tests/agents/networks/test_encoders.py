@@ -1,4 +1,4 @@
-"""Encoders: what they compute, from which pixels, and how often."""
+"""Encoders: their features, their inputs, and the number of encodings."""
 
 from math import sqrt
 
@@ -22,7 +22,7 @@ MOST = 2**BITS - 1
 
 def make(view_size=(20, 8), seed=1, **settings):
     encoder = Encoder(view_size, NetworkConfig(**{"encoder": "patch"} | settings))
-    encoder.draw(torch.Generator().manual_seed(seed))
+    encoder.initialize(torch.Generator().manual_seed(seed))
     return encoder
 
 
@@ -60,7 +60,7 @@ def by_hand(values, weight, bias, stride):
 # Shapes
 
 
-def test_the_patches_of_a_small_retina_are_read_at_seven_places():
+def test_the_patches_of_a_small_image_are_encoded_at_seven_places():
     encoder = make((20, 8), patch_size=8, patch_stride=2, filters=16)
     (layer,) = encoder.layers
     assert encoder.features == 7 * 16
@@ -68,14 +68,14 @@ def test_the_patches_of_a_small_retina_are_read_at_seven_places():
     assert encoder.encode(draw_pixels(5, 20, 8)).shape == (5, 112)
 
 
-def test_a_filter_is_as_tall_as_the_retina():
+def test_a_filter_is_as_tall_as_the_image():
     encoder = make((13, 5), patch_size=4, patch_stride=3, filters=2)
     assert encoder.layers[0].weight.shape == (2, 3, 4, 5)
     assert encoder.features == 4 * 2
     assert encoder.encode(draw_pixels(3, 13, 5)).shape == (3, 8)
 
 
-def test_a_patch_may_be_as_wide_as_the_retina():
+def test_a_patch_may_be_as_wide_as_the_image():
     assert make((8, 8), patch_size=8, filters=3).features == 3
 
 
@@ -93,21 +93,21 @@ def test_a_stack_has_two_convolutions_and_a_full_layer(view_size, flat):
     assert encoder.encode(draw_pixels(2, *view_size)).shape == (2, 24)
 
 
-def test_nothing_seen_is_encoded_as_nothing():
+def test_no_views_are_encoded_as_no_features():
     assert make().encode(draw_pixels(0, 20, 8)).shape == (0, 112)
 
 
-def test_a_retina_that_is_too_small_is_refused():
+def test_an_image_that_is_too_small_is_refused():
     words = r"patch_size must be in \[1, 7\], got 8"
     with pytest.raises(ValueError, match=words):
         make((7, 8), patch_size=8)
-    words = "least side of the retina, for encoder stack, must be at least 20, got"
+    words = "least side of the image, for encoder stack, must be at least 20, got"
     for small in ((84, 19), (19, 84), (20, 8)):
         with pytest.raises(ValueError, match=f"{words} {min(small)}"):
             make(small, encoder="stack")
 
 
-def test_pixels_that_are_no_bytes_or_no_pictures_are_refused():
+def test_pixels_of_another_type_or_shape_are_refused():
     # By the shapes of the signatures, which the tests alone check.
     pixels = draw_pixels(2, 20, 8)
     for wrong in (pixels.float(), pixels[..., :2], pixels[0]):
@@ -152,14 +152,14 @@ def test_a_stack_reads_what_its_layers_read(height, down):
 
 
 @pytest.mark.parametrize("encoder", ["patch", "stack"])
-def test_mid_grey_reads_as_nothing(encoder):
+def test_mid_grey_is_encoded_as_0(encoder):
     made = make((24, 20), encoder=encoder)
     grey = torch.full((1, 24, 20, 3), 128, dtype=torch.uint8)
     assert not made.encode(grey).any()
     assert made.encode(draw_pixels(1, 24, 20)).any()
 
 
-def test_black_and_white_read_as_one_each_way():
+def test_black_and_white_are_encoded_as_minus_and_plus_1():
     encoder = make((1, 1), patch_size=1, patch_stride=1, filters=2)
     with torch.no_grad():
         encoder.layers[0].weight.zero_()
@@ -172,7 +172,7 @@ def test_black_and_white_read_as_one_each_way():
     assert encoder.encode(pixels).tolist() == expected
 
 
-def test_something_on_the_left_is_read_on_the_left():
+def test_the_left_side_reaches_the_first_features():
     encoder = make((20, 8), filters=4)
     pixels = torch.full((1, 20, 8, 3), 128, dtype=torch.uint8)
     pixels[:, :2] = 255  # the two columns on the left: in the first patch alone
@@ -194,11 +194,11 @@ def test_weights_are_uniform_by_their_fan_in(encoder):
     made = make((84, 84), encoder=encoder, features=256, filters=64)
     for layer in made.layers:
         inputs = layer.weight[0].numel()
-        drawn = layer.weight.detach()
+        generator_of = layer.weight.detach()
         bound = sqrt(3 / inputs)
-        assert 0.98 * bound < float(drawn.abs().max()) <= bound
-        assert float(drawn.std()) * sqrt(inputs) == pytest.approx(1, abs=0.03)
-        assert abs(float(drawn.mean())) < 0.1 * bound
+        assert 0.98 * bound < float(generator_of.abs().max()) <= bound
+        assert float(generator_of.std()) * sqrt(inputs) == pytest.approx(1, abs=0.03)
+        assert abs(float(generator_of.mean())) < 0.1 * bound
         assert not layer.bias.any()
 
 
@@ -215,7 +215,7 @@ def test_weights_depend_on_the_generator_alone():
 # Codes
 
 
-class Eyes:
+class Renderer:
     """A look that remembers what it was asked."""
 
     def __init__(self, width=20, height=8):
@@ -227,35 +227,37 @@ class Eyes:
         return self.bank[(codes[:, 0] + 2 * codes[:, -1]).long()]
 
 
-def test_each_different_row_is_looked_at_once():
-    encoder, eyes = make(), Eyes()
-    encoder.look = eyes
+def test_each_distinct_row_is_rendered_once():
+    encoder, renderer = make(), Renderer()
+    encoder.render_views = renderer
     codes = torch.tensor([[1.0, 2], [0, 1], [1, 2], [0, 0], [0, 1], [1, 2]])
     features = encoder(codes)
-    (asked,) = eyes.asked
+    (asked,) = renderer.asked
     assert asked.dtype == torch.float32
     assert sorted(asked.tolist()) == [[0, 0], [0, 1], [1, 2]]
-    expected = encoder.encode(eyes(codes))
+    expected = encoder.encode(renderer(codes))
     assert_close(features, expected, rtol=0, atol=1e-5)
     assert not torch.equal(features[0], features[1])
 
 
-def test_gradients_of_all_lanes_that_saw_a_view_add_up():
-    encoder, eyes = make().double(), Eyes()
-    encoder.look = eyes
+def test_gradients_of_all_environments_with_one_view_add_up():
+    encoder, renderer = make().double(), Renderer()
+    encoder.render_views = renderer
     codes = torch.tensor([[1.0, 2], [0, 1], [1, 2], [1, 2]])
     weights = torch.linspace(-1, 1, 4 * 112).view(4, 112).double()
     (encoder(codes) * weights).sum().backward()
     found = [p.grad.clone() for p in encoder.parameters()]
     encoder.zero_grad()
-    (encoder.encode(eyes(codes)) * weights).sum().backward()
+    (encoder.encode(renderer(codes)) * weights).sum().backward()
     for one, other in zip(found, encoder.parameters(), strict=True):
         assert other.grad.any()
         assert_close(one, other.grad, **EXACT)
 
 
-def test_closed_eyes_say_how_to_open_them():
-    words = r"encoder\.look must be the task's `look`, got None: .*open_eyes\(network, "
+def test_an_encoder_without_renderer_says_how_to_attach_it():
+    words = (
+        r"encoder\.render_views must be the task\'s `render_views`, got None; call .*"
+    )
     with pytest.raises(ValueError, match=words):
         make()(torch.zeros(1, 2))
 

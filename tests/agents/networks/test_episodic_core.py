@@ -1,4 +1,4 @@
-"""The episodic LSTM against a twin with a dictionary, and what reminds it of what."""
+"""The episodic LSTM against a twin with a dictionary, and its retrieval."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def make(config=CONFIG):
 
 
 def session(problems, trials=3, seed=6):
-    """(T, LANES, INPUTS): a flag, the context of each lane's problem, and noise."""
+    """(T, NUM_ENVS, INPUTS): flag and context of each problem, and noise."""
     generator = torch.Generator().manual_seed(seed)
     size = (len(problems) * trials, NUM_ENVS, INPUTS)
     inputs = torch.randn(size, generator=generator, dtype=torch.float64)
@@ -46,7 +46,7 @@ PROBLEMS = [(0, 1, 2), (1, 1, 0), (0, 2, 2), (2, 1, 0), (1, 0, 1)]
 
 
 def walk(core, inputs, memory=None):
-    """All activity, (T, LANES, UNITS)."""
+    """All activity, (T, NUM_ENVS, UNITS)."""
     memory = core.initial_memory(NUM_ENVS) if memory is None else memory
     activity = []
     for now in inputs:
@@ -56,7 +56,7 @@ def walk(core, inputs, memory=None):
 
 
 def walk_by_hand(core, inputs):
-    """The same of one lane, with a dictionary for the store."""
+    """The same of one environment, with a dictionary for the store."""
     weight, bias = core.weight.detach(), core.bias.detach()
     store, context, cell, activity = {}, None, None, []
     for now in inputs:
@@ -75,7 +75,7 @@ def walk_by_hand(core, inputs):
     return torch.stack(activity)
 
 
-def test_a_twin_with_a_dictionary_lives_through_the_same():
+def test_a_twin_with_a_dictionary_has_the_same_activity():
     core, inputs = make(), session(PROBLEMS)
     activity = walk(core, inputs).detach()
     for env_index in range(NUM_ENVS):
@@ -95,7 +95,7 @@ def test_problems_may_begin_at_different_times_and_show_their_context_at_once():
 
 
 @pytest.mark.parametrize("by", ["attribute", "setting"])
-def test_with_the_gate_silenced_it_is_an_lstm_cleared_at_each_problem(by):
+def test_with_a_closed_gate_it_is_an_lstm_cleared_at_each_problem(by):
     core = make(replace(CONFIG, reinstatement=by != "setting"))
     if by == "attribute":
         core.reinstates = False
@@ -132,7 +132,7 @@ def test_no_gradient_passes_through_what_is_stored():
     assert core.weight.grad[:, 4 * UNITS :].any()
 
 
-def test_a_restart_empties_the_store_of_its_lanes_alone():
+def test_a_restart_empties_the_store_of_its_environments_alone():
     core, inputs = make(), session(PROBLEMS)
     memory = core.initial_memory(NUM_ENVS)
     for now in inputs[:6]:
@@ -152,10 +152,10 @@ def test_it_has_the_lstms_weights_and_the_gates():
         name: sum(
             p.numel()
             for p in ActorCritic(
-                INPUTS, 2, NetworkConfig(core=name, units=UNITS, **told), seed=1
+                INPUTS, 2, NetworkConfig(core=name, units=UNITS, **feedback), seed=1
             ).parameters()
         )
-        for name, told in {"lstm": {}, "episodic": {"context_size": 3}}.items()
+        for name, feedback in {"lstm": {}, "episodic": {"context_size": 3}}.items()
     }
     gate = (INPUTS + UNITS + 1) * UNITS
     assert counts["episodic"] == counts["lstm"] + gate
@@ -171,7 +171,7 @@ def test_it_has_the_lstms_weights_and_the_gates():
         ({"encoder": "patch"}, "encoder must be none where the core is episodic"),
     ],
 )
-def test_a_core_that_cannot_know_its_context_is_refused(settings, words):
+def test_a_core_without_context_is_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         replace(CONFIG, **settings)
 

@@ -1,4 +1,4 @@
-"""The store against what a person would find in it."""
+"""The store against expected contents."""
 
 import pytest
 import torch
@@ -25,13 +25,13 @@ def empty(slots=2, units=3, num_envs=2):
 
 
 def keep(store, contexts, numbers, where=ALL):
-    """Store in each lane a cell full of its number."""
+    """Store in each environment a cell full of its number."""
     cells = torch.tensor(numbers).float().unsqueeze(1).expand(-1, 3)
     return write(store, torch.tensor(contexts), cells, where)
 
 
 def found(store, *contexts):
-    """What each lane recalls, as the number its cell is full of."""
+    """What each environment recalls, as the number its cell is full of."""
     cells = recall(store, torch.tensor(contexts))
     assert (cells == cells[:, :1]).all()
     return cells[:, 0].tolist()
@@ -41,7 +41,7 @@ def test_an_empty_store_recalls_nothing():
     assert found(empty(), A, NOTHING) == [0, 0]
 
 
-def test_a_cell_is_recalled_under_its_own_context_in_its_own_lane():
+def test_a_cell_is_recalled_under_its_own_context_in_its_own_environment():
     store = keep(keep(empty(), [A, B], [1, 2]), [B, C], [3, 4])
     assert found(store, A, B) == [1, 2]
     assert found(store, B, C) == [3, 4]
@@ -70,7 +70,7 @@ def test_a_known_context_keeps_its_slot_and_a_full_store_gives_up_its_oldest():
 
 
 @pytest.mark.parametrize("context", [A, NOTHING])
-def test_nothing_is_kept_where_it_should_not_be_or_without_a_context(context):
+def test_nothing_is_stored_elsewhere_or_without_a_context(context):
     where = torch.tensor([False, True])
     store = keep(empty(), [A, context], [1, 2], where)
     assert found(store, A, A) == [0, 2 if context == A else 0]

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
-from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
+from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, head_outputs
 from metarl.agents.unrolls.network import SharedUnroll
 from metarl.core.policy import restart
 
@@ -32,37 +32,37 @@ class Course:
         self.generator = torch.Generator().manual_seed(seed)
         self.inputs = self.normal(steps, num_envs, INPUTS)
         self.into_heads = self.normal(steps, num_envs, ACTIONS + 1)
-        drawn = torch.rand(steps, num_envs, generator=self.generator) < 0.4
-        drawn[1::2] = False
-        self.starts = [row if row.any() else None for row in drawn]
+        generator_of = torch.rand(steps, num_envs, generator=self.generator) < 0.4
+        generator_of[1::2] = False
+        self.starts = [row if row.any() else None for row in generator_of]
 
     def normal(self, *size):
         return torch.randn(size, generator=self.generator, dtype=torch.float64)
 
 
 def drive(unroll, network, course, memory):
-    """Step an unroll as the stepping loop does; its decisions and last memory."""
-    decisions = []
+    """Step an unroll like the stepping loop; return outputs and last memory."""
+    outputs = []
     with torch.no_grad():
         unroll.begin()
         for inputs, start in zip(course.inputs, course.starts, strict=True):
             memory = restart(memory, unroll.initial_memory(len(inputs)), start)
             output = unroll.act(inputs, memory)
             memory = output.memory
-            # The unroll may reuse its buffers: keep what was said, not where.
-            decisions.append((output.logits.clone(), output.value.clone()))
+            # The unroll may reuse its buffers: copy the outputs.
+            outputs.append((output.logits.clone(), output.value.clone()))
         memory = tuple(part.clone() for part in memory)
-    return decisions, memory
+    return outputs, memory
 
 
 def read(unroll, course):
-    """(T, B, A + 1) logits beside values, differentiable."""
-    logits, values = unroll.read(course.starts)
+    """(T, B, A + 1) logits with values, differentiable."""
+    logits, values = unroll.outputs(course.starts)
     return torch.cat([logits, values.unsqueeze(-1)], dim=-1)
 
 
 def gradients(unroll, network, course):
-    """What was read, and the gradient of a random loss in every parameter."""
+    """Outputs, and the gradient of a random loss in every parameter."""
     network.zero_grad(set_to_none=True)
     heads = read(unroll, course)
     ((heads * course.into_heads).sum() + heads.pow(3).sum()).backward()
@@ -70,8 +70,8 @@ def gradients(unroll, network, course):
 
 
 def assert_twins(network, course, memories, unrolls):
-    """Drive both unrolls; everything they say agrees. Returns their last memories."""
-    said, last, told = zip(
+    """Assert that both unrolls agree in everything; return their last memories."""
+    stepped, last, results = zip(
         *(
             (
                 *drive(unroll, network, course, memory),
@@ -81,12 +81,12 @@ def assert_twins(network, course, memories, unrolls):
         ),
         strict=True,
     )
-    for plain, fast in zip(*said, strict=True):
+    for plain, fast in zip(*stepped, strict=True):
         for one, other in zip(plain, fast, strict=True):
             assert_close(one, other, **EXACT)
     for one, other in zip(*last, strict=True):
         assert_close(one, other, **EXACT)
-    (heads, plain), (fast_heads, fast) = told
+    (heads, plain), (fast_heads, fast) = results
     assert_close(heads, fast_heads, **EXACT)
     for name, gradient in plain.items():
         if gradient is None:
@@ -107,7 +107,7 @@ def twins(network, steps=STEPS, num_envs=NUM_ENVS):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_readings_and_every_gradient_agree_with_restarts_at_random(seed):
+def test_outputs_and_every_gradient_agree_with_random_restarts(seed):
     network = make_network()
     course = Course(seed)
     memory = tuple(course.normal(NUM_ENVS, UNITS) for _ in range(2))
@@ -133,7 +133,7 @@ def test_a_batch_too_large_for_the_cache_agrees():
     assert_twins(network, course, [memory, memory], twins(network, steps, num_envs))
 
 
-def test_they_agree_where_every_lane_starts_and_where_none_does():
+def test_they_agree_if_every_environment_starts_and_if_none_does():
     network = make_network()
     for start in (torch.ones(NUM_ENVS, dtype=torch.bool), None):
         course = Course(2)
@@ -178,15 +178,15 @@ def test_no_gradient_flows_back_past_an_unrolls_first_step(kind):
     network = make_network()
     course = Course(4)
     course.starts = [None] * STEPS
-    carried = [part.clone() for part in network.initial_memory(NUM_ENVS)]
+    memory_before = [part.clone() for part in network.initial_memory(NUM_ENVS)]
     unroll = make(kind, network)
-    drive(unroll, network, course, tuple(carried))
+    drive(unroll, network, course, tuple(memory_before))
     _, found = gradients(unroll, network, course)
     assert found["core.initial"] is None or not found["core.initial"].any()
 
 
 def weight_gradient_of_last_reading(kind, network, course, env_index):
-    """Gradient in the core's weights of what a lane read at the last step alone."""
+    """Gradient in the core's weights of one environment's last output alone."""
     unroll = make(kind, network)
     drive(unroll, network, course, network.initial_memory(NUM_ENVS))
     network.zero_grad(set_to_none=True)
@@ -197,7 +197,7 @@ def weight_gradient_of_last_reading(kind, network, course, env_index):
 
 
 @pytest.mark.parametrize("kind", [PlainUnroll, LSTMUnroll])
-def test_a_restart_cuts_the_gradient_of_its_lane_alone(kind):
+def test_a_restart_stops_the_gradient_of_its_environment_alone(kind):
     network = make_network()
     course = Course(5)
     course.starts = [None] * STEPS
@@ -215,13 +215,13 @@ def test_a_restart_cuts_the_gradient_of_its_lane_alone(kind):
 
 
 @pytest.mark.parametrize("kind", [PlainUnroll, LSTMUnroll])
-def test_while_it_acts_an_unroll_answers_as_the_network(kind):
+def test_while_it_acts_an_unroll_equals_the_network(kind):
     network = make_network()
     course = Course(6)
     memory = network.initial_memory(NUM_ENVS)
-    decisions, last = drive(make(kind, network), network, course, memory)
+    outputs, last = drive(make(kind, network), network, course, memory)
     for (logits, value), inputs, start in zip(
-        decisions, course.inputs, course.starts, strict=True
+        outputs, course.inputs, course.starts, strict=True
     ):
         memory = restart(memory, network.initial_memory(NUM_ENVS), start)
         output = network.act(inputs, memory)
@@ -261,19 +261,17 @@ def test_the_handmade_gradient_is_the_numerical_one():
 @pytest.mark.parametrize(
     ("steps", "num_envs", "units"), [(1, 1, 6), (9, 4, 6), (40, 64, 64)]
 )
-def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
-    steps, num_envs, units, seed
-):
+def test_the_gradient_reaches_the_inputs_if_needed(steps, num_envs, units, seed):
     """Against the branch stepped with a graph; 40 steps are more than one chunk."""
     network = make_network(units=units)
     course = Course(seed, steps, num_envs)
     memory = tuple(course.normal(num_envs, units) for _ in range(2))
     given = course.inputs.clone().requires_grad_()
-    carried, activity = memory, []
+    memory_before, activity = memory, []
     for now, start in zip(given, course.starts, strict=True):
-        carried = restart(carried, network.initial_memory(num_envs), start)
-        carried = network.step(now, carried)
-        activity.append(carried[0])
+        memory_before = restart(memory_before, network.initial_memory(num_envs), start)
+        memory_before = network.step(now, memory_before)
+        activity.append(memory_before[0])
     (network.heads(torch.stack(activity)) * course.into_heads).sum().backward()
     weights = network.core.weight.grad.clone()
     assert given.grad.abs().max() > 1e-3
@@ -282,13 +280,13 @@ def test_the_gradient_goes_on_into_the_inputs_where_it_is_asked_to(
         drive(unroll, network, course, memory)
         network.zero_grad(set_to_none=True)
         inputs = course.inputs.clone().requires_grad_()
-        read = outputs(unroll.branch, course.starts, inputs)
+        read = head_outputs(unroll.branch, course.starts, inputs)
         (read * course.into_heads).sum().backward()
         assert_close(inputs.grad, given.grad, **EXACT)
         assert_close(network.core.weight.grad, weights, **EXACT)
 
 
-def test_restart_replaces_the_chosen_lanes():
+def test_restart_replaces_the_chosen_environments():
     memory, initial = (torch.zeros(3, 2),), (torch.ones(3, 2),)
     assert restart(memory, initial, None) is memory
     (now,) = restart(memory, initial, torch.tensor([True, False, True]))

@@ -1,4 +1,4 @@
-"""Paths of errors: local credit, random feedback, errors that do not arrive."""
+"""Gradient paths: local paths, random feedback, detached heads."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from torch.testing import assert_close
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import ActorCritic
-from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, outputs
+from metarl.agents.unrolls.branch import LSTMUnroll, PlainUnroll, head_outputs
 from metarl.agents.unrolls.gradient_paths import BPTT, GradientPaths
 from metarl.agents.unrolls.rnn import RNNUnroll
 from metarl.core.policy import restart
@@ -33,34 +33,34 @@ def make_network(core="rnn", **settings):
 
 
 def course(seed, *, restarts=True):
-    """Inputs, the errors of the readers, and which lanes start anew at which step."""
+    """Inputs, errors of the heads, and random restarts."""
     inputs = normal(STEPS, NUM_ENVS, INPUTS, seed=seed)
     errors = normal(STEPS, NUM_ENVS, ACTIONS + 1, seed=seed + 1)
-    drawn = normal(STEPS, NUM_ENVS, seed=seed + 2) > 0.8
-    starts = [row if row.any() and restarts else None for row in drawn]
+    generator_of = normal(STEPS, NUM_ENVS, seed=seed + 2) > 0.8
+    starts = [row if row.any() and restarts else None for row in generator_of]
     return inputs, errors, starts
 
 
-def carried(network, seed=9):
+def memory_before(network, seed=9):
     parts = network.core.memory_parts
     return tuple(normal(NUM_ENVS, UNITS, seed=seed + k) for k in range(parts))
 
 
-def run(kind, network, credit, seed, **more):
+def run(kind, network, paths, seed, **more):
     """Step an unroll as the stepping loop does; gradients of all parameters."""
     inputs, errors, starts = course(seed, **more)
-    unroll = kind(network, STEPS, NUM_ENVS, credit)
-    memory, said = carried(network), []
+    unroll = kind(network, STEPS, NUM_ENVS, paths)
+    memory, outputs = memory_before(network), []
     with torch.no_grad():
         unroll.begin()
         for now, start in zip(inputs, starts, strict=True):
             memory = restart(memory, network.initial_memory(NUM_ENVS), start)
             heads, memory = unroll.step(now, memory)
-            said.append(heads.clone())
+            outputs.append(heads.clone())
     network.zero_grad(set_to_none=True)
-    read = outputs(unroll, starts)
+    read = head_outputs(unroll, starts)
     (read * errors).sum().backward()
-    assert_close(read.detach(), torch.stack(said), **EXACT)
+    assert_close(read.detach(), torch.stack(outputs), **EXACT)
     return read.detach(), {n: p.grad for n, p in network.named_parameters()}
 
 
@@ -74,7 +74,7 @@ GRADIENT_PATHS = {
 }
 
 
-@pytest.mark.parametrize("credit", GRADIENT_PATHS.values(), ids=GRADIENT_PATHS)
+@pytest.mark.parametrize("paths", GRADIENT_PATHS.values(), ids=GRADIENT_PATHS)
 @pytest.mark.parametrize(
     ("fast", "settings"),
     [
@@ -84,11 +84,11 @@ GRADIENT_PATHS = {
     ],
     ids=["rnn", "leaky", "lstm"],
 )
-def test_passes_by_hand_are_those_of_autograd(fast, settings, credit):
+def test_passes_by_hand_are_those_of_autograd(fast, settings, paths):
     network = make_network(**settings)
     for seed in (20, 40):
-        read, plain = run(PlainUnroll, network, credit, seed)
-        fast_read, quick = run(fast, network, credit, seed)
+        read, plain = run(PlainUnroll, network, paths, seed)
+        fast_read, quick = run(fast, network, paths, seed)
         assert_close(read, fast_read, **EXACT)
         for name, gradient in plain.items():
             if gradient is None:
@@ -103,7 +103,7 @@ def named(name, message):
     return f"{name}: {message}"
 
 
-def test_credits_differ_from_each_other():
+def test_gradient_paths_differ_from_each_other():
     network = make_network(leak=0.3)
     found = [
         run(RNNUnroll, network, c, 20)[1]["core.weight"]
@@ -124,8 +124,8 @@ def test_a_vanilla_synapse_finds_its_local_gradient_from_its_own_trace(leak, fee
     )
     inputs, errors, starts = course(30)
     back = network.heads.weight if feedback is None else feedback
-    told = (errors @ back).detach()
-    core, (activity,) = network.core, carried(network)
+    received = (errors @ back).detach()
+    core, (activity,) = network.core, memory_before(network)
     trace = torch.zeros(NUM_ENVS, INPUTS + UNITS, UNITS, dtype=torch.float64)
     gradient = torch.zeros_like(core.weight)
     for t, now in enumerate(inputs):
@@ -137,7 +137,7 @@ def test_a_vanilla_synapse_finds_its_local_gradient_from_its_own_trace(leak, fee
         fresh = joined.unsqueeze(2) * (leak * (1 - new.square())).unsqueeze(1)
         trace = (1 - leak) * trace + fresh.detach()
         activity = ((1 - leak) * activity + leak * new).detach()
-        gradient += (trace * told[t].unsqueeze(1)).sum(0)
+        gradient += (trace * received[t].unsqueeze(1)).sum(0)
     assert_close(gradient.detach(), found["core.weight"], **EXACT)
 
 
@@ -146,8 +146,8 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
     network = make_network("lstm")
     _, found = run(PlainUnroll, network, LOCAL, 30, restarts=False)
     inputs, errors, _ = course(30)
-    told = (errors @ network.heads.weight).detach()
-    core, (activity, cell) = network.core, carried(network)
+    received = (errors @ network.heads.weight).detach()
+    core, (activity, cell) = network.core, memory_before(network)
     trace = torch.zeros(3, NUM_ENVS, INPUTS + UNITS, UNITS, dtype=torch.float64)
     gradient = torch.zeros(4, INPUTS + UNITS, UNITS, dtype=torch.float64)
     for t, now in enumerate(inputs):
@@ -158,19 +158,21 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
         fresh = torch.stack([joined.unsqueeze(2) * s.unsqueeze(1) for s in slopes])
         trace = f.unsqueeze(1) * trace + fresh
         cell = f * cell + i * g
-        into_cell = told[t] * o * (1 - cell.tanh().square())
-        for place, kept in zip((0, 1, 2), trace, strict=True):
-            gradient[place] += (kept * into_cell.unsqueeze(1)).sum(0)
-        of_o = told[t] * cell.tanh() * o * (1 - o)
+        into_cell = received[t] * o * (1 - cell.tanh().square())
+        for place, stored in zip((0, 1, 2), trace, strict=True):
+            gradient[place] += (stored * into_cell.unsqueeze(1)).sum(0)
+        of_o = received[t] * cell.tanh() * o * (1 - o)
         gradient[3] += joined.T @ of_o
         activity = o * cell.tanh()
     assert_close(torch.cat(list(gradient), 1), found["core.weight"], **EXACT)
 
 
 @pytest.mark.parametrize("feedback", [None, normal(ACTIONS + 1, UNITS, seed=5)])
-def test_errors_that_do_not_reach_the_units_still_teach_their_reader(feedback):
+def test_errors_that_do_not_reach_the_units_still_train_the_heads(feedback):
     network = make_network()
-    _, found = run(RNNUnroll, network, GradientPaths(cut=True, feedback=feedback), 20)
+    _, found = run(
+        RNNUnroll, network, GradientPaths(detached=True, feedback=feedback), 20
+    )
     _, usual = run(RNNUnroll, network, BPTT, 20)
     assert found["core.weight"] is None
     assert_close(found["heads.weight"], usual["heads.weight"], **EXACT)

@@ -1,4 +1,4 @@
-"""Unrolls of whole networks: what is stepped now is what is differentiated later."""
+"""Unrolls of networks: outputs while stepping equal those differentiated."""
 
 import pytest
 import torch
@@ -58,10 +58,10 @@ class Course:
     def __init__(self, seed):
         self.inputs = normal(STEPS, NUM_ENVS, INPUTS, seed=seed)
         self.weights = normal(STEPS, NUM_ENVS, ACTIONS + 1, seed=seed + 100)
-        drawn = normal(STEPS, NUM_ENVS, seed=seed + 200) > 0.3
-        drawn[1::2] = False
-        self.starts = [row if row.any() else None for row in drawn]
-        self.touches = [None] * STEPS
+        generator_of = normal(STEPS, NUM_ENVS, seed=seed + 200) > 0.3
+        generator_of[1::2] = False
+        self.starts = [row if row.any() else None for row in generator_of]
+        self.changes = [None] * STEPS
 
 
 def drive(unroll, course, memory):
@@ -72,10 +72,10 @@ def drive(unroll, course, memory):
         for t, inputs in enumerate(course.inputs):
             fresh = unroll.initial_memory(NUM_ENVS)
             memory = restart(memory, fresh, course.starts[t])
-            output = unroll.act(inputs, memory, course.touches[t])
+            output = unroll.act(inputs, memory, course.changes[t])
             memory = output.memory
-            kept = output.logits, output.value, output.units
-            decisions.append(tuple(part.clone() for part in kept))
+            stored = output.logits, output.value, output.units
+            decisions.append(tuple(part.clone() for part in stored))
         memory = tuple(part.clone() for part in memory)
     return decisions, memory
 
@@ -83,7 +83,7 @@ def drive(unroll, course, memory):
 def learned(unroll, network, course):
     """What is read of all steps, and the gradients of a random loss."""
     network.zero_grad(set_to_none=True)
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     loss = (logits * course.weights[..., :-1]).sum() + logits.pow(3).sum()
     loss = loss + (values * course.weights[..., -1]).sum() + values.pow(3).sum()
     loss.backward()
@@ -110,20 +110,20 @@ def test_each_core_gets_its_fastest_unroll(core, critic):
 
 @pytest.mark.parametrize("kind", [PlainUnroll, LSTMUnroll])
 @pytest.mark.parametrize("settings", ABLATIONS, ids=NAMES)
-def test_an_unroll_answers_as_its_network(settings, kind):
+def test_an_unroll_equals_its_network(settings, kind):
     network = make_network(**settings)
     course = Course(1)
-    course.touches = [
+    course.changes = [
         SignalChange(rpe=(normal(NUM_ENVS, seed=8), normal(NUM_ENVS, seed=9)))
     ] * STEPS
     memory = network.initial_memory(NUM_ENVS)
-    said, last = drive(made_of(kind, network), course, memory)
+    stepped, last = drive(made_of(kind, network), course, memory)
     for t, inputs in enumerate(course.inputs):
         memory = restart(memory, network.initial_memory(NUM_ENVS), course.starts[t])
-        output = network.act(inputs, memory, course.touches[t])
+        output = network.act(inputs, memory, course.changes[t])
         memory = output.memory
         expected = (output.logits, output.value, output.units)
-        for part, other in zip(said[t], expected, strict=True):
+        for part, other in zip(stepped[t], expected, strict=True):
             assert_close(part, other.detach(), **EXACT)
     for part, other in zip(last, memory, strict=True):
         assert_close(part, other.detach(), **EXACT)
@@ -131,19 +131,19 @@ def test_an_unroll_answers_as_its_network(settings, kind):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("settings", ABLATIONS, ids=NAMES)
-def test_the_fast_pass_is_the_plain_one_in_readings_and_gradients(settings, seed):
+def test_the_fast_pass_equals_the_plain_one_in_outputs_and_gradients(settings, seed):
     network = make_network(**settings)
     course = Course(seed)
     assert any(start is not None and not start.all() for start in course.starts[1:])
-    carried = tuple(
+    memory_before = tuple(
         normal(*part.shape, seed=9 + k)
         for k, part in enumerate(network.initial_memory(NUM_ENVS))
     )
     found = []
     for kind in (PlainUnroll, LSTMUnroll):
         unroll = made_of(kind, network)
-        said, last = drive(unroll, course, carried)
-        found.append((said, last, *learned(unroll, network, course)))
+        stepped, last = drive(unroll, course, memory_before)
+        found.append((stepped, last, *learned(unroll, network, course)))
     plain, fast = found
     for name, gradient in plain[-1].items():
         assert gradient.abs().max() > 1e-3, name
@@ -187,13 +187,13 @@ def test_gradients_are_those_of_the_network_stepped_with_a_graph(settings, kind)
 @pytest.mark.parametrize("kind", [PlainUnroll, LSTMUnroll])
 @pytest.mark.parametrize("feedback", ["rpe", "reward", "none"])
 @pytest.mark.parametrize("read", ["policy", "value"])
-def test_policy_and_value_teach_their_own_core_alone(read, feedback, kind):
+def test_policy_and_value_train_their_own_core_alone(read, feedback, kind):
     network = make_network(critic="separate", feedback=feedback)
     unroll = made_of(kind, network)
     course = Course(3)
     drive(unroll, course, network.initial_memory(NUM_ENVS))
     network.zero_grad(set_to_none=True)
-    logits, values = unroll.read(course.starts)
+    logits, values = unroll.outputs(course.starts)
     (logits if read == "policy" else values).pow(2).sum().backward()
     mine = "actor." if read == "policy" else "critic."
     for name, parameter in network.named_parameters():
@@ -201,25 +201,25 @@ def test_policy_and_value_teach_their_own_core_alone(read, feedback, kind):
         assert moved == name.startswith(mine), name
 
 
-def test_several_unrolls_with_carried_memory_and_changing_weights_agree():
+def test_several_unrolls_in_a_row_with_changing_weights_agree():
     network = make_network(critic="separate", feedback="rpe")
     unrolls = [made_of(kind, network) for kind in (PlainUnroll, LSTMUnroll)]
     memories = [network.initial_memory(NUM_ENVS)] * 2
     optimizer = torch.optim.RMSprop(network.parameters(), lr=0.02)
     for seed in range(5):
-        course, told = Course(seed), []
+        course, received = Course(seed), []
         for k, unroll in enumerate(unrolls):
             _, memories[k] = drive(unroll, course, memories[k])
-            told.append(learned(unroll, network, course))
+            received.append(learned(unroll, network, course))
         for one, other in zip(*memories, strict=True):
             assert_close(one, other, **EXACT)
-        for name, gradient in told[0][-1].items():
+        for name, gradient in received[0][-1].items():
             if gradient is not None:
-                assert_close(gradient, told[1][-1][name], **EXACT)
+                assert_close(gradient, received[1][-1][name], **EXACT)
         optimizer.step()
 
 
-def test_a_changed_error_is_learned_with_as_it_was_told():
+def test_a_changed_error_input_is_learned_from_as_it_was_received():
     """The replayed actor is fed the changed error, not the one that would have been."""
     network = make_network(critic="separate", feedback="rpe")
     course = Course(4)
@@ -230,14 +230,14 @@ def test_a_changed_error_is_learned_with_as_it_was_told():
         torch.zeros(NUM_ENVS).double(),
         torch.full((NUM_ENVS,), -4.0).double(),
     )
-    course.touches[5] = SignalChange(rpe=(factor, addition))
+    course.changes[5] = SignalChange(rpe=(factor, addition))
     course.starts[5:] = [None] * (STEPS - 5)
     changed = []
     for kind in (PlainUnroll, LSTMUnroll):
         unroll = made_of(kind, network)
-        said, _ = drive(unroll, course, network.initial_memory(NUM_ENVS))
+        stepped, _ = drive(unroll, course, network.initial_memory(NUM_ENVS))
         changed.append(learned(unroll, network, course))
-        for t, (logits, *_) in enumerate(said):
+        for t, (logits, *_) in enumerate(stepped):
             assert_close(changed[-1][0][t], logits, **EXACT)
     assert_close(changed[0][0][:5], before[0][:5], **EXACT)
     assert (changed[0][0][5] - before[0][5]).abs().min() > 1e-6

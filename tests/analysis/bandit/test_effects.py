@@ -27,7 +27,7 @@ def trained_on_correlated(mind):
         trials=people(mind, "correlated"),
         task="bandit",
         parameters={"distribution": "correlated"},
-        conditions={"medium": people(mind, "medium")},
+        tests={"medium": people(mind, "medium")},
     )
 
 
@@ -38,15 +38,15 @@ def learners():
         trials=people("bound"),
         task="bandit",
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
-        conditions={"medium": people("bound", "medium")},
-        controls={
+        tests={"medium": people("bound", "medium")},
+        variants={
             "correlated": trained_on_correlated("tied"),
             "no-reward": ExperimentData(trials=people("random"), task="bandit"),
             "no-memory": ExperimentData(
                 trials=people("bound", slips=0.5), task="bandit"
             ),
         },
-        expected=4,
+        expected_subjects=4,
     )
 
 
@@ -121,7 +121,7 @@ def test_training_on_dependent_arms_is_told_apart(passing):
 
 def test_training_that_did_not_tell_the_dependence_fails(learners):
     controls = {"correlated": trained_on_correlated("thompson")}
-    found = rows(replace(learners, controls=controls))
+    found = rows(replace(learners, variants=controls))
     assert found.loc[TIED, "value"] == pytest.approx(3, abs=0.3)
     assert found.loc[TIED, "verdict"] == "FAIL"
 
@@ -130,7 +130,7 @@ def test_players_who_learn_nothing_pass_nothing(learners):
     flat = replace(
         learners,
         trials=people("random"),
-        controls={"no-reward": learners.controls["no-reward"]},
+        variants={"no-reward": learners.variants["no-reward"]},
     )
     found = rows(flat)
     scored = found[found["criterion"] != ""]
@@ -157,7 +157,7 @@ def test_one_of_four_who_loses_more_fails_the_share(learners):
 
 def test_a_reward_free_control_that_learns_fails(learners):
     cheats = ExperimentData(trials=people("bound"), task="bandit")
-    found = rows(replace(learners, controls={"no-reward": cheats}))
+    found = rows(replace(learners, variants={"no-reward": cheats}))
     assert found.loc[NO_REWARD, "verdict"] == "FAIL"
 
 
@@ -166,11 +166,11 @@ def test_a_missing_subject_counts_against_every_row(learners):
     found = rows(replace(learners, trials=rest))
     assert found["subjects"].unique() == [4]
     assert not found.loc[[SAVED, SHARE, NO_REWARD], "passed"].any()
-    tied = learners.controls["correlated"]
-    medium = tied.conditions["medium"]
+    tied = learners.variants["correlated"]
+    medium = tied.tests["medium"]
     fewer = {"medium": medium[medium["subject"] != 2]}
-    rest = replace(tied, expected=4, conditions=fewer)
-    found = rows(replace(learners, controls={"correlated": rest}))
+    rest = replace(tied, expected_subjects=4, tests=fewer)
+    found = rows(replace(learners, variants={"correlated": rest}))
     assert found.loc[TIED, "verdict"] == "FAIL"
 
 
@@ -181,7 +181,9 @@ def test_without_the_rival_nothing_is_shown_to_be_beaten(learners):
 
 
 def test_a_single_network_cannot_be_told_from_the_rival(learners):
-    one = replace(learners, trials=people("bound", count=1), expected=1, controls={})
+    one = replace(
+        learners, trials=people("bound", count=1), expected_subjects=1, variants={}
+    )
     assert not rows(one).loc[SAVED, "passed"]
 
 
@@ -192,7 +194,7 @@ def test_another_test_is_reported_and_not_scored(learners):
 
 
 def test_controls_that_were_not_trained_have_no_rows(learners):
-    found = rows(replace(learners, controls={}, conditions={}))
+    found = rows(replace(learners, variants={}, tests={}))
     assert set(found.index[found["criterion"] != ""]) == {SAVED, SHARE}
 
 

@@ -42,16 +42,16 @@ def source():
         trials=people("bound"),
         task="bandit",
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
-        conditions=conditions,
-        condition_recordings={
+        tests=conditions,
+        test_recordings={
             "correlated": {0: recording(first, left + 0.1 * noise, noise)}
         },
-        controls={
+        variants={
             "correlated": ExperimentData(
                 trials=people("tied", "correlated", 2),
                 task="bandit",
                 parameters={"distribution": "correlated"},
-                conditions={k: people("tied", k, 2) for k in ("medium", "hard")},
+                tests={k: people("tied", k, 2) for k in ("medium", "hard")},
             ),
             "no-reward": ExperimentData(
                 trials=people("random", count=2), task="bandit"
@@ -203,7 +203,7 @@ def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, ax):
 
 
 def test_one_population_alone_is_shown_by_difficulty(source, ax):
-    alone = tables(replace(source, controls={}))
+    alone = tables(replace(source, variants={}))
     plot_transfer(alone, ax)
     assert ax.get_xlabel() == "P(reward), best arm less second best"
 

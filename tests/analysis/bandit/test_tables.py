@@ -30,7 +30,7 @@ def population(mind, law):
         trials=people(mind, law, 2),
         task="bandit",
         parameters={"distribution": law},
-        conditions={k: people(mind, k, 2) for k in DISTRIBUTIONS if k != law},
+        tests={k: people(mind, k, 2) for k in DISTRIBUTIONS if k != law},
     )
 
 
@@ -47,9 +47,9 @@ def source():
         trials=people("bound"),
         task="bandit",
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
-        conditions=conditions,
-        condition_recordings={"correlated": steps},
-        controls={
+        tests=conditions,
+        test_recordings={"correlated": steps},
+        variants={
             "correlated": population("tied", "correlated"),
             "no-reward": ExperimentData(
                 trials=people("random", count=2), task="bandit"
@@ -118,8 +118,8 @@ def test_every_population_is_tested_on_every_law(found):
 
 
 def test_the_controls_own_test_is_of_the_law_it_was_trained_on(source, found):
-    tied = source.controls["correlated"]
-    assert "correlated" not in tied.conditions
+    tied = source.variants["correlated"]
+    assert "correlated" not in tied.tests
     own = tables(tied)["subjects"].set_index("subject")["regret"]
     rows = found["transfer"].query("trained == tested == 'correlated'")
     assert rows["regret"].tolist() == own.tolist()
@@ -175,7 +175,7 @@ def test_units_come_from_the_correlated_tests_recordings(source, found):
     assert (coding["r2_untrained"] < 0.2).all()
     assert found["trajectories"]["subject"].unique() == [0]
     assert len(found["final_states"]) == EPISODES
-    rows = source.conditions["correlated"].query("subject == 0").iloc[::100]
+    rows = source.tests["correlated"].query("subject == 0").iloc[::100]
     np.testing.assert_allclose(found["final_states"]["left"], rows["probability_0"])
 
 

@@ -36,7 +36,7 @@ def curve(first, last, top=6.2):
 
 
 def rows(accuracies=(KNOWS,) * 2, **more):
-    given = {"task": "harlow", "expected": len(accuracies), "discount": 0.9}
+    given = {"task": "harlow", "expected_subjects": len(accuracies), "discount": 0.9}
     trials = more.pop("trials", None)
     trials = population(accuracies) if trials is None else trials
     made = tables(ExperimentData(trials=trials, **given | more))
@@ -83,7 +83,7 @@ def test_the_worst_network_is_told_beside_the_mean():
 )
 def test_other_things_are_told_by_how_much_they_change(test, name, reference):
     other = population((HALFWAY, HALFWAY))
-    found = rows(conditions={test: other})
+    found = rows(tests={test: other})
     row = found.loc[f"accuracy in trials 2 to 6, {name}, mean"]
     assert row["value"] == pytest.approx(other["correct"][other.trial > 0].mean() - 1)
     assert row["chance"] == 0
@@ -127,8 +127,8 @@ def test_what_the_same_networks_keep_where_things_are_replaced_is_told_too():
     found = rows(
         trials=trials,
         recordings=recordings,
-        conditions={"new-distractor": new},
-        condition_recordings={"new-distractor": new_recordings},
+        tests={"new-distractor": new},
+        test_recordings={"new-distractor": new_recordings},
     )["value"]
     name = "relation index, networks{} (0 picture, 1 relation), mean"
     assert found[name.format("")] == pytest.approx(1, abs=0.1)

@@ -59,7 +59,7 @@ def found():
         ExperimentData(
             trials=trials,
             recordings=recordings,
-            conditions=conditions,
+            tests=conditions,
             curves={
                 k: curve(1_000 * (k + 1), 1_000 * (k + 1) + 2_000) for k in range(5)
             },
@@ -67,7 +67,7 @@ def found():
             baselines={"mean-colour": problem_trials(accuracy=(0.5,) + (0.9,) * 5)},
             task="harlow",
             discount=0.9,
-            expected=5,
+            expected_subjects=5,
         )
     )
 

@@ -7,9 +7,10 @@ import pytest
 from problems import problem_recording, problem_trials
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.bridge import analyse
 from metarl.analysis.harlow.effects import of_test
 from metarl.analysis.harlow.tables import BEHAVIOUR_PANELS, PANELS, effects, tables
-from metarl.reports.figures import draw_figure
+from metarl.reports.figures import analysis_of, draw_figure
 
 KNOWS = (0.5, 0.98, 0.98, 0.98, 0.98, 0.98)
 GUESSES = (0.5,) * 6
@@ -70,18 +71,18 @@ def source(accuracies=(KNOWS,) * 3, *, task="harlow", control=True, **more):
             recordings=kept,
             task=task,
             discount=0.9,
-            conditions={"new-distractor": new},
-            condition_recordings={"new-distractor": new_kept},
+            tests={"new-distractor": new},
+            test_recordings={"new-distractor": new_kept},
         )
     stages = {n / 20: trials for n in range(7, 12)}
     given = {
         "recordings": recordings,
-        "conditions": conditions,
-        "controls": controls,
+        "tests": conditions,
+        "variants": controls,
         "stages": stages,
         "curves": {k: curve() for k in range(count)},
         "baselines": {"mean-colour": problem_trials(episodes=50)},
-        "expected": count,
+        "expected_subjects": count,
         "discount": 0.9,
     }
     return ExperimentData(trials=trials, task=task, **given | more)
@@ -120,7 +121,7 @@ def test_every_network_on_the_line_must_be_sure():
 def test_one_network_in_twenty_may_be_stuck_from_pixels_and_none_on_the_line():
     stuck = (0.5,) + (0.74,) * 5
     accuracies = ((0.5, 1, 1, 1, 1, 1),) * 19 + (stuck,)
-    small = {"conditions": {}, "control": False, "recordings": {}, "stages": {}}
+    small = {"tests": {}, "control": False, "recordings": {}, "stages": {}}
     assert verdicts(accuracies, **small)[CEILING] == "PASS"
     more = verdicts((*accuracies[:18], stuck, stuck), **small)
     assert more[CEILING] == "NOT LEARNED"
@@ -136,16 +137,16 @@ def test_networks_at_chance_have_learned_nothing():
 
 def test_memory_that_outlasts_its_reset_fails():
     leaking = population([KNOWS] * 3, relation)[0]
-    assert verdicts(conditions={"trial-reset": leaking})[RESET] == "FAIL"
+    assert verdicts(tests={"trial-reset": leaking})[RESET] == "FAIL"
 
 
 def test_a_control_population_that_keeps_the_relation_alone_fails():
     own, kept = population([KNOWS] * 3, relation)
     new, _ = population([RELATES] * 3, relation, replaced=True)
     control = ExperimentData(
-        trials=own, task="harlow", conditions={"new-distractor": new}, discount=0.9
+        trials=own, task="harlow", tests={"new-distractor": new}, discount=0.9
     )
-    found = verdicts(controls={"replaced": control}, recordings=kept)
+    found = verdicts(variants={"replaced": control}, recordings=kept)
     name = "accuracy in trials 2 to 6, trained with replaced things: {}, mean"
     assert found[name.format("same two things")] == "PASS"
     assert found[name.format("unrewarded thing replaced")] == "FAIL"
@@ -163,7 +164,7 @@ def test_units_that_tell_no_more_than_without_training_fail():
 
 
 def test_a_missing_network_counts_against_every_row():
-    assert verdicts(expected=4)[CEILING] != "PASS"
+    assert verdicts(expected_subjects=4)[CEILING] != "PASS"
 
 
 @pytest.mark.parametrize(
@@ -199,9 +200,10 @@ def test_groups_and_tests_are_kept_apart(found):
 
 
 def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
-    plain = tables(ExperimentData(trials=problem_trials(episodes=30), task="harlow"))
-    assert len(effects(plain)) > 5
-    figure = draw_figure(plain, PANELS)
+    data = ExperimentData(trials=problem_trials(episodes=30), task="harlow")
+    plain = analyse(analysis_of("harlow"), data)
+    assert len(plain.effects) > 5
+    figure = draw_figure(plain)
     assert len(figure.axes) == len(PANELS)
     said = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert "no learning curve" in said
@@ -211,8 +213,10 @@ def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
 def test_a_table_without_steps_sides_or_cues_can_be_drawn():
     bare = problem_trials(episodes=30)
     kept = bare.loc[:, :"forced"]
-    made = tables(ExperimentData(trials=kept, subjects_are="animals", task="harlow"))
-    assert len(draw_figure(made, BEHAVIOUR_PANELS).axes) == len(BEHAVIOUR_PANELS)
+    data = ExperimentData(trials=kept, subjects_are="animals", task="harlow")
+    made = analyse(analysis_of("harlow"), data)
+    panels = made.analysis.behaviour_panels
+    assert len(draw_figure(made, panels).axes) == len(panels) == len(BEHAVIOUR_PANELS)
 
 
 @pytest.mark.parametrize(("name", "panel"), PANELS)
@@ -241,7 +245,7 @@ def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(fou
 
 def test_curves_of_networks_that_got_there_and_did_not_differ_in_colour():
     stuck = (0.5,) + (0.74,) * 5
-    made = tables(source((KNOWS, stuck), control=False, conditions={}))
+    made = tables(source((KNOWS, stuck), control=False, tests={}))
     ax = dict(PANELS)["How it is learned"](made)
     drawn = [line for line in ax.lines if len(line.get_xdata()) == 50]
     assert len({line.get_color() for line in drawn}) == 2

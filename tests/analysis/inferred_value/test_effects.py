@@ -44,12 +44,12 @@ def inferring():
     return ExperimentData(
         task="inferred-value",
         discount=0.9,
-        expected=COUNT,
+        expected_subjects=COUNT,
         **of(noise=0.1),
         baselines={name: trials for name, (trials, _) in strategies.items()},
         baseline_recordings={name: rec for name, (_, rec) in strategies.items()},
-        conditions={"block-reset": reset["trials"]},
-        condition_recordings={"block-reset": reset["recordings"]},
+        tests={"block-reset": reset["trials"]},
+        test_recordings={"block-reset": reset["recordings"]},
     )
 
 
@@ -115,8 +115,8 @@ def test_flat_networks_learned_nothing_and_pass_nothing_of_theirs(inferring):
     other = replace(
         inferring,
         **flat,
-        conditions={"block-reset": flat["trials"]},
-        condition_recordings={"block-reset": flat["recordings"]},
+        tests={"block-reset": flat["trials"]},
+        test_recordings={"block-reset": flat["recordings"]},
     )
     found = rows(other)
     scored = found[(found["criterion"] != "") & found["learned"].notna()]
@@ -145,23 +145,23 @@ def test_one_network_with_the_wrong_sign_is_seen(inferring):
 def test_a_memory_that_is_not_reset_fails_the_control(inferring):
     other = replace(
         inferring,
-        condition_recordings={"block-reset": inferring.recordings},
-        conditions={"block-reset": inferring.trials},
+        test_recordings={"block-reset": inferring.recordings},
+        tests={"block-reset": inferring.trials},
     )
     assert verdicts(other, RESET, KEPT) == ["FAIL", "PASS"]
 
 
 def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
-    whole = inferring.condition_recordings["block-reset"]
+    whole = inferring.test_recordings["block-reset"]
     part = {k: recording for k, recording in whole.items() if k != 2}
     other = replace(
-        inferring, condition_recordings={"block-reset": part}, expected=None
+        inferring, test_recordings={"block-reset": part}, expected_subjects=None
     )
     assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
 
 
 def test_without_the_control_test_its_rows_fail(inferring):
-    other = replace(inferring, conditions={}, condition_recordings={})
+    other = replace(inferring, tests={}, test_recordings={})
     assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
 
 
@@ -184,7 +184,7 @@ def test_strategies_that_are_mistaken_for_another_fail(inferring):
 
 
 def test_a_subject_that_is_missing_counts_against_every_row(inferring):
-    found = rows(replace(inferring, expected=COUNT + 1))
+    found = rows(replace(inferring, expected_subjects=COUNT + 1))
     scored = found[(found["criterion"] != "") & found["learned"].notna()]
     assert not scored["passed"].any()
     assert found.loc[TD, "passed"]

@@ -33,8 +33,8 @@ def source():
         recordings=recordings,
         baselines={name: trials for name, (trials, _) in made.items()},
         baseline_recordings={name: recording for name, (_, recording) in made.items()},
-        conditions={"block-reset": reset[0]},
-        condition_recordings={"block-reset": reset[1]},
+        tests={"block-reset": reset[0]},
+        test_recordings={"block-reset": reset[1]},
     )
 
 

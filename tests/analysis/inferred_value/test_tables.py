@@ -29,8 +29,8 @@ def source():
         recordings=recordings,
         baselines={"ideal": ideal[0]},
         baseline_recordings={"ideal": ideal[1]},
-        conditions={"block-reset": reset},
-        condition_recordings={"block-reset": reset_recordings},
+        tests={"block-reset": reset},
+        test_recordings={"block-reset": reset_recordings},
         discount=0.9,
     )
 

@@ -106,7 +106,7 @@ def source(minds, **more):
         "informed": simulate("asker", subject=0, seed=9),
         "guesser": simulate("guesser", subject=1, seed=9),
     }
-    given = {"baselines": baselines, "task": TASK, "expected": len(minds)}
+    given = {"baselines": baselines, "task": TASK, "expected_subjects": len(minds)}
     return ExperimentData(trials=pd.concat(parts, ignore_index=True), **given | more)
 
 
@@ -184,7 +184,7 @@ def test_the_published_parameters_are_scored():
 
 
 def test_a_missing_subject_lets_no_row_pass():
-    assert not rows(["asker"] * 2, expected=3)["passed"].any()
+    assert not rows(["asker"] * 2, expected_subjects=3)["passed"].any()
 
 
 @pytest.fixture

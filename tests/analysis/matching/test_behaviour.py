@@ -6,6 +6,7 @@ import pytest
 from baited_choosers import CHOICES, REWARDS, baited_trials
 from scipy import io
 
+from metarl.analysis.bridge import packaged
 from metarl.analysis.matching.behaviour import (
     earnings,
     episode_ratios,
@@ -15,7 +16,6 @@ from metarl.analysis.matching.behaviour import (
 )
 from metarl.analysis.matching.optimum import expected_rewards
 from metarl.analysis.matching.trials import prepare
-from metarl.analysis.references import packaged
 
 
 @pytest.fixture(scope="module")

@@ -164,7 +164,7 @@ def test_another_test_is_reported_and_not_scored(learners, change):
 
 
 def test_a_missing_subject_counts_against_every_row(learners):
-    rows = verdicts(tables(replace(learners, expected=4)))
+    rows = verdicts(tables(replace(learners, expected_subjects=4)))
     assert not (rows == "PASS").any()
 
 
@@ -177,6 +177,6 @@ def test_without_a_recording_the_coding_row_fails(learners):
 
 def test_one_network_without_a_recording_is_not_left_out_in_silence(learners):
     some = {k: v for k, v in learners.recordings.items() if k != 1}
-    rows = rows_of(tables(replace(learners, recordings=some, expected=None)))
+    rows = rows_of(tables(replace(learners, recordings=some, expected_subjects=None)))
     assert rows.loc[CODING, "subjects"] == 3
     assert rows.loc[CODING, "verdict"] == "FAIL"

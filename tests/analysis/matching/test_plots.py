@@ -7,7 +7,7 @@ from baited_choosers import baited_trials, source_of
 from matplotlib.colors import same_color
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.bridge import LEARNED
 from metarl.analysis.matching.plots import (
     plot_earnings,
     plot_history,

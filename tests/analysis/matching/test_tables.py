@@ -9,7 +9,7 @@ import pytest
 from baited_choosers import baited_trials, source_of
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.criteria import LEARNED
+from metarl.analysis.bridge import LEARNED
 from metarl.analysis.matching.behaviour import history_weights, matching_lines
 from metarl.analysis.matching.tables import (
     BEHAVIOUR_PANELS,

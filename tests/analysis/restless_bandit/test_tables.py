@@ -104,7 +104,7 @@ def baselines():
 
 def source(rates, count=3, episodes=80, **more):
     parts = [simulate(rates, episodes, subject=k) for k in range(count)]
-    given = {"baselines": baselines(), "task": TASK, "expected": count}
+    given = {"baselines": baselines(), "task": TASK, "expected_subjects": count}
     return ExperimentData(trials=pd.concat(parts, ignore_index=True), **given | more)
 
 
@@ -204,7 +204,9 @@ def test_another_task_or_test_is_reported_and_not_scored(change):
 
 
 def test_a_missing_subject_lets_no_row_of_networks_pass():
-    made = effects(tables(source((0.2, 0.6), 2, 40, expected=3))).set_index("effect")
+    made = effects(tables(source((0.2, 0.6), 2, 40, expected_subjects=3))).set_index(
+        "effect"
+    )
     own = made[~made.index.str.contains("fixed-rate")]
     assert not own["passed"].any()
 
@@ -212,7 +214,7 @@ def test_a_missing_subject_lets_no_row_of_networks_pass():
 def test_one_network_with_too_few_episodes_lets_no_rate_pass():
     parts = [simulate((0.2, 0.6), n, subject=k) for k, n in enumerate((40, 18))]
     made = effects(
-        tables(ExperimentData(trials=pd.concat(parts), task=TASK, expected=2))
+        tables(ExperimentData(trials=pd.concat(parts), task=TASK, expected_subjects=2))
     )
     made = made.set_index("effect")
     assert made.loc[[DIFFERENCE, EACH, GAIN, FREE], "value"].isna().all()

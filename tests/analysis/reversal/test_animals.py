@@ -6,10 +6,15 @@ import pytest
 from reversal_blocks import write_release
 from scipy import io
 
+from metarl.analysis.measures import subject_labels
+from metarl.analysis.reversal import ANALYSIS
 from metarl.analysis.reversal.animals import load_macaque_reversal, load_reversal
-from metarl.analysis.reversal.behaviour import behaviour_summary, subject_measures
+from metarl.analysis.reversal.behaviour import (
+    behaviour_summary,
+    read_blocks,
+    subject_measures,
+)
 from metarl.analysis.reversal.references import reference_tables
-from metarl.analysis.reversal.tables import load_animals
 from metarl.core.checks import MetaRLError
 
 RELEASE = "costa2016_macaque_reversal.mat"
@@ -29,7 +34,7 @@ def monkeys(animal_data):
 
 @pytest.fixture(scope="module")
 def summary(monkeys):
-    found = behaviour_summary(monkeys)
+    found = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
     return found[found["label"] == "all subjects"]
 
 
@@ -109,7 +114,7 @@ def test_a_made_release_is_read_by_hand(tmp_path):
     assert one["correct"].tolist() == [1, 0, 1, 0, 1, 1]
     assert set(one["reversal_trial"]) == {3}
     assert set(one["superblock"]) == {4}
-    assert subject_measures(trials)["p_better"].tolist() == [4 / 6, 4 / 6]
+    assert subject_measures(read_blocks(trials))["p_better"].tolist() == [4 / 6, 4 / 6]
 
 
 def test_a_superblocks_animal_is_found_by_its_number(tmp_path):
@@ -210,13 +215,13 @@ def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
     else:
         pytest.importorskip("pyarrow")
         own.to_parquet(file)
-    trials = load_animals(str(file))
+    trials = ANALYSIS.load_animals(str(file))
     assert trials["animal"].tolist() == ["anna", "anna", "bob"]
     assert trials["subject"].tolist() == [0, 0, 1]
     assert trials["session"].tolist() == trials["episode"].tolist() == [0, 0, 0]
     assert trials["valid"].tolist() == [1, 1, 1]
     assert trials["mood"].tolist() == ["a", "b", "c"]
-    assert subject_measures(trials)["p_better"].tolist() == [1, 1]
+    assert subject_measures(read_blocks(trials))["p_better"].tolist() == [1, 1]
 
 
 @pytest.mark.parametrize(

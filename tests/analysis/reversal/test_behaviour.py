@@ -10,6 +10,7 @@ from metarl.analysis.reversal.behaviour import (
     behaviour_summary,
     block_measures,
     curves,
+    read_blocks,
     schedule_measures,
     schedule_name,
     subject_measures,
@@ -18,7 +19,7 @@ from metarl.analysis.statistics import standard_error
 
 
 def measures(*blocks):
-    return block_measures(pd.concat(blocks, ignore_index=True))
+    return block_measures(read_blocks(pd.concat(blocks, ignore_index=True)))
 
 
 def one(made):
@@ -129,7 +130,7 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
     short = block([0, 0], [1, 1], reversal=None)
     long = block([1] * 8, [0] * 8, reversal=None, episode=1, schedule=70)
     trials = pd.concat([short, long, short.assign(subject=3)], ignore_index=True)
-    found = subject_measures(trials).set_index("subject")
+    found = subject_measures(read_blocks(trials)).set_index("subject")
     assert found.loc[0, "p_better"] == 0.5
     assert found.loc[0, "blocks"] == 2
     assert found.loc[0, "trials"] == 10
@@ -137,7 +138,9 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
     assert found.loc[3, "p_better"] == 1
     # The second block alone has losses.
     assert found.loc[0, "shift_after_loss"] == 0
-    by = schedule_measures(trials).set_index(["subject", "schedule", "measure"])
+    by = schedule_measures(read_blocks(trials)).set_index(
+        ["subject", "schedule", "measure"]
+    )
     assert by.loc[(0, 80, "p_better"), "value"] == 1
     assert by.loc[(0, 70, "p_better"), "value"] == 0
     assert by.loc[(0, 70, "p_better"), "blocks"] == 1
@@ -145,7 +148,7 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
 
 
 def test_a_planted_learner_is_measured_as_it_was_made():
-    found = schedule_measures(chooser(2000, share=0.9, delay=3))
+    found = schedule_measures(read_blocks(chooser(2000, share=0.9, delay=3)))
     for schedule in (80, 70):
         part = found[found["schedule"] == schedule].set_index("measure")["value"]
         # 77 of 80 trials at .9, 3 at .1.
@@ -158,7 +161,7 @@ def test_a_planted_learner_is_measured_as_it_was_made():
 
 
 def test_a_chooser_that_learned_nothing_has_none_of_it():
-    found = schedule_measures(chooser(2000, share=0.5))
+    found = schedule_measures(read_blocks(chooser(2000, share=0.5)))
     for schedule in (80, 70):
         part = found[found["schedule"] == schedule].set_index("measure")["value"]
         for measure in ("p_better", "stay_after_win", "shift_after_loss"):
@@ -175,7 +178,7 @@ def test_curves_are_means_over_blocks_by_hand():
         late_block((), reversal=45).assign(episode=2, schedule=70),
     ]
     trials = pd.concat(blocks, ignore_index=True)
-    found = curves(trials).set_index(["schedule", "alignment", "trial"])
+    found = curves(read_blocks(trials)).set_index(["schedule", "alignment", "trial"])
     assert found.loc[(80, "acquisition", 1), "probability"] == 0
     assert found.loc[(80, "acquisition", 2), "probability"] == 0.5
     assert found.loc[(80, "acquisition", 3), "probability"] == 1
@@ -192,14 +195,14 @@ def test_curves_are_means_over_blocks_by_hand():
 
 def test_curves_of_subjects_and_of_all_blocks_together_differ_in_their_unit():
     trials = pd.concat([chooser(6, subject=s) for s in range(3)], ignore_index=True)
-    each, pooled = curves(trials), curves(trials, by=())
+    each, pooled = curves(read_blocks(trials)), curves(read_blocks(trials), by=())
     assert each.groupby(["schedule", "alignment", "trial"])["blocks"].sum().eq(9).all()
     assert pooled["blocks"].eq(9).all()
     assert "subject" not in pooled
 
 
 def test_the_curve_of_learning_ends_at_the_reversal():
-    found = curves(block([0] * 8, [1] * 8, reversal=3))
+    found = curves(read_blocks(block([0] * 8, [1] * 8, reversal=3)))
     learning = found[found["alignment"] == "acquisition"]
     assert learning["trial"].tolist() == [1, 2, 3]
     rest = found[found["alignment"] == "reversal"]
@@ -208,8 +211,8 @@ def test_the_curve_of_learning_ends_at_the_reversal():
 
 def test_the_summary_takes_blocks_as_its_unit():
     trials = pd.concat([chooser(9, subject=s) for s in (0, 4)], ignore_index=True)
-    summary = behaviour_summary(trials.assign(animal=trials["subject"].map(str)))
-    blocks = block_measures(trials)
+    summary = behaviour_summary(read_blocks(trials), {0: "0", 4: "4"})
+    blocks = block_measures(read_blocks(trials))
     for label, part in (("all subjects", blocks), ("4", blocks.query("subject == 4"))):
         values = part.loc[part["schedule"] == 80, "switch_delay"]
         row = summary[
@@ -228,14 +231,18 @@ def test_the_summary_takes_blocks_as_its_unit():
 
 
 def test_the_summary_of_one_subject_is_there_once():
-    assert set(behaviour_summary(chooser(3))["label"]) == {"all subjects"}
+    assert set(
+        behaviour_summary(read_blocks(chooser(3)), {0: "subject 0"})["label"]
+    ) == {"all subjects"}
 
 
 def test_a_table_without_a_single_choice_has_no_number():
     silent = chooser(4).assign(choice=np.nan, reward=-1, valid=0)
-    assert subject_measures(silent)["p_better"].isna().all()
-    assert curves(silent).empty
-    assert behaviour_summary(silent)["value"].isna().all()
+    assert subject_measures(read_blocks(silent))["p_better"].isna().all()
+    assert curves(read_blocks(silent)).empty
+    assert (
+        behaviour_summary(read_blocks(silent), {0: "subject 0"})["value"].isna().all()
+    )
 
 
 def test_a_schedule_is_named_by_both_chances():

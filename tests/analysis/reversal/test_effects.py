@@ -6,8 +6,9 @@ import pytest
 from reversal_blocks import chooser
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.reversal.behaviour import subject_measures
-from metarl.analysis.reversal.tables import PUBLISHED, effects, tables
+from metarl.analysis.analysis import analyse
+from metarl.analysis.reversal import ANALYSIS
+from metarl.analysis.reversal.behaviour import read_blocks, subject_measures
 
 BETTER = "P(choose better), mean"
 HABIT = "P(choose better) minus that of win-stay-lose-shift, mean"
@@ -34,13 +35,12 @@ def learners(baselines):
     return {
         "trials": subjects(3),
         "baselines": baselines,
-        "task": "reversal",
-        "parameters": PUBLISHED,
     }
 
 
 def rows(**source):
-    return effects(tables(ExperimentData(**source))).set_index("effect")
+    data = {"task": "reversal", "parameters": ANALYSIS.published} | source
+    return analyse(ANALYSIS, ExperimentData(**data)).effects.set_index("effect")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_learners_pass_every_scored_row(passing):
 
 
 def test_a_value_is_the_mean_over_subjects_held_against_chance(learners, passing):
-    better = subject_measures(learners["trials"])["p_better"]
+    better = subject_measures(read_blocks(learners["trials"]))["p_better"]
     row = passing.loc[BETTER]
     assert row["value"] == pytest.approx(better.mean())
     assert row["low"] < row["value"] < row["high"]
@@ -71,7 +71,7 @@ def test_a_value_is_the_mean_over_subjects_held_against_chance(learners, passing
     assert row["p"] < 0.01
     lowest = passing.loc["P(choose better), lowest network"]
     assert lowest["value"] == pytest.approx(better.min())
-    habit = subject_measures(learners["baselines"]["win-stay-lose-shift"])
+    habit = subject_measures(read_blocks(learners["baselines"]["win-stay-lose-shift"]))
     habit = habit["p_better"].iloc[0]
     row = passing.loc[HABIT]
     assert row["value"] == pytest.approx(better.mean() - habit)
@@ -109,7 +109,7 @@ def test_every_measure_is_reported_at_both_schedules(passing):
 
 
 def test_networks_that_learned_nothing_pass_no_row(baselines):
-    table = rows(trials=subjects(3, share=0.5), baselines=baselines, task="reversal")
+    table = rows(trials=subjects(3, share=0.5), baselines=baselines)
     scored = table.loc[SCORED]
     assert not scored["passed"].any()
     assert set(scored["verdict"]) == {"NOT LEARNED"}
@@ -118,16 +118,14 @@ def test_networks_that_learned_nothing_pass_no_row(baselines):
 
 def test_networks_that_never_turn_round_fail_after_the_reversal(baselines):
     stubborn = subjects(3, share=1.0, delay=60)
-    table = rows(trials=stubborn, baselines=baselines, task="reversal")
+    table = rows(trials=stubborn, baselines=baselines)
     assert not table.loc[REVERSAL, "passed"]
     assert table.loc[REVERSAL, "value"] == 0
     assert table.loc[ACQUISITION, "value"] == 1
 
 
 def test_networks_no_better_than_the_habit_fail_beside_it(baselines):
-    table = rows(
-        trials=subjects(3, share=0.72, delay=1), baselines=baselines, task="reversal"
-    )
+    table = rows(trials=subjects(3, share=0.72, delay=1), baselines=baselines)
     assert table.loc[[BETTER, HABIT], "verdict"].tolist() == ["FAIL", "FAIL"]
     assert table.loc[[ACQUISITION, REVERSAL], "verdict"].tolist() == ["PASS", "PASS"]
     assert table["learned"].eq(3).all()
@@ -142,8 +140,9 @@ def test_without_the_strategy_the_row_beside_it_fails(learners):
 @pytest.mark.parametrize(
     "change",
     [
-        {"parameters": {"schedule": "80/20"}},
-        {"parameters": {"reversal_least": 10}},
+        {"parameters": ANALYSIS.published | {"schedule": "80/20"}},
+        {"parameters": ANALYSIS.published | {"reversal_least": 10}},
+        {"parameters": {}},
         {"subjects_are": "animals"},
         {"task": "another"},
         {"as_published": False},
@@ -158,7 +157,7 @@ def test_another_design_or_test_or_animals_are_reported_and_not_scored(
 
 
 def test_a_missing_subject_lets_no_effect_pass(learners):
-    table = rows(**learners, expected=4)
+    table = rows(**learners, expected_subjects=4)
     assert not table["passed"].any()
     assert table["subjects"].unique() == [4]
 
@@ -167,9 +166,7 @@ def test_one_schedule_alone_has_its_own_rows_only(learners):
     easy = subjects(2, schedules=(80,))
     table = rows(**learners | {"trials": easy, "parameters": {"schedule": "80/20"}})
     assert not table.index.str.contains("70/30").any()
-    unknown = rows(
-        trials=subjects(2, schedules=(90,)), task="reversal", parameters={"a": 1}
-    )
+    unknown = rows(trials=subjects(2, schedules=(90,)), parameters={"a": 1})
     at = unknown[unknown.index.str.contains("90/10")]
     assert len(at) == 8
     assert at["reference"].isna().all()

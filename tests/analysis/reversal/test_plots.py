@@ -7,6 +7,8 @@ from matplotlib.colors import same_color
 from reversal_blocks import chooser
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import Panel, analyse
+from metarl.analysis.reversal import ANALYSIS
 from metarl.analysis.reversal.plots import (
     plot_acquisition,
     plot_better,
@@ -15,8 +17,17 @@ from metarl.analysis.reversal.plots import (
     plot_subjects,
     plot_switching,
 )
-from metarl.analysis.reversal.tables import tables
 from metarl.analysis.style import COLOURS, baseline_colour
+
+
+def analysed(**data):
+    given = {"task": "reversal", "parameters": ANALYSIS.published} | data
+    return analyse(ANALYSIS, ExperimentData(**given))
+
+
+def draw_alone(draw, data, ax):
+    result = analyse(ANALYSIS, data)
+    draw(result.tables, result.context, ax)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +37,7 @@ def found():
         "random": chooser(12, seed=7, share=0.5),
         "bayes-greedy": chooser(12, seed=7, share=0.98, delay=1),
     }
-    return tables(ExperimentData(trials=trials, baselines=baselines, task="reversal"))
+    return analysed(trials=trials, baselines=baselines)
 
 
 @pytest.fixture
@@ -50,20 +61,22 @@ def labels(ax):
 def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
     found, ax, draw, alignment, trials
 ):
-    draw(found, ax)
+    draw(found.tables, found.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
     for schedule, style, inside in ((80, "-", "animal"), (70, "--", None)):
         point = f"schedule == {schedule} and alignment == '{alignment}'"
         name = f"{schedule}/{100 - schedule}"
-        own = found["curves_summary"].query(f"group == 'measured' and {point}")
+        own = found.tables.summary("curves").query(f"group == 'measured' and {point}")
         line = lines[f"networks (n = 4), {name}"]
         assert list(line.get_xdata()) == list(trials)
         assert list(line.get_ydata()) == list(own["mean"])
         assert line.get_linestyle() == style
-        ideal = found["curves_summary"].query(f"group == 'bayes-greedy' and {point}")
+        ideal = found.tables.summary("curves").query(
+            f"group == 'bayes-greedy' and {point}"
+        )
         line = lines[f"bayes-greedy, {name}"]
         assert list(line.get_ydata()) == list(ideal["mean"])
-        monkeys = found["reference_curves"].query(point)
+        monkeys = found.tables["reference_curves"].query(point)
         dots = lines[f"macaques (n = 4), {name}"]
         assert list(dots.get_xdata()) == list(trials)
         assert list(dots.get_ydata()) == list(monkeys["value"])
@@ -82,15 +95,15 @@ def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
 def test_the_bands_are_intervals_over_subjects_and_the_bars_errors_over_blocks(
     found, ax
 ):
-    plot_reversal(found, ax)
+    plot_reversal(found.tables, found.context, ax)
     bands = [c for c in ax.collections if hasattr(c, "get_paths") and c.get_alpha()]
-    own = found["curves_summary"].query("group == 'measured' and schedule == 80")
+    own = found.tables.summary("curves").query("group == 'measured' and schedule == 80")
     own = own[own["alignment"] == "reversal"]
     heights = bands[0].get_paths()[0].vertices[:, 1]
     assert heights.max() == pytest.approx(own["high"].max())
     assert heights.min() == pytest.approx(own["low"].min())
     bars = next(c for c in ax.collections if c not in bands)
-    monkeys = found["reference_curves"].query(
+    monkeys = found.tables["reference_curves"].query(
         "schedule == 80 and alignment == 'reversal'"
     )
     drawn = [tuple(segment[:, 1]) for segment in bars.get_segments()]
@@ -111,29 +124,29 @@ CELLS = {
 
 @pytest.mark.parametrize("draw", CELLS)
 def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, draw):
-    draw(found, ax)
+    draw(found.tables, found.context, ax)
     cells = [(measure, schedule) for measure in CELLS[draw] for schedule in (80, 70)]
     keys = ["measure", "schedule"]
 
-    def of(table, group):
-        part = found[table]
+    def of(group):
+        part = found.tables.summary("by_schedule")
         return part[part["group"] == group].set_index(keys)
 
-    means = of("by_schedule_summary", "measured").loc[cells]
+    means = of("measured").loc[cells]
     assert [bar.get_height() for bar in ax.patches] == list(means["mean"])
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert len(dots) == 4
-    each = found["by_schedule"].query("group == 'measured' and subject == 2")
+    each = found.tables["by_schedule"].query("group == 'measured' and subject == 2")
     expected = each.set_index(keys).loc[cells, "value"]
     assert list(dots[2].get_ydata()) == list(expected)
     (bars,) = ax.containers[1:]
-    monkeys = found["reference_measures"].set_index(keys).loc[cells]
+    monkeys = found.tables["reference_measures"].set_index(keys).loc[cells]
     assert list(bars[0].get_ydata()) == list(monkeys["value"])
     assert same_color(bars[0].get_color(), COLOURS["animal"])
     for name in ("random", "bayes-greedy"):
         marks = next(c for c in ax.collections if c.get_label() == name)
         heights = [segment[0, 1] for segment in marks.get_segments()]
-        assert heights == list(of("by_schedule_summary", name).loc[cells, "mean"])
+        assert heights == list(of(name).loc[cells, "mean"])
         assert same_color(marks.get_color()[0], baseline_colour(name))
     whiskers = next(c for c in ax.collections if c.get_label().startswith("_"))
     drawn = [tuple(segment[:, 1]) for segment in whiskers.get_segments()]
@@ -143,7 +156,7 @@ def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, d
 
 
 def test_ticks_name_measure_and_schedule(found, ax):
-    plot_staying(found, ax)
+    plot_staying(found.tables, found.context, ax)
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == [
         "stay | win\n80/20",
@@ -154,13 +167,15 @@ def test_ticks_name_measure_and_schedule(found, ax):
 
 
 def test_every_subject_is_a_dot_beside_the_monkeys_and_named_lines(found, ax):
-    plot_subjects(found, ax)
-    subjects = found["subjects"].query("group == 'measured'")
+    plot_subjects(found.tables, found.context, ax)
+    subjects = found.tables["subjects"].query("group == 'measured'")
     assert list(ax.lines[0].get_ydata()) == list(subjects["p_better"])
-    monkeys = found["reference_overall"].set_index("measure").loc["p_better", "value"]
+    monkeys = (
+        found.tables["reference_overall"].set_index("measure").loc["p_better", "value"]
+    )
     assert list(ax.lines[1].get_ydata()) == [monkeys]
     lines = {text.get_text(): text.xy[1] for text in ax.texts}
-    means = found["subjects_summary"].set_index("group")["mean"]
+    means = found.tables.summary("subjects").set_index("group")["mean"]
     assert lines == pytest.approx(
         {
             "random": means["random"],
@@ -175,36 +190,36 @@ def test_every_subject_is_a_dot_beside_the_monkeys_and_named_lines(found, ax):
 def test_animals_have_their_colour_and_no_learned_line(ax):
     trials = pd.concat([chooser(4, subject=k) for k in range(2)], ignore_index=True)
     source = ExperimentData(trials=trials, subjects_are="animals", task="reversal")
-    plot_subjects(tables(source), ax)
+    draw_alone(plot_subjects, source, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
     assert ax.get_xlabel() == "Subject; animals (n = 2), macaques (n = 4)"
     assert not ax.texts
     figure, other = plt.subplots()
-    plot_reversal(tables(source), other)
+    draw_alone(plot_reversal, source, other)
     assert not [c for c in other.collections if c.get_alpha()]
     plt.close(figure)
 
 
 def test_a_schedule_that_monkeys_never_had_is_drawn_alone(ax):
     source = ExperimentData(trials=chooser(6, schedules=(90,)), task="reversal")
-    plot_reversal(tables(source), ax)
+    draw_alone(plot_reversal, source, ax)
     assert labels(ax) == ["network (n = 1), 90/10"]
-    plot_better(tables(source), ax)
+    draw_alone(plot_better, source, ax)
 
 
 def test_a_subject_below_chance_is_still_on_the_axes(ax):
     bad = chooser(6, share=0.1, delay=0)
-    plot_subjects(tables(ExperimentData(trials=bad, task="reversal")), ax)
+    draw_alone(plot_subjects, ExperimentData(trials=bad, task="reversal"), ax)
     assert ax.get_ylim()[0] < ax.lines[0].get_ydata()[0] < 0.2
 
 
 def test_without_a_choice_the_curves_say_so(ax):
     silent = chooser(4).assign(choice=float("nan"), reward=-1, valid=0)
-    plot_reversal(tables(ExperimentData(trials=silent, task="reversal")), ax)
+    draw_alone(plot_reversal, ExperimentData(trials=silent, task="reversal"), ax)
     assert [text.get_text() for text in ax.texts] == ["not measured"]
 
 
 def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    ax = plot_acquisition(found)
+    ax = Panel("Learning", plot_acquisition)(found.tables, found.context)
     assert len(ax.figure.axes) == 1
     plt.close(ax.figure)

@@ -34,13 +34,15 @@ def learners():
     return ExperimentData(
         task=TASK,
         trials=population(count=COUNT),
-        conditions=conditions(),
+        tests=conditions(),
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in range(COUNT)
         },
-        controls={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=COUNT)},
+        variants={
+            "no-rpe": ExperimentData(task=TASK, trials=flat, expected_subjects=COUNT)
+        },
         discount=0.9,
-        expected=COUNT,
+        expected_subjects=COUNT,
     )
 
 
@@ -147,7 +149,7 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
     flat = replace(
         learners,
         trials=population(count=COUNT, rate=0.0),
-        conditions=conditions(rate=0.0),
+        tests=conditions(rate=0.0),
         recordings={},
     )
     table = scored(rows(flat))
@@ -162,9 +164,9 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
 
 
 def swapped(learners, one, other):
-    given = dict(learners.conditions)
+    given = dict(learners.tests)
     given[one], given[other] = given[other], given[one]
-    return replace(learners, conditions=given)
+    return replace(learners, tests=given)
 
 
 def test_a_reversed_change_fails(learners):
@@ -180,10 +182,10 @@ def test_a_reversed_change_fails(learners):
 
 def test_a_change_that_subjects_do_not_share_fails(learners):
     """The mean has the right sign; its interval does not keep from zero."""
-    control, moved = learners.trials, learners.conditions["block-safe"]
+    control, moved = learners.trials, learners.tests["block-safe"]
     mixed = pd.concat([moved[moved["subject"] == 0], control[control["subject"] > 0]])
-    given = {**learners.conditions, "block-safe": mixed}
-    table = rows(replace(learners, conditions=given))
+    given = {**learners.tests, "block-safe": mixed}
+    table = rows(replace(learners, tests=given))
     assert table.loc[change("safe reward", 0.125), "value"] > 10
     row = table.loc[change("safe reward", 0.125, "lower")]
     assert row["value"] < 0
@@ -193,7 +195,7 @@ def test_a_change_that_subjects_do_not_share_fails(learners):
 
 
 def test_what_was_not_tested_cannot_pass(learners):
-    table = rows(replace(learners, conditions={}, controls={}, recordings={}))
+    table = rows(replace(learners, tests={}, variants={}, recordings={}))
     names = [name for name in scored(table).index if name.startswith("change")]
     assert len(names) == 6
     assert not table.index.str.contains("without RPE").any()
@@ -203,8 +205,8 @@ def test_what_was_not_tested_cannot_pass(learners):
 
 
 def test_a_control_that_chooses_fails(learners):
-    chooses = ExperimentData(task=TASK, trials=learners.trials, expected=COUNT)
-    table = rows(replace(learners, controls={"no-rpe": chooses}))
+    chooses = ExperimentData(task=TASK, trials=learners.trials, expected_subjects=COUNT)
+    table = rows(replace(learners, variants={"no-rpe": chooses}))
     names = [name for name in table.index if "without RPE" in name]
     assert set(table.loc[names, "verdict"]) == {"FAIL"}
 
@@ -212,8 +214,8 @@ def test_a_control_that_chooses_fails(learners):
 def test_a_control_of_fewer_networks_counts_by_itself(learners):
     flat = population(count=2, rate=0.0, episodes=400)
     for expected, verdict in ((2, "PASS"), (3, "FAIL")):
-        control = ExperimentData(task=TASK, trials=flat, expected=expected)
-        table = rows(replace(learners, controls={"no-rpe": control}))
+        control = ExperimentData(task=TASK, trials=flat, expected_subjects=expected)
+        table = rows(replace(learners, variants={"no-rpe": control}))
         name = ABLATED.format(0.5)
         assert table.loc[name, "verdict"] == verdict
         assert table.loc[name, "subjects"] == expected
@@ -232,7 +234,7 @@ def test_one_network_that_did_not_learn_is_counted_and_named(learners):
 
 
 def test_a_missing_subject_lets_no_effect_pass(learners):
-    table = rows(replace(learners, expected=COUNT + 1))
+    table = rows(replace(learners, expected_subjects=COUNT + 1))
     assert not scored(table)["passed"].any()
     assert set(scored(table).iloc[:-2]["subjects"]) == {COUNT + 1}
 

@@ -30,7 +30,7 @@ def found():
     source = ExperimentData(
         task=TASK,
         trials=population(count=3, episodes=20),
-        conditions={name: population(name, count=3, episodes=20) for name in names},
+        tests={name: population(name, count=3, episodes=20) for name in names},
         recordings={
             k: simulate(subject=k, episodes=20, temperature=0.3 + 0.03 * k)[1]
             for k in range(3)
@@ -39,7 +39,7 @@ def found():
             "random": population(count=1, rate=0.0, episodes=20),
             "bayes-optimal": population(count=1, temperature=0.1, episodes=20),
         },
-        controls={"no-rpe": ExperimentData(task=TASK, trials=flat)},
+        variants={"no-rpe": ExperimentData(task=TASK, trials=flat)},
         discount=0.9,
     )
     return tables(source)
@@ -157,7 +157,7 @@ def test_two_subjects_get_no_interval(ax):
     source = ExperimentData(
         task=TASK,
         trials=population(count=2, episodes=20),
-        conditions={"block-safe": population("block-safe", count=2, episodes=20)},
+        tests={"block-safe": population("block-safe", count=2, episodes=20)},
     )
     plot_changes(tables(source), ax)
     assert not [s for c in ax.collections for s in c.get_segments()]

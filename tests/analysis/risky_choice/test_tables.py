@@ -35,12 +35,14 @@ def source():
     return ExperimentData(
         task=TASK,
         trials=population(count=3),
-        conditions=conditions,
+        tests=conditions,
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in (0, 2)
         },
         baselines={"bayes-optimal": population(count=1, temperature=0.01)},
-        controls={"no-rpe": ExperimentData(task=TASK, trials=flat, expected=2)},
+        variants={
+            "no-rpe": ExperimentData(task=TASK, trials=flat, expected_subjects=2)
+        },
         discount=0.9,
     )
 
@@ -61,10 +63,10 @@ def test_every_group_has_its_subjects(found):
 def test_only_the_measured_are_in_the_other_conditions(source, found):
     risky = found["risky"]
     own = risky[risky["group"] == "measured"]
-    assert set(own["condition"]) == {"control", *source.conditions}
+    assert set(own["condition"]) == {"control", *source.tests}
     others = risky[risky["group"] != "measured"]
     assert set(others["condition"]) == {"control"}
-    expected = percents({"control": source.trials, **source.conditions})
+    expected = percents({"control": source.trials, **source.tests})
     pd.testing.assert_frame_equal(own.drop(columns="group"), expected)
 
 

@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metarl.analysis.measures import subject_rewards
 from metarl.analysis.two_step.behaviour import (
     RIDGE,
     STAY_TERMS,
     behaviour_summary,
     lag_regression,
+    read_trials,
     stay_interaction,
     stay_probabilities,
     stay_regression,
-    subject_rewards,
 )
 
 CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
@@ -36,13 +37,13 @@ def cells(stays, column="probability"):
 
 
 def test_stay_probabilities_by_hand(by_hand):
-    stays = stay_probabilities(by_hand)
+    stays = stay_probabilities(read_trials(by_hand))
     assert cells(stays) == pytest.approx([2 / 3, 0, 1 / 2, 1])
     assert cells(stays, "pairs") == [3, 1, 2, 2]
 
 
 def test_a_cell_without_a_pair_is_unknown_not_zero(by_hand):
-    stays = stay_probabilities(by_hand[:4])
+    stays = stay_probabilities(read_trials(by_hand[:4]))
     assert cells(stays, "pairs") == [3, 0, 0, 0]
     assert np.isnan(cells(stays)[1:]).all()
 
@@ -51,7 +52,7 @@ def test_subjects_and_sessions_are_apart(by_hand):
     mirror = by_hand.assign(subject=1, choice=1 - by_hand["choice"])
     other = by_hand.iloc[:4].assign(session=1)
     both = pd.concat([by_hand, mirror, other])
-    stays = stay_probabilities(both, ("subject", "session"))
+    stays = stay_probabilities(read_trials(both), ("subject", "session"))
     units = dict(list(stays.groupby(["subject", "session"])))
     assert list(units) == [(0, 0), (0, 1), (1, 0)]
     assert cells(units[0, 0]) == cells(units[1, 0])
@@ -62,7 +63,7 @@ def test_a_medium_reward_is_drawn_apart(table):
     trials = table(
         choice=[0, 0, 1, 1], reward=[0.5, 0.5, 1, 0], transition=["common"] * 4
     )
-    stays = stay_probabilities(trials).set_index(["reward", "transition"])
+    stays = stay_probabilities(read_trials(trials)).set_index(["reward", "transition"])
     assert stays.loc[(0.5, "common"), "probability"] == 0.5
     assert stays.loc[(1.0, "common"), "pairs"] == 1
     assert len(stays) == 6
@@ -70,14 +71,16 @@ def test_a_medium_reward_is_drawn_apart(table):
 
 def test_the_interaction_by_hand(by_hand):
     # Rewarded 2/3 less 0, unrewarded 1/2 less 1.
-    assert stay_interaction(stay_probabilities(by_hand))[0] == pytest.approx(7 / 6)
+    assert stay_interaction(stay_probabilities(read_trials(by_hand)))[
+        0
+    ] == pytest.approx(7 / 6)
 
 
 def test_the_interaction_is_positive_for_a_planner_and_not_for_sarsa(simulate):
     found = {}
     for kind in ("planner", "sarsa", "random"):
         trials, _ = simulate(kind, 200, temperature=0.05)
-        found[kind] = stay_interaction(stay_probabilities(trials))[0]
+        found[kind] = stay_interaction(stay_probabilities(read_trials(trials)))[0]
     assert found["planner"] > 0.5
     assert abs(found["random"]) < 0.06
     assert found["sarsa"] < 0.5 * found["planner"]
@@ -90,7 +93,7 @@ def test_rewards_count_penalties_and_invalid_trials(table):
         valid=[1, 0, 1, 1],
         transition=["common"] * 4,
     )
-    row = subject_rewards(trials).iloc[0]
+    row = subject_rewards(read_trials(trials)).iloc[0]
     assert (row["reward_per_100"], row["invalid_fraction"], row["trials"]) == (
         25,
         0.25,
@@ -111,7 +114,7 @@ def long_by_hand(table, counts):
 
 def test_the_stay_regression_without_ridge_is_the_contrast_of_the_log_odds(table):
     counts = dict(zip(CELLS, [(9, 1), (3, 7), (2, 8), (6, 4)], strict=True))
-    found = stay_regression(long_by_hand(table, counts), ridge=0.0)
+    found = stay_regression(read_trials(long_by_hand(table, counts)), ridge=0.0)
     rc, rr, uc, ur = (np.log(a / b) for a, b in counts.values())
     expected = {
         "bias": (rc + rr + uc + ur) / 4,
@@ -128,26 +131,28 @@ def test_the_stay_regression_without_ridge_is_the_contrast_of_the_log_odds(table
 def test_both_regressions_take_the_ridge_of_the_published_rows(simulate):
     trials, _ = simulate("planner", 2)
     for regress in (stay_regression, lag_regression):
-        published = regress(trials, ridge=0.5)["weight"].to_numpy()
-        assert regress(trials)["weight"].to_numpy() == pytest.approx(published)
-        other = regress(trials, ridge=0.6)["weight"].to_numpy()
+        published = regress(read_trials(trials), ridge=0.5)["weight"].to_numpy()
+        assert regress(read_trials(trials))["weight"].to_numpy() == pytest.approx(
+            published
+        )
+        other = regress(read_trials(trials), ridge=0.6)["weight"].to_numpy()
         assert other != pytest.approx(published, rel=1e-3)
 
 
 def test_a_subject_who_always_stays_needs_the_ridge(table):
     counts = dict(zip(CELLS, [(9, 0), (3, 7), (2, 8), (6, 4)], strict=True))
     trials = long_by_hand(table, counts)
-    bare = stay_regression(trials, ridge=0.0)
+    bare = stay_regression(read_trials(trials), ridge=0.0)
     assert not bare["converged"].any()
     assert bare["weight"].isna().all()
-    assert stay_regression(trials)["weight"].abs().max() < 5
+    assert stay_regression(read_trials(trials))["weight"].abs().max() < 5
 
 
 def test_the_stay_regression_tells_a_planner_from_sarsa(simulate):
     weights = {}
     for kind in ("planner", "sarsa", "random"):
         trials, _ = simulate(kind, 200, temperature=0.2, learning_rate=0.5)
-        weights[kind] = stay_regression(trials).set_index("term")["weight"]
+        weights[kind] = stay_regression(read_trials(trials)).set_index("term")["weight"]
     assert weights["planner"]["reward_x_transition"] > 1
     assert weights["sarsa"]["reward"] > 2 * weights["planner"]["reward"] > 0 - 1
     assert np.abs(weights["random"]).max() < 0.1
@@ -181,7 +186,9 @@ def test_the_lag_regression_recovers_planted_weights(table):
         (4, "rare", 0.0): 0.6,
     }
     trials = table(**planted_lags(planted, bias=0.4))
-    found = lag_regression(trials).set_index(["lag", "transition", "reward"])["weight"]
+    found = lag_regression(read_trials(trials)).set_index(
+        ["lag", "transition", "reward"]
+    )["weight"]
     assert len(found) == 20
     for key, weight in found.items():
         # A rare kind has 6,000 trials: standard error about .03.
@@ -190,7 +197,7 @@ def test_the_lag_regression_recovers_planted_weights(table):
 
 def test_the_lag_regression_finds_nothing_where_there_is_nothing(simulate):
     trials, _ = simulate("random", 300)
-    found = lag_regression(trials)
+    found = lag_regression(read_trials(trials))
     # A rare kind has 2,850 trials: standard error about .037.
     assert found["weight"].abs().max() < 0.15
     assert found["converged"].all()
@@ -198,7 +205,9 @@ def test_the_lag_regression_finds_nothing_where_there_is_nothing(simulate):
 
 def test_the_lag_regression_has_the_planner_signs_and_decays(simulate):
     trials, _ = simulate("planner", 200, temperature=0.1)
-    found = lag_regression(trials).set_index(["transition", "reward", "lag"])["weight"]
+    found = lag_regression(read_trials(trials)).set_index(
+        ["transition", "reward", "lag"]
+    )["weight"]
     assert found["common", 1.0, 1] > 0.5
     assert found["rare", 0.0, 1] > 0.5
     assert found["common", 0.0, 1] < -0.5
@@ -228,29 +237,29 @@ def test_the_lag_regression_equals_a_fit_row_by_row(simulate):
             rows.append(row)
             outcome.append(side[trial] == 1)
     expected = fit_logit(np.array(rows, float), outcome, ridge=RIDGE).weights[1:]
-    found = lag_regression(trials, lags=3)
+    found = lag_regression(read_trials(trials), lags=3)
     assert found["weight"].to_numpy() == pytest.approx(expected, abs=1e-7)
     assert found["trials"].unique() == [5 * 97]
 
 
 def test_a_broken_history_is_left_out_of_the_lag_regression(simulate):
     trials, _ = simulate("random", 2)
-    assert lag_regression(trials)["trials"].unique() == [190]
+    assert lag_regression(read_trials(trials))["trials"].unique() == [190]
     trials.loc[50, "valid"] = 0
-    assert lag_regression(trials)["trials"].unique() == [190 - 6]
+    assert lag_regression(read_trials(trials))["trials"].unique() == [190 - 6]
 
 
 def test_no_lag_or_too_many_are_refused(simulate):
     trials, _ = simulate("random", 1)
     with pytest.raises(ValueError, match=r"lags must be in \[1, 15\], got 0"):
-        lag_regression(trials, lags=0)
+        lag_regression(read_trials(trials), lags=0)
 
 
 def test_the_summary_is_over_sessions_where_there_are_some(by_hand):
     # Session 1 stays 3 of 3 after a rewarded common trial, session 0 2 of 3.
     more = by_hand.iloc[:3].assign(session=1)
     more = pd.concat([more, more.iloc[:1].assign(trial=3)])
-    summary = behaviour_summary(pd.concat([by_hand, more]))
+    summary = behaviour_summary(read_trials(pd.concat([by_hand, more])), {0: "C"})
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
     assert row["value"].item() == pytest.approx((2 / 3 + 1) / 2)
     assert row["error"].item() == pytest.approx(1 / 6)
@@ -262,7 +271,7 @@ def test_the_summary_is_over_sessions_where_there_are_some(by_hand):
 
 def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
     two = pd.concat([by_hand, by_hand.iloc[:4].assign(subject=1)])
-    summary = behaviour_summary(two)
+    summary = behaviour_summary(read_trials(two), {0: "C", 1: "J"})
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
     assert row["label"].item() == "all subjects"
     assert row["value"].item() == pytest.approx(2 / 3)

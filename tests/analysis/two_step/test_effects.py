@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.two_step.tables import effects, tables
+from metarl.analysis.analysis import analyse
+from metarl.analysis.two_step import ANALYSIS
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +21,14 @@ def planners(simulate):
             "bayes-greedy": simulate("planner", 60, 1, temperature=1e-6)[0],
             "sarsa": sarsa[0],
         },
-        "yardstick_recordings": {"sarsa": sarsa[1]},
+        "baseline_recordings": {"sarsa": sarsa[1]},
         "discount": 0.9,
     }
 
 
 def rows(**source):
-    return effects(tables(ExperimentData(**source))).set_index("effect")
+    data = ExperimentData(**{"parameters": ANALYSIS.published} | source)
+    return analyse(ANALYSIS, data).effects.set_index("effect")
 
 
 @pytest.fixture(scope="module")
@@ -128,14 +130,15 @@ def test_a_network_without_a_recording_cannot_pass_the_rpe_rows(planners):
 
 
 def test_without_a_sarsa_recording_the_control_fails(planners):
-    table = rows(**planners | {"yardstick_recordings": {}})
+    table = rows(**planners | {"baseline_recordings": {}})
     assert table.iloc[-1]["verdict"] == "FAIL"
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"parameters": {"probability_common": 0.75}},
+        {"parameters": ANALYSIS.published | {"probability_common": 0.75}},
+        {"task": "two-step", "parameters": ANALYSIS.published | {"trial_count": 10}},
         {"task": "daw-two-step"},
         {"subjects_are": "animals"},
     ],
@@ -149,15 +152,14 @@ def test_another_task_or_animals_are_reported_and_not_scored(planners, change):
 
 
 def test_the_published_parameters_are_scored(planners):
-    same = {"probability_common": 0.8, "probability_switch": 0.025, "fixation": True}
-    assert "PASS" in set(rows(**planners, parameters=same)["verdict"])
+    assert "PASS" in set(rows(**planners, parameters=ANALYSIS.published)["verdict"])
 
 
 def test_a_missing_subject_lets_no_effect_pass(simulate):
     trials, recording = simulate("planner", 30)
     given = {"trials": trials, "recordings": {0: recording}, "discount": 0.9}
-    whole = effects(tables(ExperimentData(**given, expected=1))).set_index("effect")
-    short = effects(tables(ExperimentData(**given, expected=2))).set_index("effect")
+    whole = rows(**given, expected_subjects=1)
+    short = rows(**given, expected_subjects=2)
     networks = [name for name in whole.index if "SARSA" not in name]
     assert whole.loc[networks, "passed"].any()
     assert not short.loc[networks, "passed"].any()
@@ -169,6 +171,6 @@ def test_a_missing_subject_lets_no_effect_pass(simulate):
 )
 def test_another_task_or_test_than_the_published_is_not_scored(simulate, changed):
     trials, _ = simulate("planner", 5)
-    made = effects(tables(ExperimentData(trials=trials, **changed)))
+    made = rows(trials=trials, **changed)
     assert set(made["verdict"]) == {"REPORTED"}
     assert made["reference"].isna().all()

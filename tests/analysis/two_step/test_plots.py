@@ -8,7 +8,10 @@ from matplotlib.colors import same_color
 from matplotlib.container import ErrorbarContainer
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import Panel, analyse
+from metarl.analysis.measures import Measure
 from metarl.analysis.style import COLOURS
+from metarl.analysis.two_step import ANALYSIS
 from metarl.analysis.two_step.plots import (
     plot_lag_weights,
     plot_model_based_errors,
@@ -17,7 +20,6 @@ from metarl.analysis.two_step.plots import (
     plot_stay_probabilities,
     plot_stay_regression,
 )
-from metarl.analysis.two_step.tables import tables
 
 CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
 
@@ -32,8 +34,9 @@ def found(simulate):
         recordings={k: recording for k, (_, recording) in enumerate(runs)},
         baselines={"random": simulate("random", 20)[0]},
         discount=0.9,
+        parameters=ANALYSIS.published,
     )
-    return tables(source)
+    return analyse(ANALYSIS, source)
 
 
 @pytest.fixture
@@ -61,12 +64,14 @@ def dots(ax, marker="o"):
 
 
 def test_stay_bars_dots_and_published_values_are_the_tables(found, ax):
-    assert plot_stay_probabilities(found, ax) is ax
-    means = measured(found["stays_summary"], ["reward", "transition"]).loc[CELLS]
+    assert plot_stay_probabilities(found.tables, found.context, ax) is ax
+    means = measured(found.tables.summary("stays"), ["reward", "transition"]).loc[CELLS]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(
         list(means["mean"])
     )
-    each = measured(found["stays"], ["subject", "reward", "transition"])["probability"]
+    each = measured(found.tables["stays"], ["subject", "reward", "transition"])[
+        "probability"
+    ]
     expected = [[each[subject, *cell] for cell in CELLS] for subject in range(4)]
     assert dots(ax) == pytest.approx(np.array(expected))
     bars = errorbars(ax)
@@ -86,8 +91,10 @@ def segments_of(ax, label):
 
 
 def test_yardsticks_are_marks_across_the_bars(found, ax):
-    plot_stay_probabilities(found, ax)
-    random = found["stays_summary"][found["stays_summary"]["group"] == "random"]
+    plot_stay_probabilities(found.tables, found.context, ax)
+    random = found.tables.summary("stays")[
+        found.tables.summary("stays")["group"] == "random"
+    ]
     heights = random.set_index(["reward", "transition"]).loc[CELLS, "mean"]
     assert [mark[0] for mark in segments_of(ax, "random")] == pytest.approx(
         list(heights)
@@ -95,8 +102,8 @@ def test_yardsticks_are_marks_across_the_bars(found, ax):
 
 
 def test_the_interval_over_subjects_is_drawn(found, ax):
-    plot_stay_probabilities(found, ax)
-    means = measured(found["stays_summary"], ["reward", "transition"]).loc[CELLS]
+    plot_stay_probabilities(found.tables, found.context, ax)
+    means = measured(found.tables.summary("stays"), ["reward", "transition"]).loc[CELLS]
     unnamed = [c for c in ax.collections if c.get_label().startswith("_child")]
     drawn = [tuple(s[:, 1]) for c in unnamed for s in c.get_segments()]
     for low, high in zip(means["low"], means["high"], strict=True):
@@ -104,29 +111,31 @@ def test_the_interval_over_subjects_is_drawn(found, ax):
 
 
 def test_the_subjects_are_counted_in_the_legend(found, ax):
-    plot_stay_probabilities(found, ax)
+    plot_stay_probabilities(found.tables, found.context, ax)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0] == "networks (n = 4)"
     assert {"random", "paper (n = 8)", "macaque C", "macaque J"} < set(labels)
 
 
 def test_stay_regression_weights_stand_beside_animals_and_people(found, ax):
-    plot_stay_regression(found, ax)
+    plot_stay_regression(found.tables, found.context, ax)
     terms = ["reward", "transition", "reward_x_transition"]
-    means = measured(found["stay_regression_summary"], "term").loc[terms, "mean"]
+    means = measured(found.tables.summary("stay_regression"), "term").loc[terms, "mean"]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(list(means))
     bars = errorbars(ax)
     assert list(bars["macaque C"][0].get_ydata()) == [0.169, 0.129, 1.165]
     people = bars["humans, Gillan 2016 study 1 (n = 593)"]
     assert list(people[0].get_ydata()) == [0.633, 0.056, 0.272]
     assert same_color(people[0].get_color(), COLOURS["human"])
-    each = measured(found["stay_regression"], ["subject", "term"])["weight"]
+    each = measured(found.tables["stay_regression"], ["subject", "term"])["weight"]
     assert dots(ax)[2] == pytest.approx([each[2, term] for term in terms])
 
 
 def test_lag_weights_are_lines_with_a_dot_a_subject(found, ax):
-    plot_lag_weights(found, ax)
-    summary = measured(found["lags_summary"], ["reward", "transition", "lag"])["mean"]
+    plot_lag_weights(found.tables, found.context, ax)
+    summary = measured(found.tables.summary("lags"), ["reward", "transition", "lag"])[
+        "mean"
+    ]
     lines = {line.get_label(): line for line in ax.lines}
     kinds = {"rewarded common": (1.0, "common"), "unrewarded rare": (0.0, "rare")}
     for label, cell in kinds.items():
@@ -146,8 +155,8 @@ def test_lag_weights_are_lines_with_a_dot_a_subject(found, ax):
     ],
 )
 def test_the_scatter_is_the_points_with_r2_over_subjects(found, ax, draw, column, text):
-    draw(found, ax)
-    points = found["rpe_points"]
+    draw(found.tables, found.context, ax)
+    points = found.tables["rpe_points"]
     for line, event in zip(ax.lines, ("second stage", "reward"), strict=True):
         part = points[points["event"] == event]
         assert line.get_label() == event
@@ -157,47 +166,49 @@ def test_the_scatter_is_the_points_with_r2_over_subjects(found, ax, draw, column
 
 
 def test_r2_in_the_title_is_that_of_the_table(found, ax):
-    changed = found | {"rpe_summary": found["rpe_summary"].copy()}
-    summary = changed["rpe_summary"]
-    rows = (summary["event"] == "both") & (summary["measure"] == "r2_model_based")
-    summary.loc[rows & (summary["group"] == "measured"), "mean"] = 0.7312
-    plot_model_based_errors(changed, ax)
+    r2 = found.tables["r2"].copy()
+    rows = (r2["event"] == "both") & (r2["measure"] == "r2_model_based")
+    r2.loc[rows & (r2["group"] == "measured"), "r2"] = 0.7312
+    changed = found.tables.replace(r2=Measure(r2, "r2", ("event", "measure")))
+    plot_model_based_errors(changed, found.context, ax)
     assert "r² = 0.73," in ax.get_legend().get_title().get_text()
 
 
 def test_without_a_recording_the_scatter_says_so(found, ax):
-    plot_model_based_errors(found | {"rpe_points": found["rpe_points"].iloc[:0]}, ax)
+    empty = found.tables.replace(rpe_points=found.tables["rpe_points"].iloc[:0])
+    plot_model_based_errors(empty, found.context, ax)
     assert ax.texts[0].get_text() == "no recording"
 
 
 def test_rewards_are_dots_with_named_lines(found, ax):
-    plot_rewards(found, ax)
-    subjects = measured(found["subjects"], "subject")["reward_per_100"]
+    plot_rewards(found.tables, found.context, ax)
+    subjects = measured(found.tables["subjects"], "subject")["reward_per_100"]
     assert dots(ax)[0] == pytest.approx(list(subjects))
     lines = {t.get_text(): t.xy[1] for t in ax.texts}
-    random = found["subjects_summary"].set_index("group").loc["random", "mean"]
+    random = found.tables.summary("subjects").set_index("group").loc["random", "mean"]
     assert lines == pytest.approx({"random": random, "learned": 65})
 
 
 def test_subjects_that_earn_alike_look_alike(simulate, ax):
     trials, _ = simulate("random", 5)
     twins = pd.concat([trials, trials.assign(subject=1)])
-    plot_rewards(tables(ExperimentData(trials=twins, task="daw-two-step")), ax)
+    other = analyse(ANALYSIS, ExperimentData(trials=twins, task="daw-two-step"))
+    plot_rewards(other.tables, other.context, ax)
     low, high = ax.get_ylim()
     assert high - low >= 10
     assert not ax.texts
 
 
 def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
-    from metarl.analysis.two_step.tables import load_animals
-
-    source = ExperimentData(trials=load_animals(macaque_file), subjects_are="animals")
-    plot_rewards(tables(source), ax)
+    trials = ANALYSIS.load_animals(macaque_file)
+    data = ExperimentData(trials=trials, subjects_are="animals")
+    made = analyse(ANALYSIS, data)
+    plot_rewards(made.tables, made.context, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
     assert ax.get_xlabel() == "Subject; animals (n = 2)"
     assert [t.get_text() for t in ax.get_xticklabels()] == ["C", "J"]
     figure, other = plt.subplots()
-    plot_stay_probabilities(tables(source), other)
+    plot_stay_probabilities(made.tables, made.context, other)
     named = [c for c in other.collections if c.get_label().startswith("_child")]
     own = [c for c in named if same_color(c.get_color(), COLOURS["animal"])]
     assert sum(len(c.get_segments()) for c in own if c.get_linewidth()[0] == 2.5) == 0
@@ -205,6 +216,6 @@ def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
 
 
 def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    ax = plot_rewards(found)
+    ax = Panel("Rewards", plot_rewards)(found.tables, found.context)
     assert len(ax.figure.axes) == 1
     plt.close(ax.figure)

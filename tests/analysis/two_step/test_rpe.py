@@ -4,17 +4,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from metarl.analysis.two_step import ANALYSIS
 from metarl.analysis.two_step.rpe import (
     error_regressions,
     error_table,
     model_free_residual,
     recorded_errors,
+    structure_of,
 )
 from metarl.core.checks import MetaRLError
 
+KNOWN = structure_of(ANALYSIS.published)
+
 
 def r2(trials, recording):
-    table = error_regressions(error_table(recording, trials, 0.9))
+    table = error_regressions(error_table(recording, trials, 0.9, KNOWN))
     return table.set_index("event")
 
 
@@ -72,7 +76,7 @@ def test_an_unrelated_rpe_is_neither(simulate):
 
 def test_the_residual_is_orthogonal_to_the_planner(simulate):
     trials, recording = simulate("sarsa", 20)
-    errors = error_table(recording, trials, 0.9)
+    errors = error_table(recording, trials, 0.9, KNOWN)
     residual = model_free_residual(errors)
     assert np.corrcoef(residual, errors["model_based"])[0, 1] == pytest.approx(
         0, abs=1e-9
@@ -83,8 +87,8 @@ def test_the_residual_is_orthogonal_to_the_planner(simulate):
 def test_rows_of_the_trial_table_may_come_in_any_order(simulate):
     trials, recording = simulate("planner", 5)
     shuffled = trials.sample(frac=1, random_state=0)
-    one = error_table(recording, trials, 0.9)
-    pd.testing.assert_frame_equal(one, error_table(recording, shuffled, 0.9))
+    one = error_table(recording, trials, 0.9, KNOWN)
+    pd.testing.assert_frame_equal(one, error_table(recording, shuffled, 0.9, KNOWN))
 
 
 def test_a_recording_of_some_episodes_uses_their_trials(simulate):
@@ -92,8 +96,8 @@ def test_a_recording_of_some_episodes_uses_their_trials(simulate):
     later = np.isin(recording["episode"], [2, 5])
     part = {k: v[later] for k, v in recording.items() if k != "event_names"}
     part["event_names"] = recording["event_names"]
-    whole = error_table(recording, trials, 0.9)
-    found = error_table(part, trials, 0.9)
+    whole = error_table(recording, trials, 0.9, KNOWN)
+    found = error_table(part, trials, 0.9, KNOWN)
     kept = whole[whole["episode"].isin([2, 5])].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, kept)
 
@@ -104,7 +108,7 @@ def test_trials_without_a_choice_have_no_row(simulate):
     trials = trials.astype({"transition": object})
     trials.loc[blank, ["choice", "second_state", "transition"]] = np.nan
     trials.loc[blank, "valid"] = 0
-    errors = error_table(recording, trials, 0.9)
+    errors = error_table(recording, trials, 0.9, KNOWN)
     assert len(errors) == 2 * (99 + 98)
     assert 7 not in set(errors["trial"])
 
@@ -136,7 +140,7 @@ def test_trials_without_a_choice_have_no_row(simulate):
 def test_a_wrong_recording_gets_one_sentence(simulate, change, sentence):
     trials, recording = simulate("random", 2)
     with pytest.raises(MetaRLError) as caught:
-        error_table(change(recording), trials, 0.9)
+        error_table(change(recording), trials, 0.9, KNOWN)
     assert str(caught.value) == sentence
 
 
@@ -146,11 +150,11 @@ def test_end_rows_that_are_missing_inside_are_noticed(simulate):
     keep[-1] = True
     cut = {k: v if k == "event_names" else v[keep] for k, v in recording.items()}
     with pytest.raises(MetaRLError, match="stops after an outcome"):
-        error_table(cut, trials, 0.9)
+        error_table(cut, trials, 0.9, KNOWN)
 
 
 def test_two_sessions_of_one_subject_are_refused(simulate):
     trials, recording = simulate("random", 2)
     twice = pd.concat([trials, trials.assign(session=1)])
     with pytest.raises(MetaRLError, match="the trials of one subject and session"):
-        error_table(recording, twice, 0.9)
+        error_table(recording, twice, 0.9, KNOWN)

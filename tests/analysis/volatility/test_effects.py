@@ -69,7 +69,7 @@ def test_a_network_that_goes_the_other_way_fails_the_lowest_row(full):
 def test_a_control_that_learned_nothing_does_not_count(full):
     # It earns what chance does, and its rates happen to be the same in both blocks.
     poor = population((0.2, 0.2), temperature=1.5, seed=8, episodes=400)
-    one = source(full.trials, controls={"constant": source(poor)})
+    one = source(full.trials, variants={"constant": source(poor)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
     row = rows_of(tables(one)).loc[name]
     assert row["learned"] == 0
@@ -77,7 +77,7 @@ def test_a_control_that_learned_nothing_does_not_count(full):
 
 
 def test_a_control_with_a_sense_of_volatility_fails(full):
-    one = source(full.trials, controls={"constant": source(full.trials)})
+    one = source(full.trials, variants={"constant": source(full.trials)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
     row = rows_of(tables(one)).loc[name]
     assert row["verdict"] == "FAIL"
@@ -91,7 +91,7 @@ def test_without_a_control_there_is_no_row_of_it(full):
 
 
 def test_a_missing_subject_counts_against_the_networks(full):
-    rows = rows_of(tables(source(full.trials, expected=SUBJECT_COUNT + 1)))
+    rows = rows_of(tables(source(full.trials, expected_subjects=SUBJECT_COUNT + 1)))
     mean = rows.loc["learning rate, volatile - stable, low-first, mean"]
     assert not mean["passed"]
     assert mean["subjects"] == SUBJECT_COUNT + 1

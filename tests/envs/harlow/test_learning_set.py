@@ -10,9 +10,9 @@ from metarl.envs.harlow.line import HarlowLine, HarlowLineParams
 LEFT, RIGHT, STAY = range(3)
 PAUSE, FIXATION, CHOICE = range(3)
 HALF = 1_000
-"""Things to be trained with, and as many that are held out."""
+"""Objects to be trained with, and as many that are held out."""
 NUM_ENVS = 20_000
-"""Problems from which chances are counted."""
+"""Problems from which probabilities are counted."""
 SHOWN = ("gaze", "left", "right")
 
 
@@ -35,7 +35,7 @@ class Experimenter:
         self.paid = 0.0
 
     def draw(self, number, *others):
-        left = [thing for thing in self.half if thing not in others]
+        left = [item for item in self.half if item not in others]
         return left[int(number * len(left))]
 
     @property
@@ -44,8 +44,12 @@ class Experimenter:
         return there if there <= self.p.ring // 2 else there - self.p.ring
 
     def shown(self):
-        things = [self.target, self.distractor]
-        return [self.gaze, *(things if self.target_left else things[::-1]), self.event]
+        objects = [self.target, self.distractor]
+        return [
+            self.gaze,
+            *(objects if self.target_left else objects[::-1]),
+            self.event,
+        ]
 
     def respond(self, action, numbers):
         """Reward, whether the episode and the trial ended, the row if it did."""
@@ -134,7 +138,7 @@ def wander(task, steps, seed=0, *, reset=True):
         | {"pause": 1, "reversal_after": 1, "new_distractor": 0.7, "step_cap": 25},
     ],
 )
-def test_a_scalar_twin_lives_through_the_same(params):
+def test_the_task_agrees_with_a_scalar_twin(params):
     params = HarlowLineParams(**{"trial_count": 3, "step_cap": 45} | params)
     num_envs = 100
     course = wander(HarlowLine(num_envs, params), params.step_cap)
@@ -159,7 +163,7 @@ def test_a_scalar_twin_lives_through_the_same(params):
     assert endings == {(True, False), (True, True), (False, True)}
 
 
-def test_a_problem_goes_on_from_its_state(same):
+def test_a_problem_continues_from_its_state(same):
     params = HarlowLineParams(new_distractor=0.5, reversal_after=1)
     task, other = HarlowLine(50, params), HarlowLine(50, params)
     wander(task, 30)
@@ -200,12 +204,12 @@ def even(codes, count):
     return abs(float(squares) - (count - 1)) <= 4 * math.sqrt(2 * (count - 1))
 
 
-def close(hits, chance):
-    """Whether a share is within 4 standard errors of the declared chance."""
+def close(hits, probability):
+    """Whether a share is within 4 standard errors of the declared probability."""
     n = hits.numel()
-    error = math.sqrt(chance * (1 - chance) / n)
+    error = math.sqrt(probability * (1 - probability) / n)
     assert n > 1000
-    return abs(float(hits.double().mean()) - chance) < 4 * error
+    return abs(float(hits.double().mean()) - probability) < 4 * error
 
 
 @pytest.fixture(scope="module")
@@ -214,14 +218,14 @@ def solved():
     return solve(HarlowLine(NUM_ENVS))
 
 
-def test_both_things_are_drawn_evenly_and_are_never_the_same(solved):
+def test_both_objects_are_uniform_and_always_different(solved):
     target, distractor = solved["target"][0], solved["distractor"][0]
     assert even(target, HALF)
     assert even(distractor, HALF)
     assert even((distractor - target) % HALF - 1, HALF - 1)
 
 
-def test_a_problem_keeps_its_things(solved):
+def test_a_problem_keeps_its_objects(solved):
     for name in ("target", "distractor"):
         assert torch.equal(solved[name], solved[name][:1].expand(6, -1))
     assert not solved["replaced"].any()
@@ -238,7 +242,7 @@ def test_sides_are_random_on_each_trial(solved):
         assert close(left[0][solved[name][0] < HALF / 2], 0.5)
 
 
-def test_a_random_choice_pays_for_the_cross_and_for_the_thing(solved):
+def test_a_random_choice_is_rewarded_for_the_cross_and_the_object(solved):
     assert solved["valid"].all()
     assert close(solved["correct"], 0.5)
     chose_target = (solved["choice"] == 0) == (solved["target_left"] == 1)
@@ -249,7 +253,7 @@ def test_a_random_choice_pays_for_the_cross_and_for_the_thing(solved):
 
 
 @pytest.mark.parametrize("turns", [0, 1, 6])
-def test_an_episode_starts_evenly_around_the_cross(turns):
+def test_an_episode_starts_uniformly_around_the_cross(turns):
     task = HarlowLine(NUM_ENVS, HarlowLineParams(start_turns=turns))
     noise = uniform(task, torch.Generator().manual_seed(1))
     task.reset(noise)
@@ -260,7 +264,7 @@ def test_an_episode_starts_evenly_around_the_cross(turns):
         assert float(task.target[task.gaze > 0].double().mean()) > HALF * 0.49
 
 
-def test_a_test_draws_held_out_things_and_no_others():
+def test_a_test_draws_held_out_objects_and_no_others():
     rows = solve(
         HarlowLine(NUM_ENVS, HarlowLineParams(held_out=True, new_distractor=1))
     )
@@ -292,13 +296,13 @@ def test_a_new_distractor_is_neither_the_target_nor_the_one_before(changing):
     assert even(now[:, replaced], HALF)
     assert even((now - target[1:])[:, replaced] % HALF - 1, HALF - 1)
     assert even((now - before)[:, replaced] % HALF - 1, HALF - 1)
-    # Which thing is new says nothing about where it is.
+    # Which object is new says nothing about where it is.
     left = changing["target_left"][1:, replaced]
     assert close(left[now[:, replaced] < HALF / 2], 0.5)
 
 
 @pytest.mark.parametrize("after", [1, 5, 11])
-def test_the_two_things_swap_roles_once(after):
+def test_the_two_objects_swap_roles_once(after):
     params = HarlowLineParams(trial_count=12, reversal_after=after)
     rows = solve(HarlowLine(200, params))
     swapped = torch.arange(12).unsqueeze(1) >= after

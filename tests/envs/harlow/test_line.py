@@ -7,8 +7,6 @@ import pytest
 import torch
 
 from metarl.envs.harlow.line import (
-    CODE_SIZE,
-    THINGS,
     HarlowLine,
     HarlowLineParams,
     make_codes,
@@ -17,7 +15,14 @@ from metarl.envs.harlow.line import (
 LEFT, RIGHT, STAY = range(3)
 PAUSE, FIXATION, CHOICE = range(3)
 MIDDLE = [0.5] * 5
-"""Noise of a start at the cross, with thing 500 on the right, 499 on the left."""
+"""Noise of a start at the cross, with object 500 on the right, 499 on the left."""
+
+
+PARAMS = HarlowLineParams()
+
+
+def codes_of_objects(params=PARAMS):
+    return make_codes(params.object_count, params.code_size, params.code_distance)
 
 
 def begin(params=None, noise=MIDDLE, **options):
@@ -41,7 +46,7 @@ def row_of(task):
 
 
 def cells(task):
-    """(cells, 1 + CODE_SIZE) what is seen."""
+    """(cells, 1 + code size) the view."""
     return task.observation()[0].view(task.params.cells, -1).numpy()
 
 
@@ -68,7 +73,7 @@ def test_passing_the_cross_is_not_holding_it():
     assert take(task, STAY, STAY) == [(0, FIXATION), (0.2, CHOICE)]
 
 
-def test_looking_back_and_forth_selects_nothing():
+def test_turning_back_and_forth_selects_nothing():
     task = begin()
     take(task, STAY)
     turns = (LEFT, LEFT, RIGHT, RIGHT, RIGHT, RIGHT, LEFT, STAY)
@@ -90,36 +95,36 @@ def test_the_cap_ends_a_trial_without_a_choice():
 
 
 def test_codes_are_fixed_and_far_from_each_other_and_from_nothing():
-    codes = make_codes().astype(np.float64)
-    assert codes.shape == (THINGS, CODE_SIZE)
+    codes = codes_of_objects().astype(np.float64)
+    assert codes.shape == (2_000, 8)
     squares = (codes**2).sum(1)
     apart = squares[:, None] + squares - 2 * codes @ codes.T
     np.fill_diagonal(apart, np.inf)
     assert apart.min() >= 0.8**2 - 1e-6
-    # An empty cell is all zeros; the cross is where a thing is 0.
+    # An empty cell is all zeros; the cross is where a object is 0.
     assert np.sqrt(squares).min() > 0.5
     assert np.abs(codes).max() <= 1
-    assert np.abs(codes.mean(0)).max() < 4 / np.sqrt(3 * THINGS)
+    assert np.abs(codes.mean(0)).max() < 4 / np.sqrt(3 * 2_000)
     # A little more than the 1 / 3 of a uniform code: the middle is soon full.
     np.testing.assert_allclose(codes.var(0), 0.37, atol=0.02)
-    # A network of last year must find the things that it was trained with.
+    # A network trained earlier must find the same objects.
     known = [-0.0915, 0.0934, -0.0130, 0.5071, -0.5148]
     found = codes[[0, 1, 999, 1000, 1999], 0]
     np.testing.assert_allclose(found, known, atol=1e-4)
 
 
-def test_the_cross_and_the_things_are_seen_where_they_are():
+def test_the_cross_and_the_objects_are_observed_in_their_places():
     task = begin()
-    cross = np.zeros((9, 1 + CODE_SIZE))
+    cross = np.zeros((9, 1 + 8))
     cross[4, 0] = 1
     np.testing.assert_array_equal(cells(task), cross)
     take(task, LEFT)
     np.testing.assert_array_equal(cells(task), np.roll(cross, 1, axis=0))
     take(task, RIGHT, STAY)
-    codes = make_codes()
-    things = np.zeros((9, 1 + CODE_SIZE), np.float32)
-    things[1, 1:], things[7, 1:] = codes[499], codes[500]
-    np.testing.assert_array_equal(cells(task), things)
+    codes = codes_of_objects()
+    objects = np.zeros((9, 1 + 8), np.float32)
+    objects[1, 1:], objects[7, 1:] = codes[499], codes[500]
+    np.testing.assert_array_equal(cells(task), objects)
     take(task, RIGHT, RIGHT)
     np.testing.assert_array_equal(cells(task)[5, 1:], codes[500])
     assert not cells(task)[:5].any()
@@ -127,9 +132,9 @@ def test_the_cross_and_the_things_are_seen_where_they_are():
     assert not cells(task).any()
 
 
-def test_a_name_tells_which_cell_an_entry_belongs_to():
+def test_the_name_of_an_entry_gives_its_cell():
     names = HarlowLine().observation_names
-    assert len(names) == 9 * (1 + CODE_SIZE)
+    assert len(names) == 9 * (1 + 8)
     assert (names[0], names[1], names[-1]) == ("cross@-4", "code1@-4", "code8@+4")
     task = begin()
     seen = dict(zip(names, task.observation()[0].tolist(), strict=True))
@@ -144,29 +149,27 @@ def test_the_screen_shows_what_is_in_view():
     assert (left.shape, right.shape) == ("square", "square")
     assert left.x == pytest.approx(1.5 / 9)
     assert right.x == pytest.approx(7.5 / 9)
-    code = make_codes()[499]
+    code = codes_of_objects()[499]
     shown = [int(left.colour[at : at + 2], 16) for at in (1, 3, 5)]
     np.testing.assert_allclose(shown, 255 * (code[:3] + 1) / 2, atol=1)
 
 
-def test_cues_are_the_first_numbers_of_the_trials_things():
+def test_cues_are_the_first_numbers_of_the_trials_objects():
     task = begin(HarlowLineParams(new_distractor=1.0))
-    things = []
+    objects = []
     for number in (0.1, 0.9):
-        things.append([int(task.target), int(task.distractor)])
+        objects.append([int(task.target), int(task.distractor)])
         take(task, *[LEFT] * 6, numbers=[0.5, number, 0.5, 0.5, 0.5])
         while int(task.event()) != PAUSE:
             home = STAY if int(task.gaze) == 0 else RIGHT
             on = LEFT if int(task.event()) == CHOICE else home
             take(task, on, numbers=[0.5, number, 0.5, 0.5, 0.5])
         row = row_of(task)
-        for variant_learners, thing in zip(
-            ("target", "distractor"), things[-1], strict=True
-        ):
-            told = [row[f"{variant_learners}_code{n}"] for n in (1, 2, 3)]
-            assert told == make_codes()[thing, :3].tolist()
-            assert row[variant_learners] == thing
-    assert things[0][1] != things[1][1]
+        for role, item in zip(("target", "distractor"), objects[-1], strict=True):
+            told = [row[f"{role}_code{n}"] for n in (1, 2, 3)]
+            assert told == codes_of_objects()[item, :3].tolist()
+            assert row[role] == item
+    assert objects[0][1] != objects[1][1]
 
 
 def test_the_table_says_which_columns_are_real_numbers():
@@ -174,7 +177,7 @@ def test_the_table_says_which_columns_are_real_numbers():
     assert HarlowLine.real_columns == ("reward", *codes)
 
 
-def test_the_hidden_are_the_things_and_where_they_are():
+def test_hidden_variables_are_the_objects_and_their_sides():
     task = begin(HarlowLineParams(new_distractor=0.6))
     hidden = {name: float(values) for name, values in task.hidden().items()}
     told = {"target": 500, "distractor": 499, "target_left": 0, "replaced": 1}
@@ -182,11 +185,11 @@ def test_the_hidden_are_the_things_and_where_they_are():
     assert (int(task.left), int(task.right)) == (499, 500)
 
 
-def test_some_lanes_start_anew_while_others_go_on():
+def test_some_environments_restart_while_others_continue():
     params = HarlowLineParams(reversal_after=1, new_distractor=0.7, pause=0)
     task = HarlowLine(3, params)
     task.reset(torch.full((3, 5), 0.5))
-    # One trial is over, the things have swapped, and the next cross was held.
+    # One trial is over, the objects have swapped, and the next cross was held.
     for action in (STAY, *[LEFT] * 3, *[RIGHT] * 3, STAY, LEFT):
         task.step(torch.full((3,), action), torch.full((3, 5), 0.3))
     before = task.state()
@@ -203,7 +206,7 @@ def test_some_lanes_start_anew_while_others_go_on():
     assert torch.equal(now[some], fresh.observation()[some])
 
 
-def test_a_thing_that_is_given_is_the_one_and_the_other_is_another():
+def test_a_given_object_has_its_role_and_the_other_is_different():
     """Where it would have been drawn as the other, that one is another."""
     assert begin(target=499).hidden()["distractor"] == 500
     assert begin(distractor=500).hidden()["target"] == 499
@@ -215,7 +218,7 @@ def test_a_thing_that_is_given_is_the_one_and_the_other_is_another():
     assert (int(task.target), int(task.distractor)) == (499, 500)
 
 
-def test_the_other_thing_is_drawn_evenly_beside_one_that_is_given():
+def test_the_other_object_is_uniform_if_one_is_given():
     num_envs = 20_000
     task = HarlowLine(num_envs)
     noise = torch.rand(num_envs, 5, generator=torch.Generator().manual_seed(3))
@@ -237,10 +240,10 @@ def test_the_other_thing_is_drawn_evenly_beside_one_that_is_given():
         ({"target": 2000}, r"target must be in \[0, 1999\], got 2000"),
         ({"distractor": -1}, r"distractor must be in \[0, 1999\], got -1"),
         ({"distractor": 3.5}, "distractor must be a whole number, got 3.5"),
-        ({"target": 3, "distractor": 3}, "must be two things, got .*3.*3"),
+        ({"target": 3, "distractor": 3}, "must be two objects, got .*3.*3"),
     ],
 )
-def test_things_that_there_are_not_are_refused(options, words):
+def test_objects_that_do_not_exist_are_refused(options, words):
     with pytest.raises(ValueError, match=words):
         begin(**options)
 
@@ -252,6 +255,9 @@ def test_the_defaults_are_the_declared_ones():
     assert (params.picture_turns, params.select_turns, params.pause) == (3, 3, 3)
     assert (params.held_out, params.new_distractor) == (False, 0)
     assert params.reversal_after == 0
+    assert params.reward_fixation == 0.2
+    assert (params.object_count, params.code_size) == (2_000, 8)
+    assert params.code_distance == 0.8
     task = HarlowLine()
     assert task.action_names == ("left", "right", "stay")
     assert task.event_names == ("pause", "fixation", "choice")
@@ -278,11 +284,32 @@ def test_the_defaults_are_the_declared_ones():
         ({"cells": 1}, "cells must be at least 3, got 1"),
         ({"cells": 4}, "cells must be odd, got 4: gaze has a middle"),
         ({"cells": 19}, r"cells must be in \[3, 17\], got 19"),
+        ({"reward_fixation": 1.0}, r"reward_fixation must be in \[0, .*, got 1.0"),
+        ({"object_count": 3}, "object_count must be at least 4, got 3"),
+        ({"code_size": 2}, "code_size must be at least 3, got 2"),
+        ({"code_distance": -0.1}, "code_distance must be at least 0, got -0.1"),
     ],
 )
-def test_a_world_in_which_no_trial_can_be_done_is_refused(settings, words):
+def test_a_world_without_possible_trials_is_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         HarlowLineParams(**settings)
+
+
+def test_objects_and_the_reward_of_the_cross_follow_the_parameters():
+    params = HarlowLineParams(
+        object_count=6, code_size=4, code_distance=0.5, reward_fixation=0.5
+    )
+    task = begin(params, noise=[0.99] * 5, target=5)
+    assert codes_of_objects(params).shape == (6, 4)
+    assert task.observation_size == 9 * (1 + 4)
+    assert int(task.distractor) == 1
+    task = begin(params)
+    assert take(task, STAY) == [(0.5, CHOICE)]
+
+
+def test_codes_that_leave_no_room_for_each_other_are_refused():
+    with pytest.raises(ValueError, match="code_distance must leave room for 50 codes"):
+        make_codes(50, 3, 3.0)
 
 
 def test_the_smallest_world_is_allowed():

@@ -9,13 +9,13 @@ import torch
 from metarl.envs.harlow.panorama import Columns, Geometry, Panorama
 
 PAUSE, FIXATION, CHOICE = range(3)
-CROSS, THING = 10, 100
-"""What marks a column of the cross and of a thing; the first number is which one."""
+CROSS, OBJECT = 10, 100
+"""What marks a column of the cross and of a object; the first number is which one."""
 WORLDS = {
     "the published retina, smaller": (Geometry(28, 2, 8, 164), 10, 11),
-    "one cell a thing": (Geometry(9, 1, 3, 17), 1, 1),
-    "an even window, odd things": (Geometry(6, 1, 4, 12), 1, 3),
-    "an odd window, even things": (Geometry(7, 3, 4, 12), 2, 4),
+    "one cell a object": (Geometry(9, 1, 3, 17), 1, 1),
+    "an even window, odd objects": (Geometry(6, 1, 4, 12), 1, 3),
+    "an odd window, even objects": (Geometry(7, 3, 4, 12), 2, 4),
     "all the way round at once": (Geometry(10, 1, 2, 10), 4, 3),
     "one column": (Geometry(1, 1, 2, 6), 1, 2),
     "a cross wider than the window": (Geometry(4, 2, 3, 20), 6, 6),
@@ -24,11 +24,11 @@ WORLDS = {
 
 def columns(cross, size, count=4):
     """Columns that all look different."""
-    things = [[[THING + n, at] for at in range(size)] for n in range(count)]
+    objects = [[[OBJECT + n, at] for at in range(size)] for n in range(count)]
     return Columns(
         torch.tensor([0, 0]),
         torch.tensor([[CROSS, at] for at in range(cross)]),
-        torch.tensor(things),
+        torch.tensor(objects),
     )
 
 
@@ -43,15 +43,15 @@ def painted(event, gaze, sides, geometry, shown):
     if event == FIXATION:
         paint(0, shown.cross)
     if event == CHOICE:
-        paint(-geometry.distance, shown.things[sides[0]])
-        paint(geometry.distance, shown.things[sides[1]])
+        paint(-geometry.distance, shown.objects[sides[0]])
+        paint(geometry.distance, shown.objects[sides[1]])
     first = gaze * geometry.turn - geometry.window // 2
     return np.roll(scene, -first, axis=0)[: geometry.window]
 
 
 @pytest.fixture(params=list(WORLDS))
 def world(request):
-    """Every place and pair of things; a panorama and what it should show."""
+    """Every place and pair of objects; a panorama and what it should show."""
     geometry, cross, size = WORLDS[request.param]
     turns = geometry.ring // geometry.turn
     gazes = range(-(turns // 2), turns - turns // 2)
@@ -69,17 +69,17 @@ def world(request):
 
 def test_a_view_is_cut_from_the_painted_scene(world):
     panorama, _, codes, expected = world
-    np.testing.assert_array_equal(panorama.look(codes).numpy(), expected)
+    np.testing.assert_array_equal(panorama.render(codes).numpy(), expected)
 
 
-def test_equal_codes_look_the_same(world):
+def test_equal_codes_have_equal_views(world):
     _, _, codes, expected = world
     looks = {}
     for code, view in zip(codes.tolist(), expected, strict=True):
         assert looks.setdefault(tuple(code), view.tobytes()) == view.tobytes()
 
 
-def test_from_one_place_codes_differ_just_where_views_do(world):
+def test_codes_of_one_place_differ_exactly_if_views_do(world):
     _, place, codes, expected = world
     for here in place.unique():
         told = {tuple(code) for code in codes[place == here].tolist()}
@@ -87,14 +87,14 @@ def test_from_one_place_codes_differ_just_where_views_do(world):
         assert len(told) == len(views)
 
 
-def test_what_is_out_of_sight_has_no_code(world):
+def test_objects_out_of_sight_have_no_code(world):
     _, _, codes, expected = world
     assert codes.dtype == torch.float32
     assert codes.shape == (len(expected), 3)
     for code, view in zip(codes.long().tolist(), expected, strict=True):
-        things = {int(mark) - THING for mark in view[:, 0] if mark >= THING}
-        assert set(code[1:]) <= things | {0}
-        assert things <= set(code[1:])
+        objects = {int(mark) - OBJECT for mark in view[:, 0] if mark >= OBJECT}
+        assert set(code[1:]) <= objects | {0}
+        assert objects <= set(code[1:])
         assert (code[0] == 0) == (not view.any())
 
 
@@ -103,26 +103,26 @@ def test_a_turn_to_the_right_moves_the_scene_to_the_left():
     event, gaze = torch.tensor([[FIXATION] * 3, [-1, 0, 1]])
     panorama = Panorama(event, gaze, columns(2, 4), geometry)
     codes = panorama.codes(torch.arange(3), torch.tensor(1), torch.tensor(2))
-    marks = panorama.look(codes)[:, :, 0] == CROSS
+    marks = panorama.render(codes)[:, :, 0] == CROSS
     where = [row.nonzero().flatten().tolist() for row in marks]
     assert where == [[5, 6], [3, 4], [1, 2]]
 
 
-def test_the_thing_on_the_left_is_seen_on_the_left():
+def test_the_object_on_the_left_is_on_the_left_of_the_view():
     geometry = Geometry(7, 1, 2, 17)
     panorama = Panorama(
         torch.tensor([CHOICE]), torch.tensor([0]), columns(1, 1), geometry
     )
     sides = torch.tensor([2]), torch.tensor([3])
-    seen = panorama.look(panorama.codes(torch.tensor([0]), *sides))[0, :, 0]
-    assert seen.tolist() == [0, THING + 2, 0, 0, 0, THING + 3, 0]
+    seen = panorama.render(panorama.codes(torch.tensor([0]), *sides))[0, :, 0]
+    assert seen.tolist() == [0, OBJECT + 2, 0, 0, 0, OBJECT + 3, 0]
 
 
-def test_views_live_where_the_columns_do():
+def test_views_are_on_the_device_of_the_columns():
     """The meta device holds no numbers, but refuses to mix with another device."""
     shown = Columns(*(part.to("meta") for part in columns(1, 1)))
     event, gaze = torch.tensor([[CHOICE, FIXATION], [0, 0]])
     panorama = Panorama(event, gaze, shown, Geometry(7, 1, 2, 17))
     place = torch.empty(5, dtype=torch.int64, device="meta")
     codes = panorama.codes(place, place, place)
-    assert codes.device.type == panorama.look(codes).device.type == "meta"
+    assert codes.device.type == panorama.render(codes).device.type == "meta"

@@ -1,4 +1,4 @@
-"""Drawn pictures and a user's own: different things, the same at every size."""
+"""Drawn pictures and a user's own: different objects, the same at every size."""
 
 import hashlib
 import importlib.util
@@ -44,7 +44,7 @@ def distances(bank):
 
 
 @pytest.mark.parametrize("size", [8, 34])
-def test_a_bank_has_two_thousand_pictures_that_nobody_may_write_to(size):
+def test_a_bank_has_two_thousand_read_only_pictures(size):
     bank = picture_bank(size)
     assert bank.shape == (2_000, size, size, 3)
     assert bank.dtype == np.uint8
@@ -61,16 +61,16 @@ def test_another_process_draws_the_same_pictures_and_needs_no_torch():
     assert told.stdout.strip() == hashlib.sha256(picture_bank(8)).hexdigest()
 
 
-def test_no_two_pictures_of_either_half_look_alike_on_the_small_retina():
+def test_all_pictures_differ_in_the_small_view():
     between = distances(picture_bank(8))
-    assert pictures.CLOSEST == 24
+    assert pictures.LEAST_DIFFERENCE == 24
     assert between.min() >= 24
     assert between[:HELD_OUT, HELD_OUT:].min() >= 24
 
 
-def test_pictures_too_close_to_earlier_ones_are_drawn_anew():
+def test_pictures_too_close_to_earlier_ones_are_replaced():
     free, far = (
-        distances(fresh(COUNT=40, CLOSEST=closest).picture_bank(8))
+        distances(fresh(COUNT=40, LEAST_DIFFERENCE=closest).picture_bank(8))
         for closest in (0.0, 50.0)
     )
     assert len(free) == len(far) == 80
@@ -78,9 +78,9 @@ def test_pictures_too_close_to_earlier_ones_are_drawn_anew():
     assert far.min() >= 50
 
 
-def test_the_halves_have_seeds_of_their_own():
+def test_the_halves_have_different_seeds():
     one, other, swapped = (
-        fresh(COUNT=5, CLOSEST=0.0, SEEDS=seeds).picture_bank(34)
+        fresh(COUNT=5, LEAST_DIFFERENCE=0.0, SEEDS=seeds).picture_bank(34)
         for seeds in ((1, 2), (1, 3), (2, 1))
     )
     np.testing.assert_array_equal(one[:5], other[:5])
@@ -152,7 +152,7 @@ def test_equalized_pictures_have_the_same_mean_colour_and_keep_their_form(size):
     assert 0.4 < shrunk.min() < 0.9
 
 
-def test_equalize_shrinks_only_as_far_as_it_must():
+def test_equalize_scales_no_more_than_necessary():
     steep = np.array([[0, 0], [0, 240]])
     mild = np.array([[100, 110], [120, 130]])
     bank = np.stack([steep, mild])[..., None].repeat(3, -1).astype(np.uint8)
@@ -163,7 +163,7 @@ def test_equalize_shrinks_only_as_far_as_it_must():
     assert (equalize(np.full((1, 3, 3, 3), 7, np.uint8)) == 128).all()
 
 
-def test_a_picture_is_a_thing_on_a_ground():
+def test_a_picture_is_an_object_on_a_ground():
     bank = picture_bank(34).astype(np.float64)
     middle = bank[:, 14:20, 14:20].mean((1, 2))
     one, other = bank[:, :5, :5].mean((1, 2)), bank[:, -5:, -5:].mean((1, 2))
@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_read_is_refused_by_name(tmp_path):
     whole = (tmp_path / "0.png").read_bytes()
     for content in (b"no picture", b"", whole[:50]):
         (tmp_path / "broken.png").write_bytes(content)
-        words = r"pictures must be readable, got .*broken\.png' \(.+\); take it out"
+        words = r"pictures must be readable, got .*broken\.png' \(.+\); remove it from"
         with pytest.raises(ValueError, match=words):
             picture_bank(8, folder=str(tmp_path))
 

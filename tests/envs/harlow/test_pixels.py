@@ -13,7 +13,7 @@ PAUSE, FIXATION, CHOICE = range(3)
 SMALL = {"width": 20, "height": 10, "picture_size": 8, "turn_pixels": 2}
 SMALL |= {"picture_turns": 3, "ring": 55}
 MIDDLE = [0.5] * 5
-"""Noise of a start at the cross, with thing 500 on the right, 499 on the left."""
+"""Noise of a start at the cross, with object 500 on the right, 499 on the left."""
 
 
 def begin(noise=MIDDLE, **settings):
@@ -30,7 +30,7 @@ def take(task, *actions):
 
 def seen(task):
     """(H, W, 3) pixels, row by row."""
-    return task.look(task.observation())[0].swapaxes(0, 1).numpy()
+    return task.render_views(task.observation())[0].swapaxes(0, 1).numpy()
 
 
 def red(pixels):
@@ -57,7 +57,7 @@ def test_the_cross_is_red_and_stands_in_the_middle_of_the_view():
 
 
 @pytest.mark.parametrize("height", [8, 12, 34, 48, 100])
-def test_every_retina_has_a_cross_that_can_be_told_from_its_middle(height):
+def test_the_cross_is_visible_in_every_size_of_view(height):
     cross = red(seen(begin(**SMALL | {"height": height, "width": 48})))
     rows, columns = (np.flatnonzero(cross.any(axis)) for axis in (1, 0))
     assert 2 <= len(rows) <= height / 2
@@ -73,21 +73,21 @@ def test_the_pictures_are_those_of_the_bank_and_stand_at_the_same_distance():
     take(task, STAY)
     pixels, bank = seen(task), picture_bank(34)
     # Middles 24 pixels to either side, and 42 from top and bottom.
-    for first, thing in ((1, 499), (49, 500)):
+    for first, item in ((1, 499), (49, 500)):
         there = pixels[25:59, first : first + 34]
-        np.testing.assert_array_equal(there, bank[thing])
+        np.testing.assert_array_equal(there, bank[item])
         there[:] = BACKGROUND
     assert blank(pixels)
 
 
-def test_a_small_retina_shows_the_same_scene():
+def test_a_small_view_shows_the_same_scene():
     task = begin(**SMALL)
     assert red(seen(task)).sum() == 4
     assert red(seen(task))[4:6, 9:11].all()
     take(task, STAY)
     pixels, bank = seen(task), picture_bank(8)
-    for first, thing in ((0, 499), (12, 500)):
-        np.testing.assert_array_equal(pixels[1:9, first : first + 8], bank[thing])
+    for first, item in ((0, 499), (12, 500)):
+        np.testing.assert_array_equal(pixels[1:9, first : first + 8], bank[item])
     assert blank(pixels[:, 8:12])
     assert blank(pixels[[0, 9]])
 
@@ -106,7 +106,7 @@ def test_a_turn_moves_the_scene_by_six_pixels_the_other_way():
     np.testing.assert_array_equal(seen(task)[:, 12:], pictures[:, :-12])
 
 
-def test_a_turn_and_the_choice_of_a_picture_are_about_the_papers():
+def test_a_turn_and_the_choice_of_a_picture_are_close_to_the_paper():
     """4.4 degrees a turn, and a picture within 7 degrees is selected."""
     p = HarlowParams()
     turn = 65 / p.width * p.turn_pixels
@@ -131,7 +131,7 @@ def test_the_pause_is_blank():
     assert not blank(seen(task))
 
 
-def test_far_from_the_cross_nothing_is_seen():
+def test_the_view_is_empty_far_from_the_cross():
     task = begin()
     for turns in range(1, 30):
         take(task, RIGHT)
@@ -153,21 +153,21 @@ def test_an_observation_is_the_view_and_the_pictures_in_it():
     assert begin(**SMALL).view_size == (20, 10)
 
 
-def test_pixels_are_given_column_by_column_for_each_observation():
+def test_views_are_column_by_column_for_each_observation():
     task = Harlow(3, HarlowParams(**SMALL))
     task.reset(torch.rand(3, 5, generator=torch.Generator().manual_seed(0)))
     observations = task.observation()
-    views = task.look(observations)
+    views = task.render_views(observations)
     assert views.shape == (3, 20, 10, 3)
     assert views.dtype == torch.uint8
     for env_index in range(3):
-        alone = task.look(observations[env_index : env_index + 1])[0]
+        alone = task.render_views(observations[env_index : env_index + 1])[0]
         assert torch.equal(alone, views[env_index])
     many = observations.repeat(4, 1)
-    assert torch.equal(task.look(many), views.repeat(4, 1, 1, 1))
+    assert torch.equal(task.render_views(many), views.repeat(4, 1, 1, 1))
 
 
-def test_every_picture_can_be_seen_on_either_side():
+def test_every_picture_can_be_on_either_side():
     num_envs = 2_000
     task = Harlow(num_envs, HarlowParams(**SMALL))
     bank = picture_bank(8)
@@ -175,7 +175,7 @@ def test_every_picture_can_be_seen_on_either_side():
     task.step(torch.full((num_envs,), STAY), torch.full((num_envs, 5), 0.5))
     task.target = torch.arange(num_envs)
     task.distractor = torch.arange(num_envs).flip(0)
-    pixels = task.look(task.observation()).transpose(1, 2).numpy()
+    pixels = task.render_views(task.observation()).transpose(1, 2).numpy()
     np.testing.assert_array_equal(pixels[:, 1:9, 12:], bank)
     np.testing.assert_array_equal(pixels[:, 1:9, :8], bank[::-1])
 
@@ -186,16 +186,16 @@ def test_cues_are_the_mean_colours_of_the_trials_pictures():
     row = {name: float(values) for name, values in task.trial_row().items()}
     means = picture_bank(34).mean((1, 2)) / 255
     colours = ("red", "green", "blue")
-    for variant_learners, thing in (("target", 500), ("distractor", 499)):
-        told = [row[f"{variant_learners}_{colour}"] for colour in colours]
-        np.testing.assert_allclose(told, means[thing], atol=1e-6)
+    for role, item in (("target", 500), ("distractor", 499)):
+        told = [row[f"{role}_{colour}"] for colour in colours]
+        np.testing.assert_allclose(told, means[item], atol=1e-6)
     names = [
         f"{who}_{colour}" for who in ("target", "distractor") for colour in colours
     ]
     assert task.real_columns == ("reward", *names)
 
 
-def test_equalized_pictures_are_shown_and_told():
+def test_equalized_pictures_are_in_the_view_and_in_the_cues():
     task = begin(equalized=True, **SMALL)
     take(task, STAY)
     bank = picture_bank(8, equalized=True)
@@ -214,27 +214,27 @@ def folder(tmp_path):
     return str(tmp_path)
 
 
-def test_a_users_own_pictures_are_shown_half_of_them_held_out(folder):
+def test_a_users_own_pictures_are_used_half_of_them_held_out(folder):
     bank = picture_bank(8, folder=folder)
     shown = []
     for held_out in (False, True):
         task = begin(pictures=folder, held_out=held_out, **SMALL)
-        things = sorted([int(task.left), int(task.right)])
-        shown += things
+        objects = sorted([int(task.left), int(task.right)])
+        shown += objects
         take(task, STAY)
-        for first, thing in ((0, task.left), (12, task.right)):
+        for first, item in ((0, task.left), (12, task.right)):
             there = seen(task)[1:9, first : first + 8]
-            np.testing.assert_array_equal(there, bank[int(thing)])
+            np.testing.assert_array_equal(there, bank[int(item)])
     assert shown == [0, 1, 2, 3]
 
 
 def test_a_new_picture_on_each_trial_takes_three_in_each_half(folder):
-    words = "new_distractor must be 0, got 0.5: .* three things in each half, .* are 2"
+    words = "new_distractor must be 0 with fewer than three objects .* got 0.5 with 2"
     with pytest.raises(ValueError, match=words):
         begin(pictures=folder, new_distractor=0.5, **SMALL)
 
 
-def test_the_screen_says_which_picture_is_where():
+def test_the_screen_shows_the_numbers_of_the_pictures():
     task = begin()
     assert [(s.shape, s.x) for s in task.scene()] == [("cross", 0.5)]
     take(task, STAY)
@@ -255,7 +255,7 @@ def test_a_picture_at_the_edge_of_the_view_is_on_the_screen():
     assert [(s.text, s.x) for s in task.scene()] == [("499", 0), ("500", 0.6)]
 
 
-def test_the_defaults_are_the_papers():
+def test_the_defaults_are_those_of_the_paper():
     p = HarlowParams()
     assert (p.trial_count, p.step_cap, p.hold, p.pause) == (6, 900, 1, 3)
     assert (p.width, p.height, p.picture_size) == (84, 84, 34)
@@ -283,7 +283,7 @@ def test_the_defaults_are_the_papers():
         ({"hold": 0}, "hold must be at least 1, got 0"),
     ],
 )
-def test_a_scene_that_cannot_be_put_on_the_retina_is_refused(settings, words):
+def test_a_scene_that_does_not_fit_the_view_is_refused(settings, words):
     with pytest.raises(ValueError, match=words):
         HarlowParams(**settings)
 

@@ -28,8 +28,8 @@ def rules():
 def led_to(rules, phase, gaze, action):
     """Phase, gaze and what happened, after an action in a place."""
     spot = (PHASES.index(phase) * RING + gaze % RING) * 3 + action
-    place = int(rules.follow[spot])
-    return PHASES[place // RING], int(rules.gaze[place]), int(rules.happened[spot])
+    place = int(rules.next_place[spot])
+    return PHASES[place // RING], int(rules.gaze[place]), int(rules.outcome[spot])
 
 
 def test_every_place_is_a_gaze_in_a_step_of_the_trial(rules):
@@ -38,7 +38,7 @@ def test_every_place_is_a_gaze_in_a_step_of_the_trial(rules):
     assert rules.event.tolist() == [step for step in steps for _ in range(RING)]
     assert [EVENTS[step] for step in steps] == ["pause", *["fixation"] * 2, "choice"]
     assert rules.start == RING
-    assert len(rules.follow) == len(rules.happened) == 3 * RING * len(PHASES)
+    assert len(rules.next_place) == len(rules.outcome) == 3 * RING * len(PHASES)
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_without_a_pause_a_selection_leads_to_the_next_cross():
     rules = make_rules(RING, 1, 0, 2, torch.device("cpu"))
     assert rules.start == 0
     spot = (RING + 1) * 3 + RIGHTWARD
-    assert (int(rules.happened[spot]), int(rules.follow[spot])) == (RIGHT, 2)
+    assert (int(rules.outcome[spot]), int(rules.next_place[spot])) == (RIGHT, 2)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from metarl.agents.networks.actor_critic import weights_hash
-from metarl.analysis.criteria import LEARNED
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import preset
+from metarl.reports.figures import analysis_of
 from metarl.reports.tensorboard import snapshot_figures as preview
 from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
 from metarl.runs.folder import SNAPSHOTS
@@ -49,11 +49,11 @@ def test_the_critics_inference_is_what_inferred_value_shows(small):
     assert "no recording" not in [text.get_text() for text in ax.texts]
 
 
-@pytest.mark.parametrize("task", LEARNED)
+@pytest.mark.parametrize("task", [t for t in NAMES if t in analysis_of(t).criteria])
 def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
     found = look(small(task))
-    name = LEARNED[task].statistic
-    subjects = found.tables["subjects"]
+    name = analysis_of(task).criteria[task].learned.statistic
+    subjects = found.result.tables["subjects"]
     value = float(subjects[subjects["group"] == "measured"][name].iloc[0])
     assert found.scalars() == pytest.approx(
         {"reward_per_trial": found.trials["reward"].mean()}
@@ -91,13 +91,13 @@ def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
 def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes, before = network.encoder.look, weights_hash(network)
+    eyes, before = network.encoder.render_views, weights_hash(network)
     seen = []
 
     def run_episodes(config, subject, make_policy, *rest, **more):
         def watched(task):
             policy = make_policy(task)
-            seen.append(policy.encoder.look == task.look != eyes)
+            seen.append(policy.encoder.render_views == task.render_views != eyes)
             return policy
 
         return original(config, subject, watched, *rest, **more)
@@ -106,20 +106,20 @@ def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
     monkeypatch.setattr(preview, "run_episodes", run_episodes)
     Preview(config, 0, network, progress=0.5)
     assert seen == [True]
-    assert network.encoder.look == eyes
+    assert network.encoder.render_views == eyes
     assert weights_hash(network) == before
 
 
 def test_eyes_come_back_where_looking_fails(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes = network.encoder.look
+    eyes = network.encoder.render_views
 
     def fail(config, subject, make_policy, *rest, **more):
-        network.encoder.look = None
+        network.encoder.render_views = None
         raise RuntimeError("in the middle")
 
     monkeypatch.setattr(preview, "run_episodes", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         Preview(config, 0, network, progress=0.5)
-    assert network.encoder.look == eyes
+    assert network.encoder.render_views == eyes

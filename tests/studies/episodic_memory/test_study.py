@@ -1,7 +1,6 @@
-"""The study of episodic memory: trials in, judged effects and drawn numbers out."""
+"""The study of episodic memory: from trials to scored effects and drawn numbers."""
 
 import math
-from functools import partial
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -9,41 +8,39 @@ import pytest
 
 from metarl.agents.networks.cores import EpisodicLSTM
 from metarl.analysis.effects import effect_table
-from metarl.core.files import read_json, write_json
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.studies.episodic_memory import study as memory
-from metarl.studies.registry import study
-from metarl.studies.shared_bandit import frozen_trials, shortened, train_here
-from metarl.studies.spec import Results, Scale
+from metarl.studies.shared_bandit import frozen_trials, train_in_memory, with_updates
+from metarl.studies.spec import Results
 
 LINES = ("regret_new", "regret_recurring", "first_by_occurrence", "first_by_gap")
 
 
 def planted(first_regret, last_accuracy_new=0.95):
-    """A test's facts, given the regret on a known context's first trial."""
-    right = 1 - first_regret / 0.8
+    """Results of a test, given the regret on a known context's first trial."""
+    accuracy = 1 - first_regret / 0.8
     return {
         "first_regret_new": 0.4,
         "first_regret": first_regret,
-        "first_accuracy": right,
+        "first_accuracy": accuracy,
         "last_accuracy_new": last_accuracy_new,
         "regret_new": [0.4, 0.2, 0.1, 0.05, 0.04],
         "regret_recurring": [first_regret, 0.15, 0.1, 0.05, 0.04],
-        "first_by_occurrence": [0.5, right, right],
-        "first_by_gap": [right] * 6,
+        "first_by_occurrence": [0.5, accuracy, accuracy],
+        "first_by_gap": [accuracy] * 6,
     }
 
 
 def results_of(*, lstm=0.4, carried=0.3, episodic=0.05, silenced=0.39, last=0.95):
-    """Three seeds of each condition, a little apart."""
-    apart = (-0.01, 0, 0.01)
+    """Three seeds of each condition, with small differences."""
+    offsets = (-0.01, 0, 0.01)
     return Results(
-        facts={
-            "lstm": [planted(lstm + x) for x in apart],
-            "lstm-carry-over": [planted(carried + x) for x in apart],
+        seeds={
+            "lstm": [planted(lstm + x) for x in offsets],
+            "lstm-carry-over": [planted(carried + x) for x in offsets],
             "episodic": [
                 {**planted(episodic + x, last), "silenced": planted(silenced + x)}
-                for x in apart
+                for x in offsets
             ],
         },
         seconds={name: [12.0, 13.0, 14.0] for name in memory.NETWORKS},
@@ -51,24 +48,24 @@ def results_of(*, lstm=0.4, carried=0.3, episodic=0.05, silenced=0.39, last=0.95
 
 
 def verdicts(**regrets):
-    found = memory.effects(results_of(**regrets))
-    table = effect_table("episodic-memory", [(effect, None) for effect in found])
+    effects = memory.effects(results_of(**regrets))
+    table = effect_table("episodic-memory", [(effect, None) for effect in effects])
     return dict(zip(table["effect"], table["verdict"], strict=True)), table
 
 
 FIRST, CARRIED, GAIN = (
-    "first-trial regret on a recurring context, episodic LSTM, of the cleared LSTM's, "
-    "rewards",
-    "first-trial regret on a recurring context, episodic LSTM, of the carrying LSTM's, "
-    "rewards",
-    "part of the store's gain that goes when its gate is silenced",
+    "first-trial regret on a recurring context, episodic LSTM, relative to the reset "
+    "LSTM, rewards",
+    "first-trial regret on a recurring context, episodic LSTM, relative to the LSTM "
+    "that is not reset, rewards",
+    "share of the store's gain that is lost when its gate is silenced",
 )
 LAST = "correct on a new problem's last trial, episodic"
 
 
 def test_a_store_that_helps_through_its_gate_passes():
-    found, table = verdicts()
-    assert [found[name] for name in (FIRST, CARRIED, GAIN, LAST)] == ["PASS"] * 4
+    verdict_of, table = verdicts()
+    assert [verdict_of[name] for name in (FIRST, CARRIED, GAIN, LAST)] == ["PASS"] * 4
     rows = table.set_index("effect")
     assert rows.loc[FIRST, "value"] == pytest.approx(0.05)
     assert rows.loc[FIRST, "criterion"] == "<= 0.2"
@@ -87,12 +84,12 @@ def test_a_store_that_helps_through_its_gate_passes():
         ({"episodic": 0.4, "silenced": 0.4}, [FIRST, CARRIED, GAIN]),
     ],
 )
-def test_what_a_store_does_not_give_fails(regrets, failed):
-    found, _ = verdicts(**regrets)
-    assert [name for name, verdict in found.items() if verdict == "FAIL"] == failed
+def test_a_store_without_a_benefit_fails(regrets, failed):
+    verdict_of, _ = verdicts(**regrets)
+    assert [name for name, verdict in verdict_of.items() if verdict == "FAIL"] == failed
 
 
-def test_a_test_is_told_by_hand():
+def test_the_results_of_a_test_by_hand():
     """Two problems with one context, then one with another, of two trials each."""
     trials = pd.DataFrame(
         {
@@ -103,7 +100,7 @@ def test_a_test_is_told_by_hand():
             "regret": [0.8, 0, 0, 0, 0, 0.8, 0.8, 0],
         }
     )
-    assert memory.told(trials) == {
+    assert memory.summarise(trials) == {
         "first_regret_new": 0.4,
         "first_regret": 0.4,
         "first_accuracy": 0.5,
@@ -116,21 +113,21 @@ def test_a_test_is_told_by_hand():
 
 
 def test_the_networks_differ_in_their_store_alone():
-    made = {name: memory.configured(1, name) for name in memory.NETWORKS}
-    assert len({(c.task_params, c.learning, c.training) for c in made.values()}) == 1
-    cleared, episodic = made["lstm"].network, made["episodic"].network
+    configs = {name: memory.configure(1, name) for name in memory.NETWORKS}
+    assert len({(c.task_params, c.learning, c.training) for c in configs.values()}) == 1
+    cleared, episodic = configs["lstm"].network, configs["episodic"].network
     assert cleared.core == episodic.core == "episodic"
     assert (cleared.reinstatement, episodic.reinstatement) == (False, True)
-    assert made["lstm-carry-over"].network.core == "lstm"
+    assert configs["lstm-carry-over"].network.core == "lstm"
     assert episodic.store_size >= memory.TASK.context_count
 
 
 def test_silencing_the_gate_changes_choices_and_no_weight():
-    config = shortened(memory.configured(3, "episodic"), 2)
-    network = train_here(config, Reporter()).network
+    config = with_updates(memory.configure(3, "episodic"), 2)
+    network = train_in_memory(config, Reporter()).network
     with_gate, repeated = (frozen_trials(config, network, episodes=40) for _ in "ab")
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    memory.silence(network)
+    memory.silence_gate(network)
     assert isinstance(network.core, EpisodicLSTM)
     without = frozen_trials(config, network, episodes=40)
     assert with_gate["choice"].tolist() == repeated["choice"].tolist()
@@ -139,48 +136,16 @@ def test_silencing_the_gate_changes_choices_and_no_weight():
     assert all(bool((after[name] == value).all()) for name, value in before.items())
 
 
-def test_every_condition_runs_and_its_facts_are_judged_and_drawn(tmp_path):
-    asked = study("episodic-memory").conditions(Scale(smoke=True))
-    assert list(asked) == ["lstm", "lstm-carry-over", "episodic"]
-    facts = {}
-    for name, ask in asked.items():
-        found = [ask(seed, Reporter()) for seed in (5, 6)]
-        write_json(tmp_path / "facts.json", found)
-        facts[name] = read_json(tmp_path / "facts.json")
-        assert facts[name] == found
-        assert found[0] != found[1]
-    assert asked["episodic"](5, Reporter()) == facts["episodic"][0]
-    results = Results(facts=facts, seconds={name: [1.0, 1.0] for name in asked})
-    assert len(memory.effects(results)) == 11
-    table = memory.tables(results)["memory"]
-    assert table["network"].tolist() == [*asked, memory.SILENCED]
-    (figure,) = memory.figures(results).values()
-    plt.close(figure)
-
-
-def test_a_study_stops_when_asked_to():
-    ask = memory.conditions(Scale())["episodic"]
-    with pytest.raises(Interrupted):
-        ask(1, Reporter(should_stop=lambda: True))
-
-
-def test_conditions_are_functions_that_processes_can_be_handed():
-    for scale in (Scale(), Scale(smoke=True)):
-        for name, ask in memory.conditions(scale).items():
-            assert isinstance(ask, partial)
-            assert ask.args == (name, scale.smoke)
-
-
 def test_the_figures_lines_are_the_seeds_means():
     results = results_of()
     figure = memory.figures(results)["memory"]
-    for axes, fact in zip(figure.axes, LINES, strict=True):
-        drawn = {line.get_label(): line for line in axes.get_lines()}
+    for axes, column in zip(figure.axes, LINES, strict=True):
+        line_of = {line.get_label(): line for line in axes.get_lines()}
         for name in (*memory.NETWORKS, memory.SILENCED):
-            facts = memory.with_silenced(results).facts[name]
-            mean = pd.DataFrame([one[fact] for one in facts]).mean()
-            assert drawn[name].get_ydata() == pytest.approx(mean.tolist())
-            assert drawn[name].get_xdata().tolist() == list(range(1, len(mean) + 1))
+            seeds = memory.with_silenced(results).seeds[name]
+            mean = pd.DataFrame([seed[column] for seed in seeds]).mean()
+            assert line_of[name].get_ydata() == pytest.approx(mean.tolist())
+            assert line_of[name].get_xdata().tolist() == list(range(1, len(mean) + 1))
     regret, _, occurrence, gap = figure.axes
     assert [axes.get_lines()[-1].get_ydata()[0] for axes in (regret, gap)] == [0.4, 0.5]
     assert [text.get_text() for text in gap.get_xticklabels()][-1] == "6+"
@@ -189,6 +154,7 @@ def test_the_figures_lines_are_the_seeds_means():
 
 
 def test_the_table_has_the_medians():
+    assert len(memory.effects(results_of())) == 11
     table = memory.tables(results_of())["memory"].set_index("network")
     assert table["first_regret_recurring"].tolist() == pytest.approx(
         [0.4, 0.3, 0.05, 0.39]
@@ -197,3 +163,4 @@ def test_the_table_has_the_medians():
         1 - 1 / 16
     )
     assert table["seconds"].tolist() == [13, 13, 13, 0]
+    assert list(table.index) == [*memory.NETWORKS, memory.SILENCED]

@@ -1,20 +1,20 @@
-"""The study of hippocampal replay: its effects on made-up facts, and a few laps."""
+"""The study of hippocampal replay, on planted results and in a few laps."""
 
 import re
 
 import numpy as np
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.studies.hippocampal_replay.study import (
     CHANGES,
-    WALKS,
+    CLIFF_STATES,
     conditions,
     effects,
     figures,
     tables,
 )
-from metarl.studies.hippocampus.tallies import KINDS
+from metarl.studies.hippocampus.sequences import KINDS
 from metarl.studies.spec import Results, Scale
 
 SMOKE = conditions(Scale(smoke=True))
@@ -42,52 +42,53 @@ GOOD = {
         "forward_at_start_1x": 0.6,
     },
     "cliff-walk": {
-        "states": list(WALKS),
-        "uniform": [2.0**n for n in WALKS],
-        "greedy": [0.5 * n**1.7 for n in WALKS],
-        "oracle": [0.06 * n**2 for n in WALKS],
+        "states": list(CLIFF_STATES),
+        "uniform": [2.0**n for n in CLIFF_STATES],
+        "greedy": [0.5 * n**1.7 for n in CLIFF_STATES],
+        "oracle": [0.06 * n**2 for n in CLIFF_STATES],
     },
 }
-"""Condition -> facts that meet every criterion."""
+"""Condition -> results that meet every criterion."""
 
 
-def facts(name, told):
+def seed_results(name, changes):
     if name == "cliff-walk":
-        return {**GOOD[name], **told}
-    found = dict.fromkeys((*KINDS, "early_steps"), 0.5)
+        return {**GOOD[name], **changes}
+    rates = dict.fromkeys((*KINDS, "early_steps"), 0.5)
     for size in CHANGES.get(name, ()):
-        found |= {f"{kind}_{size:g}x": 0.5 for kind in KINDS}
+        rates |= {f"{kind}_{size:g}x": 0.5 for kind in KINDS}
     back, steps = list(range(8, 0, -1)), [100.0, 50.0, 12.0]
     example = {"lap": 2, "reward": 1.0, "at_start": list(range(8))}
     example |= {"at_start_next": list(range(1, 9)), "after_reward": back}
     example |= {"after_reward_next": [state + 1 for state in back]}
-    return {**found, "steps": steps, "example": example, **GOOD.get(name, {}), **told}
+    measured = {**rates, "steps": steps, "example": example}
+    return {**measured, **GOOD.get(name, {}), **changes}
 
 
-def made_up(name="", **told):
-    """Results that meet every criterion, but for what is told of one condition."""
-    found = {
-        each: [facts(each, told if each == name else {})] * SEEDS
+def planted(name="", **changes):
+    """Results that meet every criterion, except for changes in one condition."""
+    seeds = {
+        each: [seed_results(each, changes if each == name else {})] * SEEDS
         for each in conditions(Scale())
     }
-    return Results(facts=found, seconds={each: [2.0] * SEEDS for each in found})
+    return Results(seeds=seeds, seconds={each: [2.0] * SEEDS for each in seeds})
 
 
 def missed(results):
     scored = [effect for effect in effects(results) if effect.criterion]
     assert len(scored) == 11
-    return [e.name for e in scored if not e.criterion.holds(e.values.mean())]
+    return [e.label for e in scored if not e.criterion.holds(e.values.mean())]
 
 
 def test_good_replay_meets_every_criterion():
-    assert missed(made_up()) == []
+    assert missed(planted()) == []
 
 
 CLIFF = GOOD["cliff-walk"]
 
 
 @pytest.mark.parametrize(
-    ("name", "told", "words"),
+    ("name", "changes", "words"),
     [
         ("prioritised", {"reverse_at_start": 0.05}, "per forward one at the start"),
         ("prioritised", {"forward_after_reward": 0.03}, "per reverse one after"),
@@ -102,54 +103,58 @@ CLIFF = GOOD["cliff-walk"]
         ("reward-x4", {"forward_at_start_4x": 1.5}, "forward at start, reward x4"),
         ("reward-x0", {"reverse_after_reward_0x": 0.06}, "reverse after rew.*x0"),
         ("reward-x0", {"forward_at_start_0x": 0.8}, "forward at start, reward x0"),
-        ("cliff-walk", {"greedy": [2 * n**1.7 for n in WALKS]}, "12, greedy, per uni"),
-        ("cliff-walk", {"uniform": [1e4] * len(WALKS)}, "log updates"),
         (
             "cliff-walk",
-            {"greedy": [0.01 * n**3 for n in WALKS]},
+            {"greedy": [2 * n**1.7 for n in CLIFF_STATES]},
+            "12 states, greedy, per uni",
+        ),
+        ("cliff-walk", {"uniform": [1e4] * len(CLIFF_STATES)}, "log updates"),
+        (
+            "cliff-walk",
+            {"greedy": [0.01 * n**3 for n in CLIFF_STATES]},
             "per one on the cliff",
         ),
     ],
 )
-def test_each_criterion_fails_alone(name, told, words):
-    (name,) = missed(made_up(name, **told))
+def test_each_criterion_fails_alone(name, changes, words):
+    (name,) = missed(planted(name, **changes))
     assert re.search(words, name)
 
 
-def test_where_there_is_nothing_to_compare_with_nothing_is_met():
-    results = made_up("prioritised", forward_at_start=0.0)
+def test_a_ratio_to_zero_meets_no_criterion():
+    results = planted("prioritised", forward_at_start=0.0)
     effect = effects(results)[0]
     assert effect.values.isna().all()
     assert not effect.criterion.holds(effect.values.mean())
 
 
 def test_rats_are_the_reference_where_they_were_measured():
-    told = {effect.name: effect.reference for effect in effects(made_up())}
-    assert told["reverse after reward, reward x4, per one at x1"] == 1.56
-    assert told["reverse after reward, reward x0, per one at x1"] is None
+    references = {effect.label: effect.reference for effect in effects(planted())}
+    assert references["reverse after reward, reward x4, per one at x1"] == 1.56
+    assert references["reverse after reward, reward x0, per one at x1"] is None
 
 
 def test_tables_have_a_row_a_condition_and_a_row_a_cliff():
-    found = tables(made_up())
-    replay = found["replay"].set_index("condition")
+    all_tables = tables(planted())
+    replay = all_tables["replay"].set_index("condition")
     assert list(replay.index) == list(conditions(Scale()))[:-1]
     assert replay.loc["prioritised", "forward_at_start"] == pytest.approx(0.8)
     assert (replay["seconds"] == 2).all()
-    walks = found["cliff_walk"].set_index("states")
+    walks = all_tables["cliff_walk"].set_index("states")
     assert walks.loc[12, "uniform"] == 4096
 
 
 def test_the_raster_draws_cells_in_their_order():
-    figure = figures(made_up())["events"]
+    figure = figures(planted())["events"]
     start, goal = figure.axes[1:]
     for axes, heights in ((start, range(1, 9)), (goal, range(9, 1, -1))):
-        drawn = axes.collections[0].get_offsets()
-        assert drawn[:, 1].tolist() == list(heights)
+        offsets = axes.collections[0].get_offsets()
+        assert offsets[:, 1].tolist() == list(heights)
         assert axes.get_title() in ("Lap 3, at the start", "Lap 3, after reward")
 
 
-def test_bars_and_lines_are_the_facts():
-    direction, change, steps, walk = figures(made_up())["rates"].axes
+def test_bars_and_lines_are_the_results():
+    direction, change, steps, walk = figures(planted())["rates"].axes
     assert [bar.get_height() for bar in direction.patches[:4]] == pytest.approx(
         [0.8, 0.01, 0.01, 0.4]
     )
@@ -162,25 +167,19 @@ def test_bars_and_lines_are_the_facts():
 
 @pytest.mark.parametrize("name", SMOKE)
 def test_a_few_laps_of_each_condition(name):
-    told = []
-    found = SMOKE[name](5, Reporter(told.append))
-    assert repr(found) == repr(SMOKE[name](5, Reporter()))
-    assert told[-1] == 1.0
+    progress = []
+    results = SMOKE[name](5, Reporter(progress.append))
+    assert progress[-1] == 1.0
     if name == "cliff-walk":
-        assert len(found["uniform"]) == len(WALKS)
+        assert len(results["uniform"]) == len(CLIFF_STATES)
     else:
-        assert len(found["steps"]) == 5
-        assert found["early_steps"] == pytest.approx(np.mean(found["steps"][2:5]))
+        steps = results["steps"]
+        assert len(steps) == 5
+        assert results["early_steps"] == pytest.approx(np.mean(steps[2:5]))
 
 
-def test_few_laps_have_all_that_effects_and_figures_need():
-    found = {name: [ask(5, Reporter())] * 2 for name, ask in SMOKE.items()}
-    results = Results(facts=found, seconds={name: [1.0] * 2 for name in found})
-    assert len(effects(results)) == len(effects(made_up()))
+def test_few_laps_have_all_effects_and_figures():
+    seeds = {name: [compute(5, Reporter())] * 2 for name, compute in SMOKE.items()}
+    results = Results(seeds=seeds, seconds={name: [1.0] * 2 for name in seeds})
+    assert len(effects(results)) == len(effects(planted()))
     assert set(figures(results)) == {"events", "rates"}
-
-
-@pytest.mark.parametrize("name", ["prioritised", "cliff-walk"])
-def test_it_stops_when_asked(name):
-    with pytest.raises(Interrupted):
-        SMOKE[name](5, Reporter(should_stop=lambda: True))

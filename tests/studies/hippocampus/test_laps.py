@@ -1,15 +1,13 @@
-"""Animals that run: what they learn, when they replay, and what it saves."""
+"""Animals that run laps: learning, times of replay, and its benefit."""
 
 import numpy as np
 import pytest
 
 from metarl.core.parallel import Interrupted, Reporter
-from metarl.studies.hippocampus import laps as running
+from metarl.studies.hippocampus import laps as laps_module
 from metarl.studies.hippocampus.laps import run_laps
 from metarl.studies.hippocampus.mazes import open_maze, two_tracks
-from metarl.studies.hippocampus.memories import Access
-from metarl.studies.hippocampus.memories import newcomers as new
-from metarl.studies.hippocampus.replay import replay
+from metarl.studies.hippocampus.replay import Access, initial_knowledge, replay
 
 
 def run(rule="prioritised", maze=None, **options):
@@ -20,29 +18,29 @@ def run(rule="prioritised", maze=None, **options):
     )
 
 
-def test_a_lap_is_never_shorter_than_the_way():
+def test_a_lap_is_never_shorter_than_the_shortest_path():
     assert run().steps.min() >= 9
     assert run(maze=open_maze(), laps=2).steps.min() >= 14
 
 
 def test_events_are_at_every_goal_and_at_every_start_but_the_first():
-    found = run()
-    assert (found.at_start[0].states == -1).all()
-    for event in (*found.at_start[1:], *found.after_reward):
+    laps = run()
+    assert (laps.at_start[0].states == -1).all()
+    for event in (*laps.at_start[1:], *laps.after_reward):
         assert event.states.shape == (10, 20)
         assert (event.states >= 0).all()
 
 
 def test_without_replay_there_are_no_events():
-    found = run("none")
-    assert all((event.states == -1).all() for event in found.after_reward)
+    laps = run("none")
+    assert all((event.states == -1).all() for event in laps.after_reward)
 
 
 def test_nothing_is_replayed_before_the_first_reward(monkeypatch):
-    monkeypatch.setattr(running, "REWARD_NOISE", 0.0)
-    found = run(magnitudes=(0.0, 1.0), laps=6)
-    met = np.maximum.accumulate(found.magnitudes > 0, axis=1)
-    for lap, event in enumerate(found.after_reward):
+    monkeypatch.setattr(laps_module, "REWARD_NOISE", 0.0)
+    laps = run(magnitudes=(0.0, 1.0), laps=6)
+    met = np.maximum.accumulate(laps.magnitudes > 0, axis=1)
+    for lap, event in enumerate(laps.after_reward):
         assert ((event.states[:, 0] >= 0) == met[:, lap]).all()
     assert not met.all()
 
@@ -52,8 +50,8 @@ def test_replay_saves_steps():
     assert steps["prioritised"] < 0.3 * steps["none"]
 
 
-def test_the_first_event_after_reward_goes_back_from_it():
-    """The step to the goal is learned by then, the one before it is not."""
+def test_the_first_event_after_reward_replays_backwards_from_it():
+    """The step to the goal is already learned, the one before it is not."""
     event = run().after_reward[0]
     assert (event.states[:, :8] == np.arange(7, -1, -1)).all()
 
@@ -73,33 +71,36 @@ def test_the_same_seed_runs_the_same_laps():
     )
 
 
-def test_it_tells_its_progress_and_stops_when_asked():
-    told = []
-    run(reporter=Reporter(told.append))
-    assert told == [0.25, 0.5, 0.75, 1.0]
+def test_it_reports_its_progress_and_stops_when_asked():
+    progress = []
+    run(reporter=Reporter(progress.append))
+    assert progress == [0.25, 0.5, 0.75, 1.0]
     with pytest.raises(Interrupted):
         run(reporter=Reporter(should_stop=lambda: True))
 
 
-def test_need_is_counted_from_the_state_that_was_left(monkeypatch):
-    asked = []
+def test_need_is_computed_from_the_state_that_was_left(monkeypatch):
+    states = []
 
-    def watched(known, maze, here, **options):
-        asked.append(here.tolist())
-        return replay(known, maze, here, **options)
+    def record(knowledge, maze, here, **options):
+        states.append(here.tolist())
+        return replay(knowledge, maze, here, **options)
 
-    monkeypatch.setattr(running, "replay", watched)
+    monkeypatch.setattr(laps_module, "replay", record)
     run(animals=2, laps=3)
-    assert asked == [[8, 8], [19, 19], [11, 11], [0, 0], [8, 8]]
+    assert states == [[8, 8], [19, 19], [11, 11], [0, 0], [8, 8]]
 
 
-def test_values_come_to_be_discounted_steps_to_the_reward(monkeypatch):
-    monkeypatch.setattr(running, "REWARD_NOISE", 0.0)
-    kept = []
-    monkeypatch.setattr(
-        running, "newcomers", lambda *a: kept.append(new(*a)) or kept[0]
-    )
+def test_values_converge_to_the_discounted_reward(monkeypatch):
+    monkeypatch.setattr(laps_module, "REWARD_NOISE", 0.0)
+    recorded = []
+
+    def record(*arguments):
+        recorded.append(initial_knowledge(*arguments))
+        return recorded[0]
+
+    monkeypatch.setattr(laps_module, "initial_knowledge", record)
     run("none", animals=2, laps=40)
-    right = kept[0].values[:, :9, 2]
+    right = recorded[0].values[:, :9, 2]
     assert right == pytest.approx(np.tile(0.9 ** np.arange(8, -1, -1.0), (2, 1)))
-    assert kept[0].transitions[:, 9, 19] == pytest.approx(1)
+    assert recorded[0].transitions[:, 9, 19] == pytest.approx(1)

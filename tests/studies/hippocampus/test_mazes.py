@@ -1,4 +1,4 @@
-"""Mazes: moves, walls, what is worth remembering, and laps in turn."""
+"""Mazes: moves, walls, memorable moves, and laps in turn."""
 
 import numpy as np
 import pytest
@@ -8,14 +8,14 @@ from metarl.studies.hippocampus.mazes import open_maze, two_tracks
 UP, DOWN, RIGHT, LEFT = range(4)
 
 
-def test_moves_lead_along_a_track_and_nowhere_else():
+def test_moves_lead_along_a_track_only():
     maze = two_tracks(3)
     assert maze.following[0].tolist() == [0, 0, 1, 0]
     assert maze.following[1].tolist() == [1, 1, 2, 0]
     assert maze.following[3].tolist() == [3, 3, 4, 3]
 
 
-def test_only_moves_that_lead_on_from_no_goal_are_memorable():
+def test_moves_into_walls_and_from_goals_are_not_memorable():
     maze = two_tracks(3)
     moves = [(int(state), int(move)) for state, move in np.argwhere(maze.memorable)]
     assert moves == [
@@ -28,7 +28,7 @@ def test_only_moves_that_lead_on_from_no_goal_are_memorable():
     ]
 
 
-def test_tracks_are_run_in_turn_the_upper_right_the_lower_left():
+def test_tracks_are_run_in_turn_in_opposite_directions():
     maze = two_tracks()
     assert [maze.lap(k) for k in range(3)] == [(0, 9), (19, 10), (0, 9)]
     assert maze.cells[[0, 9, 19, 10]].tolist() == [[0, 0], [0, 9], [2, 9], [2, 0]]
@@ -40,9 +40,9 @@ def test_the_open_maze_has_walls():
     start, goal = maze.lap(4)
     assert maze.cells[[start, goal]].tolist() == [[2, 0], [0, 8]]
     by_cell = {tuple(cell): k for k, cell in enumerate(maze.cells.tolist())}
-    beside = by_cell[2, 1]
-    assert maze.following[beside, RIGHT] == beside
-    assert maze.following[beside, UP] == by_cell[1, 1]
+    next_to_wall = by_cell[2, 1]
+    assert maze.following[next_to_wall, RIGHT] == next_to_wall
+    assert maze.following[next_to_wall, UP] == by_cell[1, 1]
 
 
 def test_a_track_of_one_cell_is_refused():

@@ -1,4 +1,4 @@
-"""Sequenceness: planted orders are found at their lag, noise is not."""
+"""Sequenceness: planted orders are detected at their lag, noise is not."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ CHAIN = np.diag(np.ones(3), 1)
 
 
 def echo(lag, states=4, length=4000, seed=901):
-    """Noise in each state that comes again, weaker, in the next, a lag later."""
+    """Noise in each state that recurs, weaker, in the next, a lag later."""
     noise = np.random.default_rng(seed).standard_normal((length, states))
     activity = noise.copy()
     activity[lag:, 1:] += 0.5 * noise[:-lag, :-1]
@@ -47,27 +47,27 @@ def test_self_and_constant_weights_count_for_nothing():
 
 
 @pytest.mark.parametrize("lag", [2, 5])
-def test_an_order_is_found_at_its_lag(lag):
-    found = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN)
-    assert np.abs(found).argmax() + 1 == lag
-    assert peak(found) == pytest.approx(0.4, abs=0.1)
-    turned = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN.T)
-    assert turned == pytest.approx(-found)
+def test_an_order_is_detected_at_its_lag(lag):
+    by_lag = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN)
+    assert np.abs(by_lag).argmax() + 1 == lag
+    assert peak(by_lag) == pytest.approx(0.4, abs=0.1)
+    reversed_order = sequenceness(lagged_weights(echo(lag), lags=8), CHAIN.T)
+    assert reversed_order == pytest.approx(-by_lag)
 
 
-def test_shuffled_labels_are_orders_and_not_their_own():
+def test_shuffled_labels_are_permutations_without_the_identity():
     labels = shuffled_labels(8, np.random.default_rng(901))
     assert labels.shape == (29, 8)
     assert (np.sort(labels, axis=1) == np.arange(8)).all()
     assert (labels != np.arange(8)).any(axis=1).all()
 
 
-def test_shuffling_labels_is_asking_about_the_shuffled_order():
+def test_shuffled_labels_test_the_shuffled_order():
     weights = lagged_weights(echo(2), lags=3)
     order = np.array([2, 0, 3, 1])
     shuffled = shuffled_sequenceness(weights, CHAIN, order[None])[0]
-    asked = sequenceness(weights, CHAIN[np.ix_(order, order)])
-    assert shuffled == pytest.approx(asked)
+    direct = sequenceness(weights, CHAIN[np.ix_(order, order)])
+    assert shuffled == pytest.approx(direct)
 
 
 def test_the_threshold_is_the_largest_either_way():
@@ -75,8 +75,8 @@ def test_the_threshold_is_the_largest_either_way():
     assert peak(np.array([0.1, -0.7, 0.3])) == -0.7
 
 
-def test_noise_is_beyond_the_threshold_once_in_thirty():
-    """The own order is as likely as any of 29 others to be the furthest."""
+def test_noise_exceeds_the_threshold_once_in_thirty():
+    """The order is as likely as any of 29 shuffled ones to have the largest peak."""
     generator = np.random.default_rng(901)
     order, beyond = np.kron(np.eye(2), CHAIN), 0
     for _ in range(500):

@@ -1,4 +1,4 @@
-"""The study of optimizers: runs in small, and judges planted facts rightly."""
+"""The study of optimizers, on planted results and in a few steps."""
 
 import json
 import pickle
@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metarl.core.parallel import Interrupted, Reporter
+from metarl.core.parallel import Reporter
 from metarl.studies.optimizers import study as optimizers
-from metarl.studies.optimizers.plots import MOST_DRAWN, drawn
+from metarl.studies.optimizers.plots import LARGEST_DRAWN, draw_all
 from metarl.studies.optimizers.study import HEADLINE_RATES, LONG, SHORT, conditions
 from metarl.studies.optimizers.tables import median_epochs, pooled_epochs
-from metarl.studies.spec import Results, Scale, criteria
+from metarl.studies.spec import Results, Scale
 
 NETWORKS = 40
-TOLD = {
+XOR_RESULTS = {
     "wp": dict(
         zip(
             HEADLINE_RATES,
@@ -33,36 +33,36 @@ ERRORS = {
 """Problem -> rule -> last test error; at D2's first mark it is twice that."""
 
 
-def planted_facts(contest, *, told=None, error=None):
-    """What a contest would come to in a world as it was measured before."""
-    told = {**TOLD.get(contest.rule, {}), **(told or {})}
-    shares = [told.get(rate, (1.0, 160)) for rate in contest.rates]
-    each = len(contest.rates)
-    series = contest.problem in ERRORS
+def planted_run(run, *, xor=None, error=None):
+    """Results of a run as in the pilots, except for the given changes."""
+    xor = {**XOR_RESULTS.get(run.rule, {}), **(xor or {})}
+    shares = [xor.get(rate, (1.0, 160)) for rate in run.rates]
+    each = len(run.rates)
+    series = run.problem in ERRORS
     if error is None:
-        error = ERRORS.get(contest.problem, {}).get(contest.rule, 0.1)
-    marks = [*contest.marks, contest.steps]
+        error = ERRORS.get(run.problem, {}).get(run.rule, 0.1)
+    marks = [*run.marks, run.steps]
     measures = {}
     if series:
-        errors = [2 * error] * len(contest.marks) + [error]
+        errors = [2 * error] * len(run.marks) + [error]
         measures = {
             "NRMSE": {str(m): [[e]] * each for m, e in zip(marks, errors, strict=True)},
             "valid time": {str(m): [[1.5]] * each for m in marks},
         }
-    elif contest.problem == "bandit":
-        measures = {"regret": {str(contest.steps): [[2.5]] * each}}
+    elif run.problem == "bandit":
+        measures = {"regret": {str(run.steps): [[2.5]] * each}}
     return {
-        "problem": contest.problem,
-        "rule": contest.rule,
-        "rates": list(contest.rates),
-        "steps": contest.steps,
-        "forward-equivalents": 2 * contest.steps,
+        "problem": run.problem,
+        "rule": run.rule,
+        "rates": list(run.rates),
+        "steps": run.steps,
+        "forward-equivalents": 2 * run.steps,
         "stored floats": 17,
         "points": [1, 10, 100],
         "losses": [[[0.3, 0.1, 0.01 * (k + 1)]] * 2 for k in range(each)],
         "trace": {
             "points": [1, 50, 100],
-            "rates": [[rate, 2 * rate, rate] for rate in contest.rates],
+            "rates": [[rate, 2 * rate, rate] for rate in run.rates],
             "regrets": [[0.5, -0.25, None]] * each,
         },
         "epochs": [
@@ -78,11 +78,11 @@ def planted_facts(contest, *, told=None, error=None):
 
 def planted(**changes):
     """Results of two seeds; `changes` are by condition, with _ for -."""
-    facts = {
-        name: [planted_facts(contest, **changes.get(name.replace("-", "_"), {}))] * 2
-        for name, contest in conditions(Scale()).items()
+    seeds = {
+        name: [planted_run(run, **changes.get(name.replace("-", "_"), {}))] * 2
+        for name, run in conditions(Scale()).items()
     }
-    return Results(facts=facts, seconds={name: [1.0, 3.0] for name in facts})
+    return Results(seeds=seeds, seconds={name: [1.0, 3.0] for name in seeds})
 
 
 def summary(effect):
@@ -92,28 +92,28 @@ def summary(effect):
 
 def missed(results):
     return [
-        effect.name
+        effect.label
         for effect in optimizers.effects(results)
         if effect.criterion and not effect.criterion.holds(summary(effect))
     ]
 
 
-def plain(facts):
-    """As they are read from a file."""
-    return json.loads(json.dumps(facts, allow_nan=False))
+def as_json(results):
+    """Results as they are read from a file."""
+    return json.loads(json.dumps(results, allow_nan=False))
 
 
 @pytest.fixture(scope="module")
 def smoke():
-    """Every condition, run in small."""
-    facts = {
-        name: [plain(ask(seed, Reporter())) for seed in (1, 2)]
-        for name, ask in conditions(Scale(smoke=True)).items()
+    """Every condition in a few steps."""
+    seeds = {
+        name: [as_json(compute(seed, Reporter())) for seed in (1, 2)]
+        for name, compute in conditions(Scale(smoke=True)).items()
     }
-    return Results(facts=facts, seconds={name: [0.0, 0.0] for name in facts})
+    return Results(seeds=seeds, seconds={name: [0.0, 0.0] for name in seeds})
 
 
-def test_everything_runs_in_small(smoke):
+def test_every_condition_has_finite_effects(smoke):
     effects = optimizers.effects(smoke)
     assert all(np.isfinite(effect.values).all() for effect in effects)
     assert all(len(effect.values) == 2 for effect in effects)
@@ -123,48 +123,45 @@ def test_everything_runs_in_small(smoke):
         plt.close(figure)
 
 
-def test_a_seed_comes_to_the_same_again_and_others_do_not(smoke):
-    again = plain(conditions(Scale(smoke=True))["lorenz-d2"](1, Reporter()))
-    first, other = smoke.facts["lorenz-d2"]
+def test_a_seed_gives_the_same_results_again_and_others_do_not(smoke):
+    again = as_json(conditions(Scale(smoke=True))["lorenz-d2"](1, Reporter()))
+    first, other = smoke.seeds["lorenz-d2"]
     assert again == first
     assert other["losses"] != first["losses"]
     assert other["baselines"] != first["baselines"]
 
 
 def test_every_rule_of_a_seed_has_the_same_series(smoke):
-    found = [f[0]["baselines"] for name, f in smoke.facts.items() if "lorenz" in name]
-    assert len(found) == 7
-    assert all(each == found[0] for each in found)
-
-
-def test_it_stops_when_asked():
-    with pytest.raises(Interrupted):
-        conditions(Scale())["xor-wp"](1, Reporter(should_stop=lambda: True))
+    baselines = [
+        runs[0]["baselines"] for name, runs in smoke.seeds.items() if "lorenz" in name
+    ]
+    assert len(baselines) == 7
+    assert all(each == baselines[0] for each in baselines)
 
 
 def test_the_scale_of_the_study_is_that_of_the_criteria():
-    asked = conditions(Scale())
-    assert asked["xor-d2"].rates == asked["xor-wp"].rates == HEADLINE_RATES
-    assert asked["xor-d2"].replicas == NETWORKS
-    assert asked["lorenz-d2"].marks == (SHORT,)
-    assert asked["lorenz-d2"].steps == LONG
-    assert {asked[f"lorenz-{rule}"].steps for rule in ("wp", "d1", "np")} == {SHORT}
-    pickle.dumps(asked)
+    runs = conditions(Scale())
+    assert runs["xor-d2"].rates == runs["xor-wp"].rates == HEADLINE_RATES
+    assert runs["xor-d2"].replicas == NETWORKS
+    assert runs["lorenz-d2"].marks == (SHORT,)
+    assert runs["lorenz-d2"].steps == LONG
+    assert {runs[f"lorenz-{rule}"].steps for rule in ("wp", "d1", "np")} == {SHORT}
+    pickle.dumps(runs)
 
 
 def test_the_grid_has_more_rates_and_rules():
-    asked, grid = conditions(Scale()), conditions(Scale(grid=True))
-    assert set(asked) < set(grid)
-    for name, contest in asked.items():
-        assert set(contest.rates) <= set(grid[name].rates)
+    small, grid = conditions(Scale()), conditions(Scale(grid=True))
+    assert set(small) < set(grid)
+    for name, run in small.items():
+        assert set(run.rates) <= set(grid[name].rates)
         assert list(grid[name].rates) == sorted(grid[name].rates)
 
 
-def test_a_world_as_it_was_measured_meets_every_criterion():
+def test_results_as_in_the_pilots_meet_every_criterion():
     effects = optimizers.effects(planted())
     assert missed(planted()) == []
     used = {id(effect.criterion) for effect in effects if effect.criterion}
-    assert used == {id(rule) for rule in criteria("optimizers").values()}
+    assert used == {id(rule) for rule in optimizers.CRITERIA.values()}
     assert not any(effect.needs_learning for effect in effects)
 
 
@@ -175,18 +172,18 @@ FIRST_ERRORS = ["rate 0.001, 6", "rate 0.01, 6", "rate 0.1, 6", "the worst of it
     ("change", "names"),
     [
         (
-            {"xor_d1": {"told": {0.1: (0.9, 160)}}},
-            ["rate 0.1: share of networks that learn it", "less WP's"],
+            {"xor_d1": {"xor": {0.1: (0.9, 160)}}},
+            ["rate 0.1: share of networks that learn it", "minus WP's"],
         ),
-        ({"xor_d1": {"told": {0.1: (1.0, 210)}}}, ["rate 0.1: median epochs to"]),
-        ({"xor_d2": {"told": {3.0: (0.85, 160)}}}, ["rate 3: share"]),
-        ({"xor_d2": {"told": {0.03: (1.0, 360)}}}, ["rate 0.03: median"]),
-        ({"xor_wp": {"told": {0.03: (1.0, 2500)}}}, []),
+        ({"xor_d1": {"xor": {0.1: (1.0, 210)}}}, ["rate 0.1: median epochs to"]),
+        ({"xor_d2": {"xor": {3.0: (0.85, 160)}}}, ["rate 3: share"]),
+        ({"xor_d2": {"xor": {0.03: (1.0, 360)}}}, ["rate 0.03: median"]),
+        ({"xor_wp": {"xor": {0.03: (1.0, 2500)}}}, []),
         (
-            {"xor_wp": {"told": {0.03: (1.0, 2500), 0.1: (1.0, 1700)}}},
+            {"xor_wp": {"xor": {0.03: (1.0, 2500), 0.1: (1.0, 1700)}}},
             ["fewer than 90 %"],
         ),
-        ({"xor_wp": {"told": {1.0: (1.0, 150)}}}, ["as a share of WP's"]),
+        ({"xor_wp": {"xor": {1.0: (1.0, 150)}}}, ["as a share of WP's"]),
         ({"lorenz_d2": {"error": 0.0376}}, FIRST_ERRORS),
         ({"lorenz_d2": {"error": 0.046}}, [*FIRST_ERRORS, "25,000", "descent's"]),
         ({"lorenz_wp": {"error": 0.19}}, ["WP from rate 0.1"]),
@@ -195,28 +192,28 @@ FIRST_ERRORS = ["rate 0.001, 6", "rate 0.01, 6", "rate 0.1, 6", "the worst of it
         ({"rossler_d2": {"error": 0.12}}, ["test NRMSE", "best rate"]),
     ],
 )
-def test_a_world_where_it_is_otherwise_misses_them(change, names):
-    found = missed(planted(**change))
-    assert len(found) == len(names), found
+def test_other_results_miss_their_criteria(change, names):
+    misses = missed(planted(**change))
+    assert len(misses) == len(names), misses
     for name in names:
-        assert any(name in effect for effect in found), found
+        assert any(name in effect for effect in misses), misses
 
 
-def test_speed_that_is_bought_with_failures_does_not_count():
-    found = missed(planted(xor_d1={"told": {0.1: (0.96, 100)}}))
-    assert [name for name in found if "less WP's" in name] == found != []
+def test_speed_at_the_cost_of_failures_misses_a_criterion():
+    misses = missed(planted(xor_d1={"xor": {0.1: (0.96, 100)}}))
+    assert [name for name in misses if "minus WP's" in name] == misses != []
 
 
 def test_the_ratio_to_adam_is_only_reported():
-    (ratio,) = [e for e in optimizers.effects(planted()) if "Adam's" in e.name]
+    (ratio,) = [e for e in optimizers.effects(planted()) if "Adam's" in e.label]
     assert ratio.criterion is None
     assert ratio.values.tolist() == pytest.approx([3, 3])
 
 
-def test_who_never_learned_counts_with_the_last_epoch():
-    facts = {"rates": [1.0], "epochs": [[100, None, None]], "steps": 3000}
-    assert median_epochs(facts, 1.0) == 3000
-    share, median = pooled_epochs([facts, facts], 1.0)
+def test_networks_that_never_learned_count_with_the_last_epoch():
+    run = {"rates": [1.0], "epochs": [[100, None, None]], "steps": 3000}
+    assert median_epochs(run, 1.0) == 3000
+    share, median = pooled_epochs([run, run], 1.0)
     assert share == pytest.approx(1 / 3)
     assert np.isnan(median)
 
@@ -241,7 +238,7 @@ def by_label(ax):
 
 
 def test_figures_show_the_planted_numbers():
-    figures = drawn(planted())
+    figures = draw_all(planted())
     assert set(figures) == {
         "learning_curves",
         "initial_rate_xor",
@@ -250,24 +247,24 @@ def test_figures_show_the_planted_numbers():
     }
     left, right = map(by_label, figures["initial_rate_xor"].axes)
     assert left["weight perturbation"].tolist() == [0, 75, 100, 100, 50]
-    assert left["D2 (judged)"].tolist() == [100] * 5
+    assert left["D2 (outcome)"].tolist() == [100] * 5
     assert right["weight perturbation"][1:4].tolist() == [1700, 600, 180]
-    assert right["D2 (judged)"].tolist() == [160] * 5
+    assert right["D2 (outcome)"].tolist() == [160] * 5
 
     lorenz = by_label(figures["initial_rate_measures"].axes[0])
-    assert lorenz["weight perturbation (6,000)"].tolist() == [MOST_DRAWN] * 2
-    assert lorenz["D2 (judged) (6,000)"].tolist() == [0.06] * 3
+    assert lorenz["weight perturbation (6,000)"].tolist() == [LARGEST_DRAWN] * 2
+    assert lorenz["D2 (outcome) (6,000)"].tolist() == [0.06] * 3
     assert lorenz["persistence"][0] == 0.37
 
     curves = by_label(figures["learning_curves"].axes[0])
-    (curve,) = [y for label, y in curves.items() if "D2 (judged)" in label]
+    (curve,) = [y for label, y in curves.items() if "D2 (outcome)" in label]
     assert curve.tolist() == [0.3, 0.1, 0.01]
     for figure in figures.values():
         plt.close(figure)
 
 
 def test_an_optimizers_regret_has_a_name_and_panels_of_its_own():
-    figure = drawn(planted())["optimizer_traces"]
+    figure = draw_all(planted())["optimizer_traces"]
     labels = [ax.get_ylabel() for ax in figure.axes]
     count = len(labels) // 2
     assert labels[:count] == ["Learning rate"] * count

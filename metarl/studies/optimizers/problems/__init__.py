@@ -1,1 +1,1 @@
-"""Problems for optimizers to be compared on, each for many networks side by side."""
+"""Problems on which optimizers are compared, each for a batch of networks."""

@@ -1,7 +1,7 @@
-"""The bandit of the agents' studies, for agents that learn to learn by any rule.
+"""The shared bandit, for agents that learn to learn by any rule.
 
-A lane is one agent in one task; the replicas of a rule, each with the weights that are
-compared, play the same number of tasks side by side.
+An environment is one agent in one task; the replicas of a rule, each with the weights
+that are compared, perform the same number of tasks in parallel.
 """
 
 from typing import NamedTuple
@@ -19,38 +19,40 @@ from metarl.studies.optimizers.problems.network import (
     layers,
     outputs,
 )
-from metarl.studies.optimizers.problems.problem import Noisy
+from metarl.studies.optimizers.problems.problem import NoisyLosses
 
 DISCOUNT = 0.5
-"""Of rewards to come, a trial, in policy gradient."""
+"""Discount of later rewards per trial, in the policy gradient."""
 UNITS = 24
+"""Units of an agent's network."""
 
 
-class Course(NamedTuple):
-    """What R networks lived through in their tasks, trial by trial."""
+class Episodes(NamedTuple):
+    """An episode of R networks in each of their tasks, trial by trial."""
 
     inputs: Tensor
-    """(R, tasks, T, inputs)."""
+    """(R, tasks, T, inputs) inputs of the networks."""
     units: Tensor
     """(R, tasks, T, units) activity."""
     actions: Tensor
     """(R, tasks, T) arms chosen."""
     rewards: Tensor
-    """(R, tasks, T)."""
+    """(R, tasks, T) rewards."""
     regrets: Tensor
-    """(R, tasks, T) chance of reward of the better arm, less the chosen one's."""
+    """(R, tasks, T) reward probability of the better arm minus the chosen one's."""
 
     @property
     def losses(self) -> Tensor:
-        """(R, tasks) minus the mean reward of a trial."""
+        """(R, tasks) negative mean reward per trial."""
         return -self.rewards.double().mean(-1)
 
 
 class BanditAgent:
-    """Tanh units and a softmax choice; the loss is minus the mean reward of a trial.
+    """Tanh units and a softmax choice; the loss is the negative mean reward per trial.
 
-    The luck of an episode (chances of reward, choices, rewards) is drawn beforehand, so
-    weights are compared with the same random numbers, and for D2 from step to step.
+    The random numbers of an episode (reward probabilities, choices, rewards) are drawn
+    beforehand, so that weights are compared on common random numbers, and for D2 those
+    of several steps too.
     """
 
     perturbation: Perturbation = PAIR
@@ -58,12 +60,12 @@ class BanditAgent:
     def __init__(
         self, params: BanditParams, *, tasks: int = 40, held_steps: int = 1
     ) -> None:
-        """Play tasks of two arms.
+        """Set the tasks, each of two arms.
 
         Args:
-            params: the bandit's.
-            tasks: of each replica.
-            held_steps: steps of learning for which the same tasks and luck are kept.
+            params: of the bandit.
+            tasks: per replica.
+            held_steps: learning steps for which tasks and random numbers are kept.
         """
         self.params, self.tasks, self.held_steps = params, tasks, held_steps
         task = Bandit(1, params)
@@ -71,12 +73,12 @@ class BanditAgent:
         self.shape = Shape(
             inputs=inputs, units=UNITS, outputs=task.action_count, recurrent=True
         )
-        self.taken = 0
-        self.luck = torch.empty(0)
+        self.batches = 0
+        self.random_numbers = torch.empty(0)
 
     @property
     def weight_count(self) -> int:
-        """N."""
+        """N, the number of weights."""
         return self.shape.weight_count
 
     @property
@@ -86,101 +88,108 @@ class BanditAgent:
 
     @property
     def sample_count(self) -> int:
-        """Tasks."""
+        """Number of tasks."""
         return self.tasks
 
-    def first(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, N) weights to begin with."""
-        return self.shape.first(count, generator)
+    def initial_weights(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, N) random initial weights."""
+        return self.shape.initial_weights(count, generator)
 
-    def renew(self, count: int, generator: torch.Generator) -> bool:
-        """Draw new tasks and luck, every `held_steps` calls."""
-        new = self.taken % self.held_steps == 0
+    def next_batch(self, count: int, generator: torch.Generator) -> bool:
+        """Draw new tasks and random numbers every `held_steps` calls."""
+        new = self.batches % self.held_steps == 0
         if new:
-            # A row to begin with, then one a trial: two numbers for the task, one for
-            # the choice.
+            # One row for the start of the episode, then one per trial: two numbers for
+            # the task, one for the choice.
             size = (1 + self.params.trial_count, count, self.tasks, 3)
-            self.luck = torch.rand(size, generator=generator)
-        self.taken += 1
+            self.random_numbers = torch.rand(size, generator=generator)
+        self.batches += 1
         return new
 
     def losses(self, weights: Tensor) -> Tensor:
-        """(K, S) losses of (K, S, N) weights, on the same luck for every K."""
+        """(K, S) losses of (K, S, N) weights, on common random numbers for every K."""
         return self.play(weights).losses.mean(-1).view(weights.shape[:2])
 
-    def with_gradient(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """(S,) losses, and policy gradient's: log chance times what followed.
+    def differentiable_losses(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """(S,) losses, and (S,) objectives with the gradient of the policy.
 
             - mean over tasks and trials of (G - mean over tasks of G) log pi(a)
 
-        G is the reward from the trial on, each later one for half as much (Williams
-        1992, Mach Learn 8:229).
+        G is the discounted reward from the trial on.
+
+        Source: Williams 1992, Mach Learn 8:229.
         """
         with torch.no_grad():
-            course = self.play(weights[None])
-        ahead = discounted(course.rewards)
-        advantage = ahead - ahead.mean(1, keepdim=True)
-        units = activity(self.shape, weights, course.inputs)
-        chances = outputs(self.shape, weights, units).log_softmax(-1)
-        chosen = chances.gather(-1, course.actions[..., None]).squeeze(-1)
-        return course.losses.mean(-1), -(advantage * chosen).mean((1, 2))
+            episodes = self.play(weights[None])
+        returns = discounted_returns(episodes.rewards)
+        advantages = returns - returns.mean(1, keepdim=True)
+        units = activity(self.shape, weights, episodes.inputs)
+        log_policy = outputs(self.shape, weights, units).log_softmax(-1)
+        chosen = log_policy.gather(-1, episodes.actions[..., None]).squeeze(-1)
+        return episodes.losses.mean(-1), -(advantages * chosen).mean((1, 2))
 
-    def under_noise(
+    def losses_under_noise(
         self, weights: Tensor, size: float, generator: torch.Generator
-    ) -> Noisy:
-        """Losses of (S, N) weights without and with noise of a size on all nodes."""
+    ) -> NoisyLosses:
+        """Losses of (S, N) weights without and with noise on all nodes."""
         dims = [len(weights), self.tasks, self.params.trial_count]
-        noise = Noise.draw(self.shape, dims, generator)
+        noise = Noise.sample(self.shape, dims, generator)
         quiet = self.play(weights[None])
         noisy = self.play(weights[None], noise.scaled(size))
         received = layers(self.shape, quiet.inputs, quiet.units, noise)
-        return Noisy(quiet.losses, noisy.losses, received)
+        return NoisyLosses(quiet.losses, noisy.losses, received)
 
     @torch.no_grad()
     def regret(self, weights: Tensor, generator: torch.Generator) -> Tensor:
-        """(S,) expected reward lost an episode, of (S, N) weights, on new tasks."""
-        self.taken = 0
-        self.renew(len(weights), generator)
+        """(S,) expected reward lost per episode by (S, N) weights, on new tasks."""
+        self.batches = 0
+        self.next_batch(len(weights), generator)
         return self.play(weights[None]).regrets.sum(-1).mean(-1)
 
-    def play(self, weights: Tensor, noise: Noise | None = None) -> Course:
-        """An episode of (K, S, N) weights; noise, with K = 1, on all nodes."""
+    def play(self, weights: Tensor, noise: Noise | None = None) -> Episodes:
+        """Run one episode in every task.
+
+        Args:
+            weights: (K, S, N); R = K S networks.
+            noise: on all nodes, with K = 1.
+        """
         agents = _Agents(self.shape, weights.flatten(0, 1), self.tasks, noise)
         task = Bandit(agents.num_envs, self.params)
-        luck = self.luck.repeat(1, len(weights), 1, 1).unbind(0)
-        seen = task.reset(luck[0][..., :2].flatten(0, 1))
-        did, earned = torch.zeros(task.num_envs, 2), torch.zeros(task.num_envs)
+        random_rows = self.random_numbers.repeat(1, len(weights), 1, 1).unbind(0)
+        observation = task.reset(random_rows[0][..., :2].flatten(0, 1))
+        action, reward = torch.zeros(task.num_envs, 2), torch.zeros(task.num_envs)
         best = task.probabilities.amax(1)
-        rows = []
-        for k, row in enumerate(luck[1:]):
-            told = join_inputs(seen, did, earned).double()
-            inputs = told.unflatten(0, (-1, self.tasks))
+        trials = []
+        for k, row in enumerate(random_rows[1:]):
+            joined = join_inputs(observation, action, reward).double()
+            inputs = joined.unflatten(0, (-1, self.tasks))
             units, actions = agents.act(inputs, row[..., 2], k)
-            taken = actions.flatten()
-            regrets = best - task.probabilities.gather(1, taken[:, None]).squeeze(1)
-            seen, earned, _, _ = task.step(taken, row[..., :2].flatten(0, 1))
-            did = torch.nn.functional.one_hot(taken, 2).float()
-            paid, lost = (x.view_as(actions) for x in (earned, regrets))
-            rows.append((inputs, units, actions, paid, lost))
-        return Course(*(torch.stack(each, dim=2) for each in zip(*rows, strict=True)))
+            flat = actions.flatten()
+            regret = best - task.probabilities.gather(1, flat[:, None]).squeeze(1)
+            observation, reward, _, _ = task.step(flat, row[..., :2].flatten(0, 1))
+            action = torch.nn.functional.one_hot(flat, 2).float()
+            rewards, regrets = (x.view_as(actions) for x in (reward, regret))
+            trials.append((inputs, units, actions, rewards, regrets))
+        columns = zip(*trials, strict=True)
+        return Episodes(*(torch.stack(column, dim=2) for column in columns))
 
 
-def discounted(rewards: Tensor) -> Tensor:
-    """(..., T) reward from each trial on, later ones for less."""
-    ahead = rewards.clone()
+def discounted_returns(rewards: Tensor) -> Tensor:
+    """(..., T) discounted reward from each trial on."""
+    returns = rewards.clone()
     for t in range(rewards.shape[-1] - 2, -1, -1):
-        ahead[..., t] += DISCOUNT * ahead[..., t + 1]
-    return ahead
+        returns[..., t] += DISCOUNT * returns[..., t + 1]
+    return returns
 
 
 class _Agents:
-    """Networks at their tasks, stepped a trial at a time."""
+    """Networks in their tasks, stepped one trial at a time."""
 
     def __init__(
         self, shape: Shape, weights: Tensor, tasks: int, noise: Noise | None
     ) -> None:
-        """Begin at rest, with (R, N) weights."""
-        hidden, readout = shape.parts(weights)
+        """Start from rest, with (R, N) weights."""
+        hidden, readout = shape.split(weights)
         # Laid out for the products once, rather than at each trial.
         self.drive = hidden[:, :, : shape.inputs].mT
         self.bias = hidden[:, None, :, shape.inputs]
@@ -190,8 +199,19 @@ class _Agents:
         self.noise = noise
         self.num_envs = len(weights) * tasks
 
-    def act(self, inputs: Tensor, luck: Tensor, trial: int) -> tuple[Tensor, Tensor]:
-        """(R, tasks, units) activity and (R, tasks) arms, given (R, tasks, inputs)."""
+    def act(
+        self, inputs: Tensor, random_numbers: Tensor, trial: int
+    ) -> tuple[Tensor, Tensor]:
+        """Step all networks.
+
+        Args:
+            inputs: (R, tasks, inputs).
+            random_numbers: (R, tasks) in [0, 1), which determine the choices.
+            trial: from 0.
+
+        Returns:
+            (R, tasks, units) activity, and (R, tasks) arms chosen.
+        """
         received = inputs @ self.drive + self.bias + self.units @ self.recurrence
         if self.noise is not None:
             received = received + self.noise.hidden[:, :, trial]
@@ -200,4 +220,4 @@ class _Agents:
         if self.noise is not None:
             logits = logits + self.noise.readout[:, :, trial]
         right = (logits[..., 1] - logits[..., 0]).sigmoid()
-        return self.units, (luck < right).long()
+        return self.units, (random_numbers < right).long()

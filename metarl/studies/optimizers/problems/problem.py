@@ -1,4 +1,4 @@
-"""What an optimizer is given: weights to begin with, and losses of weights."""
+"""The interface of a problem: initial weights, and losses of weights."""
 
 from typing import NamedTuple, Protocol
 
@@ -9,66 +9,72 @@ from metarl.agents.learning.weight_perturbation import Perturbation
 
 
 class Layer(NamedTuple):
-    """The noise that a layer's nodes got, and the activity that the layer received."""
+    """Noise and inputs of a layer's nodes."""
 
     noise: Tensor
-    """(S, B, T, nodes) before it was scaled."""
+    """(S, B, T, nodes) noise of the nodes, before scaling."""
     inputs: Tensor
-    """(S, B, T, inputs)."""
+    """(S, B, T, inputs) activity that the layer received."""
 
 
-class Noisy(NamedTuple):
+class NoisyLosses(NamedTuple):
     """Losses with and without noise on the nodes."""
 
     losses: Tensor
-    """(S, B) of each sample, without noise."""
+    """(S, B) loss of each sample, without noise."""
     noisy: Tensor
-    """(S, B) of each sample, with noise."""
+    """(S, B) loss of each sample, with noise."""
     layers: tuple[Layer, ...]
-    """In the order in which their weights, (nodes, inputs) each, stand in N."""
+    """Layers in the order of their weights, (nodes, inputs) each, among the N."""
 
 
 class Problem(Protocol):
-    """S replicas, each a network of N weights, are to lower a loss each."""
+    """A loss to be lowered by S replicas, each a network of N weights."""
 
     @property
     def perturbation(self) -> Perturbation:
-        """How its weights are perturbed."""
+        """How weights are perturbed."""
         ...
 
     @property
     def weight_count(self) -> int:
-        """N."""
+        """N, the number of weights."""
         ...
 
     @property
     def activity_count(self) -> int:
-        """Numbers that backpropagation keeps of a replica's forward pass."""
+        """Numbers that backpropagation stores of a replica's forward pass."""
         ...
 
     @property
     def sample_count(self) -> int:
-        """B: samples of a replica's batch."""
+        """B, the samples of a replica's batch."""
         ...
 
-    def first(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, N) weights to begin with."""
+    def initial_weights(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, N) random initial weights."""
         ...
 
-    def renew(self, count: int, generator: torch.Generator) -> bool:
-        """Draw a batch for so many replicas, if it is time to; whether it is new."""
+    def next_batch(self, count: int, generator: torch.Generator) -> bool:
+        """Draw a batch for `count` replicas if one is due; whether it is new."""
         ...
 
     def losses(self, weights: Tensor) -> Tensor:
         """(K, S) losses of (K, S, N) weights, on the same batch for every K."""
         ...
 
-    def with_gradient(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """(S,) losses of (S, N) weights, and what has a gradient that lowers them."""
+    def differentiable_losses(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """(S,) losses of (S, N) weights, and (S,) objectives with their gradient."""
         ...
 
-    def under_noise(
+    def losses_under_noise(
         self, weights: Tensor, size: float, generator: torch.Generator
-    ) -> Noisy:
-        """Losses of (S, N) weights without and with noise of a size on all nodes."""
+    ) -> NoisyLosses:
+        """Losses of (S, N) weights without and with noise on all nodes.
+
+        Args:
+            weights: of the replicas.
+            size: standard deviation of the noise.
+            generator: of the noise.
+        """
         ...

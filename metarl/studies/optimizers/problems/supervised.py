@@ -1,4 +1,4 @@
-"""A fixed batch of inputs and targets, told apart by the mean squared error."""
+"""Supervised problems: a fixed batch and the mean squared error; exclusive or."""
 
 import torch
 from torch import Tensor
@@ -11,11 +11,11 @@ from metarl.studies.optimizers.problems.network import (
     layers,
     outputs,
 )
-from metarl.studies.optimizers.problems.problem import Noisy
+from metarl.studies.optimizers.problems.problem import NoisyLosses
 
 
 class Supervised:
-    """Lower the squared error of a network's answers to the same inputs, each step.
+    """Mean squared error of a network's predictions, for the same inputs at each step.
 
     The loss is the mean over samples, outputs and the times after the warm-up.
     """
@@ -25,13 +25,20 @@ class Supervised:
     def __init__(
         self, shape: Shape, inputs: Tensor, targets: Tensor, *, warm_up: int = 0
     ) -> None:
-        """Take (B, T, inputs) and (B, T, outputs), both of 64 bits."""
+        """Set the batch.
+
+        Args:
+            shape: of the networks.
+            inputs: (B, T, inputs), of 64 bits.
+            targets: (B, T, outputs), of 64 bits.
+            warm_up: first steps whose predictions do not count.
+        """
         self.shape, self.inputs, self.targets = shape, inputs, targets
         self.warm_up = warm_up
 
     @property
     def weight_count(self) -> int:
-        """N."""
+        """N, the number of weights."""
         return self.shape.weight_count
 
     @property
@@ -42,54 +49,87 @@ class Supervised:
 
     @property
     def sample_count(self) -> int:
-        """B."""
+        """B, the samples of the batch."""
         return len(self.inputs)
 
-    def first(self, count: int, generator: torch.Generator) -> Tensor:
-        """(count, N) weights to begin with."""
-        return self.shape.first(count, generator)
+    def initial_weights(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, N) random initial weights."""
+        return self.shape.initial_weights(count, generator)
 
-    def renew(self, count: int, generator: torch.Generator) -> bool:
-        """The batch is always the same."""
+    def next_batch(self, count: int, generator: torch.Generator) -> bool:
+        """Keep the batch, which is always the same."""
         return False
 
-    def answers(self, told: Tensor) -> Tensor:
-        """(S, B, T, outputs) what the network's outputs mean."""
-        return told
+    def predictions(self, values: Tensor) -> Tensor:
+        """(S, B, T, outputs) predictions, given the network's output values."""
+        return values
 
     def losses(self, weights: Tensor) -> Tensor:
         """(K, S) losses of (K, S, N) weights."""
-        found = self._plain(weights.flatten(0, 1)).mean(1)
-        return found.view(weights.shape[:2])
+        flat = self._losses_of_samples(weights.flatten(0, 1)).mean(1)
+        return flat.view(weights.shape[:2])
 
-    def with_gradient(self, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """(S,) losses of (S, N) weights, twice: they are differentiable."""
-        losses = self._plain(weights).mean(1)
+    def differentiable_losses(self, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """(S,) losses of (S, N) weights, without and with a gradient."""
+        losses = self._losses_of_samples(weights).mean(1)
         return losses.detach(), losses
 
-    def _plain(self, weights: Tensor) -> Tensor:
-        """(S, B) errors without noise."""
-        return self._errors(weights, activity(self.shape, weights, self.inputs))
-
-    def under_noise(
+    def losses_under_noise(
         self, weights: Tensor, size: float, generator: torch.Generator
-    ) -> Noisy:
-        """Losses of (S, N) weights without and with noise of a size on all nodes."""
+    ) -> NoisyLosses:
+        """Losses of (S, N) weights without and with noise on all nodes."""
         dims = [len(weights), *self.inputs.shape[:2]]
-        noise = Noise.draw(self.shape, dims, generator)
-        felt = noise.scaled(size)
+        noise = Noise.sample(self.shape, dims, generator)
+        scaled = noise.scaled(size)
         quiet = activity(self.shape, weights, self.inputs)
-        noisy = activity(self.shape, weights, self.inputs, felt)
-        return Noisy(
-            self._errors(weights, quiet),
-            self._errors(weights, noisy, felt),
+        noisy = activity(self.shape, weights, self.inputs, scaled)
+        return NoisyLosses(
+            self._squared_errors(weights, quiet),
+            self._squared_errors(weights, noisy, scaled),
             layers(self.shape, self.inputs, quiet, noise),
         )
 
-    def _errors(
+    def _losses_of_samples(self, weights: Tensor) -> Tensor:
+        """(S, B) loss of each sample without noise."""
+        units = activity(self.shape, weights, self.inputs)
+        return self._squared_errors(weights, units)
+
+    def _squared_errors(
         self, weights: Tensor, units: Tensor, noise: Noise | None = None
     ) -> Tensor:
         """(S, B) mean squared error of each sample."""
-        answers = self.answers(outputs(self.shape, weights, units, noise))
-        errors = (answers - self.targets)[:, :, self.warm_up :]
+        predictions = self.predictions(outputs(self.shape, weights, units, noise))
+        errors = (predictions - self.targets)[:, :, self.warm_up :]
         return errors.square().mean((2, 3))
+
+
+XOR_CRITERION = 0.01
+"""Mean squared error below which exclusive or counts as learned."""
+
+
+class Xor(Supervised):
+    """Exclusive or, the smallest problem that needs a hidden layer.
+
+    Two inputs, tanh units and one sigmoid output; the batch is all four pairs of bits.
+    With two hidden units many initial weights lead to a local minimum, whatever the
+    rule; with four, hardly any.
+    """
+
+    def __init__(self, units: int = 4) -> None:
+        """Set the number of hidden units."""
+        shape = Shape(inputs=2, units=units, outputs=1, recurrent=False)
+        bits = torch.tensor([[0.0, 0], [0, 1], [1, 0], [1, 1]], dtype=torch.float64)
+        targets = (bits[:, :1] != bits[:, 1:]).double()
+        super().__init__(shape, bits[:, None], targets[:, None])
+
+    def predictions(self, values: Tensor) -> Tensor:
+        """Probability that the bits differ, given its logit."""
+        return values.sigmoid()
+
+    def initial_weights(self, count: int, generator: torch.Generator) -> Tensor:
+        """(count, N) standard normal weights; biases are 0."""
+        size = count, self.weight_count
+        weights = torch.randn(size, generator=generator, dtype=torch.float64)
+        for matrix in self.shape.split(weights):
+            matrix[..., -1] = 0.0  # a bias is the last column, without recurrence
+        return weights

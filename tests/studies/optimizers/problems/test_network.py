@@ -1,4 +1,4 @@
-"""Networks side by side: by hand, and against torch's own layers."""
+"""Batches of networks: by hand, and against torch's own layers."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from metarl.studies.optimizers.problems.network import (
 SHAPE = Shape(inputs=3, units=5, outputs=2, recurrent=True)
 
 
-def drawn(*size, seed=1):
+def normal(*size, seed=1):
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(*size, generator=generator, dtype=torch.float64)
 
@@ -28,11 +28,14 @@ def test_weights_are_counted():
 
 
 def test_a_recurrent_network_is_torchs_own():
-    weights, inputs = drawn(2, SHAPE.weight_count), drawn(4, 6, 3, seed=2)
+    weights, inputs = (
+        normal(2, SHAPE.weight_count),
+        normal(4, 6, 3, seed=2),
+    )
     units = activity(SHAPE, weights, inputs)
-    told = outputs(SHAPE, weights, units)
+    values = outputs(SHAPE, weights, units)
     for k in range(2):
-        hidden, readout = SHAPE.parts(weights[k])
+        hidden, readout = SHAPE.split(weights[k])
         twin = nn.RNN(3, 5, batch_first=True).double()
         with torch.no_grad():
             twin.weight_ih_l0.copy_(hidden[:, :3])
@@ -41,37 +44,43 @@ def test_a_recurrent_network_is_torchs_own():
             twin.weight_hh_l0.copy_(hidden[:, 4:])
             expected, _ = twin(inputs)
         assert_close(units[k], expected)
-        assert_close(told[k], expected @ readout[:, :5].mT + readout[:, 5])
+        assert_close(values[k], expected @ readout[:, :5].mT + readout[:, 5])
 
 
 def test_each_replica_may_have_its_own_inputs():
-    weights, inputs = drawn(2, SHAPE.weight_count), drawn(2, 4, 6, 3, seed=2)
+    weights, inputs = (
+        normal(2, SHAPE.weight_count),
+        normal(2, 4, 6, 3, seed=2),
+    )
     together = activity(SHAPE, weights, inputs)
     for k in range(2):
         assert_close(together[k], activity(SHAPE, weights[k : k + 1], inputs[k])[0])
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
-def test_layers_tell_what_each_received(recurrent):
+def test_layers_have_the_noise_and_inputs_of_each(recurrent):
     shape = Shape(inputs=3, units=5, outputs=2, recurrent=recurrent)
-    weights, inputs = drawn(2, shape.weight_count), drawn(4, 6, 3, seed=2)
-    noise = Noise.draw(shape, [2, 4, 6], torch.Generator().manual_seed(3))
+    weights, inputs = (
+        normal(2, shape.weight_count),
+        normal(4, 6, 3, seed=2),
+    )
+    noise = Noise.sample(shape, [2, 4, 6], torch.Generator().manual_seed(3))
     units = activity(shape, weights, inputs)
     first, second = layers(shape, inputs, units, noise)
-    hidden, readout = shape.parts(weights)
+    hidden, readout = shape.split(weights)
     assert_close(units, (first.inputs @ hidden[:, None].mT).tanh())
-    told = second.inputs @ readout[:, None].mT
-    assert_close(told, outputs(shape, weights, units))
+    values = second.inputs @ readout[:, None].mT
+    assert_close(values, outputs(shape, weights, units))
     assert first.noise is noise.hidden
     assert second.noise is noise.readout
 
 
-def test_noise_is_added_to_what_nodes_receive():
+def test_noise_is_added_to_the_inputs_of_nodes():
     shape = Shape(inputs=1, units=1, outputs=1, recurrent=False)
     weights = torch.tensor([[2.0, 1.0, 3.0, 0.5]], dtype=torch.float64)
     noise = Noise(*(torch.full((1, 1, 1, 1), x).double() for x in (0.25, -0.125)))
     inputs = torch.ones(1, 1, 1, dtype=torch.float64)
     units = activity(shape, weights, inputs, noise)
     assert_close(units.item(), torch.tensor(3.25).double().tanh().item())
-    told = outputs(shape, weights, units, noise)
-    assert_close(told.item(), 3 * units.item() + 0.5 - 0.125)
+    value = outputs(shape, weights, units, noise)
+    assert_close(value.item(), 3 * units.item() + 0.5 - 0.125)

@@ -1,9 +1,9 @@
-"""Exclusive or, and what every supervised problem gives an optimizer."""
+"""Exclusive or, and the losses of every supervised problem."""
 
 import torch
 from torch.testing import assert_close
 
-from metarl.studies.optimizers.problems.xor import Xor
+from metarl.studies.optimizers.problems.supervised import Xor
 
 
 def solved():
@@ -17,7 +17,7 @@ def test_a_solution_has_no_loss():
     assert Xor(2).losses(solved()[None]).item() < 1e-6
 
 
-def test_a_network_that_says_half_errs_by_a_quarter():
+def test_predictions_of_a_half_have_a_loss_of_a_quarter():
     problem = Xor()
     silent = torch.zeros(1, 1, problem.weight_count, dtype=torch.float64)
     assert_close(problem.losses(silent).item(), 0.25)
@@ -25,16 +25,18 @@ def test_a_network_that_says_half_errs_by_a_quarter():
 
 def test_the_loss_with_a_gradient_is_the_loss():
     problem = Xor()
-    weights = problem.first(3, torch.Generator().manual_seed(1)).requires_grad_()
-    losses, graded = problem.with_gradient(weights)
+    weights = problem.initial_weights(
+        3, torch.Generator().manual_seed(1)
+    ).requires_grad_()
+    losses, objectives = problem.differentiable_losses(weights)
     assert_close(losses, problem.losses(weights.detach()[None])[0])
     assert not losses.requires_grad
-    assert graded.requires_grad
+    assert objectives.requires_grad
 
 
-def test_biases_begin_at_nothing():
+def test_initial_biases_are_0():
     problem = Xor()
-    hidden, readout = problem.shape.parts(problem.first(5, torch.Generator()))
+    hidden, readout = problem.shape.split(problem.initial_weights(5, torch.Generator()))
     assert (hidden[..., -1] == 0).all()
     assert (readout[..., -1] == 0).all()
     assert (hidden[..., :-1] != 0).all()
@@ -42,7 +44,7 @@ def test_biases_begin_at_nothing():
 
 def test_the_mean_loss_of_samples_without_noise_is_the_loss():
     problem = Xor()
-    weights = problem.first(3, torch.Generator().manual_seed(1))
-    found = problem.under_noise(weights, 0.5, torch.Generator().manual_seed(2))
-    assert_close(found.losses.mean(1), problem.losses(weights[None])[0])
-    assert (found.noisy != found.losses).all()
+    weights = problem.initial_weights(3, torch.Generator().manual_seed(1))
+    pair = problem.losses_under_noise(weights, 0.5, torch.Generator().manual_seed(2))
+    assert_close(pair.losses.mean(1), problem.losses(weights[None])[0])
+    assert (pair.noisy != pair.losses).all()

@@ -1,0 +1,242 @@
+"""The analysis of an experiment, from tables to effects and panels, and its one engine.
+
+An experiment declares an `Analysis`; `analyse` does the rest: it checks every table
+against the schema, parses it once per group, measures, summarises over subjects, finds
+out which subjects learned, and scores the effects.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+
+from metarl.analysis.criteria import Criteria, LearnedCriterion, learned_subjects
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, score_effects
+from metarl.analysis.measures import (
+    MEASURED,
+    Measure,
+    Tables,
+    select_group,
+    subject_labels,
+    trials_by_group,
+)
+from metarl.analysis.schema import TrialSchema
+
+Trials = TypeVar("Trials")
+"""Trials of one group, as the analysis reads them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What the tables of one analysis are about."""
+
+    task: str
+    """Name of the task."""
+    subjects_are: str = "networks"
+    """What a subject is: "networks" or "animals"."""
+    subject_count: int = 0
+    """Number of measured subjects."""
+    expected_subjects: int | None = None
+    """Subjects there should be; None where that is not known."""
+    discount: float | None = None
+    """The agent's discount per step, in [0, 1]."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """All parameters of the task."""
+    criteria: Criteria = field(default_factory=Criteria)
+    """Criteria of the task; of the published task where it has none of its own."""
+    scored: bool = False
+    """Whether the criteria apply: networks, on the task, parameters and test that they
+    were fixed for."""
+
+    @property
+    def learned(self) -> LearnedCriterion | None:
+        """When a network counts as having learned; None where nothing is scored."""
+        return self.criteria.learned if self.scored else None
+
+
+Draw = Callable[[Tables, Context, Axes], Axes]
+"""Draws tables on axes, and returns these."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel of an experiment's figure."""
+
+    title: str
+    """Its heading."""
+    draw: Draw
+    """Its drawing."""
+    needs: str = ""
+    """What it is drawn for: "" any trial table, an animal's too; "networks"; or
+    "recording", networks that were recorded."""
+
+    def __call__(
+        self, tables: Tables, context: Context, ax: Axes | None = None
+    ) -> Axes:
+        """Draw on these axes, or on those of a new figure."""
+        return self.draw(tables, context, ax or plt.subplots()[1])
+
+
+@dataclass(frozen=True)
+class SnapshotPanel:
+    """The panel that shows most of a network that still learns."""
+
+    title: str
+    """Heading of one of the panels."""
+    arrays: tuple[str, ...] = ()
+    """Arrays of a recording that it is drawn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Analysis(Generic[Trials]):
+    """The analysis of one experiment."""
+
+    schema: TrialSchema
+    """Columns of its trial table."""
+    parse: Callable[[pd.DataFrame], Trials]
+    """A checked trial table -> the trials of one group, as the measures read them."""
+    measures: Callable[
+        [ExperimentData, Mapping[str, Trials]], Mapping[str, Measure | pd.DataFrame]
+    ]
+    """Data, and group -> its trials -> every table by name; `subjects` has one row a
+    group and subject. `behaviour`, if there is one, is written for animals."""
+    effects: Callable[[Tables, Context], Iterable[Effect]]
+    """What is reported and scored."""
+    panels: tuple[Panel, ...]
+    """The figure, panel by panel."""
+    criteria: Mapping[str, Criteria] = field(default_factory=dict)
+    """Task -> its criteria; the first task is the published one."""
+    published: Mapping[str, object] = field(default_factory=dict)
+    """The parameters that the criteria are for."""
+    snapshot: SnapshotPanel | None = None
+    """What is drawn while a network learns; None: the first panel of any table."""
+    load_animals: Callable[[Path], pd.DataFrame] | None = None
+    """Path of a file -> trial table of animals; None: none can be read."""
+
+    @property
+    def behaviour_panels(self) -> tuple[Panel, ...]:
+        """Panels of what any trial table shows, an animal's too."""
+        return tuple(panel for panel in self.panels if not panel.needs)
+
+    @property
+    def snapshot_panel(self) -> Panel:
+        """The panel that is drawn while a network learns."""
+        if self.snapshot is None:
+            return self.behaviour_panels[0]
+        return next(p for p in self.panels if p.title == self.snapshot.title)
+
+    def is_scored(self, data: ExperimentData) -> bool:
+        """Whether the criteria apply: the one rule for every experiment."""
+        networks = data.subjects_are == "networks" and data.task in self.criteria
+        same = all(
+            name in data.parameters and data.parameters[name] == value
+            for name, value in self.published.items()
+        )
+        return networks and same and data.as_published
+
+    def context(self, data: ExperimentData) -> Context:
+        """What the tables of these data are about."""
+        first = next(iter(self.criteria.values()), Criteria())
+        return Context(
+            task=data.task,
+            subjects_are=data.subjects_are,
+            subject_count=int(data.trials["subject"].nunique()),
+            expected_subjects=data.expected_subjects,
+            discount=data.discount,
+            parameters=data.parameters,
+            criteria=self.criteria.get(data.task, first),
+            scored=self.is_scored(data),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisResult:
+    """Tables of one analysis, and what follows from them."""
+
+    analysis: Analysis[Any]
+    """The experiment's."""
+    context: Context
+    """What the tables are about."""
+    tables: Tables
+    """Every table, by name."""
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """Every effect with its verdict, as `effect_row` lays out."""
+        effects = list(self.analysis.effects(self.tables, self.context))
+        return score_effects(
+            self.context.task,
+            effects,
+            _learned(self.tables, self.context, effects),
+            scored=self.context.scored,
+            expected_subjects=self.context.expected_subjects,
+        )
+
+
+def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
+    """Analyse the data of one population.
+
+    Args:
+        analysis: the experiment's.
+        data: networks or animals, with their baselines and variants.
+
+    Returns:
+        Context and tables; effects are scored when they are first asked for.
+
+    Raises:
+        MetaRLError: a table is not coded as the schema says.
+    """
+    for table in _every_table(data):
+        analysis.schema.check(table)
+    groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    tables = dict(analysis.measures(data, groups))
+    tables["subjects"] = _labelled(tables["subjects"], data)
+    return AnalysisResult(
+        analysis=analysis, context=analysis.context(data), tables=Tables(tables)
+    )
+
+
+def _every_table(data: ExperimentData) -> Iterator[pd.DataFrame]:
+    """Trial tables of the subjects, baselines, further tests, stages and variants."""
+    yield data.trials
+    for tables in (data.baselines, data.tests, data.stages):
+        yield from tables.values()
+    for variant in data.variants.values():
+        yield from _every_table(variant)
+
+
+def _labelled(
+    subjects: Measure | pd.DataFrame, data: ExperimentData
+) -> Measure | pd.DataFrame:
+    """The table of subjects with a column `label`: their names."""
+    table = subjects.table if isinstance(subjects, Measure) else subjects
+    own = subject_labels(data.trials)
+    labels = [
+        own.get(int(subject), f"subject {subject}")
+        if group == MEASURED
+        else f"subject {subject}"
+        for group, subject in zip(table["group"], table["subject"], strict=True)
+    ]
+    named = table.assign(label=labels)
+    if isinstance(subjects, Measure):
+        return Measure(named, subjects.value, subjects.keys)
+    return named
+
+
+def _learned(
+    tables: Tables, context: Context, effects: Iterable[Effect]
+) -> "dict[str, pd.Series[bool] | None]":
+    """Group of the table of subjects -> which of them learned the task."""
+    groups = {MEASURED} | {e.learning for e in effects} - {ALL_MEASURED, NO_LEARNING}
+    return {
+        group: learned_subjects(
+            context.learned, select_group(tables["subjects"], group)
+        )
+        for group in sorted(groups)
+    }

@@ -1,0 +1,372 @@
+"""The columns of a trial table: codes, units and meaning of each, and their one check.
+
+An experiment extends `BASE_SCHEMA` by its own columns. The same object refuses a wrong
+table, reads a column as numbers, and describes the columns to people.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from metarl.analysis.data import check_columns
+from metarl.core.checks import MetaRLError
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+Words = NDArray[np.object_]
+Columns = Mapping[str, Array | Words]
+"""Column -> (N,) its values: floats with NaN for a blank, or words."""
+
+KEYS = ("subject", "session", "episode", "trial")
+"""Columns that together name one trial."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Trials that a rule is for."""
+
+    words: str
+    """In words, as "on a valid trial with a choice"."""
+    holds: Callable[[Columns], Flags]
+    """Columns of the table -> (N,) flags."""
+
+
+WITH_CHOICE = Condition(
+    "on a valid trial with a choice",
+    lambda columns: np.equal(columns["valid"], 1) & ~is_blank(columns["choice"]),
+)
+"""Trials that were answered as the task allows, so that an outcome followed."""
+WITHOUT_CHOICE = Condition("without a choice", lambda c: is_blank(c["choice"]))
+"""Trials in which nothing was chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a trial table."""
+
+    rule: str = ""
+    """What a value must be, in words; "" where any number or blank may stand."""
+    allowed: Callable[[Array | Words, Columns], Flags] | None = None
+    """(N,) values and all columns -> (N,) whether each may stand there; None: all."""
+    meaning: str = ""
+    """What the column says, for people."""
+    unit: str = ""
+    """Unit of its numbers."""
+    words: bool = False
+    """Whether it holds words rather than numbers."""
+    required: bool = True
+    """Whether the analysis cannot do without it."""
+    default: float | None = None
+    """What a user's table may leave out, and what it then holds."""
+    advice: str = ""
+    """The way out of a wrong value, appended to the message."""
+
+
+def codes(
+    *values: float | str,
+    names: Sequence[str] = (),
+    blank: bool | Condition = False,
+    when: Condition | None = None,
+    meaning: str = "",
+    required: bool = True,
+) -> Column:
+    """A column of a few codes, numbers or words.
+
+    Args:
+        values: what may stand there.
+        names: what each code means, shown behind it.
+        blank: whether a cell may be blank, or in which trials it may.
+        when: trials that the rule is for; in the others anything may stand.
+        meaning: what the column says, for people.
+        required: whether the analysis cannot do without the column.
+    """
+
+    def allowed(cells: Array | Words, columns: Columns) -> Flags:
+        fits: Flags = np.isin(cells, list(values))
+        if isinstance(blank, Condition):
+            fits |= is_blank(cells) & blank.holds(columns)
+        elif blank:
+            fits |= is_blank(cells)
+        return fits if when is None else fits | ~when.holds(columns)
+
+    named = zip(values, names, strict=True) if names else ()
+    shown = [f"{code} ({name})" for code, name in named] or [str(v) for v in values]
+    rule = _listed([*shown, "blank"] if blank is True else shown)
+    if isinstance(blank, Condition):
+        rule += f", and blank only {blank.words}"
+    return Column(
+        rule=rule if when is None else f"{rule} {when.words}",
+        allowed=allowed,
+        meaning=meaning,
+        words=any(isinstance(value, str) for value in values),
+        required=required,
+    )
+
+
+def between(
+    low: float,
+    high: float,
+    *,
+    meaning: str = "",
+    unit: str = "",
+    blank: bool = False,
+    required: bool = True,
+    advice: str = "",
+) -> Column:
+    """A column of numbers from `low` to `high`, both included.
+
+    Args:
+        low: least value.
+        high: greatest value.
+        meaning: what the column says, for people and in the message.
+        unit: unit of the numbers.
+        blank: whether a cell may be blank.
+        required: whether the analysis cannot do without the column.
+        advice: the way out of a wrong value.
+    """
+
+    def allowed(cells: Array | Words, columns: Columns) -> Flags:
+        values = np.asarray(cells, float)
+        fits: Flags = (values >= low) & (values <= high)
+        return fits | np.isnan(values) if blank else fits
+
+    rule = f"in [{low:g}, {high:g}]"
+    if meaning:
+        what = f"{meaning} in {unit}" if unit else meaning
+        rule = f"{what}, {low:g} to {high:g}"
+    return Column(
+        rule=f"{rule}, or blank" if blank else rule,
+        allowed=allowed,
+        meaning=meaning,
+        unit=unit,
+        required=required,
+        advice=advice,
+    )
+
+
+def whole(*, meaning: str = "", unit: str = "", default: float | None = None) -> Column:
+    """A column of whole numbers, without blanks."""
+    return Column(
+        rule="whole numbers",
+        allowed=lambda cells, _: cells == np.floor(np.asarray(cells, float)),
+        meaning=meaning,
+        unit=unit,
+        default=default,
+    )
+
+
+def number(*, meaning: str = "", unit: str = "", required: bool = True) -> Column:
+    """A column of any numbers, or blanks."""
+    return Column(meaning=meaning, unit=unit, required=required)
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Words as a list: "a, b or c"."""
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialSchema:
+    """What a trial table of one experiment must hold."""
+
+    name: str = ""
+    """Name of the experiment, as messages give it."""
+    columns: Mapping[str, Column]
+    """Column -> what it holds, in the order that messages and documents list."""
+    checks: tuple[Callable[[pd.DataFrame], None], ...] = ()
+    """Rules across rows: each takes the columns as a table, in the rows' own order, and
+    raises MetaRLError."""
+
+    def extend(
+        self, name: str, *checks: Callable[[pd.DataFrame], None], **columns: Column
+    ) -> "TrialSchema":
+        """The schema of an experiment, with these columns and rules besides."""
+        return TrialSchema(
+            name=name,
+            columns=MappingProxyType({**self.columns, **columns}),
+            checks=(*self.checks, *checks),
+        )
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that a table must have."""
+        return tuple(name for name, column in self.columns.items() if column.required)
+
+    @property
+    def defaults(self) -> dict[str, float]:
+        """Columns that a user's table may leave out, and what they then hold."""
+        listed = {name: column.default for name, column in self.columns.items()}
+        return {name: value for name, value in listed.items() if value is not None}
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """Columns that a user's table must have."""
+        return tuple(name for name in self.required if name not in self.defaults)
+
+    def check(self, table: pd.DataFrame) -> None:
+        """Raise MetaRLError, in one sentence, unless a table is coded as documented."""
+        columns = self.read(table)
+        for name, values in columns.items():
+            column = self.columns[name]
+            if column.allowed is not None and name in table:
+                fits = column.allowed(values, columns)
+                check_codes(values, fits, name, column.rule, column.advice)
+        check_once(table)
+        if self.checks:
+            numeric = pd.DataFrame(dict(columns))
+            for check in self.checks:
+                check(numeric)
+
+    def read(self, table: pd.DataFrame) -> dict[str, Array | Words]:
+        """Column -> (N,) its values, in the rows' order.
+
+        Numbers are floats, a blank NaN; a column that is not required and not there is
+        all NaN.
+
+        Raises:
+            MetaRLError: a required column is missing, or numbers are words.
+        """
+        what = f"the {self.name} trial table" if self.name else "the trial table"
+        check_columns(list(table.columns), self.required, what)
+        return {
+            name: self._values(table, name, column)
+            for name, column in self.columns.items()
+        }
+
+    def _values(self, table: pd.DataFrame, name: str, column: Column) -> Array | Words:
+        if name not in table:
+            return np.full(len(table), np.nan, object if column.words else float)
+        if column.words:
+            return table[name].to_numpy(dtype=object, na_value=np.nan)
+        return numbers(table, name)
+
+    def describe(self) -> pd.DataFrame:
+        """Every column for people: column, values, unit, meaning, default.
+
+        `default` says what a table of one's own may leave out, and what then stands;
+        it is blank for a column that is needed.
+        """
+        rows = [
+            (name, c.rule or "a number or blank", c.unit, c.meaning, c.default)
+            for name, c in self.columns.items()
+        ]
+        names = ["column", "values", "unit", "meaning", "default"]
+        return pd.DataFrame(rows, columns=names)
+
+
+BASE_SCHEMA = TrialSchema(
+    columns=MappingProxyType(
+        {
+            "subject": whole(meaning="number of the network, animal or person"),
+            "session": whole(meaning="number of the session", default=0),
+            "episode": whole(meaning="number of the episode or block", default=0),
+            "trial": whole(
+                meaning="number of the trial, up by 1 where one followed the other"
+            ),
+            "choice": codes(
+                *(0, 1), names=("left", "right"), blank=True, meaning="what was chosen"
+            ),
+            "reward": number(meaning="what the trial paid", unit="reward units"),
+            "valid": replace(
+                codes(0, 1, meaning="whether it was answered as the task allows"),
+                default=1,
+            ),
+            "forced": replace(
+                codes(0, 1, meaning="whether only one choice was offered"), default=0
+            ),
+        }
+    )
+)
+"""Columns that the analysis of every experiment reads."""
+
+
+def numbers(table: pd.DataFrame, column: str) -> Array:
+    """A column as floats, blank as NaN; MetaRLError if it holds words."""
+    try:
+        values: Array = pd.to_numeric(table[column]).to_numpy(float, na_value=np.nan)
+    except (ValueError, TypeError):
+        raise MetaRLError(
+            f"column {column} must hold numbers or blanks, got for example "
+            f"{_first_word(table[column])!r}"
+        ) from None
+    return values
+
+
+def _first_word(column: "pd.Series[str]") -> object:
+    numeric = pd.to_numeric(column, errors="coerce")
+    return column[numeric.isna() & column.notna()].iloc[0]
+
+
+def is_blank(values: Array | Words) -> Flags:
+    """(N,) whether a cell is blank: NaN, or no word."""
+    if values.dtype == object:
+        empty: Flags = np.asarray(pd.isna(values)) | (values == "")
+        return empty
+    missing: Flags = np.isnan(values.astype(float))
+    return missing
+
+
+def check_codes(
+    values: ArrayLike, allowed: Flags, column: str, rule: str, advice: str = ""
+) -> None:
+    """Raise MetaRLError, naming the first that is not, unless all are allowed.
+
+    Args:
+        values: (N,) the column.
+        allowed: (N,) whether each may stand there.
+        column: its name.
+        rule: what may stand there, in words.
+        advice: the way out, in words.
+    """
+    if not allowed.all():
+        row = int(np.argmin(allowed))
+        value = np.asarray(values)[row]
+        shown = value.item() if isinstance(value, np.generic) else value
+        raise MetaRLError(
+            f"column {column} must be {rule}, got {shown!r} in row {row + 1}"
+            f"{f'; {advice}' if advice else ''}"
+        )
+
+
+def check_whole(trials: pd.DataFrame, columns: Sequence[str] = KEYS) -> None:
+    """Raise MetaRLError unless these columns hold whole numbers."""
+    for column in columns:
+        values = numbers(trials, column)
+        check_codes(values, values == np.floor(values), column, "whole numbers")
+
+
+def check_once(trials: pd.DataFrame, keys: Sequence[str] = KEYS) -> None:
+    """Raise MetaRLError if two rows have the same keys."""
+    if _increase([trials[key].to_numpy() for key in keys]):
+        return
+    repeated = trials.duplicated(list(keys)).to_numpy()
+    if repeated.any():
+        row = int(np.argmax(repeated))
+        named = ", ".join(f"{key} {trials[key].iloc[row]:g}" for key in keys)
+        raise MetaRLError(
+            f"each trial must have one row, got {named} again in row {row + 1}; "
+            "number trials within subject, session and episode"
+        )
+
+
+def _increase(keys: Sequence[NDArray[np.generic]]) -> bool:
+    """Whether each row's keys are greater than those of the row before.
+
+    So they are in nearly every table, and to see it takes a tenth of the time that the
+    search for equal rows does.
+    """
+    if any(key.dtype.kind not in "iuf" for key in keys):
+        return False
+    equal = np.ones(max(len(keys[0]) - 1, 0), bool)
+    greater = ~equal
+    for key in keys:
+        after, before = key[1:].astype(float), key[:-1].astype(float)
+        greater |= equal & (after > before)
+        equal &= after == before
+    return bool(greater.all())

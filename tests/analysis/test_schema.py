@@ -1,0 +1,152 @@
+"""The columns of a trial table: what is refused, in one sentence, and what is told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    WITH_CHOICE,
+    WITHOUT_CHOICE,
+    between,
+    check_once,
+    codes,
+    is_blank,
+    number,
+)
+from metarl.core.checks import MetaRLError
+
+SCHEMA = BASE_SCHEMA.extend(
+    "toy",
+    side=codes(0, 1, names=("left", "right"), blank=True),
+    paid=codes(0, 0.5, 1, when=WITH_CHOICE),
+    kind=codes("old", "new", blank=WITHOUT_CHOICE, meaning="kind of cue"),
+    share=between(0, 1, advice="divide by the largest there can be"),
+    schedule=between(50, 100, unit="percent", meaning="chance of reward"),
+    known=number(required=False),
+)
+
+
+@pytest.fixture
+def own(table):
+    return table(
+        choice=[0, 1, None],
+        reward=[1, 0, 0],
+        side=[0, 1, None],
+        paid=[1, 0.5, 7],
+        kind=["old", "new", None],
+        share=[0, 0.5, 1],
+        schedule=[50, 70, 100],
+    )
+
+
+def refusal(table):
+    with pytest.raises(MetaRLError) as caught:
+        SCHEMA.check(table)
+    return str(caught.value)
+
+
+def test_a_table_as_documented_passes_in_any_order_of_rows(own):
+    SCHEMA.check(own)
+    SCHEMA.check(own.iloc[::-1])
+    SCHEMA.check(own.convert_dtypes())
+
+
+def with_value(table, column, row, value):
+    cells = table[column].astype(object)
+    cells[row] = value
+    return table.assign(**{column: cells})
+
+
+@pytest.mark.parametrize(
+    ("column", "row", "value", "sentence"),
+    [
+        ("side", 1, 2, "side must be 0 (left), 1 (right) or blank, got 2.0 in row 2"),
+        ("paid", 0, 7, "paid must be 0, 0.5 or 1 on a valid trial with a choice, got "
+         "7.0 in row 1"),
+        ("kind", 0, None, "kind must be old or new, and blank only without a choice, "
+         "got nan in row 1"),
+        ("kind", 2, "odd", "kind must be old or new, and blank only without a choice, "
+         "got 'odd' in row 3"),
+        ("share", 2, 3, "share must be in [0, 1], got 3.0 in row 3; divide by the "
+         "largest there can be"),
+        ("schedule", 0, 0.8, "schedule must be chance of reward in percent, 50 to 100, "
+         "got 0.8 in row 1"),
+        ("trial", 1, 0.5, "trial must be whole numbers, got 0.5 in row 2"),
+        ("valid", 1, 2, "valid must be 0 or 1, got 2.0 in row 2"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_named_with_its_rule_and_row(
+    own, column, row, value, sentence
+):
+    assert refusal(with_value(own, column, row, value)) == f"column {sentence}"
+
+
+def test_words_where_numbers_stand_are_named(own):
+    assert refusal(with_value(own, "choice", 0, "left")) == (
+        "column choice must hold numbers or blanks, got for example 'left'"
+    )
+
+
+def test_missing_columns_are_named_with_those_needed(own):
+    assert refusal(own.drop(columns=["kind", "valid"])) == (
+        "the toy trial table has no columns valid, kind; it needs subject, session, "
+        "episode, trial, choice, reward, valid, forced, side, paid, kind, share, "
+        "schedule"
+    )
+
+
+def test_a_column_that_is_not_required_may_be_missing_or_hold_any_number(own):
+    values = SCHEMA.read(own)
+    assert np.isnan(values["known"]).all()
+    SCHEMA.check(own.assign(known=[1, -7.5, None]))
+    with pytest.raises(MetaRLError, match="column known must hold numbers"):
+        SCHEMA.check(own.assign(known="word"))
+
+
+def test_a_trial_has_one_row_whatever_the_order(own):
+    twice = own.assign(trial=[0, 1, 1])
+    sentence = (
+        "each trial must have one row, got subject 0, session 0, episode 0, trial 1 "
+        "again in row 3; number trials within subject, session and episode"
+    )
+    assert refusal(twice) == sentence
+    apart = pd.concat([twice.iloc[[1]], twice.iloc[[0]], twice.iloc[[2]]])
+    with pytest.raises(MetaRLError, match="trial 1 again in row 3"):
+        check_once(apart.reset_index(drop=True))
+
+
+def test_rules_across_rows_are_checked_last(own):
+    def alone(columns):
+        if len(columns) > 1:
+            raise MetaRLError("there must be one row")
+
+    schema = SCHEMA.extend("stern", alone)
+    with pytest.raises(MetaRLError, match="there must be one row"):
+        schema.check(own)
+    schema.check(own.iloc[:1])
+
+
+def test_the_columns_are_described_to_people(own):
+    told = SCHEMA.describe().set_index("column")
+    assert list(told.index[:4]) == ["subject", "session", "episode", "trial"]
+    assert told.loc["schedule", ["unit", "meaning"]].tolist() == [
+        "percent",
+        "chance of reward",
+    ]
+    assert told.loc["kind", "values"] == "old or new, and blank only without a choice"
+    assert told["default"].dropna().to_dict() == {
+        "session": 0,
+        "episode": 0,
+        "valid": 1,
+        "forced": 0,
+    }
+    assert SCHEMA.needed == (
+        *("subject", "trial", "choice", "reward"),
+        *("side", "paid", "kind", "share", "schedule"),
+    )
+
+
+def test_an_empty_word_is_a_blank():
+    words = np.array(["", "old", None, float("nan")], object)
+    assert is_blank(words).tolist() == [True, False, True, True]

@@ -1,0 +1,103 @@
+"""Trials in order, pairs and histories, and columns laid out by episode and trial."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from metarl.analysis.schema import BASE_SCHEMA, number
+from metarl.analysis.trials import episode_grid, trial_sequence
+
+SCHEMA = BASE_SCHEMA.extend("toy", colour=number(required=False))
+
+
+@pytest.fixture
+def trials():
+    """Two subjects; the second has two sessions with an episode 4 each."""
+    keys = [(7, 0, 2, 0), (7, 0, 2, 1), (7, 0, 3, 0), (3, 0, 4, 0), (3, 1, 4, 2)]
+    table = pd.DataFrame(keys, columns=["subject", "session", "episode", "trial"])
+    return table.assign(
+        choice=[0, 1, 0, 1, 0], reward=[1.0, 2.0, 3.0, 4.0, 5.0], valid=1, forced=0
+    )
+
+
+def read(trials, **options):
+    return trial_sequence(trials, SCHEMA, **options)
+
+
+def test_trials_in_any_order_are_put_in_theirs(trials):
+    for table in (trials, trials.iloc[::-1], trials.sample(frac=1, random_state=1)):
+        sequence = read(table)
+        assert sequence["reward"].tolist() == [4, 5, 1, 2, 3]
+        assert sequence.subject.tolist() == [3, 3, 7, 7, 7]
+        assert sequence.starts.tolist() == [0, 1, 2, 4]
+        assert sequence.episode_index.tolist() == [0, 1, 2, 2, 3]
+        assert sequence.place.tolist() == [0, 0, 0, 1, 0]
+
+
+def test_episodes_are_named_by_subject_session_and_number(trials):
+    episodes = read(trials).episodes
+    assert episodes.to_numpy().tolist() == [[3, 0, 4], [3, 1, 4], [7, 0, 2], [7, 0, 3]]
+
+
+def test_a_column_that_is_not_there_is_blank(trials):
+    assert np.isnan(read(trials)["colour"]).all()
+
+
+def six(table, **columns):
+    return read(table(**{"choice": [0, 1, 0, 1, 0, 1], "reward": 1.0} | columns))
+
+
+def test_a_history_is_the_usable_trials_right_before(table):
+    assert six(table).history.tolist() == [0, 1, 2, 3, 4, 5]
+    gap = six(table, trial=[0, 1, 2, 4, 5, 6])
+    assert gap.history.tolist() == [0, 1, 2, 0, 1, 2]
+    # A trial that does not count has a history, and none after it has.
+    forced = six(table, forced=[0, 0, 0, 1, 0, 0])
+    assert forced.history.tolist() == [0, 1, 2, 3, 0, 1]
+    assert forced.follows.tolist() == [False, True, True, False, False, True]
+
+
+def test_a_trial_counts_only_with_what_is_needed(table):
+    trials = table(choice=[0, 1, 0], reward=1.0, colour=[1, None, 2])
+    assert read(trials).usable.tolist() == [True, True, True]
+    assert read(trials, needs=("colour",)).usable.tolist() == [True, False, True]
+
+
+def test_some_trials_or_one_subject_can_be_taken_out(trials):
+    sequence = read(trials)
+    parts = dict(sequence.iter_subjects())
+    assert list(parts) == [3, 7]
+    assert parts[7]["reward"].tolist() == [1, 2, 3]
+    assert parts[7].follows.tolist() == [False, True, False]
+
+
+def test_no_trial_is_no_fault(trials):
+    empty = read(trials.iloc[:0])
+    assert empty.starts.tolist() == empty.follows.tolist() == []
+    assert episode_grid(empty, ["reward"])["reward"].shape == (0, 0)
+
+
+def laid(trials, **options):
+    return episode_grid(read(trials), ["reward"], **options)
+
+
+def test_episodes_are_rows_and_trials_are_columns_whatever_the_order(trials):
+    nan = np.nan
+    expected = [[4, nan, nan], [nan, nan, 5], [1, 2, nan], [3, nan, nan]]
+    for table in (trials, trials.iloc[::-1], trials.sample(frac=1, random_state=1)):
+        grid = laid(table)
+        np.testing.assert_array_equal(grid["reward"], expected)
+        assert grid.subject.tolist() == [3, 3, 7, 7]
+
+
+def test_each_subject_has_its_episodes(trials):
+    parts = dict(laid(trials).iter_subjects())
+    assert list(parts) == [3, 7]
+    np.testing.assert_array_equal(parts[7]["reward"][:, 0], [1, 3])
+    assert parts[7].subject.tolist() == [7, 7]
+
+
+def test_what_holds_for_a_whole_episode_stands_there_once(trials):
+    grid = laid(trials.assign(colour=[5, 5, 6, 7, 8]), by_episode=["colour"])
+    assert grid.episodes["colour"].tolist() == [7, 8, 5, 6]
+    assert grid.where(grid.subject == 7).episodes["colour"].tolist() == [5, 6]

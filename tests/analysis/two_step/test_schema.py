@@ -1,0 +1,131 @@
+"""Which trials make pairs, and how a wrong table is refused."""
+
+import numpy as np
+import pytest
+
+from metarl.analysis.two_step.behaviour import SCHEMA, read_trials
+from metarl.core.checks import MetaRLError
+
+
+@pytest.fixture
+def six(table):
+    def make(**columns):
+        usual = {"choice": [0, 1, 0, 1, 0, 1], "reward": 1.0, "transition": "common"}
+        return table(**usual | columns)
+
+    return make
+
+
+def test_every_trial_but_the_first_follows_another(six):
+    assert read_trials(six()).follows.tolist() == [False] + [True] * 5
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"trial": [0, 1, 2, 4, 5, 6]},
+        {"episode": [0, 0, 0, 1, 1, 1]},
+        {"session": [0, 0, 0, 1, 1, 1]},
+        {"subject": [0, 0, 0, 1, 1, 1]},
+    ],
+)
+def test_a_gap_or_a_new_episode_session_or_subject_parts_a_pair(six, columns):
+    follows = read_trials(six(**columns)).follows
+    assert follows.tolist() == [False, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"valid": [1, 1, 1, 0, 1, 1]},
+        {"forced": [0, 0, 0, 1, 0, 0]},
+        {
+            "choice": [0, 1, 0, None, 0, 1],
+            "transition": ["common"] * 3 + [None] + ["common"] * 2,
+        },
+    ],
+)
+def test_an_invalid_forced_or_missing_trial_parts_both_its_pairs(six, columns):
+    follows = read_trials(six(**columns)).follows
+    assert follows.tolist() == [False, True, True, False, False, True]
+
+
+def test_rows_may_come_in_any_order(six):
+    trials = six(reward=[1, 0, 1, 1, 0, 0], episode=[1, 1, 1, 0, 0, 0])
+    shuffled = trials.sample(frac=1, random_state=1)
+    one, other = read_trials(trials), read_trials(shuffled)
+    np.testing.assert_array_equal(one.keys, other.keys)
+    assert one.keys[:, 2].tolist() == [0, 0, 0, 1, 1, 1]
+    assert one["reward"].tolist() == other["reward"].tolist() == [1, 0, 0, 1, 0, 1]
+
+
+def test_nullable_and_text_columns_read_the_same(six):
+    trials = six()
+    nullable = trials.convert_dtypes()
+    text = trials.astype(dict.fromkeys(["choice", "reward", "valid"], str))
+    for other in (nullable, text):
+        assert np.array_equal(read_trials(other).follows, read_trials(trials).follows)
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (
+            {"transition": ["common"] * 5 + ["uncommon"]},
+            "column transition must be common or rare, and blank only without a "
+            "choice, got 'uncommon' in row 6",
+        ),
+        (
+            {"transition": [None] + ["common"] * 5},
+            "column transition must be common or rare, and blank only without a "
+            "choice, got nan in row 1",
+        ),
+        (
+            {"choice": [0, 1, 2, 1, 0, 1]},
+            "column choice must be 0 (left), 1 (right) or blank, got 2.0 in row 3",
+        ),
+        (
+            {"choice": ["left", 1, 1, 1, 0, 1]},
+            "column choice must hold numbers or blanks, got for example 'left'",
+        ),
+        (
+            {"reward": [0, 1, 0, 321, 0, 1]},
+            "column reward must be 0 (unrewarded), 0.5 (medium) or 1 (rewarded) on a "
+            "valid trial with a choice, got 321.0 in row 4",
+        ),
+        (
+            {"valid": [1, 1, 1, 1, 1, 2]},
+            "column valid must be 0 or 1, got 2.0 in row 6",
+        ),
+        (
+            {"forced": [1, 1, 1, 1, 1, None]},
+            "column forced must be 0 or 1, got nan in row 6",
+        ),
+        (
+            {"trial": [0, 1, 2, 3, 4, 4.5]},
+            "column trial must be whole numbers, got 4.5 in row 6",
+        ),
+        (
+            {"trial": [0, 1, 2, 3, 4, 4]},
+            "each trial must have one row, got subject 0, session 0, episode 0, "
+            "trial 4 again in row 6; number trials within subject, session and episode",
+        ),
+    ],
+)
+def test_a_wrong_coding_gets_one_sentence(six, columns, sentence):
+    with pytest.raises(MetaRLError) as caught:
+        SCHEMA.check(six(**columns))
+    assert str(caught.value) == sentence
+
+
+def test_penalties_of_invalid_trials_are_no_wrong_reward(six):
+    SCHEMA.check(six(reward=[1, 0, -1, 1, -2, 0], valid=[1, 1, 0, 1, 0, 1]))
+
+
+def test_a_missing_column_gets_one_sentence(six):
+    with pytest.raises(MetaRLError) as caught:
+        SCHEMA.check(six().drop(columns="transition"))
+    assert str(caught.value) == (
+        "the two-step trial table has no column transition; it needs subject, session, "
+        "episode, trial, choice, reward, valid, forced, transition"
+    )
