@@ -18,11 +18,11 @@ class BanditParams:
 
 
 class Bandit(LockstepTask[BanditParams]):
-    """Two arms, each paying with its own chance, drawn anew for each episode.
+    """Two arms with independent reward probabilities, drawn for each episode.
 
     Observation: the part of the episode that is over.
     Actions: left, right.
-    Reward: 0 or 1, by the arm's chance, uniform in [0, 1].
+    Reward: 0 or 1, with the arm's probability, uniform in [0, 1].
     Episode end: terminates after `trial_count` trials.
     info["trial"]: choice, reward, valid, correct (the better arm), forced.
     Source: Wang et al. 2016, arXiv 1611.05763.
@@ -32,7 +32,7 @@ class Bandit(LockstepTask[BanditParams]):
     observation_names = ("time",)
     action_names = ("left", "right")
     event_names = ("choice",)
-    state_names = ("trial", "phase", "chances", "choice", "paid")
+    state_names = ("trial", "phase", "probabilities", "choice", "reward")
     noise_size = 2
 
     @property
@@ -47,18 +47,18 @@ class Bandit(LockstepTask[BanditParams]):
         options: Mapping[str, float] | None = None,
         where: Tensor | None = None,
     ) -> Tensor:
-        """Draw the arms' chances."""
+        """Draw the reward probabilities."""
         self.check_options(options)
         self.start_all(where)
-        self.chances = noise
+        self.probabilities = noise
         return self.observation()
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
         """Pull an arm."""
         self.choice = actions
-        chance = self.chances.gather(1, actions.unsqueeze(1)).squeeze(1)
-        self.paid = (noise[:, 0] < chance).float()
-        return self.advance(self.paid)
+        probability = self.probabilities.gather(1, actions.unsqueeze(1)).squeeze(1)
+        self.reward = (noise[:, 0] < probability).float()
+        return self.advance(self.reward)
 
     def observation(self) -> Tensor:
         """(B, 1): the part of the episode that is over, in [0, 1]."""
@@ -66,15 +66,15 @@ class Bandit(LockstepTask[BanditParams]):
 
     def trial_row(self) -> dict[str, Tensor]:
         """The pull just made."""
-        best = self.chances.argmax(1)
+        best = self.probabilities.argmax(1)
         return {
             "choice": self.choice.float(),
-            "reward": self.paid,
+            "reward": self.reward,
             "valid": self.always.float(),
             "correct": (self.choice == best).float(),
             "forced": self.never.float(),
         }
 
     def hidden(self) -> dict[str, Tensor]:
-        """The arms' chances."""
-        return {"left": self.chances[:, 0], "right": self.chances[:, 1]}
+        """The arms' probabilities."""
+        return {"left": self.probabilities[:, 0], "right": self.probabilities[:, 1]}

@@ -33,7 +33,7 @@ from metarl.training.trainer import Trainer
 
 TASKS = {"two-armed bandit": "bandit:Bandit", "two-step (3 steps a trial)": "two-step"}
 SHAPES = ((64, 20), (128, 20), (256, 20), (256, 100), (1024, 100))
-"""Lanes and steps of an unroll."""
+"""Environments and steps of an unroll."""
 STEPS = 400_000
 """Environment steps of one repeat."""
 PEER_ENVS, PEER_STEPS = 256, 100
@@ -149,7 +149,7 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, {platform.machine()}, {core_count()} cores")
-    print(f"{'':<40} lanes steps  CPU-s/M        min-max   steps/s")
+    print(f"{'':<40} envs steps  CPU-s/M        min-max   steps/s")
     for name, task in TASKS.items():
         for num_envs, steps in SHAPES:
             update = metarl_update(task, num_envs, steps)

@@ -1,4 +1,4 @@
-"""Dopamine changed, from Python: what does a prediction error do to choice?
+"""A dose-response curve: the effect of prediction errors on choices.
 
 python examples/dopamine.py [fast]
 """

@@ -1,4 +1,4 @@
-"""The two-step task, from Python: train networks, freeze them, look at what they do.
+"""The two-step task, from Python: train networks, freeze them, examine behaviour.
 
 python examples/two_step.py [fast]
 """
@@ -50,6 +50,6 @@ def main(preset: str = "smoke") -> None:
         print(metarl.analyze(run)["result"].read_text())
 
 
-# Processes that train side by side import this file; they must not run it.
+# Processes that train in parallel import this file; they must not run it.
 if __name__ == "__main__":
     main(*sys.argv[1:])

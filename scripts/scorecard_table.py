@@ -1,48 +1,41 @@
-"""Print a scorecard as Markdown: python scripts/scorecard_table.py scorecard.json."""
+"""Write a scorecard as CSV: python scripts/scorecard_table.py runs/x/scorecard.json.
+
+Numbers have three significant digits. `docs/results/scorecard.csv` is such a table.
+"""
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from metarl.reports.scorecard import read_scorecard
 
-HEADINGS = (
+NUMBERS = ("value", "low", "high", "reference")
+COLUMNS = (
+    "experiment",
     "effect",
-    "value [95 % interval]",
+    "value",
+    "low",
+    "high",
+    "subjects",
     "learned",
     "criterion",
     "reference",
+    "source",
     "verdict",
 )
 
 
-def cells(row: dict[Any, Any]) -> list[str]:
-    """One row of the table."""
-    value = f"{row['value']:.3g}" if pd.notna(row["value"]) else "none"
-    if pd.notna(row["low"]):
-        value += f" [{row['low']:.3g}, {row['high']:.3g}]"
-    learned = f"{row['learned']:.0f} of " if pd.notna(row["learned"]) else ""
-    reference = f"{row['reference']:.3g}" if pd.notna(row["reference"]) else ""
-    source = f" ({row['source']})" if row["source"] else ""
-    return [
-        row["effect"],
-        value,
-        f"{learned}{row['subjects']}",
-        row["criterion"],
-        reference + source,
-        row["verdict"],
-    ]
+def rounded(number: float) -> str:
+    """A number with three significant digits; empty if it is missing."""
+    return f"{number:.3g}" if pd.notna(number) else ""
 
 
 def main(path: Path) -> None:
-    """Print a table for each experiment."""
-    for name, part in read_scorecard(path).groupby("experiment", sort=False):
-        print(f"\n**{name}**\n\n| {' | '.join(HEADINGS)} |")
-        print("|---" * len(HEADINGS) + "|")
-        for row in part.to_dict("records"):
-            print(f"| {' | '.join(cells(row))} |")
+    """Write the table to the standard output."""
+    card = read_scorecard(path)
+    table = card.assign(**{name: card[name].map(rounded) for name in NUMBERS})
+    table.to_csv(sys.stdout, columns=list(COLUMNS), index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from generators.departures import departures_page
 from generators.experiments import criteria_page, experiment_pages
 from generators.layout import show_docstring
 from generators.reference import reference_pages
+from generators.results import scorecard_page
 
 GENERATED = "generated"
 """Folder of the pages that are made, ignored by git."""
@@ -22,6 +23,7 @@ def all_pages() -> dict[str, str]:
         "commands": commands_page(),
         "criteria": criteria_page(),
         "departures": departures_page(),
+        "scorecard": scorecard_page(),
         **_below("experiments", experiment_pages()),
         **_below("reference", reference_pages()),
     }

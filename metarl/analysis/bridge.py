@@ -43,10 +43,8 @@ from metarl.core.checks import MetaRLError
 Tables = Mapping[str, pd.DataFrame]
 """Tables of an experiment in the old form."""
 OLD = (
-    "bandit",
     "harlow",
     "inferred_value",
-    "informative_arm",
     "matching",
     "restless_bandit",
     "risky_choice",

@@ -24,6 +24,8 @@ Columns = Mapping[str, Array | Words]
 
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
+ROWS_AT_ONCE = 1_000_000
+"""Rows that are read at once to be checked."""
 
 
 @dataclass(frozen=True)
@@ -149,11 +151,23 @@ def between(
     )
 
 
-def whole(*, meaning: str = "", unit: str = "", default: float | None = None) -> Column:
-    """A column of whole numbers, without blanks."""
+def whole(
+    *,
+    meaning: str = "",
+    unit: str = "",
+    default: float | None = None,
+    blank: bool = False,
+) -> Column:
+    """A column of whole numbers; a cell may be blank only if `blank`."""
+
+    def allowed(cells: Array | Words, columns: Columns) -> Flags:
+        values = np.asarray(cells, float)
+        fits: Flags = values == np.floor(values)
+        return fits | np.isnan(values) if blank else fits
+
     return Column(
-        rule="whole numbers",
-        allowed=lambda cells, _: cells == np.floor(np.asarray(cells, float)),
+        rule="whole numbers or blank" if blank else "whole numbers",
+        allowed=allowed,
         meaning=meaning,
         unit=unit,
         default=default,
@@ -211,17 +225,23 @@ class TrialSchema:
 
     def check(self, table: pd.DataFrame) -> None:
         """Raise MetaRLError, in one sentence, unless a table is coded as documented."""
+        # By parts, so that a table of many millions of rows is not copied as a whole.
+        for first in range(0, max(len(table), 1), ROWS_AT_ONCE):
+            self._check_rows(table.iloc[first : first + ROWS_AT_ONCE], first)
+        check_once(table)
+        if self.checks:
+            numeric = pd.DataFrame(self.read(table))
+            for check in self.checks:
+                check(numeric)
+
+    def _check_rows(self, table: pd.DataFrame, first: int) -> None:
+        """Check the codes of adjacent rows, given the number of the first, from 0."""
         columns = self.read(table)
         for name, values in columns.items():
             column = self.columns[name]
             if column.allowed is not None and name in table:
                 fits = column.allowed(values, columns)
-                check_codes(values, fits, name, column.rule, column.advice)
-        check_once(table)
-        if self.checks:
-            numeric = pd.DataFrame(dict(columns))
-            for check in self.checks:
-                check(numeric)
+                check_codes(values, fits, name, column.rule, column.advice, first)
 
     def read(self, table: pd.DataFrame) -> dict[str, Array | Words]:
         """Column -> (N,) its values, in the rows' order.
@@ -313,7 +333,12 @@ def is_blank(values: Array | Words) -> Flags:
 
 
 def check_codes(
-    values: ArrayLike, allowed: Flags, column: str, rule: str, advice: str = ""
+    values: ArrayLike,
+    allowed: Flags,
+    column: str,
+    rule: str,
+    advice: str = "",
+    first: int = 0,
 ) -> None:
     """Raise MetaRLError, naming the first that is not, unless all are allowed.
 
@@ -323,14 +348,15 @@ def check_codes(
         column: its name.
         rule: what may stand there, in words.
         advice: the way out, in words.
+        first: number of the first row, from 0.
     """
     if not allowed.all():
         row = int(np.argmin(allowed))
         value = np.asarray(values)[row]
         shown = value.item() if isinstance(value, np.generic) else value
         raise MetaRLError(
-            f"column {column} must be {rule}, got {shown!r} in row {row + 1}"
-            f"{f'; {advice}' if advice else ''}"
+            f"column {column} must be {rule}, got {shown!r} in row "
+            f"{first + row + 1}{f'; {advice}' if advice else ''}"
         )
 
 

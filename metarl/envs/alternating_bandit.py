@@ -7,7 +7,7 @@ from metarl.envs.task import Step
 
 
 class AlternatingBandit(Bandit):
-    """A bandit whose arms swap their reward probabilities after every trial.
+    """A bandit with arms that swap their reward probabilities after every trial.
 
     After a reward the subject must change arms, and otherwise stay: the reverse of the
     plain bandit, from which a light distinguishes this task.

@@ -13,6 +13,7 @@ from metarl.analysis.schema import (
     codes,
     is_blank,
     number,
+    whole,
 )
 from metarl.core.checks import MetaRLError
 
@@ -73,6 +74,7 @@ def with_value(table, column, row, value):
         ("schedule", 0, 0.8, "schedule must be chance of reward in percent, 50 to 100, "
          "got 0.8 in row 1"),
         ("trial", 1, 0.5, "trial must be whole numbers, got 0.5 in row 2"),
+        ("trial", 2, None, "trial must be whole numbers, got nan in row 3"),
         ("valid", 1, 2, "valid must be 0 or 1, got 2.0 in row 2"),
     ],
 )  # fmt: skip
@@ -85,6 +87,22 @@ def test_a_wrong_value_is_named_with_its_rule_and_row(
 def test_words_where_numbers_stand_are_named(own):
     assert refusal(with_value(own, "choice", 0, "left")) == (
         "column choice must hold numbers or blanks, got for example 'left'"
+    )
+
+
+def test_whole_numbers_may_be_blank_where_the_schema_says_so(table):
+    schema = BASE_SCHEMA.extend("toy", choice=whole(blank=True))
+    schema.check(table(choice=[3, 7, None], reward=[1, 0, 0]))
+    words = "choice must be whole numbers or blank, got 0.5 in row 2"
+    with pytest.raises(MetaRLError, match=words):
+        schema.check(table(choice=[3, 0.5, None], reward=[1, 0, 0]))
+
+
+def test_a_long_table_is_checked_by_parts(own, monkeypatch):
+    monkeypatch.setattr("metarl.analysis.schema.ROWS_AT_ONCE", 2)
+    SCHEMA.check(own)
+    assert refusal(with_value(own, "share", 2, 3)).startswith(
+        "column share must be in [0, 1], got 3.0 in row 3"
     )
 
 

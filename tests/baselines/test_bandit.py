@@ -9,7 +9,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from metarl.analysis.bridge import packaged
+from metarl.analysis.measures import rows_at
+from metarl.analysis.references import read_reference
 from metarl.baselines.bandit import (
     LONGEST,
     TUNED_BONUS,
@@ -52,7 +53,7 @@ def mean_and_error(task, policy, play, seeds=(0,)):
 
 
 @pytest.fixture(scope="module")
-def found(play):
+def mean_regrets(play):
     """Name -> mean regret and its standard error, on independent arms."""
     task = Bandit(NUM_ENVS)
     policies = make_baselines(task)
@@ -71,16 +72,16 @@ def found(play):
         ("bayes-optimal", 1.748),
     ],
 )
-def test_regrets_on_independent_arms_are_the_known_ones(name, known, found):
-    mean, error = found[name]
+def test_regrets_on_independent_arms_are_the_known_ones(name, known, mean_regrets):
+    mean, error = mean_regrets[name]
     assert abs(mean - known) < 4 * error
     assert error < 0.07 * known
 
 
-def test_gittins_indices_have_hardly_more_regret_than_the_optimum(found):
-    mean, error = found["gittins"]
-    assert abs(mean - found["bayes-optimal"][0]) < 4 * math.sqrt(2) * error
-    assert mean < found["thompson"][0] - 0.5
+def test_gittins_indices_have_hardly_more_regret_than_the_optimum(mean_regrets):
+    mean, error = mean_regrets["gittins"]
+    assert abs(mean - mean_regrets["bayes-optimal"][0]) < 4 * math.sqrt(2) * error
+    assert mean < mean_regrets["thompson"][0] - 0.5
 
 
 def test_half_the_bonus_has_less_regret(play):
@@ -122,17 +123,15 @@ def test_regrets_on_the_papers_dependent_arms_are_the_known_ones(name, known, pl
     "name", ["random", "ucb", "thompson", "gittins", "bayes-greedy"]
 )
 def test_the_packaged_regrets_are_those_of_the_policies(name, play):
-    packaged_rows = (
-        packaged("bandit_dependent_arms.csv").set_index("strategy").loc[name]
-    )
+    reference = read_reference("metarl.analysis.bandit", "dependent")
     task = Bandit(NUM_ENVS, BanditParams(distribution="medium"))
     played = play(task, make_baselines(task)[name], seed=5)
     lost = 0.5 * (1 - played["row correct"].double()).cumsum(0)
-    for row in packaged_rows.itertuples():
-        found = lost[row.trial - 1]
-        error = float(found.std()) / math.sqrt(NUM_ENVS)
+    for row in rows_at(reference, label=name).itertuples():
+        actual = lost[row.trial - 1]
+        error = float(actual.std()) / math.sqrt(NUM_ENVS)
         both = math.hypot(error, row.error)
-        assert abs(float(found.mean()) - row.regret) <= 4 * both, row.trial
+        assert abs(float(actual.mean()) - row.value) <= 4 * both, row.trial
 
 
 def test_knowledge_of_the_dependence_leaves_the_smallest_regret(play):
@@ -278,8 +277,8 @@ def worth(left, state):
         won, lost = list(state), list(state)
         won[2 * arm] += 1
         lost[2 * arm + 1] += 1
-        earned = probability * (1 + worth(left - 1, tuple(won))[0])
-        arms.append(earned + (1 - probability) * worth(left - 1, tuple(lost))[0])
+        value = probability * (1 + worth(left - 1, tuple(won))[0])
+        arms.append(value + (1 - probability) * worth(left - 1, tuple(lost))[0])
     return max(arms), tuple(arms)
 
 
@@ -290,9 +289,9 @@ def test_the_plan_is_that_of_a_recursion_over_single_states():
     assert len(states) == 210 - 84
     wins = torch.tensor([[s[0], s[2]] for s in states])
     pulls = wins + torch.tensor([[s[1], s[3]] for s in states])
-    found = plan.choice(wins, pulls).tolist()
+    actual = plan.choice(wins, pulls).tolist()
     seen = set()
-    for state, choice in zip(states, found, strict=True):
+    for state, choice in zip(states, actual, strict=True):
         left, right = worth(PLANNED - sum(state), state)[1]
         expected = 2 if abs(left - right) < 1e-9 else int(right > left)
         assert choice == expected, state
@@ -337,9 +336,9 @@ def test_gittins_indices_are_those_of_a_search_over_sure_rewards():
     for left in range(1, PLANNED + 1):
         for wins, losses in product(range(PLANNED - left + 1), repeat=2):
             if wins + losses + left <= PLANNED:
-                found = float(indices[left, wins, losses])
+                actual = float(indices[left, wins, losses])
                 expected = index_by_bisection(left, wins, losses)
-                assert found == pytest.approx(expected, abs=2e-3)
+                assert actual == pytest.approx(expected, abs=2e-3)
 
 
 def test_an_index_starts_at_the_mean_and_grows_with_the_trials_left():
@@ -403,6 +402,6 @@ def test_posteriors_from_the_table_equal_computed_ones(trial_count):
     generator = torch.Generator().manual_seed(0)
     pulls = torch.randint(trial_count // 2, (200, 2), generator=generator).float()
     wins = (pulls * torch.rand(200, 2, generator=generator)).floor()
-    found = thompson.posteriors(wins, pulls - wins)
+    actual = thompson.posteriors(wins, pulls - wins)
     expected = compute_posteriors(wins, pulls - wins, thompson.rule)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-14)

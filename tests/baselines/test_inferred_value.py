@@ -68,11 +68,11 @@ def test_all_give_the_instructed_responses(params, play):
 
 def test_they_have_the_published_responses_or_their_opposite(played):
     ideal = 0.8 * GAMMA**2
-    found = {name: responses(course) for name, course in played.items()}
-    assert found["ideal"] == pytest.approx((ideal, ideal, ideal), abs=1e-5)
-    assert found["counting"] == pytest.approx((0, GAMMA**2, GAMMA**2), abs=1e-5)
-    assert found["random"] == (0, 0, 0)
-    before, experienced, inferred = found["td"]
+    measured = {name: responses(course) for name, course in played.items()}
+    assert measured["ideal"] == pytest.approx((ideal, ideal, ideal), abs=1e-5)
+    assert measured["counting"] == pytest.approx((0, GAMMA**2, GAMMA**2), abs=1e-5)
+    assert measured["random"] == (0, 0, 0)
+    before, experienced, inferred = measured["td"]
     assert 0.3 < before < ideal
     assert -0.1 < experienced < 0.2
     assert inferred < -0.3
@@ -158,12 +158,12 @@ def test_the_tabular_learners_recorded_errors_are_those_it_learns_from(rate, pla
 
 def test_the_baselines_values_follow_the_discount(play):
     task = InferredValue(200)
-    found = {}
+    measured = {}
     for name, policy in make_baselines(task, 0.75).items():
-        found[name] = responses(play(task, policy), 0.75)
-    assert found["ideal"] == pytest.approx([0.8 * 0.75**2] * 3, abs=1e-5)
-    assert found["counting"] == pytest.approx((0, 0.75**2, 0.75**2), abs=1e-5)
-    assert found["td"][2] < -0.2
+        measured[name] = responses(play(task, policy), 0.75)
+    assert measured["ideal"] == pytest.approx([0.8 * 0.75**2] * 3, abs=1e-5)
+    assert measured["counting"] == pytest.approx((0, 0.75**2, 0.75**2), abs=1e-5)
+    assert measured["td"][2] < -0.2
 
 
 def walk(policy, task, actions):

@@ -37,7 +37,7 @@ def near(rewards, expected):
 def test_the_baselines_have_the_expected_rewards(played):
     # Random: 11 arms with equal probability; the mean clue is .55.
     assert near(total_reward(played["random"]), 5 * (5 + 9 + 0.55) / 11)
-    # Guesser: the target is found by trial t with a probability of t / 10.
+    # Guesser: the target is known by trial t with a probability of t / 10.
     assert near(
         total_reward(played["guesser"]), sum(1 + 4 * t / 10 for t in range(1, 6))
     )
@@ -80,11 +80,11 @@ def test_the_guesser_tries_no_arm_twice_and_stays_with_the_target(played):
     rows = played["guesser"]
     choice, target = rows["row choice"], rows["row target"]
     assert (choice < INFORMATIVE).all()
-    found = (choice == target).cummax(0).values
-    assert torch.equal(choice[1:][found[:-1]], target[1:][found[:-1]])
+    known = (choice == target).cummax(0).values
+    assert torch.equal(choice[1:][known[:-1]], target[1:][known[:-1]])
     for trial in range(1, 5):
         before = (choice[:trial] == choice[trial]).any(0)
-        assert not before[~found[trial - 1]].any()
+        assert not before[~known[trial - 1]].any()
     shares = torch.bincount(choice[0].long(), minlength=11).double() / NUM_ENVS
     assert bool(((shares[:INFORMATIVE] - 0.1).abs() < 4 * 0.3 / NUM_ENVS**0.5).all())
 

@@ -80,8 +80,8 @@ def test_fixed_choice_has_the_odds_of_the_base_probabilities(played):
         near = (left > low) & (left < low + 0.05)
         n = int(near.sum())
         error = 4 * 0.5 / np.sqrt(n)
-        found = float(chose_left[near].double().mean())
-        assert found == pytest.approx(float(expected[near].mean()), abs=error)
+        actual = float(chose_left[near].double().mean())
+        assert actual == pytest.approx(float(expected[near].mean()), abs=error)
 
 
 def fixed_rate(left, chance_left):
@@ -131,8 +131,8 @@ def run_rate(left, run):
 @pytest.mark.parametrize("left", [0.02, 0.1, 0.17, 0.24, 0.33, 0.49])
 def test_no_other_run_has_more_reward_than_the_best_run(left):
     rates = [run_rate(left, run) for run in range(1, LONGEST_RUN + 1)]
-    found = int(best_run(torch.tensor([[left, 0.5 - left]], dtype=torch.float64)))
-    assert found == 1 + int(np.argmax(rates))
+    actual = int(best_run(torch.tensor([[left, 0.5 - left]], dtype=torch.float64)))
+    assert actual == 1 + int(np.argmax(rates))
 
 
 def test_an_option_without_reward_is_taken_last():

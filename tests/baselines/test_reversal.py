@@ -62,7 +62,7 @@ def test_win_stay_lose_shift_stays_after_wins_and_shifts_after_losses_only(play)
 
 
 def expected_by_bayes(params, choices, rewards):
-    """Chance that right pays on each trial, summed over every course by hand."""
+    """Reward probability of right on each trial, summed over all courses by hand."""
     courses = list(
         itertools.product(
             (0, 1),
@@ -70,17 +70,17 @@ def expected_by_bayes(params, choices, rewards):
             range(params.reversal_least, params.reversal_most + 1),
         )
     )
-    weights, told = [1.0] * len(courses), []
+    weights, expected = [1.0] * len(courses), []
     for trial, (choice, reward) in enumerate(zip(choices, rewards, strict=True)):
         pays = []
         for first, percent, before in courses:
             better = first if trial < before else 1 - first
             pays.append((percent if better == 1 else 100 - percent) / 100)
         total = sum(weights)
-        told.append(sum(w * p for w, p in zip(weights, pays, strict=True)) / total)
+        expected.append(sum(w * p for w, p in zip(weights, pays, strict=True)) / total)
         likely = [p if (choice == 1) == (reward == 1) else 1 - p for p in pays]
         weights = [w * p for w, p in zip(weights, likely, strict=True)]
-    return told
+    return expected
 
 
 @pytest.mark.parametrize(

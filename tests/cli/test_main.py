@@ -532,7 +532,7 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
         ("--interventions 'units set 0 of 5'", "units must be below 5, the network's"),
         ("--interventions 'teaching set 0'", "teaching must not be changed in a test"),
         ("--interventions 'rpe set 0'", "rpe must be the network's feedback"),
-        ("--interventions 'units set 0 when hunger > 0'", "'hunger' is unknown; known"),
+        ("--interventions 'units set 0 when hunger > 0'", "got 'hunger'; choose"),
         ("--interventions 'units set 0 when hunger >'", "a condition must be an expr"),
         (
             "--interventions 'units set 0 when order == \\'left\\''",

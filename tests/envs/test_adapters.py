@@ -17,7 +17,7 @@ from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 
 def parts(view):
-    """What an agent is given: what is seen, and last action and reward, if told."""
+    """Observation of the task, and last action and reward if separate."""
     return (
         (view["image"], view["last_action_reward"])
         if isinstance(view, dict)
@@ -89,9 +89,9 @@ def test_observations_and_rewards_are_plain_and_in_their_spaces(task_name):
     env = TaskEnv(task_name, agent_input=True)
     observation, info = env.reset(seed=0)
     assert info == {}
-    seen, told = parts(observation)
-    assert seen.dtype == (np.float32 if told is None else np.uint8)
-    assert told is None or told.dtype == np.float32
+    seen, feedback = parts(observation)
+    assert seen.dtype == (np.float32 if feedback is None else np.uint8)
+    assert feedback is None or feedback.dtype == np.float32
     for action in range(env.action_space.n):
         observation, reward, terminated, truncated, info = env.step(action)
         assert env.observation_space.contains(observation)
@@ -111,10 +111,10 @@ def test_the_agents_input_is_observation_last_action_and_last_reward(task_name):
         assert joined.observation_space["image"] == plain.observation_space
         assert joined.observation_space["last_action_reward"].shape == (count + 1,)
 
-    def expected(seen, told):
-        told = np.array(told, dtype=np.float32)
-        both = {"image": seen, "last_action_reward": told}
-        return both if len(shape) == 3 else np.append(seen, told)
+    def expected(seen, feedback):
+        feedback = np.array(feedback, dtype=np.float32)
+        both = {"image": seen, "last_action_reward": feedback}
+        return both if len(shape) == 3 else np.append(seen, feedback)
 
     def same(view, other):
         assert type(view) is type(other)
@@ -170,15 +170,15 @@ def test_a_transition_is_a_word_unless_the_choice_is_missing(name):
 
 
 def test_hidden_variables_are_reported_only_on_request(task_name):
-    told = TaskEnv(task_name, reveal_hidden=True)
-    infos = [told.reset(seed=0)[1], told.step(0)[4]]
+    revealing = TaskEnv(task_name, reveal_hidden=True)
+    infos = [revealing.reset(seed=0)[1], revealing.step(0)[4]]
     for info in infos:
-        assert set(info["hidden"]) == set(told.task.hidden())
+        assert set(info["hidden"]) == set(revealing.task.hidden())
         assert all(type(value) is float for value in info["hidden"].values())
     for _ in range(3):
-        now = {k: float(v) for k, v in told.task.hidden().items()}
+        now = {k: float(v) for k, v in revealing.task.hidden().items()}
         assert infos[-1]["hidden"] == now
-        infos.append(told.step(0)[4])
+        infos.append(revealing.step(0)[4])
     batch = TaskVectorEnv(task_name, 3)
     assert batch.reset(seed=0)[1] == {}
     assert "hidden" not in batch.step(np.zeros(3, dtype=int))[4]

@@ -87,14 +87,14 @@ def test_a_batch_restarts_in_the_same_step_without_a_phantom(task_name):
 
 def test_nothing_a_batch_returned_is_changed_later(task_name):
     env = TaskVectorEnv(task_name, 2, **short(task_name, 2), reveal_hidden=True)
-    kept = [env.reset(seed=0)[0]]
+    arrays = [env.reset(seed=0)[0]]
     for t in range(13):
         observations, rewards, ends, _, infos = env.step(np.full(2, t % 2))
-        kept += [observations, rewards, ends, *infos["hidden"].values()]
-        kept += [infos["trial"]["reward"]] if "trial" in infos else []
-    for one in range(len(kept)):
+        arrays += [observations, rewards, ends, *infos["hidden"].values()]
+        arrays += [infos["trial"]["reward"]] if "trial" in infos else []
+    for one in range(len(arrays)):
         for other in range(one):
-            assert not np.shares_memory(kept[one], kept[other])
+            assert not np.shares_memory(arrays[one], arrays[other])
 
 
 def test_gymnasiums_own_batch_of_single_environments_works_too(task_name):
@@ -143,17 +143,17 @@ def test_a_batch_of_images_is_stored_row_by_row_for_each_environment():
     env = gymnasium.make_vec("metarl/Harlow-v0", num_envs=3, **short("harlow", 2))
     assert env.observation_space == Box(0, 255, (3, 8, 12, 3), np.uint8)
     env.reset(seed=0)
-    told = gymnasium.make_vec(
+    batch_with_input = gymnasium.make_vec(
         "metarl/Harlow-v0", num_envs=3, agent_input=True, **short("harlow", 2)
     )
-    told.reset(seed=0)
+    batch_with_input.reset(seed=0)
     different = 0
     for t in range(20):
         action = np.array([t % 2, 1, 2])
         images, rewards, over, *_ = env.step(action)
-        both = told.step(action)[0]
+        both = batch_with_input.step(action)[0]
         assert env.observation_space.contains(images)
-        assert told.observation_space.contains(both)
+        assert batch_with_input.observation_space.contains(both)
         np.testing.assert_array_equal(both["image"], images)
         last = np.column_stack([np.eye(3)[action], rewards]).astype(np.float32)
         np.testing.assert_array_equal(

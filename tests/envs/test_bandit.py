@@ -227,19 +227,19 @@ def test_setting_an_independent_arm_leaves_the_others_unchanged():
 
 def test_the_trial_number_is_observed_unless_it_is_switched_off():
     noise = torch.full((1, 2), 0.5)
-    told, untold = (
+    with_input, without_input = (
         Bandit(params=BanditParams(trial_count=4, trial_input=given))
         for given in (True, False)
     )
     seen, nothing = (
         [float(task.reset(noise))]
         + [float(task.step(torch.tensor([0]), noise).observation) for _ in range(4)]
-        for task in (told, untold)
+        for task in (with_input, without_input)
     )
     assert seen == [0, 0.25, 0.5, 0.75, 1]
     assert nothing == [0] * 5
-    assert told.observation_names == ("trial",)
-    assert untold.observation_names == ("nothing",)
+    assert with_input.observation_names == ("trial",)
+    assert without_input.observation_names == ("nothing",)
 
 
 def test_the_defaults_are_those_of_the_paper():

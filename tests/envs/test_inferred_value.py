@@ -31,8 +31,8 @@ def episode_by_hand(params, start, noise, actions):
             action, _ = next(responses)
             screens.append("go")
             answered = action == (LEFT if cue == "A" else RIGHT)
-            paid = 1.0 if cue == rewarded_cue else 0.0
-            rewards.append(paid if answered else -1.0)
+            responded = 1.0 if cue == rewarded_cue else 0.0
+            rewards.append(responded if answered else -1.0)
             _, (number,) = next(responses)
             screens.append("outcome")
             rewards.append(0.0)
@@ -250,11 +250,11 @@ def test_the_statistics_are_the_declared_ones(params, write_script, perform):
     between = swapped[starts[1:]]
     assert close(between[1:][between[:-1]], probability)
     assert close(between[cue[:-1][starts[1:]] == 1], probability)
-    paid = rows["correct"] == 1
-    assert torch.equal(rows["choice"][paid], cue[paid])
-    penalty = (rows["valid"] == 0) & paid
-    earned = rows["reward"] + penalty.float()
-    assert torch.equal(earned[paid], (cue == rewarded)[paid].float())
+    responded = rows["correct"] == 1
+    assert torch.equal(rows["choice"][responded], cue[responded])
+    penalty = (rows["valid"] == 0) & responded
+    rewards = rows["reward"] + penalty.float()
+    assert torch.equal(rewards[responded], (cue == rewarded)[responded].float())
 
 
 def test_the_screen_shows_what_the_observation_says(task):

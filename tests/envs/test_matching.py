@@ -41,13 +41,13 @@ def episode_by_hand(params, start, noise, actions):
         ]
         row = dict(zip(CHANCES, (left, *probabilities), strict=True))
         waited = [n + 1 for n in waited]
-        paid, correct, choice = -1.0, 0, math.nan
+        reward, correct, choice = -1.0, 0, math.nan
         if action != CENTRE:
             choice = action - 1
-            paid = float(numbers[0] < probabilities[choice])
+            reward = float(numbers[0] < probabilities[choice])
             correct = int(probabilities[choice] >= probabilities[1 - choice])
             waited[choice] = 0
-        rewards += [0.0 if fixated else -1.0, paid]
+        rewards += [0.0 if fixated else -1.0, reward]
         row |= {"choice": choice, "correct": correct, "forced": 0}
         row |= {"valid": int(fixated and action != CENTRE)}
         row |= {"reward": sum(rewards[-2:]), "held_out": int(held_out)}
@@ -298,9 +298,9 @@ def test_base_probabilities_are_uniform_within_their_bands(held_out):
         assert close(inside, 0.2 if held_out else 1 / 3)
         upper = left[inside] > band * 0.1 + 0.05
         assert close(upper, 0.5)
-    told = task.is_held_out(left)
-    assert torch.equal(told, (bands == 1) | (bands == 3))
-    assert close(told, 0.4) if held_out else not told.any()
+    flagged = task.is_held_out(left)
+    assert torch.equal(flagged, (bands == 1) | (bands == 3))
+    assert close(flagged, 0.4) if held_out else not flagged.any()
     assert left.min() >= 0
     assert left.max() <= 0.5
 

@@ -161,14 +161,14 @@ def test_two_invalid_responses_cost_two(task):
 
 
 def test_the_options_swap_once_and_before_the_trial_of_that_number(task):
-    better, told = [], []
+    better, hidden = [], []
     for _ in range(80):
-        told.append(float(task.hidden()["better"]))
+        hidden.append(float(task.hidden()["better"]))
         take(task, CENTRE, LEFT)
         better.append(row_of(task)["better"])
         assert row_of(task)["reversal_trial"] == 2
         assert row_of(task)["correct"] == float(better[-1] == 0)
-    assert better == told == [0, 0] + [1] * 78
+    assert better == hidden == [0, 0] + [1] * 78
 
 
 def test_an_episode_shorter_than_the_trials_before_it_has_no_reversal(

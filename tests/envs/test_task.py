@@ -106,20 +106,20 @@ def test_what_a_step_returned_is_not_changed_later(make, write_script):
     task = make(NUM_ENVS)
     script = write_script(task, STEPS)
     start = script.start.clone()
-    kept = [task.reset(script.start), *task.hidden().values()]
-    copies = [part.clone() for part in kept]
+    results = [task.reset(script.start), *task.hidden().values()]
+    copies = [tensor.clone() for tensor in results]
     for actions, noise in zip(script.actions, script.noise, strict=True):
         before = actions.clone(), noise.clone()
         step = task.step(actions, noise)
         assert torch.equal(actions, before[0])
         assert torch.equal(noise, before[1])
-        told = [*step, *task.hidden().values(), *task.trial_row().values()]
-        kept += told
-        copies += [part.clone() for part in told]
+        new_results = [*step, *task.hidden().values(), *task.trial_row().values()]
+        results += new_results
+        copies += [tensor.clone() for tensor in new_results]
     task.reset(script.start)
     assert torch.equal(script.start, start)
-    for part, copy in zip(kept, copies, strict=True):
-        torch.testing.assert_close(part, copy, equal_nan=True, rtol=0, atol=0)
+    for tensor, copy in zip(results, copies, strict=True):
+        torch.testing.assert_close(tensor, copy, equal_nan=True, rtol=0, atol=0)
 
 
 def test_reading_the_task_changes_nothing(make, write_script, perform, same):
@@ -130,7 +130,7 @@ def test_reading_the_task_changes_nothing(make, write_script, perform, same):
     task.reset(script.start)
     rewards = []
     for actions, noise in zip(script.actions, script.noise, strict=True):
-        looks = [
+        readings = [
             {"seen": task.observation(), "event": task.event()}
             | task.hidden()
             | task.trial_row()
@@ -138,7 +138,7 @@ def test_reading_the_task_changes_nothing(make, write_script, perform, same):
         ]
         task.scene()
         task.drawing()
-        assert same(*looks)
+        assert same(*readings)
         rewards.append(task.step(actions, noise).reward)
     assert torch.equal(torch.stack(rewards), course["reward"])
 

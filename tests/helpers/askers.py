@@ -6,6 +6,10 @@ Written apart from `metarl.baselines`, one episode at a time.
 import numpy as np
 import pandas as pd
 
+from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import analyse
+from metarl.analysis.informative_arm import ANALYSIS
+
 ORDINARY = 10
 
 
@@ -44,3 +48,19 @@ def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
     names = ["episode", "trial", "choice", "reward", "correct", "target"]
     table = pd.DataFrame(rows, columns=names)
     return table.assign(subject=subject, session=0, valid=1, forced=0)
+
+
+def analysed(minds, **more):
+    """The analysis of one chooser a mind, with two baselines."""
+    parts = [simulate(m, subject=k, slips=0.02) for k, m in enumerate(minds)]
+    data = {
+        "trials": pd.concat(parts, ignore_index=True),
+        "baselines": {
+            "informed": simulate("asker", subject=0, seed=9),
+            "guesser": simulate("guesser", subject=1, seed=9),
+        },
+        "task": "informative-arm",
+        "parameters": ANALYSIS.published,
+        "expected_subjects": len(minds),
+    }
+    return analyse(ANALYSIS, ExperimentData(**data | more))

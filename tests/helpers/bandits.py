@@ -88,9 +88,10 @@ def recording(trials, units, untrained=None):
         for name, values in padded.items()
         if values is not None
     }
-    choice = trials["choice"].to_numpy().reshape(-1, count)[:episodes]
-    action = np.concatenate([choice, np.full((episodes, 1), -1)], axis=1)
+    steps = np.arange(count + 1)
     return arrays | {
         "episode": np.repeat(trials["episode"].unique()[:episodes], count + 1),
-        "action": action.ravel().astype(int),
+        "trial": np.tile(np.minimum(steps, count - 1), episodes),
+        "event": np.tile((steps == count).astype(int), episodes),
+        "event_names": np.array(["choice", "end"]),
     }

@@ -427,7 +427,7 @@ def test_further_tests_are_the_same_bytes_in_other_processes(volatile, tmp_path)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("teaching set 0 when hunger > 0", "'hunger' is unknown"),
+        ("teaching set 0 when hunger > 0", "got 'hunger'; choose from"),
         ("rpe set 0", "rpe must be the network's feedback to be changed"),
         ("teaching set 0 when event == 'sleep'", "must be one of fixation, choice"),
     ],

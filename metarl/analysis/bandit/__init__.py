@@ -1,1 +1,86 @@
-"""Analysis of the bandit experiment, from trial table to figure."""
+"""The bandit experiment: are new arms learned within an episode, with how much regret?
+
+Regret is in reward units. Source: Wang et al. 2016, arXiv:1611.05763, sections 3.1.1
+and 3.1.2; Wang et al. 2018, Fig. 1.
+"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.bandit.behaviour import (
+    SCHEMA,
+    Players,
+    rasters,
+    read_problems,
+    regret_by_gap,
+    regret_by_trial,
+    subject_regrets,
+)
+from metarl.analysis.bandit.effects import effects
+from metarl.analysis.bandit.plots import (
+    plot_ablations,
+    plot_dependent,
+    plot_rasters,
+    plot_regret,
+    plot_trajectories,
+    plot_transfer,
+)
+from metarl.analysis.bandit.populations import ablations, transfer
+from metarl.analysis.bandit.units import unit_tables
+from metarl.analysis.criteria import read_criteria
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.measures import MEASURED, Measure, by_group
+from metarl.analysis.references import read_reference
+
+
+def measures(
+    data: ExperimentData, groups: Mapping[str, Players]
+) -> dict[str, Measure | pd.DataFrame]:
+    """Every table of the experiment, by name.
+
+    Returns:
+        Per group and subject: subjects, regret (by trial), gaps (by difficulty). Per
+        population and subject: transfer (by training and test), dependent (by trial,
+        on arms paying .25 and .75) and ablations. Of the first subject: rasters,
+        trajectories, final_states. By recorded subject: coding. For comparison:
+        reference_dependent, regret of baselines on arms paying .25 and .75.
+    """
+    players = groups[MEASURED]
+    regrets, curves = transfer(data, players)
+    return {
+        "subjects": Measure(by_group(groups, subject_regrets), "regret"),
+        "regret": Measure(by_group(groups, regret_by_trial), "regret", ("trial",)),
+        "gaps": Measure(by_group(groups, regret_by_gap), "regret", ("gap",)),
+        "transfer": regrets,
+        "dependent": Measure(curves, "regret", ("trained", "trial")),
+        "ablations": ablations(data),
+        "rasters": rasters(data, players),
+        **unit_tables(data, players),
+        "reference_dependent": read_reference(__name__, "dependent"),
+    }
+
+
+ANALYSIS = Analysis(
+    schema=SCHEMA,
+    parse=read_problems,
+    measures=measures,
+    effects=effects,
+    panels=(
+        Panel("Regret on independent arms", plot_regret),
+        Panel("Regret on arms paying .25, .75", plot_dependent, needs="networks"),
+        Panel("Every choice of some episodes", plot_rasters),
+        Panel("Where activity goes", plot_trajectories, needs="recording"),
+        Panel("Regret across problems", plot_transfer, needs="networks"),
+        Panel("What the network needs", plot_ablations, needs="networks"),
+    ),
+    criteria=read_criteria(__name__),
+    published={
+        "arm_count": 2,
+        "trial_count": 100,
+        "distribution": "independent",
+        "trial_input": True,
+    },
+)
+"""From trial tables and recordings to effects and panels."""

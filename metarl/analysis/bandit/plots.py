@@ -1,7 +1,6 @@
-"""Panels of the bandit figure: each draws tables of `bandit.tables` on axes.
+"""Panels of the bandit figure."""
 
-Nothing is computed here but where things stand; nothing is shown or saved.
-"""
+from collections.abc import Mapping
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,13 +8,27 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
-from metarl.analysis.bridge import LEARNED, Tables, measured
-from metarl.analysis.measures import MEASURED, baseline_names, select_group
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
+from metarl.analysis.analysis import Context
+from metarl.analysis.measures import (
+    MEASURED,
+    Tables,
+    baseline_names,
+    rows_at,
+    select_group,
+)
+from metarl.analysis.plotting import (
+    empty_panel,
+    legend_below,
+    mean_line,
+    subject_colour,
+    subject_label,
+    subject_lines,
+)
+from metarl.analysis.schema import Array
 from metarl.analysis.style import COLOURS, baseline_colour
 
 BELOW = ("bayes-optimal", "bayes-greedy")
-"""Strategies drawn as broken lines: nothing is expected below them."""
+"""Baselines drawn as broken lines: nothing is expected below them."""
 ROOM = 1.2
 """Height of the regret axis, in multiples of the greatest regret to be seen."""
 LEAST, MOST = 1.0, 20.0
@@ -32,100 +45,96 @@ POPULATION_COLOURS = {
     "independent": COLOURS["agent"],
     "correlated": COLOURS["trained otherwise"],
 }
-"""What was trained on -> colour."""
+"""Distribution in training -> colour."""
 
 
-def plot_regret(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Regret up to each trial: networks' mean, each network, and strategies."""
-    ax = ax or plt.subplots()[1]
-    return _curves(ax, tables["regret"], tables["regret_summary"], tables)
+def plot_regret(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Regret up to each trial: mean of the networks, each network, and baselines."""
+    return _plot_regrets(tables, context, ax, "regret", "trial")
 
 
-def plot_gaps(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_gaps(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Regret of an episode by how much better the best arm is."""
-    ax = ax or plt.subplots()[1]
-    ax = _curves(ax, tables["gaps"], tables["gaps_summary"], tables, place="gap")
+    _plot_regrets(tables, context, ax, "gaps", "gap")
     ax.set(xlabel="P(reward), best arm less second best", xlim=(0, 1))
     return ax
 
 
-def _curves(
-    ax: Axes,
-    each: pd.DataFrame,
-    means: pd.DataFrame,
-    tables: Tables,
-    *,
-    place: str = "trial",
+def _plot_regrets(
+    tables: Tables, context: Context, ax: Axes, name: str, x: str
 ) -> Axes:
-    """Mean of the measured subjects with its interval, each subject, and strategies."""
-    colour, label = measured(tables)
-    subjects = select_group(each)
+    """Mean of the measured subjects, each subject, and baselines."""
+    means, subjects = tables.summary(name), select_group(tables[name])
     if subjects.empty:
         return empty_panel(ax, "no whole episode")
-    _population(ax, subjects, select_group(means), colour, label, place=place)
-    seen = [float(subjects["regret"].max())]
-    for name in baseline_names(means):
-        line = select_group(means, name)
-        style = "--" if name in BELOW else "-"
-        last = f"{name} {line['mean'].iloc[-1]:.2f}" if place == "trial" else name
-        shade = baseline_colour(name)
-        ax.plot(line[place], line["mean"], style, color=shade, lw=1.5, label=last)
-        if name != "random":
-            seen.append(float(line["mean"].max()))
+    colour, label = subject_colour(context), subject_label(context)
+    _plot_population(ax, subjects, select_group(means), x, colour, label)
+    baselines = {k: select_group(means, k) for k in baseline_names(means)}
+    _plot_baselines(ax, baselines, x, "mean", with_last=x == "trial")
+    seen = [*_greatest(baselines, "mean"), float(subjects["regret"].max())]
     ax.set(xlabel="Trial", ylabel="Regret (reward units)")
-    ax.set(ylim=(0, ROOM * max(seen)), xlim=(0, float(subjects[place].max())))
+    ax.set(ylim=(0, ROOM * max(seen)), xlim=(0, float(subjects[x].max())))
     return legend_below(ax, columns=2, first=label)
 
 
-def _population(
+def _plot_population(
     ax: Axes,
     each: pd.DataFrame,
     means: pd.DataFrame,
+    x: str,
     colour: str,
     label: str,
-    *,
-    place: str = "trial",
 ) -> None:
-    """A thick line for the mean, a band for its interval, a thin line each."""
-    for _, subject in each.groupby("subject"):
-        ax.plot(subject[place], subject["regret"], color=colour, lw=0.6, alpha=0.5)
-    ax.plot(means[place], means["mean"], color=colour, lw=2.5, label=label, zorder=4)
-    if (means["n"] >= LEAST_FOR_INTERVAL).all():
-        band = (means["low"].astype(float), means["high"].astype(float))
-        ax.fill_between(means[place], *band, color=colour, alpha=0.25, lw=0)
+    subject_lines(ax, each, x, "regret", colour, lw=0.6)
+    mean_line(ax, means, x, colour, label=label, alpha=0.25, lw=2.5, zorder=4)
 
 
-def plot_dependent(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Regret on arms paying .25 and .75, by what was trained on, beside strategies."""
-    ax = ax or plt.subplots()[1]
-    curves, means = tables["dependent"], tables["dependent_summary"]
+def _plot_baselines(
+    ax: Axes,
+    lines: Mapping[str, pd.DataFrame],
+    x: str,
+    value: str,
+    *,
+    with_last: bool = True,
+) -> None:
+    """A line for each baseline, with its last value in the legend if asked for."""
+    for name, line in lines.items():
+        label = f"{name} {line[value].iloc[-1]:.2f}" if with_last else name
+        style, colour = "--" if name in BELOW else "-", baseline_colour(name)
+        ax.plot(line[x], line[value], style, color=colour, lw=1.5, label=label)
+
+
+def _greatest(lines: Mapping[str, pd.DataFrame], value: str) -> list[float]:
+    """Greatest value of each line that must be seen: of all but random choice."""
+    return [float(line[value].max()) for k, line in lines.items() if k != "random"]
+
+
+def plot_dependent(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Regret on arms paying .25 and .75, by training, with baselines."""
+    curves, means = tables["dependent"], tables.summary("dependent")
     if curves.empty:
         return empty_panel(ax, "not measured")
-    ax.set(xlabel="Trial", ylabel="Regret (reward units)")
     shown = curves[curves["trained"].isin(POPULATION_COLOURS)]
     for name, each in shown.groupby("trained", sort=False):
-        mean = means[means["trained"] == name]
+        mean = rows_at(means, trained=name)
         label = f"trained on {name} (n = {mean['n'].iloc[0]})"
-        _population(ax, each, mean, POPULATION_COLOURS[str(name)], label)
-    seen = [float(curves["regret"].max())]
-    for name, line in tables["reference_dependent"].groupby("strategy", sort=False):
-        style = "--" if name in BELOW else "-"
-        shade = baseline_colour(str(name))
-        words = f"{name} {line['regret'].iloc[-1]:.2f}"
-        ax.plot(line["trial"], line["regret"], style, color=shade, lw=1.5, label=words)
-        if name != "random":
-            seen.append(float(line["regret"].max()))
+        colour = POPULATION_COLOURS[str(name)]
+        _plot_population(ax, each, mean, "trial", colour, label)
+    reference = tables["reference_dependent"].groupby("label", sort=False)
+    baselines = {str(name): line for name, line in reference}
+    _plot_baselines(ax, baselines, "trial", "value")
+    seen = [*_greatest(baselines, "value"), float(curves["regret"].max())]
+    ax.set(xlabel="Trial", ylabel="Regret (reward units)")
     ax.set(ylim=(0, ROOM * max(seen)), xlim=(0, float(curves["trial"].max())))
     return legend_below(ax, columns=2)
 
 
-def plot_rasters(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_rasters(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Every choice of some episodes of one subject: the best arm, or another."""
-    ax = ax or plt.subplots()[1]
     table = tables["rasters"]
     if table.empty:
         return empty_panel(ax, "no such problem")
-    blocks: list[np.ndarray] = []
+    blocks: list[Array] = []
     marks, names = [], []
     for problem, part in table.groupby("problem", sort=False):
         grid = part.pivot(index="row", columns="trial", values="suboptimal")
@@ -135,8 +144,7 @@ def plot_rasters(tables: Tables, ax: Axes | None = None) -> Axes:
         gap = np.full((GAP_ROWS, grid.shape[1]), np.nan)
         blocks += [grid.to_numpy(float), gap]
     image = np.concatenate(blocks[:-1])
-    colours = ListedColormap([BACKGROUND, measured(tables)[0]])
-    extent = (0.5, image.shape[1] + 0.5, len(image) - 0.5, -0.5)
+    colours = ListedColormap([BACKGROUND, subject_colour(context)])
     ax.imshow(
         image,
         cmap=colours,
@@ -144,7 +152,7 @@ def plot_rasters(tables: Tables, ax: Axes | None = None) -> Axes:
         vmax=1,
         aspect="auto",
         interpolation="nearest",
-        extent=extent,
+        extent=(0.5, image.shape[1] + 0.5, len(image) - 0.5, -0.5),
     )
     ax.set_yticks(marks, names)
     ax.set(xlabel="Trial", ylabel="Episodes of one subject, sorted")
@@ -153,9 +161,8 @@ def plot_rasters(tables: Tables, ax: Axes | None = None) -> Axes:
     return legend_below(ax)
 
 
-def plot_trajectories(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_trajectories(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Mean path of the units by problem, and where each episode ends."""
-    ax = ax or plt.subplots()[1]
     paths, states = tables["trajectories"], tables["final_states"]
     if paths.empty:
         return empty_panel(ax)
@@ -169,48 +176,45 @@ def plot_trajectories(tables: Tables, ax: Axes | None = None) -> Axes:
         label = f"P = {left:g}"
         ax.plot(path["pc1"], path["pc2"], color=colour, lw=2, label=label)
         ax.plot(*path[["pc1", "pc2"]].iloc[0], "o", color="black", ms=4)
-    shares = paths[["share1", "share2"]].iloc[0]
-    ax.set_xlabel(f"PC 1 ({100 * shares['share1']:.0f} % of variance)")
-    ax.set_ylabel(f"PC 2 ({100 * shares['share2']:.0f} % of variance)")
+    shares = 100 * paths[["share1", "share2"]].iloc[0]
+    ax.set_xlabel(f"PC 1 ({shares['share1']:.0f} % of variance)")
+    ax.set_ylabel(f"PC 2 ({shares['share2']:.0f} % of variance)")
     ax.locator_params(nbins=5)
-    return legend_below(ax, title=_coded(tables), columns=3)
+    return legend_below(ax, title=_coding_title(tables), columns=3)
 
 
-def _coded(tables: Tables) -> str:
-    """What the units tell, beside the null, over subjects."""
+def _coding_title(tables: Tables) -> str:
+    """Meaning of the marks, and the decoding from units over subjects."""
     coding = tables["coding"]
     title = "P(reward, left); black: first trial, dots: last trials"
     if coding["r2"].notna().all():
-        mean = coding["r2"].mean()
-        title = f"{title}\nr² of P at the last trial {mean:.2f}"
+        title += f"\nr² of P at the last trial {coding['r2'].mean():.2f}"
         if coding["r2_untrained"].notna().all():
             title += f", untrained {coding['r2_untrained'].mean():.2f}"
         title += f" (n = {len(coding)})"
     return title
 
 
-def plot_transfer(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Regret by what was trained on and what was tested on; shades: of chance's."""
-    ax = ax or plt.subplots()[1]
+def plot_transfer(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Regret by training and test; shades: as a share of that of random choice."""
     table = tables["transfer"]
     if table["trained"].nunique() < 2:
-        return plot_gaps(tables, ax)
+        return plot_gaps(tables, context, ax)
     table = table.assign(share=table["regret"] / table["random_regret"])
     order = list(dict.fromkeys([*table["trained"], *table["tested"]]))
-    means = {
-        column: table.pivot_table(column, "trained", "tested").reindex(
-            index=list(table["trained"].unique()),
-            columns=[name for name in order if name in set(table["tested"])],
-        )
+    tested = [name for name in order if name in set(table["tested"])]
+    regret, share = (
+        table.pivot_table(column, "trained", "tested")
+        .reindex(index=list(table["trained"].unique()), columns=tested)
+        .to_numpy(float)
         for column in ("regret", "share")
-    }
-    share = means["share"].to_numpy(float)
+    )
     ax.imshow(share, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(means["regret"].to_numpy(float)):
+    for (row, column), value in np.ndenumerate(regret):
         ink = "white" if share[row, column] > 0.5 else "black"
         known = f"{value:.1f}" if np.isfinite(value) else ""
         ax.text(column, row, known, ha="center", va="center", color=ink)
-    ax.set_xticks(range(share.shape[1]), means["share"].columns, rotation=20)
+    ax.set_xticks(range(len(tested)), tested, rotation=20)
     count = table.groupby("trained", sort=False)["subject"].nunique()
     ax.set_yticks(range(len(share)), [f"{k}\n(n = {n})" for k, n in count.items()])
     ax.set(ylabel="Trained on")
@@ -218,36 +222,40 @@ def plot_transfer(tables: Tables, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_ablations(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Regret of an episode: each network, whole or lacking a part; strategies."""
-    ax = ax or plt.subplots()[1]
-    subjects, ablations = tables["subjects"], tables["ablations"]
-    colour, label = measured(tables)
-    listed = [(label, select_group(subjects)["regret"], colour, colour)]
-    for name, part in ablations.groupby("control", sort=False):
-        words = f"{name} (n = {len(part)})"
-        listed.append((words, part["regret"], colour, "white"))
-    means = tables["subjects_summary"]
-    strategies = means[means["group"] != MEASURED].sort_values("mean")
-    for name in strategies["group"]:
-        shade = baseline_colour(name)
-        listed.append((name, select_group(subjects, name)["regret"], shade, shade))
-    for row, (_, values, shade, face) in enumerate(listed):
-        ax.plot(values, np.full(len(values), row), "o", color=shade, mfc=face)
-    ax.set_yticks(range(len(listed)), [words for words, *_ in listed])
-    means_of = [float(values.mean()) for _, values, *_ in listed if len(values)]
-    low, high = min([LEAST, *means_of]), max([MOST, *means_of])
+def plot_ablations(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Regret of an episode: each network, intact or lacking a part; baselines."""
+    rows = _ablation_rows(tables, context)
+    for place, (_, values, colour, face) in enumerate(rows):
+        ax.plot(values, np.full(len(values), place), "o", color=colour, mfc=face)
+    ax.set_yticks(range(len(rows)), [words for words, *_ in rows])
+    means = [float(values.mean()) for _, values, *_ in rows if len(values)]
+    low, high = min([LEAST, *means]), max([MOST, *means])
     ax.set(xscale="log", xlim=(low / ROOM, high * ROOM))
-    ax.set(ylim=(len(listed) - 0.5, -0.5))
+    ax.set(ylim=(len(rows) - 0.5, -0.5))
     ticks = [tick for tick in TICKS if low <= tick <= high]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel("Regret of an episode (reward units)")
     ax.grid(axis="x", color=COLOURS["chance"], alpha=0.3)
-    criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
-    if criterion is not None and bool(tables["about"]["scored"].iloc[0]):
-        chance = float(select_group(subjects)["random_regret"].mean())
-        learned = chance * (1 - criterion.threshold)
-        ax.axvline(learned, color="black", lw=1, ls=":", label="learned, at most")
+    if context.learned is not None:
+        chance = float(select_group(tables["subjects"])["random_regret"].mean())
+        most = chance * (1 - context.learned.threshold)
+        ax.axvline(most, color="black", lw=1, ls=":", label="learned, at most")
         legend_below(ax)
     return ax
+
+
+def _ablation_rows(
+    tables: Tables, context: Context
+) -> list[tuple[str, "pd.Series[float]", str, str]]:
+    """Label, regrets, colour and fill of each row: networks, variants, baselines."""
+    subjects, means = tables["subjects"], tables.summary("subjects")
+    colour, label = subject_colour(context), subject_label(context)
+    rows = [(label, select_group(subjects)["regret"], colour, colour)]
+    for name, part in tables["ablations"].groupby("variant", sort=False):
+        rows.append((f"{name} (n = {len(part)})", part["regret"], colour, "white"))
+    baselines = means[means["group"] != MEASURED].sort_values("mean")
+    for name in baselines["group"]:
+        shade = baseline_colour(name)
+        rows.append((name, select_group(subjects, name)["regret"], shade, shade))
+    return rows

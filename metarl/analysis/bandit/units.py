@@ -1,33 +1,43 @@
-"""What the units of a bandit player tell: where activity goes, and what it encodes.
+"""Units of bandit networks: their paths, and what can be decoded from them.
 
-An untrained network of the same size, fed the very same inputs, is the null: its units
-tell of past rewards too, without having learned anything.
+An untrained network of the same size, given the same inputs, is the null: its units
+depend on past rewards too, without having learned anything.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 1e-f.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from metarl.analysis.bandit.problems import Array, Integers, Problems
+from metarl.analysis.bandit.behaviour import (
+    MIDDLES,
+    Players,
+    Problems,
+    class_index,
+    read_problems,
+)
+from metarl.analysis.data import ExperimentData
 from metarl.analysis.decoding import (
+    Components,
     episode_folds,
     held_out_r2,
     predict_held_out,
     principal_components,
 )
+from metarl.analysis.measures import stack
+from metarl.analysis.recordings import steps_at, units_of
+from metarl.analysis.schema import Array
 from metarl.core.files import Recording
 
-CLASSES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-"""Bounds of the classes of problems that trajectories are averaged over, by the chance
-of reward of the left arm."""
+UNITS_TEST = "correlated"
+"""Test with the recordings of units; the main test where it has none."""
 COMPONENTS = 2
 """Principal components that are drawn."""
 FOLDS = 10
-"""Parts of the episodes; each is told from a fit to the others."""
+"""Parts of the episodes; each is predicted from a fit to the others."""
 RIDGE = 1.0
 """Penalty of the decoder on standardised units, in episodes."""
 LEAST_EPISODES = 2 * FOLDS
@@ -44,15 +54,27 @@ CODING_COLUMNS = (
 """Columns of the table of `coding`."""
 
 
-class Activity(NamedTuple):
+def components(units: Array) -> Components:
+    """Principal components of (E, T, H) units; scores are (E, T, COMPONENTS)."""
+    found = principal_components(units.reshape(-1, units.shape[2]), COMPONENTS)
+    return found._replace(scores=found.scores.reshape(*units.shape[:2], -1))
+
+
+@dataclass(frozen=True)
+class Activity:
     """Units in E episodes of T trials."""
 
     left: Array
-    """(E,) chance of reward of the left arm."""
+    """(E,) left arm's probability of reward."""
     units: Array
-    """(E, T, H) while choosing."""
+    """(E, T, H) at the choice."""
     untrained: Array | None
     """(E, T, H) of the untrained network; None where it was not recorded."""
+
+    @cached_property
+    def paths(self) -> Components:
+        """Principal components of the units."""
+        return components(self.units)
 
 
 def activity(recording: Recording, problems: Problems) -> Activity | None:
@@ -62,52 +84,55 @@ def activity(recording: Recording, problems: Problems) -> Activity | None:
         recording: step recording of one subject.
         problems: of the same subject and test.
     """
-    if "units" not in recording:
+    units = units_of(recording)
+    if "trained" not in units or units["trained"].shape[1] < COMPONENTS:
         return None
-    acted = np.asarray(recording["action"]) >= 0
-    episode = np.asarray(recording["episode"], np.int64)[acted]
     count = problems.regret.shape[1]
-    whole = _whole(episode, count)
-    known = np.isin(episode, problems.episode) & whole
-    if not known.any() or recording["units"].shape[1] < COMPONENTS:
+    steps = steps_at(recording, "choice")
+    whole = steps.groupby("episode")["row"].transform("size") == count
+    steps = steps[whole & steps["episode"].isin(problems.episode)]
+    if steps.empty:
         return None
-    names = episode[known][::count]
-    place = np.searchsorted(problems.episode, names)
-    untrained = None
-    if "units_untrained" in recording:
-        untrained = _shaped(recording["units_untrained"][acted][known], count)
-    units = _shaped(recording["units"][acted][known], count)
-    left = problems.chances[place, 0].astype(float)
-    return Activity(left, units, untrained)
+    rows = steps["row"].to_numpy().reshape(-1, count)
+    first = steps["episode"].to_numpy()[::count]
+    place = np.searchsorted(problems.episode, first)
+    return Activity(
+        left=problems.probabilities[place, 0].astype(float),
+        units=units["trained"][rows],
+        untrained=units["untrained"][rows] if "untrained" in units else None,
+    )
 
 
-def _whole(episode: Integers, count: int) -> NDArray[np.bool_]:
-    """(R,) whether a row's episode has as many rows as an episode has trials."""
-    _, which, sizes = np.unique(episode, return_inverse=True, return_counts=True)
-    whole: NDArray[np.bool_] = sizes[which] == count
-    return whole
+def unit_tables(data: ExperimentData, players: Players) -> dict[str, pd.DataFrame]:
+    """Coding by units, and the paths of the first recorded subject.
 
+    Args:
+        data: with recordings of UNITS_TEST or of the main test, if any.
+        players: the measured subjects in the main test.
 
-def _shaped(units: NDArray[np.generic], count: int) -> Array:
-    return np.asarray(units, float).reshape(-1, count, units.shape[1])
-
-
-class Paths(NamedTuple):
-    """Principal components of the units over all trials."""
-
-    scores: Array
-    """(E, T, COMPONENTS) in units of activity."""
-    variance: float
-    """Share of the variance that they hold together, in [0, 1]."""
-    shares: tuple[float, ...]
-    """Share that each holds."""
-
-
-def components(units: Array) -> Paths:
-    """Principal components of (E, T, H) units; the sign makes the largest weight +."""
-    found = principal_components(units.reshape(-1, units.shape[2]), COMPONENTS)
-    scores = found.scores.reshape(*units.shape[:2], -1)
-    return Paths(scores, float(found.shares.sum()), tuple(found.shares.tolist()))
+    Returns:
+        coding: one row a recorded subject. Of the first: trajectories, final_states.
+    """
+    recordings = data.test_recordings.get(UNITS_TEST)
+    if recordings:
+        players = read_problems(data.tests[UNITS_TEST])
+    else:
+        recordings = data.recordings
+    rows, paths, states = [], [], []
+    for subject in [subject for subject in players if subject in recordings]:
+        found = activity(recordings[subject], players[subject])
+        if found is None:
+            continue
+        rows.append(coding(subject, found))
+        if len(rows) == 1:
+            paths.append(({"subject": subject}, trajectories(found)))
+            states.append(({"subject": subject}, final_states(found)))
+    columns = ("subject", "left", "pc1", "pc2")
+    return {
+        "coding": pd.DataFrame(rows, columns=list(CODING_COLUMNS)),
+        "trajectories": stack(paths, (*columns, "trial")),
+        "final_states": stack(states, columns),
+    }
 
 
 def trajectories(found: Activity) -> pd.DataFrame:
@@ -118,42 +143,36 @@ def trajectories(found: Activity) -> pd.DataFrame:
         trial (from 1), pc1, pc2 (units of activity), share1, share2 (of the variance),
         episodes.
     """
-    made = components(found.units)
-    bounds = np.array(CLASSES)
-    which = np.clip(np.digitize(found.left, bounds) - 1, 0, len(bounds) - 2)
+    which = class_index(found.left)
     parts = []
     for index in np.unique(which):
-        mean = made.scores[which == index].mean(axis=0)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "left": round(float(bounds[index : index + 2].mean()), 3),
-                    "trial": np.arange(1, len(mean) + 1),
-                    "pc1": mean[:, 0],
-                    "pc2": mean[:, 1],
-                    "share1": made.shares[0],
-                    "share2": made.shares[1],
-                    "episodes": int((which == index).sum()),
-                }
-            )
-        )
-    return pd.concat(parts, ignore_index=True)
+        mean = found.paths.scores[which == index].mean(axis=0)
+        columns = {
+            "trial": np.arange(1, len(mean) + 1),
+            "pc1": mean[:, 0],
+            "pc2": mean[:, 1],
+            "share1": found.paths.shares[0],
+            "share2": found.paths.shares[1],
+            "episodes": int((which == index).sum()),
+        }
+        parts.append(({"left": MIDDLES[index]}, pd.DataFrame(columns)))
+    return stack(parts)
 
 
 def final_states(found: Activity) -> pd.DataFrame:
     """Where the units are at each episode's last trial: left, pc1, pc2."""
-    last = components(found.units).scores[:, -1]
+    last = found.paths.scores[:, -1]
     return pd.DataFrame({"left": found.left, "pc1": last[:, 0], "pc2": last[:, 1]})
 
 
 def coding(subject: int, found: Activity) -> dict[str, float]:
-    """How well the units tell the left arm's chance of reward, at the last trial.
+    """How well the left arm's probability of reward is decoded at the last trial.
 
     Returns:
-        subject; episodes; r2, of a linear decoder tried on episodes it was not fitted
-        to; r2_untrained, the same of the untrained network; r2_gain, their difference;
-        variance, that the first components hold, and variance_untrained. NaN where not
-        recorded, or from too few episodes.
+        subject; episodes; r2, of a linear decoder on held-out episodes; r2_untrained,
+        the same of the untrained network; r2_gain, their difference; variance, the
+        share that the first components hold together, and variance_untrained. NaN
+        where not recorded, or from too few episodes.
     """
     null = found.untrained
     r2 = decoded_r2(found.units[:, -1], found.left)
@@ -164,25 +183,23 @@ def coding(subject: int, found: Activity) -> dict[str, float]:
         "r2": r2,
         "r2_untrained": r2_untrained,
         "r2_gain": r2 - r2_untrained,
-        "variance": components(found.units).variance,
-        "variance_untrained": np.nan if null is None else components(null).variance,
+        "variance": _variance(found.paths),
+        "variance_untrained": np.nan if null is None else _variance(components(null)),
     }
 
 
+def _variance(found: Components) -> float:
+    return float(found.shares.sum())
+
+
 def decoded_r2(units: Array, value: Array) -> float:
-    """Share of a value's variance told by units, on episodes left out of the fit.
+    """Share of the variance of (E,) values decoded from (E, H) units, held out.
 
-        r2 = 1 - sum (value - told)^2 / sum (value - mean of the fitted episodes)^2
-
-    Args:
-        units: (E, H) activity.
-        value: (E,) what is to be told.
-
-    Returns:
-        At most 1; about 0 where nothing is told, below where a fit misleads.
+    At most 1; about 0 where nothing is decoded, below where a fit misleads; NaN from
+    too few episodes, or equal values.
     """
     if len(value) < LEAST_EPISODES or np.ptp(value) == 0:
         return float("nan")
     fold = episode_folds(np.arange(len(value)), FOLDS)
-    told = predict_held_out(units, value, fold, penalty=RIDGE)
-    return held_out_r2(value, told, fold)
+    predicted = predict_held_out(units, value, fold, penalty=RIDGE)
+    return held_out_r2(value, predicted, fold)

@@ -1,95 +1,94 @@
-"""What networks must show where it pays to ask first; criteria fixed beforehand."""
+"""Effects of the informative-arm experiment, with the computed optimum as reference."""
 
 from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
-from metarl.analysis.effects import Effect
-from metarl.analysis.informative_arm.choices import ARM_COUNT, TRIAL_COUNT, bounds
-from metarl.analysis.measures import select_group, subject_values
+from metarl.analysis.analysis import Context
+from metarl.analysis.effects import Effect, relative_to_baseline
+from metarl.analysis.informative_arm.behaviour import Design
+from metarl.analysis.measures import Tables, select_group, subject_values
 
-MUST = CRITERIA["informative-arm"]
-"""What is asked of the networks, by name."""
 OPTIMUM = "asking first, worked out"
+"""Source of the references."""
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    about = tables["about"].iloc[0]
+def effects(tables: Tables, context: Context) -> list[Effect]:
+    """Every effect of the experiment."""
     subjects = select_group(tables["subjects"])
-    scored = bool(about["scored"])
-    learned = learned_subjects(str(about["task"]), subjects) if scored else None
-    arms, trials = int(about["arm_count"]), int(about["trial_count"])
-    rows = [
-        *_choice_effects(subjects, 1 / arms),
-        *_reward_effects(subjects, arms, trials),
+    design = Design.read(context.parameters)
+    return [
+        *_choice_effects(subjects, context, design),
+        *_reward_effects(subjects, context, design),
     ]
-    return judge(tables["about"], [(effect, learned) for effect in rows])
 
 
-def is_published(arm_count: int, trial_count: int) -> bool:
-    """Whether these are the numbers that the criteria were fixed for."""
-    return (arm_count, trial_count) == (ARM_COUNT, TRIAL_COUNT)
-
-
-def _choice_effects(subjects: pd.DataFrame, chance: float) -> list[Effect]:
+def _choice_effects(
+    subjects: pd.DataFrame, context: Context, design: Design
+) -> list[Effect]:
     asks = Effect(
+        key="informative_first.mean",
         label="P(informative arm) in the first trial, mean",
         values=subject_values(subjects, "informative_first"),
-        criterion=MUST["asks first"],
+        criterion=context.criteria["asks first"],
         needs_learning=False,
-        chance=chance,
+        chance=1 / design.arm_count,
         reference=1.0,
         source=OPTIMUM,
     )
     takes = replace(
         asks,
+        key="target_later.mean",
         label="P(target) in the trials after the first, mean",
         values=subject_values(subjects, "target_later"),
-        criterion=MUST["takes the target"],
+        criterion=context.criteria["takes the target"],
     )
-    told = replace(
+    after_clue = replace(
         takes,
+        key="target_after_clue.mean",
         label="P(target) after the informative arm was chosen, mean",
         values=subject_values(subjects, "target_after_clue"),
         criterion=None,
     )
     least = replace(
-        told,
+        after_clue,
+        key="target_after_clue_least.mean",
         label="P(target) after the informative arm, for the worst known target, mean",
         values=subject_values(subjects, "target_after_clue_least"),
         chance=None,
     )
-    lowest = [
-        replace(
-            effect,
-            label=effect.label.replace("mean", "lowest network"),
-            summary="lowest",
-            criterion=None,
-            chance=None,
-        )
-        for effect in (asks, takes)
-    ]
-    return [asks, takes, *lowest, told, least]
+    return [asks, takes, _lowest(asks), _lowest(takes), after_clue, least]
 
 
-def _reward_effects(subjects: pd.DataFrame, arms: int, trials: int) -> list[Effect]:
-    best = bounds(arms, trials)
+def _lowest(mean: Effect) -> Effect:
+    """The same of the lowest network, without a criterion."""
+    return replace(
+        mean,
+        key=mean.key.replace("mean", "lowest"),
+        label=mean.label.replace("mean", "lowest network"),
+        summary="lowest",
+        criterion=None,
+        chance=None,
+    )
+
+
+def _reward_effects(
+    subjects: pd.DataFrame, context: Context, design: Design
+) -> list[Effect]:
     reward = Effect(
+        key="reward.mean",
         label="reward per episode, mean",
         values=subject_values(subjects, "reward_per_episode"),
         needs_learning=False,
-        chance=best.random,
-        reference=best.informed,
+        chance=design.random,
+        reference=design.informed,
         source=OPTIMUM,
     )
-    beyond = replace(
+    beyond = relative_to_baseline(
         reward,
+        design.guesser,
+        key="reward.minus_guesser",
         label="reward per episode beyond the best without asking, mean",
-        values=reward.values - best.guesser,
-        criterion=MUST["beyond guessing"],
-        chance=best.random - best.guesser,
-        reference=best.informed - best.guesser,
+        criterion=context.criteria["beyond guessing"],
     )
     return [reward, beyond]

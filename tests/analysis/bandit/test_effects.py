@@ -8,7 +8,8 @@ import pytest
 from bandits import recording, simulate
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.bandit.tables import effects, tables
+from metarl.analysis.analysis import analyse
+from metarl.analysis.bandit import ANALYSIS
 
 EPISODES = 400
 SAVED = "regret saved against thompson, less 2 standard errors"
@@ -33,10 +34,11 @@ def trained_on_correlated(mind):
 
 @pytest.fixture(scope="module")
 def learners():
-    """Four who explore well, beside strategies and populations trained otherwise."""
+    """Four who explore well, with baselines and variants."""
     return ExperimentData(
         trials=people("bound"),
         task="bandit",
+        parameters=ANALYSIS.published,
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
         tests={"medium": people("bound", "medium")},
         variants={
@@ -51,7 +53,12 @@ def learners():
 
 
 def rows(source):
-    return effects(tables(source)).set_index("effect")
+    return analyse(ANALYSIS, source).effects.set_index("effect")
+
+
+def regrets(source):
+    """Table of subjects by group."""
+    return analyse(ANALYSIS, source).tables["subjects"].set_index("group")["regret"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +86,7 @@ def test_criteria_are_those_fixed_beforehand(passing):
 
 
 def test_what_is_saved_is_worked_from_the_subjects(learners, passing):
-    subjects = tables(learners)["subjects"].set_index("group")["regret"]
+    subjects = regrets(learners)
     against = subjects["thompson"] - subjects["measured"]
     row = passing.loc["regret saved against thompson, mean"]
     assert row["value"] == pytest.approx(against.mean())
@@ -90,12 +97,12 @@ def test_what_is_saved_is_worked_from_the_subjects(learners, passing):
     assert passing.loc[SHARE, "value"] == (against > 0).mean() == 1
 
 
-def test_every_strategy_is_a_reference(passing):
+def test_every_baseline_is_a_reference(passing):
     for name in ("random", "thompson"):
         row = passing.loc[f"regret saved against {name}, mean"]
         assert row["verdict"] == "REPORTED"
         assert row["low"] < row["value"] < row["high"]
-    goal = passing.loc["regret of an episode, beside our goal"]
+    goal = passing.loc["regret of an episode, compared with our goal"]
     assert goal["reference"] == 2.2
     assert goal["chance"] == pytest.approx(16.67, abs=1)
 
@@ -103,15 +110,14 @@ def test_every_strategy_is_a_reference(passing):
 def test_the_optimum_is_the_reference_where_it_was_tested(learners):
     best = {**learners.baselines, "bayes-optimal": people("bound", count=1)}
     found = rows(replace(learners, baselines=best))
-    subjects = tables(replace(learners, baselines=best))["subjects"]
-    regret = subjects.set_index("group")["regret"]
+    regret = regrets(replace(learners, baselines=best))
     optimum = regret["bayes-optimal"]
     assert found.loc["regret of an episode, mean", "reference"] == optimum
     saved = found.loc["regret saved against thompson, mean"]
     assert saved["reference"] == pytest.approx(regret["thompson"] - optimum)
 
 
-def test_training_on_dependent_arms_is_told_apart(passing):
+def test_training_on_dependent_arms_saves_regret_on_them(passing):
     row = passing.loc["regret on .25, .75 saved by training on correlated arms, mean"]
     assert row["value"] > 0.2
     assert row["p"] < 0.01
@@ -119,9 +125,9 @@ def test_training_on_dependent_arms_is_told_apart(passing):
     assert passing.loc[TIED, "reference"] == pytest.approx(1.0, abs=0.02)
 
 
-def test_training_that_did_not_tell_the_dependence_fails(learners):
-    controls = {"correlated": trained_on_correlated("thompson")}
-    found = rows(replace(learners, variants=controls))
+def test_training_that_did_not_reveal_the_dependence_fails(learners):
+    variants = {"correlated": trained_on_correlated("thompson")}
+    found = rows(replace(learners, variants=variants))
     assert found.loc[TIED, "value"] == pytest.approx(3, abs=0.3)
     assert found.loc[TIED, "verdict"] == "FAIL"
 
@@ -155,7 +161,7 @@ def test_one_of_four_who_loses_more_fails_the_share(learners):
     assert found.loc[SHARE, "verdict"] == "FAIL"
 
 
-def test_a_reward_free_control_that_learns_fails(learners):
+def test_a_variant_without_reward_that_learns_fails(learners):
     cheats = ExperimentData(trials=people("bound"), task="bandit")
     found = rows(replace(learners, variants={"no-reward": cheats}))
     assert found.loc[NO_REWARD, "verdict"] == "FAIL"
@@ -180,7 +186,7 @@ def test_without_the_rival_nothing_is_shown_to_be_beaten(learners):
     assert found.loc[[SAVED, SHARE], "value"].isna().all()
 
 
-def test_a_single_network_cannot_be_told_from_the_rival(learners):
+def test_a_single_network_cannot_be_distinguished_from_the_rival(learners):
     one = replace(
         learners, trials=people("bound", count=1), expected_subjects=1, variants={}
     )
@@ -188,17 +194,18 @@ def test_a_single_network_cannot_be_told_from_the_rival(learners):
 
 
 def test_another_test_is_reported_and_not_scored(learners):
-    found = rows(replace(learners, parameters={"trial_input": False}))
+    parameters = ANALYSIS.published | {"trial_input": False}
+    found = rows(replace(learners, parameters=parameters))
     assert found["verdict"].unique() == ["REPORTED"]
     assert (found["criterion"] == "").all()
 
 
-def test_controls_that_were_not_trained_have_no_rows(learners):
+def test_variants_that_were_not_trained_have_no_rows(learners):
     found = rows(replace(learners, variants={}, tests={}))
     assert set(found.index[found["criterion"] != ""]) == {SAVED, SHARE}
 
 
-def test_coding_is_reported_beside_its_null(learners):
+def test_coding_is_reported_with_its_null(learners):
     generator = np.random.default_rng(0)
     steps = {}
     for subject, trials in learners.trials.groupby("subject"):

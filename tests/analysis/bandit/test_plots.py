@@ -10,6 +10,8 @@ from bandits import recording, simulate
 from matplotlib.colors import same_color
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import analyse
+from metarl.analysis.bandit import ANALYSIS
 from metarl.analysis.bandit.plots import (
     GAP_ROWS,
     plot_ablations,
@@ -20,7 +22,7 @@ from metarl.analysis.bandit.plots import (
     plot_trajectories,
     plot_transfer,
 )
-from metarl.analysis.bandit.tables import BEHAVIOUR_PANELS, PANELS, tables
+from metarl.analysis.measures import Measure
 from metarl.analysis.style import COLOURS, baseline_colour
 
 LAWS = ("correlated", "medium", "hard")
@@ -41,6 +43,7 @@ def source():
     return ExperimentData(
         trials=people("bound"),
         task="bandit",
+        parameters=ANALYSIS.published,
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
         tests=conditions,
         test_recordings={
@@ -62,8 +65,18 @@ def source():
 
 
 @pytest.fixture(scope="module")
-def found(source):
-    return tables(source)
+def result(source):
+    return analyse(ANALYSIS, source)
+
+
+@pytest.fixture(scope="module")
+def found(result):
+    return result.tables
+
+
+@pytest.fixture(scope="module")
+def context(result):
+    return result.context
 
 
 @pytest.fixture
@@ -83,9 +96,9 @@ def words(ax):
     return [text.get_text() for text in ax.get_legend().get_texts()]
 
 
-def test_regret_curves_are_the_tables(found, ax):
-    assert plot_regret(found, ax) is ax
-    means = found["regret_summary"].set_index("group")
+def test_regret_curves_are_the_tables(found, context, ax):
+    assert plot_regret(found, context, ax) is ax
+    means = found.summary("regret").set_index("group")
     mean = line(ax, "networks (n = 3)")
     assert list(mean.get_ydata()) == list(means.loc["measured", "mean"])
     assert list(mean.get_xdata()) == list(range(1, 101))
@@ -105,26 +118,27 @@ def test_regret_curves_are_the_tables(found, ax):
     assert words(ax)[0] == "networks (n = 3)"
 
 
-def test_the_axis_shows_the_networks_and_leaves_chance_above(found, ax):
-    plot_regret(found, ax)
+def test_the_axis_shows_the_networks_and_leaves_chance_above(found, context, ax):
+    plot_regret(found, context, ax)
     top = ax.get_ylim()[1]
     assert line(ax, "thompson").get_ydata().max() < top
     assert line(ax, "random").get_ydata().max() > top
-    flat = {**found, "regret": found["regret"].assign(regret=30.0)}
-    assert plot_regret(flat, ax).get_ylim()[1] > 30
+    flat = Measure(found["regret"].assign(regret=30.0), "regret", ("trial",))
+    plot_regret(found.replace(regret=flat), context, ax)
+    assert ax.get_ylim()[1] > 30
 
 
-def test_regret_by_difficulty_is_the_table(found, ax):
-    plot_gaps(found, ax)
-    means = found["gaps_summary"].query("group == 'measured'")
+def test_regret_by_difficulty_is_the_table(found, context, ax):
+    plot_gaps(found, context, ax)
+    means = found.summary("gaps").query("group == 'measured'")
     mean = line(ax, "networks")
     assert list(mean.get_xdata()) == list(means["gap"])
     np.testing.assert_array_equal(mean.get_ydata(), means["mean"])
 
 
-def test_curves_on_dependent_arms_are_the_tables_and_the_strategies(found, ax):
-    plot_dependent(found, ax)
-    means = found["dependent_summary"].set_index("trained")
+def test_curves_on_dependent_arms_are_the_tables_and_the_baselines(found, context, ax):
+    plot_dependent(found, context, ax)
+    means = found.summary("dependent").set_index("trained")
     for name, count, colour in (
         ("independent", 3, "agent"),
         ("correlated", 2, "trained otherwise"),
@@ -132,15 +146,15 @@ def test_curves_on_dependent_arms_are_the_tables_and_the_strategies(found, ax):
         drawn = line(ax, f"trained on {name} (n = {count})")
         assert list(drawn.get_ydata()) == list(means.loc[name, "mean"])
         assert same_color(drawn.get_color(), COLOURS[colour])
-    reference = found["reference_dependent"].set_index("strategy")
+    reference = found["reference_dependent"].set_index("label")
     drawn = line(ax, "thompson")
     assert list(drawn.get_xdata()) == list(reference.loc["thompson", "trial"])
-    assert list(drawn.get_ydata()) == list(reference.loc["thompson", "regret"])
+    assert list(drawn.get_ydata()) == list(reference.loc["thompson", "value"])
     assert line(ax, "bayes-greedy 0.99").get_linestyle() == "--"
 
 
-def test_the_raster_is_one_image_with_a_gap(found, ax):
-    plot_rasters(found, ax)
+def test_the_raster_is_one_image_with_a_gap(found, context, ax):
+    plot_rasters(found, context, ax)
     (image,) = ax.images
     drawn = np.ma.filled(image.get_array().astype(float), np.nan)
     grids = [
@@ -157,8 +171,8 @@ def test_the_raster_is_one_image_with_a_gap(found, ax):
     assert words(ax) == ["best arm", "other arm"]
 
 
-def test_paths_and_last_states_are_the_tables(found, ax):
-    plot_trajectories(found, ax)
+def test_paths_and_last_states_are_the_tables(found, context, ax):
+    plot_trajectories(found, context, ax)
     paths = found["trajectories"]
     for left, path in paths.groupby("left"):
         drawn = line(ax, f"P = {left:g}")
@@ -177,8 +191,8 @@ def test_paths_and_last_states_are_the_tables(found, ax):
     assert ax.get_xlabel() == f"PC 1 ({share:.0f} % of variance)"
 
 
-def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, ax):
-    plot_transfer(found, ax)
+def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, context, ax):
+    plot_transfer(found, context, ax)
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert set(names) == {"independent", *LAWS}
     assert [text.get_text() for text in ax.get_yticklabels()] == [
@@ -203,13 +217,13 @@ def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, ax):
 
 
 def test_one_population_alone_is_shown_by_difficulty(source, ax):
-    alone = tables(replace(source, variants={}))
-    plot_transfer(alone, ax)
+    alone = analyse(ANALYSIS, replace(source, variants={}))
+    plot_transfer(alone.tables, alone.context, ax)
     assert ax.get_xlabel() == "P(reward), best arm less second best"
 
 
-def test_every_network_whole_or_not_and_every_strategy_has_its_row(found, ax):
-    plot_ablations(found, ax)
+def test_every_network_intact_or_not_and_every_baseline_has_its_row(found, context, ax):
+    plot_ablations(found, context, ax)
     names = [text.get_text() for text in ax.get_yticklabels()]
     assert names == ["networks (n = 3)", "no-reward (n = 2)", "thompson", "random"]
     dots = [x for x in ax.lines if x.get_marker() == "o"]
@@ -226,25 +240,26 @@ def test_every_network_whole_or_not_and_every_strategy_has_its_row(found, ax):
 
 
 def test_what_was_not_measured_is_said(source, ax):
-    alone = tables(ExperimentData(trials=source.trials, task="bandit"))
+    alone = analyse(ANALYSIS, ExperimentData(trials=source.trials, task="bandit"))
     for plot, text in (
         (plot_dependent, "not measured"),
         (plot_trajectories, "no recording"),
     ):
         ax.clear()
-        plot(alone, ax)
+        plot(alone.tables, alone.context, ax)
         assert [t.get_text() for t in ax.texts] == [text]
 
 
 @pytest.mark.parametrize("rows", [0, 50])
 def test_every_panel_can_be_drawn_from_next_to_nothing(rows, source):
-    alone = tables(ExperimentData(trials=source.trials.iloc[:rows], task="bandit"))
-    for _, plot in (*PANELS, *BEHAVIOUR_PANELS):
+    few = ExperimentData(trials=source.trials.iloc[:rows], task="bandit")
+    alone = analyse(ANALYSIS, few)
+    for draw in (*ANALYSIS.panels, plot_gaps):
         figure, axes = plt.subplots()
-        assert plot(alone, axes) is axes
+        assert draw(alone.tables, alone.context, axes) is axes
         plt.close(figure)
 
 
-def test_panels_make_their_own_axes(found):
-    for _, plot in PANELS:
-        plt.close(plot(found, None).figure)
+def test_panels_make_their_own_axes(found, context):
+    for panel in ANALYSIS.panels:
+        plt.close(panel(found, context).figure)

@@ -1,10 +1,10 @@
-"""What units tell: planted codes are found and noise is not, beside the null."""
+"""Decoding from units: planted codes are found and noise is not; with the null."""
 
 import numpy as np
 import pytest
 from bandits import recording, table
 
-from metarl.analysis.bandit.problems import problems_by_subject
+from metarl.analysis.bandit.behaviour import read_problems
 from metarl.analysis.bandit.units import (
     activity,
     coding,
@@ -27,8 +27,7 @@ def trials():
 
 @pytest.fixture(scope="module")
 def problems(trials):
-    ((_, found),) = problems_by_subject(trials)
-    return found
+    return read_problems(trials)[0]
 
 
 def noise(seed=0, size=UNITS):
@@ -40,12 +39,12 @@ def planted(problems, scale=0.01):
     """Units that fan out along one axis, by the left arm's chance."""
     axis = np.linspace(1, 2, UNITS)
     time = np.arange(TRIALS) / TRIALS
-    code = (problems.chances[:, 0] - 0.5)[:, None] * time
+    code = (problems.probabilities[:, 0] - 0.5)[:, None] * time
     return code[:, :, None] * axis + scale * noise(1)
 
 
 def test_a_linear_code_is_read_out_of_units_not_fitted(problems):
-    left = problems.chances[:, 0].astype(float)
+    left = problems.probabilities[:, 0].astype(float)
     assert decoded_r2(planted(problems)[:, -1], left) > 0.98
     assert decoded_r2(noise()[:, -1], left) < 0.2
     # As many noisy units as a fit needs to explain all it has seen.
@@ -64,12 +63,12 @@ def test_nothing_is_decoded_from_one_value_or_few_episodes(value):
     assert np.isnan(decoded_r2(np.random.default_rng(0).random((len(value), 3)), value))
 
 
-def test_units_that_never_change_tell_nothing():
+def test_nothing_is_decoded_from_units_that_never_change():
     value = np.linspace(0, 1, 40)
     assert decoded_r2(np.zeros((40, 3)), value) == pytest.approx(0, abs=0.01)
 
 
-def test_coding_stands_beside_an_untrained_networks(trials, problems):
+def test_coding_is_compared_with_an_untrained_networks(trials, problems):
     steps = recording(trials, planted(problems), noise())
     row = coding(4, activity(steps, problems))
     assert row["subject"] == 4
@@ -89,27 +88,29 @@ def test_without_the_untrained_network_there_is_no_gain(trials, problems):
     assert np.isnan(row["variance_untrained"])
 
 
-def test_activity_is_laid_out_by_episode_beside_its_chance(trials, problems):
+def test_activity_is_laid_out_by_episode_with_its_probability(trials, problems):
     units = noise()
     found = activity(recording(trials, units), problems)
     np.testing.assert_array_equal(found.units, units)
-    np.testing.assert_array_equal(found.left, problems.chances[:, 0])
+    np.testing.assert_array_equal(found.left, problems.probabilities[:, 0])
     assert found.untrained is None
     later = trials.assign(episode=trials["episode"] + 100)
-    ((_, known),) = problems_by_subject(later)
+    known = read_problems(later)[0]
     some = activity(recording(later, units[:5]), known)
-    np.testing.assert_array_equal(some.left, known.chances[:5, 0])
+    np.testing.assert_array_equal(some.left, known.probabilities[:5, 0])
 
 
 def test_episodes_that_the_table_lacks_or_that_were_cut_are_left_out(trials, problems):
     units = noise()
     steps = recording(trials, units)
     steps["episode"] = np.where(steps["episode"] == 2, 999, steps["episode"])
-    cut = {name: values[:-3] for name, values in steps.items()}
+    cut = {
+        k: values if k == "event_names" else values[:-3] for k, values in steps.items()
+    }
     found = activity(cut, problems)
     kept = [k for k in range(EPISODES - 1) if k != 2]
     np.testing.assert_array_equal(found.units, units[kept])
-    np.testing.assert_array_equal(found.left, problems.chances[kept, 0])
+    np.testing.assert_array_equal(found.left, problems.probabilities[kept, 0])
 
 
 def test_without_units_there_is_no_activity(trials, problems):
@@ -125,11 +126,11 @@ def test_components_are_worked_by_hand():
     units[:, :, 1] = [[-3, -1], [1, 3]]
     units[:, :, 2] = [[1, -1], [-1, 1]]
     found = components(units + 5)
-    assert found.shares == pytest.approx((20 / 24, 4 / 24))
-    assert found.variance == pytest.approx(1)
+    assert found.shares == pytest.approx([20 / 24, 4 / 24])
+    assert found.shares.sum() == pytest.approx(1)
     np.testing.assert_allclose(found.scores[:, :, 0], [[-3, -1], [1, 3]], atol=1e-12)
     np.testing.assert_allclose(found.scores[:, :, 1], [[1, -1], [-1, 1]], atol=1e-12)
-    assert components(np.ones((2, 3, 4))).shares == (0, 0)
+    assert components(np.ones((2, 3, 4))).shares.tolist() == [0, 0]
 
 
 def test_a_path_is_the_mean_of_its_class_of_problems(trials, problems):

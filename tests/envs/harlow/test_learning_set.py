@@ -106,7 +106,7 @@ def homeward(gaze):
 
 
 def wander(task, steps, seed=0, *, reset=True):
-    """Noise, actions and answers (steps, B, ...) of who often looks for the cross."""
+    """Noise, actions and answers (steps, B, ...) of frequent returns to the cross."""
     generator = torch.Generator().manual_seed(seed)
     course = {"noise": [uniform(task, generator)]}
     if reset:
@@ -154,8 +154,8 @@ def test_the_task_agrees_with_a_scalar_twin(params):
             assert mine["reward"][at] == pytest.approx(paid)
             assert (mine["terminated"][at], mine["trial_ended"][at]) == (over, ended)
             if row:
-                told = {name: float(rows[name][at, env_index]) for name in row}
-                assert told == pytest.approx(row, nan_ok=True, abs=1e-6)
+                actual = {name: float(rows[name][at, env_index]) for name in row}
+                assert actual == pytest.approx(row, nan_ok=True, abs=1e-6)
                 endings.add((row["valid"], over))
             if over:
                 break
@@ -189,18 +189,18 @@ def solve(task, seed=0):
         ended = num_envs[step.trial_ended & going]
         size = (task.params.trial_count, task.num_envs)
         for name, values in task.trial_row().items():
-            kept = rows.setdefault(name, torch.full(size, torch.nan))
-            kept[task.trial[ended] - 1, ended] = values[ended]
+            column = rows.setdefault(name, torch.full(size, torch.nan))
+            column[task.trial[ended] - 1, ended] = values[ended]
         going = going & ~step.terminated
     return rows
 
 
 def even(codes, count):
     """Whether 0 to count - 1 come equally often, by chi-square."""
-    found = codes.long().flatten().bincount(minlength=count).double()
-    assert len(found) == count
-    assert found.mean() >= 5
-    squares = ((found - found.mean()) ** 2 / found.mean()).sum()
+    counts = codes.long().flatten().bincount(minlength=count).double()
+    assert len(counts) == count
+    assert counts.mean() >= 5
+    squares = ((counts - counts.mean()) ** 2 / counts.mean()).sum()
     return abs(float(squares) - (count - 1)) <= 4 * math.sqrt(2 * (count - 1))
 
 

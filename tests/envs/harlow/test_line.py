@@ -1,4 +1,4 @@
-"""Learning sets on a line: what is seen, and the world told by hand."""
+"""Learning sets on a line: views, and trials by hand."""
 
 import math
 
@@ -109,8 +109,8 @@ def test_codes_are_fixed_and_far_from_each_other_and_from_nothing():
     np.testing.assert_allclose(codes.var(0), 0.37, atol=0.02)
     # A network trained earlier must find the same objects.
     known = [-0.0915, 0.0934, -0.0130, 0.5071, -0.5148]
-    found = codes[[0, 1, 999, 1000, 1999], 0]
-    np.testing.assert_allclose(found, known, atol=1e-4)
+    actual = codes[[0, 1, 999, 1000, 1999], 0]
+    np.testing.assert_allclose(actual, known, atol=1e-4)
 
 
 def test_the_cross_and_the_objects_are_observed_in_their_places():
@@ -166,8 +166,8 @@ def test_cues_are_the_first_numbers_of_the_trials_objects():
             take(task, on, numbers=[0.5, number, 0.5, 0.5, 0.5])
         row = row_of(task)
         for role, item in zip(("target", "distractor"), objects[-1], strict=True):
-            told = [row[f"{role}_code{n}"] for n in (1, 2, 3)]
-            assert told == codes_of_objects()[item, :3].tolist()
+            actual = [row[f"{role}_code{n}"] for n in (1, 2, 3)]
+            assert actual == codes_of_objects()[item, :3].tolist()
             assert row[role] == item
     assert objects[0][1] != objects[1][1]
 
@@ -180,8 +180,8 @@ def test_the_table_says_which_columns_are_real_numbers():
 def test_hidden_variables_are_the_objects_and_their_sides():
     task = begin(HarlowLineParams(new_distractor=0.6))
     hidden = {name: float(values) for name, values in task.hidden().items()}
-    told = {"target": 500, "distractor": 499, "target_left": 0, "replaced": 1}
-    assert hidden == told
+    actual = {"target": 500, "distractor": 499, "target_left": 0, "replaced": 1}
+    assert hidden == actual
     assert (int(task.left), int(task.right)) == (499, 500)
 
 
@@ -225,11 +225,11 @@ def test_the_other_object_is_uniform_if_one_is_given():
     for name, other in (("target", "distractor"), ("distractor", "target")):
         task.reset(noise, options={name: 7})
         assert (task.hidden()[name] == 7).all()
-        found = task.hidden()[other].long().bincount(minlength=1000)
-        assert found[7] == 0
-        assert len(found) == 1000
+        actual = task.hidden()[other].long().bincount(minlength=1000)
+        assert actual[7] == 0
+        assert len(actual) == 1000
         squares = (
-            (found - num_envs / 999) ** 2 / (num_envs / 999)
+            (actual - num_envs / 999) ** 2 / (num_envs / 999)
         ).sum() - num_envs / 999
         assert abs(float(squares) - 998) < 4 * math.sqrt(2 * 998)
 

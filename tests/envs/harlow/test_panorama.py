@@ -74,17 +74,17 @@ def test_a_view_is_cut_from_the_painted_scene(world):
 
 def test_equal_codes_have_equal_views(world):
     _, _, codes, expected = world
-    looks = {}
+    view_of_code = {}
     for code, view in zip(codes.tolist(), expected, strict=True):
-        assert looks.setdefault(tuple(code), view.tobytes()) == view.tobytes()
+        assert view_of_code.setdefault(tuple(code), view.tobytes()) == view.tobytes()
 
 
 def test_codes_of_one_place_differ_exactly_if_views_do(world):
     _, place, codes, expected = world
     for here in place.unique():
-        told = {tuple(code) for code in codes[place == here].tolist()}
+        distinct_codes = {tuple(code) for code in codes[place == here].tolist()}
         views = {view.tobytes() for view in expected[(place == here).numpy()]}
-        assert len(told) == len(views)
+        assert len(distinct_codes) == len(views)
 
 
 def test_objects_out_of_sight_have_no_code(world):

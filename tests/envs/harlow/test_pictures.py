@@ -57,8 +57,8 @@ def test_a_bank_has_two_thousand_read_only_pictures(size):
 def test_another_process_draws_the_same_pictures_and_needs_no_torch():
     # The same on one machine; the last bit of a transform may differ on another.
     command = [sys.executable, "-c", DIGEST]
-    told = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == hashlib.sha256(picture_bank(8)).hexdigest()
+    completed = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert completed.stdout.strip() == hashlib.sha256(picture_bank(8)).hexdigest()
 
 
 def test_all_pictures_differ_in_the_small_view():

@@ -187,8 +187,8 @@ def test_cues_are_the_mean_colours_of_the_trials_pictures():
     means = picture_bank(34).mean((1, 2)) / 255
     colours = ("red", "green", "blue")
     for role, item in (("target", 500), ("distractor", 499)):
-        told = [row[f"{role}_{colour}"] for colour in colours]
-        np.testing.assert_allclose(told, means[item], atol=1e-6)
+        actual = [row[f"{role}_{colour}"] for colour in colours]
+        np.testing.assert_allclose(actual, means[item], atol=1e-6)
     names = [
         f"{who}_{colour}" for who in ("target", "distractor") for colour in colours
     ]

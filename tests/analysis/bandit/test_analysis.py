@@ -6,13 +6,10 @@ import pytest
 from bandits import GAPS, recording, simulate
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.bandit.tables import (
-    BEHAVIOUR_PANELS,
-    DISTRIBUTIONS,
-    PANELS,
-    RASTER_ROWS,
-    tables,
-)
+from metarl.analysis.analysis import analyse
+from metarl.analysis.bandit import ANALYSIS
+from metarl.analysis.bandit.behaviour import RASTER_ROWS
+from metarl.analysis.bandit.populations import DISTRIBUTIONS
 
 TIED = DISTRIBUTIONS[1:]
 EPISODES = 150
@@ -22,6 +19,10 @@ def people(mind, law="independent", count=3, **more):
     """Trials of several subjects."""
     made = [simulate(mind, EPISODES, subject=k, law=law, **more) for k in range(count)]
     return pd.concat(made, ignore_index=True)
+
+
+def tables(data):
+    return analyse(ANALYSIS, data).tables
 
 
 def population(mind, law):
@@ -64,7 +65,7 @@ def found(source):
     return tables(source)
 
 
-def test_groups_are_the_measured_and_each_strategy(found):
+def test_groups_are_the_measured_and_each_baseline(found):
     subjects = found["subjects"]
     assert subjects["group"].tolist() == ["measured"] * 3 + ["random", "thompson"]
     assert subjects["label"].tolist()[:3] == ["subject 0", "subject 1", "subject 2"]
@@ -81,7 +82,7 @@ def test_the_last_of_the_curve_is_the_regret_of_an_episode(found):
     regret = found["subjects"].set_index(["group", "subject"])["regret"]
     ends = last.set_index(["group", "subject"])["regret"]
     pd.testing.assert_series_equal(ends, regret, check_names=False)
-    summary = found["regret_summary"].set_index(["group", "trial"])
+    summary = found.summary("regret").set_index(["group", "trial"])
     assert summary.loc[("measured", 100), "mean"] == pytest.approx(
         regret["measured"].mean()
     )
@@ -100,7 +101,7 @@ def test_classes_of_difficulty_hold_every_episode(found):
     )
 
 
-def test_every_population_is_tested_on_every_law(found):
+def test_every_population_is_tested_on_every_distribution(found):
     transfer = found["transfer"]
     counts = transfer.groupby(["trained", "tested"]).size().unstack()
     assert set(counts.columns) == set(DISTRIBUTIONS)
@@ -117,7 +118,7 @@ def test_every_population_is_tested_on_every_law(found):
     assert means["correlated", "independent"] > means["independent", "independent"]
 
 
-def test_the_controls_own_test_is_of_the_law_it_was_trained_on(source, found):
+def test_the_main_test_of_a_variant_is_on_the_arms_it_was_trained_on(source, found):
     tied = source.variants["correlated"]
     assert "correlated" not in tied.tests
     own = tables(tied)["subjects"].set_index("subject")["regret"]
@@ -134,9 +135,9 @@ def test_curves_on_the_medium_arms_are_kept_by_trial(found):
     assert ends.to_dict() == pytest.approx(expected.to_dict())
 
 
-def test_ablations_stand_beside_what_chance_costs(found):
+def test_ablations_are_compared_with_random_choice(found):
     table = found["ablations"]
-    assert table["control"].tolist() == ["no-reward"] * 2
+    assert table["variant"].tolist() == ["no-reward"] * 2
     assert table["ratio"].to_numpy() == pytest.approx(1, abs=0.1)
     assert (table["ratio"] == table["regret"] / table["random_regret"]).all()
 
@@ -201,7 +202,7 @@ def test_trials_alone_give_every_table_its_columns(source, found):
     for name in ("dependent", "ablations", "coding", "trajectories", "final_states"):
         assert alone[name].empty
         assert set(alone[name]) <= set(found[name])
-    assert alone["dependent_summary"].empty
+    assert alone.summary("dependent").empty
     assert alone["transfer"]["trained"].unique() == ["independent"]
 
 
@@ -216,21 +217,21 @@ def test_no_trials_at_all_give_empty_tables(source):
     ("changes", "scored"),
     [
         ({}, True),
-        ({"parameters": {"arm_count": 2, "trial_input": True}}, True),
-        ({"parameters": {"trial_count": 50}}, False),
-        ({"parameters": {"distribution": "correlated"}}, False),
-        ({"parameters": {"trial_input": False}}, False),
+        ({"parameters": {}}, False),
+        ({"parameters": ANALYSIS.published | {"trial_count": 50}}, False),
+        ({"parameters": ANALYSIS.published | {"distribution": "correlated"}}, False),
+        ({"parameters": ANALYSIS.published | {"trial_input": False}}, False),
+        ({"task": "another"}, False),
         ({"as_published": False}, False),
         ({"subjects_are": "animals"}, False),
     ],
 )
 def test_only_networks_on_the_published_test_are_scored(changes, scored, source):
-    about = tables(ExperimentData(trials=source.trials, task="bandit", **changes))[
-        "about"
-    ]
-    assert about["scored"].tolist() == [scored]
+    data = {"task": "bandit", "parameters": ANALYSIS.published} | changes
+    found = analyse(ANALYSIS, ExperimentData(trials=source.trials, **data))
+    assert found.context.scored == scored
 
 
 def test_there_are_no_more_panels_than_a_page_holds():
-    assert len(PANELS) == 6
-    assert BEHAVIOUR_PANELS[0] == PANELS[0]
+    assert len(ANALYSIS.panels) == 6
+    assert ANALYSIS.snapshot_panel == ANALYSIS.panels[0]

@@ -1,13 +1,14 @@
-"""What choices cost, by hand and on simulated players."""
+"""Regret of choices, by hand and of simulated players."""
 
 import numpy as np
 import pandas as pd
 import pytest
 from bandits import simulate, table
 
-from metarl.analysis.bandit.problems import (
-    GAPS,
-    problems_by_subject,
+from metarl.analysis.bandit.behaviour import (
+    MIDDLES,
+    SCHEMA,
+    read_problems,
     regret_by_gap,
     regret_by_trial,
     subject_regrets,
@@ -21,14 +22,19 @@ CHOICES = [[0, 1, 1, 0], [0, 1, 1, 1]]
 
 def only(trials):
     """The problems of a table's one subject."""
-    ((_, problems),) = problems_by_subject(trials)
+    (problems,) = read_problems(trials).values()
     return problems
+
+
+def first_row(table):
+    """The table's first row as a mapping."""
+    return table.iloc[0].to_dict()
 
 
 def test_a_choice_costs_what_the_best_arm_would_have_paid_more():
     problems = only(table(CHOICES, CHANCES))
     assert problems.episode.tolist() == [0, 1]
-    np.testing.assert_allclose(problems.chances, CHANCES, rtol=1e-6)
+    np.testing.assert_allclose(problems.probabilities, CHANCES, rtol=1e-6)
     expected = [[0, 0.5, 0.5, 0], [0.4, 0, 0, 0]]
     np.testing.assert_allclose(problems.regret, expected, rtol=1e-6)
     assert problems.final == pytest.approx([1.0, 0.4])
@@ -40,8 +46,7 @@ def test_a_choice_costs_what_the_best_arm_would_have_paid_more():
 
 def test_a_subjects_row_is_worked_by_hand():
     trials = table(CHOICES, CHANCES, subject=7)
-    ((subject, problems),) = problems_by_subject(trials)
-    row = subject_regrets(subject, problems)
+    row = first_row(subject_regrets(read_problems(trials)))
     assert row == pytest.approx(
         {
             "subject": 7,
@@ -56,7 +61,7 @@ def test_a_subjects_row_is_worked_by_hand():
 
 
 def test_regret_adds_up_over_trials():
-    found = regret_by_trial(only(table(CHOICES, CHANCES)))
+    found = regret_by_trial(read_problems(table(CHOICES, CHANCES)))
     assert found["trial"].tolist() == [1, 2, 3, 4]
     assert found["regret"].tolist() == pytest.approx([0.2, 0.45, 0.7, 0.7])
     assert found["suboptimal"].tolist() == [0.5, 0.5, 0.5, 0]
@@ -65,18 +70,16 @@ def test_regret_adds_up_over_trials():
 def test_regret_is_sorted_by_how_far_the_arms_are_apart():
     chances = [[0.8, 0.3], [0.25, 0.75], [0.5, 0.4], [0.0, 1.0]]
     choices = [[1, 1], [1, 0], [1, 0], [1, 0]]
-    found = regret_by_gap(only(table(choices, chances))).set_index("gap")
-    assert list(found.index) == [0.1, 0.3, 0.5, 0.7, 0.9]
+    found = regret_by_gap(read_problems(table(choices, chances))).set_index("gap")
     assert found["episodes"].tolist() == [1, 0, 2, 0, 1]
     assert found["regret"].tolist() == pytest.approx(
         [0.1, np.nan, 0.75, np.nan, 1.0], nan_ok=True
     )
-    assert len(found) == len(GAPS) - 1
+    assert tuple(found.index) == MIDDLES
 
 
 def test_equal_arms_cost_nothing_whichever_is_pulled():
-    problems = only(table([[0, 1, 0]], [[0.4, 0.4]]))
-    row = subject_regrets(0, problems)
+    row = first_row(subject_regrets(read_problems(table([[0, 1, 0]], [[0.4, 0.4]]))))
     assert row["regret"] == row["suboptimal"] == row["random_regret"] == 0
     assert np.isnan(row["regret_saved"])
 
@@ -120,7 +123,7 @@ def test_rows_may_come_in_any_order_and_sessions_repeat_their_episodes():
     trials = pd.concat(parts, ignore_index=True)
     mixed = trials.sample(frac=1, random_state=4)
     for rows in (trials, mixed):
-        found = dict(problems_by_subject(rows))
+        found = read_problems(rows)
         assert set(found) == {1, 3}
         assert found[1].final == pytest.approx([3.2])
         assert found[3].final == pytest.approx([1.0, 0.4, 1.6])
@@ -129,39 +132,49 @@ def test_rows_may_come_in_any_order_and_sessions_repeat_their_episodes():
 def test_the_table_is_not_changed():
     trials = pd.concat([table(CHOICES, CHANCES, subject=k) for k in (2, 0)])
     before = trials.copy()
-    for _, problems in problems_by_subject(trials):
+    for problems in read_problems(trials).values():
         problems.regret[:] = 9
     pd.testing.assert_frame_equal(trials, before)
 
 
 def test_a_table_without_trials_has_no_subject():
-    assert not list(problems_by_subject(table(CHOICES, CHANCES).iloc[:0]))
+    assert read_problems(table(CHOICES, CHANCES).iloc[:0]) == {}
 
 
 def test_a_subject_without_a_whole_episode_has_no_numbers():
     trials = pd.concat([table(CHOICES, CHANCES), table([[0]], [[0.2, 0.6]], subject=1)])
-    found = dict(problems_by_subject(trials))
-    row = subject_regrets(1, found[1])
+    found = {1: read_problems(trials)[1]}
+    row = first_row(subject_regrets(found))
     assert row["episodes"] == 0
     assert np.isnan([row["regret"], row["regret_saved"], row["suboptimal"]]).all()
-    assert regret_by_trial(found[1]).empty
-    assert regret_by_gap(found[1])["regret"].isna().all()
+    assert regret_by_trial(found).empty
+    assert regret_by_gap(found)["regret"].isna().all()
 
 
-def test_a_table_without_chances_is_refused():
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({}, "the bandit trial table has no column probability_1; it needs subject, "),
+        ({"probability_1": 50}, "second arm's probability of reward, 0 to 1, got 50.0"),
+        (
+            {"probability_1": 0.5, "choice": 0.5},
+            "choice must be whole numbers or blank",
+        ),
+    ],
+)
+def test_a_table_without_chances_or_with_half_arms_is_refused(change, words):
     trials = table(CHOICES, CHANCES).drop(columns="probability_1")
-    words = "the bandit trial table has no column probability_1; it needs subject, "
     with pytest.raises(MetaRLError, match=words):
-        list(problems_by_subject(trials))
+        SCHEMA.check(trials.assign(**change))
 
 
 def test_one_who_learns_saves_most_of_the_regret_and_one_who_does_not_none():
-    found = {
-        mind: subject_regrets(0, only(simulate(mind, 2000)))
+    saved = {
+        mind: first_row(subject_regrets(read_problems(simulate(mind, 2000))))[
+            "regret_saved"
+        ]
         for mind in ("random", "thompson", "bound")
     }
-    assert found["random"]["regret_saved"] == pytest.approx(0, abs=0.02)
-    assert found["thompson"]["regret_saved"] == pytest.approx(
-        1 - 2.78 / 16.67, abs=0.02
-    )
-    assert found["bound"]["regret_saved"] == pytest.approx(1 - 1.87 / 16.67, abs=0.02)
+    assert saved["random"] == pytest.approx(0, abs=0.02)
+    assert saved["thompson"] == pytest.approx(1 - 2.78 / 16.67, abs=0.02)
+    assert saved["bound"] == pytest.approx(1 - 1.87 / 16.67, abs=0.02)

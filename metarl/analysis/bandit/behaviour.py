@@ -1,0 +1,275 @@
+"""Regret of bandit choices, from the trial table alone.
+
+The regret of a trial is the best arm's probability of reward minus that of the chosen
+arm: the expected loss, whatever the outcome.
+
+Source: Wang et al. 2016, arXiv:1611.05763, Fig. 2; Wang et al. 2018, Fig. 1.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.measures import stack
+from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, between, whole
+
+Floats = NDArray[np.float32]
+
+PROBABILITY = "probability_"
+"""Start of the columns of the arms' probabilities of reward; the arm's number
+follows."""
+SCHEMA = BASE_SCHEMA.extend(
+    "bandit",
+    choice=whole(blank=True, meaning="chosen arm, from 0"),
+    probability_0=between(0, 1, meaning="first arm's probability of reward"),
+    probability_1=between(0, 1, meaning="second arm's probability of reward"),
+)
+"""Columns of the trial table; there may be more arms."""
+BOUNDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""Bounds of the classes of problems, of a probability or of their difference."""
+MIDDLES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Middle of each class."""
+SUBJECT_COLUMNS = (
+    "subject",
+    "episodes",
+    "trials",
+    "regret",
+    "random_regret",
+    "regret_saved",
+    "suboptimal",
+)
+"""Columns of the table of `subject_regrets`."""
+RASTERS = {"medium": "P(reward)\n.25, .75", "hard": "P(reward)\n.4, .6"}
+"""Test -> its problems in words; those of the published raster."""
+RASTER_GAPS = {
+    "apart by\n> .5": (0.5, 1.0),
+    "apart by\n.1 to .3": (0.1, 0.3),
+}
+"""Problems of the main test in words -> how much better their best arm is."""
+RASTER_ROWS = 40
+"""Most episodes of a kind in the raster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problems:
+    """One subject's whole episodes: E problems of T trials, with N arms each."""
+
+    episode: Integers
+    """(E,) number of the episode."""
+    probabilities: Floats
+    """(E, N) of reward, of each arm."""
+    regret: Floats
+    """(E, T) of each trial, in reward units, at least 0."""
+
+    @property
+    def best(self) -> Floats:
+        """(E,) the best arm's probability of reward."""
+        best: Floats = self.probabilities.max(axis=1, initial=0.0)
+        return best
+
+    @property
+    def gap(self) -> Floats:
+        """(E,) how much better the best arm is than the second best."""
+        ordered = np.sort(self.probabilities, axis=1)
+        gap: Floats = ordered[:, -1] - ordered[:, -2]
+        return gap
+
+    @property
+    def random_regret(self) -> Array:
+        """(E,) expected regret of an episode of random choice."""
+        mean = self.probabilities.mean(axis=1, dtype=float)
+        cost: Array = self.regret.shape[1] * (self.best - mean)
+        return cost
+
+    @property
+    def final(self) -> Array:
+        """(E,) regret of the whole episode."""
+        final: Array = self.regret.sum(axis=1, dtype=float)
+        return final
+
+
+Players = Mapping[int, Problems]
+"""Subject -> its problems."""
+
+
+def read_problems(trials: pd.DataFrame) -> dict[int, Problems]:
+    """Problems of each subject of a checked trial table.
+
+    Episodes that lack a trial are left out. One subject is laid out at a time, so that
+    a table of many millions of trials is never copied as a whole.
+    """
+    count = int(trials["trial"].max()) + 1 if len(trials) else 0
+    return {subject: _problems(part, count) for subject, part in _by_subject(trials)}
+
+
+def _by_subject(trials: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Rows of each subject; a view where they are adjacent."""
+    subject = trials["subject"].to_numpy()
+    names = np.sort(trials["subject"].unique())
+    starts = np.flatnonzero(subject[1:] != subject[:-1]) + 1
+    if len(starts) >= len(names):
+        for name in names:
+            yield int(name), trials[subject == name]
+        return
+    for start, stop in itertools.pairwise([0, *starts, len(subject)]):
+        yield int(subject[start]), trials.iloc[start:stop]
+
+
+def _problems(part: pd.DataFrame, count: int) -> Problems:
+    part = _whole_episodes(part, count)
+    names = [name for name in part if str(name).startswith(PROBABILITY)]
+    names.sort(key=lambda name: int(str(name).removeprefix(PROBABILITY)))
+    # A problem is the same in all trials of its episode.
+    first = part.iloc[::count]
+    probabilities = first[names].to_numpy(np.float32)
+    missing = len(names)
+    choice = part["choice"].to_numpy(np.float32, na_value=missing).astype(np.int8)
+    # Without a choice, no reward is possible.
+    possible = np.column_stack([probabilities, np.zeros(len(first), np.float32)])
+    arms = choice.reshape(-1, count).astype(np.int64)
+    best = probabilities.max(axis=1, initial=0.0)[:, None]
+    return Problems(
+        episode=first["episode"].to_numpy(np.int64),
+        probabilities=probabilities,
+        regret=best - np.take_along_axis(possible, arms, axis=1),
+    )
+
+
+def _whole_episodes(part: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Rows by session, episode and trial, only of episodes with all their trials."""
+    keys = [part[name].to_numpy(np.int64) for name in ("session", "episode", "trial")]
+    place = keys[1] - keys[1].min(initial=0)
+    place += keys[0] * (place.max(initial=0) + 1)
+    place = place * count + keys[2]
+    if (place[1:] <= place[:-1]).any():
+        order = np.argsort(place, kind="stable")
+        part, place = part.iloc[order], place[order]
+    _, which, sizes = np.unique(place // count, return_inverse=True, return_counts=True)
+    whole_episode = sizes[which] == count
+    return part if whole_episode.all() else part[whole_episode]
+
+
+def subject_regrets(players: Players) -> pd.DataFrame:
+    """Mean regret of an episode of each subject.
+
+    Returns:
+        One row a subject: subject; episodes; trials of an episode; regret (reward
+        units); random_regret, that of random choice on the same problems; regret_saved,
+        1 - regret / random_regret: 0 at chance, 1 without any regret; suboptimal,
+        choices of an arm that is not the best.
+    """
+    rows = [_mean_regrets(subject, problems) for subject, problems in players.items()]
+    return pd.DataFrame(rows, columns=list(SUBJECT_COLUMNS))
+
+
+def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
+    regret, chance = _mean(problems.final), _mean(problems.random_regret)
+    wrong = (problems.regret > 0).sum(axis=1)
+    return {
+        "subject": subject,
+        "episodes": len(problems.episode),
+        "trials": problems.regret.shape[1],
+        "regret": regret,
+        "random_regret": chance,
+        "regret_saved": 1 - regret / chance if chance > 0 else np.nan,
+        "suboptimal": _mean(wrong.astype(float)),
+    }
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if len(values) else np.nan
+
+
+def regret_by_trial(players: Players) -> pd.DataFrame:
+    """Regret up to each trial, and the share of choices that are not the best.
+
+    Returns:
+        One row a subject with whole episodes and trial: subject, trial (from 1), regret
+        (up to it, mean over episodes, reward units), suboptimal (in [0, 1]).
+    """
+    parts = []
+    for subject, problems in players.items():
+        if not len(problems.episode):
+            continue
+        columns = {
+            "trial": np.arange(1, problems.regret.shape[1] + 1),
+            "regret": problems.regret.mean(axis=0, dtype=float).cumsum(),
+            "suboptimal": (problems.regret > 0).mean(axis=0),
+        }
+        parts.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(parts, ("subject", "trial", "regret", "suboptimal"))
+
+
+def regret_by_gap(players: Players) -> pd.DataFrame:
+    """Regret of an episode by how much better the best arm is.
+
+    Returns:
+        One row a subject and class of problems: subject, gap (one of MIDDLES), regret
+        (reward units; NaN without a problem), episodes.
+    """
+    size = len(MIDDLES)
+    parts = []
+    for subject, problems in players.items():
+        which = class_index(problems.gap)
+        count = np.bincount(which, minlength=size)
+        total = np.bincount(which, weights=problems.final, minlength=size)
+        regret = np.full(size, np.nan)
+        np.divide(total, count, out=regret, where=count > 0)
+        columns = {"gap": MIDDLES, "regret": regret, "episodes": count}
+        parts.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(parts, ("subject", "gap", "regret", "episodes"))
+
+
+def class_index(values: Array | Floats) -> Integers:
+    """(N,) class of each value in [0, 1], from 0; 1 is in the last class."""
+    which: Integers = np.digitize(values, BOUNDS).astype(np.int64) - 1
+    return which.clip(max=len(MIDDLES) - 1)
+
+
+def rasters(data: ExperimentData, players: Players) -> pd.DataFrame:
+    """Choices of some episodes of the first subject, the best arm or another.
+
+    Args:
+        data: with the tests of RASTERS, or the classes RASTER_GAPS of the main test are
+            taken.
+        players: the measured subjects in the main test.
+
+    Returns:
+        One row a problem, episode and trial: problem, row (sorted by suboptimal
+        choices), trial (from 1), suboptimal.
+    """
+    parts = []
+    if all(name in data.tests for name in RASTERS):
+        for test, words in RASTERS.items():
+            for problems in _first(data.tests[test]).values():
+                parts.append(({"problem": words}, _raster(problems.regret)))
+    else:
+        for subject in sorted(players)[:1]:
+            problems = players[subject]
+            for words, (low, high) in RASTER_GAPS.items():
+                within = (problems.gap >= low) & (problems.gap <= high)
+                parts.append(({"problem": words}, _raster(problems.regret[within])))
+    return stack(parts, ("problem", "row", "trial", "suboptimal"))
+
+
+def _first(trials: pd.DataFrame) -> Players:
+    """The first subject alone."""
+    return read_problems(trials[trials["subject"] == trials["subject"].min()])
+
+
+def _raster(regret: Floats) -> pd.DataFrame:
+    wrong = regret[:RASTER_ROWS] > 0
+    wrong = wrong[np.argsort(wrong.sum(axis=1), kind="stable")]
+    rows, count = wrong.shape
+    return pd.DataFrame(
+        {
+            "row": np.repeat(np.arange(rows), count),
+            "trial": np.tile(np.arange(1, count + 1), rows),
+            "suboptimal": wrong.ravel(),
+        }
+    )
