@@ -7,7 +7,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = {".py", ".csv", ".css", ".html", ".typed"}
+SHIPPED = {".py", ".csv", ".css", ".html", ".toml", ".typed"}
 # The target goes first on the path: the development install must not answer for it.
 IMPORT_ALL = """
 import importlib, pathlib, pkgutil, sys

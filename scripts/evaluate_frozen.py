@@ -1,4 +1,4 @@
-"""Test frozen networks: the twin of `metarl evaluate`; --help tells more."""
+"""Test frozen networks: the twin of `metarl evaluate` (see --help)."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Train networks on a task: the twin of `metarl train`; --help tells more."""
+"""Train networks on a task: the twin of `metarl train` (see --help)."""
 
 import sys
 

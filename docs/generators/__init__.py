@@ -45,7 +45,7 @@ def write_pages(folder: Path) -> None:
 
 
 def setup(app: Sphinx) -> Mapping[str, Any]:
-    """Tell Sphinx what there is."""
+    """Register the directive and the pages with Sphinx."""
     app.add_directive("help", Help)
     app.connect("builder-inited", lambda app: write_pages(app.srcdir / GENERATED))
     app.connect("autodoc-process-docstring", show_docstring)

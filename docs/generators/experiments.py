@@ -211,8 +211,8 @@ def baselines(name: str) -> str:
     return table(("baseline", "what it does"), rows)
 
 
-def _first_line(thing: object) -> str:
-    return (inspect.getdoc(type(thing)) or "").splitlines()[0]
+def _first_line(policy: object) -> str:
+    return (inspect.getdoc(type(policy)) or "").splitlines()[0]
 
 
 def criteria(name: str) -> str:

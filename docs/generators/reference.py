@@ -6,7 +6,7 @@ from generators.departures import all_modules
 from generators.markdown import code, page, plain, section, table
 
 HIDDEN = ("metarl.cli",)
-"""Packages that nobody imports: the commands have a page of their own."""
+"""Packages without a page of their own: that of the commands describes them."""
 GROUPS = {
     "metarl.envs": "Tasks",
     "metarl.baselines": "Baselines",

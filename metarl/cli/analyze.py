@@ -7,7 +7,7 @@ from metarl.cli.options import MISSED, RunFolder, parse
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzeOptions:
-    """Draw an evaluated run beside paper and animals, and judge its effects."""
+    """Compare an evaluated run with paper and animals, and score its effects."""
 
     run: RunFolder
     """A run's folder."""

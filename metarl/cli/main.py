@@ -83,4 +83,4 @@ def overview() -> str:
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}")
-    return "\n".join([*lines, "", "metarl COMMAND --help tells more."])
+    return "\n".join([*lines, "", "metarl COMMAND --help describes its options."])

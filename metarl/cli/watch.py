@@ -9,7 +9,7 @@ from metarl.runs.config import TEST
 
 @dataclass(frozen=True, kw_only=True)
 class WatchOptions:
-    """Film a trained network with frozen weights, in episodes it never saw: a GIF.
+    """Record a trained network with frozen weights, in new episodes, as a GIF.
 
     Below the screen stand the last action, the number of the trial, counted from 1,
     the step of the trial, and what the last action earned.
@@ -18,7 +18,7 @@ class WatchOptions:
     run: RunFolder
     """A run's folder."""
     out: Path | None = None
-    """The film, a name that ends in .gif; by default it goes into the run's folder."""
+    """The video, a name that ends in .gif; by default in the run's folder."""
     subject: int = 0
     """Subject index, from 0."""
     episodes: int = 1
@@ -36,7 +36,7 @@ class WatchOptions:
 
 
 def main(words: list[str]) -> int:
-    """Film a network at its task, with frozen weights: metarl watch RUN."""
+    """Record a video of a network, with frozen weights: metarl watch RUN."""
     options = parse(WatchOptions, "watch", words)
     from metarl.reports.video import VideoConfig
     from metarl.reports.video import watch as watch_run
@@ -44,5 +44,5 @@ def main(words: list[str]) -> int:
     chosen = {k: v for k, v in vars(options).items() if k not in ("run", "out")}
     with bad_input():
         path = watch_run(options.run, VideoConfig(**chosen), options.out)
-    print(f"film: {path}")
+    print(f"video: {path}")
     return 0

@@ -35,12 +35,12 @@ class Interrupted(Exception):
 
 @dataclass
 class Reporter:
-    """How a job tells of its progress and learns that it should stop."""
+    """Receives the progress of a job, and asks it to stop."""
 
     report: Callable[[float], None] = lambda progress: None
-    """Told the progress, in [0, 1], now and then."""
+    """Called with the progress, in [0, 1]."""
     should_stop: Callable[[], bool] = lambda: False
-    """Asked often."""
+    """Returns whether the job should stop; called often."""
 
     def part(self, number: int, count: int) -> "Reporter":
         """Reporting of one of `count` equal parts of the job, from 0."""
@@ -285,7 +285,7 @@ def _work(job: Work, channel: Connection) -> None:
     def report(progress: float) -> None:
         try:
             channel.send(float(progress))
-        except OSError:  # nobody listens any more: save and end
+        except OSError:  # the parent is gone: save and end
             lost.set()
 
     with stop_on_interrupt() as asked:
@@ -293,6 +293,6 @@ def _work(job: Work, channel: Connection) -> None:
             job(Reporter(report, lambda: asked() or lost.is_set()))
         except Interrupted:
             sys.exit(_INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 told to the parent, which goes on
+        except Exception as error:  # noqa: BLE001 sent to the parent, which goes on
             channel.send(describe(error))
             sys.exit(1)

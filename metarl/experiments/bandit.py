@@ -65,6 +65,6 @@ EXPERIMENT = Experiment(
 Training: as published, 20,000 episodes, beta_e from 1 to 0.
 Declared: the published rate and discount were searched for at random; these are those
     of the precursor's other bandits.
-Test: Wang et al. 2016 has 300 test episodes; with more, subjects can be told apart.
+Test: Wang et al. 2016 has 300 test episodes; with more, subjects can be distinguished.
 """,
 )

@@ -40,12 +40,12 @@ LARGE = replace(
 
 EXPERIMENT = Experiment(
     env="metarl.envs.harlow:Harlow",
-    baselines="metarl.baselines.learning_set",
+    baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
     summary="two new pictures a problem, one of which pays: from pixels",
     question=(
-        "After many problems, is a new one solved by what a single trial tells, when "
-        "all that is seen are pixels?"
+        "After many problems, does a single trial suffice to solve a new one, when the "
+        "network sees pixels alone?"
     ),
     source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
     presets={

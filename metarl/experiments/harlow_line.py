@@ -72,9 +72,9 @@ Departs: 32 environments for 32 threads, and an end after 3.2 million steps, whe
     paper has 100,000 episodes a thread.
 Declared: the encoder.
 Training: `fast` is as published but for its size, its rates and their annealing, and
-    clipping. With smaller steps, or less entropy early, some networks stay where what a
-    loss tells is used in half of the problems only (.87 in the second trial), or where
-    they never dare to choose.
+    clipping. With smaller steps, or less entropy early, some networks keep to a policy
+    that uses a loss in half of the problems only (.87 in the second trial), or that
+    never chooses.
 Test: 4,500 second trials.
 Declared: numbers of episodes, the paper gives none.
 """
@@ -82,10 +82,10 @@ Declared: numbers of episodes, the paper gives none.
 
 EXPERIMENT = Experiment(
     env="metarl.envs.harlow:HarlowLine",
-    baselines="metarl.baselines.learning_set",
+    baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
     summary="two new objects a problem, one of which pays: codes on a line",
-    question="After many problems, is a new one solved by what a single trial tells?",
+    question="After many problems, does a single trial suffice to solve a new one?",
     source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
     presets={"paper": PUBLISHED, "fast": FAST_LINE, "smoke": SMOKE},
     tests=TESTS,

@@ -16,9 +16,9 @@ EXPERIMENT = Experiment(
     env="metarl.envs.inferred_value:InferredValue",
     baselines="metarl.baselines.inferred_value",
     analysis="metarl.analysis.inferred_value",
-    summary="one cue's outcome tells what the other cue is now worth",
+    summary="the outcome of one cue reveals the present value of the other",
     question=(
-        "Do prediction errors tell a cue's value that was never experienced, only "
+        "Do prediction errors reflect a cue's value that was never experienced, only "
         "inferred from the other cue?"
     ),
     source="Wang et al. 2018, Simulation 3; Bromberg-Martin et al. 2010",

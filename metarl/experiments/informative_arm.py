@@ -1,4 +1,4 @@
-"""An arm that pays little and tells much, of Wang et al. 2016."""
+"""An arm that pays little and is informative, of Wang et al. 2016."""
 
 from metarl.agents.config import Schedule, constant
 from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     env="metarl.envs.informative_arm:InformativeArm",
     baselines="metarl.baselines.informative_arm",
     analysis="metarl.analysis.informative_arm",
-    summary="one arm pays little, and tells which of the others pays best",
+    summary="one arm pays little, and reveals which of the others pays best",
     question=(
         "Does the network give up a reward now to learn which arm pays best later?"
     ),

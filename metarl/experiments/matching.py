@@ -11,8 +11,8 @@ EXPERIMENT = Experiment(
     analysis="metarl.analysis.matching",
     summary="two arms that are baited and stay so until they are chosen",
     question=(
-        "Are choices shared out between the arms as rewards are, and do units code for "
-        "what the arms are worth?"
+        "Are choices divided between the arms as rewards are, and do units code the "
+        "values of the arms?"
     ),
     source="Wang et al. 2018, Simulation 1; Lau & Glimcher 2005; Tsutsui 2016",
     presets={

@@ -28,8 +28,8 @@ EXPERIMENT = Experiment(
     },
     tests={TEST: EvaluationConfig(episodes=1_000, shared_problems=True)},
     notes="""
-Training: `fast` has a low discount: either arm tells as much, so that rewards to come
-    are noise to a choice.
+Training: `fast` has a low discount: both arms are equally informative, so that later
+    rewards are noise to a choice.
 Declared: 20,000 episodes; the precursor's rate and discount.
 """,
 )

@@ -94,7 +94,7 @@ class Experiment:
         """The configuration of a run.
 
         Args:
-            task: name of the experiment, as it is looked up.
+            task: name of the experiment; see `experiment`.
             preset: one of `presets`.
         """
         check_choice("preset", preset, sorted(self.presets))

@@ -10,7 +10,7 @@ EXPERIMENT = Experiment(
     summary="a choice leads, mostly, to one of two states that pay",
     question=(
         "Do choices, and prediction errors, follow a model of the task rather than "
-        "what was last rewarded?"
+        "the last reward?"
     ),
     source="Wang et al. 2018, Simulation 4; Daw et al. 2011",
     presets={"paper": PAPER, "fast": FAST, "smoke": SMOKE},

@@ -1,4 +1,4 @@
-"""General variants: networks that lack one thing which the theory says is needed.
+"""General variants: networks that lack one part of the theory each.
 
 Wang et al. 2018: dopamine's prediction errors train the weights of a recurrent network,
 slowly; what comes out is a second learning algorithm, which lives in the network's

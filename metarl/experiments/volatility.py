@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     env="metarl.envs.volatility:Volatility",
     baselines="metarl.baselines.volatility",
     analysis="metarl.analysis.volatility",
-    summary="two arms show what they pay; which wins changes often or seldom",
+    summary="two arms show their rewards; the better one changes often or rarely",
     question=(
         "Does the network learn faster while the world is volatile, though no weight "
         "changes?"

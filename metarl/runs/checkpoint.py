@@ -51,7 +51,7 @@ def load_policy(path: Path) -> Network:
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise MetaRLError(
             f"{path} is not a readable metarl network ({error}); "
-            "take another snapshot, or train the subject anew"
+            "take another snapshot, or train the subject again"
         ) from None
     load_weights(network, tensors, path)
     return network
@@ -103,6 +103,6 @@ def load_state(path: Path) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 a damaged file raises many kinds
         raise MetaRLError(
             f"{path} is damaged ({type(error).__name__}); "
-            "delete its folder to train this subject anew"
+            "delete its folder to train this subject again"
         ) from None
     return state

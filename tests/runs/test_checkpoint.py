@@ -141,7 +141,7 @@ def test_a_damaged_policy_gets_one_sentence(content, path):
     path.write_bytes(content)
     with pytest.raises(MetaRLError, match=r"is not a readable metarl network \(") as e:
         load_policy(path)
-    assert "take another snapshot, or train the subject anew" in str(e.value)
+    assert "take another snapshot, or train the subject again" in str(e.value)
     assert "\n" not in str(e.value)
 
 
@@ -228,7 +228,7 @@ def test_a_damaged_state_gets_one_sentence(damage, tmp_path):
     else:
         whole = path.read_bytes()
         path.write_bytes({"cut": whole[:-500], "empty": b"", "nonsense": b"x"}[damage])
-    words = r"state.pt is damaged \(.*delete its folder to train this subject anew"
+    words = r"state.pt is damaged \(.*delete its folder to train this subject again"
     with pytest.raises(MetaRLError, match=words) as caught:
         load_state(path)
     assert "\n" not in str(caught.value)

@@ -94,18 +94,18 @@ def scored(facts: RunFacts, yes: bool = True) -> list[dict[str, Any]]:
 
 
 def further(effects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The columns of `FURTHER` that tell more than the others do."""
+    """The columns of `FURTHER` that differ from the others."""
 
-    def tells(name: str, effect: Mapping[str, Any]) -> bool:
+    def differs(name: str, effect: Mapping[str, Any]) -> bool:
         all_learned = effect["learned"] == effect["subjects"]
         more = name != "value_learners" or not all_learned
         return effect[name] is not None and more
 
-    return {k: v for k, v in FURTHER.items() if any(tells(k, e) for e in effects)}
+    return {k: v for k, v in FURTHER.items() if any(differs(k, e) for e in effects)}
 
 
 def number(value: float | None, like: float | None = None) -> str:
-    """A number with about three digits that tell; a dash for none.
+    """A number with about three significant digits; a dash for none.
 
     Args:
         value: what to write.
