@@ -48,7 +48,6 @@ OLD = (
     "inferred_value",
     "informative_arm",
     "matching",
-    "restless_bandit",
     "risky_choice",
     "volatility",
 )
