@@ -44,7 +44,6 @@ Tables = Mapping[str, pd.DataFrame]
 """Tables of an experiment in the old form."""
 OLD = (
     "bandit",
-    "harlow",
     "inferred_value",
     "informative_arm",
     "matching",
