@@ -15,7 +15,7 @@ from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import AnalysisResult, analyse
 from metarl.analysis.criteria import Criteria, LearnedCriterion
 from metarl.analysis.effects import NO_LEARNING
-from metarl.analysis.measures import Measure
+from metarl.analysis.measures import Measure, Tables
 from metarl.reports.figures import write_effects
 
 every_analysis = pytest.mark.parametrize("name", ANALYSES)
@@ -23,6 +23,8 @@ SCORED = [name for name, analysis in ANALYSES.items() if name in analysis.criter
 every_scored_analysis = pytest.mark.parametrize("name", SCORED)
 FOR_ANIMALS = {"condition"}
 """Columns of tables of animals, for what is a test of its own with networks."""
+CUES = ("target_", "distractor_")
+"""Beginnings of columns with the cues of objects, which differ between two tasks."""
 
 
 @cache
@@ -58,6 +60,9 @@ def draw(result, panel):
     """The words on the x and y axis of a panel."""
     figure, ax = plt.subplots()
     assert panel(result.tables, result.context, ax) is ax
+    if not ax.has_data():  # too few trials, which the panel says
+        plt.close(figure)
+        return ["nothing", "drawn"]
     ticks = [[t.get_text() for t in a.get_ticklabels()] for a in (ax.xaxis, ax.yaxis)]
     labels = ax.get_xlabel(), ax.get_ylabel()
     plt.close(figure)
@@ -107,7 +112,8 @@ def test_no_column_is_read_that_the_schema_does_not_describe(name):
     nothing = ("baselines", "baseline_recordings", "tests", "test_recordings")
     alone = dict.fromkeys((*nothing, "variants", "stages"), {})
     data = replace(everything(name), **alone)
-    described = [k for k in data.trials if k in ANALYSES[name].schema.columns]
+    columns = ANALYSES[name].schema.columns
+    described = [k for k in data.trials if k in columns or k.startswith(CUES)]
     assert len(described) < len(data.trials.columns)
     other = replace(data, trials=data.trials[described])
     found, expected = (analyse(ANALYSES[name], d).tables for d in (other, data))
@@ -142,7 +148,7 @@ def test_summaries_are_means_over_subjects(name):
 @every_analysis
 def test_panels_have_different_titles_and_labels_or_words_on_each_axis(name):
     panels = ANALYSES[name].panels
-    assert len({panel.title for panel in panels}) == len(panels) <= 6
+    assert len({panel.title for panel in panels}) == len(panels)
     for panel in panels:
         assert all(draw(whole(name), panel)), panel.title
 
@@ -215,13 +221,15 @@ def unbound(name, threshold):
     )
 
 
+def filled(table):
+    return table.assign(**table.select_dtypes("number").fillna(0))
+
+
 def unbound_result(name, threshold=-np.inf, **changes):
-    """Result with such criteria, of networks that have all numbers about subjects."""
+    """Result with such criteria, of networks that have a number in every row."""
     analysis = unbound(name, threshold)
     context = analysis.context(replace(everything(name), **changes))
-    subjects = whole(name).tables["subjects"]
-    numbers = subjects.select_dtypes("number").fillna(0)
-    tables = whole(name).tables.replace(subjects=subjects.assign(**numbers))
+    tables = Tables({title: filled(t) for title, t in whole(name).tables.items()})
     return AnalysisResult(analysis=analysis, context=context, tables=tables)
 
 
