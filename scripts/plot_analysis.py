@@ -1,4 +1,4 @@
-"""Draw and judge an evaluated run: the twin of `metarl analyze`; --help tells more."""
+"""Analyse an evaluated run: same as `metarl analyze`; --help shows the options."""
 
 import sys
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from metarl.agents.config import Schedule, constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig

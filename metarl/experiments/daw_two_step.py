@@ -1,6 +1,6 @@
 """The human two-step task of Daw et al. 2011."""
 
-from metarl.experiments.recipes import FAST, SMOKE, paper
+from metarl.experiments.shared_presets import FAST, SMOKE, paper
 from metarl.experiments.spec import Experiment
 
 EXPERIMENT = Experiment(

@@ -13,7 +13,7 @@ from metarl.experiments.harlow_line import (
     TESTS,
     VARIANTS,
 )
-from metarl.experiments.recipes import SMOKE
+from metarl.experiments.shared_presets import SMOKE
 from metarl.experiments.spec import Experiment
 
 FAST_PIXELS = replace(

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
-from metarl.experiments.recipes import PAPER, SMOKE
+from metarl.experiments.shared_presets import PAPER, SMOKE
 from metarl.experiments.spec import Experiment, Preset, Variant
 from metarl.runs.config import TEST, EvaluationConfig, TrainingConfig
 

@@ -2,7 +2,7 @@
 
 from metarl.agents.config import constant
 from metarl.core.interventions import Condition, Intervention
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 

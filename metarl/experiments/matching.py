@@ -1,7 +1,7 @@
 """Matching to baited arms, of Wang et al. 2018, Simulation 1."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 

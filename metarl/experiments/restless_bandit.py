@@ -1,7 +1,7 @@
 """Arms with drifting chances, of Wang et al. 2016."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 

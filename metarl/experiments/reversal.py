@@ -1,7 +1,7 @@
 """Reversal learning of monkeys and networks, after Costa et al. 2016."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from metarl.agents.config import NetworkConfig, Schedule, constant
 from metarl.core.interventions import Condition, Intervention
-from metarl.experiments.recipes import FAST, SMOKE, fast, paper
+from metarl.experiments.shared_presets import FAST, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 

@@ -1,6 +1,6 @@
 """The two-step task of Wang et al. 2018, Simulation 4."""
 
-from metarl.experiments.recipes import FAST, PAPER, SMOKE
+from metarl.experiments.shared_presets import FAST, PAPER, SMOKE
 from metarl.experiments.spec import Experiment
 
 EXPERIMENT = Experiment(

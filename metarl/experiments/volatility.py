@@ -1,7 +1,7 @@
 """Learning rates in stable and volatile worlds, of Wang et al. 2018, Simulation 2."""
 
 from metarl.agents.config import Schedule, constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 

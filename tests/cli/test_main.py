@@ -156,17 +156,17 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
     ("line", "says"),
     [
         ("dance", "unknown command 'dance'; choose from: tasks, train, evolve"),
-        ("train", "say which task: metarl train TASK"),
-        ("train --seed 3 two-step", "say which task: metarl train TASK"),
+        ("train", "the first word must be a task: metarl train TASK"),
+        ("train --seed 3 two-step", "the first word must be a task: metarl train TASK"),
         ("train three-step", "unknown task 'three-step'; choose from: two-step"),
         ("train os:path", "'os:path' is no task"),
         ("train nowhere:Task", "'nowhere:Task' cannot be imported"),
         ("train two-step --preset slow", "must be one of fast, paper, smoke; got"),
         ("train two-step --seed -1", "seed must be at least 0, got -1"),
         ("train two-step --subjects 0", "subjects must be at least 1, got 0"),
-        ("evaluate nowhere", "nowhere is no run: it has no config.json"),
-        ("analyze nowhere", "nowhere is no run: it has no config.json"),
-        ("watch nowhere", "nowhere is no run: it has no config.json"),
+        ("evaluate nowhere", "nowhere is not a run: it has no config.json"),
+        ("analyze nowhere", "nowhere is not a run: it has no config.json"),
+        ("watch nowhere", "nowhere is not a run: it has no config.json"),
         ("animals three-step --data x.csv", "unknown task 'three-step'"),
         ("animals two-step --data x.csv", "x.csv"),
     ],
@@ -228,7 +228,7 @@ def test_a_finished_run_is_not_overwritten(finished, metarl):
     before = (finished.path / "config.json").read_bytes()
     line = f"train two-step {TINY} --out {{run}}"
     ended = metarl(line, run=finished.path)
-    assert_refused(ended, "already has a run; give --resume to go on with it, or")
+    assert_refused(ended, "already has a run; resume it with --resume, or")
     ended = metarl(f"{line} --resume", run=finished.path)
     assert_refused(ended, "was started with another configuration")
     assert (finished.path / "config.json").read_bytes() == before
@@ -658,7 +658,7 @@ def test_a_damaged_state_is_told_with_the_way_out(metarl, tmp_path):
     assert ended.code == 3
     (line,) = ended.err.splitlines()
     assert f"{subject.state_path} is damaged" in line
-    assert "delete its folder to train this subject anew" in line
+    assert "delete its folder to train this subject again" in line
     save_state(subject.state_path, {"another": "program's"})
     ended = metarl(f"{train} --resume", run=tmp_path)
     assert ended.code == 3
@@ -709,7 +709,7 @@ def test_interrupted_saves_says_so_and_resumes_to_the_same_bytes(
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err == "metarl: interrupted; --resume goes on where it stopped\n"
+    assert err == "metarl: interrupted; resume with --resume\n"
     assert out == ""
     assert not list(tmp_path.rglob(".*"))
     assert not all(subject.finished for subject in load_run(tmp_path).subjects)

@@ -20,7 +20,7 @@ from metarl.analysis.measures import (
 from metarl.core.interventions import Intervention
 from metarl.core.policy import PolicyOutput
 from metarl.envs.bandit import Bandit, BanditParams
-from metarl.experiments.recipes import SMOKE
+from metarl.experiments.shared_presets import SMOKE
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 

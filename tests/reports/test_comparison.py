@@ -109,7 +109,7 @@ def test_a_run_that_is_not_analysed_says_what_to_do(folders, finished, tmp_path)
 
 
 def test_what_is_no_run_is_refused(folders, tmp_path):
-    with pytest.raises(MetaRLError, match="nowhere is no run"):
+    with pytest.raises(MetaRLError, match="nowhere is not a run"):
         compare([folders[0], tmp_path / "nowhere"], tmp_path)
 
 

@@ -123,7 +123,7 @@ def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
 
 
 @pytest.mark.parametrize("view_size", [None, [3, 4], [9], "wide"])
-def test_eyes_that_do_not_fit_their_retina_are_refused(view_size, path, network):
+def test_an_encoder_that_does_not_fit_the_image_is_refused(view_size, path, network):
     metadata = {"input_size": 5, "action_count": 3, "view_size": view_size}
     metadata["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
     save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
@@ -141,7 +141,7 @@ def test_a_damaged_policy_gets_one_sentence(content, path):
     path.write_bytes(content)
     with pytest.raises(MetaRLError, match=r"is not a readable metarl network \(") as e:
         load_policy(path)
-    assert "take another snapshot, or train the subject anew" in str(e.value)
+    assert "use another snapshot, or train the subject again" in str(e.value)
     assert "\n" not in str(e.value)
 
 
@@ -187,21 +187,21 @@ def test_a_parameter_of_another_shape_is_named_with_both_shapes(network, path):
 def test_a_network_for_another_task_is_refused(network):
     check_fits(network, TwoStep())
     words = (
-        "takes 8 inputs, 3 actions and no retina, the task has 5 inputs, 2 actions and "
-        "no retina; evaluate it on the task it learned"
+        "takes 8 inputs, 3 actions and no image, the task has 5 inputs, 2 actions and "
+        "no image; evaluate it on the task it learned"
     )
     with pytest.raises(MetaRLError, match=words):
         check_fits(network, Volatility())
 
 
 @pytest.mark.parametrize("size", [(10, 4), (9, 5), (4, 9)])
-def test_a_network_with_another_retina_is_refused(size, path):
+def test_a_network_with_another_size_of_image_is_refused(size, path):
     # The codes are the same, so that inputs and actions would fit.
     config = NetworkConfig(units=4, encoder="patch", patch_size=4)
     save_policy(path, build(5, 2, config, seed=3, view_size=(9, 4)), config)
     network = load_policy(path)
     check_fits(network, Flags())
-    words = rf"a retina of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
+    words = rf"an image of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
     with pytest.raises(MetaRLError, match=words):
         check_fits(network, Flags(1, FlagsParams(width=size[0], height=size[1])))
 
@@ -228,7 +228,7 @@ def test_a_damaged_state_gets_one_sentence(damage, tmp_path):
     else:
         whole = path.read_bytes()
         path.write_bytes({"cut": whole[:-500], "empty": b"", "nonsense": b"x"}[damage])
-    words = r"state.pt is damaged \(.*delete its folder to train this subject anew"
+    words = r"state.pt is damaged \(.*delete its folder to train this subject again"
     with pytest.raises(MetaRLError, match=words) as caught:
         load_state(path)
     assert "\n" not in str(caught.value)

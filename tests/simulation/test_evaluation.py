@@ -91,7 +91,7 @@ def test_a_network_of_another_task_is_refused(small, tmp_path):
     network = make_network(small("toys:Lottery"), 0)
     folder = EvaluationFolder(tmp_path)
     with pytest.raises(
-        MetaRLError, match="takes 5 inputs, 2 actions and no retina, the task has 8"
+        MetaRLError, match="takes 5 inputs, 2 actions and no image, the task has 8"
     ):
         evaluate_network(small(), 0, network, EvaluationConfig(episodes=1), folder)
     assert not list(tmp_path.iterdir())
