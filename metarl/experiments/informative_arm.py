@@ -1,4 +1,4 @@
-"""An arm that pays little and tells much, of Wang et al. 2016."""
+"""An arm with a small reward that identifies the best arm: Wang et al. 2016."""
 
 from metarl.agents.config import Schedule, constant
 from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     env="metarl.envs.informative_arm:InformativeArm",
     baselines="metarl.baselines.informative_arm",
     analysis="metarl.analysis.informative_arm",
-    summary="one arm pays little, and tells which of the others pays best",
+    summary="one arm pays little, and its reward identifies the arm that pays best",
     question=(
         "Does the network give up a reward now to learn which arm pays best later?"
     ),
@@ -34,6 +34,6 @@ EXPERIMENT = Experiment(
     },
     tests={TEST: EvaluationConfig(episodes=1_000, shared_problems=True)},
     notes="""
-Declared: 200,000 episodes, the precursor's rate, discount and unroll.
+Declared: 200,000 episodes; rate, discount and unroll of Wang et al. 2016.
 """,
 )

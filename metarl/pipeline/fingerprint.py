@@ -32,7 +32,7 @@ def fingerprint(run: Run) -> dict[str, str]:
     }
 
 
-def made_from(folder: Path) -> object:
+def saved_fingerprint(folder: Path) -> object:
     """Fingerprint of the result in a folder; None if it is unknown."""
     path = folder / FILE
     return read_json(path) if path.exists() else None
@@ -40,7 +40,7 @@ def made_from(folder: Path) -> object:
 
 def is_analysed(run: Run) -> bool:
     """Whether a run was analysed after its last test."""
-    analysed = made_from(run.analysis_path)
+    analysed = saved_fingerprint(run.analysis_path)
     return analysed is not None and analysed == fingerprint(run)
 
 

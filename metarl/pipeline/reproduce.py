@@ -58,7 +58,7 @@ class Plan:
         for name in self.tasks:
             check_choice("preset", self.preset, sorted(experiment(name).presets))
         if len(set(self.tasks)) < len(self.tasks) or not self.tasks:
-            raise ValueError(f"tasks must be one or more different names, got {self.tasks!r}")
+            raise ValueError(f"tasks must be different ones, got {self.tasks!r}")
 
     def config(self, task: str) -> RunConfig[Any]:
         """Configuration of one experiment."""
@@ -171,14 +171,16 @@ def _analysis_jobs(result: Reproduction) -> dict[str, Job]:
     }
 
 
-def _write_results(result: Reproduction, command: str, failures: dict[str, str]) -> None:
+def _write_results(
+    result: Reproduction, command: str, failures: dict[str, str]
+) -> None:
     """Write scorecard and report if anything in them has changed."""
-    made_from = fingerprint.made_from
-    runs = {task: made_from(run.analysis_path) for task, run in result.runs.items()}
+    read = fingerprint.saved_fingerprint
+    runs = {task: read(run.analysis_path) for task, run in result.runs.items()}
     plan = {**asdict(result.plan), "tasks": [*result.plan.tasks]}
     now = {"plan": plan, "runs": runs, "failures": failures}
     exist = result.scorecard_path.exists() and result.report_path.exists()
-    if exist and made_from(result.path) == now:
+    if exist and read(result.path) == now:
         return
     write_scorecard(result.scorecard_path, scorecard(result.runs))
     write_page(result.report_path, result.runs, command=command, failures=failures)

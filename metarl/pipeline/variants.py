@@ -101,7 +101,7 @@ def _fitting(
 def _population(run: Run, name: str, test: EvaluationConfig) -> Population:
     """Population of one variant; raise ValueError if it does not fit the run."""
     config = fitting_config(run.config, name)
-    matched = matching_test(config, test)
+    test = matching_test(config, test)
     check_trainable(config)
-    check_test(config, matched)
-    return Population(run.variant(name), config, [PlannedTest(TEST, matched)], name=name)
+    check_test(config, test)
+    return Population(run.variant(name), config, [PlannedTest(TEST, test)], name=name)

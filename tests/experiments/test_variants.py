@@ -78,7 +78,9 @@ def test_every_variant_fits_every_task_or_says_why_not(task):
             continue
         assert from_plain(to_plain(changed)) == changed
         check_test(changed, matching_test(changed, experiment(task).test))
-    told = {"core-lstm": "core-lstm changes nothing: the run's networks are so already"}
+    told = {
+        "core-lstm": "core-lstm changes nothing: the networks of the run already have its settings"
+    }
     assert refused.pop("core-lstm") == told["core-lstm"]
     assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])
     for name, why in refused.items():

@@ -8,20 +8,23 @@ from metarl.envs.registry import NAMES
 from metarl.experiments.spec import preset
 from metarl.reports.figures import analysis_of
 from metarl.reports.tensorboard import snapshot_figures as preview
-from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
+from metarl.reports.tensorboard.snapshot_figures import (
+    SnapshotEpisodes,
+    preview_interval,
+)
 from metarl.runs.folder import SNAPSHOTS
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.trainer import make_network
 
 
 def look(config):
-    return Preview(config, 0, make_network(config, 0), progress=0.5)
+    return SnapshotEpisodes(config, 0, make_network(config, 0), progress=0.5)
 
 
 @pytest.mark.parametrize("task", NAMES)
 def test_a_fast_training_is_looked_at_twice_and_none_less(task):
     few, many = (preview_interval(preset(task, name)) for name in ("fast", "paper"))
-    assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
+    assert SNAPSHOTS // few == preview.LEAST_PREVIEWS == 2
     assert SNAPSHOTS // many >= 2
     assert SNAPSHOTS % few == SNAPSHOTS % many == 0
 
@@ -65,7 +68,8 @@ def test_the_discount_of_an_error_is_that_of_the_moment(small):
     config = small()
     network = make_network(config, 0)
     early, late = (
-        Preview(config, 0, network, progress=progress) for progress in (0.0, 1.0)
+        SnapshotEpisodes(config, 0, network, progress=progress)
+        for progress in (0.0, 1.0)
     )
     discounts = [config.learning.discount.at(progress) for progress in (0.0, 1.0)]
     assert [early.discount, late.discount] == discounts
@@ -104,7 +108,7 @@ def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
 
     original = preview.run_episodes
     monkeypatch.setattr(preview, "run_episodes", run_episodes)
-    Preview(config, 0, network, progress=0.5)
+    SnapshotEpisodes(config, 0, network, progress=0.5)
     assert seen == [True]
     assert network.encoder.render_views == eyes
     assert weights_hash(network) == before
@@ -121,5 +125,5 @@ def test_eyes_come_back_where_looking_fails(small, monkeypatch):
 
     monkeypatch.setattr(preview, "run_episodes", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
-        Preview(config, 0, network, progress=0.5)
+        SnapshotEpisodes(config, 0, network, progress=0.5)
     assert network.encoder.render_views == eyes
