@@ -80,15 +80,15 @@ def test_a_pages_presets_are_the_experiments(name, pages):
         assert rows["training.updates"][number].strip("` |") == str(updates)
 
 
-def test_a_page_shows_the_figures_and_the_timing_diagram_there_are(pages):
-    figure, timing = re.findall(r"{image} (\S+)\n:alt: (.*)\n", pages["reversal"])
+def test_a_page_shows_the_existing_figures_and_the_task_diagram(pages):
+    figure, diagram = re.findall(r"{image} (\S+)\n:alt: (.*)\n", pages["reversal"])
     assert figure == ("/reversal.png", "reversal")
-    assert timing[0] == "/timing/timing-reversal.png"
-    assert re.match(r"step 1 .*paid.*; step 2 ", timing[1])
+    assert diagram[0] == "/diagrams/diagram-reversal.png"
+    assert re.match(r"step 1 .*reward.*; step 2 ", diagram[1])
     assert "daw_two_step.png" not in pages["daw-two-step"]
 
 
-def test_a_pages_command_is_one_that_there_is(pages):
+def test_the_command_of_a_page_exists(pages):
     for name in NAMES:
         (block,) = (b for b in blocks_of(pages[name]) if b.kind == "shell")
         varied = " --variants" if experiment(name).variants else ""
@@ -104,20 +104,20 @@ def test_every_remark_of_the_code_is_on_the_page_of_departures(made):
         if path.name != "docstrings.py"
     }
     on_page = re.findall(r"^- \*(?:Departs|Declared)\*: (.*) \(`", page, re.MULTILINE)
-    # One text stands in the code of two tasks.
+    # Two experiments have one remark in common.
     assert len(set(on_page)) == sum(written.values()) - 1 > 40
 
 
-def test_a_remark_stands_under_its_experiment(made):
+def test_a_remark_is_listed_under_its_experiment(made):
     parts = made["departures"].departures_page().split("\n## ")
     by_title = {part.partition("\n")[0]: part for part in parts}
     assert "no network was published" in by_title["The reversal task"]
     assert (
-        "32 environments for 32 threads"
+        "32 environments in place of 32 threads"
         in by_title["Harlow's learning sets from pixels"]
     )
-    assert "twins are on free trials only" in by_title["Risky choice"]
-    assert "twins are on free trials only" not in by_title["Every experiment"]
+    assert "stimulate on free trials only" in by_title["Risky choice"]
+    assert "stimulate on free trials only" not in by_title["Every experiment"]
     assert "RMSProp's decay" in by_title["Every experiment"]
 
 

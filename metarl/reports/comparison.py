@@ -119,7 +119,7 @@ def _check_one_task(compared: Mapping[str, Compared]) -> None:
     if len(set(tasks.values())) > 1:
         listed = ", ".join(f"{name} of {task}" for name, task in tasks.items())
         raise MetaRLError(
-            f"compared runs must be of one task, got {listed}; compare the runs of each "
+            f"compared runs must be of one task, got {listed}; compare runs of each "
             "task separately"
         )
 

@@ -159,7 +159,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
 
 
 def analyze(run: Run | str | Path) -> dict[str, Path]:
-    """Analyse an evaluated run: write figure, effects and result; return their paths."""
+    """Analyse an evaluated run; return the paths of figure, effects and result."""
     run = as_run(run)
     if not has_analysis(run.config.task):
         raise MetaRLError(

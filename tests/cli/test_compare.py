@@ -55,7 +55,7 @@ def refused(capsys, words):
 
 def test_what_cannot_be_compared_is_refused(runs, capsys):
     one, two = map(str, runs)
-    assert "two or more to compare" in refused(capsys, [one])
+    assert "needs two or more folders" in refused(capsys, [one])
     assert "needs one run, got 2" in refused(capsys, [one, two, "--variants"])
     unknown = [one, "--variants", "no-soul"]
     assert "variant must be one of no-reward" in refused(capsys, unknown)

@@ -79,7 +79,8 @@ def test_every_variant_fits_every_task_or_says_why_not(task):
         assert from_plain(to_plain(changed)) == changed
         check_test(changed, matching_test(changed, experiment(task).test))
     told = {
-        "core-lstm": "core-lstm changes nothing: the networks of the run already have its settings"
+        "core-lstm": "core-lstm changes nothing: the networks of the run already have "
+        "its settings"
     }
     assert refused.pop("core-lstm") == told["core-lstm"]
     assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])

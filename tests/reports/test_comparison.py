@@ -88,8 +88,8 @@ def test_runs_of_different_tasks_are_refused(folders, small, tmp_path):
     evaluate(place, workers=1, show=False)
     analyze(place)
     words = (
-        "runs must be of one task to be compared, got base of two-step, reversal of "
-        "reversal; compare those of each task by themselves"
+        "compared runs must be of one task, got base of two-step, reversal of "
+        "reversal; compare runs of each task separately"
     )
     with pytest.raises(MetaRLError, match=words):
         compare([folders[0], place], tmp_path / "out")
@@ -98,7 +98,7 @@ def test_runs_of_different_tasks_are_refused(folders, small, tmp_path):
 
 def test_one_folder_is_nothing_to_compare(folders, tmp_path):
     for given in ([folders[0]], [folders[0], folders[0]]):
-        with pytest.raises(MetaRLError, match="two or more to compare, got one fol"):
+        with pytest.raises(MetaRLError, match="needs two or more folders, got one"):
             compare(given, tmp_path)
 
 

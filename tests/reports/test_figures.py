@@ -336,8 +336,8 @@ def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
 
 
 def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
-    able = "they can for two-step, daw-two-step"
-    words = f"no animals' trials can be read for restless-bandit; {able}"
+    able = "choose from: two-step, daw-two-step"
+    words = f"restless-bandit does not support data of animals; {able}"
     with pytest.raises(MetaRLError, match=words):
         analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
     assert not list(tmp_path.iterdir())

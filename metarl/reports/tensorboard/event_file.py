@@ -24,12 +24,12 @@ from metarl.core.files import unwritten
 class EventFile:
     """TensorBoard file, written in this thread, so that errors are raised here.
 
-    SummaryWriter of torch has a separate thread, which prints a traceback if the disk is
-    full.
+    torch's SummaryWriter has a separate thread, which prints a traceback if the disk
+    is full.
     """
 
     def __init__(self, folder: Path, *, first_step: int) -> None:
-        """Begin a file; readers discard entries of earlier files from `first_step` on."""
+        """Begin a file; readers drop entries of earlier files from `first_step` on."""
         # Readers process the files of a folder in the order of their names.
         self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
         try:

@@ -60,7 +60,7 @@ class TensorBoardObserver:
         self.clock, self.steps = now, steps
 
     def on_snapshot(self, number: int, network: Network) -> None:
-        """Write figures of behaviour, prediction errors and units with frozen weights."""
+        """Write figures of behaviour, prediction errors and units, weights frozen."""
         if number % preview_interval(self.config):
             return
         progress = number / SNAPSHOTS

@@ -13,7 +13,7 @@ from metarl.reports.html.figures import (
     curves_picture,
     png_address,
     svg_address,
-    timing_picture,
+    task_diagram_picture,
 )
 
 
@@ -42,19 +42,20 @@ def test_drawing_leaves_the_callers_settings_alone():
     assert plt.rcParams["svg.hashsalt"] == before
 
 
-def test_a_png_is_taken_as_it_is(tmp_path):
+def test_a_png_is_embedded_unchanged(tmp_path):
     path = tmp_path / "figure.png"
     path.write_bytes(b"\x89PNG bytes")
     assert decoded(png_address(path), "png") == b"\x89PNG bytes"
 
 
-def test_the_timing_diagram_says_who_answers(small):
-    picture = timing_picture(small("two-step"))
+def test_the_task_diagram_names_its_baseline(small):
+    picture = task_diagram_picture(small("two-step"))
     assert "bayes-greedy" in picture.caption
-    assert picture.alt.startswith("Timing: step 1 (trial 1): fixation, centre, paid 0")
+    first = "step 1 (trial 1): fixation, centre, reward 0"
+    assert picture.alt.startswith(f"Task diagram: {first}")
 
 
-def test_the_learning_curves_words_have_their_ends():
+def test_the_description_of_learning_curves_has_their_ends():
     metrics = pd.DataFrame(
         {
             "subject": [0, 0, 1, 1],
