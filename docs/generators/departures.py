@@ -26,8 +26,8 @@ def departures_page() -> str:
     return page(
         "# Where we follow and where we depart",
         "```{include} ../principles.md\n```",
-        "This page collects remarks from the code that they describe. *Departs* marks a "
-        "difference from the source, *Declared* a choice that the source leaves open.",
+        "This page collects remarks from the code that they describe. *Departs* marks "
+        "a difference from the source, *Declared* a choice left open by the source.",
         *(section(headline(name)[0], _listed(by_task[name])) for name in NAMES),
         section("Every experiment", _listed(others)),
     )

@@ -16,7 +16,7 @@ class AnalyzeOptions:
 
 
 def main(words: list[str]) -> int:
-    """Analyse an evaluated run: figure, effects, result. metarl analyze RUN"""
+    """Analyse an evaluated run: metarl analyze RUN."""
     options = parse(AnalyzeOptions, "analyze", words)
     from metarl.reports.figures import analyze as analyze_run
     from metarl.reports.figures import passed

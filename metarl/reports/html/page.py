@@ -19,7 +19,7 @@ from metarl.reports.html.facts import RunFacts, run_facts, versions_of
 from metarl.reports.scorecard import VERDICTS
 from metarl.runs.folder import Run
 
-FURTHER = {"value_learners": "Learners only", "chance": "Chance", "p": "p"}
+FURTHER = {"value_learners": "Learners only", "chance": "Chance level", "p": "p"}
 """Column of effects that is shown only if informative -> its heading."""
 NONE = "-"
 """Text in place of a missing number."""

@@ -17,8 +17,8 @@ from metarl.reports.figures import analyze
 from metarl.reports.html.page import (
     duration,
     further,
-    marked,
-    measured,
+    with_code,
+    with_interval,
     number,
     write_page,
 )
@@ -165,14 +165,14 @@ def test_every_effect_stands_with_its_verdict_twice(folder, page):
         wanted = re.escape(row["effect"]) + " .* " + re.escape(row["verdict"])
         here = [words for words in found if re.fullmatch(wanted, words)]
         assert len(here) == 2
-        assert all(measured(row) in words for words in here)
+        assert all(with_interval(row) in words for words in here)
 
 
 def test_scored_effects_come_first_and_reported_ones_fold_away(folder, page):
     rows = read_json(folder / "two-step/analysis/effects.json")
     (folded,) = page.words("details")
     for row in rows:
-        inside = f"{row['effect']} {measured(row)}" in folded
+        inside = f"{row['effect']} {with_interval(row)}" in folded
         assert inside == (row["verdict"] == "REPORTED")
 
 
@@ -280,7 +280,7 @@ def test_numbers_have_the_digits_that_tell(value, words):
     ],
 )
 def test_an_interval_has_the_digits_of_its_value(value, low, high, words):
-    assert measured({"value": value, "low": low, "high": high}) == words
+    assert with_interval({"value": value, "low": low, "high": high}) == words
 
 
 def test_columns_that_tell_nothing_are_left_out():
@@ -299,7 +299,7 @@ def test_columns_that_tell_nothing_are_left_out():
 
 
 def test_code_is_marked_and_all_else_is_escaped():
-    assert marked("`a<b` & <i>") == "<code>a&lt;b</code> &amp; &lt;i&gt;"
+    assert with_code("`a<b` & <i>") == "<code>a&lt;b</code> &amp; &lt;i&gt;"
 
 
 def test_a_duration_is_in_seconds_and_minutes():
