@@ -54,13 +54,8 @@ def modules_of(name: str) -> Iterator[str]:
     for base in task_class(name).__mro__:
         if base.__module__.startswith("metarl.envs.") and base.__module__ != BASE:
             yield base.__module__
-    described = experiment(name)
-    for module in pkgutil.walk_packages(metarl.__path__, "metarl."):
-        if module.name == described.baselines or module.name.startswith(
-            f"{described.baselines}_"
-        ):
-            yield module.name
-    yield from analysis_modules(described)
+    yield experiment(name).baselines
+    yield from analysis_modules(experiment(name))
 
 
 LEFT_OUT = ("metarl.__main__", "metarl.core.docstrings")

@@ -167,8 +167,8 @@ class NetworkConfig:
 class A2CConfig:
     """Advantage actor-critic; defaults follow Wang et al. 2018.
 
-    Declared, as the paper does not state them: RMSProp's decay and epsilon, no
-    gradient clipping, a constant learning rate, and the loss as a mean over steps and
+    Declared: where the paper is silent, RMSProp's decay and epsilon, no gradient
+    clipping, a constant learning rate, and the loss as a mean over steps and
     environments.
     """
 

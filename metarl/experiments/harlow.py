@@ -40,7 +40,7 @@ LARGE = replace(
 
 EXPERIMENT = Experiment(
     env="metarl.envs.harlow:Harlow",
-    baselines="metarl.baselines.learning_set",
+    baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
     summary="two new pictures per problem, one of them rewarded: from pixels",
     question=(

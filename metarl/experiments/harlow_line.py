@@ -82,7 +82,7 @@ Declared: numbers of episodes, which the paper does not give.
 
 EXPERIMENT = Experiment(
     env="metarl.envs.harlow:HarlowLine",
-    baselines="metarl.baselines.learning_set",
+    baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
     summary="two new objects per problem, one of them rewarded: codes on a line",
     question="After many problems, does one trial suffice to solve a new one?",

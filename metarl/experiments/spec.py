@@ -123,11 +123,7 @@ class Experiment:
         if not self.analysis:
             return None
         module = _module(self.analysis)
-        if hasattr(module, "ANALYSIS"):
-            return module.ANALYSIS
-        # An analysis in the older form is a module: a folder's is its `tables`.
-        inner = isinstance(self.analysis, str) and hasattr(module, "__path__")
-        return _module(f"{self.analysis}.tables") if inner else module
+        return getattr(module, "ANALYSIS", module)
 
 
 def _module(module: Any) -> Any:

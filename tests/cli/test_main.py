@@ -359,7 +359,7 @@ def test_a_network_is_filmed(finished, metarl, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     ended = metarl("watch {run}", run=tmp_path / "run")
     film = tmp_path / "run" / "films" / "test-subject-00.gif"
-    assert ended == (0, f"film: {film}\n", "")
+    assert ended == (0, f"video: {film}\n", "")
     assert film.read_bytes()[:6] == b"GIF89a"
     chosen = (
         "--subject 1 --episodes 2 --seed 4 --test test --snapshot 3 --fps 9 "
@@ -367,7 +367,7 @@ def test_a_network_is_filmed(finished, metarl, tmp_path):
     )
     out = tmp_path / "own.gif"
     ended = metarl(f"watch {{run}} {chosen}", run=tmp_path / "run", out=out)
-    assert ended == (0, f"film: {out}\n", "")
+    assert ended == (0, f"video: {out}\n", "")
     film = VideoConfig(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
     same = film_network(finished, film, tmp_path / "same.gif")
     assert out.read_bytes() == same.read_bytes()

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from metarl.analysis.criteria import Criterion
-from metarl.analysis.effects import Effect, judge
-from metarl.analysis.measures import (
-    about_table,
-    by_group,
-    by_subject,
-    select_group,
-    summarise,
-    trials_by_group,
-)
+from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.criteria import Criteria, Criterion
+from metarl.analysis.effects import Effect
+from metarl.analysis.measures import Measure, by_group, select_group, subject_values
+from metarl.analysis.schema import BASE_SCHEMA, codes
+from metarl.analysis.trials import trial_sequence
 from metarl.core.interventions import Intervention
 from metarl.core.policy import PolicyOutput
 from metarl.envs.bandit import Bandit, BanditParams
@@ -62,41 +58,53 @@ def make_baselines(task, discount=0.0):
     return {"random": Chooser(0.0, 0.0), "left": Chooser(0.0, -100.0)}
 
 
-def tables(source):
-    """P(correct), of each subject and over subjects."""
-    correct = by_group(trials_by_group(source), correct_by_subject)
-    return {
-        "about": about_table(source, scored=source.subjects_are == "networks"),
-        "correct": correct,
-        "subjects": correct,
-        "summary": summarise(correct, "probability", ["group"]),
-    }
+NAME = "own_experiment:EXPERIMENT"
+SCHEMA = BASE_SCHEMA.extend("coins", correct=codes(0, 1, blank=True))
+
+
+def read_trials(table):
+    return trial_sequence(table, SCHEMA)
 
 
 def correct_by_subject(trials):
-    shares = trials.groupby("subject")["correct"].mean()
+    table = trials.key_table().assign(correct=trials["correct"])
+    shares = table.groupby("subject")["correct"].mean()
     return shares.rename("probability").reset_index()
 
 
-def effects(tables):
-    effect = Effect(
-        name="P(correct)",
-        values=by_subject(select_group(tables["correct"]), "probability"),
-        criterion=Criterion(low=0.0, why="a probability"),
+def measures(data, groups):
+    correct = by_group(groups, correct_by_subject)
+    return {"subjects": Measure(correct, "probability")}
+
+
+def effects(tables, context):
+    yield Effect(
+        key="correct.mean",
+        label="P(correct)",
+        values=subject_values(select_group(tables["subjects"]), "probability"),
+        criterion=context.criteria["correct"],
         needs_learning=False,
         chance=0.5,
     )
-    return judge(tables["about"], [(effect, None)])
 
 
-def plot_correct(tables, ax):
-    summary = select_group(tables["summary"])
+def plot_correct(tables, context, ax):
+    summary = select_group(tables.summary("subjects"))
     ax.bar([0], summary["mean"])
     ax.set(ylabel="P(correct)")
     return ax
 
 
-PANELS = BEHAVIOUR_PANELS = (("Correct tosses", plot_correct),)
+ANALYSIS = Analysis(
+    schema=SCHEMA,
+    parse=read_trials,
+    measures=measures,
+    effects=effects,
+    panels=(Panel("Correct tosses", plot_correct),),
+    criteria={
+        NAME: Criteria(rules={"correct": Criterion(low=0.0, why="A probability.")})
+    },
+)
 
 EXPERIMENT = Experiment(
     env=Coins,

@@ -9,7 +9,13 @@ import toy_study
 
 from metarl.cli.main import main
 from metarl.core.checks import MetaRLError
-from metarl.studies.runner import NeighboursPlan, compare_neighbours, neighbours_text
+from metarl.studies.runner import (
+    COMPARISON,
+    RESULT,
+    SCORECARD,
+    NeighboursPlan,
+    compare_neighbours,
+)
 from metarl.studies.spec import Scale
 
 NAMES = ("toy", "other")
@@ -30,6 +36,18 @@ def _toy(monkeypatch):
 def run(out, **plan):
     plan = NeighboursPlan(**{"studies": NAMES, "seeds": 3, **plan})
     return compare_neighbours(plan, out, workers=1, show=False)
+
+
+def scorecard(outcome):
+    return (outcome.path / SCORECARD).read_bytes()
+
+
+def comparison(outcome):
+    return pd.read_csv(outcome.path / COMPARISON)
+
+
+def text_of(outcome):
+    return (outcome.path / RESULT).read_text()
 
 
 def test_every_seed_of_every_condition_is_computed_once(tmp_path):
@@ -81,7 +99,11 @@ def test_files_of_a_study(tmp_path):
     seeds = {f"toy/{c}/{k}.json" for c in ("plain", "double") for k in range(3)}
     results = {"toy/effects.json", "toy/numbers.csv", "toy/numbers.png"}
     optional = {"toy/numbers.parquet"}
-    assert there - optional == seeds | results | {"plan.json", "scorecard.json"}
+    assert there - optional == seeds | results | {
+        "plan.json",
+        "scorecard.json",
+        "result.txt",
+    }
     seed = json.loads((tmp_path / "toy/plain/0.json").read_text())
     assert seed["results"] == {"number": toy_study.COMPUTED[0][1] % 1000}
     assert seed["seconds"] >= 0
@@ -90,12 +112,12 @@ def test_files_of_a_study(tmp_path):
 def test_other_studies_of_a_folder_stay_on_its_scorecard(tmp_path):
     toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
     whole = run(tmp_path)
-    card, table = whole.scorecard_path.read_bytes(), whole.comparison
+    card, table = scorecard(whole), comparison(whole)
     for name in ("other", "toy"):
         outcome = run(tmp_path, studies=(name,))
-        assert outcome.scorecard_path.read_bytes() == card
-        pd.testing.assert_frame_equal(outcome.comparison, table)
-        text = neighbours_text(outcome)
+        assert scorecard(outcome) == card
+        pd.testing.assert_frame_equal(comparison(outcome), table)
+        text = text_of(outcome)
         assert text.count("toy: What is 1?") == text.count("other: What is 1?") == 1
 
 
@@ -116,7 +138,7 @@ def test_a_failed_seed_is_reported_and_its_study_has_no_effects(tmp_path):
     outcome = run(tmp_path, seeds=3)
     assert set(outcome.failures) == {"toy double 2", "other double 2"}
     assert "double fails as planned" in outcome.failures["toy double 2"]
-    card = pd.DataFrame(json.loads(outcome.scorecard_path.read_text()))
+    card = pd.DataFrame(json.loads(scorecard(outcome)))
     assert list(card["verdict"]) == ["FAIL", "FAIL"]
     assert "trained and tested" in card["effect"][0]
     assert not (tmp_path / "toy/effects.json").exists()
@@ -127,18 +149,20 @@ def test_a_failed_seed_is_reported_and_its_study_has_no_effects(tmp_path):
 
 
 def test_agents_of_the_shared_bandit_are_compared_across_studies(tmp_path):
-    assert not len(run(tmp_path / "none").comparison)
+    none = run(tmp_path / "none")
+    assert not (none.path / COMPARISON).exists()
+    assert "shared bandit" not in text_of(none)
     toy_study.COMPUTED.clear()
     toy_study.REGRETS["plain"] = [3.0, 1.0, 2.0]
     outcome = run(tmp_path / "some")
-    assert list(outcome.comparison["study"]) == ["toy", "other"]
-    assert set(outcome.comparison["condition"]) == {"plain"}
-    row = outcome.comparison.iloc[0]
+    table = comparison(outcome)
+    assert list(table["study"]) == ["toy", "other"]
+    assert set(table["condition"]) == {"plain"}
+    row = table.iloc[0]
     assert (row["regret"], row["lowest"], row["highest"], row["seeds"]) == (2, 1, 3, 3)
     assert (tmp_path / "some/comparison.png").exists()
-    assert "learned the shared bandit" in neighbours_text(outcome)
-    written = pd.read_csv(tmp_path / "some/comparison.csv")
-    assert list(written["regret"]) == [2.0, 2.0]
+    assert "learned the shared bandit" in text_of(outcome)
+    assert list(table["regret"]) == [2.0, 2.0]
 
 
 def test_a_smoke_run_is_not_scored(tmp_path):
@@ -148,7 +172,7 @@ def test_a_smoke_run_is_not_scored(tmp_path):
 
 
 def verdicts(outcome):
-    return [row["verdict"] for row in json.loads(outcome.scorecard_path.read_text())]
+    return [row["verdict"] for row in json.loads(scorecard(outcome))]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +190,7 @@ def test_an_invalid_plan_is_refused(plan, words):
 
 
 def test_the_text_has_question_table_effects_and_tally(tmp_path):
-    text = neighbours_text(run(tmp_path))
+    text = text_of(run(tmp_path))
     for words in ("toy: What is 1?", "After nobody.", "seconds", "number", "FAIL"):
         assert words in text
 

@@ -17,9 +17,9 @@ from metarl.reports.figures import analyze
 from metarl.reports.html.page import (
     duration,
     further,
+    number,
     with_code,
     with_interval,
-    number,
     write_page,
 )
 from metarl.reports.scorecard import VERDICTS

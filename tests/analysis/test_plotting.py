@@ -1,0 +1,154 @@
+"""Marks: the numbers that they draw, where they stand, and what they leave out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.colors import same_color
+
+from metarl.analysis.analysis import Context
+from metarl.analysis.criteria import Criteria, LearnedCriterion
+from metarl.analysis.measures import Measure, Tables
+from metarl.analysis.plotting import (
+    Points,
+    bars_with_subjects,
+    baseline_ticks,
+    half_violin,
+    interval,
+    learned_line,
+    mean_line,
+    reference_curve,
+    reference_points,
+    scores_by_subject,
+    subject_colour,
+    subject_label,
+    subject_lines,
+)
+from metarl.analysis.style import COLOURS, baseline_colour
+
+NETWORKS = Context(task="toy", subject_count=3)
+POINTS = Points(("kind",), ["b", "a"])
+
+
+@pytest.fixture
+def ax():
+    figure, made = plt.subplots()
+    yield made
+    plt.close(figure)
+
+
+@pytest.fixture
+def tables():
+    rows = [("measured", k, kind, 1.0 + k + 10 * (kind == "b"))
+            for k in range(3) for kind in "ab"]  # fmt: skip
+    rows += [("random", 0, "a", 0.5), ("random", 0, "b", 0.25)]
+    table = pd.DataFrame(rows, columns=["group", "subject", "kind", "value"])
+    subjects = table[table["kind"] == "a"].assign(label="subject 0")
+    return Tables(
+        {
+            "cells": Measure(table, "value", ("kind",)),
+            "subjects": Measure(subjects, "value"),
+        }
+    )
+
+
+def means(n, count=3):
+    return pd.DataFrame(
+        {"x": range(count), "mean": 1.0, "low": 0.5, "high": 2.0, "n": n}
+    )
+
+
+def test_subjects_are_named_with_their_kind_and_number():
+    assert subject_label(NETWORKS) == "networks (n = 3)"
+    one = Context(task="toy", subjects_are="animals", subject_count=1)
+    assert subject_label(one) == "animal (n = 1)"
+    assert subject_colour(one) == COLOURS["animal"]
+
+
+def test_no_interval_is_drawn_of_fewer_than_three_subjects(ax):
+    interval(ax, [5, 6, 7], means([2, 3, 4]), "black")
+    (lines,) = ax.collections
+    assert [tuple(s[:, 0]) for s in lines.get_segments()] == [(6, 6), (7, 7)]
+    assert [tuple(s[:, 1]) for s in lines.get_segments()] == [(0.5, 2), (0.5, 2)]
+
+
+def test_a_line_has_a_band_only_if_every_mean_has_subjects_enough(ax):
+    mean_line(ax, means([3, 3, 2]), "x", "black", label="few")
+    assert not ax.collections
+    mean_line(ax, means([3, 3, 3]), "x", "black", label="enough")
+    assert len(ax.collections) == 1
+    assert [line.get_label() for line in ax.lines] == ["few", "enough"]
+    mean_line(ax, means([3, 3, 3]), "x", "black", alpha=0)
+    assert len(ax.collections) == 1
+
+
+def test_bars_are_means_with_a_dot_a_subject_in_the_order_of_the_points(ax, tables):
+    places = bars_with_subjects(ax, tables, NETWORKS, "cells", "value", POINTS)
+    assert places.tolist() == [0, 1]
+    assert [bar.get_height() for bar in ax.patches] == [12, 2]
+    assert [list(line.get_ydata()) for line in ax.lines] == [[11, 1], [12, 2], [13, 3]]
+    baseline_ticks(ax, places, tables.summary("cells"), POINTS)
+    ticks = ax.collections[-1]
+    assert ticks.get_label() == "random"
+    assert [segment[0, 1] for segment in ticks.get_segments()] == [0.25, 0.5]
+    assert same_color(ticks.get_color()[0], baseline_colour("random"))
+
+
+def published(**columns):
+    usual = {"kind": "animal", "label": "rats", "n": 7, "error": 0.1}
+    return pd.DataFrame(usual | columns)
+
+
+def test_published_values_stand_at_their_points(ax):
+    rows = published(value=[3.0, 4.0]).assign(cell=["a", "b"])
+    reference_points(ax, [0, 1], rows, Points(("cell",), ["b", "a"]))
+    (bars,) = ax.containers
+    assert list(bars[0].get_ydata()) == [4, 3]
+    assert bars.get_label() == "rats (n = 7)"
+    assert same_color(bars[0].get_color(), COLOURS["animal"])
+    reference_points(ax, [0, 1], rows[:0])
+    assert len(ax.containers) == 1
+
+
+def test_a_published_curve_has_its_errors_and_open_dots_where_asked(ax):
+    rows = published(value=[3.0, 4.0], trial=[1, 2])
+    reference_curve(ax, rows, "trial", filled=False)
+    (errors,) = ax.collections
+    drawn = [tuple(segment[:, 1]) for segment in errors.get_segments()]
+    assert drawn == [pytest.approx((2.9, 3.1)), pytest.approx((3.9, 4.1))]
+    assert same_color(ax.lines[0].get_markerfacecolor(), "white")
+
+
+def test_every_subject_is_a_thin_line(ax):
+    table = pd.DataFrame({"subject": [0, 0, 1, 1], "x": [0, 1, 0, 1], "y": range(4)})
+    subject_lines(ax, table, "x", "y", "black", lw=2)
+    assert [list(line.get_ydata()) for line in ax.lines] == [[0, 1], [2, 3]]
+    assert {line.get_linewidth() for line in ax.lines} == {2}
+
+
+RULE = LearnedCriterion(statistic="value", threshold=1.5, why="Chance has 0.5.")
+
+
+def test_scores_have_the_lines_of_baselines_and_of_learning(ax, tables):
+    scored = Context(
+        task="toy", subject_count=3, criteria=Criteria(learned=RULE), scored=True
+    )
+    assert scores_by_subject(ax, tables, scored, "value") == ["0", "0", "0"]
+    assert list(ax.lines[0].get_ydata()) == [1, 2, 3]
+    lines = {text.get_text(): text.xy[1] for text in ax.texts}
+    assert lines == {"random": 0.5, "learned": 1.5}
+
+
+def test_where_nothing_is_scored_no_line_says_learned(ax):
+    learned_line(ax, Context(task="toy", criteria=Criteria(learned=RULE)))
+    assert not ax.lines
+    assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_half_a_violin_reaches_from_its_line_as_far_as_the_density(ax):
+    density = pd.DataFrame({"rpe": [0.0, 1.0, 2.0], "reach": [-0.1, -0.4, 0.0]})
+    half_violin(ax, 3, density, "rpe", "red", alpha=0.5)
+    (filled,) = ax.collections
+    corners = {tuple(corner) for corner in filled.get_paths()[0].vertices.tolist()}
+    assert corners == {(3, 0), (3, 1), (3, 2), (2.9, 0), (2.6, 1)}
+    assert same_color(filled.get_facecolor()[0][:3], "red")
