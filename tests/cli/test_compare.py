@@ -19,7 +19,7 @@ def runs(unlearned, tmp_path_factory):
     return place / "one", place / "two"
 
 
-def test_runs_are_compared_and_the_files_told(runs, tmp_path, capsys, monkeypatch):
+def test_runs_are_compared_and_the_files_named(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["compare", *map(str, runs)]) == 0
     out = capsys.readouterr().out

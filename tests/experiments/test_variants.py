@@ -1,4 +1,4 @@
-"""Each general variant changes one thing, and every task can train its networks."""
+"""Each general variant changes one setting, and trains on every task."""
 
 from dataclasses import asdict, replace
 
@@ -43,21 +43,21 @@ TWO_CORES = {
 
 
 def flat(plain, prefix=""):
-    found = {}
+    flattened = {}
     for name, value in plain.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = value
-    return found
+            flattened[prefix + name] = value
+    return flattened
 
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_variant_changes_its_one_field_and_no_other(name):
     config = preset("two-step", "fast")
     before, after = flat(asdict(config)), flat(asdict(fitting_config(config, name)))
-    found = {k: v for k, v in after.items() if before[k] != v}
-    assert found == CHANGED[name]
+    flattened = {k: v for k, v in after.items() if before[k] != v}
+    assert flattened == CHANGED[name]
 
 
 def test_every_variant_is_tried_here():
@@ -78,11 +78,11 @@ def test_every_variant_fits_every_task_or_says_why_not(task):
             continue
         assert from_plain(to_plain(changed)) == changed
         check_test(changed, matching_test(changed, experiment(task).test))
-    told = {
+    reasons = {
         "core-lstm": "core-lstm changes nothing: the networks of the run already have "
         "its settings"
     }
-    assert refused.pop("core-lstm") == told["core-lstm"]
+    assert refused.pop("core-lstm") == reasons["core-lstm"]
     assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])
     for name, why in refused.items():
         assert TWO_CORES[name] in why
@@ -140,8 +140,8 @@ def test_every_own_variant_differs_as_it_says_and_in_nothing_else(task, name):
     assert replace(changed.task_params, **before) == config.task_params
     updates = round(config.training.updates * variant.scale_updates)
     assert replace(config.training, updates=updates) == changed.training
-    parts = ("network", "task_params", "training")
-    same = replace(changed, **{part: getattr(config, part) for part in parts})
+    fields = ("network", "task_params", "training")
+    same = replace(changed, **{part: getattr(config, part) for part in fields})
     assert same == config
     assert changed != config
     assert variant.why

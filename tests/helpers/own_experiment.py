@@ -112,7 +112,7 @@ EXPERIMENT = Experiment(
     analysis="own_experiment",
     summary="two coins, one of which pays more often",
     question="Is the better coin found?",
-    source="nobody, 2001",
+    source="an example, 2001",
     presets={"smoke": SMOKE, "tiny": SMOKE},
     tests={
         TEST: EvaluationConfig(episodes=5, record_episodes=2),

@@ -1,4 +1,4 @@
-"""From an evaluated run to figure, effects and a page of text; animals likewise."""
+"""Figure, effects and a page of text from an evaluated run or animals."""
 
 import json
 import shutil
@@ -62,21 +62,21 @@ def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed)
     assert any(row["reference"] is not None for row in rows)
 
 
-def test_beside_the_effects_stand_the_numbers_of_every_subject(analysed):
+def test_the_values_of_every_subject_are_written_with_the_effects(analysed):
     run, paths = analysed
     numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
     rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
     assert set(numbers["effect"]) == set(rows)
-    earned = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
-    assert earned["subject"].tolist() == [0, 1]
+    rewards = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
+    assert rewards["subject"].tolist() == [0, 1]
     table = run.trials
     expected = 100 * table.groupby("subject")["reward"].mean()
-    assert earned["value"].tolist() == pytest.approx(expected.tolist())
+    assert rewards["value"].tolist() == pytest.approx(expected.tolist())
     row = rows["rewards per 100 trials, lowest network"]
-    assert row["value"] == pytest.approx(earned["value"].min())
+    assert row["value"] == pytest.approx(rewards["value"].min())
 
 
-def test_an_untrained_network_passes_nothing_by_luck(analysed):
+def test_an_untrained_network_passes_nothing_by_chance(analysed):
     _, paths = analysed
     rows = json.loads(paths["effects"].read_text())
     for row in rows:
@@ -149,7 +149,7 @@ def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
         analyze(create_run(tmp_path, small()))
 
 
-def test_a_users_own_task_is_told_that_it_has_no_analysis(small, tmp_path):
+def test_a_users_own_task_without_an_analysis_is_refused(small, tmp_path):
     run = create_run(tmp_path, small("toys:Lottery"))
     words = "toys:Lottery has no analysis; give its experiment one, or read its tables"
     with pytest.raises(MetaRLError, match=words):

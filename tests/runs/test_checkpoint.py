@@ -67,15 +67,15 @@ SEEING = {
 }
 
 
-def look_at(view_size):
-    """What (N, 1) codes look like."""
+def renderer_of(view_size):
+    """Return a renderer of (N, 1) codes."""
     generator = torch.Generator().manual_seed(5)
     bank = torch.randint(0, 256, (3, *view_size, 3), generator=generator)
     return lambda codes: bank[codes[:, 0].long()].to(torch.uint8)
 
 
 @pytest.mark.parametrize("kind", SEEING)
-def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
+def test_a_loaded_network_with_an_encoder_acts_the_same(kind, tmp_path):
     view_size, config = SEEING[kind]
     network = build(5, 3, config, seed=1, view_size=view_size)
     with torch.no_grad():
@@ -90,11 +90,11 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     assert weights_hash(again) == weights_hash(network)
     save_policy(paths[1], again, config)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    # What its codes look like is the task's to tell.
+    # The renderer belongs to the task.
     assert again.encoder.render_views is None
     inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
     one, other = (
-        attach_renderer(n, look_at(view_size)).act(inputs, n.initial_memory(2))
+        attach_renderer(n, renderer_of(view_size)).act(inputs, n.initial_memory(2))
         for n in (network, again)
     )
     assert torch.equal(one.logits, other.logits)
@@ -102,7 +102,7 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     assert torch.equal(one.units, other.units)
 
 
-def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
+def test_a_network_saved_before_encoders_existed_still_loads(path, network):
     old = ("core", "units", "critic", "feedback", "forget_bias")
     metadata = {
         "input_size": 8,
@@ -116,7 +116,7 @@ def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
 
 
 @pytest.mark.parametrize("critic", ["shared", "separate"])
-def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
+def test_a_loaded_network_without_an_encoder_has_none(critic, tmp_path):
     config = NetworkConfig(units=4, critic=critic)
     save_policy(tmp_path / "policy", build(8, 3, config, seed=1), config)
     assert load_policy(tmp_path / "policy").view_size is None

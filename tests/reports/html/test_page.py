@@ -1,4 +1,4 @@
-"""The report's page: what is on it, that it is whole, and that nothing is fetched."""
+"""Page of the report: its content, valid markup, and no external resources."""
 
 import re
 import shutil
@@ -68,7 +68,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(finished, tmp_path_factory):
-    """Runs: analysed with made-up verdicts, only evaluated, only started."""
+    """Runs: analysed with artificial verdicts, only evaluated, only started."""
     folder = tmp_path_factory.mktemp("reproduced")
     for name in ("two-step", "evaluated"):
         shutil.copytree(finished.path, folder / name)
@@ -160,10 +160,10 @@ def test_what_the_user_typed_stays_text(page, text):
 
 
 def test_every_effect_stands_with_its_verdict_twice(folder, page):
-    found = page.words("tr")
+    table_rows = page.words("tr")
     for row in read_json(folder / "two-step/analysis/effects.json"):
         wanted = re.escape(row["effect"]) + " .* " + re.escape(row["verdict"])
-        here = [words for words in found if re.fullmatch(wanted, words)]
+        here = [words for words in table_rows if re.fullmatch(wanted, words)]
         assert len(here) == 2
         assert all(with_interval(row) in words for words in here)
 
@@ -212,7 +212,7 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     assert "nothing to learn from missing: not trained" in sections["bandit"]
 
 
-def test_times_are_told_where_they_are_known(folder, tmp_path):
+def test_known_times_are_shown(folder, tmp_path):
     shutil.copytree(folder / "two-step", tmp_path / "two-step")
     run = load_run(tmp_path / "two-step")
     write_json(run.subject(0).cost_path, {"cpu_seconds": 90.4, "wall_seconds": 1234.0})
@@ -283,7 +283,7 @@ def test_an_interval_has_the_digits_of_its_value(value, low, high, words):
     assert with_interval({"value": value, "low": low, "high": high}) == words
 
 
-def test_columns_that_tell_nothing_are_left_out():
+def test_uninformative_columns_are_left_out():
     row = {
         "learned": 2,
         "subjects": 2,

@@ -73,8 +73,8 @@ def test_the_file_has_the_agreed_tags(finished):
 def test_the_x_axis_is_environment_steps_and_the_values_are_the_metrics(finished):
     events, metrics = read(finished.subject(1).path), finished.subject(1).metrics
     assert steps(events, "loss/value") == metrics["steps"].tolist()
-    told = [event.value for event in events.Scalars("loss/value")]
-    assert told == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
+    written_values = [event.value for event in events.Scalars("loss/value")]
+    assert written_values == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
     speeds = [event.value for event in events.Scalars("time/steps_per_second")]
     assert min(speeds) > 0
     assert steps(events, "eval/reward_per_trial") == HALVES

@@ -53,7 +53,7 @@ def test_the_critics_inference_is_what_inferred_value_shows(small):
 
 
 @pytest.mark.parametrize("task", [t for t in NAMES if t in analysis_of(t).criteria])
-def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
+def test_the_statistic_of_the_learning_criterion_has_its_name(task, small):
     tested = episodes_of(small(task))
     name = analysis_of(task).criteria[task].learned.statistic
     subjects = tested.result.tables["subjects"]
@@ -64,7 +64,7 @@ def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
     )
 
 
-def test_the_discount_of_an_error_is_that_of_the_moment(small):
+def test_the_discount_of_an_error_is_the_present_one(small):
     config = small()
     network = make_network(config, 0)
     early, late = (
@@ -95,13 +95,13 @@ def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
 def test_a_preview_leaves_weights_and_renderer_unchanged(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes, before = network.encoder.render_views, weights_hash(network)
+    renderer, before = network.encoder.render_views, weights_hash(network)
     seen = []
 
     def run_episodes(config, subject, make_policy, *rest, **more):
         def watched(task):
             policy = make_policy(task)
-            seen.append(policy.encoder.render_views == task.render_views != eyes)
+            seen.append(policy.encoder.render_views == task.render_views != renderer)
             return policy
 
         return original(config, subject, watched, *rest, **more)
@@ -110,14 +110,14 @@ def test_a_preview_leaves_weights_and_renderer_unchanged(small, monkeypatch):
     monkeypatch.setattr(snapshot_figures, "run_episodes", run_episodes)
     SnapshotEpisodes(config, 0, network, progress=0.5)
     assert seen == [True]
-    assert network.encoder.render_views == eyes
+    assert network.encoder.render_views == renderer
     assert weights_hash(network) == before
 
 
 def test_the_renderer_is_restored_after_a_failed_preview(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes = network.encoder.render_views
+    renderer = network.encoder.render_views
 
     def fail(config, subject, make_policy, *rest, **more):
         network.encoder.render_views = None
@@ -126,4 +126,4 @@ def test_the_renderer_is_restored_after_a_failed_preview(small, monkeypatch):
     monkeypatch.setattr(snapshot_figures, "run_episodes", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
         SnapshotEpisodes(config, 0, network, progress=0.5)
-    assert network.encoder.render_views == eyes
+    assert network.encoder.render_views == renderer
