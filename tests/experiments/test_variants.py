@@ -36,7 +36,7 @@ CHANGED = {
 """Variant -> what it changes in the two-step task's fast preset."""
 
 TWO_CORES = {
-    "no-reward": "the prediction error and not the reward as the policy's input",
+    "no-reward": "the prediction error, not the reward, as input of the policy",
     "rule-eprop-random": "the two cores would need feedback of their own",
 }
 """Variant -> why it does not fit networks with a critic of their own."""

@@ -12,12 +12,14 @@ from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
 from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
+from metarl.core.interventions import Intervention
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStepParams
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.training.trainer import check_trainable
 
 INPUTS, ACTIONS = 4, 2
+RESET = Intervention(target="memory", operation="reset")
 
 
 def make_network(units=5, **settings):
@@ -285,12 +287,12 @@ REPLAY = ReplayConfig(mode="uniform")
         ("wp", {"learning_rate": constant(0.0)}, "learning_rate.start must be above 0"),
         (
             "np",
-            {"training": TrainingConfig(interventions=("memory reset",))},
+            {"training": TrainingConfig(interventions=(RESET,))},
             r"interventions must be \(\) where the rule is np",
         ),
         (
             "wp",
-            {"training": TrainingConfig(num_envs=2, interventions=("memory reset",))},
+            {"training": TrainingConfig(num_envs=2, interventions=(RESET,))},
             r"interventions must be \(\) where the rule is wp",
         ),
         (
