@@ -6,7 +6,7 @@ baseline or variant. n is always the number of subjects.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 
@@ -91,7 +91,7 @@ def by_group(
 
 
 def stack(
-    parts: Iterable[tuple[Mapping[str, str | float], pd.DataFrame]],
+    parts: Iterable[tuple[Mapping[str, Any], pd.DataFrame]],
     columns: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Tables below each other, each with columns in front that name it.

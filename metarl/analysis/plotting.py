@@ -188,6 +188,7 @@ def subject_points(
     points: Points,
     *,
     size: float = 4,
+    **mark: Any,
 ) -> None:
     """A dot for each subject and point.
 
@@ -199,11 +200,13 @@ def subject_points(
         colour: of the dots.
         points: (N,) the points, in the order of their places.
         size: of a dot.
+        mark: further properties of the dots.
     """
     where = np.asarray(places, float)
+    usual = {"color": colour, "markersize": size, "zorder": 3}
     for _, subject in table.groupby("subject"):
         heights = points.of(subject)[value]
-        ax.plot(where, heights, "o", color=colour, markersize=size, zorder=3)
+        ax.plot(where, heights, "o", **{**usual, **mark})
 
 
 def bars_with_subjects(
@@ -234,6 +237,24 @@ def bars_with_subjects(
     own = select_group(tables[name])
     subject_points(ax, places - 0.11, own, value, colour, points)
     return places
+
+
+def half_violin(
+    ax: Axes, place: float, density: pd.DataFrame, y: str, colour: str, *, alpha: float
+) -> None:
+    """One half of a violin: a density, filled from an upright line outwards.
+
+    Args:
+        ax: axes to draw on.
+        place: where the line stands.
+        density: rows in the order of y, with reach, how far the density goes right of
+            the line, or left where it is negative.
+        y: column along the vertical axis.
+        colour: of the half.
+        alpha: its opacity.
+    """
+    edge = place + density["reach"]
+    ax.fill_betweenx(density[y], place, edge, color=colour, alpha=alpha, lw=0)
 
 
 def baseline_ticks(

@@ -175,6 +175,10 @@ class EpisodeGrid:
         episodes = self.episodes[rows].reset_index(drop=True)
         return EpisodeGrid(episodes=episodes, columns=kept)
 
+    def assign(self, **columns: Array) -> "EpisodeGrid":
+        """The same with some (E, T) columns exchanged or added."""
+        return replace(self, columns={**self.columns, **columns})
+
     def iter_subjects(self) -> Iterator[tuple[int, "EpisodeGrid"]]:
         """Each subject with its episodes, in order."""
         for subject in np.unique(self.subject):

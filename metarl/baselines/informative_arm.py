@@ -55,8 +55,8 @@ class Informed(Guesser):
 
     def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
         """Compute the target from the reward of the informative arm."""
-        share = step.reward.unsqueeze(1) / self.params.reward_other
-        target = (share * self.ordinary).round().long() - 1
+        number = step.reward.unsqueeze(1) * self.task.clue_divisor
+        target = number.round().long() - 1
         is_target = torch.arange(self.action_count, device=self.device) == target
         informative = step.last_action[:, -1:] > 0
         return (torch.where(informative, TARGET * is_target, beliefs[0]),)

@@ -106,8 +106,8 @@ class ChoiceTask(LockstepTask[Params]):
 
     def step(self, actions: Tensor, noise: Tensor) -> Step:
         """Take one action in every environment, at the current step of the trial."""
-        respond = self.responses[self.trial_events[self.phase]]
-        return self.advance(respond(actions, noise))
+        event = self.trial_events[self.phase]
+        return self.advance(self.responses[event](actions, noise))
 
     def fixate(self, actions: Tensor, noise: Tensor) -> Tensor:
         """(B,) reward of the response to the fixation cross."""

@@ -65,6 +65,8 @@ class InformativeArm(LockstepTask[InformativeArmParams]):
         """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
         self.ordinary = self.params.arm_count - 1
+        self.clue_divisor = self.ordinary / self.params.reward_other
+        """Number of the target divided by the reward of the informative arm."""
         # Screens: each possible reward and, last, none.
         size = len(self.observation_names)
         screens = torch.cat([torch.eye(size), torch.zeros(1, size)])
@@ -85,11 +87,10 @@ class InformativeArm(LockstepTask[InformativeArmParams]):
 
         The largest reward of the informative arm equals that of an ordinary arm.
         """
-        other, target = self.params.reward_other, self.params.reward_target
-        clues = [
-            other * (number / self.ordinary) for number in range(1, self.ordinary + 1)
-        ]
-        return tuple(f"paid {reward:g}" for reward in (*clues, target))
+        clues = [number / self.clue_divisor for number in range(1, self.ordinary + 1)]
+        return tuple(
+            f"paid {reward:g}" for reward in (*clues, self.params.reward_target)
+        )
 
     @property
     def action_names(self) -> tuple[str, ...]:
@@ -127,7 +128,7 @@ class InformativeArm(LockstepTask[InformativeArmParams]):
         """Choose an arm and receive its reward, which is certain."""
         self.choice = actions.clone()
         informative, hit = actions == self.ordinary, actions == self.target
-        clue = self.params.reward_other * ((self.target + 1) / self.ordinary)
+        clue = (self.target + 1) / self.clue_divisor
         reward = torch.where(hit, self.params.reward_target, self.params.reward_other)
         self.reward = torch.where(informative, clue, reward)
         screen = torch.where(hit, self.ordinary, self.ordinary - 1)

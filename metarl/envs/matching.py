@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
+from operator import or_
 
 import torch
 from torch import Tensor
@@ -38,6 +39,13 @@ class MatchingParams:
     def band_width(self) -> float:
         """Width of a band of the base probability of left."""
         return self.probability_sum / self.band_count
+
+    @property
+    def held_out_bands(self) -> tuple[tuple[float, float], ...]:
+        """Bounds of the bands that are held out of training."""
+        width = self.band_width
+        bands = range(1, self.band_count, 2)
+        return tuple((band * width, (band + 1) * width) for band in bands)
 
 
 class Matching(ChoiceTask[MatchingParams]):
@@ -101,6 +109,7 @@ class Matching(ChoiceTask[MatchingParams]):
     ) -> None:
         """Prepare `num_envs` environments."""
         super().__init__(num_envs, params, device)
+        self.held_out_bands = self.params.held_out_bands
         self.rewarded = self.never
         self.offered = self.base
 
@@ -173,12 +182,10 @@ class Matching(ChoiceTask[MatchingParams]):
 
     def is_held_out(self, p0_left: Tensor) -> Tensor:
         """(B,) bool: whether base probabilities lie strictly within held-out bands."""
-        width = self.params.band_width
         inside = [
-            (p0_left > band * width) & (p0_left < (band + 1) * width)
-            for band in range(1, self.params.band_count, 2)
+            (p0_left > low) & (p0_left < high) for low, high in self.held_out_bands
         ]
-        return reduce(torch.logical_or, inside) if inside else self.never
+        return reduce(or_, inside) if inside else self.never
 
     def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
         """(B,) reward of the choice."""

@@ -123,11 +123,7 @@ class Experiment:
         if not self.analysis:
             return None
         found = _module(self.analysis)
-        if hasattr(found, "ANALYSIS"):
-            return found.ANALYSIS
-        # An analysis in the older form is a module: a folder's is its `tables`.
-        inner = isinstance(self.analysis, str) and hasattr(found, "__path__")
-        return _module(f"{self.analysis}.tables") if inner else found
+        return getattr(found, "ANALYSIS", found)
 
 
 def _module(named: Any) -> Any:

@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.figure import Figure
 
-from metarl.analysis.analysis import Analysis, AnalysisResult, Panel
-from metarl.analysis.bridge import analyse, old_analysis
+from metarl.analysis.analysis import Analysis, AnalysisResult, Panel, analyse
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
@@ -30,10 +29,18 @@ COLUMNS = 3
 
 
 def analysis_of(task: str) -> Analysis[Any]:
-    """The analysis of an experiment."""
-    found = experiment(task).load_analysis()
-    # BRIDGE: without ANALYSIS the experiment is in the old form.
-    return found if isinstance(found, Analysis) else old_analysis(found)
+    """The analysis of an experiment.
+
+    Raises:
+        MetaRLError: the experiment names something else as its analysis.
+    """
+    analysis = experiment(task).load_analysis()
+    if not isinstance(analysis, Analysis):
+        raise MetaRLError(
+            f"the analysis of {task} must be a metarl.analysis.analysis.Analysis, or a "
+            f"module with one named ANALYSIS, got {analysis!r}"
+        )
+    return analysis
 
 
 def has_analysis(task: str) -> bool:

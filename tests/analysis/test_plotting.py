@@ -13,6 +13,7 @@ from metarl.analysis.plotting import (
     Points,
     bars_with_subjects,
     baseline_ticks,
+    half_violin,
     interval,
     learned_line,
     mean_line,
@@ -142,3 +143,12 @@ def test_where_nothing_is_scored_no_line_says_learned(ax):
     learned_line(ax, Context(task="toy", criteria=Criteria(learned=RULE)))
     assert not ax.lines
     assert np.isfinite(ax.get_ylim()).all()
+
+
+def test_half_a_violin_reaches_from_its_line_as_far_as_the_density(ax):
+    density = pd.DataFrame({"rpe": [0.0, 1.0, 2.0], "reach": [-0.1, -0.4, 0.0]})
+    half_violin(ax, 3, density, "rpe", "red", alpha=0.5)
+    (filled,) = ax.collections
+    corners = {tuple(corner) for corner in filled.get_paths()[0].vertices.tolist()}
+    assert corners == {(3, 0), (3, 1), (3, 2), (2.9, 0), (2.6, 1)}
+    assert same_color(filled.get_facecolor()[0][:3], "red")

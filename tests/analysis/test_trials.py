@@ -101,3 +101,11 @@ def test_what_holds_for_a_whole_episode_stands_there_once(trials):
     grid = laid(trials.assign(colour=[5, 5, 6, 7, 8]), by_episode=["colour"])
     assert grid.episodes["colour"].tolist() == [7, 8, 5, 6]
     assert grid.where(grid.subject == 7).episodes["colour"].tolist() == [5, 6]
+
+
+def test_columns_of_a_grid_are_exchanged_in_a_copy(trials):
+    grid = laid(trials)
+    twice = grid.assign(reward=2 * grid["reward"], other=grid["reward"])
+    np.testing.assert_array_equal(twice["reward"], 2 * twice["other"])
+    np.testing.assert_array_equal(grid["reward"], twice["other"])
+    assert twice.episodes is grid.episodes

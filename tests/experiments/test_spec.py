@@ -82,7 +82,10 @@ def test_every_test_can_be_taken_by_the_networks_of_every_preset(task, name):
             "training, got fixation=False",
         ),
         ({"interventions": "units set 0 of 48"}, "units must be below 48"),
-        ({"interventions": "units set 0 when risky == 1"}, "known names, got 'risky'"),
+        (
+            {"interventions": "units set 0 when risky == 1"},
+            "must use known names, got 'risky'",
+        ),
         ({"interventions": "rpe set 0"}, "rpe must be the network's feedback"),
     ],
 )

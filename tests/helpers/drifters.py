@@ -18,11 +18,11 @@ def simulate(
     trials=100,
     temperature=10.0,
     lapses=0.0,
-    told=False,
+    informed=False,
 ):
     """A Rescorla-Wagner learner with a rate for quiet and one for volatile episodes.
 
-    Half of the episodes are quiet. Rates of None choose at random; one that is told
+    Half of the episodes are quiet. Rates of None choose at random; one that is informed
     takes the better arm.
     """
     generator = np.random.default_rng([seed, subject])
@@ -33,7 +33,7 @@ def simulate(
     for trial in range(trials):
         lead = temperature * (values[:, 1] - values[:, 0])
         right = (1 - lapses) / (1 + np.exp(-lead)) + lapses / 2
-        if told:
+        if informed:
             right = (left < 0.5).astype(float)
         choice = (generator.random(episodes) < right).astype(int)
         chance = np.where(choice == 1, 1 - left, left)
@@ -72,6 +72,8 @@ def recording(trials):
     return {
         "episode": np.repeat(trials["episode"].unique(), count + 1),
         "trial": np.tile(np.append(np.arange(count), count - 1), episodes),
+        "event": (action < 0).astype(int).ravel(),
+        "event_names": np.array(["choice", "end"]),
         "action": action.ravel(),
         "policy": policy.reshape(-1, 2),
     }

@@ -67,10 +67,10 @@ def problem_recording(trials, keep, *, noise=0.05, units=20, seed=0):
             for event, action in steps:
                 activity = mixing @ held + noise * generator.normal(size=units)
                 rows.append((episode, row["trial"], event, action, activity))
-            told = [
+            cues = [
                 [row[f"{who}_{c}"] for c in "rgb"] for who in ("target", "distractor")
             ]
-            held = np.asarray(keep(*np.array(told)), float)
+            held = np.asarray(keep(*np.array(cues)), float)
         rows.append((episode, row["trial"], 3, -1, np.full(units, np.nan)))
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     names = ("episode", "trial", "event", "action", "units")

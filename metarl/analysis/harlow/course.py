@@ -3,9 +3,9 @@
 After the paper: the learning curve, scaled so that 50 % is a random choice of pictures
 and 100 % the optimum, has two change points; the time between them is cut into six
 equal stages. Declared: the change points are those of the ramp (a level, a straight
-line, a level) with the least squared distance from the curve; what is below 50 %, where
+line, a level) with the least squared distance from the curve; less than 50 %, where
 the cross is not yet held, counts as 50 %. The paper counts episodes a thread, here they
-are of all lanes together: its numbers are taken times its 32 threads.
+are of all environments together: its numbers are multiplied by its 32 threads.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 5.
 """
@@ -16,11 +16,11 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.harlow.trials import accuracy_by_trial
+from metarl.analysis.harlow.behaviour import accuracy_by_trial
+from metarl.analysis.measures import stack
 from metarl.analysis.schema import Array
+from metarl.analysis.trials import TrialSequence
 
-FIXATION_REWARD = 0.2
-"""For holding the cross, on each trial."""
 CHANCE, BEST = 50.0, 100.0
 """Scaled performance, in percent."""
 LEFT_CHANCE = 0.6
@@ -46,40 +46,47 @@ CHANGE_COLUMNS = (
     "leaves_chance_step",
     "reaches_ceiling_step",
 )
-"""Columns of the table of change points: in episodes, all lanes together, from the
-start of training; takes, from one to the other; and in steps. NaN for what never
-came."""
+"""Columns of the table of change points: in episodes of all environments together, from
+the start of training; takes, from one to the other; and in steps. NaN for a point that
+was never reached."""
 
 
-def scaled(returns: Array, trial_count: int) -> Array:
-    """Mean return per episode as percent: 50 at random choice, 100 at the optimum."""
-    chance = trial_count * FIXATION_REWARD
+def scaled(returns: Array, trial_count: int, reward_fixation: float) -> Array:
+    """Mean return per episode as percent: 50 at random choice, 100 at the optimum.
+
+    Args:
+        returns: (N,) in reward units.
+        trial_count: trials of a problem.
+        reward_fixation: for holding the cross, on each trial.
+    """
+    chance = trial_count * reward_fixation
     return CHANCE + (BEST - CHANCE) * (returns - chance) / (trial_count - 1)
 
 
-def curves_table(curves: Mapping[int, pd.DataFrame], trial_count: int) -> pd.DataFrame:
-    """Learning curves: subject, steps, episodes, performance (percent)."""
-    columns = ["subject", "steps", "episodes", "performance"]
+def curves_table(
+    curves: Mapping[int, pd.DataFrame], parameters: Mapping[str, object]
+) -> pd.DataFrame:
+    """Learning curves: subject, steps, episodes, performance (percent).
+
+    Args:
+        curves: subject -> its learning curve.
+        parameters: of the task, with trial_count and reward_fixation.
+    """
     parts = []
     for subject, curve in curves.items():
         known = curve.dropna(subset=["rollout/return"])
-        parts.append(
-            pd.DataFrame(
-                {
-                    "subject": subject,
-                    "steps": known["steps"].to_numpy(float),
-                    "episodes": known["rollout/episodes"].to_numpy(float),
-                    "performance": scaled(
-                        known["rollout/return"].to_numpy(float), trial_count
-                    ),
-                }
-            )
+        performance = scaled(
+            known["rollout/return"].to_numpy(float),
+            int(str(parameters["trial_count"])),
+            float(str(parameters["reward_fixation"])),
         )
-    return (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=columns, dtype=float)
-    )
+        columns = {
+            "steps": known["steps"].to_numpy(float),
+            "episodes": known["rollout/episodes"].to_numpy(float),
+            "performance": performance,
+        }
+        parts.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(parts, ("subject", "steps", "episodes", "performance"))
 
 
 def fit_ramp(x: Array, y: Array) -> tuple[float, float]:
@@ -128,8 +135,8 @@ def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
         leaves, reaches = fit_ramp(steps, performance)
         leaves = leaves if learned[subject] else np.nan
         reaches = reaches if final["ceiling"][subject] else np.nan
-        told = [float(np.interp(at, steps, episodes)) for at in (leaves, reaches)]
-        rows.append((subject, *told, told[1] - told[0], leaves, reaches))
+        left, reached = np.interp([leaves, reaches], steps, episodes)
+        rows.append((subject, left, reached, reached - left, leaves, reaches))
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
 
 
@@ -142,16 +149,18 @@ def durations_table(changes: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name, paper in PAPER.items():
-        found = changes[name].dropna().to_numpy(float)
-        middle = np.quantile(found, [0.5, 0.25, 0.75]) if len(found) else [np.nan] * 3
-        rows.append((name, *middle, len(found), *paper))
+        reached = changes[name].dropna().to_numpy(float)
+        middle = [np.nan] * 3
+        if len(reached):
+            middle = list(np.quantile(reached, [0.5, 0.25, 0.75]))
+        rows.append((name, *middle, len(reached), *paper))
     columns = ["name", "median", "low", "high", "n"]
     columns += ["paper_least", "paper_median", "paper_most"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def stage_accuracy(
-    stages: Mapping[float, pd.DataFrame],
+    stages: Mapping[float, TrialSequence],
     changes: pd.DataFrame,
     final: pd.DataFrame,
     total_steps: float,
@@ -159,7 +168,7 @@ def stage_accuracy(
     """Accuracy by trial in each stage between the change points, and at the end.
 
     Args:
-        stages: part of training that is done -> trial table of all subjects.
+        stages: part of training that is done -> trials of all subjects.
         changes: `change_points`; a subject without both has no stages.
         final: accuracy by trial of the main test: subject, trial, accuracy.
         total_steps: steps of the whole training.
@@ -171,13 +180,13 @@ def stage_accuracy(
     known = changes.dropna().set_index("subject")
     parts = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
     for done, trials in stages.items():
-        found = accuracy_by_trial(trials)
+        accuracy = accuracy_by_trial(trials)
         at = done * total_steps
-        start = found["subject"].map(known["leaves_chance_step"])
-        stop = found["subject"].map(known["reaches_ceiling_step"])
+        start = accuracy["subject"].map(known["leaves_chance_step"])
+        stop = accuracy["subject"].map(known["reaches_ceiling_step"])
         stage = np.ceil(STAGES * (at - start) / (stop - start))
         within = (stage >= 1) & (stage <= STAGES)
-        named = found.assign(stage=stage)[within]
+        named = accuracy.assign(stage=stage)[within]
         parts.append(named.astype({"stage": int}))
     every = pd.concat(parts, ignore_index=True)
     every["stage"] = every["stage"].astype(str)

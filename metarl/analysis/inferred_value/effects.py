@@ -1,8 +1,7 @@
-"""What the inferred-value networks must show, beside what was published.
+"""Effects of the inferred-value experiment, with the published values for comparison.
 
-Criteria were fixed beforehand, for the task and the test as published; on a variant the
-same rows are reported and not scored. The ideal is an observer that infers and counts
-no trials: `inferred_value_responses.ideal_difference`.
+The ideal is an observer that infers and counts no trials:
+`metarl.analysis.inferred_value.responses.ideal_difference`.
 """
 
 from collections.abc import Iterator
@@ -10,13 +9,22 @@ from dataclasses import replace
 
 import pandas as pd
 
-from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
-from metarl.analysis.effects import Effect
+from metarl.analysis.analysis import Context
+from metarl.analysis.effects import (
+    NO_LEARNING,
+    Effect,
+    mean_and_lowest,
+    trained_and_untrained,
+)
 from metarl.analysis.inferred_value.responses import WHEN
-from metarl.analysis.measures import select_group, subject_values
+from metarl.analysis.measures import (
+    MEASURED,
+    Tables,
+    rows_at,
+    select_group,
+    subject_values,
+)
 
-MUST = CRITERIA["inferred-value"]
-"""What is asked of the networks, by name."""
 RESET = "block-reset"
 """Further test in which the memory is reset at every block's start."""
 NAMES = {
@@ -25,193 +33,190 @@ NAMES = {
     "inferred": "new minus old cue, inferred (reward units)",
 }
 """The three numbers in words."""
+UNIT_WORDS = ("untrained", "trained minus untrained")
+"""What labels add for untrained units and for the difference."""
 IDEAL_SOURCE = "observer that infers and counts no trials"
 PAPER = "Wang et al. 2018, Fig. 4b: equal"
+STATE_PAPER = "Wang et al. 2018, Fig. 4c: the state flips with the feedback"
 MONKEYS = "Bromberg-Martin et al. 2010: dopamine below 0, lateral habenula about 0"
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    about = tables["about"]
-    subjects = select_group(tables["subjects"])
-    learned = None
-    if bool(about["scored"].iloc[0]):
-        learned = learned_subjects(str(about["task"].iloc[0]), subjects)
-    rows = [
-        *_response_effects(tables, subjects),
-        *_ratio_effects(subjects),
-        *_reset_effects(tables, subjects),
-        *_unit_effects(tables, subjects),
-    ]
-    listed = [(effect, learned) for effect in rows]
-    return judge(about, listed + [(effect, None) for effect in _baselines(tables)])
+def effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Every effect of the experiment."""
+    yield from _response_effects(tables, context)
+    yield from _ratio_effects(tables, context)
+    yield from _reset_effects(tables, context)
+    yield from _unit_effects(tables)
+    yield from _baseline_effects(tables, context)
 
 
-def _ideal(tables: Tables) -> float:
-    return float(tables["about"]["ideal"].iloc[0])
+def ideal_of(tables: Tables) -> float:
+    """Each of the three numbers of the ideal observer."""
+    return float(tables["ideal"]["difference"].iloc[0])
 
 
-def _response_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
+def _values(tables: Tables, column: str, group: str = MEASURED) -> "pd.Series[float]":
+    """A column of the table of subjects, of one group."""
+    return subject_values(select_group(tables["subjects"], group), column)
+
+
+def _response_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """The three numbers: their means, and the least of any network."""
-    ideal = _ideal(tables)
+    ideal = ideal_of(tables)
     for when in WHEN:
-        mean = Effect(
-            label=f"{NAMES[when]}, mean",
-            values=subject_values(subjects, when),
-            criterion=MUST["difference"].times(ideal),
-            needs_learning=False,
+        mean, lowest = mean_and_lowest(
+            when,
+            NAMES[when],
+            _values(tables, when),
+            mean=context.criteria["difference"].times(ideal),
+            lowest=context.criteria["difference, each network"],
             chance=0.0,
             reference=ideal,
             source=IDEAL_SOURCE,
         )
-        yield mean
-        yield replace(
-            mean,
-            label=f"{NAMES[when]}, lowest network",
-            summary="lowest",
-            criterion=MUST["difference, each network"],
-            needs_learning=True,
-        )
+        yield from (replace(mean, needs_learning=False), lowest)
 
 
-def _ratio_effects(subjects: pd.DataFrame) -> Iterator[Effect]:
-    """Inferred beside experienced value, and whether trials are counted."""
+def _ratio_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Inferred and experienced value compared, and whether trials are counted."""
     yield Effect(
+        key="ratio.mean",
         label="inferred / experienced, mean of the networks' ratios",
-        values=subject_values(subjects, "ratio"),
-        criterion=MUST["inferred / experienced"],
+        values=_values(tables, "ratio"),
+        criterion=context.criteria["inferred / experienced"],
         reference=1.0,
         source=PAPER,
     )
     yield Effect(
+        key="inferred_minus_experienced.mean",
         label="inferred minus experienced (reward units), mean",
-        values=subject_values(subjects, "inferred")
-        - subject_values(subjects, "experienced"),
+        values=_values(tables, "inferred") - _values(tables, "experienced"),
         chance=0.0,
         source=MONKEYS,
     )
     yield Effect(
+        key="carry_over.mean",
         label="before / mean of experienced and inferred, mean",
-        values=subject_values(subjects, "carry_over"),
+        values=_values(tables, "carry_over"),
         reference=1.0,
         source=f"{IDEAL_SOURCE}; 0 for one that counts them",
     )
     yield Effect(
+        key="counts.mean",
         label="share of networks that count the trials of a block",
-        values=subject_values(subjects, "counts"),
+        values=_values(tables, "counts"),
         reference=0.0,
         source=IDEAL_SOURCE,
     )
     yield Effect(
+        key="valid_share.mean",
         label="share of valid trials, mean",
-        values=subject_values(subjects, "valid_share"),
+        values=_values(tables, "valid_share"),
         reference=1.0,
         source="the task's rules",
     )
 
 
-def _reset_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
+def _reset_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """The same networks without what they carry from block to block."""
-    ideal, everyone = _ideal(tables), subjects["subject"]
+    ideal, everyone = ideal_of(tables), _values(tables, "valid_share").index
     table = select_group(tables["differences"], RESET)
-    values = {
-        when: subject_values(table[table["when"] == when], "difference").reindex(
-            everyone
-        )
+    before, experienced, inferred = (
+        subject_values(rows_at(table, when=when), "difference").reindex(everyone)
         for when in WHEN
-    }
+    )
+    prefix = "memory reset at each block"
     yield Effect(
-        label=f"memory reset at each block: size of {NAMES['before']}, mean",
-        values=values["before"].abs(),
-        criterion=MUST["before, memory reset"].times(ideal),
+        key="reset.before.mean",
+        label=f"{prefix}: size of {NAMES['before']}, mean",
+        values=before.abs(),
+        criterion=context.criteria["before, memory reset"].times(ideal),
         reference=0.0,
         source="nothing is carried over",
     )
-    yield Effect(
-        label=f"memory reset at each block: {NAMES['experienced']}, mean",
-        values=values["experienced"],
+    after = Effect(
+        key="reset.experienced.mean",
+        label=f"{prefix}: {NAMES['experienced']}, mean",
+        values=experienced,
         chance=0.0,
         reference=ideal,
         source=IDEAL_SOURCE,
     )
-    yield Effect(
-        label=f"memory reset at each block: {NAMES['inferred']}, mean",
-        values=values["inferred"],
-        criterion=MUST["inferred, memory reset"].times(ideal),
+    yield after
+    yield replace(
+        after,
+        key="reset.inferred.mean",
+        label=f"{prefix}: {NAMES['inferred']}, mean",
+        values=inferred,
+        criterion=context.criteria["inferred, memory reset"].times(ideal),
         needs_learning=False,
-        chance=0.0,
-        reference=ideal,
-        source=IDEAL_SOURCE,
     )
 
 
-def _unit_effects(tables: Tables, subjects: pd.DataFrame) -> Iterator[Effect]:
-    """Read-outs of units beside those of an untrained network with the same inputs."""
-    everyone = subjects["subject"]
-    table = tables["readout"][tables["readout"]["event"] == "fixation"]
+def _unit_effects(tables: Tables) -> Iterator[Effect]:
+    """Read-outs of units, and of those of an untrained network with the same inputs."""
     for place in (1, 2):
-        shares = _both_units(table[table["place"] == place], "share", everyone)
-        name = f"new cue read out of units at fixation, trial {place}"
-        yield Effect(
-            label=f"{name}, mean",
-            values=shares["trained"],
+        rows = rows_at(tables["readout"], event="fixation", place=place)
+        trained, untrained, difference = trained_and_untrained(
+            f"new_cue.trial_{place}",
+            f"new cue read out of units at fixation, trial {place}",
+            _both_units(tables, rows, "share"),
+            words=UNIT_WORDS,
             chance=0.5,
             reference=float(place - 1),
-            source="Wang et al. 2018, Fig. 4c: the state flips with the feedback",
+            source=STATE_PAPER,
         )
-        yield Effect(label=f"{name}, untrained, mean", values=shares["untrained"])
+        yield from (trained, untrained)
         if place == 2:
-            yield _advantage(name, shares)
-    accuracy = _both_units(tables["counting"], "accuracy", everyone)
-    name = "first trial of a block read out of units at fixation, accuracy"
-    yield Effect(label=f"{name}, mean", values=accuracy["trained"], chance=0.5)
-    yield _advantage(name, accuracy)
+            yield difference
+    trained, _, difference = trained_and_untrained(
+        "first_trial",
+        "first trial of a block read out of units at fixation, accuracy",
+        _both_units(tables, tables["counting"], "accuracy"),
+        words=UNIT_WORDS,
+        chance=0.5,
+    )
+    yield from (trained, difference)
 
 
-def _both_units(
-    table: pd.DataFrame, column: str, everyone: "pd.Series[int]"
-) -> dict[str, "pd.Series[float]"]:
-    """A number by subject, of trained and of untrained units."""
-    return {
-        units: subject_values(table[table["units"] == units], column).reindex(everyone)
-        for units in ("trained", "untrained")
-    }
-
-
-def _advantage(name: str, values: dict[str, "pd.Series[float]"]) -> Effect:
-    return Effect(
-        label=f"{name}, trained minus untrained, mean",
-        values=values["trained"] - values["untrained"],
-        chance=0.0,
+def _both_units(tables: Tables, rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """A number of each measured subject's trained and untrained units."""
+    everyone = _values(tables, "valid_share").index
+    return pd.DataFrame(
+        {
+            units: subject_values(rows_at(rows, units=units), column).reindex(everyone)
+            for units in ("trained", "untrained")
+        }
     )
 
 
-def _baselines(tables: Tables) -> Iterator[Effect]:
-    """What the reference strategies must show, or the analysis could not find it."""
-    for strategy, column, criterion, words in (
+def _baseline_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Known properties of the baselines, which the analysis must find."""
+    for name, column, criterion, label in (
         (
             "td",
             "inferred",
-            MUST["inferred, tabular TD"],
-            "tabular TD: " + NAMES["inferred"],
+            context.criteria["inferred, tabular TD"],
+            f"tabular TD: {NAMES['inferred']}",
         ),
         (
             "counting",
             "counts",
-            MUST["counts, observer that counts"],
+            context.criteria["counts, observer that counts"],
             "observer that counts is said to count",
         ),
         (
             "ideal",
             "counts",
-            MUST["counts, observer that counts not"],
+            context.criteria["counts, observer that counts not"],
             "observer that counts not is said to count",
         ),
     ):
-        table = select_group(tables["subjects"], strategy)
         yield Effect(
-            label=words,
-            values=subject_values(table, column),
+            key=f"{column}.{name}",
+            label=label,
+            values=_values(tables, column, name),
             criterion=criterion,
             needs_learning=False,
+            learning=NO_LEARNING,
         )

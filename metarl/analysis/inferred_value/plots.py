@@ -1,18 +1,42 @@
-"""Panels of responses to cues, over subjects: each draws tables on axes.
+"""Panels of the inferred-value figure.
 
-Nothing is computed here but where things stand; nothing is shown or saved.
+Lines and markers are means of the networks, dots the networks, intervals over networks;
+baselines and published values are named in the legends.
 """
 
-import matplotlib.pyplot as plt
+from collections.abc import Sequence
+from itertools import product
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.bridge import CRITERIA, Tables, measured
-from metarl.analysis.inferred_value.effects import RESET
-from metarl.analysis.inferred_value.responses import KINDS, SHOWN_EVENTS, WHEN
-from metarl.analysis.measures import MEASURED, select_group
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
+from metarl.analysis.analysis import Context
+from metarl.analysis.inferred_value.behaviour import BEFORE
+from metarl.analysis.inferred_value.effects import RESET, ideal_of
+from metarl.analysis.inferred_value.responses import (
+    EVENTS,
+    KINDS,
+    PLACES,
+    SHOWN_EVENTS,
+    WHEN,
+)
+from metarl.analysis.measures import (
+    MEASURED,
+    Tables,
+    in_order,
+    rows_at,
+    select_group,
+)
+from metarl.analysis.plotting import (
+    chance_line,
+    empty_panel,
+    interval,
+    legend_below,
+    mean_line,
+    subject_colour,
+    subject_label,
+)
 from metarl.analysis.style import COLOURS, baseline_colour
 
 WHEN_NAMES = {
@@ -21,23 +45,23 @@ WHEN_NAMES = {
     "inferred": "trial 2,\ninferred",
 }
 """The three comparisons in words."""
-CUE_NAMES = {"old": "cue rewarded before", "new": "cue rewarded after the reversal"}
-"""The two cues in words."""
-MARKERS = {"ideal": "D", "td": "X"}
-"""Reference strategies drawn beside the networks' responses -> marker."""
 WHEN_MARKERS = {"before": "s", "experienced": "o", "inferred": "^"}
 """Comparison -> marker."""
-EQUAL = CRITERIA["inferred-value"]["inferred / experienced"]
-"""Ratios that count as equal."""
+CUE_NAMES = {"old": "cue rewarded before", "new": "cue rewarded after the reversal"}
+"""The two cues in words."""
+BASELINE_MARKS = {"ideal": ("D", 1.4), "td": ("X", 1.65)}
+"""Baseline -> marker of its response, and distance from the comparison's first step."""
 SPACE = 4.0
 """Width that each comparison takes, in steps of a trial."""
 BY_CHANCE = 1 / 9
-"""Share of valid trials of actions drawn from a hat: a third at each of two steps."""
+"""Share of valid trials of random actions: a third at each of two steps."""
+STEPS = list(product(PLACES, EVENTS))
+"""Every step of the trials around a reversal, in order."""
+TRIALS_LABEL = "Trial from the reversal: fixation to outcome"
 
 
-def plot_cue_responses(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_cue_responses(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Prediction errors at fixation, cue and go, as in the paper's three panels."""
-    ax = ax or plt.subplots()[1]
     ax.set(ylabel="RPE on arrival (reward units)")
     ax.set_xlabel("Step of the trial: fixation, cue, go")
     if select_group(tables["responses"]).empty:
@@ -47,103 +71,83 @@ def plot_cue_responses(tables: Tables, ax: Axes | None = None) -> Axes:
             _cue_lines(ax, tables, when, kind, SPACE * index)
         if index:
             ax.axvline(SPACE * index - 1, color=COLOURS["chance"], lw=0.8)
-    ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
-    for name in _there(tables["responses"], tuple(MARKERS)):
-        ax.plot([], [], MARKERS[name], color="black", mfc="none", label=name)
+    chance_line(ax, 0, "-")
+    for name in _groups(tables["responses"], list(BASELINE_MARKS)):
+        marker = BASELINE_MARKS[name][0]
+        ax.plot([], [], marker, color="black", mfc="none", label=name)
     ax.set_xticks(SPACE * np.arange(len(WHEN)) + 1, list(WHEN_NAMES.values()))
-    label = measured(tables)[1]
-    return legend_below(ax, title=f"{label}, a dot each")
+    return legend_below(ax, title=f"{subject_label(context)}, a dot each")
 
 
 def _cue_lines(ax: Axes, tables: Tables, when: str, kind: str, offset: float) -> None:
-    """One cue in one comparison: mean, interval, a dot a subject, strategies."""
-    colour = COLOURS[f"{kind} cue"]
+    """One cue in one comparison: mean, interval, a dot a subject, baselines."""
+    colour, where = COLOURS[f"{kind} cue"], {"when": when, "cue": kind}
     places = offset + np.arange(len(SHOWN_EVENTS))
-    means = _steps(select_group(_cell(tables["responses_summary"], when, kind)))
+    means = rows_at(select_group(tables.summary("responses")), **where)
+    means = in_order(means, ["event"], SHOWN_EVENTS)
     label = CUE_NAMES[kind] if when == WHEN[0] else None
     ax.plot(places, means["mean"], "-", color=colour, lw=2, label=label)
-    _intervals(ax, places, means, colour)
-    each = _cell(tables["responses"], when, kind)
-    at_cue = each[each["event"] == "cue"]
+    interval(ax, places, means, colour)
+    at_cue = rows_at(tables["responses"], **where, event="cue")
     dots = select_group(at_cue)["rpe"]
     spread = offset + 1 + np.linspace(-0.15, 0.15, len(dots))
     ax.plot(spread, dots, "o", color=colour, ms=4, alpha=0.7)
-    for name, marker in MARKERS.items():
+    for name, (marker, right) in BASELINE_MARKS.items():
         found = select_group(at_cue, name)["rpe"]
-        places = np.full(len(found), offset + (1.4 if name == "ideal" else 1.65))
+        places = np.full(len(found), offset + right)
         ax.plot(places, found, marker, color=colour, mfc="none", ms=8)
 
 
-def _cell(table: pd.DataFrame, when: str, kind: str) -> pd.DataFrame:
-    return table[(table["when"] == when) & (table["cue"] == kind)]
-
-
-def _steps(means: pd.DataFrame) -> pd.DataFrame:
-    return means.set_index("event").reindex(list(SHOWN_EVENTS))
-
-
-def _there(table: pd.DataFrame, names: tuple[str, ...]) -> list[str]:
+def _groups(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     """Those of the names that are groups of the table."""
     known = set(table["group"])
     return [name for name in names if name in known]
 
 
-def _intervals(
-    ax: Axes, places: "np.ndarray", means: pd.DataFrame, colour: str
-) -> None:
-    """95 % interval of each mean, where there are subjects enough."""
-    shown = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
-    rows = means[shown]
-    ax.vlines(places[shown], rows["low"], rows["high"], color=colour, lw=2.5, zorder=3)
-
-
-def plot_controls(tables: Tables, ax: Axes | None = None) -> Axes:
-    """The three numbers of networks, of a reset memory, and of strategies."""
-    ax = ax or plt.subplots()[1]
-    ax.set(ylabel="Response difference (reward units)", xlabel="Who responds")
-    table, means = tables["differences"], tables["differences_summary"]
+def plot_controls(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """The three numbers of networks, of networks with reset memory, of baselines."""
+    ax.set(ylabel="Response difference (reward units)", xlabel="Group")
+    table, means = tables["differences"], tables.summary("differences")
     if select_group(table).empty:
         return empty_panel(ax)
-    colour, label = measured(tables)
-    names = _there(table, (MEASURED, RESET, "ideal", "counting", "td"))
+    names = _groups(table, (MEASURED, RESET, "ideal", "counting", "td"))
     for when, marker in WHEN_MARKERS.items():
         for index, name in enumerate(names):
             own = name in (MEASURED, RESET)
-            shade = colour if own else baseline_colour(name)
+            colour = subject_colour(context) if own else baseline_colour(name)
             place = index + 0.25 * (WHEN.index(when) - 1)
-            row = select_group(means[means["when"] == when], name)
-            values = select_group(table[table["when"] == when], name)["difference"]
-            ax.plot([place] * len(values), values, ".", color=shade, alpha=0.6)
-            ax.plot([place], row["mean"], marker, color=shade, ms=8, mfc="none")
-            _intervals(ax, np.array([place]), row, shade)
+            row = rows_at(means, group=name, when=when)
+            values = rows_at(table, group=name, when=when)["difference"]
+            ax.plot([place] * len(values), values, ".", color=colour, alpha=0.6)
+            ax.plot([place], row["mean"], marker, color=colour, ms=8, mfc="none")
+            interval(ax, [place], row, colour)
         ax.plot([], [], marker, color="black", mfc="none", label=when)
-    ideal = float(tables["about"]["ideal"].iloc[0])
-    ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
+    chance_line(ax, 0, "-")
+    ideal = ideal_of(tables)
     ax.axhline(ideal, color=COLOURS["optimum"], lw=1, ls=":", zorder=0)
-    words = {MEASURED: "networks", RESET: "memory\nreset"}
+    words = {MEASURED: context.subjects_are, RESET: "memory\nreset"}
     ax.set_xticks(range(len(names)), [words.get(name, name) for name in names])
-    return legend_below(ax, title=label, columns=3)
+    return legend_below(ax, title=subject_label(context), columns=3)
 
 
-def plot_ratios(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Inferred over experienced value of every subject, with what was published."""
-    ax = ax or plt.subplots()[1]
-    ax.set(ylabel="Inferred / experienced response")
-    subjects = select_group(tables["subjects"])
+def plot_ratios(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Inferred over experienced value of every subject, with the published values."""
+    subjects, colour = select_group(tables["subjects"]), subject_colour(context)
     known = subjects[subjects["ratio"].notna()]
-    colour, label = measured(tables)
-    ax.set_xlabel(f"Subject; {label}")
+    ax.set(ylabel="Inferred / experienced response")
+    ax.set_xlabel(f"Subject; {subject_label(context)}")
     if known.empty:
         return empty_panel(ax)
     places, end = np.arange(len(known)), 1.6 * len(known) + 1.4
-    ax.axhspan(EQUAL.low, EQUAL.high, color=COLOURS["chance"], alpha=0.15, lw=0)
+    equal = context.criteria["inferred / experienced"]
+    ax.axhspan(equal.low, equal.high, color=COLOURS["chance"], alpha=0.15, lw=0)
     ax.axhline(1, color=COLOURS["paper"], lw=1.5, ls="--", label="paper: equal")
-    ax.plot(places, known["ratio"], "o", color=colour, label="networks")
-    mean = tables["ratio_summary"]
+    ax.plot(places, known["ratio"], "o", color=colour, label=context.subjects_are)
+    mean = select_group(tables.summary("subjects"))
     ax.plot([len(known)], mean["mean"], "s", color=colour, label="mean, 95 % interval")
-    _intervals(ax, np.array([len(known)]), mean, colour)
+    interval(ax, [len(known)], mean, colour)
     if (tables["reference_signs"]["value"] < 0).any():
-        _smaller_in_monkeys(ax, (len(known) + 0.5 + end) / 2)
+        _smaller_in_monkeys(ax, (len(known) + 0.5 + end) / 2, equal.low - 0.12)
     names = [str(name).removeprefix("subject ") for name in known["label"]]
     ax.set_xticks([*places, len(known)], [*names, "mean"])
     ax.set_xlim(-0.6, end)
@@ -152,11 +156,11 @@ def plot_ratios(tables: Tables, ax: Axes | None = None) -> Axes:
     return legend_below(ax)
 
 
-def _smaller_in_monkeys(ax: Axes, place: float) -> None:
+def _smaller_in_monkeys(ax: Axes, place: float, height: float) -> None:
     """An arrow below equality: what was published is a direction, no number."""
     ax.annotate(
         "monkeys' dopamine:\nsmaller (sign only)",
-        (place, EQUAL.low - 0.12),
+        (place, height),
         (place, 0.97),
         arrowprops={"arrowstyle": "-|>", "color": COLOURS["animal"]},
         color=COLOURS["animal"],
@@ -166,17 +170,107 @@ def _smaller_in_monkeys(ax: Axes, place: float) -> None:
     )
 
 
-def plot_valid_shares(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Share of trials answered as asked for, by trial of a block."""
-    ax = ax or plt.subplots()[1]
-    colour, label = measured(tables)
-    each, means = select_group(tables["valid"]), select_group(tables["valid_summary"])
-    means = means.sort_values("block_trial")
+def plot_valid_shares(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Share of valid trials, by trial of a block."""
+    colour, each = subject_colour(context), select_group(tables["valid"])
+    means = select_group(tables.summary("valid")).sort_values("block_trial")
     ax.plot(each["block_trial"], each["valid"], ".", color=colour, alpha=0.6)
     places = means["block_trial"].to_numpy(float)
-    ax.plot(places, means["mean"], "-", color=colour, lw=2, label=label)
-    _intervals(ax, places, means, colour)
+    ax.plot(
+        places, means["mean"], "-", color=colour, lw=2, label=subject_label(context)
+    )
+    interval(ax, places, means, colour)
     ax.axhline(BY_CHANCE, color=COLOURS["chance"], lw=1, ls=":", label="any action")
     ax.set(xlabel="Trial of a block", ylabel="Valid trials (share)", ylim=(0, 1.03))
     ax.set_xticks(places)
     return legend_below(ax)
+
+
+def plot_values(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Value at each step of the trials around a reversal, by the trial's cue."""
+    ax.set(ylabel="Value (reward units)", xlabel=TRIALS_LABEL)
+    means = tables.summary("values")
+    if select_group(means).empty:
+        return empty_panel(ax)
+    for kind in KINDS:
+        colour, rows = COLOURS[f"{kind} cue"], rows_at(means, cue=kind)
+        _course(ax, select_group(rows), colour, label=CUE_NAMES[kind])
+        ideal = in_order(select_group(rows, "ideal"), ("place", "event"), STEPS)
+        ax.plot(np.arange(len(ideal)), ideal["mean"], ":", color=colour, lw=1.5)
+    if _groups(means, ["ideal"]):
+        ax.plot([], [], ":", color="black", label="ideal")
+    _trial_ticks(ax)
+    return legend_below(ax, title=subject_label(context))
+
+
+def plot_readout(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Share of trials in which the new cue is read out as the rewarded one, by step."""
+    ax.set(ylabel="New cue read out (share)", xlabel=TRIALS_LABEL, ylim=(-0.03, 1.03))
+    means = tables.summary("readout")
+    if means.empty:
+        return empty_panel(ax)
+    # They often coincide, so the untrained line is the broader and lies below.
+    looks = {
+        "untrained": (COLOURS["chance"], 5),
+        "trained": (subject_colour(context), 2),
+    }
+    for units, (colour, width) in looks.items():
+        _course(ax, rows_at(means, units=units), colour, label=units, width=width)
+        for _, own in rows_at(tables["readout"], units=units).groupby("subject"):
+            shares = in_order(own, ("place", "event"), STEPS)["share"]
+            ax.plot(np.arange(len(shares)), shares, ".", color=colour, alpha=0.5)
+    chance_line(ax)
+    _trial_ticks(ax)
+    return legend_below(ax, title=f"{subject_label(context)}, same inputs")
+
+
+def _course(
+    ax: Axes, rows: pd.DataFrame, colour: str, *, label: str, width: float = 2
+) -> None:
+    """A mean at every step, parted by trial, with the interval over subjects."""
+    means = in_order(rows, ("place", "event"), STEPS)
+    means = means.assign(step=np.arange(len(STEPS)))
+    for place in PLACES:
+        named = label if place == BEFORE else None
+        mean_line(ax, means.loc[[place]], "step", colour, label=named, lw=width)
+
+
+def _trial_ticks(ax: Axes) -> None:
+    """Name the trials, and mark the reversal between them."""
+    width = len(EVENTS)
+    names = ["last" if place == BEFORE else f"{place}" for place in PLACES]
+    middles = [width * index + (width - 1) / 2 for index in range(len(names))]
+    ax.set_xticks(middles, names)
+    for index in range(1, len(names)):
+        colour, style = ("black", "--") if index == 1 else ("0.85", "-")
+        ax.axvline(width * index - 0.5, color=colour, ls=style, lw=1.2, zorder=0)
+
+
+def plot_states(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Two principal components of one subject's units at each step of a trial."""
+    ax.set(ylabel="Second component (scaled)")
+    ax.set_xlabel("First component (scaled), at each step")
+    states = tables["states"]
+    if states.empty:
+        return empty_panel(ax)
+    for reversal, cue in product((False, True), ("A", "B")):
+        part = rows_at(states, rewarded_cue=cue, reversal=reversal)
+        # Half a step to each side, so that the steps' clouds stand apart.
+        where = part["event"].map(EVENTS.index).astype(float) + 0.45 * part["first"]
+        ax.plot(
+            where,
+            part["second"],
+            "x" if reversal else "o",
+            color=COLOURS[f"{cue} rewarded"],
+            ms=5 if reversal else 8,
+            mew=1.5 if reversal else 0,
+            alpha=0.9 if reversal else 0.35,
+            label=f"{cue} rewarded{' from now on' if reversal else ''}",
+        )
+    for edge in np.arange(1, len(EVENTS)) - 0.5:
+        ax.axvline(edge, color="0.85", lw=1.2, zorder=0)
+    ax.set_xticks(range(len(EVENTS)), list(EVENTS))
+    number = states["subject"].iloc[0]
+    return legend_below(
+        ax, title=f"network {number}; crosses: a reversal's first trial"
+    )

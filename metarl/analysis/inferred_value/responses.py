@@ -1,24 +1,33 @@
-"""What a subject expects of the old and of the new cue, around a reversal.
+"""Values and prediction errors of the old and the new cue, around a reversal.
 
-The response to a cue is the prediction error on its arrival: what it is worth more
-than fixation was. Three numbers sum it up, each positive where the value is right:
+The response to a cue is the prediction error on its arrival: its value minus that of
+fixation. Three numbers sum it up, each positive where the value is right:
 
-- before: old minus new cue on trial 1, when nothing tells of the reversal yet.
+- before: old minus new cue on trial 1, when nothing indicates the reversal yet.
 - experienced: new minus old cue on trial 2, of a cue that was seen on trial 1.
-- inferred: the same of a cue that was not, so that the other one told its value.
+- inferred: the same of a cue that was not, so that its value follows from the other's.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 4b, after Bromberg-Martin et al.
 2010, J Neurophysiol 104:1068.
 Declared: trials with an invalid response, and trials after one, are left out, as their
-outcome tells nothing.
+outcome carries no information.
 """
 
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.analysis.inferred_value.behaviour import BEFORE
+from metarl.analysis.recordings import STEP_ARRAYS, join_trials, steps_at
 from metarl.analysis.schema import Array
+from metarl.core.checks import MetaRLError
+from metarl.core.files import Recording
 
+EVENTS = ("fixation", "cue", "go", "outcome")
+"""Steps of a trial."""
+STEP_NUMBERS = ("value", "rpe")
+"""Arrays of a recording that are read at every step."""
+RECORDED = (*STEP_ARRAYS, *STEP_NUMBERS)
+"""Arrays that a recording must have."""
 WHEN = ("before", "experienced", "inferred")
 """The three comparisons, in the order of the paper's panels."""
 KINDS = ("old", "new")
@@ -32,25 +41,54 @@ RESPONSE_COLUMNS = ("when", "cue", "event", "rpe", "trials")
 VALUE_COLUMNS = ("place", "event", "cue", "value", "trials")
 """Columns of the table of values."""
 COUNTS_BELOW = 0.5
-"""Carry-over below which a subject counts trials: half way between those who count
-(0) and those who do not (1)."""
+"""Carry-over below which a subject counts trials: half way between one that counts (0)
+and one that does not (1)."""
 
 
 def ideal_difference(
-    discount: float, probability_switch: float = 0.5, block_trials: int = 5
+    discount: float, probability_switch: float, block_trials: int
 ) -> float:
-    """What each of the three numbers is for an observer that infers and counts not.
+    """The three numbers of an observer that infers and does not count trials.
 
         (1 - 2 probability_switch / block_trials) discount^2
 
     It knows for certain which cue was rewarded on the trial before, and that the cues
-    swap before any trial with the same small chance; the reward is two steps away.
+    swap before any trial with the same small probability; the reward is two steps away.
     """
     return (1 - 2 * probability_switch / block_trials) * discount**2
 
 
+def recorded_trials(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
+    """The recorded trials, with the recording's rows of their steps.
+
+    Args:
+        recording: step recording of one subject, whole trials.
+        trials: table of `read_trials` of that subject, of the same evaluation.
+
+    Returns:
+        The recorded ones of the trials, and for each event its row in the recording
+        (row_EVENT), the value there (value_EVENT, reward units) and the prediction
+        error on arrival there (rpe_EVENT; NaN at an episode's start).
+
+    Raises:
+        MetaRLError: an array, an event, a step or a trial is missing.
+    """
+    keys = ["episode", "trial"]
+    steps = {event: steps_at(recording, event, STEP_NUMBERS) for event in EVENTS}
+    table = steps[EVENTS[0]][keys]
+    if any(not table.equals(step[keys]) for step in steps.values()):
+        raise MetaRLError(
+            "the step recording must hold whole trials of "
+            f"{', '.join(EVENTS)}, got some without a step"
+        )
+    for event, step in steps.items():
+        numbers = step.drop(columns=keys).astype(dict.fromkeys(STEP_NUMBERS, float))
+        table = table.join(numbers.add_suffix(f"_{event}"))
+    return join_trials(table, trials)
+
+
 def compared(table: pd.DataFrame) -> dict[str, "pd.Series[bool]"]:
-    """Which trials of `recorded_trials` each comparison is made on."""
+    """The trials of `recorded_trials` that each comparison is made on."""
     valid = table["valid"] == 1
     second = valid & table["after_valid"] & (table["place"] == 2)
     return {
@@ -85,15 +123,15 @@ def _mean(values: Array) -> float:
 
 
 def differences(responses: pd.DataFrame) -> dict[str, float]:
-    """The three numbers, in reward units, and what follows from them.
+    """The three numbers, in reward units, and their ratios.
 
     Args:
         responses: `cue_responses` of one subject.
 
     Returns:
         before, experienced, inferred; ratio of inferred to experienced; carry_over,
-        before as a share of the mean of the other two: 1 for a subject that takes any
-        trial for a possible reversal, 0 for one that counts the trials of a block;
+        before as a share of the mean of the other two: 1 for a subject that expects a
+        reversal at any trial, 0 for one that counts the trials of a block;
         counts, 1 where it is below COUNTS_BELOW, else 0.
     """
     at_cue = responses[responses["event"] == "cue"]
@@ -134,19 +172,3 @@ def value_course(table: pd.DataFrame) -> pd.DataFrame:
                 part = here.loc[here["new"] == (kind == "new"), f"value_{event}"]
                 rows.append((place, event, kind, _mean(part.to_numpy()), len(part)))
     return pd.DataFrame(rows, columns=list(VALUE_COLUMNS))
-
-
-def valid_shares(trials: pd.DataFrame) -> pd.DataFrame:
-    """Share of valid trials by place in the block.
-
-    Args:
-        trials: `placed_trials` of any number of subjects.
-
-    Returns:
-        One row for each subject and trial of a block: block_trial from 1, valid in
-        [0, 1], and trials.
-    """
-    cells = trials.groupby(["subject", "block_trial"])["valid"]
-    table = cells.agg(["mean", "size"]).reset_index()
-    table["block_trial"] += 1
-    return table.rename(columns={"mean": "valid", "size": "trials"})

@@ -1,13 +1,13 @@
-"""What the units hold: which cue is rewarded, and whether trials are counted.
+"""Decoding from units: the rewarded cue, and the count of trials.
 
 The last inputs echo in the units of any recurrent network, and here the last outcome is
-all that there is to know: its echo tells the rewarded cue. So nothing is said of units
-without the same number of an untrained network that was fed the same inputs.
+all that there is to know: its echo reveals the rewarded cue. So every number of trained
+units is compared with that of an untrained network with the same inputs.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 4c (principal components); the
 read-outs and the null are ours.
 Declared: read-outs are linear, by ridge regression on a label of -1 and 1 with both
-labels of equal weight, and are made for episodes that they were not fitted on.
+labels of equal weight, and are made for episodes that they were not fitted to.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ from metarl.analysis.decoding import (
     episode_folds,
     principal_components,
 )
-from metarl.analysis.inferred_value.trials import BEFORE, EVENTS
+from metarl.analysis.inferred_value.behaviour import BEFORE
+from metarl.analysis.inferred_value.responses import EVENTS
 from metarl.analysis.schema import Array, Flags
-from metarl.core.files import Recording
 
 FOLDS = 5
 """Parts of the episodes; each is read out by a fit on the others."""
@@ -32,8 +32,6 @@ RIDGE = 1e-3
 """Penalty of the read-out, as a share of each unit's variance."""
 SETTLED = 2
 """Trial of a block, from 0, from which on the read-out is fitted: its third."""
-UNITS = {"trained": "units", "untrained": "units_untrained"}
-"""Name of a set of units -> array of the recording."""
 POINTS = 40
 """Trials drawn as points, of each cluster."""
 READOUT_COLUMNS = ("units", "place", "event", "share", "trials")
@@ -44,22 +42,13 @@ STATE_COLUMNS = ("event", "first", "second", "rewarded_cue", "reversal")
 """Columns of the table of states."""
 
 
-def unit_sets(recording: Recording) -> dict[str, Array]:
-    """Name -> (R, H) units of every recorded step, of the sets that were recorded."""
-    return {
-        name: np.asarray(recording[array], float)
-        for name, array in UNITS.items()
-        if array in recording and np.shape(recording[array])[1] > 0
-    }
-
-
 def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Array:
-    """(N,) what a linear read-out says of each row: above 0 where the label is true.
+    """(N,) linear read-out of each row: above 0 where it says that the label is true.
 
     Args:
         units: (N, H).
         label: (N,) what is read out.
-        fitted: (N,) rows that a read-out may be fitted on.
+        fitted: (N,) rows that a read-out may be fitted to.
         episodes: (N,) the episode of each row; no row is read out by a fit on others
             of its own.
 
@@ -71,13 +60,13 @@ def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Arra
 
 
 def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
-    """How often the new cue is read out as the rewarded one, around a reversal.
+    """Share of trials in which the new cue is read out, around a reversal.
 
     Each step has a read-out of its own, fitted on the third and later trials of the
     blocks of other episodes, when it is known which cue is rewarded.
 
     Args:
-        units: `unit_sets` of one subject.
+        units: `units_of` one subject's recording.
         table: its `recorded_trials`.
 
     Returns:
@@ -101,18 +90,18 @@ def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFr
 
 
 def counting_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
-    """How well the first trial of a block is told from its others, at fixation.
+    """Accuracy of a read-out of a block's first trial from its others, at fixation.
 
-    Only blocks without a reversal, where nothing that happens tells the trials apart:
-    after a surprise, a network that counts nothing could be told by it.
+    Only blocks without a reversal, where no event distinguishes the trials: after a
+    surprise, the surprise itself could be read out of a network that counts nothing.
 
     Args:
-        units: `unit_sets` of one subject.
+        units: `units_of` one subject's recording.
         table: its `recorded_trials`.
 
     Returns:
         One row for each set of units: accuracy, the mean of the shares of first and of
-        other trials that are told right, 0.5 by chance; and trials.
+        other trials that are read out right, 0.5 by chance; and trials.
     """
     quiet = table[(table["switched"] == 0) & (table["valid"] == 1)]
     first = (quiet["block_trial"] == 0).to_numpy()
@@ -144,17 +133,18 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
     valid = table["valid"] == 1
     reversal = valid & (table["place"] == 1)
     known = valid & table["after_valid"] & (table["block_trial"] >= SETTLED)
-    parts = [pd.DataFrame(columns=list(STATE_COLUMNS))]
+    parts = []
     for event in EVENTS:
         points = _components(activity[table[f"row_{event}"].to_numpy()])
         points = points * _towards(points, table["rewarded_cue"] == "B")
         for kind, chosen in ((True, reversal), (False, known)):
-            for cue, part in table[chosen].groupby("rewarded_cue"):
-                rows = _thinned(part.index.to_numpy())
-                made = {"event": event, "first": points[rows, 0]}
-                made |= {"second": points[rows, 1], "rewarded_cue": cue}
-                parts.append(pd.DataFrame(made | {"reversal": kind}))
-    return pd.concat(parts[1:] or parts, ignore_index=True)[list(STATE_COLUMNS)]
+            for cue in ("A", "B"):
+                trials = table.index[chosen & (table["rewarded_cue"] == cue)]
+                rows = _thinned(trials.to_numpy())
+                part = {"event": event, "first": points[rows, 0]}
+                part |= {"second": points[rows, 1], "rewarded_cue": cue}
+                parts.append(pd.DataFrame(part | {"reversal": kind}))
+    return pd.concat(parts, ignore_index=True)[list(STATE_COLUMNS)]
 
 
 def _components(units: Array) -> Array:
@@ -166,7 +156,7 @@ def _components(units: Array) -> Array:
 
 
 def _towards(points: Array, to: "pd.Series[bool]") -> Array:
-    """(2,) the sign that makes a component larger, on average, where `to` is true."""
+    """(2,) signs that make a component larger, on average, where `to` is true."""
     there = to.to_numpy()
     if there.all() or not there.any():
         return np.ones(points.shape[1])

@@ -1,1 +1,146 @@
-"""Analysis of the matching experiment, from trial table to figure."""
+"""The matching experiment: do choices match income, and do units code for it?"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+
+from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.animals import load_file
+from metarl.analysis.criteria import read_criteria
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.matching.behaviour import (
+    SCHEMA,
+    STAYS,
+    baseline_earnings,
+    behaviour_summary,
+    earnings,
+    episode_ratios,
+    history_weights,
+    matching_lines,
+    read_trials,
+    subject_measures,
+    wide_by_set,
+)
+from metarl.analysis.matching.effects import effects
+from metarl.analysis.matching.optimum import probability_sum
+from metarl.analysis.matching.plots import (
+    plot_coding,
+    plot_earnings,
+    plot_fractions,
+    plot_history,
+    plot_matching,
+    plot_slopes,
+)
+from metarl.analysis.matching.references import reference_tables
+from metarl.analysis.matching.units import (
+    CODING_COLUMNS,
+    UNIT_COLUMNS,
+    coding_table,
+    unit_table,
+)
+from metarl.analysis.measures import (
+    MEASURED,
+    Measure,
+    by_group,
+    stack,
+    subject_labels,
+)
+
+POINT_COUNT = 1200
+"""Episodes kept for the scatter."""
+KEYS = ["group", "subject"]
+
+
+def measures(
+    data: ExperimentData, groups: Mapping[str, pd.DataFrame]
+) -> dict[str, Measure | pd.DataFrame]:
+    """Every table of the experiment, by name.
+
+    Returns:
+        Per group and subject: subjects (with efficiency and reward_per_trial by set),
+        earnings, lines, slopes (slopes and staying, one row a measure), history and, of
+        recorded networks, coding and fractions. Of the measured subjects: points, their
+        episodes; units, every unit; baselines, the earnings of `baseline_earnings`;
+        behaviour, `behaviour_summary`. Published: those of `reference_tables`.
+    """
+    total = probability_sum(data.parameters)
+    rewards = by_group(groups, partial(earnings, total=total))
+    lines = by_group(groups, matching_lines)
+    history = by_group(groups, history_weights)
+    subjects = (
+        by_group(groups, subject_measures)
+        .merge(wide_by_set(rewards, "efficiency"), on=KEYS)
+        .merge(wide_by_set(rewards, "reward_per_trial"), on=KEYS)
+    )
+    units = _units(data, groups[MEASURED])
+    coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
+    variables = ("network", "variable")
+    return {
+        "subjects": subjects,
+        "earnings": Measure(rewards, "reward_per_trial", ("set",)),
+        "lines": lines,
+        "slopes": Measure(_slopes(lines, subjects), "value", ("measure",)),
+        "history": Measure(history, "weight", ("predictor", "lag")),
+        "points": _points(groups[MEASURED]),
+        "units": _by_subject(units, UNIT_COLUMNS),
+        "coding": Measure(coding, "strength", variables),
+        "fractions": Measure(coding, "fraction", variables),
+        "baselines": baseline_earnings(rewards),
+        "behaviour": behaviour_summary(
+            lines, history, subjects, subject_labels(data.trials)
+        ),
+        **reference_tables(),
+    }
+
+
+def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Slopes of every set and probabilities of staying, one row a measure."""
+    slopes = lines.rename(columns={"slope": "value"})
+    slopes["measure"] = "slope, " + slopes["set"]
+    stays = subjects.melt(KEYS, list(STAYS), "measure", "value")
+    return pd.concat([slopes[[*KEYS, "measure", "value"]], stays], ignore_index=True)
+
+
+def _points(trials: pd.DataFrame) -> pd.DataFrame:
+    """Evenly thinned episodes for the scatter."""
+    ratios = episode_ratios(trials)
+    return ratios.iloc[:: max(1, -(-len(ratios) // POINT_COUNT))]
+
+
+def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Subject -> every unit, of the recorded networks."""
+    return {
+        subject: unit_table(recording, trials[trials["subject"] == subject])
+        for subject, recording in data.recordings.items()
+    }
+
+
+def _by_subject(
+    tables: Mapping[int, pd.DataFrame], columns: Sequence[str]
+) -> pd.DataFrame:
+    parts = (
+        ({"group": MEASURED, "subject": subject}, table)
+        for subject, table in tables.items()
+    )
+    return stack(parts, (*KEYS, *columns))
+
+
+ANALYSIS = Analysis(
+    schema=SCHEMA,
+    parse=read_trials,
+    measures=measures,
+    effects=effects,
+    panels=(
+        Panel("Choices match income", plot_matching),
+        Panel("How closely, and by what rule", plot_slopes),
+        Panel("How far back choices look", plot_history),
+        Panel("What was earned", plot_earnings, needs="networks"),
+        Panel("What units code before a choice", plot_coding, needs="recording"),
+        Panel("How many units code it", plot_fractions, needs="recording"),
+    ),
+    criteria=read_criteria(__name__),
+    published={"trial_least": 50, "trial_most": 100, "held_out": True},
+    load_animals=lambda path: load_file(path, SCHEMA),
+)
+"""From trial tables and recordings to effects and panels."""

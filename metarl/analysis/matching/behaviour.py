@@ -1,25 +1,63 @@
-"""Matching and earning, from the trial table alone, of a network or an animal.
+"""Matching behaviour from the trial table alone, of a network or an animal.
 
-All functions take the table of `matching_trials.prepare`. A subject is one unit; an
-episode is a point. Episodes whose base chances training never had are "held-out", the
-others "held-in"; where a table does not say, only "all" has numbers.
+A trial counts if it is valid and free and has a choice; as the outcome of another is
+not known from the table, a history ends there. An episode is a stretch of constant base
+probabilities: an episode of a network, a block of an animal. A subject is one unit, and
+an episode is one point of its matching line. Episodes with base probabilities that were
+left out of training are "held-out", the others "held-in"; where a table does not say,
+only "all" has numbers.
 
 Source: Lau & Glimcher 2005, J Exp Anal Behav 84:555; Baum 1974, J Exp Anal Behav 22:231
 (the generalised matching law); Wang et al. 2018, Nat Neurosci 21:860, Simulation 1.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.matching.optimum import CHOOSERS, expected_rewards
-from metarl.analysis.matching.trials import lagged
-from metarl.analysis.schema import Array, Flags
+from metarl.analysis.matching.optimum import (
+    BASELINES,
+    PROBABILITY_SUM,
+    expected_rewards,
+)
+from metarl.analysis.measures import baseline_names, select_group
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    WITH_CHOICE,
+    Array,
+    Flags,
+    Integers,
+    codes,
+    number,
+)
 from metarl.analysis.statistics import fit_linear, fit_logit
+from metarl.analysis.trials import trial_sequence
 
-SETS = ("held-in", "held-out", "all")
-"""Which episodes."""
+SCHEMA = BASE_SCHEMA.extend(
+    "matching",
+    reward=codes(
+        *(0, 1),
+        names=("not rewarded", "rewarded"),
+        when=WITH_CHOICE,
+        meaning="outcome of the choice",
+    ),
+    held_out=number(
+        meaning="1 if the base probability was left out of training, else 0",
+        required=False,
+    ),
+    p0_left=number(meaning="base probability of left", required=False),
+    chance_left=number(
+        meaning="probability that left, as baited, is rewarded now", required=False
+    ),
+)
+"""Columns of the trial table."""
+SPLIT = ("held-in", "held-out")
+"""Sets of episodes by whether training had their base probabilities."""
+SETS = (*SPLIT, "all")
+"""All sets of episodes."""
+STAYS = ("stay_after_reward", "switch_after_none")
+"""Columns of the table of subjects: responses to the last outcome."""
 PSEUDO_COUNT = 0.5
 """Added to each count before a ratio is taken, so that no episode drops out."""
 LEAST_EPISODES = 3
@@ -30,41 +68,85 @@ RIDGE = 0.5
 """Penalty of the history regression, on every weight.
 
 It reproduces the published macaque rows of reference/ that were computed with it, and
-keeps the weights finite where choices can be told from the last ones for certain.
+keeps the weights finite where choices can be predicted from the last ones for certain.
 """
 PREDICTORS = ("reward", "choice")
-"""What of a past trial weighs on the present choice."""
+"""Properties of a past trial that weigh on the present choice."""
 
 
-def of_sets(table: pd.DataFrame, held_out: Array) -> Iterator[tuple[str, pd.DataFrame]]:
+def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
+    """Sort a trial table that `SCHEMA` has checked, and mark the trials that count.
+
+    Args:
+        trials: trial table, one row a trial, in any order.
+
+    Returns:
+        One row a trial, by subject, session, episode and trial: these; episode_index
+        (number of the episode over all, from 0); side (+1 right, -1 left, 0 not
+        usable); rewarded (1, or 0 if not, or not usable); reward (in reward units, with
+        penalties); valid; usable; history (usable trials right before it, unbroken);
+        late (in the last two thirds of its episode); held_out (1 or 0), p0_left and
+        chance_left (when choosing), NaN where the table does not say.
+
+    Source: Wang et al. 2018, Nat Neurosci 21:860: only the last two thirds count.
+    """
+    sequence = trial_sequence(trials, SCHEMA)
+    usable, episode = sequence.usable, sequence.episode_index
+    place = np.arange(len(episode)) - sequence.starts[episode]
+    return sequence.key_table().assign(
+        episode_index=episode,
+        side=np.where(usable, 2 * sequence["choice"] - 1, 0.0),
+        rewarded=np.where(usable, sequence["reward"], 0.0),
+        reward=sequence["reward"],
+        valid=sequence["valid"] == 1,
+        usable=usable,
+        history=sequence.history,
+        late=3 * place >= np.bincount(episode)[episode],
+        held_out=sequence["held_out"],
+        p0_left=sequence["p0_left"],
+        chance_left=sequence["chance_left"],
+    )
+
+
+def iter_sets(
+    table: pd.DataFrame, held_out: Array
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """The rows of each of SETS, given 1, 0 or NaN a row."""
     every = np.ones(len(table), dtype=bool)
     for name, chosen in zip(SETS, (held_out == 0, held_out == 1, every), strict=True):
         yield name, table[chosen]
 
 
-def earnings(trials: pd.DataFrame) -> pd.DataFrame:
-    """What each subject earned a trial, in whole episodes.
+def earnings(trials: pd.DataFrame, total: float = PROBABILITY_SUM) -> pd.DataFrame:
+    """Reward per trial of each subject, in whole episodes.
+
+    Args:
+        trials: table of `read_trials`.
+        total: sum of the base probabilities of left and right, in [0, 1].
 
     Returns:
         One row for each subject and set: reward_per_trial (reward units, penalties
-        included); random, matching and rich_then_poor, what these would earn in the
-        same episodes; efficiency, (reward_per_trial - random) / (rich_then_poor -
-        random); above_matching, reward_per_trial - matching; trials. NaN where a set
-        has no trial, or the table no base chances.
+        included); random, matching and rich_then_poor, the expected reward per trial of
+        these baselines in the same episodes; efficiency, (reward_per_trial - random) /
+        (rich_then_poor - random); above_matching, reward_per_trial - matching; trials.
+        NaN where a set has no trial, or the table no base probabilities.
     """
-    runs = trials.groupby("run", sort=True)
-    episodes = runs[["subject", "held_out", "p0_left"]].first()
-    episodes["trials"], episodes["earned"] = runs.size(), runs["earned"].sum()
+    by_episode = trials.groupby("episode_index", sort=True)
+    episodes = by_episode[["subject", "held_out", "p0_left"]].first()
+    episodes["trials"], episodes["reward"] = (
+        by_episode.size(),
+        by_episode["reward"].sum(),
+    )
     sizes = episodes["trials"].to_numpy(np.int64)
-    expected = expected_rewards(episodes["p0_left"].to_numpy(float), sizes)
-    episodes[list(CHOOSERS)] = expected.to_numpy()
+    expected = expected_rewards(episodes["p0_left"].to_numpy(float), sizes, total)
+    episodes[list(BASELINES)] = expected.to_numpy()
+    columns = ["reward", *BASELINES]
     parts = []
-    for name, part in of_sets(episodes, episodes["held_out"].to_numpy(float)):
-        sums = part.groupby("subject")[["trials", "earned", *CHOOSERS]].sum(min_count=1)
+    for name, part in iter_sets(episodes, episodes["held_out"].to_numpy(float)):
+        sums = part.groupby("subject")[["trials", *columns]].sum(min_count=1)
         sums = sums.reindex(_subjects(trials))
-        rates = sums[["earned", *CHOOSERS]].div(sums["trials"], axis=0)
-        rates = rates.rename(columns={"earned": "reward_per_trial"})
+        rates = sums[columns].div(sums["trials"], axis=0)
+        rates = rates.rename(columns={"reward": "reward_per_trial"})
         rates.insert(0, "set", name)
         parts.append(rates.assign(trials=sums["trials"].fillna(0).astype(np.int64)))
     table = pd.concat(parts).reset_index()
@@ -80,31 +162,63 @@ def _subjects(trials: pd.DataFrame) -> "pd.Index[int]":
     return index
 
 
-def subject_facts(trials: pd.DataFrame) -> pd.DataFrame:
-    """Invalid trials and how the last outcome moves the next choice.
+def wide_by_set(rewards: pd.DataFrame, column: str) -> pd.DataFrame:
+    """One row a group and subject, with a column for each set: column_held_in, ..."""
+    wide = rewards.pivot(index=["group", "subject"], columns="set", values=column)
+    names = {name: f"{column}_{name.replace('-', '_')}" for name in SETS}
+    return wide[list(SETS)].rename(columns=names).reset_index()
+
+
+def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
+    """Reward per trial of every baseline, in the order of that in all episodes.
+
+    Args:
+        rewards: table of `earnings`, with its groups.
+
+    Returns:
+        group, set and mean: exact in the measured subjects' own episodes where it is
+        known, of the simulated baseline otherwise.
+    """
+    exact = select_group(rewards).groupby("set")[list(BASELINES)].mean()
+    levels = {name.replace("_", "-"): exact[name] for name in BASELINES}
+    for name in baseline_names(rewards):
+        simulated = select_group(rewards, name).groupby("set")["reward_per_trial"]
+        levels.setdefault(name, simulated.mean())
+    ordered = sorted(levels.items(), key=lambda level: level[1].loc["all"])
+    parts = [
+        level.rename("mean").reset_index().assign(group=name) for name, level in ordered
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:
+    """Invalid trials, and the effect of the last outcome on the next choice.
 
     Returns:
         One row a subject: trials, invalid_fraction (of all trials); stay_after_reward
-        and switch_after_none, chances to repeat a choice that paid and to leave one
-        that did not, in late trials; NaN without such a trial.
+        and switch_after_none, probabilities to repeat a rewarded choice and to leave an
+        unrewarded one, in late trials; NaN without such a trial.
     """
-    by_group = trials.groupby("subject")
-    facts = pd.DataFrame(
-        {"trials": by_group.size(), "invalid_fraction": 1 - by_group["valid"].mean()}
+    by_subject = trials.groupby("subject")
+    table = pd.DataFrame(
+        {
+            "trials": by_subject.size(),
+            "invalid_fraction": 1 - by_subject["valid"].mean(),
+        }
     )
     later = np.flatnonzero(_counted(trials, 1))
-    side, paid = trials["side"].to_numpy(), trials["paid"].to_numpy()
+    side, rewarded = trials["side"].to_numpy(), trials["rewarded"].to_numpy()
     pairs = pd.DataFrame(
         {
             "subject": trials["subject"].to_numpy()[later],
-            "paid": paid[later - 1] == 1,
+            "rewarded": rewarded[later - 1] == 1,
             "stay": side[later] == side[later - 1],
         }
     )
-    won, lost = pairs[pairs["paid"]], pairs[~pairs["paid"]]
-    facts["stay_after_reward"] = won.groupby("subject")["stay"].mean()
-    facts["switch_after_none"] = 1 - lost.groupby("subject")["stay"].mean()
-    return facts.reset_index()
+    won, lost = pairs[pairs["rewarded"]], pairs[~pairs["rewarded"]]
+    table["stay_after_reward"] = won.groupby("subject")["stay"].mean()
+    table["switch_after_none"] = 1 - lost.groupby("subject")["stay"].mean()
+    return table.reset_index()
 
 
 def _counted(trials: pd.DataFrame, lags: int) -> Flags:
@@ -115,7 +229,7 @@ def _counted(trials: pd.DataFrame, lags: int) -> Flags:
 
 
 def episode_ratios(trials: pd.DataFrame) -> pd.DataFrame:
-    """How choices and rewards were shared between the arms, in late trials.
+    """Ratios of choices and of rewards between the options, in late trials.
 
     Returns:
         One row an episode with a usable late trial: subject, session, episode,
@@ -123,21 +237,20 @@ def episode_ratios(trials: pd.DataFrame) -> pd.DataFrame:
         PSEUDO_COUNT added; undefined, whether a bare ratio would have been.
     """
     late = trials[trials["usable"] & trials["late"]]
-    right = late["side"] > 0
-    paid = late["paid"] > 0
+    right, rewarded = late["side"] > 0, late["rewarded"] > 0
     keys = ["subject", "session", "episode"]
     counts = late[[*keys, "held_out"]].assign(
         choices_right=right,
         choices_left=~right,
-        rewards_right=right & paid,
-        rewards_left=~right & paid,
+        rewards_right=right & rewarded,
+        rewards_left=~right & rewarded,
     )
-    sums = counts.groupby(keys, sort=False).sum().reset_index()
-    told = counts.groupby(keys, sort=False)["held_out"].first()
-    sums["held_out"] = told.to_numpy(float)
-    for what in ("choice", "reward"):
-        both = [sums[f"{what}s_{side}"] + PSEUDO_COUNT for side in ("right", "left")]
-        sums[f"{what}_ratio"] = np.log2(both[0] / both[1])
+    by_episode = counts.groupby(keys, sort=False)
+    sums = by_episode.sum().reset_index()
+    sums["held_out"] = by_episode["held_out"].first().to_numpy(float)
+    for kind in ("choice", "reward"):
+        both = [sums[f"{kind}s_{side}"] + PSEUDO_COUNT for side in ("right", "left")]
+        sums[f"{kind}_ratio"] = np.log2(both[0] / both[1])
     bare = [name for name in sums if str(name).endswith(("_right", "_left"))]
     sums["undefined"] = (sums[bare] == 0).any(axis=1)
     return sums.drop(columns=bare)
@@ -152,22 +265,22 @@ def matching_lines(trials: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for each subject and set: slope, bias (log2 right to left), r, error
-        (standard error of the slope), episodes, undefined (share of the episodes whose
-        bare ratio is not defined); NaN with fewer than LEAST_EPISODES.
+        (standard error of the slope), episodes, undefined (share of the episodes with a
+        bare ratio that is not defined); NaN with fewer than LEAST_EPISODES.
     """
     ratios = episode_ratios(trials)
     columns = ["subject", "set", "slope", "bias", "r", "error", "episodes"]
     rows = []
     for subject in _subjects(trials):
         own = ratios[ratios["subject"] == subject]
-        for name, part in of_sets(own, own["held_out"].to_numpy(float)):
+        for name, part in iter_sets(own, own["held_out"].to_numpy(float)):
             share = part["undefined"].mean() if len(part) else np.nan
             rows.append((subject, name, *_line(part), len(part), share))
     return pd.DataFrame(rows, columns=[*columns, "undefined"])
 
 
 def _line(ratios: pd.DataFrame) -> tuple[float, float, float, float]:
-    """Slope, bias, r and standard error of the slope; NaN where no line is."""
+    """Slope, bias, r and standard error of the slope; NaN where no line fits."""
     choice = ratios["choice_ratio"].to_numpy(float)
     reward = ratios["reward_ratio"].to_numpy(float)
     if len(ratios) < LEAST_EPISODES or np.ptp(reward) == 0:
@@ -188,12 +301,12 @@ def history_weights(
             reward weight * (reward right - reward left)
             + choice weight * (choice right - choice left)
 
-    so that a past trial counts +1 or -1 by its side, and for reward 0 if not paid. A
-    trial counts if it is late in its episode and it and the `lags` trials before it are
-    usable; the earlier ones may lie before the last two thirds.
+    so that a past trial counts +1 or -1 by its side, and for reward 0 if not rewarded.
+    A trial counts if it is late in its episode and it and the `lags` trials before it
+    are usable; the earlier ones may lie before the last two thirds.
 
     Args:
-        trials: table of `prepare`.
+        trials: table of `read_trials`.
         lags: trials looked back.
         ridge: penalty of `fit_logit`.
 
@@ -203,12 +316,12 @@ def history_weights(
 
     Source: Lau & Glimcher 2005; Wang et al. 2018, Fig. 2f.
     """
-    side, paid = trials["side"].to_numpy(float), trials["paid"].to_numpy(float)
+    side, rewarded = trials["side"].to_numpy(float), trials["rewarded"].to_numpy(float)
     counted, back = _counted(trials, lags), range(1, lags + 1)
     rows = []
     for subject, places in trials.groupby("subject").indices.items():
         now = np.asarray(places)[counted[places]]
-        past = [lagged(values, now, back) for values in (side * paid, side)]
+        past = [lagged(values, now, back) for values in (side * rewarded, side)]
         design = np.column_stack([np.ones(len(now)), *past])
         fit = fit_logit(design, side[now] > 0, ridge=ridge)
         weights = np.where(fit.converged, fit.weights, np.nan)[1:]
@@ -225,3 +338,42 @@ def history_weights(
         )
         rows.append(table)
     return pd.concat(rows, ignore_index=True)
+
+
+def lagged(values: Array, rows: Integers, lags: Sequence[int]) -> Array:
+    """(R, L) values at each of L lags before each of R rows."""
+    past: Array = values[rows[:, None] - np.asarray(lags)[None, :]]
+    return past
+
+
+def behaviour_summary(
+    lines: pd.DataFrame,
+    history: pd.DataFrame,
+    subjects: pd.DataFrame,
+    labels: Mapping[int, str],
+) -> pd.DataFrame:
+    """Every behavioural number of each measured subject.
+
+    Args:
+        lines: table of `matching_lines`, with its groups.
+        history: table of `history_weights`, with its groups.
+        subjects: table of `subject_measures`, with its groups.
+        labels: subject -> its name.
+
+    Returns:
+        One row for each subject and quantity: label, measure, set and lag (blank where
+        they do not apply), value, error (standard error of a slope or weight).
+    """
+    fits = select_group(lines).melt(
+        ["subject", "set", "error"], ["slope", "bias", "r"], "measure"
+    )
+    fits["error"] = fits["error"].where(fits["measure"] == "slope")
+    weights = select_group(history).rename(columns={"weight": "value"})
+    weights = weights.assign(measure=weights["predictor"] + " weight")
+    stays = select_group(subjects).melt(["subject"], list(STAYS), "measure")
+    table = pd.concat([fits, weights, stays], ignore_index=True)
+    table["label"] = table["subject"].map(dict(labels))
+    table["set"] = table["set"].fillna("")
+    columns = ["label", "measure", "set", "lag", "value", "error"]
+    known: pd.DataFrame = table.loc[table["value"].notna(), columns]
+    return known.reset_index(drop=True)

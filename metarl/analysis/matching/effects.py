@@ -1,168 +1,166 @@
-"""What networks must show on the matching task, beside what animals do.
+"""Effects of the matching experiment, with the values of animals for comparison.
 
-Criteria were fixed beforehand, for the published task, tested on all base chances.
-Strict alternation, which looks at no reward, gains .43 of what can be gained held-in,
-and .76 held-out, where it even beats every fixed probability: so only efficiency
-held-in counts for a network that has not learned.
+Criteria were fixed beforehand, for the published task, tested on all base
+probabilities. Strict alternation, which ignores rewards, gains .43 of the possible gain
+held-in, and .76 held-out, where it even beats every fixed probability: so only
+efficiency held-in counts for a network that has not learned.
 """
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
+from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect
+from metarl.analysis.matching.behaviour import SETS, SPLIT
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import select_group, subject_values
+from metarl.analysis.measures import Tables, rows_at, select_group, subject_values
+from metarl.analysis.references import reference_value
 
-MUST = CRITERIA["matching"]
-"""What is asked of the networks, by name."""
-SPLIT = ("held-in", "held-out")
-"""Episodes that are told apart: base chances as in training, and others."""
 RECENT = (1, 2, 3, 4, 5)
-"""Lags whose reward weights are judged."""
-BEST = "rich_then_poor"
-"""Column of the chooser that gains most."""
+"""Lags with scored reward weights."""
 MICE = "16 mice, Bari et al. 2019"
+MACAQUES = "2 macaques, Tsutsui et al. 2016"
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    subjects = select_group(tables["subjects"])
-    scored = bool(tables["about"]["scored"].iloc[0])
-    task = str(tables["about"]["task"].iloc[0])
-    learned = learned_subjects(task, subjects) if scored else None
-    rows = [
-        *_earning_effects(tables),
-        *_matching_effects(tables),
-        *_history_effects(tables),
+def effects(tables: Tables, context: Context) -> list[Effect]:
+    """Every effect of the experiment."""
+    return [
+        *_earning_effects(tables, context),
+        *_matching_effects(tables, context),
+        *_history_effects(tables, context),
         *_stay_effects(tables),
-        *_coding_effects(tables),
+        *_coding_effects(tables, context),
     ]
-    return judge(tables["about"], [(effect, learned) for effect in rows])
 
 
-def _earning_effects(tables: Tables) -> list[Effect]:
-    earned = select_group(tables["earnings"])
-    rows = []
+def _key(words: str) -> str:
+    """A name of the tables as part of a key."""
+    return words.replace(" ", "_").replace("-", "_")
+
+
+def _earning_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     for name in SPLIT:
-        part = earned[earned["set"] == name]
-        matching, best = (part[k] - part["random"] for k in ("matching", BEST))
-        mean = Effect(
-            label=f"efficiency (share of the best gain over chance), {name}, mean",
-            values=subject_values(part, "efficiency"),
-            chance=0.0,
-            reference=float((matching / best).mean()),
-            source="best fixed probability, in the same episodes",
+        part = rows_at(select_group(tables["earnings"]), set=name)
+        efficiency = subject_values(part, "efficiency")
+        matching, best = part["matching"], part["rich_then_poor"]
+        reference = float(
+            ((matching - part["random"]) / (best - part["random"])).mean()
         )
-        each = replace(
-            mean,
+        source = "best fixed probability, in the same episodes"
+        yield Effect(
+            key=f"efficiency.{_key(name)}.lowest",
             label=f"efficiency, {name}, lowest network",
+            values=efficiency,
             summary="lowest",
-            criterion=MUST["efficiency, each network"],
+            criterion=context.criteria["efficiency, each network"],
             needs_learning=name != "held-in",
-            chance=None,
+            reference=reference,
+            source=source,
         )
-        above = Effect(
+        yield Effect(
+            key=f"efficiency.{_key(name)}.mean",
+            label=f"efficiency (share of the best gain over chance), {name}, mean",
+            values=efficiency,
+            chance=0.0,
+            reference=reference,
+            source=source,
+        )
+        yield Effect(
+            key=f"above_matching.{_key(name)}.mean",
             label=f"reward per trial above the best fixed probability, {name}, mean",
             values=subject_values(part, "above_matching"),
-            criterion=MUST["reward above matching"],
+            criterion=context.criteria["reward above matching"],
             chance=0.0,
-            reference=float((part[BEST] - part["matching"]).mean()),
+            reference=float((best - matching).mean()),
             source="best rich-then-poor chooser, in the same episodes",
         )
-        rows += [each, mean, above]
-    return rows
 
 
-def _matching_effects(tables: Tables) -> list[Effect]:
-    lines = select_group(tables["lines"])
+def _matching_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     published = _published(tables, "slope", "mice")
-    rows = []
-    for name in (*SPLIT, "all"):
-        part = lines[lines["set"] == name]
-        judged = name in SPLIT
-        slope = Effect(
+    for name in SETS:
+        part = rows_at(select_group(tables["lines"]), set=name)
+        scored = name in SPLIT
+        yield Effect(
+            key=f"slope.{_key(name)}.mean",
             label=f"matching slope (log2 choice on log2 reward ratio), {name}, mean",
             values=subject_values(part, "slope"),
-            criterion=MUST["slope"] if judged else None,
+            criterion=context.criteria["slope"] if scored else None,
             chance=0.0,
             reference=published,
             source="mean of mice in two baited tasks, Bari et al. 2019",
         )
-        each = Effect(
+        yield Effect(
+            key=f"r.{_key(name)}.lowest",
             label=f"matching r, {name}, lowest network",
             values=subject_values(part, "r"),
             summary="lowest",
-            criterion=MUST["r, each network"] if judged else None,
+            criterion=context.criteria["r, each network"] if scored else None,
             reference=_published(tables, "r2", "macaque") ** 0.5,
-            source="root of the mean r2 of 2 macaques, Tsutsui et al. 2016",
+            source=f"root of the mean r2 of {MACAQUES}",
         )
-        bias = Effect(
+        yield Effect(
+            key=f"bias.{_key(name)}.mean",
             label=f"matching bias (log2 right to left), {name}, mean",
             values=subject_values(part, "bias"),
             chance=0.0,
         )
-        rows += [slope, each, bias]
-    return rows
 
 
-def _published(tables: Tables, measure: str, who: str) -> float:
-    """Mean of the published rows of one measure whose label starts so."""
-    rows = tables["reference_matching"]
-    chosen = (rows["measure"] == measure) & rows["label"].str.startswith(who)
-    return float(rows.loc[chosen, "value"].mean())
+def _published(tables: Tables, measure: str, animals: str) -> float:
+    """Mean of the published values of one measure with labels that start so."""
+    rows = rows_at(tables["reference_behaviour"], measure=measure)
+    return float(rows.loc[rows["label"].str.startswith(animals), "value"].mean())
 
 
-def _history_effects(tables: Tables) -> list[Effect]:
-    rewards, choices = (
-        _weights(tables, predictor) for predictor in ("reward", "choice")
-    )
-    rows = [
-        Effect(
+def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    rewards, choices = (_weights(tables, name) for name in ("reward", "choice"))
+    for lag in RECENT:
+        yield Effect(
+            key=f"reward_weight.lag_{lag}.mean",
             label=f"reward weight at lag {lag} (log odds), mean",
             values=rewards[lag],
-            criterion=MUST["reward weight"],
+            criterion=context.criteria["reward weight"],
             chance=0.0,
             reference=_published_weight(tables, "reward", [lag]),
             source=MICE,
         )
-        for lag in RECENT
-    ]
-    decay = Effect(
+    yield Effect(
+        key="reward_weight.slope.mean",
         label="reward weight, slope over lags 1 to 5 (log odds per lag), mean",
-        values=_decay(rewards),
-        criterion=MUST["slope of the reward weights"],
+        values=_slope_over_lags(rewards),
+        criterion=context.criteria["slope of the reward weights"],
         chance=0.0,
     )
-    span = Effect(
+    early, late = [1, 2, 3], [8, 9, 10]
+    yield Effect(
+        key="reward_weight.early_minus_late.mean",
         label="reward weight, lags 1 to 3 less lags 8 to 10 (log odds), mean",
-        values=rewards[[1, 2, 3]].mean(axis=1) - rewards[[8, 9, 10]].mean(axis=1),
+        values=rewards[early].mean(axis=1) - rewards[late].mean(axis=1),
         chance=0.0,
-        reference=_published_weight(tables, "reward", [1, 2, 3])
-        - _published_weight(tables, "reward", [8, 9, 10]),
+        reference=_published_weight(tables, "reward", early)
+        - _published_weight(tables, "reward", late),
         source=MICE,
     )
-    last = Effect(
+    yield Effect(
+        key="choice_weight.lag_1.mean",
         label="choice weight at lag 1 (log odds), mean",
         values=choices[1],
-        criterion=MUST["choice weight"],
+        criterion=context.criteria["choice weight"],
         chance=0.0,
         reference=_published_weight(tables, "choice", [1]),
         source=MICE,
     )
-    return [*rows, decay, span, last]
 
 
 def _weights(tables: Tables, predictor: str) -> pd.DataFrame:
     """Weights of one predictor: a row a subject, a column a lag."""
-    history = select_group(tables["history"])
-    part = history[history["predictor"] == predictor]
+    part = rows_at(select_group(tables["history"]), predictor=predictor)
     return part.pivot(index="subject", columns="lag", values="weight")
 
 
-def _decay(weights: pd.DataFrame) -> "pd.Series[float]":
+def _slope_over_lags(weights: pd.DataFrame) -> "pd.Series[float]":
     """Least-squares slope of each subject's weights over the recent lags."""
     middle = sum(RECENT) / len(RECENT)
     away = pd.Series({lag: lag - middle for lag in RECENT})
@@ -171,9 +169,8 @@ def _decay(weights: pd.DataFrame) -> "pd.Series[float]":
 
 
 def _published_weight(tables: Tables, predictor: str, lags: Sequence[int]) -> float:
-    rows = tables["reference_history"]
-    chosen = (rows["predictor"] == predictor) & rows["lag"].isin(lags)
-    return float(rows.loc[chosen & (rows["label"] == "mice"), "value"].mean())
+    rows = rows_at(tables["reference_history"], predictor=predictor, label="mice")
+    return float(rows.loc[rows["lag"].isin(lags), "value"].mean())
 
 
 def _stay_effects(tables: Tables) -> list[Effect]:
@@ -184,60 +181,57 @@ def _stay_effects(tables: Tables) -> list[Effect]:
     }
     return [
         Effect(
+            key=f"{column}.mean",
             label=f"{name}, mean",
             values=subject_values(subjects, column),
             chance=0.5,
             reference=_published(tables, column, "macaque"),
-            source="mean of 2 macaques, Tsutsui et al. 2016",
+            source=f"mean of {MACAQUES}",
         )
         for column, name in names.items()
     ]
 
 
-def _coding_effects(tables: Tables) -> list[Effect]:
+def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Coding rows; a network without a recording has no number, and so fails."""
-    strength = _coding(tables, "strength")
-    wrong = _coding(tables, "wrong_episode")
-    fraction = _coding(tables, "fraction")
-    judged, beyond = VARIABLES[-1], MUST["coding beyond untrained units"]
-    rows = [
-        Effect(
+    strength, wrong, fraction = (
+        _coding(tables, value) for value in ("strength", "wrong_episode", "fraction")
+    )
+    scored = VARIABLES[-1]
+    beyond = context.criteria["coding beyond untrained units"]
+    for name in (scored, *VARIABLES[:-1]):
+        yield Effect(
+            key=f"coding.{_key(name)}.difference",
             label=f"mean |partial r| of units with {name}, trained less untrained, "
             "mean",
             values=strength["trained", name] - strength["untrained", name],
-            criterion=beyond if name == judged else None,
+            criterion=beyond if name == scored else None,
             chance=0.0,
         )
-        for name in (judged, *VARIABLES[:-1])
-    ]
-    rows += [
-        Effect(
+    for name in VARIABLES:
+        yield Effect(
+            key=f"coding.{_key(name)}.minus_wrong_episode",
             label=f"mean |partial r| of units with {name}, less wrong episode, mean",
             values=strength["trained", name] - wrong["trained", name],
             chance=0.0,
         )
-        for name in VARIABLES
-    ]
-    neurons = tables["reference_neurons"].set_index("variable")
-    counted = neurons["of"].astype(str).to_dict()
-    rows += [
-        Effect(
+    for name in (*VARIABLES, HISTORY):
+        yield Effect(
+            key=f"fraction.{_key(name)}.difference",
             label=f"fraction of units coding {name}, trained less untrained, mean",
             values=fraction["trained", name] - fraction["untrained", name],
             chance=0.0,
         )
-        for name in (*VARIABLES, HISTORY)
-    ]
-    rows += [
-        Effect(
+    for name in (*VARIABLES, HISTORY):
+        published = rows_at(tables["reference_neurons"], variable=name)
+        counted = published["of"].iloc[0]
+        yield Effect(
+            key=f"fraction.{_key(name)}.trained",
             label=f"fraction of units coding {name}, mean",
             values=fraction["trained", name],
-            reference=float(neurons["value"].loc[name]),
-            source=f"macaque dlPFC {counted[name]}, Tsutsui et al. 2016",
+            reference=reference_value(published),
+            source=f"macaque dlPFC {counted}, Tsutsui et al. 2016",
         )
-        for name in (*VARIABLES, HISTORY)
-    ]
-    return rows
 
 
 def _coding(tables: Tables, value: str) -> pd.DataFrame:

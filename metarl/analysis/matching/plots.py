@@ -1,28 +1,38 @@
-"""Panels of the matching figure: each draws tables of `matching.tables` on axes.
+"""Panels of the matching figure.
 
 Held-in episodes are drawn filled and with full lines, held-out ones open and dashed.
-Nothing is computed here but where things stand; nothing is shown or saved.
+Units of the trained network are always shown with those of an untrained one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.bridge import LEARNED, measured
-from metarl.analysis.matching import optimum as matching_optimum
-from metarl.analysis.measures import baseline_names, select_group
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel, legend_below
+from metarl.analysis.analysis import Context
+from metarl.analysis.matching.behaviour import SPLIT
+from metarl.analysis.matching.units import HISTORY, VARIABLES
+from metarl.analysis.measures import Tables, baseline_names, rows_at, select_group
+from metarl.analysis.plotting import (
+    Points,
+    bars_with_subjects,
+    baseline_ticks,
+    chance_line,
+    empty_panel,
+    legend_below,
+    mean_bars,
+    mean_line,
+    reference_label,
+    reference_points,
+    subject_colour,
+    subject_label,
+    subject_points,
+)
 from metarl.analysis.schema import Array
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS
 
-Tables = Mapping[str, pd.DataFrame]
-
-SPLIT = ("held-in", "held-out")
-"""Sets of episodes that are told apart."""
-STAYS = {
+STAY_NAMES = {
     "stay_after_reward": "stay after\nreward",
     "switch_after_none": "switch\nafter none",
 }
@@ -35,17 +45,27 @@ MARKERS = {
     "macaque X53": "D",
 }
 """Label of a published result -> its marker."""
-CHOOSERS = ("matching", "rich-then-poor")
-"""Strategies that are drawn beside slopes and probabilities."""
-EXACT = {name: name.replace("_", "-") for name in matching_optimum.CHOOSERS}
-"""Column of what a way of choosing earns, exactly -> its strategy."""
+SHOWN = ("matching", "rich-then-poor")
+"""Baselines that are drawn with slopes and probabilities."""
+NETWORKS = {
+    "trained": ("trained", COLOURS["agent"]),
+    "untrained": ("untrained, same inputs", COLOURS["chance"]),
+}
+"""Network -> its label and colour."""
+AXIS_NAMES = {
+    "last action": "last\naction",
+    "last reward": "last\nreward",
+    "action x reward": "action\nx reward",
+    HISTORY: "any of\nthese",
+    "left value": "left\nvalue",
+    "upcoming action": "next\naction",
+}
+"""Variable -> its name on the axis, in two lines."""
 
 
-def plot_matching(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_matching(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Choice against reward ratios, an episode a dot, with the mean lines."""
-    ax = ax or plt.subplots()[1]
-    colour, label = measured(tables)
-    points = tables["points"]
+    colour, points = subject_colour(context), tables["points"]
     outside = (points["held_out"] == 1).to_numpy()
     for chosen, filled in ((~outside, True), (outside, False)):
         part = points[chosen]
@@ -55,189 +75,192 @@ def plot_matching(tables: Tables, ax: Axes | None = None) -> Axes:
     reach = np.abs(ratios).max(initial=1.0)
     ends = np.array([-reach, reach])
     ax.plot(ends, ends, ":", color=COLOURS["chance"], lw=1.5, label="slope 1: matching")
-    for name, style in zip(_sets(tables), ("-", "--"), strict=False):
-        slope, bias = _mean_line(tables, name)
-        text = f"{name}: slope {slope:.2f}, r {_mean_r(tables, name):.2f}"
+    for name, style in zip(_known_sets(tables), ("-", "--"), strict=False):
+        own = rows_at(select_group(tables["lines"]), set=name)
+        slope, bias = own[["slope", "bias"]].mean(skipna=False)
+        text = f"{name}: slope {slope:.2f}, r {own['r'].mean():.2f}"
         ax.plot(ends, bias + slope * ends, style, color=colour, lw=2, label=text)
     _published_lines(ax, tables, ends)
-    ax.set(
-        xlabel="Rewards, right to left (log2)", ylabel="Choices, right to left (log2)"
-    )
-    return legend_below(ax, title=f"{label}; a dot is an episode", columns=2)
+    ax.set_xlabel("Rewards, right to left (log2)")
+    ax.set_ylabel("Choices, right to left (log2)")
+    title = f"{subject_label(context)}; a dot is an episode"
+    return legend_below(ax, title=title, columns=2)
 
 
-def _sets(tables: Tables) -> tuple[str, ...]:
-    """Held-in and held-out where the table tells them apart, otherwise all."""
+def _known_sets(tables: Tables) -> tuple[str, ...]:
+    """Held-in and held-out where the table has both, otherwise all."""
     lines = select_group(tables["lines"])
-    told = lines[lines["set"].isin(SPLIT)]["episodes"].sum()
-    return SPLIT if told else ("all",)
-
-
-def _mean_line(tables: Tables, name: str) -> tuple[float, float]:
-    """Mean slope and bias over the measured subjects."""
-    slopes, biases = (select_group(tables[f"{k}_summary"]) for k in ("slopes", "bias"))
-    slope = slopes.loc[slopes["measure"] == f"slope, {name}", "mean"].iloc[0]
-    return float(slope), float(biases.loc[biases["set"] == name, "mean"].iloc[0])
-
-
-def _mean_r(tables: Tables, name: str) -> float:
-    lines = select_group(tables["lines"])
-    return float(lines.loc[lines["set"] == name, "r"].mean())
+    known = lines[lines["set"].isin(SPLIT)]["episodes"].sum()
+    return SPLIT if known else ("all",)
 
 
 def _published_lines(ax: Axes, tables: Tables, ends: Array) -> None:
-    """The mice's slopes, through no bias."""
-    rows = tables["reference_matching"]
-    mice = rows[(rows["measure"] == "slope") & (rows["species"] == "mouse")]
+    """Lines with the slopes of mice, without bias."""
+    rows = rows_at(tables["reference_behaviour"], measure="slope")
+    mice = rows[rows["label"].str.startswith("mice")]
     for (_, row), style in zip(mice.iterrows(), ("-.", (0, (1, 1))), strict=True):
         text = f"{row['label']} (n = {row['n']}): slope {row['value']:.2f}"
         colour = COLOURS["animal"]
         ax.plot(ends, row["value"] * ends, ls=style, color=colour, lw=1.5, label=text)
 
 
-def plot_slopes(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Matching slopes, and staying by outcome: a dot a subject, beside animals."""
-    ax = ax or plt.subplots()[1]
-    slopes = {f"slope, {name}": f"slope\n{name}" for name in _sets(tables)}
-    names = slopes | STAYS
-    colour, label = measured(tables)
-    places = np.arange(len(names), dtype=float)
-    means = (
-        select_group(tables["slopes_summary"]).set_index("measure").reindex(list(names))
-    )
-    ax.bar(places, means["mean"], 0.34, color=colour, alpha=0.35, label=label, zorder=1)
-    draw_interval(ax, places + 0.06, means, colour)
-    for heights in _slopes_by_subject(tables, list(names)):
-        ax.plot(places - 0.11, heights, "o", color=colour, markersize=4, zorder=3)
-    _published_slopes(ax, tables, list(names))
-    for name in (n for n in baseline_names(tables["slopes_summary"]) if n in CHOOSERS):
-        own = select_group(tables["slopes_summary"], name).set_index("measure")
-        levels = own["mean"].reindex(list(names))
-        reach = (places - 0.2, places + 0.2)
-        ax.hlines(levels, *reach, color=baseline_colour(name), lw=1.5, label=name)
-    ax.set_xticks(places + 0.1, list(names.values()))
-    ax.set(
-        ylabel="Slope, or probability", xlabel="Measure, last two thirds of episodes"
-    )
-    return legend_below(ax, columns=2, first=label)
-
-
-def _slopes_by_subject(tables: Tables, names: Sequence[str]) -> list[Array]:
-    """For each measured subject, its value of each measure."""
-    lines, facts = select_group(tables["lines"]), select_group(tables["subjects"])
-    wide = lines.pivot(index="subject", columns="set", values="slope")
-    wide = wide.add_prefix("slope, ").join(facts.set_index("subject")[list(STAYS)])
-    return [*wide[list(names)].to_numpy(float)]
-
-
-def _published_slopes(ax: Axes, tables: Tables, names: Sequence[str]) -> None:
-    """Animals' values with their errors, right of the bars."""
-    rows = tables["reference_matching"]
+def plot_slopes(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Matching slopes and staying by outcome, with animals and baselines."""
+    slopes = {f"slope, {name}": f"slope\n{name}" for name in _known_sets(tables)}
+    names = slopes | STAY_NAMES
+    where = Points(("measure",), list(names))
+    places = bars_with_subjects(ax, tables, context, "slopes", "value", where)
+    published = Points(("measure",), [*("slope" for _ in slopes), *STAY_NAMES])
     for index, (label, marker) in enumerate(MARKERS.items()):
-        own = rows[rows["label"] == label]
-        found = own.set_index("measure")
-        keys = ["slope" if name.startswith("slope") else name for name in names]
-        found = found.reindex(keys)
-        count = int(own["n"].iloc[0])
-        ax.errorbar(
-            np.arange(len(names)) + 0.22 + 0.07 * index,
-            found["value"],
-            found["error"],
-            fmt=marker,
-            color=COLOURS["animal"],
+        rows = rows_at(tables["reference_behaviour"], label=label)
+        reference_points(
+            ax,
+            places + 0.22 + 0.07 * index,
+            rows,
+            published,
+            marker=marker,
+            size=6,
             markerfacecolor="white",
-            markersize=6,
-            label=label if count == 1 else f"{label} (n = {count})",
         )
+    means = tables.summary("slopes")
+    shown = [name for name in baseline_names(means) if name in SHOWN]
+    baseline_ticks(ax, places, means, where, names=shown)
+    ax.set_xticks(places + 0.1, list(names.values()))
+    ax.set_ylabel("Slope, or probability")
+    ax.set_xlabel("Measure, last two thirds of episodes")
+    return legend_below(ax, columns=2, first=subject_label(context))
 
 
-def draw_interval(ax: Axes, places: Array, means: pd.DataFrame, colour: str) -> None:
-    """95 % interval of each mean, where there are subjects enough."""
-    enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
-    shown = means[enough]
-    ax.vlines(
-        places[enough], shown["low"], shown["high"], color=colour, lw=2.5, zorder=3
-    )
-
-
-def plot_history(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Weights of past rewards and choices, with the interval over subjects."""
-    ax = ax or plt.subplots()[1]
-    colour, label = measured(tables)
-    means, each = (
-        select_group(tables["history_summary"]),
-        select_group(tables["history"]),
-    )
-    mice = tables["reference_history"]
-    mice = mice[mice["label"] == "mice"]
+def plot_history(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Weights of past rewards and choices, with those of mice."""
+    colour = subject_colour(context)
+    means = select_group(tables.summary("history"))
     for predictor, style, marker in (("reward", "-", "^"), ("choice", "--", "v")):
-        line = means[means["predictor"] == predictor].sort_values("lag")
         text = f"past {predictor}s"
-        ax.plot(line["lag"], line["mean"], style, color=colour, lw=2, label=text)
-        if (line["n"] >= LEAST_FOR_INTERVAL).all():
-            band = (line["low"].astype(float), line["high"].astype(float))
-            ax.fill_between(line["lag"], *band, color=colour, alpha=0.2, lw=0)
-        dots = each[each["predictor"] == predictor]
+        line = rows_at(means, predictor=predictor).sort_values("lag")
+        mean_line(ax, line, "lag", colour, label=text, style=style, lw=2)
+        dots = rows_at(select_group(tables["history"]), predictor=predictor)
         ax.plot(dots["lag"], dots["weight"], ".", color=colour, ms=3, alpha=0.5)
-        rows = mice[mice["predictor"] == predictor]
-        ax.errorbar(
-            rows["lag"],
-            rows["value"],
-            rows["error"],
-            fmt=marker,
-            color=COLOURS["animal"],
+        mice = rows_at(tables["reference_history"], label="mice", predictor=predictor)
+        reference_points(
+            ax,
+            mice["lag"],
+            mice,
+            marker=marker,
+            size=5,
+            label=f"{text}, {reference_label(mice)}",
             markerfacecolor="white",
-            markersize=5,
-            label=f"{text}, mice (n = {int(rows['n'].iloc[0])})",
         )
-    ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
+    chance_line(ax, 0, "-")
     ax.set(xlabel="Trials back", ylabel="Weight on that side (log odds)")
     ax.set_xticks(range(1, int(means["lag"].max()) + 1, 2))
-    return legend_below(ax, title=label)
+    return legend_below(ax, title=subject_label(context))
 
 
-def plot_earnings(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Rewards a trial of every subject, held-in and held-out, beside the strategies.
+def plot_earnings(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Reward per trial of every subject, held-in and held-out, with the baselines.
 
-    Those whose earnings are known exactly are drawn for the subjects' own episodes.
+    Baselines with an exact expected reward are drawn for the subjects' own episodes.
     """
-    ax = ax or plt.subplots()[1]
-    colour, label = measured(tables)
-    earned = tables["earnings"]
-    sets = [name for name in _sets(tables) if name in SPLIT]
+    sets = [name for name in _known_sets(tables) if name in SPLIT]
     if not sets:
-        return empty_panel(ax, "base chances are not known")
-    own = select_group(earned)
+        return empty_panel(ax, "base probabilities are not known")
+    colour, own = subject_colour(context), select_group(tables["earnings"])
     for place, name in enumerate(sets):
-        heights = own.loc[own["set"] == name, "reward_per_trial"]
+        heights = rows_at(own, set=name)["reward_per_trial"]
         across = place - 0.15 + 0.3 * (np.arange(len(heights)) + 0.5) / len(heights)
         face = colour if name == "held-in" else "white"
-        text = f"{label}, {name}"
+        text = f"{subject_label(context)}, {name}"
         ax.plot(across, heights, "o", color=colour, markerfacecolor=face, label=text)
-    exact = own.groupby("set")[list(EXACT)].mean().rename(columns=EXACT)
-    lines = {str(name): exact[name] for name in exact}
-    for name in baseline_names(earned):
-        part = select_group(earned, name).set_index("set")
-        lines.setdefault(name, part["reward_per_trial"])
     places = np.arange(len(sets))
-    reach = (places - 0.35, places + 0.35)
-    for name, levels in sorted(lines.items(), key=lambda line: line[1].loc["all"]):
-        colour = baseline_colour(name)
-        ax.hlines(levels.loc[sets], *reach, color=colour, lw=2, label=name)
-    _learned_line(ax, tables)
-    ax.set_xticks(range(len(sets)), sets)
+    where = Points(("set",), sets)
+    baseline_ticks(ax, places, tables["baselines"], where, reach=0.35, width=2)
+    _learned_tick(ax, own, context)
+    ax.set_xticks(places, sets)
     ax.set(xlim=(-0.5, len(sets) - 0.5), ylabel="Rewards per trial")
-    ax.set_xlabel("Base chances as in training, or held out of it")
+    ax.set_xlabel("Base probabilities as in training, or held out of it")
     return legend_below(ax, columns=2)
 
 
-def _learned_line(ax: Axes, tables: Tables) -> None:
+def _learned_tick(ax: Axes, rewards: pd.DataFrame, context: Context) -> None:
     """The least that counts as learned, over the held-in episodes."""
-    criterion = LEARNED.get(str(tables["about"]["task"].iloc[0]))
-    if criterion is None or not bool(tables["about"]["scored"].iloc[0]):
+    if context.learned is None:
         return
-    own = select_group(tables["earnings"])
-    means = own[own["set"] == "held-in"][["random", "rich_then_poor"]].mean()
+    means = rows_at(rewards, set="held-in")[["random", "rich_then_poor"]].mean()
     gain = means["rich_then_poor"] - means["random"]
-    height = float(means["random"] + criterion.threshold * gain)
+    height = float(means["random"] + context.learned.threshold * gain)
     ax.hlines(height, -0.35, 0.35, color="black", lw=1, ls=":", label="learned")
+
+
+def plot_coding(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Strength of the coding of each variable, of trained and untrained units."""
+    coding = tables["coding"]
+    if coding.empty:
+        return empty_panel(ax)
+    places = _network_bars(ax, tables, "coding", "strength", VARIABLES)
+    wrong = rows_at(select_group(coding), network="trained")
+    heights = wrong.groupby("variable")["wrong_episode"].mean().reindex(list(VARIABLES))
+    reach = (places - 0.4, places)
+    ax.hlines(heights, *reach, color="black", lw=2, label="trained, wrong episode")
+    _first_units(ax, tables, places)
+    ax.set(ylabel="|partial rank r|, mean over units", ylim=(0, 1))
+    return _coding_axis(ax, coding)
+
+
+def _first_units(ax: Axes, tables: Tables, places: Array) -> None:
+    """Every trained unit of the first recorded network."""
+    units = rows_at(tables["units"], network="trained")
+    first = int(units["subject"].min())
+    own = rows_at(units, subject=first)
+    spots = [places[VARIABLES.index(name)] - 0.33 for name in own["variable"]]
+    (dots,) = ax.plot(spots, own["r"].abs(), ".", label=f"units of network {first}")
+    dots.set(color=COLOURS["agent"], alpha=0.4, markersize=3)
+
+
+def plot_fractions(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Fraction of units that code each variable, with neurons of macaques."""
+    coding = tables["coding"]
+    if coding.empty or coding["fraction"].isna().all():
+        return empty_panel(ax)
+    names = [*VARIABLES[:3], HISTORY, *VARIABLES[3:]]
+    places = _network_bars(ax, tables, "fractions", "fraction", names)
+    for kind, marker, text in (
+        ("responses", "s", "1,222 responses of macaque dlPFC"),
+        ("neurons", "D", "205 neurons of macaque dlPFC"),
+    ):
+        reference_points(
+            ax,
+            places,
+            rows_at(tables["reference_neurons"], of=kind),
+            Points(("variable",), names),
+            marker=marker,
+            size=6,
+            label=text,
+            markerfacecolor="white",
+        )
+    ax.set(ylabel="Fraction of units that code it", ylim=(0, 1.02))
+    return _coding_axis(ax, coding)
+
+
+def _network_bars(
+    ax: Axes, tables: Tables, name: str, value: str, variables: Sequence[str]
+) -> Array:
+    """Bars of the trained and untrained networks, a dot a network; their places."""
+    where = Points(("variable",), list(variables))
+    places = np.arange(len(variables), dtype=float)
+    means, each = select_group(tables.summary(name)), select_group(tables[name])
+    for aside, (network, (label, colour)) in zip(
+        (-0.2, 0.2), NETWORKS.items(), strict=True
+    ):
+        own = where.of(rows_at(means, network=network))
+        bars, dots = places + aside, rows_at(each, network=network)
+        mean_bars(ax, bars, own, colour, label=label, width=0.36, alpha=0.4, aside=0)
+        subject_points(ax, bars + 0.08, dots, value, colour, where, size=3)
+    ax.set_xticks(places, [AXIS_NAMES[name] for name in variables])
+    return places
+
+
+def _coding_axis(ax: Axes, coding: pd.DataFrame) -> Axes:
+    ax.set_xlabel("Coded at fixation")
+    count = int(select_group(coding)["subject"].nunique())
+    return legend_below(ax, title=f"n = {count} networks, 95 % intervals", columns=2)

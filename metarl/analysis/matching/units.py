@@ -1,32 +1,32 @@
-"""What units code at fixation, before a choice, and what they would code untrained.
+"""Unit coding at fixation, before a choice, of trained and of untrained networks.
 
 For every unit, the partial Spearman correlation of its activity at the fixation cue of
 trial t with
 
     last action        choice of t - 1, right or left
-    last reward        whether t - 1 paid
+    last reward        whether t - 1 was rewarded
     action x reward    the product of both, each coded +1 and -1
-    left value         chance with which left would pay now, as baited
+    left value         probability that left would be rewarded now, as baited
     upcoming action    choice of t
 
 All are replaced by their ranks; then each of the first four is correlated with the
 activity with the three others regressed out of both, and the upcoming action with all
-four regressed out. Only the left value is used, as the two arms' values nearly mirror
-each other.
+four regressed out. Only the left value is used, as the values of the two options nearly
+mirror each other.
 
-A network is fed its last action and reward, and remembers a little of its inputs even
-untrained. So the same statistics are taken of an untrained network of the same subject
-that was fed the very same inputs: only what the trained one has more was learned. And
-activity and values both drift through an episode, so all labels are also given by the
-same trials of another episode: a unit counts as coding a variable only if its
-correlation is larger than any unit's with any of SHIFTS such wrong labellings, which
-holds the chance of a single false unit at 5 %. So that right and wrong labels are of
-the same trials, only those count that every recorded episode has.
+The last action and reward are inputs of a network, and even an untrained network keeps
+some of its inputs. So the same statistics are taken of an untrained network of the same
+subject with the very same inputs: only the excess of the trained network was learned.
+And activity and values both drift through an episode, so all labels are also taken from
+the same trials of another episode: a unit counts as coding a variable only if its
+correlation is larger than that of any unit with any of SHIFTS such wrong labellings,
+which holds the probability of a single false unit at 5 %. So that right and wrong
+labels are of the same trials, only trials that every recorded episode has count.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 2e; Tsutsui et al. 2016, Nat Commun
 7:12554.
-Declared: the paper's four formulas are not in its text; the ones above are ours, and so
-are both nulls.
+Declared: the four formulas of the paper are not in its text; the ones above are ours,
+and so are both nulls.
 """
 
 import numpy as np
@@ -34,8 +34,8 @@ import pandas as pd
 from scipy import stats
 
 from metarl.analysis.data import check_columns
+from metarl.analysis.recordings import join_trials, steps_at, units_of
 from metarl.analysis.schema import Array, Integers
-from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 
 VARIABLES = (
@@ -45,19 +45,15 @@ VARIABLES = (
     "left value",
     "upcoming action",
 )
-"""What a unit may code."""
+"""Variables that a unit may code."""
 CONTROLS = ((1, 2, 3), (0, 2, 3), (0, 1, 3), (0, 1, 2), (0, 1, 2, 3))
-"""Variable -> those regressed out of it, by their places."""
+"""Variable -> those regressed out of it, by their positions."""
 HISTORY = "history"
 """Any of the first three variables."""
 SHIFTS = 19
-"""Wrong labellings; being the largest of 20 has a chance of 5 %."""
+"""Wrong labellings; being the largest of 20 has a probability of 5 %."""
 LEAST_LEFT = 1e-9
 """Share of a variable's variance that its controls must leave."""
-NETWORKS = {"trained": "units", "untrained": "units_untrained"}
-"""Network -> the recording's array of its activity (rows, units)."""
-RECORDING_ARRAYS = ("episode", "trial", "event", "event_names", "units")
-"""Arrays of a step recording that are read here."""
 UNIT_COLUMNS = ("network", "unit", "variable", "r", "wrong_episode", "coded")
 """Columns of `unit_table`."""
 CODING_COLUMNS = ("network", "variable", "strength", "wrong_episode", "fraction")
@@ -69,7 +65,7 @@ def unit_table(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
 
     Args:
         recording: step recording of the subject.
-        trials: its rows of `matching_trials.prepare`.
+        trials: its rows of `read_trials`.
 
     Returns:
         One row for each network (trained, and untrained where it was recorded), unit
@@ -77,62 +73,45 @@ def unit_table(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
         coded (1, 0, NaN with too few episodes to tell). NaN where a variable does not
         vary.
     """
-    check_columns(list(recording), RECORDING_ARRAYS, "the step recording")
-    rows, num_envs, places, labels = _labelled(recording, trials)
-    pairs = _pairs(num_envs, places)
-    ranked = _ranks(labels)
-    parts = [pd.DataFrame(columns=list(UNIT_COLUMNS))]
-    for network, name in NETWORKS.items():
-        if name not in recording or not np.shape(recording[name])[1]:
-            continue
-        activity = _ranks(np.asarray(recording[name], float)[rows])
-        found = partial_correlations(activity, ranked)
+    check_columns(list(recording), ["units"], "the step recording")
+    steps = _labelled(recording, trials)
+    rows, labels = steps["row"].to_numpy(np.int64), _ranks(_labels(steps))
+    pairs = _pairs(steps)
+    parts = []
+    for network, units in units_of(recording).items():
+        activity = _ranks(units[rows])
+        found = partial_correlations(activity, labels)
         wrong = np.abs(
-            [partial_correlations(activity[a], ranked[b]) for a, b in pairs]
+            [partial_correlations(activity[a], labels[b]) for a, b in pairs]
         ).reshape(len(pairs), *found.shape)
         parts.append(_long(network, found, wrong))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+    empty = pd.DataFrame(columns=list(UNIT_COLUMNS))
+    return pd.concat(parts or [empty], ignore_index=True)
 
 
-def _labelled(
-    recording: Recording, trials: pd.DataFrame
-) -> tuple[Integers, Integers, Integers, Array]:
-    """Fixation rows with complete labels: row, episode, trial and (N, V) labels.
+def _labelled(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
+    """Fixation steps with complete labels, of trials that every episode has.
 
-    Only trials that every recorded episode has.
+    Returns:
+        One row a step: row (of the recording), episode, trial, side and rewarded (of
+        the trial and, as last_side and last_rewarded, of the one before), chance_left.
     """
-    names = [str(name) for name in recording["event_names"]]
-    if "fixation" not in names:
-        raise MetaRLError(
-            "the step recording has no event fixation; its events are "
-            + ", ".join(names)
-        )
-    at = np.flatnonzero(np.asarray(recording["event"]) == names.index("fixation"))
-    keys = ["episode", "trial"]
-    shown = pd.DataFrame({key: np.asarray(recording[key])[at] for key in keys})
-    side, paid = trials["side"].to_numpy(), trials["paid"].to_numpy()
-    known = trials[["episode", "trial", "usable", "history"]].assign(
-        last_action=np.roll(side, 1),
-        last_reward=2 * np.roll(paid, 1) - 1,
-        left_value=trials["chance_left"],
-        upcoming=side,
+    known = trials.assign(
+        last_side=np.roll(trials["side"], 1),
+        last_rewarded=np.roll(trials["rewarded"], 1),
     )
-    found = shown.merge(known, how="left", on=keys)
-    if len(found) != len(shown) or found["usable"].isna().any():
-        raise MetaRLError(
-            "the step recording and the trial table must be of the same evaluation and "
-            "of one subject and session: each recorded trial must have one row"
-        )
-    complete = found["usable"] & (found["history"] >= 1) & found["left_value"].notna()
-    shortest = shown.groupby("episode")["trial"].max().min()
-    kept = (complete & (found["trial"] <= shortest)).to_numpy(dtype=bool)
-    part = found[kept]
-    action, reward = part["last_action"], part["last_reward"]
-    labels = np.column_stack(
-        [action, reward, action * reward, part["left_value"], part["upcoming"]]
-    ).astype(np.float64)
-    num_envs, places = (part[key].to_numpy(np.int64) for key in keys)
-    return at[kept], num_envs, places, labels
+    steps = join_trials(steps_at(recording, "fixation"), known)
+    complete = steps["usable"] & (steps["history"] >= 1) & steps["chance_left"].notna()
+    shortest = steps.groupby("episode")["trial"].max().min()
+    kept: pd.DataFrame = steps[complete & (steps["trial"] <= shortest)]
+    return kept
+
+
+def _labels(steps: pd.DataFrame) -> Array:
+    """(N, V) VARIABLES of each step."""
+    action, reward = steps["last_side"], 2 * steps["last_rewarded"] - 1
+    columns = [action, reward, action * reward, steps["chance_left"], steps["side"]]
+    return np.column_stack(columns).astype(np.float64)
 
 
 def _ranks(values: Array) -> Array:
@@ -141,14 +120,15 @@ def _ranks(values: Array) -> Array:
     return ranks
 
 
-def _pairs(num_envs: Integers, places: Integers) -> list[tuple[Integers, Integers]]:
-    """For each shift, rows of activity and the rows of another episode's labels.
+def _pairs(steps: pd.DataFrame) -> list[tuple[Integers, Integers]]:
+    """For each shift, rows of activity and the rows of the labels of another episode.
 
     Episodes are shifted in a circle; a trial that is not known in both is left out.
     """
-    episodes, env_index = np.unique(num_envs, return_inverse=True)
+    places = steps["trial"].to_numpy(np.int64)
+    episodes, index = np.unique(steps["episode"], return_inverse=True)
     grid = np.full((len(episodes), places.max(initial=0) + 1), -1)
-    grid[env_index, places] = np.arange(len(num_envs))
+    grid[index, places] = np.arange(len(steps))
     pairs = []
     for shift in range(1, min(SHIFTS, len(episodes) - 1) + 1):
         other = np.roll(grid, -shift, axis=0)
@@ -224,7 +204,7 @@ def _long(network: str, found: Array, wrong: Array) -> pd.DataFrame:
 
 
 def coding_table(units: pd.DataFrame) -> pd.DataFrame:
-    """How strongly, and how widely, the units of one subject code each variable.
+    """Strength and extent of the coding of each variable by the units of one subject.
 
     Args:
         units: table of `unit_table`.

@@ -1,7 +1,7 @@
-"""What choices cost where chances drift, and how fast they learn, by volatility.
+"""What choices cost in the restless bandit, from the trial table.
 
-Regret is what the better arm of the trial would have paid in expectation, less what the
-chosen one would: the outcome's luck is left out.
+Regret is the reward that the better arm of a trial can be expected to pay, minus that
+of the chosen arm: the luck of the outcome is left out.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
 """
@@ -11,17 +11,21 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.bridge import grid_of
-from metarl.analysis.data import READ_COLUMNS, check_columns
-from metarl.analysis.restless_bandit.fits import VOLATILITIES, Blocks, volatility_gain
-from metarl.analysis.schema import Array, numbers
-from metarl.analysis.trials import EpisodeGrid
+from metarl.analysis.recordings import join_trials, steps_at
+from metarl.analysis.schema import BASE_SCHEMA, Array, between, codes
+from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 from metarl.core.files import Recording
 
-COLUMNS = (*READ_COLUMNS, "volatility", "probability_left")
-"""Columns that the analysis needs."""
-RATE_MODEL = "abe"
-"""Model whose learning rate is reported: it leaves temperature and lapses free."""
+VOLATILITIES = ("low", "high")
+"""Kinds of episodes: in one of a kind, probabilities drift slowly or fast."""
+SCHEMA = BASE_SCHEMA.extend(
+    "restless-bandit",
+    volatility=codes(*VOLATILITIES, meaning="how fast the probabilities drift"),
+    probability_left=between(
+        *(0, 1), meaning="reward probability of left; right has 1 minus it"
+    ),
+)
+"""Columns of the trial table."""
 EXAMPLE_COLUMNS = (
     "subject",
     "episode",
@@ -35,19 +39,16 @@ EXAMPLE_COLUMNS = (
 """Columns of the table of examples."""
 
 
-def bandit_grid(trials: pd.DataFrame) -> EpisodeGrid:
-    """The trial table by episode and trial.
+def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
+    """Lay out a trial table that `SCHEMA` has checked, by episode and trial.
 
     Returns:
-        Columns choice (0 left, 1 right), reward, probability_left, and volatility
-        (0 low, 1 high).
+        Columns choice (0 left, 1 right), reward, probability_left; each episode has its
+        volatility (low, high).
     """
-    check_columns(list(trials.columns), COLUMNS, "the restless-bandit trial table")
-    names = ("choice", "reward", "probability_left")
-    high = (trials["volatility"] == "high").to_numpy(float)
-    known = trials["volatility"].isin(VOLATILITIES).to_numpy()
-    columns = {name: numbers(trials, name) for name in names}
-    return grid_of(trials, columns | {"volatility": np.where(known, high, np.nan)})
+    sequence = trial_sequence(trials, SCHEMA)
+    columns = ("choice", "reward", "probability_left")
+    return episode_grid(sequence, columns, by_episode=("volatility",))
 
 
 def regrets(grid: EpisodeGrid) -> Array:
@@ -88,8 +89,8 @@ def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
     rows = []
     for subject, own in grid.iter_subjects():
         total = regrets(own).sum(axis=1)
-        for code, volatility in enumerate(VOLATILITIES):
-            part = total[own["volatility"][:, 0] == code]
+        for volatility in VOLATILITIES:
+            part = total[(own.episodes["volatility"] == volatility).to_numpy()]
             mean = float(part.mean()) if part.size else np.nan
             rows.append((subject, volatility, mean))
     return pd.DataFrame(rows, columns=["subject", "volatility", "regret"])
@@ -113,52 +114,6 @@ def subject_regrets(grid: EpisodeGrid) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def subject_rates(
-    fits: pd.DataFrame, blocks: Mapping[int, Mapping[str, Blocks]]
-) -> pd.DataFrame:
-    """How each subject's learning rate goes with volatility.
-
-    Args:
-        fits: `fit_blocks` of the subjects, with the column subject.
-        blocks: subject -> volatility -> its blocks.
-
-    Returns:
-        One row a subject: subject, rate_low, rate_high (mean learning rate of
-        RATE_MODEL over blocks), rate_difference (high minus low), rate_correlation (of
-        the blocks' rates with their volatility), volatility_gain and free_rate_gain
-        (BIC of model b minus that of ab, a block). NaN without blocks of both kinds.
-    """
-    rows = []
-    for subject, own in blocks.items():
-        mine = fits[fits["subject"] == subject]
-        rates = mine[mine["model"] == RATE_MODEL]
-        low, high = (
-            rates.loc[rates["volatility"] == volatility, "alpha"].to_numpy(float)
-            for volatility in VOLATILITIES
-        )
-        row = {"subject": subject, "rate_low": _mean(low), "rate_high": _mean(high)}
-        row["rate_difference"] = row["rate_high"] - row["rate_low"]
-        row["rate_correlation"] = _correlation(low, high)
-        row["volatility_gain"] = volatility_gain(own)
-        bic = mine.groupby("model")["bic"].mean()
-        row["free_rate_gain"] = float(bic["b"] - bic["ab"]) if len(bic) else np.nan
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _correlation(low: Array, high: Array) -> float:
-    """Pearson's r of rates with volatility; NaN where either does not vary."""
-    rates = np.concatenate([low, high])
-    if not (low.size and high.size) or np.ptp(rates) == 0:
-        return np.nan
-    volatile = np.repeat([0.0, 1.0], [len(low), len(high)])
-    return float(np.corrcoef(rates, volatile)[0, 1])
-
-
 def example_episodes(
     trials: pd.DataFrame, recordings: Mapping[int, Recording]
 ) -> pd.DataFrame:
@@ -168,30 +123,23 @@ def example_episodes(
     first subject where none was).
 
     Returns:
-        Columns EXAMPLE_COLUMNS; policy_left is the chance of taking left, NaN without a
-        recording.
+        Columns EXAMPLE_COLUMNS; policy_left is the probability of taking left, NaN
+        without a recording.
     """
-    subjects = sorted(recordings) or sorted(trials["subject"].unique())[:1]
-    own = trials[trials["subject"] == subjects[0]]
-    chances = _policies(recordings[subjects[0]]) if recordings else None
-    if chances is not None:
-        own = own[own["episode"].isin(chances["episode"])]
+    subject = min(recordings, default=trials["subject"].min())
+    own = trials[trials["subject"] == subject]
+    if recordings:
+        own = _with_policy(recordings[subject], own)
+    else:
+        own = own.assign(policy_left=np.nan)
+    own = own.sort_values(["episode", "trial"])
     first = own[["volatility", "episode"]].drop_duplicates("volatility")
     shown = own.merge(first, on=["volatility", "episode"])
-    if chances is None:
-        shown = shown.assign(policy_left=np.nan)
-    else:
-        shown = shown.merge(chances, on=["episode", "trial"], how="left")
-    return shown[list(EXAMPLE_COLUMNS)].sort_values(["episode", "trial"])
+    return shown[list(EXAMPLE_COLUMNS)]
 
 
-def _policies(recording: Recording) -> pd.DataFrame:
-    """episode, trial, policy_left of the steps at which a choice was due."""
-    chose = recording["action"] >= 0
-    return pd.DataFrame(
-        {
-            "episode": recording["episode"][chose],
-            "trial": recording["trial"][chose],
-            "policy_left": recording["policy"][chose, 0],
-        }
-    )
+def _with_policy(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
+    """The recorded trials, with policy_left."""
+    steps = steps_at(recording, "choice")
+    policy = np.asarray(recording["policy"], float)[steps["row"], 0]
+    return join_trials(steps.assign(policy_left=policy), trials)

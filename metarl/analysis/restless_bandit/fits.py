@@ -24,6 +24,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from metarl.analysis.learners import node_counts, value_leads
+from metarl.analysis.measures import stack
+from metarl.analysis.restless_bandit.behaviour import VOLATILITIES
 from metarl.analysis.schema import Array
 from metarl.analysis.trials import EpisodeGrid
 
@@ -50,8 +52,8 @@ MODELS: Mapping[str, tuple[slice, slice]] = MappingProxyType(
 """Model -> the learning rates and lapse rates it may take, as parts of the grids."""
 NODES = 401
 """Points over the range of value differences, between which choices are shared out."""
-VOLATILITIES = ("low", "high")
-"""Kinds of episodes, in the order of their codes."""
+RATE_MODEL = "abe"
+"""Model of the reported learning rate: it leaves temperature and lapses free."""
 FIT_COLUMNS = (
     "volatility",
     "block",
@@ -103,18 +105,18 @@ def blocks_of(grid: EpisodeGrid) -> dict[str, Blocks]:
     """Volatility (low, high) -> one subject's blocks; none where episodes are too few.
 
     Args:
-        grid: one subject's choice, reward and volatility (0 low, 1 high).
+        grid: one subject's choice and reward, and the volatility of each episode.
     """
-    made = {}
-    for code, volatility in enumerate(VOLATILITIES):
-        rows = np.flatnonzero(grid["volatility"][:, 0] == code)
-        kept = rows[: len(rows) // BLOCK_EPISODES * BLOCK_EPISODES]
-        if len(kept):
-            choice, reward = grid["choice"][kept], grid["reward"][kept]
+    blocks = {}
+    for volatility in VOLATILITIES:
+        rows = np.flatnonzero(grid.episodes["volatility"] == volatility)
+        whole = rows[: len(rows) // BLOCK_EPISODES * BLOCK_EPISODES]
+        if len(whole):
+            choice, reward = grid["choice"][whole], grid["reward"][whole]
             likelihoods = block_likelihoods(choice, reward)
             trials = np.isfinite(choice).reshape(len(likelihoods), -1).sum(1)
-            made[volatility] = Blocks(likelihoods=likelihoods, trials=trials)
-    return made
+            blocks[volatility] = Blocks(likelihoods=likelihoods, trials=trials)
+    return blocks
 
 
 def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
@@ -125,13 +127,12 @@ def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
         block (its number, from 0), model, alpha, beta, epsilon, log_likelihood, trials
         and bic.
     """
-    parts = [pd.DataFrame(columns=list(FIT_COLUMNS))]
-    for volatility, alike in blocks.items():
-        for model in MODELS:
-            fit = _fit_model(model, alike)
-            fit.insert(0, "volatility", volatility)
-            parts.append(fit)
-    return pd.concat(parts[1:] or parts, ignore_index=True)
+    parts = (
+        ({"volatility": volatility}, _fit_model(model, alike))
+        for volatility, alike in blocks.items()
+        for model in MODELS
+    )
+    return stack(parts, FIT_COLUMNS)
 
 
 def _fit_model(model: str, blocks: Blocks) -> pd.DataFrame:
@@ -175,3 +176,93 @@ def volatility_gain(blocks: Mapping[str, Blocks]) -> float:
     apart = sum(float(profile.max()) for profile in profiles)
     shared = float(np.sum(profiles, axis=0).max())
     return float((2 * (apart - shared) - np.log(trials)) / count)
+
+
+def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str, float]:
+    """How one subject's learning rate goes with volatility.
+
+    Args:
+        fits: `fit_blocks` of the blocks.
+        blocks: volatility -> the subject's blocks.
+
+    Returns:
+        rate_low, rate_high (mean learning rate of RATE_MODEL over blocks),
+        rate_difference (high minus low), rate_correlation (of the blocks' rates with
+        their volatility), volatility_gain and free_rate_gain (BIC of model b minus that
+        of ab, a block). NaN without blocks of both kinds.
+    """
+    rates = fits[fits["model"] == RATE_MODEL]
+    low, high = (
+        rates.loc[rates["volatility"] == volatility, "alpha"].to_numpy(float)
+        for volatility in VOLATILITIES
+    )
+    bic = fits.groupby("model")["bic"].mean()
+    rate_low, rate_high = _mean(low), _mean(high)
+    return {
+        "rate_low": rate_low,
+        "rate_high": rate_high,
+        "rate_difference": rate_high - rate_low,
+        "rate_correlation": _correlation(low, high),
+        "volatility_gain": volatility_gain(blocks),
+        "free_rate_gain": float(bic["b"] - bic["ab"]) if len(bic) else np.nan,
+    }
+
+
+def _mean(values: Array) -> float:
+    return float(values.mean()) if values.size else np.nan
+
+
+def _correlation(low: Array, high: Array) -> float:
+    """Pearson's r of rates with volatility; NaN where either does not vary."""
+    rates = np.concatenate([low, high])
+    if not (low.size and high.size) or np.ptp(rates) == 0:
+        return np.nan
+    volatile = np.repeat([0.0, 1.0], [len(low), len(high)])
+    return float(np.corrcoef(rates, volatile)[0, 1])
+
+
+def fit_subjects(
+    groups: Mapping[str, EpisodeGrid],
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Fits of all blocks of every subject, and its learning rates.
+
+    Returns:
+        `fit_blocks`, and one row a subject of `subject_rates`; both with group and
+        subject first.
+    """
+    fits, rates = [], []
+    for name, grid in groups.items():
+        for subject, own in grid.iter_subjects():
+            who: dict[str, str | float] = {"group": name, "subject": subject}
+            blocks = blocks_of(own)
+            fit = fit_blocks(blocks)
+            fits.append((who, fit))
+            rates.append({**who, **subject_rates(fit, blocks)})
+    return stack(fits), pd.DataFrame(rates)
+
+
+def rates_by_volatility(rates: pd.DataFrame) -> pd.DataFrame:
+    """Learning rates of `fit_subjects`, a volatility a row.
+
+    Returns:
+        group, subject, volatility, learning_rate (mean over blocks).
+    """
+    names = {"rate_low": "low", "rate_high": "high"}
+    long = rates.melt(["group", "subject"], list(names), "volatility", "learning_rate")
+    return long.assign(volatility=long["volatility"].map(names))
+
+
+def model_comparison(fits: pd.DataFrame) -> pd.DataFrame:
+    """BIC of each model, of fits with group and subject.
+
+    Returns:
+        group, subject, model, bic_difference (from model b, mean over blocks).
+    """
+    keys = ["group", "subject", "model"]
+    bic = fits.groupby(keys, sort=False)["bic"].mean()
+    long = bic.astype(float).reset_index(name="bic_difference")
+    base = long[long["model"] == "b"].set_index(keys[:2])["bic_difference"]
+    own = pd.MultiIndex.from_frame(long[keys[:2]])
+    return long.assign(
+        bic_difference=long["bic_difference"] - base.reindex(own).to_numpy()
+    )

@@ -1,1 +1,136 @@
-"""Analysis of the risky-choice experiment, from trial table to figure."""
+"""The risky-choice experiment: does dopamine as an RPE steer choices under risk?
+
+Networks choose between a safe and a risky arm while the prediction error that they
+receive at one outcome is changed, as stimulation changed the dopamine of rats.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+
+import pandas as pd
+
+from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.animals import load_file
+from metarl.analysis.criteria import read_criteria
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.measures import (
+    MEASURED,
+    Measure,
+    by_group,
+    select_group,
+    subject_labels,
+)
+from metarl.analysis.risky_choice.behaviour import (
+    SCHEMA,
+    known_probabilities,
+    percent_by_trial,
+    read_trials,
+    subject_measures,
+)
+from metarl.analysis.risky_choice.changes import (
+    CONTROL,
+    changes,
+    doses,
+    percents,
+    reference_rats,
+    trials_by_condition,
+)
+from metarl.analysis.risky_choice.effects import effects
+from metarl.analysis.risky_choice.plots import (
+    plot_changes,
+    plot_doses,
+    plot_errors,
+    plot_groups,
+    plot_stimulation,
+    plot_trials,
+)
+from metarl.analysis.risky_choice.rpe import error_densities, error_means, error_table
+from metarl.analysis.trials import TrialSequence
+
+ABLATED = "no-rpe"
+"""Variant that was trained without a prediction error."""
+
+
+def measures(
+    data: ExperimentData, groups: Mapping[str, TrialSequence]
+) -> dict[str, Measure | pd.DataFrame]:
+    """Every table of the experiment, by name.
+
+    A group is measured, a baseline or a variant; a condition is named as in `changes`.
+
+    Returns:
+        Per group and subject, where nothing is changed: subjects, by_trial; per
+        condition, too: risky. Of the measured subjects: changes, doses, and of recorded
+        ones rpe (`error_means`) and rpe_density. without_rpe: rows of `subjects` for
+        every network that should have been trained without RPE. probabilities: high and
+        low, of the large reward. behaviour: risky, of the measured subjects, with their
+        labels. Published: reference_rats.
+    """
+    conditions = trials_by_condition(groups[MEASURED], data.tests)
+    variants = {name: read_trials(v.trials) for name, v in data.variants.items()}
+    controls = {**groups, MEASURED: conditions[CONTROL], **variants}
+    tested = {name: {CONTROL: trials} for name, trials in controls.items()}
+    chances = known_probabilities(data.parameters, groups[MEASURED])
+    subjects = by_group(controls, partial(subject_measures, chances=chances))
+    risky = by_group({**tested, MEASURED: conditions}, percents)
+    own = select_group(risky).drop(columns="group")
+    errors = error_table(data.recordings, data.trials)
+    return {
+        "subjects": Measure(subjects, "risk_sensitivity"),
+        "risky": Measure(risky, "percent", ("condition", "probability")),
+        "by_trial": Measure(
+            by_group(controls, percent_by_trial), "percent", ("probability", "place")
+        ),
+        "changes": Measure(changes(own), "change", ("outcome", "span", "probability")),
+        "doses": Measure(doses(own), "percent", ("outcome", "amount", "probability")),
+        "rpe": Measure(error_means(errors), "mean", ("outcome", "probability")),
+        "rpe_density": error_densities(errors),
+        "without_rpe": _without_rpe(subjects, data),
+        "probabilities": pd.DataFrame([chances]),
+        "behaviour": _behaviour(own, data),
+        "reference_rats": reference_rats(),
+    }
+
+
+def _without_rpe(subjects: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
+    """The variant's subjects, NaN for one that should be there and is not."""
+    table = select_group(subjects, ABLATED)
+    variant = data.variants.get(ABLATED)
+    if variant is None or variant.expected_subjects is None:
+        return table
+    everyone = pd.RangeIndex(variant.expected_subjects, name="subject")
+    return table.set_index("subject").reindex(everyone).reset_index()
+
+
+def _behaviour(risky: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
+    labels = risky["subject"].map(subject_labels(data.trials))
+    columns = ["subject", "label", "condition", "probability", "percent", "trials"]
+    return risky.assign(label=labels)[columns]
+
+
+ANALYSIS = Analysis(
+    schema=SCHEMA,
+    parse=read_trials,
+    measures=measures,
+    effects=effects,
+    panels=(
+        Panel("Risky choice, dopamine changed", plot_stimulation, needs="networks"),
+        Panel("Change from control", plot_changes, needs="networks"),
+        Panel("Dose and response", plot_doses, needs="networks"),
+        Panel("Risky choice, nothing changed", plot_groups),
+        Panel("Risky choice along an episode", plot_trials),
+        Panel("Prediction error at the outcome", plot_errors, needs="recording"),
+    ),
+    criteria=read_criteria(__name__),
+    published={
+        "forced_pairs": 5,
+        "free_trials": 20,
+        "reward_safe": 1.0,
+        "reward_risky": 4.0,
+        "probability_low": 0.125,
+        "probability_high": 0.5,
+        "probability_right": 0.5,
+    },
+    load_animals=partial(load_file, schema=SCHEMA),
+)
+"""From trial tables and recordings to effects and panels. Wang et al. 2018, Methods."""

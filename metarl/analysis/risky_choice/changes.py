@@ -7,12 +7,12 @@ the risky arm. A condition is named by the outcome, and by when it is changed:
     block-OUTCOME-free   on free trials alone
     dose-OUTCOME=AMOUNT  on all trials, by that amount
 
-The amount is what the actor is told instead of the prediction error. With it
+The amount is what the actor receives instead of the prediction error. With it
 
     rpe[t - 1] = reward[t - 1] + discount * value[t] - value[t - 1]
 
-is replaced on step t, the one after the outcome. All conditions meet the same chances
-as the control, so a subject's change is its own.
+is replaced on step t, the one after the outcome. All conditions meet the same
+probabilities as the control, so a subject's change is its own.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 6, Fig. 7; the animals'
 stimulations are those of Stopper et al. 2014, Neuron 84:177.
@@ -26,11 +26,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from metarl.analysis.bridge import packaged
-from metarl.analysis.measures import summarise
-from metarl.analysis.risky_choice.trials import percent_risky
+from metarl.analysis.measures import rows_at, stack
+from metarl.analysis.references import read_reference
+from metarl.analysis.risky_choice.behaviour import percent_risky, read_trials
+from metarl.analysis.schema import is_blank
+from metarl.analysis.trials import TrialSequence
 
 CONTROL = "control"
 """Name of the condition in which nothing is changed."""
@@ -39,101 +40,91 @@ ALL_TRIALS, FREE_TRIALS = "all trials", "free trials"
 
 
 class Stimulation(NamedTuple):
-    """One outcome whose prediction error is changed."""
+    """How the prediction error of one outcome is changed."""
 
     label: str
-    """In words, for figures."""
+    """The outcome in words, for figures."""
     amount: float
-    """Prediction error that the actor is told, in reward units."""
-    sign: int
-    """Which way risky choice should go: 1 more, -1 less."""
-    animals: str
-    """Begins the condition's name among the published rows."""
+    """Prediction error that the actor receives, in reward units."""
 
 
 STIMULATIONS: Mapping[str, Stimulation] = {
-    "risky-win": Stimulation(
-        "risky win", -4.0, -1, "dopamine suppressed (LHb stimulation) at large"
-    ),
-    "safe": Stimulation(
-        "safe reward", -1.0, 1, "dopamine suppressed (LHb stimulation) at small"
-    ),
-    "risky-loss": Stimulation(
-        "risky loss", 1.0, 1, "dopamine triggered (VTA stimulation)"
-    ),
+    "risky-win": Stimulation("risky win", -4.0),
+    "safe": Stimulation("safe reward", -1.0),
+    "risky-loss": Stimulation("risky loss", 1.0),
 }
 """Outcome -> how it is changed. Amounts: Wang et al. 2018, Methods."""
-BLOCK = re.compile(r"block-(?P<kind>risky-win|safe|risky-loss)(?P<free>-free)?")
+BLOCK = re.compile(r"block-(?P<outcome>risky-win|safe|risky-loss)(?P<free>-free)?")
 DOSE = re.compile(
-    r"dose-(?P<kind>risky-win|safe|risky-loss)=(?P<amount>[-+]?\d+(\.\d+)?)"
+    r"dose-(?P<outcome>risky-win|safe|risky-loss)=(?P<amount>[-+]?\d+(\.\d+)?)"
 )
 
-CHANGE_COLUMNS = (
-    "kind",
-    "span",
-    "subject",
-    "probability",
-    "control",
-    "stimulated",
-    "change",
-)
-"""Columns of `changes`."""
-DOSE_COLUMNS = ("kind", "amount", "subject", "probability", "percent")
-"""Columns of `doses`."""
+
+class Change(NamedTuple):
+    """What a condition changes."""
+
+    outcome: str
+    """Outcome, one of STIMULATIONS."""
+    amount: float
+    """Prediction error that the actor receives there, in reward units."""
+    span: str
+    """On which trials: ALL_TRIALS or FREE_TRIALS."""
+    as_published: bool
+    """Whether it is one of the paper's changes rather than one of a series of doses."""
 
 
-def percents(conditions: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def change_of(condition: str) -> Change | None:
+    """What a condition changes, read from its name; None for nothing."""
+    if found := BLOCK.fullmatch(condition):
+        outcome, span = found["outcome"], FREE_TRIALS if found["free"] else ALL_TRIALS
+        return Change(outcome, STIMULATIONS[outcome].amount, span, as_published=True)
+    if found := DOSE.fullmatch(condition):
+        amount = float(found["amount"])
+        return Change(found["outcome"], amount, ALL_TRIALS, as_published=False)
+    return None
+
+
+def trials_by_condition(
+    trials: TrialSequence, tests: Mapping[str, pd.DataFrame]
+) -> dict[str, TrialSequence]:
+    """Trials of the measured subjects by condition, the control first.
+
+    Args:
+        trials: the main test, or all trials of animals, with their condition.
+        tests: further test, named by its condition -> trial table.
+    """
+    words = trials.words("condition")
+    named = np.where(is_blank(words), CONTROL, words)
+    names = [CONTROL, *(name for name in pd.unique(named) if name != CONTROL)]
+    conditions = {str(name): trials.where(named == name) for name in names}
+    return conditions | {name: read_trials(table) for name, table in tests.items()}
+
+
+def percents(conditions: Mapping[str, TrialSequence]) -> pd.DataFrame:
     """`percent_risky` of every condition, with the condition as the first column."""
-    parts = []
-    for name, trials in conditions.items():
-        part = percent_risky(trials)
-        part.insert(0, "condition", name)
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
+    return stack(
+        ({"condition": name}, percent_risky(trials))
+        for name, trials in conditions.items()
+    )
 
 
 def changes(risky: pd.DataFrame) -> pd.DataFrame:
-    """Change of risky choice from each subject's own control.
+    """Change of risky choice from each subject's own control, where published.
 
     Args:
         risky: table of `percents`, of the measured subjects.
 
     Returns:
-        One row for each outcome (kind), span, subject and probability: percent risky in
+        One row for each outcome, span, subject and probability: percent risky in
         control and stimulated, and change, in percentage points.
     """
     keys = ["subject", "probability"]
-    control = risky[risky["condition"] == CONTROL].set_index(keys)["percent"]
-    parts = [pd.DataFrame(columns=list(CHANGE_COLUMNS))]
-    for name, part in risky.groupby("condition", sort=False):
-        if found := BLOCK.fullmatch(str(name)):
-            table = part.join(control.rename("control"), on=keys)
-            table = table.rename(columns={"percent": "stimulated"}).assign(
-                kind=found["kind"], span=FREE_TRIALS if found["free"] else ALL_TRIALS
-            )
-            table["change"] = table["stimulated"] - table["control"]
-            parts.append(table[list(CHANGE_COLUMNS)])
-    return pd.concat(parts[1:] or parts, ignore_index=True)
-
-
-def summarise_changes(changed: pd.DataFrame) -> pd.DataFrame:
-    """Mean change over subjects, its 95 % interval and two-sided paired t test.
-
-    Returns:
-        One row for each kind, span and probability: mean, low, high (percentage
-        points), n (subjects) and p.
-    """
-    by = ["kind", "span", "probability"]
-    table = summarise(changed, "change", by)
-    groups = changed.groupby(by, sort=False)["change"]
-    return table.assign(p=[_paired_p(part.to_numpy(float)) for _, part in groups])
-
-
-def _paired_p(change: "np.ndarray") -> float:
-    """Two-sided; NaN for fewer than two subjects or where all changed alike."""
-    if len(change) < 2 or np.ptp(change) == 0:
-        return float("nan")
-    return float(stats.ttest_1samp(change, 0.0).pvalue)
+    table = rows_at(_changed(risky), as_published=True)
+    control = rows_at(risky, condition=CONTROL).set_index(keys)["percent"]
+    table = table.join(control.rename("control"), on=keys)
+    table = table.rename(columns={"percent": "stimulated"}).reset_index(drop=True)
+    table["change"] = table["stimulated"] - table["control"]
+    return table[["outcome", "span", *keys, "control", "stimulated", "change"]]
 
 
 def doses(risky: pd.DataFrame) -> pd.DataFrame:
@@ -143,41 +134,34 @@ def doses(risky: pd.DataFrame) -> pd.DataFrame:
         risky: table of `percents`, of the measured subjects.
 
     Returns:
-        One row for each outcome (kind), amount, subject and probability: percent.
+        One row for each outcome, amount, subject and probability: percent.
     """
-    parts = [pd.DataFrame(columns=list(DOSE_COLUMNS))]
-    for name, part in risky.groupby("condition", sort=False):
-        if (dose := kind_and_amount(str(name))) is not None:
-            given = part.assign(kind=dose[0], amount=dose[1])
-            parts.append(given[list(DOSE_COLUMNS)])
-    table = pd.concat(parts[1:] or parts, ignore_index=True)
+    keys = ["outcome", "amount", "subject", "probability"]
+    table = rows_at(_changed(risky), span=ALL_TRIALS)[[*keys, "percent"]]
     # The paper's own amount may also stand in the series of doses.
-    table = table.drop_duplicates(["kind", "amount", "subject", "probability"])
-    return table.sort_values(["kind", "amount"], kind="stable", ignore_index=True)
+    table = table.drop_duplicates(keys)
+    return table.sort_values(["outcome", "amount"], kind="stable", ignore_index=True)
 
 
-def kind_and_amount(condition: str) -> tuple[str, float] | None:
-    """Which outcome a condition changes on all trials, and to what; None if none."""
-    if found := DOSE.fullmatch(condition):
-        return found["kind"], float(found["amount"])
-    found = BLOCK.fullmatch(condition)
-    if found is None or found["free"]:
-        return None
-    return found["kind"], STIMULATIONS[found["kind"]].amount
+def _changed(risky: pd.DataFrame) -> pd.DataFrame:
+    """The rows of conditions that change an outcome, with the fields of `Change`."""
+    found = {name: change_of(str(name)) for name in risky["condition"].unique()}
+    known = {name: change for name, change in found.items() if change is not None}
+    rows = risky[risky["condition"].isin(list(known))]
+    columns = {
+        field: [getattr(known[name], field) for name in rows["condition"]]
+        for field in Change._fields
+    }
+    return rows.assign(**columns)
 
 
 def reference_rats() -> pd.DataFrame:
-    """Which way rats went, under the stimulations that the changes stand for.
+    """The direction in which rats went under the corresponding stimulations.
 
     Returns:
-        One row an outcome: kind, sign (1 more risky choice, -1 less), n (rats), study,
-        source_location. Only the direction was published in numbers that can be read.
+        One row an outcome, in the format of `metarl.analysis.references`: value is 1
+        for more risky choice, -1 for less. Only the direction was published in numbers
+        that can be read.
     """
-    rows = packaged("sim6_risky_stimulation.csv")
-    parts = [
-        rows[rows["condition"].str.startswith(stimulation.animals)].assign(kind=kind)
-        for kind, stimulation in STIMULATIONS.items()
-    ]
-    table = pd.concat(parts, ignore_index=True).rename(columns={"value": "sign"})
-    table = table.astype({"sign": int, "n": int})
-    return table[["kind", "sign", "n", "study", "source_location"]]
+    table = read_reference("metarl.analysis.risky_choice", "directions")
+    return rows_at(table, measure="change").reset_index(drop=True)

@@ -1,199 +1,202 @@
-"""What the risky-choice networks must show, beside what was published of rats.
+"""Effects of the risky-choice experiment, with the published directions of rats."""
 
-Criteria were fixed beforehand, for the task and the test as published; on a variant the
-same rows are reported and not scored.
-"""
-
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import product
 
+import numpy as np
 import pandas as pd
 
-from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
-from metarl.analysis.effects import Effect, variant_learners
-from metarl.analysis.measures import select_group, subject_values
-from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
-
-MUST = CRITERIA["risky-choice"]
-"""What is asked of the networks, by name."""
-HIGH, LOW = "high", "low"
-"""Names of the two chances of the large reward, as in the table about."""
-SCORED = (
-    ("risky-win", HIGH, MUST["less risky"]),
-    ("safe", LOW, MUST["more risky"]),
-    ("risky-loss", HIGH, MUST["more risky"]),
-    ("risky-loss", LOW, MUST["more risky"]),
-    ("risky-win", LOW, MUST["not more risky"]),
-    ("safe", HIGH, MUST["not less risky"]),
+from metarl.analysis.analysis import Context
+from metarl.analysis.criteria import Criterion
+from metarl.analysis.effects import ALL_MEASURED, Effect, Shared
+from metarl.analysis.measures import (
+    Tables,
+    group_mean,
+    rows_at,
+    select_group,
+    subject_values,
 )
-"""Outcome, chance, criterion of an end of the interval."""
-ABLATED = "no-rpe"
-"""Control population that was trained without a prediction error."""
+from metarl.analysis.risky_choice.behaviour import probabilities
+from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
+from metarl.analysis.schema import Integers
+
+HIGH, LOW = "high", "low"
+"""Names of the two probabilities of the large reward."""
 BEST = "bayes-optimal"
-"""The strategy whose behaviour is the best possible."""
+"""Baseline that chooses as well as possible."""
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    about = tables["about"]
-    subjects = select_group(tables["subjects"])
-    learned = None
-    if bool(about["scored"].iloc[0]):
-        learned = learned_subjects(str(about["task"].iloc[0]), subjects)
-    rows = [
-        *_control_effects(tables, subjects),
-        *_change_effects(tables, subjects),
-        *_error_effects(tables, subjects),
-    ]
-    expected = about["expected"].iloc[0]
-    listed = [(effect, learned) for effect in rows]
-    listed += [(e, variant_learners(e, learned, expected)) for e in _ablated(tables)]
-    return judge(about, listed)
+def effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Every effect of the experiment."""
+    yield from _control_effects(tables, context)
+    yield from _scored_changes(tables, context)
+    yield from _mean_changes(tables)
+    yield from _error_effects(tables)
+    yield from _ablated_effects(tables, context)
 
 
 def _probability(tables: Tables, name: str) -> float:
-    return float(tables["about"][name].iloc[0])
+    return float(getattr(probabilities(tables), name))
 
 
-def _best(tables: Tables, column: str) -> tuple[float | None, str]:
-    """What the best strategy shows on the same task, and its source."""
-    table = select_group(tables["subjects"], BEST)
-    if table.empty:
-        return None, ""
-    return float(table[column].mean()), "Bayes-optimal chooser on the same task"
+def _compared(tables: Tables, column: str, chance: float | None = None) -> Shared:
+    """Chance, and the best possible on the same task as the reference."""
+    best = group_mean(tables["subjects"], BEST, column)
+    source = "" if best is None else "Bayes-optimal chooser on the same task"
+    return {"chance": chance, "reference": best, "source": source}
 
 
-def _control_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
+def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Risky choice before anything is changed."""
+    subjects = select_group(tables["subjects"])
     for name, criterion in (
-        (HIGH, MUST["takes the better risk, each network"]),
-        (LOW, MUST["avoids the worse risk, each network"]),
+        (HIGH, context.criteria["takes the better risk, each network"]),
+        (LOW, context.criteria["avoids the worse risk, each network"]),
     ):
         column = f"percent_{name}"
         values = subject_values(subjects, column)
-        best, source = _best(tables, column)
-        words = f"risky choices at p = {_probability(tables, name):g} (%)"
+        label = f"risky choices at p = {_probability(tables, name):g} (%)"
         yield Effect(
-            label=f"{words}, mean",
+            key=f"risky.{name}.mean",
+            label=f"{label}, mean",
             values=values,
-            chance=50.0,
-            reference=best,
-            source=source,
+            **_compared(tables, column, chance=50.0),
         )
         yield Effect(
-            label=f"{words}, {criterion.summary} network",
+            key=f"risky.{name}.{criterion.summary}",
+            label=f"{label}, {criterion.summary} network",
             values=values,
             summary=criterion.summary,
             criterion=criterion,
-            reference=best,
-            source=source,
+            **_compared(tables, column),
         )
-    for column, words, chance in (
+    for column, label, chance in (
         ("risk_sensitivity", "risky choices, better minus worse (points)", 0.0),
         ("reward_per_trial", "reward per free trial", None),
     ):
-        best, source = _best(tables, column)
         yield Effect(
-            label=f"{words}, mean",
+            key=f"{column}.mean",
+            label=f"{label}, mean",
             values=subject_values(subjects, column),
-            chance=chance,
-            reference=best,
-            source=source,
+            **_compared(tables, column, chance),
         )
 
 
-def _change_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
-    """What the changed prediction error does, paired over networks."""
-    for kind, name, criterion in SCORED:
-        end = f"{criterion.summary} end of the mean's interval"
+def _scored_changes(tables: Tables, context: Context) -> Iterator[Effect]:
+    """The end of the interval that must lie on one side of no change."""
+    scored: tuple[tuple[str, str, Criterion], ...] = (
+        ("risky-win", HIGH, context.criteria["less risky"]),
+        ("safe", LOW, context.criteria["more risky"]),
+        ("risky-loss", HIGH, context.criteria["more risky"]),
+        ("risky-loss", LOW, context.criteria["more risky"]),
+        ("risky-win", LOW, context.criteria["not more risky"]),
+        ("safe", HIGH, context.criteria["not less risky"]),
+    )
+    for outcome, name, criterion in scored:
+        end = criterion.summary
+        label = _change_label(tables, outcome, name, ALL_TRIALS)
         yield Effect(
-            label=f"{_words(tables, kind, name)}, {end}",
-            values=_changes(tables, subjects, kind, ALL_TRIALS, name),
-            summary=criterion.summary,
+            key=_change_key(outcome, name, ALL_TRIALS, end),
+            label=f"{label}, {end} end of the mean's interval",
+            values=_changes(tables, outcome, name, ALL_TRIALS),
+            summary=end,
             criterion=criterion,
         )
+
+
+def _mean_changes(tables: Tables) -> Iterator[Effect]:
+    """Every change, paired over networks, with the rats' direction."""
     rats = _directions(tables)
-    for span, kind, name in product(
-        (ALL_TRIALS, FREE_TRIALS), STIMULATIONS, (HIGH, LOW)
-    ):
+    spans = (ALL_TRIALS, FREE_TRIALS)
+    for span, outcome, name in product(spans, STIMULATIONS, (HIGH, LOW)):
         yield Effect(
-            label=f"{_words(tables, kind, name, span)}, mean",
-            values=_changes(tables, subjects, kind, span, name),
+            key=_change_key(outcome, name, span, "mean"),
+            label=f"{_change_label(tables, outcome, name, span)}, mean",
+            values=_changes(tables, outcome, name, span),
             chance=0.0,
-            source=rats[kind],
+            source=rats[outcome],
         )
 
 
-def _words(tables: Tables, kind: str, name: str, span: str = ALL_TRIALS) -> str:
-    chance, stimulation = _probability(tables, name), STIMULATIONS[kind]
-    told = f"RPE {stimulation.amount:+g} at {stimulation.label}"
-    return f"change of risky choices by {told}, p = {chance:g}, {span} (points)"
+def _change_key(outcome: str, name: str, span: str, summary: str) -> str:
+    return f"change.{outcome}.{name}.{span.replace(' ', '_')}.{summary}"
+
+
+def _change_label(tables: Tables, outcome: str, name: str, span: str) -> str:
+    probability, stimulation = _probability(tables, name), STIMULATIONS[outcome]
+    change = f"RPE {stimulation.amount:+g} at {stimulation.label}"
+    return f"change of risky choices by {change}, p = {probability:g}, {span} (points)"
 
 
 def _directions(tables: Tables) -> dict[str, str]:
-    """Which way the animals went at each outcome, and how many they were."""
+    """Outcome -> in which direction rats went, and how many they were."""
     rows = tables["reference_rats"]
-    ways = ["more" if sign > 0 else "less" for sign in rows["sign"]]
+    ways = ["more" if sign > 0 else "less" for sign in rows["value"]]
     return {
-        str(kind): f"rats: {way} (n = {n}), Stopper et al. 2014"
-        for kind, way, n in zip(rows["kind"], ways, rows["n"], strict=True)
+        str(outcome): f"rats: {way} (n = {n:g}), Stopper et al. 2014"
+        for outcome, way, n in zip(rows["outcome"], ways, rows["n"], strict=True)
     }
 
 
-def _changes(
-    tables: Tables, subjects: pd.DataFrame, kind: str, span: str, name: str
-) -> "pd.Series[float]":
+def _changes(tables: Tables, outcome: str, name: str, span: str) -> "pd.Series[float]":
     """Change of every measured subject; NaN where it was not tested."""
-    table = tables["changes"]
-    fits = (table["kind"] == kind) & (table["span"] == span)
-    fits &= table["probability"] == _probability(tables, name)
-    return subject_values(table[fits], "change").reindex(subjects["subject"].to_numpy())
+    where = {
+        "outcome": outcome,
+        "span": span,
+        "probability": _probability(tables, name),
+    }
+    cell = rows_at(tables["changes"], **where)
+    return subject_values(cell, "change").reindex(_everyone(tables))
 
 
-def _error_effects(tables: Tables, subjects: pd.DataFrame) -> Iterable[Effect]:
+def _everyone(tables: Tables) -> Integers:
+    """The measured subjects."""
+    return select_group(tables["subjects"])["subject"].to_numpy(np.int64)
+
+
+def _error_effects(tables: Tables) -> Iterator[Effect]:
     """The prediction errors that the change replaces; without a recording, none."""
-    table = tables["rpe"]
-    everyone = subjects["subject"].to_numpy()
-    chances = [_probability(tables, name) for name in (HIGH, LOW)]
-    for kind, stimulation in STIMULATIONS.items():
-        cells = table[table["kind"] == kind].pivot_table(
-            index="subject", columns="probability", values="mean"
-        )
-        cells = cells.reindex(index=everyone, columns=chances).astype(float)
-        for chance in chances:
+    chances = probabilities(tables)
+    for outcome, stimulation in STIMULATIONS.items():
+        label = f"RPE at {stimulation.label}"
+        errors = {
+            name: subject_values(
+                rows_at(tables["rpe"], outcome=outcome, probability=chance), "mean"
+            ).reindex(_everyone(tables))
+            for name, chance in chances._asdict().items()
+        }
+        for name, values in errors.items():
             yield Effect(
-                label=f"RPE at {stimulation.label}, p = {chance:g}, mean",
-                values=cells[chance],
+                key=f"rpe.{outcome}.{name}.mean",
+                label=f"{label}, p = {_probability(tables, name):g}, mean",
+                values=values,
             )
-        if kind != "safe":
-            # A critic that has inferred the chance is surprised by wins where they are
-            # rare, by losses where they are not: both differences are then positive.
+        if outcome != "safe":
+            # A critic that has inferred the probability is surprised by wins where
+            # they are rare, by losses where they are not: both differences are then
+            # positive.
             yield Effect(
-                label=f"RPE at {stimulation.label}, p = {chances[1]:g} minus "
-                f"p = {chances[0]:g}, mean",
-                values=cells[chances[1]] - cells[chances[0]],
+                key=f"rpe.{outcome}.low_minus_high.mean",
+                label=f"{label}, p = {chances.low:g} minus p = {chances.high:g}, mean",
+                values=errors[LOW] - errors[HIGH],
                 chance=0.0,
             )
 
 
-def _ablated(tables: Tables) -> list[Effect]:
-    """Networks that were never told a prediction error; missing ones have no number.
+def _ablated_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Networks that never received a prediction error; missing ones have no number.
 
     Without such a population there is no row.
     """
-    found = select_group(tables["subjects"], ABLATED).set_index("subject")
-    if found.empty:
-        return []
-    expected = tables["about"]["expected_ablated"].iloc[0]
-    if expected is not None:
-        found = found.reindex(range(int(expected)))
-    return [
-        Effect(
+    if tables["without_rpe"].empty:
+        return
+    for name in (HIGH, LOW):
+        yield Effect(
+            key=f"risky.without_rpe.{name}.mean",
             label=f"risky choices at p = {_probability(tables, name):g} (%) of "
             "networks trained without RPE, mean",
-            values=found[f"percent_{name}"].astype(float),
-            criterion=MUST["without prediction error"],
+            values=subject_values(tables["without_rpe"], f"percent_{name}"),
+            criterion=context.criteria["without prediction error"],
+            learning=ALL_MEASURED,
             chance=50.0,
         )
-        for name in (HIGH, LOW)
-    ]

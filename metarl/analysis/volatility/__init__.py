@@ -1,1 +1,116 @@
-"""Analysis of the volatility experiment, from trial table to figure."""
+"""The volatility experiment: is learning faster where reversals are frequent?"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.animals import load_file
+from metarl.analysis.criteria import read_criteria
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.measures import MEASURED, Measure, by_group, stack
+from metarl.analysis.trials import EpisodeGrid
+from metarl.analysis.volatility.behaviour import (
+    SCHEMA,
+    behaviour_summary,
+    block_rates,
+    likelihoods,
+    rate_differences,
+    rate_traces,
+    read_episodes,
+    subject_measures,
+)
+from metarl.analysis.volatility.effects import CONTROL, effects
+from metarl.analysis.volatility.observer import Schedule, schedule_of
+from metarl.analysis.volatility.plots import (
+    plot_block_rates,
+    plot_coding,
+    plot_differences,
+    plot_rate_traces,
+    plot_rewards,
+    plot_volatility,
+)
+from metarl.analysis.volatility.references import reference_tables
+from metarl.analysis.volatility.simulated import observed_volatility, simulated_rates
+from metarl.analysis.volatility.units import unit_tables
+
+SEED = 2007
+"""Seed of the choices of simulated choosers."""
+
+
+def measures(
+    data: ExperimentData, groups: Mapping[str, EpisodeGrid]
+) -> dict[str, Measure | pd.DataFrame]:
+    """Every table of the experiment, by name.
+
+    A further group is CONTROL, the variant of that name.
+
+    Returns:
+        Per group and subject: subjects, rates (by block), differences (volatile minus
+        stable rate), traces (rates in a sliding window). simulated and
+        simulated_differences: rates found of choosers with known learning. observed:
+        the Bayesian observer's volatility along the episode. Volatility in units, by
+        test and subject: decoding, coding, decoded. behaviour: `behaviour_summary`.
+        Published: those of `reference_tables`.
+    """
+    grids = dict(groups)
+    if CONTROL in data.variants:
+        grids[CONTROL] = read_episodes(data.variants[CONTROL].trials)
+    fits = {name: likelihoods(grid) for name, grid in grids.items()}
+    rates = by_group(fits, block_rates)
+    schedule, first = schedule_of(data.parameters), _first_subject(groups[MEASURED])
+    simulated = simulated_rates(first, np.random.default_rng(SEED), schedule)
+    units = _units(data, groups[MEASURED], schedule)
+    return {
+        "subjects": Measure(by_group(grids, subject_measures), "reward_per_trial"),
+        "rates": Measure(rates, "rate", ("order", "block", "volatile")),
+        "differences": Measure(rate_differences(rates), "difference", ("order",)),
+        "traces": Measure(by_group(fits, rate_traces), "rate", ("order", "trial")),
+        "simulated": simulated,
+        "simulated_differences": rate_differences(simulated),
+        "observed": observed_volatility(first, schedule),
+        "decoding": Measure(units["decoding"], "r", ("test", "units")),
+        "coding": Measure(units["coding"], "fraction", ("test", "units", "label")),
+        "decoded": Measure(units["decoded"], "decoded", ("order", "trial")),
+        "behaviour": behaviour_summary(rates),
+        **reference_tables(),
+    }
+
+
+def _first_subject(grid: EpisodeGrid) -> EpisodeGrid:
+    return grid.where(grid.subject == grid.subject.min(initial=0))
+
+
+def _units(
+    data: ExperimentData, grid: EpisodeGrid, schedule: Schedule
+) -> dict[str, pd.DataFrame]:
+    """Decoding and coding in the test and, where recorded, on the training schedule."""
+    found = [unit_tables(data.recordings, grid, "test", schedule)]
+    recordings = data.test_recordings.get("generator", {})
+    if recordings:
+        other = read_episodes(data.tests["generator"])
+        found.append(unit_tables(recordings, other, "generator", schedule))
+    return {name: stack(({}, tables[name]) for tables in found) for name in found[0]}
+
+
+ANALYSIS = Analysis(
+    schema=SCHEMA,
+    parse=read_episodes,
+    measures=measures,
+    effects=effects,
+    panels=(
+        Panel("Learning rate by block", plot_block_rates),
+        Panel("Learning rate along the episode", plot_rate_traces),
+        Panel("What was earned", plot_rewards),
+        Panel(
+            "Volatile minus stable, and controls", plot_differences, needs="networks"
+        ),
+        Panel("Volatility, estimated and decoded", plot_volatility, needs="networks"),
+        Panel("Units coding volatility", plot_coding, needs="recording"),
+    ),
+    criteria=read_criteria(__name__),
+    published={"trial_count": 200, "schedule": "blocks"},
+    load_animals=lambda path: load_file(path, SCHEMA),
+)
+"""From trial tables and recordings to effects and panels."""

@@ -1,99 +1,102 @@
-"""What the networks must show of volatility, beside what else could have shown it.
+"""Effects of the volatility experiment, with controls.
 
 Criteria were fixed beforehand, for the paper's test; on another schedule or length the
 same rows are reported and not scored. A faster rate in volatile times is not enough by
-itself: an observer that holds the chance of a swap for fixed shows a little of it too.
+itself: an observer that assumes a constant probability of a swap shows a little of it
+too.
 """
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 import pandas as pd
 
-from metarl.analysis.bridge import CRITERIA, Tables, judge, learned_subjects
-from metarl.analysis.effects import Effect
-from metarl.analysis.measures import MEASURED, select_group, subject_values
-from metarl.analysis.volatility.trials import ORDERS
-from metarl.analysis.volatility.units import SCHEDULES
+from metarl.analysis.analysis import Context
+from metarl.analysis.effects import (
+    NO_LEARNING,
+    Effect,
+    Shared,
+    trained_and_untrained,
+)
+from metarl.analysis.measures import (
+    Tables,
+    group_mean,
+    rows_at,
+    select_group,
+    subject_values,
+)
+from metarl.analysis.references import reference_value
+from metarl.analysis.volatility.behaviour import ORDERS
+from metarl.analysis.volatility.units import TESTS
 
-MUST = CRITERIA["volatility"]
-"""What is asked of the networks, by name."""
 CONTROL = "constant"
-"""Group of the networks that were trained where volatility never changes."""
+"""Group and variant: networks that were trained at constant volatility."""
+OBSERVER = "bayes-greedy"
+"""Baseline: the Bayesian observer of the training schedule."""
 RANDOM_REWARD = 0.25
-"""Reward per trial of who takes an arm at random: half the mean magnitude."""
+"""Reward per trial of random choices: half the mean magnitude."""
 PAPER = "Wang et al. 2018, Results, Simulation 2"
+TEST_NAMES = {"test": "test blocks", "generator": "training schedule"}
+"""Test -> its episodes, in words."""
 
 
-def effects(tables: Tables) -> pd.DataFrame:
-    """Every effect of the experiment with its verdict, as `effect_table` lays out."""
-    subjects, control = (
-        select_group(tables["subjects"], g) for g in (MEASURED, CONTROL)
-    )
-    scored = bool(tables["about"]["scored"].iloc[0])
-    learned, control_learned = (
-        learned_subjects("volatility", rows) if scored else None
-        for rows in (subjects, control)
-    )
-    rows = [
-        *_reward_effects(tables, subjects),
-        *_difference_effects(tables),
-        *_decoding_effects(tables, subjects),
-        *_coding_effects(tables, subjects),
-    ]
-    listed = [(effect, learned) for effect in rows]
-    if not control.empty:
-        listed += [(_control_effect(tables), control_learned)]
-    listed += [(effect, None) for effect in _simulated_effects(tables)]
-    return judge(tables["about"], listed)
+def effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Every effect of the experiment."""
+    yield _reward_effect(tables)
+    yield from _difference_effects(tables, context)
+    yield from _decoding_effects(tables)
+    yield from _coding_effects(tables)
+    if len(select_group(tables["subjects"], CONTROL)):
+        yield _control_effect(tables, context)
+    yield from _simulated_effects(tables, context)
 
 
-def _reward_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
-    effect = Effect(
+def _reward_effect(tables: Tables) -> Effect:
+    best = group_mean(tables["subjects"], OBSERVER, "reward_per_trial")
+    source = "Bayesian observer of the training schedule, on the same task"
+    return Effect(
+        key="reward.mean",
         label="reward per trial, mean",
-        values=subject_values(subjects, "reward_per_trial"),
+        values=subject_values(select_group(tables["subjects"]), "reward_per_trial"),
         chance=RANDOM_REWARD,
+        reference=best,
+        source="" if best is None else source,
     )
-    best = select_group(tables["subjects"], "bayes-greedy")
-    if len(best):
-        mean = float(best["reward_per_trial"].mean())
-        source = "Bayesian observer of the training schedule, on the same task"
-        effect = replace(effect, reference=mean, source=source)
-    return [effect]
 
 
-def _difference_effects(tables: Tables) -> list[Effect]:
+def _difference_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Learning rate, volatile minus stable; a subject without a fit has no number."""
     found = select_group(tables["differences"])
     hazard = _fixed_hazard(tables)
-    rows = []
     for order in ORDERS:
-        mean = Effect(
-            label=f"learning rate, volatile - stable, {order}, mean",
-            values=subject_values(found[found["order"] == order], "difference"),
-            criterion=MUST["rate difference"],
+        values = subject_values(rows_at(found, order=order), "difference")
+        key = f"rate_difference.{order.replace('-', '_')}"
+        label = f"learning rate, volatile - stable, {order}"
+        yield Effect(
+            key=f"{key}.mean",
+            label=f"{label}, mean",
+            values=values,
+            criterion=context.criteria["rate difference"],
             chance=0.0,
             reference=None if hazard.empty else float(hazard.max()),
             source="" if hazard.empty else "highest of the fixed-hazard observers",
         )
-        each = replace(
-            mean,
-            label=f"learning rate, volatile - stable, {order}, lowest network",
+        yield Effect(
+            key=f"{key}.lowest",
+            label=f"{label}, lowest network",
+            values=values,
             summary="lowest",
-            criterion=MUST["rate difference, each network"],
-            chance=None,
-            reference=None,
-            source="",
+            criterion=context.criteria["rate difference, each network"],
         )
-        rows += [mean, each]
-    return rows
 
 
-def _control_effect(tables: Tables) -> Effect:
-    """Networks trained without changes of volatility; none of them: no number."""
+def _control_effect(tables: Tables, context: Context) -> Effect:
+    """Networks trained at constant volatility, which must have learned themselves."""
     return Effect(
+        key="rate_difference.constant_hazard.mean",
         label="learning rate, volatile - stable, trained at a constant hazard, mean",
         values=_over_orders(select_group(tables["differences"], CONTROL)),
-        criterion=MUST["rate difference, constant hazard"],
+        criterion=context.criteria["rate difference, constant hazard"],
+        learning=CONTROL,
         chance=0.0,
         reference=0.0,
         source="no sense of volatility",
@@ -109,97 +112,70 @@ def _over_orders(differences: pd.DataFrame) -> "pd.Series[float]":
     return means
 
 
-def _simulated_effects(tables: Tables) -> list[Effect]:
-    """What the analysis finds where the truth is known; needs no learning."""
-    simulated = tables["simulated"]
-    fixed = simulated[simulated["kind"] == "fixed rate"]
-    away = (fixed["rate"] - fixed["setting"]).abs()
+def _simulated_effects(tables: Tables, context: Context) -> list[Effect]:
+    """Results of the analysis where the truth is known; they need no learning."""
+    fixed = rows_at(tables["simulated"], kind="fixed rate")
+    errors = (fixed["rate"] - fixed["setting"]).abs()
     recovery = Effect(
+        key="simulated.rate_error.highest",
         label="learning rate found of simulated learners, largest error",
-        values=away.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
+        values=errors.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
         summary="highest",
-        criterion=MUST["error of the rate found"],
+        criterion=context.criteria["error of the rate found"],
         needs_learning=False,
+        learning=NO_LEARNING,
     )
     hazard = Effect(
+        key="simulated.rate_difference.highest",
         label="learning rate, volatile - stable, highest of the fixed-hazard observers",
         values=_fixed_hazard(tables),
         summary="highest",
         needs_learning=False,
+        learning=NO_LEARNING,
     )
     return [recovery, hazard]
 
 
 def _fixed_hazard(tables: Tables) -> "pd.Series[float]":
     """Volatile minus stable rate of the observers by hazard, mean over orders."""
-    found = tables["simulated_differences"]
-    found = found[found["kind"] == "fixed hazard"]
+    found = rows_at(tables["simulated_differences"], kind="fixed hazard")
     means: pd.Series[float] = found.groupby("setting")["difference"].mean()
     return means
 
 
-def _decoding_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
+def _decoding_effects(tables: Tables) -> Iterator[Effect]:
     """How much better trained units are than untrained ones with the same inputs."""
-    rows = []
-    for condition in SCHEDULES:
-        table = tables["decoding"]
-        wide = _by_units(table[table["condition"] == condition], "r", subjects)
-        name = f"volatility decoded on the {_place(condition)}, r"
-        rows += [
-            Effect(label=f"{name}, mean", values=wide["trained"]),
-            Effect(label=f"{name}, untrained units, mean", values=wide["untrained"]),
-            Effect(
-                label=f"{name}, trained - untrained, mean",
-                values=wide["trained"] - wide["untrained"],
-                chance=0.0,
-            ),
-        ]
-    return rows
+    for test in TESTS:
+        yield from trained_and_untrained(
+            f"decoding.{test}",
+            f"volatility decoded on the {TEST_NAMES[test]}, r",
+            _by_network(tables, rows_at(tables["decoding"], test=test), "r"),
+        )
 
 
-def _coding_effects(tables: Tables, subjects: pd.DataFrame) -> list[Effect]:
+def _coding_effects(tables: Tables) -> Iterator[Effect]:
     """Fraction of units that code volatility, never without its nulls."""
-    rows = []
-    for condition, label in (
+    published: Shared = {
+        "reference": reference_value(tables["reference_coding"]),
+        "source": PAPER,
+    }
+    for test, label in (
         ("test", "own"),
         ("generator", "own"),
         ("generator", "other episode"),
     ):
-        table = tables["coding"]
-        part = table[(table["condition"] == condition) & (table["label"] == label)]
-        wide = _by_units(part, "fraction", subjects)
+        part = rows_at(tables["coding"], test=test, label=label)
         null = " by another episode's label" if label == "other episode" else ""
-        name = f"units coding volatility on the {_place(condition)}{null}, fraction"
-        published = condition == "test"
-        rows += [
-            Effect(
-                label=f"{name}, mean",
-                values=wide["trained"],
-                reference=_published_fraction(tables) if published else None,
-                source=PAPER if published else "",
-            ),
-            Effect(label=f"{name}, untrained units, mean", values=wide["untrained"]),
-            Effect(
-                label=f"{name}, trained - untrained, mean",
-                values=wide["trained"] - wide["untrained"],
-                chance=0.0,
-            ),
-        ]
-    return rows
+        yield from trained_and_untrained(
+            f"coding.{test}{'.other_episode' if null else ''}",
+            f"units coding volatility on the {TEST_NAMES[test]}{null}, fraction",
+            _by_network(tables, part, "fraction"),
+            **(published if test == "test" else {}),
+        )
 
 
-def _place(condition: str) -> str:
-    return "test blocks" if condition == "test" else "training schedule"
-
-
-def _by_units(table: pd.DataFrame, value: str, subjects: pd.DataFrame) -> pd.DataFrame:
+def _by_network(tables: Tables, rows: pd.DataFrame, value: str) -> pd.DataFrame:
     """A value of trained and of untrained units, one row a subject; NaN unmeasured."""
-    wide = table.pivot(index="subject", columns="units", values=value)
-    return wide.reindex(
-        index=subjects["subject"].to_numpy(), columns=["trained", "untrained"]
-    ).astype(float)
-
-
-def _published_fraction(tables: Tables) -> float:
-    table = tables["reference_coding"]
-    return float(table["value"].iloc[0])
+    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    wide = rows.pivot(index="subject", columns="units", values=value)
+    return wide.reindex(index=everyone, columns=["trained", "untrained"]).astype(float)

@@ -1,107 +1,92 @@
-"""Panels of the volatility figure: each draws tables of `volatility.tables` on axes.
-
-Nothing is computed here but where things stand; nothing is shown or saved.
-"""
+"""Panels of the volatility figure."""
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from metarl.analysis.bridge import CRITERIA, LEARNED, Tables, measured
-from metarl.analysis.measures import baseline_names, select_group
+from metarl.analysis.analysis import Context
+from metarl.analysis.measures import Tables, baseline_names, rows_at, select_group
 from metarl.analysis.plotting import (
-    LEAST_FOR_INTERVAL,
+    Points,
+    baseline_ticks,
+    chance_line,
     empty_panel,
+    interval,
     label_line,
     legend_below,
+    mean_line,
+    reference_points,
+    scores_by_subject,
+    subject_colour,
+    subject_label,
+    subject_points,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
-from metarl.analysis.volatility.effects import CONTROL
-from metarl.analysis.volatility.trials import ORDERS
+from metarl.analysis.volatility.behaviour import ORDERS, WINDOW
+from metarl.analysis.volatility.effects import CONTROL, OBSERVER
 
-BLOCK_ORDER = ("Stable 1", "Volatile 1", "Volatile 2", "Stable 2")
+BLOCKS = Points(("block",), ["Stable 1", "Volatile 1", "Volatile 2", "Stable 2"])
 """Blocks from left to right, as published: low volatility first, then last."""
-PEOPLE = ("Stable", "Volatile")
-"""Blocks of published people, whose order is not told."""
-PEOPLE_FROM = len(BLOCK_ORDER) + 0.4
-"""Where people's blocks begin."""
+PUBLISHED_BLOCKS = Points(("block",), ["Stable", "Volatile"])
+"""Blocks of published people, in an order that is not stated."""
+PUBLISHED_FROM = len(BLOCKS.order) + 0.4
+"""Where the published blocks begin."""
 MARKERS = ("s", "D", "P", "X")
 """Markers of published studies, in turn."""
-LEARNERS = ("bayes-greedy", "rescorla-wagner")
-"""Reference strategies whose learning rate means something."""
-CHOOSERS = "control: trained at a constant hazard; fixed: simulated"
-"""Who stands beside the networks in the panel of differences."""
+LEARNERS = (OBSERVER, "rescorla-wagner")
+"""Baselines with a meaningful learning rate."""
+GROUPS = "control: trained at a constant hazard; fixed: simulated"
+"""Groups in the panel of differences, in words."""
 STYLES = dict(zip(ORDERS, ("-", "--"), strict=True))
 """Order of the episode -> line."""
+DOTS = dict(zip(ORDERS, ("o", "^"), strict=True))
+"""Order of the episode -> marker."""
 ORDER_NAMES = {"low-first": "stable first", "high-first": "volatile first"}
-"""Order of the episode -> how a legend says it."""
-RATE_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Order of the episode -> its name in a legend."""
+RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Marks of a logarithmic axis of learning rates."""
+UNIT_COLOURS = {"trained": COLOURS["agent"], "untrained": COLOURS["chance"]}
+"""Units -> colour."""
+CODING_NAMES = {
+    ("test", "own"): "test\nblocks",
+    ("generator", "own"): "training\nschedule",
+    ("generator", "other episode"): "another\nepisode's\nlabel",
+}
+"""Test and label -> name of the pair of bars."""
 
 
-def plot_block_rates(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Learning rate of every subject in each block, beside strategies and people."""
-    ax = ax or plt.subplots()[1]
-    colour, label = measured(tables)
-    rates = select_group(tables["rates"])
+def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Learning rate of every subject in each block, with baselines and people."""
+    colour, label = subject_colour(context), subject_label(context)
+    rates, means = select_group(tables["rates"]), tables.summary("rates")
     if rates["rate"].isna().all():
         return empty_panel(ax, "no learning rate was found")
-    for _, subject in rates.groupby("subject"):
-        heights = subject.set_index("block")["rate"].reindex(list(BLOCK_ORDER))
-        ax.plot(range(len(BLOCK_ORDER)), heights, "o", color=colour, ms=4, alpha=0.6)
-    means = select_group(tables["rates_summary"]).set_index("block")
-    _means(ax, means.reindex(list(BLOCK_ORDER)), colour, label)
-    for name in LEARNERS:
-        _learner(ax, select_group(tables["rates_summary"], name), name)
-    _people(ax, tables["reference_rates"])
+    places = np.arange(len(BLOCKS.order))
+    subject_points(ax, places, rates, "rate", colour, BLOCKS, alpha=0.6)
+    own = BLOCKS.of(select_group(means))
+    ax.plot(places, own["mean"], "_", color=colour, ms=18, mew=3, label=label)
+    interval(ax, places, own, colour, width=2)
+    learners = [name for name in LEARNERS if name in baseline_names(means)]
+    baseline_ticks(ax, places, means, BLOCKS, names=learners, reach=0.25, width=2)
+    published = PUBLISHED_FROM + np.arange(len(PUBLISHED_BLOCKS.order))
+    studies = tables["reference_rates"].groupby("label", sort=False)
+    for index, (_, rows) in enumerate(studies):
+        shifted = published + 0.14 * (index - 0.5)
+        marker = MARKERS[index]
+        reference_points(ax, shifted, rows, PUBLISHED_BLOCKS, marker=marker)
     _rate_axis(ax)
-    names = [*(block.replace(" ", "\n") for block in BLOCK_ORDER), *PEOPLE]
-    places = [*range(len(BLOCK_ORDER)), PEOPLE_FROM, PEOPLE_FROM + 1]
-    ax.set_xticks(places, names, fontsize="small")
-    ax.axvline(len(BLOCK_ORDER) - 0.3, color=COLOURS["chance"], lw=1)
+    names = [block.replace(" ", "\n") for block in BLOCKS.order]
+    ticks = [*names, *PUBLISHED_BLOCKS.order]
+    ax.set_xticks([*places, *published], ticks, fontsize="small")
+    ax.axvline(len(places) - 0.3, color=COLOURS["chance"], lw=1)
     _signs(ax, tables["reference_signs"])
     return legend_below(ax, first=label)
 
 
-def _learner(ax: Axes, means: pd.DataFrame, name: str) -> None:
-    """A reference strategy's rate, as a line across each block."""
-    if means.empty:
-        return
-    heights = means.set_index("block")["mean"].reindex(list(BLOCK_ORDER))
-    places, colour = np.arange(len(BLOCK_ORDER)), baseline_colour(name)
-    ends = (places - 0.25, places + 0.25)
-    ax.hlines(heights.to_numpy(), *ends, color=colour, lw=2, label=name)
-
-
-def _means(ax: Axes, means: pd.DataFrame, colour: str, label: str) -> None:
-    """A mean at each place, with its interval where there are subjects enough."""
-    places = np.arange(len(means))
-    ax.plot(places, means["mean"], "_", color=colour, ms=18, mew=3, label=label)
-    enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
-    shown = means[enough]
-    ax.vlines(places[enough], shown["low"], shown["high"], color=colour, lw=2)
-
-
-def _people(ax: Axes, published: pd.DataFrame) -> None:
-    """Published rates with their standard errors, right of the networks'."""
-    for index, (label, rows) in enumerate(published.groupby("label", sort=False)):
-        found = rows.set_index("block").reindex(list(PEOPLE))
-        ax.errorbar(
-            PEOPLE_FROM + np.arange(len(PEOPLE)) + 0.14 * (index - 0.5),
-            found["value"],
-            found["error"].astype(float),
-            fmt=MARKERS[index],
-            color=COLOURS[str(rows["kind"].iloc[0])],
-            ms=7,
-            label=f"{label} (n = {int(rows['n'].iloc[0])})",
-        )
-
-
 def _signs(ax: Axes, published: pd.DataFrame) -> None:
-    """Studies that tell no rate, only that it was higher in volatile times."""
+    """Studies that state no rate, only that it was higher in volatile times."""
     studies = "\n".join(published["label"]).replace(", ", ",\n")
     words = f"faster when\nvolatile, too:\n{studies}"
     ax.text(
@@ -118,109 +103,158 @@ def _rate_axis(ax: Axes) -> None:
     """A logarithmic axis of learning rates, with plain numbers."""
     ax.set_yscale("log")
     ax.set_ylim(0.03, 1.0)
-    ticks = [tick for tick in RATE_TICKS if tick >= 0.03]
-    ax.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.set_yticks(RATE_TICKS, [f"{tick:g}" for tick in RATE_TICKS])
     ax.minorticks_off()
     ax.set_ylabel("Learning rate (log scale)")
 
 
-def plot_rate_traces(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
-    ax = ax or plt.subplots()[1]
-    means = tables["traces_summary"]
-    if select_group(means)["mean"].isna().all():
+    means = tables.summary("traces")
+    own = select_group(means)
+    if own["mean"].isna().all():
         return empty_panel(ax, "no learning rate was found")
-    colour, label = measured(tables)
-    draw_lines(ax, select_group(means), ("mean", colour, label))
-    best = select_group(means, "bayes-greedy")
-    draw_lines(ax, best, ("mean", baseline_colour("bayes-greedy"), "bayes-greedy"))
+    _order_lines(ax, own, subject_colour(context), subject_label(context))
+    best = select_group(means, OBSERVER)
+    _order_lines(ax, best, baseline_colour(OBSERVER), OBSERVER)
     _rate_axis(ax)
-    mark_half(ax, means["trial"])
-    ax.set_xlabel("Trial of the episode (middle of a window of 10)")
+    _mark_half(ax, means["trial"])
+    ax.set_xlabel(f"Trial of the episode (middle of a window of {WINDOW})")
     return legend_below(ax)
 
 
-def draw_lines(ax: Axes, table: pd.DataFrame, how: tuple[str, str, str]) -> None:
-    """A column along the episode, one line an order, with its interval."""
-    column, colour, label = how
+def _order_lines(
+    ax: Axes,
+    means: pd.DataFrame,
+    colour: str,
+    label: str,
+    *,
+    value: str = "mean",
+    alpha: float = 0.15,
+) -> None:
+    """Means along the episode, one line an order."""
     for order, style in STYLES.items():
-        part = table[table["order"] == order].sort_values("trial")
-        if part.empty:
-            continue
-        words = f"{label}, {ORDER_NAMES[order]}"
-        ax.plot(part["trial"], part[column], style, color=colour, lw=2, label=words)
-        if "n" in part and (part["n"] >= LEAST_FOR_INTERVAL).all():
-            edges = part["low"].astype(float), part["high"].astype(float)
-            ax.fill_between(part["trial"], *edges, color=colour, alpha=0.15, lw=0)
+        line = rows_at(means, order=order).sort_values("trial")
+        if len(line):
+            mean_line(
+                ax,
+                line,
+                "trial",
+                colour,
+                label=f"{label}, {ORDER_NAMES[order]}",
+                style=style,
+                alpha=alpha,
+                value=value,
+                lw=2,
+            )
 
 
-def mark_half(ax: Axes, trials: "pd.Series[float]") -> None:
-    """Mark the middle of the episode, where stable and volatile change places."""
+def _mark_half(ax: Axes, trials: "pd.Series[float]") -> None:
+    """Mark the middle of the episode, where the volatility changes."""
     middle = (trials.min() + trials.max() + 1) / 2
     ax.axvline(middle, color=COLOURS["chance"], lw=1, ls=":")
 
 
-def plot_rewards(tables: Tables, ax: Axes | None = None) -> Axes:
-    """Reward per trial of every subject, with the reference strategies' lines."""
-    ax = ax or plt.subplots()[1]
-    subjects = select_group(tables["subjects"])
-    colour, label = measured(tables)
-    places = np.arange(len(subjects))
-    ax.plot(places, subjects["reward_per_trial"], "o", color=colour, label=label)
-    means = tables["subjects_summary"].set_index("group")["mean"]
-    for name in baseline_names(tables["subjects_summary"]):
-        if name != CONTROL:
-            height = float(means[name])
-            words = f"{name} ({height:.3f})"
-            ax.axhline(height, color=baseline_colour(name), lw=1.5, label=words)
-    if bool(tables["about"]["scored"].iloc[0]):
-        threshold = LEARNED["volatility"].threshold
-        ax.axhline(threshold, color="black", lw=1, ls=":")
-        label_line(ax, "learned", threshold)
-    names = [str(name).removeprefix("subject ") for name in subjects["label"]]
-    ax.set_xticks(places, names)
+def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Reward per trial of every subject, with the baselines' lines."""
+    means = tables.summary("subjects").set_index("group")["mean"]
+    labels = {
+        name: f"{name} ({means[name]:.3f})"
+        for name in baseline_names(tables["subjects"])
+        if name != CONTROL
+    }
+    names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
+    ax.set_xticks(range(len(names)), names)
     ax.set(ylabel="Reward per trial (reward units)", ylim=(0.2, 0.42))
-    ax.set(xlabel="Subject", xlim=(-0.5, len(places) + 0.8))
-    return legend_below(ax, first=label)
+    ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
+    return legend_below(ax, first=subject_label(context))
 
 
-def plot_differences(tables: Tables, ax: Axes | None = None) -> Axes:
+def plot_differences(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Volatile minus stable rate: subjects, control networks, simulated choosers."""
-    ax = ax or plt.subplots()[1]
     found, simulated = tables["differences"], tables["simulated_differences"]
     if select_group(found)["difference"].isna().all():
         return empty_panel(ax, "no learning rate was found")
-    colour, label = measured(tables)
-    bars = [
-        (label.replace(" (", "\n("), select_group(found), colour),
-        _control_bar(select_group(found, CONTROL)),
-        ("fixed\nrate", _kind(simulated, "fixed rate"), "model-free"),
-        ("fixed\nhazard", _kind(simulated, "fixed hazard"), "optimum"),
+    control = select_group(found, CONTROL)
+    count = control["subject"].nunique()
+    groups = {
+        subject_label(context).replace(" (", "\n("): select_group(found),
+        f"control\nnetworks\n(n = {count})": control,
+        "fixed\nrate": rows_at(simulated, kind="fixed rate"),
+        "fixed\nhazard": rows_at(simulated, kind="fixed hazard"),
+    }
+    inks = ("control", "model-free", "optimum")
+    colours = [subject_colour(context), *(COLOURS[ink] for ink in inks)]
+    shown = [
+        (name, rows, colour)
+        for (name, rows), colour in zip(groups.items(), colours, strict=True)
+        if len(rows)
     ]
-    bars = [bar for bar in bars if len(bar[1])]
-    for place, (_, rows, name) in enumerate(bars):
-        for shift, (order, mark) in zip((-0.12, 0.12), _marks(), strict=True):
-            heights = rows.loc[rows["order"] == order, "difference"]
+    for place, (_, rows, colour) in enumerate(shown):
+        for shift, (order, mark) in zip((-0.12, 0.12), DOTS.items(), strict=True):
+            heights = rows_at(rows, order=order)["difference"]
             where = np.full(len(heights), place + shift)
-            words, ink = ORDER_NAMES[order] if place == 0 else None, COLOURS.get(name)
-            ax.plot(where, heights, mark, color=ink or name, alpha=0.7, label=words)
-    ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
-    least = CRITERIA["volatility"]["rate difference"].low
+            words = ORDER_NAMES[order] if place == 0 else None
+            ax.plot(where, heights, mark, color=colour, alpha=0.7, label=words)
+    chance_line(ax, 0, "-")
+    least = context.criteria["rate difference"].low
     ax.axhline(least, color="black", lw=1, ls=":")
     label_line(ax, "criterion", least)
-    ax.set_xticks(range(len(bars)), [name for name, _, _ in bars], fontsize="small")
-    ax.set(xlim=(-0.5, len(bars) - 0.2), ylabel="Learning rate, volatile - stable")
-    return legend_below(ax, title=CHOOSERS)
+    ax.set_xticks(range(len(shown)), [name for name, _, _ in shown], fontsize="small")
+    ax.set(xlim=(-0.5, len(shown) - 0.2), ylabel="Learning rate, volatile - stable")
+    return legend_below(ax, title=GROUPS)
 
 
-def _control_bar(rows: pd.DataFrame) -> tuple[str, pd.DataFrame, str]:
-    count = rows["subject"].nunique()
-    return f"control\nnetworks\n(n = {count})", rows, "control"
+def plot_volatility(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Volatility along test episodes, as the observer's and as decoded from units."""
+    observed = tables["observed"]
+    if observed.empty:
+        return empty_panel(ax, "no test episodes")
+    observer = COLOURS["optimum"], "Bayesian observer"
+    _order_lines(ax, observed, *observer, value="estimate", alpha=0)
+    decoded = subject_colour(context), "decoded from units"
+    _order_lines(ax, tables.summary("decoded"), *decoded)
+    _mark_half(ax, observed["trial"])
+    ax.set(
+        xlabel="Trial of the episode", ylabel="Probability that the trial is volatile"
+    )
+    ax.set_ylim(0, 1)
+    return legend_below(ax, title=_decoding_words(tables))
 
 
-def _kind(simulated: pd.DataFrame, kind: str) -> pd.DataFrame:
-    return simulated[simulated["kind"] == kind]
+def _decoding_words(tables: Tables) -> str:
+    """Correlations on held-out episodes of trained and of untrained units."""
+    found = rows_at(tables.summary("decoding"), test="test")
+    means = found.set_index("units")["mean"]
+    if means.empty:
+        return "no recording"
+    words = f"held out: r = {means['trained']:.2f}"
+    if "untrained" in means:
+        words += f"; untrained, same inputs {means['untrained']:.2f}"
+    return words
 
 
-def _marks() -> Sequence[tuple[str, str]]:
-    return tuple(zip(ORDERS, ("o", "^"), strict=True))
+def plot_coding(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Fraction of units coding volatility, trained and untrained, with nulls."""
+    coding, summary = tables["coding"], tables.summary("coding")
+    if coding.empty:
+        return empty_panel(ax)
+    bars = _coding_bars(coding)
+    for shift, (units, colour) in zip((-0.2, 0.2), UNIT_COLOURS.items(), strict=True):
+        places = np.arange(len(bars.order)) + shift
+        each = rows_at(coding, units=units)
+        label = f"{units} (n = {each['subject'].nunique()})"
+        means = bars.of(rows_at(summary, units=units))["mean"]
+        ax.bar(places, means, 0.36, color=colour, alpha=0.35, label=label)
+        subject_points(ax, places, each, "fraction", colour, bars)
+    reference_points(ax, [0], tables["reference_coding"], size=6)
+    ax.set_xticks(range(len(bars.order)), [CODING_NAMES[key] for key in bars.order])
+    ax.set(ylabel="Fraction of units (per episode)", ylim=(0, 1))
+    return legend_below(ax, columns=3)
+
+
+def _coding_bars(coding: pd.DataFrame) -> Points:
+    """Pairs of bars that have rows: test and label."""
+    present = set(zip(coding["test"], coding["label"], strict=True))
+    order: Sequence[tuple[str, str]] = [key for key in CODING_NAMES if key in present]
+    return Points(("test", "label"), order)

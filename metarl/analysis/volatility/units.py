@@ -1,28 +1,30 @@
-"""What units say of volatility: how well it is decoded, and how many code it.
+"""Volatility in units: decoding of it, and fractions of units that code it.
 
-Units are read when the magnitudes are on the screen, before the choice. Activity that
-goes on from trial to trial goes with anything else that does, in an untrained network
-too. So nothing is said of trained units without the same number of an untrained
-network that was fed the same inputs and, for coding, without the same number for the
-label of another episode. In test episodes another episode's label is the same or its
-mirror image, and no null: it is counted on the training schedule alone.
+Units are read while the magnitudes are shown, before the choice. Activity that lasts
+from trial to trial correlates with anything else that does, in an untrained network
+too. So nothing is stated of trained units without the same number of an untrained
+network with the same inputs and, for coding, without the same number for the label of
+another episode. In test episodes the label of another episode is the same or its mirror
+image, and no null: it is counted on the training schedule alone.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2; the nulls are ours.
 Declared: decoding by ridge regression, as units may repeat each other; five folds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import stats
 
 from metarl.analysis.data import check_columns
 from metarl.analysis.decoding import episode_folds, predict_held_out
+from metarl.analysis.measures import stack
+from metarl.analysis.recordings import steps_at, units_of
 from metarl.analysis.schema import Array, Flags
-from metarl.analysis.volatility.observer import observe
-from metarl.analysis.volatility.trials import ORDERS, TrialGrid, trial_grid
+from metarl.analysis.trials import EpisodeGrid
+from metarl.analysis.volatility.behaviour import by_order
+from metarl.analysis.volatility.observer import Schedule, observe
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 
@@ -31,89 +33,91 @@ FOLDS = 5
 RIDGE = 1e-3
 """Penalty of the decoder, as a share of each unit's variance."""
 LEVEL = 0.05
-"""Chance of a false alarm among all units of an episode (Bonferroni)."""
-UNITS = {"trained": "units", "untrained": "units_untrained"}
-"""Name of a set of units -> array of the recording."""
-SCHEDULES = ("test", "generator")
+"""Probability of a false alarm among all units of an episode (Bonferroni)."""
+TESTS = ("test", "generator")
 """The paper's test episodes, and episodes of the training schedule."""
-RECORDED = ("episode", "trial", "event", "event_names", "units")
-"""Arrays that a recording must have."""
-DECODING_COLUMNS = ("condition", "subject", "units", "r", "episodes")
+DECODING_COLUMNS = ("test", "subject", "units", "r", "episodes")
 """Columns of the table of decoding: r, held out, with the observer's estimate."""
-CODING_COLUMNS = ("condition", "subject", "units", "label", "fraction", "episodes")
+CODING_COLUMNS = ("test", "subject", "units", "label", "fraction", "episodes")
 """Columns of the table of coding: fraction of units, mean over episodes."""
 TRACE_COLUMNS = ("subject", "order", "trial", "estimate", "decoded")
 """Columns of the decoded traces: means over test episodes of one order."""
 
 
 def unit_tables(
-    recordings: Mapping[int, Recording], trials: pd.DataFrame, condition: str
+    recordings: Mapping[int, Recording],
+    grid: EpisodeGrid,
+    test: str,
+    schedule: Schedule | None = None,
 ) -> dict[str, pd.DataFrame]:
     """Decoding and coding of volatility by the units of every subject.
 
     Args:
         recordings: subject -> its step recording.
-        trials: trial table of the same evaluation.
-        condition: name of the test: "test" or "generator".
+        grid: trials of the same evaluation.
+        test: its name, "test" or "generator".
+        schedule: the training schedule; the published one where None.
 
     Returns:
         decoding, coding and decoded (traces), with the columns named above; empty
         where nothing was recorded.
     """
-    decoding, coding, decoded = [], [], [pd.DataFrame(columns=list(TRACE_COLUMNS))]
+    decoding, coded, traces = [], [], []
     for subject, recording in recordings.items():
-        units, grid = recorded_units(recording, trials[trials["subject"] == subject])
-        estimate = observe(grid.winner).volatility
-        count = len(estimate)
+        own = grid.where(grid.subject == subject)
+        units, episodes = recorded_units(recording, own)
+        estimate = observe(episodes["winner"], schedule).volatility
+        episodes, count = episodes.assign(estimate=estimate), len(estimate)
         for name, activity in units.items():
             predicted = decode(activity, estimate)
             r = correlation(predicted, estimate)
-            decoding.append((condition, subject, name, r, count))
-            for label, fraction in coding_fractions(activity, grid, condition).items():
-                coding.append((condition, subject, name, label, fraction, count))
+            decoding.append((test, subject, name, r, count))
+            for label, fraction in coding_fractions(activity, episodes, test).items():
+                coded.append((test, subject, name, label, fraction, count))
             if name == "trained":
-                decoded += _traces(subject, grid, estimate, predicted)
+                traces.append(_traces(episodes.assign(decoded=predicted)))
     return {
         "decoding": pd.DataFrame(decoding, columns=list(DECODING_COLUMNS)),
-        "coding": pd.DataFrame(coding, columns=list(CODING_COLUMNS)),
-        "decoded": pd.concat(decoded[1:] or decoded, ignore_index=True),
+        "coding": pd.DataFrame(coded, columns=list(CODING_COLUMNS)),
+        "decoded": stack((({}, table) for table in traces), TRACE_COLUMNS),
     }
 
 
 def recorded_units(
-    recording: Recording, trials: pd.DataFrame
-) -> tuple[dict[str, Array], TrialGrid]:
-    """Units of the recorded trials, and what happened in them.
+    recording: Recording, grid: EpisodeGrid
+) -> tuple[dict[str, Array], EpisodeGrid]:
+    """Units of the recorded episodes, and their trials.
 
     Args:
         recording: step recording of one subject, whole episodes.
-        trials: that subject's trial table.
+        grid: trials of that subject.
 
     Returns:
-        Name of the units -> (E, T, H), for those recorded, and the grid of the same
-        episodes, in the same order.
+        Network (trained, untrained) -> (E, T, H), of those that were recorded, and the
+        grid of the same episodes, in the same order.
+
+    Raises:
+        MetaRLError: the recording lacks an array, or stops within an episode.
     """
-    check_columns(list(recording), RECORDED, "the step recording")
-    names = [str(name) for name in recording["event_names"]]
-    rows = np.flatnonzero(recording["event"] == names.index("choice"))
-    episode, trial = (np.asarray(recording[k])[rows] for k in ("episode", "trial"))
-    rows = rows[np.lexsort([trial, episode])]
-    grid = trial_grid(trials[trials["episode"].isin(np.unique(episode))])
-    shape = grid.choice.shape
-    if len(rows) != shape[0] * shape[1] or np.isnan(grid.choice).any():
+    check_columns(list(recording), ["units"], "the step recording")
+    steps = steps_at(recording, "choice").sort_values(["episode", "trial"])
+    episodes = grid.where(np.isin(grid.episodes["episode"], steps["episode"]))
+    shape = episodes["choice"].shape
+    if len(steps) != shape[0] * shape[1] or np.isnan(episodes["choice"]).any():
         raise MetaRLError(
             "a recording must hold whole episodes of its trial table, got "
-            f"{len(rows)} steps for {shape[0]} episodes of {shape[1]} trials"
+            f"{len(steps)} steps for {shape[0]} episodes of {shape[1]} trials"
         )
-    return {
-        name: np.asarray(recording[array], float)[rows].reshape(*shape, -1)
-        for name, array in UNITS.items()
-        if array in recording
-    }, grid
+    rows = steps["row"].to_numpy()
+    units = {
+        name: activity[rows].reshape(*shape, -1)
+        for name, activity in units_of(recording).items()
+    }
+    return units, episodes
 
 
 def decode(units: Array, target: Array) -> Array:
-    """(E, T) the target, predicted from units by a regression on other episodes.
+    """(E, T) predictions of a target from units, by a regression on other episodes.
 
     Args:
         units: (E, T, H).
@@ -136,25 +140,26 @@ def correlation(one: Array, other: Array) -> float:
     return float(spreads[0] @ spreads[1]) / scale if scale > 0 else float("nan")
 
 
-def coding_fractions(units: Array, grid: TrialGrid, condition: str) -> dict[str, float]:
+def coding_fractions(units: Array, grid: EpisodeGrid, test: str) -> dict[str, float]:
     """Fraction of units that code volatility, mean over episodes, by label.
 
     Args:
         units: (E, T, H).
-        grid: what happened in these episodes.
-        condition: name of the test; the label "other episode" is no null in "test".
+        grid: trials of these episodes.
+        test: its name; the label "other episode" is no null in "test".
 
     Returns:
         "own" and, where it is a null, "other episode" -> fraction in [0, 1].
     """
-    paid = np.where(grid.choice == grid.winner, 1.0, 0.0) * np.where(
-        grid.choice == 0, grid.magnitude_left, grid.magnitude_right
+    choice = grid["choice"]
+    reward = np.where(choice == grid["winner"], 1.0, 0.0) * np.where(
+        choice == 0, grid["magnitude_left"], grid["magnitude_right"]
     )
-    before = np.pad(paid[:, :-1], ((0, 0), (1, 0)))
-    covariates = [before, grid.choice, grid.probability_left]
-    labels = {"own": grid.volatility}
-    if condition != "test":
-        labels["other episode"] = np.roll(grid.volatility, 1, axis=0)
+    before = np.pad(reward[:, :-1], ((0, 0), (1, 0)))
+    covariates = [before, choice, grid["probability_left"]]
+    labels = {"own": grid["volatility"]}
+    if test != "test":
+        labels["other episode"] = np.roll(grid["volatility"], 1, axis=0)
     return {
         name: _mean(coding(units, label, covariates).mean(axis=1), varies(label))
         for name, label in labels.items()
@@ -171,7 +176,7 @@ def _mean(values: Array, which: Flags) -> float:
     return float(values[which].mean()) if which.any() else float("nan")
 
 
-def coding(units: Array, label: Array, covariates: list[Array]) -> NDArray[np.bool_]:
+def coding(units: Array, label: Array, covariates: Sequence[Array]) -> Flags:
     """(E, H) whether a unit follows a label beyond the covariates, in each episode.
 
     Least squares of every unit on an intercept, the label and the covariates; the
@@ -183,31 +188,24 @@ def coding(units: Array, label: Array, covariates: list[Array]) -> NDArray[np.bo
         covariates: (E, T) each.
     """
     design = np.stack([np.ones_like(label), label, *covariates], axis=2)
-    turned = design.swapaxes(1, 2)
-    # A covariate may repeat another (one action all along); the label must not.
-    inverse = np.linalg.pinv(turned @ design, rcond=1e-10, hermitian=True)
-    weights = inverse @ (turned @ units)
-    left = ((units - design @ weights) ** 2).sum(axis=1)
+    transposed = design.swapaxes(1, 2)
+    # A covariate may repeat another (the same action throughout), the label must not.
+    inverse = np.linalg.pinv(transposed @ design, rcond=1e-10, hermitian=True)
+    weights = inverse @ (transposed @ units)
+    residual = ((units - design @ weights) ** 2).sum(axis=1)
     freedom = design.shape[1] - design.shape[2]
-    error = np.sqrt(left / freedom * inverse[:, 1, 1, None])
+    error = np.sqrt(residual / freedom * inverse[:, 1, 1, None])
     limit = stats.t.isf(LEVEL / units.shape[2] / 2, freedom)
-    found: NDArray[np.bool_] = np.abs(weights[:, 1]) > np.maximum(limit * error, 1e-12)
+    found: Flags = np.abs(weights[:, 1]) > np.maximum(limit * error, 1e-12)
     return found
 
 
-def _traces(
-    subject: int, grid: TrialGrid, estimate: Array, predicted: Array
-) -> list[pd.DataFrame]:
-    return [
-        pd.DataFrame(
-            {
-                "subject": subject,
-                "order": order,
-                "trial": np.arange(estimate.shape[1]),
-                "estimate": estimate[grid.order == order].mean(axis=0),
-                "decoded": predicted[grid.order == order].mean(axis=0),
-            }
-        )
-        for order in ORDERS
-        if (grid.order == order).any()
-    ]
+def _traces(grid: EpisodeGrid) -> pd.DataFrame:
+    """Estimate and decoded volatility along the episode, of each order."""
+    parts = []
+    for part in by_order(grid):
+        means = {name: part[name].mean(axis=0) for name in ("estimate", "decoded")}
+        table = pd.DataFrame({"trial": np.arange(len(means["estimate"]))} | means)
+        order = str(part.episodes["order"].iloc[0])
+        parts.append(({"subject": int(part.subject[0]), "order": order}, table))
+    return stack(parts, TRACE_COLUMNS)

@@ -17,8 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.agents.networks.actor_critic import ActorCritic, Network, attach_renderer
-from metarl.analysis.analysis import Analysis, AnalysisResult
-from metarl.analysis.bridge import analyse
+from metarl.analysis.analysis import Analysis, AnalysisResult, analyse
 from metarl.analysis.measures import select_group
 from metarl.analysis.snapshot import mean_rpe_by_event, trial_states
 from metarl.analysis.snapshot_plots import plot_rpe_by_event, plot_trial_states

@@ -5,6 +5,11 @@ import pandas as pd
 import pytest
 from problems import problem_trials
 
+from metarl.analysis.harlow.behaviour import (
+    accuracy_by_trial,
+    read_trials,
+    subject_accuracy,
+)
 from metarl.analysis.harlow.course import (
     change_points,
     curves_table,
@@ -13,8 +18,8 @@ from metarl.analysis.harlow.course import (
     scaled,
     stage_accuracy,
 )
-from metarl.analysis.harlow.trials import accuracy_by_trial, subject_accuracy
 
+PARAMETERS = {"trial_count": 6, "reward_fixation": 0.2}
 STEPS = np.arange(1, 101) * 100.0
 
 
@@ -30,8 +35,8 @@ def curve(performance, per_step=0.1):
 
 def test_performance_is_50_at_random_choice_and_100_at_the_optimum():
     returns = np.array([1.2, 6.2, 3.7])
-    np.testing.assert_allclose(scaled(returns, 6), [50, 100, 75])
-    np.testing.assert_allclose(scaled(np.array([2.4, 13.4]), 12), [50, 100])
+    np.testing.assert_allclose(scaled(returns, 6, 0.2), [50, 100, 75])
+    np.testing.assert_allclose(scaled(np.array([2.4, 13.4]), 12, 0.2), [50, 100])
 
 
 @pytest.mark.parametrize("ends", [(3_000.0, 6_000.0), (1_000.0, 1_200.0), (200, 9_900)])
@@ -46,14 +51,14 @@ def test_the_ends_of_a_noisy_ramp_are_found_nearly():
 
 
 @pytest.mark.parametrize("flat", [np.full(100, 50.0), -ramp(), ramp()[:2]])
-def test_what_does_not_rise_has_no_change_points(flat):
+def test_a_curve_that_does_not_rise_has_no_change_points(flat):
     assert np.isnan(fit_ramp(STEPS[: len(flat)], flat)).all()
 
 
 def test_before_the_cross_is_held_counts_as_chance():
     early = np.where(STEPS < 1_500, 38.0, ramp())
-    curves = curves_table({0: curve(early)}, 6)
-    subjects = subject_accuracy(problem_trials())
+    curves = curves_table({0: curve(early)}, PARAMETERS)
+    subjects = subject_accuracy(read_trials(problem_trials()))
     found = change_points(curves, subjects).iloc[0]
     assert found["leaves_chance_step"] == 3_000
     assert found["reaches_ceiling_step"] == 6_000
@@ -69,11 +74,13 @@ def test_before_the_cross_is_held_counts_as_chance():
         ((0.5,) * 6, False, False),
     ],
 )
-def test_who_did_not_get_there_at_the_end_has_no_change_point(
+def test_a_network_that_did_not_get_there_at_the_end_has_no_change_point(
     accuracy, leaves, reaches
 ):
-    subjects = subject_accuracy(problem_trials(accuracy=accuracy))
-    found = change_points(curves_table({0: curve(ramp())}, 6), subjects).iloc[0]
+    subjects = subject_accuracy(read_trials(problem_trials(accuracy=accuracy)))
+    found = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
+        0
+    ]
     assert np.isfinite(found["leaves_chance"]) == leaves
     assert np.isfinite(found["reaches_ceiling"]) == reaches
 
@@ -81,19 +88,19 @@ def test_who_did_not_get_there_at_the_end_has_no_change_point(
 def test_points_without_a_finished_episode_are_left_out():
     broken = curve(ramp())
     broken.loc[:4, "rollout/return"] = np.nan
-    assert len(curves_table({3: broken}, 6)) == 95
-    assert curves_table({}, 6).empty
+    assert len(curves_table({3: broken}, PARAMETERS)) == 95
+    assert curves_table({}, PARAMETERS).empty
 
 
 def test_snapshots_fall_into_six_equal_stages_between_the_change_points():
-    subjects = subject_accuracy(problem_trials())
-    changes = change_points(curves_table({0: curve(ramp())}, 6), subjects)
+    subjects = subject_accuracy(read_trials(problem_trials()))
+    changes = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects)
     # Snapshots every 500 steps of 10,000: one in each stage of 500 steps.
     snapshots = {
-        n / 20: problem_trials(episodes=20, accuracy=(n / 20,) * 6, seed=n)
+        n / 20: read_trials(problem_trials(episodes=20, accuracy=(n / 20,) * 6, seed=n))
         for n in range(21)
     }
-    final = accuracy_by_trial(problem_trials())
+    final = accuracy_by_trial(read_trials(problem_trials()))
     found = stage_accuracy(snapshots, changes, final, 10_000)
     assert set(found["stage"]) == {*"123456", "final"}
     for stage in range(1, 7):
@@ -105,16 +112,16 @@ def test_snapshots_fall_into_six_equal_stages_between_the_change_points():
 
 
 def test_two_snapshots_of_one_stage_are_averaged_and_stuck_networks_have_none():
-    subjects = subject_accuracy(problem_trials(subjects=2))
+    subjects = subject_accuracy(read_trials(problem_trials(subjects=2)))
     subjects.loc[1, "ceiling"] = 0.0
-    curves = curves_table({0: curve(ramp(4_900, 9_900)), 1: curve(ramp())}, 6)
+    curves = curves_table({0: curve(ramp(4_900, 9_900)), 1: curve(ramp())}, PARAMETERS)
     changes = change_points(curves, subjects)
     tables = [
-        problem_trials(subjects=2, episodes=50, accuracy=(share,) * 6)
+        read_trials(problem_trials(subjects=2, episodes=50, accuracy=(share,) * 6))
         for share in (0.2, 0.8)
     ]
     stages = dict(zip((0.5, 0.55), tables, strict=True))
-    final = accuracy_by_trial(problem_trials(subjects=2))
+    final = accuracy_by_trial(read_trials(problem_trials(subjects=2)))
     found = stage_accuracy(stages, changes, final, 10_000)
     assert set(found["subject"]) == {0}
     first = found[found["stage"] == "1"].set_index("trial")["accuracy"]
@@ -123,7 +130,7 @@ def test_two_snapshots_of_one_stage_are_averaged_and_stuck_networks_have_none():
     np.testing.assert_allclose(first, mean)
 
 
-def test_durations_are_summed_up_over_those_that_got_there():
+def test_durations_are_summarised_over_those_that_got_there():
     changes = pd.DataFrame(
         {
             "leaves_chance": [100.0, 200.0, 400.0, np.nan],
@@ -143,6 +150,8 @@ def test_durations_are_summed_up_over_those_that_got_there():
 
 
 def test_the_time_from_chance_to_the_ceiling_is_between_the_change_points():
-    subjects = subject_accuracy(problem_trials())
-    found = change_points(curves_table({0: curve(ramp())}, 6), subjects).iloc[0]
+    subjects = subject_accuracy(read_trials(problem_trials()))
+    found = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
+        0
+    ]
     assert found["takes"] == found["reaches_ceiling"] - found["leaves_chance"] > 0

@@ -6,8 +6,9 @@ import pytest
 from problems import problem_recording, problem_trials
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import analyse
+from metarl.analysis.harlow import ANALYSIS
 from metarl.analysis.harlow.course import PAPER
-from metarl.analysis.harlow.tables import effects, tables
 
 KNOWS = (0.5, 1, 1, 1, 1, 1)
 STUCK = (0.5,) * 6
@@ -36,14 +37,19 @@ def curve(first, last, top=6.2):
 
 
 def rows(accuracies=(KNOWS,) * 2, **more):
-    given = {"task": "harlow", "expected_subjects": len(accuracies), "discount": 0.9}
-    trials = more.pop("trials", None)
-    trials = population(accuracies) if trials is None else trials
-    made = tables(ExperimentData(trials=trials, **given | more))
-    return effects(made).set_index("effect")
+    given = {
+        "task": "harlow",
+        "parameters": ANALYSIS.published | {"reward_fixation": 0.2},
+        "expected_subjects": len(accuracies),
+        "discount": 0.9,
+    }
+    if "trials" not in more:
+        given["trials"] = population(accuracies)
+    found = analyse(ANALYSIS, ExperimentData(**given | more))
+    return found.effects.set_index("effect")
 
 
-def test_the_course_is_told_of_those_that_got_there_though_others_did_not():
+def test_the_course_is_that_of_those_that_got_there_though_others_did_not():
     curves = {
         0: curve(1_000, 3_000),
         1: curve(3_000, 9_000),
@@ -60,13 +66,13 @@ def test_the_course_is_told_of_those_that_got_there_though_others_did_not():
     assert set(found.loc[[LEAVES, TAKES], "verdict"]) == {"REPORTED"}
 
 
-def test_where_nobody_got_there_nothing_is_told_of_the_course():
+def test_where_nobody_got_there_there_is_no_course():
     found = rows((STUCK, STUCK), curves={k: curve(1_000, 2_000) for k in range(2)})
     assert LEAVES not in found.index
     assert TAKES not in found.index
 
 
-def test_the_worst_network_is_told_beside_the_mean():
+def test_the_worst_network_is_reported_with_the_mean():
     found = rows((KNOWS, HALFWAY))
     lowest = found.loc["accuracy in trial 2, lowest network", "value"]
     assert lowest == pytest.approx(0.75, abs=0.1)
@@ -77,11 +83,11 @@ def test_the_worst_network_is_told_beside_the_mean():
 @pytest.mark.parametrize(
     ("test", "name", "reference"),
     [
-        ("new-distractor", "unrewarded thing replaced - same two things", 0),
-        ("held-in", "things of training - new things", np.nan),
+        ("new-distractor", "unrewarded object replaced - same two objects", 0),
+        ("held-in", "objects of training - new objects", np.nan),
     ],
 )
-def test_other_things_are_told_by_how_much_they_change(test, name, reference):
+def test_other_objects_are_reported_by_how_much_they_change(test, name, reference):
     other = population((HALFWAY, HALFWAY))
     found = rows(tests={test: other})
     row = found.loc[f"accuracy in trials 2 to 6, {name}, mean"]
@@ -103,25 +109,25 @@ def kept(store, *, replaced=False):
     ("store", "target", "other", "sign", "index"),
     [("picture", 1, 0, 0.8, 0), ("relation", 0.5, 0.5, 1, 1)],
 )
-def test_what_is_kept_is_told_by_all_its_numbers(store, target, other, sign, index):
+def test_every_number_of_a_memory_is_reported(store, target, other, sign, index):
     trials, recordings = kept(store)
     found = rows(trials=trials, recordings=recordings)["value"]
     name = "{}, decoded from units (r2), {}, mean"
-    told = "sign of their difference, decoded from units, {}, mean"
+    sign_name = "sign of their difference, decoded from units, {}, mean"
     values = {
-        name.format("what paid", "networks"): (target, 0.15),
-        name.format("the other thing", "networks"): (other, 0.15),
-        name.format("what paid", "untrained"): (0, 0.1),
-        name.format("the other thing", "untrained"): (0, 0.1),
-        told.format("networks"): (sign, 0.1),
-        told.format("untrained"): (0.5, 0.15),
+        name.format("rewarded object", "networks"): (target, 0.15),
+        name.format("unrewarded object", "networks"): (other, 0.15),
+        name.format("rewarded object", "untrained"): (0, 0.1),
+        name.format("unrewarded object", "untrained"): (0, 0.1),
+        sign_name.format("networks"): (sign, 0.1),
+        sign_name.format("untrained"): (0.5, 0.15),
         "relation index, networks (0 picture, 1 relation), mean": (index, 0.1),
     }
     for row, (expected, within) in values.items():
         assert found[row] == pytest.approx(expected, abs=within), row
 
 
-def test_what_the_same_networks_keep_where_things_are_replaced_is_told_too():
+def test_the_memory_of_the_same_networks_where_objects_are_replaced_is_reported_too():
     trials, recordings = kept("relation")
     new, new_recordings = kept("picture", replaced=True)
     found = rows(
@@ -132,7 +138,7 @@ def test_what_the_same_networks_keep_where_things_are_replaced_is_told_too():
     )["value"]
     name = "relation index, networks{} (0 picture, 1 relation), mean"
     assert found[name.format("")] == pytest.approx(1, abs=0.1)
-    assert found[name.format(", unrewarded thing replaced")] == pytest.approx(
+    assert found[name.format(", unrewarded object replaced")] == pytest.approx(
         0, abs=0.1
     )
 

@@ -7,18 +7,17 @@ import pytest
 from problems import problem_recording, problem_trials
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.harlow.memory_plots import (
+from metarl.analysis.analysis import analyse
+from metarl.analysis.harlow import ANALYSIS
+from metarl.analysis.harlow.plots import (
     plot_accounts,
+    plot_course,
     plot_decoding,
+    plot_durations,
     plot_gaze,
+    plot_networks,
     plot_tests,
 )
-from metarl.analysis.harlow.plots import (
-    plot_course,
-    plot_durations,
-    plot_networks,
-)
-from metarl.analysis.harlow.tables import tables
 from metarl.analysis.style import baseline_colour
 
 KNOWS = (0.5, 1, 1, 1, 1, 1)
@@ -50,25 +49,27 @@ def found():
             trials[trials["subject"] == 0], lambda target, other: target - other
         )
     }
-    conditions = {
+    tests = {
         "new-distractor": population([HALFWAY] * 5),
         "trial-reset": population([(0.5,) * 6] * 5),
         "reversal": population([SWAPPED] * 5),
     }
-    return tables(
+    return analyse(
+        ANALYSIS,
         ExperimentData(
             trials=trials,
             recordings=recordings,
-            tests=conditions,
+            tests=tests,
             curves={
                 k: curve(1_000 * (k + 1), 1_000 * (k + 1) + 2_000) for k in range(5)
             },
             stages={0.3: population([(0.5,) * 6] * 5)},
             baselines={"mean-colour": problem_trials(accuracy=(0.5,) + (0.9,) * 5)},
             task="harlow",
+            parameters=ANALYSIS.published | {"reward_fixation": 0.2},
             discount=0.9,
             expected_subjects=5,
-        )
+        ),
     )
 
 
@@ -84,8 +85,8 @@ def lines(ax):
 
 
 def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax):
-    drawn = lines(plot_networks(found, ax))
-    summary = found["stages_summary"]
+    drawn = lines(plot_networks(found.tables, found.context, ax))
+    summary = found.tables.summary("stages")
     final = summary[summary["stage"] == "final"]
     assert set(final["n"]) == {4}
     assert drawn["final (4)"].get_ydata().tolist() == (100 * final["mean"]).tolist()
@@ -103,14 +104,15 @@ def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax)
 
 
 def test_without_stages_all_networks_are_drawn_as_one(ax):
-    made = tables(ExperimentData(trials=population([KNOWS, HALFWAY]), task="harlow"))
-    drawn = lines(plot_networks(made, ax))
+    data = ExperimentData(trials=population([KNOWS, HALFWAY]), task="harlow")
+    alone = analyse(ANALYSIS, data)
+    drawn = lines(plot_networks(alone.tables, alone.context, ax))
     assert "all (2)" in drawn
     assert not ax.collections
 
 
 def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(found, ax):
-    plot_course(found, ax)
+    plot_course(found.tables, found.context, ax)
     assert ax.get_xscale() == "log"
     dots = {
         mark: sorted(
@@ -126,8 +128,8 @@ def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(foun
     assert dots["s"] == pytest.approx([750, 1_000, 1_250, 1_500])
 
 
-def test_durations_are_dots_with_median_and_quartiles_beside_the_papers(found, ax):
-    plot_durations(found, ax)
+def test_durations_are_dots_with_median_and_quartiles_and_the_papers(found, ax):
+    plot_durations(found.tables, found.context, ax)
     first, second = (line.get_ydata() for line in ax.lines if line.get_marker() == "o")
     assert first.tolist() == pytest.approx([250, 500, 750, 1_000, 1_250])
     assert second.tolist() == pytest.approx([500] * 4)
@@ -142,10 +144,10 @@ def test_durations_are_dots_with_median_and_quartiles_beside_the_papers(found, a
 
 
 def test_tests_have_their_dots_and_means_in_percent(found, ax):
-    plot_tests(found, ax)
+    plot_tests(found.tables, found.context, ax)
     names = [label.get_text() for label in ax.get_xticklabels()]
     assert names == [
-        "new\nthings",
+        "new\nobjects",
         "no\nmemory",
         "7th:\nswap",
         "8th\ntrial",
@@ -161,8 +163,8 @@ def test_tests_have_their_dots_and_means_in_percent(found, ax):
         assert np.mean(values) == pytest.approx(bar[0, 1])
 
 
-def test_accounts_have_the_strategy_that_keeps_the_mean_colour(found, ax):
-    drawn = lines(plot_accounts(found, ax))
+def test_accounts_have_the_baseline_that_keeps_the_mean_colour(found, ax):
+    drawn = lines(plot_accounts(found.tables, found.context, ax))
     mark = drawn["keeps mean colour"]
     assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
     assert mark.get_color() == baseline_colour("mean-colour")
@@ -172,12 +174,12 @@ def test_accounts_have_the_strategy_that_keeps_the_mean_colour(found, ax):
     np.testing.assert_allclose(drawn["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
 
 
-def test_decoding_tells_how_well_what_paid_is_decoded(found, ax):
-    plot_decoding(found, ax)
+def test_decoding_says_how_well_the_rewarded_object_is_decoded(found, ax):
+    plot_decoding(found.tables, found.context, ax)
     (text,) = (t.get_text() for t in ax.texts)
-    r2 = found["decoding"].set_index("units")["r2_target"]
+    r2 = found.tables["decoding"].set_index("units")["r2_target"]
     assert text.splitlines() == [
-        "r2 of what paid",
+        "r2 of the rewarded object",
         f"networks: {r2['trained']:.2f}",
         f"networks, untrained: {r2['untrained']:.2f}",
     ]
@@ -186,7 +188,7 @@ def test_decoding_tells_how_well_what_paid_is_decoded(found, ax):
 
 
 def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(found, ax):
-    plot_gaze(found, ax)
+    plot_gaze(found.tables, found.context, ax)
     traces = [line for line in ax.lines if len(line.get_xdata()) == 4]
     assert len(traces) == 2 * 60
     starts = np.array([line.get_ydata()[0] for line in traces])
@@ -196,4 +198,4 @@ def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(found, ax):
     last = [line.get_color() == lines(ax)["trial 6"].get_color() for line in traces]
     assert (ends[np.array(last)] > 0).all()
     assert 0.2 < (ends[~np.array(last)] > 0).mean() < 0.8
-    assert set(found["gaze"]["subject"]) == {0}
+    assert set(found.tables["gaze"]["subject"]) == {0}

@@ -9,7 +9,6 @@ from metarl.analysis.harlow.units import (
     cue_columns,
     decode,
     decoding_table,
-    gaze_table,
     kept_at_fixation,
 )
 
@@ -27,10 +26,7 @@ def trials():
 
 def table_of(trials, keep, **more):
     recording = problem_recording(trials, keep, **more)
-    made = decoding_table(
-        {("measured", "test", 0): recording}, {("measured", "test"): trials}
-    )
-    return made.set_index("units")
+    return decoding_table({0: recording}, trials).set_index("units")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +38,7 @@ def table_of(trials, keep, **more):
     ],
 )
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_store_is_told_by_its_index(store, index, slopes, replaced):
+def test_a_store_is_known_by_its_index(store, index, slopes, replaced):
     trials = problem_trials(episodes=300, replaced=replaced)
     found = table_of(trials, STORES[store]).loc["trained"]
     assert found["relation_index"] == pytest.approx(index, abs=0.1)
@@ -76,7 +72,7 @@ def test_problems_are_predicted_from_other_problems(trials):
     assert len(place) == 300 * 5
 
 
-def test_what_was_seen_before_the_fixation_is_what_is_looked_for():
+def test_the_cues_are_those_seen_before_the_fixation():
     trials = problem_trials(episodes=12, replaced=True)
     recording = problem_recording(trials, STORES["picture"])
     place, episode, _, other = kept_at_fixation(recording, trials)
@@ -96,25 +92,10 @@ def test_few_problems_and_tables_without_cues_give_no_numbers(trials):
     assert table_of(few, STORES["picture"]).loc["trained", "r2_target"] != 0
     assert np.isnan(table_of(few, STORES["picture"])["r2_target"]).all()
     bare = trials.drop(columns=[*cue_columns(trials, "target")])
-    made = decoding_table(
-        {("measured", "test", 0): problem_recording(few, STORES["picture"])},
-        {("measured", "test"): bare},
-    )
+    recording = problem_recording(few, STORES["picture"])
+    made = decoding_table({0: recording}, bare)
     assert list(made) == list(DECODING_COLUMNS)
     assert made.empty
-
-
-def test_gaze_is_counted_towards_what_pays(trials):
-    recording = problem_recording(trials, STORES["picture"])
-    found = gaze_table(recording, trials, 40)
-    assert found["episode"].nunique() == 40
-    ends = found.groupby(["episode", "trial"])["gaze"].last()
-    correct = trials.assign(trial=trials["trial"] + 1).set_index(["episode", "trial"])
-    np.testing.assert_array_equal(ends, 6 * correct["correct"].loc[ends.index] - 3)
-    starts = found[found["decision"] == 0]
-    assert (starts["gaze"] == 0).all()
-    assert len(starts) == 40 * 6
-    assert found["decision"].max() == 3
 
 
 @pytest.mark.parametrize(
@@ -138,7 +119,5 @@ def test_many_noisy_units_and_few_problems_are_decoded_without_overfitting():
 def test_units_that_never_change_are_no_trouble(trials):
     recording = problem_recording(trials, STORES["picture"])
     recording["units"][:, :10] = 1.0
-    made = decoding_table(
-        {("measured", "test", 0): recording}, {("measured", "test"): trials}
-    )
+    made = decoding_table({0: recording}, trials)
     assert made.set_index("units").loc["trained", "r2_target"] > 0.9

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from cue_observers import IDEAL, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.inferred_value.tables import effects, tables
+from metarl.analysis.inferred_value import ANALYSIS
 
 COUNT = 4
 BEFORE = "old minus new cue before feedback (reward units)"
@@ -22,8 +23,8 @@ COUNTS_NOT = "observer that counts not is said to count"
 READ = "new cue read out of units at fixation, trial"
 
 
-def rows(source):
-    return effects(tables(source)).set_index("effect")
+def rows(data):
+    return analyse(ANALYSIS, data).effects.set_index("effect")
 
 
 def of(kind="inferring", **settings):
@@ -40,14 +41,15 @@ def inferring():
     """Networks as the paper has them, with all that is asked for."""
     reset = of(reset=True, noise=0.1)
     minds = {"ideal": "inferring", "counting": "counting", "td": "experienced"}
-    strategies = {name: simulate(kind, seed=3) for name, kind in minds.items()}
+    baselines = {name: simulate(kind, seed=3) for name, kind in minds.items()}
     return ExperimentData(
         task="inferred-value",
+        parameters=ANALYSIS.published,
         discount=0.9,
         expected_subjects=COUNT,
         **of(noise=0.1),
-        baselines={name: trials for name, (trials, _) in strategies.items()},
-        baseline_recordings={name: rec for name, (_, rec) in strategies.items()},
+        baselines={name: trials for name, (trials, _) in baselines.items()},
+        baseline_recordings={name: rec for name, (_, rec) in baselines.items()},
         tests={"block-reset": reset["trials"]},
         test_recordings={"block-reset": reset["recordings"]},
     )
@@ -110,7 +112,7 @@ def test_networks_that_count_fail_before_the_feedback_and_are_counted(inferring)
     assert found.loc[share, "value"] == 1
 
 
-def test_flat_networks_learned_nothing_and_pass_nothing_of_theirs(inferring):
+def test_flat_networks_learned_nothing_and_pass_nothing(inferring):
     flat = of("flat", noise=0.001)
     other = replace(
         inferring,
@@ -165,7 +167,7 @@ def test_without_the_control_test_its_rows_fail(inferring):
     assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
 
 
-def test_strategies_that_are_mistaken_for_another_fail(inferring):
+def test_baselines_that_are_mistaken_for_another_fail(inferring):
     recordings = inferring.baseline_recordings
     swapped = {
         "ideal": recordings["counting"],
@@ -198,6 +200,18 @@ def test_another_test_is_reported_and_not_scored(inferring):
 
 
 def test_a_trial_table_alone_has_effects_without_numbers(inferring):
-    found = rows(ExperimentData(task="inferred-value", trials=inferring.trials))
-    assert not found["passed"].any()
+    alone = ExperimentData(task="inferred-value", trials=inferring.trials)
+    for parameters in (ANALYSIS.published, {}):
+        assert not rows(replace(alone, parameters=parameters))["passed"].any()
+    found = rows(alone)
     assert found.loc["share of valid trials, mean", "value"] == 1
+
+
+def test_keys_are_stable_and_distinct(passing):
+    keys = list(passing["key"])
+    assert len(set(keys)) == len(keys) == 24
+    assert keys[:2] == ["before.mean", "before.lowest"]
+    assert keys[11:14] == [
+        *("reset.before.mean", "reset.experienced.mean", "reset.inferred.mean")
+    ]
+    assert keys[-3:] == ["inferred.td", "counts.counting", "counts.ideal"]

@@ -8,15 +8,18 @@ import pytest
 from cue_observers import IDEAL, population, simulate
 from matplotlib.colors import same_color
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.inferred_value import ANALYSIS
 from metarl.analysis.inferred_value.plots import (
     plot_controls,
     plot_cue_responses,
     plot_ratios,
+    plot_readout,
+    plot_states,
     plot_valid_shares,
+    plot_values,
 )
-from metarl.analysis.inferred_value.steps import plot_readout, plot_states, plot_values
-from metarl.analysis.inferred_value.tables import tables
 from metarl.analysis.style import BASELINE_COLOURS, COLOURS
 
 
@@ -28,6 +31,7 @@ def source():
     made = {name: simulate(kind, seed=3, episodes=20) for name, kind in minds.items()}
     return ExperimentData(
         task="inferred-value",
+        parameters=ANALYSIS.published,
         discount=0.9,
         trials=trials,
         recordings=recordings,
@@ -40,7 +44,11 @@ def source():
 
 @pytest.fixture(scope="module")
 def found(source):
-    return tables(source)
+    return analyse(ANALYSIS, source)
+
+
+def draw(plot, found, ax):
+    return plot(found.tables, found.context, ax)
 
 
 @pytest.fixture
@@ -76,8 +84,8 @@ def labels(ax):
     return {text.get_text() for text in ax.get_legend().get_texts()}
 
 
-def test_cue_responses_are_means_dots_and_strategies(found, ax):
-    plot_cue_responses(found, ax)
+def test_cue_responses_are_means_dots_and_baselines(found, ax):
+    draw(plot_cue_responses, found, ax)
     for kind in ("old", "new"):
         colour = COLOURS[f"{kind} cue"]
         drawn = lines(ax, "None", colour, "-")
@@ -87,11 +95,11 @@ def test_cue_responses_are_means_dots_and_strategies(found, ax):
         assert places == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
         assert len(courses) == len(dots) == len(ideal) == len(td) == 3
         for index, when in enumerate(("before", "experienced", "inferred")):
-            means = cell(found["responses_summary"], group="measured", when=when)
+            means = cell(found.tables.summary("responses"), group="measured", when=when)
             means = cell(means, cue=kind)
             assert means["event"].tolist() == ["fixation", "cue", "go"]
             assert courses[index] == means["mean"].tolist()
-            each = cell(found["responses"], when=when, cue=kind, event="cue")
+            each = cell(found.tables["responses"], when=when, cue=kind, event="cue")
             assert dots[index] == cell(each, group="measured")["rpe"].tolist()
             assert ideal[index] == cell(each, group="ideal")["rpe"].tolist()
             assert td[index] == cell(each, group="td")["rpe"].tolist()
@@ -108,18 +116,18 @@ def test_two_networks_get_no_interval(source, ax):
     trials = source.trials[source.trials["subject"] < 2]
     recordings = {k: source.recordings[k] for k in (0, 1)}
     two = replace(source, trials=trials, recordings=recordings)
-    plot_cue_responses(tables(two), ax)
+    draw(plot_cue_responses, analyse(ANALYSIS, two), ax)
     assert not [s for c in ax.collections for s in c.get_segments()]
 
 
 def test_controls_stand_side_by_side_in_their_colours(found, ax):
-    plot_controls(found, ax)
+    draw(plot_controls, found, ax)
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["networks", "memory\nreset", "ideal", "td"]
     groups = {"measured": COLOURS["agent"], "block-reset": COLOURS["agent"]}
     groups |= {name: BASELINE_COLOURS[name] for name in ("ideal", "td")}
     for when, marker in (("before", "s"), ("experienced", "o"), ("inferred", "^")):
-        means = found["differences_summary"].set_index(["group", "when"])["mean"]
+        means = found.tables.summary("differences").set_index(["group", "when"])["mean"]
         drawn = {round(float(line.get_xdata()[0])): line for line in lines(ax, marker)}
         for place, (group, colour) in enumerate(groups.items()):
             assert list(drawn[place].get_ydata()) == [means[group, when]]
@@ -132,12 +140,16 @@ def test_controls_stand_side_by_side_in_their_colours(found, ax):
     assert labels(ax) == {"before", "experienced", "inferred"}
 
 
-def test_ratios_are_a_dot_a_subject_beside_what_was_published(found, ax):
-    plot_ratios(found, ax)
-    ratios = cell(found["subjects"], group="measured")["ratio"].tolist()
+def test_ratios_are_a_dot_a_subject_with_what_was_published(found, ax):
+    draw(plot_ratios, found, ax)
+    ratios = cell(found.tables["subjects"], group="measured")["ratio"].tolist()
     assert heights(lines(ax, "o")) == [ratios]
-    assert heights(lines(ax, "s")) == [found["ratio_summary"]["mean"].tolist()]
-    assert np.mean(ratios) == pytest.approx(found["ratio_summary"]["mean"].iloc[0])
+    assert heights(lines(ax, "s")) == [
+        cell(found.tables.summary("subjects"), group="measured")["mean"].tolist()
+    ]
+    assert np.mean(ratios) == pytest.approx(
+        cell(found.tables.summary("subjects"), group="measured")["mean"].iloc[0]
+    )
     assert heights(lines(ax, style="--")) == [[1, 1]]
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["0", "1", "2", "mean"]
@@ -147,15 +159,16 @@ def test_ratios_are_a_dot_a_subject_beside_what_was_published(found, ax):
 
 
 def test_without_a_published_direction_there_is_no_arrow(found, ax):
-    signs = found["reference_signs"]
-    plot_ratios(found | {"reference_signs": signs[signs["value"] >= 0]}, ax)
+    signs = found.tables["reference_signs"]
+    tables = found.tables.replace(reference_signs=signs[signs["value"] >= 0])
+    plot_ratios(tables, found.context, ax)
     assert not ax.texts
 
 
 def test_valid_shares_go_through_the_block(found, ax):
-    plot_valid_shares(found, ax)
+    draw(plot_valid_shares, found, ax)
     (line,) = lines(ax, "None", COLOURS["agent"])
-    means = cell(found["valid_summary"], group="measured")
+    means = cell(found.tables.summary("valid"), group="measured")
     assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
     assert list(line.get_ydata()) == means["mean"].tolist()
     assert heights(lines(ax, style=":")) == [[1 / 9, 1 / 9]]
@@ -163,10 +176,10 @@ def test_valid_shares_go_through_the_block(found, ax):
 
 
 def test_values_are_followed_from_trial_to_trial(found, ax):
-    plot_values(found, ax)
+    draw(plot_values, found, ax)
     for kind in ("old", "new"):
         colour = COLOURS[f"{kind} cue"]
-        means = cell(found["values_summary"], cue=kind)
+        means = cell(found.tables.summary("values"), cue=kind)
         own = cell(means, group="measured").set_index(["place", "event"])["mean"]
         courses = lines(ax, "None", colour, "-")
         assert len(courses) == 4
@@ -182,13 +195,13 @@ def test_values_are_followed_from_trial_to_trial(found, ax):
     assert names == ["last", "1", "2", "3"]
 
 
-def test_readouts_of_trained_units_lie_beside_those_of_untrained_ones(found, ax):
-    plot_readout(found, ax)
+def test_readouts_of_trained_and_of_untrained_units_are_lines(found, ax):
+    draw(plot_readout, found, ax)
     for units, colour in (
         ("trained", COLOURS["agent"]),
         ("untrained", COLOURS["chance"]),
     ):
-        means = cell(found["readout_summary"], units=units)
+        means = cell(found.tables.summary("readout"), units=units)
         means = means.set_index(["place", "event"])["mean"]
         courses = lines(ax, "None", colour, "-")
         for place, line in enumerate(courses[:4]):
@@ -202,8 +215,8 @@ def test_readouts_of_trained_units_lie_beside_those_of_untrained_ones(found, ax)
 
 
 def test_states_are_dots_and_crosses_at_their_step(found, ax):
-    plot_states(found, ax)
-    states = found["states"]
+    draw(plot_states, found, ax)
+    states = found.tables["states"]
     events = ["fixation", "cue", "go", "outcome"]
     for cue in ("A", "B"):
         colour = COLOURS[f"{cue} rewarded"]
@@ -218,10 +231,3 @@ def test_states_are_dots_and_crosses_at_their_step(found, ax):
             )
     assert [text.get_text() for text in ax.get_xticklabels()] == events
     assert "network 0" in ax.get_legend().get_title().get_text()
-
-
-@pytest.mark.parametrize("draw", [plot_values, plot_ratios, plot_valid_shares])
-def test_a_plot_makes_its_own_axes_where_none_are_given(found, draw):
-    ax = draw(found)
-    assert len(ax.figure.axes) == 1
-    plt.close(ax.figure)

@@ -7,19 +7,19 @@ import pandas as pd
 import pytest
 from cue_observers import DISCOUNT, IDEAL, simulate
 
+from metarl.analysis.inferred_value.behaviour import read_trials, valid_shares
 from metarl.analysis.inferred_value.responses import (
     cue_responses,
     differences,
     ideal_difference,
-    valid_shares,
+    recorded_trials,
     value_course,
 )
-from metarl.analysis.inferred_value.trials import placed_trials, recorded_trials
 
 
 def numbers_of(*args, **settings):
     trials, recording = simulate(*args, **settings)
-    return differences(cue_responses(recorded_trials(recording, trials)))
+    return differences(cue_responses(recorded_trials(recording, read_trials(trials))))
 
 
 def three(found):
@@ -31,12 +31,17 @@ def test_an_observer_that_infers_has_the_ideal_three_times():
     assert three(found) == pytest.approx([IDEAL] * 3)
     assert [found["ratio"], found["carry_over"]] == pytest.approx([1, 1])
     assert found["counts"] == 0
-    assert ideal_difference(DISCOUNT) == pytest.approx(IDEAL)
+    assert ideal_difference(DISCOUNT, 0.5, 5) == pytest.approx(IDEAL)
 
 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
-    [((0.9,), 0.648), ((0.75,), 0.45), ((0.9, 0.0), 0.81), ((1.0, 0.5, 10), 0.9)],
+    [
+        ((0.9, 0.5, 5), 0.648),
+        ((0.75, 0.5, 5), 0.45),
+        ((0.9, 0.0, 5), 0.81),
+        ((1.0, 0.5, 10), 0.9),
+    ],
 )
 def test_the_ideal_follows_the_tasks_parameters(arguments, expected):
     assert ideal_difference(*arguments) == pytest.approx(expected)
@@ -95,7 +100,7 @@ def test_invalid_trials_and_trials_after_one_are_left_out():
     assert found["experienced"] == pytest.approx(IDEAL)
     assert found["inferred"] == pytest.approx(IDEAL)
     trials, recording = simulate("inferring", episodes=40, invalid=0.3)
-    table = recorded_trials(recording, trials)
+    table = recorded_trials(recording, read_trials(trials))
     counts = cue_responses(table).set_index(["when", "cue", "event"])["trials"]
     second = table[(table["switched"] == 1) & (table["block_trial"] == 1)]
     usable = second[(second["valid"] == 1) & second["after_valid"]]
@@ -105,7 +110,7 @@ def test_invalid_trials_and_trials_after_one_are_left_out():
 
 def test_responses_are_means_worked_out_trial_by_trial():
     trials, recording = simulate("inferring", episodes=20, noise=0.3)
-    table = recorded_trials(recording, trials)
+    table = recorded_trials(recording, read_trials(trials))
     found = cue_responses(table).set_index(["when", "cue", "event"])["rpe"]
     kept = {}
     rows = table.to_dict("records")
@@ -127,13 +132,13 @@ def test_responses_are_means_worked_out_trial_by_trial():
 def test_too_few_trials_leave_a_number_missing_not_zero():
     trials, recording = simulate("inferring", episodes=1)
     quiet = trials.assign(switched=np.where(trials["block"] > 0, 0, np.nan))
-    found = differences(cue_responses(recorded_trials(recording, quiet)))
+    found = differences(cue_responses(recorded_trials(recording, read_trials(quiet))))
     assert np.isnan(list(found.values())).all()
 
 
 def test_the_value_turns_with_the_feedback_of_the_first_trial():
     trials, recording = simulate("inferring")
-    course = value_course(recorded_trials(recording, trials))
+    course = value_course(recorded_trials(recording, read_trials(trials)))
     value = course.set_index(["place", "event", "cue"])["value"]
     assert list(dict.fromkeys(course["place"])) == [0, 1, 2, 3]
     for place, better in ((0, "old"), (1, "old"), (2, "new"), (3, "new")):
@@ -148,7 +153,7 @@ def test_the_value_turns_with_the_feedback_of_the_first_trial():
 
 def test_values_leave_out_what_follows_an_invalid_trial_of_the_reversal():
     trials, recording = simulate("inferring", episodes=40, invalid=0.3)
-    table = recorded_trials(recording, trials)
+    table = recorded_trials(recording, read_trials(trials))
     counts = value_course(table).groupby(["place", "event"])["trials"].sum()
     valid = table[table["valid"] == 1]
     for place in range(4):
@@ -164,7 +169,7 @@ def test_valid_shares_are_counted_by_trial_of_a_block():
     broken = trials["block_trial"].eq(2) & trials["episode"].lt(3)
     trials = trials.assign(valid=(~broken).astype(int))
     other = trials.assign(subject=4, valid=1)
-    shares = valid_shares(placed_trials(pd.concat([trials, other])))
+    shares = valid_shares(read_trials(pd.concat([trials, other])))
     own = shares[shares["subject"] == 0]
     assert own["block_trial"].tolist() == [1, 2, 3, 4, 5]
     assert own["valid"].tolist() == pytest.approx([1, 1, 0.7, 1, 1])

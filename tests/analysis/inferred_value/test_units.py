@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from cue_observers import simulate
 
-from metarl.analysis.inferred_value.trials import recorded_trials
+from metarl.analysis.inferred_value.behaviour import read_trials
+from metarl.analysis.inferred_value.responses import recorded_trials
 from metarl.analysis.inferred_value.units import (
     FOLDS,
     POINTS,
@@ -12,15 +13,15 @@ from metarl.analysis.inferred_value.units import (
     counting_readout,
     held_out,
     latent_readout,
-    unit_sets,
     unit_states,
 )
+from metarl.analysis.recordings import units_of
 
 
 @pytest.fixture(scope="module")
 def inferring():
     trials, recording = simulate("inferring", episodes=60)
-    return unit_sets(recording), recorded_trials(recording, trials)
+    return units_of(recording), recorded_trials(recording, read_trials(trials))
 
 
 def test_a_readout_is_right_on_episodes_it_was_not_fitted_on():
@@ -119,7 +120,7 @@ def test_a_readout_of_the_trial_in_the_block_finds_those_who_count():
     for kind in ("inferring", "counting"):
         trials, recording = simulate(kind, episodes=60)
         table = counting_readout(
-            unit_sets(recording), recorded_trials(recording, trials)
+            units_of(recording), recorded_trials(recording, read_trials(trials))
         )
         found[kind] = table.set_index("units")["accuracy"]
         quiet = trials[trials["switched"] == 0]
@@ -132,7 +133,7 @@ def test_a_readout_of_the_trial_in_the_block_finds_those_who_count():
 def test_a_surprise_is_no_counting():
     # A unit that remembers for one trial that a reversal was just seen.
     trials, recording = simulate("inferring", episodes=60)
-    table = recorded_trials(recording, trials)
+    table = recorded_trials(recording, read_trials(trials))
     surprised = (table["switched"] == 1) & (table["block_trial"] == 1)
     units = np.zeros((len(recording["event"]), 1))
     units[table["row_fixation"], 0] = surprised
@@ -170,12 +171,12 @@ def test_the_first_component_is_the_largest_and_points_to_b(inferring):
     )
 
 
-def test_strategies_have_no_units():
+def test_baselines_have_no_units():
     _, recording = simulate("inferring", episodes=2)
     none = recording | {"units": np.zeros((len(recording["event"]), 0))}
-    assert set(unit_sets(none)) == {"untrained"}
+    assert set(units_of(none)) == {"untrained"}
     del none["units_untrained"]
-    assert not unit_sets(none)
+    assert not units_of(none)
 
 
 def test_where_no_trial_is_as_it_should_be_nothing_is_read_out():

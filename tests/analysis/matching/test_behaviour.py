@@ -6,21 +6,21 @@ import pytest
 from baited_choosers import CHOICES, REWARDS, baited_trials
 from scipy import io
 
-from metarl.analysis.bridge import packaged
 from metarl.analysis.matching.behaviour import (
     earnings,
     episode_ratios,
     history_weights,
     matching_lines,
-    subject_facts,
+    read_trials,
+    subject_measures,
 )
 from metarl.analysis.matching.optimum import expected_rewards
-from metarl.analysis.matching.trials import prepare
+from metarl.analysis.matching.references import reference_tables
 
 
 @pytest.fixture(scope="module")
 def learner():
-    return prepare(baited_trials(episodes=400))
+    return read_trials(baited_trials(episodes=400))
 
 
 def table(episodes):
@@ -47,7 +47,7 @@ def table(episodes):
 
 def test_earnings_are_means_over_trials_of_each_set():
     trials = table([([0] * 10, [1] * 10, 0), ([0] * 30, [0] * 30, 1)])
-    found = earnings(prepare(trials)).set_index("set")
+    found = earnings(read_trials(trials)).set_index("set")
     assert found["reward_per_trial"].to_dict() == {
         "held-in": 1.0,
         "held-out": 0.0,
@@ -70,15 +70,15 @@ def test_earnings_are_means_over_trials_of_each_set():
 def test_an_invalid_response_is_paid_for_in_the_earnings():
     trials = table([([0] * 10, [1] * 10, 0)])
     trials.loc[3, ["choice", "reward", "valid"]] = np.nan, -1, 0
-    found = earnings(prepare(trials)).set_index("set")
+    found = earnings(read_trials(trials)).set_index("set")
     assert found.loc["all", "reward_per_trial"] == pytest.approx(0.8)
-    facts = subject_facts(prepare(trials))
+    facts = subject_measures(read_trials(trials))
     assert facts["invalid_fraction"].item() == pytest.approx(0.1)
 
 
 def test_choosers_have_the_efficiencies_of_their_rules():
     found = {
-        kind: earnings(prepare(baited_trials(kind, episodes=1500))).set_index("set")
+        kind: earnings(read_trials(baited_trials(kind, episodes=1500))).set_index("set")
         for kind in ("random", "matching", "bayes")
     }
     for name in ("held-in", "held-out"):
@@ -90,20 +90,20 @@ def test_choosers_have_the_efficiencies_of_their_rules():
     )
 
 
-def test_a_table_that_does_not_say_has_numbers_for_all_episodes_only():
+def test_a_table_without_base_probabilities_has_numbers_for_all_episodes_only():
     trials = baited_trials(episodes=20).drop(columns=["held_out", "p0_left"])
-    found = earnings(prepare(trials)).set_index("set")
+    found = earnings(read_trials(trials)).set_index("set")
     assert np.isfinite(found.loc["all", "reward_per_trial"])
     assert found.loc[["held-in", "held-out"], "reward_per_trial"].isna().all()
     assert found["efficiency"].isna().all()
-    lines = matching_lines(prepare(trials)).set_index("set")
+    lines = matching_lines(read_trials(trials)).set_index("set")
     assert lines["episodes"].to_dict() == {"held-in": 0, "held-out": 0, "all": 20}
 
 
 def test_ratios_are_log2_of_late_counts_with_a_half_added():
-    # Nine trials: the last six count. Right 4 times, paid twice; left twice, unpaid.
+    # Nine trials: the last six count. Right 4 times, rewarded twice; left twice, never.
     choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 0, 1, 0, 0]
-    found = episode_ratios(prepare(table([(choices, rewards, 1)])))
+    found = episode_ratios(read_trials(table([(choices, rewards, 1)])))
     assert found["choice_ratio"].item() == pytest.approx(np.log2(4.5 / 2.5))
     assert found["reward_ratio"].item() == pytest.approx(np.log2(2.5 / 0.5))
     assert found["undefined"].item()
@@ -112,15 +112,15 @@ def test_ratios_are_log2_of_late_counts_with_a_half_added():
 
 def test_a_bare_ratio_is_defined_where_no_count_is_zero():
     choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 1, 1, 0, 0]
-    assert not episode_ratios(prepare(table([(choices, rewards, 1)])))[
+    assert not episode_ratios(read_trials(table([(choices, rewards, 1)])))[
         "undefined"
     ].any()
 
 
 def test_a_line_is_least_squares_through_the_episodes():
     trials = baited_trials(episodes=60)
-    lines = matching_lines(prepare(trials)).set_index("set")
-    ratios = episode_ratios(prepare(trials))
+    lines = matching_lines(read_trials(trials)).set_index("set")
+    ratios = episode_ratios(read_trials(trials))
     for name, chosen in (
         ("held-in", ratios["held_out"] == 0),
         ("held-out", ratios["held_out"] == 1),
@@ -139,9 +139,9 @@ def test_a_line_is_least_squares_through_the_episodes():
         assert row["undefined"] == pytest.approx(ratios.loc[chosen, "undefined"].mean())
 
 
-def test_slopes_tell_matching_from_chance_and_from_alternation():
+def test_slopes_distinguish_matching_from_chance_and_from_alternation():
     lines = {
-        kind: matching_lines(prepare(baited_trials(kind, episodes=400))).set_index(
+        kind: matching_lines(read_trials(baited_trials(kind, episodes=400))).set_index(
             "set"
         )
         for kind in ("matching", "random", "alternation")
@@ -154,7 +154,7 @@ def test_slopes_tell_matching_from_chance_and_from_alternation():
 
 
 def test_a_negative_slope_has_a_negative_r():
-    # The arm that is chosen less is paid more.
+    # The option that is chosen less is rewarded more.
     episodes = [
         (choices, [c == rare for c in choices], 0)
         for rare, choices in (
@@ -165,16 +165,16 @@ def test_a_negative_slope_has_a_negative_r():
         )
     ]
     trials = table(episodes).astype({"reward": float})
-    row = matching_lines(prepare(trials)).set_index("set").loc["all"]
+    row = matching_lines(read_trials(trials)).set_index("set").loc["all"]
     assert row["slope"] < 0
     assert row["r"] < 0
 
 
 def test_too_few_episodes_have_no_line():
-    lines = matching_lines(prepare(baited_trials(episodes=2))).set_index("set")
+    lines = matching_lines(read_trials(baited_trials(episodes=2))).set_index("set")
     assert lines.loc["all", ["slope", "bias", "r", "error"]].isna().all()
     same = table([([0, 1] * 9, [0] * 18, 0)] * 5)
-    assert matching_lines(prepare(same))["slope"].isna().all()
+    assert matching_lines(read_trials(same))["slope"].isna().all()
 
 
 def weights_of(trials, predictor, **settings):
@@ -193,7 +193,7 @@ def test_history_weights_are_those_the_learner_chose_by(learner):
 
 
 def test_a_random_chooser_has_no_history():
-    found = history_weights(prepare(baited_trials("random", episodes=400)))
+    found = history_weights(read_trials(baited_trials("random", episodes=400)))
     assert (found["weight"].abs() < 4.5 * found["error"]).all()
     assert found["weight"].abs().max() < 0.15
 
@@ -203,9 +203,9 @@ def test_only_late_trials_with_a_whole_history_are_regressed():
     choices = ([0, 1, 1, 0, 1] * 12)[:60]
     trials = table([(choices, [0] * 60, 0)])
     trials.loc[25, ["choice", "reward", "valid"]] = np.nan, -1, 0
-    found = history_weights(prepare(trials))
+    found = history_weights(read_trials(trials))
     assert found["trials"].unique() == [5 + 19]
-    assert history_weights(prepare(trials), lags=3)["trials"].unique() == [5 + 31]
+    assert history_weights(read_trials(trials), lags=3)["trials"].unique() == [5 + 31]
 
 
 def test_mirrored_choices_have_the_same_weights(learner):
@@ -215,7 +215,7 @@ def test_mirrored_choices_have_the_same_weights(learner):
 
 
 def test_a_subject_without_enough_trials_has_no_weights():
-    found = history_weights(prepare(table([([0, 1, 0], [0, 0, 1], 0)])))
+    found = history_weights(read_trials(table([([0, 1, 0], [0, 0, 1], 0)])))
     assert found["weight"].isna().all()
     assert not found["converged"].any()
     assert len(found) == 30
@@ -224,8 +224,8 @@ def test_a_subject_without_enough_trials_has_no_weights():
 def test_staying_and_switching_are_counted_in_late_pairs():
     choices = [0, 0, 1, 1, 0, 0, 0, 1, 1]
     rewards = [1, 1, 0, 1, 0, 1, 0, 0, 1]
-    # Pairs (2,3) (3,4) .. (7,8): paid at 3, 5 (switch, stay); unpaid at 2, 4, 6, 7.
-    facts = subject_facts(prepare(table([(choices, rewards, 0)])))
+    # Pairs (2,3) (3,4) .. (7,8): reward at 3, 5 (switch, stay); none at 2, 4, 6, 7.
+    facts = subject_measures(read_trials(table([(choices, rewards, 0)])))
     assert facts["stay_after_reward"].item() == pytest.approx(1 / 2)
     assert facts["switch_after_none"].item() == pytest.approx(1 / 4)
     assert facts["trials"].item() == 9
@@ -236,11 +236,11 @@ def test_subjects_are_analysed_apart():
         baited_trials(kind, subject=subject, episodes=40)
         for subject, kind in ((3, "random"), (5, "matching"))
     ]
-    both = prepare(pd.concat(parts, ignore_index=True))
-    for analyse in (earnings, matching_lines, history_weights, subject_facts):
+    both = read_trials(pd.concat(parts, ignore_index=True))
+    for analyse in (earnings, matching_lines, history_weights, subject_measures):
         found = analyse(both)
         for part in parts:
-            alone = analyse(prepare(part))
+            alone = analyse(read_trials(part))
             subject = part["subject"].iloc[0]
             own = found[found["subject"] == subject].reset_index(drop=True)
             order = [c for c in ("set", "predictor", "lag") if c in own]
@@ -255,10 +255,9 @@ def test_published_macaque_weights_are_reproduced(animal_data):
     choices = [np.ravel(block["c"][0, 0]) > 0 for block in blocks]
     rewards = [np.ravel(block["r"][0, 0]) for block in blocks]
     episodes = [(c.astype(int), r, 0) for c, r in zip(choices, rewards, strict=True)]
-    trials = prepare(table(episodes)).assign(late=True)
-    published = packaged("sim1_history_kernels.csv")
-    published = published[published["species"] == "rhesus macaque"]
+    trials = read_trials(table(episodes)).assign(late=True)
+    published = reference_tables()["reference_history"].query("label == 'macaques'")
     assert len(published) == 16
     for predictor, rows in published.groupby("predictor"):
         found = weights_of(trials, predictor, lags=8)["weight"].round(3)
-        assert found.tolist() == rows.sort_values("lag")["weight_log_odds"].tolist()
+        assert found.tolist() == rows.sort_values("lag")["value"].tolist()

@@ -1,4 +1,4 @@
-"""The rows of effects on made subjects: which pass, fail, or only report."""
+"""The effects of made subjects: which pass, fail, or are only reported."""
 
 from dataclasses import replace
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from baited_choosers import PARAMETERS, source_of
 
-from metarl.analysis.matching.tables import effects, tables
+from metarl.analysis.analysis import analyse
+from metarl.analysis.matching import ANALYSIS
 
-JUDGED = {
+SCORED = {
     "efficiency, held-in, lowest network",
     "efficiency, held-out, lowest network",
     "reward per trial above the best fixed probability, held-in, mean",
@@ -33,26 +34,26 @@ def learners():
 
 @pytest.fixture(scope="module")
 def found(learners):
-    return tables(learners)
+    return analyse(ANALYSIS, learners)
 
 
-def rows_of(made):
-    return effects(made).set_index("effect")
+def rows_of(found):
+    return found.effects.set_index("effect")
 
 
-def verdicts(made):
-    return rows_of(made)["verdict"]
+def verdicts(data):
+    return analyse(ANALYSIS, data).effects.set_index("effect")["verdict"]
 
 
-def test_the_judged_rows_are_those_fixed_beforehand(found):
-    rows = verdicts(found)
-    assert set(rows[rows != "REPORTED"].index) == JUDGED
+def test_the_scored_rows_are_those_fixed_beforehand(found):
+    rows = rows_of(found)["verdict"]
+    assert set(rows[rows != "REPORTED"].index) == SCORED
 
 
-def test_those_who_infer_the_chances_pass_every_row(found):
+def test_bayesian_choosers_pass_every_row(found):
     rows = rows_of(found)
-    judged = rows.loc[sorted(JUDGED), "verdict"]
-    assert (judged == "PASS").all(), judged[judged != "PASS"]
+    scored = rows.loc[sorted(SCORED), "verdict"]
+    assert (scored == "PASS").all(), scored[scored != "PASS"]
     assert (rows["subjects"] == 3).all()
     assert (rows["learned"] == 3).all()
 
@@ -60,8 +61,7 @@ def test_those_who_infer_the_chances_pass_every_row(found):
 @pytest.fixture(scope="module")
 def others():
     return {
-        kind: verdicts(tables(source_of(kind, upcoming=0.0)))
-        for kind in ("random", "matching")
+        kind: verdicts(source_of(kind, upcoming=0.0)) for kind in ("random", "matching")
     }
 
 
@@ -70,13 +70,14 @@ def test_random_choosers_pass_nothing(others):
     assert others["random"][EFFICIENCY] == "NOT LEARNED"
 
 
-def test_alternation_counts_for_nothing_though_it_earns_held_out():
-    made = tables(source_of("alternation", upcoming=0.0))
-    assert not rows_of(made)["passed"].any()
-    # What it earns in very many episodes.
-    outside = made["earnings"]["set"] == "held-out"
-    made["earnings"].loc[outside, ["efficiency", "above_matching"]] = 0.76, 0.01
-    rows = rows_of(made)
+def test_alternation_passes_nothing_in_spite_of_its_rewards_held_out():
+    found = analyse(ANALYSIS, source_of("alternation", upcoming=0.0))
+    assert not found.effects["passed"].any()
+    # Its values over very many episodes.
+    earned = found.tables["earnings"].copy()
+    outside = earned["set"] == "held-out"
+    earned.loc[outside, ["efficiency", "above_matching"]] = 0.76, 0.01
+    rows = rows_of(replace(found, tables=found.tables.replace(earnings=earned)))
     for name, value in (
         ("efficiency, held-out, lowest network", 0.76),
         ("reward per trial above the best fixed probability, held-out, mean", 0.01),
@@ -96,7 +97,8 @@ def test_matching_without_looking_back_fails_where_it_should(others):
 
 def test_units_that_only_echo_their_inputs_fail(learners):
     echo = source_of("bayes", episodes=300, upcoming=0.0)
-    rows = rows_of(tables(replace(learners, recordings=echo.recordings)))
+    data = replace(learners, recordings=echo.recordings)
+    rows = rows_of(analyse(ANALYSIS, data))
     assert abs(rows.loc[CODING, "value"]) < 0.05
     action = CODING.replace("upcoming", "last")
     assert rows.loc[action, "verdict"] == "REPORTED"
@@ -105,8 +107,8 @@ def test_units_that_only_echo_their_inputs_fail(learners):
 
 
 def test_values_are_those_of_the_tables(found):
-    rows = rows_of(found)
-    earned = found["earnings"].query("set == 'held-in'")
+    rows, tables = rows_of(found), found.tables
+    earned = tables["earnings"].query("set == 'held-in'")
     assert rows.loc[EFFICIENCY, "value"] == earned["efficiency"].min()
     mean = "efficiency (share of the best gain over chance), held-in, mean"
     assert rows.loc[mean, "value"] == pytest.approx(earned["efficiency"].mean())
@@ -119,14 +121,14 @@ def test_values_are_those_of_the_tables(found):
     best = (earned["rich_then_poor"] - earned["matching"]).mean()
     assert rows.loc[above, "reference"] == pytest.approx(best)
     assert best > 0
-    weights = found["history"].pivot_table(
+    weights = tables["history"].pivot_table(
         index="subject", columns=["predictor", "lag"], values="weight"
     )
     lags = np.arange(1, 6)
     slopes = [np.polyfit(lags, weights["reward"].loc[s, lags], 1)[0] for s in range(3)]
     decay = "reward weight, slope over lags 1 to 5 (log odds per lag), mean"
     assert rows.loc[decay, "value"] == pytest.approx(np.mean(slopes))
-    coding = found["coding"].pivot_table(
+    coding = tables["coding"].pivot_table(
         index="subject", columns=["network", "variable"], values="strength"
     )
     gained = (coding["trained"] - coding["untrained"])["upcoming action"]
@@ -134,7 +136,7 @@ def test_values_are_those_of_the_tables(found):
     assert rows.loc[CODING, "chance"] == 0
 
 
-def test_published_numbers_stand_beside_ours(found):
+def test_published_numbers_are_the_references(found):
     rows = rows_of(found)
     slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
     assert rows.loc[slope, "reference"] == pytest.approx((0.742 + 0.626) / 2)
@@ -154,22 +156,23 @@ def test_published_numbers_stand_beside_ours(found):
     [
         {"parameters": PARAMETERS | {"held_out": False}},
         {"parameters": PARAMETERS | {"trial_most": 60}},
+        {"parameters": {}},
         {"as_published": False},
         {"subjects_are": "animals"},
     ],
 )
 def test_another_test_is_reported_and_not_scored(learners, change):
-    made = tables(replace(learners, **change, recordings={}))
-    assert (verdicts(made) == "REPORTED").all()
+    rows = verdicts(replace(learners, **change, recordings={}))
+    assert (rows == "REPORTED").all()
 
 
 def test_a_missing_subject_counts_against_every_row(learners):
-    rows = verdicts(tables(replace(learners, expected_subjects=4)))
+    rows = verdicts(replace(learners, expected_subjects=4))
     assert not (rows == "PASS").any()
 
 
 def test_without_a_recording_the_coding_row_fails(learners):
-    rows = rows_of(tables(replace(learners, recordings={})))
+    rows = rows_of(analyse(ANALYSIS, replace(learners, recordings={})))
     assert rows.loc[CODING, "verdict"] == "FAIL"
     assert np.isnan(rows.loc[CODING, "value"])
     assert rows.loc[EFFICIENCY, "verdict"] == "PASS"
@@ -177,6 +180,7 @@ def test_without_a_recording_the_coding_row_fails(learners):
 
 def test_one_network_without_a_recording_is_not_left_out_in_silence(learners):
     some = {k: v for k, v in learners.recordings.items() if k != 1}
-    rows = rows_of(tables(replace(learners, recordings=some, expected_subjects=None)))
+    data = replace(learners, recordings=some, expected_subjects=None)
+    rows = rows_of(analyse(ANALYSIS, data))
     assert rows.loc[CODING, "subjects"] == 3
     assert rows.loc[CODING, "verdict"] == "FAIL"

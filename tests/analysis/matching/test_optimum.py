@@ -1,4 +1,4 @@
-"""What fixed ways of choosing earn: against simulation, and against each other."""
+"""Expected rewards of the baselines, compared with simulation and each other."""
 
 import numpy as np
 import pytest
@@ -8,12 +8,12 @@ from metarl.analysis.matching.optimum import (
     LONGEST_RUN,
     best_run,
     expected_rewards,
-    matching_chances,
+    matching_probabilities,
 )
 
 
 @pytest.mark.parametrize("kind", ["random", "matching"])
-def test_what_is_expected_is_what_simulated_choosers_earn(kind):
+def test_expected_rewards_are_those_of_simulated_choosers(kind):
     trials = baited_trials(kind, episodes=3000)
     episodes = trials.groupby("episode")
     left, counts = episodes["p0_left"].first().to_numpy(), episodes.size().to_numpy()
@@ -53,20 +53,20 @@ def test_the_best_cycle_is_found_and_summed_trial_by_trial(left):
     assert rates[run - 1] >= max(rates) - 1e-4
 
 
-def test_matching_brings_the_same_from_both_arms():
+def test_matching_is_rewarded_equally_often_by_both_options():
     left = np.linspace(0.01, 0.49, 25)
     base = np.stack([left, 0.5 - left], axis=1)
-    chances = matching_chances(base)
-    brought = base / (base + chances - base * chances)
-    np.testing.assert_allclose(brought[:, 0], brought[:, 1])
-    np.testing.assert_allclose(chances.sum(axis=1), 1)
+    choice = matching_probabilities(base)
+    share = base / (base + choice - base * choice)
+    np.testing.assert_allclose(share[:, 0], share[:, 1])
+    np.testing.assert_allclose(choice.sum(axis=1), 1)
 
 
 def test_the_ends_of_the_range_are_numbers():
     found = expected_rewards(np.array([0.0, 0.25, 0.5]), np.array([10, 10, 10]))
     assert found.notna().all().all()
     assert found.iloc[0].to_list() == pytest.approx(found.iloc[2].to_list())
-    # A worthless arm: the other is baited anew each trial.
+    # A worthless option: the other is rewarded in half of the trials.
     assert found["matching"][0] == pytest.approx(5.0)
     assert best_run(np.array([[0.0, 0.5]]))[0] == LONGEST_RUN
     # Equal arms: matching is random, and alternation best.
@@ -82,7 +82,7 @@ def test_longer_episodes_are_summed_to_their_own_end():
     assert found.iloc[1].to_list() == pytest.approx(alone.iloc[0].to_list())
 
 
-def test_an_unknown_base_chance_gives_no_number():
+def test_an_unknown_base_probability_gives_no_number():
     found = expected_rewards(np.array([np.nan, 0.4]), np.array([10, 10]))
     assert found.iloc[0].isna().all()
     assert found.iloc[1].notna().all()

@@ -7,15 +7,16 @@ from baited_choosers import baited_trials, source_of
 from matplotlib.colors import same_color
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.bridge import LEARNED
+from metarl.analysis.analysis import analyse
+from metarl.analysis.matching import ANALYSIS
 from metarl.analysis.matching.plots import (
+    plot_coding,
     plot_earnings,
+    plot_fractions,
     plot_history,
     plot_matching,
     plot_slopes,
 )
-from metarl.analysis.matching.tables import tables
-from metarl.analysis.matching.unit_plots import plot_coding, plot_fractions
 from metarl.analysis.style import COLOURS, baseline_colour
 
 
@@ -25,7 +26,12 @@ def found():
         name: baited_trials(name, episodes=80)
         for name in ("random", "alternation", "matching")
     }
-    return tables(source_of("bayes", episodes=90, baselines=baselines))
+    return analyse(ANALYSIS, source_of("bayes", episodes=90, baselines=baselines))
+
+
+@pytest.fixture(scope="module")
+def tables(found):
+    return found.tables
 
 
 @pytest.fixture
@@ -65,16 +71,19 @@ def measured(table):
     return table[table["group"] == "measured"]
 
 
-def test_the_scatter_has_every_episode_and_the_mean_lines(found, ax):
-    plot_matching(found, ax)
-    points, dots = found["points"], [x for x in ax.get_lines() if x.get_marker() == "o"]
+def test_the_scatter_has_every_episode_and_the_mean_lines(found, tables, ax):
+    plot_matching(found.tables, found.context, ax)
+    points, dots = (
+        tables["points"],
+        [x for x in ax.get_lines() if x.get_marker() == "o"],
+    )
     assert sum(len(part.get_xdata()) for part in dots) == len(points)
     for part, held_out in zip(dots, (0, 1), strict=True):
         own = points[points["held_out"] == held_out]
         np.testing.assert_allclose(part.get_xdata(), own["reward_ratio"])
         np.testing.assert_allclose(part.get_ydata(), own["choice_ratio"])
         assert (part.get_markerfacecolor() == "none") == bool(held_out)
-    lines = measured(found["lines"])
+    lines = measured(tables["lines"])
     for name in ("held-in", "held-out"):
         own = lines[lines["set"] == name]
         drawn = line(ax, name)
@@ -91,9 +100,9 @@ def test_the_scatter_has_every_episode_and_the_mean_lines(found, ax):
     assert ax.get_legend().get_title().get_text().startswith("networks (n = 3)")
 
 
-def test_slopes_stand_beside_those_of_animals_and_of_strategies(found, ax):
-    plot_slopes(found, ax)
-    summary = measured(found["slopes_summary"]).set_index("measure")["mean"]
+def test_slopes_are_drawn_with_those_of_animals_and_of_baselines(found, tables, ax):
+    plot_slopes(found.tables, found.context, ax)
+    summary = measured(tables.summary("slopes")).set_index("measure")["mean"]
     names = ["slope, held-in", "slope, held-out"]
     names += ["stay_after_reward", "switch_after_none"]
     assert bars(ax, "networks (n = 3)") == pytest.approx(summary[names].tolist())
@@ -103,20 +112,20 @@ def test_slopes_stand_beside_those_of_animals_and_of_strategies(found, ax):
     np.testing.assert_allclose(
         points_of(ax, "mice, both (n = 16)"), [np.nan, np.nan, 0.862, 0.369]
     )
-    own = found["slopes_summary"].query("group == 'matching'").set_index("measure")
+    own = tables.summary("slopes").query("group == 'matching'").set_index("measure")
     assert levels_of(ax, "matching") == pytest.approx(own.loc[names, "mean"].tolist())
     assert "alternation" not in labels_of(ax)
     assert labels_of(ax)[0] == "networks (n = 3)"
     dots = [x for x in ax.get_lines() if x.get_marker() == "o"]
-    subjects = measured(found["subjects"])
+    subjects = measured(tables["subjects"])
     assert [part.get_ydata()[2] for part in dots] == pytest.approx(
         subjects["stay_after_reward"].tolist()
     )
 
 
-def test_history_weights_are_drawn_by_lag_beside_the_mice(found, ax):
-    plot_history(found, ax)
-    summary = measured(found["history_summary"])
+def test_history_weights_are_drawn_by_lag_with_those_of_mice(found, tables, ax):
+    plot_history(found.tables, found.context, ax)
+    summary = measured(tables.summary("history"))
     for predictor in ("reward", "choice"):
         own = summary[summary["predictor"] == predictor]
         drawn = line(ax, f"past {predictor}s")
@@ -128,9 +137,9 @@ def test_history_weights_are_drawn_by_lag_beside_the_mice(found, ax):
     assert len(ax.collections) >= 2
 
 
-def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
-    plot_earnings(found, ax)
-    own = measured(found["earnings"])
+def test_earnings_are_drawn_by_set_with_the_exact_lines(found, tables, ax):
+    plot_earnings(found.tables, found.context, ax)
+    own = measured(tables["earnings"])
     for name in ("held-in", "held-out"):
         part = own[own["set"] == name]
         drawn = line(ax, f"networks (n = 3), {name}")
@@ -141,11 +150,11 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
     for name in ("random", "matching", "rich-then-poor"):
         expected = means.loc[sets, name.replace("-", "_")].tolist()
         assert levels_of(ax, name) == pytest.approx(expected)
-    simulated = found["earnings"].query("group == 'alternation'").set_index("set")
+    simulated = tables["earnings"].query("group == 'alternation'").set_index("set")
     expected = simulated.loc[sets, "reward_per_trial"].tolist()
     assert levels_of(ax, "alternation") == pytest.approx(expected)
     gain = means["rich_then_poor"] - means["random"]
-    share = LEARNED["matching"].threshold
+    share = ANALYSIS.criteria["matching"].learned.threshold
     learned = (means["random"] + share * gain)["held-in"]
     assert levels_of(ax, "learned") == pytest.approx([learned])
     for name in ("random", "matching", "alternation"):
@@ -153,9 +162,9 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(found, ax):
         assert same_color(drawn.get_color()[0], baseline_colour(name))
 
 
-def test_coding_is_drawn_beside_both_nulls(found, ax):
-    plot_coding(found, ax)
-    coding = found["coding"]
+def test_coding_is_drawn_with_both_nulls(found, tables, ax):
+    plot_coding(found.tables, found.context, ax)
+    coding = tables["coding"]
     names = ["last action", "last reward", "action x reward", "left value"]
     names += ["upcoming action"]
     means = coding.groupby(["network", "variable"])["strength"].mean()
@@ -165,17 +174,17 @@ def test_coding_is_drawn_beside_both_nulls(found, ax):
     trained = coding[coding["network"] == "trained"]
     wrong = trained.groupby("variable")["wrong_episode"].mean()[names]
     assert levels_of(ax, "trained, wrong episode") == pytest.approx(wrong.tolist())
-    units = found["units"].query("subject == 0 and network == 'trained'")
+    units = tables["units"].query("subject == 0 and network == 'trained'")
     dots = line(ax, "units of network 0")
     np.testing.assert_allclose(dots.get_ydata(), units["r"].abs().astype(float))
     assert ax.get_legend().get_title().get_text() == "n = 3 networks, 95 % intervals"
 
 
-def test_fractions_are_drawn_beside_neurons(found, ax):
-    plot_fractions(found, ax)
+def test_fractions_are_drawn_with_those_of_neurons(found, tables, ax):
+    plot_fractions(found.tables, found.context, ax)
     names = ["last action", "last reward", "action x reward", "history"]
     names += ["left value", "upcoming action"]
-    means = found["coding"].groupby(["network", "variable"])["fraction"].mean()
+    means = tables["coding"].groupby(["network", "variable"])["fraction"].mean()
     assert bars(ax, "trained") == pytest.approx(means["trained"][names].tolist())
     neurons = points_of(ax, "205 neurons of macaque dlPFC")
     nothing = [np.nan] * 3
@@ -185,10 +194,11 @@ def test_fractions_are_drawn_beside_neurons(found, ax):
 
 
 def test_without_recordings_the_unit_panels_say_so(ax):
-    made = tables(ExperimentData(trials=baited_trials(episodes=5), task="matching"))
+    data = ExperimentData(trials=baited_trials(episodes=5), task="matching")
+    bare = analyse(ANALYSIS, data)
     for draw in (plot_coding, plot_fractions):
         ax.clear()
-        draw(made, ax)
+        draw(bare.tables, bare.context, ax)
         assert [text.get_text() for text in ax.texts] == ["no recording"]
 
 
@@ -196,19 +206,13 @@ def test_animals_have_one_line_and_their_colour(ax):
     trials = baited_trials("matching", episodes=30)
     trials = trials.drop(columns=["held_out", "p0_left", "chance_left"])
     source = ExperimentData(trials=trials, subjects_are="animals", task="matching")
-    made = tables(source)
-    plot_matching(made, ax)
+    made = analyse(ANALYSIS, source)
+    plot_matching(made.tables, made.context, ax)
     assert same_color(line(ax, "all: slope").get_color(), COLOURS["animal"])
     assert not [text for text in labels_of(ax) if text.startswith("held")]
     ax.clear()
-    plot_slopes(made, ax)
+    plot_slopes(made.tables, made.context, ax)
     assert len(bars(ax, "animal (n = 1)")) == 3
     ax.clear()
-    plot_earnings(made, ax)
-    assert [t.get_text() for t in ax.texts] == ["base chances are not known"]
-
-
-def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    ax = plot_history(found)
-    assert len(ax.figure.axes) == 1
-    plt.close(ax.figure)
+    plot_earnings(made.tables, made.context, ax)
+    assert [t.get_text() for t in ax.texts] == ["base probabilities are not known"]

@@ -1,4 +1,4 @@
-"""Unit coding: against least squares, on units that code, and on units that do not."""
+"""Unit coding: compared with least squares, of units that code and of others."""
 
 import numpy as np
 import pandas as pd
@@ -6,7 +6,7 @@ import pytest
 from baited_choosers import baited_trials, coding_units, recording_of
 from scipy import stats
 
-from metarl.analysis.matching.trials import prepare
+from metarl.analysis.matching.behaviour import read_trials
 from metarl.analysis.matching.units import (
     CONTROLS,
     VARIABLES,
@@ -48,7 +48,7 @@ def test_partial_correlations_are_those_of_least_squares_residuals():
             assert found[place, unit] == pytest.approx(expected)
 
 
-def test_what_is_regressed_out_of_each_variable_is_declared():
+def test_the_variables_that_are_regressed_out_are_declared():
     named = {
         VARIABLES[place]: {VARIABLES[k] for k in controls}
         for place, controls in enumerate(CONTROLS)
@@ -58,7 +58,7 @@ def test_what_is_regressed_out_of_each_variable_is_declared():
     assert named == {name: four - {name} for name in four}
 
 
-def test_a_unit_that_does_not_vary_codes_nothing_and_a_label_cannot_be_coded():
+def test_a_unit_or_a_label_that_does_not_vary_has_no_coding():
     generator = np.random.default_rng(1)
     labels = generator.normal(size=(100, 5))
     units = np.column_stack([np.zeros(100), labels[:, 0]])
@@ -94,7 +94,7 @@ def test_each_unit_is_correlated_with_the_trial_it_precedes(trials):
     shortest = trials.groupby("episode")["trial"].max().min()
     common = (trials.loc[trials["trial"] > 0, "trial"] <= shortest).to_numpy()
     units[(trials["trial"] > 0).to_numpy()] = labels
-    table = unit_table(recording_of(trials, units, episodes=60), prepare(trials))
+    table = unit_table(recording_of(trials, units, episodes=60), read_trials(trials))
     assert common.mean() < 0.8
     ranks = stats.rankdata(labels[common], axis=0)
     for place, name in enumerate(VARIABLES):
@@ -113,17 +113,17 @@ def test_each_unit_is_correlated_with_the_trial_it_precedes(trials):
 def test_monotone_distortion_of_a_unit_changes_nothing(trials):
     units = coding_units(trials, np.random.default_rng(0))
     one, other = (
-        unit_table(recording_of(trials, activity), prepare(trials))
+        unit_table(recording_of(trials, activity), read_trials(trials))
         for activity in (units, np.exp(units))
     )
     np.testing.assert_allclose(one["r"], other["r"])
 
 
-def test_what_was_planted_is_found_and_what_was_not_is_not(trials):
+def test_planted_coding_is_found_and_no_other(trials):
     generator = np.random.default_rng(3)
     units = coding_units(trials, generator)
     untrained = coding_units(trials, generator, upcoming=0.0)
-    table = unit_table(recording_of(trials, units, untrained), prepare(trials))
+    table = unit_table(recording_of(trials, units, untrained), read_trials(trials))
     coding = coding_table(table)
     for network in ("trained", "untrained"):
         action = of_variable(coding, "last action", network)
@@ -140,8 +140,8 @@ def test_what_was_planted_is_found_and_what_was_not_is_not(trials):
 
 
 def test_noise_is_rarely_called_coding(trials):
-    """The chance of a single false unit is 5 %, for each variable of each network."""
-    frame, false = prepare(trials), []
+    """The probability of a false unit is 5 %, for each variable of each network."""
+    frame, false = read_trials(trials), []
     for seed in range(12):
         units = np.random.default_rng(seed).normal(size=(len(trials), 8))
         table = unit_table(recording_of(trials, units), frame)
@@ -157,7 +157,7 @@ def test_slow_drift_within_episodes_is_not_called_coding(trials):
     units = number[:, None] + 3 * generator.normal(size=(len(trials), 8))
     value = number + 3 * generator.normal(size=len(trials))
     drifting = trials.assign(chance_left=value)
-    table = unit_table(recording_of(drifting, units), prepare(drifting))
+    table = unit_table(recording_of(drifting, units), read_trials(drifting))
     found = of_variable(table, "left value")
     assert found["r"].abs().min() > 0.5
     assert found["wrong_episode"].min() > 0.5
@@ -185,18 +185,18 @@ def test_history_is_any_of_the_first_three():
 
 def test_with_few_episodes_strength_is_known_but_not_which_units_code(trials):
     units = coding_units(trials, np.random.default_rng(0))
-    table = unit_table(recording_of(trials, units, episodes=12), prepare(trials))
+    table = unit_table(recording_of(trials, units, episodes=12), read_trials(trials))
     assert table["r"].notna().all()
     assert table["wrong_episode"].notna().all()
     assert table["coded"].isna().all()
-    alone = unit_table(recording_of(trials, units, episodes=1), prepare(trials))
+    alone = unit_table(recording_of(trials, units, episodes=1), read_trials(trials))
     assert alone["wrong_episode"].isna().all()
 
 
 def test_a_subject_that_chooses_one_side_only_has_no_coding(trials):
     stuck = trials.assign(choice=1)
     units = coding_units(trials, np.random.default_rng(0))
-    table = unit_table(recording_of(stuck, units), prepare(stuck))
+    table = unit_table(recording_of(stuck, units), read_trials(stuck))
     assert of_variable(table, "last action")["r"].isna().all()
     assert of_variable(table, "upcoming action")["coded"].isna().all()
     # The product is then the reward itself.
@@ -212,17 +212,17 @@ def test_trials_around_a_missing_choice_are_left_out(trials):
     outlying = units.copy()
     at = broken["trial"].isin([10, 11]).to_numpy()
     outlying[at] = 1e6
-    one = unit_table(recording_of(broken, units), prepare(broken))
-    other = unit_table(recording_of(broken, outlying), prepare(broken))
+    one = unit_table(recording_of(broken, units), read_trials(broken))
+    other = unit_table(recording_of(broken, outlying), read_trials(broken))
     pd.testing.assert_frame_equal(one, other)
 
 
 def test_a_network_that_was_not_recorded_has_no_rows(trials):
     units = coding_units(trials, np.random.default_rng(0))
-    table = unit_table(recording_of(trials, units), prepare(trials))
+    table = unit_table(recording_of(trials, units), read_trials(trials))
     assert table["network"].unique().tolist() == ["trained"]
     nothing = recording_of(trials, units[:, :0])
-    empty = unit_table(nothing, prepare(trials))
+    empty = unit_table(nothing, read_trials(trials))
     assert empty.empty
     assert coding_table(empty).empty
 
@@ -230,15 +230,17 @@ def test_a_network_that_was_not_recorded_has_no_rows(trials):
 def test_a_recording_of_other_trials_is_refused(trials):
     units = coding_units(trials, np.random.default_rng(0))
     recording = recording_of(trials, units)
-    some = prepare(trials[trials["episode"] > 3])
-    with pytest.raises(MetaRLError, match="must be of the same evaluation"):
+    some = read_trials(trials[trials["episode"] > 3])
+    with pytest.raises(MetaRLError, match="give the trials of the same evaluation"):
         unit_table(recording, some)
-    twice = prepare(pd.concat([trials, trials.assign(session=1)]))
-    with pytest.raises(MetaRLError, match="each recorded trial must have one row"):
+    twice = read_trials(pd.concat([trials, trials.assign(session=1)]))
+    with pytest.raises(
+        MetaRLError, match="goes with the trials of one subject and session"
+    ):
         unit_table(recording, twice)
     names = np.array(["wait", "choice", "end"])
     with pytest.raises(MetaRLError, match="no event fixation; its events are wait, c"):
-        unit_table(recording | {"event_names": names}, prepare(trials))
+        unit_table(recording | {"event_names": names}, read_trials(trials))
     bare = {k: v for k, v in recording.items() if k != "units"}
     with pytest.raises(MetaRLError, match="the step recording has no column units"):
-        unit_table(bare, prepare(trials))
+        unit_table(bare, read_trials(trials))

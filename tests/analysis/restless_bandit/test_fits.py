@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from drifters import simulate
 
-from metarl.analysis.restless_bandit.behaviour import bandit_grid
+from metarl.analysis.learners import value_leads
+from metarl.analysis.restless_bandit.behaviour import read_episodes
 from metarl.analysis.restless_bandit.fits import (
     ALPHAS,
     BETAS,
@@ -16,7 +17,6 @@ from metarl.analysis.restless_bandit.fits import (
     block_likelihoods,
     blocks_of,
     fit_blocks,
-    value_leads,
     volatility_gain,
 )
 
@@ -87,7 +87,7 @@ def test_the_grid_holds_what_models_fix():
 @pytest.fixture(scope="module")
 def fits():
     table = simulate((0.2, 0.6), 200, temperature=8.0, lapses=0.1, seed=4)
-    return fit_blocks(blocks_of(bandit_grid(table)))
+    return fit_blocks(blocks_of(read_episodes(table)))
 
 
 def means(fits, model):
@@ -123,12 +123,12 @@ def test_bic_charges_every_free_parameter(fits):
 
 
 def test_only_whole_blocks_of_like_episodes_are_fitted():
-    grid = bandit_grid(simulate(episodes=38))
+    grid = read_episodes(simulate(episodes=38))
     blocks = blocks_of(grid)
     assert {k: len(v.trials) for k, v in blocks.items()} == {"low": 1, "high": 1}
     expected = block_likelihoods(grid["choice"][:20:2], grid["reward"][:20:2])
     np.testing.assert_array_equal(blocks["low"].likelihoods, expected)
-    assert blocks_of(bandit_grid(simulate(episodes=18))) == {}
+    assert blocks_of(read_episodes(simulate(episodes=18))) == {}
     assert fit_blocks({}).empty
     assert {"alpha", "model", "bic"} <= set(fit_blocks({}))
 
@@ -136,7 +136,7 @@ def test_only_whole_blocks_of_like_episodes_are_fitted():
 def test_missing_choices_are_not_counted():
     table = simulate(episodes=40)
     table.loc[table["trial"] < 5, "choice"] = np.nan
-    blocks = blocks_of(bandit_grid(table))
+    blocks = blocks_of(read_episodes(table))
     assert blocks["low"].trials.tolist() == [950, 950]
 
 
@@ -161,10 +161,10 @@ def test_the_gain_of_two_rates_over_one_is_that_by_hand():
 
 
 def test_a_constant_rate_that_is_not_a_half_gains_nothing_by_volatility():
-    fixed = blocks_of(bandit_grid(simulate((0.2, 0.2), 200, seed=1)))
+    fixed = blocks_of(read_episodes(simulate((0.2, 0.2), 200, seed=1)))
     table = fit_blocks(fixed)
     bic = table.groupby("model")["bic"].sum()
     assert bic["b"] - bic["ab"] > 100
     assert volatility_gain(fixed) < 0
-    varied = blocks_of(bandit_grid(simulate((0.2, 0.6), 200, seed=1)))
+    varied = blocks_of(read_episodes(simulate((0.2, 0.6), 200, seed=1)))
     assert volatility_gain(varied) > 2

@@ -7,6 +7,8 @@ import pytest
 from drifters import recording, simulate
 
 from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import analyse
+from metarl.analysis.restless_bandit import ANALYSIS
 from metarl.analysis.restless_bandit.plots import (
     plot_learning_rates,
     plot_models,
@@ -15,7 +17,6 @@ from metarl.analysis.restless_bandit.plots import (
     plot_regret_by_volatility,
     plot_volatile_episode,
 )
-from metarl.analysis.restless_bandit.tables import PANELS, effects, tables
 
 LABEL = "networks (n = 4)"
 
@@ -34,7 +35,7 @@ def found():
         discount=0.9,
         task="restless-bandit",
     )
-    return tables(source)
+    return analyse(ANALYSIS, source)
 
 
 @pytest.fixture
@@ -48,9 +49,9 @@ def lines(ax):
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_regret_is_drawn_for_networks_and_strategies(found, ax):
-    assert plot_regret(found, ax) is ax
-    drawn, summary = lines(ax), found["regret_summary"].set_index("group")
+def test_regret_is_drawn_for_networks_and_baselines(found, ax):
+    assert plot_regret(found.tables, found.context, ax) is ax
+    drawn, summary = lines(ax), found.tables.summary("regret").set_index("group")
     for group, label in (("measured", LABEL), ("random", "random")):
         assert list(drawn[label].get_ydata()) == summary.loc[group, "mean"].tolist()
     assert len(ax.lines) == 4 + 1 + 2
@@ -63,18 +64,18 @@ def test_regret_is_drawn_for_networks_and_strategies(found, ax):
 @pytest.mark.parametrize(
     ("draw", "table", "column"),
     [
-        (plot_regret_by_volatility, "volatility", "regret"),
+        (plot_regret_by_volatility, "by_volatility", "regret"),
         (plot_learning_rates, "rates", "learning_rate"),
     ],
 )
 def test_quiet_stands_left_of_volatile(draw, table, column, found, ax):
-    draw(found, ax)
+    draw(found.tables, found.context, ax)
     drawn = lines(ax)
-    summary = found[f"{table}_summary"].set_index(["group", "volatility"])
+    summary = found.tables.summary(table).set_index(["group", "volatility"])
     for group, label in (("measured", LABEL), ("rescorla-wagner", "rescorla-wagner")):
         heights = [summary.loc[(group, kind), "mean"] for kind in ("low", "high")]
         assert list(drawn[label].get_ydata()) == pytest.approx(heights)
-    each = found[table]
+    each = found.tables[table]
     own = each[(each["group"] == "measured") & (each["subject"] == 3)]
     heights = own.set_index("volatility")[column].loc[["low", "high"]].tolist()
     assert list(ax.lines[3].get_ydata()) == pytest.approx(heights)
@@ -86,8 +87,8 @@ def test_quiet_stands_left_of_volatile(draw, table, column, found, ax):
 
 
 def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
-    plot_models(found, ax)
-    summary = found["models_summary"].set_index(["group", "model"])["mean"]
+    plot_models(found.tables, found.context, ax)
+    summary = found.tables.summary("models").set_index(["group", "model"])["mean"]
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["b", "ab", "be", "abe"]
     heights = [bar.get_height() for bar in ax.patches]
@@ -96,7 +97,9 @@ def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
     assert heights == pytest.approx(expected)
     dots = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
     assert len(dots) == 4 + 1
-    models = found["models"].set_index(["group", "subject", "model"])["bic_difference"]
+    models = found.tables["models"].set_index(["group", "subject", "model"])[
+        "bic_difference"
+    ]
     own = [models["measured", 2, name] for name in names]
     assert list(dots[2]) == pytest.approx(own)
 
@@ -105,13 +108,13 @@ def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
     ("draw", "kind"), [(plot_quiet_episode, "low"), (plot_volatile_episode, "high")]
 )
 def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
-    draw(found, ax)
-    shown = found["examples"]
+    draw(found.tables, found.context, ax)
+    shown = found.tables["examples"]
     shown = shown[shown["volatility"] == kind]
     drawn = lines(ax)
     truth = shown["probability_left"].tolist()
-    assert list(drawn["left's chance"].get_ydata()) == truth
-    assert set(drawn["P(take left)"].get_ydata()) == {0.75}
+    assert list(drawn["P(reward | left)"].get_ydata()) == truth
+    assert set(drawn["P(choose left)"].get_ydata()) == {0.75}
     for label, paid in (("rewarded", 1), ("unrewarded", 0)):
         part = shown[shown["reward"] == paid]
         marks = drawn[f"choice, {label}"]
@@ -124,13 +127,12 @@ def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
 
 def test_every_panel_can_be_drawn_from_few_trials_alone():
     trials = simulate((0.2, 0.6), 1)
-    made = tables(ExperimentData(trials=trials, task="restless-bandit"))
+    found = analyse(ANALYSIS, ExperimentData(trials=trials, task="restless-bandit"))
     said = []
-    for _, draw in PANELS:
-        figure, axes = plt.subplots()
-        draw(made, axes)
+    for panel in ANALYSIS.panels:
+        axes = panel(found.tables, found.context)
         said += [text.get_text() for text in axes.texts]
-        plt.close(figure)
+        plt.close(axes.figure)
     blocks = "too few episodes for a block"
     assert said == [blocks, blocks, "no volatile episode"]
-    assert not effects(made)["passed"].any()
+    assert not found.effects["passed"].any()

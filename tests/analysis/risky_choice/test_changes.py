@@ -3,18 +3,21 @@
 import numpy as np
 import pandas as pd
 import pytest
-from risky_choosers import population
+from risky_choosers import population, simulate
 
+from metarl.analysis.effects import Effect, chance_p
+from metarl.analysis.measures import Measure
+from metarl.analysis.risky_choice.behaviour import read_trials
 from metarl.analysis.risky_choice.changes import (
     ALL_TRIALS,
     FREE_TRIALS,
     STIMULATIONS,
+    change_of,
     changes,
     doses,
-    kind_and_amount,
     percents,
     reference_rats,
-    summarise_changes,
+    trials_by_condition,
 )
 
 
@@ -35,16 +38,16 @@ MOVED = {(0, 0.5): 50.0, (1, 0.5): 70.0, (0, 0.125): 11.0, (1, 0.125): 23.0}
 
 
 @pytest.mark.parametrize(
-    ("condition", "kind", "span"),
+    ("condition", "outcome", "span"),
     [
         ("block-risky-win", "risky-win", ALL_TRIALS),
         ("block-safe-free", "safe", FREE_TRIALS),
         ("block-risky-loss", "risky-loss", ALL_TRIALS),
     ],
 )
-def test_changes_are_from_each_subjects_own_control(condition, kind, span):
+def test_changes_are_from_each_subjects_own_control(condition, outcome, span):
     found = changes(risky(**{"control": CONTROL, condition: MOVED}))
-    assert found["kind"].unique() == [kind]
+    assert found["outcome"].unique() == [outcome]
     assert found["span"].unique() == [span]
     cells = found.set_index(["subject", "probability"])
     expected = {(0, 0.5): -30, (1, 0.5): -20, (0, 0.125): 1, (1, 0.125): 3}
@@ -53,25 +56,29 @@ def test_changes_are_from_each_subjects_own_control(condition, kind, span):
     assert cells["stimulated"].to_dict() == MOVED
 
 
+def summary(changed):
+    return Measure(changed, "change", ("outcome", "span", "probability")).summary()
+
+
 def test_the_interval_and_p_are_of_paired_differences():
-    table = risky(**{"control": CONTROL, "block-safe": MOVED})
-    found = summarise_changes(changes(table)).set_index("probability")
+    changed = changes(risky(**{"control": CONTROL, "block-safe": MOVED}))
     # Two differences of -30 and -20: mean -25, s.e.m. 5, t = -5 with one degree.
-    high = found.loc[0.5]
+    high = summary(changed).set_index("probability").loc[0.5]
     assert high["mean"] == -25
     assert high["low"] == pytest.approx(-25 - 12.706205 * 5)
     assert high["high"] == pytest.approx(-25 + 12.706205 * 5)
-    assert high["p"] == pytest.approx(0.1256659)
     assert high["n"] == 2
+    values = changed.loc[changed["probability"] == 0.5, "change"]
+    effect = Effect(label="change", values=values, chance=0.0)
+    assert chance_p(effect) == pytest.approx(0.1256659)
 
 
 def test_a_change_that_is_the_same_for_all_has_no_p():
     same = {key: value + 1 for key, value in CONTROL.items()}
-    found = summarise_changes(
-        changes(risky(**{"control": CONTROL, "block-safe": same}))
-    )
-    assert found["p"].isna().all()
-    assert found["mean"].tolist() == [1, 1]
+    changed = changes(risky(**{"control": CONTROL, "block-safe": same}))
+    assert summary(changed)["mean"].tolist() == [1, 1]
+    for _, values in changed.groupby("probability")["change"]:
+        assert np.isnan(chance_p(Effect(label="change", values=values, chance=0.0)))
 
 
 def test_a_subject_without_a_control_has_no_change():
@@ -84,21 +91,25 @@ def test_a_subject_without_a_control_has_no_change():
 @pytest.mark.parametrize(
     ("condition", "expected"),
     [
-        ("dose-risky-win=-4", ("risky-win", -4.0)),
-        ("dose-safe=-0.5", ("safe", -0.5)),
-        ("dose-safe=0", ("safe", 0.0)),
-        ("dose-risky-loss=+2", ("risky-loss", 2.0)),
-        ("block-risky-win", ("risky-win", -4.0)),
-        ("block-safe", ("safe", -1.0)),
-        ("block-risky-loss", ("risky-loss", 1.0)),
-        ("block-safe-free", None),
+        ("dose-risky-win=-4", ("risky-win", -4.0, ALL_TRIALS, False)),
+        ("dose-safe=-0.5", ("safe", -0.5, ALL_TRIALS, False)),
+        ("dose-safe=0", ("safe", 0.0, ALL_TRIALS, False)),
+        ("dose-risky-loss=+2", ("risky-loss", 2.0, ALL_TRIALS, False)),
+        ("block-risky-win", ("risky-win", -4.0, ALL_TRIALS, True)),
+        ("block-safe", ("safe", -1.0, ALL_TRIALS, True)),
+        ("block-risky-loss", ("risky-loss", 1.0, ALL_TRIALS, True)),
+        ("block-safe-free", ("safe", -1.0, FREE_TRIALS, True)),
         ("control", None),
         ("dose-risky-win=", None),
         ("dose-win=1", None),
     ],
 )
 def test_conditions_are_read_from_their_names(condition, expected):
-    assert kind_and_amount(condition) == expected
+    assert change_of(condition) == expected
+
+
+def test_doses_are_on_all_trials_alone():
+    assert doses(risky(**{"control": CONTROL, "block-safe-free": MOVED})).empty
 
 
 def test_doses_are_in_order_and_the_papers_own_stands_once():
@@ -123,42 +134,50 @@ def test_without_other_conditions_the_tables_are_empty_with_their_columns():
     assert doses(table).empty
     assert "change" in changes(table)
     assert "amount" in doses(table)
-    assert list(summarise_changes(changes(table)).columns) == [
-        *("kind", "span", "probability", "mean", "low", "high", "n", "p")
+    assert list(summary(changes(table)).columns) == [
+        *("outcome", "span", "probability", "mean", "low", "high", "n")
     ]
+
+
+def test_conditions_of_one_table_are_kept_apart_and_blank_is_control():
+    parts = [simulate(episodes=2)[0], simulate("block-safe", episodes=2)[0]]
+    named = [parts[0], parts[1].assign(condition="block-safe", session=1)]
+    found = trials_by_condition(read_trials(pd.concat(named)), {"more": parts[1]})
+    assert list(found) == ["control", "block-safe", "more"]
+    for name, part in zip(found, [*parts, parts[1]], strict=True):
+        assert found[name]["reward"].tolist() == part["reward"].tolist()
 
 
 @pytest.fixture(scope="module")
 def learned():
     """Learners and flat choosers, changed at each outcome: name -> changes."""
-    names = ["control", *(f"block-{kind}" for kind in STIMULATIONS)]
+    names = ["control", *(f"block-{outcome}" for outcome in STIMULATIONS)]
     made = {}
     for name, rate in (("learner", 0.3), ("flat", 0.0)):
         conditions = {k: population(k, count=4, rate=rate) for k in names}
-        made[name] = summarise_changes(changes(percents(conditions)))
+        parsed = {k: read_trials(trials) for k, trials in conditions.items()}
+        made[name] = changes(percents(parsed))
     return made
 
 
 def test_learners_change_in_the_planted_directions(learned):
-    table = learned["learner"].set_index(["kind", "probability"])
-    for kind, stimulation in STIMULATIONS.items():
-        for probability in (0.5, 0.125):
-            row = table.loc[(kind, probability)]
-            assert np.sign(row["mean"]) == stimulation.sign
-            assert row["p"] < 0.05
+    # What the networks should do is what the rats did.
+    signs = reference_rats().set_index("outcome")["value"]
+    cells = learned["learner"].groupby(["outcome", "probability"])["change"]
+    assert len(cells) == 6
+    for (outcome, _), values in cells:
+        assert np.sign(values.mean()) == signs[outcome]
+        assert chance_p(Effect(label="change", values=values, chance=0.0)) < 0.05
 
 
 def test_choosers_that_learn_nothing_change_nothing(learned):
     # The noise is matched, so that not a single choice differs.
-    assert (learned["flat"]["mean"] == 0).all()
+    assert (learned["flat"]["change"] == 0).all()
 
 
 def test_rats_went_as_published():
-    found = reference_rats().set_index("kind")
-    assert found["sign"].to_dict() == {"risky-win": -1, "safe": 1, "risky-loss": 1}
+    found = reference_rats().set_index("outcome")
+    assert found["value"].to_dict() == {"risky-win": -1, "safe": 1, "risky-loss": 1}
     assert found["n"].to_dict() == {"risky-win": 11, "safe": 8, "risky-loss": 9}
     assert found["study"].str.contains("Stopper").all()
     assert found["source_location"].notna().all()
-    # What the networks should do is what the rats did.
-    signs = {kind: stimulation.sign for kind, stimulation in STIMULATIONS.items()}
-    assert found["sign"].to_dict() == signs

@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from risky_choosers import AMOUNTS, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.risky_choice.tables import effects, tables
+from metarl.analysis.measures import rows_at
+from metarl.analysis.risky_choice import ANALYSIS
 
 TASK = "risky-choice"
 COUNT = 4
 ABLATED = "risky choices at p = {} (%) of networks trained without RPE, mean"
 
 
-def rows(source):
-    return effects(tables(source)).set_index("effect")
+def rows(data):
+    return analyse(ANALYSIS, data).effects.set_index("effect")
 
 
 def conditions(**settings):
@@ -27,20 +29,24 @@ def conditions(**settings):
     }
 
 
+def without_rpe(trials, expected_subjects=COUNT):
+    """Networks that were trained without RPE."""
+    return ExperimentData(task=TASK, trials=trials, expected_subjects=expected_subjects)
+
+
 @pytest.fixture(scope="module")
 def learners():
     """Learners as the task wants them, with all that is asked for."""
     flat = population(count=COUNT, rate=0.0, episodes=400)
     return ExperimentData(
         task=TASK,
+        parameters=ANALYSIS.published,
         trials=population(count=COUNT),
         tests=conditions(),
         recordings={
             k: simulate(subject=k, temperature=0.3 + 0.03 * k)[1] for k in range(COUNT)
         },
-        variants={
-            "no-rpe": ExperimentData(task=TASK, trials=flat, expected_subjects=COUNT)
-        },
+        variants={"no-rpe": without_rpe(flat)},
         discount=0.9,
         expected_subjects=COUNT,
     )
@@ -56,9 +62,9 @@ def scored(table):
 
 
 def change(kind, probability, end=None, span="all trials"):
-    told = {"risky win": "-4", "safe reward": "-1", "risky loss": "+1"}[kind]
+    amount = {"risky win": "-4", "safe reward": "-1", "risky loss": "+1"}[kind]
     words = (
-        f"change of risky choices by RPE {told} at {kind}, p = {probability}, {span}"
+        f"change of risky choices by RPE {amount} at {kind}, p = {probability}, {span}"
     )
     what = "mean" if end is None else f"{end} end of the mean's interval"
     return f"{words} (points), {what}"
@@ -117,11 +123,10 @@ def test_the_interval_beyond_zero_is_the_paired_test(passing):
     }
 
 
-def test_changes_on_free_trials_are_reported_beside(passing, learners):
+def test_changes_on_free_trials_are_reported(passing, learners):
     name = change("safe reward", 0.125, span="free trials")
-    table = tables(learners)["changes"]
-    part = table[(table["kind"] == "safe") & (table["span"] == "free trials")]
-    part = part[part["probability"] == 0.125]
+    table = analyse(ANALYSIS, learners).tables["changes"]
+    part = rows_at(table, outcome="safe", span="free trials", probability=0.125)
     assert passing.loc[name, "value"] == pytest.approx(part["change"].mean())
     assert passing.loc[name, "verdict"] == "REPORTED"
 
@@ -204,18 +209,18 @@ def test_what_was_not_tested_cannot_pass(learners):
     assert table.loc["RPE at risky win, p = 0.5, mean", "verdict"] == "REPORTED"
 
 
-def test_a_control_that_chooses_fails(learners):
-    chooses = ExperimentData(task=TASK, trials=learners.trials, expected_subjects=COUNT)
+def test_a_variant_that_chooses_fails(learners):
+    chooses = without_rpe(learners.trials)
     table = rows(replace(learners, variants={"no-rpe": chooses}))
     names = [name for name in table.index if "without RPE" in name]
     assert set(table.loc[names, "verdict"]) == {"FAIL"}
 
 
-def test_a_control_of_fewer_networks_counts_by_itself(learners):
+def test_a_variant_of_fewer_networks_counts_by_itself(learners):
     flat = population(count=2, rate=0.0, episodes=400)
     for expected, verdict in ((2, "PASS"), (3, "FAIL")):
-        control = ExperimentData(task=TASK, trials=flat, expected_subjects=expected)
-        table = rows(replace(learners, variants={"no-rpe": control}))
+        variant = without_rpe(flat, expected)
+        table = rows(replace(learners, variants={"no-rpe": variant}))
         name = ABLATED.format(0.5)
         assert table.loc[name, "verdict"] == verdict
         assert table.loc[name, "subjects"] == expected
@@ -249,12 +254,17 @@ def test_a_missing_subject_lets_no_effect_pass(learners):
     ],
 )
 def test_another_task_or_test_than_the_published_is_not_scored(learners, changed):
+    if "parameters" in changed:
+        changed = {"parameters": {**ANALYSIS.published, **changed["parameters"]}}
     table = rows(replace(learners, **changed))
     assert set(table["verdict"]) == {"REPORTED"}
     assert table["reference"].isna().all()
     assert not np.isnan(table["value"]).all()
 
 
-def test_the_published_parameters_are_scored(learners):
-    same = {"forced_pairs": 5, "reward_risky": 4.0, "probability_low": 0.125}
-    assert "PASS" in set(rows(replace(learners, parameters=same))["verdict"])
+def test_keys_are_stable_and_distinct(passing):
+    keys = list(passing["key"])
+    assert len(set(keys)) == len(keys)
+    assert keys[:2] == ["risky.high.mean", "risky.high.lowest"]
+    assert keys[6] == "change.risky-win.high.all_trials.upper"
+    assert keys[-1] == "risky.without_rpe.low.mean"

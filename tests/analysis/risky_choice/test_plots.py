@@ -6,20 +6,28 @@ import pytest
 from matplotlib.colors import same_color
 from risky_choosers import AMOUNTS, population, simulate
 
+from metarl.analysis.analysis import analyse
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.risky_choice.change_plots import (
+from metarl.analysis.measures import rows_at
+from metarl.analysis.risky_choice import ANALYSIS
+from metarl.analysis.risky_choice.plots import (
     plot_changes,
     plot_doses,
+    plot_errors,
+    plot_groups,
     plot_stimulation,
+    plot_trials,
 )
-from metarl.analysis.risky_choice.plots import plot_errors, plot_groups, plot_trials
-from metarl.analysis.risky_choice.tables import tables
 from metarl.analysis.style import COLOURS, baseline_colour
 
 TASK = "risky-choice"
 KINDS = {"risky-win": "risky win", "safe": "safe reward", "risky-loss": "risky loss"}
 CELLS = [(kind, chance) for kind in KINDS for chance in (0.5, 0.125)]
 PLACES = [0, 1, 2.6, 3.6, 5.2, 6.2]
+
+
+def draw(plot, found, ax):
+    return plot(found.tables, found.context, ax)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +50,7 @@ def found():
         variants={"no-rpe": ExperimentData(task=TASK, trials=flat)},
         discount=0.9,
     )
-    return tables(source)
+    return analyse(ANALYSIS, source)
 
 
 @pytest.fixture
@@ -69,13 +77,12 @@ def legend(ax):
 
 
 def changes_at(found, kind, chance, span="all trials"):
-    table = found["changes"]
-    fits = (table["kind"] == kind) & (table["probability"] == chance)
-    return table[fits & (table["span"] == span)]
+    where = {"outcome": kind, "probability": chance, "span": span}
+    return rows_at(found.tables["changes"], **where)
 
 
 def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, ax):
-    assert plot_stimulation(found, ax) is ax
+    assert draw(plot_stimulation, found, ax) is ax
     bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
     for (kind, chance), place in zip(CELLS, PLACES, strict=True):
         cell = changes_at(found, kind, chance)
@@ -93,7 +100,7 @@ def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, a
 
 
 def test_outcomes_and_control_have_colours_of_their_own(found, ax):
-    plot_stimulation(found, ax)
+    draw(plot_stimulation, found, ax)
     bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
     for (kind, _), place in zip(CELLS, PLACES, strict=True):
         after = bars[round(place + 0.24, 2)].get_facecolor()
@@ -106,9 +113,9 @@ def test_outcomes_and_control_have_colours_of_their_own(found, ax):
     ]
 
 
-@pytest.mark.parametrize("draw", [plot_stimulation, plot_changes])
-def test_rats_arrows_point_where_they_went(found, ax, draw):
-    draw(found, ax)
+@pytest.mark.parametrize("plot", [plot_stimulation, plot_changes])
+def test_rats_arrows_point_where_they_went(found, ax, plot):
+    draw(plot, found, ax)
     arrows = [line for line in ax.lines if line.get_marker() in ("v", "^")]
     assert [line.get_marker() for line in arrows] == ["v", "^", "^"]
     assert all(same_color(line.get_color(), COLOURS["animal"]) for line in arrows)
@@ -118,9 +125,9 @@ def test_rats_arrows_point_where_they_went(found, ax, draw):
     assert ax.get_ylim()[1] > top > 100
 
 
-@pytest.mark.parametrize("draw", [plot_stimulation, plot_changes])
-def test_places_are_named_by_chance_and_outcome(found, ax, draw):
-    draw(found, ax)
+@pytest.mark.parametrize("plot", [plot_stimulation, plot_changes])
+def test_places_are_named_by_chance_and_outcome(found, ax, plot):
+    draw(plot, found, ax)
     ticks = {
         tick: label.get_text()
         for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
@@ -132,8 +139,10 @@ def test_places_are_named_by_chance_and_outcome(found, ax, draw):
 
 
 def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
-    plot_changes(found, ax)
-    means = found["changes_summary"].set_index(["kind", "span", "probability"])
+    draw(plot_changes, found, ax)
+    means = found.tables.summary("changes").set_index(
+        ["outcome", "span", "probability"]
+    )
     drawn = [tuple(s[:, 1]) for c in ax.collections for s in c.get_segments()]
     for (kind, chance), place in zip(CELLS, PLACES, strict=True):
         for span, marker, offset in (
@@ -143,8 +152,8 @@ def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
             row = means.loc[(kind, span, chance)]
             assert dots(ax, marker, place + offset) == pytest.approx([row["mean"]])
             own = changes_at(found, kind, chance, span)["change"].astype(float)
-            beside = dots(ax, ".", place + offset + 0.13)
-            assert beside == pytest.approx(sorted(own))
+            right = dots(ax, ".", place + offset + 0.13)
+            assert right == pytest.approx(sorted(own))
             pair = (row["low"], row["high"])
             assert any(one == pytest.approx(pair) for one in drawn)
     assert legend(ax) == (
@@ -159,16 +168,16 @@ def test_two_subjects_get_no_interval(ax):
         trials=population(count=2, episodes=20),
         tests={"block-safe": population("block-safe", count=2, episodes=20)},
     )
-    plot_changes(tables(source), ax)
+    draw(plot_changes, analyse(ANALYSIS, source), ax)
     assert not [s for c in ax.collections for s in c.get_segments()]
 
 
 def test_doses_are_lines_with_the_control_across(found, ax):
-    plot_doses(found, ax)
-    means = found["doses_summary"]
+    draw(plot_doses, found, ax)
+    means = found.tables.summary("doses")
     for kind, label in KINDS.items():
         for chance, style in ((0.5, "-"), (0.125, "--")):
-            part = means[(means["kind"] == kind) & (means["probability"] == chance)]
+            part = rows_at(means, outcome=kind, probability=chance)
             (line,) = [
                 line
                 for line in ax.lines
@@ -177,7 +186,9 @@ def test_doses_are_lines_with_the_control_across(found, ax):
             ]
             assert list(line.get_xdata()) == sorted({-2, 0, 2, AMOUNTS[kind]})
             assert list(line.get_ydata()) == pytest.approx(list(part["mean"]))
-    control = found["risky_summary"].set_index(["group", "condition", "probability"])
+    control = found.tables.summary("risky").set_index(
+        ["group", "condition", "probability"]
+    )
     levels = [
         line.get_ydata()[0]
         for line in ax.lines
@@ -192,13 +203,13 @@ def test_doses_are_lines_with_the_control_across(found, ax):
 
 
 def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
-    plot_groups(found, ax)
+    draw(plot_groups, found, ax)
     names = ["measured", "random", "bayes-optimal", "no-rpe"]
     shown = [text.get_text() for text in ax.get_xticklabels()]
     assert shown == ["networks", "random", "bayes\noptimal", "no-rpe\n(n = 2)"]
     assert legend(ax)[0].startswith("networks (n = 3)")
     for place, name in enumerate(names):
-        own = found["subjects"][found["subjects"]["group"] == name]
+        own = found.tables["subjects"][found.tables["subjects"]["group"] == name]
         colour = COLOURS["agent"] if name == "measured" else baseline_colour(name)
         for column, side in (("percent_high", -0.17), ("percent_low", 0.17)):
             drawn = [
@@ -214,8 +225,8 @@ def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
 
 
 def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
-    plot_trials(found, ax)
-    table = found["by_trial_summary"].set_index(["group", "probability"])
+    draw(plot_trials, found, ax)
+    table = found.tables.summary("by_trial").set_index(["group", "probability"])
     for name, colour in (
         ("measured", COLOURS["agent"]),
         ("bayes-optimal", baseline_colour("bayes-optimal")),
@@ -231,25 +242,24 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
             expected = list(table.loc[(name, chance), "mean"])
             assert list(line.get_ydata()) == pytest.approx(expected)
     assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
-    # The interval is over networks; one strategy has none.
+    # The interval is over networks; one baseline has none.
     assert len(ax.collections) == 2
 
 
-def test_errors_are_halves_of_violins_with_what_is_told_instead(found, ax):
-    plot_errors(found, ax)
+def test_errors_are_halves_of_violins_with_what_replaces_them(found, ax):
+    draw(plot_errors, found, ax)
     for place, kind in enumerate(KINDS):
         assert dots(ax, "*", place) == [AMOUNTS[kind]]
         for chance, side in ((0.5, -0.06), (0.125, 0.06)):
-            table = found["rpe"]
-            fits = (table["kind"] == kind) & (table["probability"] == chance)
-            expected = sorted(table.loc[fits, "mean"].astype(float))
+            cell = rows_at(found.tables["rpe"], outcome=kind, probability=chance)
+            expected = sorted(cell["mean"].astype(float))
             assert dots(ax, ".", place + side) == pytest.approx(expected)
     halves = [c.get_paths()[0].vertices for c in ax.collections]
     assert len(halves) == 6
     widths = [np.ptp(half[:, 0]) for half in halves]
     assert max(widths) == pytest.approx(0.45)
-    densities = found["rpe_density"]
-    peaks = densities.groupby(["kind", "probability"])["density"].max()
+    densities = found.tables["rpe_density"]
+    peaks = densities.groupby(["outcome", "probability"])["density"].max()
     ratio = peaks["risky-win", 0.5] / peaks.max()
     assert widths[0] == pytest.approx(0.45 * ratio)
     assert halves[0][:, 0].min() < 0 < halves[1][:, 0].max()
@@ -257,7 +267,7 @@ def test_errors_are_halves_of_violins_with_what_is_told_instead(found, ax):
 
 
 @pytest.mark.parametrize(
-    ("draw", "words"),
+    ("plot", "words"),
     [
         (plot_stimulation, "not measured"),
         (plot_changes, "not measured"),
@@ -265,13 +275,7 @@ def test_errors_are_halves_of_violins_with_what_is_told_instead(found, ax):
         (plot_errors, "no recording"),
     ],
 )
-def test_what_is_missing_is_said(draw, words, ax):
-    draw(tables(ExperimentData(task=TASK, trials=population(count=1, episodes=4))), ax)
+def test_what_is_missing_is_said(plot, words, ax):
+    data = ExperimentData(task=TASK, trials=population(count=1, episodes=4))
+    draw(plot, analyse(ANALYSIS, data), ax)
     assert ax.texts[0].get_text() == words
-
-
-def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    for draw in (plot_stimulation, plot_groups, plot_errors):
-        ax = draw(found)
-        assert len(ax.figure.axes) == 1
-        plt.close(ax.figure)

@@ -8,6 +8,7 @@ from risky_choosers import simulate
 from metarl.analysis.risky_choice.rpe import (
     error_densities,
     error_means,
+    error_table,
     outcome_errors,
 )
 from metarl.core.checks import MetaRLError
@@ -36,7 +37,7 @@ def by_hand(table):
 
 def test_an_outcomes_error_stands_on_the_row_after_the_choice(by_hand):
     errors = outcome_errors(*by_hand)
-    assert errors["kind"].tolist() == ["risky-win", "safe"]
+    assert errors["outcome"].tolist() == ["risky-win", "safe"]
     assert errors["rpe"].tolist() == [2.5, 0.75]
     assert errors["trial"].tolist() == [0, 2]
     assert errors["forced"].tolist() == [1, 0]
@@ -49,31 +50,35 @@ def test_the_planted_errors_are_found():
     assert len(errors) == 40 * 29
     whole = recording["rpe"].reshape(40, -1)[:, 2:-1:2]
     assert errors["rpe"].to_numpy() == pytest.approx(whole.ravel())
-    told = trials[trials["trial"] < 29]
-    kinds = np.array(["safe", "risky-loss", "risky-win"])[told["risky"] + told["won"]]
-    assert errors["kind"].tolist() == list(kinds)
+    known = trials[trials["trial"] < 29]
+    outcomes = np.array(["safe", "risky-loss", "risky-win"])[
+        known["risky"] + known["won"]
+    ]
+    assert errors["outcome"].tolist() == list(outcomes)
 
 
-def test_means_are_of_each_kind_and_chance():
+def test_means_are_of_each_outcome_and_probability():
     trials, recording = simulate(episodes=40)
     errors = outcome_errors(recording, trials)
-    found = error_means({3: errors}).set_index(["kind", "probability"])
-    part = errors[(errors["kind"] == "risky-loss") & (errors["probability"] == 0.125)]
+    found = error_means(errors.assign(subject=3)).set_index(["outcome", "probability"])
+    part = errors[
+        (errors["outcome"] == "risky-loss") & (errors["probability"] == 0.125)
+    ]
     row = found.loc[("risky-loss", 0.125)]
     assert row["mean"] == pytest.approx(part["rpe"].mean())
     assert row["deviation"] == pytest.approx(part["rpe"].std(ddof=0))
-    assert row["outcomes"] == len(part)
-    assert row["subject"] == 3
+    assert row["trials"] == len(part)
+    assert found["subject"].unique() == [3]
     # Wins surprise more where they are rare.
     wins = found.loc["risky-win", "mean"]
     assert wins[0.125] > wins[0.5] > 0 > row["mean"]
 
 
 def test_densities_weigh_subjects_alike_and_sum_to_one():
-    cells = {"kind": "safe", "probability": 0.5}
-    few = pd.DataFrame({"rpe": [0.1], **cells})
-    many = pd.DataFrame({"rpe": [1.1] * 50, **cells})
-    found = error_densities({0: few, 1: many}).set_index("rpe")
+    cells = {"outcome": "safe", "probability": 0.5}
+    few = pd.DataFrame({"subject": 0, "rpe": [0.1], **cells})
+    many = pd.DataFrame({"subject": 1, "rpe": [1.1] * 50, **cells})
+    found = error_densities(pd.concat([few, many])).set_index("rpe")
     assert found["density"].sum() * 0.25 == pytest.approx(1)
     assert found.loc[0.125, "density"] == found.loc[1.125, "density"] == 2
     assert found["n"].unique() == [2]
@@ -81,17 +86,18 @@ def test_densities_weigh_subjects_alike_and_sum_to_one():
 
 
 def test_the_greatest_error_is_in_the_last_bin():
-    cells = {"kind": "safe", "probability": 0.5}
-    found = error_densities({0: pd.DataFrame({"rpe": [-0.5, 0.5], **cells})})
+    cells = {"outcome": "safe", "probability": 0.5}
+    found = error_densities(pd.DataFrame({"subject": 0, "rpe": [-0.5, 0.5], **cells}))
     assert found["density"].sum() * 0.25 == pytest.approx(1)
     assert found["rpe"].iloc[[0, -1]].tolist() == [-0.375, 0.625]
 
 
-def test_without_recordings_the_tables_are_empty_with_their_columns():
-    assert error_means({}).empty
-    assert "mean" in error_means({})
-    assert error_densities({}).empty
-    assert "density" in error_densities({})
+def test_without_recordings_the_tables_are_empty_with_their_columns(by_hand):
+    errors = error_table({}, by_hand[1])
+    assert error_means(errors).empty
+    assert "mean" in error_means(errors)
+    assert error_densities(errors).empty
+    assert "density" in error_densities(errors)
 
 
 def test_trials_of_another_evaluation_are_refused():
@@ -105,7 +111,7 @@ def test_a_recording_of_another_task_is_refused():
     other = recording | {"event_names": np.array(["fixation", "outcome", "end"])}
     with pytest.raises(
         MetaRLError,
-        match="must have the events choice and end, got fixation, outcome, end",
+        match="no event choice; its events are fixation, outcome, end",
     ):
         outcome_errors(other, trials)
 

@@ -12,7 +12,8 @@ from volatile_choosers import (
     whole_source,
 )
 
-from metarl.analysis.volatility.tables import effects, tables
+from metarl.analysis.analysis import analyse
+from metarl.analysis.volatility import ANALYSIS
 
 
 @pytest.fixture(scope="module")
@@ -21,16 +22,15 @@ def full():
 
 
 @pytest.fixture(scope="module")
-def found(full):
-    return tables(full)
+def rows(full):
+    return rows_of(full)
 
 
-def rows_of(found):
-    return effects(found).set_index("effect")
+def rows_of(data):
+    return analyse(ANALYSIS, data).effects.set_index("effect")
 
 
-def test_planted_rates_pass_every_scored_row(found):
-    rows = rows_of(found)
+def test_planted_rates_pass_every_scored_row(rows):
     scored = rows[rows["verdict"] != "REPORTED"]
     assert len(scored) == 6
     assert (scored["verdict"] == "PASS").all()
@@ -47,7 +47,7 @@ def test_planted_rates_pass_every_scored_row(found):
 
 
 def test_one_rate_throughout_fails_the_difference_and_not_the_controls():
-    rows = rows_of(tables(source(population((0.25, 0.25)))))
+    rows = rows_of(source(population((0.25, 0.25))))
     for order in ("low-first", "high-first"):
         mean = rows.loc[f"learning rate, volatile - stable, {order}, mean"]
         assert abs(mean["value"]) < 0.06
@@ -57,21 +57,21 @@ def test_one_rate_throughout_fails_the_difference_and_not_the_controls():
     assert recovery["value"] < 0.05
 
 
-def test_a_network_that_goes_the_other_way_fails_the_lowest_row(full):
+def test_a_network_with_the_opposite_difference_fails_the_lowest_row(full):
     trials = full.trials[full.trials["subject"] != 2]
     odd = chooser_trials((0.4, 0.1), episodes=100, subject=2)
-    rows = rows_of(tables(source(pd.concat([trials, odd]))))
+    rows = rows_of(source(pd.concat([trials, odd])))
     each = rows.loc["learning rate, volatile - stable, low-first, lowest network"]
     assert each["value"] == pytest.approx(-0.3, abs=0.08)
     assert each["verdict"] == "FAIL"
 
 
 def test_a_control_that_learned_nothing_does_not_count(full):
-    # It earns what chance does, and its rates happen to be the same in both blocks.
+    # Its reward is that of chance, and its rates happen to be equal in both blocks.
     poor = population((0.2, 0.2), temperature=1.5, seed=8, episodes=400)
     one = source(full.trials, variants={"constant": source(poor)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
-    row = rows_of(tables(one)).loc[name]
+    row = rows_of(one).loc[name]
     assert row["learned"] == 0
     assert row["verdict"] == "NOT LEARNED"
 
@@ -79,19 +79,19 @@ def test_a_control_that_learned_nothing_does_not_count(full):
 def test_a_control_with_a_sense_of_volatility_fails(full):
     one = source(full.trials, variants={"constant": source(full.trials)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
-    row = rows_of(tables(one)).loc[name]
+    row = rows_of(one).loc[name]
     assert row["verdict"] == "FAIL"
     assert row["value"] == pytest.approx(0.3, abs=0.05)
     assert row["criterion"] == "in [-0.05, 0.05]"
 
 
 def test_without_a_control_there_is_no_row_of_it(full):
-    rows = rows_of(tables(source(full.trials)))
+    rows = rows_of(source(full.trials))
     assert not rows.index.str.contains("constant hazard").any()
 
 
 def test_a_missing_subject_counts_against_the_networks(full):
-    rows = rows_of(tables(source(full.trials, expected_subjects=SUBJECT_COUNT + 1)))
+    rows = rows_of(source(full.trials, expected_subjects=SUBJECT_COUNT + 1))
     mean = rows.loc["learning rate, volatile - stable, low-first, mean"]
     assert not mean["passed"]
     assert mean["subjects"] == SUBJECT_COUNT + 1
@@ -109,20 +109,18 @@ def test_a_missing_subject_counts_against_the_networks(full):
 )
 def test_another_test_than_the_published_is_reported_and_not_scored(full, changes):
     some = full.trials[full.trials["episode"] % 10 == 0]
-    verdicts = rows_of(tables(source(some, **changes)))["verdict"]
+    verdicts = rows_of(source(some, **changes))["verdict"]
     assert set(verdicts) == {"REPORTED"}
 
 
-def test_fixed_hazard_observers_stay_below_the_criterion(found):
-    rows = rows_of(found)
+def test_fixed_hazard_observers_stay_below_the_criterion(rows):
     name = "learning rate, volatile - stable, highest of the fixed-hazard observers"
     assert 0.02 < rows.loc[name, "value"] < 0.1
     mean = rows.loc["learning rate, volatile - stable, low-first, mean"]
     assert mean["reference"] == rows.loc[name, "value"]
 
 
-def test_units_are_reported_beside_their_nulls(found):
-    rows = rows_of(found)
+def test_units_are_reported_with_their_nulls(rows):
     for name in (
         "units coding volatility on the test blocks, fraction",
         "units coding volatility on the training schedule, fraction",
@@ -143,7 +141,7 @@ def test_units_are_reported_beside_their_nulls(found):
 
 
 def test_unmeasured_units_have_no_number(full):
-    rows = rows_of(tables(source(full.trials)))
+    rows = rows_of(source(full.trials))
     row = rows.loc[
         "volatility decoded on the test blocks, r, trained - untrained, mean"
     ]
@@ -151,8 +149,8 @@ def test_unmeasured_units_have_no_number(full):
     assert row["subjects"] == SUBJECT_COUNT
 
 
-def test_the_reward_row_has_the_observers_reward_as_reference(found, full):
-    row = rows_of(found).loc["reward per trial, mean"]
+def test_the_reward_row_has_the_observers_reward_as_reference(rows, full):
+    row = rows.loc["reward per trial, mean"]
     assert row["value"] == pytest.approx(full.trials["reward"].mean())
     assert row["chance"] == 0.25
     assert row["reference"] == full.baselines["bayes-greedy"]["reward"].mean()

@@ -1,4 +1,4 @@
-"""The Bayesian observer: by hand, in its limits, and on the schedule it knows."""
+"""The Bayesian observer: by hand, in its limits, and on the training schedule."""
 
 import itertools
 import math
@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from volatile_choosers import chooser_trials
 
-from metarl.analysis.volatility.observer import observe
-from metarl.analysis.volatility.trials import trial_grid
+from metarl.analysis.volatility.behaviour import by_order, read_episodes
+from metarl.analysis.volatility.observer import Schedule, observe, schedule_of
 
 
 def by_enumeration(winners, change):
-    """Chances (volatile, left wins) before the last trial, over all hidden courses."""
+    """Probabilities (volatile, left wins) before the last trial, over all courses."""
     total = volatile_weight = left_weight = 0.0
     states = list(itertools.product((0, 1), (0, 1)))
     for course in itertools.product(states, repeat=len(winners) + 1):
@@ -34,7 +34,7 @@ def by_enumeration(winners, change):
 
 @pytest.mark.parametrize("winners", [(0,), (0, 0, 0), (0, 1, 1), (1, 0, 1, 0)])
 def test_its_estimates_are_bayes_rule_over_all_hidden_courses(winners, monkeypatch):
-    # With one point the grid holds a single chance of change, at the middle.
+    # With one point the grid holds a single probability of change, at the middle.
     monkeypatch.setattr("metarl.analysis.volatility.observer.CHANGE_POINTS", 1)
     estimates = observe(np.array([[*winners, 0.0]]))
     volatile, left = by_enumeration(winners, math.exp(-4.0))
@@ -42,7 +42,7 @@ def test_its_estimates_are_bayes_rule_over_all_hidden_courses(winners, monkeypat
     assert estimates.probability_left[0, -1] == pytest.approx(left)
 
 
-def test_it_starts_knowing_nothing_and_learns_nothing_from_what_it_did_not_see():
+def test_without_outcomes_its_estimates_stay_at_one_half():
     estimates = observe(np.full((2, 50), np.nan))
     np.testing.assert_allclose(estimates.volatility, 0.5)
     np.testing.assert_allclose(estimates.probability_left, 0.5)
@@ -56,7 +56,7 @@ def test_left_and_right_are_mirror_images():
 
 
 def training_schedule(generator, episodes, trials):
-    """Winners and volatility, as the schedule is told in words."""
+    """Winners and volatility, simulated by the description of the schedule."""
     winner, volatility = np.empty((2, episodes, trials))
     for env_index in range(episodes):
         change = math.exp(generator.uniform(-4.5, -3.5))
@@ -85,8 +85,21 @@ def test_on_the_schedule_it_knows_its_estimates_are_calibrated():
 
 
 def test_it_finds_the_volatile_half_of_a_test_episode():
-    for grid in trial_grid(chooser_trials(episodes=60)).by_order():
-        estimate = observe(grid.winner).volatility.mean(axis=0)
+    for grid in by_order(read_episodes(chooser_trials(episodes=60))):
+        estimate = observe(grid["winner"]).volatility.mean(axis=0)
         halves = estimate[20:100].mean(), estimate[120:].mean()
-        stable, volatile = halves if grid.order[0] == "low-first" else halves[::-1]
+        stable, volatile = (
+            halves if grid.episodes["order"].iloc[0] == "low-first" else halves[::-1]
+        )
         assert volatile > stable + 0.1
+
+
+def test_the_schedule_is_read_from_the_parameters_of_the_task():
+    assert schedule_of({"trial_count": 200}) == Schedule()
+    other = schedule_of({"probability_stable": 0.6, "log_change_most": -4})
+    assert other == Schedule(probability_stable=0.6, log_change_most=-4.0)
+    # Left won once, so it is the better arm with .6 while stable, and with 1 - .2 while
+    # volatile; a change of volatility in between is rare.
+    estimate = observe(np.array([[0.0, 0.0]]), other).probability_left[0]
+    expected = ((0.6 * 0.6 + 0.4 * 0.4) + 0.8) / 2
+    assert estimate == pytest.approx([0.5, expected], abs=0.02)

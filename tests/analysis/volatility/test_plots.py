@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,22 +7,30 @@ from matplotlib.colors import same_color
 from matplotlib.container import ErrorbarContainer
 from volatile_choosers import SUBJECT_COUNT, whole_source
 
+from metarl.analysis.analysis import analyse
+from metarl.analysis.measures import Measure
 from metarl.analysis.style import COLOURS
+from metarl.analysis.volatility import ANALYSIS
 from metarl.analysis.volatility.plots import (
     plot_block_rates,
+    plot_coding,
     plot_differences,
     plot_rate_traces,
     plot_rewards,
+    plot_volatility,
 )
-from metarl.analysis.volatility.tables import tables
-from metarl.analysis.volatility.unit_plots import plot_coding, plot_volatility
 
 BLOCKS = ["Stable 1", "Volatile 1", "Volatile 2", "Stable 2"]
 
 
 @pytest.fixture(scope="module")
 def found():
-    return tables(whole_source())
+    return analyse(ANALYSIS, whole_source())
+
+
+@pytest.fixture(scope="module")
+def tables(found):
+    return found.tables
 
 
 @pytest.fixture
@@ -37,9 +45,9 @@ def drawn(ax, marker):
     return [np.asarray(line.get_ydata(), dtype=float) for line in lines]
 
 
-def test_block_rates_are_dots_and_means_beside_people(found, ax):
-    assert plot_block_rates(found, ax) is ax
-    rates = found["rates"][found["rates"]["group"] == "measured"]
+def test_block_rates_are_dots_and_means_with_those_of_people(found, tables, ax):
+    assert plot_block_rates(found.tables, found.context, ax) is ax
+    rates = tables["rates"][tables["rates"]["group"] == "measured"]
     each = rates.set_index(["subject", "block"])["rate"]
     expected = [[each[k, block] for block in BLOCKS] for k in range(SUBJECT_COUNT)]
     np.testing.assert_allclose(drawn(ax, "o"), expected)
@@ -59,19 +67,19 @@ def test_block_rates_are_dots_and_means_beside_people(found, ax):
     assert legend[0] == f"networks (n = {SUBJECT_COUNT})"
 
 
-def test_strategies_that_learn_are_lines_across_the_blocks(found, ax):
-    plot_block_rates(found, ax)
+def test_baselines_that_learn_are_lines_across_the_blocks(found, tables, ax):
+    plot_block_rates(found.tables, found.context, ax)
     lines = next(c for c in ax.collections if c.get_label() == "bayes-greedy")
     heights = [segment[0, 1] for segment in lines.get_segments()]
-    rates = found["rates"][found["rates"]["group"] == "bayes-greedy"]
+    rates = tables["rates"][tables["rates"]["group"] == "bayes-greedy"]
     expected = rates.set_index("block")["rate"][BLOCKS]
     assert heights == pytest.approx(list(expected))
 
 
-def test_traces_are_lines_of_both_orders(found, ax):
-    plot_rate_traces(found, ax)
+def test_traces_are_lines_of_both_orders(found, tables, ax):
+    plot_rate_traces(found.tables, found.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
-    summary = found["traces_summary"]
+    summary = tables.summary("traces")
     for order, words, style in (
         ("low-first", "stable first", "-"),
         ("high-first", "volatile first", "--"),
@@ -86,20 +94,20 @@ def test_traces_are_lines_of_both_orders(found, ax):
     assert middle.get_xdata()[0] == 100
 
 
-def test_rewards_are_dots_with_the_strategies_lines(found, ax):
-    plot_rewards(found, ax)
-    subjects = found["subjects"][found["subjects"]["group"] == "measured"]
+def test_rewards_are_dots_with_the_lines_of_baselines(found, tables, ax):
+    plot_rewards(found.tables, found.context, ax)
+    subjects = tables["subjects"][tables["subjects"]["group"] == "measured"]
     np.testing.assert_allclose(drawn(ax, "o")[0], subjects["reward_per_trial"])
     names = {line.get_label().split(" (")[0]: line for line in ax.lines}
-    random = found["subjects_summary"].set_index("group").loc["random", "mean"]
+    random = tables.summary("subjects").set_index("group").loc["random", "mean"]
     assert names["random"].get_ydata()[0] == pytest.approx(random)
     assert "constant" not in names
     heights = {text.get_text(): text.xy[1] for text in ax.texts}
     assert heights == {"learned": 0.32}
 
 
-def test_differences_stand_beside_controls_and_simulated_choosers(found, ax):
-    plot_differences(found, ax)
+def test_differences_are_drawn_with_controls_and_simulated_choosers(found, tables, ax):
+    plot_differences(found.tables, found.context, ax)
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == [
         f"networks\n(n = {SUBJECT_COUNT})",
@@ -107,7 +115,7 @@ def test_differences_stand_beside_controls_and_simulated_choosers(found, ax):
         "fixed\nrate",
         "fixed\nhazard",
     ]
-    table, simulated = found["differences"], found["simulated_differences"]
+    table, simulated = tables["differences"], tables["simulated_differences"]
     parts = [
         table[table["group"] == "measured"],
         table[table["group"] == "constant"],
@@ -121,18 +129,18 @@ def test_differences_stand_beside_controls_and_simulated_choosers(found, ax):
     assert {text.get_text(): text.xy[1] for text in ax.texts} == {"criterion": 0.1}
 
 
-def test_volatility_is_drawn_as_estimated_and_as_decoded(found, ax):
-    plot_volatility(found, ax)
+def test_volatility_is_drawn_as_estimated_and_as_decoded(found, tables, ax):
+    plot_volatility(found.tables, found.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
-    observed = found["observed"]
+    observed = tables["observed"]
     low = observed[observed["order"] == "low-first"]["estimate"]
     shown = lines["Bayesian observer, stable first"].get_ydata()
     np.testing.assert_array_equal(shown, low)
-    decoded = found["decoded_summary"]
+    decoded = tables.summary("decoded")
     high = decoded[decoded["order"] == "high-first"]["mean"]
     shown = lines["decoded from units, volatile first"].get_ydata()
     np.testing.assert_array_equal(shown, high)
-    r = found["decoding_summary"].set_index(["condition", "units"])["mean"]
+    r = tables.summary("decoding").set_index(["test", "units"])["mean"]
     words = (
         f"held out: r = {r['test', 'trained']:.2f}; "
         f"untrained, same inputs {r['test', 'untrained']:.2f}"
@@ -140,9 +148,9 @@ def test_volatility_is_drawn_as_estimated_and_as_decoded(found, ax):
     assert ax.get_legend().get_title().get_text() == words
 
 
-def test_coding_is_bars_of_trained_beside_untrained_with_the_papers(found, ax):
-    plot_coding(found, ax)
-    means = found["coding_summary"].set_index(["units", "condition", "label"])["mean"]
+def test_coding_is_bars_of_trained_and_untrained_with_the_papers(found, tables, ax):
+    plot_coding(found.tables, found.context, ax)
+    means = tables.summary("coding").set_index(["units", "test", "label"])["mean"]
     keys = [("test", "own"), ("generator", "own"), ("generator", "other episode")]
     for units, bars in zip(("trained", "untrained"), ax.containers, strict=False):
         expected = [means[units, *key] for key in keys]
@@ -159,6 +167,7 @@ def test_coding_is_bars_of_trained_beside_untrained_with_the_papers(found, ax):
     ]
 
 
-def test_without_recordings_the_coding_panel_says_so(found, ax):
-    plot_coding(found | {"coding": found["coding"].iloc[:0]}, ax)
+def test_without_recordings_the_coding_panel_says_so(found, tables, ax):
+    bare = Measure(tables["coding"].iloc[:0], "fraction", ("test", "units", "label"))
+    plot_coding(tables.replace(coding=bare), found.context, ax)
     assert ax.texts[0].get_text() == "no recording"

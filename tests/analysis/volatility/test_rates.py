@@ -1,4 +1,4 @@
-"""Learning rates from choices: by hand, against a planted rate, and without one."""
+"""Learning rates from choices: by hand, with a planted rate, and without one."""
 
 import math
 
@@ -7,21 +7,22 @@ import pandas as pd
 import pytest
 from volatile_choosers import chooser_trials
 
-from metarl.analysis.volatility.rates import (
+from metarl.analysis.learners import value_traces
+from metarl.analysis.volatility.behaviour import (
     RATES,
     TEMPERATURES,
     WINDOW,
     best_fit,
     block_rates,
+    by_order,
     likelihoods,
     log_likelihoods,
     order_likelihood,
     rate_differences,
     rate_traces,
+    read_episodes,
     settled_trials,
-    value_traces,
 )
-from metarl.analysis.volatility.trials import trial_grid
 from metarl.core.checks import MetaRLError
 
 
@@ -35,7 +36,7 @@ def test_values_move_by_the_rate_towards_the_winner_of_the_trial_before():
 def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
     trials = chooser_trials(episodes=6)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 3), "choice"] = np.nan
-    grid = next(trial_grid(trials).by_order())
+    grid = next(by_order(read_episodes(trials)))
     found = log_likelihoods(grid)
     assert found.shape == (len(RATES), len(TEMPERATURES), 200)
     for rate, temperature in ((0, 0), (12, 7), (30, 14)):
@@ -77,13 +78,17 @@ def test_choices_that_follow_no_estimate_have_no_rate():
     flat = np.zeros((len(RATES), len(TEMPERATURES), 1))
     flat -= np.log(TEMPERATURES)[None, :, None]
     assert np.isnan(best_fit(flat)[0]).all()
-    rates = block_rates(likelihoods(chooser_trials(episodes=300, temperature=0.0)))
+    rates = block_rates(
+        likelihoods(read_episodes(chooser_trials(episodes=300, temperature=0.0)))
+    )
     assert rates["rate"].isna().all()
 
 
 @pytest.mark.parametrize("planted", [(0.1, 0.4), (0.3, 0.3), (0.5, 0.2)])
 def test_a_planted_rate_is_found_in_its_blocks(planted):
-    rates = block_rates(likelihoods(chooser_trials(planted, episodes=200)))
+    rates = block_rates(
+        likelihoods(read_episodes(chooser_trials(planted, episodes=200)))
+    )
     assert list(rates["block"]) == ["Stable 1", "Volatile 1", "Stable 2", "Volatile 2"]
     assert list(rates["volatile"]) == [0, 1, 0, 1]
     expected = [planted[v] for v in rates["volatile"]]
@@ -96,7 +101,9 @@ def test_a_planted_rate_is_found_in_its_blocks(planted):
 
 
 def test_a_sliding_window_follows_a_rate_that_changes_half_way():
-    traces = rate_traces(likelihoods(chooser_trials((0.1, 0.5), episodes=400)))
+    traces = rate_traces(
+        likelihoods(read_episodes(chooser_trials((0.1, 0.5), episodes=400)))
+    )
     low = traces[traces["order"] == "low-first"]
     assert low["trial"].tolist() == [4.5 + k for k in range(191)]
     rate = low.set_index("trial")["rate"]
@@ -107,7 +114,7 @@ def test_a_sliding_window_follows_a_rate_that_changes_half_way():
 
 
 def test_a_windows_rate_is_that_of_its_trials_alone():
-    fits = likelihoods(chooser_trials(episodes=60))
+    fits = likelihoods(read_episodes(chooser_trials(episodes=60)))
     traces = rate_traces(fits).set_index(["order", "trial"])["rate"]
     for fit in fits:
         for start in (0, 77, 190):
@@ -118,7 +125,7 @@ def test_a_windows_rate_is_that_of_its_trials_alone():
 
 
 def test_the_first_tenth_after_a_change_of_volatility_does_not_count():
-    grid = next(trial_grid(chooser_trials(episodes=4)).by_order())
+    grid = next(by_order(read_episodes(chooser_trials(episodes=4))))
     stable, volatile = settled_trials(grid)
     assert np.flatnonzero(stable).tolist() == list(range(20, 100))
     assert np.flatnonzero(volatile).tolist() == list(range(120, 200))
@@ -127,23 +134,23 @@ def test_the_first_tenth_after_a_change_of_volatility_does_not_count():
 def test_earlier_trials_still_drive_the_value_in_a_block():
     trials = chooser_trials((0.05, 0.05), episodes=100)
     calm = trials[trials["order"] == "low-first"]
-    whole = order_likelihood(trial_grid(calm))
+    whole = order_likelihood(read_episodes(calm))
     blind = calm.astype({"winner": float})
     blind.loc[blind["trial"] < 20, "winner"] = np.nan
-    cut = order_likelihood(trial_grid(blind))
+    cut = order_likelihood(read_episodes(blind))
     assert np.abs(whole.values - cut.values)[:, :, 20:].max() > 1
 
 
 def test_episodes_of_one_order_with_other_blocks_are_refused():
     trials = chooser_trials(episodes=4)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 50), "volatility"] = 1
-    words = "must be stable and volatile at the same trials, got subject 0 whose low-f"
+    words = "at the same trials, got low-first episodes of subject 0 that differ"
     with pytest.raises(MetaRLError, match=words):
-        likelihoods(trials)
+        likelihoods(read_episodes(trials))
 
 
 def test_without_test_episodes_the_tables_are_empty():
-    fits = likelihoods(chooser_trials(episodes=4).assign(order=np.nan))
+    fits = likelihoods(read_episodes(chooser_trials(episodes=4).assign(order=np.nan)))
     assert fits == []
     assert list(block_rates(fits).columns)[:3] == ["subject", "order", "block"]
     assert rate_traces(fits).empty
@@ -152,7 +159,7 @@ def test_without_test_episodes_the_tables_are_empty():
 
 def test_episodes_shorter_than_the_window_have_no_trace():
     trials = chooser_trials(episodes=4)
-    fits = likelihoods(trials[trials["trial"] < 6])
+    fits = likelihoods(read_episodes(trials[trials["trial"] < 6]))
     assert rate_traces(fits).empty
     assert set(block_rates(fits)["block"]) == {"Stable 1", "Volatile 2"}
 
@@ -164,5 +171,7 @@ def test_each_subject_has_its_own_rates():
             chooser_trials((0.6, 0.6), episodes=120, subject=5),
         ]
     )
-    means = block_rates(likelihoods(both)).groupby("subject")["rate"].mean()
+    means = (
+        block_rates(likelihoods(read_episodes(both))).groupby("subject")["rate"].mean()
+    )
     assert means.to_dict() == pytest.approx({2: 0.1, 5: 0.6}, abs=0.06)

@@ -1,6 +1,4 @@
-"""Units: decoding and coding found where planted, and not where there is none."""
-
-from dataclasses import replace
+"""Units: decoding and coding are found where planted, and only there."""
 
 import numpy as np
 import pandas as pd
@@ -9,8 +7,8 @@ from scipy import stats
 from volatile_choosers import chooser_trials, made_recording
 
 from metarl.analysis.statistics import fit_linear
+from metarl.analysis.volatility.behaviour import read_episodes
 from metarl.analysis.volatility.observer import observe
-from metarl.analysis.volatility.trials import trial_grid
 from metarl.analysis.volatility.units import (
     coding,
     coding_fractions,
@@ -31,7 +29,7 @@ def trials():
 
 @pytest.fixture(scope="module")
 def grid(trials):
-    return trial_grid(trials)
+    return read_episodes(trials)
 
 
 @pytest.fixture
@@ -40,7 +38,7 @@ def noise():
 
 
 def test_the_observers_estimate_is_decoded_from_units_that_carry_it(grid, noise):
-    estimate = observe(grid.winner).volatility
+    estimate = observe(grid["winner"]).volatility
     carried = 0.2 * noise
     carried[:, :, 3] += estimate
     assert correlation(decode(carried, estimate), estimate) > 0.6
@@ -48,7 +46,7 @@ def test_the_observers_estimate_is_decoded_from_units_that_carry_it(grid, noise)
 
 
 def test_an_episode_is_predicted_from_others_alone(grid, noise):
-    # Each episode has a level of its own, which its units tell of it alone.
+    # Each episode has its own level, and its own unit that codes it.
     target = np.repeat(np.arange(EPISODES)[:, None], 200, axis=1) % 2 * 1.0
     units = np.zeros((EPISODES, 200, EPISODES)) + 1e-3 * noise[:, :, :1]
     for episode in range(EPISODES):
@@ -57,14 +55,14 @@ def test_an_episode_is_predicted_from_others_alone(grid, noise):
 
 
 def test_units_that_repeat_each_other_or_never_change_can_be_decoded(grid, noise):
-    estimate = observe(grid.winner).volatility
+    estimate = observe(grid["winner"]).volatility
     units = np.stack([estimate, estimate, np.zeros_like(estimate)], axis=2)
     assert correlation(decode(units, estimate), estimate) > 0.99
 
 
 def test_too_few_episodes_are_not_decoded(grid, noise):
-    assert np.isnan(decode(noise[:9], grid.winner[:9])).all()
-    assert np.isfinite(decode(noise[:10], grid.winner[:10])).all()
+    assert np.isnan(decode(noise[:9], grid["winner"][:9])).all()
+    assert np.isfinite(decode(noise[:10], grid["winner"][:10])).all()
 
 
 def test_a_correlation_is_pearsons():
@@ -84,8 +82,8 @@ def by_least_squares(unit, label, covariates):
 
 
 def test_coding_is_a_regression_with_a_corrected_level(grid, noise):
-    label = grid.volatility
-    covariates = [grid.choice, grid.probability_left]
+    label = grid["volatility"]
+    covariates = [grid["choice"], grid["probability_left"]]
     units = noise + np.linspace(0, 1, UNITS) * label[:, :, None]
     found = coding(units, label, covariates)
     assert 0.1 < found.mean() < 0.9
@@ -110,20 +108,20 @@ def test_false_alarms_are_as_rare_as_declared():
 
 
 def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
-    paid = (grid.choice == grid.winner) * np.where(
-        grid.choice == 0, grid.magnitude_left, grid.magnitude_right
+    reward = (grid["choice"] == grid["winner"]) * np.where(
+        grid["choice"] == 0, grid["magnitude_left"], grid["magnitude_right"]
     )
-    before = np.pad(paid[:, :-1], ((0, 0), (1, 0)))
-    for covariate in (before, grid.choice, grid.probability_left):
+    before = np.pad(reward[:, :-1], ((0, 0), (1, 0)))
+    for covariate in (before, grid["choice"], grid["probability_left"]):
         units = covariate[:, :, None] + 0.1 * noise
         assert coding_fractions(units, grid, "test")["own"] < 0.05
 
 
 def test_units_that_never_change_or_one_action_all_along_are_no_trouble(grid):
     units = np.zeros((EPISODES, 200, 3))
-    units[:, :, 1] = grid.volatility
-    always = [np.zeros_like(grid.choice)]
-    found = coding(units, grid.volatility, always)
+    units[:, :, 1] = grid["volatility"]
+    always = [np.zeros_like(grid["choice"])]
+    found = coding(units, grid["volatility"], always)
     assert found[:, 1].all()
     assert not found[:, [0, 2]].any()
 
@@ -132,7 +130,7 @@ def test_another_episodes_label_is_a_null_where_labels_differ(grid, noise):
     generator = np.random.default_rng(1)
     walks = generator.random((EPISODES, 200)) < 0.03
     labels = walks.cumsum(axis=1) % 2 * 1.0
-    other = replace(grid, volatility=labels)
+    other = grid.assign(volatility=labels)
     units = labels[:, :, None] + noise
     found = coding_fractions(units, other, "generator")
     assert found["own"] > 0.9
@@ -141,12 +139,12 @@ def test_another_episodes_label_is_a_null_where_labels_differ(grid, noise):
 
 
 def test_episodes_without_a_change_of_volatility_are_left_out(grid, noise):
-    label = grid.volatility.copy()
+    label = grid["volatility"].copy()
     label[: EPISODES // 2] = 0
     units = label[:, :, None] + noise
-    some = replace(grid, volatility=label)
+    some = grid.assign(volatility=label)
     assert coding_fractions(units, some, "test")["own"] > 0.95
-    none = replace(grid, volatility=np.zeros_like(label))
+    none = grid.assign(volatility=np.zeros_like(label))
     assert np.isnan(coding_fractions(units, none, "test")["own"])
 
 
@@ -154,16 +152,18 @@ def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, no
     recording = made_recording(trials, noise, 2 * noise)
     mixed = np.random.default_rng(0).permutation(len(recording["event"]))
     shuffled = {k: v if k == "event_names" else v[mixed] for k, v in recording.items()}
-    units, grid = recorded_units(shuffled, trials)
+    units, grid = recorded_units(shuffled, read_episodes(trials))
     np.testing.assert_array_equal(units["trained"], noise)
     np.testing.assert_array_equal(units["untrained"], 2 * noise)
-    assert grid.episode.tolist() == list(range(EPISODES))
+    assert grid.episodes["episode"].tolist() == list(range(EPISODES))
 
 
 def test_a_recording_of_the_first_episodes_goes_with_their_trials(trials, noise):
-    units, grid = recorded_units(made_recording(trials, noise[:5]), trials)
+    units, grid = recorded_units(
+        made_recording(trials, noise[:5]), read_episodes(trials)
+    )
     assert list(units) == ["trained"]
-    assert grid.episode.tolist() == [0, 1, 2, 3, 4]
+    assert grid.episodes["episode"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
@@ -171,14 +171,14 @@ def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
     cut = {k: v if k == "event_names" else v[:-30] for k, v in recording.items()}
     words = "whole episodes of its trial table, got 4771 steps for 24 episodes of 200"
     with pytest.raises(MetaRLError, match=words):
-        recorded_units(cut, trials)
+        recorded_units(cut, read_episodes(trials))
 
 
-def test_the_tables_have_trained_beside_untrained_units(trials, grid, noise):
-    estimate = observe(grid.winner).volatility
+def test_the_tables_have_trained_and_untrained_units(trials, grid, noise):
+    estimate = observe(grid["winner"]).volatility
     trained = 0.3 * noise + estimate[:, :, None]
     recordings = {0: made_recording(trials, trained, noise)}
-    found = unit_tables(recordings, trials, "test")
+    found = unit_tables(recordings, grid, "test")
     r = found["decoding"].set_index("units")["r"]
     assert r["trained"] > 0.6
     assert abs(r["untrained"]) < 0.2
@@ -188,13 +188,13 @@ def test_the_tables_have_trained_beside_untrained_units(trials, grid, noise):
     decoded = found["decoded"]
     assert len(decoded) == 2 * 200
     low = decoded[decoded["order"] == "low-first"]
-    expected = estimate[grid.order == "low-first"].mean(axis=0)
+    expected = estimate[grid.episodes["order"] == "low-first"].mean(axis=0)
     np.testing.assert_allclose(low["estimate"].astype(float), expected)
     assert np.corrcoef(low["decoded"].astype(float), expected)[0, 1] > 0.8
 
 
-def test_without_recordings_the_tables_are_empty(trials):
-    found = unit_tables({}, trials, "test")
+def test_without_recordings_the_tables_are_empty(grid):
+    found = unit_tables({}, grid, "test")
     assert {k: len(v) for k, v in found.items()} == {
         "decoding": 0,
         "coding": 0,

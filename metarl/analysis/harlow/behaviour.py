@@ -1,0 +1,152 @@
+"""How often the rewarded object is selected, trial by trial of a problem.
+
+Trials are numbered from 1 in every table made here. Declared: accuracy is over the
+trials with a selection. Those without one are counted apart: the step cap ended them,
+or ended the problem before they began.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from metarl.analysis.recordings import join_trials, steps_at
+from metarl.analysis.schema import BASE_SCHEMA, Array, codes, number
+from metarl.analysis.trials import TrialSequence, trial_sequence
+from metarl.core.files import Recording
+
+MAIN = "test"
+"""Name of the main test."""
+CEILING = 0.967
+"""Accuracy in the second trial at which a network counts as having reached the ceiling:
+that of the paper's 14 best networks (Wang et al. 2018, Fig. 6c)."""
+LATER = (2, 6)
+"""First and last trial in which a learner can know which object is rewarded."""
+SCHEMA = BASE_SCHEMA.extend(
+    "learning-set",
+    correct=codes(
+        *(0, 1), blank=True, meaning="whether the rewarded object was selected"
+    ),
+    steps=number(meaning="decisions in the trial", required=False),
+    target_left=codes(
+        *(0, 1),
+        blank=True,
+        meaning="whether the rewarded object was on the left",
+        required=False,
+    ),
+)
+"""Columns of the trial table."""
+
+
+def read_trials(trials: pd.DataFrame) -> TrialSequence:
+    """Sort a trial table that `SCHEMA` has checked."""
+    return trial_sequence(trials, SCHEMA)
+
+
+def accuracy_by_trial(trials: TrialSequence) -> pd.DataFrame:
+    """Share of selections that were correct.
+
+    Returns:
+        One row a subject and trial: subject, trial, accuracy (NaN without a selection),
+        selections.
+    """
+    table = pd.DataFrame(
+        {
+            "subject": trials.subject,
+            "trial": trials.trial + 1,
+            "correct": trials["correct"],
+        }
+    )
+    shares = table.groupby(["subject", "trial"])["correct"].agg(["mean", "count"])
+    columns = {"mean": "accuracy", "count": "selections"}
+    return shares.rename(columns=columns).reset_index()
+
+
+def subject_accuracy(trials: TrialSequence) -> pd.DataFrame:
+    """Accuracy and effort of each subject.
+
+    Returns:
+        One row a subject: subject, first_trial, second_trial, later_trials (accuracy in
+        trial 1, in trial 2, in trials 2 to 6), second_trials (selections behind the
+        second), missing (share of the trials due without a selection; every problem is
+        due as many as the table's longest has), steps (decisions a trial; NaN where the
+        table has none), reward_per_episode, ceiling (1 where the second trial is at
+        `CEILING`, else 0).
+    """
+    due = int(trials.trial.max()) + 1
+    return pd.DataFrame(
+        [
+            {"subject": subject, **_accuracy(own, due)}
+            for subject, own in trials.iter_subjects()
+        ]
+    )
+
+
+def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
+    """Numbers of one subject; `due` is the number of trials of a problem."""
+    correct, number = trials["correct"], trials.trial + 1
+    second = correct[number == LATER[0]]
+    accuracy = _mean(second)
+    selections = np.isfinite(correct).sum()
+    rewards = pd.Series(trials["reward"]).groupby(trials.episode_index).sum()
+    return {
+        "first_trial": _mean(correct[number == 1]),
+        "second_trial": accuracy,
+        "later_trials": _mean(correct[(number >= LATER[0]) & (number <= LATER[1])]),
+        "second_trials": float(np.isfinite(second).sum()),
+        "missing": 1 - selections / (due * len(trials.starts)),
+        "steps": float(trials["steps"].mean()),
+        "reward_per_episode": float(rewards.mean()),
+        "ceiling": float(accuracy >= CEILING),
+    }
+
+
+def _mean(values: Array) -> float:
+    """Mean of those that are known; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def ceiling_table(subjects: pd.DataFrame) -> pd.DataFrame:
+    """How many subjects are at the ceiling, in one row.
+
+    Returns:
+        reached, n; share, with low and high, its exact 95 % interval.
+    """
+    reached, count = int(subjects["ceiling"].sum()), len(subjects)
+    low, high = stats.binomtest(reached, count).proportion_ci()
+    row = (reached, count, reached / count, low, high)
+    columns = ["reached", "n", "share", "low", "high"]
+    return pd.DataFrame([row], columns=columns)
+
+
+def gaze_table(recording: Recording, trials: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Gaze from the appearance of the pictures on, in turns towards the rewarded one.
+
+    Args:
+        recording: step recording of one subject, whole episodes.
+        trials: that subject's trial table, with target_left.
+        most: problems to keep.
+
+    Returns:
+        subject, episode, trial (from 1), decision (0 when the pictures appear), gaze
+        (turns from the cross, positive towards the target); each trial ends where a
+        picture is selected.
+    """
+    steps = steps_at(recording, "choice", ("action",))
+    steps = steps[steps["episode"].isin(np.unique(steps["episode"])[:most])]
+    steps = join_trials(steps, trials, ("target_left",))
+    towards = np.where(steps["target_left"] == 1, -1, 1)
+    turn: pd.Series[float] = steps["action"].map({0: -1.0, 1: 1.0}).fillna(0.0)
+    keys = [steps["episode"], steps["trial"]]
+    after = pd.DataFrame(
+        {
+            "subject": trials["subject"].iloc[0],
+            "episode": steps["episode"],
+            "trial": steps["trial"] + 1,
+            "decision": steps.groupby(keys).cumcount() + 1,
+            "gaze": (turn * towards).groupby(keys).cumsum(),
+        }
+    )
+    start = after.drop_duplicates(["episode", "trial"]).assign(decision=0, gaze=0.0)
+    order = ["episode", "trial", "decision"]
+    return pd.concat([start, after]).sort_values(order, ignore_index=True)

@@ -1,0 +1,168 @@
+"""How often the risky arm is chosen, from the trial table of a network or an animal.
+
+Only free trials with a choice count. A percentage is of one subject, at one probability
+of the large reward.
+
+Source: Stopper et al. 2014, Neuron 84:177; Wang et al. 2018, Nat Neurosci 21:860.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.measures import Tables
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    Array,
+    Column,
+    between,
+    codes,
+)
+from metarl.analysis.trials import TrialSequence, trial_sequence
+
+SCHEMA = BASE_SCHEMA.extend(
+    "risky-choice",
+    risky=codes(*(0, 1), blank=True, meaning="whether the risky arm was chosen"),
+    probability_risky=between(
+        *(0, 1), meaning="the risky arm's probability of the large reward"
+    ),
+    won=codes(
+        *(0, 1),
+        blank=True,
+        required=False,
+        meaning="whether the risky arm was chosen and paid; needed with recordings",
+    ),
+    condition=Column(
+        words=True,
+        required=False,
+        meaning="which outcome's RPE was changed, as block-safe; control where blank",
+    ),
+)
+"""Columns of the trial table."""
+DIGITS = 6
+"""Decimals of a probability that are read; the table may hold single precision."""
+
+
+class Probabilities(NamedTuple):
+    """The two probabilities of the large reward."""
+
+    high: float
+    """The one at which the risky arm is the better."""
+    low: float
+    """The one at which the safe arm is the better."""
+
+
+def read_trials(trials: pd.DataFrame) -> TrialSequence:
+    """Sort a trial table that `SCHEMA` has checked."""
+    return trial_sequence(trials, SCHEMA)
+
+
+def rounded(probability: Array) -> Array:
+    """Probabilities as they were set, without the noise of single precision."""
+    return np.asarray(probability, float).round(DIGITS)
+
+
+def known_probabilities(
+    parameters: Mapping[str, object], trials: TrialSequence
+) -> Probabilities:
+    """The task's two probabilities; those that were met where no parameters are known.
+
+    Args:
+        parameters: all parameters of the task, or none.
+        trials: trials in which both were met.
+    """
+    met = trials["probability_risky"]
+    high = float(str(parameters.get("probability_high", met.max())))
+    low = float(str(parameters.get("probability_low", met.min())))
+    return Probabilities(round(high, DIGITS), round(low, DIGITS))
+
+
+def probabilities(tables: Tables) -> Probabilities:
+    """The two probabilities that the tables are about."""
+    row = tables["probabilities"].iloc[0]
+    return Probabilities(float(row["high"]), float(row["low"]))
+
+
+def free_trials(trials: TrialSequence) -> pd.DataFrame:
+    """The free trials.
+
+    Returns:
+        One row a trial: subject, place (number of the free trial in its episode, from
+        1), probability (of the large reward), risky (0, 1, or NaN without a choice) and
+        reward.
+    """
+    free = trials.where(trials["forced"] == 0)
+    return pd.DataFrame(
+        {
+            "subject": free.subject,
+            "place": free.trial - free.trial.min(initial=np.iinfo(np.int64).max) + 1,
+            "probability": rounded(free["probability_risky"]),
+            "risky": free["risky"],
+            "reward": free["reward"],
+        }
+    )
+
+
+def percent_risky(trials: TrialSequence) -> pd.DataFrame:
+    """Percentage of free choices that are of the risky arm.
+
+    Returns:
+        One row for each subject and probability: percent in [0, 100], NaN without a
+        free choice, and trials, the number of choices.
+    """
+    return _percent(trials, ["subject", "probability"])
+
+
+def percent_by_trial(trials: TrialSequence) -> pd.DataFrame:
+    """The same for each free trial of an episode.
+
+    Returns:
+        One row for each subject, probability and place (from 1): percent, trials.
+    """
+    return _percent(trials, ["subject", "probability", "place"])
+
+
+def _percent(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:
+    free = free_trials(trials)
+    risky = free.groupby(list(by))["risky"]
+    counted = pd.DataFrame({"percent": 100 * risky.mean(), "trials": risky.count()})
+    # A subject that never met a cell has its row, too, without a number.
+    levels = [np.sort(free[name].unique()) for name in by]
+    cells = pd.MultiIndex.from_product(levels, names=list(by))
+    table = counted.reindex(cells).reset_index()
+    return table.fillna({"trials": 0}).astype({"trials": np.int64})
+
+
+def subject_measures(trials: TrialSequence, chances: Probabilities) -> pd.DataFrame:
+    """What each subject risks and earns in free trials.
+
+    Args:
+        trials: the trials, in order.
+        chances: the two probabilities of the large reward.
+
+    Returns:
+        One row a subject: percent_high, percent_low (of free choices, risky), and
+        risk_sensitivity, their difference, in percentage points; reward_per_trial
+        (free trials, penalties included) and invalid_fraction (of all trials).
+    """
+    valid = pd.Series(trials["valid"]).groupby(trials.subject).mean()
+    cells = percent_risky(trials).set_index(["subject", "probability"])["percent"]
+    high, low = (
+        cells[cells.index.get_level_values("probability") == chance]
+        .droplevel("probability")
+        .reindex(valid.index)
+        for chance in chances
+    )
+    reward = free_trials(trials).groupby("subject")["reward"].mean()
+    table = pd.DataFrame(
+        {
+            "percent_high": high,
+            "percent_low": low,
+            "risk_sensitivity": high - low,
+            "reward_per_trial": reward.reindex(valid.index),
+            "invalid_fraction": 1 - valid,
+        }
+    )
+    return table.rename_axis("subject").reset_index()
