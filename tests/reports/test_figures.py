@@ -221,7 +221,8 @@ def test_data_hold_every_test_of_the_same_subjects(volatile):
 
 def test_data_hold_the_tasks_parameters_in_the_test(volatile):
     parameters = experiment_data(volatile).parameters
-    assert parameters == {"trial_count": 6, "schedule": "blocks"}
+    assert parameters == vars(replace(volatile.config.task_params, schedule="blocks"))
+    assert (parameters["trial_count"], parameters["schedule"]) == (6, "blocks")
     assert volatile.config.task_params.schedule == "training"
 
 

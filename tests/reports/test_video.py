@@ -170,7 +170,7 @@ def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     states = {
         generator.initial_seed()
         for made in (plain, other)
-        for generator in (made.generator, made.chooser)
+        for generator in (made.generator, made.action_generator)
     }
     assert len(states) == 1
     assert other.interventions.noise.initial_seed() not in states
