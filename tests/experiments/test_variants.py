@@ -99,7 +99,7 @@ def test_the_papers_core_is_the_variant_of_another():
 def test_another_rule_has_no_use_for_evolutions_rate():
     config = EvolutionConfig().configuration("two-step", subjects=1, seed=1)
     for name in ("rule-eprop", "readout-only"):
-        with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
+        with pytest.raises(ValueError, match=f"{name} does not fit networks trained"):
             fitting_config(config, name)
 
 

@@ -151,7 +151,7 @@ def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
 
 def test_a_users_own_task_without_an_analysis_is_refused(small, tmp_path):
     run = create_run(tmp_path, small("toys:Lottery"))
-    words = "toys:Lottery has no analysis; give its experiment one, or read its tables"
+    words = "toys:Lottery has no analysis; add one to its experiment, or use its tables"
     with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()
@@ -221,7 +221,8 @@ def test_data_hold_every_test_of_the_same_subjects(volatile):
 
 def test_data_hold_the_tasks_parameters_in_the_test(volatile):
     parameters = experiment_data(volatile).parameters
-    assert parameters == {"trial_count": 6, "schedule": "blocks"}
+    assert parameters == vars(replace(volatile.config.task_params, schedule="blocks"))
+    assert (parameters["trial_count"], parameters["schedule"]) == (6, "blocks")
     assert volatile.config.task_params.schedule == "training"
 
 

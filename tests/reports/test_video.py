@@ -170,7 +170,7 @@ def test_a_video_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     states = {
         generator.initial_seed()
         for prepared in (plain, other)
-        for generator in (prepared.generator, prepared.chooser)
+        for generator in (prepared.generator, prepared.action_generator)
     }
     assert len(states) == 1
     assert other.interventions.noise.initial_seed() not in states

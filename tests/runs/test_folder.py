@@ -98,7 +98,7 @@ def test_a_run_that_was_only_begun_says_what_is_missing(small, tmp_path):
 def test_a_folder_with_a_run_is_not_overwritten(small, tmp_path):
     create_run(tmp_path, small())
     before = (tmp_path / "config.json").read_bytes()
-    words = "already has a run; resume it with --resume, or another --out"
+    words = "already has a run; resume it with --resume, or give another --out"
     with pytest.raises(MetaRLError, match=words):
         create_run(tmp_path, small())
     assert (tmp_path / "config.json").read_bytes() == before
