@@ -143,13 +143,17 @@ def experiment(name: str) -> Experiment:
     """
     if ":" not in name:
         check_name(name)
-        module = f"metarl.experiments.{name.replace('-', '_')}"
-        found: Experiment = load(f"{module}:EXPERIMENT")
-        return found
+        name = f"{module_of(name)}:EXPERIMENT"
     found = load(name)
     if isinstance(found, Experiment):
         return found
     return Experiment(env=task_class(name), presets=experiment("two-step").presets)
+
+
+def module_of(name: str) -> str:
+    """The module of an experiment."""
+    own, colon, _ = name.partition(":")
+    return own if colon else f"metarl.experiments.{name.replace('-', '_')}"
 
 
 def all_experiments() -> dict[str, Experiment]:
