@@ -1,14 +1,14 @@
 """metarl: a simulator of learning to learn, after Wang et al. 2018.
 
-Importing metarl registers its tasks with Gymnasium and nothing more; torch is loaded
-when a task, a training or an evaluation needs it.
+Importing metarl only registers its tasks with Gymnasium; torch is loaded when a task,
+a training or an evaluation needs it.
 """
 
 import os
 from typing import TYPE_CHECKING, Any
 
-# Read once, when numpy is loaded. Subjects run side by side in processes; the threads
-# of a process would wait for each other, and the waiting takes half of an analysis.
+# Read once, when numpy is loaded. Subjects run in parallel processes; with more threads
+# in each they wait for each other, which takes half of the time of an analysis.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from metarl.envs.registry import register
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 
 __all__ = ["analyze", "evaluate", "load_run", "make", "preset", "train"]
 
-_HOMES = {
+_MODULES = {
     "analyze": "metarl.reports.figures",
     "evaluate": "metarl.pipeline.run",
     "load_run": "metarl.runs.folder",
@@ -35,17 +35,17 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Load a public function when it is first asked for."""
-    if name not in _HOMES:
+    """Load a public function at its first use."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'metarl' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:
     """The public names, loaded or not."""
-    return sorted([*globals(), *_HOMES])
+    return sorted([*globals(), *_MODULES])
 
 
 register()

@@ -7,8 +7,8 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-SHIPPED = {".py", ".csv", ".css", ".html", ".toml", ".typed"}
-# The target goes first on the path: the development install must not answer for it.
+SHIPPED = {".py", ".csv", ".css", ".html", ".typed"}
+# The target is first on the path, so that the development install is not imported.
 IMPORT_ALL = """
 import importlib, pathlib, pkgutil, sys
 sys.path.insert(0, sys.argv[1])
@@ -21,7 +21,7 @@ for module in pkgutil.walk_packages(metarl.__path__, "metarl."):
 
 
 def run_python(step: str, *arguments: str | Path, folder: Path) -> None:
-    """Run this Python away from the tree; where it fails, show why and exit."""
+    """Run this Python outside the tree; if it fails, show the output and exit."""
     command = (sys.executable, *arguments)
     done = subprocess.run(command, cwd=folder, check=False, capture_output=True)
     if done.returncode:
@@ -41,7 +41,7 @@ def check_contents(wheel: Path) -> None:
 
 
 def main() -> None:
-    """Build, look inside, install, import."""
+    """Build the wheel, check its contents, install it, import its modules."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         build = ("-m", "build", "--no-isolation", "--outdir", folder, ROOT)

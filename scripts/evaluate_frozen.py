@@ -1,4 +1,4 @@
-"""Test frozen networks: the twin of `metarl evaluate` (see --help)."""
+"""Test frozen networks: same as `metarl evaluate`; --help shows the options."""
 
 import sys
 

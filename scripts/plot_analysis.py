@@ -1,4 +1,4 @@
-"""Analyse an evaluated run: the twin of `metarl analyze` (see --help)."""
+"""Analyse an evaluated run: same as `metarl analyze`; --help shows the options."""
 
 import sys
 

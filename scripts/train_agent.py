@@ -1,4 +1,4 @@
-"""Train networks on a task: the twin of `metarl train` (see --help)."""
+"""Train networks on a task: same as `metarl train`; --help shows the options."""
 
 import sys
 

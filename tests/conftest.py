@@ -18,7 +18,7 @@ from metarl.runs.folder import Run
 
 matplotlib.use("Agg")
 torch.set_num_threads(1)
-# The tests' own task is found by its name, as a user's is, by other processes too.
+# Other processes import the tests' own task by name, in the same way as a user's.
 sys.path.append(str(Path(__file__).parent / "helpers"))
 
 
@@ -94,7 +94,7 @@ def _finish(config: RunConfig[Any], folder: Path) -> Run:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """A run of two subjects, trained and evaluated; to be looked at, not changed."""
+    """A run of two subjects, trained and evaluated; not to be changed."""
     return _finish(_small(), tmp_path_factory.mktemp("finished") / "run")
 
 

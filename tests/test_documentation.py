@@ -22,7 +22,7 @@ DIRECTIVES = {"{toctree}", "{help}", "{image}"}
 
 ELSEWHERE = {
     "git": "needs a network",
-    "make": "installs; its targets are looked for",
+    "make": "installs; only its targets are checked",
     "source": "is for a person's shell",
     "tensorboard": "runs until it is stopped",
 }
@@ -91,7 +91,7 @@ def run_command(line, monkeypatch):
     if any(word.endswith(".mat") for word in words):
         return
     if words[1] == "reproduce":
-        # Every test of every task takes minutes; that it runs is tested beside it.
+        # All tests of all tasks take minutes; another test shows that they run.
         monkeypatch.setattr("metarl.pipeline.reproduce.reproduce", stopped_there)
         with pytest.raises(StoppedThereError):
             main(words[1:])
@@ -168,7 +168,7 @@ def test_every_page_with_examples_is_read():
 @pytest.mark.parametrize(
     "block",
     [
-        Block("text", "nobody runs this\n"),
+        Block("text", "this is not run\n"),
         Block("", "nor this\n"),
         Block("{code-block}", "nor this\n"),
         Block("shell", "curl https://example.org\n"),

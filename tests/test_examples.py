@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-SAYS = {"two_step.py": "NOT LEARNED", "dopamine.py": "told=4"}
+SAYS = {"two_step.py": "NOT LEARNED", "dopamine.py": "rpe=4"}
 """Example -> what its last lines say."""
 
 

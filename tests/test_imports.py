@@ -36,7 +36,7 @@ def test_importing_metarl_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(("set_by_user", "threads"), [({}, "1"), ({NAME: "3"}, "3")])
-def test_numpy_is_loaded_with_one_thread_unless_told_otherwise(set_by_user, threads):
+def test_numpy_is_loaded_with_one_thread_unless_set_by_the_user(set_by_user, threads):
     given = {k: v for k, v in os.environ.items() if k != NAME} | set_by_user
     code = f"import os, metarl; print(os.environ['{NAME}'])"
     words = [sys.executable, "-c", code]

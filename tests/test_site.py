@@ -1,4 +1,4 @@
-"""The site's pages that are made from code say all that the code says."""
+"""Pages generated from code have all the information in the code."""
 
 import dataclasses
 import importlib
@@ -22,7 +22,7 @@ pytest.importorskip("sphinx")
 
 
 @pytest.fixture(scope="module")
-def made():
+def generators():
     """The package that makes the pages."""
     sys.path.insert(0, str(DOCS))
     yield {
@@ -33,20 +33,20 @@ def made():
 
 
 @pytest.fixture(scope="module")
-def pages(made, tmp_path_factory):
-    """The pages of the experiments, whose pictures go elsewhere."""
+def pages(generators, tmp_path_factory):
+    """Pages of the experiments, with pictures in another folder."""
     patch = pytest.MonkeyPatch()
     folder = tmp_path_factory.mktemp("docs")
-    patch.setattr(made["experiments"], "DOCS", folder)
-    patch.setattr(made["experiments"], "PICTURES", folder / "timing")
+    patch.setattr(generators["experiments"], "DOCS", folder)
+    patch.setattr(generators["experiments"], "PICTURES", folder / "diagrams")
     for path in DOCS.glob("*.png"):
         (folder / path.name).touch()
-    yield made["experiments"].experiment_pages()
+    yield generators["experiments"].experiment_pages()
     patch.undo()
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_page_says_what_the_task_and_its_experiment_say(name, pages, made):
+def test_a_page_says_what_the_task_and_its_experiment_say(name, pages, generators):
     page = pages[name].replace("\\", "")
     kind, asked = task_class(name), experiment(name)
     assert gymnasium_id(name) in page
@@ -65,7 +65,7 @@ def test_a_page_says_what_the_task_and_its_experiment_say(name, pages, made):
     for effect, rule in criteria.rules.items():
         assert f"| {effect} | " in page
         assert rule.why in page
-    for baseline in asked.make_baselines(made["experiments"].small_task(name)):
+    for baseline in asked.make_baselines(generators["experiments"].small_task(name)):
         assert f"| `{baseline}` | " in page
 
 
@@ -80,15 +80,15 @@ def test_a_pages_presets_are_the_experiments(name, pages):
         assert rows["training.updates"][number].strip("` |") == str(updates)
 
 
-def test_a_page_shows_the_figures_and_the_timing_diagram_there_are(pages):
-    figure, timing = re.findall(r"{image} (\S+)\n:alt: (.*)\n", pages["reversal"])
+def test_a_page_shows_the_existing_figures_and_the_task_diagram(pages):
+    figure, diagram = re.findall(r"{image} (\S+)\n:alt: (.*)\n", pages["reversal"])
     assert figure == ("/reversal.png", "reversal")
-    assert timing[0] == "/timing/timing-reversal.png"
-    assert re.match(r"step 1 .*paid.*; step 2 ", timing[1])
+    assert diagram[0] == "/diagrams/diagram-reversal.png"
+    assert re.match(r"step 1 .*reward.*; step 2 ", diagram[1])
     assert "daw_two_step.png" not in pages["daw-two-step"]
 
 
-def test_a_pages_command_is_one_that_there_is(pages):
+def test_the_command_of_a_page_exists(pages):
     for name in NAMES:
         (block,) = (b for b in blocks_of(pages[name]) if b.kind == "shell")
         varied = " --variants" if experiment(name).variants else ""
@@ -96,42 +96,44 @@ def test_a_pages_command_is_one_that_there_is(pages):
     assert "reproduce" in COMMANDS
 
 
-def test_every_remark_of_the_code_is_on_the_page_of_departures(made):
-    page = made["departures"].departures_page()
+def test_every_remark_of_the_code_is_on_the_page_of_departures(generators):
+    page = generators["departures"].departures_page()
     written = {
         path: len(re.findall(r"\b(?:Departs|Declared): ", path.read_text()))
         for path in Path(metarl.__file__).parent.rglob("*.py")
         if path.name != "docstrings.py"
     }
     on_page = re.findall(r"^- \*(?:Departs|Declared)\*: (.*) \(`", page, re.MULTILINE)
-    # One text stands in the code of two tasks.
+    # Two experiments have one remark in common.
     assert len(set(on_page)) == sum(written.values()) - 1 > 40
 
 
-def test_a_remark_stands_under_its_experiment(made):
-    parts = made["departures"].departures_page().split("\n## ")
-    by_title = {part.partition("\n")[0]: part for part in parts}
+def test_a_remark_is_listed_under_its_experiment(generators):
+    page_sections = generators["departures"].departures_page().split("\n## ")
+    by_title = {part.partition("\n")[0]: part for part in page_sections}
     assert "no network was published" in by_title["The reversal task"]
     assert (
-        "32 environments for 32 threads"
+        "32 environments in place of 32 threads"
         in by_title["Harlow's learning sets from pixels"]
     )
-    assert "twins are on free trials only" in by_title["Risky choice"]
-    assert "twins are on free trials only" not in by_title["Every experiment"]
+    assert "stimulate on free trials only" in by_title["Risky choice"]
+    assert "stimulate on free trials only" not in by_title["Every experiment"]
     assert "RMSProp's decay" in by_title["Every experiment"]
 
 
-def test_help_is_what_each_command_prints(made):
+def test_help_is_what_each_command_prints(generators):
     for name in COMMANDS:
-        words = [name, *made["commands"].NEEDED.get(name, "").split()]
-        text = made["commands"].help_of(*words)
+        words = [name, *generators["commands"].NEEDED.get(name, "").split()]
+        text = generators["commands"].help_of(*words)
         assert f"usage: metarl {name}" in text or name == "tasks"
-    assert "--task.probability-common" in made["commands"].help_of("train", "two-step")
-    assert f"```{{help}} {name}\n" in made["commands"].commands_page()
+    assert "--task.probability-common" in generators["commands"].help_of(
+        "train", "two-step"
+    )
+    assert f"```{{help}} {name}\n" in generators["commands"].commands_page()
 
 
-def test_every_module_is_in_the_reference(made):
-    pages = made["reference"].reference_pages()
+def test_every_module_is_in_the_reference(generators):
+    pages = generators["reference"].reference_pages()
     described = re.findall(r"automodule:: (\S+)", "\n".join(pages.values()))
     assert len(described) == len(set(described))
     modules = {"metarl.analysis.reversal.behaviour", "metarl.analysis.reversal.plots"}
@@ -163,5 +165,5 @@ def test_every_module_is_in_the_reference(made):
         ),
     ],
 )
-def test_a_docstring_is_shown_as_it_looks(written, shown, made):
-    assert made["layout"].as_written(written) == shown
+def test_a_docstring_keeps_its_layout(written, shown, generators):
+    assert generators["layout"].as_written(written) == shown

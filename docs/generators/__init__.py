@@ -1,4 +1,4 @@
-"""A small extension of Sphinx: pages made from the code when the site is built."""
+"""Small extension of Sphinx: generates pages from the code when the site is built."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,11 +14,11 @@ from generators.reference import reference_pages
 from generators.results import scorecard_page
 
 GENERATED = "generated"
-"""Folder of the pages that are made, ignored by git."""
+"""Folder of generated pages, ignored by git."""
 
 
 def all_pages() -> dict[str, str]:
-    """Every page that is made: path below `generated` -> Markdown."""
+    """Return all generated pages: path below `generated` -> Markdown."""
     return {
         "commands": commands_page(),
         "criteria": criteria_page(),
@@ -34,7 +34,7 @@ def _below(folder: str, pages: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_pages(folder: Path) -> None:
-    """Write the pages, leave those that are the same, and remove what is no page."""
+    """Write pages that changed, and remove other Markdown files."""
     pages = {folder / f"{name}.md": text for name, text in all_pages().items()}
     for path, text in pages.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +45,7 @@ def write_pages(folder: Path) -> None:
 
 
 def setup(app: Sphinx) -> Mapping[str, Any]:
-    """Register the directive and the pages with Sphinx."""
+    """Register the extension with Sphinx."""
     app.add_directive("help", Help)
     app.connect("builder-inited", lambda app: write_pages(app.srcdir / GENERATED))
     app.connect("autodoc-process-docstring", show_docstring)

@@ -1,4 +1,4 @@
-"""The commands by their own help, as the program prints it when the site is built."""
+"""Page of all commands, with their help as printed when the site is built."""
 
 import contextlib
 import io
@@ -13,11 +13,11 @@ from metarl.cli.main import COMMANDS, main, overview
 
 WIDTH = 88
 NEEDED = {"train": "two-step"}
-"""A command that has its help only with a word after it -> such a word."""
+"""Command that needs a further word for its help -> the word."""
 
 
 def help_of(*words: str) -> str:
-    """What `metarl WORDS --help` prints."""
+    """Return the output of `metarl WORDS --help`."""
     out = io.StringIO()
     with (
         mock.patch.dict(os.environ, COLUMNS=str(WIDTH), NO_COLOR="1"),
@@ -29,13 +29,13 @@ def help_of(*words: str) -> str:
 
 
 class Help(Directive):
-    """`metarl WORDS --help`, as it is printed."""
+    """Directive that shows the output of `metarl WORDS --help`."""
 
     required_arguments = 1
     final_argument_whitespace = True
 
     def run(self) -> list[nodes.Node]:
-        """One literal block."""
+        """Return the output as one literal block."""
         text = help_of(*self.arguments[0].split())
         if not text:
             raise self.error(f"metarl {self.arguments[0]} --help prints nothing")
@@ -43,7 +43,7 @@ class Help(Directive):
 
 
 def commands_page() -> str:
-    """Every command's help."""
+    """Return the page with the help of every command."""
     return page(
         "# Commands",
         f"```text\n{overview()}\n```",

@@ -1,4 +1,4 @@
-"""A page an experiment, from the task itself: nothing about a task is written twice."""
+"""Page of each experiment, generated from the code of its task."""
 
 import dataclasses
 import inspect
@@ -18,17 +18,17 @@ from metarl.envs.registry import NAMES, gymnasium_id, task_class
 from metarl.envs.task import Task
 from metarl.experiments.spec import Variant, all_experiments, experiment, preset
 from metarl.reports.figures import analysis_of
-from metarl.reports.task_diagram import draw_timing
+from metarl.reports.task_diagram import draw_task_diagram
 from metarl.runs.config import EvaluationConfig
 
 DOCS = Path(__file__).resolve().parents[1]
-PICTURES = DOCS / "generated" / "timing"
-PARTS = ("network", "learning", "training")
-"""Parts of a preset, but for the task's own parameters."""
+PICTURES = DOCS / "generated" / "diagrams"
+CONFIGURATIONS = ("network", "learning", "training")
+"""Configurations in a preset, except the parameters of the task."""
 
 
 def experiment_page(name: str) -> str:
-    """Everything that code says of one task, as Markdown."""
+    """Return the page of one experiment as Markdown."""
     title, lead = headline(name)
     return page(
         f"# {title}",
@@ -47,26 +47,27 @@ def experiment_page(name: str) -> str:
 
 
 def headline(name: str) -> tuple[str, str]:
-    """Title and lead of a task: its module's first line, and where it comes from."""
+    """Return title and lead of a task: first line of its module, source, question."""
     module = inspect.getmodule(task_class(name))
     title, _, lead = (inspect.getdoc(module) or "").splitlines()[0].partition(": ")
-    asked = experiment(name)
+    described = experiment(name)
     return title, page(
         f"{lead[:1].upper()}{lead[1:]}" if lead else "",
-        f"`{name}`, Gymnasium id `{gymnasium_id(name)}`. After {plain(asked.source)}.",
-        f"*{plain(asked.question)}*",
+        f"`{name}`, Gymnasium id `{gymnasium_id(name)}`. "
+        f"After {plain(described.source)}.",
+        f"*{plain(described.question)}*",
     ).rstrip()
 
 
 def figures(name: str) -> str:
-    """The pictures of a task that there are."""
+    """Return the existing pictures of a task."""
     stem = name.replace("-", "_")
-    found = [path for kind in ("png", "gif") for path in DOCS.glob(f"{stem}.{kind}")]
-    return "\n\n".join(picture(name, path) for path in found)
+    paths = [path for kind in ("png", "gif") for path in DOCS.glob(f"{stem}.{kind}")]
+    return "\n\n".join(picture(name, path) for path in paths)
 
 
 def picture(words: str, path: Path) -> str:
-    """A picture that leads to itself in full size."""
+    """Return a picture with a link to its full size."""
     place = path.relative_to(DOCS).as_posix()
     options = f":alt: {words}\n:target: ../../_images/{path.name}"
     return f"```{{image}} /{place}\n{options}\n```"
@@ -74,19 +75,19 @@ def picture(words: str, path: Path) -> str:
 
 def _task(name: str) -> str:
     kind, task = task_class(name), small_task(name)
-    facts = {
-        "Steps of a trial": ", ".join(task.event_names),
+    properties = {
+        "Events of a trial": ", ".join(task.event_names),
         "Entries of an observation": ", ".join(task.observation_names),
         "Names of the actions": ", ".join(task.action_names),
         "Range of a step's reward": "{:g} to {:g}".format(*task.reward_range),
-        "What `reset(options=...)` can fix": ", ".join(map(code, task.option_names)),
+        "Options of `reset(options=...)`": ", ".join(map(code, task.option_names)),
     }
-    shown = {label: text for label, text in facts.items() if text}
+    shown = {label: text for label, text in properties.items() if text}
     where = f"{kind.__module__}.{kind.__qualname__}"
     return section(
         "The task",
         *(plain(paragraph) for paragraph in introduction(kind)),
-        timing(name),
+        diagram(name),
         terms(sections(kind)),
         section("In code", f"{{py:class}}`{where}`", terms(shown), level=3),
     )
@@ -94,13 +95,13 @@ def _task(name: str) -> str:
 
 @cache
 def small_task(name: str) -> Task[Any]:
-    """One environment; as in `fast`, for Harlow's pictures are long to draw."""
+    """Return one environment with preset `fast`; full pictures of Harlow take long."""
     task: Task[Any] = task_class(name)(1, preset(name).task_params)
     return task
 
 
 def parameters(kind: type) -> str:
-    """The fields of a dataclass, their defaults and what they are."""
+    """Return a table of the fields of a dataclass, with defaults and meanings."""
     meanings = field_docstrings(kind)
     rows = [
         (code(field.name), code(repr(field.default)), plain(meanings[field.name]))
@@ -110,24 +111,25 @@ def parameters(kind: type) -> str:
 
 
 def tests(name: str) -> str:
-    """The tests of the frozen networks."""
-    asked = experiment(name)
-    rows = [_test_row(k, test) for k, test in asked.tests.items()]
-    if asked.snapshot_test is not None:
-        rows.append(_test_row("of every snapshot", asked.snapshot_test))
-    return table(("test", "episodes", "recorded", "how"), rows)
+    """Return a table of the tests of the frozen networks."""
+    described = experiment(name)
+    rows = [_test_row(k, test) for k, test in described.tests.items()]
+    if described.snapshot_test is not None:
+        rows.append(_test_row("of every snapshot", described.snapshot_test))
+    return table(("test", "episodes", "recorded", "settings"), rows)
 
 
 def _test_row(name: str, test: EvaluationConfig) -> tuple[str, ...]:
-    usual, plain = EvaluationConfig().to_plain(), test.to_plain()
-    differs = {k: v for k, v in plain.items() if "episodes" not in k and v != usual[k]}
-    how = [shown(field, value) for field, value in differs.items()]
+    default = EvaluationConfig().to_plain()
+    changes = {k: v for k, v in test.to_plain().items() if v != default[k]}
+    differs = {k: v for k, v in changes.items() if "episodes" not in k}
+    settings = [shown(field, value) for field, value in differs.items()]
     recorded = min(test.record_episodes, test.episodes)
-    return code(name), f"{test.episodes:,}", f"{recorded:,}", "; ".join(how)
+    return code(name), f"{test.episodes:,}", f"{recorded:,}", "; ".join(settings)
 
 
 def shown(name: str, value: object) -> str:
-    """A setting that differs, in words."""
+    """Describe a changed setting in words."""
     if value is True:
         return name.replace("_", " ")
     values = value if isinstance(value, list) else [value]
@@ -135,67 +137,68 @@ def shown(name: str, value: object) -> str:
 
 
 def variants(name: str) -> str:
-    """The same networks, but trained differently."""
-    there = experiment(name).variants
-    rows = [(code(k), plain(v.why), _trained(v), _taken(v)) for k, v in there.items()]
+    """Return a table of the variants."""
+    known = experiment(name).variants
+    rows = [(code(k), plain(v.why), _trained(v), _tests(v)) for k, v in known.items()]
     return table(("variant", "why", "trained with", "tests"), rows)
 
 
 def _trained(variant: Variant) -> str:
-    parts = (variant.task, variant.network, variant.learning, variant.training)
-    fields = [code(f"{k}={v}") for part in parts for k, v in part.items()]
+    changes = (variant.task, variant.network, variant.learning, variant.training)
+    fields = [code(f"{k}={v}") for change in changes for k, v in change.items()]
     scales = {"units": variant.scale_units, "updates": variant.scale_updates}
     scaled = [f"{v:.3g} times the {k}" for k, v in scales.items() if v != 1]
     return ", ".join([*fields, *scaled])
 
 
-def _taken(variant: Variant) -> str:
+def _tests(variant: Variant) -> str:
     return ", ".join(map(code, variant.tests))
 
 
 def presets(name: str) -> str:
-    """The settings of each preset that are not a field's default."""
+    """Return a table of the settings of each preset that are not defaults."""
     columns = {title: flat(name, title) for title in experiment(name).presets}
-    usual = flat_defaults(name)
+    default = flat_defaults(name)
     everything = dict.fromkeys(k for column in columns.values() for k in column)
     rows = [
         (code(k), *(code(column[k]) for column in columns.values()))
         for k in everything
-        if any(column[k] != usual[k] for column in columns.values())
+        if any(column[k] != default[k] for column in columns.values())
     ]
     return table(("setting", *columns), rows)
 
 
 def notes(name: str) -> str:
-    """How training and tests follow the source."""
-    found = paragraphs(experiment(name).notes)
-    return "\n".join(f"- *{label}*: {plain(text)}" for label, text in found)
+    """Return the notes on training and tests."""
+    labelled = paragraphs(experiment(name).notes)
+    return "\n".join(f"- *{label}*: {plain(text)}" for label, text in labelled)
 
 
 def flat(name: str, title: str) -> dict[str, str]:
-    """Every setting of a preset, by its name on the command line."""
+    """Return every setting of a preset, by its name on the command line."""
     config = preset(name, title)
-    parts = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
-    return _flat(parts)
+    values = {k: getattr(config, k) for k in CONFIGURATIONS}
+    return _flat({"task": config.task_params, **values})
 
 
 def flat_defaults(name: str) -> dict[str, str]:
-    """The same of the settings' own defaults."""
+    """Return the default of every setting, by its name on the command line."""
     config = preset(name)
-    kinds = {"task": config.task_params, **{k: getattr(config, k) for k in PARTS}}
-    return _flat({part: type(value)() for part, value in kinds.items()})
+    values = {k: getattr(config, k) for k in CONFIGURATIONS}
+    values = {"task": config.task_params, **values}
+    return _flat({name: type(value)() for name, value in values.items()})
 
 
-def _flat(parts: Mapping[str, Any]) -> dict[str, str]:
+def _flat(values: Mapping[str, Any]) -> dict[str, str]:
     return {
-        f"{part}.{field.name}": in_words(getattr(value, field.name))
-        for part, value in parts.items()
+        f"{name}.{field.name}": in_words(getattr(value, field.name))
+        for name, value in values.items()
         for field in dataclasses.fields(value)
     }
 
 
 def in_words(value: object) -> str:
-    """A setting's value; of a schedule, where it starts, ends and gets there."""
+    """Format the value of a setting; of a schedule, start, end and duration."""
     if not isinstance(value, Schedule):
         return str(value)
     if value.start == value.end:
@@ -205,10 +208,10 @@ def in_words(value: object) -> str:
 
 
 def baselines(name: str) -> str:
-    """The baselines of the same task, by their docstrings."""
-    found = experiment(name).make_baselines(small_task(name))
-    rows = [(code(k), plain(_first_line(policy))) for k, policy in found.items()]
-    return table(("baseline", "what it does"), rows)
+    """Return a table of the baselines, with the first lines of their docstrings."""
+    policies = experiment(name).make_baselines(small_task(name))
+    rows = [(code(k), plain(_first_line(policy))) for k, policy in policies.items()]
+    return table(("baseline", "description"), rows)
 
 
 def _first_line(policy: object) -> str:
@@ -216,7 +219,7 @@ def _first_line(policy: object) -> str:
 
 
 def criteria(name: str) -> str:
-    """What networks must show; `learned` says when one has learned."""
+    """Return a table of the criteria; `learned` is the criterion of learning."""
     every = criteria_table(analysis_of(name).criteria)
     rows = every[every["experiment"] == name].drop(columns="experiment")
     return table(("effect", "must be", "why"), _plain_rows(rows))
@@ -227,37 +230,37 @@ def _plain_rows(rows: pd.DataFrame) -> list[list[str]]:
 
 
 def criteria_page() -> str:
-    """The table of every criterion."""
+    """Return the page of all criteria."""
     return page(
         "# Criteria",
-        "What frozen networks must show, in one table, fixed before the results that "
-        "it judges. `learned` says when a network counts as having learned its task.",
+        "Criteria for frozen networks, fixed before the results that they score. "
+        "`learned` is the criterion for a network that has learned its task.",
         *(section(headline(name)[0], criteria(name)) for name in NAMES),
     )
 
 
 def command(name: str) -> str:
-    """The line that makes all of it."""
+    """Return the command that reproduces the experiment."""
     varied = " --variants" if experiment(name).variants else ""
     return f"```shell\nmetarl reproduce {name}{varied}\n```"
 
 
-def timing(name: str) -> str:
-    """The timing diagram, drawn from the task while the page is made."""
-    diagram = draw_timing(preset(name))
-    assert diagram is not None
-    path = PICTURES / f"timing-{name}.png"
+def diagram(name: str) -> str:
+    """Draw the task diagram, and return the text that shows it."""
+    drawn = draw_task_diagram(preset(name))
+    assert drawn is not None
+    path = PICTURES / f"diagram-{name}.png"
     path.parent.mkdir(parents=True, exist_ok=True)
-    diagram.figure.savefig(path, dpi=110)
+    drawn.figure.savefig(path, dpi=110)
     return page(
-        picture(diagram.words, path),
-        f"An episode's first steps, answered by `{diagram.baseline}`, with the "
+        picture(drawn.words, path),
+        f"First steps of an episode; `{drawn.baseline}` chooses the actions; "
         "parameters of preset `fast`.",
     ).rstrip()
 
 
 def experiment_pages() -> dict[str, str]:
-    """Every experiment's page by its name, and the page that lists them."""
+    """Return the page of every experiment by name, and the page that lists them."""
     pages = {name: experiment_page(name) for name in NAMES}
     rows = [
         (f"[{headline(name)[0]}]({name}.md)", code(name), plain(each.source))
@@ -266,7 +269,7 @@ def experiment_pages() -> dict[str, str]:
     listed = "\n".join(["```{toctree}", ":hidden:", "", *NAMES, "```"])
     index = page(
         "# Experiments",
-        "Each page is made from the task's own code when the site is built.",
+        "Each page is generated from the code of the task when the site is built.",
         table(("experiment", "name", "after"), rows),
         listed,
     )

@@ -1,4 +1,4 @@
-"""The docstrings of a dataclass's fields, which Python does not keep at run time."""
+"""Docstrings of the fields of a dataclass, read from its source code."""
 
 import ast
 import inspect
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 
 def field_docstrings(kind: type) -> dict[str, str]:
-    """Field -> the string under it, on one line; those of the parents included."""
+    """Return field -> docstring on one line, with the fields of parent classes."""
     return {
         name: " ".join(text.split())
         for base in reversed(kind.__mro__[:-1])

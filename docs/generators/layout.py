@@ -1,4 +1,4 @@
-"""Docstrings are plain text: what is needed for Sphinx to show them as they look."""
+"""Conversion of plain-text docstrings to reStructuredText with the same layout."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -8,25 +8,25 @@ from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
 
 GOOGLE = re.compile(r"^(Args|Returns|Raises|Yields):$")
-"""A heading that napoleon reads."""
+"""Heading that napoleon recognises."""
 LABEL = re.compile(r"^([A-Z][a-z]+(?: [a-z]+)?|\w+(?:\[\"\w+\"\])?): ")
-"""How a labelled paragraph begins: Observation, Declared, info["trial"], patch."""
+"""Beginning of a labelled paragraph: Observation, Declared, info["trial"], patch."""
 COLUMNS = re.compile(r"\S {2,}\S")
-"""A line that is set in columns."""
+"""Line in columns."""
 
 
 NAPOLEON = Config(napoleon_use_rtype=False)
-"""How Google's headings are shown."""
+"""Layout of headings in Google style."""
 
 
 def show_docstring(
     app: Sphinx, what: str, name: str, about: object, options: object, lines: list[str]
 ) -> None:
-    """Make a docstring's lines into reStructuredText that shows the same."""
+    """Convert the lines of a docstring to reStructuredText with the same layout."""
     shown = as_written(lines)
     if what == "class" and isinstance(about, type):
         shown = [*shown, *extended(about)]
-    # A value's docstring is prose: napoleon would take what is before a colon for its
+    # The docstring of a value is prose; napoleon would read words before a colon as its
     # type.
     if what not in ("attribute", "data", "property"):
         shown = GoogleDocstring(
@@ -36,30 +36,30 @@ def show_docstring(
 
 
 def extended(kind: type) -> list[str]:
-    """A field that names the classes of this package that a class extends."""
-    ours = [base for base in kind.__bases__ if base.__module__.startswith("metarl.")]
-    names = [f":py:class:`~{base.__module__}.{base.__qualname__}`" for base in ours]
+    """Return a field that names the base classes in this package."""
+    bases = [base for base in kind.__bases__ if base.__module__.startswith("metarl.")]
+    names = [f":py:class:`~{base.__module__}.{base.__qualname__}`" for base in bases]
     return ["", f":Extends: {', '.join(names)}"] if names else []
 
 
 def as_written(lines: Iterable[str]) -> list[str]:
-    """The lines of a docstring, its formulas, columns and labels marked as such."""
-    made: list[str] = []
+    """Return the lines of a docstring with marked formulas, columns and labels."""
+    shown: list[str] = []
     google = False
     for blank, group in groupby(lines, lambda line: not line.strip()):
         paragraph = list(group)
         google = google or bool(GOOGLE.match(paragraph[0]))
         if blank:
-            made += paragraph
+            shown += paragraph
         elif google and not LABEL.match(paragraph[0]):
-            made += map(escaped, paragraph)
+            shown += map(escaped, paragraph)
         else:
-            made += shaped(paragraph)
-    return made
+            shown += shaped(paragraph)
+    return shown
 
 
 def shaped(paragraph: list[str]) -> list[str]:
-    """A paragraph: a formula or columns as they stand, labels as a list of fields."""
+    """Convert a paragraph: formulas and columns as literals, labels as fields."""
     if all(line.startswith(" ") for line in paragraph):
         return ["::", "", *paragraph]
     if any(COLUMNS.search(line) for line in paragraph):
@@ -83,5 +83,5 @@ def _with_fields(paragraph: list[str]) -> Iterator[str]:
 
 
 def escaped(line: str) -> str:
-    """A line of prose, in which a bar is a bar."""
+    """Escape the bars in a line of prose."""
     return line.replace("|", "\\|")

@@ -1,24 +1,24 @@
-"""Markdown from facts: tables, lists of terms, and text that stays as written."""
+"""Markdown: tables, lists of terms, and text without markup."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
 SPECIAL = re.compile(r"(`[^`]*`)|([*<\[\]])")
-"""Code, which is left alone, or a character that Markdown would take as its own."""
+"""Code, which stays unchanged, or a character with a meaning in Markdown."""
 
 
 def plain(text: str) -> str:
-    """A docstring's words, of which only code in backticks is special."""
-    return SPECIAL.sub(lambda found: found[1] or f"\\{found[2]}", text)
+    """Escape text except code in backticks."""
+    return SPECIAL.sub(lambda match: match[1] or f"\\{match[2]}", text)
 
 
 def code(value: object) -> str:
-    """A value as code."""
+    """Return a value as code."""
     return f"`{value}`"
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table; empty text where there are no rows."""
+    """Return a table; empty text if there are no rows."""
     body = [_row(row) for row in rows]
     if not body:
         return ""
@@ -31,16 +31,16 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def terms(meanings: Mapping[str, str]) -> str:
-    """Terms, each with its meaning below."""
+    """Return a list of terms with their meanings."""
     return "\n\n".join(f"{plain(term)}\n: {plain(m)}" for term, m in meanings.items())
 
 
-def page(*parts: str) -> str:
-    """Parts of a page, an empty one left out."""
-    return "\n\n".join(part for part in parts if part) + "\n"
+def page(*blocks: str) -> str:
+    """Join the blocks of a page, without empty ones."""
+    return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def section(title: str, *parts: str, level: int = 2) -> str:
-    """A heading and what stands under it; nothing where there is nothing."""
-    there = [part for part in parts if part]
-    return "\n\n".join([f"{'#' * level} {title}", *there]) if there else ""
+def section(title: str, *blocks: str, level: int = 2) -> str:
+    """Return a heading and the blocks below it; empty if all blocks are."""
+    shown = [block for block in blocks if block]
+    return "\n\n".join([f"{'#' * level} {title}", *shown]) if shown else ""

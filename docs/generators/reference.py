@@ -1,4 +1,4 @@
-"""The reference of the package: a page a module, from its docstrings."""
+"""Reference of the package: a page per module, from its docstrings."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,7 +6,7 @@ from generators.departures import all_modules
 from generators.markdown import code, page, plain, section, table
 
 HIDDEN = ("metarl.cli",)
-"""Packages without a page of their own: that of the commands describes them."""
+"""Packages without a page here: the commands have a separate page."""
 GROUPS = {
     "metarl.envs": "Tasks",
     "metarl.baselines": "Baselines",
@@ -25,7 +25,7 @@ GROUPS = {
 
 
 def reference_pages() -> dict[str, str]:
-    """The reference's first page, and one for each module and those named after it."""
+    """Return the first page of the reference, and one per module or folder."""
     lines = {
         module.__name__: first_line(module.__doc__)
         for module in all_modules()
@@ -42,16 +42,16 @@ def reference_pages() -> dict[str, str]:
 
 
 def families_of(names: Iterable[str]) -> dict[str, list[str]]:
-    """Package's part -> its modules: a module alone, or all modules of a folder."""
+    """Group modules by the module or folder within their package."""
     families: dict[str, list[str]] = {}
     for name in sorted(names):
-        part = ".".join(name.split(".")[:3])
-        families.setdefault(part, []).append(name)
+        family = ".".join(name.split(".")[:3])
+        families.setdefault(family, []).append(name)
     return families
 
 
 def public_functions() -> str:
-    """The functions of `import metarl`."""
+    """Return the section of the functions in `metarl`."""
     import metarl
 
     names = "\n".join(f".. autofunction:: metarl.{name}" for name in metarl.__all__)
@@ -59,7 +59,7 @@ def public_functions() -> str:
 
 
 def first_line(docstring: str | None) -> str:
-    """The sentence that a docstring starts with."""
+    """Return the first paragraph of a docstring on one line."""
     return (docstring or "").strip().partition("\n\n")[0].replace("\n", " ")
 
 
@@ -72,21 +72,21 @@ def _listed(
         if group_of(first) == package
         for name in family
     ]
-    return table(("module", "what it holds"), rows)
+    return table(("module", "content"), rows)
 
 
 def group_of(name: str) -> str:
-    """The package that a module is listed under."""
+    """Return the package under which a module is listed."""
     return next(group for group in GROUPS if name.startswith(f"{group}."))
 
 
 def family_page(name: str, family: Iterable[str]) -> str:
-    """Some modules, described by their own docstrings."""
+    """Return the page of a family of modules."""
     titled = [(each, _described(each)) for each in family]
     if len(titled) == 1:
         return page(f"# {code(name)}", titled[0][1])
-    parts = [section(code(each), text) for each, text in titled]
-    return page(f"# {code(name)} and its parts", *parts)
+    sections = [section(code(each), text) for each, text in titled]
+    return page(f"# {code(name)}", *sections)
 
 
 def _described(name: str) -> str:

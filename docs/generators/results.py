@@ -1,4 +1,4 @@
-"""The page of all effects of the official run, from `docs/results/scorecard.csv`."""
+"""Page of all effects of the official run, from `docs/results/scorecard.csv`."""
 
 import csv
 from itertools import groupby
@@ -20,22 +20,22 @@ Row = dict[str, str]
 
 
 def scorecard_page() -> str:
-    """A table for each experiment, one row per effect."""
+    """Return the page: a table for each experiment, one row per effect."""
     rows = read_rows(SCORECARD)
     introduction = (
         f"All {len(rows)} effects of the [official run](../results/index.md). A value "
-        "is the mean over networks, or what the effect's name says; `learned` is the "
-        "number of networks that learned the task."
+        "is the mean over networks, unless the name of the effect states otherwise; "
+        "`learned` is the number of networks that learned the task."
     )
-    parts = [
-        section(name, table(HEADER, map(_cells, part)))
-        for name, part in groupby(rows, key=itemgetter("experiment"))
+    tables = [
+        section(name, table(HEADER, map(_cells, effects)))
+        for name, effects in groupby(rows, key=itemgetter("experiment"))
     ]
-    return page("# Scorecard", introduction, *parts)
+    return page("# Scorecard", introduction, *tables)
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Rows of a CSV table, column -> cell."""
+    """Read the rows of a CSV table as column -> cell."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 

@@ -1,1 +1,1 @@
-"""The commands, one file each: options, one call of the library, printed paths."""
+"""Commands, one file each: options, one call of the library, printed paths."""

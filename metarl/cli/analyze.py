@@ -7,16 +7,16 @@ from metarl.cli.options import MISSED, RunFolder, parse
 
 @dataclass(frozen=True, kw_only=True)
 class AnalyzeOptions:
-    """Compare an evaluated run with paper and animals, and score its effects."""
+    """Compare an evaluated run with the paper and animals, and score its effects."""
 
     run: RunFolder
-    """A run's folder."""
+    """Folder of the run."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
 
 def main(words: list[str]) -> int:
-    """Figure, effects and result of an evaluated run: metarl analyze RUN."""
+    """Analyse an evaluated run: metarl analyze RUN."""
     options = parse(AnalyzeOptions, "analyze", words)
     from metarl.reports.figures import analyze as analyze_run
     from metarl.reports.figures import passed

@@ -11,26 +11,26 @@ from metarl.cli.options import bad_input, parse
 
 @dataclass(frozen=True, kw_only=True)
 class AnimalsOptions:
-    """The same behavioural analysis, on animals' or people's trials.
+    """Analyse trials of animals or people in the same way as trials of networks.
 
-    A trial table has one row a trial: subject, trial (counting up within a session),
-    choice (0 left, 1 right), reward; where there are any, session, episode, and valid
-    and forced (0, 1). two-step also needs transition (common, rare), and takes a reward
-    of 0.5 for a middle one; reversal needs better (0, 1) and schedule (percent);
+    A trial table has one row per trial: subject, trial (increasing within a session),
+    choice (0 left, 1 right) and reward; optional columns are session, episode, and
+    valid and forced (0, 1). two-step also needs transition (common, rare), and allows
+    an intermediate reward of 0.5; reversal needs better (0, 1) and schedule (percent);
     risky-choice needs risky (0, 1) and probability_risky.
     """
 
     task: Annotated[str, tyro.conf.Positional]
-    """A task of `metarl tasks`."""
+    """Name of a task; `metarl tasks` lists them."""
     data: Path
-    """A trial table (CSV or parquet), or a macaque release (.mat) of two-step or
-    reversal."""
+    """A trial table (CSV or parquet), or published data of macaques (.mat) for two-step
+    or reversal."""
     out: Path = Path("runs/animals")
-    """Where the figure and the table go."""
+    """Folder of the figure and the table."""
 
 
 def main(words: list[str]) -> int:
-    """Analyse animals' trials as networks' are: metarl animals TASK --data FILE."""
+    """Analyse trials of animals or people: metarl animals TASK --data FILE."""
     options = parse(AnimalsOptions, "animals", words)
     from metarl.reports.figures import analyze_animals
 

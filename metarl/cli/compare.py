@@ -15,8 +15,8 @@ from metarl.runs.folder import load_run
 
 VARIANTS_HELP = tyro.conf.arg(
     metavar="[NAME ...]",
-    help=f"Names of {', '.join(VARIANTS)}, or of the experiment's own variants; all "
-    "those named here where none is given.",
+    help=f"Names of variants: {', '.join(VARIANTS)}, or the experiment's own; without "
+    "a name, all of this list.",
 )
 
 
@@ -24,25 +24,25 @@ VARIANTS_HELP = tyro.conf.arg(
 class CompareOptions:
     """Compare runs of one task: learning curves, effects, differences.
 
-    A run must be analysed (`metarl analyze`); a folder of `metarl animals` can be
-    compared with runs, by those effects that animals have too. All are compared with
-    the first. With --variants, one run is compared with the same networks, but trained
-    differently: they are trained, tested and analysed first, in the run's folder
-    `variants`; what is finished there is not done again.
+    Runs must be analysed (`metarl analyze`). A folder of `metarl animals` can be
+    compared with runs, in the effects that exist for both. All are compared with the
+    first. With --variants, one run is compared with the same networks, but trained
+    differently: they are first trained, tested and analysed, in the run's folder
+    `variants`; finished ones are not repeated.
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs, and perhaps of animals."""
+    """Folders of runs or of `metarl animals`."""
     variants: Annotated[tuple[str, ...] | None, VARIANTS_HELP] = None
     out: Path | None = None
-    """Where figure and table go; runs/compare, or with --variants the run's folder
-    variants, by default."""
+    """Folder of the figure and the table; default: runs/compare, or with --variants the
+    run's folder variants."""
     workers: int | None = None
-    """Processes at once, for --variants; all cores by default."""
+    """Number of parallel processes for --variants; default: all cores."""
 
 
 def main(words: list[str]) -> int:
-    """Compare runs, or a run and its variants: metarl compare RUN RUN ..."""
+    """Compare runs, or a run with its variants: metarl compare RUN RUN ..."""
     options = parse(CompareOptions, "compare", words)
     from metarl.reports.comparison import compare as compare_runs
     from metarl.reports.comparison import short_names
@@ -62,10 +62,10 @@ def main(words: list[str]) -> int:
 
 
 def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:
-    """The run and its variants by name, made where they are missing; the exit code."""
+    """Return the run and its variants by name, missing ones trained; the exit code."""
     if len(options.runs) != 1:
         raise MetaRLError(
-            f"--variants must have one run, got {len(options.runs)}; give one folder"
+            f"--variants needs one run, got {len(options.runs)}; give one folder"
         )
     from metarl.pipeline.variants import finish_variants, finished_variants
 
@@ -73,9 +73,9 @@ def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:
     names = options.variants or ()
     with bad_input():
         outcome = finish_variants(path, names, workers=options.workers)
-    for name, why in outcome.failures.items():
-        print(f"metarl: {name} failed: {why}", file=sys.stderr)
-    there = finished_variants(load_run(path), names)
-    variants = {name: run.path for name, run in there.items()}
+    for name, reason in outcome.failures.items():
+        print(f"metarl: {name} failed: {reason}", file=sys.stderr)
+    finished = finished_variants(load_run(path), names)
+    variants = {name: run.path for name, run in finished.items()}
     code = CRASHED if outcome.failures else 0
     return {path.resolve().name: path, **variants}, code

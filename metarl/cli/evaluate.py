@@ -14,60 +14,60 @@ from metarl.runs.config import TEST, EvaluationConfig, ResetMemory, parse_settin
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateOptions:
-    """Test trained networks with frozen weights, on problems they never saw.
+    """Test trained networks with frozen weights, on new problems.
 
-    Without options, every test of the experiment; `metarl tasks` lists them.
+    Without options, they take every test of the experiment; `metarl tasks` lists them.
     """
 
     run: RunFolder
-    """A run's folder."""
+    """Folder of the run."""
     test: tuple[str, ...] = ()
-    """The tests to take; all of the experiment's by default. A test of your own, made
+    """Names of the tests; default: all of the experiment. A test of your own, defined
     with --settings or --interventions, may have any name."""
     snapshot: str | None = None
-    """A snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
+    """Number of a snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
     workers: int | None = None
-    """Processes at once; all cores by default."""
+    """Number of parallel processes; default: all cores."""
     episodes: int | None = None
-    """Episodes a subject, at least 1; the experiment's by default."""
+    """Episodes per subject, at least 1; default: the experiment's."""
     record_episodes: int | None = None
-    """Of these, so many are recorded step by step; by default the experiment's."""
+    """Number of these that are recorded step by step; default: the experiment's."""
     reset_memory: ResetMemory | None = None
-    """When memory, last action and last reward are cleared: episode, trial, never."""
+    """When memory, last action and last reward are reset: episode, trial, never."""
     greedy: bool = False
-    """Take the likeliest action; by default actions are sampled, as in training."""
+    """Choose the most probable action; default: actions are sampled, as in training."""
     settings: tuple[str, ...] = ()
-    """The task's parameters that differ from training, each as NAME=VALUE."""
+    """Parameters of the task that differ from training, each as NAME=VALUE."""
     interventions: tuple[Intervention, ...] = ()
-    """Changes of the network's signals, each in words: 'rpe set -4 when reward > 0',
+    """Changes of the network's signals, each a sentence: 'rpe set -4 when reward > 0',
     'units set 0 of 0-9', 'memory reset when trial == 50'."""
 
 
 CUSTOM = "custom"
-"""Name of a test of one's own, where none is given."""
+"""Name of a user's own test if none is given."""
 
 
 def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationConfig]:
-    """The tests that the options ask for, by name."""
-    there = experiment(task).tests
+    """Return the tests that the options select, by name."""
+    known = experiment(task).tests
     own = bool(options.settings or options.interventions)
-    names = options.test or ((CUSTOM,) if own else tuple(there))
+    names = options.test or ((CUSTOM,) if own else tuple(known))
     for name in names:
         if not own:
-            check_choice("test", name, there)
+            check_choice("test", name, known)
         if Path(name).name != name or not name.strip("."):
             raise ValueError(f"test must be a plain name, got {name!r}")
     changes = changes_of(options)
     if own or options.reset_memory not in (None, "episode"):
         changes["record_untrained"] = False
     return {
-        name: changed_test(there.get(name, there[TEST]), options, changes)
+        name: changed_test(known.get(name, known[TEST]), options, changes)
         for name in names
     }
 
 
 def changes_of(options: EvaluateOptions) -> dict[str, Any]:
-    """The fields of a test that the options set."""
+    """Return the fields of a test that the options set."""
     fields = ("episodes", "record_episodes", "reset_memory")
     given = {name: getattr(options, name) for name in fields}
     changes = {k: v for k, v in given.items() if v is not None}
@@ -77,7 +77,7 @@ def changes_of(options: EvaluateOptions) -> dict[str, Any]:
 def changed_test(
     test: EvaluationConfig, options: EvaluateOptions, changes: dict[str, Any]
 ) -> EvaluationConfig:
-    """The test with some fields changed, and with the options' additions."""
+    """Return the test with changed fields, and the options' additions."""
     return replace(
         test,
         task={**test.task, **parse_settings(options.settings)},
@@ -112,19 +112,19 @@ def main(words: list[str]) -> int:
     return 0
 
 
-def snapshots(asked: str | None, there: list[int]) -> Sequence[int | None]:
-    """The snapshots asked for; None is the trained policy."""
+def snapshots(asked: str | None, saved: list[int]) -> Sequence[int | None]:
+    """Return the requested snapshots; None is the trained policy."""
     if asked is None:
         return [None]
     if asked == "all":
-        return there
+        return saved
     if not asked.isdigit():
         raise ValueError(f"snapshot must be a number or all, got {asked!r}")
     return [int(asked)]
 
 
 def frozen_line(subject: int, metadata: dict[str, Any]) -> str:
-    """One subject's evaluation, with its weights' hashes."""
+    """Describe the evaluation of one subject, with the hashes of its weights."""
     before, after = (metadata[f"weights_{when}"][:16] for when in ("before", "after"))
     reward = metadata["reward_per_episode"]
     return (

@@ -11,29 +11,29 @@ from metarl.training.evolve import EvolutionConfig
 
 @dataclass(frozen=True, kw_only=True)
 class EvolveOptions(EvolutionConfig):
-    """Evolve networks without a gradient: a population's mean moves, no RPE teaches.
+    """Evolve networks without gradients or RPEs: the mean of a population moves.
 
-    The run is an ordinary one: `metarl evaluate` and `metarl analyze` take it.
+    `metarl evaluate` and `metarl analyze` work with the run as with any other.
     """
 
     task: str = "bandit"
-    """Name of a task without pixels, of `metarl tasks`, or "module:NAME"."""
+    """Name of a task without pixels (`metarl tasks`), or "module:NAME"."""
     settings: tuple[str, ...] = ()
-    """The task's parameters that are not its fast preset's, each as NAME=VALUE."""
+    """Parameters of the task that differ from its fast preset, each as NAME=VALUE."""
     out: Path | None = None
-    """The run's folder; runs/evolved-TASK by default."""
+    """Folder of the run; default: runs/evolved-TASK."""
     resume: bool = False
-    """Go on with the run in --out, or start it where there is none."""
+    """Resume the run in --out; start it if there is none."""
     workers: int | None = None
-    """Processes at once; all cores by default."""
+    """Number of parallel processes; default: all cores."""
     subjects: int = 4
-    """Populations, each evolved on its own."""
+    """Number of independently evolved populations."""
     seed: int = 1
     """Root of all random streams."""
 
 
 def main(words: list[str]) -> int:
-    """Evolve networks, no gradient, no critic: metarl evolve [--task TASK]."""
+    """Evolve networks without gradients or a critic: metarl evolve [--task TASK]."""
     options = parse(EvolveOptions, "evolve", words)
     from metarl.pipeline.run import train
 

@@ -1,4 +1,4 @@
-"""The command line: finds the command and says how it ended.
+"""Command line: find the command, run it, report errors.
 
 Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad input,
 3 a subject crashed, 130 interrupted.
@@ -42,12 +42,13 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
     }
 )
 
-HOW_TO_GO_ON = {
-    "train": "; --resume goes on where it stopped",
-    "evolve": "; --resume goes on where it stopped",
-    "reproduce": "; the same command goes on where it stopped",
-    "neighbours": "; the same command goes on where it stopped",
+HOW_TO_RESUME = {
+    "train": "; resume with --resume",
+    "evolve": "; resume with --resume",
+    "reproduce": "; resume with the same command",
+    "neighbours": "; resume with the same command",
 }
+"""Command -> way to resume it after an interrupt."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"metarl {__version__}")
         return 0
     logging.basicConfig(format="%(message)s", level=logging.INFO)
-    # A task of the user's own stands in the folder where metarl is started.
+    # A user's own task is a module in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)
     try:
@@ -74,13 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"metarl: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print(f"metarl: interrupted{HOW_TO_GO_ON.get(words[0], '')}", file=sys.stderr)
+        print(f"metarl: interrupted{HOW_TO_RESUME.get(words[0], '')}", file=sys.stderr)
         return INTERRUPTED
 
 
 def overview() -> str:
-    """What `metarl --help` prints."""
+    """Return the text of `metarl --help`."""
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}")
-    return "\n".join([*lines, "", "metarl COMMAND --help describes its options."])
+    return "\n".join([*lines, "", "metarl COMMAND --help shows its options."])

@@ -19,25 +19,25 @@ class NeighboursOptions:
     """
 
     studies: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Studies; all by default."""
+    """Names of studies; default: all."""
     seeds: int = 5
-    """Independent seeds of every condition."""
+    """Number of independent seeds of every condition."""
     seed: int = 1
     """Root of all random streams."""
     grid: bool = False
     """Also run the grids of learning rates."""
     smoke: bool = False
-    """Only a few steps of each: everything runs, nothing is learned."""
+    """Take only a few steps of each: everything runs, nothing is learned."""
     out: Path = Path("runs/neighbours")
-    """The folder, created if it does not exist."""
+    """Folder of the results, created if it does not exist."""
     workers: int | None = None
-    """Parallel processes; all cores by default."""
+    """Number of parallel processes; default: all cores."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
 
 def main(words: list[str]) -> int:
-    """Learning rules, costs, replay, evolution: metarl neighbours [STUDY ...]."""
+    """Compare neighbouring ideas: metarl neighbours [STUDY ...]."""
     options = parse(NeighboursOptions, "neighbours", words)
     from metarl.reports.figures import passed
     from metarl.studies.runner import (

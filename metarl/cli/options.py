@@ -1,4 +1,4 @@
-"""Parsing of options, exit codes and the last words of all commands."""
+"""Parsing of options, exit codes and final messages of all commands."""
 
 import contextlib
 import sys
@@ -26,7 +26,7 @@ RunFolder = Annotated[Path, tyro.conf.Positional]
 
 @contextlib.contextmanager
 def bad_input() -> Iterator[None]:
-    """Within, a ValueError is an error of the user's, not a bug."""
+    """Context in which a ValueError is an error of the user, not a bug."""
     try:
         yield
     except ValueError as error:
@@ -34,7 +34,7 @@ def bad_input() -> Iterator[None]:
 
 
 REGISTRY = ConstructorRegistry()
-"""Types of options that are read from one word each."""
+"""Types of options that are read from one word."""
 
 
 @REGISTRY.primitive_rule
@@ -54,22 +54,22 @@ def intervention_rule(
 
 
 def read_intervention(words: list[str]) -> Intervention:
-    """The intervention that one sentence says."""
+    """Return the intervention in one sentence."""
     with bad_input():
         return parse_intervention(words[0])
 
 
 def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
-    """The options of a command, as an instance of a dataclass."""
+    """Parse the options of a command into an instance of a dataclass."""
     with bad_input():
         prog = f"metarl {command}"
         return tyro.cli(kind, prog=prog, args=words, registry=REGISTRY, **more)
 
 
 def finish(outcome: Outcome, done: str) -> int:
-    """Print the outcome of a command; its exit code."""
-    for name, why in outcome.failures.items():
-        print(f"metarl: {name} failed: {why}", file=sys.stderr)
+    """Print the outcome of a command, and return its exit code."""
+    for name, reason in outcome.failures.items():
+        print(f"metarl: {name} failed: {reason}", file=sys.stderr)
     if outcome.failures:
         return CRASHED
     print(done)

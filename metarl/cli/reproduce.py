@@ -14,30 +14,31 @@ from metarl.envs.registry import NAMES
 class ReproduceOptions:
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
-    What is done already is left as it is: the same command goes on where it was
-    stopped, and tries a subject again that failed.
+    Finished work is kept: the same command resumes where it was interrupted, and
+    repeats subjects that failed.
     """
 
     tasks: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
-    """Tasks of `metarl tasks`, or your own "module:EXPERIMENT"; all by default."""
+    """Names of tasks (`metarl tasks`), or your own "module:EXPERIMENT"; default: all
+    tasks."""
     subjects: int = 8
-    """Independently trained networks of each experiment."""
+    """Number of independently trained networks in each experiment."""
     preset: str = "fast"
-    """fast, paper (literal, takes days) or smoke (learns nothing)."""
+    """fast, paper (as published, takes days) or smoke (learns nothing)."""
     seed: int = 1
     """Root of all random streams."""
     out: Path = Path("runs/reproduction")
-    """The folder, made where there is none."""
+    """Folder of the results, created if it does not exist."""
     variants: bool = False
-    """Also train and test the experiments' own variants."""
+    """Also train and test the variants of the experiments."""
     workers: int | None = None
-    """Processes at once; all cores by default."""
+    """Number of parallel processes; default: all cores."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
 
 def main(words: list[str]) -> int:
-    """Every experiment, a scorecard and a report: metarl reproduce [TASK ...]."""
+    """Run every experiment, score it and report: metarl reproduce [TASK ...]."""
     options = parse(ReproduceOptions, "reproduce", words)
     from metarl.pipeline.reproduce import Plan, Reproduction, reproduce
     from metarl.reports.figures import passed
@@ -53,11 +54,10 @@ def main(words: list[str]) -> int:
         )
         command = " ".join(["metarl reproduce", *words])
         outcome = reproduce(plan, options.out, workers=options.workers, command=command)
-    made = Reproduction(outcome.path, plan)
-    print(scorecard_text(read_scorecard(made.scorecard_path)))
-    code = finish(
-        outcome, f"scorecard: {made.scorecard_path}\nreport: {made.report_path}"
-    )
-    if code == 0 and options.require_pass and not passed(made.scorecard_path):
+    result = Reproduction(outcome.path, plan)
+    print(scorecard_text(read_scorecard(result.scorecard_path)))
+    paths = f"scorecard: {result.scorecard_path}\nreport: {result.report_path}"
+    code = finish(outcome, paths)
+    if code == 0 and options.require_pass and not passed(result.scorecard_path):
         return MISSED
     return code

@@ -5,7 +5,7 @@ from metarl.experiments.spec import all_experiments
 
 
 def main(words: list[str]) -> int:
-    """List the tasks."""
+    """List the tasks, their tests and variants: metarl tasks."""
     for name, each in all_experiments().items():
         lines = [
             gymnasium_id(name),

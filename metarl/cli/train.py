@@ -20,25 +20,25 @@ class TrainOptions(Generic[Params]):
     """Train subjects: independent networks, each with its own random streams."""
 
     out: Path
-    """The run's folder."""
+    """Folder of the run."""
     resume: bool = False
-    """Go on with the run in --out, or start it where there is none."""
+    """Resume the run in --out; start it if there is none."""
     variants: bool = False
-    """Also train the experiment's own variants, into the run's folder."""
+    """Also train the variants of the experiment, into the run's folder."""
     workers: int | None = None
-    """Processes at once; all cores by default."""
+    """Number of parallel processes; default: all cores."""
     subjects: int
-    """Independently trained networks."""
+    """Number of independently trained networks."""
     seed: int
     """Root of all random streams."""
     task: Params
-    """The task's parameters."""
+    """Parameters of the task."""
     network: NetworkConfig
-    """The recurrent network."""
+    """Recurrent network."""
     learning: A2CConfig
-    """The learning rule."""
+    """Learning rule."""
     training: TrainingConfig
-    """The amount of training."""
+    """Amount of training."""
 
 
 def main(words: list[str]) -> int:
@@ -48,11 +48,12 @@ def main(words: list[str]) -> int:
     )
     first.add_argument("task")
     first.add_argument("--preset", default="fast")
-    # The task comes first, or the value of another option would be taken for it.
+    # The task must come first; otherwise an option's value would be taken for it.
     if not words or words[0].startswith("-"):
         raise MetaRLError(
-            "say which task: metarl train TASK [--preset fast|paper|smoke] "
-            f"[--out FOLDER]; the tasks are {', '.join(NAMES)}; "
+            "the first word must be a task: metarl train TASK "
+            "[--preset fast|paper|smoke] [--out FOLDER]; the tasks are "
+            f"{', '.join(NAMES)}; "
             "metarl train TASK --help shows every setting"
         )
     chosen, rest = first.parse_known_args(words)

@@ -9,34 +9,34 @@ from metarl.runs.config import TEST
 
 @dataclass(frozen=True, kw_only=True)
 class WatchOptions:
-    """Record a trained network with frozen weights, in new episodes, as a GIF.
+    """Make a video (GIF) of a trained network with frozen weights in new episodes.
 
-    Below the screen stand the last action, the number of the trial, counted from 1,
-    the step of the trial, and what the last action earned.
+    Below the screen: the last action, the number of the trial (from 1), the step of the
+    trial, and the last reward.
     """
 
     run: RunFolder
-    """A run's folder."""
+    """Folder of the run."""
     out: Path | None = None
-    """The video, a name that ends in .gif; by default in the run's folder."""
+    """File of the video, its name ending in .gif; default: in the run's folder."""
     subject: int = 0
     """Subject index, from 0."""
     episodes: int = 1
-    """Episodes, one after the other, at least 1."""
+    """Number of successive episodes, at least 1."""
     seed: int | None = None
     """Seed of the episodes; default: the run's seed."""
     test: str = TEST
-    """Name of the test to take; `metarl tasks` lists them."""
+    """Name of the test; `metarl tasks` lists them."""
     snapshot: int | None = None
-    """A snapshot of training, 0 (untrained) to 20 (trained); trained by default."""
+    """Snapshot of training, 0 (untrained) to 20 (trained); default: trained."""
     fps: float = 6.0
-    """Frames a second, 0.1 to 50."""
+    """Frames per second, 0.1 to 50."""
     greedy: bool = False
-    """Take the likeliest action; by default actions are sampled, as in training."""
+    """Choose the most probable action; default: actions are sampled, as in training."""
 
 
 def main(words: list[str]) -> int:
-    """Record a video of a network, with frozen weights: metarl watch RUN."""
+    """Make a video of a network with frozen weights: metarl watch RUN."""
     options = parse(WatchOptions, "watch", words)
     from metarl.reports.video import VideoConfig
     from metarl.reports.video import watch as watch_run

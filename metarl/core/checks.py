@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class MetaRLError(Exception):
-    """Error that a caller may catch: a damaged file, a table without a column."""
+    """Error that a caller may catch, such as a damaged file or a missing column."""
 
 
 def check_between(name: str, value: float, low: float, high: float) -> None:

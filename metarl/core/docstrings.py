@@ -1,11 +1,11 @@
-"""Texts as data: labelled paragraphs of docstrings and notes, and remarks in them.
+"""Labelled paragraphs of docstrings and notes, and remarks in them.
 
-A task's docstring and an experiment's notes have labelled paragraphs, each of which
-begins a line and is indented where it goes on:
+The docstring of a task and the notes of an experiment have labelled paragraphs. Each
+begins a line, and its further lines are indented:
 
     Actions: left, right; both are always valid.
-    Declared: the paper says that chances change slowly or quickly. Here left's chance
-        is a Gaussian walk.
+    Declared: the paper says that probabilities change slowly or quickly. Here that of
+        the left arm is a Gaussian random walk.
 """
 
 import inspect
@@ -13,60 +13,60 @@ import re
 from typing import NamedTuple
 
 LABEL = re.compile(r'^([A-Z][a-z]+(?: [a-z]+)?|info\["[a-z]+"\]): ')
-"""Beginning of a labelled paragraph: one word or two, and a colon."""
+"""Beginning of a labelled paragraph: one or two words, and a colon."""
 REMARK = re.compile(
     r"\b(Departs|Declared): (.+?)(?=\s(?:Departs|Declared): |\n[A-Z][a-z]+: |\n\n|\Z)",
     re.DOTALL,
 )
-"""A remark on how we follow a source, amid other text."""
+"""Remark on a difference from a source, within other text."""
 REMARKS = ("Departs", "Declared")
-"""Labels of remarks: where we leave a source, where we settle what it leaves open."""
+"""Labels of remarks: a departure from a source, a choice that a source leaves open."""
 
 
 class Paragraph(NamedTuple):
-    """A paragraph of a text, on one line."""
+    """Paragraph of a text, on one line."""
 
     label: str
-    """Its label, such as Observation or Departs; empty where it has none."""
+    """Label, such as Observation or Departs; empty if there is none."""
     text: str
-    """The paragraph without its label."""
+    """Text without the label."""
 
 
 def paragraphs(text: str | None) -> list[Paragraph]:
-    """The paragraphs of a text, in their order.
+    """Return the paragraphs of a text, in order.
 
     Args:
-        text: a docstring or an experiment's notes. A label begins a paragraph, and so
+        text: docstring, or notes of an experiment. A label begins a paragraph, and so
             does an empty line before the first label.
     """
-    parts: list[tuple[str, list[str]]] = [("", [])]
+    labelled: list[tuple[str, list[str]]] = [("", [])]
     for line in inspect.cleandoc(text or "").splitlines():
-        found = LABEL.match(line)
-        if found:
-            parts.append((found[1], [line[found.end() :]]))
-        elif not line.strip() and not parts[-1][0]:
-            parts.append(("", []))
+        match = LABEL.match(line)
+        if match:
+            labelled.append((match[1], [line[match.end() :]]))
+        elif not line.strip() and not labelled[-1][0]:
+            labelled.append(("", []))
         else:
-            parts[-1][1].append(line)
-    flat = (Paragraph(label, _flat(lines)) for label, lines in parts)
+            labelled[-1][1].append(line)
+    flat = (Paragraph(label, _flat(lines)) for label, lines in labelled)
     return [paragraph for paragraph in flat if paragraph.text]
 
 
 def sections(documented: type) -> dict[str, str]:
-    """The labelled paragraphs of a class's own docstring.
+    """Return the labelled paragraphs of a class's own docstring.
 
     Args:
-        documented: a task's class, as `metarl.envs.registry.task_class` gives it.
+        documented: class of a task, as from `metarl.envs.registry.task_class`.
 
     Returns:
-        Label -> text on one line, in the order written; empty where the class has no
-        docstring of its own.
+        Label -> text on one line, in the order of the docstring; empty if the class has
+        no docstring of its own.
     """
     return {p.label: p.text for p in _own_paragraphs(documented) if p.label}
 
 
 def introduction(documented: type) -> list[str]:
-    """The paragraphs before the first label of a class's own docstring."""
+    """Return the paragraphs before the first label of a class's own docstring."""
     return [p.text for p in _own_paragraphs(documented) if not p.label]
 
 
@@ -75,9 +75,9 @@ def _own_paragraphs(documented: type) -> list[Paragraph]:
 
 
 def remarks(text: str | None) -> list[Paragraph]:
-    """The remarks amid a text, each up to the next label or the paragraph's end."""
-    found = REMARK.findall(inspect.cleandoc(text or ""))
-    return [Paragraph(label, _flat([remark])) for label, remark in found]
+    """Return the remarks in a text, each up to the next label or end of paragraph."""
+    matches = REMARK.findall(inspect.cleandoc(text or ""))
+    return [Paragraph(label, _flat([remark])) for label, remark in matches]
 
 
 def _flat(lines: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Interventions in words: the change of a signal, and its condition.
+"""Interventions as sentences: the change of a signal, and its condition.
 
     rpe set -4 when risky == 1 and won == 1
     teaching scale 0.5 when paid > 0

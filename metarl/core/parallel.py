@@ -1,8 +1,8 @@
-"""Runs jobs in parallel, one process each, with progress, stopping and no loss.
+"""Run jobs in parallel processes, with progress, interrupts and resuming.
 
-A job that fails or is killed takes no other with it. An interrupt is passed on; each
-job then saves what it has and ends. A job that was finished before is left out, so that
-the same call resumes what was stopped.
+A job that fails or is killed does not affect the others. An interrupt is passed on to
+each job, which saves its state and ends. Finished jobs are skipped, so the same call
+resumes after an interrupt.
 """
 
 import contextlib
@@ -30,24 +30,24 @@ log = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """A job was asked to stop, and saved what it had."""
+    """Raised by a job that was asked to stop, after it saved its state."""
 
 
 @dataclass
 class Reporter:
-    """Receives the progress of a job, and asks it to stop."""
+    """Progress of a job, and the request to stop it."""
 
     report: Callable[[float], None] = lambda progress: None
-    """Called with the progress, in [0, 1]."""
+    """Called with the progress, in [0, 1], from time to time."""
     should_stop: Callable[[], bool] = lambda: False
-    """Returns whether the job should stop; called often."""
+    """Called often; True if the job has to stop."""
 
     def part(self, number: int, count: int) -> "Reporter":
-        """Reporting of one of `count` equal parts of the job, from 0."""
+        """Return the reporter of one of `count` equal parts of the job, from 0."""
         return self.between(number / count, (number + 1) / count)
 
     def between(self, low: float, high: float) -> "Reporter":
-        """Reporting of the part of the job from `low` to `high`, in [0, 1]."""
+        """Return the reporter of the job's part from `low` to `high`, in [0, 1]."""
         return Reporter(
             lambda progress: self.report(low + (high - low) * progress),
             self.should_stop,
@@ -63,9 +63,9 @@ class Job:
     """Work for one process."""
 
     work: Work
-    """The work itself."""
+    """Function that does the work."""
     finished: bool = False
-    """Whether the work was done before, so that nothing is left to do."""
+    """Whether the work is already done."""
     size: float = 1.0
     """Expected duration, above 0, in a unit that all jobs of a call share."""
 
@@ -77,11 +77,11 @@ class Outcome:
     path: Path
     """Folder of the results."""
     failures: dict[str, str]
-    """For each job that failed, the reason."""
+    """Name of each failed job -> reason."""
 
 
 def core_count() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -95,20 +95,20 @@ def run_jobs(
     overall: bool = False,
     preload: Sequence[str] = (),
 ) -> dict[str, str]:
-    """Run all jobs that are not finished, as many at once as there are workers.
+    """Run all jobs that are not finished, in parallel.
 
     Args:
-        jobs: jobs by the name to show.
-        workers: processes at once; all cores by default. 1 runs in this process.
-        show: draw progress bars, where there is a terminal.
-        overall: one bar for all jobs, in place of a bar for each.
-        preload: modules that every process needs, imported once for all of them.
+        jobs: jobs by displayed name.
+        workers: number of parallel processes; default: all cores; 1: this process only.
+        show: draw progress bars, if there is a terminal.
+        overall: one bar for all jobs, instead of a bar for each.
+        preload: modules that all processes need; they are imported only once.
 
     Returns:
-        For each job that failed, the reason.
+        Name of each failed job -> reason.
 
     Raises:
-        KeyboardInterrupt: interrupted; every running job has saved what it had.
+        KeyboardInterrupt: interrupted; every running job has saved its state.
     """
     if workers is not None:
         check_at_least("workers", workers, 1)
@@ -119,7 +119,7 @@ def run_jobs(
     count = min(workers or core_count(), len(left))
     with _display(left, workers, show=show, overall=overall) as shown:
         if count <= 1:
-            return _run_here(work, shown)
+            return _run_in_process(work, shown)
         return _Pool(work, count, shown, preload).run()
 
 
@@ -134,7 +134,7 @@ def _display(
 
 @contextlib.contextmanager
 def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within, an interrupt or a request to end only sets what the function reads."""
+    """Context in which an interrupt only sets a flag; the function reads the flag."""
     asked = threading.Event()
 
     def ask(number: int, frame: FrameType | None) -> None:
@@ -146,7 +146,7 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
 
 @contextlib.contextmanager
 def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
-    """Within, a handler of signals; only the main thread may have one."""
+    """Context with a handler of signals; only the main thread can have one."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -158,7 +158,7 @@ def _signals(handler: Any, *numbers: signal.Signals) -> Iterator[None]:
             signal.signal(number, before)
 
 
-def _run_here(jobs: Mapping[str, Work], shown: Display) -> dict[str, str]:
+def _run_in_process(jobs: Mapping[str, Work], shown: Display) -> dict[str, str]:
     failures = {}
     for name, job in jobs.items():
         shown.begin(name)
@@ -177,7 +177,7 @@ def _run_here(jobs: Mapping[str, Work], shown: Display) -> dict[str, str]:
 
 
 def describe(error: Exception) -> str:
-    """One line for a person; the whole story where it may be our own mistake."""
+    """Describe an error: one line, or the traceback if it may be a bug."""
     if isinstance(error, MetaRLError | ValueError | OSError):
         return str(error)
     return "".join(traceback.format_exception(error)).rstrip()
@@ -191,7 +191,7 @@ class _Running:
 
 
 class _Pool:
-    """Keeps `count` processes busy until all jobs are done."""
+    """Pool of `count` processes that works until all jobs are done."""
 
     def __init__(
         self,
@@ -216,7 +216,7 @@ class _Pool:
                         break
                     self._start()
                 for channel in wait(list(self.running), timeout=0.2):
-                    self._hear(channel)  # type: ignore[arg-type]
+                    self._receive(channel)  # type: ignore[arg-type]
         if self.stopping:
             raise KeyboardInterrupt
         return self.failures
@@ -231,8 +231,8 @@ class _Pool:
         self.shown.begin(name)
         self.running[ours] = _Running(name, process)
 
-    def _hear(self, channel: Connection) -> None:
-        """A message, or the end of a job: its channel closes, however it dies."""
+    def _receive(self, channel: Connection) -> None:
+        """Receive a message or the end of a job: its channel closes at any exit."""
         job = self.running[channel]
         try:
             message = channel.recv()
@@ -267,19 +267,19 @@ _INTERRUPTED = 130
 
 
 def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
-    """A fork server that has imported some modules, where there is one."""
+    """Return a fork server that has imported modules, if the system has one."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    # A Ctrl-C reaches the server too; it must not end while it is still importing.
+    # Ctrl-C reaches the server too; it must not end while it is still importing.
     with _signals(signal.SIG_IGN, signal.SIGINT):
         ensure_running()
     return context
 
 
 def _work(job: Work, channel: Connection) -> None:
-    """Run a job in a child process, which reports to its parent."""
+    """Run a job in a child process, and report to the parent."""
     lost = threading.Event()
 
     def report(progress: float) -> None:
@@ -293,6 +293,6 @@ def _work(job: Work, channel: Connection) -> None:
             job(Reporter(report, lambda: asked() or lost.is_set()))
         except Interrupted:
             sys.exit(_INTERRUPTED)
-        except Exception as error:  # noqa: BLE001 sent to the parent, which goes on
+        except Exception as error:  # noqa: BLE001 sent to the parent, which continues
             channel.send(describe(error))
             sys.exit(1)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 log = logging.getLogger(__name__)
 
 EARLY = 0.1
-"""Part of a job that must be done before its duration is estimated from its pace."""
+"""Fraction of a job that must be done before its duration is estimated from it."""
 
 
 class Display(Protocol):
@@ -183,7 +183,7 @@ class Overall:
 
     def _left(self) -> str:
         seconds = self.seconds_left()
-        return "just begun" if seconds is None else f"{minutes(seconds)} left"
+        return "just started" if seconds is None else f"{minutes(seconds)} left"
 
     def _unfinished(self) -> float:
         """Total size of the unfinished parts of all jobs."""

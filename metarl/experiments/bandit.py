@@ -3,21 +3,21 @@
 from dataclasses import replace
 
 from metarl.agents.config import Schedule, constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig
 
 CORRELATED = ("correlated", "easy", "medium", "hard")
-"""Bandits with two arms and chances of reward that add up to 1."""
+"""Bandits with two arms and probabilities of reward that add up to 1."""
 DISTRIBUTIONS = ("independent", *CORRELATED)
-"""Bandits of the tests, whichever was trained on."""
+"""Bandits of the tests, the same for all training distributions."""
 
 MAIN = EvaluationConfig(episodes=20_000, record_episodes=0, shared_problems=True)
 
 
 def on_distribution(name: str) -> EvaluationConfig:
-    """The test on one distribution of arms; units are recorded on correlated ones."""
+    """Return the test on one distribution of arms; only `correlated` records units."""
     recorded = name == "correlated"
     return replace(
         MAIN,
@@ -32,10 +32,10 @@ EXPERIMENT = Experiment(
     env="metarl.envs.bandit:Bandit",
     baselines="metarl.baselines.bandit",
     analysis="metarl.analysis.bandit",
-    summary="arms that pay with fixed chances, new in each episode",
+    summary="arms with fixed probabilities of reward, new in each episode",
     question=(
         "Does the network learn new arms within an episode, and explore them as well "
-        "as algorithms made for it?"
+        "as algorithms designed for bandits?"
     ),
     source="Wang et al. 2016, sections 3.1.1-3.1.2; Wang et al. 2018, Fig. 1",
     presets={
@@ -63,8 +63,8 @@ EXPERIMENT = Experiment(
     },
     notes="""
 Training: as published, 20,000 episodes, beta_e from 1 to 0.
-Declared: the published rate and discount were searched for at random; these are those
-    of the precursor's other bandits.
+Declared: the published rate and discount come from a random search; these are the
+    values of the other bandits in Wang et al. 2016.
 Test: Wang et al. 2016 has 300 test episodes; with more, subjects can be distinguished.
 """,
 )

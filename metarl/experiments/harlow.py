@@ -13,7 +13,7 @@ from metarl.experiments.harlow_line import (
     TESTS,
     VARIANTS,
 )
-from metarl.experiments.recipes import SMOKE
+from metarl.experiments.shared_presets import SMOKE
 from metarl.experiments.spec import Experiment
 
 FAST_PIXELS = replace(
@@ -42,10 +42,10 @@ EXPERIMENT = Experiment(
     env="metarl.envs.harlow:Harlow",
     baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
-    summary="two new pictures a problem, one of which pays: from pixels",
+    summary="two new pictures per problem, one of them rewarded: from pixels",
     question=(
-        "After many problems, does a single trial suffice to solve a new one, when the "
-        "network sees pixels alone?"
+        "After many problems, does one trial suffice to solve a new one, when the only "
+        "observation is an image?"
     ),
     source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
     presets={
@@ -64,7 +64,7 @@ EXPERIMENT = Experiment(
     snapshot_test=SNAPSHOT_TEST,
     variants=VARIANTS,
     notes=f"""{NOTES}
-Presets: `fast` sees 20 x 8 pixels, which span the same 65 degrees, in shorter
-    episodes; `large` sees the published 84 x 84.
+Presets: `fast` has images of 20 x 8 pixels, which span the same 65 degrees, and
+    shorter episodes; `large` has the published 84 x 84.
 """,
 )

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
-from metarl.experiments.recipes import PAPER, SMOKE
+from metarl.experiments.shared_presets import PAPER, SMOKE
 from metarl.experiments.spec import Experiment, Preset, Variant
 from metarl.runs.config import TEST, EvaluationConfig, TrainingConfig
 
@@ -20,7 +20,7 @@ PUBLISHED = Preset(
     ),
     training=TrainingConfig(num_envs=32, unroll_steps=100, updates=1_000),
 )
-"""The published settings of the experiment from pixels, but for the encoder."""
+"""Published settings of the experiment from pixels, except for the encoder."""
 
 FAST_LINE = Preset(
     network=NetworkConfig(
@@ -41,9 +41,9 @@ FAST_LINE = Preset(
 )
 
 SAME: Mapping[str, Any] = {"held_out": True, "new_distractor": 0.0}
-"""Objects that training never showed, the same two in all trials of a problem."""
+"""Objects not used in training, the same two in all trials of a problem."""
 CHANGING: Mapping[str, Any] = {"held_out": True, "new_distractor": 1.0}
-"""The same, with a new unrewarded object on each trial: the paper's control."""
+"""The same, with a new unrewarded object on each trial: the control of the paper."""
 MAIN = EvaluationConfig(
     episodes=4_500, record_episodes=300, task=SAME, record_untrained=True
 )
@@ -56,7 +56,7 @@ TESTS: Mapping[str, EvaluationConfig] = {
     "reversal": replace(SHORT, task={**SAME, "trial_count": 12, "reversal_after": 6}),
     "held-in": replace(SHORT, task={"held_out": False, "new_distractor": 0.0}),
 }
-"""Frozen problems with new objects: how they are solved, and by which memory."""
+"""Tests on problems with new objects, and of the memory that solves them."""
 SNAPSHOT_TEST = replace(SHORT, episodes=300)
 VARIANTS: Mapping[str, Variant] = {
     "replaced": Variant(
@@ -68,15 +68,15 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 NOTES = """
-Departs: 32 environments for 32 threads, and an end after 3.2 million steps, where the
-    paper has 100,000 episodes a thread.
+Departs: 32 environments in place of 32 threads, and 3.2 million steps, where the
+    paper has 100,000 episodes per thread.
 Declared: the encoder.
-Training: `fast` is as published but for its size, its rates and their annealing, and
-    clipping. With smaller steps, or less entropy early, some networks keep to a policy
-    that uses a loss in half of the problems only (.87 in the second trial), or that
-    never chooses.
+Training: `fast` is as published except for network size, learning rate, entropy weight
+    and their annealing, and gradient clipping. With smaller steps, or less entropy
+    early, some networks use the information of an unrewarded trial in only half of the
+    problems (.87 in the second trial), or never choose an object.
 Test: 4,500 second trials.
-Declared: numbers of episodes, the paper gives none.
+Declared: numbers of episodes, which the paper does not give.
 """
 """Notes of both experiments on learning sets."""
 
@@ -84,8 +84,8 @@ EXPERIMENT = Experiment(
     env="metarl.envs.harlow:HarlowLine",
     baselines="metarl.baselines.harlow",
     analysis="metarl.analysis.harlow",
-    summary="two new objects a problem, one of which pays: codes on a line",
-    question="After many problems, does a single trial suffice to solve a new one?",
+    summary="two new objects per problem, one of them rewarded: codes on a line",
+    question="After many problems, does one trial suffice to solve a new one?",
     source="Wang et al. 2018, Simulation 5; Harlow 1949, Psychol Rev 56:51",
     presets={"paper": PUBLISHED, "fast": FAST_LINE, "smoke": SMOKE},
     tests=TESTS,

@@ -1,8 +1,8 @@
-"""Values that are inferred and never experienced: Wang et al. 2018, Simulation 3."""
+"""Values inferred without experience: Wang et al. 2018, Simulation 3."""
 
 from metarl.agents.config import constant
 from metarl.core.interventions import Condition, Intervention
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -16,10 +16,10 @@ EXPERIMENT = Experiment(
     env="metarl.envs.inferred_value:InferredValue",
     baselines="metarl.baselines.inferred_value",
     analysis="metarl.analysis.inferred_value",
-    summary="the outcome of one cue reveals the present value of the other",
+    summary="two cues swap values, so one cue's outcome predicts the other's",
     question=(
-        "Do prediction errors reflect a cue's value that was never experienced, only "
-        "inferred from the other cue?"
+        "Do prediction errors reflect the value of a cue that was not experienced, but "
+        "only inferred from the other cue?"
     ),
     source="Wang et al. 2018, Simulation 3; Bromberg-Martin et al. 2010",
     presets={
@@ -46,8 +46,8 @@ EXPERIMENT = Experiment(
     },
     notes="""
 Training: as published, 2 million steps, unrolls of 200 steps. `fast` does not
-    normalise advantages: the policy is soon perfect, and its advantages, scaled up,
-    would be noise that drowns the critic.
+    normalise advantages: the policy is soon perfect, and its small advantages,
+    scaled up, would be noise that overrides the learning of the critic.
 Test: 1,200 frozen blocks of five trials.
 """,
 )

@@ -1,7 +1,7 @@
-"""An arm that pays little and is informative, of Wang et al. 2016."""
+"""An arm with a small reward that identifies the best arm: Wang et al. 2016."""
 
 from metarl.agents.config import Schedule, constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     env="metarl.envs.informative_arm:InformativeArm",
     baselines="metarl.baselines.informative_arm",
     analysis="metarl.analysis.informative_arm",
-    summary="one arm pays little, and reveals which of the others pays best",
+    summary="one arm pays little, and its reward identifies the arm that pays best",
     question=(
         "Does the network give up a reward now to learn which arm pays best later?"
     ),
@@ -34,6 +34,6 @@ EXPERIMENT = Experiment(
     },
     tests={TEST: EvaluationConfig(episodes=1_000, shared_problems=True)},
     notes="""
-Declared: 200,000 episodes, the precursor's rate, discount and unroll.
+Declared: 200,000 episodes; rate, discount and unroll of Wang et al. 2016.
 """,
 )

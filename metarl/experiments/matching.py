@@ -1,7 +1,7 @@
-"""Matching to baited arms, of Wang et al. 2018, Simulation 1."""
+"""Matching with baited arms: Wang et al. 2018, Simulation 1."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -9,11 +9,8 @@ EXPERIMENT = Experiment(
     env="metarl.envs.matching:Matching",
     baselines="metarl.baselines.matching",
     analysis="metarl.analysis.matching",
-    summary="two arms that are baited and stay so until they are chosen",
-    question=(
-        "Are choices divided between the arms as rewards are, and do units code the "
-        "values of the arms?"
-    ),
+    summary="two arms that are baited at random and stay baited until chosen",
+    question=("Do choices match rewards, and do units encode the values of the arms?"),
     source="Wang et al. 2018, Simulation 1; Lau & Glimcher 2005; Tsutsui 2016",
     presets={
         "paper": paper(200, 15_000, discount=constant(0.75)),
@@ -31,6 +28,6 @@ EXPERIMENT = Experiment(
     notes="""
 Training: as published, 3 million steps, discount .75.
 Declared: unrolls of 200 steps, the longest episode.
-Test: 500 frozen episodes, on probabilities that training held out too.
+Test: 500 frozen episodes, including probabilities held out from training.
 """,
 )

@@ -1,7 +1,7 @@
-"""Arms with drifting chances, of Wang et al. 2016."""
+"""Arms with drifting probabilities of reward: Wang et al. 2016."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -9,9 +9,9 @@ EXPERIMENT = Experiment(
     env="metarl.envs.restless_bandit:RestlessBandit",
     baselines="metarl.baselines.restless_bandit",
     analysis="metarl.analysis.restless_bandit",
-    summary="two arms with chances that drift, slowly or quickly, as you learn",
+    summary="two arms with probabilities of reward that drift, slowly or quickly",
     question=(
-        "Does the network learn faster where chances drift quickly than where they "
+        "Does the network learn faster when probabilities drift quickly than when they "
         "drift slowly?"
     ),
     source="Wang et al. 2016, section 3.1.4",
@@ -29,7 +29,7 @@ EXPERIMENT = Experiment(
     tests={TEST: EvaluationConfig(episodes=1_000, shared_problems=True)},
     notes="""
 Training: `fast` has a low discount: both arms are equally informative, so that later
-    rewards are noise to a choice.
-Declared: 20,000 episodes; the precursor's rate and discount.
+    rewards are only noise for a choice.
+Declared: 20,000 episodes; rate and discount of Wang et al. 2016.
 """,
 )

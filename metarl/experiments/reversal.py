@@ -1,7 +1,7 @@
 """Reversal learning of monkeys and networks, after Costa et al. 2016."""
 
 from metarl.agents.config import constant
-from metarl.experiments.recipes import SMOKE, fast, paper
+from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -9,7 +9,7 @@ EXPERIMENT = Experiment(
     env="metarl.envs.reversal:Reversal",
     baselines="metarl.baselines.reversal",
     analysis="metarl.analysis.reversal",
-    summary="two options, one pays more often, and once they swap",
+    summary="two options, one rewarded more often; they swap once",
     question=(
         "How fast does the network abandon an option that turned bad, compared with "
         "monkeys and a Bayesian observer?"
@@ -22,7 +22,7 @@ EXPERIMENT = Experiment(
     },
     tests={TEST: EvaluationConfig(episodes=500)},
     notes="""
-Declared: no network was published on this task; the two-step task's settings.
+Declared: no network was published on this task; these are the settings of two-step.
 Test: 500 frozen superblocks of 80 trials.
 """,
 )

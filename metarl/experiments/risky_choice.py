@@ -6,27 +6,27 @@ from types import MappingProxyType
 
 from metarl.agents.config import NetworkConfig, Schedule, constant
 from metarl.core.interventions import Condition, Intervention
-from metarl.experiments.recipes import FAST, SMOKE, fast, paper
+from metarl.experiments.shared_presets import FAST, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 
 SEPARATE = NetworkConfig(critic="separate", feedback="rpe")
-"""Wang et al. 2018, Simulation 6: the actor's input is the critic's error."""
+"""Wang et al. 2018, Simulation 6: the critic's prediction error is an actor input."""
 
 
 def separate(network: NetworkConfig) -> NetworkConfig:
-    """The network with a critic of its own."""
+    """Return the network configuration with a separate critic."""
     return replace(network, critic=SEPARATE.critic, feedback=SEPARATE.feedback)
 
 
 @dataclass(frozen=True)
 class Stimulation:
-    """A change of the prediction error after one kind of outcome."""
+    """Change of the prediction error after one kind of outcome."""
 
     when: str
-    """The outcome, as a condition."""
+    """Outcome, as a condition."""
     published: float
-    """The prediction error that the paper sets."""
+    """Prediction error set in the paper."""
     doses: tuple[float, ...]
     """Prediction errors of the dose-response curve."""
 
@@ -38,13 +38,13 @@ STIMULATIONS: Mapping[str, Stimulation] = MappingProxyType(
         "risky-loss": Stimulation("risky == 1 and won == 0", 1, (-2, -1, 0, 1, 2, 4)),
     }
 )
-"""Stimulations by the outcome that they follow."""
+"""Stimulations by the preceding outcome."""
 
 MAIN = EvaluationConfig(episodes=1_333, record_episodes=100)
 
 
 def stimulated(when: str, error: float, episodes: int = 1_333) -> EvaluationConfig:
-    """The test with the prediction error set after some outcomes."""
+    """Return the test with the prediction error set after some outcomes."""
     stimulation = Intervention(
         target="rpe", operation="set", amount=error, when=Condition(when)
     )
@@ -57,10 +57,10 @@ EXPERIMENT = Experiment(
     env="metarl.envs.risky_choice:RiskyChoice",
     baselines="metarl.baselines.risky_choice",
     analysis="metarl.analysis.risky_choice",
-    summary="a small certain reward, or a large one of unknown chance",
+    summary="a small certain reward, or a large one of unknown probability",
     question=(
-        "Do false prediction errors move later choices, as stimulation and silencing "
-        "of dopamine do in rats?"
+        "Do false prediction errors change later choices, as stimulation and silencing "
+        "of dopamine neurons do in rats?"
     ),
     source="Wang et al. 2018, Simulation 6; Stopper et al. 2014",
     presets={
@@ -96,14 +96,15 @@ EXPERIMENT = Experiment(
     },
     variants={
         "no-rpe": Variant(
-            why="the actor has no input of what its choices earn",
+            why="the actor has no input about the rewards of its choices",
             network={"feedback": "none"},
         )
     },
     notes="""
 Training: as published, 4 million steps.
-Declared: an update an episode of 60 steps.
-Test: 1,333 frozen episodes a test, on the same random numbers in all of them.
-Declared: the stimulation is on forced and free trials; twins are on free trials only.
+Declared: one update per episode of 60 steps.
+Test: 1,333 frozen episodes per test, with the same random numbers in all tests.
+Declared: stimulation on forced and free trials; the tests with `-free` stimulate on
+    free trials only.
 """,
 )

@@ -1,4 +1,4 @@
-"""An experiment as data: its task, how networks are trained and tested, and why."""
+"""Definition of an experiment: task, training, tests, baselines and analysis."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Preset:
-    """Named settings of a training."""
+    """Settings of a training."""
 
     network: NetworkConfig
     learning: A2CConfig
     training: TrainingConfig
     task: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters of the task that are not its defaults, by name."""
+    """Parameters of the task that differ from its defaults, by name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,9 @@ class Variant:
     """The same networks, but trained differently."""
 
     why: str
-    """Its purpose, in words."""
+    """Purpose, in words."""
     task: Mapping[str, Any] = field(default_factory=dict)
-    """Parameters of the task that differ."""
+    """Parameters of the task that differ, by name."""
     network: Mapping[str, Any] = field(default_factory=dict)
     """Fields of the network's configuration that differ."""
     learning: Mapping[str, Any] = field(default_factory=dict)
@@ -45,38 +45,38 @@ class Variant:
     scale_updates: float = 1.0
     """Factor on the number of updates, above 0; rounded."""
     tests: tuple[str, ...] = (TEST,)
-    """Names of the tests that its networks take."""
+    """Names of the tests of its networks."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A question, asked of frozen networks."""
+    """Experiment: a question to frozen networks."""
 
     env: Any
-    """The task: "module:Class", or the class."""
+    """Task: "module:Class", or the class."""
     presets: Mapping[str, Preset]
-    """Settings of the training, by name."""
+    """Presets of the training, by name."""
     baselines: Any = ""
     """Module with `make_baselines(task, discount)`, or its name; empty: none."""
     analysis: Any = ""
-    """Module with an ANALYSIS, its name, or the analysis itself; empty: none."""
+    """Module with an ANALYSIS, its name, or the Analysis; empty: none."""
     summary: str = ""
-    """One line for `metarl tasks`."""
+    """Description of the task in one line, for `metarl tasks`."""
     question: str = ""
-    """The question, in one sentence."""
+    """Question of the experiment, in one sentence."""
     source: str = ""
-    """The study that the task comes from."""
+    """Study from which the task is taken."""
     tests: Mapping[str, EvaluationConfig] = field(
         default_factory=lambda: {TEST: EvaluationConfig()}
     )
-    """Frozen evaluations by name; `test` is the main one, which baselines take too."""
+    """Tests of frozen networks by name; `test`, the main one, is also for baselines."""
     snapshot_test: EvaluationConfig | None = None
-    """Test of every snapshot, which shows the course of learning; None: no test."""
+    """Test of every snapshot, for the course of learning; None: no test."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
     """The experiment's own variants, by name."""
     notes: str = ""
-    """Labelled paragraphs, such as Training, Test, Departs (from the source) and
-    Declared (where the source leaves it open)."""
+    """Labelled paragraphs, such as Training, Test, Departs (difference from the source)
+    and Declared (choice that the source leaves open)."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -87,15 +87,15 @@ class Experiment:
 
     @property
     def test(self) -> EvaluationConfig:
-        """The main test."""
+        """Main test."""
         return self.tests[TEST]
 
     def config(self, task: str, preset: str = "fast") -> RunConfig[Any]:
-        """The configuration of a run.
+        """Return the configuration of a run.
 
         Args:
-            task: name of the experiment; see `experiment`.
-            preset: one of `presets`.
+            task: name of the experiment, as for `experiment`.
+            preset: a name in `presets`.
         """
         check_choice("preset", preset, sorted(self.presets))
         settings = self.presets[preset]
@@ -111,7 +111,7 @@ class Experiment:
     def make_baselines(
         self, task: "Task[Any]", discount: float | None = None
     ) -> "dict[str, Policy]":
-        """The reference policies of a task by name; their own discount where None."""
+        """Return the baselines of a task by name; with a default discount if None."""
         if not self.baselines:
             return {}
         module = _module(self.baselines)
@@ -119,44 +119,49 @@ class Experiment:
         return make(task) if discount is None else make(task, discount)
 
     def load_analysis(self) -> Any:
-        """The analysis; None where there is none."""
+        """Return the analysis; None if the experiment has none."""
         if not self.analysis:
             return None
-        found = _module(self.analysis)
-        return getattr(found, "ANALYSIS", found)
+        module = _module(self.analysis)
+        return getattr(module, "ANALYSIS", module)
 
 
-def _module(named: Any) -> Any:
-    """The module itself, or the one of this name."""
-    return importlib.import_module(named) if isinstance(named, str) else named
+def _module(module: Any) -> Any:
+    """Return the module, imported if its name is given."""
+    return importlib.import_module(module) if isinstance(module, str) else module
 
 
 def experiment(name: str) -> Experiment:
-    """The experiment of a name.
+    """Return the experiment with a name.
 
     Args:
-        name: a name of the registry, "module:EXPERIMENT" of your own, or "module:Class"
-            of a task alone, which takes the plain test and the presets of two-step.
+        name: name in the registry, your own "module:EXPERIMENT", or "module:Class" of a
+            task without an experiment, which has the default test and the presets of
+            two-step.
 
     Raises:
-        ValueError: there is none.
+        ValueError: no experiment has this name.
     """
     if ":" not in name:
         check_name(name)
-        module = f"metarl.experiments.{name.replace('-', '_')}"
-        found: Experiment = load(f"{module}:EXPERIMENT")
-        return found
-    found = load(name)
-    if isinstance(found, Experiment):
-        return found
+        name = f"{module_of(name)}:EXPERIMENT"
+    loaded = load(name)
+    if isinstance(loaded, Experiment):
+        return loaded
     return Experiment(env=task_class(name), presets=experiment("two-step").presets)
 
 
+def module_of(name: str) -> str:
+    """The module of an experiment."""
+    own, colon, _ = name.partition(":")
+    return own if colon else f"metarl.experiments.{name.replace('-', '_')}"
+
+
 def all_experiments() -> dict[str, Experiment]:
-    """Every experiment of the registry, by name and in its order."""
+    """Return all experiments of the registry by name, in its order."""
     return {name: experiment(name) for name in NAMES}
 
 
 def preset(task: str, name: str = "fast") -> RunConfig[Any]:
-    """The configuration of an experiment's preset; see `experiment` for its name."""
+    """Return the configuration of a preset; for `task` see `experiment`."""
     return experiment(task).config(task, name)

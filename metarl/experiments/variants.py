@@ -1,10 +1,10 @@
-"""General variants: networks that lack one part of the theory each.
+"""General variants: each removes or changes one component of the theory.
 
-Wang et al. 2018: dopamine's prediction errors train the weights of a recurrent network,
-slowly; what comes out is a second learning algorithm, which lives in the network's
-activity and learns from the rewards of its own actions. Each general variant takes one
-part of that sentence away from a run's networks, and leaves the rest as it is. An
-experiment's own variants stand in its file.
+Wang et al. 2018: prediction errors of dopamine slowly train the weights of a recurrent
+network. The result is a second learning algorithm, which is implemented in the activity
+of the network and learns from the rewards of its own actions. Each general variant
+removes or changes one component of this theory, and keeps the rest. Variants of a
+single experiment are defined in its module.
 """
 
 from collections.abc import Mapping
@@ -19,56 +19,55 @@ from metarl.runs.config import EvaluationConfig, RunConfig, change_params
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "no-reward": Variant(
-            why="the reward is no input: activity holds no outcome of a choice, "
-            "so it has nothing to learn from",
+            why="the reward is not an input: activity has no information about the "
+            "outcome of a choice, so it cannot learn from it",
             network={"feedback": "none"},
         ),
         "no-action": Variant(
-            why="the last action is no input: a reward does not say which choice "
-            "it was for",
+            why="the last action is not an input: a reward cannot be assigned to the "
+            "choice that caused it",
             network={"action_input": False},
         ),
         "no-carry-over": Variant(
-            why="memory, last action and last reward are cleared at every trial's "
-            "beginning, in training and in the test: what a trial teaches cannot reach "
-            "the next",
+            why="memory, last action and last reward are reset at the start of every "
+            "trial, in training and in the test: information from one trial cannot "
+            "reach the next",
             training={"reset_memory": "trial"},
         ),
         "readout-only": Variant(
             why="prediction errors train only the readout: the recurrent weights stay "
-            "random, so no learning algorithm is shaped in them",
+            "random, so they cannot become a learning algorithm",
             learning={"rule": "readout"},
         ),
         "rule-eprop": Variant(
-            why="prediction errors do not go back through time: each synapse has a "
-            "trace of its own",
+            why="prediction errors are not propagated back through time: each synapse "
+            "has its own eligibility trace",
             learning={"rule": "eprop"},
         ),
         "rule-eprop-random": Variant(
-            why="nor do they come back through the weights that read: no synapse "
-            "knows another's weight",
+            why="as rule-eprop, but with random feedback weights: no synapse needs the "
+            "weight of another",
             learning={"rule": "eprop-random"},
         ),
         "no-memory": Variant(
-            why="no recurrence: the last action and its reward are all the past "
-            "there is",
+            why="no recurrence: the last action and its reward are the only "
+            "information about the past",
             network={"core": "feedforward"},
         ),
         "core-rnn": Variant(
-            why="recurrence without gates: nothing protects what is held from "
-            "what comes",
+            why="recurrence without gates: nothing protects the memory from new inputs",
             network={"core": "rnn"},
         ),
         "core-gru": Variant(
-            why="other gates: the theory asks for recurrence, not for an LSTM",
+            why="other gates: the theory needs recurrence, not an LSTM",
             network={"core": "gru"},
         ),
         "core-lstm": Variant(
-            why="the paper's core, for a run that has another",
+            why="the core of the paper, for a run with another core",
             network={"core": "lstm"},
         ),
         "units-quarter": Variant(
-            why="a quarter of the units: how small may the network be?",
+            why="a quarter of the units: how small can the network be?",
             scale_units=1 / 4,
         ),
         "units-half": Variant(why="half of the units", scale_units=1 / 2),
@@ -82,12 +81,12 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
 
 
 def variants_of(task: str) -> Mapping[str, Variant]:
-    """General variants and, by name before them, the experiment's own."""
+    """Return general variants and the experiment's own, which override equal names."""
     return {**VARIANTS, **experiment(task).variants}
 
 
 def variant_config(config: RunConfig[Any], variant: Variant) -> RunConfig[Any]:
-    """The configuration of a run's variant: the differences, all else the same."""
+    """Return the configuration of a variant: that of the run with its changes."""
     network, training = config.network, config.training
     units = max(1, round(network.units * variant.scale_units))
     updates = round(training.updates * variant.scale_updates)
@@ -101,19 +100,21 @@ def variant_config(config: RunConfig[Any], variant: Variant) -> RunConfig[Any]:
 
 
 def fitting_config(config: RunConfig[Any], name: str) -> RunConfig[Any]:
-    """The configuration of a variant by name.
+    """Return the configuration of a variant by name.
 
     Raises:
-        ValueError: there is no such variant, or it does not fit the run's networks.
+        ValueError: the variant does not exist, or does not fit the networks of the run.
     """
-    there = variants_of(config.task)
-    check_choice("variant", name, there)
-    variant = there[name]
+    known = variants_of(config.task)
+    check_choice("variant", name, known)
+    variant = known[name]
     if variant is VARIANTS.get(name):
         _check_general(config, name)
     changed = variant_config(config, variant)
     if changed == config:
-        raise ValueError(f"{name} changes nothing: the run's networks are so already")
+        raise ValueError(
+            f"{name} changes nothing: the networks of the run already have its settings"
+        )
     return changed
 
 
@@ -121,24 +122,24 @@ def _check_general(config: RunConfig[Any], name: str) -> None:
     variant = VARIANTS[name]
     if "feedback" in variant.network and config.network.feedback == "rpe":
         raise ValueError(
-            f"{name} does not fit networks with the prediction error and not the "
-            "reward as the policy's input; metarl train --variants trains a variant "
-            "without it"
+            f"{name} does not fit networks that have the prediction error, not the "
+            "reward, as input of the policy; metarl train --variants trains a variant "
+            "without this input"
         )
     from metarl.agents.learning.rules import RULES, PopulationRule
 
     rule = RULES[config.learning.rule]
     if variant.learning and isinstance(rule, PopulationRule):
         raise ValueError(
-            f"{name} does not fit networks that learned by {config.learning.rule}, "
-            "with a learning rate and an amount of training of its own"
+            f"{name} does not fit networks trained with {config.learning.rule}, which "
+            "has its own learning rate and amount of training"
         )
 
 
 def matching_test(config: RunConfig[Any], test: EvaluationConfig) -> EvaluationConfig:
-    """The test with its memory reset as in the training of the configuration."""
+    """Return the test with memory resets as in the configuration's training."""
     if config.training.reset_memory == "episode":
         return test
-    # An untrained network is recorded only where memory is carried over.
+    # An untrained network is recorded only if memory is carried over.
     reset = config.training.reset_memory
     return replace(test, reset_memory=reset, record_untrained=False)

@@ -1,7 +1,7 @@
-"""Learning rates in stable and volatile worlds, of Wang et al. 2018, Simulation 2."""
+"""Learning rates in stable and volatile blocks: Wang et al. 2018, Simulation 2."""
 
 from metarl.agents.config import Schedule, constant
-from metarl.experiments.recipes import ANNEALED, SMOKE, fast, paper
+from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -9,10 +9,10 @@ EXPERIMENT = Experiment(
     env="metarl.envs.volatility:Volatility",
     baselines="metarl.baselines.volatility",
     analysis="metarl.analysis.volatility",
-    summary="two arms show their rewards; the better one changes often or rarely",
+    summary="two arms with visible rewards; the winning arm changes often or seldom",
     question=(
-        "Does the network learn faster while the world is volatile, though no weight "
-        "changes?"
+        "Does the network learn faster in volatile periods, although its weights are "
+        "frozen?"
     ),
     source="Wang et al. 2018, Simulation 2; Behrens et al. 2007",
     presets={
@@ -46,12 +46,12 @@ EXPERIMENT = Experiment(
     },
     variants={
         "constant": Variant(
-            why="trained where volatility never changes", task={"schedule": "constant"}
+            why="trained with constant volatility", task={"schedule": "constant"}
         )
     },
     notes="""
 Training: as published, 40,000 episodes, rate 5e-5, discount .1, beta_e from 1 to 0.
-Declared: an update an episode.
+Declared: one update per episode.
 Test: 400 frozen episodes of stable and volatile blocks, in both orders.
 """,
 )

@@ -1,1 +1,1 @@
-"""Whole runs over many subjects: train, evaluate, variants, reproduce."""
+"""Whole runs of many subjects: train, evaluate, variants, reproduce."""

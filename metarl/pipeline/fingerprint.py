@@ -1,4 +1,4 @@
-"""Whether an analysis is current: which tests, of which networks, it was made from."""
+"""Fingerprints of tests and networks: whether an analysis is up to date."""
 
 import hashlib
 from functools import partial
@@ -12,11 +12,11 @@ from metarl.runs.folder import Run
 from metarl.training.trainer import versions
 
 FILE = "made_from.json"
-"""File that says which tests, of which networks, a result was made from."""
+"""File with the fingerprint of the tests and networks of a result."""
 
 
 def fingerprint(run: Run) -> dict[str, str]:
-    """Digest of all tests of a run and of its own variants, and the version."""
+    """Digest of all tests of a run and its own variants, and the version of metarl."""
     own = experiment(run.config.task).variants
     folders = [run.path, *(run.variant(name).path for name in own)]
     tested = [p for f in folders for p in f.glob("evaluation*/**/evaluation.json")]
@@ -32,26 +32,26 @@ def fingerprint(run: Run) -> dict[str, str]:
     }
 
 
-def made_from(folder: Path) -> object:
-    """What the result in a folder was made from; None where that is not known."""
+def saved_fingerprint(folder: Path) -> object:
+    """Fingerprint of the result in a folder; None if it is unknown."""
     path = folder / FILE
     return read_json(path) if path.exists() else None
 
 
 def is_analysed(run: Run) -> bool:
-    """Whether a run was analysed since it was last tested."""
-    known = made_from(run.analysis_path)
-    return known is not None and known == fingerprint(run)
+    """Whether a run was analysed after its last test."""
+    analysed = saved_fingerprint(run.analysis_path)
+    return analysed is not None and analysed == fingerprint(run)
 
 
 def analysis_job(run: Run) -> Job:
-    """The analysis of a tested run, finished where it is current."""
+    """Job that analyses a tested run; finished if the analysis is up to date."""
     return Job(partial(analyze_one, run), finished=is_analysed(run))
 
 
 def analyze_one(run: Run, reporter: Reporter) -> None:
-    """Analyse a run, and write what from."""
-    # Effects of earlier tests would be wrong, should the analysis fail.
+    """Analyse a run, and write the fingerprint of its tests."""
+    # If the analysis fails, effects of earlier tests must not remain.
     run.effects_path.unlink(missing_ok=True)
     analyze(run)
     write_json(run.analysis_path / FILE, fingerprint(run))

@@ -1,7 +1,7 @@
-"""Networks that are trained and tested alike, and the jobs that this takes.
+"""Populations of networks with the same training and tests, and their jobs.
 
-All calls that train or test build their jobs here: a job does what is missing of one
-subject, or tests one baseline, and counts as finished where nothing is missing.
+All calls that train or test build their jobs here. A job completes the training and
+tests of one subject, or tests one baseline; it is finished if nothing is missing.
 """
 
 import logging
@@ -34,11 +34,11 @@ from metarl.training.trainer import check_trainable, train_subject
 
 log = logging.getLogger(__name__)
 
-TRAINING_PART = 0.85
-"""Part of a subject's job that is training, where tests follow; for the progress."""
-BASELINE_PART = 1 / 50
+TRAINING_FRACTION = 0.85
+"""Training as a fraction of a subject's job with tests, for the progress bar."""
+BASELINE_DURATION = 1 / 50
 """Duration of a baseline's test relative to the training of a subject."""
-PIXELS = 4.0
+ENCODER_DURATION = 4.0
 """Duration of a step of training with an encoder, relative to one without."""
 
 Tests = Mapping[str, EvaluationConfig]
@@ -50,43 +50,43 @@ class PlannedTest:
     """One test of one policy of each subject."""
 
     name: str
-    """The test's name."""
+    """Name of the test."""
     test: EvaluationConfig
-    """The test itself."""
+    """Configuration of the test."""
     snapshot: int | None = None
-    """The snapshot that takes it; None: the trained policy."""
+    """Snapshot of the policy; None: the trained policy."""
     optional: bool = False
-    """Whether a subject without that snapshot goes without the test."""
+    """Whether the test is omitted for subjects without the snapshot."""
 
     def folder(self, run: Run, subject: int) -> EvaluationFolder:
-        """Where its tables go."""
+        """Folder of its tables."""
         return run.evaluation(subject, self.snapshot, self.name)
 
     def applies(self, run: Run, subject: int) -> bool:
-        """Whether the subject is to take it."""
+        """Whether the subject has to take it."""
         return not self.optional or self.snapshot in run.subject(subject).snapshots
 
 
 @dataclass(frozen=True)
 class Population:
-    """Networks that are trained alike, and their tests."""
+    """Networks with the same training, and their tests."""
 
     run: Run
-    """Where their files go."""
+    """Run with their files."""
     config: RunConfig[Any]
-    """How they are trained."""
+    """Configuration of their training."""
     tests: Sequence[PlannedTest] = ()
-    """The tests that they take."""
+    """Tests of every network."""
     baselines: EvaluationConfig | None = None
-    """The test that the task's baselines take; None: they take none."""
+    """Test of the task's baselines; None: no test."""
     name: str = ""
-    """Beginning of its jobs' names."""
+    """First words of the names of its jobs."""
 
     def subject_jobs(self, *, train: bool = True) -> dict[str, Job]:
-        """One job a subject.
+        """Return one job per subject.
 
         Args:
-            train: whether to train subjects first that are not trained.
+            train: whether to train the subjects that are not trained yet.
         """
         return {
             self._job_name(f"subject {k}"): Job(
@@ -98,7 +98,7 @@ class Population:
         }
 
     def baseline_jobs(self) -> dict[str, Job]:
-        """One job a baseline."""
+        """Return one job per baseline."""
         if self.baselines is None:
             return {}
         test = baseline_test(self.baselines)
@@ -106,22 +106,22 @@ class Population:
             self._job_name(name): Job(
                 partial(evaluate_one_baseline, self.run, name, test),
                 finished=self.run.baseline(name).took(test),
-                size=self.size * BASELINE_PART,
+                size=self.size * BASELINE_DURATION,
             )
             for name in list_baselines(self.config, baselines_of(self.config), test)
         }
 
-    def _job_name(self, of: str) -> str:
-        return f"{self.name} {of}".lstrip()
+    def _job_name(self, name: str) -> str:
+        return f"{self.name} {name}".lstrip()
 
     @property
     def size(self) -> float:
-        """About how long a subject takes, in steps of training without an encoder."""
+        """Approximate duration of a subject, in training steps without an encoder."""
         encodes = self.config.network.encoder != "none"
-        return self.config.training.steps * (PIXELS if encodes else 1.0)
+        return self.config.training.steps * (ENCODER_DURATION if encodes else 1.0)
 
     def missing(self, subject: int) -> list[PlannedTest]:
-        """The tests that a subject has not taken."""
+        """Tests that a subject has not taken."""
         return [
             each
             for each in self.tests
@@ -130,12 +130,12 @@ class Population:
         ]
 
     def forget_tests(self, subject: int) -> None:
-        """Let all tests of a subject count as not taken."""
+        """Mark all tests of a subject as not taken."""
         for each in self.tests:
             each.folder(self.run, subject).metadata_path.unlink(missing_ok=True)
 
     def forget_all_tests(self) -> None:
-        """Let all tests of all subjects and baselines count as not taken."""
+        """Mark all tests of all subjects and baselines as not taken."""
         for k in range(self.config.subjects):
             self.forget_tests(k)
         if self.baselines is not None:
@@ -148,10 +148,10 @@ def _subjects(population: Population) -> Iterator[SubjectFolder]:
 
 
 def begin(populations: Sequence[Population], *, resume: bool) -> None:
-    """Make the folders of all populations, or open them again: all or none.
+    """Create the folders of all populations, or reopen them: all or none.
 
     Raises:
-        MetaRLError: a folder has another run, or has one and `resume` is off.
+        MetaRLError: a folder has another run, or has this run and `resume` is off.
         ValueError: a population cannot be trained.
     """
     for each in populations:
@@ -167,7 +167,7 @@ def run_all(
     show: bool,
     overall: bool = False,
 ) -> dict[str, str]:
-    """Run jobs of populations; for each that failed, the reason."""
+    """Run jobs of populations; return the reason for each that failed."""
     return run_jobs(
         jobs, workers=workers, show=show, overall=overall, preload=(__name__,)
     )
@@ -176,12 +176,12 @@ def run_all(
 def finish_subject(
     population: Population, subject: int, train: bool, reporter: Reporter
 ) -> None:
-    """Train and test a subject, or do what of that is missing."""
+    """Complete the training and the tests of a subject."""
     folder, done = population.run.subject(subject), 0.0
     if train and not folder.finished:
-        # The tests that there are were taken by another network.
+        # Existing tests belong to an earlier network.
         population.forget_tests(subject)
-        done = TRAINING_PART if population.tests else 1.0
+        done = TRAINING_FRACTION if population.tests else 1.0
         train_one(population.config, subject, folder, reporter.between(0, done))
     missing = population.missing(subject)
     evaluate_one(population.run, subject, missing, reporter.between(done, 1))
@@ -202,7 +202,7 @@ def train_one(
 def evaluate_one(
     run: Run, subject: int, tests: Sequence[PlannedTest], reporter: Reporter
 ) -> None:
-    """Let one trained subject take tests."""
+    """Test one trained subject."""
     folder = run.subject(subject)
     for number, each in enumerate(tests):
         evaluate_network(
@@ -220,42 +220,42 @@ def evaluate_one(
 def evaluate_one_baseline(
     run: Run, name: str, test: EvaluationConfig, reporter: Reporter
 ) -> None:
-    """Let a baseline take a test."""
+    """Test one baseline."""
     make, folder = baselines_of(run.config), run.baseline(name)
     evaluate_baseline(run.config, name, make, test, folder, reporter)
 
 
 def baselines_of(config: RunConfig[Any]) -> MakeBaselines:
-    """A run's baselines, with the discount of its networks."""
+    """Return the function that makes baselines with the discount of the networks."""
     discount = config.learning.discount.at(1.0)
     return partial(experiment(config.task).make_baselines, discount=discount)
 
 
-def snapshot_tests(asked: Experiment) -> list[PlannedTest]:
-    """The test of every snapshot, where the experiment has one."""
-    if asked.snapshot_test is None:
+def snapshot_tests(chosen: Experiment) -> list[PlannedTest]:
+    """Tests of the snapshots, if the experiment has one."""
+    if chosen.snapshot_test is None:
         return []
     numbers = range(SNAPSHOTS + 1)
-    test = asked.snapshot_test
+    test = chosen.snapshot_test
     return [PlannedTest(TEST, test, number, optional=True) for number in numbers]
 
 
 def variant_populations(
     run: Run, config: RunConfig[Any], tests: Tests
 ) -> Iterator[Population]:
-    """The experiment's own variants of a run that is to be trained.
+    """Populations of the experiment's own variants of a run.
 
     Args:
-        run: the run that they are variants of.
-        config: its configuration.
-        tests: of these each takes the ones that are its own, if it can.
+        run: run with these variants.
+        config: configuration of the run.
+        tests: tests by name; each variant takes its own ones among them, if it can.
     """
     for name, variant in experiment(config.task).variants.items():
         yield variant_population(run, name, variant_config(config, variant), tests)
 
 
 def trained_variants(run: Run, tests: Tests) -> Iterator[Population]:
-    """The experiment's own variants that were trained with a run."""
+    """Populations of the experiment's own variants that exist in a run."""
     for name, variant in run.variants.items():
         if name in experiment(run.config.task).variants:
             yield variant_population(run, name, variant.config, tests)
@@ -264,7 +264,7 @@ def trained_variants(run: Run, tests: Tests) -> Iterator[Population]:
 def variant_population(
     run: Run, name: str, config: RunConfig[Any], tests: Tests
 ) -> Population:
-    """The networks of one of the experiment's own variants, with their tests."""
+    """Population of one of the experiment's own variants, with its tests."""
     own = experiment(config.task).variants[name].tests
     taken = {title: tests[title] for title in own if title in tests}
     planned = list(_possible_tests(name, config, taken))

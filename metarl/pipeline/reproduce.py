@@ -1,11 +1,11 @@
-"""The whole paper: experiments trained, frozen, tested and scored, by one call.
+"""Reproduction of the paper: train, freeze, test and score all experiments.
 
-reproduction/TASK/            the usual run of each experiment
+reproduction/TASK/            run of each experiment
 reproduction/scorecard.json   every effect with its verdict
-reproduction/report.html      a page to send to a colleague
+reproduction/report.html      report on one page
 
-What is done already is left as it is, so that a call that was interrupted, or in which
-a subject failed, is repeated to go on.
+Finished work is kept: the same call resumes after an interrupt, and repeats subjects
+that failed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,23 +35,23 @@ from metarl.runs.config import EvaluationConfig, RunConfig
 from metarl.runs.folder import Run, folder_name
 
 SMOKE_EPISODES = 12
-"""Episodes of each test under the preset `smoke`, which only shows that all runs."""
+"""Episodes of each test with the preset `smoke`, which only shows that all runs."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Experiments to reproduce, and how."""
+    """Experiments to reproduce, and their settings."""
 
     tasks: tuple[str, ...] = NAMES
-    """Names of the registry, or "module:EXPERIMENT" of your own."""
+    """Names from the registry, or your own "module:EXPERIMENT"."""
     preset: str = "fast"
-    """A preset that every one of them has."""
+    """Name of a preset of all these experiments."""
     subjects: int = 8
-    """Independently trained networks of each experiment, at least 1."""
+    """Number of independently trained networks in each experiment, at least 1."""
     seed: int = 1
     """Root of all random streams, the same as `metarl train TASK --seed`."""
     variants: bool = False
-    """Whether to train and test the experiments' own variants too."""
+    """Whether to train and test the variants of the experiments too."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -61,18 +61,18 @@ class Plan:
             raise ValueError(f"tasks must be different ones, got {self.tasks!r}")
 
     def config(self, task: str) -> RunConfig[Any]:
-        """The configuration of one experiment."""
-        usual = preset(task, self.preset)
-        return replace(usual, subjects=self.subjects, seed=self.seed)
+        """Configuration of one experiment."""
+        default = preset(task, self.preset)
+        return replace(default, subjects=self.subjects, seed=self.seed)
 
     def experiment(self, task: str) -> Experiment:
-        """The experiment, with its usual tests, but short ones under `smoke`."""
-        usual = experiment(task)
+        """The experiment, with shortened tests for the preset `smoke`."""
+        full = experiment(task)
         if self.preset != "smoke":
-            return usual
-        tests = {name: _shortened(test) for name, test in usual.tests.items()}
-        snapshot_test = usual.snapshot_test and _shortened(usual.snapshot_test)
-        return replace(usual, tests=tests, snapshot_test=snapshot_test)
+            return full
+        tests = {name: _shortened(test) for name, test in full.tests.items()}
+        snapshot_test = full.snapshot_test and _shortened(full.snapshot_test)
+        return replace(full, tests=tests, snapshot_test=snapshot_test)
 
 
 def _shortened(test: EvaluationConfig) -> EvaluationConfig:
@@ -82,7 +82,7 @@ def _shortened(test: EvaluationConfig) -> EvaluationConfig:
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A folder with all experiments of a plan."""
+    """Folder with all experiments of a plan."""
 
     path: Path
     plan: Plan
@@ -94,12 +94,12 @@ class Reproduction:
 
     @property
     def scorecard_path(self) -> Path:
-        """Every effect with its verdict."""
+        """File of all effects with their verdicts."""
         return self.path / "scorecard.json"
 
     @property
     def report_path(self) -> Path:
-        """The page."""
+        """File of the report."""
         return self.path / "report.html"
 
 
@@ -111,50 +111,50 @@ def reproduce(
     show: bool = True,
     command: str = "",
 ) -> Outcome:
-    """Train, freeze, test and score every experiment, or go on with it.
+    """Train, freeze, test and score every experiment; finished work is kept.
 
     Args:
-        plan: the experiments.
-        out: the folder, made where there is none.
-        workers: processes at once; all cores by default, 1 for this process alone.
-        show: report the progress.
-        command: the user's command, for the page.
+        plan: experiments and settings.
+        out: folder of the results, created if it does not exist.
+        workers: number of parallel processes; default: all cores; 1: this process only.
+        show: show the progress.
+        command: the user's command, for the report.
 
     Returns:
-        The folder of a `Reproduction`, and for each job that failed, the reason.
+        Folder of a `Reproduction`, and the reason for each job that failed.
 
     Raises:
-        MetaRLError: `out` holds an experiment with another configuration; nothing is
-            begun.
-        ValueError: a variant does not fit; nothing is begun.
-        KeyboardInterrupt: interrupted; everything is saved, the same call goes on.
+        MetaRLError: `out` has an experiment with another configuration; nothing is
+            started.
+        ValueError: a variant does not fit; nothing is started.
+        KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
     """
-    made = Reproduction(Path(out), plan)
-    populations = [p for task in plan.tasks for p in _populations(made, task)]
+    result = Reproduction(Path(out), plan)
+    populations = [p for task in plan.tasks for p in _populations(result, task)]
     begin(populations, resume=True)
     failures = run_all(_in_rounds(populations), workers, show=show, overall=True)
-    failures |= run_all(_analysis_jobs(made), workers, show=show, overall=True)
-    _write_results(made, command, failures)
-    return Outcome(made.path, failures)
+    failures |= run_all(_analysis_jobs(result), workers, show=show, overall=True)
+    _write_results(result, command, failures)
+    return Outcome(result.path, failures)
 
 
-def _populations(made: Reproduction, task: str) -> Iterator[Population]:
-    """The networks of an experiment, then those of its variants."""
-    run, config = made.runs[task], made.plan.config(task)
-    asked = made.plan.experiment(task)
-    planned = [PlannedTest(name, test) for name, test in asked.tests.items()]
-    planned += snapshot_tests(asked)
-    yield Population(run, config, planned, baselines=asked.test, name=task)
-    if made.plan.variants:
-        for each in variant_populations(run, config, asked.tests):
+def _populations(result: Reproduction, task: str) -> Iterator[Population]:
+    """Population of an experiment, then those of its variants."""
+    run, config = result.runs[task], result.plan.config(task)
+    chosen = result.plan.experiment(task)
+    planned = [PlannedTest(name, test) for name, test in chosen.tests.items()]
+    planned += snapshot_tests(chosen)
+    yield Population(run, config, planned, baselines=chosen.test, name=task)
+    if result.plan.variants:
+        for each in variant_populations(run, config, chosen.tests):
             yield replace(each, name=f"{task} {each.name}")
 
 
 def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
-    """The first subject of every experiment, then the next; baselines come last.
+    """Jobs of the first subjects of all experiments, then the next; baselines last.
 
-    So how long each takes is soon known, and the longest come first in each round, so
-    that no core idles long at the end.
+    This gives early estimates of all durations. The longest jobs come first in each
+    round, so that no core is idle for long at the end.
     """
     longest_first = sorted(populations, key=lambda each: each.size, reverse=True)
     rounds = zip(*(p.subject_jobs().items() for p in longest_first), strict=True)
@@ -162,24 +162,26 @@ def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
     return dict(chain(*rounds, *baselines))
 
 
-def _analysis_jobs(made: Reproduction) -> dict[str, Job]:
-    """Experiments that were tested since they were last analysed."""
+def _analysis_jobs(result: Reproduction) -> dict[str, Job]:
+    """Analyses of all tested experiments; finished if they are up to date."""
     return {
         f"{task} analysis": fingerprint.analysis_job(run)
-        for task, run in made.runs.items()
+        for task, run in result.runs.items()
         if run.evaluated
     }
 
 
-def _write_results(made: Reproduction, command: str, failures: dict[str, str]) -> None:
-    """Scorecard and page, where anything in them has changed."""
-    made_from = fingerprint.made_from
-    runs = {task: made_from(run.analysis_path) for task, run in made.runs.items()}
-    plan = {**asdict(made.plan), "tasks": [*made.plan.tasks]}
+def _write_results(
+    result: Reproduction, command: str, failures: dict[str, str]
+) -> None:
+    """Write scorecard and report if anything in them has changed."""
+    read = fingerprint.saved_fingerprint
+    runs = {task: read(run.analysis_path) for task, run in result.runs.items()}
+    plan = {**asdict(result.plan), "tasks": [*result.plan.tasks]}
     now = {"plan": plan, "runs": runs, "failures": failures}
-    there = made.scorecard_path.exists() and made.report_path.exists()
-    if there and made_from(made.path) == now:
+    exist = result.scorecard_path.exists() and result.report_path.exists()
+    if exist and read(result.path) == now:
         return
-    write_scorecard(made.scorecard_path, scorecard(made.runs))
-    write_page(made.report_path, made.runs, command=command, failures=failures)
-    write_json(made.path / fingerprint.FILE, now)
+    write_scorecard(result.scorecard_path, scorecard(result.runs))
+    write_page(result.report_path, result.runs, command=command, failures=failures)
+    write_json(result.path / fingerprint.FILE, now)

@@ -1,4 +1,4 @@
-"""All subjects of a run: trained, then tested with their weights frozen."""
+"""Train all subjects of a run, and test them with frozen weights."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,26 +31,25 @@ def train(
     workers: int | None = None,
     show: bool = True,
 ) -> Outcome:
-    """Train all subjects of a run; each has the same weights alone or among others.
+    """Train all subjects of a run; a subject's weights do not depend on the others.
 
     Args:
-        config: the configuration; `metarl.preset` gives one.
-        out: the run's folder, made where there is none; runs/TASK by default.
-        variants: also train the experiment's variants, each as a run of its own in the
-            folder's `variants`.
-        resume: go on with the run in `out`; finished subjects are left as they are.
-        workers: processes at once; all cores by default, 1 for this process alone.
-        show: draw progress bars, where there is a terminal.
+        config: configuration, as from `metarl.preset`.
+        out: folder of the run, created if it does not exist; default: runs/TASK.
+        variants: also train the experiment's variants, each as a separate run in the
+            folder `variants`.
+        resume: resume the run in `out`; finished subjects are kept.
+        workers: number of parallel processes; default: all cores; 1: this process only.
+        show: draw progress bars, if there is a terminal.
 
     Returns:
-        The run's folder, and for each job that failed, the reason.
+        Folder of the run, and the reason for each job that failed.
 
     Raises:
-        MetaRLError: `out` holds a run, and `resume` is off or the configuration
-            differs.
-        ValueError: training asks for an impossible intervention, or a variant does not
-            fit the task's parameters; nothing is begun.
-        KeyboardInterrupt: interrupted; everything is saved, `resume` goes on.
+        MetaRLError: `out` has a run, and `resume` is off or the configuration differs.
+        ValueError: training has an impossible intervention, or a variant does not fit
+            the task's parameters; nothing is started.
+        KeyboardInterrupt: interrupted; everything is saved, `resume` continues.
     """
     run = Run(default_folder(config.task) if out is None else Path(out))
     populations = [Population(run, config)]
@@ -70,26 +69,26 @@ def evaluate(
     workers: int | None = None,
     show: bool = True,
 ) -> Outcome:
-    """Test every trained subject, and the task's baselines, on fresh episodes.
+    """Test every trained subject, and the task's baselines, on new episodes.
 
-    The experiment's variants that were trained with the run are tested too, where they
-    can be. Earlier results of these tests are given up first.
+    Trained variants of the experiment are tested too, if they can take the tests.
+    Earlier results of these tests are discarded first.
 
     Args:
-        run: a trained run, or its folder.
-        tests: the main test, or several by name; by default all of the experiment's.
-        snapshot: the one of the policy's snapshots, 0 (untrained) to 20, that takes the
-            main test, or the given tests where that is not among them; by default the
-            trained policy takes all.
-        baselines: also let the task's baselines take the main test.
-        workers: processes at once; all cores by default, 1 for this process alone.
-        show: draw progress bars, where there is a terminal.
+        run: trained run, or its folder.
+        tests: main test, or several by name; default: all of the experiment.
+        snapshot: number of a snapshot of the policy, 0 (untrained) to 20, for the main
+            test, or for the given tests if it is not among them; default: the trained
+            policy, for all tests.
+        baselines: also test the task's baselines, in the main test.
+        workers: number of parallel processes; default: all cores; 1: this process only.
+        show: draw progress bars, if there is a terminal.
 
     Returns:
-        The run's folder, and for each job that failed, the reason.
+        Folder of the run, and the reason for each job that failed.
 
     Raises:
-        ValueError: the networks cannot take one of the tests; nothing is given up.
+        ValueError: the networks cannot take one of the tests; nothing is discarded.
     """
     run = as_run(run)
     named = _named(run, tests)
@@ -127,15 +126,15 @@ def _check_tests(config: RunConfig[Any], tests: Tests) -> None:
 def _tested(
     run: Run, tests: Tests, snapshot: int | None, *, baselines: bool
 ) -> Population:
-    """The run's own networks with their tests, and those of all snapshots."""
-    asked = experiment(run.config.task)
+    """Population of the run, with its tests and those of all snapshots."""
+    chosen = experiment(run.config.task)
     planned = [PlannedTest(name, test, snapshot) for name, test in tests.items()]
-    # The snapshots' test belongs to the experiment's main test.
-    if snapshot is None and tests.get(TEST) == asked.test:
-        planned += snapshot_tests(asked)
+    # The tests of the snapshots go with the experiment's main test.
+    if snapshot is None and tests.get(TEST) == chosen.test:
+        planned += snapshot_tests(chosen)
     main = tests.get(TEST) if baselines and snapshot is None else None
     return Population(run, run.config, planned, baselines=main)
 
 
-def _merged(parts: Iterable[dict[str, Job]]) -> dict[str, Job]:
-    return {name: job for part in parts for name, job in part.items()}
+def _merged(groups: Iterable[dict[str, Job]]) -> dict[str, Job]:
+    return {name: job for jobs in groups for name, job in jobs.items()}

@@ -1,4 +1,4 @@
-"""A run's variants: each trained, tested and analysed as the run itself was."""
+"""Variants of a run: trained, tested and analysed in the same way as the run."""
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,25 +30,25 @@ def finish_variants(
     workers: int | None = None,
     show: bool = True,
 ) -> Outcome:
-    """Train, test and analyse a run's variants; what is finished is left as it is.
+    """Train, test and analyse variants of a run; finished work is kept.
 
-    Each is a run of its own in the run's folder `variants`, with as many subjects and
-    the same seed, and takes the main test that the run took. Those that do not fit the
-    run are left out, and logged.
+    Each is a separate run in the folder `variants` of the run, with the same number of
+    subjects, the same seed and the same main test. Variants that do not fit the run are
+    left out, and logged.
 
     Args:
-        run: an evaluated run, or its folder.
-        names: general variants or the experiment's own; all general ones by default.
-        workers: processes at once; all cores by default, 1 for this process alone.
-        show: report the progress.
+        run: evaluated run, or its folder.
+        names: general variants or the experiment's own; default: all general ones.
+        workers: number of parallel processes; default: all cores; 1: this process only.
+        show: show the progress.
 
     Returns:
-        The run's folder, and for each job that failed, the reason.
+        Folder of the run, and the reason for each job that failed.
 
     Raises:
-        ValueError: there is no such variant; nothing is begun.
-        MetaRLError: the run was not tested, or has no analysis; nothing is begun.
-        KeyboardInterrupt: interrupted; everything is saved, the same call goes on.
+        ValueError: a variant does not exist; nothing is started.
+        MetaRLError: the run was not tested, or has no analysis; nothing is started.
+        KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
     """
     run = as_run(run)
     for name in names:
@@ -67,13 +67,13 @@ def finish_variants(
 
 
 def finished_variants(run: Run, names: Sequence[str] = ()) -> dict[str, Run]:
-    """The variants that are tested and analysed; of the general ones by default."""
-    there = {name: run.variant(name) for name in names or VARIANTS}
-    return {name: each for name, each in there.items() if is_analysed(each)}
+    """Variants that are tested and analysed; default: among the general ones."""
+    chosen = {name: run.variant(name) for name in names or VARIANTS}
+    return {name: each for name, each in chosen.items() if is_analysed(each)}
 
 
 def _main_test(run: Run) -> EvaluationConfig:
-    """The main test as the run took it."""
+    """Main test with the settings of the run's evaluation."""
     if not has_analysis(run.config.task):
         raise MetaRLError(
             f"{run.config.task} has no analysis, so its variants have no effects to "
@@ -90,18 +90,22 @@ def _main_test(run: Run) -> EvaluationConfig:
 def _fitting(
     run: Run, names: Iterable[str], test: EvaluationConfig
 ) -> Iterator[Population]:
-    """The networks of each variant that fits the run."""
+    """Population of each variant that fits the run."""
+    there = variants_of(run.config.task)
     for name in names:
         try:
-            yield _population(run, name, test)
+            population = _population(run, name, test)
         except ValueError as error:
             log.info("left out: %s", error)
+        else:
+            log.info("variant %s: %s", name, there[name].why)
+            yield population
 
 
 def _population(run: Run, name: str, test: EvaluationConfig) -> Population:
-    """The networks of one variant; ValueError where they do not fit the run."""
+    """Population of one variant; raise ValueError if it does not fit the run."""
     config = fitting_config(run.config, name)
-    taken = matching_test(config, test)
+    test = matching_test(config, test)
     check_trainable(config)
-    check_test(config, taken)
-    return Population(run.variant(name), config, [PlannedTest(TEST, taken)], name=name)
+    check_test(config, test)
+    return Population(run.variant(name), config, [PlannedTest(TEST, test)], name=name)

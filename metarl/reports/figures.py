@@ -1,4 +1,4 @@
-"""From tables to a figure, effects and a one-page result: the only place that saves."""
+"""Figure, effects and one-page result of a run; the only module that saves them."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -21,18 +21,18 @@ from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
-"""File of the numbers behind effects.json: key, effect, subject, value."""
+"""File of the values of each subject in effects.json: key, effect, subject, value."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
-"""Panels side by side."""
+"""Number of panels per row."""
 
 
 def analysis_of(task: str) -> Analysis[Any]:
-    """The analysis of an experiment.
+    """Return the analysis of an experiment.
 
     Raises:
-        MetaRLError: the experiment names something else as its analysis.
+        MetaRLError: the experiment has another object as its analysis.
     """
     analysis = experiment(task).load_analysis()
     if not isinstance(analysis, Analysis):
@@ -44,24 +44,24 @@ def analysis_of(task: str) -> Analysis[Any]:
 
 
 def has_analysis(task: str) -> bool:
-    """Whether the experiment has an analysis; a bare task has none."""
+    """Whether the experiment has an analysis; a task without experiment has none."""
     return bool(experiment(task).analysis)
 
 
 def experiment_data(run: Run) -> ExperimentData:
-    """Everything that an analysis needs of an evaluated run."""
+    """Return the data of an evaluated run for its analysis."""
     own = experiment(run.config.task).variants
-    there = {k: v for k, v in run.variants.items() if k in own and v.evaluated}
+    evaluated = {k: v for k, v in run.variants.items() if k in own and v.evaluated}
     return _data(
         run,
         baselines={k: f.trials for k, f in run.baselines.items()},
         baseline_recordings=_recordings(run.baselines),
-        variants={name: _data(variant) for name, variant in there.items()},
+        variants={name: _data(variant) for name, variant in evaluated.items()},
     )
 
 
 def _data(run: Run, **more: Any) -> ExperimentData:
-    """Everything of the networks of an evaluated run."""
+    """Return the data of the networks of an evaluated run."""
     evaluated = run.evaluated
     if not evaluated:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
@@ -83,7 +83,7 @@ def _data(run: Run, **more: Any) -> ExperimentData:
 
 
 def _course(run: Run) -> dict[str, Any]:
-    """The course of learning, where the experiment tests every snapshot."""
+    """Learning curves and tests of snapshots, if the experiment tests snapshots."""
     if experiment(run.config.task).snapshot_test is None:
         return {}
     curves = {k: s.metrics for k, s in enumerate(run.subjects) if k in run.evaluated}
@@ -95,25 +95,25 @@ def _course(run: Run) -> dict[str, Any]:
 
 
 def _as_published(run: Run) -> bool:
-    """Whether all was as the experiment has it, but for the number of episodes.
+    """Whether training and tests are as in the experiment, except numbers of episodes.
 
-    That is: every subject took every test as it stands there, with its memory reset as
-    in training, and none was trained with a parameter that the main test sets.
+    That is: every subject took every test of the experiment, with memory resets as in
+    training, and none was trained with a changed parameter that the main test sets.
     """
-    asked, params = experiment(run.config.task), run.config.task_params
-    usual = type(params)()
-    trained = all(getattr(params, k) == getattr(usual, k) for k in asked.test.task)
-    return trained and all(
+    published, params = experiment(run.config.task), run.config.task_params
+    default = type(params)()
+    same = all(getattr(params, k) == getattr(default, k) for k in published.test.task)
+    return same and all(
         _taken_as(matching_test(run.config, test), folder.metadata)
-        for name, test in asked.tests.items()
+        for name, test in published.tests.items()
         for folder in run.evaluated_in(name).values()
     )
 
 
 def _taken_as(test: EvaluationConfig, metadata: Mapping[str, Any]) -> bool:
     names = ("greedy", "reset_memory", "settings", "interventions")
-    asked = test.to_plain()
-    return all(metadata[name] == asked[name] for name in names)
+    fields = test.to_plain()
+    return all(metadata[name] == fields[name] for name in names)
 
 
 def _recordings(folders: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -127,7 +127,7 @@ def make_data(
     test: EvaluationConfig | None = None,
     **more: Any,
 ) -> ExperimentData:
-    """Data of one trial table of the run's task, with the parameters of a test."""
+    """Return the data of one trial table, with the task's parameters in a test."""
     parameters = vars(change_params(config.task_params, test.task if test else {}))
     return ExperimentData(
         trials=trials, task=config.task, parameters=parameters, **more
@@ -137,7 +137,7 @@ def make_data(
 def draw_figure(
     result: AnalysisResult, panels: Sequence[Panel] | None = None, title: str = ""
 ) -> Figure:
-    """One figure of the result's panels, or of some of them."""
+    """Draw one figure of all or some panels of a result."""
     panels = result.analysis.panels if panels is None else panels
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
@@ -155,7 +155,7 @@ def draw_figure(
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PNG and PDF, the same bytes for the same figure."""
+    """Write a figure as PNG and PDF; the same figure gives the same bytes."""
     paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
     for path in paths:
         kind = path.suffix[1:]
@@ -166,12 +166,12 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
 
 
 def analyze(run: Run | str | Path) -> dict[str, Path]:
-    """Analyse an evaluated run: write its figure, effects and result; their paths."""
+    """Analyse an evaluated run; return the paths of figure, effects and result."""
     run = as_run(run)
     if not has_analysis(run.config.task):
         raise MetaRLError(
-            f"{run.config.task} has no analysis; give its experiment one, or read its "
-            f"tables under {run.path / 'evaluation'}"
+            f"{run.config.task} has no analysis; add one to its experiment, or use its "
+            f"tables in {run.path / 'evaluation'}"
         )
     result = analyse(analysis_of(run.config.task), experiment_data(run))
     folder = run.analysis_path
@@ -184,26 +184,26 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
 
 
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
-    """Write effects as JSON rows, NaN as null, and beside them a table by subject."""
+    """Write effects as JSON rows, NaN as null, and a table of them by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
     with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
         subject_table(effects).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def passed(effects_path: Path) -> bool:
-    """Whether every scored effect passed; False where none is scored."""
+    """Whether every scored effect passed; False if none is scored."""
     rows = json.loads(effects_path.read_text(encoding="utf-8"))
     verdicts = {row["verdict"] for row in rows} - {"REPORTED"}
     return verdicts == {"PASS"}
 
 
 def result_text(run: Run, effects: pd.DataFrame) -> str:
-    """The result on one page, for a person."""
+    """Format the result of a run as one page of text."""
     config, evaluated = run.config, run.evaluated
-    asked = experiment(config.task)
+    described = experiment(config.task)
     lines = [
-        f"{config.task}: {asked.summary}",
-        f"After {asked.source}.",
+        f"{config.task}: {described.summary}",
+        f"After {described.source}.",
         "",
         f"{len(evaluated)} of {config.subjects} subjects evaluated "
         "(independently trained networks),",
@@ -222,7 +222,7 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
     lines += [
         f"  variant {name}: {variant.why}; not trained and tested "
         "(metarl train --variants, metarl evaluate)"
-        for name, variant in asked.variants.items()
+        for name, variant in described.variants.items()
         if name not in run.variants or not run.variants[name].evaluated
     ]
     lines += [
@@ -235,7 +235,7 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
 
 
 def effect_line(row: Mapping[Any, Any]) -> str:
-    """One row of an effects table, for a person."""
+    """Format one row of an effects table."""
     interval = ""
     if pd.notna(row["low"]):
         interval = f" [{row['low']:.3f}, {row['high']:.3f}]"
@@ -247,12 +247,12 @@ def effect_line(row: Mapping[Any, Any]) -> str:
 
 
 def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
-    """The behavioural analysis of a task on animals' or people's trials."""
+    """Analyse behaviour of animals or people on a task; return the paths of results."""
     analysis = analysis_of(task)
     if analysis.load_animals is None:
         able = [name for name in NAMES if analysis_of(name).load_animals is not None]
         raise MetaRLError(
-            f"no animals' trials can be read for {task}; they can for {', '.join(able)}"
+            f"{task} does not support data of animals; choose from: {', '.join(able)}"
         )
     trials = analysis.load_animals(data)
     animals = ExperimentData(trials=trials, subjects_are="animals", task=task)
@@ -264,7 +264,7 @@ def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     with whole_file(table) as temporary:
         result.tables["behaviour"].to_csv(temporary, index=False)
     effects_path = out / "effects.json"
-    # Animals have no number of what only networks or baselines have.
+    # Effects of units or baselines have no value for animals.
     measured = result.effects[result.effects["value"].notna()]
     write_effects(effects_path, measured)
     return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}

@@ -1,4 +1,4 @@
-"""The scorecard: every effect of every experiment, with its verdict, in one table."""
+"""Scorecard: table of all effects of all experiments, with their verdicts."""
 
 import json
 from collections.abc import Mapping
@@ -19,20 +19,20 @@ VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
 
 
 def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
-    """Effects of all experiments, in their order; a missing analysis is a failed row.
+    """Return effects of all experiments in order; a missing analysis is a failed row.
 
     Args:
         runs: experiment -> its run.
 
     Returns:
-        One row an effect, with the columns of an effects table.
+        One row per effect, with the columns of an effects table.
     """
     rows = [row for name, run in runs.items() for row in effect_rows(name, run)]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:
-    """Effects of one experiment; the failed row where its analysis is missing."""
+    """Return effects of one experiment; one failed row if its analysis is missing."""
     if run.effects_path.exists():
         rows: list[dict[str, Any]] = read_json(run.effects_path)
         return rows
@@ -40,7 +40,7 @@ def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:
 
 
 def missing(name: str, subjects: int) -> pd.DataFrame:
-    """The one row of an experiment that came to no result."""
+    """Return the row of an experiment without a result."""
     tested = pd.Series(0.0, index=range(subjects))
     effect = Effect(
         label="subjects that were trained and tested, part of all",
@@ -52,17 +52,17 @@ def missing(name: str, subjects: int) -> pd.DataFrame:
 
 
 def write_scorecard(path: Path, card: pd.DataFrame) -> None:
-    """Write the scorecard as JSON rows; what is blank becomes null."""
+    """Write the scorecard as JSON rows, blanks as null."""
     write_json(path, json.loads(card.to_json(orient="records", double_precision=15)))
 
 
 def read_scorecard(path: Path) -> pd.DataFrame:
-    """The scorecard that was written."""
+    """Read a scorecard from `write_scorecard`."""
     return pd.DataFrame(read_json(path))
 
 
 def tally(card: pd.DataFrame) -> pd.DataFrame:
-    """Rows of each experiment by verdict, and of all: one row an experiment."""
+    """Count effects by verdict: one row per experiment, and one for all."""
     counted = pd.crosstab(card["experiment"], card["verdict"])
     counted = counted.reindex(card["experiment"].unique())
     counted = counted.reindex(columns=list(VERDICTS), fill_value=0)
@@ -71,7 +71,7 @@ def tally(card: pd.DataFrame) -> pd.DataFrame:
 
 
 def scorecard_text(card: pd.DataFrame) -> str:
-    """The scorecard on pages, for a person: every effect, then the tally."""
+    """Format the scorecard as text: every effect, then the tally."""
     lines = []
     for name, part in card.groupby("experiment", sort=False):
         entry = experiment(str(name))

@@ -1,7 +1,7 @@
-"""The timing diagram of a task, drawn from the task itself as it is stepped.
+"""Diagram of the first trials of a task along time, drawn by stepping the task.
 
-Nothing about a task is written down here: events, screens, actions and rewards are
-those of the task and one of its baselines.
+This module has no description of any task: events, screens, actions and rewards come
+from the task and one of its baselines.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,92 +24,92 @@ from metarl.experiments.spec import experiment
 from metarl.runs.config import RunConfig
 from metarl.simulation.rollout import Rollout
 
-ENOUGH = 5
-"""Boxes after which no further trial is begun."""
-ROW = 6
-"""Boxes side by side, where one trial has no more."""
-LONGEST = 1_000
-"""Steps after which even an unfinished trial is given up."""
+ENOUGH_BOXES = 5
+"""Number of boxes after which no further trial is added."""
+BOXES_PER_ROW = 6
+"""Maximum number of boxes per row, unless a single trial has more."""
+MAXIMUM_STEPS = 1_000
+"""Number of steps after which even an unfinished trial ends the diagram."""
 SCALE = 3
-"""Pixels of a screen, as a multiple of what the Gymnasium faces draw."""
+"""Scale relative to the images of the Gymnasium environments."""
 BOX = 0.86
-"""Width of a box; from step to step it is 1."""
+"""Width of a box, in units of the distance between steps."""
 GAP = 0.75
-"""Room for a mark where steps are left out."""
+"""Additional distance where steps are left out."""
 MARGIN = 0.6
-"""Room left of the first box's middle, and right of the last one's."""
-PAID, LOST, FAINT = "#006B4F", "#B22222", "#555555"
-"""Colours of a reward, of a loss, and of what stands behind."""
+"""Distance of the edges from the centres of the first and last box."""
+REWARD, LOSS, FAINT = "#006B4F", "#B22222", "#555555"
+"""Colours of a reward, of a loss, and of the background."""
 INCHES = 1.45
-"""Width of a step, and height of a row without its axis."""
+"""Width of a step, and height of a row without its axis, in inches."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """One step: what was shown, done and paid."""
+    """One step: screen, action and reward."""
 
     step: int
     """Number of the step in the episode, from 1."""
     trial: int
     """Number of the trial in the episode, from 1."""
     event: str
-    """What the task calls the step."""
+    """Name of the event."""
     screen: NDArray[np.uint8]
-    """(rows, columns, 3) what the subject saw."""
+    """(rows, columns, 3) screen before the action."""
     action: str
-    """What it did."""
+    """Name of the action."""
     reward: float
-    """What that paid, in reward units."""
+    """Reward of the action, in reward units."""
     ends_trial: bool
-    """Whether the trial ended with it."""
+    """Whether the trial ended with this step."""
 
 
-class Timing(NamedTuple):
-    """A timing diagram, and what is needed to speak of it."""
+class TaskDiagram(NamedTuple):
+    """Task diagram with its description."""
 
     figure: Figure
-    """The boxes along time."""
+    """Boxes along time."""
     baseline: str
-    """Name of the baseline that answered."""
+    """Name of the baseline that chose the actions."""
     words: str
-    """The diagram in words, for those who cannot see it."""
+    """Description in words, as alternative text."""
 
 
-def draw_timing(config: RunConfig[Any], seed: int = 1) -> Timing | None:
-    """The first trials of a task as boxes along time.
+def draw_task_diagram(config: RunConfig[Any], seed: int = 1) -> TaskDiagram | None:
+    """Draw the first trials of a task as boxes along time.
 
     Args:
-        config: a run's; its parameters of the task are those of training.
-        seed: draws the episode; the same seed gives the same picture.
+        config: configuration of a run, with the task's parameters in training.
+        seed: seed of the episode; the same seed gives the same diagram.
 
     Returns:
-        The diagram; None where the task has no baseline that answers.
+        The diagram; None if the task has no baseline except random choice.
     """
-    found = first_trials(config, seed)
-    if found is None:
+    trials = first_trials(config, seed)
+    if trials is None:
         return None
-    name, steps = found
-    boxes = telling(steps)
+    name, steps = trials
+    boxes = informative_steps(steps)
     rows = in_rows(boxes)
-    width = max(places(row)[-1] for row in rows) + 2 * MARGIN
+    width = max(positions(row)[-1] for row in rows) + 2 * MARGIN
     size = INCHES * width, (INCHES + 0.35) * len(rows) + 0.4
     with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(len(rows), squeeze=False).flat
         for ax, row in zip(axes, rows, strict=True):
-            plot_timing(row, ax)
+            plot_steps(row, ax)
             ax.set_xlim(-MARGIN, width - MARGIN)
         ax.set_xlabel("Step of the episode")
-    return Timing(figure, name, in_words(boxes))
+    return TaskDiagram(figure, name, in_words(boxes))
 
 
 @torch.inference_mode()
 def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]] | None:
-    """The steps of an episode's first trials, as many as are worth showing.
+    """Return the steps of the first trials of an episode, enough for a diagram.
 
     Returns:
-        Name of the first baseline that does not answer by chance, and its steps; None
-        where there is no such baseline.
+        Name of the first baseline that does not choose at random, and its steps; None
+        if there is no such baseline.
     """
     task = task_class(config.task)(1, config.task_params)
     policies = experiment(config.task).make_baselines(task)
@@ -120,94 +120,94 @@ def first_trials(config: RunConfig[Any], seed: int) -> tuple[str, list[Box]] | N
     boxes: list[Box] = []
     for box, over in _steps(Rollout(task, policies[name], generator)):
         boxes.append(box)
-        enough = box.ends_trial and len(telling(boxes)) >= ENOUGH
-        if over or enough or len(boxes) == LONGEST:
+        enough = box.ends_trial and len(informative_steps(boxes)) >= ENOUGH_BOXES
+        if over or enough or len(boxes) == MAXIMUM_STEPS:
             break
     return name, boxes
 
 
 def _steps(rollout: Rollout) -> Iterator[tuple[Box, bool]]:
-    """Each step from an episode's start, and whether the episode ended with it."""
+    """Yield each step of an episode, and whether the episode ended with it."""
     task, step, trial = rollout.task, 0, 1
     while True:
         step += 1
         event = task.event_names[int(task.event())]
         frame = draw_frame(screen_of(task, 0), "", 0, scale=SCALE)
-        (moment,) = rollout.run(1)
+        (transition,) = rollout.run(1)
         box = Box(
             step,
             trial,
             event,
             frame[: SCALE * (HEIGHT - BAND)],
-            task.action_names[int(moment.actions)],
-            float(moment.rewards),
-            bool(moment.trial_ended),
+            task.action_names[int(transition.actions)],
+            float(transition.rewards),
+            bool(transition.trial_ended),
         )
-        yield box, bool(moment.terminated)
+        yield box, bool(transition.terminated)
         trial += box.ends_trial
 
 
-def telling(boxes: Sequence[Box]) -> list[Box]:
-    """The steps where something happens: all but those amid a longer event."""
+def informative_steps(boxes: Sequence[Box]) -> list[Box]:
+    """Return the steps with changes: all except those within a longer event."""
     before, after = [None, *boxes[:-1]], [*boxes[1:], None]
     return [
         box
-        for last, box, coming in zip(before, boxes, after, strict=True)
-        if not (_continues(last, box) and _continues(box, coming))
+        for last, box, following in zip(before, boxes, after, strict=True)
+        if not (_continues(last, box) and _continues(box, following))
     ]
 
 
-def _continues(box: Box | None, coming: Box | None) -> bool:
-    """Whether an event goes on from one step to the next, and nothing was paid."""
-    if box is None or coming is None or box.ends_trial or box.reward:
+def _continues(box: Box | None, following: Box | None) -> bool:
+    """Whether an event continues in the next step, and no reward was given."""
+    if box is None or following is None or box.ends_trial or box.reward:
         return False
-    return box.event == coming.event
+    return box.event == following.event
 
 
 def in_rows(boxes: Sequence[Box]) -> list[list[Box]]:
-    """The boxes in rows of whole trials."""
+    """Arrange the boxes in rows of whole trials."""
     rows: list[list[Box]] = []
     for _, trial in groupby(boxes, lambda box: box.trial):
         steps = list(trial)
-        if rows and len(rows[-1]) + len(steps) <= ROW:
+        if rows and len(rows[-1]) + len(steps) <= BOXES_PER_ROW:
             rows[-1] += steps
         else:
             rows.append(steps)
     return rows
 
 
-def places(boxes: Sequence[Box]) -> list[float]:
-    """Where each box stands along time; where steps are left out there is a gap."""
-    found = [0.0]
-    for box, coming in pairwise(boxes):
-        found.append(found[-1] + 1 + GAP * (coming.step - box.step > 1))
-    return found
+def positions(boxes: Sequence[Box]) -> list[float]:
+    """Return the positions of boxes along time, with gaps for left-out steps."""
+    centres = [0.0]
+    for box, following in pairwise(boxes):
+        centres.append(centres[-1] + 1 + GAP * (following.step - box.step > 1))
+    return centres
 
 
-def plot_timing(boxes: Sequence[Box], ax: Axes | None = None) -> Axes:
-    """Boxes along time: event above, screen, and below what was done and paid.
+def plot_steps(boxes: Sequence[Box], ax: Axes | None = None) -> Axes:
+    """Plot boxes along time: the event above, the screen, action and reward below.
 
     Args:
-        boxes: steps in their order, at least one.
-        ax: where to draw; a figure of its own where None.
+        boxes: steps in order, at least one.
+        ax: axes; None: axes of a new figure.
     """
     ax = ax or plt.subplots()[1]
-    at = places(boxes)
-    for x, box in zip(at, boxes, strict=True):
+    centres = positions(boxes)
+    for x, box in zip(centres, boxes, strict=True):
         _plot_box(ax, x, box)
-    for (x, box), (_, coming) in pairwise(zip(at, boxes, strict=True)):
-        left_out = coming.step - box.step - 1
+    for (x, box), (_, following) in pairwise(zip(centres, boxes, strict=True)):
+        left_out = following.step - box.step - 1
         if left_out:
             middle = x + (1 + GAP) / 2
             _write(ax, middle, 0.05, "...")
             _write(ax, middle, -0.07, f"{left_out} step{'s' * (left_out > 1)}")
     for trial, steps in groupby(
-        zip(at, boxes, strict=True), lambda step: step[1].trial
+        zip(centres, boxes, strict=True), lambda step: step[1].trial
     ):
-        mine = [x for x, _ in steps]
-        _plot_trial(ax, trial, mine[0], mine[-1])
+        own = [x for x, _ in steps]
+        _plot_trial(ax, trial, own[0], own[-1])
     ax.set(ylim=(-0.48, 0.52), aspect="equal", yticks=[])
-    ax.set_xticks(at, [str(box.step) for box in boxes])
+    ax.set_xticks(centres, [str(box.step) for box in boxes])
     ax.spines["left"].set_visible(False)
     return ax
 
@@ -219,12 +219,12 @@ def _plot_box(ax: Axes, x: float, box: Box) -> None:
     ax.imshow(box.screen, extent=edges, interpolation="antialiased", zorder=2)
     _write(ax, x, tall + 0.03, box.event)
     _write(ax, x, -tall - 0.13, box.action)
-    colour = PAID if box.reward > 0 else LOST if box.reward < 0 else FAINT
-    _write(ax, x, -tall - 0.25, _paid(box), colour)
+    colour = REWARD if box.reward > 0 else LOSS if box.reward < 0 else FAINT
+    _write(ax, x, -tall - 0.25, _reward(box), colour)
 
 
 def _plot_trial(ax: Axes, trial: int, first: float, last: float) -> None:
-    """A bracket over the boxes of a trial."""
+    """Draw a line over the boxes of a trial."""
     edges = [first - BOX / 2, last + BOX / 2]
     ax.plot(edges, [0.37, 0.37], color=FAINT, linewidth=1)
     _write(ax, sum(edges) / 2, 0.4, f"trial {trial}")
@@ -234,13 +234,14 @@ def _write(ax: Axes, x: float, y: float, text: str, colour: str = "black") -> No
     ax.text(x, y, text, ha="center", va="baseline", size="small", color=colour)
 
 
-def _paid(box: Box) -> str:
-    return f"paid {format_reward(round(box.reward, 2))}"
+def _reward(box: Box) -> str:
+    return f"reward {format_reward(round(box.reward, 2))}"
 
 
 def in_words(boxes: Sequence[Box]) -> str:
-    """Step after step: its event, what was done and what that paid."""
+    """Describe each step: event, action and reward."""
     return "; ".join(
-        f"step {box.step} (trial {box.trial}): {box.event}, {box.action}, {_paid(box)}"
+        f"step {box.step} (trial {box.trial}): {box.event}, {box.action}, "
+        f"{_reward(box)}"
         for box in boxes
     )

@@ -1,4 +1,4 @@
-"""A film of a frozen network at work: one frame a step, into a GIF."""
+"""Video of a frozen network in its task: a GIF with one frame per step."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,34 +26,34 @@ from metarl.simulation.rollout import Rollout
 Frame = NDArray[np.uint8]
 
 STREAMS: tuple[Purpose, Purpose] = ("preview", "interventions")
-"""What the episodes are drawn from, and the noise of an experimenter's hand."""
+"""Random streams of the episodes and of the noise of interventions."""
 HOLD = 2.0
-"""Seconds for which the last frame stays."""
+"""Additional seconds for which the last frame is shown."""
 SCALE = 3
-"""Times as large as what the Gymnasium faces draw."""
+"""Scale relative to the images of the Gymnasium environments."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VideoConfig:
-    """What to film."""
+    """Content of a video."""
 
     subject: int = 0
-    """Whose network, from 0."""
+    """Subject index, from 0."""
     episodes: int = 1
-    """Episodes, one after the other, at least 1."""
+    """Number of successive episodes, at least 1."""
     seed: int | None = None
-    """Draws the episodes, at least 0; None: the run's."""
+    """Seed of the episodes, at least 0; None: the run's seed."""
     test: str = TEST
-    """Name of the experiment's test to take."""
+    """Name of a test of the experiment."""
     snapshot: int | None = None
-    """A snapshot of training, 0 (untrained) to 20 (trained); None: the trained one."""
+    """Snapshot of training, 0 (untrained) to 20 (trained); None: trained."""
     fps: float = 6.0
-    """Frames a second, 0.1 to 50."""
+    """Frames per second, 0.1 to 50."""
     greedy: bool = False
-    """Take the likeliest action; by default actions are sampled, as in training."""
+    """Choose the most probable action; default: actions are sampled, as in training."""
 
     def __post_init__(self) -> None:
-        """Refuse a film of nothing, and one that no viewer would play."""
+        """Validate the fields."""
         check_at_least("subject", self.subject, 0)
         check_at_least("episodes", self.episodes, 1)
         check_at_least("seed", self.seed or 0, 0)
@@ -63,16 +63,16 @@ class VideoConfig:
 def watch(
     run: Run | str | Path, video: VideoConfig, out: str | Path | None = None
 ) -> Path:
-    """Film a frozen network in fresh episodes; returns where the GIF is.
+    """Make a video of a frozen network in new episodes; return the path of the GIF.
 
     Args:
-        run: a run, or its folder.
-        video: what to record.
-        out: where to write, a name that ends in .gif; by default in the run's folder.
+        run: run, or its folder.
+        video: content of the video.
+        out: path that ends in .gif; default: in the folder of the run.
 
     Raises:
-        ValueError: there is no such subject or test, or no GIF is asked for.
-        MetaRLError: the network is not there, or the film could not be written.
+        ValueError: the subject or test does not exist, or the path is not of a GIF.
+        MetaRLError: the network is missing, or the video cannot be written.
     """
     run = as_run(run)
     check_between("subject", video.subject, 0, run.config.subjects - 1)
@@ -87,33 +87,33 @@ def watch(
 
 
 def video_path(run: Run, video: VideoConfig) -> Path:
-    """Where a film goes when nobody says."""
+    """Default path of a video."""
     stage = "" if video.snapshot is None else f"-snapshot-{video.snapshot:02d}"
-    return run.path / "films" / f"{video.test}-subject-{video.subject:02d}{stage}.gif"
+    return run.path / "videos" / f"{video.test}-subject-{video.subject:02d}{stage}.gif"
 
 
 @torch.inference_mode()
 def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rollout:
-    """One lane, at the start of the first episode.
+    """Return a rollout of one environment, at the start of the first episode.
 
     Args:
-        config: the run's.
-        network: what chooses; it is fed and read as it was trained.
-        video: what to record.
+        config: configuration of the run.
+        network: network that chooses the actions.
+        video: content of the video.
     """
     test = experiment(config.task).tests[video.test]
     task = task_class(config.task)(1, change_params(config.task_params, test.task))
     check_fits(network, task)
     seed = config.seed if video.seed is None else video.seed
-    # Other than in training and evaluation; the hand's noise changes no other.
-    own, noise = (
+    # Separate streams, so that noise of interventions does not change the episodes.
+    episodes, noise = (
         torch.Generator().manual_seed(stream_seed(seed, video.subject, purpose))
         for purpose in STREAMS
     )
     return Rollout(
         task,
         attach_renderer(network, task.render_views),
-        own,
+        episodes,
         reset_memory=test.reset_memory,
         greedy=test.greedy or video.greedy,
         interventions=make_interventions(
@@ -124,12 +124,12 @@ def prepare(config: RunConfig[Any], network: Network, video: VideoConfig) -> Rol
 
 @torch.inference_mode()
 def frames(rollout: Rollout, episodes: int, scale: int = SCALE) -> Iterator[Frame]:
-    """The screen at each episode's start, and after each of its steps.
+    """Yield the screen at the start of each episode and after each of its steps.
 
     Args:
-        rollout: one lane, at the start of an episode.
-        episodes: how many to film.
-        scale: times as large as what the Gymnasium faces draw.
+        rollout: one environment, at the start of an episode.
+        episodes: number of episodes.
+        scale: scale relative to the images of the Gymnasium environments.
 
     Yields:
         (rows, columns, 3), with last action, trial, event and last reward below.
@@ -144,11 +144,11 @@ def frames(rollout: Rollout, episodes: int, scale: int = SCALE) -> Iterator[Fram
                 over = bool(transition.terminated)
                 trial += bool(transition.trial_ended) and not over
                 now = "end" if over else _event(rollout)
-                did = (
+                last = (
                     task.action_names[int(transition.actions)],
                     float(transition.rewards),
                 )
-                yield _draw(rollout, f"{title}trial {trial}\n{now}", scale, *did)
+                yield _draw(rollout, f"{title}trial {trial}\n{now}", scale, *last)
 
 
 def _event(rollout: Rollout) -> str:
@@ -163,15 +163,15 @@ def _draw(
 
 
 def write_gif(path: Path, frames: Iterable[Frame], fps: float) -> None:
-    """Write frames whole, as a GIF that starts again and again.
+    """Write frames as a GIF that repeats without end.
 
     Args:
-        path: where to.
-        frames: (rows, columns, 3) each, at least one, all of one size.
-        fps: frames a second; the last one is held longer.
+        path: file to write.
+        frames: (rows, columns, 3) each, at least one, all of the same size.
+        fps: frames per second; the last frame is shown longer.
     """
     first, *rest = [
-        # 256 colours, none of them dithered: what stands still does not flicker.
+        # 256 colours without dithering, so that a constant screen does not flicker.
         Image.fromarray(frame).quantize(256, dither=Image.Dither.NONE)
         for frame in frames
     ]

@@ -1,4 +1,4 @@
-"""Networks and resumable state on disk: written whole, read back with clear words."""
+"""Networks and resumable state on disk: written whole, checked when read."""
 
 import io
 import json
@@ -20,38 +20,38 @@ from metarl.envs.task import Task
 
 def save_policy(path: Path, network: Network, config: NetworkConfig) -> None:
     """Write a network's weights, with the sizes needed to build it again."""
-    facts = {
+    sizes = {
         "input_size": network.input_size,
         "action_count": network.action_count,
         "view_size": network.view_size,
         "network": asdict(config),
     }
     # One key: with several, the order of the metadata varies between processes.
-    metadata = {"metarl": json.dumps(facts)}
+    metadata = {"metarl": json.dumps(sizes)}
     tensors = {k: v.contiguous() for k, v in network.state_dict().items()}
     write_bytes(path, save(tensors, metadata))
 
 
 def load_policy(path: Path) -> Network:
-    """The network that `save_policy` wrote; MetaRLError says what is wrong."""
+    """Read the network that `save_policy` wrote; raise MetaRLError if it is damaged."""
     if not path.exists():
         raise MetaRLError(f"{path} is missing; train the subject first")
     try:
         with safe_open(path, framework="pt") as file:
-            facts = json.loads(file.metadata()["metarl"])
+            metadata = json.loads(file.metadata()["metarl"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        sizes = facts["input_size"], facts["action_count"]
-        view = facts.get("view_size")
+        sizes = metadata["input_size"], metadata["action_count"]
+        view = metadata.get("view_size")
         network = build(
             *sizes,
-            NetworkConfig(**facts["network"]),
+            NetworkConfig(**metadata["network"]),
             seed=0,
             view_size=view and tuple(view),
         )
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise MetaRLError(
             f"{path} is not a readable metarl network ({error}); "
-            "take another snapshot, or train the subject again"
+            "use another snapshot, or train the subject again"
         ) from None
     load_weights(network, tensors, path)
     return network
@@ -60,20 +60,20 @@ def load_policy(path: Path) -> Network:
 def load_weights(
     network: Network, tensors: dict[str, torch.Tensor], path: Path
 ) -> None:
-    """Copy tensors into a network; MetaRLError names a parameter that differs."""
+    """Copy tensors into a network; raise MetaRLError if a shape differs."""
     expected = network.state_dict()
     for name, value in expected.items():
-        found = tuple(tensors[name].shape) if name in tensors else "missing"
-        if found != tuple(value.shape):
+        shape = tuple(tensors[name].shape) if name in tensors else "missing"
+        if shape != tuple(value.shape):
             raise MetaRLError(
-                f"{path}: parameter {name} is {found}, "
+                f"{path}: parameter {name} is {shape}, "
                 f"this network needs {tuple(value.shape)}"
             )
     network.load_state_dict(tensors)
 
 
 def check_fits(network: Network, task: Task[Any]) -> None:
-    """MetaRLError unless the network can be fed and read by the task."""
+    """Raise MetaRLError unless the network has the inputs and actions of the task."""
     inputs = input_size(task.observation_size, task.action_count)
     takes = _sizes(network.input_size, network.action_count, network.view_size)
     needed = _sizes(inputs, task.action_count, task.view_size)
@@ -85,8 +85,8 @@ def check_fits(network: Network, task: Task[Any]) -> None:
 
 
 def _sizes(inputs: int, actions: int, view: tuple[int, int] | None) -> str:
-    retina = f"a retina of {view[0]} x {view[1]} pixels" if view else "no retina"
-    return f"{inputs} inputs, {actions} actions and {retina}"
+    image = f"an image of {view[0]} x {view[1]} pixels" if view else "no image"
+    return f"{inputs} inputs, {actions} actions and {image}"
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """Read resumable state; MetaRLError says how to go on without it."""
+    """Read resumable state; raise MetaRLError if it is damaged."""
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except Exception as error:  # noqa: BLE001 a damaged file raises many kinds

@@ -21,29 +21,29 @@ from metarl.envs.registry import task_class
 Params = TypeVar("Params")
 
 ResetMemory = Literal["episode", "trial", "never"]
-"""When the memory, last action and last reward are cleared."""
+"""When memory, last action and last reward are reset."""
 TrainingReset = Literal["episode", "trial"]
-"""The same, while a network learns."""
+"""The same during training."""
 TEST = "test"
 """Name of a task's main test."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
-    """How much experience, and in what portions."""
+    """Amount of training, and its division into updates."""
 
     num_envs: int = 1
-    """Episodes that run side by side; 1 is a single stream of experience."""
+    """Number of parallel environments; 1 is a single stream of experience."""
     unroll_steps: int = 300
-    """Steps between updates; gradients flow back this far (t_max)."""
+    """Steps between updates (t_max); gradients flow back through them."""
     updates: int = 10_000
-    """Updates in all."""
+    """Total number of updates."""
     interventions: tuple[Intervention, ...] = ()
-    """Changes of the network's signals while it learns; in words:
+    """Changes of the network's signals during training; as a sentence:
     'teaching scale 0.5 when paid > 0'; see metarl/core/interventions.py."""
     reset_memory: TrainingReset = "episode"
-    """When memory, last action and last reward are cleared, and gradients end: at an
-    episode's start or at every trial's; a test says so for itself."""
+    """When memory, last action and last reward are reset and gradients end: at the
+    start of each episode or of each trial; a test has its own field."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -54,32 +54,32 @@ class TrainingConfig:
 
     @property
     def steps(self) -> int:
-        """Environment steps in all."""
+        """Total number of environment steps."""
         return self.num_envs * self.unroll_steps * self.updates
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluationConfig:
-    """How frozen networks are tested."""
+    """Test of frozen networks."""
 
     episodes: int = 300
-    """Episodes a subject, at least 1."""
+    """Episodes per subject, at least 1."""
     record_episodes: int = 30
-    """Of these, so many are recorded step by step, at least 0."""
+    """Number of these that are recorded step by step, at least 0."""
     reset_memory: ResetMemory = "episode"
-    """When memory, last action and last reward are cleared: episode, trial, never."""
+    """When memory, last action and last reward are reset: episode, trial, never."""
     greedy: bool = False
-    """Take the likeliest action; by default actions are sampled, as in training."""
+    """Choose the most probable action; default: actions are sampled, as in training."""
     task: Mapping[str, Any] = field(default_factory=dict)
     """Parameters of the task that differ from training, by name."""
     interventions: tuple[Intervention, ...] = ()
     """Changes of the network's signals; see metarl/core/interventions.py."""
     shared_problems: bool = False
-    """Whether all subjects and baselines meet the same problems and random numbers;
-    the choices of each are drawn from a stream of its own."""
+    """Whether all subjects and baselines have the same problems and random numbers;
+    each samples its choices from its own stream."""
     record_untrained: bool = False
-    """Whether to record also the units of the subject's untrained network, with the
-    same inputs."""
+    """Whether to record the units of the subject's untrained network too, with the same
+    inputs."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -90,14 +90,14 @@ class EvaluationConfig:
                 "record_untrained needs memory that is reset each episode and no "
                 f"interventions, got {self.reset_memory!r} and "
                 f"{in_words(self.interventions)}: the untrained network would not be "
-                "treated alike"
+                "treated in the same way"
             )
         check_at_least("episodes", self.episodes, 1)
         check_at_least("record_episodes", self.record_episodes, 0)
         check_choice("reset_memory", self.reset_memory, get_args(ResetMemory))
 
     def to_plain(self) -> dict[str, Any]:
-        """The test as evaluation.json has it: in the words of the command line."""
+        """Return the test as in evaluation.json: in the form of the command line."""
         plain = {("settings" if k == "task" else k): v for k, v in vars(self).items()}
         plain["settings"] = [_in_words(*setting) for setting in self.task.items()]
         plain["interventions"] = in_words(self.interventions)
@@ -105,7 +105,7 @@ class EvaluationConfig:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "EvaluationConfig":
-        """The test that `to_plain` gave, perhaps among further entries."""
+        """Return the test from the output of `to_plain`; ignore further entries."""
         names = {each.name for each in dataclasses.fields(cls)} & set(plain)
         known = {name: plain[name] for name in names}
         known["task"] = parse_settings(plain["settings"])
@@ -115,22 +115,22 @@ class EvaluationConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class RunConfig(Generic[Params]):
-    """Everything that makes a run what it is."""
+    """Complete configuration of a run."""
 
     task: str
     """Name from `metarl tasks`, or your own "module:EXPERIMENT" or "module:Class"."""
     preset: str
-    """Name of the preset it started from."""
+    """Name of the preset on which it is based."""
     task_params: Params
-    """The task's own parameters."""
+    """Parameters of the task."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
-    """The recurrent network."""
+    """Recurrent network."""
     learning: A2CConfig = field(default_factory=A2CConfig)
-    """The learning rule."""
+    """Learning rule."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    """The amount of training."""
+    """Amount of training."""
     subjects: int = 8
-    """Independently trained networks, at least 1."""
+    """Number of independently trained networks, at least 1."""
     seed: int = 1
     """Root of all random streams, >= 0."""
 
@@ -150,63 +150,63 @@ class RunConfig(Generic[Params]):
         plain = training.reset_memory == "episode" and not training.interventions
         if mode != "none" and not plain:
             raise ValueError(
-                "replay.mode must be none where memory is not reset by episodes or "
-                "where an intervention is at work in training, got "
-                f"{mode!r}: the episodes would not be lived through alike"
+                "replay.mode must be none if memory is not reset by episodes or if "
+                f"training has interventions, got {mode!r}: replayed episodes would "
+                "differ from the original ones"
             )
 
 
 def in_words(interventions: Iterable[Intervention]) -> list[str]:
-    """Interventions as the sentences of the command line and of JSON files."""
+    """Return interventions as sentences, as on the command line and in JSON files."""
     return [str(each) for each in interventions]
 
 
 def change_params(params: Params, changes: Mapping[str, Any]) -> Params:
-    """The task's parameters with some changed.
+    """Return the parameters of a task with some changed.
 
     Args:
-        params: the dataclass of parameters.
+        params: dataclass of parameters.
         changes: name -> value.
 
     Raises:
-        ValueError: there is no such parameter, or a value is of another kind.
+        ValueError: a parameter does not exist, or a value has the wrong type.
     """
-    kinds = typing.get_type_hints(type(params))
+    types_of_fields = typing.get_type_hints(type(params))
     for name, value in changes.items():
-        check_choice("the name of a task's parameter", name, kinds)
-        _check_kind(name, kinds[name], value)
+        check_choice("the name of a task's parameter", name, types_of_fields)
+        _check_type(name, types_of_fields[name], value)
     changed: Params = dataclasses.replace(params, **changes)  # type: ignore[type-var]
     return changed
 
 
-KINDS: Mapping[type, tuple[type, ...]] = {
+ALLOWED_TYPES: Mapping[type, tuple[type, ...]] = {
     bool: (bool,),
     int: (int,),
     float: (float, int),
 }
-"""Kind of a parameter -> kinds of its values; words are checked by the task."""
+"""Type of a parameter -> types of its values; the task checks strings."""
 
 
-def _check_kind(name: str, kind: Any, value: object) -> None:
-    if type(value) not in KINDS.get(kind, (type(value),)):
-        raise ValueError(f"{name} must be of type {kind.__name__}, got {value!r}")
+def _check_type(name: str, expected: Any, value: object) -> None:
+    if type(value) not in ALLOWED_TYPES.get(expected, (type(value),)):
+        raise ValueError(f"{name} must be of type {expected.__name__}, got {value!r}")
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
-    """Values of a task's parameters by name, from the words of the command line.
+    """Parse values of a task's parameters from the command line.
 
     Args:
-        settings: NAME=VALUE each; the value as Python writes it, or a plain word. The
-            last one of a name holds.
+        settings: each NAME=VALUE, the value in Python syntax or a plain word. If a name
+            is repeated, its last value counts.
 
     Raises:
-        ValueError: one has another form.
+        ValueError: a setting has another form.
     """
     return dict(map(_parse_setting, settings))
 
 
 def _in_words(name: str, value: object) -> str:
-    """NAME=VALUE, from which `parse_settings` reads the same value."""
+    """Return NAME=VALUE such that `parse_settings` reads the same value."""
     plain = f"{name}={value}"
     same = parse_settings([plain]) == {name: value}
     return plain if same else f"{name}={value!r}"
@@ -223,14 +223,14 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
 
 
 def to_plain(config: RunConfig[Any]) -> dict[str, Any]:
-    """The configuration as plain nested dictionaries, ready for JSON."""
+    """Return the configuration as nested dictionaries for JSON."""
     plain = dataclasses.asdict(config)
     plain["training"]["interventions"] = in_words(config.training.interventions)
     return plain
 
 
 def from_plain(plain: dict[str, Any]) -> RunConfig[Any]:
-    """The configuration that `to_plain` gave; MetaRLError says what does not fit."""
+    """Return the configuration from the output of `to_plain`; check its fields."""
     try:
         params = task_class(plain["task"]).params_type
         others = {k: v for k, v in plain.items() if k != "task_params"}
@@ -244,7 +244,7 @@ def from_plain(plain: dict[str, Any]) -> RunConfig[Any]:
 
 
 def _build(kind: Any, plain: dict[str, Any], **given: object) -> Any:
-    """A dataclass from nested dictionaries, unknown names refused."""
+    """Build a dataclass from nested dictionaries; raise TypeError for unknown names."""
     hints = typing.get_type_hints(kind)
     unknown = set(plain) - set(hints)
     if unknown:

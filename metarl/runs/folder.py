@@ -1,17 +1,17 @@
-"""A run's folder: where everything is, and how to read it back.
+"""Folder of a run: paths of its files, and functions that read them.
 
 runs/x/config.json                                 the configuration
-runs/x/subject-00/                                 one folder a subject
+runs/x/subject-00/                                 one folder per subject
     policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
     tensorboard/
-    state.pt                                       to resume from
+    state.pt                                       for resuming
 runs/x/evaluation/subject-00/                      frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
-runs/x/evaluation/baselines/NAME/                  the same of a baseline
-runs/x/evaluation/tests/NAME/subject-00/           a further test of the same networks
+runs/x/evaluation/baselines/NAME/                  the same for a baseline
+runs/x/evaluation/tests/NAME/subject-00/           another test of the same networks
 runs/x/evaluation-05/subject-00/                   the main test of a snapshot
 runs/x/analysis/                                   figure, effects, result
-runs/x/variants/NAME/                              a run of its own: the same networks,
+runs/x/variants/NAME/                              a separate run: the same networks,
                                                    but trained differently
 """
 
@@ -41,7 +41,7 @@ SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
 
 VARIANTS = "variants"
-"""Folder of the variants, each a run of its own."""
+"""Folder of the variants, each a separate run."""
 
 
 @dataclass(frozen=True)
@@ -52,41 +52,41 @@ class SubjectFolder:
 
     @property
     def policy_path(self) -> Path:
-        """The trained weights; there once training is finished."""
+        """Trained weights; the file exists after training is finished."""
         return self.path / "policy.safetensors"
 
     @property
     def state_path(self) -> Path:
-        """What an interrupted training goes on from."""
+        """State for resuming an interrupted training."""
         return self.path / "state.pt"
 
     @property
     def cost_path(self) -> Path:
-        """What training cost: cpu_seconds and wall_seconds."""
+        """Cost of training: cpu_seconds and wall_seconds."""
         return self.path / "cost.json"
 
     @property
     def metrics_path(self) -> Path:
-        """The learning curve."""
+        """Learning curve."""
         return self.path / "metrics.csv"
 
     def snapshot_path(self, number: int) -> Path:
-        """Weights after `number` of `SNAPSHOTS` parts of training."""
+        """Weights after `number` of `SNAPSHOTS` equal fractions of training."""
         return self.path / "snapshots" / f"policy-{number:02d}.safetensors"
 
     @property
     def snapshots(self) -> list[int]:
-        """Numbers of the snapshots there are; fewer than all after a short training."""
+        """Numbers of existing snapshots; after a short training not all exist."""
         numbers = range(SNAPSHOTS + 1)
         return [number for number in numbers if self.snapshot_path(number).exists()]
 
     @property
     def finished(self) -> bool:
-        """Whether training came to its end."""
+        """Whether training is finished."""
         return self.policy_path.exists()
 
     def policy(self, snapshot: int | None = None) -> "Network":
-        """The trained network, or a snapshot of it (0 untrained to 20 trained)."""
+        """Load the trained network, or a snapshot of it (0 untrained to 20 trained)."""
         from metarl.runs.checkpoint import load_policy
 
         if snapshot is None:
@@ -100,13 +100,13 @@ class SubjectFolder:
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """The learning curve, one row a point."""
+        """Learning curve, one row per point."""
         return read_table(self.metrics_path, made_by="metarl train")
 
 
 @dataclass(frozen=True)
 class EvaluationFolder:
-    """Files of one frozen-weight evaluation, or of a baseline's."""
+    """Files of one evaluation of a frozen network or a baseline."""
 
     path: Path
 
@@ -117,12 +117,12 @@ class EvaluationFolder:
 
     @property
     def trials_path(self) -> Path:
-        """The trial table."""
+        """Trial table."""
         return self.path / "trials.csv"
 
     @property
     def recording_path(self) -> Path:
-        """The step recording."""
+        """Step recording."""
         return self.path / "recording.npz"
 
     @cached_property
@@ -132,37 +132,37 @@ class EvaluationFolder:
         return metadata
 
     def took(self, test: EvaluationConfig) -> bool:
-        """Whether exactly this test was taken, to its end."""
+        """Whether exactly this test was taken and finished."""
         if not self.metadata_path.exists():
             return False
-        asked = test.to_plain().items()
-        return all(self.metadata.get(name) == value for name, value in asked)
+        fields = test.to_plain().items()
+        return all(self.metadata.get(name) == value for name, value in fields)
 
     @cached_property
     def trials(self) -> "pd.DataFrame":
-        """The trial table."""
+        """Trial table."""
         return read_table(self.trials_path)
 
     @cached_property
     def recording(self) -> Recording:
-        """The step recording."""
+        """Step recording."""
         return read_recording(self.recording_path)
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder; everything is read when asked for."""
+    """Folder of a run; files are read when they are first used."""
 
     path: Path
 
     @cached_property
     def config(self) -> RunConfig[Any]:
-        """The configuration."""
+        """Configuration."""
         return from_plain(read_json(self.path / "config.json"))
 
     @property
     def subjects(self) -> list[SubjectFolder]:
-        """One folder a subject, trained or not."""
+        """Folder of each subject, trained or not."""
         return [self.subject(k) for k in range(self.config.subjects)]
 
     def subject(self, number: int) -> SubjectFolder:
@@ -172,7 +172,7 @@ class Run:
     def evaluation(
         self, number: int, snapshot: int | None = None, test: str = TEST
     ) -> EvaluationFolder:
-        """Folder of one subject's evaluation, of a snapshot's or in a further test."""
+        """Folder of one subject's evaluation, perhaps of a snapshot or another test."""
         kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
         folder = self.path / kind
         if test != TEST:
@@ -180,19 +180,19 @@ class Run:
         return EvaluationFolder(folder / f"subject-{number:02d}")
 
     def further_tests(self) -> list[str]:
-        """Names of the tests there are, but for the main one."""
-        found = (self.path / "evaluation" / "tests").glob("*/subject-*/*.json")
-        return sorted({path.parent.parent.name for path in found})
+        """Names of existing tests except the main one."""
+        paths = (self.path / "evaluation" / "tests").glob("*/subject-*/*.json")
+        return sorted({path.parent.parent.name for path in paths})
 
     def variant(self, name: str) -> "Run":
-        """The same networks, but trained differently: a run of its own."""
+        """Run of a variant: the same networks, but trained differently."""
         return Run(self.path / VARIANTS / name)
 
     @property
     def variants(self) -> dict[str, "Run"]:
-        """The variants there are, by name."""
-        found = sorted((self.path / VARIANTS).glob("*/config.json"))
-        return {path.parent.name: Run(path.parent) for path in found}
+        """Runs of the existing variants, by name."""
+        paths = sorted((self.path / VARIANTS).glob("*/config.json"))
+        return {path.parent.name: Run(path.parent) for path in paths}
 
     def baseline(self, name: str) -> EvaluationFolder:
         """Folder of a baseline's evaluation."""
@@ -200,12 +200,12 @@ class Run:
 
     @property
     def baselines(self) -> Mapping[str, EvaluationFolder]:
-        """Evaluations of the baselines, by name; a variant has those of its run."""
+        """Evaluations of the baselines, by name; a variant uses those of its run."""
         folder = self.path / "evaluation" / "baselines"
         if self.path.parent.name == VARIANTS and not folder.exists():
             return Run(self.path.parent.parent).baselines
-        found = sorted(path.parent for path in folder.glob("*/evaluation.json"))
-        return {path.name: EvaluationFolder(path) for path in found}
+        paths = sorted(path.parent for path in folder.glob("*/evaluation.json"))
+        return {path.name: EvaluationFolder(path) for path in paths}
 
     @property
     def evaluated(self) -> dict[int, EvaluationFolder]:
@@ -215,19 +215,19 @@ class Run:
     def evaluated_in(
         self, test: str, snapshot: int | None = None
     ) -> dict[int, EvaluationFolder]:
-        """Finished evaluations by subject, of one test and perhaps a snapshot."""
+        """Finished evaluations of one test, by subject, perhaps of a snapshot."""
         subjects = range(self.config.subjects)
         folders = {k: self.evaluation(k, snapshot, test) for k in subjects}
         return {k: f for k, f in folders.items() if f.metadata_path.exists()}
 
     @property
     def analysis_path(self) -> Path:
-        """Where figure and effects go."""
+        """Folder of the figure and the effects."""
         return self.path / "analysis"
 
     @property
     def effects_path(self) -> Path:
-        """The analysis's effects with their verdicts."""
+        """File of the effects with their verdicts."""
         return self.analysis_path / "effects.json"
 
     @property
@@ -249,51 +249,52 @@ class Run:
 
     @property
     def trials(self) -> "pd.DataFrame":
-        """The trial table of all evaluated subjects."""
+        """Trial table of all evaluated subjects."""
         if not self.evaluated:
             raise MetaRLError(f"{self.path} has no evaluation; run `metarl evaluate`")
         return trials_of(self.evaluated)
 
     @property
     def recording(self) -> Mapping[int, Recording]:
-        """The step recordings by subject."""
+        """Step recordings by subject."""
         return {k: folder.recording for k, folder in self.evaluated.items()}
 
 
 def trials_of(folders: Mapping[int, EvaluationFolder]) -> "pd.DataFrame":
-    """One trial table of several subjects' evaluations."""
+    """Return one trial table of the evaluations of several subjects."""
     import pandas as pd
 
     return pd.concat([folder.trials for folder in folders.values()], ignore_index=True)
 
 
 def default_folder(task: str) -> Path:
-    """The usual folder of a task's run."""
+    """Default folder of a run of a task."""
     return Path("runs") / folder_name(task)
 
 
 def folder_name(task: str) -> str:
-    """A task's name as a folder's."""
+    """Name of a task in the form of a folder name."""
     return task.replace(":", ".")
 
 
 def as_run(run: Run | str | Path) -> Run:
-    """The run itself, or the run in a folder."""
+    """Return the run, opened if a folder is given."""
     return run if isinstance(run, Run) else load_run(run)
 
 
 def load_run(path: str | Path) -> Run:
-    """Open a run's folder; MetaRLError if it is none."""
+    """Open the folder of a run; raise MetaRLError if it has no run."""
     run = Run(Path(path))
     if not (run.path / "config.json").exists():
         raise MetaRLError(
-            f"{run.path} is no run: it has no config.json; `metarl train` makes one"
+            f"{run.path} is not a run: it has no config.json; create one with "
+            "`metarl train`"
         )
     return run
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> str:
-    """Where two configurations first differ, in words; empty if nowhere."""
+    """Describe the first difference of two configurations; empty if they agree."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = dict.fromkeys([*before, *now])
         inner = (
@@ -305,10 +306,10 @@ def first_difference(before: Any, now: Any, name: str = "") -> str:
 
 
 def create_runs(configs: Mapping[Path, RunConfig[Any]], *, resume: bool) -> list[Run]:
-    """Make runs' folders, or open them again to resume: all, or none of them.
+    """Create the folders of runs, or reopen them to resume: all or none of them.
 
     Raises:
-        MetaRLError: a folder has another run, or has one and `resume` is off.
+        MetaRLError: a folder has another run, or has this run and `resume` is off.
     """
     for path, config in configs.items():
         if (path / "config.json").exists():
@@ -320,17 +321,16 @@ def create_runs(configs: Mapping[Path, RunConfig[Any]], *, resume: bool) -> list
 
 
 def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
-    """Make one run's folder, or open it again to resume, as `create_runs` does."""
+    """Create the folder of one run, or reopen it, as `create_runs` does."""
     return create_runs({path: config}, resume=resume)[0]
 
 
 def _check_resumable(path: Path, config: RunConfig[Any], *, resume: bool) -> None:
     if not resume:
         raise MetaRLError(
-            f"{path} already has a run; give --resume to go on with it, "
-            "or another --out"
+            f"{path} already has a run; resume it with --resume, or give another --out"
         )
-    # Read as a configuration: what an older metarl did not know has its default.
+    # Read as a configuration, so that fields new since an older version have defaults.
     before, now = (
         json.loads(json.dumps(to_plain(each))) for each in (Run(path).config, config)
     )

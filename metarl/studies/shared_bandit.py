@@ -22,7 +22,7 @@ from metarl.core.checks import MetaRLError
 from metarl.core.interventions import Intervention
 from metarl.core.parallel import Reporter
 from metarl.envs.bandit import BanditParams
-from metarl.experiments.recipes import FAST
+from metarl.experiments.shared_presets import FAST
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.loop import Point, interval_ended, stop_if_asked

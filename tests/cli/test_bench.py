@@ -80,7 +80,7 @@ def test_all_rules_are_those_with_rates():
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("cake", "what to bench must be one of optimizers; got 'cake'"),
+        ("cake", "the subject of a benchmark must be one of optimizers; got 'cake'"),
         ("optimizers --task chess", "task must be one of xor"),
         ("optimizers --rules wp,x", "rule must be one of wp"),
         ("optimizers --rules wp,wp", "rules must be different ones"),

@@ -19,7 +19,7 @@ def runs(unlearned, tmp_path_factory):
     return place / "one", place / "two"
 
 
-def test_runs_are_compared_and_the_files_told(runs, tmp_path, capsys, monkeypatch):
+def test_runs_are_compared_and_the_files_named(runs, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["compare", *map(str, runs)]) == 0
     out = capsys.readouterr().out
@@ -55,8 +55,8 @@ def refused(capsys, words):
 
 def test_what_cannot_be_compared_is_refused(runs, capsys):
     one, two = map(str, runs)
-    assert "two or more to compare" in refused(capsys, [one])
-    assert "must have one run, got 2" in refused(capsys, [one, two, "--variants"])
+    assert "needs two or more folders" in refused(capsys, [one])
+    assert "needs one run, got 2" in refused(capsys, [one, two, "--variants"])
     unknown = [one, "--variants", "no-soul"]
     assert "variant must be one of no-reward" in refused(capsys, unknown)
 

@@ -51,7 +51,7 @@ def test_a_run_that_is_there_is_gone_on_with_only_when_asked(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--members", "5"], "members must be even where they are paired, got 5"),
         (["--episodes", "0"], "episodes must be at least 1, got 0"),
@@ -63,9 +63,9 @@ def test_a_run_that_is_there_is_gone_on_with_only_when_asked(tmp_path, capsys):
         (["--task", "maze"], "unknown task 'maze'"),
     ],
 )
-def test_what_cannot_be_evolved_is_refused(words, told, tmp_path, capsys):
+def test_what_cannot_be_evolved_is_refused(words, message, tmp_path, capsys):
     taskless = [word for word in SHORT if "--task" not in words]
     code = main(["evolve", "--out", str(tmp_path / "x"), *SMALL, *taskless, *words])
     assert code == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not (tmp_path / "x").exists()

@@ -26,7 +26,7 @@ from metarl.envs.registry import NAMES, gymnasium_id
 from metarl.experiments.spec import all_experiments, experiment
 from metarl.pipeline import population
 from metarl.reports.video import VideoConfig
-from metarl.reports.video import watch as film_network
+from metarl.reports.video import watch as make_video
 from metarl.runs.checkpoint import save_state
 from metarl.runs.folder import SubjectFolder, load_run
 
@@ -109,7 +109,7 @@ def test_help_names_every_command(line, metarl):
         assert re.search(rf"^  {command} +\w", ended.out, re.MULTILINE)
 
 
-def test_the_version_is_told(metarl):
+def test_the_version_is_printed(metarl):
     assert metarl("--version") == (0, f"metarl {__version__}\n", "")
 
 
@@ -156,17 +156,17 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
     ("line", "says"),
     [
         ("dance", "unknown command 'dance'; choose from: tasks, train, evolve"),
-        ("train", "say which task: metarl train TASK"),
-        ("train --seed 3 two-step", "say which task: metarl train TASK"),
+        ("train", "the first word must be a task: metarl train TASK"),
+        ("train --seed 3 two-step", "the first word must be a task: metarl train TASK"),
         ("train three-step", "unknown task 'three-step'; choose from: two-step"),
         ("train os:path", "'os:path' is no task"),
         ("train nowhere:Task", "'nowhere:Task' cannot be imported"),
         ("train two-step --preset slow", "must be one of fast, paper, smoke; got"),
         ("train two-step --seed -1", "seed must be at least 0, got -1"),
         ("train two-step --subjects 0", "subjects must be at least 1, got 0"),
-        ("evaluate nowhere", "nowhere is no run: it has no config.json"),
-        ("analyze nowhere", "nowhere is no run: it has no config.json"),
-        ("watch nowhere", "nowhere is no run: it has no config.json"),
+        ("evaluate nowhere", "nowhere is not a run: it has no config.json"),
+        ("analyze nowhere", "nowhere is not a run: it has no config.json"),
+        ("watch nowhere", "nowhere is not a run: it has no config.json"),
         ("animals three-step --data x.csv", "unknown task 'three-step'"),
         ("animals two-step --data x.csv", "x.csv"),
     ],
@@ -228,7 +228,7 @@ def test_a_finished_run_is_not_overwritten(finished, metarl):
     before = (finished.path / "config.json").read_bytes()
     line = f"train two-step {TINY} --out {{run}}"
     ended = metarl(line, run=finished.path)
-    assert_refused(ended, "already has a run; give --resume to go on with it, or")
+    assert_refused(ended, "already has a run; resume it with --resume, or")
     ended = metarl(f"{line} --resume", run=finished.path)
     assert_refused(ended, "was started with another configuration")
     assert (finished.path / "config.json").read_bytes() == before
@@ -298,7 +298,7 @@ def test_require_pass_ends_with_one_on_a_run_that_learned_nothing(
     assert (tmp_path / "run" / "analysis" / "figure.png").exists()
 
 
-def test_a_snapshot_is_evaluated_beside_the_trained_policy(finished, metarl, tmp_path):
+def test_a_snapshot_is_evaluated_as_well_as_the_policy(finished, metarl, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     before = run.evaluation(0).metadata
@@ -355,12 +355,12 @@ def test_animals_trials_are_analysed_and_a_wrong_table_is_refused(
     assert not (tmp_path / "none").exists()
 
 
-def test_a_network_is_filmed(finished, metarl, tmp_path):
+def test_a_video_of_a_network_is_made(finished, metarl, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     ended = metarl("watch {run}", run=tmp_path / "run")
-    film = tmp_path / "run" / "films" / "test-subject-00.gif"
-    assert ended == (0, f"video: {film}\n", "")
-    assert film.read_bytes()[:6] == b"GIF89a"
+    video = tmp_path / "run" / "videos" / "test-subject-00.gif"
+    assert ended == (0, f"video: {video}\n", "")
+    assert video.read_bytes()[:6] == b"GIF89a"
     chosen = (
         "--subject 1 --episodes 2 --seed 4 --test test --snapshot 3 --fps 9 "
         "--greedy --out {out}"
@@ -368,12 +368,12 @@ def test_a_network_is_filmed(finished, metarl, tmp_path):
     out = tmp_path / "own.gif"
     ended = metarl(f"watch {{run}} {chosen}", run=tmp_path / "run", out=out)
     assert ended == (0, f"video: {out}\n", "")
-    film = VideoConfig(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
-    same = film_network(finished, film, tmp_path / "same.gif")
+    config = VideoConfig(subject=1, episodes=2, seed=4, snapshot=3, fps=9, greedy=True)
+    same = make_video(finished, config, tmp_path / "same.gif")
     assert out.read_bytes() == same.read_bytes()
 
 
-def test_a_films_defaults_are_the_librarys():
+def test_the_defaults_of_a_video_are_those_of_the_library():
     options = vars(WatchOptions(run=Path()))
     assert {k: v for k, v in options.items() if k not in ("run", "out")} == vars(
         VideoConfig()
@@ -391,10 +391,10 @@ def test_a_films_defaults_are_the_librarys():
         ("--test dark", "test must be one of test; got 'dark'"),
         ("--snapshot 21", "has no snapshot 21; it has 0, 1, 2"),
         ("--fps 0", "fps must be in [0.1, 50], got 0"),
-        ("--out film.mp4", "out must be a name that ends in .gif, got 'film.mp4'"),
+        ("--out video.mp4", "out must be a name that ends in .gif, got 'video.mp4'"),
     ],
 )
-def test_a_film_that_cannot_be_made_is_refused_and_leaves_nothing(
+def test_an_impossible_video_is_refused_and_leaves_nothing(
     options, says, finished, metarl, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
@@ -403,7 +403,7 @@ def test_a_film_that_cannot_be_made_is_refused_and_leaves_nothing(
     assert says in ended.err
     assert "Traceback" not in ended.err
     assert not list(tmp_path.iterdir())
-    assert not (finished.path / "films").exists()
+    assert not (finished.path / "videos").exists()
 
 
 # The experiment's tests and variants, and a user's own tests
@@ -455,14 +455,16 @@ def test_chosen_tests_alone_are_taken(run, metarl):
 
 
 def test_a_test_of_ones_own_is_the_main_one_with_something_changed(run, metarl):
-    line = f"evaluate {{run}} --interventions {{hand}} --settings trial_count=4 {FEW}"
-    hand = "units set 0 of 1-2 when trial > 1"
-    ended = metarl(line, run=run.path, hand=hand)
+    line = (
+        f"evaluate {{run}} --interventions {{sentence}} --settings trial_count=4 {FEW}"
+    )
+    sentence = "units set 0 of 1-2 when trial > 1"
+    ended = metarl(line, run=run.path, sentence=sentence)
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.splitlines()[1] == "tests: custom"
     folder = run.evaluation(0, test="custom")
     assert folder.metadata["settings"] == ["schedule=blocks", "trial_count=4"]
-    assert folder.metadata["interventions"] == [hand]
+    assert folder.metadata["interventions"] == [sentence]
     assert len(folder.trials) == 3 * 4
     recording = folder.recording
     silent = (recording["trial"] > 1) & (recording["action"] >= 0)
@@ -499,7 +501,7 @@ def test_without_options_every_test_is_as_the_experiment_has_it():
     options = EvaluateOptions(
         run=Path(), episodes=7, record_episodes=2, reset_memory="never", greedy=True
     )
-    # An untrained network could not be fed alike where the memory goes on.
+    # With carried-over memory an untrained network cannot have the same inputs.
     for test in chosen_tests("volatility", options).values():
         assert (test.episodes, test.record_episodes) == (7, 2)
         assert (test.reset_memory, test.greedy) == ("never", True)
@@ -559,7 +561,7 @@ def test_a_test_that_cannot_be_taken_is_refused_and_nothing_is_given_up(
         ("teaching set 0 when hunger > 0", "got 'hunger'; choose from: event"),
     ],
 )
-def test_training_with_a_hand_that_fits_nothing_is_refused(
+def test_training_with_an_impossible_intervention_is_refused(
     text, says, metarl, tmp_path
 ):
     line = f"train two-step {TINY} --training.interventions {{text}} --out {{run}}"
@@ -568,7 +570,7 @@ def test_training_with_a_hand_that_fits_nothing_is_refused(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_hand_in_training_is_said_on_the_command_line(metarl, tmp_path):
+def test_an_intervention_in_training_is_given_on_the_command_line(metarl, tmp_path):
     line = f"train two-step {TINY} --subjects 1 --training.updates 1 --out {{run}}"
     text = "teaching scale 0.5 when paid > 0"
     ended = metarl(f"{line} --training.interventions {{text}}", text=text, run=tmp_path)
@@ -596,7 +598,7 @@ def test_a_users_own_task_is_found_in_the_folder_where_metarl_is_started(tmp_pat
     assert load_run(tmp_path / "run").path.joinpath("subject-00").exists()
 
 
-def test_a_crashing_subject_is_told_and_ends_with_three(metarl, tmp_path):
+def test_a_crashing_subject_is_named_and_the_exit_code_is_three(metarl, tmp_path):
     ended = metarl(
         f"train toys:Lottery {LOTTERY} --subjects 1 --training.updates 2 "
         "--task.fault nan --task.fault-below 1.0 --out {run}",
@@ -631,7 +633,7 @@ def test_a_full_disk_gets_one_sentence_and_leaves_no_half_file(limit, metarl, tm
     assert load_run(tmp_path).subjects[0].finished
 
 
-def test_a_damaged_policy_is_told_and_the_others_are_evaluated(
+def test_a_damaged_policy_is_named_and_the_others_are_evaluated(
     finished, metarl, tmp_path
 ):
     shutil.copytree(finished.path, tmp_path / "run")
@@ -647,7 +649,7 @@ def test_a_damaged_policy_is_told_and_the_others_are_evaluated(
     assert list(load_run(run.path).evaluated) == [1]
 
 
-def test_a_damaged_state_is_told_with_the_way_out(metarl, tmp_path):
+def test_a_damaged_state_is_reported_with_a_way_out(metarl, tmp_path):
     train = f"train two-step {TINY} --subjects 1 --training.updates 2 --out {{run}}"
     assert metarl(train, run=tmp_path).code == 0
     subject = SubjectFolder(tmp_path / "subject-00")
@@ -709,7 +711,7 @@ def test_interrupted_saves_says_so_and_resumes_to_the_same_bytes(
     os.kill(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
-    assert err == "metarl: interrupted; --resume goes on where it stopped\n"
+    assert err == "metarl: interrupted; resume with --resume\n"
     assert out == ""
     assert not list(tmp_path.rglob(".*"))
     assert not all(subject.finished for subject in load_run(tmp_path).subjects)

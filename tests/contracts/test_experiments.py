@@ -156,8 +156,8 @@ def test_every_variant_differs_as_it_says_and_in_nothing_else(name, title):
     assert replace(changed.task_params, **before) == config.task_params
     updates = round(config.training.updates * variant.scale_updates)
     assert replace(config.training, updates=updates) == changed.training
-    parts = ("network", "task_params", "training")
-    same = replace(changed, **{part: getattr(config, part) for part in parts})
+    differing = ("network", "task_params", "training")
+    same = replace(changed, **{part: getattr(config, part) for part in differing})
     assert same == config
     assert changed != config
     assert variant.why

@@ -21,7 +21,7 @@ class Coin:
     It is tossed: heads
     or tails.
 
-        chance = 1 / 2
+        p = 1 / 2
 
     Observation: nothing.
     Episode end: terminates
@@ -47,7 +47,7 @@ def test_a_label_leads_to_its_text_on_one_line():
 
 
 def test_what_comes_before_the_labels_is_the_introduction():
-    expected = ["A coin.", "It is tossed: heads or tails.", "chance = 1 / 2"]
+    expected = ["A coin.", "It is tossed: heads or tails.", "p = 1 / 2"]
     assert introduction(Coin) == expected
 
 
@@ -58,20 +58,20 @@ def test_a_class_does_not_speak_with_its_parents_words():
 
 @pytest.mark.parametrize("task", NAMES)
 def test_every_task_says_what_a_reader_must_know(task):
-    found = sections(task_class(task))
-    assert set(ALWAYS) <= set(found)
-    assert {"Departs", "Declared"} & set(found)
-    assert all(text and text == " ".join(text.split()) for text in found.values())
+    labelled = sections(task_class(task))
+    assert set(ALWAYS) <= set(labelled)
+    assert {"Departs", "Declared"} & set(labelled)
+    assert all(text and text == " ".join(text.split()) for text in labelled.values())
     assert introduction(task_class(task))
 
 
 # Remarks
 
 
-def test_remarks_are_found_amid_other_text():
+def test_remarks_within_other_text_are_found():
     text = """What it does. Departs: here
     one, there two. Declared: three.
-    Source: nobody.
+    Source: none.
 
     Not this. Declared: four
     and five.
@@ -96,14 +96,14 @@ def test_text_without_remarks_has_none():
 def test_notes_are_labelled_paragraphs_which_may_repeat_a_label():
     notes = """
 Training: as published; 20 `units`.
-Declared: one thing,
+Declared: one remark,
     on two lines.
 
 Declared: another.
 """
     assert paragraphs(notes) == [
         ("Training", "as published; 20 `units`."),
-        ("Declared", "one thing, on two lines."),
+        ("Declared", "one remark, on two lines."),
         ("Declared", "another."),
     ]
 

@@ -47,10 +47,10 @@ def where(text):
     ],
 )
 def test_a_intervention_is_read_from_words(text, read):
-    found = parse(text)
-    assert found.when is None
+    parsed = parse(text)
+    assert parsed.when is None
     for name, value in read.items():
-        assert getattr(found, name) == value
+        assert getattr(parsed, name) == value
 
 
 def test_without_units_or_condition_all_units_are_changed_at_every_step():
@@ -58,9 +58,9 @@ def test_without_units_or_condition_all_units_are_changed_at_every_step():
 
 
 def test_units_and_a_condition_stand_together():
-    found = parse("units scale 2 of 1-3 when event == 'choice' and trial > 0")
-    assert found.units == (1, 2, 3)
-    assert found.when == Condition("event == 'choice' and trial > 0")
+    parsed = parse("units scale 2 of 1-3 when event == 'choice' and trial > 0")
+    assert parsed.units == (1, 2, 3)
+    assert parsed.when == Condition("event == 'choice' and trial > 0")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_what_is_no_expression_is_refused(text):
         ("(x := 1) == trial", "(x := 1)"),
     ],
 )
-def test_a_condition_is_made_of_comparisons_alone(text, part):
+def test_a_condition_consists_of_comparisons(text, part):
     words = (
         "a condition must consist of comparisons of a name with names, numbers or a "
         "word, "
@@ -323,7 +323,7 @@ def test_every_target_takes_every_operation_that_is_its_own():
         "memory reset when event == 'fixation' and trial % 5 == 0",
     ],
 )
-def test_a_sentence_is_read_and_written_alike(text):
+def test_a_sentence_is_written_as_it_was_read(text):
     assert str(parse(text)) == text
     assert parse(str(parse(text))) == parse(text)
 
@@ -335,10 +335,10 @@ def test_a_sentence_is_written_in_one_form():
 
 
 def test_an_object_says_what_its_sentence_does():
-    made = Intervention(
+    intervention = Intervention(
         target="rpe", operation="set", amount=-4, when=Condition("won == 1")
     )
-    assert made == parse("rpe set -4 when won == 1")
+    assert intervention == parse("rpe set -4 when won == 1")
 
 
 @pytest.mark.parametrize(

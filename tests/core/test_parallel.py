@@ -26,7 +26,7 @@ def run(work, workers, **more):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_job_runs_and_failures_are_told_by_name(workers, tmp_path):
+def test_every_job_runs_and_failures_are_named(workers, tmp_path):
     jobs = {
         "first": partial(toys.succeed, tmp_path / "first"),
         "damaged": toys.refuse,
@@ -36,14 +36,14 @@ def test_every_job_runs_and_failures_are_told_by_name(workers, tmp_path):
     failures = run(jobs, workers)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["first", "last"]
     assert set(failures) == {"damaged", "blunder"}
-    assert failures["damaged"] == "the file is damaged; train anew"
-    # Where the fault may be ours, the whole story is told.
+    assert failures["damaged"] == "the file is damaged; train again"
+    # If it may be a bug, the traceback is given.
     assert "RuntimeError: our own mistake" in failures["blunder"]
     assert "Traceback" in failures["blunder"]
     assert "toys.py" in failures["blunder"]
 
 
-def test_a_job_whose_process_dies_is_told_and_the_others_finish(tmp_path):
+def test_a_killed_job_is_named_and_the_others_finish(tmp_path):
     jobs = {
         "killed": toys.die,
         "left": toys.leave,
@@ -105,11 +105,11 @@ def test_the_handler_of_interrupts_is_put_back_after_a_failure():
 def test_jobs_run_in_a_thread_too(tmp_path):
     # Only the main thread may handle signals.
     jobs = {"only": partial(toys.succeed, tmp_path / "only")}
-    found = []
-    thread = threading.Thread(target=lambda: found.append(run(jobs, 1)))
+    results = []
+    thread = threading.Thread(target=lambda: results.append(run(jobs, 1)))
     thread.start()
     thread.join()
-    assert found == [{}]
+    assert results == [{}]
 
 
 def test_no_workers_are_refused():
@@ -126,7 +126,7 @@ def stop_by(number, path, reporter):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_request_to_end_is_heard_like_an_interrupt(number, tmp_path):
     def harmless(number, frame):
-        """Stands for the handler there was; the tests must not end by it."""
+        """Replaces the previous handler, which would end the tests."""
 
     before = signal.signal(number, harmless)
     try:

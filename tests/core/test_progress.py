@@ -1,4 +1,4 @@
-"""One line for many jobs: how long it will still take, worked out by hand."""
+"""One line for many jobs: the remaining time, computed by hand."""
 
 import logging
 

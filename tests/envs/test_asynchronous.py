@@ -107,10 +107,10 @@ def test_each_environment_of_a_batch_equals_a_single_one_with_its_noise(
         assert_same_view(single.reset()[0], view_of(observations, env_index))
     actions, ends = np.random.default_rng(1), np.zeros(num_envs)
     for _ in range(80):
-        tape.drawn.clear()
+        tape.samples.clear()
         taken = actions.integers(batch.single_action_space.n, size=num_envs)
         answers = batch.step(taken)
-        assert len(tape.drawn) == 1 + answers[2].any()
+        assert len(tape.samples) == 1 + answers[2].any()
         for env_index, single in enumerate(singles):
             single.np_random = tape.of_env(env_index)
             assert_same_step(env_index, answers, single, taken[env_index])

@@ -1,4 +1,4 @@
-"""Experiments: each name leads to all its parts, and says what the paper did."""
+"""Experiments: all components by name, and the published settings."""
 
 import importlib
 import re
@@ -95,7 +95,7 @@ def test_an_experiment_of_a_users_module_is_found_by_its_name(monkeypatch):
     assert task_class("toys:EXPERIMENT") is Lottery
 
 
-def test_parts_are_objects_or_their_names():
+def test_components_are_objects_or_their_names():
     presets = experiment("two-step").presets
     module = importlib.import_module("metarl.baselines.bandit")
     task = task_class("bandit")(1)
@@ -149,7 +149,7 @@ def test_the_main_test_has_the_published_episodes(task, episodes, settings):
     assert (test.episodes, test.task) == (episodes, settings)
 
 
-def test_values_are_inferred_over_1200_blocks_whose_memory_goes_on_or_is_cleared():
+def test_values_are_inferred_over_1200_blocks_with_memory_carried_over_or_reset():
     asked = experiment("inferred-value")
     params = preset("inferred-value").task_params
     for test in asked.tests.values():
@@ -247,7 +247,7 @@ def test_snapshots_of_learning_sets_alone_are_tested_as_the_trained_networks_are
         check_test(preset(task), short)
 
 
-def test_units_are_read_beside_an_untrained_networks_wherever_they_are_recorded():
+def test_recorded_units_are_compared_with_those_of_an_untrained_network():
     """Decoding is never shown without what an untrained network would give."""
     for task in ("matching", "volatility", "inferred-value", "harlow-line", "harlow"):
         test = experiment(task).test

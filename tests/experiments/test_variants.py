@@ -1,4 +1,4 @@
-"""Each general variant changes one thing, and every task can train its networks."""
+"""Each general variant changes one setting, and trains on every task."""
 
 from dataclasses import asdict, replace
 
@@ -36,28 +36,28 @@ CHANGED = {
 """Variant -> what it changes in the two-step task's fast preset."""
 
 TWO_CORES = {
-    "no-reward": "the prediction error and not the reward as the policy's input",
+    "no-reward": "the prediction error, not the reward, as input of the policy",
     "rule-eprop-random": "the two cores would need feedback of their own",
 }
 """Variant -> why it does not fit networks with a critic of their own."""
 
 
 def flat(plain, prefix=""):
-    found = {}
+    flattened = {}
     for name, value in plain.items():
         if isinstance(value, dict):
-            found |= flat(value, f"{prefix}{name}.")
+            flattened |= flat(value, f"{prefix}{name}.")
         else:
-            found[prefix + name] = value
-    return found
+            flattened[prefix + name] = value
+    return flattened
 
 
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_variant_changes_its_one_field_and_no_other(name):
     config = preset("two-step", "fast")
     before, after = flat(asdict(config)), flat(asdict(fitting_config(config, name)))
-    found = {k: v for k, v in after.items() if before[k] != v}
-    assert found == CHANGED[name]
+    flattened = {k: v for k, v in after.items() if before[k] != v}
+    assert flattened == CHANGED[name]
 
 
 def test_every_variant_is_tried_here():
@@ -78,8 +78,11 @@ def test_every_variant_fits_every_task_or_says_why_not(task):
             continue
         assert from_plain(to_plain(changed)) == changed
         check_test(changed, matching_test(changed, experiment(task).test))
-    told = {"core-lstm": "core-lstm changes nothing: the run's networks are so already"}
-    assert refused.pop("core-lstm") == told["core-lstm"]
+    reasons = {
+        "core-lstm": "core-lstm changes nothing: the networks of the run already have "
+        "its settings"
+    }
+    assert refused.pop("core-lstm") == reasons["core-lstm"]
     assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])
     for name, why in refused.items():
         assert TWO_CORES[name] in why
@@ -96,7 +99,7 @@ def test_the_papers_core_is_the_variant_of_another():
 def test_another_rule_has_no_use_for_evolutions_rate():
     config = EvolutionConfig().configuration("two-step", subjects=1, seed=1)
     for name in ("rule-eprop", "readout-only"):
-        with pytest.raises(ValueError, match=f"{name} does not fit networks that lea"):
+        with pytest.raises(ValueError, match=f"{name} does not fit networks trained"):
             fitting_config(config, name)
 
 
@@ -121,7 +124,6 @@ def test_a_network_without_carry_over_is_tested_without():
 
 # An experiment's own variants
 
-OWN = [(task, name) for task in NAMES for name in experiment(task).variants]
 
 
 

@@ -1,4 +1,4 @@
-"""Simulated choosers among arms of which the last one tells which pays best.
+"""Simulated choosers among arms; the last one reveals which of them pays best.
 
 Written apart from `metarl.baselines`, one episode at a time.
 """
@@ -21,7 +21,7 @@ def pays(arm, target):
 
 
 def next_arm(mind, trial, clue, tried, target, generator):
-    """The arm a chooser takes next; `tried` is arm -> what it paid."""
+    """The arm a chooser takes next; `tried` is arm -> reward."""
     if mind == "asker":
         return ORDINARY if trial == 0 else clue
     if mind == "asks-in-vain":
@@ -34,7 +34,7 @@ def next_arm(mind, trial, clue, tried, target, generator):
 
 
 def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
-    """A trial table; with a chance of `slips` a choice is one at random."""
+    """A trial table; with probability `slips` a choice is random."""
     generator = np.random.default_rng([seed, subject])
     rows = []
     for episode in range(episodes):
@@ -52,9 +52,9 @@ def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
 
 def analysed(minds, **more):
     """The analysis of one chooser a mind, with two baselines."""
-    parts = [simulate(m, subject=k, slips=0.02) for k, m in enumerate(minds)]
+    tables = [simulate(m, subject=k, slips=0.02) for k, m in enumerate(minds)]
     data = {
-        "trials": pd.concat(parts, ignore_index=True),
+        "trials": pd.concat(tables, ignore_index=True),
         "baselines": {
             "informed": simulate("asker", subject=0, seed=9),
             "guesser": simulate("guesser", subject=1, seed=9),

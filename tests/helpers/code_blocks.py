@@ -23,12 +23,12 @@ class Block(NamedTuple):
 
 def blocks_of(page):
     """The blocks of a page, in their order; an indented one holds shell lines."""
-    found = [(m.start(), Block(m[1], m[2])) for m in FENCED.finditer(page)]
+    blocks = [(m.start(), Block(m[1], m[2])) for m in FENCED.finditer(page)]
     blanked = FENCED.sub(lambda m: re.sub(r"[^\n]", "x", m[0]), page)
     for m in INDENTED.finditer(blanked):
         text = re.sub(r"^ {4}", "", m[1], flags=re.MULTILINE)
-        found.append((m.start(), Block("shell", text)))
-    return [block for _, block in sorted(found)]
+        blocks.append((m.start(), Block("shell", text)))
+    return [block for _, block in sorted(blocks)]
 
 
 def lines_of(text):

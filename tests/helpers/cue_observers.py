@@ -1,8 +1,8 @@
 """Observers of the inferred-value task with known minds, as tables and recordings.
 
-Written apart from the reference strategies, trial by trial as the task goes, so that a
-fault there does not repeat itself here. What an observer believes is the chance that B
-is the rewarded cue; what it expects is the reward of the running trial.
+Written independently of the baselines, trial by trial as in the task, so that a
+fault there is not repeated here. The belief of an observer is the probability that B is
+the rewarded cue; its expectation is the reward of the present trial.
 """
 
 import numpy as np
@@ -34,9 +34,9 @@ def simulate(
         subject: its number.
         seed: of all that is random.
         noise: standard deviation added to every value.
-        invalid: chance of an invalid response at go.
+        invalid: probability of an invalid response at go.
         reset: whether everything is forgotten at each block's start.
-        inference: share of what one outcome tells that the other cue takes up.
+        inference: fraction of the update from one outcome that the other cue receives.
     """
     draw = np.random.default_rng([seed, subject])
     paying = draw.random(episodes) < 0.5
@@ -53,11 +53,11 @@ def simulate(
             worth = np.full_like(worth, 0.5)
         cue = (draw.random(episodes) < 0.5).astype(int)
         answered = draw.random(episodes) >= invalid
-        paid = np.where(answered, cue == paying, -1).astype(float)
-        chance = worth[num_envs, cue]
+        outcome = np.where(answered, cue == paying, -1).astype(float)
+        probability = worth[num_envs, cue]
         believed = worth[:, 1].copy()
         if kind != "flat":
-            own = np.where(paid == 1, 1.0, 0.0)
+            own = np.where(outcome == 1, 1.0, 0.0)
             known = worth.copy()
             known[num_envs, cue] = own
             if kind != "experienced":
@@ -71,8 +71,8 @@ def simulate(
         values = np.stack(
             [
                 np.full(episodes, 0.5 * DISCOUNT**2),
-                DISCOUNT * chance,
-                chance,
+                DISCOUNT * probability,
+                probability,
                 np.zeros(episodes),
             ]
         )
@@ -84,7 +84,7 @@ def simulate(
                 "episode": num_envs,
                 "trial": trial,
                 "choice": np.where(answered, cue, np.nan),
-                "reward": paid,
+                "reward": outcome,
                 "valid": answered,
                 "correct": answered,
                 "forced": 1,
@@ -96,7 +96,7 @@ def simulate(
             }
         )
         beliefs = np.stack([believed, believed, believed, worth[:, 1]])
-        steps.append((values, paid, beliefs, cue, place))
+        steps.append((values, outcome, beliefs, cue, place))
     return _table(rows, episodes), _recording(
         steps, episodes, kind, np.random.default_rng([7, seed])
     )
@@ -120,10 +120,10 @@ def _recording(steps, episodes, kind, draw):
     value = np.zeros((episodes, 4 * count + 1))
     reward = np.zeros_like(value)
     units = draw.normal(size=(episodes, 4 * count + 1, 5))
-    for trial, (values, paid, beliefs, cue, place) in enumerate(steps):
+    for trial, (values, outcome, beliefs, cue, place) in enumerate(steps):
         at = slice(4 * trial, 4 * trial + 4)
         value[:, at] = values.T
-        reward[:, 4 * trial + 2] = paid
+        reward[:, 4 * trial + 2] = outcome
         units[:, at, 0] = beliefs.T
         units[:, 4 * trial + 1 : 4 * trial + 4, 1] = cue[:, None]
         if kind == "counting":
@@ -148,6 +148,6 @@ def _recording(steps, episodes, kind, draw):
 
 def population(kind="inferring", count=4, **settings):
     """Trial table and recordings, by subject, of several observers."""
-    made = [simulate(kind, subject=subject, **settings) for subject in range(count)]
-    trials = pd.concat([trials for trials, _ in made], ignore_index=True)
-    return trials, {k: recording for k, (_, recording) in enumerate(made)}
+    sessions = [simulate(kind, subject=subject, **settings) for subject in range(count)]
+    trials = pd.concat([trials for trials, _ in sessions], ignore_index=True)
+    return trials, {k: recording for k, (_, recording) in enumerate(sessions)}

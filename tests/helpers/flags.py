@@ -1,4 +1,4 @@
-"""A task of a user's own that shows pixels: small, and unlike those of the catalogue.
+"""A user's own task with pixels: small, and unlike the registered ones.
 
 Imported by name ("flags:Flags"), in this and in other processes.
 """

@@ -13,7 +13,7 @@ def forbid_gradients(monkeypatch):
 
 
 def _refusal():
-    # A function each: torch tells apart what it finds in two places.
+    # Separate functions, because torch distinguishes tensors in two places.
     def refuse(*_arguments, **_more):
         raise AssertionError("a gradient was asked for")
 

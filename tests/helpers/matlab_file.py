@@ -21,12 +21,12 @@ def element(kind, data):
     return struct.pack("<II", kind, len(data)) + data + b"\0" * (-len(data) % 8)
 
 
-def matrix(kind, shape, *parts, name=""):
+def matrix(kind, shape, *elements, name=""):
     head = element(UINT32, struct.pack("<II", kind, 0))
     if shape is not None:
         head += element(INT32, struct.pack(f"<{len(shape)}i", *shape))
     head += element(INT8, name.encode())
-    return element(MATRIX, head + b"".join(parts))
+    return element(MATRIX, head + b"".join(elements))
 
 
 def numbers(values, kind="float64", name=""):
@@ -37,16 +37,16 @@ def numbers(values, kind="float64", name=""):
     return matrix(code, array.shape, element(data, array.tobytes("F")), name=name)
 
 
-def cells(parts, shape, name=""):
-    return matrix(CELL, shape, *parts, name=name)
+def cells(elements, shape, name=""):
+    return matrix(CELL, shape, *elements, name=name)
 
 
 def record(fields, name=""):
     """A struct of one, from name -> matrix."""
     names = b"".join(field.encode().ljust(32, b"\0") for field in fields)
     width = element(INT32, struct.pack("<i", 32))
-    parts = (width, element(INT8, names), *fields.values())
-    return matrix(STRUCT, (1, 1), *parts, name=name)
+    elements = (width, element(INT8, names), *fields.values())
+    return matrix(STRUCT, (1, 1), *elements, name=name)
 
 
 def opaque(kind, content):

@@ -16,7 +16,7 @@ from metarl.analysis.trials import trial_sequence
 from metarl.core.interventions import Intervention
 from metarl.core.policy import PolicyOutput
 from metarl.envs.bandit import Bandit, BanditParams
-from metarl.experiments.recipes import SMOKE
+from metarl.experiments.shared_presets import SMOKE
 from metarl.experiments.spec import Experiment, Variant
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -112,7 +112,7 @@ EXPERIMENT = Experiment(
     analysis="own_experiment",
     summary="two coins, one of which pays more often",
     question="Is the better coin found?",
-    source="nobody, 2001",
+    source="an example, 2001",
     presets={"smoke": SMOKE, "tiny": SMOKE},
     tests={
         TEST: EvaluationConfig(episodes=5, record_episodes=2),

@@ -1,4 +1,4 @@
-"""Made reversal trials: blocks by hand, choosers with known minds, a made release."""
+"""Reversal trials: blocks by hand, simulated choosers, an artificial data release."""
 
 import matlab_file as mat
 import numpy as np
@@ -31,7 +31,7 @@ def block(choice, reward, *, reversal, better=0, schedule=80, **changes):
 
 
 def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)):
-    """Takes the option it holds for better with a chance of `share`.
+    """Chooses the option believed to be better with probability `share`.
 
     It knows which that is from the first trial on, and learns of the reversal `delay`
     trials late.
@@ -45,8 +45,8 @@ def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)
     held = np.where(trial < reversal + delay, first, 1 - first)
     choice = np.where(generator.random(size) < share, held, 1 - held)
     better = np.where(trial < reversal, first, 1 - first)
-    chance = np.where(choice == better, schedule, 100 - schedule) / 100
-    reward = generator.random(size) < chance
+    probability = np.where(choice == better, schedule, 100 - schedule) / 100
+    reward = generator.random(size) < probability
     columns = {
         "episode": np.broadcast_to(np.arange(blocks)[:, None], size),
         "trial": trial,
@@ -61,7 +61,7 @@ def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)
 
 
 ANIMALS = ("BB10", "BB10", "BB6")
-"""Animal of each superblock of the made release."""
+"""Animal of each superblock of the artificial release."""
 LAYOUT = {
     "prob6040": ([0, 0], "uint8"),
     "prob7030": ([0, 0], "uint8"),
@@ -74,7 +74,7 @@ LAYOUT = {
     "rewardprob": ([[0.8, 0.2]] * 6, "float64"),
     "hr_side": ([-1, -1, -1, 1, 1, 1], "int16"),
 }
-"""Field of a made superblock of six trials -> values and type, as in the release."""
+"""Field of an artificial superblock of six trials -> values and type."""
 
 
 def write_release(path, *, animals=ANIMALS, without=(), numbered=None, **changes):

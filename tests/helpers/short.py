@@ -23,12 +23,12 @@ _SMALL: dict[str, dict[str, Any]] = {
 
 
 def small(task: str) -> dict[str, Any]:
-    """Parameters of a task in the catalogue under which random play ends trials."""
+    """Parameters of a registered task under which random play ends trials."""
     return _SMALL.get(task, {})
 
 
 def short(task: str, trials: int) -> dict[str, Any]:
-    """Parameters of a task in the catalogue for episodes of so many trials."""
+    """Parameters of a registered task for episodes of so many trials."""
     return {
         "matching": {"trial_least": trials, "trial_most": trials},
         "inferred-value": {"block_count": 1, "block_trials": trials},

@@ -1,21 +1,21 @@
-"""Noise handed in: what one environment drew, another is given."""
+"""Recorded random numbers: those of one environment are replayed in another."""
 
 import numpy as np
 
 
 class Tape:
-    """A generator that keeps what it draws, or hands out the blocks it is given."""
+    """Generator that records its samples, or returns given blocks."""
 
     def __init__(self, seed=None, blocks=()):
         self.source, self.blocks = np.random.default_rng(seed), list(blocks)
-        self.drawn = []
+        self.samples = []
 
     def random(self, size, dtype):
         block = self.blocks.pop(0) if self.blocks else self.source.random(size, dtype)
         assert (block.shape, block.dtype) == (size, dtype)
-        self.drawn.append(block)
+        self.samples.append(block)
         return block
 
     def of_env(self, env_index):
-        """A tape of what one lane drew."""
-        return Tape(blocks=[block[[env_index]] for block in self.drawn])
+        """A tape of the samples of one environment."""
+        return Tape(blocks=[block[[env_index]] for block in self.samples])

@@ -59,7 +59,7 @@ def figures(results):
 STUDY = Study(
     name="toy",
     question="What is 1?",
-    source="nobody",
+    source="an example",
     conditions=conditions,
     effects=effects,
     tables=tables,

@@ -26,17 +26,17 @@ class LotteryParams:
     longest: int = 4
     """Most trials an episode."""
     probability_good: float = 0.8
-    """Chance that the good button pays."""
+    """Probability of reward for the good button."""
     fault: str = ""
     """What goes wrong: nan, raise or kill."""
     fault_below: float = 0.0
     """It does where the opening noise is below this, so in some subjects."""
     fault_envs: int = 3
-    """And only in a batch of so many lanes, so in training alone."""
+    """Batch size at which the fault occurs, so that only training has it."""
 
 
 class Lottery(Task[LotteryParams]):
-    """Two buttons, one of them good; lanes wait, trial by trial, for a random time.
+    """Two buttons, one of them good; each environment waits a random time per trial.
 
     Nothing is in lockstep: a trial has one or more waiting steps and one pressing step,
     and an episode one or more trials.
@@ -51,17 +51,17 @@ class Lottery(Task[LotteryParams]):
         "faulty",
         "row_choice",
         "row_reward",
-        "luck",
+        "uniform",
     )
     noise_size = 3
     option_names = ("good",)
-    real_columns = ("reward", "luck")
+    real_columns = ("reward", "uniform")
 
     def __init__(self, num_envs=1, params=None, device="cpu"):
         super().__init__(num_envs, params, device)
         self.ready = self.good = self.never
         self.left = torch.zeros(num_envs, dtype=torch.int64)
-        self.row_choice = self.row_reward = self.luck = torch.zeros(num_envs)
+        self.row_choice = self.row_reward = self.uniform = torch.zeros(num_envs)
         self.faulty, self.opening = False, 0.0
 
     @property
@@ -92,19 +92,19 @@ class Lottery(Task[LotteryParams]):
         if self.faulty:
             self.fail()
         pressed = self.ready
-        chance = torch.where(
+        probability = torch.where(
             (actions == 1) == self.good, self.params.probability_good, 0
         )
-        paid = (noise[:, 0] < chance) & pressed
+        rewarded = (noise[:, 0] < probability) & pressed
         self.row_choice = torch.where(pressed, actions.float(), torch.nan)
-        self.row_reward = paid.float()
-        self.luck = noise[:, 0]
+        self.row_reward = rewarded.float()
+        self.uniform = noise[:, 0]
         self.left = self.left - pressed.long()
         self.ready = torch.where(pressed, False, noise[:, 1] < 0.6)
         over = pressed & (self.left == 0)
-        # Until it is reset, a finished lane looks at neither event: no row may say so.
+        # Until its reset a finished environment has neither event; no row may have it.
         self.ready = self.ready | over
-        reward = paid.float() + (torch.nan if self.fault_is("nan") else 0)
+        reward = rewarded.float() + (torch.nan if self.fault_is("nan") else 0)
         return Step(self.observation(), reward, over, pressed)
 
     def fault_is(self, name):
@@ -130,8 +130,8 @@ class Lottery(Task[LotteryParams]):
             "valid": self.always.float(),
             "correct": right.float(),
             "forced": self.never.float(),
-            "ticket": (self.luck * TICKETS).floor(),
-            "luck": self.luck,
+            "ticket": (self.uniform * TICKETS).floor(),
+            "uniform": self.uniform,
         }
 
     def hidden(self):
@@ -147,7 +147,7 @@ class UnevenParams(MatchingParams):
 
 
 class Uneven(Matching):
-    """A task of the catalogue whose lanes end at different times, each soon."""
+    """A registered task with short episodes that end at different times."""
 
     params_type = UnevenParams
 
@@ -158,7 +158,7 @@ def succeed(path: Path, reporter) -> None:
 
 
 def refuse(reporter) -> None:
-    raise MetaRLError("the file is damaged; train anew")
+    raise MetaRLError("the file is damaged; train again")
 
 
 def blunder(reporter) -> None:

@@ -58,7 +58,7 @@ def test_it_has_its_own_effects_and_figure(run):
     assert row["verdict"] == "PASS"
     result = (run.analysis_path / "result.txt").read_text()
     assert "two coins, one of which pays more often" in result
-    assert "After nobody, 2001." in result
+    assert "After an example, 2001." in result
     assert (run.analysis_path / "figure.png").exists()
 
 
@@ -73,8 +73,8 @@ def test_it_is_compared_with_its_own_and_with_general_variants(run, capsys):
 
 def test_it_is_shown_while_it_learns_and_filmed(run, tmp_path):
     assert list(run.path.glob("subject-00/tensorboard/events*"))
-    command("watch", run.path, "--test", "hard", "--out", tmp_path / "film.gif")
-    assert (tmp_path / "film.gif").exists()
+    command("watch", run.path, "--test", "hard", "--out", tmp_path / "video.gif")
+    assert (tmp_path / "video.gif").exists()
 
 
 def test_it_is_on_the_page_of_a_reproduction(tmp_path):

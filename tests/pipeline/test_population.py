@@ -20,9 +20,9 @@ def population(small, tmp_path):
         PlannedTest(TEST, TESTED),
         *(PlannedTest(TEST, TESTED, n, optional=True) for n in (0, 3)),
     ]
-    made = Population(Run(tmp_path / "run"), small(updates=2), planned, TESTED, "two")
-    begin([made], resume=False)
-    return made
+    result = Population(Run(tmp_path / "run"), small(updates=2), planned, TESTED, "two")
+    begin([result], resume=False)
+    return result
 
 
 def run(jobs):

@@ -26,7 +26,7 @@ TWO = ("informative-arm", "reversal")
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    """Presets of a second; what they are made from is as usual."""
+    """Presets that take a second; everything else as usual."""
 
     def small(task, name="fast"):
         usual = preset(task, name)
@@ -55,7 +55,7 @@ def called(out, **changes):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """What a call that nothing stopped leaves; to be looked at, not changed."""
+    """Results of an uninterrupted call; not to be changed."""
     with pytest.MonkeyPatch.context() as patch:
         tiny.__wrapped__(patch)
         return called(tmp_path_factory.mktemp("whole"))
@@ -67,7 +67,7 @@ def files(folder):
     }
 
 
-def test_every_experiment_is_trained_tested_judged_and_on_the_page(whole):
+def test_every_experiment_is_trained_tested_scored_and_on_the_page(whole):
     rows = read_json(whole.scorecard_path)
     assert list(dict.fromkeys(row["experiment"] for row in rows)) == list(TWO)
     page = whole.report_path.read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def test_every_experiment_is_trained_tested_judged_and_on_the_page(whole):
 
 @pytest.fixture
 def idle(monkeypatch):
-    """Within, whatever would be done anew fails."""
+    """Context in which any repeated work fails."""
 
     def never(*given):
         raise AssertionError(given)
@@ -106,23 +106,23 @@ def test_the_weights_are_those_that_train_gives_with_the_same_seed(whole, tmp_pa
 
 def test_only_what_is_missing_is_done_again_to_the_same_bytes(whole, tmp_path):
     out = tmp_path / "again"
-    made = called(out)
-    card = made.scorecard_path.read_bytes()
+    result = called(out)
+    card = result.scorecard_path.read_bytes()
     assert card == whole.scorecard_path.read_bytes()
-    run = made.runs["reversal"]
+    run = result.runs["reversal"]
     run.evaluation(1).metadata_path.unlink()
-    made.scorecard_path.unlink()
-    kept = {
+    result.scorecard_path.unlink()
+    bytes_before = {
         path: time for path, time in files(out).items() if "subject-00" in str(path)
     }
     assert call(out).failures == {}
-    assert made.scorecard_path.read_bytes() == card
+    assert result.scorecard_path.read_bytes() == card
     assert run.evaluation(1).metadata_path.exists()
     now = files(out)
-    assert {path: now[path] for path in kept} == kept
+    assert {path: now[path] for path in bytes_before} == bytes_before
 
 
-def test_an_interrupted_call_goes_on_to_the_same_bytes(whole, tmp_path, monkeypatch):
+def test_an_interrupted_call_resumes_to_the_same_bytes(whole, tmp_path, monkeypatch):
     calls = []
     train_one = population.train_one
 
@@ -141,7 +141,7 @@ def test_an_interrupted_call_goes_on_to_the_same_bytes(whole, tmp_path, monkeypa
     assert again == whole.scorecard_path.read_bytes()
 
 
-def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
+def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
     whole, tmp_path, monkeypatch
 ):
     train_one = population.train_one
@@ -155,15 +155,15 @@ def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
         patch.setattr(population, "train_one", broken)
         outcome = call(tmp_path)
     assert list(outcome.failures) == ["reversal subject 1"]
-    made = Reproduction(tmp_path, plan())
-    rows = read_json(made.scorecard_path)
+    result = Reproduction(tmp_path, plan())
+    rows = read_json(result.scorecard_path)
     mine = [row for row in rows if row["experiment"] == "reversal"]
     # Rows about the networks have the missing one among them, and it has no number.
     about = [row for row in mine if row["learned"] is not None]
     assert about
     assert {row["subjects"] for row in about} == {2}
     assert not any(row["passed"] for row in about)
-    assert "gone where no number is" in made.report_path.read_text()
+    assert "gone where no number is" in result.report_path.read_text()
     again = called(tmp_path).scorecard_path.read_bytes()
     assert again == whole.scorecard_path.read_bytes()
 
@@ -171,8 +171,8 @@ def test_a_failed_subject_is_told_counts_against_its_rows_and_is_tried_again(
 def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
     tmp_path, monkeypatch
 ):
-    made = called(tmp_path, tasks=("reversal",))
-    run = made.runs["reversal"]
+    result = called(tmp_path, tasks=("reversal",))
+    run = result.runs["reversal"]
     run.evaluation(1).metadata_path.unlink()
     (run.analysis_path / "made_from.json").unlink()
 
@@ -182,15 +182,15 @@ def test_an_analysis_that_fails_leaves_no_effects_of_earlier_tests(
     monkeypatch.setattr(fingerprint, "analyze", broken)
     again = call(tmp_path, tasks=("reversal",))
     assert again.failures == {"reversal analysis": "the table is damaged"}
-    (row,) = read_json(made.scorecard_path)
+    (row,) = read_json(result.scorecard_path)
     assert (row["verdict"], row["value"]) == ("FAIL", 0)
 
 
-def test_a_subject_that_is_trained_anew_keeps_no_test_of_another_network(
+def test_a_subject_that_is_trained_again_loses_the_tests_of_its_old_network(
     tmp_path, monkeypatch
 ):
-    made = called(tmp_path, tasks=("reversal",))
-    run = made.runs["reversal"]
+    result = called(tmp_path, tasks=("reversal",))
+    run = result.runs["reversal"]
     run.subject(1).policy_path.unlink()
 
     def broken(*given):
@@ -222,11 +222,11 @@ def test_another_configuration_is_refused_before_anything_is_begun(whole, tmp_pa
 
 
 def test_variants_are_trained_tested_and_scored_too_and_not_twice(tmp_path, request):
-    made = called(tmp_path, tasks=("volatility",), variants=True)
-    variant = made.runs["volatility"].variants["constant"]
+    result = called(tmp_path, tasks=("volatility",), variants=True)
+    variant = result.runs["volatility"].variants["constant"]
     assert [s.finished for s in variant.subjects] == [True, True]
     assert len(variant.evaluated) == 2
-    names = {row["effect"] for row in read_json(made.scorecard_path)}
+    names = {row["effect"] for row in read_json(result.scorecard_path)}
     without = called(tmp_path / "plain", tasks=("volatility",))
     assert names > {row["effect"] for row in read_json(without.scorecard_path)}
     request.getfixturevalue("idle")
@@ -269,7 +269,7 @@ def command(*words):
     return [sys.executable, "-m", "metarl", "reproduce", *map(str, words)]
 
 
-def test_a_killed_call_goes_on_to_the_same_bytes(tmp_path):
+def test_a_killed_call_resumes_to_the_same_bytes(tmp_path):
     words = (*TWO, "--preset", "smoke", "--subjects", "2")
     killed = subprocess.Popen(
         command(*words, "--out", tmp_path / "killed", "--workers", "1"),
@@ -307,5 +307,5 @@ def test_the_whole_paper_runs_as_smoke_and_a_second_time_does_nothing(tmp_path):
     seconds = time.monotonic() - began
     assert files(tmp_path) == before
     assert again.stdout == first.stdout
-    # Ten seconds on an idle machine; tests run beside others.
+    # Ten seconds on an idle machine; tests run in parallel.
     assert seconds < 40

@@ -36,12 +36,12 @@ def stop_some(config, fault):
 def test_subjects_are_the_same_alone_among_others_and_in_other_processes(
     finished, small, tmp_path
 ):
-    beside = train(small(), tmp_path / "beside", workers=2, show=False)
-    assert beside.failures == {}
+    parallel = train(small(), tmp_path / "parallel", workers=2, show=False)
+    assert parallel.failures == {}
     alone = train(small(subjects=1), tmp_path / "alone", workers=1, show=False)
-    assert weights(Run(beside.path)) == weights(finished)
+    assert weights(Run(parallel.path)) == weights(finished)
     assert weights(Run(alone.path)) == weights(finished)[:1]
-    for one, other in zip(Run(beside.path).subjects, finished.subjects, strict=True):
+    for one, other in zip(Run(parallel.path).subjects, finished.subjects, strict=True):
         assert one.metrics_path.read_bytes() == other.metrics_path.read_bytes()
 
 
@@ -87,16 +87,16 @@ def test_resuming_trains_what_is_missing_and_leaves_the_rest(small, tmp_path):
     first, second = weights(run)
     run.subject(1).policy_path.unlink()
     run.subject(1).state_path.unlink()
-    kept = run.subject(0).policy_path
-    kept.write_bytes(b"finished, so not touched")
+    finished_policy = run.subject(0).policy_path
+    finished_policy.write_bytes(b"finished, so not touched")
     outcome = train(config, tmp_path, resume=True, workers=1, show=False)
     assert outcome.failures == {}
-    assert kept.read_bytes() == b"finished, so not touched"
+    assert finished_policy.read_bytes() == b"finished, so not touched"
     assert run.subject(1).policy_path.read_bytes() == second
     assert first != second
 
 
-def test_an_untrained_subject_is_told_and_the_others_are_evaluated(small, tmp_path):
+def test_an_untrained_subject_is_named_and_the_others_are_evaluated(small, tmp_path):
     config = small("toys:Lottery", updates=20)
     run = Run(train(config, tmp_path, workers=1, show=False).path)
     run.subject(0).policy_path.unlink()
@@ -114,7 +114,7 @@ def test_an_evaluation_gives_up_what_an_earlier_one_left(finished, tmp_path):
         tmp_path / "run", EvaluationConfig(episodes=2), workers=1, show=False
     )
     assert list(outcome.failures) == ["subject 0"]
-    # Old metadata of subject 0 beside new ones of subject 1 would be a lie.
+    # Old metadata of subject 0 with new ones of subject 1 would be wrong.
     again = Run(outcome.path)
     assert list(again.evaluated) == [1]
     assert again.trials["episode"].nunique() == 2
@@ -128,7 +128,7 @@ def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "toys.Lottery" / "subject-00").is_dir()
 
 
-def test_a_policy_of_another_size_is_told(small, tmp_path):
+def test_a_policy_of_another_size_is_reported(small, tmp_path):
     config = small(updates=1, subjects=1)
     run = Run(train(config, tmp_path / "a", workers=1, show=False).path)
     other = small("toys:Lottery", updates=1, subjects=1)
@@ -303,11 +303,11 @@ def test_baselines_are_given_up_with_the_main_test_alone(copy):
         )
     tests = few("volatility", 2)
     evaluate(copy, {"generator": tests["generator"]}, workers=1, show=False)
-    found = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
-    assert found == {9}
+    counts = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
+    assert counts == {9}
     evaluate(copy, {TEST: tests[TEST]}, workers=1, show=False)
-    found = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
-    assert found == {2}
+    counts = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
+    assert counts == {2}
 
 
 def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):

@@ -1,4 +1,4 @@
-"""Variants of a run: trained as the run was, tested alike, and done once."""
+"""Variants of a run: same training and test as the run, and no repetition."""
 
 import json
 import shutil
@@ -36,21 +36,21 @@ def finished_ones(unlearned, tmp_path_factory):
 
 
 def test_each_variant_is_a_run_of_its_own_and_analysed(finished_ones):
-    run, made = finished_ones
-    assert list(made) == list(NAMES)
-    for name, each in made.items():
+    run, by_name = finished_ones
+    assert list(by_name) == list(NAMES)
+    for name, each in by_name.items():
         assert each.path == run.path / FOLDER / name
         assert len(each.evaluated) == run.config.subjects
         assert (each.analysis_path / "effects.json").exists()
         assert load_run(each.path).config.seed == run.config.seed
-    assert made["units-half"].config.network.units == 2
-    assert made["core-rnn"].config.network.core == "rnn"
+    assert by_name["units-half"].config.network.units == 2
+    assert by_name["core-rnn"].config.network.core == "rnn"
 
 
 def test_the_test_is_the_one_that_the_run_took(finished_ones):
-    run, made = finished_ones
+    run, by_name = finished_ones
     taken = run.evaluated[0].metadata
-    for name, each in made.items():
+    for name, each in by_name.items():
         metadata = each.evaluated[1].metadata
         assert metadata["episodes"] == taken["episodes"] == 8
         assert metadata["record_episodes"] == taken["record_episodes"] == 3
@@ -59,22 +59,22 @@ def test_the_test_is_the_one_that_the_run_took(finished_ones):
 
 
 def test_a_variant_is_scored_as_its_run_is(finished_ones):
-    _, made = finished_ones
-    for name, each in made.items():
+    _, by_name = finished_ones
+    for name, each in by_name.items():
         rows = json.loads((each.analysis_path / "effects.json").read_text())
         assert "FAIL" in {row["verdict"] for row in rows}, name
 
 
 def test_a_variant_is_compared_with_its_runs_baselines(finished_ones):
-    run, made = finished_ones
-    variant = made["no-carry-over"]
+    run, by_name = finished_ones
+    variant = by_name["no-carry-over"]
     assert not (variant.path / "evaluation" / "baselines").exists()
     assert variant.baselines == run.baselines != {}
 
 
 def test_the_readout_alone_is_trained(finished_ones):
-    _, made = finished_ones
-    subject = made["readout-only"].subject(0)
+    _, by_name = finished_ones
+    subject = by_name["readout-only"].subject(0)
     before = load_file(subject.snapshot_path(0))
     after = load_file(subject.policy_path)
     moved = {k for k in after if not np.array_equal(before[k], after[k])}
@@ -83,18 +83,18 @@ def test_the_readout_alone_is_trained(finished_ones):
 
 def test_memory_that_is_cleared_at_every_trial_is_the_initial_one(finished_ones):
     """Equal inputs then give equal activity, whatever happened before."""
-    _, made = finished_ones
-    recording = made["no-carry-over"].evaluated[0].recording
+    _, by_name = finished_ones
+    recording = by_name["no-carry-over"].evaluated[0].recording
     first = recording["event"] == list(recording["event_names"]).index("fixation")
     units = recording["units"][first]
     assert len(units) > 100
     assert np.ptp(units, axis=0) == pytest.approx(0, abs=1e-6)
-    carried = made["units-half"].evaluated[0].recording
+    carried = by_name["units-half"].evaluated[0].recording
     assert np.ptp(carried["units"][first], axis=0).max() > 1e-3
 
 
 def test_what_is_finished_is_not_done_again(finished_ones, monkeypatch):
-    run, made = finished_ones
+    run, by_name = finished_ones
     files = sorted(path for path in (run.path / FOLDER).rglob("*") if path.is_file())
     before = {path: path.stat().st_mtime_ns for path in files}
 
@@ -105,7 +105,7 @@ def test_what_is_finished_is_not_done_again(finished_ones, monkeypatch):
     monkeypatch.setattr(population, "train_subject", refuse)
     monkeypatch.setattr(fingerprint, "analyze", refuse)
     assert quiet(run.path).failures == {}
-    assert finished_variants(run, NAMES) == made
+    assert finished_variants(run, NAMES) == by_name
     assert {path: path.stat().st_mtime_ns for path in files} == before
 
 
@@ -120,7 +120,7 @@ def copied(finished_ones, tmp_path, name):
     return run, run.variant(name)
 
 
-def test_a_subject_that_is_missing_is_made_up_for(finished_ones, tmp_path):
+def test_a_missing_subject_is_completed(finished_ones, tmp_path):
     run, variant = copied(finished_ones, tmp_path, "core-rnn")
     weights = variant.subject(0).policy_path.read_bytes()
     expected = variant.subject(1).policy_path.read_bytes()
@@ -161,8 +161,8 @@ def test_a_variant_that_was_tested_again_is_analysed_again(finished_ones, tmp_pa
 def test_a_variant_that_does_not_fit_is_left_out_and_logged(finished, tmp_path, caplog):
     shutil.copytree(finished.path, tmp_path / "run")
     with caplog.at_level("INFO"):
-        made = quiet(tmp_path / "run", ["core-lstm"])
-    assert made.failures == {}
+        by_name = quiet(tmp_path / "run", ["core-lstm"])
+    assert by_name.failures == {}
     assert "left out: core-lstm changes nothing" in caplog.text
     assert not (tmp_path / "run" / FOLDER).exists()
 
@@ -177,9 +177,9 @@ def test_a_failure_takes_no_other_variant_with_it(finished, tmp_path, monkeypatc
         train_one(config, *given)
 
     monkeypatch.setattr(population, "train_one", broken)
-    made = quiet(tmp_path / "run", ["core-gru", "core-rnn"])
-    assert list(made.failures) == ["core-gru subject 0", "core-gru subject 1"]
-    assert set(made.failures.values()) == {"no power"}
+    by_name = quiet(tmp_path / "run", ["core-gru", "core-rnn"])
+    assert list(by_name.failures) == ["core-gru subject 0", "core-gru subject 1"]
+    assert set(by_name.failures.values()) == {"no power"}
     run = load_run(tmp_path / "run")
     assert list(finished_variants(run, ["core-gru", "core-rnn"])) == ["core-rnn"]
 

@@ -88,8 +88,8 @@ def test_runs_of_different_tasks_are_refused(folders, small, tmp_path):
     evaluate(place, workers=1, show=False)
     analyze(place)
     words = (
-        "runs must be of one task to be compared, got base of two-step, reversal of "
-        "reversal; compare those of each task by themselves"
+        "compared runs must be of one task, got base of two-step, reversal of "
+        "reversal; compare runs of each task separately"
     )
     with pytest.raises(MetaRLError, match=words):
         compare([folders[0], place], tmp_path / "out")
@@ -98,7 +98,7 @@ def test_runs_of_different_tasks_are_refused(folders, small, tmp_path):
 
 def test_one_folder_is_nothing_to_compare(folders, tmp_path):
     for given in ([folders[0]], [folders[0], folders[0]]):
-        with pytest.raises(MetaRLError, match="two or more to compare, got one fol"):
+        with pytest.raises(MetaRLError, match="needs two or more folders, got one"):
             compare(given, tmp_path)
 
 
@@ -109,7 +109,7 @@ def test_a_run_that_is_not_analysed_says_what_to_do(folders, finished, tmp_path)
 
 
 def test_what_is_no_run_is_refused(folders, tmp_path):
-    with pytest.raises(MetaRLError, match="nowhere is no run"):
+    with pytest.raises(MetaRLError, match="nowhere is not a run"):
         compare([folders[0], tmp_path / "nowhere"], tmp_path)
 
 
@@ -123,36 +123,36 @@ def test_what_is_no_run_is_refused(folders, tmp_path):
     ],
 )
 def test_a_name_is_as_much_of_the_path_as_is_needed(given, names):
-    found = short_names([Path(text) for text in given])
-    assert list(found) == names
-    assert all(path.is_absolute() for path in found.values())
+    folders_by_name = short_names([Path(text) for text in given])
+    assert list(folders_by_name) == names
+    assert all(path.is_absolute() for path in folders_by_name.values())
 
 
 def test_the_text_says_what_was_not_measured(folders):
     there = {folder.name: read_compared(folder) for folder in folders}
-    made = compare_effects(
+    table = compare_effects(
         {name: each.effects for name, each in there.items()},
         {name: each.numbers for name, each in there.items()},
     )
-    text = comparison_text(made)
+    text = comparison_text(table)
     assert "\n  animals  not measured\n" in text
     block = text.split("\n\n")[2].splitlines()
     assert block[0] == "rewards per 100 trials, mean; criterion >= 69.5"
     base, other, animals = block[1:]
-    assert base.split()[:2] == ["base", f"{made['value'].iloc[0]:.4g}"]
+    assert base.split()[:2] == ["base", f"{table['value'].iloc[0]:.4g}"]
     assert base.endswith("FAIL") or base.endswith("NOT LEARNED")
     assert "p = " in other
     assert "REPORTED" in animals
 
 
-def drawn(folders, runs):
+def draw_comparison(folders, runs):
     """The figure of so many runs, all of them the first under another name."""
     there = read_compared(folders[0])
     names = [f"run-{number}" for number in range(runs)]
-    made = compare_effects(
+    table = compare_effects(
         dict.fromkeys(names, there.effects), dict.fromkeys(names, there.numbers)
     )
-    return comparison_figure(made, dict.fromkeys(names, there.curves))
+    return comparison_figure(table, dict.fromkeys(names, there.curves))
 
 
 def names_of(ax):
@@ -163,7 +163,7 @@ def names_of(ax):
 @pytest.mark.parametrize("runs", [2, 12])
 def test_all_that_is_drawn_is_within_the_figure(runs, folders):
     with figure_style():
-        figure: Figure = drawn(folders, runs)
+        figure: Figure = draw_comparison(folders, runs)
         figure.draw_without_rendering()
     (legend,) = figure.legends
     assert len(legend.get_texts()) == runs
@@ -185,7 +185,7 @@ def test_all_that_is_drawn_is_within_the_figure(runs, folders):
 
 def test_the_names_and_rows_of_effects_do_not_overlap(folders):
     with figure_style():
-        figure = drawn(folders, 2)
+        figure = draw_comparison(folders, 2)
         figure.draw_without_rendering()
     for ax in figure.axes[1:]:
         names = names_of(ax)

@@ -1,4 +1,4 @@
-"""From an evaluated run to figure, effects and a page of text; animals likewise."""
+"""Figure, effects and a page of text from an evaluated run or animals."""
 
 import json
 import shutil
@@ -62,21 +62,21 @@ def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed)
     assert any(row["reference"] is not None for row in rows)
 
 
-def test_beside_the_effects_stand_the_numbers_of_every_subject(analysed):
+def test_the_values_of_every_subject_are_written_with_the_effects(analysed):
     run, paths = analysed
     numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
     rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
     assert set(numbers["effect"]) == set(rows)
-    earned = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
-    assert earned["subject"].tolist() == [0, 1]
+    rewards = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
+    assert rewards["subject"].tolist() == [0, 1]
     table = run.trials
     expected = 100 * table.groupby("subject")["reward"].mean()
-    assert earned["value"].tolist() == pytest.approx(expected.tolist())
+    assert rewards["value"].tolist() == pytest.approx(expected.tolist())
     row = rows["rewards per 100 trials, lowest network"]
-    assert row["value"] == pytest.approx(earned["value"].min())
+    assert row["value"] == pytest.approx(rewards["value"].min())
 
 
-def test_an_untrained_network_passes_nothing_by_luck(analysed):
+def test_an_untrained_network_passes_nothing_by_chance(analysed):
     _, paths = analysed
     rows = json.loads(paths["effects"].read_text())
     for row in rows:
@@ -149,9 +149,9 @@ def test_a_run_without_evaluation_says_what_to_do(small, tmp_path):
         analyze(create_run(tmp_path, small()))
 
 
-def test_a_users_own_task_is_told_that_it_has_no_analysis(small, tmp_path):
+def test_a_users_own_task_without_an_analysis_is_refused(small, tmp_path):
     run = create_run(tmp_path, small("toys:Lottery"))
-    words = "toys:Lottery has no analysis; give its experiment one, or read its tables"
+    words = "toys:Lottery has no analysis; add one to its experiment, or use its tables"
     with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()
@@ -221,7 +221,8 @@ def test_data_hold_every_test_of_the_same_subjects(volatile):
 
 def test_data_hold_the_tasks_parameters_in_the_test(volatile):
     parameters = experiment_data(volatile).parameters
-    assert parameters == {"trial_count": 6, "schedule": "blocks"}
+    assert parameters == vars(replace(volatile.config.task_params, schedule="blocks"))
+    assert (parameters["trial_count"], parameters["schedule"]) == (6, "blocks")
     assert volatile.config.task_params.schedule == "training"
 
 
@@ -336,8 +337,8 @@ def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
 
 
 def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
-    able = "they can for two-step, daw-two-step"
-    words = f"no animals' trials can be read for restless-bandit; {able}"
+    able = "choose from: two-step, daw-two-step"
+    words = f"restless-bandit does not support data of animals; {able}"
     with pytest.raises(MetaRLError, match=words):
         analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
     assert not list(tmp_path.iterdir())

@@ -16,9 +16,7 @@ from metarl.reports.scorecard import (
 from metarl.runs.folder import Run
 
 
-def test_rows_of_all_experiments_stand_in_order_and_as_they_were_judged(
-    unlearned, tmp_path
-):
+def test_rows_of_all_experiments_are_in_order_with_their_verdicts(unlearned, tmp_path):
     analyze(unlearned)
     nothing = Run(tmp_path / "nothing")
     vars(nothing)["config"] = unlearned.config

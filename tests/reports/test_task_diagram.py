@@ -1,4 +1,4 @@
-"""Timing diagrams: which steps are shown, and that any task draws its own."""
+"""Task diagrams: the steps shown, and a diagram of every task."""
 
 import numpy as np
 import pytest
@@ -9,18 +9,18 @@ from metarl.envs.rendering import BAND, HEIGHT, WIDTH
 from metarl.experiments.spec import preset
 from metarl.reports.html.figures import svg_address
 from metarl.reports.task_diagram import (
-    ENOUGH,
+    BOXES_PER_ROW,
+    ENOUGH_BOXES,
     GAP,
-    ROW,
     SCALE,
     Box,
-    draw_timing,
+    draw_task_diagram,
     first_trials,
     in_rows,
     in_words,
-    places,
-    plot_timing,
-    telling,
+    informative_steps,
+    plot_steps,
+    positions,
 )
 
 SCREEN = np.zeros((18, 40, 3), np.uint8)
@@ -46,7 +46,7 @@ def texts(ax):
 
 
 @pytest.mark.parametrize("task", NAMES)
-def test_any_task_draws_its_own_first_trials(task):
+def test_every_task_has_a_diagram_of_its_first_trials(task):
     config = preset(task)
     name, boxes = first_trials(config, 1)
     assert name != "random"
@@ -54,11 +54,11 @@ def test_any_task_draws_its_own_first_trials(task):
     assert boxes[-1].ends_trial
     assert {each.event for each in boxes} == set(task_class(task).event_names)
     assert {each.trial for each in boxes} == set(range(1, boxes[-1].trial + 1))
-    shown = telling(boxes)
+    shown = informative_steps(boxes)
     assert shown[-1] == boxes[-1]
-    assert ENOUGH <= len(shown) <= 3 * ENOUGH
-    kept = {each.step for each in shown}
-    assert all(each.step in kept for each in boxes if each.reward or each.ends_trial)
+    assert ENOUGH_BOXES <= len(shown) <= 3 * ENOUGH_BOXES
+    steps = {each.step for each in shown}
+    assert all(each.step in steps for each in boxes if each.reward or each.ends_trial)
     for each in boxes:
         assert each.screen.shape == (SCALE * (HEIGHT - BAND), SCALE * WIDTH, 3)
         assert each.screen.any() or each.event == "pause"
@@ -67,26 +67,26 @@ def test_any_task_draws_its_own_first_trials(task):
 @pytest.mark.parametrize("task", NAMES)
 def test_the_same_task_and_seed_give_the_same_picture(task):
     config = preset(task, "smoke")
-    first, again = draw_timing(config, 3), draw_timing(config, 3)
+    first, again = draw_task_diagram(config, 3), draw_task_diagram(config, 3)
     assert first.words == again.words
     assert svg_address(first.figure) == svg_address(again.figure)
 
 
 def test_another_seed_gives_another_episode():
     config = preset("bandit")
-    assert len({draw_timing(config, seed).words for seed in range(6)}) > 1
+    assert len({draw_task_diagram(config, seed).words for seed in range(6)}) > 1
 
 
-def test_what_is_drawn_is_what_the_parameters_make(small):
+def test_the_diagram_follows_the_parameters(small):
     config = small("reversal", fixation=False)
     assert {each.event for each in first_trials(config, 1)[1]} == {"choice"}
 
 
 def test_a_task_without_baselines_has_no_diagram(small):
-    assert draw_timing(small("toys:Lottery")) is None
+    assert draw_task_diagram(small("toys:Lottery")) is None
 
 
-def test_an_episode_that_is_over_is_not_gone_on_with(small):
+def test_a_short_episode_ends_the_diagram(small):
     boxes = first_trials(small("bandit", trial_count=2), 1)[1]
     assert [each.trial for each in boxes] == [1, 2]
 
@@ -94,19 +94,19 @@ def test_an_episode_that_is_over_is_not_gone_on_with(small):
 # Which steps
 
 
-def test_amid_a_longer_event_steps_are_left_out():
+def test_steps_within_a_longer_event_are_left_out():
     boxes = trial_of("pause", "pause", "pause", "pause", "choice", "choice")
-    assert [each.step for each in telling(boxes)] == [1, 4, 5, 6]
+    assert [each.step for each in informative_steps(boxes)] == [1, 4, 5, 6]
 
 
-def test_a_step_that_is_paid_is_shown():
+def test_a_step_with_a_reward_is_shown():
     boxes = [box(1), box(2), box(3, reward=0.2), box(4), box(5), box(6)]
-    assert [each.step for each in telling(boxes)] == [1, 3, 4, 6]
+    assert [each.step for each in informative_steps(boxes)] == [1, 3, 4, 6]
 
 
 def test_trials_of_one_step_are_all_shown():
     boxes = [box(k, trial=k, ends=True) for k in range(1, 6)]
-    assert telling(boxes) == boxes
+    assert informative_steps(boxes) == boxes
 
 
 def test_rows_hold_whole_trials():
@@ -118,35 +118,35 @@ def test_rows_hold_whole_trials():
     ]
 
 
-def test_a_long_trial_has_a_row_of_its_own():
+def test_a_long_trial_has_its_own_row():
     rows = in_rows(trial_of("a") + trial_of(*"bcdefgh", number=2, first=2))
     assert [len(row) for row in rows] == [1, 7]
-    assert len(rows[1]) > ROW
+    assert len(rows[1]) > BOXES_PER_ROW
 
 
 # Drawing
 
 
-def test_left_out_steps_make_a_gap_that_says_how_many():
+def test_left_out_steps_leave_a_gap_with_their_number():
     boxes = [box(1, "pause"), box(2, "pause"), box(5, "pause"), box(7)]
-    assert places(boxes) == [0, 1, 2 + GAP, 3 + 2 * GAP]
-    ax = plot_timing(boxes)
+    assert positions(boxes) == [0, 1, 2 + GAP, 3 + 2 * GAP]
+    ax = plot_steps(boxes)
     assert [text for text in texts(ax) if "step" in text] == ["2 steps", "1 step"]
     middles = [sum(image.get_extent()[:2]) / 2 for image in ax.images]
-    np.testing.assert_allclose(middles, places(boxes))
-    np.testing.assert_allclose(ax.get_xticks(), places(boxes))
+    np.testing.assert_allclose(middles, positions(boxes))
+    np.testing.assert_allclose(ax.get_xticks(), positions(boxes))
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "2", "5", "7"]
 
 
-def test_a_box_says_event_action_and_payment():
+def test_a_box_shows_event_action_and_reward():
     boxes = [box(1, "go", reward=-1.0), box(2, "cue", 2, "right", 0.8 + 1e-8)]
-    ax = plot_timing(boxes, Figure().add_subplot())
-    expected = ["go", "left", "paid -1", "cue", "right", "paid +0.8"]
+    ax = plot_steps(boxes, Figure().add_subplot())
+    expected = ["go", "left", "reward -1", "cue", "right", "reward +0.8"]
     assert texts(ax) == [*expected, "trial 1", "trial 2"]
     assert len(ax.images) == 2
 
 
-def test_the_words_say_what_is_drawn():
+def test_the_description_matches_the_diagram():
     assert in_words([box(1, "go", reward=1.0), box(4, "cue", 2, "right")]) == (
-        "step 1 (trial 1): go, left, paid +1; step 4 (trial 2): cue, right, paid 0"
+        "step 1 (trial 1): go, left, reward +1; step 4 (trial 2): cue, right, reward 0"
     )

@@ -1,4 +1,4 @@
-"""The film of a frozen network: what is on it, and how it is written."""
+"""Video of a frozen network: its frames, and the file."""
 
 import itertools
 import shutil
@@ -35,12 +35,12 @@ from metarl.simulation.rollout import Rollout
 
 def read(path):
     """The frames of a GIF and for how many milliseconds each is shown."""
-    with Image.open(path) as film:
+    with Image.open(path) as video:
         shown = []
-        for number in range(film.n_frames):
-            film.seek(number)
-            shown.append((np.array(film.convert("RGB")), film.info["duration"]))
-        assert film.info["loop"] == 0
+        for number in range(video.n_frames):
+            video.seek(number)
+            shown.append((np.array(video.convert("RGB")), video.info["duration"]))
+        assert video.info["loop"] == 0
     return [frame for frame, _ in shown], [time for _, time in shown]
 
 
@@ -52,18 +52,18 @@ def network_of(config, seed=3):
 
 
 class Notes:
-    """Stands for `draw_frame`, and keeps what it was to draw."""
+    """Replaces `draw_frame`, and records its arguments."""
 
     def __init__(self, monkeypatch):
-        self.drawn = []
+        self.calls = []
         monkeypatch.setattr(watching, "draw_frame", self.draw)
 
     def draw(self, screen, action, reward, *, caption, scale):
-        self.drawn.append((str(screen), action, reward, *caption.split("\n"), scale))
+        self.calls.append((str(screen), action, reward, *caption.split("\n"), scale))
         return np.zeros((2, 2, 3), np.uint8)
 
     def column(self, number):
-        return [each[number] for each in self.drawn]
+        return [each[number] for each in self.calls]
 
 
 class Tired:
@@ -83,10 +83,10 @@ class Tired:
 
 
 @pytest.mark.parametrize("task", NAMES)
-def test_any_task_can_be_filmed(task, small):
+def test_any_task_can_be_recorded(task, small):
     config = small(task)
-    made = prepare(config, network_of(config), VideoConfig())
-    first = list(itertools.islice(frames(made, 1), 8))
+    prepared = prepare(config, network_of(config), VideoConfig())
+    first = list(itertools.islice(frames(prepared, 1), 8))
     for frame in first:
         assert frame.shape == (SCALE * HEIGHT, SCALE * WIDTH, 3)
         assert frame.dtype == np.uint8
@@ -95,17 +95,17 @@ def test_any_task_can_be_filmed(task, small):
 
 def test_an_episode_has_a_frame_at_its_start_and_one_after_each_step(small):
     config = small("reversal")
-    made = prepare(config, network_of(config), VideoConfig())
-    length = made.task.episode_steps
-    assert len(list(frames(made, 3))) == 3 * (1 + length)
+    prepared = prepare(config, network_of(config), VideoConfig())
+    length = prepared.task.episode_steps
+    assert len(list(frames(prepared, 3))) == 3 * (1 + length)
 
 
-def test_a_frame_tells_what_was_done_and_what_is_there_now(monkeypatch):
+def test_a_frame_shows_the_last_action_and_the_present_event(monkeypatch):
     notes = Notes(monkeypatch)
-    made, twin = (
+    prepared, twin = (
         Rollout(Lottery(1), Tired(), torch.Generator().manual_seed(5)) for _ in range(2)
     )
-    list(frames(made, 6, scale=2))
+    list(frames(prepared, 6, scale=2))
     task, expected = twin.task, []
 
     def now():
@@ -125,7 +125,7 @@ def test_a_frame_tells_what_was_done_and_what_is_there_now(monkeypatch):
                 )
                 there = f"{title} {trial}", "end" if over else now()
                 expected.append((str(task.scene()), *did, *there, 2))
-    assert notes.drawn == expected
+    assert notes.calls == expected
     assert {"wait", "press", "end"} == set(notes.column(4))
     assert {0.0, 1.0} == set(notes.column(2))
     assert len(set(notes.column(3))) > 8
@@ -145,7 +145,7 @@ def test_the_trials_of_one_episode_are_counted_from_one_and_episodes_not_named(
     assert set(notes.column(5)) == {SCALE}
 
 
-def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
+def test_a_video_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     config = replace(small("risky-choice"), seed=8)
     test = EvaluationConfig(
         task={"forced_pairs": 3},
@@ -169,24 +169,26 @@ def test_a_film_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
     assert prepare(config, network_of(config), VideoConfig(greedy=True)).greedy
     states = {
         generator.initial_seed()
-        for made in (plain, other)
-        for generator in (made.generator, made.chooser)
+        for prepared in (plain, other)
+        for generator in (prepared.generator, prepared.action_generator)
     }
     assert len(states) == 1
     assert other.interventions.noise.initial_seed() not in states
 
 
 @torch.inference_mode()
-def test_a_hand_reaches_all_units_and_no_more(monkeypatch, small):
+def test_an_intervention_reaches_exactly_the_units_of_the_network(monkeypatch, small):
     test = EvaluationConfig(interventions=(parse("units set 0 of 0-2"),))
     asked = replace(experiment("two-step"), tests={"test": test})
     monkeypatch.setattr(watching, "experiment", lambda task: asked)
     for task, cores in (("two-step", 1), ("risky-choice", 2)):
         config = small(task)
-        made = prepare(config, network_of(config), VideoConfig())
-        units = next(made.run(1)).output.units
+        prepared = prepare(config, network_of(config), VideoConfig())
+        units = next(prepared.run(1)).output.units
         assert (
-            made.interventions.units == units.shape[1] == cores * config.network.units
+            prepared.interventions.units
+            == units.shape[1]
+            == cores * config.network.units
         )
 
 
@@ -205,20 +207,20 @@ def test_the_network_of_a_task_with_pixels_sees_those_of_the_test(small):
     config = small("harlow")
     network = network_of(config)
     assert network.encoder.render_views is None
-    made = prepare(config, network, VideoConfig(test="equalized"))
-    assert network.encoder.render_views == made.task.render_views
-    assert made.task.params.equalized
-    assert len(list(frames(made, 1))) > 4
+    prepared = prepare(config, network, VideoConfig(test="equalized"))
+    assert network.encoder.render_views == prepared.task.render_views
+    assert prepared.task.params.equalized
+    assert len(list(frames(prepared, 1))) > 4
 
 
-def test_filming_changes_no_weight_and_keeps_no_gradient(small):
+def test_a_video_changes_no_weight_and_keeps_no_gradient(small):
     config = small("two-step")
     network = network_of(config)
     before = weights_hash(network)
-    made = prepare(config, network, VideoConfig())
-    list(frames(made, 2))
+    prepared = prepare(config, network, VideoConfig())
+    list(frames(prepared, 2))
     assert weights_hash(network) == before
-    assert all(part.grad_fn is None for part in made.memory)
+    assert all(part.grad_fn is None for part in prepared.memory)
 
 
 def test_a_network_of_another_task_is_refused(small):
@@ -238,34 +240,34 @@ def colourful(count, seed=0):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    path, drawn = tmp_path / "deep" / "film.gif", colourful(5)
-    write_gif(path, iter(drawn), 4)
+    path, images = tmp_path / "deep" / "video.gif", colourful(5)
+    write_gif(path, iter(images), 4)
     read_back, times = read(path)
     assert len(read_back) == 5
-    for frame, same in zip(drawn, read_back, strict=True):
+    for frame, same in zip(images, read_back, strict=True):
         assert abs(frame.astype(int) - same).max() < 8
     assert times == [250] * 4 + [250 + 1000 * HOLD]
-    assert [p.name for p in path.parent.iterdir()] == ["film.gif"]
+    assert [p.name for p in path.parent.iterdir()] == ["video.gif"]
 
 
-def test_a_film_of_one_frame_and_of_the_same_frame_is_shown_as_long(tmp_path):
-    path, (frame,) = tmp_path / "film.gif", colourful(1)
+def test_a_video_of_one_frame_and_of_the_same_frame_is_shown_as_long(tmp_path):
+    path, (frame,) = tmp_path / "video.gif", colourful(1)
     for count in (1, 3):
         write_gif(path, [frame] * count, 10)
-        with Image.open(path) as film:
-            assert film.n_frames == 1
-            assert film.info["duration"] == 100 * count + 1000 * HOLD
+        with Image.open(path) as video:
+            assert video.n_frames == 1
+            assert video.info["duration"] == 100 * count + 1000 * HOLD
 
 
 @pytest.mark.parametrize("fps", [0.1, 6, 50])
 def test_frames_last_as_long_as_asked(fps, tmp_path):
-    write_gif(tmp_path / "film.gif", colourful(3), fps)
-    times = read(tmp_path / "film.gif")[1]
+    write_gif(tmp_path / "video.gif", colourful(3), fps)
+    times = read(tmp_path / "video.gif")[1]
     assert times[0] == times[1] == pytest.approx(1000 / fps, abs=5)
 
 
-def test_a_film_that_breaks_off_leaves_the_one_before(tmp_path):
-    path = tmp_path / "film.gif"
+def test_a_video_that_breaks_off_leaves_the_one_before(tmp_path):
+    path = tmp_path / "video.gif"
     write_gif(path, colourful(2), 4)
     before = path.read_bytes()
 
@@ -276,21 +278,21 @@ def test_a_film_that_breaks_off_leaves_the_one_before(tmp_path):
     with pytest.raises(ArithmeticError):
         write_gif(path, broken(), 4)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["film.gif"]
+    assert [p.name for p in tmp_path.iterdir()] == ["video.gif"]
 
 
 def test_a_place_that_cannot_be_written_gets_one_sentence(tmp_path):
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(MetaRLError, match="could not be written"):
-        write_gif(tmp_path / "taken" / "film.gif", colourful(1), 4)
+        write_gif(tmp_path / "taken" / "video.gif", colourful(1), 4)
 
 
-# From a run to a film
+# From a run to a video
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_one_others(finished, tmp_path):
     def bytes_of(**what):
-        path = watch(finished, VideoConfig(**what), tmp_path / "film.gif")
+        path = watch(finished, VideoConfig(**what), tmp_path / "video.gif")
         return path.read_bytes()
 
     usual = bytes_of()
@@ -305,43 +307,43 @@ def test_the_same_seed_gives_the_same_bytes_and_another_one_others(finished, tmp
         {"greedy": True},
         {"fps": 3},
     ]
-    films = [usual, *(bytes_of(**what) for what in different)]
-    assert len(set(films)) == len(films)
+    videos = [usual, *(bytes_of(**what) for what in different)]
+    assert len(set(videos)) == len(videos)
 
 
-def test_a_film_shows_the_frames_of_its_network_at_its_speed(finished, tmp_path):
-    film = VideoConfig(subject=1, episodes=2, snapshot=20, fps=10)
-    path = watch(finished.path, film, str(tmp_path / "film.GIF"))
-    assert path == tmp_path / "film.GIF"
+def test_a_video_shows_the_frames_of_its_network_at_its_speed(finished, tmp_path):
+    video = VideoConfig(subject=1, episodes=2, snapshot=20, fps=10)
+    path = watch(finished.path, video, str(tmp_path / "video.GIF"))
+    assert path == tmp_path / "video.GIF"
     network = finished.subject(1).policy(20)
-    drawn = list(frames(prepare(finished.config, network, film), 2))
+    images = list(frames(prepare(finished.config, network, video), 2))
     different = [
         frame
-        for k, frame in enumerate(drawn)
-        if not k or not np.array_equal(frame, drawn[k - 1])
+        for k, frame in enumerate(images)
+        if not k or not np.array_equal(frame, images[k - 1])
     ]
     read_back, times = read(path)
     for frame, same in zip(different, read_back, strict=True):
         assert abs(frame.astype(int) - same).max() < 16
-    assert sum(times) == 100 * len(drawn) + 1000 * HOLD
+    assert sum(times) == 100 * len(images) + 1000 * HOLD
     assert (read_back[0][-SCALE * BAND :] != 0).all()
 
 
-def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
-    films = [
+def test_a_video_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
+    videos = [
         VideoConfig(),
         VideoConfig(subject=1),
         VideoConfig(snapshot=0),
         VideoConfig(test="other"),
     ]
-    names = [video_path(finished, film).name for film in films]
+    names = [video_path(finished, video).name for video in videos]
     assert names == [
         "test-subject-00.gif",
         "test-subject-01.gif",
         "test-subject-00-snapshot-00.gif",
         "other-subject-00.gif",
     ]
-    assert video_path(finished, VideoConfig()).parent == finished.path / "films"
+    assert video_path(finished, VideoConfig()).parent == finished.path / "videos"
 
 
 @pytest.mark.parametrize(
@@ -356,7 +358,7 @@ def test_a_film_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
         ({"fps": 51}, "fps must be in"),
     ],
 )
-def test_a_film_that_cannot_be_is_refused(what, says):
+def test_a_video_that_cannot_be_is_refused(what, says):
     with pytest.raises(ValueError, match=f"^{says}"):
         VideoConfig(**what)
 
@@ -380,19 +382,19 @@ def test_what_the_run_does_not_have_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_subject_without_a_policy_is_told(finished, tmp_path):
+def test_a_subject_without_a_policy_is_reported(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     run.subject(1).policy_path.unlink()
     with pytest.raises(MetaRLError, match="is missing; train the subject first"):
-        watch(run, VideoConfig(subject=1), tmp_path / "film.gif")
+        watch(run, VideoConfig(subject=1), tmp_path / "video.gif")
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
-    assert watch(run, VideoConfig(), tmp_path / "film.gif").exists()
+    assert watch(run, VideoConfig(), tmp_path / "video.gif").exists()
 
 
-def test_every_test_of_every_experiment_can_be_filmed(small):
+def test_every_test_of_every_experiment_can_be_recorded(small):
     for task in NAMES:
         config = small(task)
         for test in experiment(task).tests:
-            made = prepare(config, network_of(config), VideoConfig(test=test))
-            assert next(frames(made, 1)).any()
+            prepared = prepare(config, network_of(config), VideoConfig(test=test))
+            assert next(frames(prepared, 1)).any()

@@ -67,15 +67,15 @@ SEEING = {
 }
 
 
-def look_at(view_size):
-    """What (N, 1) codes look like."""
+def renderer_of(view_size):
+    """Return a renderer of (N, 1) codes."""
     generator = torch.Generator().manual_seed(5)
     bank = torch.randint(0, 256, (3, *view_size, 3), generator=generator)
     return lambda codes: bank[codes[:, 0].long()].to(torch.uint8)
 
 
 @pytest.mark.parametrize("kind", SEEING)
-def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
+def test_a_loaded_network_with_an_encoder_acts_the_same(kind, tmp_path):
     view_size, config = SEEING[kind]
     network = build(5, 3, config, seed=1, view_size=view_size)
     with torch.no_grad():
@@ -90,11 +90,11 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     assert weights_hash(again) == weights_hash(network)
     save_policy(paths[1], again, config)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-    # What its codes look like is the task's to tell.
+    # The renderer belongs to the task.
     assert again.encoder.render_views is None
     inputs = torch.tensor([[2.0, 0, 1, 0, 0.5], [1, 1, 0, 0, 0]])
     one, other = (
-        attach_renderer(n, look_at(view_size)).act(inputs, n.initial_memory(2))
+        attach_renderer(n, renderer_of(view_size)).act(inputs, n.initial_memory(2))
         for n in (network, again)
     )
     assert torch.equal(one.logits, other.logits)
@@ -102,7 +102,7 @@ def test_a_network_with_eyes_comes_back_and_acts_the_same(kind, tmp_path):
     assert torch.equal(one.units, other.units)
 
 
-def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
+def test_a_network_saved_before_encoders_existed_still_loads(path, network):
     old = ("core", "units", "critic", "feedback", "forget_bias")
     metadata = {
         "input_size": 8,
@@ -116,14 +116,14 @@ def test_a_network_saved_before_there_were_eyes_still_loads(path, network):
 
 
 @pytest.mark.parametrize("critic", ["shared", "separate"])
-def test_a_network_without_eyes_has_none_when_it_comes_back(critic, tmp_path):
+def test_a_loaded_network_without_an_encoder_has_none(critic, tmp_path):
     config = NetworkConfig(units=4, critic=critic)
     save_policy(tmp_path / "policy", build(8, 3, config, seed=1), config)
     assert load_policy(tmp_path / "policy").view_size is None
 
 
 @pytest.mark.parametrize("view_size", [None, [3, 4], [9], "wide"])
-def test_eyes_that_do_not_fit_their_retina_are_refused(view_size, path, network):
+def test_an_encoder_that_does_not_fit_the_image_is_refused(view_size, path, network):
     metadata = {"input_size": 5, "action_count": 3, "view_size": view_size}
     metadata["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
     save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
@@ -141,7 +141,7 @@ def test_a_damaged_policy_gets_one_sentence(content, path):
     path.write_bytes(content)
     with pytest.raises(MetaRLError, match=r"is not a readable metarl network \(") as e:
         load_policy(path)
-    assert "take another snapshot, or train the subject again" in str(e.value)
+    assert "use another snapshot, or train the subject again" in str(e.value)
     assert "\n" not in str(e.value)
 
 
@@ -187,21 +187,21 @@ def test_a_parameter_of_another_shape_is_named_with_both_shapes(network, path):
 def test_a_network_for_another_task_is_refused(network):
     check_fits(network, TwoStep())
     words = (
-        "takes 8 inputs, 3 actions and no retina, the task has 5 inputs, 2 actions and "
-        "no retina; evaluate it on the task it learned"
+        "takes 8 inputs, 3 actions and no image, the task has 5 inputs, 2 actions and "
+        "no image; evaluate it on the task it learned"
     )
     with pytest.raises(MetaRLError, match=words):
         check_fits(network, Volatility())
 
 
 @pytest.mark.parametrize("size", [(10, 4), (9, 5), (4, 9)])
-def test_a_network_with_another_retina_is_refused(size, path):
+def test_a_network_with_another_size_of_image_is_refused(size, path):
     # The codes are the same, so that inputs and actions would fit.
     config = NetworkConfig(units=4, encoder="patch", patch_size=4)
     save_policy(path, build(5, 2, config, seed=3, view_size=(9, 4)), config)
     network = load_policy(path)
     check_fits(network, Flags())
-    words = rf"a retina of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
+    words = rf"an image of 9 x 4 pixels, the task has .* {size[0]} x {size[1]} pixels;"
     with pytest.raises(MetaRLError, match=words):
         check_fits(network, Flags(1, FlagsParams(width=size[0], height=size[1])))
 

@@ -296,13 +296,13 @@ def test_a_test_that_cannot_be_is_refused(settings, words):
 def test_training_refuses_what_cannot_be_done_while_a_network_learns():
     with pytest.raises(ValueError, match="an intervention in training must set"):
         TrainingConfig(interventions=(parse("units set 0"),))
-    kept = ("teaching scale 0.5 when paid > 0", "memory reset")
+    sentences = ("teaching scale 0.5 when paid > 0", "memory reset")
     config = replace(
         preset("two-step", "smoke"),
-        training=TrainingConfig(interventions=tuple(map(parse, kept))),
+        training=TrainingConfig(interventions=tuple(map(parse, sentences))),
     )
     plain = json.loads(json.dumps(to_plain(config)))
-    assert plain["training"]["interventions"] == list(kept)
+    assert plain["training"]["interventions"] == list(sentences)
     assert from_plain(plain) == config
 
 

@@ -74,7 +74,7 @@ def test_an_evaluation_without_its_facts_does_not_count(finished, tmp_path):
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     for path in (tmp_path, tmp_path / "nowhere"):
-        words = r"is no run: it has no config\.json; `metarl train` makes one"
+        words = r"is not a run: it has no config\.json; create one with `metarl train`"
         with pytest.raises(MetaRLError, match=words):
             load_run(path)
 
@@ -98,7 +98,7 @@ def test_a_run_that_was_only_begun_says_what_is_missing(small, tmp_path):
 def test_a_folder_with_a_run_is_not_overwritten(small, tmp_path):
     create_run(tmp_path, small())
     before = (tmp_path / "config.json").read_bytes()
-    words = "already has a run; give --resume to go on with it, or another --out"
+    words = "already has a run; resume it with --resume, or give another --out"
     with pytest.raises(MetaRLError, match=words):
         create_run(tmp_path, small())
     assert (tmp_path / "config.json").read_bytes() == before

@@ -91,7 +91,7 @@ def test_a_network_of_another_task_is_refused(small, tmp_path):
     network = make_network(small("toys:Lottery"), 0)
     folder = EvaluationFolder(tmp_path)
     with pytest.raises(
-        MetaRLError, match="takes 5 inputs, 2 actions and no retina, the task has 8"
+        MetaRLError, match="takes 5 inputs, 2 actions and no image, the task has 8"
     ):
         evaluate_network(small(), 0, network, EvaluationConfig(episodes=1), folder)
     assert not list(tmp_path.iterdir())
@@ -130,7 +130,7 @@ def problems(trials, task):
     if task in ("harlow", "harlow-line"):  # trials begin when they are begun
         names = ["target", "distractor", "replaced"]
         return trials.groupby("episode")[names].first()
-    if task == "matching":  # an arm's chance now depends on the choices before
+    if task == "matching":  # an arm's probability depends on earlier choices
         return trials[["p0_left"]]
     return trials[[name for name in task_class(task)().hidden() if name in trials]]
 
@@ -472,7 +472,7 @@ def test_shared_problems_are_the_same_for_subjects_and_baselines(task, small, tm
 
 
 def test_shared_problems_have_the_same_random_numbers_but_not_the_same_choices(small):
-    """The same network as two subjects: where both chose alike, both earned alike."""
+    """The same network as two subjects: equal choices have equal rewards."""
     config = small("bandit")
     network = make_network(config, 0)
     one, other = (
@@ -480,10 +480,10 @@ def test_shared_problems_have_the_same_random_numbers_but_not_the_same_choices(s
         for k in (0, 1)
     )
     assert other["subject"].eq(1).all()
-    alike = one["choice"] == other["choice"]
-    assert 0.2 < alike.mean() < 0.8
-    assert one["reward"][alike].equals(other["reward"][alike])
-    assert set(one["reward"][alike]) == {0.0, 1.0}
+    same = one["choice"] == other["choice"]
+    assert 0.2 < same.mean() < 0.8
+    assert one["reward"][same].equals(other["reward"][same])
+    assert set(one["reward"][same]) == {0.0, 1.0}
 
 
 def test_settings_change_the_task_for_the_test_alone(small):
@@ -544,14 +544,14 @@ def test_a_stimulated_network_has_the_random_numbers_of_the_control(small):
     )
     names = ["probability_risky", "risky_side"]
     pd.testing.assert_frame_equal(table[names], control[0][names])
-    # Until an episode's first paid risky choice nothing was done; then it shows.
+    # Nothing differs before the first rewarded risky choice of an episode.
     won = (control[0]["risky"] == 1) & (control[0]["won"] == 1)
     done = won.groupby(control[0]["episode"]).cumsum()
     before = done - won == 0
     assert before.sum() > 60
     pd.testing.assert_frame_equal(table[before], control[0][before])
     assert not table[~before].equals(control[0][~before])
-    # The critic is not told of it: its errors are those of what it met.
+    # The critic is not affected: its errors are those of the actual outcomes.
     assert np.nanmax(np.abs(recording["rpe"])) < 8
 
 
@@ -668,7 +668,7 @@ def shown(network, recording, *, negative):
 
 def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path):
     config = small("flags:Flags", network=ENCODERS)
-    network, found = make_network(config, 0), []
+    network, actual = make_network(config, 0), []
     for number, settings in enumerate(({}, NEGATIVE, {})):
         folder = EvaluationFolder(tmp_path / str(number))
         tested = EvaluationConfig(episodes=6, record_episodes=6, task=settings)
@@ -677,9 +677,9 @@ def test_a_test_shows_its_own_pictures_and_not_those_of_training(small, tmp_path
         units = recording["units"][recording["action"] >= 0]
         expected = shown(network, recording, negative=settings == NEGATIVE)
         np.testing.assert_allclose(units, expected, atol=1e-5)
-        found.append(units)
-    np.testing.assert_array_equal(found[0], found[2])
-    assert np.abs(found[0][0] - found[1][0]).max() > 1e-3
+        actual.append(units)
+    np.testing.assert_array_equal(actual[0], actual[2])
+    assert np.abs(actual[0][0] - actual[1][0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("settings", [{}, NEGATIVE])
@@ -696,9 +696,9 @@ def test_the_untrained_network_encodes_the_pictures_of_the_test_itself(
     recording = folder.recording
     acted = recording["action"] >= 0
     expected = shown(untrained, recording, negative=settings == NEGATIVE)
-    found = recording["units_untrained"]
-    np.testing.assert_allclose(found[acted], expected, atol=1e-5)
-    assert np.isnan(found[~acted]).all()
+    actual = recording["units_untrained"]
+    np.testing.assert_allclose(actual[acted], expected, atol=1e-5)
+    assert np.isnan(actual[~acted]).all()
     for renderer, negative in (
         (network, settings == NEGATIVE),
         (untrained, not settings),

@@ -28,7 +28,7 @@ def generator(seed=0):
 
 
 class Noter:
-    """A policy that draws lots; it keeps what it is told and what is known then."""
+    """A random policy that records its inputs and the variables of each step."""
 
     def __init__(self, task):
         self.task, self.interventions = task, None
@@ -75,7 +75,7 @@ def make_rollout(texts, name="toys:Lottery", *, seed=0, task=None, **settings):
 
 
 def walk(rollout, steps):
-    """Moments, and the task's row after each."""
+    """Transitions, and the row of the task after each."""
     transitions, rows = [], []
     for transition in rollout.run(steps):
         transitions.append(transition)
@@ -92,7 +92,7 @@ def known(transitions, rows, t, *, arrived):
     """Variables at step t, computed from the rollout, one environment at a time.
 
     Args:
-        moments: the walk.
+        transitions: the walk.
         rows: the task's rows after each step.
         t: the step.
         arrived: what step t has led to, before an episode that ended is restarted;
@@ -139,9 +139,9 @@ def test_conditions_before_an_action_use_the_result_of_the_last_step(name):
     over, ended = column(transitions, "terminated"), column(transitions, "trial_ended")
     assert over[:-1].sum() > NUM_ENVS
     assert ended.sum() > over.sum()
-    for t, found in enumerate(rollout.policy.variables):
+    for t, actual in enumerate(rollout.policy.variables):
         expected = known(transitions, rows, t, arrived=False)
-        same(found, expected | {"event": transitions[t].event.double()})
+        same(actual, expected | {"event": transitions[t].event.double()})
 
 
 @pytest.mark.parametrize("name", TASKS)
@@ -175,9 +175,9 @@ def test_conditions_of_teaching_use_the_result_of_the_same_step(name):
 
 def test_nothing_before_the_first_episode_is_used():
     task = Lottery(NUM_ENVS)
-    made = make_rollout([], task=task)
+    new_rollout = make_rollout([], task=task)
     while not bool(task.event().any()):
-        walk(made, 1)
+        walk(new_rollout, 1)
     rollout = make_rollout(["rpe set 1 when event == 'press'"], task=task)
     assert not task.event().any()
     walk(rollout, 1)
@@ -210,7 +210,7 @@ def test_words_are_those_of_events_actions_and_categories():
             "rpe set 1 when hunger > 0",
             "the condition 'hunger > 0' must use known names, got 'hunger'; "
             "choose from: event, trial, step, action, paid, choice, reward, valid, "
-            "correct, forced, ticket, luck",
+            "correct, forced, ticket, uniform",
         ),
         (
             "rpe set 1 when event == 'fixation'",
@@ -325,9 +325,9 @@ def test_memory_action_and_reward_are_reset_exactly_at_the_chosen_steps(
     variables = {
         k: torch.stack([f[k] for f in policy.variables]) for k in policy.variables[0]
     }
-    paid_late = (variables["reward"] == 1) & (variables["trial"] > 1)
-    chosen = (variables["step"] == 3) | paid_late
-    assert paid_late.any()
+    late_rewards = (variables["reward"] == 1) & (variables["trial"] > 1)
+    chosen = (variables["step"] == 3) | late_rewards
+    assert late_rewards.any()
     due = {
         "episode": column(transitions, "terminated"),
         "trial": column(transitions, "trial_ended"),
@@ -380,18 +380,18 @@ def test_interventions_continue_from_their_state(kind, stop):
     walk(other, 7)
     other.load_state(stored)
     del other.policy.variables[:], other.policy.changes[:]
-    found, _ = walk(other, 30)
+    actual, _ = walk(other, 30)
     for one, two in zip(rollout.policy.variables, other.policy.variables, strict=True):
         same(one, two)
     for one, two in zip(rollout.policy.changes, other.policy.changes, strict=True):
         assert torch.equal(torch.stack(one.rpe), torch.stack(two.rpe))
-    for one, two in zip(found, expected, strict=True):
+    for one, two in zip(actual, expected, strict=True):
         assert torch.equal(one.actions, two.actions)
         assert torch.equal(
             torch.stack(one.rpe_transform), torch.stack(two.rpe_transform)
         )
         assert (one.start is None) == (two.start is None)
-    # Going on changed nothing of what was kept.
+    # Further steps changed nothing of the saved state.
     same(
         *(
             {k: v.double() for k, v in s["interventions"]["variables"].items()}

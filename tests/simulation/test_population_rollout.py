@@ -16,11 +16,13 @@ from metarl.simulation.population_rollout import (
 TASKS = ["bandit", "two-step", "harlow-line"]
 
 
-def batched_for(task, members, *, alike=True):
-    """A batched networks of networks for a task, all alike or each drawn for itself."""
+def batched_for(task, members, *, identical=True):
+    """Batched networks for a task, all identical or with different weights."""
     sizes = input_size(task.observation_size, task.action_count), task.action_count
     config = NetworkConfig(units=6, head_deviation=2.0)
-    singles = [build(*sizes, config, seed=0 if alike else p) for p in range(members)]
+    singles = [
+        build(*sizes, config, seed=0 if identical else p) for p in range(members)
+    ]
     networks = BatchedNetworks(singles[0])
     networks.set_weights(
         torch.stack([networks.trainable.to_vector(n.state_dict()) for n in singles])
@@ -38,32 +40,34 @@ def generator(seed=1):
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_members_who_are_alike_live_alike(name):
+def test_identical_members_have_identical_rollouts(name):
     task = make(name, 12)
-    life = evaluate_population(batched_for(task, 3), task, 200, generator())
-    for feedback in (life.rewards, life.actions, life.nonterminal):
+    result = evaluate_population(batched_for(task, 3), task, 200, generator())
+    for feedback in (result.rewards, result.actions, result.nonterminal):
         first, second, third = feedback.chunk(3, dim=1)
         assert torch.equal(first, second)
         assert torch.equal(first, third)
-    assert not torch.equal(life.actions[:, 0], life.actions[:, 1])
-    assert len(set(life.returns.tolist())) == 1
+    assert not torch.equal(result.actions[:, 0], result.actions[:, 1])
+    assert len(set(result.returns.tolist())) == 1
 
 
 def test_members_who_differ_meet_the_same_problems():
     task = make("bandit", 12)
-    life = evaluate_population(batched_for(task, 3, alike=False), task, 99, generator())
+    result = evaluate_population(
+        batched_for(task, 3, identical=False), task, 99, generator()
+    )
     first, second, third = task.probabilities.chunk(3)
     assert torch.equal(first, second)
     assert torch.equal(first, third)
     assert len(first.unique()) == 8
-    assert len(set(life.returns.tolist())) == 3
+    assert len(set(result.returns.tolist())) == 3
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_member_of_a_population_acts_as_it_would_alone(name):
     """The random numbers of a member do not depend on the number of members."""
     many, few = make(name, 12), make(name, 4)
-    networks = batched_for(many, 3, alike=False)
+    networks = batched_for(many, 3, identical=False)
     together = evaluate_population(networks, many, 150, generator())
     networks.set_weights(networks.trainable.to_vector(_state(networks, 0))[None])
     alone = evaluate_population(networks, few, 150, generator())
@@ -84,13 +88,15 @@ def _state(networks, member):
 
 def test_returns_and_action_shares_by_hand():
     task = make("bandit", 6)
-    life = evaluate_population(
-        batched_for(task, 2, alike=False), task, 100, generator()
+    result = evaluate_population(
+        batched_for(task, 2, identical=False), task, 100, generator()
     )
-    mine = life.rewards[:, 3:]
-    torch.testing.assert_close(life.returns[1], mine.sum() / 3)
-    left = (life.actions[:, 3:] == 0).float().mean()
-    torch.testing.assert_close(life.action_shares(2)[1], torch.stack([left, 1 - left]))
+    mine = result.rewards[:, 3:]
+    torch.testing.assert_close(result.returns[1], mine.sum() / 3)
+    left = (result.actions[:, 3:] == 0).float().mean()
+    torch.testing.assert_close(
+        result.action_shares(2)[1], torch.stack([left, 1 - left])
+    )
 
 
 def test_options_hold_in_every_members_episodes():

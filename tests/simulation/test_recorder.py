@@ -59,8 +59,8 @@ def episodes_of(recording):
     """The recording cut into episodes, in the order written."""
     numbers = recording["episode"]
     cuts = np.flatnonzero(np.diff(numbers)) + 1
-    parts = {k: np.split(v, cuts) for k, v in recording.items()}
-    return [{k: v[i] for k, v in parts.items()} for i in range(len(cuts) + 1)]
+    by_episode = {k: np.split(v, cuts) for k, v in recording.items()}
+    return [{k: v[i] for k, v in by_episode.items()} for i in range(len(cuts) + 1)]
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
@@ -114,8 +114,8 @@ def test_large_codes_are_recorded():
     _, trials, _ = record("toys:Lottery", num_envs=60, episodes=60)
     assert trials["ticket"].max() > 900
     assert trials["ticket"].min() >= 0
-    luck = np.floor(trials["luck"].astype("float32") * np.float32(TICKETS))
-    assert (trials["ticket"] == luck).all()
+    uniform = np.floor(trials["uniform"].astype("float32") * np.float32(TICKETS))
+    assert (trials["ticket"] == uniform).all()
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
@@ -127,10 +127,10 @@ def test_so_many_whole_episodes_are_recorded(name, num_envs, episodes, wanted):
     task, trials, recording = record(
         name, num_envs=num_envs, episodes=episodes, record_episodes=wanted, first=10
     )
-    parts = episodes_of(recording)
-    numbers = [int(part["episode"][0]) for part in parts]
+    by_episode = episodes_of(recording)
+    numbers = [int(part["episode"][0]) for part in by_episode]
     assert numbers == list(range(10, 10 + min(wanted, episodes)))
-    for part in parts:
+    for part in by_episode:
         rows = trials[trials["episode"] == part["episode"][0]]
         assert part["step"].tolist() == list(range(len(part["step"])))
         feedback = pd.Series(part["reward"][:-1]).groupby(part["trial"][:-1]).sum()
@@ -180,9 +180,9 @@ def test_a_row_says_which_event_was_on_the_screen(reset, name):
     steps = recording["action"] >= 0
     shown, events = recording["observation"][steps], recording["event"][steps]
     assert set(events) == set(range(len(task.event_names)))
-    if name in LEARNING_SETS:  # there, far from the cross, all events look alike
+    if name in LEARNING_SETS:  # there, far from the cross, all events have one screen
         return
-    if len(task.event_names) > 1:  # then no two events look alike
+    if len(task.event_names) > 1:  # then all events differ in their screens
         rows = [tuple(row) for row in shown]
         assert len(set(zip(rows, events, strict=True))) == len(set(rows))
     for part in () if name == "toys:Lottery" else episodes_of(recording):

@@ -62,7 +62,7 @@ class Counter:
 
 
 class Witness(Counter):
-    """A counter that sees with its own eyes what is on the task's screen."""
+    """A counter that also records the screen of the task."""
 
     def __init__(self, task):
         super().__init__(task)
@@ -79,7 +79,7 @@ def generator(seed=0):
 
 @torch.no_grad()
 def walk(rollout, steps):
-    """Moments, their tensors copied: policies may reuse their buffers."""
+    """Transitions with copied tensors, as policies may reuse their buffers."""
     stored = []
     for transition in rollout.run(steps):
         output = PolicyOutput(
@@ -131,15 +131,15 @@ def test_memory_action_and_reward_are_reset_together_and_only_when_due(
     assert torch.equal(torch.stack(starts), first)
     last_action = torch.nn.functional.one_hot(actions, task.action_count).float()
     inputs = torch.stack(policy.seen)
-    _, told_action, told_reward = inputs.split(
+    _, action_input, reward_input = inputs.split(
         [task.observation_size, task.action_count, 1], dim=2
     )
     fresh = first[1:].unsqueeze(2)
-    assert torch.equal(told_action[1:], last_action[:-1].masked_fill(fresh, 0))
+    assert torch.equal(action_input[1:], last_action[:-1].masked_fill(fresh, 0))
     expected = rewards[:-1].unsqueeze(2).masked_fill(fresh, 0)
-    assert torch.equal(told_reward[1:], expected)
-    assert not told_action[0].any()
-    assert not told_reward[0].any()
+    assert torch.equal(reward_input[1:], expected)
+    assert not action_input[0].any()
+    assert not reward_input[0].any()
 
 
 @pytest.mark.parametrize("name", TASK_NAMES)
@@ -158,9 +158,9 @@ def test_the_policy_receives_the_observation_after_a_restart_too(name):
     if name in LEARNING_SETS:  # where gaze starts is drawn
         assert 1 < different < len(openings)
         return
-    # Only what pays more is drawn for a first screen; every other one opens alike.
-    alike = name != "volatility"
-    assert different == (1 if alike else len(openings))
+    # Only volatility has a random first screen; all other tasks begin the same way.
+    same_start = name != "volatility"
+    assert different == (1 if same_start else len(openings))
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
@@ -263,10 +263,10 @@ def test_a_rollout_continues_from_its_state(name, reset_memory, stop):
     assert_same_walk(walk(other, 30) + walk(other, 5), expected)
 
 
-def assert_same_walk(found, expected):
+def assert_same_walk(actual, expected):
     for name in ("observation", "actions", "rewards", "terminated", "trial_ended"):
-        assert torch.equal(column(found, name), column(expected, name)), name
-    for one, other in zip(found, expected, strict=True):
+        assert torch.equal(column(actual, name), column(expected, name)), name
+    for one, other in zip(actual, expected, strict=True):
         assert torch.equal(one.output.logits, other.output.logits)
         assert torch.equal(one.output.value, other.output.value)
         assert (one.start is None) == (other.start is None)
@@ -306,9 +306,9 @@ def test_an_unroll_acts_like_its_network(core, name):
     by_unroll = Rollout(other, unroll, generator(4))
     for _ in range(4):
         unroll.begin()
-        expected, found = walk(by_network, 10), walk(by_unroll, 10)
-        assert torch.equal(column(found, "actions"), column(expected, "actions"))
-        for one, two in zip(found, expected, strict=True):
+        expected, actual = walk(by_network, 10), walk(by_unroll, 10)
+        assert torch.equal(column(actual, "actions"), column(expected, "actions"))
+        for one, two in zip(actual, expected, strict=True):
             torch.testing.assert_close(one.output.value, two.output.value)
             assert one.output.units.shape == two.output.units.shape
 
@@ -339,9 +339,9 @@ def test_actions_are_sampled_unless_greedy(greedy):
     if greedy:
         assert counts.tolist() == [0, 12_000, 0]
         return
-    chances = logits.softmax(0)
-    error = (chances * (1 - chances) / 12_000).sqrt()
-    assert ((counts / 12_000 - chances).abs() < 4 * error).all()
+    probabilities = logits.softmax(0)
+    error = (probabilities * (1 - probabilities) / 12_000).sqrt()
+    assert ((counts / 12_000 - probabilities).abs() < 4 * error).all()
 
 
 def test_a_fixed_hidden_parameter_stays_fixed_at_every_restart():

@@ -95,7 +95,7 @@ def test_a_schedule_may_be_0_for_some_updates(rule):
 
 
 def test_a_schedule_scales_the_steps():
-    """Half the rate is half the way; D2 is told so, and judges accordingly."""
+    """Half the rate is half the step; D2 has this information, and accounts for it."""
     trainer = make_trainer(config_for("wp"), 0)
     search, moves = trainer.search, []
     for rate in (1e-3, 5e-4):

@@ -12,13 +12,13 @@ from metarl.training.trainer import Trainer
 
 @pytest.mark.parametrize("total", [1, 7, 20, 250, 1000])
 @pytest.mark.parametrize("parts", [1, 4, 20, 200])
-def test_every_interval_ends_once_and_the_last_with_the_training(parts, total):
+def test_every_interval_ends_once_and_the_last_with_the_training(intervals, total):
     ended = [
-        interval_ended(update, total, Fraction(1, parts))
+        interval_ended(update, total, Fraction(1, intervals))
         for update in range(1, total + 1)
     ]
-    assert ended[-1] == parts
-    assert sum(number > 0 for number in ended) == min(parts, total)
+    assert ended[-1] == intervals
+    assert sum(number > 0 for number in ended) == min(intervals, total)
     assert sorted(filter(None, ended)) == list(filter(None, ended))
 
 
@@ -27,14 +27,14 @@ def test_an_interval_may_be_any_fraction():
     assert ends == [3, 6, 9]
 
 
-def test_a_training_in_parts_has_the_points_of_a_whole_one(small):
-    whole, parts = Trainer(small(), 0), Trainer(small(), 0)
+def test_a_resumed_training_has_the_points_of_an_uninterrupted_one(small):
+    whole, intervals = Trainer(small(), 0), Trainer(small(), 0)
     every = Fraction(1, 8)
     expected = list(whole.run(every=every))
     points = []
     for until in (3, 4, 17, 17, 99):
-        points += parts.run(until, every=every)
-        assert parts.updates == min(until, 40)
+        points += intervals.run(until, every=every)
+        assert intervals.updates == min(until, 40)
     assert [point["update"] for point in points] == [5, 10, 15, 20, 25, 30, 35, 40]
     assert [list(map(repr, p.values())) for p in points] == [
         list(map(repr, p.values())) for p in expected

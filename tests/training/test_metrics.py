@@ -24,7 +24,7 @@ def test_returns_are_summed_over_whole_episodes_by_hand():
     assert row["rollout/return"] == 3.0
     assert row["rollout/reward_rate"] == pytest.approx(77 / 6)
     assert row["loss"] == 3.0
-    # Lane 0 goes on with 4, environment 1 with all it had.
+    # Environment 0 continues with 4, environment 1 with all its reward.
     averages.add_scalars({"loss": torch.tensor(1.0)})
     averages.add_rewards(torch.tensor([[8.0, 80.0], [16.0, 160.0]]), torch.zeros(2, 2))
     row = averages.read()

@@ -135,8 +135,8 @@ def test_every_task_core_and_optimizer_resumes_to_the_same_bytes(
     config = small(task, updates=20, network=NetworkConfig(core=core, units=4))
     config = replace(config, learning=replace(config.learning, optimizer=optimizer))
     whole = train(config, tmp_path / "whole")
-    parts = train(config, tmp_path / "parts", stops=(6, 7))
-    assert contents(parts) == contents(whole)
+    resumed = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(resumed) == contents(whole)
 
 
 def test_saving_more_often_changes_nothing(small, reference, tmp_path, monkeypatch):
@@ -320,7 +320,7 @@ def test_an_invalid_reward_late_in_an_unroll_is_refused_before_the_update(small)
 
 
 def test_a_state_with_other_columns_of_the_learning_curve_is_refused(small, tmp_path):
-    """Else the rows to come would not stand under the names of those there are."""
+    """Otherwise later rows would not match the header."""
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(2))
@@ -447,16 +447,16 @@ def assert_learns_as_published(config):
             trainer.network.named_parameters(), twin.parameters(), strict=True
         ):
             zero = torch.zeros_like(theirs)
-            found, expected = (
+            actual, expected = (
                 zero if p.grad is None else p.grad for p in (ours, theirs)
             )
             torch.testing.assert_close(
-                found, expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
+                actual, expected, rtol=1e-4, atol=1e-6, msg=lambda m, n=name: n + m
             )
     assert ends > 6
 
 
-# Eyes
+# Encoders
 
 
 PATCH = NetworkConfig(
@@ -485,12 +485,12 @@ def test_a_network_with_an_encoder_resumes_to_the_same_bytes(
     for name, learned in whole.policy().named_parameters():
         if name.startswith("encoder"):
             assert not torch.equal(learned, whole.policy(0).get_parameter(name))
-    parts = train(config, tmp_path / "parts", stops=(6, 7))
-    assert contents(parts) == contents(whole)
+    resumed = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(resumed) == contents(whole)
 
 
 def test_images_are_learned_from(small, tmp_path):
-    """Colour tells the answer: it cannot be known but through the eyes."""
+    """Only the colour in the image reveals the correct answer."""
     config = small("flags:Flags", network=PATCH, num_envs=16, updates=120)
     metrics = train(config, tmp_path).metrics
     assert metrics["rollout/reward_rate"].iloc[0] < 0.7
@@ -520,7 +520,7 @@ def test_an_encoder_that_does_not_fit_the_task_is_refused(task, network, words, 
             refuse(config)
 
 
-# A critic of its own, and an experimenter's hand
+# A separate critic, and interventions
 
 
 SEPARATE = NetworkConfig(critic="separate", feedback="rpe", units=5)
@@ -566,8 +566,8 @@ def test_every_kind_of_network_and_intervention_resumes_to_the_same_bytes(
 ):
     config = with_interventions(small(task, updates=20), **settings)
     whole = train(config, tmp_path / "whole")
-    parts = train(config, tmp_path / "parts", stops=(6, 7))
-    assert contents(parts) == contents(whole)
+    resumed = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(resumed) == contents(whole)
     assert contents(whole) != contents(train(small(task, updates=20), tmp_path / "x"))
 
 
@@ -615,16 +615,16 @@ def test_prediction_errors_of_0_leave_the_weights_unchanged(
 
 
 def test_the_errors_of_the_chosen_steps_alone_are_changed(small):
-    """The condition asks what the step led to: here, what its trial has paid."""
+    """The condition is on the result of the step: here, the reward of its trial."""
     text = "teaching set 7 when reward < 0 and trial > 2"
     trainer = taught_by(
         small, text, unroll_steps=18, num_envs=8
     )  # an unroll, an episode
     trainer.update()
     trajectory = trainer.collect_unroll()
-    paid = trajectory.rewards.unflatten(0, (6, 3)).sum(1)
+    sums = trajectory.rewards.unflatten(0, (6, 3)).sum(1)
     chosen = torch.zeros(18, 8, dtype=torch.bool)
-    chosen[2::3] = paid < 0
+    chosen[2::3] = sums < 0
     chosen[:6] = False  # two trials are over when the third one runs
     assert 0 < chosen.sum() < chosen.numel() / 3
     factor, addition = trajectory.rpe_transform
@@ -734,7 +734,7 @@ def test_valid_responses_are_learned_in_training(small, tmp_path):
     config = replace(config, network=replace(config.network, units=12))
     metrics = train(config, tmp_path).metrics
     reward = metrics["rollout/reward_rate"] * 3  # per trial
-    # At random: -2/3 at fixation, -1/3 at the choice, 1/2 of what 2/3 of choices earn.
+    # Random: -2/3 at fixation, -1/3 at the choice, 1/2 for each of 2/3 of choices.
     assert reward.iloc[0] < -0.4
     assert reward.iloc[-15:].mean() > 0.25
 
@@ -755,7 +755,7 @@ DEVELOPING = CostsConfig(
 
 
 def by_area(small, **more):
-    """Two areas that learn one thing after another."""
+    """Two areas that learn in succession."""
     config = small(updates=20, **more)
     return replace(config, learning=replace(config.learning, costs=DEVELOPING))
 
@@ -765,8 +765,8 @@ def test_areas_resume_to_the_same_bytes(core, small, tmp_path):
     """Stopped before, between and after the times of their development."""
     config = by_area(small, network=NetworkConfig(core=core, units=4))
     whole = train(config, tmp_path / "whole")
-    parts = train(config, tmp_path / "parts", stops=(3, 4, 6))
-    assert contents(parts) == contents(whole)
+    resumed = train(config, tmp_path / "parts", stops=(3, 4, 6))
+    assert contents(resumed) == contents(whole)
 
 
 def test_readouts_of_predictions_are_in_no_saved_policy(small, tmp_path):

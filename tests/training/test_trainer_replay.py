@@ -54,8 +54,8 @@ MODES = [
 def test_stopped_and_resumed_equals_never_stopped(mode, buffer, small, tmp_path):
     config = replaying(small, mode, buffer=buffer)
     whole = train(config, tmp_path / "whole")
-    parts = train(config, tmp_path / "parts", stops=(6, 7))
-    assert contents(parts) == contents(whole)
+    resumed = train(config, tmp_path / "parts", stops=(6, 7))
+    assert contents(resumed) == contents(whole)
 
 
 def test_every_mode_leads_to_other_weights(small):
@@ -73,14 +73,14 @@ def test_without_replay_its_settings_change_no_byte(small, tmp_path):
     config = small("bandit")
     replay = ReplayConfig(ratio=9, episodes=2, buffer="reservoir")
     config = replace(config, learning=replace(config.learning, replay=replay))
-    feedback = train(config, tmp_path / "told")
+    feedback = train(config, tmp_path / "feedback")
     assert contents(feedback) == contents(plain)
     assert load_state(plain.state_path)["replayer"] == {}
 
 
 @pytest.mark.parametrize("task", ["two-step", "risky-choice", "inferred-value"])
 @pytest.mark.parametrize("core", ["lstm", "gru"])
-def test_episodes_of_other_tasks_are_lived_through_alike(task, core, small):
+def test_replayed_episodes_of_other_tasks_are_the_same(task, core, small):
     """The present weights decide in a replay as they did while acting."""
     steps = Trainer(small(task, updates=1), 0).task.episode_steps
     config = replaying(small, "uniform", task, steps=2 * steps)
@@ -105,11 +105,11 @@ def test_an_unroll_of_part_of_an_episode_is_refused(small):
 
 
 @pytest.mark.parametrize("change", [{"reset_memory": "trial"}, {"interventions": True}])
-def test_what_would_not_be_lived_through_alike_is_refused(change, small):
+def test_episodes_that_would_differ_in_replay_are_refused(change, small):
     config = replaying(small, "uniform")
     if "interventions" in change:
         change = {"interventions": (parse("teaching scale 0.5 when paid > 0"),)}
-    with pytest.raises(ValueError, match="would not be lived through alike"):
+    with pytest.raises(ValueError, match="would differ from the original"):
         replace(config, training=replace(config.training, **change))
 
 

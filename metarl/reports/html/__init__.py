@@ -1,1 +1,1 @@
-"""The report as an HTML page."""
+"""Report as an HTML page."""

@@ -1,4 +1,4 @@
-"""Content of a report's section on one run: from its folder, experiment and code."""
+"""Content of the report on one run, from its folder, experiment and docstrings."""
 
 import shlex
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from metarl.core.docstrings import (
 )
 from metarl.core.files import read_json
 from metarl.envs.registry import task_class
-from metarl.experiments.spec import Experiment, experiment
+from metarl.experiments.spec import Experiment, experiment, module_of
 from metarl.reports.html.figures import (
     Picture,
     analysis_picture,
     curves_picture,
-    timing_picture,
+    task_diagram_picture,
 )
 from metarl.reports.scorecard import effect_rows
 from metarl.runs.config import RunConfig, to_plain
@@ -31,50 +31,50 @@ from metarl.runs.folder import EvaluationFolder, Run, SubjectFolder, first_diffe
 
 @dataclass(frozen=True, kw_only=True)
 class Remark:
-    """How a part of the experiment follows the paper, or leaves it."""
+    """Remark on how a part of the experiment follows the paper."""
 
     label: str
-    """Departs, Declared, or the part that is described."""
+    """Departs, Declared, or the name of the described part."""
     text: str
-    """In words."""
+    """Text of the remark."""
     where: str
-    """The file where it stands."""
+    """File that contains it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class VariantState:
-    """A variant, and its state."""
+    """Variant, and its progress."""
 
     name: str
-    """The variant's name."""
+    """Name of the variant."""
     why: str
-    """Its purpose."""
+    """Purpose of the variant."""
     state: str
-    """How far it has come, in words."""
+    """Progress, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """One network: what its training took, and whether it stayed frozen."""
+    """One network: cost of training, and metadata of the frozen evaluation."""
 
     number: int
-    """From 0."""
+    """Subject index, from 0."""
     steps: int | None
-    """Environment steps of its training so far; None before the first of them."""
+    """Environment steps of training so far; None if there are none."""
     cost: dict[str, float]
-    """cpu_seconds and wall_seconds of its training; empty where it is not known."""
+    """cpu_seconds and wall_seconds of training; empty if unknown."""
     metadata: dict[str, Any]
-    """Metadata of its frozen evaluation; empty where it has none."""
+    """Metadata of the frozen evaluation; empty if it has none."""
 
     @property
     def frozen(self) -> bool:
-        """Whether the evaluation left every weight as it was."""
+        """Whether the evaluation left all weights unchanged."""
         return bool(self.metadata["weights_before"] == self.metadata["weights_after"])
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """Everything that the page says of one run."""
+    """Content of the page about one run."""
 
     name: str
     config: RunConfig[Any]
@@ -85,33 +85,33 @@ class RunFacts:
     """Label -> rule of the task."""
     remarks: list[Remark]
     commands: list[str]
-    """They make the same run, in the page's folder."""
+    """Commands that make the same run, in the folder of the page."""
     difference: str
     """First difference from the run's preset; empty if there is none."""
     subjects: list[Subject]
     versions: dict[str, str]
-    """Versions of the software; where subjects differ, all that there were."""
+    """Name -> version of the software; all versions if subjects differ."""
     variants: list[VariantState]
     effects: list[dict[str, Any]]
     """Rows of effects, as in the scorecard."""
     missing: str
-    """Steps left to do before there are effects; empty if there are none."""
-    timing: Picture | None
+    """Steps required before there are effects; empty if there are none."""
+    diagram: Picture | None
     curves: Picture | None
     figure: Picture | None
 
 
 def run_facts(name: str, run: Run, folder: Path) -> RunFacts:
-    """Everything that the page says of a run.
+    """Collect the content of the page about a run.
 
     Args:
         name: title of the run.
-        run: of an experiment with an analysis, finished or not.
-        folder: the page's, from which the commands are given.
+        run: run of an experiment with an analysis, finished or not.
+        folder: folder of the page, in which the commands are run.
     """
     task = run.config.task
     described = task_class(task)
-    learned = any(subject.metrics_path.exists() for subject in run.subjects)
+    has_curves = any(subject.metrics_path.exists() for subject in run.subjects)
     figure = run.analysis_path / "figure.png"
     return RunFacts(
         name=name,
@@ -127,74 +127,68 @@ def run_facts(name: str, run: Run, folder: Path) -> RunFacts:
         variants=_variants(run),
         effects=effect_rows(name, run),
         missing=_missing(run),
-        timing=timing_picture(run.config),
-        curves=curves_picture(run.metrics) if learned else None,
+        diagram=task_diagram_picture(run.config),
+        curves=curves_picture(run.metrics) if has_curves else None,
         figure=analysis_picture(task, figure) if figure.exists() else None,
     )
 
 
 def _missing(run: Run) -> str:
-    """What stands between a run and its effects."""
+    """Describe the steps that a run still needs before it has effects."""
     if run.effects_path.exists():
         return ""
     if run.evaluated:
-        return "It was evaluated, and not analysed yet: metarl analyze does it."
+        return "It was evaluated, but not analysed yet: run metarl analyze."
     trained = sum(subject.finished for subject in run.subjects)
     return (
         f"It has no evaluation: {trained} of {run.config.subjects} networks are "
-        "trained, and metarl evaluate tests them once all are."
+        "trained; when all are trained, run metarl evaluate."
     )
 
 
 def _remarks(config: RunConfig[Any]) -> Iterator[Remark]:
-    """How task, training, tests and analysis follow the paper."""
-    described, asked = task_class(config.task), experiment(config.task)
+    """Yield remarks on how task, training, tests and analysis follow the paper."""
+    described, chosen = task_class(config.task), experiment(config.task)
     for label, text in sections(described).items():
         if label in REMARKS:
             yield Remark(label=label, text=text, where=file_of(described.__module__))
-    for label, text in paragraphs(asked.notes):
+    for label, text in paragraphs(chosen.notes):
         yield Remark(label=label, text=text, where=file_of(module_of(config.task)))
-    for name in analysis_modules(asked):
+    for name in analysis_modules(chosen):
         for label, text in remarks(import_module(name).__doc__):
             yield Remark(label=label, text=text, where=file_of(name))
 
 
-def module_of(task: str) -> str:
-    """Module of an experiment."""
-    own = task.partition(":")[0]
-    return own if ":" in task else f"metarl.experiments.{task.replace('-', '_')}"
-
-
-def analysis_modules(asked: Experiment) -> list[str]:
-    """Modules of an experiment's analysis: the named one and those of its folder."""
-    if not isinstance(asked.analysis, str) or not asked.analysis:
+def analysis_modules(chosen: Experiment) -> list[str]:
+    """Return the modules of an experiment's analysis: the package and its modules."""
+    if not isinstance(chosen.analysis, str) or not chosen.analysis:
         return []
-    folder = getattr(import_module(asked.analysis), "__path__", [])
-    inner = [f"{asked.analysis}.{module.name}" for module in iter_modules(folder)]
-    return [asked.analysis, *inner]
+    folder = getattr(import_module(chosen.analysis), "__path__", [])
+    inner = [f"{chosen.analysis}.{module.name}" for module in iter_modules(folder)]
+    return [chosen.analysis, *inner]
 
 
 def file_of(module: str) -> str:
-    """A module's file in the repository."""
+    """Return the file of a module in the repository."""
     return f"{module.replace('.', '/')}.py"
 
 
 def _commands(run: Run, folder: Path) -> list[str]:
-    """The commands that made a run, as they are given in a folder."""
+    """Return the commands that make a run, relative to a folder."""
     inside = run.path.resolve().is_relative_to(folder.resolve())
     path = run.path.resolve().relative_to(folder.resolve()) if inside else run.path
     where, config = shlex.quote(path.as_posix()), run.config
     return [
         f"metarl train {config.task} --preset {config.preset} "
         f"--subjects {config.subjects} --seed {config.seed} --out {where}"
-        f"{' --variants' if _variants_there(run) else ''}",
+        f"{' --variants' if _own_variants(run) else ''}",
         f"metarl evaluate {where}{_episode_options(run)}",
         f"metarl analyze {where}",
     ]
 
 
 def _episode_options(run: Run) -> str:
-    """Options for the numbers of episodes, where they are not the experiment's."""
+    """Return the options for numbers of episodes that differ from the experiment."""
     test = experiment(run.config.task).test
     evaluated = next(iter(run.evaluated.values()), None)
     if evaluated is None:
@@ -207,13 +201,13 @@ def _episode_options(run: Run) -> str:
 
 
 def _difference(config: RunConfig[Any]) -> str:
-    """First difference of a configuration from its preset's, in words."""
-    asked = experiment(config.task)
-    if config.preset not in asked.presets:
-        return f"preset {config.preset} is not one of this version's"
-    usual = asked.config(config.task, config.preset)
-    usual = replace(usual, subjects=config.subjects, seed=config.seed)
-    return first_difference(to_plain(usual), to_plain(config))
+    """Describe the first difference of a configuration from its preset."""
+    chosen = experiment(config.task)
+    if config.preset not in chosen.presets:
+        return f"preset {config.preset} does not exist in this version"
+    preset = chosen.config(config.task, config.preset)
+    preset = replace(preset, subjects=config.subjects, seed=config.seed)
+    return first_difference(to_plain(preset), to_plain(config))
 
 
 def _subject(run: Run, number: int) -> Subject:
@@ -229,25 +223,25 @@ def _subject(run: Run, number: int) -> Subject:
 
 
 def versions_of(subjects: list[SubjectFolder]) -> dict[str, str]:
-    """Name -> version of what trained these subjects; several where they differ."""
-    found: dict[str, dict[str, None]] = {}
+    """Return the versions of the software that trained subjects, by name."""
+    names: dict[str, dict[str, None]] = {}
     for subject in subjects:
         path = subject.path / "versions.json"
         for name, version in (read_json(path) if path.exists() else {}).items():
-            found.setdefault(name, {})[version or "unknown"] = None
-    return {name: ", ".join(versions) for name, versions in found.items()}
+            names.setdefault(name, {})[version or "unknown"] = None
+    return {name: ", ".join(versions) for name, versions in names.items()}
 
 
 def _variants(run: Run) -> list[VariantState]:
-    """The experiment's own variants, there or missing."""
-    there = _variants_there(run)
+    """Return the progress of the experiment's own variants."""
+    trained = _own_variants(run)
     return [
-        VariantState(name=name, why=variant.why, state=_state(there.get(name)))
+        VariantState(name=name, why=variant.why, state=_state(trained.get(name)))
         for name, variant in experiment(run.config.task).variants.items()
     ]
 
 
-def _variants_there(run: Run) -> dict[str, Run]:
+def _own_variants(run: Run) -> dict[str, Run]:
     own = experiment(run.config.task).variants
     return {name: each for name, each in run.variants.items() if name in own}
 

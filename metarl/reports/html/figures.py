@@ -1,4 +1,4 @@
-"""Pictures of the report's page, as data inside it: nothing is fetched."""
+"""Pictures of the report, embedded in the page as data URIs."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from metarl.analysis.learning_curves import mean_curve, plot_learning_curves
 from metarl.analysis.style import figure_style
 from metarl.reports.figures import analysis_of
-from metarl.reports.task_diagram import draw_timing
+from metarl.reports.task_diagram import draw_task_diagram
 from metarl.runs.config import RunConfig
 
 CURVES_SIZE = (7.5, 3.6)
@@ -22,23 +22,23 @@ CURVES_SIZE = (7.5, 3.6)
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture that needs no file."""
+    """Picture embedded in the page."""
 
     address: str
-    """A data URI."""
+    """Data URI."""
     alt: str
-    """What it shows, in words."""
+    """Alternative text."""
     caption: str
-    """What stands below it."""
+    """Caption below the picture."""
 
 
 def png_address(path: Path) -> str:
-    """The data URI of a PNG file."""
+    """Return the data URI of a PNG file."""
     return _address("image/png", path.read_bytes())
 
 
 def svg_address(figure: Figure) -> str:
-    """The data URI of a figure as SVG, the same for the same figure."""
+    """Return the data URI of a figure as SVG; the same figure gives the same URI."""
     file = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "metarl"}):
         figure.savefig(file, format="svg", dpi=200, metadata={"Date": None})
@@ -49,21 +49,21 @@ def _address(kind: str, data: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def timing_picture(config: RunConfig[Any]) -> Picture | None:
-    """The timing diagram of a run's task; None without a baseline that answers."""
-    diagram = draw_timing(config)
+def task_diagram_picture(config: RunConfig[Any]) -> Picture | None:
+    """Return the task diagram of a run; None without a suitable baseline."""
+    diagram = draw_task_diagram(config)
     if diagram is None:
         return None
     figure, baseline, words = diagram
     caption = (
-        "An episode's first trials, as the task itself draws them, with actions and "
-        f"rewards below; the baseline {baseline} answers."
+        "First trials of an episode, with the screen of the task, and actions and "
+        f"rewards below; the baseline {baseline} chooses the actions."
     )
-    return Picture(svg_address(figure), f"Timing: {words}.", caption)
+    return Picture(svg_address(figure), f"Task diagram: {words}.", caption)
 
 
 def curves_picture(metrics: pd.DataFrame) -> Picture:
-    """The learning curves of a run's subjects."""
+    """Return the learning curves of the subjects of a run."""
     with figure_style():
         figure = Figure(figsize=CURVES_SIZE, layout="constrained")
         plot_learning_curves(metrics, figure.add_subplot())
@@ -77,7 +77,7 @@ def curves_picture(metrics: pd.DataFrame) -> Picture:
 
 
 def analysis_picture(task: str, path: Path) -> Picture:
-    """The figure of a run's analysis."""
+    """Return the figure of the analysis of a run."""
     names = "; ".join(panel.title for panel in analysis_of(task).panels)
     caption = "The frozen networks, the paper and the baselines."
     return Picture(png_address(path), f"Panels: {names}.", caption)

@@ -1,6 +1,6 @@
-"""The report of several experiments: one page that needs no network and no script.
+"""Report of several experiments: one self-contained page without scripts.
 
-It is computed from the runs' folders alone, the same bytes from the same folders.
+It depends only on the folders of the runs: the same folders give the same bytes.
 """
 
 import re
@@ -19,10 +19,10 @@ from metarl.reports.html.facts import RunFacts, run_facts, versions_of
 from metarl.reports.scorecard import VERDICTS
 from metarl.runs.folder import Run
 
-FURTHER = {"value_learners": "Learners only", "chance": "Chance", "p": "p"}
-"""Columns of effects that are shown where they say something -> their heading."""
+FURTHER = {"value_learners": "Learners only", "chance": "Chance level", "p": "p"}
+"""Column of effects that is shown only if informative -> its heading."""
 NONE = "-"
-"""Stands where there is no number."""
+"""Text in place of a missing number."""
 
 
 def write_page(
@@ -31,10 +31,10 @@ def write_page(
     """Write the report of some runs as one self-contained HTML file.
 
     Args:
-        path: where to; its folder is the one that the page's commands are given in.
+        path: file to write; the commands on the page are relative to its folder.
         runs: name -> run of an experiment with an analysis, finished or not.
-        command: the user's command that made them.
-        failures: job that failed -> the reason.
+        command: the user's command that made the runs.
+        failures: failed job -> reason.
 
     Raises:
         MetaRLError: an experiment has no analysis, or a run's files are damaged.
@@ -62,8 +62,8 @@ def write_page(
 
 
 def environment() -> Environment:
-    """The templates, which escape whatever they are given."""
-    made = Environment(
+    """Return the templates, which escape all text."""
+    templates = Environment(
         loader=PackageLoader("metarl.reports.html"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -71,45 +71,45 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {
+    templates.filters |= {
         "number": number,
-        "measured": measured,
-        "marked": marked,
+        "with_interval": with_interval,
+        "with_code": with_code,
         "scored": scored,
         "further": further,
         "duration": duration,
     }
-    return made
+    return templates
 
 
 def counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Verdict -> how many effects have it; none where there is none."""
+    """Count effects by verdict; verdicts without effects are left out."""
     count = Counter(effect["verdict"] for effect in effects)
     return {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
 
 
 def scored(facts: RunFacts, yes: bool = True) -> list[dict[str, Any]]:
-    """The effects that have a criterion, or those that have none."""
+    """Return the effects that are scored, or those that are not."""
     return [e for e in facts.effects if (e["verdict"] != "REPORTED") == yes]
 
 
 def further(effects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The columns of `FURTHER` that differ from the others."""
+    """Return the columns of `FURTHER` that add information."""
 
-    def differs(name: str, effect: Mapping[str, Any]) -> bool:
+    def informative(name: str, effect: Mapping[str, Any]) -> bool:
         all_learned = effect["learned"] == effect["subjects"]
         more = name != "value_learners" or not all_learned
         return effect[name] is not None and more
 
-    return {k: v for k, v in FURTHER.items() if any(differs(k, e) for e in effects)}
+    return {k: v for k, v in FURTHER.items() if any(informative(k, e) for e in effects)}
 
 
 def number(value: float | None, like: float | None = None) -> str:
-    """A number with about three significant digits; a dash for none.
+    """Format a number with about three significant digits; a dash for None.
 
     Args:
-        value: what to write.
-        like: as many decimals as this number would have; by default its own.
+        value: number.
+        like: number that determines the decimals; default: the number itself.
     """
     if value is None:
         return NONE
@@ -120,8 +120,8 @@ def number(value: float | None, like: float | None = None) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def measured(effect: Mapping[str, Any]) -> str:
-    """A value with its 95 % interval, where there is one."""
+def with_interval(effect: Mapping[str, Any]) -> str:
+    """Format a value with its 95 % interval, if it has one."""
     value = effect["value"]
     if value is None or effect["low"] is None:
         return number(value)
@@ -130,10 +130,10 @@ def measured(effect: Mapping[str, Any]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds and minutes."""
+    """Format a duration in seconds and minutes."""
     return f"{seconds:,.0f} s ({seconds / 60:.1f} min)"
 
 
-def marked(text: str) -> Markup:
-    """Text whose `code` is set as code."""
+def with_code(text: str) -> Markup:
+    """Return text as HTML, with `code` set as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

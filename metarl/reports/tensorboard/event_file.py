@@ -1,4 +1,4 @@
-"""TensorBoard's file of one subject: scalars, histograms and figures by step."""
+"""TensorBoard file of one subject: scalars, histograms and figures by step."""
 
 import io
 import os
@@ -22,15 +22,15 @@ from metarl.core.files import unwritten
 
 
 class EventFile:
-    """TensorBoard's file, written in this thread, so that what fails, fails here.
+    """TensorBoard file, written in this thread, so that errors are raised here.
 
-    torch's SummaryWriter has a thread of its own, which ends in a traceback on the
-    user's screen where the disk is full.
+    torch's SummaryWriter has a separate thread, which prints a traceback if the disk
+    is full.
     """
 
     def __init__(self, folder: Path, *, first_step: int) -> None:
-        """Begin a file; readers drop what earlier ones say of `first_step` and on."""
-        # Readers take a folder's files in the order of their names.
+        """Begin a file; readers drop entries of earlier files from `first_step` on."""
+        # Readers process the files of a folder in the order of their names.
         self.path = folder / f"events.out.tfevents.{time.time_ns()}.{os.getpid()}"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class EventFile:
             raise unwritten(self.path, error) from error
 
     def close(self) -> None:
-        """No more will come."""
+        """Close the file."""
         try:
             self.file.close()
         except OSError as error:

@@ -1,4 +1,4 @@
-"""TensorBoard: curves, the experiment's own figure, and units, while a subject trains.
+"""TensorBoard during training: curves, behaviour, prediction errors and units.
 
 Open it with `tensorboard --logdir runs/x`.
 """
@@ -16,7 +16,10 @@ from torch.utils.tensorboard.summary import histogram, hparams, scalar
 from metarl.agents.networks.actor_critic import Network
 from metarl.core.checks import MetaRLError
 from metarl.reports.tensorboard.event_file import EventFile
-from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
+from metarl.reports.tensorboard.snapshot_figures import (
+    SnapshotEpisodes,
+    preview_interval,
+)
 from metarl.runs.config import RunConfig, to_plain
 from metarl.runs.folder import SNAPSHOTS
 
@@ -25,12 +28,12 @@ ACTIVITY_BINS = np.linspace(-1, 1, 65)
 
 
 class TensorBoardObserver:
-    """Writes one subject's event file."""
+    """Writer of one subject's event file."""
 
     def __init__(
         self, folder: Path, config: RunConfig[Any], subject: int, *, steps_done: int
     ) -> None:
-        """Open the event file; what a killed training wrote past `steps_done` goes."""
+        """Open the event file; entries after `steps_done` of a killed training go."""
         self.config, self.subject = config, subject
         self.file = EventFile(folder, first_step=steps_done + 1)
         self.clock, self.steps = time.perf_counter(), steps_done
@@ -48,7 +51,7 @@ class TensorBoardObserver:
             self.file.add(summary)
 
     def on_metrics(self, row: dict[str, float]) -> None:
-        """A point of the learning curve."""
+        """Write one point of the learning curve."""
         now, steps = time.perf_counter(), int(row["steps"])
         scalars = {k: v for k, v in row.items() if "/" in k and isfinite(v)}
         speed = (steps - self.steps) / max(now - self.clock, 1e-9)
@@ -57,25 +60,25 @@ class TensorBoardObserver:
         self.clock, self.steps = now, steps
 
     def on_snapshot(self, number: int, network: Network) -> None:
-        """Behaviour, prediction errors and units, on episodes with the weights held."""
+        """Write figures of behaviour, prediction errors and units, weights frozen."""
         if number % preview_interval(self.config):
             return
         progress = number / SNAPSHOTS
-        preview = Preview(self.config, self.subject, network, progress=progress)
+        tested = SnapshotEpisodes(self.config, self.subject, network, progress=progress)
         step = self.config.training.steps * number // SNAPSHOTS
-        self.file.add(histogram("units/activity", preview.units, ACTIVITY_BINS), step)
-        for name, value in preview.scalars().items():
+        self.file.add(histogram("units/activity", tested.units, ACTIVITY_BINS), step)
+        for name, value in tested.scalars().items():
             self.file.add(scalar(f"eval/{name}", value), step)
-        for name, figure in preview.figures():
+        for name, figure in tested.figures():
             self.file.add_figure(name, figure, step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Close the event file."""
         self.file.close()
 
 
 def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one level of dotted names and simple values."""
+    """Flatten nested dictionaries to dotted names and simple values."""
     flat: dict[str, Any] = {}
     for name, value in plain.items():
         if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""A look at a subject while it trains: a few frozen episodes, and what they show.
+"""Figures of a subject during training, from a few episodes with frozen weights.
 
-The episodes are of the task's main test, on random numbers of their own; the weights
-are held, and so is everything else that training goes on with.
+The episodes are those of the task's main test, with separate random numbers. Weights
+and all other state of the training stay unchanged.
 """
 
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -28,15 +28,12 @@ from metarl.runs.config import EvaluationConfig, RunConfig
 from metarl.runs.folder import SNAPSHOTS
 from metarl.simulation.evaluation import run_episodes
 
-if TYPE_CHECKING:
-    pass
-
 EPISODES = EvaluationConfig(episodes=40, record_episodes=8)
-"""What a look is made from; its episodes are training's own nowhere."""
-STEPS_A_LOOK = 40_000
-"""Steps of all lanes at once for which a look may be had; it costs 500 to 1,000."""
-LEAST_LOOKS = 2
-"""Looks at even the shortest training."""
+"""Number of episodes of a snapshot; none of them is used in training."""
+STEPS_PER_PREVIEW = 40_000
+"""Batched training steps per preview; a preview takes as long as 500 to 1,000."""
+LEAST_PREVIEWS = 2
+"""Minimum number of previews in a training."""
 FIGURE_SIZE = (5.4, 4.7)
 """Width and height of a figure, in inches."""
 STYLE: dict[Any, Any] = {
@@ -48,36 +45,36 @@ STYLE: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-"""Plain, for a figure is drawn while the network waits."""
+"""Plain style, because training waits while a figure is drawn."""
 
 
 def preview_interval(config: RunConfig[Any]) -> int:
-    """Snapshots from one look to the next: looks cost few hundredths of training."""
+    """Return the snapshots per preview; previews take a few percent of training."""
     steps = config.training.updates * config.training.unroll_steps
-    looks = max(LEAST_LOOKS, steps // STEPS_A_LOOK)
-    parts = [every for every in range(1, SNAPSHOTS + 1) if SNAPSHOTS % every == 0]
-    return next(every for every in parts if SNAPSHOTS // every <= looks)
+    count = max(LEAST_PREVIEWS, steps // STEPS_PER_PREVIEW)
+    divisors = [n for n in range(1, SNAPSHOTS + 1) if SNAPSHOTS % n == 0]
+    return next(interval for interval in divisors if SNAPSHOTS // interval <= count)
 
 
-class Preview:
-    """What one look at a network shows."""
+class SnapshotEpisodes:
+    """Episodes of a network with frozen weights, and figures of them."""
 
     def __init__(
         self, config: RunConfig[Any], subject: int, network: Network, *, progress: float
     ) -> None:
-        """Step the network through the episodes.
+        """Run the episodes.
 
         Args:
-            config: the run's.
-            subject: the subject's number.
-            network: the subject's, which is left as it was.
-            progress: part of training that it has had, for its discount.
+            config: configuration of the run.
+            subject: number of the subject.
+            network: network of the subject, left unchanged.
+            progress: completed fraction of training, in [0, 1], for the discount.
         """
         self.config, self.subject = config, subject
         self.discount = config.learning.discount.at(progress)
         self.test = experiment(config.task).test
         reset = config.training.reset_memory
-        with _own_eyes(network):
+        with _renderer_restored(network):
             self.trials, self.recording = run_episodes(
                 config,
                 subject,
@@ -89,22 +86,22 @@ class Preview:
 
     @cached_property
     def analysis(self) -> Analysis[Any] | None:
-        """The experiment's analysis; None where it has none."""
+        """Analysis of the experiment; None if it has none."""
         task = self.config.task
         return analysis_of(task) if has_analysis(task) else None
 
     @cached_property
     def result(self) -> AnalysisResult | None:
-        """Every table of the experiment; of the recording, only what its panel reads.
+        """Result of the analysis; only the arrays of the snapshot panel are analysed.
 
-        A regression on each unit would cost more than the training between two looks.
+        Regressions on all units would take longer than the training between previews.
         """
         if self.analysis is None:
             return None
-        read = self.analysis.snapshot.arrays if self.analysis.snapshot else ()
+        names = self.analysis.snapshot.arrays if self.analysis.snapshot else ()
         recordings: dict[int, Recording] = {}
-        if read:
-            recordings[self.subject] = {name: self.recording[name] for name in read}
+        if names:
+            recordings[self.subject] = {name: self.recording[name] for name in names}
         data = make_data(
             self.config,
             self.trials,
@@ -122,17 +119,17 @@ class Preview:
         return known
 
     def scalars(self) -> dict[str, float]:
-        """What was earned, and what tells whether the task is learned, if known yet."""
-        found = {"reward_per_trial": float(self.trials["reward"].mean())}
+        """Mean reward, and the statistic of the learning criterion if defined."""
+        values = {"reward_per_trial": float(self.trials["reward"].mean())}
         if self.analysis is not None and self.config.task in self.analysis.criteria:
             learned = self.analysis.criteria[self.config.task].learned
             if learned is not None and self.result is not None:
                 subjects = select_group(self.result.tables["subjects"])
-                found[learned.statistic] = float(subjects[learned.statistic].iloc[0])
-        return {name: value for name, value in found.items() if isfinite(value)}
+                values[learned.statistic] = float(subjects[learned.statistic].iloc[0])
+        return {name: value for name, value in values.items() if isfinite(value)}
 
     def figures(self) -> Iterator[tuple[str, Figure]]:
-        """Name and drawing of each panel, one at a time."""
+        """Yield the name and figure of each panel."""
         if self.result is not None:
             panel = self.result.analysis.snapshot_panel
             with _axes(panel.title) as ax:
@@ -147,32 +144,32 @@ class Preview:
 
 
 @contextmanager
-def _own_eyes(network: Network) -> Iterator[None]:
-    """Within, a test may show the network other pictures; after, training's are back.
+def _renderer_restored(network: Network) -> Iterator[None]:
+    """Context in which a test may attach its renderer; then training's is restored.
 
-    Tests of new things have a look of their own, and training would go on with it.
+    Tests with new objects have their own renderer, which training must not keep.
     """
     encoder = network.encoder if isinstance(network, ActorCritic) else None
-    look = encoder.render_views if encoder else None
+    render = encoder.render_views if encoder else None
     try:
         yield
     finally:
-        attach_renderer(network, look)
+        attach_renderer(network, render)
 
 
 @contextmanager
 def _axes(title: str) -> Iterator[Axes]:
-    """Axes of a figure that is cheap to draw; nobody lays it out, so room is left."""
+    """Context with axes at a fixed position, because automatic layout is slow."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=FIGURE_SIZE)
         ax = figure.add_axes((0.14, 0.3, 0.83, 0.63))
         yield ax
-        # A given height spares the search for one, which draws all ticks once more.
+        # With a given height the title is not placed by drawing all ticks once more.
         ax.set_title(title, loc="left", weight="bold", y=1.02)
 
 
 def _figure(ax: Axes) -> Figure:
-    """The figure that axes stand in."""
+    """Return the figure of axes."""
     figure = ax.get_figure(root=True)
     assert figure is not None
     return figure

@@ -25,7 +25,7 @@ from metarl.analysis.effects import Effect
 from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.two_step import TwoStepParams
-from metarl.experiments.recipes import FAST
+from metarl.experiments.shared_presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.studies.curriculum.plots import draw_curriculum
 from metarl.studies.spec import (

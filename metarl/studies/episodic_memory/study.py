@@ -22,7 +22,7 @@ from metarl.agents.networks.cores import EpisodicLSTM
 from metarl.analysis.effects import Effect
 from metarl.core.parallel import Reporter
 from metarl.envs.contextual_bandit import ContextualBanditParams
-from metarl.experiments.recipes import FAST
+from metarl.experiments.shared_presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.studies.episodic_memory.plots import draw_memory
 from metarl.studies.shared_bandit import frozen_trials, train_in_memory, with_updates

@@ -20,7 +20,7 @@ from metarl.agents.learning.rules import RULES
 from metarl.analysis.effects import Effect
 from metarl.core.parallel import Reporter
 from metarl.core.seeding import stream_seed
-from metarl.experiments.recipes import FAST
+from metarl.experiments.shared_presets import FAST
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.simulation.rollout import Rollout
 from metarl.studies.learning_rules.plots import draw_rules

@@ -25,16 +25,16 @@ def quadratic(sample):
 def test_a_mean_and_its_gradient_by_hand():
     """Members 0 and 3 around 1, deviation 2: scores -1/4 and 1/2."""
     distribution = Normal(np.array([1.0]), 2.0)
-    found = expectation(np.array([4.0, 6.0]), np.array([[0.0], [3.0]]), distribution)
-    assert found.value == 5.0
-    np.testing.assert_allclose(found.gradient, [(4 * -0.25 + 6 * 0.5) / 2])
+    actual = expectation(np.array([4.0, 6.0]), np.array([[0.0], [3.0]]), distribution)
+    assert actual.value == 5.0
+    np.testing.assert_allclose(actual.gradient, [(4 * -0.25 + 6 * 0.5) / 2])
 
 
 def test_an_expectation_of_estimates_adds_what_they_change_themselves():
     distribution = Normal(np.array([1.0]), 2.0)
     inner = Estimate(np.array([4.0, 6.0]), np.array([[10.0], [20.0]]))
-    found = expectation(inner, np.array([[0.0], [3.0]]), distribution)
-    np.testing.assert_allclose(found.gradient, [1.0 + 15.0])
+    actual = expectation(inner, np.array([[0.0], [3.0]]), distribution)
+    np.testing.assert_allclose(actual.gradient, [1.0 + 15.0])
 
 
 def test_several_numbers_of_each_member_have_a_gradient_each():
@@ -50,8 +50,8 @@ def test_several_numbers_of_each_member_have_a_gradient_each():
 
 def test_a_function_of_an_estimate_follows_the_chain_rule():
     inner = Estimate(np.array([2.0, 3.0]), np.array([[1.0, 2.0], [3.0, 4.0]]))
-    found = inner.apply(inner.value**2, 2 * inner.value)
-    np.testing.assert_allclose(found.gradient, [[4.0, 8.0], [18.0, 24.0]])
+    actual = inner.apply(inner.value**2, 2 * inner.value)
+    np.testing.assert_allclose(actual.gradient, [[4.0, 8.0], [18.0, 24.0]])
 
 
 @pytest.mark.parametrize("name", list(DISTRIBUTIONS))
@@ -59,13 +59,13 @@ def test_the_score_gradient_is_the_finite_difference_of_the_expectation(name):
     kind, count, step = DISTRIBUTIONS[name], 100_000, 1e-3
     distribution = kind(MEAN, DEVIATION)
     sample = distribution.sample(count, np.random.default_rng(1))
-    found = expectation(quadratic(sample), sample, distribution).gradient
+    actual = expectation(quadratic(sample), sample, distribution).gradient
     noise = sample - MEAN
     difference = [
         (quadratic(MEAN + h + noise) - quadratic(MEAN - h + noise)).mean() / (2 * step)
         for h in step * np.eye(3)
     ]
-    error = np.linalg.norm(found - difference) / np.linalg.norm(difference)
+    error = np.linalg.norm(actual - difference) / np.linalg.norm(difference)
     assert error < 0.03
 
 

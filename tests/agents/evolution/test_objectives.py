@@ -33,9 +33,9 @@ def test_whitened_values_have_no_mean_and_unit_deviation():
 
 
 def test_fitness_moves_towards_those_who_did_better():
-    found = fitness(SAMPLE[:, 0] * 100, SAMPLE, DISTRIBUTION)
-    assert abs(found.value) < 1e-12
-    assert found.gradient[0] > 5 * abs(found.gradient[1])
+    actual = fitness(SAMPLE[:, 0] * 100, SAMPLE, DISTRIBUTION)
+    assert abs(actual.value) < 1e-12
+    assert actual.gradient[0] > 5 * abs(actual.gradient[1])
 
 
 def test_fitness_counts_places_alone():
@@ -47,10 +47,10 @@ def test_fitness_counts_places_alone():
 
 
 def test_variance_is_one_a_coordinate_and_its_gradient_the_squares_scores():
-    found = variance(BEHAVIOURS, SAMPLE, DISTRIBUTION)
-    np.testing.assert_allclose(found.value, 1)
+    actual = variance(BEHAVIOURS, SAMPLE, DISTRIBUTION)
+    np.testing.assert_allclose(actual.value, 1)
     squares = whitened(BEHAVIOURS) ** 2
-    np.testing.assert_allclose(found.gradient, (squares * SCORES).mean(0))
+    np.testing.assert_allclose(actual.gradient, (squares * SCORES).mean(0))
     twice = np.concatenate([BEHAVIOURS, BEHAVIOURS], 1)
     np.testing.assert_allclose(variance(twice, SAMPLE, DISTRIBUTION).value, 2)
 
@@ -65,12 +65,12 @@ def test_entropy_has_the_score_terms_of_both_expectations():
     for i in range(count):
         back = sum(kernel[i][j] / p[j] for j in range(count)) / count
         expected -= SCORES[i] * (np.log(p[i]) + back) / count
-    found = entropy(BEHAVIOURS, SAMPLE, DISTRIBUTION)
-    np.testing.assert_allclose(found.gradient, expected)
-    np.testing.assert_allclose(found.value, -np.mean(np.log(p)))
+    actual = entropy(BEHAVIOURS, SAMPLE, DISTRIBUTION)
+    np.testing.assert_allclose(actual.gradient, expected)
+    np.testing.assert_allclose(actual.value, -np.mean(np.log(p)))
 
 
-def test_a_population_that_is_all_alike_is_moved_nowhere_by_variance():
-    found = variance(np.ones((40, 1)), SAMPLE, DISTRIBUTION)
-    np.testing.assert_allclose(found.gradient, 0)
+def test_variance_does_not_move_a_population_of_identical_members():
+    actual = variance(np.ones((40, 1)), SAMPLE, DISTRIBUTION)
+    np.testing.assert_allclose(actual.gradient, 0)
     assert entropy(np.ones((40, 1)), SAMPLE, DISTRIBUTION).value == 0

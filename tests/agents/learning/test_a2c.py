@@ -92,7 +92,7 @@ def test_the_losss_gradient_is_the_papers_formula():
     assert_close(values.grad, -beta_v * delta / 4, **EXACT)
 
 
-def test_the_parts_of_the_loss_by_hand():
+def test_the_terms_of_the_loss_by_hand():
     losses = actor_critic_loss(
         torch.zeros(1, 2, 4),
         torch.tensor([[1.0, 3.0]]),
@@ -271,14 +271,14 @@ def test_an_update_raises_the_probability_of_actions_better_than_expected(optimi
         trajectory, rewards=rewards, values=zero, nonterminal=discounts
     )
 
-    def chance():
+    def probability():
         with torch.no_grad():
             logits, _ = unroll.outputs(trajectory.starts)
         return float(logits.softmax(-1)[2, 1, trajectory.actions[2, 1]])
 
-    before = chance()
+    before = probability()
     Learner(network, config).update(unroll, trajectory, 0.0)
-    assert chance() > before + 1e-4
+    assert probability() > before + 1e-4
 
 
 def test_the_optimizers_are_those_named():
@@ -318,10 +318,10 @@ def test_the_readout_rule_trains_the_heads_alone(core, critic):
 
 
 def test_the_readouts_first_gradient_is_the_one_it_has_among_all():
-    found = []
+    actual = []
     for config in (READOUT, A2CConfig()):
         network = make_network()
         unroll, learner = learner_of(network, config)
         learner.update(unroll, make_trajectory(network, unroll), 0.0)
-        found.append(network.heads.weight.grad)
-    assert_close(*found, rtol=0, atol=0)
+        actual.append(network.heads.weight.grad)
+    assert_close(*actual, rtol=0, atol=0)

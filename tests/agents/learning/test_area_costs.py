@@ -35,7 +35,7 @@ def make(costs=None, core="rnn", **settings):
 
 
 def stepped(network, unroll):
-    """A made-up trajectory, with an episode's end in it."""
+    """An artificial trajectory with the end of an episode."""
     generator = torch.Generator().manual_seed(3)
     inputs = torch.rand(STEPS, NUM_ENVS, INPUTS, generator=generator)
     starts = [None] * STEPS
@@ -96,7 +96,7 @@ def test_both_costs_add_up_in_the_core():
 @pytest.mark.parametrize("core", ["rnn", "lstm", "gru"])
 def test_the_gradient_of_the_core_is_that_of_its_predictions(cost, core):
     """Against autograd on the network itself, stepped again with the equation."""
-    found, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
+    actual, learner, _ = gradients(CostsConfig(pfc=(cost,)), core=core)
     network, unroll, _ = make(core=core)
     again = stepped(network, unroll)
     memory, activity = network.initial_memory(NUM_ENVS), []
@@ -120,7 +120,7 @@ def test_the_gradient_of_the_core_is_that_of_its_predictions(cost, core):
                 error = again.observations[t + 1, env_index] - predicted
                 total = total + (error**2).sum() / 2
     (total / (STEPS * NUM_ENVS)).backward()
-    assert_close(found["core.weight"], network.core.weight.grad)
+    assert_close(actual["core.weight"], network.core.weight.grad)
 
 
 def test_local_paths_apply_to_predictions_too():
@@ -161,13 +161,13 @@ def test_times_are_from_first_up_to_last():
 
 
 def test_binary_rewards_are_predicted_by_their_probability():
-    """By hand: -log p of what was paid, p logistic in the readout's output."""
+    """By hand: -log p of the outcome, p logistic in the readout's output."""
     costs = CostsConfig(pfc=("reward",), likelihood="bernoulli")
     network, unroll, learner = make(costs)
     trajectory = stepped(network, unroll)
-    paid = (trajectory.rewards > 0.5).float()
-    assert 0 < paid.mean() < 1
-    trajectory = replace(trajectory, rewards=paid)
+    rewarded = (trajectory.rewards > 0.5).float()
+    assert 0 < rewarded.mean() < 1
+    trajectory = replace(trajectory, rewards=rewarded)
     readout, units = (
         learner.predictors.readouts["reward"],
         torch.rand(STEPS, NUM_ENVS, 6),
@@ -177,10 +177,12 @@ def test_binary_rewards_are_predicted_by_their_probability():
         for env_index in range(NUM_ENVS):
             action = int(trajectory.actions[t, env_index])
             predicted = float(outputs[t, env_index, action])
-            chance = 1 / (1 + math.exp(-predicted))
-            total -= math.log(chance if paid[t, env_index] else 1 - chance)
-    found = learner.predictors.losses(units, trajectory)["reward"]
-    assert found.item() == pytest.approx(total / (STEPS * NUM_ENVS), rel=1e-5)
+            probability = 1 / (1 + math.exp(-predicted))
+            total -= math.log(
+                probability if rewarded[t, env_index] else 1 - probability
+            )
+    actual = learner.predictors.losses(units, trajectory)["reward"]
+    assert actual.item() == pytest.approx(total / (STEPS * NUM_ENVS), rel=1e-5)
 
 
 def test_a_reward_that_is_not_binary_is_refused_with_the_way_out():

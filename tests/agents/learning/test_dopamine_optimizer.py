@@ -75,14 +75,14 @@ def test_it_is_the_rule_of_the_equations(variant):
     shapes = [p.shape for p in twin.parameters()]
 
     def losses_of(pair):
-        found = []
+        mean_losses = []
         for flat in pair[:, 0]:
-            parts = flat.split([s.numel() for s in shapes])
-            named = zip(twin.state_dict(), parts, shapes, strict=True)
+            tensors = flat.split([s.numel() for s in shapes])
+            named = zip(twin.state_dict(), tensors, shapes, strict=True)
             values = {n: part.view(shape) for n, part, shape in named}
             out = torch.func.functional_call(twin, values, INPUTS)
-            found.append((out - TARGETS).square().mean().detach())
-        return torch.stack(found)[:, None]
+            mean_losses.append((out - TARGETS).square().mean().detach())
+        return torch.stack(mean_losses)[:, None]
 
     for _ in range(5):
         trial = evaluate_perturbation(losses_of, weights, generator)
@@ -93,7 +93,7 @@ def test_it_is_the_rule_of_the_equations(variant):
 
 
 @pytest.mark.parametrize("variant", UPDATE_RULES)
-def test_a_state_goes_on_as_if_nothing_had_happened(variant):
+def test_a_restored_state_continues_unchanged(variant):
     model = network()
     learner = optimizer(model, variant)
     for _ in range(3):

@@ -80,7 +80,7 @@ def make_trajectory(unroll, seed=3):
 
 
 def stored(fresh):
-    """The unroll's steps as kept ones."""
+    """The steps of the unroll as stored ones."""
     return Episodes(
         fresh.observations[:-1],
         fresh.actions,
@@ -132,8 +132,8 @@ def targets(mode, ratios=None, **settings):
     fresh = make_trajectory(unroll)
     ratios = torch.ones(UNROLL, NUM_ENVS) if ratios is None else ratios
     replayed = replayer.rollout(stored(fresh))
-    found, surprise = replayer.targets(replayed, stored(fresh), ratios, 0.5)
-    return fresh, found, surprise
+    actual, surprise = replayer.targets(replayed, stored(fresh), ratios, 0.5)
+    return fresh, actual, surprise
 
 
 def test_only_the_naive_mode_ignores_the_old_policy():
@@ -146,20 +146,20 @@ def test_only_the_naive_mode_ignores_the_old_policy():
 
 
 def test_self_imitation_learns_only_from_returns_above_the_value():
-    fresh, found, surprise = targets("sil")
+    fresh, actual, surprise = targets("sil")
     returned = fresh.rewards.clone()
     for t in (1, 0, 4, 3):
         returned[t] += 0.8 * returned[t + 1]
     gained = (returned - fresh.values[:-1]).clamp(min=0)
-    assert_close(found.advantages, gained)
-    assert_close(found.returns, fresh.values[:-1] + gained)
+    assert_close(actual.advantages, gained)
+    assert_close(actual.returns, fresh.values[:-1] + gained)
     assert_close(surprise, gained)
 
 
 def test_priority_is_an_episodes_mean_surprise():
     _, replayer = prepared("prioritised")
-    replayer.buffer.update_priorities = lambda places, found: feedback.append(
-        (places, found)
+    replayer.buffer.update_priorities = lambda places, actual: feedback.append(
+        (places, actual)
     )
     feedback = []
     surprise = torch.arange(UNROLL * NUM_ENVS).float().view(UNROLL, NUM_ENVS)
@@ -186,18 +186,18 @@ def test_the_weight_of_an_episode_scales_its_effect_on_policy_and_value(
 
 
 def test_cloning_keeps_the_network_near_its_old_outputs():
-    """The further the kept policy, the larger the gradient that leads back to it."""
+    """The further the stored policy, the larger the gradient towards it."""
     unroll, replayer = prepared("clear", clone_policy=1.0, clone_value=1.0)
     _, plain = prepared("uniform")
     fresh = make_trajectory(unroll)
     old = stored(fresh)._replace(values=fresh.values[:-1] + 10.0)
-    found = []
+    actual = []
     for each in (replayer, plain):
         episodes = Episodes(*(split_episodes(part, LENGTH) for part in old))
         each._learn(Sample(episodes, torch.arange(8), torch.ones(8)), NUM_ENVS, 0.5)
-        found.append(gradients(each)["heads.bias"])
+        actual.append(gradients(each)["heads.bias"])
     # d/dV of (V - V then)^2, in the mean, is 2 * -10 on the value's bias.
-    difference = found[0] - found[1]
+    difference = actual[0] - actual[1]
     assert float(difference[-1]) == pytest.approx(-20.0, rel=1e-4)
     assert_close(difference[:-1], torch.zeros(ACTIONS), atol=1e-6, rtol=0)
 

@@ -60,7 +60,7 @@ def test_a_reservoir_stores_a_uniform_sample_of_all():
             pool.add(numbered(first, 8))
         assert len(pool) == 10
         counts[stored(pool)] += 1
-    # Each of 40 is one of the 10 with chance 1/4; 4 standard errors.
+    # Each of 40 is one of the 10 with probability 1/4; 4 standard errors.
     assert (counts / 1000 - 0.25).abs().max() < 4 * (0.25 * 0.75 / 1000) ** 0.5
 
 
@@ -90,7 +90,7 @@ def test_weights_correct_for_the_priorities():
     filled.add(numbered(0, 2))
     filled.update_priorities(torch.tensor([0, 1]), torch.tensor([1.0, 2.0]))
     sample = filled.sample(4000)
-    # Chances 1/5 and 4/5.
+    # Probabilities 1/5 and 4/5.
     share = float(sample.indices.float().mean())
     assert share == pytest.approx(0.8, abs=4 * (0.2 * 0.8 / 4000) ** 0.5)
     # (2/5)^-.5 and (8/5)^-.5, of the larger.

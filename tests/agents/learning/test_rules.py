@@ -12,12 +12,14 @@ from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.learning.node_perturbation import NodePerturbation, errors_of_heads
 from metarl.agents.learning.rules import RULES, make_learner
 from metarl.agents.networks.actor_critic import build
+from metarl.core.interventions import Intervention
 from metarl.envs.registry import task_class
 from metarl.envs.two_step import TwoStepParams
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.training.trainer import check_trainable
 
 INPUTS, ACTIONS = 4, 2
+RESET = Intervention(target="memory", operation="reset")
 
 
 def make_network(units=5, **settings):
@@ -87,7 +89,7 @@ def test_node_perturbation_needs_the_vanilla_core():
 
 
 def stepped(unroll, steps, num_envs, seed=3):
-    """Step an unroll over random inputs, and a made-up trajectory of it."""
+    """Step an unroll over random inputs; return an artificial trajectory."""
     generator = generator_of(seed)
     inputs = torch.rand(steps, num_envs, INPUTS, generator=generator)
     memory, values = unroll.initial_memory(num_envs), []
@@ -118,10 +120,10 @@ def gradients_of(rule, network, **settings):
 def test_the_readout_rule_leaves_the_core_unchanged():
     network = make_network()
     before = network.core.weight.detach().clone()
-    found = gradients_of("readout", network)
-    assert found["core.weight"] is None
+    actual = gradients_of("readout", network)
+    assert actual["core.weight"] is None
     assert_close(network.core.weight.detach(), before)
-    assert found["heads.weight"].abs().max() > 0
+    assert actual["heads.weight"].abs().max() > 0
 
 
 def test_errors_of_the_heads_in_closed_form_are_autograds():
@@ -137,9 +139,9 @@ def test_errors_of_the_heads_in_closed_form_are_autograds():
     )
     loss.total.backward()
     with torch.no_grad():
-        found = errors_of_heads(logits, values, actions, targets, **weights)
-    assert_close(found[..., :-1], logits.grad)
-    assert_close(found[..., -1], values.grad)
+        actual = errors_of_heads(logits, values, actions, targets, **weights)
+    assert_close(actual[..., :-1], logits.grad)
+    assert_close(actual[..., -1], values.grad)
 
 
 def test_node_perturbation_computes_no_derivative(monkeypatch):
@@ -150,8 +152,8 @@ def test_node_perturbation_computes_no_derivative(monkeypatch):
     monkeypatch.setattr(torch.autograd, "grad", refused)
     network = make_network()
     before = network.core.weight.detach().clone()
-    found = gradients_of("np", network)
-    assert found["core.weight"].abs().max() > 0
+    actual = gradients_of("np", network)
+    assert actual["core.weight"].abs().max() > 0
     assert (network.core.weight.detach() - before).abs().max() > 0
 
 
@@ -203,7 +205,7 @@ def test_noise_and_advantage_estimate_the_gradient():
 
 
 def test_noise_in_the_value_does_not_change_the_core():
-    """Without any reward, units must not learn to look worthless to the critic."""
+    """Without any reward, units must not learn to reduce the critic's value."""
     steps, num_envs = 3, 100_000
     network = make_network(units=4, leak=0.5, head_deviation=1.0)
     config = A2CConfig(rule="np", noise=0.1, normalize_advantages=False)
@@ -214,14 +216,14 @@ def test_noise_in_the_value_does_not_change_the_core():
     nothing = torch.zeros(steps, num_envs)
     targets = Targets(nothing, nothing, nothing)
     learner.compute_gradients(learner.unroll, trajectory, targets, 0.5)
-    found = network.core.weight.grad.norm() * steps
+    actual = network.core.weight.grad.norm() * steps
     network.zero_grad(set_to_none=True)
     memory, value = network.initial_memory(num_envs), 0.0
     for now in learner.branch.joined[:, :, :INPUTS]:
         output = network.act(now, memory)
         memory, value = output.memory, value + output.value.mean()
     value.backward()
-    assert found < 0.1 * network.core.weight.grad.norm()
+    assert actual < 0.1 * network.core.weight.grad.norm()
 
 
 def test_a_learner_is_the_usual_one_but_for_node_perturbation():
@@ -285,12 +287,12 @@ REPLAY = ReplayConfig(mode="uniform")
         ("wp", {"learning_rate": constant(0.0)}, "learning_rate.start must be above 0"),
         (
             "np",
-            {"training": TrainingConfig(interventions=("memory reset",))},
+            {"training": TrainingConfig(interventions=(RESET,))},
             r"interventions must be \(\) where the rule is np",
         ),
         (
             "wp",
-            {"training": TrainingConfig(num_envs=2, interventions=("memory reset",))},
+            {"training": TrainingConfig(num_envs=2, interventions=(RESET,))},
             r"interventions must be \(\) where the rule is wp",
         ),
         (

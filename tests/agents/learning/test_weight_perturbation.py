@@ -49,21 +49,21 @@ def test_a_comparison_has_the_perturbed_and_the_actual_loss():
         seen.append(pair)
         return bowl(pair)
 
-    made = evaluate_perturbation(
+    perturbation = evaluate_perturbation(
         losses_of, WEIGHTS, generator, Perturbation(0.5, pair=False)
     )
     own, other = seen[0]
     assert_close(own, WEIGHTS)
-    assert_close(other, WEIGHTS + 0.5 * made.directions)
-    assert_close(made.losses, numbers(2.5))
-    assert_close(made.regrets, (2.5 - bowl(other)) / 0.5)
+    assert_close(other, WEIGHTS + 0.5 * perturbation.directions)
+    assert_close(perturbation.losses, numbers(2.5))
+    assert_close(perturbation.regrets, (2.5 - bowl(other)) / 0.5)
 
 
 def test_a_pair_has_no_bias_from_curvature():
     generator = torch.Generator().manual_seed(1)
-    made = evaluate_perturbation(bowl, WEIGHTS, generator, PAIR)
-    slope = (WEIGHTS * made.directions).sum(1)
-    assert_close(made.regrets, -slope)
+    perturbation = evaluate_perturbation(bowl, WEIGHTS, generator, PAIR)
+    slope = (WEIGHTS * perturbation.directions).sum(1)
+    assert_close(perturbation.regrets, -slope)
 
 
 def test_weight_perturbation_by_hand():
@@ -76,11 +76,11 @@ def test_weight_perturbation_by_hand():
 
 def test_on_average_weight_perturbation_goes_down_the_gradient():
     many = WEIGHTS.repeat(40_000, 1)
-    made = evaluate_perturbation(
+    perturbation = evaluate_perturbation(
         bowl, many, torch.Generator().manual_seed(2), Perturbation(1e-5, False)
     )
     rule_state = initial_state(many, torch.full((40_000,), 0.1, dtype=torch.float64))
-    moved, _ = weight_perturbation(rule_state, many, made)
+    moved, _ = weight_perturbation(rule_state, many, perturbation)
     # Each entry of rho xi has a standard deviation of about 3.
     assert_close((moved - many).mean(0), -0.1 * WEIGHTS[0], atol=6e-3, rtol=0)
 
@@ -109,8 +109,8 @@ def test_the_scaled_regret_does_not_depend_on_the_unit_of_loss():
     for unit in (1.0, 1000.0):
         weights, rule_state = WEIGHTS, initial_state(WEIGHTS, numbers(0.1))
         for regret in (3.0, -1.0, 0.5):
-            made = comparison(0.0, unit * regret)
-            weights, rule_state = dopamine_scaled(rule_state, weights, made)
+            perturbation = comparison(0.0, unit * regret)
+            weights, rule_state = dopamine_scaled(rule_state, weights, perturbation)
         ends.append(weights)
     assert_close(*ends)
 
@@ -156,8 +156,8 @@ def test_the_best_step_along_a_direction_leaves_the_compared_rate_unchanged():
     # On a bowl the best rate along xi is 1 / xi' xi, here 1/10.
     rule_state = initial_state(WEIGHTS, numbers(0.1))
     slope = (WEIGHTS * numbers(1.0, -3.0)).sum()
-    made = comparison(bowl(WEIGHTS), -slope)
-    moved, rule_state = dopamine_compared(rule_state, WEIGHTS, made)
+    perturbation = comparison(bowl(WEIGHTS), -slope)
+    moved, rule_state = dopamine_compared(rule_state, WEIGHTS, perturbation)
     _, rule_state = dopamine_compared(rule_state, moved, comparison(bowl(moved), 1.0))
     assert_close(rule_state.rates, numbers(0.1))
 
@@ -187,11 +187,11 @@ def test_replicas_do_not_affect_one_another(name):
     generator = torch.Generator().manual_seed(3)
     weights = torch.randn(3, 4, generator=generator, dtype=torch.float64)
     rates = numbers(0.01, 0.1, 1.0)
-    made = [evaluate_perturbation(bowl, weights, generator) for _ in range(4)]
+    perturbation = [evaluate_perturbation(bowl, weights, generator) for _ in range(4)]
 
     def learned(rows):
         here, rule_state = weights[rows], initial_state(weights[rows], rates[rows])
-        for one in made:
+        for one in perturbation:
             part = Comparison(one.losses[rows], one.regrets[rows], one.directions[rows])
             here, rule_state = UPDATE_RULES[name](rule_state, here, part)
         return here

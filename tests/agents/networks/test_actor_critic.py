@@ -77,7 +77,7 @@ def test_inputs_of_another_size_are_refused():
         network.act(torch.ones(NUM_ENVS, INPUTS + 1), network.initial_memory(NUM_ENVS))
 
 
-# Two cores, and what the actor is told
+# Two cores, and the feedback of the actor
 
 
 STEPS, DISCOUNT, UNITS = 8, 0.75, 5
@@ -202,7 +202,7 @@ def test_a_change_of_the_units_reaches_memory_and_heads(critic, feedback):
     plain, _ = walk(network, inputs)
     touched, _ = walk(network, inputs, changes=changes)
     assert torch.equal(touched[0].units, plain[0].units)
-    if feedback != "rpe":  # else the actor, too, was told another error
+    if feedback != "rpe":  # else the error input of the actor changes too
         assert_close(touched[1].units, plain[1].units * factor + addition)
     critics = slice(-UNITS, None)
     assert_close(
@@ -258,10 +258,10 @@ def test_an_error_is_changed_but_at_an_episodes_first_step():
 
 def moved_by(network, part):
     """Whether the policy, and the value, at a second step know a part of its input."""
-    parts = {"observation": slice(0, 2), "action": slice(2, 5), "reward": slice(5, 6)}
+    columns = {"observation": slice(0, 2), "action": slice(2, 5), "reward": slice(5, 6)}
     inputs = normal(2, NUM_ENVS, INPUTS)
     plain, _ = walk(network, inputs)
-    inputs[1, :, parts[part]] += 1
+    inputs[1, :, columns[part]] += 1
     other, _ = walk(network, inputs)
     return tuple(
         not torch.equal(getattr(plain[1], read), getattr(other[1], read))

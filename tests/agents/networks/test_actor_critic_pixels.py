@@ -21,17 +21,17 @@ INPUTS = CODES + ACTIONS + 1
 VIEW = (9, 4)
 PATCH = {"encoder": "patch", "filters": 3, "patch_size": 4, "patch_stride": 1}
 ENCODERS = {"patch": (VIEW, PATCH), "stack": ((20, 24), {"encoder": "stack"})}
-MADE = {"units": UNITS, "head_deviation": 1.0}
+SETTINGS = {"units": UNITS, "head_deviation": 1.0}
 
 
 def make(kind="patch", seed=0, **settings):
     view_size, renderer = ENCODERS[kind]
-    config = NetworkConfig(**MADE | renderer | settings)
+    config = NetworkConfig(**SETTINGS | renderer | settings)
     return build(INPUTS, ACTIONS, config, seed=seed, view_size=view_size)
 
 
 def make_renderer(view_size, seed=5):
-    """What (N, 2) codes look like."""
+    """Render (N, 2) codes."""
     generator = torch.Generator().manual_seed(seed)
     bank = torch.randint(0, 256, (12, *view_size, 3), generator=generator)
     return lambda codes: bank[(4 * codes[:, 0] + codes[:, 1]).long()].to(torch.uint8)
@@ -88,7 +88,7 @@ def test_a_network_has_the_view_and_the_inputs_of_its_task():
     blind = build(INPUTS, ACTIONS, NetworkConfig(units=UNITS), seed=1)
     apart = build(INPUTS, ACTIONS, NetworkConfig(critic="separate"), seed=1)
     assert blind.view_size is apart.view_size is blind.encoder is None
-    # There are no eyes to open.
+    # There is no encoder to attach it to.
     for network in (blind, apart):
         assert attach_renderer(network, make_renderer(VIEW)) is network
     assert blind.core.input_size == INPUTS
@@ -127,8 +127,8 @@ def moved_by(part, kind, **settings):
     network = attach_renderer(make(kind, **settings), render_views)
     memory = network.initial_memory(NUM_ENVS)
     plain = network.act(inputs, memory)
-    parts = {"codes": slice(0, 1), "action": slice(2, 5), "reward": slice(5, 6)}
-    inputs[:, parts[part]] += 1 if part != "codes" else -inputs[:, :1]
+    columns = {"codes": slice(0, 1), "action": slice(2, 5), "reward": slice(5, 6)}
+    inputs[:, columns[part]] += 1 if part != "codes" else -inputs[:, :1]
     return not torch.equal(plain.logits, network.act(inputs, memory).logits)
 
 
@@ -143,8 +143,8 @@ def moved_by(part, kind, **settings):
     ],
 )
 def test_an_ablated_network_still_has_its_features(settings, knows, kind):
-    parts = ("codes", "action", "reward")
-    assert tuple(moved_by(part, kind, **settings) for part in parts) == knows
+    columns = ("codes", "action", "reward")
+    assert tuple(moved_by(part, kind, **settings) for part in columns) == knows
 
 
 def test_interventions_change_the_units_of_a_network_with_an_encoder():
@@ -229,6 +229,8 @@ def test_without_encoder_and_groups_only_core_and_heads_are_drawn():
 
 def test_an_encoder_is_drawn_last():
     network = make(seed=1)
-    blind = build(18 + ACTIONS + 1, ACTIONS, NetworkConfig(**MADE), seed=1).state_dict()
+    blind = build(
+        18 + ACTIONS + 1, ACTIONS, NetworkConfig(**SETTINGS), seed=1
+    ).state_dict()
     for name, value in blind.items():
         assert torch.equal(network.state_dict()[name], value), name

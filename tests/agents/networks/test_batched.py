@@ -18,12 +18,12 @@ CONFIGS = {
     "lstm": NetworkConfig(units=7),
     "gru": NetworkConfig(core="gru", units=7),
     "feedforward": NetworkConfig(core="feedforward", units=7),
-    "told nothing": NetworkConfig(units=7, feedback="none", action_input=False),
+    "no feedback": NetworkConfig(units=7, feedback="none", action_input=False),
 }
 
 
 def single(config, seed):
-    """A network whose every weight is drawn, its initial memory too."""
+    """A network with random weights and a random initial memory."""
     network = build(*SIZES, config, seed=seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():

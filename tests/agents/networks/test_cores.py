@@ -109,7 +109,7 @@ def test_groups_of_inputs_are_drawn_by_their_own_size(name):
     ):
         bound = math.sqrt(3 / size)
         assert 0.98 * bound < float(rows.abs().max()) <= bound
-        # So that inputs whose variance is 1 drive a unit with a variance of 1.
+        # So that inputs of variance 1 give a unit an input of variance 1.
         assert float(rows.square().sum(0).mean()) == pytest.approx(1, abs=0.1)
         assert abs(float(rows.mean())) < 0.1 * bound
     assert torch.equal(generator_of[16:], before[16:])

@@ -47,14 +47,14 @@ def by_hand(values, weight, bias, stride):
     count, _, width, height = weight.shape
     across = range(0, values.shape[0] - width + 1, stride)
     down = range(0, values.shape[1] - height + 1, stride)
-    found = values.new_zeros(len(across), len(down), count)
+    actual = values.new_zeros(len(across), len(down), count)
     for i, x in enumerate(across):
         for j, y in enumerate(down):
             seen = values[x : x + width, y : y + height]
             # A filter is (channels, W, H).
             read = torch.einsum("xyc,fcxy->f", seen, weight) + bias
-            found[i, j] = read.clamp(min=0)
-    return found
+            actual[i, j] = read.clamp(min=0)
+    return actual
 
 
 # Shapes
@@ -216,7 +216,7 @@ def test_weights_depend_on_the_generator_alone():
 
 
 class Renderer:
-    """A look that remembers what it was asked."""
+    """A renderer that records its arguments."""
 
     def __init__(self, width=20, height=8):
         self.bank = draw_pixels(6, width, height, seed=5)
@@ -246,10 +246,10 @@ def test_gradients_of_all_environments_with_one_view_add_up():
     codes = torch.tensor([[1.0, 2], [0, 1], [1, 2], [1, 2]])
     weights = torch.linspace(-1, 1, 4 * 112).view(4, 112).double()
     (encoder(codes) * weights).sum().backward()
-    found = [p.grad.clone() for p in encoder.parameters()]
+    actual = [p.grad.clone() for p in encoder.parameters()]
     encoder.zero_grad()
     (encoder.encode(renderer(codes)) * weights).sum().backward()
-    for one, other in zip(found, encoder.parameters(), strict=True):
+    for one, other in zip(actual, encoder.parameters(), strict=True):
         assert other.grad.any()
         assert_close(one, other.grad, **EXACT)
 

@@ -105,8 +105,8 @@ def test_with_a_closed_gate_it_is_an_lstm_cleared_at_each_problem(by):
         plain.bias.copy_(core.bias[: 4 * UNITS])
         plain.initial.copy_(core.initial)
     inputs = session(PROBLEMS)
-    parts = [walk(plain, problem) for problem in inputs.split(3)]
-    assert_close(walk(core, inputs), torch.cat(parts), rtol=0, atol=1e-12)
+    episodes = [walk(plain, problem) for problem in inputs.split(3)]
+    assert_close(walk(core, inputs), torch.cat(episodes), rtol=0, atol=1e-12)
 
 
 def test_a_recurring_context_alone_is_changed_by_the_gate():
@@ -193,7 +193,7 @@ def config(small):
 SESSION = {"context_count": 2, "occurrence_count": 2, "problem_trials": 5}
 
 
-def test_training_goes_on_from_its_state_to_the_same_bytes(config, tmp_path):
+def test_a_resumed_training_ends_with_the_same_bytes(config, tmp_path):
     assert config.task_params == ContextualBanditParams(**SESSION)
     whole, first, other = (Trainer(config, 0) for _ in range(3))
     for _ in range(4):

@@ -181,8 +181,8 @@ def test_no_gradient_flows_back_past_an_unrolls_first_step(kind):
     memory_before = [part.clone() for part in network.initial_memory(NUM_ENVS)]
     unroll = make(kind, network)
     drive(unroll, network, course, tuple(memory_before))
-    _, found = gradients(unroll, network, course)
-    assert found["core.initial"] is None or not found["core.initial"].any()
+    _, actual = gradients(unroll, network, course)
+    assert actual["core.initial"] is None or not actual["core.initial"].any()
 
 
 def weight_gradient_of_last_reading(kind, network, course, env_index):

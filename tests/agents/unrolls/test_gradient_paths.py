@@ -105,12 +105,12 @@ def named(name, message):
 
 def test_gradient_paths_differ_from_each_other():
     network = make_network(leak=0.3)
-    found = [
+    actual = [
         run(RNNUnroll, network, c, 20)[1]["core.weight"]
         for c in GRADIENT_PATHS.values()
     ]
-    for k, one in enumerate(found):
-        for other in found[k + 1 :]:
+    for k, one in enumerate(actual):
+        for other in actual[k + 1 :]:
             assert (one - other).abs().max() > 1e-2
 
 
@@ -119,7 +119,7 @@ def test_gradient_paths_differ_from_each_other():
 def test_a_vanilla_synapse_finds_its_local_gradient_from_its_own_trace(leak, feedback):
     """e[t] = (1 - leak) e[t - 1] + leak (1 - tanh^2) [x, h], forwards in time."""
     network = make_network(leak=leak)
-    _, found = run(
+    _, actual = run(
         PlainUnroll, network, GradientPaths(local=True, feedback=feedback), 30
     )
     inputs, errors, starts = course(30)
@@ -138,13 +138,13 @@ def test_a_vanilla_synapse_finds_its_local_gradient_from_its_own_trace(leak, fee
         trace = (1 - leak) * trace + fresh.detach()
         activity = ((1 - leak) * activity + leak * new).detach()
         gradient += (trace * received[t].unsqueeze(1)).sum(0)
-    assert_close(gradient.detach(), found["core.weight"], **EXACT)
+    assert_close(gradient.detach(), actual["core.weight"], **EXACT)
 
 
 def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
     """Traces run through the cell: e[t] = f e[t - 1] + the i, f, g parts."""
     network = make_network("lstm")
-    _, found = run(PlainUnroll, network, LOCAL, 30, restarts=False)
+    _, actual = run(PlainUnroll, network, LOCAL, 30, restarts=False)
     inputs, errors, _ = course(30)
     received = (errors @ network.heads.weight).detach()
     core, (activity, cell) = network.core, memory_before(network)
@@ -164,25 +164,25 @@ def test_an_lstm_synapse_finds_its_local_gradient_from_its_own_trace():
         of_o = received[t] * cell.tanh() * o * (1 - o)
         gradient[3] += joined.T @ of_o
         activity = o * cell.tanh()
-    assert_close(torch.cat(list(gradient), 1), found["core.weight"], **EXACT)
+    assert_close(torch.cat(list(gradient), 1), actual["core.weight"], **EXACT)
 
 
 @pytest.mark.parametrize("feedback", [None, normal(ACTIONS + 1, UNITS, seed=5)])
 def test_errors_that_do_not_reach_the_units_still_train_the_heads(feedback):
     network = make_network()
-    _, found = run(
+    _, actual = run(
         RNNUnroll, network, GradientPaths(detached=True, feedback=feedback), 20
     )
     _, usual = run(RNNUnroll, network, BPTT, 20)
-    assert found["core.weight"] is None
-    assert_close(found["heads.weight"], usual["heads.weight"], **EXACT)
-    assert_close(found["heads.bias"], usual["heads.bias"], **EXACT)
+    assert actual["core.weight"] is None
+    assert_close(actual["heads.weight"], usual["heads.weight"], **EXACT)
+    assert_close(actual["heads.bias"], usual["heads.bias"], **EXACT)
 
 
 def test_feedback_through_the_heads_own_weights_is_the_gradient():
     network = make_network()
     own = GradientPaths(feedback=network.heads.weight.detach().clone())
-    _, found = run(RNNUnroll, network, own, 20)
+    _, actual = run(RNNUnroll, network, own, 20)
     _, usual = run(RNNUnroll, network, BPTT, 20)
     for name, gradient in usual.items():
-        assert_close(gradient, found[name], **EXACT)
+        assert_close(gradient, actual[name], **EXACT)

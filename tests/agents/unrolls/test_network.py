@@ -139,12 +139,12 @@ def test_the_fast_pass_equals_the_plain_one_in_outputs_and_gradients(settings, s
         normal(*part.shape, seed=9 + k)
         for k, part in enumerate(network.initial_memory(NUM_ENVS))
     )
-    found = []
+    results = []
     for kind in (PlainUnroll, LSTMUnroll):
         unroll = made_of(kind, network)
         stepped, last = drive(unroll, course, memory_before)
-        found.append((stepped, last, *learned(unroll, network, course)))
-    plain, fast = found
+        results.append((stepped, last, *learned(unroll, network, course)))
+    plain, fast = results
     for name, gradient in plain[-1].items():
         assert gradient.abs().max() > 1e-3, name
         assert_close(gradient, fast[-1][name], **EXACT)

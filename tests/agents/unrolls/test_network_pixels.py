@@ -27,7 +27,7 @@ def normal(*size, seed=1):
 
 
 class Renderer:
-    """What codes look like; remembers all that it was asked."""
+    """A renderer of codes that records its arguments."""
 
     def __init__(self, view_size):
         generator = torch.Generator().manual_seed(5)
@@ -41,7 +41,7 @@ class Renderer:
 
 
 def make_network(encoder="patch", **settings):
-    """A network in double precision, none of whose weights is 0, and its look."""
+    """A network in double precision without zero weights, and its renderer."""
     config = NetworkConfig(
         units=UNITS, head_deviation=0.5, **ENCODERS[encoder] | settings
     )
@@ -56,7 +56,7 @@ def make_network(encoder="patch", **settings):
 
 
 class Course:
-    """Codes, what is told, losses and restarts, at random."""
+    """Random codes, feedback, losses and restarts."""
 
     def __init__(self, seed, steps=STEPS, num_envs=NUM_ENVS):
         generator = torch.Generator().manual_seed(seed)
@@ -146,21 +146,21 @@ def test_outputs_and_gradients_equal_those_of_encoding_every_view(
     assert type(unroll.branch) is (LSTMUnroll if core == "lstm" else PlainUnroll)
     stepped, last = drive(unroll, course, memory_before)
     read = unroll.outputs(course.starts)
-    found = gradients(network, loss_of(*read, course))
+    actual = gradients(network, loss_of(*read, course))
     *expected, memory = step_by_step(
         network, render_views, course, memory_before, ablation
     )
     theirs = gradients(network, loss_of(*expected[:2], course))
     for one, other in zip(read, expected[:2], strict=True):
         assert_close(one, other, **EXACT)
-    for t, parts in enumerate(stepped):
-        for part, other in zip(parts, expected, strict=True):
+    for t, tensors in enumerate(stepped):
+        for part, other in zip(tensors, expected, strict=True):
             assert_close(part, other[t].detach(), **EXACT)
     for part, other in zip(last, memory, strict=True):
         assert_close(part, other.detach(), **EXACT)
     for name, gradient in theirs.items():
         assert gradient.abs().max() > 1e-3, name
-        assert_close(found[name], gradient, **EXACT, msg=lambda m, n=name: n + m)
+        assert_close(actual[name], gradient, **EXACT, msg=lambda m, n=name: n + m)
 
 
 @pytest.mark.parametrize("ablation", ABLATIONS[1:], ids=str)
@@ -211,12 +211,12 @@ def test_after_a_change_of_weights_views_are_encoded_again(core):
     for seed in (1, 1, 2, 1):
         course = Course(seed)
         _, memory = drive(unroll, course, memory)
-        found = gradients(network, loss_of(*unroll.outputs(course.starts), course))
+        actual = gradients(network, loss_of(*unroll.outputs(course.starts), course))
         *expected, twins = step_by_step(network, render_views, course, twins)
         theirs = gradients(network, loss_of(*expected[:2], course))
         for name, gradient in theirs.items():
             if gradient is not None:
-                assert_close(found[name], gradient, **EXACT)
+                assert_close(actual[name], gradient, **EXACT)
         for one, other in zip(memory, twins, strict=True):
             assert_close(one, other.detach(), **EXACT)
         optimizer.step()
@@ -246,8 +246,8 @@ def test_no_gradient_is_computed_while_the_network_acts():
     unroll.begin()
     with torch.no_grad():
         output = unroll.act(course.inputs[0], network.initial_memory(NUM_ENVS))
-    parts = (output.logits, output.value, output.units, *output.memory)
-    assert not any(part.requires_grad for part in parts)
+    tensors = (output.logits, output.value, output.units, *output.memory)
+    assert not any(part.requires_grad for part in tensors)
     assert not unroll.features.requires_grad
 
 

@@ -128,7 +128,7 @@ def test_a_missing_network_of_the_variant_has_no_number(source, found):
 
 
 def test_a_tasks_own_probabilities_are_read():
-    trials = population(count=2, chances=(0.6, 0.1))
+    trials = population(count=2, probabilities=(0.6, 0.1))
     parameters = {"probability_high": 0.6, "probability_low": 0.1}
     made = analysed(trials=trials, parameters=ANALYSIS.published | parameters)
     assert made.tables["probabilities"].iloc[0].tolist() == [0.6, 0.1]
@@ -189,7 +189,7 @@ def rats(tmp_path):
     rows = []
     for name, subject in (("ada", 0), ("bo", 1)):
         for condition in ("control", "block-safe"):
-            trials = simulate(condition, subject=subject, chances=(0.4, 0.1))[0]
+            trials = simulate(condition, subject=subject, probabilities=(0.4, 0.1))[0]
             episodes = trials["episode"] + 100 * (condition != "control")
             rows.append(
                 trials.assign(subject=name, condition=condition, episode=episodes)

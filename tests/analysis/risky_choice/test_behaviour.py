@@ -97,7 +97,7 @@ def test_a_subject_that_never_chose_keeps_its_rows_without_a_number():
 
 
 def test_one_chance_alone_leaves_no_difference():
-    trials = simulate(chances=(0.5, 0.5))[0]
+    trials = simulate(probabilities=(0.5, 0.5))[0]
     row = subject_measures(read_trials(trials), Probabilities(0.5, 0.5)).iloc[0]
     assert row["risk_sensitivity"] == 0
     assert row["percent_high"] == row["percent_low"] > 60

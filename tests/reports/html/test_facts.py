@@ -70,7 +70,7 @@ def test_an_analysed_run_has_its_effects_and_figure(run, tmp_path):
     assert said.figure is not None
 
 
-def test_a_run_whose_evaluation_is_gone_says_so(run, tmp_path):
+def test_a_run_with_a_deleted_evaluation_says_so(run, tmp_path):
     shutil.rmtree(run.path / "evaluation")
     assert "2 of 2 networks" in run_facts("two-step", run, tmp_path).missing
 
@@ -99,11 +99,11 @@ def test_weights_that_changed_are_noticed(run, tmp_path):
 def test_versions_that_differ_are_all_named(run):
     path = run.subject(1).path / "versions.json"
     write_json(path, {**read_json(path), "torch": "0.1", "commit": ""})
-    found = versions_of(run.subjects)
+    actual = versions_of(run.subjects)
     usual = read_json(run.subject(0).path / "versions.json")
-    assert found["torch"] == f"{usual['torch']}, 0.1"
-    assert found["commit"].endswith(", unknown")
-    assert found["numpy"] == usual["numpy"]
+    assert actual["torch"] == f"{usual['torch']}, 0.1"
+    assert actual["commit"].endswith(", unknown")
+    assert actual["numpy"] == usual["numpy"]
     path.unlink()
     assert versions_of(run.subjects)["torch"] == usual["torch"]
 
@@ -160,7 +160,7 @@ def test_a_general_variant_is_none_of_the_experiments_own(started, tmp_path):
 
 def test_training_test_and_analysis_remark_too(started, tmp_path):
     said = run_facts("x", started("harlow-line", "paper"), tmp_path)
-    found = {(remark.label, remark.where) for remark in said.remarks}
-    assert ("Training", "metarl/experiments/harlow_line.py") in found
-    assert ("Test", "metarl/experiments/harlow_line.py") in found
-    assert ("Declared", "metarl/analysis/harlow/units.py") in found
+    actual = {(remark.label, remark.where) for remark in said.remarks}
+    assert ("Training", "metarl/experiments/harlow_line.py") in actual
+    assert ("Test", "metarl/experiments/harlow_line.py") in actual
+    assert ("Declared", "metarl/analysis/harlow/units.py") in actual

@@ -13,7 +13,7 @@ from metarl.reports.html.figures import (
     curves_picture,
     png_address,
     svg_address,
-    timing_picture,
+    task_diagram_picture,
 )
 
 
@@ -23,38 +23,39 @@ def decoded(address, kind):
     return base64.b64decode(data)
 
 
-def drawn():
+def example_figure():
     figure = Figure()
     figure.add_subplot().plot([1, 2], label="a")
     return figure
 
 
 def test_an_svg_is_the_same_for_the_same_figure_and_has_no_date():
-    text = decoded(svg_address(drawn()), "svg+xml").decode()
+    text = decoded(svg_address(example_figure()), "svg+xml").decode()
     assert ElementTree.fromstring(text).tag.endswith("svg")
-    assert svg_address(drawn()) == svg_address(drawn())
+    assert svg_address(example_figure()) == svg_address(example_figure())
     assert "dc:date" not in text
 
 
 def test_drawing_leaves_the_callers_settings_alone():
     before = plt.rcParams["svg.hashsalt"]
-    svg_address(drawn())
+    svg_address(example_figure())
     assert plt.rcParams["svg.hashsalt"] == before
 
 
-def test_a_png_is_taken_as_it_is(tmp_path):
+def test_a_png_is_embedded_unchanged(tmp_path):
     path = tmp_path / "figure.png"
     path.write_bytes(b"\x89PNG bytes")
     assert decoded(png_address(path), "png") == b"\x89PNG bytes"
 
 
-def test_the_timing_diagram_says_who_answers(small):
-    picture = timing_picture(small("two-step"))
+def test_the_task_diagram_names_its_baseline(small):
+    picture = task_diagram_picture(small("two-step"))
     assert "bayes-greedy" in picture.caption
-    assert picture.alt.startswith("Timing: step 1 (trial 1): fixation, centre, paid 0")
+    first = "step 1 (trial 1): fixation, centre, reward 0"
+    assert picture.alt.startswith(f"Task diagram: {first}")
 
 
-def test_the_learning_curves_words_have_their_ends():
+def test_the_description_of_learning_curves_has_their_ends():
     metrics = pd.DataFrame(
         {
             "subject": [0, 0, 1, 1],
@@ -62,8 +63,8 @@ def test_the_learning_curves_words_have_their_ends():
             "rollout/reward_rate": [0.1, 0.5, 0.3, 0.75],
         }
     )
-    found = re.findall(r"[\d.,]+\d", curves_picture(metrics).alt)
-    assert found == ["0.200", "0.625", "2,000"]
+    numbers = re.findall(r"[\d.,]+\d", curves_picture(metrics).alt)
+    assert numbers == ["0.200", "0.625", "2,000"]
 
 
 def test_the_analysis_figure_names_its_panels(tmp_path):

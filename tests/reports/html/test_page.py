@@ -1,4 +1,4 @@
-"""The report's page: what is on it, that it is whole, and that nothing is fetched."""
+"""Page of the report: its content, valid markup, and no external resources."""
 
 import re
 import shutil
@@ -17,9 +17,9 @@ from metarl.reports.figures import analyze
 from metarl.reports.html.page import (
     duration,
     further,
-    marked,
-    measured,
     number,
+    with_code,
+    with_interval,
     write_page,
 )
 from metarl.reports.scorecard import VERDICTS
@@ -68,7 +68,7 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def folder(finished, tmp_path_factory):
-    """Runs: analysed with made-up verdicts, only evaluated, only started."""
+    """Runs: analysed with artificial verdicts, only evaluated, only started."""
     folder = tmp_path_factory.mktemp("reproduced")
     for name in ("two-step", "evaluated"):
         shutil.copytree(finished.path, folder / name)
@@ -160,19 +160,19 @@ def test_what_the_user_typed_stays_text(page, text):
 
 
 def test_every_effect_stands_with_its_verdict_twice(folder, page):
-    found = page.words("tr")
+    table_rows = page.words("tr")
     for row in read_json(folder / "two-step/analysis/effects.json"):
         wanted = re.escape(row["effect"]) + " .* " + re.escape(row["verdict"])
-        here = [words for words in found if re.fullmatch(wanted, words)]
+        here = [words for words in table_rows if re.fullmatch(wanted, words)]
         assert len(here) == 2
-        assert all(measured(row) in words for words in here)
+        assert all(with_interval(row) in words for words in here)
 
 
 def test_scored_effects_come_first_and_reported_ones_fold_away(folder, page):
     rows = read_json(folder / "two-step/analysis/effects.json")
     (folded,) = page.words("details")
     for row in rows:
-        inside = f"{row['effect']} {measured(row)}" in folded
+        inside = f"{row['effect']} {with_interval(row)}" in folded
         assert inside == (row["verdict"] == "REPORTED")
 
 
@@ -206,13 +206,13 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     ):
         assert wanted in said
     assert "CPU" not in said
-    assert "analyze does it" in sections["evaluated"]
+    assert "run metarl analyze" in sections["evaluated"]
     assert "has no evaluation" in sections["bandit"]
     assert "no-reward the reward is no input" in sections["bandit"]
     assert "nothing to learn from missing: not trained" in sections["bandit"]
 
 
-def test_times_are_told_where_they_are_known(folder, tmp_path):
+def test_known_times_are_shown(folder, tmp_path):
     shutil.copytree(folder / "two-step", tmp_path / "two-step")
     run = load_run(tmp_path / "two-step")
     write_json(run.subject(0).cost_path, {"cpu_seconds": 90.4, "wall_seconds": 1234.0})
@@ -227,7 +227,7 @@ def test_times_are_told_where_they_are_known(folder, tmp_path):
 def test_nothing_failed_means_no_such_section(folder, tmp_path):
     runs = {"bandit": load_run(folder / "bandit")}
     path = write_page(tmp_path / "x.html", runs, command="", failures={})
-    assert "What failed" not in path.read_text(encoding="utf-8")
+    assert ">Failures<" not in path.read_text(encoding="utf-8")
 
 
 def test_a_task_of_ones_own_is_refused(tmp_path):
@@ -280,10 +280,10 @@ def test_numbers_have_the_digits_that_tell(value, words):
     ],
 )
 def test_an_interval_has_the_digits_of_its_value(value, low, high, words):
-    assert measured({"value": value, "low": low, "high": high}) == words
+    assert with_interval({"value": value, "low": low, "high": high}) == words
 
 
-def test_columns_that_tell_nothing_are_left_out():
+def test_uninformative_columns_are_left_out():
     row = {
         "learned": 2,
         "subjects": 2,
@@ -299,7 +299,7 @@ def test_columns_that_tell_nothing_are_left_out():
 
 
 def test_code_is_marked_and_all_else_is_escaped():
-    assert marked("`a<b` & <i>") == "<code>a&lt;b</code> &amp; &lt;i&gt;"
+    assert with_code("`a<b` & <i>") == "<code>a&lt;b</code> &amp; &lt;i&gt;"
 
 
 def test_a_duration_is_in_seconds_and_minutes():

@@ -38,11 +38,11 @@ def test_a_later_file_takes_the_place_of_what_an_earlier_one_said(tmp_path):
             if step >= first:
                 file.add(scalar("a", value), step)
         file.close()
-    told = [(event.step, event.value) for event in read(tmp_path).Scalars("a")]
-    assert told == [(2, 1.0), (3, 2.0), (4, 2.0)]
+    values = [(event.step, event.value) for event in read(tmp_path).Scalars("a")]
+    assert values == [(2, 1.0), (3, 2.0), (4, 2.0)]
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(MetaRLError, match=r"tfevents.* could not be written"):
         EventFile(tmp_path / "taken", first_step=1)

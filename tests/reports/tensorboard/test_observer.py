@@ -27,7 +27,7 @@ SCALARS = {
 }
 STEP = 3 * 14
 HALVES = [STEP * 40 * k // 2 for k in range(1, 3)]
-"""Where a training as short as this is looked at."""
+"""Snapshots with a preview in a training as short as this."""
 FIGURES = ["behaviour", "rpe_by_event", "units_pca"]
 
 
@@ -73,8 +73,8 @@ def test_the_file_has_the_agreed_tags(finished):
 def test_the_x_axis_is_environment_steps_and_the_values_are_the_metrics(finished):
     events, metrics = read(finished.subject(1).path), finished.subject(1).metrics
     assert steps(events, "loss/value") == metrics["steps"].tolist()
-    told = [event.value for event in events.Scalars("loss/value")]
-    assert told == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
+    written_values = [event.value for event in events.Scalars("loss/value")]
+    assert written_values == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
     speeds = [event.value for event in events.Scalars("time/steps_per_second")]
     assert min(speeds) > 0
     assert steps(events, "eval/reward_per_trial") == HALVES
@@ -145,13 +145,13 @@ def test_every_task_has_all_its_tags(task, small, tmp_path):
 
 
 @pytest.mark.parametrize("task", ["two-step", "risky-choice", "harlow"])
-def test_looking_changes_no_byte_of_the_weights(task, small, tmp_path):
+def test_previews_change_no_byte_of_the_weights(task, small, tmp_path):
     config = small(task, updates=8)
-    looked, alone = (
-        SubjectFolder(tmp_path / "looked"),
+    observed, alone = (
+        SubjectFolder(tmp_path / "observed"),
         SubjectFolder(tmp_path / "alone"),
     )
-    train(config, looked)
+    train(config, observed)
     train_subject(config, 0, alone, Reporter())
-    assert read(looked.path).Tags()["images"]
-    assert looked.policy_path.read_bytes() == alone.policy_path.read_bytes()
+    assert read(observed.path).Tags()["images"]
+    assert observed.policy_path.read_bytes() == alone.policy_path.read_bytes()

@@ -1,4 +1,4 @@
-"""A look at a network: on the test's episodes, told by name, and nothing is changed."""
+"""Snapshot figures: on episodes of the test, and without a change to the network."""
 
 import numpy as np
 import pytest
@@ -7,32 +7,35 @@ from metarl.agents.networks.actor_critic import weights_hash
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import preset
 from metarl.reports.figures import analysis_of
-from metarl.reports.tensorboard import snapshot_figures as preview
-from metarl.reports.tensorboard.snapshot_figures import Preview, preview_interval
+from metarl.reports.tensorboard import snapshot_figures
+from metarl.reports.tensorboard.snapshot_figures import (
+    SnapshotEpisodes,
+    preview_interval,
+)
 from metarl.runs.folder import SNAPSHOTS
 from metarl.simulation.evaluation import run_episodes
 from metarl.training.trainer import make_network
 
 
-def look(config):
-    return Preview(config, 0, make_network(config, 0), progress=0.5)
+def episodes_of(config):
+    return SnapshotEpisodes(config, 0, make_network(config, 0), progress=0.5)
 
 
 @pytest.mark.parametrize("task", NAMES)
-def test_a_fast_training_is_looked_at_twice_and_none_less(task):
+def test_a_fast_training_has_two_previews_and_none_has_fewer(task):
     few, many = (preview_interval(preset(task, name)) for name in ("fast", "paper"))
-    assert SNAPSHOTS // few == preview.LEAST_LOOKS == 2
+    assert SNAPSHOTS // few == snapshot_figures.LEAST_PREVIEWS == 2
     assert SNAPSHOTS // many >= 2
     assert SNAPSHOTS % few == SNAPSHOTS % many == 0
 
 
-def test_the_longest_training_is_looked_at_with_every_snapshot():
+def test_the_longest_training_has_a_preview_at_every_snapshot():
     assert preview_interval(preset("two-step", "paper")) == 1
 
 
 @pytest.mark.parametrize("task", NAMES)
 def test_every_task_has_its_panel_with_labels(task, small):
-    figures = dict(look(small(task)).figures())
+    figures = dict(episodes_of(small(task)).figures())
     assert list(figures) == ["behaviour", "rpe_by_event", "units_pca"]
     axes = {name: figure.axes[0] for name, figure in figures.items()}
     assert all(ax.get_title(loc="left") and ax.has_data() for ax in axes.values())
@@ -43,29 +46,30 @@ def test_every_task_has_its_panel_with_labels(task, small):
 
 def test_the_critics_inference_is_what_inferred_value_shows(small):
     """A panel of a trial table alone would show only which actions are valid."""
-    found = look(small("inferred-value", block_count=4, block_trials=3))
-    ax = dict(found.figures())["behaviour"].axes[0]
+    tested = episodes_of(small("inferred-value", block_count=4, block_trials=3))
+    ax = dict(tested.figures())["behaviour"].axes[0]
     assert ax.get_ylabel() == "RPE on arrival (reward units)"
     assert "no recording" not in [text.get_text() for text in ax.texts]
 
 
 @pytest.mark.parametrize("task", [t for t in NAMES if t in analysis_of(t).criteria])
-def test_the_learned_criterions_statistic_is_told_by_its_name(task, small):
-    found = look(small(task))
+def test_the_statistic_of_the_learning_criterion_has_its_name(task, small):
+    tested = episodes_of(small(task))
     name = analysis_of(task).criteria[task].learned.statistic
-    subjects = found.result.tables["subjects"]
+    subjects = tested.result.tables["subjects"]
     value = float(subjects[subjects["group"] == "measured"][name].iloc[0])
-    assert found.scalars() == pytest.approx(
-        {"reward_per_trial": found.trials["reward"].mean()}
+    assert tested.scalars() == pytest.approx(
+        {"reward_per_trial": tested.trials["reward"].mean()}
         | ({name: value} if np.isfinite(value) else {})
     )
 
 
-def test_the_discount_of_an_error_is_that_of_the_moment(small):
+def test_the_discount_of_an_error_is_the_present_one(small):
     config = small()
     network = make_network(config, 0)
     early, late = (
-        Preview(config, 0, network, progress=progress) for progress in (0.0, 1.0)
+        SnapshotEpisodes(config, 0, network, progress=progress)
+        for progress in (0.0, 1.0)
     )
     discounts = [config.learning.discount.at(progress) for progress in (0.0, 1.0)]
     assert [early.discount, late.discount] == discounts
@@ -79,47 +83,47 @@ def test_the_discount_of_an_error_is_that_of_the_moment(small):
 
 def test_its_episodes_are_its_own_and_neither_trainings_nor_the_tests(small):
     config = small()
-    found = look(config)
+    tested = episodes_of(config)
     network = make_network(config, 0)
     for purpose in ("preview", "evaluation", "training"):
         trials, _ = run_episodes(
-            config, 0, lambda task: network, preview.EPISODES, purpose=purpose
+            config, 0, lambda task: network, snapshot_figures.EPISODES, purpose=purpose
         )
-        assert trials.equals(found.trials) == (purpose == "preview")
+        assert trials.equals(tested.trials) == (purpose == "preview")
 
 
-def test_looking_leaves_weights_and_eyes_as_they_were(small, monkeypatch):
+def test_a_preview_leaves_weights_and_renderer_unchanged(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes, before = network.encoder.render_views, weights_hash(network)
+    renderer, before = network.encoder.render_views, weights_hash(network)
     seen = []
 
     def run_episodes(config, subject, make_policy, *rest, **more):
         def watched(task):
             policy = make_policy(task)
-            seen.append(policy.encoder.render_views == task.render_views != eyes)
+            seen.append(policy.encoder.render_views == task.render_views != renderer)
             return policy
 
         return original(config, subject, watched, *rest, **more)
 
-    original = preview.run_episodes
-    monkeypatch.setattr(preview, "run_episodes", run_episodes)
-    Preview(config, 0, network, progress=0.5)
+    original = snapshot_figures.run_episodes
+    monkeypatch.setattr(snapshot_figures, "run_episodes", run_episodes)
+    SnapshotEpisodes(config, 0, network, progress=0.5)
     assert seen == [True]
-    assert network.encoder.render_views == eyes
+    assert network.encoder.render_views == renderer
     assert weights_hash(network) == before
 
 
-def test_eyes_come_back_where_looking_fails(small, monkeypatch):
+def test_the_renderer_is_restored_after_a_failed_preview(small, monkeypatch):
     config = small("harlow")
     network = make_network(config, 0)
-    eyes = network.encoder.render_views
+    renderer = network.encoder.render_views
 
     def fail(config, subject, make_policy, *rest, **more):
         network.encoder.render_views = None
         raise RuntimeError("in the middle")
 
-    monkeypatch.setattr(preview, "run_episodes", fail)
+    monkeypatch.setattr(snapshot_figures, "run_episodes", fail)
     with pytest.raises(RuntimeError, match="in the middle"):
-        Preview(config, 0, network, progress=0.5)
-    assert network.encoder.render_views == eyes
+        SnapshotEpisodes(config, 0, network, progress=0.5)
+    assert network.encoder.render_views == renderer

@@ -1,8 +1,8 @@
-"""Settings that experiments share: published, fast, and only to show that all runs.
+"""Presets that experiments share or adapt.
 
-`paper` is literal: the published hyper-parameters, one environment, the published
-number of episodes. `fast` reaches the published behaviour soonest on two cores. `smoke`
-only shows that everything runs.
+`paper` follows the publication: its hyper-parameters, one environment, its number of
+episodes. `fast` reaches the published behaviour soonest on two cores. `smoke` only
+shows that everything runs.
 """
 
 from dataclasses import replace
@@ -13,14 +13,14 @@ from metarl.experiments.spec import Preset
 from metarl.runs.config import TrainingConfig
 
 ANNEALED = Schedule(start=1.0, end=0.0)
-"""Entropy weight of the precursor's bandits."""
+"""Entropy weight of the bandits in Wang et al. 2016."""
 
 PAPER = Preset(
     network=NetworkConfig(),
     learning=A2CConfig(),
     training=TrainingConfig(num_envs=1, unroll_steps=300, updates=10_000),
 )
-"""Wang et al. 2018, Simulation 4: an update an episode, 10,000 episodes."""
+"""Wang et al. 2018, Simulation 4: one update per episode, 10,000 episodes."""
 
 FAST = Preset(
     network=NetworkConfig(input_gain=3.0, forget_bias=1.0),
@@ -34,14 +34,14 @@ FAST = Preset(
     ),
     training=TrainingConfig(num_envs=256, unroll_steps=20, updates=600),
 )
-"""Many environments and short unrolls; the rates anneal to zero."""
+"""Many environments and short unrolls; learning rate and entropy weight fall to 0."""
 
 SMOKE = Preset(
     network=NetworkConfig(units=8, input_gain=3.0),
     learning=FAST.learning,
     training=TrainingConfig(num_envs=8, unroll_steps=30, updates=20),
 )
-"""Seconds; nothing is learned."""
+"""Takes seconds; nothing is learned."""
 
 
 def paper(
@@ -51,7 +51,7 @@ def paper(
     network: NetworkConfig = PAPER.network,
     **learning: Any,
 ) -> Preset:
-    """A published preset: PAPER, but for the arguments."""
+    """Return a published preset: PAPER with the arguments changed."""
     return Preset(
         network=network,
         learning=replace(PAPER.learning, **learning),
@@ -68,7 +68,7 @@ def fast(
     network: NetworkConfig = FAST.network,
     **learning: Any,
 ) -> Preset:
-    """A fast preset: FAST, but for the arguments; the rate anneals to zero."""
+    """Return a fast preset: FAST with the arguments changed; the rate falls to 0."""
     rates = Schedule(start=rate, end=0.0)
     return Preset(
         network=network,
