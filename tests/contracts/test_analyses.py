@@ -78,6 +78,7 @@ def draw(result, panel):
 @every_analysis
 def test_a_trial_table_alone_is_enough(name):
     result = table_alone(name)
+    assert list(result.tables) == list(whole(name).tables)
     assert not result.tables["subjects"].empty
     assert not result.effects.empty
     for panel in result.analysis.panels:
@@ -266,6 +267,8 @@ def test_another_task_design_or_test_leaves_nothing_scored(name):
     unscored = replace(whole(name).context, scored=False)
     effects = replace(whole(name), context=unscored).effects
     assert set(effects["verdict"]) == {"REPORTED"}
+    assert effects[["learned", "reference", "criterion_low"]].isna().all(axis=None)
+    assert effects["value"].notna().any()
 
 
 @every_scored_analysis

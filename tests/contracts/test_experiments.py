@@ -46,9 +46,12 @@ def test_every_name_has_its_four_rooms(name):
     """A task of a family shares the rooms of its family, as harlow-line does."""
     asked, kind = experiment(name), task_class(name)
     rooms = {name.replace("-", "_"), name.partition("-")[0]}
-    assert importlib.import_module(
-        f"metarl.experiments.{name.replace('-', '_')}"
-    ).EXPERIMENT is asked
+    assert (
+        importlib.import_module(
+            f"metarl.experiments.{name.replace('-', '_')}"
+        ).EXPERIMENT
+        is asked
+    )
     assert issubclass(kind, Task)
     assert load(asked.env) is kind
     assert rooms & set(kind.__module__.split("."))

@@ -5,15 +5,10 @@ from toys import LotteryParams
 
 from metarl.agents.config import Schedule, constant
 from metarl.envs.registry import NAMES, task_class
-from metarl.experiments.spec import all_experiments, experiment, preset
-from metarl.runs.config import RunConfig
+from metarl.experiments.spec import experiment, preset
 
 PRESETS = ("fast", "paper", "smoke")
 """Presets that every experiment has."""
-
-
-
-
 
 
 def test_the_papers_preset_is_what_was_published():
@@ -197,8 +192,6 @@ def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
     if task in PUBLISHED:
         # Prediction errors are compared at the published discount.
         assert fast.learning.discount.at(1.0) == paper.learning.discount.at(1.0)
-
-
 
 
 def test_a_users_own_task_has_the_two_step_tasks_presets():

@@ -1,7 +1,6 @@
 """Experiments: all components by name, and the published settings."""
 
 import importlib
-import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -10,11 +9,10 @@ import pytest
 import toys
 from toys import Lottery, LotteryParams
 
-from metarl.core.docstrings import paragraphs
 from metarl.core.interventions import parse
 from metarl.envs.bandit import DEPENDENT
 from metarl.envs.bandit import DISTRIBUTIONS as LAWS
-from metarl.envs.registry import NAMES, load, task_class
+from metarl.envs.registry import task_class
 from metarl.experiments.bandit import CORRELATED, DISTRIBUTIONS
 from metarl.experiments.risky_choice import STIMULATIONS
 from metarl.experiments.spec import (
@@ -30,12 +28,6 @@ from metarl.simulation.evaluation import check_test
 PRESETS = ("fast", "paper", "smoke")
 
 # Every experiment
-
-
-
-
-
-
 
 
 @pytest.mark.parametrize(
@@ -66,10 +58,6 @@ def test_a_test_that_the_networks_cannot_take_is_refused(test, words):
         test = {"interventions": (parse(test["interventions"]),)}
     with pytest.raises(ValueError, match=words):
         check_test(preset("two-step"), EvaluationConfig(**test))
-
-
-
-
 
 
 # A user's own

@@ -17,7 +17,7 @@ from metarl.experiments.variants import (
 from metarl.runs.config import TEST, EvaluationConfig, from_plain, to_plain
 from metarl.simulation.evaluation import check_test
 from metarl.training.evolve import EvolutionConfig
-from metarl.training.trainer import check_trainable, make_network
+from metarl.training.trainer import check_trainable
 
 CHANGED = {
     "no-reward": {"network.feedback": "none"},
@@ -123,11 +123,6 @@ def test_a_network_without_carry_over_is_tested_without():
 
 
 # An experiment's own variants
-
-
-
-
-
 
 
 def test_a_variant_takes_the_main_test_and_changes_nothing_by_default():

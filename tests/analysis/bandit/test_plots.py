@@ -258,8 +258,3 @@ def test_every_panel_can_be_drawn_from_next_to_nothing(rows, source):
         figure, axes = plt.subplots()
         assert draw(alone.tables, alone.context, axes) is axes
         plt.close(figure)
-
-
-def test_panels_make_their_own_axes(found, context):
-    for panel in ANALYSIS.panels:
-        plt.close(panel(found, context).figure)
