@@ -50,6 +50,7 @@ def parameters_of(name):
     return tested | dict(ANALYSES[name].published)
 
 
+@cache
 def chance(name, *, episodes=EPISODES, subjects=SUBJECTS, seed=1):
     """Trial table of subjects that choose at random."""
     test = replace(experiment(name).test, episodes=episodes, record_episodes=0)
@@ -124,7 +125,7 @@ def everything(name, seed=1):
                 name,
                 variant_config(config, variant),
                 {test: asked.tests[test] for test in variant.tests},
-                subjects=2,
+                subjects=1,
             )
             for title, variant in asked.variants.items()
         },
