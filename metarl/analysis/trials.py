@@ -137,7 +137,7 @@ def trial_sequence(
         needs: columns that must not be blank in a trial that counts.
 
     Returns:
-        The arrays that the behavioural analyses read.
+        The trials in order, with the columns of the schema.
     """
     columns = schema.read(trials)
     keys = np.column_stack([columns[key] for key in KEYS]).astype(np.int64)
@@ -171,12 +171,12 @@ class EpisodeGrid:
 
     def where(self, rows: Flags) -> "EpisodeGrid":
         """Some of the episodes, given (E,) flags."""
-        kept = {name: values[rows] for name, values in self.columns.items()}
+        columns = {name: values[rows] for name, values in self.columns.items()}
         episodes = self.episodes[rows].reset_index(drop=True)
-        return EpisodeGrid(episodes=episodes, columns=kept)
+        return EpisodeGrid(episodes=episodes, columns=columns)
 
     def assign(self, **columns: Array) -> "EpisodeGrid":
-        """The same with some (E, T) columns exchanged or added."""
+        """A copy with some (E, T) columns replaced or added."""
         return replace(self, columns={**self.columns, **columns})
 
     def iter_subjects(self) -> Iterator[tuple[int, "EpisodeGrid"]]:

@@ -20,7 +20,7 @@ from metarl.analysis.comparison_plots import (
     plot_effects,
     plot_mean_curves,
     row_height,
-    run_looks,
+    run_styles,
 )
 from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
@@ -163,7 +163,7 @@ def _draw_legend(figure: Figure, comparison: pd.DataFrame) -> None:
     sizes = populations(comparison)
     runs = [str(run) for run in sizes["run"]]
     handles = [
-        Line2D([], [], lw=1.6, ms=6, **look) for look in run_looks(runs).values()
+        Line2D([], [], lw=1.6, ms=6, **style) for style in run_styles(runs).values()
     ]
     labels = [
         f"{run} (n = {subjects}{'' if pd.isna(learned) else f', {learned} learned'})"

@@ -11,7 +11,7 @@ from metarl.analysis.comparison_plots import (
     plot_effects,
     plot_mean_curves,
     row_height,
-    run_looks,
+    run_styles,
 )
 from metarl.analysis.style import COLOURS
 
@@ -40,7 +40,7 @@ def ax():
 
 
 def lines_of(ax, run):
-    colour = run_looks(RUNS)[run]["color"]
+    colour = run_styles(RUNS)[run]["color"]
     return [line for line in ax.lines if to_hex(line.get_color()) == colour.lower()]
 
 
@@ -83,11 +83,13 @@ def test_a_value_that_is_no_number_is_not_drawn(ax):
 
 
 def test_a_dozen_runs_can_be_told_apart():
-    looks = [(look["color"], look["marker"]) for look in run_looks(range(12)).values()]
-    assert len({colour for colour, _ in looks}) == len({m for _, m in looks}) == 12
-    many = run_looks(range(100)).values()
-    assert len({(look["color"], look["marker"]) for look in many}) == 100
-    assert looks[0][0] == COLOURS["agent"]
+    styles = [
+        (style["color"], style["marker"]) for style in run_styles(range(12)).values()
+    ]
+    assert len({colour for colour, _ in styles}) == len({m for _, m in styles}) == 12
+    many = run_styles(range(100)).values()
+    assert len({(style["color"], style["marker"]) for style in many}) == 100
+    assert styles[0][0] == COLOURS["agent"]
 
 
 def test_a_row_has_room_for_every_run():

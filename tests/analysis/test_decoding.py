@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metarl.analysis.decoding import (
-    as_found,
+    as_computed,
     classify_held_out,
     cubes_positive,
     episode_folds,
@@ -132,7 +132,7 @@ def test_each_rule_of_signs_does_as_it_says():
     axes = np.array([[0.1, 0.8], [-0.9, 0.5], [0.3, -0.2]])
     assert largest_positive(axes).tolist() == [-1, 1]
     assert cubes_positive(axes).tolist() == [-1, 1]
-    assert as_found(axes).tolist() == [1, 1]
+    assert as_computed(axes).tolist() == [1, 1]
 
 
 def test_components_of_a_line_lie_on_it_in_units_of_activity():

@@ -18,7 +18,7 @@ def errors():
         {
             "event": ["look", "look", "press"],
             "order": [0, 1, 0],
-            "paid": ["0", "1", "0"],
+            "reward": ["0", "1", "0"],
             "rpe": [-0.5, 0.5, 0.2],
             "deviation": [np.nan, 0.1, 0.3],
             "n": [1, 5, 4],
@@ -74,7 +74,7 @@ def test_states_are_drawn_by_what_the_trial_before_paid(ax):
     assert labels(ax) == [
         "start",
         "after reward",
-        "after none",
+        "after no reward",
         "trial 1",
         "trial 3",
         "trial 6",

@@ -43,7 +43,7 @@ SHADES = "viridis"
 """Colours of problems, from a left arm that never pays to one that always does."""
 POPULATION_COLOURS = {
     "independent": COLOURS["agent"],
-    "correlated": COLOURS["trained otherwise"],
+    "correlated": COLOURS["variant"],
 }
 """Distribution in training -> colour."""
 

@@ -46,7 +46,7 @@ TEST_NAMES = {
 """Test -> its name on an axis."""
 AROUND_REVERSAL = {7: "7th:\nswap", 8: "8th\ntrial", 12: "12th\ntrial"}
 """Trial of the test in which objects swap roles after the sixth -> its name."""
-SIDES = {MEASURED: COLOURS["agent"], CONTROL: COLOURS["trained otherwise"]}
+SIDES = {MEASURED: COLOURS["agent"], CONTROL: COLOURS["variant"]}
 """Group -> its colour."""
 GROUP_NAMES = {MEASURED: "networks", CONTROL: "trained with replaced objects"}
 """Group -> its name in a legend."""
@@ -147,7 +147,7 @@ def plot_course(tables: Tables, context: Context, ax: Axes) -> Axes:
         return empty_panel(ax, "no learning curve")
     subjects = select_group(tables["subjects"])
     ceiling = subjects.set_index("subject")["ceiling"]
-    colours = (COLOURS["trained otherwise"], COLOURS["agent"])
+    colours = (COLOURS["variant"], COLOURS["agent"])
     for subject, curve in curves.groupby("subject"):
         colour = colours[bool(ceiling.get(subject, 0))]
         episodes = curve["episodes"].to_numpy()

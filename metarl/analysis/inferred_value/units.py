@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.decoding import (
-    as_found,
+    as_computed,
     classify_held_out,
     episode_folds,
     principal_components,
@@ -149,7 +149,7 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
 
 def _components(units: Array) -> Array:
     """(N, 2) principal components, each scaled to at most 1; 0 where there is none."""
-    points = principal_components(units, signs=as_found).scores
+    points = principal_components(units, signs=as_computed).scores
     largest = np.abs(points).max(axis=0)
     scaled: Array = points / np.where(largest > 0, largest, 1.0)
     return scaled

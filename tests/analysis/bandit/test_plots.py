@@ -141,7 +141,7 @@ def test_curves_on_dependent_arms_are_the_tables_and_the_baselines(found, contex
     means = found.summary("dependent").set_index("trained")
     for name, count, colour in (
         ("independent", 3, "agent"),
-        ("correlated", 2, "trained otherwise"),
+        ("correlated", 2, "variant"),
     ):
         drawn = line(ax, f"trained on {name} (n = {count})")
         assert list(drawn.get_ydata()) == list(means.loc[name, "mean"])
