@@ -24,8 +24,8 @@ def mean_rpe_by_event(recording: Recording) -> pd.DataFrame:
 
     Args:
         recording: step recording of one subject. Two kinds of rows are left out: an
-            episode's first, before which nothing was predicted, and its `end`, whose
-            error also contains the lost value of all further trials.
+            episode's first, before which nothing was predicted, and its `end`, where
+            the error also contains the lost value of all further trials.
 
     Returns:
         In the order of events, then of rewards: event, order (of the reward, from 0),

@@ -50,7 +50,8 @@ RASTER_GAPS = {
     "apart by\n> .5": (0.5, 1.0),
     "apart by\n.1 to .3": (0.1, 0.3),
 }
-"""Problems of the main test in words -> how much better their best arm is."""
+"""Problems of the main test in words -> range of the difference between the best
+arms."""
 RASTER_ROWS = 40
 """Most episodes of a kind in the raster."""
 
@@ -74,14 +75,14 @@ class Problems:
 
     @property
     def gap(self) -> Floats:
-        """(E,) how much better the best arm is than the second best."""
+        """(E,) probability of the best arm minus that of the second best."""
         ordered = np.sort(self.probabilities, axis=1)
         gap: Floats = ordered[:, -1] - ordered[:, -2]
         return gap
 
     @property
     def random_regret(self) -> Array:
-        """(E,) expected regret of an episode of random choice."""
+        """(E,) expected regret per episode of random choice."""
         mean = self.probabilities.mean(axis=1, dtype=float)
         cost: Array = self.regret.shape[1] * (self.best - mean)
         return cost
@@ -155,7 +156,7 @@ def _whole_episodes(part: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def subject_regrets(players: Players) -> pd.DataFrame:
-    """Mean regret of an episode of each subject.
+    """Mean regret per episode of each subject.
 
     Returns:
         One row a subject: subject; episodes; trials of an episode; regret (reward
@@ -168,15 +169,15 @@ def subject_regrets(players: Players) -> pd.DataFrame:
 
 
 def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
-    regret, chance = _mean(problems.final), _mean(problems.random_regret)
+    regret, random_regret = _mean(problems.final), _mean(problems.random_regret)
     wrong = (problems.regret > 0).sum(axis=1)
     return {
         "subject": subject,
         "episodes": len(problems.episode),
         "trials": problems.regret.shape[1],
         "regret": regret,
-        "random_regret": chance,
-        "regret_saved": 1 - regret / chance if chance > 0 else np.nan,
+        "random_regret": random_regret,
+        "regret_saved": 1 - regret / random_regret if random_regret > 0 else np.nan,
         "suboptimal": _mean(wrong.astype(float)),
     }
 
@@ -206,7 +207,7 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
 
 
 def regret_by_gap(players: Players) -> pd.DataFrame:
-    """Regret of an episode by how much better the best arm is.
+    """Regret per episode, by the difference between the two best arms.
 
     Returns:
         One row a subject and class of problems: subject, gap (one of MIDDLES), regret

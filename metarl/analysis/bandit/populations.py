@@ -68,7 +68,7 @@ def _tests(data: ExperimentData) -> dict[str, pd.DataFrame]:
 
 
 def _expected(data: ExperimentData, variant: str) -> float:
-    """Subjects of a variant there should be; NaN where that is not known."""
+    """Expected number of subjects of a variant; NaN where not known."""
     population = data.variants.get(variant)
     count = None if population is None else population.expected_subjects
     return np.nan if count is None else count

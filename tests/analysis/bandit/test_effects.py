@@ -12,10 +12,10 @@ from metarl.analysis.analysis import analyse
 from metarl.analysis.bandit import ANALYSIS
 
 EPISODES = 400
-SAVED = "regret saved against thompson, less 2 standard errors"
+SAVED = "regret saved against thompson, minus 2 standard errors"
 SHARE = "loses less than thompson, share of networks"
 TIED = "regret on .25, .75 after training on correlated arms, mean"
-NO_REWARD = "regret without reward input, of that of random choice"
+NO_REWARD = "regret without reward input, relative to random choice"
 
 
 def people(mind, law="independent", count=4, **more):
@@ -102,7 +102,7 @@ def test_every_baseline_is_a_reference(passing):
         row = passing.loc[f"regret saved against {name}, mean"]
         assert row["verdict"] == "REPORTED"
         assert row["low"] < row["value"] < row["high"]
-    goal = passing.loc["regret of an episode, compared with our goal"]
+    goal = passing.loc["regret per episode, compared with our goal"]
     assert goal["reference"] == 2.2
     assert goal["chance"] == pytest.approx(16.67, abs=1)
 
@@ -112,7 +112,7 @@ def test_the_optimum_is_the_reference_where_it_was_tested(learners):
     found = rows(replace(learners, baselines=best))
     regret = regrets(replace(learners, baselines=best))
     optimum = regret["bayes-optimal"]
-    assert found.loc["regret of an episode, mean", "reference"] == optimum
+    assert found.loc["regret per episode, mean", "reference"] == optimum
     saved = found.loc["regret saved against thompson, mean"]
     assert saved["reference"] == pytest.approx(regret["thompson"] - optimum)
 

@@ -219,7 +219,7 @@ def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, context, ax)
 def test_one_population_alone_is_shown_by_difficulty(source, ax):
     alone = analyse(ANALYSIS, replace(source, variants={}))
     plot_transfer(alone.tables, alone.context, ax)
-    assert ax.get_xlabel() == "P(reward), best arm less second best"
+    assert ax.get_xlabel() == "P(reward), best arm minus second best"
 
 
 def test_every_network_intact_or_not_and_every_baseline_has_its_row(found, context, ax):

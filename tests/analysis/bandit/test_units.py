@@ -36,7 +36,7 @@ def noise(seed=0, size=UNITS):
 
 
 def planted(problems, scale=0.01):
-    """Units that fan out along one axis, by the left arm's chance."""
+    """Units that fan out along one axis, by the left arm's probability."""
     axis = np.linspace(1, 2, UNITS)
     time = np.arange(TRIALS) / TRIALS
     code = (problems.probabilities[:, 0] - 0.5)[:, None] * time

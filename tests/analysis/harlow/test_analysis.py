@@ -256,24 +256,24 @@ def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(fou
 def test_curves_of_networks_that_got_there_and_did_not_differ_in_colour():
     stuck = (0.5,) + (0.74,) * 5
     made = analysed((KNOWS, stuck), control=False, tests={})
-    ax = PANELS["How it is learned"](made.tables, made.context)
+    ax = PANELS["Course of learning"](made.tables, made.context)
     drawn = [line for line in ax.lines if len(line.get_xdata()) == 50]
     assert len({line.get_color() for line in drawn}) == 2
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "at the ceiling, 1 of 2" in labels
-    assert "not there" in labels
-    ax = PANELS["How long it takes"](made.tables, made.context)
+    assert "below the ceiling" in labels
+    ax = PANELS["Duration of learning"](made.tables, made.context)
     assert any("at the ceiling: 1 of 2" in text.get_text() for text in ax.texts)
     plt.close("all")
 
 
 def test_the_memory_is_drawn_with_the_accounts(found):
-    ax = PANELS["What is kept: by the control"](found.tables, found.context)
+    ax = PANELS["Memory, by the control"](found.tables, found.context)
     thick = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(thick["networks (n = 3)"], [98, 66.7], atol=2)
-    order = thick["keeps the order by one feature"]
+    order = thick["memory of the order by one feature"]
     np.testing.assert_allclose(order, [100, 66.7], atol=0.1)
-    ax = PANELS["What is kept: by the units"](found.tables, found.context)
+    ax = PANELS["Memory, by the units"](found.tables, found.context)
     dots = {line.get_label(): line for line in ax.lines}
     np.testing.assert_allclose(dots["networks"].get_xdata(), 0.5, atol=0.1)
     np.testing.assert_allclose(dots["networks"].get_ydata(), -0.5, atol=0.1)

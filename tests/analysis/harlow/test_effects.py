@@ -13,7 +13,7 @@ from metarl.analysis.harlow.course import PAPER
 KNOWS = (0.5, 1, 1, 1, 1, 1)
 STUCK = (0.5,) * 6
 HALFWAY = (0.5,) + (0.75,) * 5
-LEAVES = "episodes until chance is left, mean of those that did"
+LEAVES = "episodes until performance leaves chance, mean of those that did"
 TAKES = "episodes from there to the ceiling, mean of those that did"
 STORES = {
     "picture": lambda target, other: target,

@@ -165,12 +165,12 @@ def test_tests_have_their_dots_and_means_in_percent(found, ax):
 
 def test_accounts_have_the_baseline_that_keeps_the_mean_colour(found, ax):
     drawn = lines(plot_accounts(found.tables, found.context, ax))
-    mark = drawn["keeps mean colour"]
+    mark = drawn["memory of the mean colour"]
     assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
     assert mark.get_color() == baseline_colour("mean-colour")
-    order = drawn["keeps the order by one feature"]
+    order = drawn["memory of the order by one feature"]
     assert order.get_ydata().tolist() == pytest.approx([100, 200 / 3])
-    assert drawn["keeps nothing"].get_ydata().tolist() == [50, 50]
+    assert drawn["no memory"].get_ydata().tolist() == [50, 50]
     np.testing.assert_allclose(drawn["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
 
 

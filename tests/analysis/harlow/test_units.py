@@ -9,7 +9,7 @@ from metarl.analysis.harlow.units import (
     cue_columns,
     decode,
     decoding_table,
-    kept_at_fixation,
+    fixation_cues,
 )
 
 STORES = {
@@ -64,7 +64,7 @@ def test_units_that_hold_nothing_decode_nothing(trials):
 
 def test_problems_are_predicted_from_other_problems(trials):
     # Units that name the problem, and nothing else, must not help.
-    place, episode, target, other = kept_at_fixation(
+    place, episode, target, other = fixation_cues(
         problem_recording(trials, STORES["picture"]), trials
     )
     named = np.eye(300)[episode]
@@ -75,7 +75,7 @@ def test_problems_are_predicted_from_other_problems(trials):
 def test_the_cues_are_those_seen_before_the_fixation():
     trials = problem_trials(episodes=12, replaced=True)
     recording = problem_recording(trials, STORES["picture"])
-    place, episode, _, other = kept_at_fixation(recording, trials)
+    place, episode, _, other = fixation_cues(recording, trials)
     assert set(recording["event"][place]) == {1}
     # The first of a trial's two fixations.
     assert (recording["event"][place - 1] == 2).all()
