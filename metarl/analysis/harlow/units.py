@@ -133,8 +133,7 @@ def decode(
 
 
 def _same_sign(decoded: Array, true: Array) -> float:
-    """Share of rows in which both have one sign, along the main axis of the true
-    ones."""
+    """Share of rows with one sign of both, along the main axis of the true ones."""
     axis = np.linalg.svd(true, full_matrices=False)[2][0]
     return float((np.sign(decoded @ axis) == np.sign(true @ axis)).mean())
 

@@ -41,8 +41,8 @@ RESPONSE_COLUMNS = ("when", "cue", "event", "rpe", "trials")
 VALUE_COLUMNS = ("place", "event", "cue", "value", "trials")
 """Columns of the table of values."""
 COUNTS_BELOW = 0.5
-"""Carry-over below which a subject counts trials: half way between one that counts (0)
-and one that does not (1)."""
+"""Carry-over below which a subject counts trials: half way between counting (0) and not
+counting (1)."""
 
 
 def ideal_difference(

@@ -1,11 +1,11 @@
 """Matching behaviour from the trial table alone, of a network or an animal.
 
-A trial counts if it is valid and free and has a choice; as the outcome of another is
-not known from the table, a history ends there. An episode is a stretch of constant base
-probabilities: an episode of a network, a block of an animal. A subject is one unit, and
-an episode is one point of its matching line. Episodes with base probabilities that were
-left out of training are "held-out", the others "held-in"; where a table does not say,
-only "all" has numbers.
+A trial counts if it is valid and free and has a choice; as the outcome of any other
+trial is not known from the table, a history ends there. An episode is a stretch of
+constant base probabilities: an episode of a network, a block of an animal. A subject is
+one unit, and an episode is one point of its matching line. Episodes with base
+probabilities that were left out of training are "held-out", the others "held-in"; where
+a table does not say, only "all" has numbers.
 
 Source: Lau & Glimcher 2005, J Exp Anal Behav 84:555; Baum 1974, J Exp Anal Behav 22:231
 (the generalised matching law); Wang et al. 2018, Nat Neurosci 21:860, Simulation 1.
@@ -170,7 +170,7 @@ def wide_by_set(rewards: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
-    """Reward per trial of every baseline, in the order of that in all episodes.
+    """Reward per trial of every baseline, in ascending order over all episodes.
 
     Args:
         rewards: table of `earnings`, with its groups.

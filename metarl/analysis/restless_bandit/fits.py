@@ -1,16 +1,16 @@
-"""Rescorla-Wagner learners fitted to choices, block by block of like episodes.
+"""Rescorla-Wagner learners fitted to choices, in blocks of episodes of one volatility.
 
 With values v of the arms, 1/2 at an episode's start, a learner has
 
     v(chosen) += alpha * (reward - v(chosen))
     P(choice) = epsilon / 2 + (1 - epsilon) / (1 + exp(-beta * (v(choice) - v(other))))
 
-A block is ten episodes that are alike in volatility. What a model frees is estimated in
-each block by itself: b frees beta, ab alpha too, be the lapses epsilon, abe all three;
-where they are not free, alpha is 1/2 and epsilon 0.
+A block is ten episodes of one volatility. The free parameters of a model are estimated
+in each block separately: b has beta, ab also alpha, be also the lapses epsilon, abe all
+three; where they are not free, alpha is 1/2 and epsilon 0.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
-Declared: the estimate is the likeliest point of a grid. Episodes make up a block in
+Declared: the estimate is the most likely point of a grid. Episodes make up a block in
 their order; those left over are not fitted. A model's BIC is the sum of its blocks'.
 """
 
@@ -51,7 +51,7 @@ MODELS: Mapping[str, tuple[slice, slice]] = MappingProxyType(
 )
 """Model -> the learning rates and lapse rates it may take, as parts of the grids."""
 NODES = 401
-"""Points over the range of value differences, between which choices are shared out."""
+"""Points over the range of value differences, between which choices are distributed."""
 RATE_MODEL = "abe"
 """Model of the reported learning rate: it leaves temperature and lapses free."""
 FIT_COLUMNS = (
@@ -75,7 +75,7 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
 
     Args:
         choice: (E, T) 0 left, 1 right, NaN missing; E a multiple of BLOCK_EPISODES.
-        reward: (E, T) what it paid.
+        reward: (E, T) reward of the choice.
 
     Returns:
         (blocks, alphas, betas, epsilons).
@@ -83,8 +83,8 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
     ahead = value_leads(choice, reward, ALPHAS)
     blocks = len(choice) // BLOCK_EPISODES
     counts = node_counts(ahead.reshape(len(ALPHAS), blocks, -1).swapaxes(0, 1), NODES)
-    chances = special.expit(np.linspace(-1, 1, NODES)[:, None] * BETAS)
-    lapsing = EPSILONS / 2 + (1 - EPSILONS) * chances[:, :, None]
+    probabilities = special.expit(np.linspace(-1, 1, NODES)[:, None] * BETAS)
+    lapsing = EPSILONS / 2 + (1 - EPSILONS) * probabilities[:, :, None]
     table = np.log(lapsing).astype(np.float32).reshape(NODES, -1)
     shape = (blocks, len(ALPHAS), len(BETAS), len(EPSILONS))
     likelihoods: Floats = (counts @ table).reshape(shape)
@@ -93,7 +93,7 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocks:
-    """All blocks of one subject that are alike in volatility."""
+    """All blocks of one subject and volatility."""
 
     likelihoods: Floats
     """(blocks, alphas, betas, epsilons) log likelihoods."""
@@ -120,7 +120,7 @@ def blocks_of(grid: EpisodeGrid) -> dict[str, Blocks]:
 
 
 def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
-    """Every model fitted to every block.
+    """Fits of every model to every block.
 
     Returns:
         One row a block and model, with the columns FIT_COLUMNS: volatility (low, high),
@@ -179,7 +179,7 @@ def volatility_gain(blocks: Mapping[str, Blocks]) -> float:
 
 
 def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str, float]:
-    """How one subject's learning rate goes with volatility.
+    """Relation of one subject's learning rate to volatility.
 
     Args:
         fits: `fit_blocks` of the blocks.
@@ -233,11 +233,11 @@ def fit_subjects(
     fits, rates = [], []
     for name, grid in groups.items():
         for subject, own in grid.iter_subjects():
-            who: dict[str, str | float] = {"group": name, "subject": subject}
+            keys: dict[str, str | float] = {"group": name, "subject": subject}
             blocks = blocks_of(own)
             fit = fit_blocks(blocks)
-            fits.append((who, fit))
-            rates.append({**who, **subject_rates(fit, blocks)})
+            fits.append((keys, fit))
+            rates.append({**keys, **subject_rates(fit, blocks)})
     return stack(fits), pd.DataFrame(rates)
 
 

@@ -45,7 +45,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 )
 """Measure of a block -> in words, with its unit."""
 LATE = (10, 20)
-"""Places, from the first on and up to the last, where a rise shows if there is one."""
+"""First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
 """Trials of the curve from a block's start."""
 REVERSAL_TRIALS = (-10, 25)
@@ -80,12 +80,14 @@ def check_blocks(columns: pd.DataFrame) -> None:
 SCHEMA = BASE_SCHEMA.extend(
     "reversal",
     check_blocks,
-    reward=codes(0, 1, when=WITH_CHOICE, meaning="what the trial paid"),
+    reward=codes(0, 1, when=WITH_CHOICE, meaning="reward of the choice"),
     better=codes(
-        *(0, 1), names=("left", "right"), meaning="option that pays more often"
+        *(0, 1),
+        names=("left", "right"),
+        meaning="option with the higher probability of reward",
     ),
     schedule=between(
-        *(50, 100), unit="percent", meaning="the better option's chance of reward"
+        *(50, 100), unit="percent", meaning="the better option's probability of reward"
     ),
 )
 """Columns of the trial table."""
@@ -157,7 +159,7 @@ def _since_reversal(trials: TrialSequence) -> Array:
 
 
 def schedule_name(percent: float) -> str:
-    """A schedule by both options' chances of reward in percent: 80/20."""
+    """A schedule by both options' probabilities of reward in percent: 80/20."""
     return f"{percent:g}/{100 - percent:g}"
 
 
@@ -327,7 +329,7 @@ def curves(blocks: Blocks, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
 
 
 def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame:
-    """Every measure and curve over blocks, as the monkeys' reference rows give them.
+    """Every measure and curve over blocks, in the form of the monkeys' reference rows.
 
     Args:
         blocks: the trials.

@@ -129,7 +129,7 @@ def _change_label(tables: Tables, outcome: str, name: str, span: str) -> str:
 
 
 def _directions(tables: Tables) -> dict[str, str]:
-    """Outcome -> in which direction rats went, and how many they were."""
+    """Outcome -> direction of the rats' change, and their number."""
     rows = tables["reference_rats"]
     ways = ["more" if sign > 0 else "less" for sign in rows["value"]]
     return {
@@ -156,14 +156,14 @@ def _everyone(tables: Tables) -> Integers:
 
 def _error_effects(tables: Tables) -> Iterator[Effect]:
     """The prediction errors that the change replaces; without a recording, none."""
-    chances = probabilities(tables)
+    levels = probabilities(tables)
     for outcome, stimulation in STIMULATIONS.items():
         label = f"RPE at {stimulation.label}"
         errors = {
             name: subject_values(
-                rows_at(tables["rpe"], outcome=outcome, probability=chance), "mean"
+                rows_at(tables["rpe"], outcome=outcome, probability=probability), "mean"
             ).reindex(_everyone(tables))
-            for name, chance in chances._asdict().items()
+            for name, probability in levels._asdict().items()
         }
         for name, values in errors.items():
             yield Effect(
@@ -177,9 +177,9 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
             # positive.
             yield Effect(
                 key=f"rpe.{outcome}.low_minus_high.mean",
-                label=f"{label}, p = {chances.low:g} minus p = {chances.high:g}, mean",
+                label=f"{label}, p = {levels.low:g} minus p = {levels.high:g}, mean",
                 values=errors[LOW] - errors[HIGH],
-                chance=0.0,
+                probability=0.0,
             )
 
 

@@ -1,8 +1,8 @@
 """The agent's prediction errors at the outcomes, before anything is changed.
 
 The error at an outcome stands on the row after the choice, the step on which the actor
-receives it. At an episode's end it also holds the loss of all trials that will not
-come: the last trial is left out.
+receives it. At an episode's end it also contains the lost value of all further
+trials: the last trial is left out.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 6.
 """

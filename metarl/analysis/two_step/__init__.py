@@ -99,13 +99,13 @@ def _errors(data: ExperimentData) -> Errors:
     if data.task != TASK or data.discount is None:
         return {}
     tables = trials_by_group(data)
-    made = {}
+    errors = {}
     for group, subject, recording in _recorded(data):
         trials = tables[group]
         own = trials[trials["subject"] == subject]
         structure = structure_of(data.parameters)
-        made[group, subject] = error_table(recording, own, data.discount, structure)
-    return made
+        errors[group, subject] = error_table(recording, own, data.discount, structure)
+    return errors
 
 
 def _recorded(data: ExperimentData) -> Iterator[tuple[str, int, Recording]]:
@@ -118,8 +118,8 @@ def _recorded(data: ExperimentData) -> Iterator[tuple[str, int, Recording]]:
 def _regressions(errors: Errors) -> pd.DataFrame:
     parts = []
     for (group, subject), table in errors.items():
-        who: dict[str, str | float] = {"group": group, "subject": subject}
-        parts.append((who, error_regressions(table)))
+        names: dict[str, str | float] = {"group": group, "subject": subject}
+        parts.append((names, error_regressions(table)))
     return stack(parts, ("group", "subject", *REGRESSION_COLUMNS))
 
 
@@ -148,13 +148,13 @@ ANALYSIS = Analysis(
     panels=(
         Panel("Staying after each outcome", plot_stay_probabilities),
         Panel("Staying, as a regression", plot_stay_regression),
-        Panel("How far back choices look", plot_lag_weights),
-        Panel("What was earned", plot_rewards, needs="networks"),
+        Panel("Weights of past trials", plot_lag_weights),
+        Panel("Rewards", plot_rewards, needs="networks"),
         Panel(
             "Prediction error: model-based", plot_model_based_errors, needs="recording"
         ),
         Panel(
-            "Prediction error: model-free rest",
+            "Prediction error: model-free",
             plot_model_free_errors,
             needs="recording",
         ),

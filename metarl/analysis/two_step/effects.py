@@ -22,7 +22,7 @@ CELLS = {
 }
 """Name -> reward and transition of the trial before."""
 TASK = "two-step"
-"""The task of the paper; the model-based learner knows no other."""
+"""The task of the paper, and the only one that the model-based learner knows."""
 PLANNER, SARSA = "bayes-greedy", "sarsa"
 """Baselines: the best possible reward, and a model-free agent."""
 R2_COLUMNS = {

@@ -1,11 +1,11 @@
 """Simulated choosers with known learning, on the trials of an agent.
 
 The winner of a trial does not depend on choices, so any chooser can be simulated on the
-same trials. The learning rates that the analysis finds of them show its limits:
+same trials. The learning rates fitted to them show the limits of the analysis:
 
 - a learner with a fixed rate must show that rate in every block;
 - an observer that knows the probability of a swap, and holds it constant, shows the
-  difference between blocks that arises without any sense of volatility.
+  difference between blocks that arises without any estimate of volatility.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2 (the first); the second is
 ours.
@@ -91,7 +91,7 @@ def choose(
 def simulated_rates(
     grid: EpisodeGrid, generator: np.random.Generator, schedule: Schedule
 ) -> pd.DataFrame:
-    """Block rates that the analysis finds of choosers with known learning.
+    """Block rates fitted to simulated choosers with known learning.
 
     Args:
         grid: their trials, of one subject.

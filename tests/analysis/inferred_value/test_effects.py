@@ -18,8 +18,8 @@ RATIO = "inferred / experienced, mean of the networks' ratios"
 RESET = f"memory reset at each block: size of {BEFORE}, mean"
 KEPT = f"memory reset at each block: {INFERRED}, mean"
 TD = f"tabular TD: {INFERRED}"
-COUNTS = "observer that counts is said to count"
-COUNTS_NOT = "observer that counts not is said to count"
+COUNTS = "observer that counts, classified as counting"
+COUNTS_NOT = "observer that does not count, classified as counting"
 READ = "new cue read out of units at fixation, trial"
 
 

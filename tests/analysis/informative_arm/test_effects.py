@@ -7,7 +7,7 @@ from metarl.analysis.informative_arm import ANALYSIS
 
 FIRST = "P(informative arm) in the first trial, mean"
 LATER = "P(target) in the trials after the first, mean"
-BEYOND = "reward per episode beyond the best without asking, mean"
+BEYOND = "reward per episode beyond the best without the informative arm, mean"
 PUBLISHED = ANALYSIS.published
 
 

@@ -55,7 +55,7 @@ def test_the_square_is_of_targets_and_arms(found, ax):
         assert square[target - 1, arm - 1] == pytest.approx(expected)
     assert square[0, 0] > square[0, 1]
     assert ax.images[0].get_extent() == [0.5, 11.5, 0.5, 10.5]
-    assert ax.get_xlabel().endswith("4 asked, of networks (n = 4)")
+    assert ax.get_xlabel().endswith("4 chose it, of networks (n = 4)")
 
 
 def test_regrets_are_lines_with_an_interval(found, ax):

@@ -21,10 +21,10 @@ SCORED = {
     *(f"reward weight at lag {lag} (log odds), mean" for lag in range(1, 6)),
     "reward weight, slope over lags 1 to 5 (log odds per lag), mean",
     "choice weight at lag 1 (log odds), mean",
-    "mean |partial r| of units with upcoming action, trained less untrained, mean",
+    "mean |partial r| of units with upcoming action, trained minus untrained, mean",
 }
 EFFICIENCY = "efficiency, held-in, lowest network"
-CODING = "mean |partial r| of units with upcoming action, trained less untrained, mean"
+CODING = "mean |partial r| of units with upcoming action, trained minus untrained, mean"
 
 
 @pytest.fixture(scope="module")

@@ -234,8 +234,8 @@ def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
         ),
         (
             lambda t: t.assign(schedule=[0.8, 0.8, 0.8]),
-            "own.csv: column schedule must be the better option's chance of reward in "
-            "percent, 50 to 100, got 0.8 in row 1",
+            "own.csv: column schedule must be the better option's probability of reward "
+            "in percent, 50 to 100, got 0.8 in row 1",
         ),
     ],
 )

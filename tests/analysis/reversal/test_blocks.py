@@ -99,8 +99,8 @@ def changed(table, column, row, value):
         ),
         (
             lambda t: changed(t, "schedule", 3, 0.8),
-            "column schedule must be the better option's chance of reward in percent, "
-            "50 to 100, got 0.8 in row 4",
+            "column schedule must be the better option's probability of reward in "
+            "percent, 50 to 100, got 0.8 in row 4",
         ),
         (
             lambda t: changed(t, "forced", 5, 2),

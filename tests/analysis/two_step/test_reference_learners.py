@@ -17,10 +17,10 @@ KNOWN = structure_of(ANALYSIS.published)
 
 
 def grid(choice, second_state, paid):
-    columns = {"choice": choice, "second_state": second_state, "paid": paid}
+    columns = {"choice": choice, "second_state": second_state, "outcome": paid}
     laid = {k: np.atleast_2d(np.array(v, float)) for k, v in columns.items()}
     return EpisodeGrid(
-        episodes=pd.DataFrame(index=range(len(laid["paid"]))), columns=laid
+        episodes=pd.DataFrame(index=range(len(laid["outcome"]))), columns=laid
     )
 
 

@@ -36,7 +36,7 @@ def test_recorded_errors_are_read_where_they_are_revealed():
     found = recorded_errors(recording)
     assert found["second stage"].tolist() == [2, 5]
     np.testing.assert_equal(found["reward"].to_numpy(), [3, np.nan])
-    assert found["paid"].tolist() == [1, 0]
+    assert found["outcome"].tolist() == [1, 0]
 
 
 def test_the_rpe_of_a_planner_is_model_based_and_nothing_else(simulate):

@@ -47,7 +47,7 @@ def test_trials_of_the_training_schedule_are_drawn_too(full):
     for panel, place in zip(ANALYSIS.panels, axes.flat, strict=True):
         panel(made.tables, made.context, place)
     words = [text.get_text() for place in axes for text in place.texts]
-    assert words.count("no learning rate was found") == 3
+    assert words.count("no learning rate could be fitted") == 3
     plt.close(figure)
 
 
@@ -55,7 +55,7 @@ def test_choices_at_random_are_drawn_and_counted_as_not_learned(full):
     trials = population((0.1, 0.1), temperature=0.0, episodes=200)
     made = analyse(ANALYSIS, source(trials))
     rows = made.effects.set_index("effect")
-    simulated = "learning rate found of simulated learners, largest error"
+    simulated = "learning rate fitted to simulated learners, largest error"
     assert rows.index[rows["passed"]].tolist() == [simulated]
     for panel in ANALYSIS.behaviour_panels:
         plt.close(panel(made.tables, made.context).figure)

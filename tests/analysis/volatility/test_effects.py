@@ -52,7 +52,7 @@ def test_one_rate_throughout_fails_the_difference_and_not_the_controls():
         mean = rows.loc[f"learning rate, volatile - stable, {order}, mean"]
         assert abs(mean["value"]) < 0.06
         assert mean["verdict"] == "FAIL"
-    recovery = rows.loc["learning rate found of simulated learners, largest error"]
+    recovery = rows.loc["learning rate fitted to simulated learners, largest error"]
     assert recovery["verdict"] == "PASS"
     assert recovery["value"] < 0.05
 
