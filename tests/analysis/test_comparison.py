@@ -1,4 +1,4 @@
-"""Runs side by side: differences by hand, and what is drawn of them."""
+"""Runs side by side: differences by hand, and their drawing."""
 
 import json
 
@@ -151,7 +151,7 @@ def test_an_effect_without_any_number_is_not_drawn(compared):
     assert shown_effects(blank) == []
 
 
-def test_a_scale_holds_all_that_is_drawn_on_it():
+def test_a_scale_holds_all_values_of_its_row():
     tables = {
         "base": table(effect("reward", 5, 6, 7, low=2)),
         "lesion": table(effect("reward", 1, 1, 1, low=2)),
@@ -222,7 +222,7 @@ def test_a_long_curve_is_averaged_in_whole_portions():
     assert found["steps"].tolist()[:2] == [40, 80]
 
 
-def test_a_subject_that_is_not_so_far_counts_where_it_is():
+def test_a_subject_with_less_training_counts_up_to_its_last_point():
     curves = pd.concat([curve(0, 1.0, 1.0), curve(1, 1.0)])
     assert mean_curves({"base": curves})["n"].tolist() == [2, 1]
 

@@ -1,4 +1,4 @@
-"""What a comparison draws: each run's dots, bands and marks."""
+"""Drawings of a comparison: each run's dots, bands and marks."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -82,7 +82,7 @@ def test_a_value_that_is_no_number_is_not_drawn(ax):
     assert lines_of(ax, "base") == []
 
 
-def test_a_dozen_runs_can_be_told_apart():
+def test_a_dozen_runs_are_distinguishable():
     styles = [
         (style["color"], style["marker"]) for style in run_styles(range(12)).values()
     ]

@@ -1,4 +1,4 @@
-"""Decoders: never tried on what they were fitted to; components by hand and by law."""
+"""Decoders, tested on other episodes than fitted; components, by hand and by law."""
 
 import numpy as np
 import pytest
@@ -29,12 +29,12 @@ def made(count=200, noise=0.0, seed=0):
     return units, target, episode_folds(np.arange(count), 5)
 
 
-def test_episodes_are_dealt_out_and_never_parted():
+def test_episodes_are_assigned_to_folds_as_a_whole():
     assert episode_folds([9, 9, 2, 5, 5, 7], 2).tolist() == [1, 1, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_units_hold_is_decoded(way):
+def test_a_target_that_units_hold_is_decoded(way):
     units, target, fold = made()
     assert (
         held_out_r2(target, predict_held_out(units, target, fold, **way), fold) > 0.99
@@ -60,7 +60,7 @@ def test_a_fold_does_not_see_its_own_targets(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_units_that_repeat_each_other_or_never_change_do_no_harm(way):
+def test_units_that_repeat_each_other_or_never_change_are_handled(way):
     units, target, fold = made()
     more = np.column_stack([units, units[:, 0], np.full(len(units), 3.0)])
     predicted = predict_held_out(more, target, fold, **way)
@@ -153,7 +153,7 @@ def test_the_shares_are_the_variances_of_the_scores():
     assert abs(np.corrcoef(scores.T)[0, 1]) < 1e-9
 
 
-def test_the_picture_does_not_turn_over_when_the_units_hardly_change():
+def test_the_figure_does_not_flip_when_the_units_hardly_change():
     generator = np.random.default_rng(3)
     units = generator.normal(size=(60, 5)) * [4, 2, 1, 1, 1]
     first = principal_components(units, signs=cubes_positive).scores

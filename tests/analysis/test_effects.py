@@ -156,7 +156,7 @@ def test_the_bounds_of_a_criterion_are_numbers_of_their_own():
     assert told[3] == ["", nan, nan, None]
 
 
-def test_the_numbers_behind_the_rows_are_kept_by_subject():
+def test_the_numbers_behind_the_rows_are_stored_by_subject():
     numbers = subject_table(score_effects("two-step", [SCORED], WHO))
     assert numbers.to_dict("list") == {
         "key": ["it", "it"],
@@ -216,7 +216,7 @@ def test_an_effect_relative_to_a_baseline_moves_with_all_it_is_compared_with():
     assert (bare.chance, bare.reference) == (None, None)
 
 
-def test_an_end_of_the_means_interval_can_be_judged():
+def test_an_end_of_the_means_interval_can_be_scored():
     mean = row([2, 3, 4])
     for summary, end in (("lower", "low"), ("upper", "high")):
         made = row([2, 3, 4], summary=summary)
@@ -235,6 +235,6 @@ def test_the_median_comes_with_an_interval_of_its_own():
     assert alone["value_learners"] == 3
 
 
-def test_a_criterion_judges_no_other_summary_than_its_own():
+def test_a_criterion_scores_no_other_summary_than_its_own():
     with pytest.raises(ValueError, match="summary must be one of lowest; got 'mean'"):
         row([5, 3, 9], criterion=LOWEST)

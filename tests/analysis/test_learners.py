@@ -21,7 +21,7 @@ def test_an_estimate_follows_every_outcome_by_hand():
 
 
 def test_values_follow_the_chosen_arms_outcome_by_hand():
-    # Left pays, right does not, none is chosen, left again: at 1/2 the values are
+    # Left rewarded, right not, none chosen, left again: at 1/2 the values are
     # (.5, .5), (.75, .5), (.75, .25), (.75, .25).
     choice, reward = np.array([[0, 1, np.nan, 0]]), np.array([[1, 0, 1, 0]])
     leads = value_leads(choice, reward, RATES)

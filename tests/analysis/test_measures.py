@@ -1,4 +1,4 @@
-"""Groups of subjects: laid side by side, labelled, summarised over subjects."""
+"""Groups of subjects: side by side, labelled, summarised over subjects."""
 
 import pandas as pd
 import pytest
@@ -33,7 +33,7 @@ def rewards(trials):
     return trials[["subject", "reward"]]
 
 
-def test_groups_are_the_measured_subjects_and_each_strategy(trials):
+def test_groups_are_the_measured_subjects_and_each_baseline(trials):
     source = ExperimentData(
         trials=trials, baselines={"random": trials.assign(reward=0.0)}
     )
@@ -81,7 +81,7 @@ def test_a_measure_is_summarised_over_subjects_at_each_point():
     assert len(tables.summary("lags")) == 3
 
 
-def test_parts_are_stacked_with_their_names_and_empty_ones_are_left_out():
+def test_tables_are_stacked_with_their_names_and_empty_ones_are_left_out():
     one, none = pd.DataFrame({"a": [1, 2]}), pd.DataFrame(columns=["a"])
     table = stack([({"who": "x"}, none), ({"who": "y"}, one)])
     assert table["who"].tolist() == ["y", "y"]

@@ -14,7 +14,7 @@ NAN = np.nan
 
 
 def record(**changes):
-    """Two episodes of two trials: look, then press, which pays 0 or 1."""
+    """Two episodes of two trials: look, then press, with a reward of 0 or 1."""
     recording = {
         "episode": np.repeat([3, 4], 5),
         "trial": np.tile([0, 0, 1, 1, 1], 2),
@@ -28,7 +28,7 @@ def record(**changes):
     return recording | changes
 
 
-def test_errors_are_averaged_by_event_and_by_what_the_step_before_paid():
+def test_errors_are_averaged_by_event_and_by_the_reward_before():
     table = mean_rpe_by_event(record())
     assert table["event"].tolist() == ["look", "look", "press"]
     assert table["reward"].tolist() == ["0", "1", "0"]
@@ -60,7 +60,7 @@ def test_a_recording_without_rewards_is_refused_by_name():
         mean_rpe_by_event(recording)
 
 
-def test_states_are_those_as_trials_begin_with_what_the_trial_before_paid():
+def test_states_are_those_as_trials_begin_with_the_reward_of_the_trial_before():
     recording = record()
     states = trial_states(recording)
     assert states["episode"].tolist() == [3, 3, 4, 4]

@@ -1,7 +1,7 @@
-"""Simulated bandit players with known minds, as the trial tables of agents.
+"""Simulated bandit players of known policies, as the trial tables of agents.
 
 Written apart from `metarl.baselines`, in numpy, so that a fault there does not repeat
-itself here. All players of a seed meet the same problems and luck.
+itself here. All players of a seed have the same problems and random numbers.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ GAPS = {"easy": (0.1, 0.9), "medium": (0.25, 0.75), "hard": (0.4, 0.6)}
 
 
 def problems(law, episodes, generator):
-    """(E, 2) chances of reward."""
+    """(E, 2) probabilities of reward."""
     uniform = generator.random((episodes, 2))
     if law == "independent":
         return uniform
@@ -22,7 +22,7 @@ def problems(law, episodes, generator):
 
 
 def scores(mind, wins, pulls, generator):
-    """(E, 2) what the player takes the largest of."""
+    """(E, 2) scores of the arms; the player chooses the largest."""
     mean = (wins + 1) / (pulls + 2)
     jitter = 1e-9 * generator.random(mean.shape)
     if mind == "random":
@@ -38,10 +38,10 @@ def scores(mind, wins, pulls, generator):
 def simulate(
     mind, episodes=300, *, subject=0, law="independent", seed=0, trials=100, slips=0.0
 ):
-    """The trial table of one subject; `slips` is the chance of a random choice."""
+    """The trial table of one subject; `slips` is the probability of a random choice."""
     shared = np.random.default_rng(seed)
     own = np.random.default_rng([seed, 1, subject])
-    chances = problems(law, episodes, shared)
+    probabilities = problems(law, episodes, shared)
     env_index = np.arange(episodes)
     wins, pulls = np.zeros((episodes, 2)), np.zeros((episodes, 2))
     choices, rewards = [], []
@@ -49,16 +49,18 @@ def simulate(
         choice = scores(mind, wins, pulls, own).argmax(axis=1)
         slipped = own.random(episodes) < slips
         choice = np.where(slipped, own.integers(2, size=episodes), choice)
-        reward = shared.random(episodes) < chances[env_index, choice]
+        reward = shared.random(episodes) < probabilities[env_index, choice]
         wins[env_index, choice] += reward
         pulls[env_index, choice] += 1
         choices.append(choice)
         rewards.append(reward)
-    return table(np.transpose(choices), chances, np.transpose(rewards), subject=subject)
+    return table(
+        np.transpose(choices), probabilities, np.transpose(rewards), subject=subject
+    )
 
 
-def table(choices, chances, rewards=0, *, subject=0, session=0):
-    """A trial table from (E, T) choices, (E, N) chances and (E, T) rewards."""
+def table(choices, probabilities, rewards=0, *, subject=0, session=0):
+    """A trial table from (E, T) choices, (E, N) probabilities and (E, T) rewards."""
     choices = np.asarray(choices, float)
     episodes, count = choices.shape
     columns = {
@@ -72,8 +74,8 @@ def table(choices, chances, rewards=0, *, subject=0, session=0):
         "correct": 0,
         "forced": 0,
     }
-    for arm, chance in enumerate(np.transpose(chances)):
-        columns[f"probability_{arm}"] = np.repeat(chance, count).astype(np.float32)
+    for arm, probability in enumerate(np.transpose(probabilities)):
+        columns[f"probability_{arm}"] = np.repeat(probability, count).astype(np.float32)
     return pd.DataFrame(columns)
 
 

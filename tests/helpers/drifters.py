@@ -1,4 +1,4 @@
-"""Simulated choosers between two arms whose chances drift, as agents' trial tables.
+"""Simulated choosers between two arms with drifting probabilities, as trial tables.
 
 Written apart from `metarl.baselines` and `metarl.analysis`, in numpy.
 """
@@ -22,7 +22,7 @@ def simulate(
 ):
     """A Rescorla-Wagner learner with a rate for quiet and one for volatile episodes.
 
-    Half of the episodes are quiet. Rates of None choose at random; one that is informed
+    Half of the episodes are quiet. Rates of None choose at random; an informed learner
     takes the better arm.
     """
     generator = np.random.default_rng([seed, subject])
@@ -36,8 +36,8 @@ def simulate(
         if informed:
             right = (left < 0.5).astype(float)
         choice = (generator.random(episodes) < right).astype(int)
-        chance = np.where(choice == 1, 1 - left, left)
-        reward = (generator.random(episodes) < chance).astype(float)
+        probability = np.where(choice == 1, 1 - left, left)
+        reward = (generator.random(episodes) < probability).astype(float)
         rows.append(
             pd.DataFrame(
                 {
@@ -48,7 +48,7 @@ def simulate(
                     "choice": choice,
                     "reward": reward,
                     "valid": 1,
-                    "correct": (chance >= 0.5).astype(int),
+                    "correct": (probability >= 0.5).astype(int),
                     "forced": 0,
                     "volatility": np.where(high == 1, "high", "low"),
                     "probability_left": left,
@@ -63,7 +63,7 @@ def simulate(
 
 
 def recording(trials):
-    """A step recording of the table's trials; left is taken with a chance of 3/4."""
+    """A step recording of the table's trials; left has a probability of 3/4."""
     episodes, count = trials["episode"].nunique(), trials["trial"].max() + 1
     action = np.full((episodes, count + 1), -1)
     action[:, :-1] = trials["choice"].to_numpy().reshape(episodes, count)

@@ -22,10 +22,10 @@ def problem_trials(
     for subject in range(subjects):
         for episode in range(episodes):
             target, other = generator.uniform(size=(2, 3))
-            for trial, chance in enumerate(accuracy):
+            for trial, probability in enumerate(accuracy):
                 if replaced and trial:
                     other = generator.uniform(size=3)
-                right = float(generator.random() < chance)
+                right = float(generator.random() < probability)
                 target_left = float(generator.random() < 0.5)
                 absent = generator.random() < missing
                 row = {

@@ -1,4 +1,4 @@
-"""Made trials of the volatility task, whose chooser's learning is known."""
+"""Simulated trials of the volatility task, by choosers of known learning rates."""
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,8 @@ SUBJECT_COUNT = 3
 PARAMETERS = {"trial_count": 200, "schedule": "blocks"}
 
 
-def chances(generator, order, episodes):
-    """(E, T) chance of left and (T,) volatility of test episodes of one order."""
+def schedule(generator, order, episodes):
+    """(E, T) probability of left and (T,) volatility of test episodes of one order."""
     calm = np.where(generator.random((episodes, 1)) < 0.5, 0.25, 0.75)
     first = np.where(generator.random((episodes, 1)) < 0.5, 0.2, 0.8)
     swapped = np.arange(TRIALS // 2) // 25 % 2 == 1
@@ -30,11 +30,11 @@ def chooser_trials(
     rates: while stable, while volatile. Half of the episodes are of each order.
     """
     generator = np.random.default_rng([seed, subject])
-    parts = []
+    frames = []
     for number, order in enumerate(("low-first", "high-first")):
-        chance, volatility = chances(generator, order, episodes // 2)
-        shape = chance.shape
-        left_won = generator.random(shape) < chance
+        probability, volatility = schedule(generator, order, episodes // 2)
+        shape = probability.shape
+        left_won = generator.random(shape) < probability
         magnitudes = generator.beta(4, 4, (2, *shape))
         value, choice = np.full(shape[0], 0.5), np.zeros(shape)
         for trial in range(TRIALS):
@@ -44,9 +44,9 @@ def chooser_trials(
             rate = rates[volatility[trial]]
             value += rate * (left_won[:, trial] - value)
         won = left_won == (choice == 0)
-        paid = np.where(choice == 0, *magnitudes) * won
+        reward = np.where(choice == 0, *magnitudes) * won
         episode = number * shape[0] + np.arange(shape[0])
-        parts.append(
+        frames.append(
             pd.DataFrame(
                 {
                     "subject": subject,
@@ -54,23 +54,23 @@ def chooser_trials(
                     "episode": np.repeat(episode, TRIALS),
                     "trial": np.tile(np.arange(TRIALS), shape[0]),
                     "choice": choice.ravel(),
-                    "reward": paid.ravel(),
+                    "reward": reward.ravel(),
                     "valid": 1,
                     "correct": 0,
                     "forced": 0,
                     "winner": 1 - left_won.ravel().astype(int),
                     "magnitude_left": magnitudes[0].ravel(),
                     "magnitude_right": magnitudes[1].ravel(),
-                    "probability_left": chance.ravel(),
+                    "probability_left": probability.ravel(),
                     "volatility": np.tile(volatility, shape[0]),
                     "order": order,
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
-def made_recording(trials, units, untrained=None):
+def step_recording(trials, units, untrained=None):
     """A step recording of units (E, T, H), each episode closed by an end row."""
     episodes, count, _ = units.shape
 
@@ -111,31 +111,31 @@ def population(rates, *, seed=0, episodes=100, temperature=12.0):
 def recordings(trials, seed):
     """Units that carry volatility, and untrained ones that carry it less."""
     generator = np.random.default_rng(seed)
-    made = {}
+    by_subject = {}
     for subject, rows in trials.groupby("subject"):
         first = rows[rows["episode"] % 5 == 0]
         label = first["volatility"].to_numpy(float).reshape(-1, 200, 1)
         noise = generator.normal(size=(2, *label.shape[:2], 6))
         units = label + noise[0], 0.2 * label + noise[1]
         episode = np.unique(first["episode"])
-        made[subject] = made_recording(first, *units)
-        assert set(made[subject]["episode"]) == set(episode)
-    return made
+        by_subject[subject] = step_recording(first, *units)
+        assert set(by_subject[subject]["episode"]) == set(episode)
+    return by_subject
 
 
 def source(trials, **changes):
-    given = {
+    usual = {
         "trials": trials,
         "task": "volatility",
         "parameters": PARAMETERS,
         "discount": 0.1,
         "expected_subjects": SUBJECT_COUNT,
     }
-    return ExperimentData(**(given | changes))
+    return ExperimentData(**(usual | changes))
 
 
 def whole_source():
-    """Networks, strategies, recordings and a control, with planted effects."""
+    """Networks, baselines, recordings and a control, with planted effects."""
     trials = population((0.1, 0.4))
     generator = population((0.1, 0.4), seed=5, episodes=50)
     return source(

@@ -193,7 +193,7 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
         One row a subject with whole episodes and trial: subject, trial (from 1), regret
         (up to it, mean over episodes, reward units), suboptimal (in [0, 1]).
     """
-    parts = []
+    frames = []
     for subject, problems in players.items():
         if not len(problems.episode):
             continue
@@ -202,8 +202,8 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
             "regret": problems.regret.mean(axis=0, dtype=float).cumsum(),
             "suboptimal": (problems.regret > 0).mean(axis=0),
         }
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "trial", "regret", "suboptimal"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "trial", "regret", "suboptimal"))
 
 
 def regret_by_gap(players: Players) -> pd.DataFrame:
@@ -214,7 +214,7 @@ def regret_by_gap(players: Players) -> pd.DataFrame:
         (reward units; NaN without a problem), episodes.
     """
     size = len(MIDDLES)
-    parts = []
+    frames = []
     for subject, problems in players.items():
         which = class_index(problems.gap)
         count = np.bincount(which, minlength=size)
@@ -222,8 +222,8 @@ def regret_by_gap(players: Players) -> pd.DataFrame:
         regret = np.full(size, np.nan)
         np.divide(total, count, out=regret, where=count > 0)
         columns = {"gap": MIDDLES, "regret": regret, "episodes": count}
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "gap", "regret", "episodes"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "gap", "regret", "episodes"))
 
 
 def class_index(values: Array | Floats) -> Integers:
@@ -244,18 +244,18 @@ def rasters(data: ExperimentData, players: Players) -> pd.DataFrame:
         One row a problem, episode and trial: problem, row (sorted by suboptimal
         choices), trial (from 1), suboptimal.
     """
-    parts = []
+    frames = []
     if all(name in data.tests for name in RASTERS):
         for test, words in RASTERS.items():
             for problems in _first(data.tests[test]).values():
-                parts.append(({"problem": words}, _raster(problems.regret)))
+                frames.append(({"problem": words}, _raster(problems.regret)))
     else:
         for subject in sorted(players)[:1]:
             problems = players[subject]
             for words, (low, high) in RASTER_GAPS.items():
                 within = (problems.gap >= low) & (problems.gap <= high)
-                parts.append(({"problem": words}, _raster(problems.regret[within])))
-    return stack(parts, ("problem", "row", "trial", "suboptimal"))
+                frames.append(({"problem": words}, _raster(problems.regret[within])))
+    return stack(frames, ("problem", "row", "trial", "suboptimal"))
 
 
 def _first(trials: pd.DataFrame) -> Players:

@@ -144,7 +144,7 @@ def trajectories(recorded: Activity) -> pd.DataFrame:
         episodes.
     """
     which = class_index(recorded.left)
-    parts = []
+    frames = []
     for index in np.unique(which):
         mean = recorded.paths.scores[which == index].mean(axis=0)
         columns = {
@@ -155,8 +155,8 @@ def trajectories(recorded: Activity) -> pd.DataFrame:
             "share2": recorded.paths.shares[1],
             "episodes": int((which == index).sum()),
         }
-        parts.append(({"left": MIDDLES[index]}, pd.DataFrame(columns)))
-    return stack(parts)
+        frames.append(({"left": MIDDLES[index]}, pd.DataFrame(columns)))
+    return stack(frames)
 
 
 def final_states(recorded: Activity) -> pd.DataFrame:

@@ -72,7 +72,7 @@ def curves_table(
         curves: subject -> its learning curve.
         parameters: of the task, with trial_count and reward_fixation.
     """
-    parts = []
+    frames = []
     for subject, curve in curves.items():
         known = curve.dropna(subset=["rollout/return"])
         performance = scaled(
@@ -85,8 +85,8 @@ def curves_table(
             "episodes": known["rollout/episodes"].to_numpy(float),
             "performance": performance,
         }
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "steps", "episodes", "performance"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "steps", "episodes", "performance"))
 
 
 def fit_ramp(x: Array, y: Array) -> tuple[float, float]:
@@ -178,7 +178,7 @@ def stage_accuracy(
         snapshots in the stage; a stage without a snapshot has no row.
     """
     known = changes.dropna().set_index("subject")
-    parts = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
+    frames = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
     for done, trials in stages.items():
         accuracy = accuracy_by_trial(trials)
         at = done * total_steps
@@ -187,8 +187,8 @@ def stage_accuracy(
         stage = np.ceil(STAGES * (at - start) / (stop - start))
         within = (stage >= 1) & (stage <= STAGES)
         named = accuracy.assign(stage=stage)[within]
-        parts.append(named.astype({"stage": int}))
-    every = pd.concat(parts, ignore_index=True)
+        frames.append(named.astype({"stage": int}))
+    every = pd.concat(frames, ignore_index=True)
     every["stage"] = every["stage"].astype(str)
     keys = ["stage", "subject", "trial"]
     return every.groupby(keys)["accuracy"].mean().reset_index()

@@ -135,7 +135,7 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
     valid = table["valid"] == 1
     reversal = valid & (table["place"] == 1)
     known = valid & table["after_valid"] & (table["block_trial"] >= SETTLED)
-    parts = []
+    frames = []
     for event in EVENTS:
         points = _components(activity[table[f"row_{event}"].to_numpy()])
         points = points * _towards(points, table["rewarded_cue"] == "B")
@@ -145,8 +145,8 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
                 rows = _thinned(trials.to_numpy())
                 part = {"event": event, "first": points[rows, 0]}
                 part |= {"second": points[rows, 1], "rewarded_cue": cue}
-                parts.append(pd.DataFrame(part | {"reversal": kind}))
-    return pd.concat(parts, ignore_index=True)[list(STATE_COLUMNS)]
+                frames.append(pd.DataFrame(part | {"reversal": kind}))
+    return pd.concat(frames, ignore_index=True)[list(STATE_COLUMNS)]
 
 
 def _components(units: Array) -> Array:

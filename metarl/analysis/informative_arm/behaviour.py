@@ -132,11 +132,11 @@ def regret_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
         One row a subject and trial: subject, trial, regret (mean over episodes, in
         reward units).
     """
-    parts = []
+    frames = []
     for subject, own in grid.iter_subjects():
         regret = (design.reward_target - own["reward"]).cumsum(axis=1).mean(axis=0)
-        parts.append(({"subject": subject}, _by_trial("regret", regret)))
-    return stack(parts)
+        frames.append(({"subject": subject}, _by_trial("regret", regret)))
+    return stack(frames)
 
 
 def choices_after_clue(grid: EpisodeGrid, design: Design) -> pd.DataFrame:

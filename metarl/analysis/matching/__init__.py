@@ -119,11 +119,11 @@ def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame
 def _by_subject(
     tables: Mapping[int, pd.DataFrame], columns: Sequence[str]
 ) -> pd.DataFrame:
-    parts = (
+    frames = (
         ({"group": MEASURED, "subject": subject}, table)
         for subject, table in tables.items()
     )
-    return stack(parts, (*KEYS, *columns))
+    return stack(frames, (*KEYS, *columns))
 
 
 ANALYSIS = Analysis(

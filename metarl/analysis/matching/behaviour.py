@@ -141,15 +141,15 @@ def earnings(trials: pd.DataFrame, total: float = PROBABILITY_SUM) -> pd.DataFra
     expected = expected_rewards(episodes["p0_left"].to_numpy(float), sizes, total)
     episodes[list(BASELINES)] = expected.to_numpy()
     columns = ["reward", *BASELINES]
-    parts = []
+    frames = []
     for name, part in iter_sets(episodes, episodes["held_out"].to_numpy(float)):
         sums = part.groupby("subject")[["trials", *columns]].sum(min_count=1)
         sums = sums.reindex(_subjects(trials))
         rates = sums[columns].div(sums["trials"], axis=0)
         rates = rates.rename(columns={"reward": "reward_per_trial"})
         rates.insert(0, "set", name)
-        parts.append(rates.assign(trials=sums["trials"].fillna(0).astype(np.int64)))
-    table = pd.concat(parts).reset_index()
+        frames.append(rates.assign(trials=sums["trials"].fillna(0).astype(np.int64)))
+    table = pd.concat(frames).reset_index()
     gained = table["reward_per_trial"] - table["random"]
     return table.assign(
         efficiency=gained / (table["rich_then_poor"] - table["random"]),
@@ -185,10 +185,10 @@ def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
         simulated = select_group(rewards, name).groupby("set")["reward_per_trial"]
         levels.setdefault(name, simulated.mean())
     ordered = sorted(levels.items(), key=lambda level: level[1].loc["all"])
-    parts = [
+    frames = [
         level.rename("mean").reset_index().assign(group=name) for name, level in ordered
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:

@@ -77,16 +77,16 @@ def unit_table(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
     steps = _labelled(recording, trials)
     rows, labels = steps["row"].to_numpy(np.int64), _ranks(_labels(steps))
     pairs = _pairs(steps)
-    parts = []
+    frames = []
     for network, units in units_of(recording).items():
         activity = _ranks(units[rows])
         correlations = partial_correlations(activity, labels)
         wrong = np.abs(
             [partial_correlations(activity[a], labels[b]) for a, b in pairs]
         ).reshape(len(pairs), *correlations.shape)
-        parts.append(_long(network, correlations, wrong))
+        frames.append(_long(network, correlations, wrong))
     empty = pd.DataFrame(columns=list(UNIT_COLUMNS))
-    return pd.concat(parts or [empty], ignore_index=True)
+    return pd.concat(frames or [empty], ignore_index=True)
 
 
 def _labelled(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:

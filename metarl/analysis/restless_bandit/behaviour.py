@@ -70,13 +70,13 @@ def regret_by_trial(grid: EpisodeGrid) -> pd.DataFrame:
     Returns:
         One row a subject and trial: subject, trial (from 1), regret (reward units).
     """
-    parts = []
+    frames = []
     for subject, own in grid.iter_subjects():
         regret = regrets(own).cumsum(axis=1).mean(axis=0)
         trial = np.arange(1, len(regret) + 1)
         columns = {"subject": subject, "trial": trial, "regret": regret}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
 def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:

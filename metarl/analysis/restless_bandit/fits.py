@@ -127,12 +127,12 @@ def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
         block (its number, from 0), model, alpha, beta, epsilon, log_likelihood, trials
         and bic.
     """
-    parts = (
+    frames = (
         ({"volatility": volatility}, _fit_model(model, alike))
         for volatility, alike in blocks.items()
         for model in MODELS
     )
-    return stack(parts, FIT_COLUMNS)
+    return stack(frames, FIT_COLUMNS)
 
 
 def _fit_model(model: str, blocks: Blocks) -> pd.DataFrame:

@@ -76,9 +76,9 @@ def load_macaque_reversal(path: Path | str) -> pd.DataFrame:
     check_columns(names, FIELDS, f"all_stats in {file.name}")
     animals = _animal_names(superblocks, contents, file.name)
     codes, labels = pd.factorize(np.array(animals))
-    parts = [_superblock(entry, number) for number, entry in enumerate(superblocks)]
-    lengths = [len(part) for part in parts]
-    table = pd.concat(parts, ignore_index=True)
+    frames = [_superblock(entry, number) for number, entry in enumerate(superblocks)]
+    lengths = [len(part) for part in frames]
+    table = pd.concat(frames, ignore_index=True)
     episodes = pd.Series(codes).groupby(codes).cumcount()
     table.insert(0, "subject", np.repeat(codes, lengths))
     table.insert(1, "animal", np.repeat(labels[codes], lengths))

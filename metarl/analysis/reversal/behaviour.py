@@ -314,16 +314,16 @@ def curves(blocks: Blocks, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
         "acquisition": (trials.place + 1, blocks.acquiring, (1, ACQUISITION_TRIALS)),
         "reversal": (blocks.since, trials.usable, (low, high)),
     }
-    parts = []
+    frames = []
     for alignment, (trial, counts, (first, last)) in ends.items():
         shown = counts & (trial >= first) & (trial <= last)
         part = blocks.table.iloc[trials.episode_index[shown]].reset_index(drop=True)
         correct = blocks.correct[shown].astype(float)
-        parts.append(
+        frames.append(
             part.assign(alignment=alignment, trial=trial[shown], correct=correct)
         )
     keys = [*by, "schedule", "alignment", "trial"]
-    cells = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
+    cells = pd.concat(frames, ignore_index=True).groupby(keys, sort=True)["correct"]
     table = cells.agg(probability="mean", error="sem", blocks="count").reset_index()
     return table.astype({"trial": np.int64})
 
@@ -346,8 +346,8 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     named = measures["subject"].map(dict(labels))
     everyone = measures.assign(label="all subjects")
     several = named.nunique() > 1
-    parts = [everyone, measures.assign(label=named)] if several else [everyone]
-    long = pd.concat(parts).melt(
+    frames = [everyone, measures.assign(label=named)] if several else [everyone]
+    long = pd.concat(frames).melt(
         ["label", "schedule"], list(MEASURES), "quantity", "value"
     )
     keys = ["label", "quantity", "schedule"]

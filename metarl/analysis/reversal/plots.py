@@ -67,8 +67,8 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
             colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
-            drawn = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
-            drawn[0].set_label(words)
+            lines = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
+            lines[0].set_label(words)
         _monkey_curve(ax, tables, alignment, schedule)
     chance_line(ax)
     ax.set(ylabel="P(choose the better option)", ylim=(0, 1.02))

@@ -40,13 +40,13 @@ def _macaques(table: pd.DataFrame) -> pd.DataFrame:
 def _from_curves(curves: pd.DataFrame) -> pd.DataFrame:
     """Means over parts of the curves, in which every block has every trial."""
     by = ["schedule", "blocks", "n", "kind", "label", "study", "source_location"]
-    parts = []
+    frames = []
     for measure, (alignment, first, last) in FROM_CURVES.items():
         piece = curves[curves["alignment"] == alignment]
         piece = piece[piece["trial"].between(first, last)]
         means = piece.groupby(by, sort=False)["value"].mean()
-        parts.append(means.reset_index().assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)
+        frames.append(means.reset_index().assign(measure=measure))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _overall(measures: pd.DataFrame) -> pd.DataFrame:

@@ -179,7 +179,7 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
                 key=f"rpe.{outcome}.low_minus_high.mean",
                 label=f"{label}, p = {levels.low:g} minus p = {levels.high:g}, mean",
                 values=errors[LOW] - errors[HIGH],
-                probability=0.0,
+                chance=0.0,
             )
 
 

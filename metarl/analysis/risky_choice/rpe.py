@@ -111,7 +111,7 @@ def error_densities(errors: pd.DataFrame) -> pd.DataFrame:
     lowest = np.floor(errors["rpe"].min() / BIN_WIDTH)
     highest = np.floor(errors["rpe"].max() / BIN_WIDTH) + 1
     edges = np.arange(lowest, highest + 1) * BIN_WIDTH
-    parts = []
+    frames = []
     for _, cell in errors.groupby(["outcome", "probability"]):
         each = [
             np.histogram(own, edges, density=True)[0]
@@ -120,5 +120,5 @@ def error_densities(errors: pd.DataFrame) -> pd.DataFrame:
         density = {"rpe": edges[:-1] + BIN_WIDTH / 2, "density": np.mean(each, axis=0)}
         outcome, probability = cell[["outcome", "probability"]].iloc[0]
         part = pd.DataFrame(density).assign(outcome=outcome, probability=probability)
-        parts.append(part.assign(n=len(each))[list(DENSITY_COLUMNS)])
-    return pd.concat(parts, ignore_index=True)
+        frames.append(part.assign(n=len(each))[list(DENSITY_COLUMNS)])
+    return pd.concat(frames, ignore_index=True)

@@ -116,11 +116,11 @@ def _recorded(data: ExperimentData) -> Iterator[tuple[str, int, Recording]]:
 
 
 def _regressions(errors: Errors) -> pd.DataFrame:
-    parts = []
+    frames = []
     for (group, subject), table in errors.items():
         names: dict[str, str | float] = {"group": group, "subject": subject}
-        parts.append((names, error_regressions(table)))
-    return stack(parts, ("group", "subject", *REGRESSION_COLUMNS))
+        frames.append((names, error_regressions(table)))
+    return stack(frames, ("group", "subject", *REGRESSION_COLUMNS))
 
 
 def _points(errors: Errors) -> pd.DataFrame:
@@ -133,11 +133,11 @@ def _points(errors: Errors) -> pd.DataFrame:
     rest = table.assign(
         subject=subjects[0], model_free_residual=model_free_residual(table)
     )
-    parts = [
+    frames = [
         part.iloc[:: max(1, -(-len(part) // POINT_COUNT))]
         for _, part in rest.groupby("event", sort=False)
     ]
-    return pd.concat(parts, ignore_index=True)[columns]
+    return pd.concat(frames, ignore_index=True)[columns]
 
 
 ANALYSIS = Analysis(

@@ -233,7 +233,7 @@ def error_table(
     grid, cell = _grid(table)
     based = model_based_errors(grid, discount, structure)
     free = model_free_errors(grid, discount, sarsa)
-    parts = [
+    frames = [
         table[["episode", "trial"]].assign(
             event=event,
             rpe=table[event],
@@ -242,7 +242,7 @@ def error_table(
         )
         for event in EVENTS
     ]
-    stacked = pd.concat(parts, ignore_index=True)
+    stacked = pd.concat(frames, ignore_index=True)
     known = stacked[["rpe", "model_based"]].notna().all(axis=1)
     return stacked[known].reset_index(drop=True)
 

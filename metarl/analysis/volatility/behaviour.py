@@ -169,14 +169,14 @@ def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
         One row for each subject, order and window: trial (the window's middle) and
         rate, as in `block_rates`.
     """
-    parts = []
+    frames = []
     for fit in fits:
         total = np.pad(fit.values.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
         rates = best_fit(total[:, :, WINDOW:] - total[:, :, :-WINDOW])[0]
         middles = np.arange(len(rates)) + (WINDOW - 1) / 2
         table = pd.DataFrame({"trial": middles, "rate": rates})
-        parts.append(({"subject": fit.subject, "order": fit.order}, table))
-    return stack(parts, TRACE_COLUMNS)
+        frames.append(({"subject": fit.subject, "order": fit.order}, table))
+    return stack(frames, TRACE_COLUMNS)
 
 
 def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:

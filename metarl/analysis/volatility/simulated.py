@@ -105,14 +105,14 @@ def simulated_rates(
     hazard_values = partial(fixed_hazard_values, high=schedule.probability_stable)
     choosers = [("fixed rate", rate, fixed_rate_values) for rate in FIXED_RATES]
     choosers += [("fixed hazard", hazard, hazard_values) for hazard in FIXED_HAZARDS]
-    parts = []
+    frames = []
     for whole in by_order(grid):
         part = _first_episodes(whole, SIMULATED_EPISODES)
         for kind, setting, estimate in choosers:
             chosen = choose(part, estimate(part["winner"], setting), generator)
             rates = block_rates([order_likelihood(chosen)])
-            parts.append(({"kind": kind, "setting": setting}, rates))
-    return stack(parts, ("kind", "setting", *RATE_COLUMNS))
+            frames.append(({"kind": kind, "setting": setting}, rates))
+    return stack(frames, ("kind", "setting", *RATE_COLUMNS))
 
 
 def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:
@@ -121,13 +121,13 @@ def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:
     Returns:
         One row an order and trial: order, trial, estimate, in [0, 1].
     """
-    parts = []
+    frames = []
     for whole in by_order(grid):
         part = _first_episodes(whole, OBSERVED_EPISODES)
         estimate = observe(part["winner"], schedule).volatility.mean(axis=0)
         table = pd.DataFrame({"trial": np.arange(len(estimate)), "estimate": estimate})
-        parts.append(({"order": str(whole.episodes["order"].iloc[0])}, table))
-    return stack(parts, ("order", "trial", "estimate"))
+        frames.append(({"order": str(whole.episodes["order"].iloc[0])}, table))
+    return stack(frames, ("order", "trial", "estimate"))
 
 
 def _first_episodes(grid: EpisodeGrid, count: int) -> EpisodeGrid:

@@ -202,10 +202,10 @@ def coding(units: Array, label: Array, covariates: Sequence[Array]) -> Flags:
 
 def _traces(grid: EpisodeGrid) -> pd.DataFrame:
     """Estimate and decoded volatility along the episode, of each order."""
-    parts = []
+    frames = []
     for part in by_order(grid):
         means = {name: part[name].mean(axis=0) for name in ("estimate", "decoded")}
         table = pd.DataFrame({"trial": np.arange(len(means["estimate"]))} | means)
         order = str(part.episodes["order"].iloc[0])
-        parts.append(({"subject": int(part.subject[0]), "order": order}, table))
-    return stack(parts, TRACE_COLUMNS)
+        frames.append(({"subject": int(part.subject[0]), "order": order}, table))
+    return stack(frames, TRACE_COLUMNS)

@@ -70,14 +70,14 @@ def test_groups_are_the_measured_and_each_baseline(found):
     assert subjects["group"].tolist() == ["measured"] * 3 + ["random", "thompson"]
     assert subjects["label"].tolist()[:3] == ["subject 0", "subject 1", "subject 2"]
     assert subjects["episodes"].unique() == [EPISODES]
-    # All met the same problems.
+    # All had the same problems.
     assert len(subjects["random_regret"].round(6).unique()) == 1
     saved = subjects.groupby("group")["regret_saved"].mean()
     assert saved["random"] == pytest.approx(0, abs=0.05)
     assert 0.7 < saved["thompson"] < saved["measured"] < 1
 
 
-def test_the_last_of_the_curve_is_the_regret_of_an_episode(found):
+def test_the_last_of_the_curve_is_the_regret_per_episode(found):
     last = found["regret"][found["regret"]["trial"] == 100]
     regret = found["subjects"].set_index(["group", "subject"])["regret"]
     ends = last.set_index(["group", "subject"])["regret"]
@@ -126,7 +126,7 @@ def test_the_main_test_of_a_variant_is_on_the_arms_it_was_trained_on(source, fou
     assert rows["regret"].tolist() == own.tolist()
 
 
-def test_curves_on_the_medium_arms_are_kept_by_trial(found):
+def test_curves_on_the_medium_arms_are_by_trial(found):
     curves = found["dependent"]
     assert set(curves["trained"]) == {"independent", "correlated"}
     ends = curves[curves["trial"] == 100].set_index(["trained", "subject"])["regret"]

@@ -1,4 +1,4 @@
-"""The rows of effects on simulated players: which pass, fail, or only report."""
+"""Rows of effects on simulated players that pass, fail or are reported."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def trained_on_correlated(mind):
 
 @pytest.fixture(scope="module")
 def learners():
-    """Four who explore well, with baselines and variants."""
+    """Four players that explore well, with baselines and variants."""
     return ExperimentData(
         trials=people("bound"),
         task="bandit",
@@ -85,7 +85,7 @@ def test_criteria_are_those_fixed_beforehand(passing):
     }
 
 
-def test_what_is_saved_is_worked_from_the_subjects(learners, passing):
+def test_the_regret_saved_is_computed_from_the_subjects(learners, passing):
     subjects = regrets(learners)
     against = subjects["thompson"] - subjects["measured"]
     row = passing.loc["regret saved against thompson, mean"]
@@ -132,7 +132,7 @@ def test_training_that_did_not_reveal_the_dependence_fails(learners):
     assert found.loc[TIED, "verdict"] == "FAIL"
 
 
-def test_players_who_learn_nothing_pass_nothing(learners):
+def test_players_that_learn_nothing_pass_nothing(learners):
     flat = replace(
         learners,
         trials=people("random"),
@@ -153,7 +153,7 @@ def test_players_no_better_than_the_rival_fail(learners):
     assert found.loc[SHARE, "verdict"] == "FAIL"
 
 
-def test_one_of_four_who_loses_more_fails_the_share(learners):
+def test_one_of_four_with_more_regret_fails_the_share(learners):
     one = simulate("bound", EPISODES, subject=3, slips=0.2)
     rest = learners.trials[learners.trials["subject"] < 3]
     found = rows(replace(learners, trials=pd.concat([rest, one], ignore_index=True)))

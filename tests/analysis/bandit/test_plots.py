@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 from dataclasses import replace
 
@@ -87,7 +87,7 @@ def ax():
 
 
 def line(ax, label):
-    """The one line whose label starts so."""
+    """The one line with a label that starts so."""
     (found,) = [x for x in ax.lines if str(x.get_label()).startswith(label)]
     return found
 
@@ -211,7 +211,7 @@ def test_transfer_is_a_map_of_means_with_the_regret_in_words(found, context, ax)
         cell = means.loc[(trained, "medium")]
         assert written[column, row] == f"{cell['regret']:.1f}"
         assert shades[row, column] == pytest.approx(cell["regret"] / 25)
-    # The population trained on correlated arms did not meet independent ones.
+    # The population trained on correlated arms was not tested on independent ones.
     assert np.ma.is_masked(shades[1, names.index("independent")])
     assert written[names.index("independent"), 1] == ""
 
@@ -239,7 +239,7 @@ def test_every_network_intact_or_not_and_every_baseline_has_its_row(found, conte
     assert list(learned) == pytest.approx([0.4 * random] * 2)
 
 
-def test_what_was_not_measured_is_said(source, ax):
+def test_missing_measurements_are_stated(source, ax):
     alone = analyse(ANALYSIS, ExperimentData(trials=source.trials, task="bandit"))
     for plot, text in (
         (plot_dependent, "not measured"),
@@ -251,7 +251,7 @@ def test_what_was_not_measured_is_said(source, ax):
 
 
 @pytest.mark.parametrize("rows", [0, 50])
-def test_every_panel_can_be_drawn_from_next_to_nothing(rows, source):
+def test_every_panel_can_be_drawn_from_very_few_trials(rows, source):
     few = ExperimentData(trials=source.trials.iloc[:rows], task="bandit")
     alone = analyse(ANALYSIS, few)
     for draw in (*ANALYSIS.panels, plot_gaps):

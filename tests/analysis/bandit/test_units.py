@@ -21,8 +21,8 @@ EPISODES, TRIALS, UNITS = 60, 8, 6
 def trials():
     generator = np.random.default_rng(3)
     left = generator.random(EPISODES)
-    chances = np.column_stack([left, 1 - left])
-    return table(generator.integers(2, size=(EPISODES, TRIALS)), chances)
+    probabilities = np.column_stack([left, 1 - left])
+    return table(generator.integers(2, size=(EPISODES, TRIALS)), probabilities)
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_linear_code_is_read_out_of_units_not_fitted(problems):
     assert decoded_r2(noise(size=50)[:, -1], left) < 0.2
 
 
-def test_the_read_out_is_worked_by_hand():
+def test_the_read_out_is_computed_by_hand():
     """One unit that is the value itself: ridge 1 shrinks by 1 / (1 + 1 / n)."""
     value = np.tile([-1.0, 1.0], 30)
     found = decoded_r2(value[:, None], value)
@@ -100,7 +100,9 @@ def test_activity_is_laid_out_by_episode_with_its_probability(trials, problems):
     np.testing.assert_array_equal(some.left, known.probabilities[:5, 0])
 
 
-def test_episodes_that_the_table_lacks_or_that_were_cut_are_left_out(trials, problems):
+def test_episodes_that_the_table_lacks_or_that_were_truncated_are_left_out(
+    trials, problems
+):
     units = noise()
     steps = recording(trials, units)
     steps["episode"] = np.where(steps["episode"] == 2, 999, steps["episode"])
@@ -121,7 +123,7 @@ def test_without_units_there_is_no_activity(trials, problems):
     assert activity(steps, problems) is None
 
 
-def test_components_are_worked_by_hand():
+def test_components_are_computed_by_hand():
     units = np.zeros((2, 2, 3))
     units[:, :, 1] = [[-3, -1], [1, 3]]
     units[:, :, 2] = [[1, -1], [-1, 1]]

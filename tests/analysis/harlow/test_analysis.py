@@ -209,7 +209,7 @@ def test_groups_and_tests_are_kept_apart(found):
     assert list(found.tables["accuracy"])[:2] == ["group", "test"]
 
 
-def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
+def test_a_plain_evaluation_has_its_tables_rows_and_panels():
     data = ExperimentData(trials=problem_trials(episodes=30), task="harlow")
     plain = analyse(ANALYSIS, data)
     assert len(plain.effects) > 5
@@ -239,7 +239,7 @@ def test_every_panel_draws_on_axes_given_or_its_own(found, panel):
     plt.close("all")
 
 
-def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(found):
+def test_the_three_accuracy_panels_show_the_same_axes_and_the_published_curves(found):
     axes = [p(found.tables, found.context) for p in ANALYSIS.behaviour_panels]
     assert len({ax.get_ylim() for ax in axes}) == 1
     assert len({ax.get_ylabel() for ax in axes}) == 1
@@ -253,7 +253,7 @@ def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(fou
     plt.close("all")
 
 
-def test_curves_of_networks_that_got_there_and_did_not_differ_in_colour():
+def test_curves_of_networks_at_and_below_the_ceiling_differ_in_colour():
     stuck = (0.5,) + (0.74,) * 5
     made = analysed((KNOWS, stuck), control=False, tests={})
     ax = PANELS["Course of learning"](made.tables, made.context)

@@ -74,7 +74,7 @@ def test_before_the_cross_is_held_counts_as_chance():
         ((0.5,) * 6, False, False),
     ],
 )
-def test_a_network_that_did_not_get_there_at_the_end_has_no_change_point(
+def test_a_network_that_did_not_reach_it_at_the_end_has_no_change_point(
     accuracy, leaves, reaches
 ):
     subjects = subject_accuracy(read_trials(problem_trials(accuracy=accuracy)))
@@ -130,7 +130,7 @@ def test_two_snapshots_of_one_stage_are_averaged_and_stuck_networks_have_none():
     np.testing.assert_allclose(first, mean)
 
 
-def test_durations_are_summarised_over_those_that_got_there():
+def test_durations_are_summarised_over_the_subjects_that_reached_them():
     changes = pd.DataFrame(
         {
             "leaves_chance": [100.0, 200.0, 400.0, np.nan],

@@ -49,7 +49,7 @@ def rows(accuracies=(KNOWS,) * 2, **more):
     return found.effects.set_index("effect")
 
 
-def test_the_course_is_that_of_those_that_got_there_though_others_did_not():
+def test_the_course_is_that_of_the_networks_that_learned():
     curves = {
         0: curve(1_000, 3_000),
         1: curve(3_000, 9_000),
@@ -66,7 +66,7 @@ def test_the_course_is_that_of_those_that_got_there_though_others_did_not():
     assert set(found.loc[[LEAVES, TAKES], "verdict"]) == {"REPORTED"}
 
 
-def test_where_nobody_got_there_there_is_no_course():
+def test_without_a_network_that_learned_there_is_no_course():
     found = rows((STUCK, STUCK), curves={k: curve(1_000, 2_000) for k in range(2)})
     assert LEAVES not in found.index
     assert TAKES not in found.index

@@ -1,4 +1,4 @@
-"""Panels of the learning-set figure: what is drawn is what the tables hold."""
+"""Panels of the learning-set figure draw the numbers of the tables."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -163,7 +163,7 @@ def test_tests_have_their_dots_and_means_in_percent(found, ax):
         assert np.mean(values) == pytest.approx(bar[0, 1])
 
 
-def test_accounts_have_the_baseline_that_keeps_the_mean_colour(found, ax):
+def test_accounts_have_the_baseline_with_a_memory_of_the_mean_colour(found, ax):
     drawn = lines(plot_accounts(found.tables, found.context, ax))
     mark = drawn["memory of the mean colour"]
     assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
@@ -174,7 +174,7 @@ def test_accounts_have_the_baseline_that_keeps_the_mean_colour(found, ax):
     np.testing.assert_allclose(drawn["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
 
 
-def test_decoding_says_how_well_the_rewarded_object_is_decoded(found, ax):
+def test_decoding_states_the_r2_of_the_rewarded_object(found, ax):
     plot_decoding(found.tables, found.context, ax)
     (text,) = (t.get_text() for t in ax.texts)
     r2 = found.tables["decoding"].set_index("units")["r2_target"]

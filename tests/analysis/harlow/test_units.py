@@ -1,4 +1,4 @@
-"""What units keep: planted stores of the picture, of the relation, of nothing."""
+"""Memory in units: planted stores of the picture, of the relation, of nothing."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_a_store_is_known_by_its_index(store, index, slopes, replaced):
         np.testing.assert_allclose(kept.astype(float), slopes, atol=0.06)
 
 
-def test_a_store_of_the_picture_says_nothing_of_the_other(trials):
+def test_a_store_of_the_picture_holds_nothing_of_the_other(trials):
     found = table_of(trials, STORES["picture"]).loc["trained"]
     assert found["r2_target"] > 0.95
     assert abs(found["r2_distractor"]) < 0.1
@@ -116,7 +116,7 @@ def test_many_noisy_units_and_few_problems_are_decoded_without_overfitting():
     assert -0.1 < found.loc["untrained", "r2_target"] < 0.1
 
 
-def test_units_that_never_change_are_no_trouble(trials):
+def test_units_that_never_change_are_handled(trials):
     recording = problem_recording(trials, STORES["picture"])
     recording["units"][:, :10] = 1.0
     made = decoding_table({0: recording}, trials)

@@ -139,7 +139,7 @@ def test_a_table_of_another_task_gets_one_sentence(source):
         analysed(trials=source.trials.drop(columns="cue"))
 
 
-def test_what_was_published_of_monkeys_comes_with_its_source():
+def test_published_signs_of_monkeys_have_their_source():
     signs = reference_signs()
     assert signs["value"].tolist() == [1, -1, 0]
     assert signs["study"].str.contains("Bromberg-Martin").all()

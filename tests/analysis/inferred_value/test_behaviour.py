@@ -1,4 +1,4 @@
-"""Trials placed around reversals, joined to what was recorded of them."""
+"""Trials placed around reversals, joined to their recordings."""
 
 import numpy as np
 import pandas as pd

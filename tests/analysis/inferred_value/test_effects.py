@@ -1,4 +1,4 @@
-"""The rows of effects on made tables: which pass, fail, or only report."""
+"""Rows of effects on simulated tables that pass, fail or are reported."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ EXPERIENCED = "new minus old cue, experienced (reward units)"
 INFERRED = "new minus old cue, inferred (reward units)"
 RATIO = "inferred / experienced, mean of the networks' ratios"
 RESET = f"memory reset at each block: size of {BEFORE}, mean"
-KEPT = f"memory reset at each block: {INFERRED}, mean"
+INFERRED_RESET = f"memory reset at each block: {INFERRED}, mean"
 TD = f"tabular TD: {INFERRED}"
 COUNTS = "observer that counts, classified as counting"
 COUNTS_NOT = "observer that does not count, classified as counting"
@@ -38,7 +38,7 @@ def verdicts(source, *names):
 
 @pytest.fixture(scope="module")
 def inferring():
-    """Networks as the paper has them, with all that is asked for."""
+    """Networks as in the paper, with all further tests."""
     reset = of(reset=True, noise=0.1)
     minds = {"ideal": "inferring", "counting": "counting", "td": "experienced"}
     baselines = {name: simulate(kind, seed=3) for name, kind in minds.items()}
@@ -87,7 +87,7 @@ def test_values_are_over_subjects_with_intervals_and_chance(passing):
     ] == pytest.approx(0.5, abs=0.1)
 
 
-def test_networks_that_infer_nothing_fail_where_inference_is_asked_for(inferring):
+def test_networks_that_infer_nothing_fail_where_inference_is_required(inferring):
     other = replace(inferring, **of("experienced", noise=0.1))
     names = [
         f"{name}, {which}"
@@ -150,7 +150,7 @@ def test_a_memory_that_is_not_reset_fails_the_control(inferring):
         test_recordings={"block-reset": inferring.recordings},
         tests={"block-reset": inferring.trials},
     )
-    assert verdicts(other, RESET, KEPT) == ["FAIL", "PASS"]
+    assert verdicts(other, RESET, INFERRED_RESET) == ["FAIL", "PASS"]
 
 
 def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
@@ -159,12 +159,12 @@ def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
     other = replace(
         inferring, test_recordings={"block-reset": part}, expected_subjects=None
     )
-    assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
+    assert verdicts(other, RESET, INFERRED_RESET) == ["FAIL", "FAIL"]
 
 
 def test_without_the_control_test_its_rows_fail(inferring):
     other = replace(inferring, tests={}, test_recordings={})
-    assert verdicts(other, RESET, KEPT) == ["FAIL", "FAIL"]
+    assert verdicts(other, RESET, INFERRED_RESET) == ["FAIL", "FAIL"]
 
 
 def test_baselines_that_are_mistaken_for_another_fail(inferring):

@@ -140,7 +140,7 @@ def test_controls_stand_side_by_side_in_their_colours(found, ax):
     assert labels(ax) == {"before", "experienced", "inferred"}
 
 
-def test_ratios_are_a_dot_a_subject_with_what_was_published(found, ax):
+def test_ratios_are_a_dot_a_subject_with_the_published_value(found, ax):
     draw(plot_ratios, found, ax)
     ratios = cell(found.tables["subjects"], group="measured")["ratio"].tolist()
     assert heights(lines(ax, "o")) == [ratios]

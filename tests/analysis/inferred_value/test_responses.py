@@ -1,4 +1,4 @@
-"""Responses to the cue: the three numbers of observers with known minds."""
+"""Responses to the cue: the three numbers of observers with known beliefs."""
 
 import itertools
 
@@ -69,7 +69,7 @@ def test_half_an_inference_is_half_a_number():
     assert found["ratio"] < 0.7
 
 
-def test_what_expects_nothing_has_no_number():
+def test_an_observer_that_expects_nothing_has_no_number():
     found = numbers_of("flat")
     assert three(found) == pytest.approx([0] * 3, abs=1e-12)
     assert found["counts"] == 0
@@ -79,7 +79,7 @@ def test_what_expects_nothing_has_no_number():
     ("before", "after", "counts"),
     [(0.29, 0.6, 1), (0.31, 0.6, 0), (0.5, 0.6, 0), (-0.7, -0.6, 0), (0, 0.6, 1)],
 )
-def test_less_than_half_of_what_comes_after_is_counting(before, after, counts):
+def test_a_carry_over_below_one_half_is_counting(before, after, counts):
     cells = [("before", "old", before), ("before", "new", 0.0)]
     for when in ("experienced", "inferred"):
         cells += [(when, "old", 0.0), (when, "new", after)]
@@ -89,14 +89,14 @@ def test_less_than_half_of_what_comes_after_is_counting(before, after, counts):
     assert found["carry_over"] == pytest.approx(before / after)
 
 
-def test_a_memory_that_is_reset_keeps_the_inference_and_loses_what_came_before():
+def test_a_memory_that_is_reset_keeps_the_inference_and_loses_the_carry_over():
     found = numbers_of("inferring", reset=True)
     assert three(found) == pytest.approx([0, IDEAL, IDEAL], abs=1e-9)
 
 
 def test_invalid_trials_and_trials_after_one_are_left_out():
     found = numbers_of("inferring", episodes=200, invalid=0.3)
-    # What was forgotten of longer ago is the only difference.
+    # Forgetting of earlier trials is the only difference.
     assert found["experienced"] == pytest.approx(IDEAL)
     assert found["inferred"] == pytest.approx(IDEAL)
     trials, recording = simulate("inferring", episodes=40, invalid=0.3)
@@ -108,7 +108,7 @@ def test_invalid_trials_and_trials_after_one_are_left_out():
     assert used == len(usable) < len(second)
 
 
-def test_responses_are_means_worked_out_trial_by_trial():
+def test_responses_are_means_computed_trial_by_trial():
     trials, recording = simulate("inferring", episodes=20, noise=0.3)
     table = recorded_trials(recording, read_trials(trials))
     found = cue_responses(table).set_index(["when", "cue", "event"])["rpe"]
@@ -151,7 +151,7 @@ def test_the_value_turns_with_the_feedback_of_the_first_trial():
             assert value[place, event, "old"] == pytest.approx(expected)
 
 
-def test_values_leave_out_what_follows_an_invalid_trial_of_the_reversal():
+def test_values_leave_out_trials_after_an_invalid_trial_of_the_reversal():
     trials, recording = simulate("inferring", episodes=40, invalid=0.3)
     table = recorded_trials(recording, read_trials(trials))
     counts = value_course(table).groupby(["place", "event"])["trials"].sum()

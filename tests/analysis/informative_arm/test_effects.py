@@ -1,7 +1,7 @@
-"""Effects of the informative arm on planted choosers: which pass, fail, or report."""
+"""Effects of the informative arm on simulated choosers: pass, fail, or reported."""
 
 import pytest
-from askers import analysed
+from informed_choosers import analysed
 
 from metarl.analysis.informative_arm import ANALYSIS
 
@@ -15,8 +15,8 @@ def rows(minds, **more):
     return analysed(minds, **more).effects.set_index("effect")
 
 
-def test_askers_pass_every_scored_row():
-    made = rows(["asker"] * 4)
+def test_informed_choosers_pass_every_scored_row():
+    made = rows(["informed-first"] * 4)
     scored = made[made["criterion"] != ""]
     assert scored["criterion"].to_dict() == {
         FIRST: ">= 0.9",
@@ -32,17 +32,17 @@ def test_askers_pass_every_scored_row():
     assert made.loc[LATER, "p"] < 1e-6
 
 
-@pytest.mark.parametrize("mind", ["guesser", "random", "asks-in-vain"])
+@pytest.mark.parametrize("mind", ["guesser", "random", "ignores-clue"])
 def test_others_pass_nothing(mind):
     made = rows([mind] * 4)
     assert not made["passed"].drop(FIRST).any()
-    assert made.loc[FIRST, "passed"] == (mind == "asks-in-vain")
+    assert made.loc[FIRST, "passed"] == (mind == "ignores-clue")
     assert made.loc[BEYOND, "value"] < 0.1
     assert made.loc[LATER, "learned"] == 0
 
 
-def test_one_guesser_among_askers_is_counted():
-    made = rows(["asker"] * 3 + ["guesser"])
+def test_one_guesser_among_informed_choosers_is_counted():
+    made = rows(["informed-first"] * 3 + ["guesser"])
     assert made.loc[FIRST, "verdict"] == "NOT LEARNED"
     assert made.loc[FIRST, "learned"] == 3
     assert made.loc[FIRST, "value_learners"] > 0.95
@@ -50,12 +50,12 @@ def test_one_guesser_among_askers_is_counted():
     assert lowest["value"] < 0.1
 
 
-def test_use_of_the_clue_is_measured_apart_from_asking():
+def test_use_of_the_clue_is_measured_apart_from_the_first_choice():
     clue = "P(target) after the informative arm was chosen, mean"
-    assert rows(["asker"] * 3).loc[clue, "value"] > 0.95
-    assert rows(["asks-in-vain"] * 3).loc[clue, "value"] == pytest.approx(0.1, abs=0.03)
+    assert rows(["informed-first"] * 3).loc[clue, "value"] > 0.95
+    assert rows(["ignores-clue"] * 3).loc[clue, "value"] == pytest.approx(0.1, abs=0.03)
     worst = "P(target) after the informative arm, for the worst known target, mean"
-    assert rows(["asker"] * 3).loc[worst, "value"] > 0.85
+    assert rows(["informed-first"] * 3).loc[worst, "value"] > 0.85
 
 
 @pytest.mark.parametrize(
@@ -70,10 +70,10 @@ def test_use_of_the_clue_is_measured_apart_from_asking():
     ],
 )
 def test_another_task_or_test_is_reported_and_not_scored(change):
-    made = rows(["asker"] * 2, **change)
+    made = rows(["informed-first"] * 2, **change)
     assert set(made["verdict"]) == {"REPORTED"}
     assert made["reference"].isna().all()
 
 
 def test_a_missing_subject_lets_no_row_pass():
-    assert not rows(["asker"] * 2, expected_subjects=3)["passed"].any()
+    assert not rows(["informed-first"] * 2, expected_subjects=3)["passed"].any()

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from askers import analysed, simulate
+from informed_choosers import analysed, simulate
 
 from metarl.analysis.informative_arm import ANALYSIS
 from metarl.analysis.informative_arm.plots import (
@@ -15,7 +15,7 @@ from metarl.analysis.informative_arm.plots import (
 
 @pytest.fixture(scope="module")
 def found():
-    return analysed(["asker"] * 3 + ["guesser"])
+    return analysed(["informed-first"] * 3 + ["guesser"])
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_the_square_is_of_targets_and_arms(found, ax):
     assert square.shape == (10, 11)
     for target, arm in ((1, 1), (10, 10), (4, 11), (3, 8)):
         cell = each[(each["target"] == target) & (each["arm"] == arm)]
-        # The guesser asks by a slip only, if at all.
+        # The guesser chooses the informative arm by a slip only, if at all.
         expected = cell["probability"].dropna().mean()
         assert square[target - 1, arm - 1] == pytest.approx(expected)
     assert square[0, 0] > square[0, 1]

@@ -1,4 +1,4 @@
-"""Earnings, matching lines and history weights, by hand and on choosers known."""
+"""Earnings, matching lines and history weights, by hand and of simulated choosers."""
 
 import numpy as np
 import pandas as pd
@@ -67,7 +67,7 @@ def test_earnings_are_means_over_trials_of_each_set():
     assert above == pytest.approx(-alone["matching"])
 
 
-def test_an_invalid_response_is_paid_for_in_the_earnings():
+def test_the_penalty_of_an_invalid_response_is_in_the_earnings():
     trials = table([([0] * 10, [1] * 10, 0)])
     trials.loc[3, ["choice", "reward", "valid"]] = np.nan, -1, 0
     found = earnings(read_trials(trials)).set_index("set")

@@ -1,4 +1,4 @@
-"""The effects of made subjects: which pass, fail, or are only reported."""
+"""Effects of simulated subjects: rows that pass, fail or are only reported."""
 
 from dataclasses import replace
 
@@ -178,7 +178,7 @@ def test_without_a_recording_the_coding_row_fails(learners):
     assert rows.loc[EFFICIENCY, "verdict"] == "PASS"
 
 
-def test_one_network_without_a_recording_is_not_left_out_in_silence(learners):
+def test_one_network_without_a_recording_is_not_left_out_silently(learners):
     some = {k: v for k, v in learners.recordings.items() if k != 1}
     data = replace(learners, recordings=some, expected_subjects=None)
     rows = rows_of(analyse(ANALYSIS, data))

@@ -1,4 +1,4 @@
-"""Unit coding: compared with least squares, of units that code and of others."""
+"""Unit coding: compared with least squares; units that code and others."""
 
 import numpy as np
 import pandas as pd
@@ -130,7 +130,7 @@ def test_planted_coding_is_found_and_no_other(trials):
         assert action["strength"] > 0.3
         assert action["fraction"] > 0.7
         assert action["wrong_episode"] < 0.05
-        # No unit holds a product beyond what actions and rewards tell.
+        # No unit holds a product beyond actions and rewards.
         assert of_variable(coding, "action x reward", network)["strength"] < 0.05
         assert of_variable(coding, "action x reward", network)["fraction"] <= 0.1
     assert of_variable(coding, "upcoming action")["strength"] > 0.3

@@ -1,4 +1,4 @@
-"""Effects of the restless bandit on planted learners: which pass, fail or report."""
+"""Effects of the restless bandit on planted learners: pass, fail, or reported."""
 
 from functools import cache
 
@@ -63,7 +63,7 @@ def flat():
     return rows((0.4, 0.4), baselines={})
 
 
-def test_learners_whose_rate_follows_volatility_pass_every_scored_row(planted):
+def test_learners_with_a_rate_that_follows_volatility_pass_every_scored_row(planted):
     scored = planted[planted["criterion"] != ""]
     assert set(scored["verdict"]) == {"PASS"}, scored["value"]
     assert planted.loc[DIFFERENCE, "value"] == pytest.approx(0.4, abs=0.08)
@@ -157,7 +157,7 @@ def test_one_network_with_too_few_episodes_lets_no_rate_pass():
     assert not made.loc[[DIFFERENCE, EACH, GAIN, FREE], "passed"].any()
 
 
-def test_tables_have_every_group_and_fits_only_where_they_are_asked_for(found):
+def test_tables_have_every_group_and_fits_only_of_the_fitted_groups(found):
     groups = {"measured", *baselines()}
     for name in ("subjects", "regret", "by_volatility"):
         assert set(found.tables[name]["group"]) == groups

@@ -1,4 +1,4 @@
-"""What is drawn of the restless bandit: the numbers of the tables, at their places."""
+"""Panels of the restless bandit draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -107,7 +107,7 @@ def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
 @pytest.mark.parametrize(
     ("draw", "kind"), [(plot_quiet_episode, "low"), (plot_volatile_episode, "high")]
 )
-def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
+def test_an_episode_shows_probabilities_policy_and_choices(draw, kind, found, ax):
     draw(found.tables, found.context, ax)
     shown = found.tables["examples"]
     shown = shown[shown["volatility"] == kind]

@@ -1,4 +1,5 @@
-"""Monkeys' reversal trials: the published release, a made one, and one's own table."""
+"""Monkeys' reversal trials: the published release, a synthetic one, and a user's
+table."""
 
 import numpy as np
 import pandas as pd
@@ -83,7 +84,7 @@ def test_the_release_has_its_animals_blocks_and_reversals(monkeys):
     assert (blocks["subject"].diff().dropna() >= 0).all()
 
 
-def test_the_monkeys_were_paid_nearly_as_the_schedule_says(monkeys):
+def test_the_monkeys_were_rewarded_nearly_as_scheduled(monkeys):
     for percent in (80, 70):
         part = monkeys[monkeys["schedule"] == percent]
         paid = part.groupby("correct")["reward"].mean()
@@ -91,7 +92,7 @@ def test_the_monkeys_were_paid_nearly_as_the_schedule_says(monkeys):
         assert paid[0] == pytest.approx(1 - percent / 100, abs=0.015)
 
 
-def test_a_made_release_is_read_by_hand(tmp_path):
+def test_a_synthetic_release_is_read_by_hand(tmp_path):
     file = write_release(tmp_path / "made.mat", prob8020=[0, 0], prob7030=[1, 1])
     trials = load_reversal(file)
     assert trials.columns[:5].tolist() == [
@@ -208,7 +209,7 @@ def own():
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
+def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     file = tmp_path / f"own{ending}"
     if ending == ".csv":
         own.to_csv(file, index=False)
@@ -234,8 +235,8 @@ def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
         ),
         (
             lambda t: t.assign(schedule=[0.8, 0.8, 0.8]),
-            "own.csv: column schedule must be the better option's probability of reward "
-            "in percent, 50 to 100, got 0.8 in row 1",
+            "own.csv: column schedule must be the better option's probability of "
+            "reward in percent, 50 to 100, got 0.8 in row 1",
         ),
     ],
 )

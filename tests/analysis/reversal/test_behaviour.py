@@ -1,4 +1,5 @@
-"""Reversal behaviour: by hand, on planted choosers, on ones that learned nothing."""
+"""Reversal behaviour: by hand, of planted choosers, and of choosers that learned
+nothing."""
 
 import numpy as np
 import pandas as pd
@@ -39,14 +40,14 @@ def test_a_block_by_hand():
     assert np.isnan(found["late_reversal"])
 
 
-def test_staying_and_shifting_are_told_apart_by_the_outcome_before():
+def test_staying_and_shifting_are_distinguished_by_the_outcome_before():
     found = one(block([0, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1], reversal=None))
     # Wins at 0 and 1: shift, stay. Losses at 2, 3 and 4: shift, stay, stay.
     assert found["stay_after_win"] == 1 / 2
     assert found["shift_after_loss"] == pytest.approx(1 / 3)
 
 
-def test_trials_that_do_not_count_tell_nothing():
+def test_trials_that_do_not_count_are_ignored():
     whole = block([0, 0, 1, 1], [1, 0, 0, 1], reversal=2)
     part = whole.assign(choice=[0, np.nan, 1, 1], valid=[1, 0, 1, 1])
     assert one(whole)["p_better"] == 1
@@ -81,8 +82,8 @@ def test_a_new_option_never_taken_was_not_taken_on_any_trial_left():
     assert np.isnan(one(block([0] * 6, [1] * 6, reversal=None))["first_new_better"])
 
 
-def likeliest(left, reversal):
-    """Trials from the reversal to the likeliest switch, every split tried in turn."""
+def most_likely_switch(left, reversal):
+    """Trials from the reversal to the most likely switch, every split tried in turn."""
     best, found = -np.inf, 1
     for split in range(1, len(left)):
         parts = left[:split], left[split:]
@@ -91,14 +92,16 @@ def likeliest(left, reversal):
             continue
         fit = 0.0
         for part, share in zip(parts, shares, strict=True):
-            chance = min(max(share, 0.001), 0.999)
-            fit += sum(np.log(chance if took else 1 - chance) for took in part)
+            probability = min(max(share, 0.001), 0.999)
+            fit += sum(
+                np.log(probability if took else 1 - probability) for took in part
+            )
         if fit > best + 1e-9:
             best, found = fit, split
     return found - reversal
 
 
-def test_the_likeliest_switch_is_the_best_of_all_splits():
+def test_the_most_likely_switch_is_the_best_of_all_splits():
     generator = np.random.default_rng(5)
     made, expected = [], []
     for episode in range(60):
@@ -107,7 +110,7 @@ def test_the_likeliest_switch_is_the_best_of_all_splits():
         left = generator.random(length) < np.where(np.arange(length) < turn, 0.8, 0.3)
         choice = 1 - left.astype(int)
         made.append(block(choice, left, reversal=reversal, episode=episode))
-        expected.append(likeliest(left.tolist(), reversal))
+        expected.append(most_likely_switch(left.tolist(), reversal))
     assert measures(*made)["switch_delay"].tolist() == expected
     assert len(set(expected)) > 5
 
@@ -118,7 +121,7 @@ def test_a_clean_switch_is_found_where_it_is():
         made = block(choice, np.ones(40), reversal=20, better=1)
         assert one(made)["switch_delay"] == delay
         assert one(made)["first_new_better"] == delay
-    # Two trials are missing before the switch: it is told by the trials' numbers.
+    # Two trials are missing before the switch: it is given by the trials' numbers.
     gap = block([0, 0, np.nan, np.nan, 0, 1, 1, 1], [1] * 8, reversal=4)
     assert one(gap)["switch_delay"] == 1
     # Choices that only rise have no switch away; the first split stands for it.
@@ -147,7 +150,7 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
     assert set(by.index.get_level_values("measure")) == set(MEASURES)
 
 
-def test_a_planted_learner_is_measured_as_it_was_made():
+def test_a_planted_learner_is_measured_as_planted():
     found = schedule_measures(read_blocks(chooser(2000, share=0.9, delay=3)))
     for schedule in (80, 70):
         part = found[found["schedule"] == schedule].set_index("measure")["value"]
@@ -230,7 +233,7 @@ def test_the_summary_takes_blocks_as_its_unit():
     assert set(drawn["label"]) == {"all subjects"}
 
 
-def test_the_summary_of_one_subject_is_there_once():
+def test_the_summary_of_one_subject_appears_once():
     assert set(
         behaviour_summary(read_blocks(chooser(3)), {0: "subject 0"})["label"]
     ) == {"all subjects"}
@@ -245,5 +248,5 @@ def test_a_table_without_a_single_choice_has_no_number():
     )
 
 
-def test_a_schedule_is_named_by_both_chances():
+def test_a_schedule_is_named_by_both_probabilities():
     assert [schedule_name(p) for p in (80.0, 70, 100)] == ["80/20", "70/30", "100/0"]

@@ -123,7 +123,7 @@ CELLS = {
 
 
 @pytest.mark.parametrize("draw", CELLS)
-def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, draw):
+def test_bars_are_means_with_a_dot_a_subject_monkeys_and_baselines(found, ax, draw):
     draw(found.tables, found.context, ax)
     cells = [(measure, schedule) for measure in CELLS[draw] for schedule in (80, 70)]
     keys = ["measure", "schedule"]
@@ -166,7 +166,7 @@ def test_ticks_name_measure_and_schedule(found, ax):
     ]
 
 
-def test_every_subject_is_a_dot_beside_the_monkeys_and_named_lines(found, ax):
+def test_every_subject_is_a_dot_with_the_monkeys_and_named_lines(found, ax):
     plot_subjects(found.tables, found.context, ax)
     subjects = found.tables["subjects"].query("group == 'measured'")
     assert list(ax.lines[0].get_ydata()) == list(subjects["p_better"])

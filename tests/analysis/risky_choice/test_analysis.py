@@ -107,7 +107,7 @@ def test_the_rpe_table_is_that_of_each_recording(source, found):
     assert found.summary("rpe")["n"].unique() == [2]
 
 
-def test_the_subjects_have_what_learning_is_judged_by(found):
+def test_the_subjects_have_the_statistic_of_learning(found):
     own = found["subjects"].set_index(["group", "subject"])
     assert (own.loc["measured", "risk_sensitivity"] > 20).all()
     assert (own.loc["no-rpe", "risk_sensitivity"].abs() < 15).all()
@@ -128,7 +128,7 @@ def test_a_missing_network_of_the_variant_has_no_number(source, found):
 
 
 def test_a_tasks_own_probabilities_are_read():
-    trials = population(count=2, chances=(0.6, 0.1))
+    trials = population(count=2, probabilities=(0.6, 0.1))
     parameters = {"probability_high": 0.6, "probability_low": 0.1}
     made = analysed(trials=trials, parameters=ANALYSIS.published | parameters)
     assert made.tables["probabilities"].iloc[0].tolist() == [0.6, 0.1]
@@ -185,11 +185,11 @@ def test_a_table_of_another_task_gets_one_sentence():
 
 @pytest.fixture
 def rats(tmp_path):
-    """A file of two named rats, on other chances, with stimulated trials."""
+    """A file of two named rats, at other probabilities, with stimulated trials."""
     rows = []
     for name, subject in (("ada", 0), ("bo", 1)):
         for condition in ("control", "block-safe"):
-            trials = simulate(condition, subject=subject, chances=(0.4, 0.1))[0]
+            trials = simulate(condition, subject=subject, probabilities=(0.4, 0.1))[0]
             episodes = trials["episode"] + 100 * (condition != "control")
             rows.append(
                 trials.assign(subject=name, condition=condition, episode=episodes)

@@ -96,8 +96,8 @@ def test_a_subject_that_never_chose_keeps_its_rows_without_a_number():
     assert row["invalid_fraction"] == 1
 
 
-def test_one_chance_alone_leaves_no_difference():
-    trials = simulate(chances=(0.5, 0.5))[0]
+def test_one_probability_alone_leaves_no_difference():
+    trials = simulate(probabilities=(0.5, 0.5))[0]
     row = subject_measures(read_trials(trials), Probabilities(0.5, 0.5)).iloc[0]
     assert row["risk_sensitivity"] == 0
     assert row["percent_high"] == row["percent_low"] > 60

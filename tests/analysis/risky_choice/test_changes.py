@@ -139,7 +139,7 @@ def test_without_other_conditions_the_tables_are_empty_with_their_columns():
     ]
 
 
-def test_conditions_of_one_table_are_kept_apart_and_blank_is_control():
+def test_conditions_of_one_table_are_separated_and_blank_is_control():
     parts = [simulate(episodes=2)[0], simulate("block-safe", episodes=2)[0]]
     named = [parts[0], parts[1].assign(condition="block-safe", session=1)]
     found = trials_by_condition(read_trials(pd.concat(named)), {"more": parts[1]})
@@ -161,7 +161,7 @@ def learned():
 
 
 def test_learners_change_in_the_planted_directions(learned):
-    # What the networks should do is what the rats did.
+    # The networks should change in the directions of the rats.
     signs = reference_rats().set_index("outcome")["value"]
     cells = learned["learner"].groupby(["outcome", "probability"])["change"]
     assert len(cells) == 6

@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +22,7 @@ from metarl.analysis.style import COLOURS, baseline_colour
 
 TASK = "risky-choice"
 KINDS = {"risky-win": "risky win", "safe": "safe reward", "risky-loss": "risky loss"}
-CELLS = [(kind, chance) for kind in KINDS for chance in (0.5, 0.125)]
+CELLS = [(kind, probability) for kind in KINDS for probability in (0.5, 0.125)]
 PLACES = [0, 1, 2.6, 3.6, 5.2, 6.2]
 
 
@@ -76,16 +76,16 @@ def legend(ax):
     return shown.get_title().get_text(), [t.get_text() for t in shown.get_texts()]
 
 
-def changes_at(found, kind, chance, span="all trials"):
-    where = {"outcome": kind, "probability": chance, "span": span}
+def changes_at(found, kind, probability, span="all trials"):
+    where = {"outcome": kind, "probability": probability, "span": span}
     return rows_at(found.tables["changes"], **where)
 
 
 def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, ax):
     assert draw(plot_stimulation, found, ax) is ax
     bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
-    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
-        cell = changes_at(found, kind, chance)
+    for (kind, probability), place in zip(CELLS, PLACES, strict=True):
+        cell = changes_at(found, kind, probability)
         for column, offset in (("control", -0.24), ("stimulated", 0.24)):
             bar = bars[round(place + offset, 2)]
             assert bar.get_height() == pytest.approx(cell[column].mean())
@@ -126,14 +126,14 @@ def test_rats_arrows_point_where_they_went(found, ax, plot):
 
 
 @pytest.mark.parametrize("plot", [plot_stimulation, plot_changes])
-def test_places_are_named_by_chance_and_outcome(found, ax, plot):
+def test_places_are_named_by_probability_and_outcome(found, ax, plot):
     draw(plot, found, ax)
     ticks = {
         tick: label.get_text()
         for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
     }
-    for (_, chance), place in zip(CELLS, PLACES, strict=True):
-        assert ticks[place] == f"{chance:g}"
+    for (_, probability), place in zip(CELLS, PLACES, strict=True):
+        assert ticks[place] == f"{probability:g}"
     names = [text.strip() for text in ticks.values() if text.startswith("\n")]
     assert names == list(KINDS.values())
 
@@ -144,14 +144,14 @@ def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
         ["outcome", "span", "probability"]
     )
     drawn = [tuple(s[:, 1]) for c in ax.collections for s in c.get_segments()]
-    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
+    for (kind, probability), place in zip(CELLS, PLACES, strict=True):
         for span, marker, offset in (
             ("all trials", "o", -0.16),
             ("free trials", "s", 0.16),
         ):
-            row = means.loc[(kind, span, chance)]
+            row = means.loc[(kind, span, probability)]
             assert dots(ax, marker, place + offset) == pytest.approx([row["mean"]])
-            own = changes_at(found, kind, chance, span)["change"].astype(float)
+            own = changes_at(found, kind, probability, span)["change"].astype(float)
             right = dots(ax, ".", place + offset + 0.13)
             assert right == pytest.approx(sorted(own))
             pair = (row["low"], row["high"])
@@ -176,8 +176,8 @@ def test_doses_are_lines_with_the_control_across(found, ax):
     draw(plot_doses, found, ax)
     means = found.tables.summary("doses")
     for kind, label in KINDS.items():
-        for chance, style in ((0.5, "-"), (0.125, "--")):
-            part = rows_at(means, outcome=kind, probability=chance)
+        for probability, style in ((0.5, "-"), (0.125, "--")):
+            part = rows_at(means, outcome=kind, probability=probability)
             (line,) = [
                 line
                 for line in ax.lines
@@ -202,7 +202,7 @@ def test_doses_are_lines_with_the_control_across(found, ax):
     assert len(ax.collections) == 6
 
 
-def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
+def test_groups_have_a_dot_a_subject_at_each_probability(found, ax):
     draw(plot_groups, found, ax)
     names = ["measured", "random", "bayes-optimal", "no-rpe"]
     shown = [text.get_text() for text in ax.get_xticklabels()]
@@ -231,7 +231,7 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
         ("measured", COLOURS["agent"]),
         ("bayes-optimal", baseline_colour("bayes-optimal")),
     ):
-        for chance, style in ((0.5, "-"), (0.125, "--")):
+        for probability, style in ((0.5, "-"), (0.125, "--")):
             (line,) = [
                 line
                 for line in ax.lines
@@ -239,19 +239,19 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
                 and line.get_linestyle() == style
             ]
             assert list(line.get_xdata()) == list(range(1, 21))
-            expected = list(table.loc[(name, chance), "mean"])
+            expected = list(table.loc[(name, probability), "mean"])
             assert list(line.get_ydata()) == pytest.approx(expected)
     assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
     # The interval is over networks; one baseline has none.
     assert len(ax.collections) == 2
 
 
-def test_errors_are_halves_of_violins_with_what_replaces_them(found, ax):
+def test_errors_are_halves_of_violins_with_their_replacements(found, ax):
     draw(plot_errors, found, ax)
     for place, kind in enumerate(KINDS):
         assert dots(ax, "*", place) == [AMOUNTS[kind]]
-        for chance, side in ((0.5, -0.06), (0.125, 0.06)):
-            cell = rows_at(found.tables["rpe"], outcome=kind, probability=chance)
+        for probability, side in ((0.5, -0.06), (0.125, 0.06)):
+            cell = rows_at(found.tables["rpe"], outcome=kind, probability=probability)
             expected = sorted(cell["mean"].astype(float))
             assert dots(ax, ".", place + side) == pytest.approx(expected)
     halves = [c.get_paths()[0].vertices for c in ax.collections]
@@ -275,7 +275,7 @@ def test_errors_are_halves_of_violins_with_what_replaces_them(found, ax):
         (plot_errors, "no recording"),
     ],
 )
-def test_what_is_missing_is_said(plot, words, ax):
+def test_missing_data_are_stated(plot, words, ax):
     data = ExperimentData(task=TASK, trials=population(count=1, episodes=4))
     draw(plot, analyse(ANALYSIS, data), ax)
     assert ax.texts[0].get_text() == words

@@ -1,4 +1,4 @@
-"""The experiment's entry points: tables, effects, panels, and what ships with them."""
+"""The experiment's entry points: tables, effects, panels, and published values."""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ def made(simulate):
     return runs, found.tables
 
 
-def test_every_table_has_the_subjects_and_the_yardstick(made):
+def test_every_table_has_the_subjects_and_the_baselines(made):
     _, found = made
     for name in ("subjects", "stays", "stay_regression", "lags", "rpe"):
         groups = found[name].groupby("group")["subject"].nunique()

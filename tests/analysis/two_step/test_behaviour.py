@@ -59,7 +59,7 @@ def test_subjects_and_sessions_are_apart(by_hand):
     assert cells(units[0, 1], "pairs") == [3, 0, 0, 0]
 
 
-def test_a_medium_reward_is_drawn_apart(table):
+def test_a_medium_reward_has_its_own_cells(table):
     trials = table(
         choice=[0, 0, 1, 1], reward=[0.5, 0.5, 1, 0], transition=["common"] * 4
     )
@@ -70,7 +70,7 @@ def test_a_medium_reward_is_drawn_apart(table):
 
 
 def test_the_interaction_by_hand(by_hand):
-    # Rewarded 2/3 less 0, unrewarded 1/2 less 1.
+    # Rewarded 2/3 minus 0, unrewarded 1/2 minus 1.
     assert stay_interaction(stay_probabilities(read_trials(by_hand)))[
         0
     ] == pytest.approx(7 / 6)
@@ -139,7 +139,7 @@ def test_both_regressions_take_the_ridge_of_the_published_rows(simulate):
         assert other != pytest.approx(published, rel=1e-3)
 
 
-def test_a_subject_who_always_stays_needs_the_ridge(table):
+def test_a_subject_that_always_stays_needs_the_ridge(table):
     counts = dict(zip(CELLS, [(9, 0), (3, 7), (2, 8), (6, 4)], strict=True))
     trials = long_by_hand(table, counts)
     bare = stay_regression(read_trials(trials), ridge=0.0)
@@ -148,7 +148,7 @@ def test_a_subject_who_always_stays_needs_the_ridge(table):
     assert stay_regression(read_trials(trials))["weight"].abs().max() < 5
 
 
-def test_the_stay_regression_tells_a_planner_from_sarsa(simulate):
+def test_the_stay_regression_distinguishes_a_planner_from_sarsa(simulate):
     weights = {}
     for kind in ("planner", "sarsa", "random"):
         trials, _ = simulate(kind, 200, temperature=0.2, learning_rate=0.5)

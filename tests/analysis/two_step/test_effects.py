@@ -1,4 +1,4 @@
-"""The rows of effects on made tables: which pass, fail, or only report."""
+"""Rows of effects on simulated tables that pass, fail or are reported."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from metarl.analysis.two_step import ANALYSIS
 
 @pytest.fixture(scope="module")
 def planners(simulate):
-    """Three planners with their recordings, and the reference strategies."""
+    """Three planners with their recordings, and the baselines."""
     made = [simulate("planner", 60, subject=subject) for subject in range(3)]
     sarsa = simulate("sarsa", 60, temperature=0.1)
     return {

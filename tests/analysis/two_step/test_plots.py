@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -90,7 +90,7 @@ def segments_of(ax, label):
     return [segment[:, 1] for line in lines for segment in line.get_segments()]
 
 
-def test_yardsticks_are_marks_across_the_bars(found, ax):
+def test_baselines_are_marks_across_the_bars(found, ax):
     plot_stay_probabilities(found.tables, found.context, ax)
     random = found.tables.summary("stays")[
         found.tables.summary("stays")["group"] == "random"
@@ -117,7 +117,7 @@ def test_the_subjects_are_counted_in_the_legend(found, ax):
     assert {"random", "paper (n = 8)", "macaque C", "macaque J"} < set(labels)
 
 
-def test_stay_regression_weights_stand_beside_animals_and_people(found, ax):
+def test_stay_regression_weights_stand_with_animals_and_people(found, ax):
     plot_stay_regression(found.tables, found.context, ax)
     terms = ["reward", "transition", "reward_x_transition"]
     means = measured(found.tables.summary("stay_regression"), "term").loc[terms, "mean"]
@@ -189,7 +189,7 @@ def test_rewards_are_dots_with_named_lines(found, ax):
     assert lines == pytest.approx({"random": random, "learned": 65})
 
 
-def test_subjects_that_earn_alike_look_alike(simulate, ax):
+def test_subjects_with_nearly_equal_rewards_look_equal(simulate, ax):
     trials, _ = simulate("random", 5)
     twins = pd.concat([trials, trials.assign(subject=1)])
     other = analyse(ANALYSIS, ExperimentData(trials=twins, task="daw-two-step"))

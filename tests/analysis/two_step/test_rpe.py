@@ -48,7 +48,7 @@ def test_the_rpe_of_a_planner_is_model_based_and_nothing_else(simulate):
     assert table["n"].tolist() == [5970, 3000, 2970]
 
 
-def test_the_rpe_of_sarsa_keeps_what_the_planner_leaves(simulate):
+def test_the_rpe_of_sarsa_explains_the_residual_of_the_planner(simulate):
     table = r2(*simulate("sarsa", 100, temperature=0.1))
     assert table["r2_model_free_orthogonal"]["both"] > 0.3
     assert table["r2_model_based"]["both"] < 0.8

@@ -76,7 +76,7 @@ def test_a_control_that_learned_nothing_does_not_count(full):
     assert row["verdict"] == "NOT LEARNED"
 
 
-def test_a_control_with_a_sense_of_volatility_fails(full):
+def test_a_control_that_tracks_volatility_fails(full):
     one = source(full.trials, variants={"constant": source(full.trials)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
     row = rows_of(one).loc[name]

@@ -47,10 +47,10 @@ def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
                 worth = value * row.magnitude_left
                 worth -= (1 - value) * row.magnitude_right
                 odds = math.exp(TEMPERATURES[temperature] * worth)
-                chance = odds / (1 + odds) if row.choice == 0 else 1 / (1 + odds)
-                # A trial without a choice says the same of every fit.
-                chance = 0.5 if math.isnan(row.choice) else chance
-                expected[row.trial] += math.log(chance)
+                probability = odds / (1 + odds) if row.choice == 0 else 1 / (1 + odds)
+                # A trial without a choice adds the same to every fit.
+                probability = 0.5 if math.isnan(row.choice) else probability
+                expected[row.trial] += math.log(probability)
                 value += RATES[rate] * ((row.winner == 0) - value)
         np.testing.assert_allclose(found[rate, temperature], expected, atol=2e-4)
 

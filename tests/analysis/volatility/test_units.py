@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from volatile_choosers import chooser_trials, made_recording
+from volatile_choosers import chooser_trials, step_recording
 
 from metarl.analysis.statistics import fit_linear
 from metarl.analysis.volatility.behaviour import read_episodes
@@ -107,7 +107,7 @@ def test_false_alarms_are_as_rare_as_declared():
     assert abs(any_unit - expected) < 4 * np.sqrt(0.05 * 0.95 / 2000)
 
 
-def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
+def test_variance_that_a_covariate_explains_is_no_coding(grid, noise):
     reward = (grid["choice"] == grid["winner"]) * np.where(
         grid["choice"] == 0, grid["magnitude_left"], grid["magnitude_right"]
     )
@@ -117,7 +117,7 @@ def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
         assert coding_fractions(units, grid, "test")["own"] < 0.05
 
 
-def test_units_that_never_change_or_one_action_all_along_are_no_trouble(grid):
+def test_units_that_never_change_or_one_action_all_along_are_handled(grid):
     units = np.zeros((EPISODES, 200, 3))
     units[:, :, 1] = grid["volatility"]
     always = [np.zeros_like(grid["choice"])]
@@ -149,7 +149,7 @@ def test_episodes_without_a_change_of_volatility_are_left_out(grid, noise):
 
 
 def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, noise):
-    recording = made_recording(trials, noise, 2 * noise)
+    recording = step_recording(trials, noise, 2 * noise)
     mixed = np.random.default_rng(0).permutation(len(recording["event"]))
     shuffled = {k: v if k == "event_names" else v[mixed] for k, v in recording.items()}
     units, grid = recorded_units(shuffled, read_episodes(trials))
@@ -160,14 +160,14 @@ def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, no
 
 def test_a_recording_of_the_first_episodes_goes_with_their_trials(trials, noise):
     units, grid = recorded_units(
-        made_recording(trials, noise[:5]), read_episodes(trials)
+        step_recording(trials, noise[:5]), read_episodes(trials)
     )
     assert list(units) == ["trained"]
     assert grid.episodes["episode"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
-    recording = made_recording(trials, noise)
+    recording = step_recording(trials, noise)
     cut = {k: v if k == "event_names" else v[:-30] for k, v in recording.items()}
     words = "whole episodes of its trial table, got 4771 steps for 24 episodes of 200"
     with pytest.raises(MetaRLError, match=words):
@@ -177,7 +177,7 @@ def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
 def test_the_tables_have_trained_and_untrained_units(trials, grid, noise):
     estimate = observe(grid["winner"]).volatility
     trained = 0.3 * noise + estimate[:, :, None]
-    recordings = {0: made_recording(trials, trained, noise)}
+    recordings = {0: step_recording(trials, trained, noise)}
     found = unit_tables(recordings, grid, "test")
     r = found["decoding"].set_index("units")["r"]
     assert r["trained"] > 0.6
