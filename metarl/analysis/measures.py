@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.statistics import mean_interval
@@ -138,6 +140,19 @@ def subject_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     """A column as one number a subject, by subject."""
     values: pd.Series[float] = table.set_index("subject")[column].astype(float)
     return values
+
+
+def measured_subjects(tables: Tables) -> NDArray[np.int64]:
+    """The measured subjects, in the order of the table of subjects."""
+    subjects: NDArray[np.int64] = select_group(tables["subjects"])["subject"].to_numpy(
+        np.int64
+    )
+    return subjects
+
+
+def thin(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Evenly spaced rows of a table, at most so many."""
+    return table.iloc[:: max(1, -(-len(table) // most))]
 
 
 def group_mean(table: pd.DataFrame, group: str, column: str) -> float | None:

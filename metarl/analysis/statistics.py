@@ -165,12 +165,30 @@ def fit_linear(outcome: ArrayLike, *predictors: ArrayLike) -> LinearFit:
     return LinearFit(weights, r2, residuals)
 
 
+def mean(values: ArrayLike) -> float:
+    """Mean of the values; NaN without any."""
+    sample = np.asarray(values, float)
+    return float(sample.mean()) if sample.size else float("nan")
+
+
+def known_mean(values: ArrayLike) -> float:
+    """Mean of the values that are known, not NaN; NaN without any."""
+    sample = np.asarray(values, float)
+    return mean(sample[np.isfinite(sample)])
+
+
 def standard_error(values: ArrayLike) -> float:
     """Standard error of the mean, with n - 1; NaN for fewer than two values."""
     sample = np.asarray(values, float)
     if len(sample) < 2:
         return float("nan")
     return float(sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def known_standard_error(values: ArrayLike) -> float:
+    """Standard error of the mean of the values that are known, not NaN."""
+    sample = np.asarray(values, float)
+    return standard_error(sample[np.isfinite(sample)])
 
 
 def mean_interval(
@@ -196,17 +214,17 @@ def mean_interval(
     """
     check_choice("method", method, ("t", "bootstrap"))
     sample = np.asarray(values, float)
-    mean = float(sample.mean()) if len(sample) else float("nan")
+    centre = float(sample.mean()) if len(sample) else float("nan")
     if len(sample) < 2:
-        return Interval(mean, float("nan"), float("nan"), len(sample))
+        return Interval(centre, float("nan"), float("nan"), len(sample))
     if method == "t":
         reach = _t_quantile(confidence, len(sample)) * standard_error(sample)
-        return Interval(mean, mean - reach, mean + reach, len(sample))
+        return Interval(centre, centre - reach, centre + reach, len(sample))
     if generator is None:
         raise ValueError("generator must be given for a bootstrap, got None")
     means = generator.choice(sample, (resamples, len(sample))).mean(axis=1)
     low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(mean, float(low), float(high), len(sample))
+    return Interval(centre, float(low), float(high), len(sample))
 
 
 @cache

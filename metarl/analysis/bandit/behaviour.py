@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, between, whole
+from metarl.analysis.statistics import mean
 
 Floats = NDArray[np.float32]
 
@@ -169,7 +170,7 @@ def subject_regrets(players: Players) -> pd.DataFrame:
 
 
 def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
-    regret, random_regret = _mean(problems.final), _mean(problems.random_regret)
+    regret, random_regret = mean(problems.final), mean(problems.random_regret)
     wrong = (problems.regret > 0).sum(axis=1)
     return {
         "subject": subject,
@@ -178,12 +179,8 @@ def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
         "regret": regret,
         "random_regret": random_regret,
         "regret_saved": 1 - regret / random_regret if random_regret > 0 else np.nan,
-        "suboptimal": _mean(wrong.astype(float)),
+        "suboptimal": mean(wrong.astype(float)),
     }
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if len(values) else np.nan
 
 
 def regret_by_trial(players: Players) -> pd.DataFrame:

@@ -15,6 +15,7 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -134,7 +135,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     table = tables["coding"]
     if table.empty:
         return []
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     rows = {
         "trained": ("r2", "r2 of the left arm's probability, decoded from units, mean"),
         "untrained": ("r2_untrained", "the same from untrained units, mean"),

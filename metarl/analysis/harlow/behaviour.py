@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from metarl.analysis.recordings import join_trials, steps_at
-from metarl.analysis.schema import BASE_SCHEMA, Array, codes, number
+from metarl.analysis.schema import BASE_SCHEMA, codes, number
+from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.files import Recording
 
@@ -85,25 +86,21 @@ def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
     """Numbers of one subject; `due` is the expected number of trials of a problem."""
     correct, number = trials["correct"], trials.trial + 1
     second = correct[number == LATER[0]]
-    accuracy = _mean(second)
+    accuracy = known_mean(second)
     selections = np.isfinite(correct).sum()
     rewards = pd.Series(trials["reward"]).groupby(trials.episode_index).sum()
     return {
-        "first_trial": _mean(correct[number == 1]),
+        "first_trial": known_mean(correct[number == 1]),
         "second_trial": accuracy,
-        "later_trials": _mean(correct[(number >= LATER[0]) & (number <= LATER[1])]),
+        "later_trials": known_mean(
+            correct[(number >= LATER[0]) & (number <= LATER[1])]
+        ),
         "second_trials": float(np.isfinite(second).sum()),
         "missing": 1 - selections / (due * len(trials.starts)),
         "steps": float(trials["steps"].mean()),
         "reward_per_episode": float(rewards.mean()),
         "ceiling": float(accuracy >= CEILING),
     }
-
-
-def _mean(values: Array) -> float:
-    """Mean of the known values; NaN without any."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan
 
 
 def ceiling_table(subjects: pd.DataFrame) -> pd.DataFrame:

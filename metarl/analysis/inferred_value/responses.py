@@ -18,7 +18,7 @@ import pandas as pd
 
 from metarl.analysis.inferred_value.behaviour import BEFORE
 from metarl.analysis.recordings import STEP_ARRAYS, join_trials, steps_at
-from metarl.analysis.schema import Array
+from metarl.analysis.statistics import mean
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 
@@ -113,13 +113,9 @@ def cue_responses(table: pd.DataFrame) -> pd.DataFrame:
         for kind in KINDS:
             part = table[chosen & (table["new"] == (kind == "new"))]
             for event in SHOWN_EVENTS:
-                mean = _mean(part[f"rpe_{event}"].to_numpy(float))
-                rows.append((when, kind, event, mean, len(part)))
+                rpe = mean(part[f"rpe_{event}"].to_numpy(float))
+                rows.append((when, kind, event, rpe, len(part)))
     return pd.DataFrame(rows, columns=list(RESPONSE_COLUMNS))
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def differences(responses: pd.DataFrame) -> dict[str, float]:
@@ -170,5 +166,5 @@ def value_course(table: pd.DataFrame) -> pd.DataFrame:
         for event in EVENTS:
             for kind in KINDS:
                 part = here.loc[here["new"] == (kind == "new"), f"value_{event}"]
-                rows.append((place, event, kind, _mean(part.to_numpy()), len(part)))
+                rows.append((place, event, kind, mean(part.to_numpy()), len(part)))
     return pd.DataFrame(rows, columns=list(VALUE_COLUMNS))

@@ -14,6 +14,7 @@ import pandas as pd
 
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, whole
+from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 
 KINDS = ("informative arm", "target")
@@ -195,16 +196,10 @@ def subject_choices(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
             {
                 "subject": subject,
                 "reward_per_episode": float(own["reward"].sum(axis=1).mean()),
-                "informative_first": _mean(informative[:, 0]),
-                "target_later": _mean(hit[:, 1:]),
-                "target_after_clue": _mean(hit[_after_clue(own, design)]),
+                "informative_first": known_mean(informative[:, 0]),
+                "target_later": known_mean(hit[:, 1:]),
+                "target_after_clue": known_mean(hit[_after_clue(own, design)]),
                 "target_after_clue_least": float(on_target.min()),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _mean(shares: Array) -> float:
-    """Mean of the known values; NaN without any."""
-    known = shares[np.isfinite(shares)]
-    return float(known.mean()) if known.size else np.nan

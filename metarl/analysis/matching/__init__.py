@@ -45,6 +45,7 @@ from metarl.analysis.measures import (
     by_group,
     stack,
     subject_labels,
+    thin,
 )
 
 POINT_COUNT = 1200
@@ -105,7 +106,7 @@ def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 def _points(trials: pd.DataFrame) -> pd.DataFrame:
     """Evenly thinned episodes for the scatter."""
     ratios = episode_ratios(trials)
-    return ratios.iloc[:: max(1, -(-len(ratios) // POINT_COUNT))]
+    return thin(ratios, POINT_COUNT)
 
 
 def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame]:

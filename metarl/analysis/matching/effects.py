@@ -14,7 +14,13 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect
 from metarl.analysis.matching.behaviour import SETS, SPLIT
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import Tables, rows_at, select_group, subject_values
+from metarl.analysis.measures import (
+    Tables,
+    measured_subjects,
+    rows_at,
+    select_group,
+    subject_values,
+)
 from metarl.analysis.references import reference_value
 
 RECENT = (1, 2, 3, 4, 5)
@@ -240,5 +246,5 @@ def _coding(tables: Tables, value: str) -> pd.DataFrame:
     wide = coding.pivot(index="subject", columns=["network", "variable"], values=value)
     names = [*VARIABLES, HISTORY]
     columns = pd.MultiIndex.from_product([["trained", "untrained"], names])
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     return wide.reindex(index=everyone, columns=columns).astype(float)

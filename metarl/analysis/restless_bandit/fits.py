@@ -27,6 +27,7 @@ from metarl.analysis.learners import node_counts, value_leads
 from metarl.analysis.measures import stack
 from metarl.analysis.restless_bandit.behaviour import VOLATILITIES
 from metarl.analysis.schema import Array
+from metarl.analysis.statistics import mean
 from metarl.analysis.trials import EpisodeGrid
 
 Floats = NDArray[np.float32]
@@ -197,7 +198,7 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         for volatility in VOLATILITIES
     )
     bic = fits.groupby("model")["bic"].mean()
-    rate_low, rate_high = _mean(low), _mean(high)
+    rate_low, rate_high = mean(low), mean(high)
     return {
         "rate_low": rate_low,
         "rate_high": rate_high,
@@ -206,10 +207,6 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         "volatility_gain": volatility_gain(blocks),
         "free_rate_gain": float(bic["b"] - bic["ab"]) if len(bic) else np.nan,
     }
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else np.nan
 
 
 def _correlation(low: Array, high: Array) -> float:

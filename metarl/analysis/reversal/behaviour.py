@@ -27,7 +27,7 @@ from metarl.analysis.schema import (
     between,
     codes,
 )
-from metarl.analysis.statistics import standard_error
+from metarl.analysis.statistics import known_standard_error
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 from metarl.core.checks import MetaRLError
 
@@ -353,7 +353,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     keys = ["label", "quantity", "schedule"]
     cells = long.groupby(keys, sort=False)["value"]
     table = cells.agg(
-        value="mean", error=_known_error, median="median", n="count"
+        value="mean", error=known_standard_error, median="median", n="count"
     ).reset_index()
     shown = curves(blocks, by=()).rename(
         columns={"probability": "value", "blocks": "n"}
@@ -362,7 +362,3 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     summary = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})
-
-
-def _known_error(values: "pd.Series[float]") -> float:
-    return standard_error(values.dropna())

@@ -9,6 +9,7 @@ from metarl.analysis.effects import Effect, relative_to_baseline
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -108,7 +109,7 @@ def _schedule_effect(tables: Tables, measure: str, schedule: float) -> Effect:
     where = {"measure": measure, "schedule": schedule}
     reference = reference_value(tables["reference_measures"], **where)
     cell = rows_at(select_group(tables["by_schedule"]), **where)
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     return Effect(
         key=f"{measure}.{schedule:g}.mean",
         label=f"{MEASURES[measure]} at {schedule_name(schedule)}, mean",

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
 from metarl.analysis.analysis import Context
@@ -12,13 +11,13 @@ from metarl.analysis.effects import ALL_MEASURED, Effect, Shared
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
 )
 from metarl.analysis.risky_choice.behaviour import probabilities
 from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
-from metarl.analysis.schema import Integers
 
 HIGH, LOW = "high", "low"
 """Names of the two probabilities of the large reward."""
@@ -146,12 +145,7 @@ def _changes(tables: Tables, outcome: str, name: str, span: str) -> "pd.Series[f
         "probability": _probability(tables, name),
     }
     cell = rows_at(tables["changes"], **where)
-    return subject_values(cell, "change").reindex(_everyone(tables))
-
-
-def _everyone(tables: Tables) -> Integers:
-    """The measured subjects."""
-    return select_group(tables["subjects"])["subject"].to_numpy(np.int64)
+    return subject_values(cell, "change").reindex(measured_subjects(tables))
 
 
 def _error_effects(tables: Tables) -> Iterator[Effect]:
@@ -162,7 +156,7 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
         errors = {
             name: subject_values(
                 rows_at(tables["rpe"], outcome=outcome, probability=probability), "mean"
-            ).reindex(_everyone(tables))
+            ).reindex(measured_subjects(tables))
             for name, probability in levels._asdict().items()
         }
         for name, values in errors.items():

@@ -18,6 +18,7 @@ from metarl.analysis.measures import (
     stack,
     subject_labels,
     subject_rewards,
+    thin,
     trials_by_group,
 )
 from metarl.analysis.trials import TrialSequence
@@ -133,10 +134,7 @@ def _points(errors: Errors) -> pd.DataFrame:
     rest = table.assign(
         subject=subjects[0], model_free_residual=model_free_residual(table)
     )
-    frames = [
-        part.iloc[:: max(1, -(-len(part) // POINT_COUNT))]
-        for _, part in rest.groupby("event", sort=False)
-    ]
+    frames = [thin(part, POINT_COUNT) for _, part in rest.groupby("event", sort=False)]
     return pd.concat(frames, ignore_index=True)[columns]
 
 

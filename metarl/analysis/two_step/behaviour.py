@@ -24,7 +24,11 @@ from metarl.analysis.schema import (
     codes,
     number,
 )
-from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
+from metarl.analysis.statistics import (
+    LogitFit,
+    fit_logit,
+    known_standard_error,
+)
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.checks import check_between
 
@@ -266,9 +270,7 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     table["label"] = named if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
     cells = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = cells.agg(value="mean", error=_known_error, n="count").reset_index()
+    summary = cells.agg(
+        value="mean", error=known_standard_error, n="count"
+    ).reset_index()
     return summary.assign(over="sessions" if by_session else "subjects")
-
-
-def _known_error(values: "pd.Series[float]") -> float:
-    return standard_error(values.dropna())

@@ -20,6 +20,7 @@ from metarl.analysis.effects import (
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -176,6 +177,6 @@ def _coding_effects(tables: Tables) -> Iterator[Effect]:
 
 def _by_network(tables: Tables, rows: pd.DataFrame, value: str) -> pd.DataFrame:
     """A value of trained and of untrained units, one row a subject; NaN unmeasured."""
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     wide = rows.pivot(index="subject", columns="units", values=value)
     return wide.reindex(index=everyone, columns=["trained", "untrained"]).astype(float)
