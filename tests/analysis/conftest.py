@@ -63,8 +63,8 @@ class Sarsa(Chooser):
             DISCOUNT * self.second[env_index, state] - self.first[env_index, choice]
         )
         self.first[env_index, choice] += self.learning_rate * arrival
-        paid = reward - self.second[env_index, state]
-        self.second[env_index, state] += self.learning_rate * paid
+        result = reward - self.second[env_index, state]
+        self.second[env_index, state] += self.learning_rate * result
 
 
 @pytest.fixture(scope="session")
@@ -161,9 +161,9 @@ def table() -> Callable[..., pd.DataFrame]:
 
     def make(**columns: object) -> pd.DataFrame:
         usual = {"subject": 0, "session": 0, "episode": 0, "valid": 1, "forced": 0}
-        made = pd.DataFrame(columns)
-        count = len(made)
-        return made.assign(
+        result = pd.DataFrame(columns)
+        count = len(result)
+        return result.assign(
             **{k: v for k, v in usual.items() if k not in columns},
             **({} if "trial" in columns else {"trial": range(count)}),
         )

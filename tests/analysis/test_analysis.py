@@ -177,22 +177,22 @@ def test_a_row_counts_by_the_population_that_must_have_learned(data):
 
 def test_where_one_network_did_not_learn_no_row_about_others_counts(data, table):
     one = replace(data, trials=trials(table, 0.3, 0.9))
-    found = verdicts(one)
-    assert found["reward"] == "NOT LEARNED"
-    assert found["all_measured"] == "NOT LEARNED"
-    assert found["none"] == "PASS"
+    scored = verdicts(one)
+    assert scored["reward"] == "NOT LEARNED"
+    assert scored["all_measured"] == "NOT LEARNED"
+    assert scored["none"] == "PASS"
 
 
 def test_a_missing_subject_passes_nothing_that_needs_learners(data):
-    found = analyse(TOY, replace(data, expected_subjects=3)).effects.set_index("key")
-    assert found["passed"].to_dict() == {
+    result = analyse(TOY, replace(data, expected_subjects=3)).effects.set_index("key")
+    assert result["passed"].to_dict() == {
         "reward": False,
         "all_measured": False,
         "none": True,
         "random": False,
     }
-    assert found.loc["reward", "subjects"] == 3
-    assert np.isnan(found.loc["reward", "value"])
+    assert result.loc["reward", "subjects"] == 3
+    assert np.isnan(result.loc["reward", "value"])
 
 
 def test_a_panel_draws_on_axes_of_its_own_where_none_are_given(data):

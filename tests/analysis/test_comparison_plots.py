@@ -112,8 +112,8 @@ def curves(subjects):
 
 
 def test_a_learning_curve_is_a_line_with_a_band_of_three_or_more(ax):
-    drawn = mean_curves({"base": curves(3), "third": curves(2)})
-    plot_mean_curves(drawn, RUNS, ax)
+    result = mean_curves({"base": curves(3), "third": curves(2)})
+    plot_mean_curves(result, RUNS, ax)
     (base,), (third,) = lines_of(ax, "base"), lines_of(ax, "third")
     assert list(base.get_xdata()) == [1, 2]
     assert base.get_ydata() == pytest.approx([1.1, 2.1])
@@ -121,6 +121,6 @@ def test_a_learning_curve_is_a_line_with_a_band_of_three_or_more(ax):
     heights = [area.get_paths() for area in ax.collections]
     assert len(heights[0]) == 1
     band = heights[0][0].vertices[:, 1]
-    assert band.max() == pytest.approx(drawn["high"][1])
+    assert band.max() == pytest.approx(result["high"][1])
     assert not any(len(path.vertices) for path in heights[1])
     assert "Reward per step" in ax.get_ylabel()

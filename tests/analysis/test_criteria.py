@@ -85,8 +85,8 @@ def names_used(module):
         named = ast.unparse(table)
         if named in ("MUST", "must", "context.criteria"):
             parts = key.values if isinstance(key, ast.JoinedStr) else [key]
-            told = [getattr(part, "value", None) for part in parts]
-            yield "".join(re.escape(t) if isinstance(t, str) else ".+" for t in told)
+            result = [getattr(part, "value", None) for part in parts]
+            yield "".join(re.escape(t) if isinstance(t, str) else ".+" for t in result)
 
 
 @pytest.mark.parametrize("task", CRITERIA)

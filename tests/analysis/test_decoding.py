@@ -22,7 +22,7 @@ WAYS = (
 )
 
 
-def made(count=200, noise=0.0, seed=0):
+def planted(count=200, noise=0.0, seed=0):
     generator = np.random.default_rng(seed)
     units = generator.normal(size=(count, 6)) * [1, 2, 3, 0.5, 1, 1] + 4
     target = units[:, 0] - 2 * units[:, 3] + noise * generator.normal(size=count)
@@ -35,7 +35,7 @@ def test_episodes_are_assigned_to_folds_as_a_whole():
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_target_that_units_hold_is_decoded(way):
-    units, target, fold = made()
+    units, target, fold = planted()
     assert (
         held_out_r2(target, predict_held_out(units, target, fold, **way), fold) > 0.99
     )
@@ -43,7 +43,7 @@ def test_a_target_that_units_hold_is_decoded(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_noise_is_not_decoded(way):
-    units, _, fold = made()
+    units, _, fold = planted()
     target = np.random.default_rng(9).normal(size=len(units))
     assert (
         held_out_r2(target, predict_held_out(units, target, fold, **way), fold) < 0.05
@@ -52,7 +52,7 @@ def test_noise_is_not_decoded(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_fold_does_not_see_its_own_targets(way):
-    units, target, fold = made(noise=1.0)
+    units, target, fold = planted(noise=1.0)
     before = predict_held_out(units, target, fold, **way)
     changed = np.where(fold == 2, 100.0, target)
     after = predict_held_out(units, changed, fold, **way)
@@ -61,7 +61,7 @@ def test_a_fold_does_not_see_its_own_targets(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_units_that_repeat_each_other_or_never_change_are_handled(way):
-    units, target, fold = made()
+    units, target, fold = planted()
     more = np.column_stack([units, units[:, 0], np.full(len(units), 3.0)])
     predicted = predict_held_out(more, target, fold, **way)
     assert np.isfinite(predicted).all()
@@ -93,7 +93,7 @@ def test_a_target_along_trials_is_decoded_by_episode():
 
 
 def test_the_best_penalty_is_chosen_on_the_other_folds():
-    units, target, fold = made(60, noise=3.0)
+    units, target, fold = planted(60, noise=3.0)
     more = np.column_stack([units, np.random.default_rng(3).normal(size=(60, 40))])
     aims = np.column_stack([target, target])
     penalties = [1e-4, 1.0]

@@ -146,14 +146,16 @@ def test_rules_across_rows_are_checked_last(own):
 
 
 def test_the_columns_are_described_to_people(own):
-    told = SCHEMA.describe().set_index("column")
-    assert list(told.index[:4]) == ["subject", "session", "episode", "trial"]
-    assert told.loc["schedule", ["unit", "meaning"]].tolist() == [
+    described = SCHEMA.describe().set_index("column")
+    assert list(described.index[:4]) == ["subject", "session", "episode", "trial"]
+    assert described.loc["schedule", ["unit", "meaning"]].tolist() == [
         "percent",
         "P(reward)",
     ]
-    assert told.loc["kind", "values"] == "old or new, and blank only without a choice"
-    assert told["default"].dropna().to_dict() == {
+    assert (
+        described.loc["kind", "values"] == "old or new, and blank only without a choice"
+    )
+    assert described["default"].dropna().to_dict() == {
         "session": 0,
         "episode": 0,
         "valid": 1,

@@ -61,21 +61,23 @@ def test_a_subjects_row_is_computed_by_hand():
 
 
 def test_regret_adds_up_over_trials():
-    found = regret_by_trial(read_problems(table(CHOICES, CHANCES)))
-    assert found["trial"].tolist() == [1, 2, 3, 4]
-    assert found["regret"].tolist() == pytest.approx([0.2, 0.45, 0.7, 0.7])
-    assert found["suboptimal"].tolist() == [0.5, 0.5, 0.5, 0]
+    result = regret_by_trial(read_problems(table(CHOICES, CHANCES)))
+    assert result["trial"].tolist() == [1, 2, 3, 4]
+    assert result["regret"].tolist() == pytest.approx([0.2, 0.45, 0.7, 0.7])
+    assert result["suboptimal"].tolist() == [0.5, 0.5, 0.5, 0]
 
 
 def test_regret_is_sorted_by_the_difference_between_the_arms():
     probabilities = [[0.8, 0.3], [0.25, 0.75], [0.5, 0.4], [0.0, 1.0]]
     choices = [[1, 1], [1, 0], [1, 0], [1, 0]]
-    found = regret_by_gap(read_problems(table(choices, probabilities))).set_index("gap")
-    assert found["episodes"].tolist() == [1, 0, 2, 0, 1]
-    assert found["regret"].tolist() == pytest.approx(
+    result = regret_by_gap(read_problems(table(choices, probabilities))).set_index(
+        "gap"
+    )
+    assert result["episodes"].tolist() == [1, 0, 2, 0, 1]
+    assert result["regret"].tolist() == pytest.approx(
         [0.1, np.nan, 0.75, np.nan, 1.0], nan_ok=True
     )
-    assert tuple(found.index) == MIDDLES
+    assert tuple(result.index) == MIDDLES
 
 
 def test_equal_arms_cost_nothing_whichever_is_pulled():
@@ -123,10 +125,10 @@ def test_rows_may_come_in_any_order_and_sessions_repeat_their_episodes():
     trials = pd.concat(parts, ignore_index=True)
     mixed = trials.sample(frac=1, random_state=4)
     for rows in (trials, mixed):
-        found = read_problems(rows)
-        assert set(found) == {1, 3}
-        assert found[1].final == pytest.approx([3.2])
-        assert found[3].final == pytest.approx([1.0, 0.4, 1.6])
+        result = read_problems(rows)
+        assert set(result) == {1, 3}
+        assert result[1].final == pytest.approx([3.2])
+        assert result[3].final == pytest.approx([1.0, 0.4, 1.6])
 
 
 def test_the_table_is_not_changed():
@@ -143,12 +145,12 @@ def test_a_table_without_trials_has_no_subject():
 
 def test_a_subject_without_a_whole_episode_has_no_numbers():
     trials = pd.concat([table(CHOICES, CHANCES), table([[0]], [[0.2, 0.6]], subject=1)])
-    found = {1: read_problems(trials)[1]}
-    row = first_row(subject_regrets(found))
+    by_name = {1: read_problems(trials)[1]}
+    row = first_row(subject_regrets(by_name))
     assert row["episodes"] == 0
     assert np.isnan([row["regret"], row["regret_saved"], row["suboptimal"]]).all()
-    assert regret_by_trial(found).empty
-    assert regret_by_gap(found)["regret"].isna().all()
+    assert regret_by_trial(by_name).empty
+    assert regret_by_gap(by_name)["regret"].isna().all()
 
 
 @pytest.mark.parametrize(

@@ -116,18 +116,18 @@ def test_the_latent_state_turns_with_the_feedback(inferring):
 
 
 def test_a_readout_of_the_trial_in_the_block_finds_networks_that_count():
-    found = {}
+    by_name = {}
     for kind in ("inferring", "counting"):
         trials, recording = simulate(kind, episodes=60)
         table = counting_readout(
             units_of(recording), recorded_trials(recording, read_trials(trials))
         )
-        found[kind] = table.set_index("units")["accuracy"]
+        by_name[kind] = table.set_index("units")["accuracy"]
         quiet = trials[trials["switched"] == 0]
         assert table["trials"].unique() == [len(quiet)]
-    assert found["counting"]["trained"] > 0.99
-    assert found["counting"]["untrained"] == pytest.approx(0.5, abs=0.05)
-    assert found["inferring"]["trained"] == pytest.approx(0.5, abs=0.05)
+    assert by_name["counting"]["trained"] > 0.99
+    assert by_name["counting"]["untrained"] == pytest.approx(0.5, abs=0.05)
+    assert by_name["inferring"]["trained"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_surprise_is_no_counting():
@@ -161,13 +161,13 @@ def test_the_first_component_is_the_largest_and_points_to_b(inferring):
     units, table = inferring
     noise = np.random.default_rng(2).normal(size=(len(units["trained"]), 2))
     activity = np.column_stack([0.05 * noise, 4 * units["trained"][:, 0]])
-    made = [unit_states(sign * activity, table) for sign in (1, -1)]
-    for states in made:
+    result = [unit_states(sign * activity, table) for sign in (1, -1)]
+    for states in result:
         known = states[~states["reversal"].astype(bool)]
         first = known.groupby(["event", "rewarded_cue"])["first"]
         assert (first.min().loc[:, "B"] > first.max().loc[:, "A"]).all()
-    assert made[0]["first"].to_numpy(float) == pytest.approx(
-        made[1]["first"].to_numpy(float)
+    assert result[0]["first"].to_numpy(float) == pytest.approx(
+        result[1]["first"].to_numpy(float)
     )
 
 

@@ -58,21 +58,21 @@ def test_simulated_choosers_reach_the_bounds():
 
 
 def test_choices_by_trial_count_over_the_choices_made(trials):
-    made = choices_by_trial(read_choices(trials), FOUR).set_index(["kind", "trial"])
-    shares = made["probability"]
+    table = choices_by_trial(read_choices(trials), FOUR).set_index(["kind", "trial"])
+    shares = table["probability"]
     assert shares["informative arm"].tolist() == [0.5, 0.5, 0]
     assert shares["target"].tolist() == [0.5, 0.5, 0]
 
 
 def test_regret_is_the_targets_reward_minus_the_reward(trials):
-    made = regret_by_trial(read_choices(trials), FOUR)
+    table = regret_by_trial(read_choices(trials), FOUR)
     first, second = np.cumsum([5 - 2 / 3, 0, 4]), np.cumsum([0, 4, 6])
-    assert made["regret"].tolist() == pytest.approx(list((first + second) / 2))
+    assert table["regret"].tolist() == pytest.approx(list((first + second) / 2))
 
 
 def test_choices_after_the_clue_are_counted_for_each_target(trials):
-    made = choices_after_clue(read_choices(trials), FOUR).set_index(["target", "arm"])
-    shares = made["probability"]
+    result = choices_after_clue(read_choices(trials), FOUR).set_index(["target", "arm"])
+    shares = result["probability"]
     assert shares[2].tolist() == [0.5, 0.5, 0, 0]
     assert shares[1].isna().all()
     # The only choice after the second episode's clue is missing.

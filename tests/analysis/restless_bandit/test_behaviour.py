@@ -37,16 +37,18 @@ def trials():
 
 
 def test_regret_is_the_difference_to_the_better_arm(trials):
-    made = regret_by_trial(read_episodes(trials))
+    table = regret_by_trial(read_episodes(trials))
     quiet, volatile = [0, 0.6, 0.6], [0.8, 1.6, 1.6]
-    assert made["trial"].tolist() == [1, 2, 3]
+    assert table["trial"].tolist() == [1, 2, 3]
     expected = [(a + b) / 2 for a, b in zip(quiet, volatile, strict=True)]
-    assert made["regret"].tolist() == pytest.approx(expected)
+    assert table["regret"].tolist() == pytest.approx(expected)
 
 
 def test_regret_is_divided_by_volatility(trials):
-    made = regret_by_volatility(read_episodes(trials)).set_index("volatility")["regret"]
-    assert made.to_dict() == pytest.approx({"low": 0.6, "high": 1.6})
+    result = regret_by_volatility(read_episodes(trials)).set_index("volatility")[
+        "regret"
+    ]
+    assert result.to_dict() == pytest.approx({"low": 0.6, "high": 1.6})
     quiet = regret_by_volatility(read_episodes(trials.iloc[:3]))
     assert math.isnan(quiet.set_index("volatility").loc["high", "regret"])
 

@@ -96,11 +96,11 @@ def means(fits, model):
 
 
 def test_a_known_learner_is_recovered(fits):
-    found = means(fits, "abe")
-    assert found.loc["low", "alpha"] == pytest.approx(0.2, abs=0.06)
-    assert found.loc["high", "alpha"] == pytest.approx(0.6, abs=0.06)
-    assert found["beta"].to_numpy() == pytest.approx([8, 8], rel=0.25)
-    assert found["epsilon"].to_numpy() == pytest.approx([0.1, 0.1], abs=0.05)
+    result = means(fits, "abe")
+    assert result.loc["low", "alpha"] == pytest.approx(0.2, abs=0.06)
+    assert result.loc["high", "alpha"] == pytest.approx(0.6, abs=0.06)
+    assert result["beta"].to_numpy() == pytest.approx([8, 8], rel=0.25)
+    assert result["epsilon"].to_numpy() == pytest.approx([0.1, 0.1], abs=0.05)
 
 
 def test_models_keep_their_fixed_parameters(fits):
@@ -142,12 +142,12 @@ def test_missing_choices_are_not_counted():
 
 def toy_blocks(low, high, trials=(100, 100)):
     """Two blocks, quiet and volatile, with a likelihood for each of three rates."""
-    made = {}
+    by_name = {}
     for name, profile, count in (("low", low, trials[0]), ("high", high, trials[1])):
         likelihoods = np.full((1, 3, 2, 2), -1e3, np.float32)
         likelihoods[0, :, 1, 0] = profile
-        made[name] = Blocks(likelihoods=likelihoods, trials=np.array([count]))
-    return made
+        by_name[name] = Blocks(likelihoods=likelihoods, trials=np.array([count]))
+    return by_name
 
 
 def test_the_gain_of_two_rates_over_one_is_that_by_hand():

@@ -35,8 +35,8 @@ def monkeys(animal_data):
 
 @pytest.fixture(scope="module")
 def summary(monkeys):
-    found = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
-    return found[found["label"] == "all subjects"]
+    table = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
+    return table[table["label"] == "all subjects"]
 
 
 @pytest.mark.parametrize("schedule", [80, 70])
@@ -46,16 +46,16 @@ def test_the_monkeys_measures_are_reproduced_to_the_last_digit(
 ):
     published = reference_tables()["reference_measures"]
     row = published.query("measure == @quantity and schedule == @schedule").iloc[0]
-    found = summary[summary["alignment"].isna()]
-    found = found.query("quantity == @quantity and schedule == @schedule").iloc[0]
-    assert round(found["value"], 3) == row["value"]
-    assert round(found["error"], 3) == row["error"]
-    assert found["n"] == row["blocks"]
+    result = summary[summary["alignment"].isna()]
+    result = result.query("quantity == @quantity and schedule == @schedule").iloc[0]
+    assert round(result["value"], 3) == row["value"]
+    assert round(result["error"], 3) == row["error"]
+    assert result["n"] == row["blocks"]
 
 
 def test_the_monkeys_medians_are_reproduced(summary):
-    found = summary[summary["alignment"].isna()]
-    medians = found.set_index(["quantity", "schedule"])["median"]
+    result = summary[summary["alignment"].isna()]
+    medians = result.set_index(["quantity", "schedule"])["median"]
     assert medians["first_new_better"].to_dict() == {70: 2, 80: 2}
     assert medians["switch_delay"].to_dict() == {70: 4, 80: 3}
 
@@ -87,9 +87,9 @@ def test_the_release_has_its_animals_blocks_and_reversals(monkeys):
 def test_the_monkeys_were_rewarded_nearly_as_scheduled(monkeys):
     for percent in (80, 70):
         part = monkeys[monkeys["schedule"] == percent]
-        paid = part.groupby("correct")["reward"].mean()
-        assert paid[1] == pytest.approx(percent / 100, abs=0.015)
-        assert paid[0] == pytest.approx(1 - percent / 100, abs=0.015)
+        result = part.groupby("correct")["reward"].mean()
+        assert result[1] == pytest.approx(percent / 100, abs=0.015)
+        assert result[0] == pytest.approx(1 - percent / 100, abs=0.015)
 
 
 def test_a_synthetic_release_is_read_by_hand(tmp_path):

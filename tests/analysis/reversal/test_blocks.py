@@ -24,8 +24,10 @@ def test_trials_in_any_order_are_sorted():
 
 
 def test_a_block_starts_at_its_first_trial_and_reverses_where_better_does():
-    made = block([0, 0, 1, 1, 0], [1, 0, 1, 1, 0], reversal=3, trial=[7, 8, 9, 11, 12])
-    data = read_blocks(made)
+    result = block(
+        [0, 0, 1, 1, 0], [1, 0, 1, 1, 0], reversal=3, trial=[7, 8, 9, 11, 12]
+    )
+    data = read_blocks(result)
     assert data.trials.place.tolist() == [0, 1, 2, 4, 5]
     assert data.since.tolist() == [-4, -3, -2, 0, 1]
     assert data.correct.tolist() == [True, True, False, True, False]
@@ -35,7 +37,7 @@ def test_a_block_starts_at_its_first_trial_and_reverses_where_better_does():
 
 
 def test_pairs_are_of_neighbours_that_both_count():
-    made = pd.concat(
+    result = pd.concat(
         [
             block(
                 [0, 0, np.nan, 1, 1, 1, 1, 1],
@@ -47,7 +49,7 @@ def test_pairs_are_of_neighbours_that_both_count():
             block([1, 1], [1, 1], reversal=None, episode=1),
         ]
     )
-    data = read_blocks(made)
+    data = read_blocks(result)
     assert data.trials.usable.tolist() == [1, 1, 0, 1, 1, 0, 0, 1, 1, 1]
     assert data.trials.follows.tolist() == [0, 1, 0, 0, 1, 0, 0, 0, 0, 1]
 

@@ -18,8 +18,8 @@ SCORED = [BETTER, HABIT, ACQUISITION, REVERSAL]
 
 
 def subjects(count, blocks=20, **mind):
-    made = [chooser(blocks, subject=k, **mind) for k in range(count)]
-    return pd.concat(made, ignore_index=True)
+    result = [chooser(blocks, subject=k, **mind) for k in range(count)]
+    return pd.concat(result, ignore_index=True)
 
 
 @pytest.fixture(scope="module")

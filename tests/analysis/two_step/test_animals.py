@@ -44,15 +44,15 @@ def summary(animal_data):
 @pytest.mark.parametrize("index", range(20))
 def test_the_macaques_are_reproduced_to_the_last_digit(summary, index):
     row = macaque_rows().iloc[index]
-    found = summary[summary["label"] == row["label"].removeprefix("macaque ")]
+    result = summary[summary["label"] == row["label"].removeprefix("macaque ")]
     if isinstance(row["term"], str):
-        found = found[found["term"] == row["term"]]
+        result = result[result["term"] == row["term"]]
     else:
-        found = found[found["reward"] == float(row["reward"])]
-        found = found[found["transition"] == row["transition"]]
-    assert round(found["value"].item(), 3) == float(row["value"])
-    assert round(found["error"].item(), 3) == float(row["error"])
-    assert found["n"].item() == (30 if row["label"].endswith("C") else 27)
+        result = result[result["reward"] == float(row["reward"])]
+        result = result[result["transition"] == row["transition"]]
+    assert round(result["value"].item(), 3) == float(row["value"])
+    assert round(result["error"].item(), 3) == float(row["error"])
+    assert result["n"].item() == (30 if row["label"].endswith("C") else 27)
 
 
 def test_the_release_has_its_sessions_and_trials(animal_data):

@@ -16,8 +16,8 @@ from metarl.analysis.two_step.rpe import (
 KNOWN = structure_of(ANALYSIS.published)
 
 
-def grid(choice, second_state, paid):
-    columns = {"choice": choice, "second_state": second_state, "outcome": paid}
+def grid(choice, second_state, outcome):
+    columns = {"choice": choice, "second_state": second_state, "outcome": outcome}
     laid = {k: np.atleast_2d(np.array(v, float)) for k, v in columns.items()}
     return EpisodeGrid(
         episodes=pd.DataFrame(index=range(len(laid["outcome"]))), columns=laid

@@ -80,8 +80,8 @@ def test_on_the_schedule_it_knows_its_estimates_are_calibrated():
         edges = np.quantile(estimate, np.linspace(0, 1, 6))
         for low, high in itertools.pairwise(edges):
             inside = (estimate >= low) & (estimate <= high)
-            said, found = estimate[inside].mean(), truth[inside].mean()
-            assert found == pytest.approx(said, abs=0.06)
+            said, result = estimate[inside].mean(), truth[inside].mean()
+            assert result == pytest.approx(said, abs=0.06)
 
 
 def test_it_finds_the_volatile_half_of_a_test_episode():

@@ -34,7 +34,7 @@ def test_episodes_are_divided_by_subject_and_order_and_others_are_left_out(trial
     other = trials.assign(subject=7)
     other.loc[other["episode"] == 3, "order"] = None
     both = read_episodes(pd.concat([trials, other]))
-    found = [
+    result = [
         (
             g.subject.tolist(),
             g.episodes["order"].iloc[0],
@@ -42,7 +42,7 @@ def test_episodes_are_divided_by_subject_and_order_and_others_are_left_out(trial
         )
         for g in by_order(both)
     ]
-    assert found == [
+    assert result == [
         ([0, 0], "low-first", [0, 1]),
         ([0, 0], "high-first", [2, 3]),
         ([7, 7], "low-first", [0, 1]),
