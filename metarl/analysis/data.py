@@ -67,7 +67,7 @@ class ExperimentData:
 def check_columns(
     present: Collection[str], needed: Collection[str], source: str
 ) -> None:
-    """Raise MetaRLError, naming what is missing, unless all needed are present."""
+    """Raise MetaRLError, naming the missing columns, unless all are present."""
     missing = [name for name in needed if name not in present]
     if missing:
         plural = "s" if len(missing) > 1 else ""

@@ -233,11 +233,11 @@ def effect_row(
     Returns:
         key, and effect, its label; value over all n subjects; low and high, the 95 % t
         interval of the mean, or `median_interval`'s, blank for the lowest or highest;
-        learned, how many did; value_learners, the value over those alone; chance, and
-        p, of a two-sided one-sample t test of all n subjects against it; criterion in
-        words, and as criterion_low, criterion_high (blank where a bound does not bind
-        or is a share of a baseline that was not computed) and criterion_strict; passed,
-        whether the criterion holds and counts; verdict.
+        learned, their number that did; value_learners, the value over those alone;
+        chance, and p, of a two-sided one-sample t test of all n subjects against it;
+        criterion in words, and as criterion_low, criterion_high (blank where a bound
+        does not bind or is a share of a baseline that was not computed) and
+        criterion_strict; passed, whether the criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -316,7 +316,7 @@ def _verdict(
     """PASS, FAIL, NOT LEARNED or REPORTED.
 
     NOT LEARNED: the criterion holds but says nothing, as not all learned; or it fails
-    only through those who did not learn.
+    only because of those that did not learn.
     """
     if effect.criterion is None:
         return "REPORTED"

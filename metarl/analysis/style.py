@@ -1,4 +1,4 @@
-"""One look for every figure: a colour means the same thing everywhere."""
+"""One style for every figure: a colour has the same meaning everywhere."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager

@@ -30,8 +30,8 @@ class TrialSequence:
     columns: Mapping[str, Array | Words]
     """Column -> (N,): floats with NaN for a blank, or words."""
     usable: Flags
-    """(N,) whether a trial counts: valid, free, with a choice and whatever else is
-    needed."""
+    """(N,) whether a trial counts: valid, free, with a choice and all other needed
+    columns."""
 
     def __getitem__(self, column: str) -> Array:
         """(N,) a column of numbers."""
@@ -156,7 +156,7 @@ class EpisodeGrid:
     """Trials of E episodes, T places each."""
 
     episodes: pd.DataFrame
-    """(E, ...) subject, session, episode, and whatever holds for a whole episode."""
+    """(E, ...) subject, session, episode, and the columns of whole episodes."""
     columns: Mapping[str, Array]
     """Name -> (E, T); NaN where the table is blank or there was no such trial."""
 

@@ -57,7 +57,7 @@ from metarl.analysis.trials import TrialSequence
 from metarl.core.files import Recording
 
 TRACED = 100
-"""Problems whose gaze is drawn, of one subject."""
+"""Problems of one subject with their gaze drawn."""
 
 
 class Tested(NamedTuple):

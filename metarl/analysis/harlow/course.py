@@ -24,7 +24,7 @@ from metarl.analysis.trials import TrialSequence
 CHANCE, BEST = 50.0, 100.0
 """Scaled performance, in percent."""
 LEFT_CHANCE = 0.6
-"""Accuracy in trials 2 to 6, at the end, of a subject that has left chance."""
+"""Accuracy in trials 2 to 6, at the end, above which a subject has left chance."""
 STAGES = 6
 """Stages between the change points."""
 FINAL = "final"

@@ -33,7 +33,7 @@ WHEN = ("before", "experienced", "inferred")
 KINDS = ("old", "new")
 """The cue that was rewarded before the reversal, and the one rewarded after it."""
 SHOWN_EVENTS = EVENTS[:3]
-"""Steps whose prediction errors the paper's panels show: before, at, after the cue."""
+"""Steps shown in the paper's panels: before, at and after the cue."""
 PLACES = range(BEFORE, 4)
 """Trials around a reversal that the course of the value is followed through."""
 RESPONSE_COLUMNS = ("when", "cue", "event", "rpe", "trials")

@@ -63,7 +63,7 @@ PSEUDO_COUNT = 0.5
 LEAST_EPISODES = 3
 """Episodes below which no line is fitted."""
 LAGS = 15
-"""Trials looked back, as published."""
+"""Number of lags, as published."""
 RIDGE = 0.5
 """Penalty of the history regression, on every weight.
 
@@ -307,7 +307,7 @@ def history_weights(
 
     Args:
         trials: table of `read_trials`.
-        lags: trials looked back.
+        lags: number of past trials.
         ridge: penalty of `fit_logit`.
 
     Returns:

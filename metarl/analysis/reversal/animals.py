@@ -36,7 +36,7 @@ def load_reversal(path: Path | str) -> pd.DataFrame:
     """Read reversal trials from a CSV or parquet table or the macaque release (.mat).
 
     Args:
-        path: the file; its ending tells the format.
+        path: the file, with the ending of its format.
 
     Returns:
         Trial table.

@@ -53,8 +53,8 @@ REVERSAL_TRIALS = (-10, 25)
 LEAST_PROBABILITY = 1e-3
 """Distance from 0 and 1 that a probability in the likelihood of a switch keeps.
 
-This, like the order of the two probabilities, is how the monkeys' reference rows were
-computed.
+The monkeys' reference rows were computed with this value, and with the same order of
+the two probabilities.
 """
 
 

@@ -7,7 +7,7 @@ the risky arm. A condition is named by the outcome, and by when it is changed:
     block-OUTCOME-free   on free trials alone
     dose-OUTCOME=AMOUNT  on all trials, by that amount
 
-The amount is what the actor receives instead of the prediction error. With it
+The actor receives the amount instead of the prediction error. With it
 
     rpe[t - 1] = reward[t - 1] + discount * value[t] - value[t - 1]
 

@@ -39,7 +39,7 @@ def load_two_step(path: Path | str) -> pd.DataFrame:
     """Read two-step trials from a CSV or parquet table or the macaque release (.mat).
 
     Args:
-        path: the file; its ending tells the format.
+        path: the file, with the ending of its format.
 
     Returns:
         Trial table.

@@ -182,7 +182,7 @@ def lag_regression(
 
     Args:
         trials: the trials, in order.
-        lags: trials looked back, at least 1.
+        lags: number of past trials, at least 1.
         ridge: penalty of `fit_logit`.
 
     Returns:

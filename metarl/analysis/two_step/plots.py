@@ -34,7 +34,7 @@ MARKERS = {"paper": "D", "macaque C": "^", "macaque J": "v"}
 OTHER_MARKERS = ("s", "P", "X", "*", "h")
 """Markers of those without their own, in turn."""
 LEAST_SPAN = 10.0
-"""Least height of the reward axis, so that equal subjects look equal."""
+"""Least height of the reward axis, so that nearly equal subjects appear so."""
 
 
 def plot_stay_probabilities(tables: Tables, context: Context, ax: Axes) -> Axes:
