@@ -233,7 +233,7 @@ def effect_row(
     Returns:
         key, and effect, its label; value over all n subjects; low and high, the 95 % t
         interval of the mean, or `median_interval`'s, blank for the lowest or highest;
-        learned, their number that did; value_learners, the value over those alone;
+        learned, the number that did; value_learners, the value over those alone;
         chance, and p, of a two-sided one-sample t test of all n subjects against it;
         criterion in words, and as criterion_low, criterion_high (blank where a bound
         does not bind or is a share of a baseline that was not computed) and

@@ -25,7 +25,7 @@ def analysed(**data):
 
 
 @pytest.fixture(scope="module")
-def result(simulate):
+def runs_and_tables(simulate):
     runs = [simulate("planner", 30, subject=subject) for subject in range(2)]
     sarsa = simulate("sarsa", 30)
     result = analysed(
@@ -38,42 +38,42 @@ def result(simulate):
     return runs, result.tables
 
 
-def test_every_table_has_the_subjects_and_the_baselines(result):
-    _, result = result
+def test_every_table_has_the_subjects_and_the_baselines(runs_and_tables):
+    _, tables = runs_and_tables
     for name in ("subjects", "stays", "stay_regression", "lags", "rpe"):
-        groups = result[name].groupby("group")["subject"].nunique()
+        groups = tables[name].groupby("group")["subject"].nunique()
         assert groups.to_dict() == {"measured": 2, "sarsa": 1}, name
-        summary = result.summary("r2" if name == "rpe" else name)
+        summary = tables.summary("r2" if name == "rpe" else name)
         assert set(summary["group"]) == {"measured", "sarsa"}
 
 
-def test_summaries_are_means_over_subjects(result):
-    _, result = result
+def test_summaries_are_means_over_subjects(runs_and_tables):
+    _, tables = runs_and_tables
     for name, value in (("stays", "probability"), ("lags", "weight")):
-        each = result[name][result[name]["group"] == "measured"]
+        each = tables[name][tables[name]["group"] == "measured"]
         keys = ["reward", "transition"] + (["lag"] if name == "lags" else [])
         expected = each.groupby(keys)[value].mean()
-        summary = result.summary(name)
+        summary = tables.summary(name)
         summary = summary[summary["group"] == "measured"].set_index(keys)
         for key, mean in expected.items():
             assert summary.loc[key, "mean"] == pytest.approx(mean)
         assert summary["n"].unique() == [2]
 
 
-def test_the_rpe_table_is_that_of_each_recording(result):
-    runs, result = result
+def test_the_rpe_table_is_that_of_each_recording(runs_and_tables):
+    runs, tables = runs_and_tables
     trials, recording = runs[1]
     expected = error_regressions(error_table(recording, trials, 0.9, KNOWN))
-    table = result["rpe"]
+    table = tables["rpe"]
     table = table[(table["group"] == "measured") & (table["subject"] == 1)]
     assert table["r2_model_based"].to_numpy() == pytest.approx(
         expected["r2_model_based"].to_numpy()
     )
 
 
-def test_the_scatter_is_of_the_first_subject_and_thinned(result):
-    _, result = result
-    points = result["rpe_points"]
+def test_the_scatter_is_of_the_first_subject_and_thinned(runs_and_tables):
+    _, tables = runs_and_tables
+    points = tables["rpe_points"]
     assert points["subject"].unique() == [0]
     assert points["event"].value_counts().to_dict() == {
         "second stage": 1500,
@@ -152,16 +152,16 @@ def test_published_tables_cannot_be_spoilt_by_a_caller():
     assert reference_tables()["reference_stays"]["value"].max() > 0.9
 
 
-def test_every_panel_draws_and_has_a_title_of_its_own(result):
+def test_every_panel_draws_and_has_a_title_of_its_own(runs_and_tables):
     import matplotlib.pyplot as plt
 
-    _, result = result
+    _, tables = runs_and_tables
     titles = [panel.title for panel in ANALYSIS.panels]
     assert len(set(titles)) == len(titles)
-    context = ANALYSIS.context(ExperimentData(trials=result[0][0][0]))
+    context = ANALYSIS.context(ExperimentData(trials=runs_and_tables[0][0][0]))
     for panel in ANALYSIS.panels:
         figure, ax = plt.subplots()
-        assert panel(result, context, ax) is ax
+        assert panel(tables, context, ax) is ax
         assert ax.get_xlabel()
         assert ax.get_ylabel()
         plt.close(figure)
