@@ -267,17 +267,29 @@ class TrialSchema:
         return numbers(table, name)
 
     def describe(self) -> pd.DataFrame:
-        """Every column for people: column, values, unit, meaning, default.
+        """Return every column for people, in words, one row each.
 
-        `default` is the value of a column that a user's table may leave out, and blank
-        for one that is needed.
+        Returns:
+            column, values (its codes or range), unit, meaning, and presence (whether a
+            user's table needs the column, or what stands where it is left out).
         """
         rows = [
-            (name, c.rule or "a number or blank", c.unit, c.meaning, c.default)
-            for name, c in self.columns.items()
+            {
+                "column": name,
+                "values": column.rule or ("words" if column.words else "numbers"),
+                "unit": column.unit,
+                "meaning": column.meaning,
+                "presence": _presence(column),
+            }
+            for name, column in self.columns.items()
         ]
-        names = ["column", "values", "unit", "meaning", "default"]
-        return pd.DataFrame(rows, columns=names)
+        return pd.DataFrame(rows)
+
+
+def _presence(column: Column) -> str:
+    if column.default is not None:
+        return f"{column.default:g} if left out"
+    return "needed" if column.required else "optional"
 
 
 BASE_SCHEMA = TrialSchema(

@@ -72,40 +72,6 @@ def test_a_share_of_a_baseline_is_turned_into_its_unit():
     assert str(Criterion(high=0.05, share_of="the ideal").times(2)) == "<= 0.1"
 
 
-def names_used(module):
-    """Patterns of the names under which a module looks up its criteria."""
-    tree = ast.parse((ANALYSIS / module / "effects.py").read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Subscript):
-            table, key = node.value, node.slice
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            table, key = node.func.value, (node.args or [None])[0]
-        else:
-            continue
-        named = ast.unparse(table)
-        if named in ("MUST", "must", "context.criteria"):
-            parts = key.values if isinstance(key, ast.JoinedStr) else [key]
-            result = [getattr(part, "value", None) for part in parts]
-            yield "".join(re.escape(t) if isinstance(t, str) else ".+" for t in result)
-
-
-@pytest.mark.parametrize("task", CRITERIA)
-def test_every_criterion_is_used_by_its_analysis(task):
-    used = list(names_used(SCORED[task]))
-    unused = [
-        n for n in CRITERIA[task].rules if not any(re.fullmatch(u, n) for u in used)
-    ]
-    assert not unused
-
-
-@pytest.mark.parametrize("module", sorted(set(SCORED.values())))
-def test_no_analysis_names_a_criterion_that_is_not_in_the_table(module):
-    tasks = [task for task in CRITERIA if SCORED[task] == module]
-    known = {name for task in tasks for name in CRITERIA[task].rules}
-    for name in names_used(module):
-        assert any(re.fullmatch(name, one) for one in known), name
-
-
 def test_criteria_are_defined_in_the_table_alone():
     stray = [
         path.name

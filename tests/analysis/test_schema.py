@@ -155,12 +155,14 @@ def test_the_columns_are_described_to_people(own):
     assert (
         described.loc["kind", "values"] == "old or new, and blank only without a choice"
     )
-    assert described["default"].dropna().to_dict() == {
-        "session": 0,
-        "episode": 0,
-        "valid": 1,
-        "forced": 0,
+    presence = described["presence"]
+    assert presence[presence.str.endswith("left out")].to_dict() == {
+        "session": "0 if left out",
+        "episode": "0 if left out",
+        "valid": "1 if left out",
+        "forced": "0 if left out",
     }
+    assert tuple(told.index[told["presence"] == "needed"]) == SCHEMA.needed
     assert SCHEMA.needed == (
         *("subject", "trial", "choice", "reward"),
         *("side", "paid", "kind", "share", "schedule"),

@@ -76,7 +76,7 @@ def measures(
     )
     errors = _errors(data)
     rpe = _regressions(errors)
-    r2 = rpe.melt(["group", "event"], list(R2_COLUMNS), "measure", "r2")
+    r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
     labels = subject_labels(data.trials)
     return {
         "subjects": Measure(subjects, "reward_per_100"),

@@ -16,7 +16,7 @@ parabola through the best point and its neighbours. The paper does not give its 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -31,18 +31,21 @@ from metarl.core.checks import MetaRLError
 ORDERS = ("low-first", "high-first")
 """Orders of a test episode: volatile in its second half, in its first."""
 MAGNITUDE_ADVICE = "divide magnitudes by the largest there can be"
+_MAGNITUDE = between(0, 1, blank=True, advice=MAGNITUDE_ADVICE)
 SCHEMA = BASE_SCHEMA.extend(
     "volatility",
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
-    magnitude_left=between(0, 1, blank=True, advice=MAGNITUDE_ADVICE),
-    magnitude_right=between(0, 1, blank=True, advice=MAGNITUDE_ADVICE),
+    magnitude_left=replace(_MAGNITUDE, meaning="what left pays if it wins"),
+    magnitude_right=replace(_MAGNITUDE, meaning="what right pays if it wins"),
     volatility=codes(
         *(0, 1),
         names=("stable", "volatile"),
         blank=True,
         meaning="whether the arms swap often",
     ),
-    probability_left=between(0, 1, blank=True),
+    probability_left=replace(
+        between(0, 1, blank=True), meaning="probability that left wins"
+    ),
     order=codes(
         *ORDERS, blank=True, meaning="order of a test episode: volatile last or first"
     ),

@@ -219,25 +219,6 @@ def test_no_trials_at_all_give_empty_tables(source):
     assert empty["rasters"].empty
 
 
-@pytest.mark.parametrize(
-    ("changes", "scored"),
-    [
-        ({}, True),
-        ({"parameters": {}}, False),
-        ({"parameters": ANALYSIS.published | {"trial_count": 50}}, False),
-        ({"parameters": ANALYSIS.published | {"distribution": "correlated"}}, False),
-        ({"parameters": ANALYSIS.published | {"trial_input": False}}, False),
-        ({"task": "another"}, False),
-        ({"as_published": False}, False),
-        ({"subjects_are": "animals"}, False),
-    ],
-)
-def test_only_networks_on_the_published_test_are_scored(changes, scored, source):
-    data = {"task": "bandit", "parameters": ANALYSIS.published} | changes
-    result = analyse(ANALYSIS, ExperimentData(trials=source.trials, **data))
-    assert result.context.scored == scored
-
-
 def test_there_are_no_more_panels_than_a_page_holds():
     assert len(ANALYSIS.panels) == 6
     assert ANALYSIS.snapshot_panel == ANALYSIS.panels[0]

@@ -195,13 +195,6 @@ def test_a_single_network_cannot_be_distinguished_from_the_rival(learners):
     assert not rows(one).loc[SAVED, "passed"]
 
 
-def test_another_test_is_reported_and_not_scored(learners):
-    parameters = ANALYSIS.published | {"trial_input": False}
-    effects = rows(replace(learners, parameters=parameters))
-    assert effects["verdict"].unique() == ["REPORTED"]
-    assert (effects["criterion"] == "").all()
-
-
 def test_variants_that_were_not_trained_have_no_rows(learners):
     effects = rows(replace(learners, variants={}, tests={}))
     assert set(effects.index[effects["criterion"] != ""]) == {SAVED, SHARE}

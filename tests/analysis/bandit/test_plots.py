@@ -260,8 +260,3 @@ def test_every_panel_can_be_drawn_from_very_few_trials(rows, source):
         figure, axes = plt.subplots()
         assert draw(alone.tables, alone.context, axes) is axes
         plt.close(figure)
-
-
-def test_panels_make_their_own_axes(tables, context):
-    for panel in ANALYSIS.panels:
-        plt.close(panel(tables, context).figure)

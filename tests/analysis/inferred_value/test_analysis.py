@@ -146,11 +146,3 @@ def test_published_signs_of_monkeys_have_their_source():
     assert signs[["measure", "source_location"]].notna().all().all()
     signs["value"] = np.nan
     assert reference_signs()["value"].notna().all()
-
-
-def test_every_panel_draws_and_has_a_title_of_its_own(result):
-    titles = [panel.title for panel in ANALYSIS.panels]
-    assert len(set(titles)) == len(titles) == 6
-    assert ANALYSIS.snapshot_panel.title == titles[0]
-    for draw in (*ANALYSIS.panels, plot_valid_shares):
-        draw_panel(draw, result)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from cue_observers import IDEAL, population, simulate
 
@@ -190,13 +189,6 @@ def test_a_subject_that_is_missing_counts_against_every_row(inferring):
     scored = effects[(effects["criterion"] != "") & effects["learned"].notna()]
     assert not scored["passed"].any()
     assert effects.loc[TD, "passed"]
-
-
-def test_another_test_is_reported_and_not_scored(inferring):
-    effects = rows(replace(inferring, as_published=False))
-    assert effects["verdict"].unique() == ["REPORTED"]
-    assert effects["reference"].isna().all()
-    assert np.isfinite(effects.loc[RATIO, "value"])
 
 
 def test_a_trial_table_alone_has_effects_without_numbers(inferring):

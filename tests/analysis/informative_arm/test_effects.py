@@ -56,24 +56,3 @@ def test_use_of_the_clue_is_measured_apart_from_the_first_choice():
     assert rows(["ignores-clue"] * 3).loc[clue, "value"] == pytest.approx(0.1, abs=0.03)
     worst = "P(target) after the informative arm, for the worst known target, mean"
     assert rows(["informed-first"] * 3).loc[worst, "value"] > 0.85
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"parameters": PUBLISHED | {"trial_count": 6}},
-        {"parameters": PUBLISHED | {"arm_count": 12}},
-        {"parameters": {}},
-        {"as_published": False},
-        {"subjects_are": "animals"},
-        {"task": "my-task"},
-    ],
-)
-def test_another_task_or_test_is_reported_and_not_scored(change):
-    effects = rows(["informed-first"] * 2, **change)
-    assert set(effects["verdict"]) == {"REPORTED"}
-    assert effects["reference"].isna().all()
-
-
-def test_a_missing_subject_lets_no_row_pass():
-    assert not rows(["informed-first"] * 2, expected_subjects=3)["passed"].any()

@@ -30,21 +30,6 @@ def test_groups_stand_side_by_side(tables):
     assert tables["subjects"]["label"].tolist()[:2] == ["subject 0", "subject 1"]
 
 
-def test_summaries_are_means_over_subjects(tables):
-    each = tables["by_schedule"].query(
-        "group == 'measured' and schedule == 80 and measure == 'switch_delay'"
-    )["value"]
-    row = tables.summary("by_schedule").query(
-        "group == 'measured' and schedule == 80 and measure == 'switch_delay'"
-    )
-    assert row["mean"].item() == pytest.approx(each.mean())
-    point = "group == 'measured' and schedule == 70 and alignment == 'reversal'"
-    each = tables["curves"].query(f"{point} and trial == 4")["probability"]
-    row = tables.summary("curves").query(f"{point} and trial == 4")
-    assert row["mean"].item() == pytest.approx(each.mean())
-    assert row["low"].item() < row["mean"].item() < row["high"].item()
-
-
 def test_the_learned_criterion_stands_on_a_column_of_subjects(tables):
     criterion = ANALYSIS.criteria["reversal"].learned
     assert criterion.statistic in tables["subjects"]
@@ -94,8 +79,3 @@ def test_a_network_that_never_chose_is_drawn_all_the_same():
     assert not result.effects["passed"].any()
     for panel in ANALYSIS.panels:
         plt.close(panel(result.tables, result.context).figure)
-
-
-def test_no_more_panels_than_a_slide_holds():
-    assert 1 <= len(ANALYSIS.behaviour_panels) <= len(ANALYSIS.panels) <= 6
-    assert len({panel.title for panel in ANALYSIS.panels}) == len(ANALYSIS.panels)

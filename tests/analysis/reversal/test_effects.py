@@ -137,31 +137,6 @@ def test_without_the_baseline_its_row_fails(learners):
     assert np.isnan(table.loc[HABIT, "value"])
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"parameters": ANALYSIS.published | {"schedule": "80/20"}},
-        {"parameters": ANALYSIS.published | {"reversal_least": 10}},
-        {"parameters": {}},
-        {"subjects_are": "animals"},
-        {"task": "another"},
-        {"as_published": False},
-    ],
-)
-def test_another_design_or_test_or_animals_are_reported_and_not_scored(
-    learners, change
-):
-    table = rows(**learners | change)
-    assert table["verdict"].unique() == ["REPORTED"]
-    assert table["learned"].isna().all()
-
-
-def test_a_missing_subject_lets_no_effect_pass(learners):
-    table = rows(**learners, expected_subjects=4)
-    assert not table["passed"].any()
-    assert table["subjects"].unique() == [4]
-
-
 def test_one_schedule_alone_has_its_own_rows_only(learners):
     easy = subjects(2, schedules=(80,))
     table = rows(**learners | {"trials": easy, "parameters": {"schedule": "80/20"}})

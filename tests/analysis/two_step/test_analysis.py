@@ -47,19 +47,6 @@ def test_every_table_has_the_subjects_and_the_baselines(runs_and_tables):
         assert set(summary["group"]) == {"measured", "sarsa"}
 
 
-def test_summaries_are_means_over_subjects(runs_and_tables):
-    _, tables = runs_and_tables
-    for name, value in (("stays", "probability"), ("lags", "weight")):
-        each = tables[name][tables[name]["group"] == "measured"]
-        keys = ["reward", "transition"] + (["lag"] if name == "lags" else [])
-        expected = each.groupby(keys)[value].mean()
-        summary = tables.summary(name)
-        summary = summary[summary["group"] == "measured"].set_index(keys)
-        for key, mean in expected.items():
-            assert summary.loc[key, "mean"] == pytest.approx(mean)
-        assert summary["n"].unique() == [2]
-
-
 def test_the_rpe_table_is_that_of_each_recording(runs_and_tables):
     runs, tables = runs_and_tables
     trials, recording = runs[1]
@@ -98,14 +85,6 @@ def test_the_planner_is_given_the_parameters_of_the_task(simulate):
         expected["r2_model_based"].to_numpy()
     )
     assert by_name[0.8]["r2_model_based"].min() > by_name[0.6]["r2_model_based"].min()
-
-
-def test_a_table_alone_is_enough(simulate):
-    trials, _ = simulate("planner", 5)
-    result = analysed(trials=trials).tables
-    assert result["rpe"].empty
-    assert result["rpe_points"].empty
-    assert len(result["stays"]) == 4
 
 
 def test_a_table_without_transitions_gets_one_sentence(simulate):
@@ -150,21 +129,6 @@ def test_published_tables_cannot_be_spoilt_by_a_caller():
     stays = reference_tables()["reference_stays"]
     stays["value"] = 0.0
     assert reference_tables()["reference_stays"]["value"].max() > 0.9
-
-
-def test_every_panel_draws_and_has_a_title_of_its_own(runs_and_tables):
-    import matplotlib.pyplot as plt
-
-    _, tables = runs_and_tables
-    titles = [panel.title for panel in ANALYSIS.panels]
-    assert len(set(titles)) == len(titles)
-    context = ANALYSIS.context(ExperimentData(trials=runs_and_tables[0][0][0]))
-    for panel in ANALYSIS.panels:
-        figure, ax = plt.subplots()
-        assert panel(tables, context, ax) is ax
-        assert ax.get_xlabel()
-        assert ax.get_ylabel()
-        plt.close(figure)
 
 
 def test_animals_go_the_same_way(macaque_file):
