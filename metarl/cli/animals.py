@@ -28,19 +28,19 @@ class AnimalsOptions:
 
 
 def _description(words: list[str]) -> str | None:
-    """Return the help for a task, with the columns of its table; None without a task."""
+    """Return the columns of a task's table if its help is asked for, else None."""
     task = next((word for word in words if word in NAMES), None)
     if task is None or not {"-h", "--help"} & set(words):
         return None
     from metarl.experiments.spec import experiment
 
     described = experiment(task).load_analysis().schema.describe()
-    lines = [
+    columns = [
         f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
         for row in described.itertuples()
     ]
     return "\n".join(
-        [f"Columns of a trial table of {task}, one row per trial:", *lines]
+        [f"Columns of a trial table of {task}, one row per trial:", *columns]
     )
 
 

@@ -162,7 +162,7 @@ def test_the_columns_are_described_to_people(own):
         "valid": "1 if left out",
         "forced": "0 if left out",
     }
-    assert tuple(told.index[told["presence"] == "needed"]) == SCHEMA.needed
+    assert tuple(presence.index[presence == "needed"]) == SCHEMA.needed
     assert SCHEMA.needed == (
         *("subject", "trial", "choice", "reward"),
         *("side", "paid", "kind", "share", "schedule"),

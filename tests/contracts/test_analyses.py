@@ -110,9 +110,15 @@ def test_the_parameters_of_animals_need_not_be_known(name):
 
 @every_analysis
 def test_no_column_is_read_that_the_schema_does_not_describe(name):
-    nothing = ("baselines", "baseline_recordings", "tests", "test_recordings")
-    alone = dict.fromkeys((*nothing, "variants", "stages"), {})
-    data = replace(everything(name), **alone)
+    data = replace(
+        everything(name),
+        baselines={},
+        baseline_recordings={},
+        tests={},
+        test_recordings={},
+        variants={},
+        stages={},
+    )
     columns = ANALYSES[name].schema.columns
     described = [k for k in data.trials if k in columns or k.startswith(CUES)]
     assert len(described) < len(data.trials.columns)
