@@ -39,7 +39,9 @@ def _description(words: list[str]) -> str | None:
         f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
         for row in described.itertuples()
     ]
-    return "\n".join([f"Columns of a trial table of {task}:", *columns])
+    return "\n".join(
+        [f"Columns of a trial table of {task}, one row per trial:", *columns]
+    )
 
 
 def main(words: list[str]) -> int:

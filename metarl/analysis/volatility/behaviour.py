@@ -160,8 +160,8 @@ def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
             if where.any():
                 rate, temperature = best_fit(fit.values @ where)
                 block = BLOCKS[fit.order, volatile]
-                found = (block, volatile, float(rate), float(temperature))
-                rows.append((fit.subject, fit.order, *found))
+                fitted = (block, volatile, float(rate), float(temperature))
+                rows.append((fit.subject, fit.order, *fitted))
     return pd.DataFrame(rows, columns=list(RATE_COLUMNS))
 
 
@@ -172,14 +172,14 @@ def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
         One row for each subject, order and window: trial (the window's middle) and
         rate, as in `block_rates`.
     """
-    parts = []
+    frames = []
     for fit in fits:
         total = np.pad(fit.values.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
         rates = best_fit(total[:, :, WINDOW:] - total[:, :, :-WINDOW])[0]
         middles = np.arange(len(rates)) + (WINDOW - 1) / 2
         table = pd.DataFrame({"trial": middles, "rate": rates})
-        parts.append(({"subject": fit.subject, "order": fit.order}, table))
-    return stack(parts, TRACE_COLUMNS)
+        frames.append(({"subject": fit.subject, "order": fit.order}, table))
+    return stack(frames, TRACE_COLUMNS)
 
 
 def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
@@ -191,8 +191,8 @@ def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Those columns, order and difference; NaN where a rate is.
     """
-    given = [c for c in rates.columns if c not in RATE_COLUMNS[2:]]
-    wide = rates.set_index([*given, "volatile"])["rate"].unstack("volatile")
+    keys = [c for c in rates.columns if c not in RATE_COLUMNS[2:]]
+    wide = rates.set_index([*keys, "volatile"])["rate"].unstack("volatile")
     wide = wide.reindex(columns=[0, 1])
     return (wide[1] - wide[0]).rename("difference").reset_index()
 

@@ -1,4 +1,4 @@
-"""The rows of effects on made tables: which pass, fail, or only report."""
+"""Rows of effects on simulated tables that pass, fail or are reported."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def without_rpe(trials, expected_subjects=COUNT):
 
 @pytest.fixture(scope="module")
 def learners():
-    """Learners as the task wants them, with all that is asked for."""
+    """Learners of the task, with all further tests and variants."""
     flat = population(count=COUNT, rate=0.0, episodes=400)
     return ExperimentData(
         task=TASK,
@@ -158,7 +158,7 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
     )
     table = scored(rows(flat))
     assert not table["passed"].any()
-    # What a flat agent meets, or fails for want of learning, is not counted.
+    # Rows that a flat agent meets, or fails without learning, do not count.
     nulls = [
         change("risky win", 0.125, "lower"),
         change("safe reward", 0.5, "upper"),
@@ -198,7 +198,7 @@ def test_a_change_that_subjects_do_not_share_fails(learners):
     assert table.loc[change("safe reward", 0.5, "upper"), "verdict"] == "PASS"
 
 
-def test_what_was_not_tested_cannot_pass(learners):
+def test_changes_that_were_not_tested_cannot_pass(learners):
     table = rows(replace(learners, tests={}, variants={}, recordings={}))
     names = [name for name in scored(table).index if name.startswith("change")]
     assert len(names) == 6

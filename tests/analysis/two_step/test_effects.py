@@ -1,4 +1,4 @@
-"""The rows of effects on made tables: which pass, fail, or only report."""
+"""Rows of effects on simulated tables that pass, fail or are reported."""
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,12 @@ from metarl.analysis.two_step import ANALYSIS
 
 @pytest.fixture(scope="module")
 def planners(simulate):
-    """Three planners with their recordings, and the reference strategies."""
-    made = [simulate("planner", 60, subject=subject) for subject in range(3)]
+    """Three planners with their recordings, and the baselines."""
+    result = [simulate("planner", 60, subject=subject) for subject in range(3)]
     sarsa = simulate("sarsa", 60, temperature=0.1)
     return {
-        "trials": pd.concat([trials for trials, _ in made], ignore_index=True),
-        "recordings": {k: recording for k, (_, recording) in enumerate(made)},
+        "trials": pd.concat([trials for trials, _ in result], ignore_index=True),
+        "recordings": {k: recording for k, (_, recording) in enumerate(result)},
         "baselines": {
             "bayes-greedy": simulate("planner", 60, 1, temperature=1e-6)[0],
             "sarsa": sarsa[0],
