@@ -135,8 +135,8 @@ def test_help_is_what_each_command_prints(generators):
     assert f"```{{help}} {name}\n" in generators["commands"].commands_page()
 
 
-def test_the_columns_of_own_data_are_those_of_the_schemas(made):
-    table = made["columns"].columns_table()
+def test_the_columns_of_own_data_are_those_of_the_schemas(generators):
+    table = generators["columns"].columns_table()
     assert f"\n\n{table}\n\n" in (DOCS / "own_data.md").read_text("utf-8")
 
 

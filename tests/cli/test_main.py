@@ -344,7 +344,10 @@ def test_the_help_of_a_tasks_animals_lists_the_columns_of_their_table(capsys):
         with pytest.raises(SystemExit):
             main(words.split())
     of_task, plain = capsys.readouterr().out.split("usage: ")[1:]
-    assert "- better (needed): option that pays more often; 0 (left) or 1" in of_task
+    assert (
+        "- better (needed): option with the higher probability of reward; 0 (left) or"
+        in of_task
+    )
     assert "- valid (1 if left out): " in of_task
     assert "better" not in plain
 
