@@ -11,7 +11,7 @@ from metarl.envs.contextual_bandit import (
     ContextualBanditParams,
     draw_distinct,
 )
-from metarl.runs.config import with_settings
+from metarl.runs.config import change_params, parse_settings
 
 LEFT, RIGHT = 0, 1
 SETTINGS = [
@@ -177,7 +177,7 @@ def test_the_greatest_noise_draws_the_last_number():
 )
 def test_an_impossible_session_is_refused(setting, words):
     with pytest.raises(ValueError, match=words):
-        with_settings(ContextualBanditParams(), [setting])
+        change_params(ContextualBanditParams(), parse_settings([setting]))
 
 
 def test_the_screen_shows_two_arms_and_the_code_between_them():
