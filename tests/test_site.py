@@ -27,7 +27,10 @@ def generators():
     sys.path.insert(0, str(DOCS))
     yield {
         name: importlib.import_module(f"generators.{name}")
-        for name in ("experiments", "departures", "reference", "layout", "commands")
+        for name in (
+            *("experiments", "departures", "reference", "layout", "commands"),
+            "columns",
+        )
     }
     sys.path.remove(str(DOCS))
 
@@ -130,6 +133,11 @@ def test_help_is_what_each_command_prints(generators):
         "train", "two-step"
     )
     assert f"```{{help}} {name}\n" in generators["commands"].commands_page()
+
+
+def test_the_columns_of_own_data_are_those_of_the_schemas(made):
+    table = made["columns"].columns_table()
+    assert f"\n\n{table}\n\n" in (DOCS / "own_data.md").read_text("utf-8")
 
 
 def test_every_module_is_in_the_reference(generators):

@@ -11,8 +11,8 @@ from generators.experiments import headline
 from generators.markdown import code, page, plain, section
 from metarl.core.docstrings import REMARKS, remarks
 from metarl.envs.registry import NAMES, task_class
-from metarl.experiments.spec import experiment
-from metarl.reports.html.facts import analysis_modules, module_of
+from metarl.experiments.spec import experiment, module_of
+from metarl.reports.html.facts import analysis_modules
 
 Remark = tuple[str, str, str]
 """Departs or Declared; text; dotted name of the described object."""

@@ -1,7 +1,7 @@
-"""From a trial table, of an agent or an animal, to tables and axes.
+"""From trial tables of networks, animals or people to tables, effects and panels.
 
 Numpy, pandas, scipy, matplotlib and seaborn only: nothing here knows about networks.
-Each task has one module with `tables`, `effects`, `PANELS` and `load_animals`.
+Each experiment has a folder with its `ANALYSIS`; the modules here are the toolkit.
 """
 
 from metarl.analysis.data import ExperimentData

@@ -1,8 +1,8 @@
-"""The analysis of an experiment, from tables to effects and panels, and its one engine.
+"""The analysis of an experiment, from tables to effects and panels.
 
 An experiment declares an `Analysis`; `analyse` does the rest: it checks every table
-against the schema, parses it once per group, measures, summarises over subjects, finds
-out which subjects learned, and scores the effects.
+against the schema, parses it once per group, measures, summarises over subjects,
+determines which subjects learned, and scores the effects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -34,16 +34,16 @@ Trials = TypeVar("Trials")
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What the tables of one analysis are about."""
+    """Task, subjects and criteria behind the tables of one analysis."""
 
     task: str
     """Name of the task."""
     subjects_are: str = "networks"
-    """What a subject is: "networks" or "animals"."""
+    """Kind of the subjects: "networks" or "animals"."""
     subject_count: int = 0
     """Number of measured subjects."""
     expected_subjects: int | None = None
-    """Subjects there should be; None where that is not known."""
+    """Expected number of subjects; None if not known."""
     discount: float | None = None
     """The agent's discount per step, in [0, 1]."""
     parameters: Mapping[str, object] = field(default_factory=dict)
@@ -56,12 +56,12 @@ class Context:
 
     @property
     def learned(self) -> LearnedCriterion | None:
-        """When a network counts as having learned; None where nothing is scored."""
+        """Criterion for having learned the task; None where nothing is scored."""
         return self.criteria.learned if self.scored else None
 
 
 Draw = Callable[[Tables, Context, Axes], Axes]
-"""Draws tables on axes, and returns these."""
+"""Draws tables on axes, and returns the axes."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ class Panel:
     draw: Draw
     """Its drawing."""
     needs: str = ""
-    """What it is drawn for: "" any trial table, an animal's too; "networks"; or
-    "recording", networks that were recorded."""
+    """Data that it needs: "" any trial table, an animal's too; "networks"; or
+    "recording", recorded networks."""
 
     def __call__(
         self, tables: Tables, context: Context, ax: Axes | None = None
@@ -85,7 +85,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class SnapshotPanel:
-    """The panel that shows most of a network that still learns."""
+    """The most informative panel during training."""
 
     title: str
     """Heading of one of the panels."""
@@ -107,26 +107,26 @@ class Analysis(Generic[Trials]):
     """Data, and group -> its trials -> every table by name; `subjects` has one row a
     group and subject. `behaviour`, if there is one, is written for animals."""
     effects: Callable[[Tables, Context], Iterable[Effect]]
-    """What is reported and scored."""
+    """Tables and context -> effects to report and score."""
     panels: tuple[Panel, ...]
     """The figure, panel by panel."""
     criteria: Mapping[str, Criteria] = field(default_factory=dict)
     """Task -> its criteria; the first task is the published one."""
     published: Mapping[str, object] = field(default_factory=dict)
-    """The parameters that the criteria are for."""
+    """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
-    """What is drawn while a network learns; None: the first panel of any table."""
+    """Panel drawn during training; None: the first that needs only a trial table."""
     load_animals: Callable[[Path], pd.DataFrame] | None = None
     """Path of a file -> trial table of animals; None: none can be read."""
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:
-        """Panels of what any trial table shows, an animal's too."""
+        """Panels that need only a trial table, an animal's too."""
         return tuple(panel for panel in self.panels if not panel.needs)
 
     @property
     def snapshot_panel(self) -> Panel:
-        """The panel that is drawn while a network learns."""
+        """The panel drawn during training."""
         if self.snapshot is None:
             return self.behaviour_panels[0]
         return next(p for p in self.panels if p.title == self.snapshot.title)
@@ -141,7 +141,7 @@ class Analysis(Generic[Trials]):
         return networks and same and data.as_published
 
     def context(self, data: ExperimentData) -> Context:
-        """What the tables of these data are about."""
+        """Context of the analysis of these data."""
         first = next(iter(self.criteria.values()), Criteria())
         return Context(
             task=data.task,
@@ -157,12 +157,12 @@ class Analysis(Generic[Trials]):
 
 @dataclass(frozen=True, kw_only=True)
 class AnalysisResult:
-    """Tables of one analysis, and what follows from them."""
+    """Context, tables and effects of one analysis."""
 
     analysis: Analysis[Any]
-    """The experiment's."""
+    """Analysis of the experiment."""
     context: Context
-    """What the tables are about."""
+    """Task, subjects and criteria."""
     tables: Tables
     """Every table, by name."""
 
@@ -183,11 +183,11 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
     """Analyse the data of one population.
 
     Args:
-        analysis: the experiment's.
+        analysis: analysis of the experiment.
         data: networks or animals, with their baselines and variants.
 
     Returns:
-        Context and tables; effects are scored when they are first asked for.
+        Context and tables; effects are scored when they are first accessed.
 
     Raises:
         MetaRLError: a table is not coded as the schema says.
@@ -223,16 +223,16 @@ def _labelled(
         else f"subject {subject}"
         for group, subject in zip(table["group"], table["subject"], strict=True)
     ]
-    named = table.assign(label=labels)
+    labelled = table.assign(label=labels)
     if isinstance(subjects, Measure):
-        return Measure(named, subjects.value, subjects.keys)
-    return named
+        return Measure(labelled, subjects.value, subjects.keys)
+    return labelled
 
 
 def _learned(
     tables: Tables, context: Context, effects: Iterable[Effect]
 ) -> "dict[str, pd.Series[bool] | None]":
-    """Group of the table of subjects -> which of them learned the task."""
+    """Group of the table of subjects -> whether each of them learned the task."""
     groups = {MEASURED} | {e.learning for e in effects} - {ALL_MEASURED, NO_LEARNING}
     return {
         group: learned_subjects(

@@ -1,8 +1,8 @@
 """Trial tables of animals and people: a published release, or your own file.
 
-The schema of an experiment says which columns a table needs and how they are coded.
-Subject, session, episode and trial are whole numbers, trial counting up by 1 where one
-trial followed the other; session and episode (0 if not given), valid (1) and forced (0)
+The schema of an experiment defines the columns that a table needs, and their codes.
+Subject, session, episode and trial are whole numbers, trial increasing by 1 from each
+trial to the next; session and episode (0 if not given), valid (1) and forced (0)
 are optional, and further columns are kept.
 """
 
@@ -21,7 +21,7 @@ UNREADABLE = (
     *(IndexError, KeyError, NotImplementedError, OSError, TypeError, ValueError),
     *(io.matlab.MatReadError, zlib.error),
 )
-"""What scipy raises on another's, an older or newer, or a cut .mat file."""
+"""Errors of scipy on a .mat file of another origin or version, or a truncated one."""
 
 
 def load_file(
@@ -37,7 +37,10 @@ def load_file(
         read_release: reads a release; None: there is none.
 
     Returns:
-        Trial table. MetaRLError, in one sentence, says what is wrong with a file.
+        Trial table.
+
+    Raises:
+        MetaRLError: the file is missing, cannot be read, or is not coded as required.
     """
     file = existing(path)
     if read_release is not None and file.suffix.lower() == ".mat":
@@ -46,7 +49,7 @@ def load_file(
 
 
 def existing(path: Path | str) -> Path:
-    """The path of a file that is there; MetaRLError if it is not."""
+    """The path of an existing file; MetaRLError if there is none."""
     file = Path(path)
     if not file.is_file():
         raise MetaRLError(f"there is no file {str(file)!r}; give a path to a table")
@@ -54,14 +57,14 @@ def existing(path: Path | str) -> Path:
 
 
 def load_table(path: Path | str, schema: TrialSchema) -> pd.DataFrame:
-    """Read a user's trial table, its optional columns filled in.
+    """Read a user's trial table and fill in its optional columns.
 
     Args:
         path: a CSV or parquet file.
         schema: columns that it must have, and their codes.
 
     Returns:
-        Trial table; subjects that have names are numbered, and named in `animal`.
+        Trial table; named subjects are numbered, with their names in `animal`.
     """
     file = existing(path)
     table = read_table(file)
@@ -76,7 +79,7 @@ def load_table(path: Path | str, schema: TrialSchema) -> pd.DataFrame:
 
 
 def number_subjects(table: pd.DataFrame) -> pd.DataFrame:
-    """Number subjects that have names; the names stand in `animal`."""
+    """Number named subjects, with their names in the column `animal`."""
     if pd.api.types.is_numeric_dtype(table["subject"]):
         return table
     codes, names = pd.factorize(table["subject"], sort=True)

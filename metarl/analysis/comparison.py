@@ -15,7 +15,7 @@ from scipy import stats
 from metarl.analysis.statistics import mean_interval
 
 POINTS = 50
-"""Points of a mean learning curve; what lies between two is averaged."""
+"""Points of a mean learning curve; the updates between two are averaged."""
 SHOWN_EFFECTS = 24
 """Rows that a figure has room for."""
 SHARED = (
@@ -48,17 +48,17 @@ def welch(values: ArrayLike, first: ArrayLike) -> Difference:
 
     Source: Welch 1947, Biometrika 34:28.
     """
-    here, there = np.asarray(values, float), np.asarray(first, float)
-    if not (len(here) and len(there)):
+    sample, base = np.asarray(values, float), np.asarray(first, float)
+    if not (len(sample) and len(base)):
         return Difference(np.nan, np.nan, np.nan, np.nan)
-    difference = float(here.mean() - there.mean())
-    small = min(len(here), len(there)) < 2 or np.isnan(difference)
-    if small or (_alike(here) and _alike(there)):
+    difference = float(sample.mean() - base.mean())
+    small = min(len(sample), len(base)) < 2 or np.isnan(difference)
+    if small or (_alike(sample) and _alike(base)):
         return Difference(difference, np.nan, np.nan, np.nan)
     with warnings.catch_warnings():
-        # Subjects that do not differ in one of the two are no loss of precision.
+        # Equal values in one of the two are no loss of precision.
         warnings.simplefilter("ignore", RuntimeWarning)
-        test = stats.ttest_ind(here, there, equal_var=False)
+        test = stats.ttest_ind(sample, base, equal_var=False)
     low, high = test.confidence_interval(0.95)
     return Difference(difference, float(low), float(high), float(test.pvalue))
 
@@ -74,7 +74,7 @@ def compare_effects(
     """Every effect in every run that has it, compared with the first run.
 
     Subjects of two runs are never paired, even if the runs have one seed: they are
-    other networks. A p stands for one row alone; it is not corrected for their number.
+    different networks. A p is of one row, not corrected for the number of rows.
 
     Args:
         effects: run -> its effects table; the others are compared with the first run.
@@ -83,7 +83,7 @@ def compare_effects(
     Returns:
         One row an effect and run, by effect: key, effect (its label), run, the columns
         of SHARED, and difference, difference_low, difference_high, p: `welch` of the
-        means over subjects, whatever the row's value is of them; blank in the first
+        means over subjects, whichever summary the row's value is; blank in the first
         run.
     """
     first = next(iter(effects))
@@ -93,23 +93,23 @@ def compare_effects(
         for key, label in zip(table["key"], table["effect"], strict=True)
     }
     keys = dict.fromkeys(key for table in effects.values() for key in table["key"])
-    rows = {run: table.set_index("key") for run, table in effects.items()}
+    indexed = {run: table.set_index("key") for run, table in effects.items()}
     values = {run: _by_key(table) for run, table in numbers.items()}
-    nothing: list[float] = []
-    found = []
+    no_values: list[float] = []
+    rows = []
     for key in keys:
-        for run, table in rows.items():
+        for run, table in indexed.items():
             if key not in table.index:
                 continue
-            other = Difference(np.nan, np.nan, np.nan, np.nan)
+            difference = Difference(np.nan, np.nan, np.nan, np.nan)
             if run != first:
-                here, there = (values[r].get(key, nothing) for r in (run, first))
-                other = welch(here, there)
+                own, base = (values[r].get(key, no_values) for r in (run, first))
+                difference = welch(own, base)
             shared = (table.loc[key, column] for column in SHARED)
-            found.append((key, labels[key], run, *shared, *other))
+            rows.append((key, labels[key], run, *shared, *difference))
     columns = ["key", "effect", "run", *SHARED, "difference"]
     columns += ["difference_low", "difference_high", "p"]
-    compared = pd.DataFrame(found, columns=columns)
+    compared = pd.DataFrame(rows, columns=columns)
     bounds = {"criterion_low": float, "criterion_high": float}
     return compared.astype({"learned": "Int64", "subjects": "Int64", **bounds})
 
@@ -141,15 +141,15 @@ def _thinned(curve: pd.DataFrame) -> pd.DataFrame:
     """One subject's curve, neighbouring points averaged; at the last one's steps."""
     several = max(1, len(curve) // POINTS)
     places = np.arange(len(curve)) // several
-    found = curve.groupby(places).agg(
+    points = curve.groupby(places).agg(
         {"steps": "last", "rollout/reward_rate": "mean", "update": "size"}
     )
     # An incomplete last portion would be a noisier point than the others.
-    return found[found["update"] == several]
+    return points[points["update"] == several]
 
 
 def populations(comparison: pd.DataFrame) -> pd.DataFrame:
-    """Each run's size: run, subjects, and learned, how many learned the task.
+    """Size of each run: run, subjects, and learned, the number that learned the task.
 
     `learned` is blank where no criterion for learning applies.
     """
@@ -176,25 +176,29 @@ def shown_effects(comparison: pd.DataFrame, most: int = SHOWN_EFFECTS) -> list[s
 
 
 def effect_scales(comparison: pd.DataFrame) -> pd.DataFrame:
-    """The scale that each effect is drawn on: as its runs, criterion and reference ask.
+    """Scale of each effect's row, that shows its runs, criterion and reference.
 
     Returns:
         By key: effect (its label); least and most, the ends of its scale; pass_low and
-        pass_high, what the criterion accepts (infinite where a bound does not bind; NaN
-        without one); reference, of the first run that has one.
+        pass_high, the range that the criterion accepts (infinite where a bound does not
+        bind; NaN without one); reference, of the first run that has one.
     """
     rows = []
     for key, part in comparison.groupby("key", sort=False):
         bounds = criterion_bounds(part)
         reference = part["reference"].dropna()
-        known = reference.iloc[0] if len(reference) else np.nan
-        drawn = [*part[["value", "low", "high"]].to_numpy(float).flat, *bounds, known]
-        finite = [value for value in drawn if np.isfinite(value)] or [0.0]
+        published = reference.iloc[0] if len(reference) else np.nan
+        values = [
+            *part[["value", "low", "high"]].to_numpy(float).flat,
+            *bounds,
+            published,
+        ]
+        finite = [value for value in values if np.isfinite(value)] or [0.0]
         least, most = min(finite), max(finite)
-        # Numbers that do not differ stand in the middle.
+        # Equal numbers are drawn in the middle.
         room = 0.5 * (least == most)
         label = part["effect"].iloc[0]
-        rows.append((key, label, least - room, most + room, *bounds, known))
+        rows.append((key, label, least - room, most + room, *bounds, published))
     columns = ["key", "effect", "least", "most", "pass_low", "pass_high", "reference"]
     return pd.DataFrame(rows, columns=columns).set_index("key")
 
@@ -204,8 +208,8 @@ def criterion_bounds(rows: pd.DataFrame) -> tuple[float, float]:
 
     NaN without a criterion, or where it is a share of a baseline that was not computed.
     """
-    given = rows[rows["criterion"] != ""]
-    bounds = given[["criterion_low", "criterion_high"]].to_numpy(float)[:1].ravel()
+    scored = rows[rows["criterion"] != ""]
+    bounds = scored[["criterion_low", "criterion_high"]].to_numpy(float)[:1].ravel()
     if np.isnan(bounds).all():
         return np.nan, np.nan
     low, high = bounds

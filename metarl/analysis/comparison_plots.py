@@ -12,15 +12,15 @@ from metarl.analysis.plotting import LEAST_FOR_INTERVAL
 from metarl.analysis.style import COLOURS
 
 RUN_COLOURS = (
-    *(COLOURS["agent"], COLOURS["trained otherwise"], "#E69F00", "#56B4E9", "#5E3C99"),
+    *(COLOURS["agent"], COLOURS["variant"], "#E69F00", "#56B4E9", "#5E3C99"),
     *("#999933", "#882255", "#8C510A", "#44AA99", "#332288", "#117733", "#AA4499"),
 )
 """Colours of runs, in their order; none is that of animals, people, paper or optimum
 in other figures."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*", "d")
-"""Marks of runs: runs of one colour, or read without colours, have different ones."""
+"""Marks of runs, different for runs of one colour, and for readers without colours."""
 NAME_HEIGHT, DOT_HEIGHT = 0.42, 0.085
-"""What an effect's name, of up to two lines, and each run's dot need, in inches."""
+"""Heights of an effect's name, of up to two lines, and of a run's dot, in inches."""
 WRAP = 62
 """Letters of an effect's name in a line."""
 EDGES = (-0.015, 1.015)
@@ -32,7 +32,7 @@ def row_height(runs: int) -> float:
     return NAME_HEIGHT + DOT_HEIGHT * runs
 
 
-def run_looks(runs: Sequence[str]) -> dict[str, dict[str, Any]]:
+def run_styles(runs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Colour and mark of each run, as keywords of a line."""
     return {
         run: {
@@ -45,16 +45,16 @@ def run_looks(runs: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 def plot_mean_curves(curves: pd.DataFrame, runs: Sequence[str], ax: Axes) -> Axes:
     """Draw `mean_curves`: a line a run, and the 95 % interval of three or more."""
-    looks = run_looks(runs)
+    styles = run_styles(runs)
     for run, part in curves.groupby("run", sort=False):
-        colour = looks[str(run)]["color"]
+        colour = styles[str(run)]["color"]
         steps = part["steps"] / 1e6
         ax.plot(steps, part["mean"], color=colour, lw=1.6)
-        sure = part["n"] >= LEAST_FOR_INTERVAL
+        enough = part["n"] >= LEAST_FOR_INTERVAL
         ax.fill_between(
-            steps[sure],
-            part.loc[sure, "low"],
-            part.loc[sure, "high"],
+            steps[enough],
+            part.loc[enough, "low"],
+            part.loc[enough, "high"],
             color=colour,
             alpha=0.15,
             lw=0,
@@ -71,8 +71,9 @@ def plot_effects(
 ) -> Axes:
     """Draw effects as dots with intervals: a row an effect, a colour a run.
 
-    Each row has a scale of its own, whose ends are written beside it. What the
-    criterion accepts is shaded; the published or best possible value is a thin line.
+    Each row has a scale of its own, with its ends written at its sides. The range that
+    the criterion accepts is shaded; the published or best possible value is a thin
+    line.
 
     Args:
         comparison: rows of `compare_effects`, of the effects to draw.
@@ -84,11 +85,11 @@ def plot_effects(
         top = number + NAME_HEIGHT / row_height(len(runs))
         _draw_scale(top, str(scale["effect"]), scale, ax)
         part = comparison[comparison["key"] == key]
-        found = {row["run"]: row for row in part.to_dict("records")}
-        for place, (run, look) in enumerate(run_looks(runs).items()):
-            if run in found:
+        own = {row["run"]: row for row in part.to_dict("records")}
+        for place, (run, style) in enumerate(run_styles(runs).items()):
+            if run in own:
                 height = top + (place + 0.5) * (number + 1 - top) / len(runs)
-                _draw_dot(found[run], scale, height, look, ax)
+                _draw_dot(own[run], scale, height, style, ax)
     ax.set(ylim=(len(scales), 0), xlim=(-0.03, 1.03), xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)
     return ax
@@ -132,7 +133,7 @@ def _draw_dot(
     row: Mapping[Any, Any],
     scale: "pd.Series[float]",
     height: float,
-    look: dict[str, Any],
+    style: dict[str, Any],
     ax: Axes,
 ) -> None:
     """One run's value, with its interval where there is one."""
@@ -140,7 +141,13 @@ def _draw_dot(
         return
     if pd.notna(row["low"]):
         ends = [_place(row[end], scale) for end in ("low", "high")]
-        ax.plot(ends, [height, height], color=look["color"], lw=1.4)
+        ax.plot(ends, [height, height], color=style["color"], lw=1.4)
     ax.plot(
-        _place(row["value"], scale), height, ls="", ms=4.5, mec="white", mew=0.3, **look
+        _place(row["value"], scale),
+        height,
+        ls="",
+        ms=4.5,
+        mec="white",
+        mew=0.3,
+        **style,
     )

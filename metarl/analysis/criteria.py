@@ -1,4 +1,4 @@
-"""What networks must show, and when one has learned: rules fixed in advance.
+"""Criteria for results, and for having learned a task, all fixed in advance.
 
 Each experiment keeps its rules, with their sources or reasons, in a `criteria.toml`
 of its folder. They were fixed before the networks that they score were trained; those
@@ -74,7 +74,7 @@ class Criterion:
         return bool(self.low <= value <= self.high)
 
     def __str__(self) -> str:
-        """As a table shows it."""
+        """The bounds in words, for tables."""
         mark = "" if self.strict else "="
         share = f" of {self.share_of}" if self.share_of else ""
         if np.isinf(self.high):
@@ -86,14 +86,14 @@ class Criterion:
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedCriterion:
-    """The least that a network which learned its task reaches."""
+    """Least performance of a network that counts as having learned its task."""
 
     statistic: str
     """Column of the analysis's table of subjects."""
     threshold: float
     """Least value, in the statistic's unit."""
     why: str
-    """Where the threshold stands between chance and the optimum."""
+    """Position of the threshold between chance and the optimum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,9 +101,9 @@ class Criteria:
     """The criteria of one task."""
 
     rules: Mapping[str, Criterion] = field(default_factory=dict)
-    """Name -> what its networks must show."""
+    """Name -> criterion."""
     learned: LearnedCriterion | None = None
-    """When a network has learned; None: no such criterion applies."""
+    """Criterion for having learned; None: there is none."""
 
     def __getitem__(self, name: str) -> Criterion:
         """The rule of this name."""
@@ -121,11 +121,11 @@ def read_criteria(package: str) -> Mapping[str, Criteria]:
         package: import path of the folder, as "metarl.analysis.reversal".
     """
     text = (resources.files(package) / "criteria.toml").read_text("utf-8")
-    found: dict[str, dict[str, dict[str, Any]]] = {}
+    by_task: dict[str, dict[str, dict[str, Any]]] = {}
     for heading, rules in tomllib.loads(text).items():
         for task in heading.split(", "):
-            found.setdefault(task, {}).update(rules)
-    return MappingProxyType({task: _criteria(rules) for task, rules in found.items()})
+            by_task.setdefault(task, {}).update(rules)
+    return MappingProxyType({task: _criteria(rules) for task, rules in by_task.items()})
 
 
 def _criteria(rules: Mapping[str, dict[str, Any]]) -> Criteria:
@@ -137,14 +137,14 @@ def _criteria(rules: Mapping[str, dict[str, Any]]) -> Criteria:
 def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
     """Every criterion in words, one row each: experiment, name, rule, why."""
     rows = []
-    for task, found in criteria.items():
-        if found.learned is not None:
-            least = found.learned
+    for task, own in criteria.items():
+        if own.learned is not None:
+            least = own.learned
             enough = f"{least.statistic} >= {least.threshold:g}"
             rows.append((task, "learned", enough, least.why))
         rows += [
             (task, name, f"{SUMMARIES[rule.summary]} {rule}", rule.why)
-            for name, rule in found.rules.items()
+            for name, rule in own.rules.items()
         ]
     return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
 
@@ -152,10 +152,10 @@ def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
 def learned_subjects(
     criterion: LearnedCriterion | None, subjects: pd.DataFrame
 ) -> "pd.Series[bool] | None":
-    """Which subjects learned the task.
+    """Whether each subject learned the task.
 
     Args:
-        criterion: when a network has learned.
+        criterion: for having learned.
         subjects: one row a subject, with the criterion's statistic as a column.
 
     Returns:

@@ -19,7 +19,7 @@ class ExperimentData:
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
     subjects_are: str = "networks"
-    """What a subject is: "networks" or "animals"."""
+    """Kind of the subjects: "networks" or "animals"."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class ExperimentData:
     parameters: Mapping[str, object] = field(default_factory=dict)
     """All parameters of the task, as tested; those of animals are not known."""
     expected_subjects: int | None = None
-    """Subjects there should be; one that is missing counts against every effect."""
+    """Expected number of subjects; a missing one counts against every effect."""
     as_published: bool = True
     """Whether the test was the paper's: sampled actions, memory reset each episode."""
     tests: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -41,11 +41,11 @@ class ExperimentData:
     test_recordings: Mapping[str, Mapping[int, Recording]] = field(default_factory=dict)
     """Further test -> subject -> its step recording."""
     variants: Mapping[str, "ExperimentData"] = field(default_factory=dict)
-    """Name of a population that was trained differently -> everything of it."""
+    """Variant -> data of its networks."""
     curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     """Subject -> its learning curve, one row a point."""
     stages: Mapping[float, pd.DataFrame] = field(default_factory=dict)
-    """Part of training that was done -> trial table of the same subjects then."""
+    """Completed share of training -> trial table of the same subjects at that point."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -64,12 +64,14 @@ class ExperimentData:
             )
 
 
-def check_columns(present: Collection[str], needed: Collection[str], what: str) -> None:
-    """Raise MetaRLError, naming what is missing, unless all needed are present."""
+def check_columns(
+    present: Collection[str], needed: Collection[str], source: str
+) -> None:
+    """Raise MetaRLError, naming the missing columns, unless all are present."""
     missing = [name for name in needed if name not in present]
     if missing:
         plural = "s" if len(missing) > 1 else ""
         raise MetaRLError(
-            f"{what} has no column{plural} {', '.join(missing)}; "
+            f"{source} has no column{plural} {', '.join(missing)}; "
             f"it needs {', '.join(needed)}"
         )

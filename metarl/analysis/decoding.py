@@ -19,7 +19,7 @@ from metarl.analysis.schema import Array, Flags, Integers
 
 
 def episode_folds(episodes: ArrayLike, folds: int) -> Integers:
-    """(N,) fold of each row: the episodes, in order, dealt out one by one.
+    """(N,) fold of each row: episodes, in order, are assigned to folds in turn.
 
     Args:
         episodes: (N,) episode of each row.
@@ -60,7 +60,7 @@ def predict_held_out(
 
     Args:
         units: (E, ..., H) activity.
-        target: (E, ...) what is to be decoded.
+        target: (E, ...) quantity to be decoded.
         fold: (E,) fold of each row, from 0.
         penalty: of the squared weights.
         relative: whether the penalty is a share of each unit's sum of squares.
@@ -71,12 +71,12 @@ def predict_held_out(
     """
     predicted = np.empty(target.shape)
     for part in range(int(fold.max(initial=-1)) + 1):
-        known, new = fold != part, fold == part
-        rows, middle = units[known].reshape(-1, units.shape[-1]), target[known].mean()
+        others, held = fold != part, fold == part
+        rows, middle = units[others].reshape(-1, units.shape[-1]), target[others].mean()
         scaled = scaling(rows, standardise=standardise)
-        aim = target[known].ravel() - middle
+        aim = target[others].ravel() - middle
         weights = _ridge(scaled.of(rows), aim, penalty, relative=relative)
-        predicted[new] = scaled.of(units[new]) @ weights + middle
+        predicted[held] = scaled.of(units[held]) @ weights + middle
     return predicted
 
 
@@ -117,28 +117,30 @@ def held_out_r2(target: Array, predicted: Array, fold: Integers) -> float:
 def predict_by_best_penalty(
     units: Array, targets: Array, fold: Integers, penalties: ArrayLike
 ) -> Array:
-    """Several targets of each fold, each by the penalty that does best elsewhere.
+    """Several targets of each fold, with the penalty that does best in the others.
 
     Units are standardised, and a penalty is a share of their variance. The penalty of a
     fold is the one with the least squared error over all other folds.
 
     Args:
         units: (N, H) activity.
-        targets: (N, K) what is to be decoded.
+        targets: (N, K) quantities to be decoded.
         fold: (N,) fold of each row, from 0.
         penalties: to choose from.
 
     Returns:
         (N, K) predictions.
     """
-    tried = np.asarray(penalties, float)
+    candidates = np.asarray(penalties, float)
     count = int(fold.max(initial=-1)) + 1
-    predicted = np.empty((len(tried), *targets.shape))
-    errors = np.empty((len(tried), count, targets.shape[1]))
+    predicted = np.empty((len(candidates), *targets.shape))
+    errors = np.empty((len(candidates), count, targets.shape[1]))
     for part in range(count):
-        known, new = fold != part, fold == part
-        predicted[:, new] = _ridge_path(units[known], targets[known], units[new], tried)
-        errors[:, part] = ((predicted[:, new] - targets[new]) ** 2).sum(1)
+        others, held = fold != part, fold == part
+        predicted[:, held] = _ridge_path(
+            units[others], targets[others], units[held], candidates
+        )
+        errors[:, part] = ((predicted[:, held] - targets[held]) ** 2).sum(1)
     elsewhere = errors.sum(1, keepdims=True) - errors
     best = elsewhere.argmin(0)[fold]
     chosen: Array = np.take_along_axis(predicted, best[None], 0)[0]
@@ -156,12 +158,12 @@ def _ridge_path(units: Array, aim: Array, new: Array, penalties: Array) -> Array
     variances, axes = np.linalg.eigh(rows.T @ rows / len(rows))
     goal = axes.T @ (rows.T @ (aim - middle) / len(rows))
     shrunk = goal / (variances[:, None] + penalties[:, None, None])
-    made: Array = scaled.of(new) @ axes @ shrunk + middle
-    return made
+    predictions: Array = scaled.of(new) @ axes @ shrunk + middle
+    return predictions
 
 
 class Moments(NamedTuple):
-    """Sums over some rows of units that a read-out is fitted from."""
+    """Moments of units over some rows, from which a read-out is fitted."""
 
     size: int
     """Number of rows."""
@@ -181,18 +183,18 @@ def classify_held_out(
 
     Args:
         units: (N, H) activity.
-        label: (N,) what is read out.
+        label: (N,) label to be read out.
         fitted: (N,) rows that a read-out may be fitted to.
         fold: (N,) fold of each row, from 0.
         penalty: of the squared weights, as a share of each unit's variance.
 
     Returns:
-        (N,) above 0 where the label is said to be true; NaN where the other folds do
-        not show both labels.
+        (N,) above 0 where the label is read out as true; NaN where the other folds do
+        not have both labels.
     """
-    said = np.full(len(units), np.nan)
+    readout = np.full(len(units), np.nan)
     if not len(units):
-        return said
+        return readout
     count = int(fold.max()) + 1
     rows = units - units.mean(axis=0)
     # Each fold's moments are taken once and pooled, instead of a fit from all rows.
@@ -205,23 +207,23 @@ def classify_held_out(
         without, having = (_pooled([cell[kind] for cell in others]) for kind in (0, 1))
         if without.size and having.size:
             weights, offset = _readout(without, having, penalty)
-            said[fold == part] = rows[fold == part] @ weights + offset
-    return said
+            readout[fold == part] = rows[fold == part] @ weights + offset
+    return readout
 
 
 def _moments(rows: Array) -> Moments:
-    least = max(len(rows), 1)
-    return Moments(len(rows), rows.sum(axis=0) / least, rows.T @ rows / least)
+    count = max(len(rows), 1)
+    return Moments(len(rows), rows.sum(axis=0) / count, rows.T @ rows / count)
 
 
-def _pooled(parts: Sequence[Moments]) -> Moments:
+def _pooled(moments: Sequence[Moments]) -> Moments:
     """Moments of the rows of several parts together."""
-    size = sum(part.size for part in parts)
-    means = [part.mean * part.size for part in parts]
-    products = [part.product * part.size for part in parts]
-    least = max(size, 1)
+    size = sum(each.size for each in moments)
+    means = [each.mean * each.size for each in moments]
+    products = [each.product * each.size for each in moments]
+    count = max(size, 1)
     return Moments(
-        size, np.sum(means, axis=0) / least, np.sum(products, axis=0) / least
+        size, np.sum(means, axis=0) / count, np.sum(products, axis=0) / count
     )
 
 
@@ -230,7 +232,7 @@ def _readout(without: Moments, having: Moments, penalty: float) -> tuple[Array, 
     centre = (without.mean + having.mean) / 2
     spread = (without.product + having.product) / 2 - np.outer(centre, centre)
     own = np.diag(spread)
-    # A unit that never changes tells nothing; any penalty keeps it at 0.
+    # A constant unit carries no information; any penalty keeps its weight at 0.
     penalties = np.where(own > np.finfo(float).tiny, penalty * own, 1.0)
     aim = (having.mean - without.mean) / 2
     weights = np.linalg.solve(spread + np.diag(penalties), aim)
@@ -261,12 +263,12 @@ def cubes_positive(axes: Array) -> Array:
     """(C,) signs that make the sum of the cubed weights of each axis positive.
 
     As weights change little from one snapshot to the next, so does this sum, and a
-    picture never turns over.
+    figure does not flip.
     """
     return np.where((axes**3).sum(axis=0) < 0, -1.0, 1.0)
 
 
-def as_found(axes: Array) -> Array:
+def as_computed(axes: Array) -> Array:
     """(C,) signs that leave the axes as they are."""
     return np.ones(axes.shape[1])
 
@@ -287,9 +289,9 @@ def principal_components(
     variances, axes = np.linalg.eigh(centred.T @ centred)
     axes = axes[:, ::-1][:, :count]
     axes = axes * signs(axes)
-    found = axes.shape[1]
+    rank = axes.shape[1]
     scores, shares = np.zeros((len(centred), count)), np.zeros(count)
-    scores[:, :found] = centred @ axes
+    scores[:, :rank] = centred @ axes
     if variances.sum() > 0:
-        shares[:found] = variances[::-1][:found] / variances.sum()
+        shares[:rank] = variances[::-1][:rank] / variances.sum()
     return Components(scores, shares)

@@ -35,10 +35,10 @@ COLUMNS = (
     "passed",
     "verdict",
 )
-"""Columns of an effects table; the docstring of `effect_row` says what they hold."""
+"""Columns of an effects table; `effect_row` documents their content."""
 SUBJECT_TABLE = "subject_table"
-"""Where a scored table's `attrs` hold its numbers by subject: key, effect, subject,
-value each."""
+"""Key of a scored table's `attrs` that holds its numbers by subject: key, effect,
+subject, value each."""
 ALL_MEASURED = "all measured"
 """`Effect.learning` of a row about another population than the measured networks."""
 NO_LEARNING = "none"
@@ -50,16 +50,16 @@ class Effect:
     """One measured effect, before its verdict."""
 
     label: str
-    """What was measured, in words, with its unit."""
+    """Measured quantity in words, with its unit."""
     values: "pd.Series[float]"
     """One number a subject, by subject."""
     key: str = ""
     """Stable name, by which criteria, comparisons and tests know the effect; the label
     in lower case where none is given."""
     summary: str = "mean"
-    """What is said of all subjects, one of SUMMARIES."""
+    """Summary of all subjects, one of SUMMARIES."""
     criterion: Criterion | None = None
-    """What the summary must be; None: it is reported, not scored."""
+    """Criterion of the summary; None: it is reported, not scored."""
     needs_learning: bool = True
     """Whether the row counts only if every network learned its task; True wherever
     a network that learned nothing could meet the criterion."""
@@ -73,7 +73,7 @@ class Effect:
     reference: float | None = None
     """The published or best possible value, in the same unit."""
     source: str = ""
-    """Where the reference comes from."""
+    """Source of the reference."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -155,7 +155,7 @@ def trained_and_untrained(
         values: one row a subject, columns trained and untrained.
         trained: criterion of the trained units.
         difference: criterion of the difference, which is 0 by chance.
-        words: what the label of the second and third effect adds.
+        words: additions to the label for the second and third effect.
         shared: further fields of the first.
     """
     return [
@@ -226,18 +226,18 @@ def effect_row(
 
     Args:
         experiment: name of the task.
-        effect: what was measured.
+        effect: the effect.
         learned: which subjects learned the task; None where no criterion for learning
             applies (a baseline, a task without one).
 
     Returns:
         key, and effect, its label; value over all n subjects; low and high, the 95 % t
         interval of the mean, or `median_interval`'s, blank for the lowest or highest;
-        learned, how many did; value_learners, the value over those alone; chance, and
-        p, of a two-sided one-sample t test of all n subjects against it; criterion in
-        words, and as criterion_low, criterion_high (blank where a bound does not bind
-        or is a share of a baseline that was not computed) and criterion_strict; passed,
-        whether the criterion holds and counts; verdict.
+        learned, the number that did; value_learners, the value over those alone;
+        chance, and p, of a two-sided one-sample t test of all n subjects against it;
+        criterion in words, and as criterion_low, criterion_high (blank where a bound
+        does not bind or is a share of a baseline that was not computed) and
+        criterion_strict; passed, whether the criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -279,7 +279,7 @@ def _criterion_columns(criterion: Criterion | None) -> dict[str, object]:
 
 
 def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bool]":
-    """Which of the subjects measured here learned."""
+    """Whether each subject with a value learned."""
     return learned.reindex(values.index, fill_value=False)
 
 
@@ -316,7 +316,7 @@ def _verdict(
     """PASS, FAIL, NOT LEARNED or REPORTED.
 
     NOT LEARNED: the criterion holds but says nothing, as not all learned; or it fails
-    only through those who did not learn.
+    only because of those that did not learn.
     """
     if effect.criterion is None:
         return "REPORTED"
@@ -370,11 +370,11 @@ def score_effects(
 
     Args:
         task: name of the task.
-        effects: what was measured.
+        effects: the effects.
         learned: group of the table of subjects -> which of them learned the task; None
             where no criterion for learning applies.
         scored: whether the criteria apply; else every row is reported.
-        expected_subjects: networks there should be; one that is missing has no number,
+        expected_subjects: expected number of networks; a missing one has no number,
             and so counts against every row that has learners.
 
     Returns:
@@ -382,11 +382,11 @@ def score_effects(
     """
     pairs = []
     for effect in effects:
-        who = _learners(effect, learned, expected_subjects)
+        learners = _learners(effect, learned, expected_subjects)
         row = effect if scored else unscored(effect)
-        if who is not None and expected_subjects is not None:
+        if learners is not None and expected_subjects is not None:
             row = reindex_subjects(row, range(expected_subjects))
-        pairs.append((row, who))
+        pairs.append((row, learners))
     return effect_table(task, pairs)
 
 
@@ -395,7 +395,7 @@ def _learners(
     learned: Mapping[str, "pd.Series[bool] | None"],
     expected_subjects: int | None,
 ) -> "pd.Series[bool] | None":
-    """Who learned, for one row; None where learning does not apply."""
+    """Whether each subject learned, for one row; None where learning does not apply."""
     if effect.learning == NO_LEARNING:
         return None
     if effect.learning == ALL_MEASURED:
@@ -406,14 +406,14 @@ def _learners(
 def variant_learners(
     effect: Effect, learned: "pd.Series[bool] | None", expected: object
 ) -> "pd.Series[bool] | None":
-    """Who learned, for a row about another population than the measured networks.
+    """Learners for a row about another population than the measured networks.
 
-    It counts by itself once all measured networks have learned, else not.
+    The row counts only if all measured networks have learned.
 
     Args:
         effect: about the other population.
         learned: which of the measured networks learned; None where none is scored.
-        expected: how many of them there should be, or None.
+        expected: expected number of them, or None.
     """
     if learned is None:
         return None
@@ -428,5 +428,5 @@ def unscored(effect: Effect) -> Effect:
 
 
 def reindex_subjects(effect: Effect, everyone: range) -> Effect:
-    """The effect over all subjects there should be; a missing one has no number."""
+    """The effect over all expected subjects; a missing one has no number."""
     return replace(effect, values=effect.values.reindex(everyone))

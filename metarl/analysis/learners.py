@@ -2,7 +2,7 @@
 
     value += rate * (outcome - value)
 
-from 1/2 at an episode's start. Likelihoods are worked out at every point of a grid of
+from 1/2 at an episode's start. Likelihoods are computed at every point of a grid of
 parameters, so that no search can stop short of the best.
 """
 
@@ -16,7 +16,7 @@ Floats = NDArray[np.float32]
 
 
 def value_traces(winner: Array, rates: Array) -> Floats:
-    """Estimate that left wins, before each trial, where every outcome is seen.
+    """Estimated probability that left wins, before each trial, with all outcomes seen.
 
     Args:
         winner: (E, T) 0 left, 1 right, NaN unknown, which leaves the estimate.
@@ -36,11 +36,11 @@ def value_traces(winner: Array, rates: Array) -> Floats:
 
 
 def value_leads(choice: Array, reward: Array, rates: Array) -> Floats:
-    """Value of the chosen arm minus the other's, where its outcome alone is seen.
+    """Value of the chosen arm minus the other's, with only its own outcome seen.
 
     Args:
         choice: (E, T) 0 left, 1 right, NaN missing.
-        reward: (E, T) what it paid.
+        reward: (E, T) reward of the choice.
         rates: (A,) learning rates.
 
     Returns:
@@ -51,12 +51,12 @@ def value_leads(choice: Array, reward: Array, rates: Array) -> Floats:
     left = np.full((len(rates), len(choice)), 0.5, np.float32)
     right = left.copy()
     ahead = np.full((*left.shape, choice.shape[1]), np.nan, np.float32)
-    for trial, (chosen, paid) in enumerate(zip(choice.T, reward.T, strict=True)):
+    for trial, (chosen, rewards) in enumerate(zip(choice.T, reward.T, strict=True)):
         took_left, took_right = chosen == 0, chosen == 1
         difference = left - right
         signs = np.where(took_left, 1, np.where(took_right, -1, np.nan))
         ahead[:, :, trial] = difference * signs.astype(np.float32)
-        outcome = np.nan_to_num(paid).astype(np.float32)
+        outcome = np.nan_to_num(rewards).astype(np.float32)
         left += speed * (outcome - left) * took_left
         right += speed * (outcome - right) * took_right
     return ahead
@@ -75,16 +75,16 @@ def softmax_log_likelihoods(worth: Floats, temperatures: Array) -> Array:
     Returns:
         (A, B, T).
     """
-    parts, fit = [], np.empty_like(worth)
+    likelihoods, fit = [], np.empty_like(worth)
     for temperature in temperatures:
         np.exp(np.multiply(worth, np.float32(-temperature), out=fit), out=fit)
         np.log1p(fit, out=fit)
-        parts.append(-fit.sum(axis=1, dtype=np.float64))
-    return np.stack(parts, axis=1)
+        likelihoods.append(-fit.sum(axis=1, dtype=np.float64))
+    return np.stack(likelihoods, axis=1)
 
 
 def node_counts(leads: Floats, nodes: int) -> Floats:
-    """Choices near each of some even value differences.
+    """Number of choices near each of several evenly spaced value differences.
 
     A choice between two nodes is shared out between them, so that a sum over nodes
     interpolates any function of the difference.
@@ -111,14 +111,14 @@ def node_counts(leads: Floats, nodes: int) -> Floats:
 
 
 def grid_peak(heights: Array, places: Array) -> tuple[Array, Array]:
-    """Place and height of the top along the first axis, between even places.
+    """Place and height of the maximum along the first axis, between grid points.
 
-    The top is that of the parabola through the best point and its neighbours; at an end
-    of the grid, the point itself.
+    The maximum is that of the parabola through the best point and its neighbours; at an
+    end of the grid, the point itself.
 
     Args:
         heights: (P, ...) values.
-        places: (P,) even places along the first axis.
+        places: (P,) evenly spaced places along the first axis.
 
     Returns:
         (...) places and heights.

@@ -1,4 +1,4 @@
-"""Learning curves: how much each subject's steps earned as its training went on."""
+"""Learning curves: reward per step of each subject over training."""
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -22,7 +22,7 @@ def plot_learning_curves(metrics: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
     Args:
         metrics: as in `mean_curve`.
-        ax: where to draw; a figure of its own where None.
+        ax: axes to draw on; those of a new figure where None.
     """
     ax = ax or plt.subplots()[1]
     colour, count = COLOURS["agent"], metrics["subject"].nunique()

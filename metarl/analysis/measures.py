@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.statistics import mean_interval
 from metarl.analysis.trials import TrialSequence
 
 MEASURED = "measured"
-"""Group of the networks or animals, beside the baselines' names."""
+"""Group of the measured networks or animals; others are named by baseline or
+variant."""
 Trials = TypeVar("Trials")
 """Trials of one group, as an analysis reads them."""
 
@@ -53,8 +56,8 @@ class Tables(Mapping[str, pd.DataFrame]):
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         """The rows of a table."""
-        found = self._tables[name]
-        return found.table if isinstance(found, Measure) else found
+        table = self._tables[name]
+        return table.table if isinstance(table, Measure) else table
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -74,7 +77,7 @@ class Tables(Mapping[str, pd.DataFrame]):
         return self._summaries[name]
 
     def replace(self, **tables: Measure | pd.DataFrame) -> "Tables":
-        """The same with some tables exchanged."""
+        """A copy with some tables replaced."""
         return Tables({**self._tables, **tables})
 
 
@@ -91,18 +94,18 @@ def by_group(
 
 
 def stack(
-    parts: Iterable[tuple[Mapping[str, Any], pd.DataFrame]],
+    frames: Iterable[tuple[Mapping[str, Any], pd.DataFrame]],
     columns: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Tables below each other, each with columns in front that name it.
 
     Args:
-        parts: names of a part (column -> value), and its rows. A part without rows is
-            left out where another has some.
-        columns: columns of the result where there is no part.
+        frames: columns in front (name -> value), and a table. One without rows is left
+            out where another has some.
+        columns: columns of the result where there is no table.
     """
-    named = [part.assign(**who)[[*who, *part]] for who, part in parts]
-    full = [part for part in named if len(part)] or named[:1]
+    named = [table.assign(**names)[[*names, *table]] for names, table in frames]
+    full = [table for table in named if len(table)] or named[:1]
     if not full:
         return pd.DataFrame(columns=list(columns))
     return pd.concat(full, ignore_index=True)
@@ -139,8 +142,21 @@ def subject_values(table: pd.DataFrame, column: str) -> "pd.Series[float]":
     return values
 
 
+def measured_subjects(tables: Tables) -> NDArray[np.int64]:
+    """The measured subjects, in the order of the table of subjects."""
+    subjects: NDArray[np.int64] = select_group(tables["subjects"])["subject"].to_numpy(
+        np.int64
+    )
+    return subjects
+
+
+def thin(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Evenly spaced rows of a table, at most so many."""
+    return table.iloc[:: max(1, -(-len(table) // most))]
+
+
 def group_mean(table: pd.DataFrame, group: str, column: str) -> float | None:
-    """Mean of a column over a group's subjects; None where the group is not there."""
+    """Mean of a column over a group's subjects; None without such a group."""
     rows = select_group(table, group)
     return float(rows[column].mean()) if len(rows) else None
 
@@ -159,7 +175,7 @@ def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFram
 
 
 def subject_rewards(trials: TrialSequence) -> pd.DataFrame:
-    """Earnings of each subject.
+    """Rewards of each subject.
 
     Returns:
         One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,

@@ -31,7 +31,7 @@ LEAST_FOR_INTERVAL = 3
 
 
 class Points(NamedTuple):
-    """Points along an axis: which rows of a table stand there, and in which order."""
+    """Points along an axis, given by keys of the rows of a table."""
 
     keys: Sequence[str]
     """Columns that name a point."""
@@ -63,7 +63,7 @@ def interval(
     width: float = 2.5,
     zorder: float = 3,
 ) -> None:
-    """Upright lines: the 95 % interval of each mean that has subjects enough.
+    """Vertical lines: the 95 % interval of each mean over enough subjects.
 
     Args:
         ax: axes to draw on.
@@ -87,7 +87,7 @@ def band(
     *,
     alpha: float = 0.2,
 ) -> None:
-    """A band: the 95 % interval along a line, if every mean has subjects enough.
+    """A band: the 95 % interval along a line, if every mean is over enough subjects.
 
     Args:
         ax: axes to draw on.
@@ -171,7 +171,7 @@ def mean_bars(
         label: in the legend.
         width: of a bar.
         alpha: opacity of the bars.
-        aside: how far right of a bar's middle its interval stands.
+        aside: distance of an interval to the right of its bar's middle.
     """
     where = np.asarray(places, float)
     heights = means["mean"]
@@ -222,7 +222,7 @@ def bars_with_subjects(
     Args:
         ax: axes to draw on.
         tables: tables of the analysis.
-        context: what they are about.
+        context: context of the analysis.
         name: table that is drawn, a `Measure`.
         value: column of its rows that is drawn upwards.
         points: (N,) the points, in order.
@@ -242,7 +242,7 @@ def bars_with_subjects(
 def half_violin(
     ax: Axes, place: float, density: pd.DataFrame, y: str, colour: str, *, alpha: float
 ) -> None:
-    """One half of a violin: a density, filled from an upright line outwards.
+    """One half of a violin: a density, filled from a vertical line outwards.
 
     Args:
         ax: axes to draw on.
@@ -267,7 +267,7 @@ def baseline_ticks(
     reach: float = 0.2,
     width: float = 1.5,
 ) -> None:
-    """A short level line of each baseline at every point.
+    """A short horizontal line of each baseline at every point.
 
     Args:
         ax: axes to draw on.
@@ -288,7 +288,7 @@ def baseline_ticks(
 def baseline_lines(
     ax: Axes, heights: Mapping[str, float], *, named: bool = True, **line: Any
 ) -> None:
-    """A level line across the axes for each baseline.
+    """A horizontal line across the axes for each baseline.
 
     Args:
         ax: axes to draw on.
@@ -374,7 +374,7 @@ def reference_curve(
 
 
 def reference_label(rows: pd.DataFrame) -> str:
-    """Name of a published result and, where it is not one subject, their number."""
+    """Name of a published result and, if not of a single subject, their number."""
     label, count = str(rows["label"].iloc[0]), int(rows["n"].iloc[0])
     return label if count == 1 else f"{label} (n = {count})"
 
@@ -394,7 +394,7 @@ def scores_by_subject(
     Args:
         ax: axes to draw on.
         tables: tables of the analysis; `subjects` is a `Measure` of the value.
-        context: what they are about.
+        context: context of the analysis.
         value: column of the table of subjects that is drawn upwards.
         label: of the dots, in the legend; the subjects' label where None.
         baselines: baseline -> its label in the legend, for those to be drawn; None:
@@ -423,11 +423,11 @@ def scores_by_subject(
 
 
 def learned_line(ax: Axes, context: Context, height: float | None = None) -> None:
-    """The least that counts as learned, where the criteria apply.
+    """A line at the threshold for having learned, where the criteria apply.
 
     Args:
         ax: axes to draw on.
-        context: what the tables are about.
+        context: context of the analysis.
         height: on the axes; the threshold itself where None.
     """
     if context.learned is None:
@@ -438,7 +438,7 @@ def learned_line(ax: Axes, context: Context, height: float | None = None) -> Non
 
 
 def chance_line(ax: Axes, height: float = 0.5, style: str = ":") -> None:
-    """A grey level line, behind everything: chance, or zero."""
+    """A grey horizontal line, behind everything: chance, or zero."""
     ax.axhline(height, color=COLOURS["chance"], lw=1, ls=style, zorder=0)
 
 
@@ -456,7 +456,7 @@ def label_line(ax: Axes, name: str, height: float) -> None:
 
 
 def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
-    """Say on empty axes why nothing is drawn."""
+    """State on empty axes why nothing is drawn."""
     ax.text(0.5, 0.5, text, ha="center", transform=ax.transAxes)
     return ax
 
@@ -464,7 +464,7 @@ def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
 def legend_below(
     ax: Axes, *, title: str = "", columns: int = 2, first: str = ""
 ) -> Axes:
-    """The legend under the axes, where no data are; `first` leads it."""
+    """Draw the legend below the axes, beginning with the label `first`."""
     two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
     handles, labels = ax.get_legend_handles_labels()
     order = sorted(range(len(labels)), key=lambda index: labels[index] != first)

@@ -4,8 +4,8 @@ A step's prediction error stands on the row that reveals it (arrival):
 
     rpe[t] = reward[t - 1] + discount * value[t] - value[t - 1]
 
-so the error that answers to a step's reward stands on the row after it. At an episode's
-end that error also holds the loss of all trials that will not come.
+so the error at a step's reward stands on the row after it. At an episode's end that
+error also contains the lost value of all further trials.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from metarl.core.files import Recording
 STEP_ARRAYS = ("episode", "trial", "event", "event_names")
 """Arrays that place a step."""
 UNITS = {"trained": "units", "untrained": "units_untrained"}
-"""Network -> array of its units; the untrained one was fed the very same inputs."""
+"""Network -> array of its units; the untrained one received the same inputs."""
 END = "end"
 """Event of the row that closes an episode."""
 
@@ -69,7 +69,7 @@ def steps_at(
 def join_trials(
     steps: pd.DataFrame, trials: pd.DataFrame, columns: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Recorded steps with what the trial table knows of their trials.
+    """Recorded steps with columns of their trials.
 
     Args:
         steps: one row a step, with episode and trial.
@@ -104,7 +104,7 @@ def join_trials(
 
 
 def has_next(recording: Recording, rows: Integers) -> Flags:
-    """Which of the rows are followed by another of the same episode."""
+    """Whether each row is followed by another of the same episode."""
     episode = np.asarray(recording["episode"])
     after = np.minimum(rows + 1, len(episode) - 1)
     follows: Flags = (rows + 1 < len(episode)) & (episode[after] == episode[rows])
@@ -112,15 +112,15 @@ def has_next(recording: Recording, rows: Integers) -> Flags:
 
 
 def error_after(recording: Recording, rows: Integers) -> Array:
-    """Prediction errors that answer to the rewards of these rows, in reward units.
+    """Prediction errors at the rewards of these rows, in reward units.
 
     Args:
         recording: step recording of one subject, with rpe.
         rows: rows of the recording, each followed by another of its episode.
 
     Returns:
-        One number a row; NaN where the episode ends there, as that error also holds
-        the loss of all trials that will not come.
+        One number a row; NaN where the episode ends there, as that error also contains
+        the lost value of all further trials.
 
     Raises:
         MetaRLError: an episode stops short of the row that reveals an error.

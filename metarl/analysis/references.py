@@ -1,17 +1,17 @@
-"""Published results of animals, people and the paper's networks, as they ship.
+"""Published results of animals, people and the paper's networks.
 
-They stand as CSV tables in the folder `reference` of each experiment, all in one tidy
-format, a value a row:
+The folder `reference` of each experiment holds them as CSV tables, all in one tidy
+format with one value a row:
 
-    measure             what was measured, by the analysis's own name
-    (key columns)       which point of the measure, by the columns of the tables
+    measure             measured quantity, by its name in the analysis
+    (key columns)       point of the measure, by the columns of the tables
     value, error        in the unit of the measure; a blank error is not known
-    error_type          what the error is, as "SEM over sessions"
+    error_type          kind of error, as "SEM over sessions"
     n                   subjects behind the value
-    kind, label         animal, human, paper or baseline; whose it is, for a legend
+    kind, label         animal, human, paper or baseline; name for a legend
     study               citation
-    source_location     where in it, or in which released file
-    how, origin, confidence   how the value was obtained, where that is known
+    source_location     place in the study, or released file
+    how, origin, confidence   how the value was obtained, where known
 """
 
 from functools import cache

@@ -42,7 +42,7 @@ WITH_CHOICE = Condition(
     "on a valid trial with a choice",
     lambda columns: np.equal(columns["valid"], 1) & ~is_blank(columns["choice"]),
 )
-"""Trials that were answered as the task allows, so that an outcome followed."""
+"""Trials with a response that the task allows, so that an outcome followed."""
 WITHOUT_CHOICE = Condition("without a choice", lambda c: is_blank(c["choice"]))
 """Trials in which nothing was chosen."""
 
@@ -52,19 +52,19 @@ class Column:
     """One column of a trial table."""
 
     rule: str = ""
-    """What a value must be, in words; "" where any number or blank may stand."""
+    """Rule for a value, in words; "" where any number or a blank is allowed."""
     allowed: Callable[[Array | Words, Columns], Flags] | None = None
-    """(N,) values and all columns -> (N,) whether each may stand there; None: all."""
+    """(N,) values and all columns -> (N,) whether each is allowed; None: all are."""
     meaning: str = ""
-    """What the column says, for people."""
+    """Meaning of the column, for people."""
     unit: str = ""
     """Unit of its numbers."""
     words: bool = False
     """Whether it holds words rather than numbers."""
     required: bool = True
-    """Whether the analysis cannot do without it."""
+    """Whether the analysis needs it."""
     default: float | None = None
-    """What a user's table may leave out, and what it then holds."""
+    """Value where a user's table leaves the column out; None: it must not."""
     advice: str = ""
     """The way out of a wrong value, appended to the message."""
 
@@ -80,12 +80,12 @@ def codes(
     """A column of a few codes, numbers or words.
 
     Args:
-        values: what may stand there.
-        names: what each code means, shown behind it.
-        blank: whether a cell may be blank, or in which trials it may.
-        when: trials that the rule is for; in the others anything may stand.
-        meaning: what the column says, for people.
-        required: whether the analysis cannot do without the column.
+        values: allowed values.
+        names: meaning of each code, shown after it.
+        blank: whether a cell may be blank, or the trials in which it may.
+        when: trials that the rule is for; in the others anything is allowed.
+        meaning: meaning of the column, for people.
+        required: whether the analysis needs the column.
     """
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
@@ -125,10 +125,10 @@ def between(
     Args:
         low: least value.
         high: greatest value.
-        meaning: what the column says, for people and in the message.
+        meaning: meaning of the column, for people and in the message.
         unit: unit of the numbers.
         blank: whether a cell may be blank.
-        required: whether the analysis cannot do without the column.
+        required: whether the analysis needs the column.
         advice: the way out of a wrong value.
     """
 
@@ -139,8 +139,8 @@ def between(
 
     rule = f"in [{low:g}, {high:g}]"
     if meaning:
-        what = f"{meaning} in {unit}" if unit else meaning
-        rule = f"{what}, {low:g} to {high:g}"
+        quantity = f"{meaning} in {unit}" if unit else meaning
+        rule = f"{quantity}, {low:g} to {high:g}"
     return Column(
         rule=f"{rule}, or blank" if blank else rule,
         allowed=allowed,
@@ -187,12 +187,12 @@ def _listed(words: Sequence[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSchema:
-    """What a trial table of one experiment must hold."""
+    """Columns of the trial table of one experiment, and their check."""
 
     name: str = ""
     """Name of the experiment, as messages give it."""
     columns: Mapping[str, Column]
-    """Column -> what it holds, in the order that messages and documents list."""
+    """Column -> its codes, in the order of messages and documents."""
     checks: tuple[Callable[[pd.DataFrame], None], ...] = ()
     """Rules across rows: each takes the columns as a table, in the rows' own order, and
     raises MetaRLError."""
@@ -200,7 +200,7 @@ class TrialSchema:
     def extend(
         self, name: str, *checks: Callable[[pd.DataFrame], None], **columns: Column
     ) -> "TrialSchema":
-        """The schema of an experiment, with these columns and rules besides."""
+        """The schema of an experiment, with further columns and rules."""
         return TrialSchema(
             name=name,
             columns=MappingProxyType({**self.columns, **columns}),
@@ -214,7 +214,7 @@ class TrialSchema:
 
     @property
     def defaults(self) -> dict[str, float]:
-        """Columns that a user's table may leave out, and what they then hold."""
+        """Columns that a user's table may leave out -> their values then."""
         listed = {name: column.default for name, column in self.columns.items()}
         return {name: value for name, value in listed.items() if value is not None}
 
@@ -225,7 +225,7 @@ class TrialSchema:
 
     def check(self, table: pd.DataFrame) -> None:
         """Raise MetaRLError, in one sentence, unless a table is coded as documented."""
-        # By parts, so that a table of many millions of rows is not copied as a whole.
+        # In pieces, so that a table of many millions of rows is not copied as a whole.
         for first in range(0, max(len(table), 1), ROWS_AT_ONCE):
             self._check_rows(table.iloc[first : first + ROWS_AT_ONCE], first)
         check_once(table)
@@ -252,8 +252,8 @@ class TrialSchema:
         Raises:
             MetaRLError: a required column is missing, or numbers are words.
         """
-        what = f"the {self.name} trial table" if self.name else "the trial table"
-        check_columns(list(table.columns), self.required, what)
+        source = f"the {self.name} trial table" if self.name else "the trial table"
+        check_columns(list(table.columns), self.required, source)
         return {
             name: self._values(table, name, column)
             for name, column in self.columns.items()
@@ -267,17 +267,29 @@ class TrialSchema:
         return numbers(table, name)
 
     def describe(self) -> pd.DataFrame:
-        """Every column for people: column, values, unit, meaning, default.
+        """Return every column for people, in words, one row each.
 
-        `default` says what a table of one's own may leave out, and what then stands;
-        it is blank for a column that is needed.
+        Returns:
+            column, values (its codes or range), unit, meaning, and presence (whether a
+            user's table needs the column, or what stands where it is left out).
         """
         rows = [
-            (name, c.rule or "a number or blank", c.unit, c.meaning, c.default)
-            for name, c in self.columns.items()
+            {
+                "column": name,
+                "values": column.rule or ("words" if column.words else "numbers"),
+                "unit": column.unit,
+                "meaning": column.meaning,
+                "presence": _presence(column),
+            }
+            for name, column in self.columns.items()
         ]
-        names = ["column", "values", "unit", "meaning", "default"]
-        return pd.DataFrame(rows, columns=names)
+        return pd.DataFrame(rows)
+
+
+def _presence(column: Column) -> str:
+    if column.default is not None:
+        return f"{column.default:g} if left out"
+    return "needed" if column.required else "optional"
 
 
 BASE_SCHEMA = TrialSchema(
@@ -287,14 +299,16 @@ BASE_SCHEMA = TrialSchema(
             "session": whole(meaning="number of the session", default=0),
             "episode": whole(meaning="number of the episode or block", default=0),
             "trial": whole(
-                meaning="number of the trial, up by 1 where one followed the other"
+                meaning="number of the trial, up by 1 from each trial to the next"
             ),
             "choice": codes(
-                *(0, 1), names=("left", "right"), blank=True, meaning="what was chosen"
+                *(0, 1), names=("left", "right"), blank=True, meaning="chosen option"
             ),
-            "reward": number(meaning="what the trial paid", unit="reward units"),
+            "reward": number(meaning="reward of the trial", unit="reward units"),
             "valid": replace(
-                codes(0, 1, meaning="whether it was answered as the task allows"),
+                codes(
+                    0, 1, meaning="whether the response was one that the task allows"
+                ),
                 default=1,
             ),
             "forced": replace(
@@ -344,9 +358,9 @@ def check_codes(
 
     Args:
         values: (N,) the column.
-        allowed: (N,) whether each may stand there.
+        allowed: (N,) whether each is allowed.
         column: its name.
-        rule: what may stand there, in words.
+        rule: rule for the values, in words.
         advice: the way out, in words.
         first: number of the first row, from 0.
     """
@@ -384,8 +398,8 @@ def check_once(trials: pd.DataFrame, keys: Sequence[str] = KEYS) -> None:
 def _increase(keys: Sequence[NDArray[np.generic]]) -> bool:
     """Whether each row's keys are greater than those of the row before.
 
-    So they are in nearly every table, and to see it takes a tenth of the time that the
-    search for equal rows does.
+    They are in nearly every table, and this check takes a tenth of the time of the
+    search for equal rows.
     """
     if any(key.dtype.kind not in "iuf" for key in keys):
         return False

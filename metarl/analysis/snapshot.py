@@ -1,7 +1,7 @@
-"""What a few recorded episodes show of any task, while its network still learns.
+"""Summaries of a few recorded episodes of any task, drawn during training.
 
-A prediction error stands on the step that reveals it. What a step before it paid is the
-reward that it answers to.
+A prediction error stands on the step that reveals it, and belongs to the reward of the
+step before.
 """
 
 import numpy as np
@@ -16,20 +16,20 @@ from metarl.core.files import Recording
 RECORDED = ("episode", "trial", "step", "event", "event_names", "reward", "rpe")
 """Arrays that the table of prediction errors is made from."""
 AMOUNTS = 4
-"""Most different rewards that are told apart; more are put together."""
+"""Most different rewards that are shown apart; more are put into classes."""
 
 
 def mean_rpe_by_event(recording: Recording) -> pd.DataFrame:
-    """Mean prediction error at each event, split by what the step before it paid.
+    """Mean prediction error at each event, split by the reward of the step before.
 
     Args:
         recording: step recording of one subject. Two kinds of rows are left out: an
-            episode's first, before which nothing was predicted, and its `end`, whose
-            error also holds the loss of all trials that will not come.
+            episode's first, before which nothing was predicted, and its `end`, where
+            the error also contains the lost value of all further trials.
 
     Returns:
         In the order of events, then of rewards: event, order (of the reward, from 0),
-        paid (the reward, or words for several where there are more than AMOUNTS), rpe
+        reward (in words; a class where there are more than AMOUNTS), rpe
         (mean) and deviation, in reward units, and n, steps.
     """
     check_columns(list(recording), RECORDED, "the step recording")
@@ -46,27 +46,27 @@ def mean_rpe_by_event(recording: Recording) -> pd.DataFrame:
     )
     by_event = errors.groupby(["event", "order"])["rpe"]
     table = by_event.agg(rpe="mean", deviation="std", n="count").reset_index()
-    paid = np.array(names, object)[table["order"].to_numpy(int)]
-    table.insert(2, "paid", paid)
+    named = np.array(names, object)[table["order"].to_numpy(int)]
+    table.insert(2, "reward", named)
     return table.assign(event=words[table["event"].to_numpy(int)])
 
 
-def _named(paid: Array) -> tuple[NDArray[np.int64], list[str]]:
+def _named(reward: Array) -> tuple[NDArray[np.int64], list[str]]:
     """(N,) a code for each reward, growing with it, and the codes' names."""
-    amounts, codes = np.unique(paid, return_inverse=True)
+    amounts, codes = np.unique(reward, return_inverse=True)
     if len(amounts) <= AMOUNTS:
         return codes.astype(np.int64), [f"{amount:g}" for amount in amounts]
     half = amounts[-1] / 2
     names = ["below 0", "0", f"up to {half:.2g}", f"above {half:.2g}"]
-    above = (paid >= 0, paid > 0, paid > max(half, 0))
+    above = (reward >= 0, reward > 0, reward > max(half, 0))
     return np.sum(above, axis=0, dtype=np.int64), names
 
 
 def trial_states(recording: Recording) -> pd.DataFrame:
     """The units as each trial begins, on their first two principal components.
 
-    By then the network has been told what the trial before paid, and has done nothing
-    yet: what differs is what it remembers.
+    At that step the network has received the last reward but has not acted yet, so that
+    differences between trials show its memory.
 
     Returns:
         One row a trial: episode, trial, reward (of the trial before, in reward units;
@@ -77,8 +77,8 @@ def trial_states(recording: Recording) -> pd.DataFrame:
     keys = np.column_stack([recording["episode"], recording["trial"]])
     first = _first(keys)
     trial = np.asarray(recording["trial"])[first]
-    earned = np.nan_to_num(np.asarray(recording["reward"], float))
-    sums = np.add.reduceat(earned, np.flatnonzero(first))
+    rewards = np.nan_to_num(np.asarray(recording["reward"], float))
+    sums = np.add.reduceat(rewards, np.flatnonzero(first))
     units = np.asarray(recording["units"], float)[first]
     scores, shares = principal_components(units, signs=cubes_positive)
     return pd.DataFrame(

@@ -1,4 +1,4 @@
-"""Panels for a look at a network that still learns: prediction errors, and units."""
+"""Panels drawn during training: prediction errors, and units."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -14,7 +14,7 @@ SPREAD = 0.36
 SHADES = "viridis"
 """From an episode's first trial to its last."""
 MARKS = 400
-"""Most trials drawn, those of the first episodes; each takes its time."""
+"""Most trials drawn, those of the first episodes; drawing each takes time."""
 
 
 def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -25,11 +25,11 @@ def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if table.empty:
         return empty_panel(ax)
     events = list(dict.fromkeys(table["event"]))
-    paid = list(table.sort_values("order")["paid"].unique())
-    colours = mpl.colormaps["cividis"](np.linspace(0, 0.85, len(paid)))
-    for index, name in enumerate(paid):
-        rows = table[table["paid"] == name]
-        shift = SPREAD * (index / max(len(paid) - 1, 1) - 0.5)
+    rewards = list(table.sort_values("order")["reward"].unique())
+    colours = mpl.colormaps["cividis"](np.linspace(0, 0.85, len(rewards)))
+    for index, name in enumerate(rewards):
+        rows = table[table["reward"] == name]
+        shift = SPREAD * (index / max(len(rewards) - 1, 1) - 0.5)
         places = np.array([events.index(event) for event in rows["event"]]) + shift
         ax.errorbar(
             places,
@@ -43,7 +43,7 @@ def plot_rpe_by_event(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axhline(0, color=COLOURS["chance"], lw=1, zorder=0)
     ax.set_xticks(range(len(events)), events)
     ax.set_xlim(-0.6, len(events) - 0.4)
-    return legend_below(ax, title="Paid by the step before", columns=len(paid))
+    return legend_below(ax, title="Reward of the step before", columns=len(rewards))
 
 
 def plot_trial_states(states: pd.DataFrame, ax: Axes | None = None) -> Axes:
@@ -55,7 +55,7 @@ def plot_trial_states(states: pd.DataFrame, ax: Axes | None = None) -> Axes:
     kinds = {
         "start": (reward.isna(), "*"),
         "after reward": (reward > 0, "o"),
-        "after none": (reward <= 0, "x"),
+        "after no reward": (reward <= 0, "x"),
     }
     for name, (chosen, marker) in kinds.items():
         rows = states[chosen]

@@ -16,8 +16,8 @@ STEP_LIMIT = 25
 """Newton steps before a logistic regression is called not converged.
 
 With a finite best fit about ten are enough. Where the data are separated each step
-adds about 1 to the weights for ever, and past 35 or so the fitted chances round to 1,
-so a larger limit would let rounding pass for convergence.
+adds about 1 to the weights without end, and past 35 or so the fitted probabilities
+round to 1, so a larger limit would let rounding pass for convergence.
 """
 HALVING_LIMIT = 30
 """Times that a Newton step which worsens the fit is halved."""
@@ -73,9 +73,9 @@ def fit_logit(
 
         sum(successes log p + (counts - successes) log(1 - p)) - ridge / 2 |w|^2
 
-    Separated data (a predictor that tells every outcome) have no finite best fit
+    Separated data (a predictor that determines every outcome) have no finite best fit
     without a penalty: `converged` is then False. A small ridge makes the fit finite,
-    at the price of weights drawn towards 0; it is the same as a normal prior of
+    at the price of weights shrunk towards 0; it is the same as a normal prior of
     variance 1 / ridge on every weight, the intercept's included.
 
     Args:
@@ -93,10 +93,10 @@ def fit_logit(
     total = np.ones_like(won) if counts is None else np.asarray(counts, float)
     weights, steps, converged = np.zeros(rows.shape[1]), 0, False
     while steps < STEP_LIMIT and not converged and total.sum() > 0:
-        chance = special.expit(rows @ weights)
-        gradient = rows.T @ (won - total * chance) - ridge * weights
+        probability = special.expit(rows @ weights)
+        gradient = rows.T @ (won - total * probability) - ridge * weights
         try:
-            hessian = _hessian(rows, total, chance, ridge)
+            hessian = _hessian(rows, total, probability, ridge)
             newton = np.linalg.solve(hessian, gradient).astype(np.float64)
         except np.linalg.LinAlgError:
             break
@@ -112,9 +112,9 @@ def fit_logit(
     )
 
 
-def _hessian(rows: Array, total: Array, chance: Array, ridge: float) -> Array:
+def _hessian(rows: Array, total: Array, probability: Array, ridge: float) -> Array:
     """(K, K) negative second derivative of the penalised log likelihood."""
-    spread = total * chance * (1 - chance)
+    spread = total * probability * (1 - probability)
     hessian: Array = rows.T @ (rows * spread[:, None]) + ridge * np.eye(rows.shape[1])
     return hessian
 
@@ -144,7 +144,7 @@ def fit_linear(outcome: ArrayLike, *predictors: ArrayLike) -> LinearFit:
     """Ordinary least squares of the outcome on an intercept and the predictors.
 
     Args:
-        outcome: (N,) what is explained.
+        outcome: (N,) dependent variable.
         predictors: (N,) each.
 
     Returns:
@@ -165,12 +165,30 @@ def fit_linear(outcome: ArrayLike, *predictors: ArrayLike) -> LinearFit:
     return LinearFit(weights, r2, residuals)
 
 
+def mean(values: ArrayLike) -> float:
+    """Mean of the values; NaN without any."""
+    sample = np.asarray(values, float)
+    return float(sample.mean()) if sample.size else float("nan")
+
+
+def known_mean(values: ArrayLike) -> float:
+    """Mean of the values that are known, not NaN; NaN without any."""
+    sample = np.asarray(values, float)
+    return mean(sample[np.isfinite(sample)])
+
+
 def standard_error(values: ArrayLike) -> float:
     """Standard error of the mean, with n - 1; NaN for fewer than two values."""
     sample = np.asarray(values, float)
     if len(sample) < 2:
         return float("nan")
     return float(sample.std(ddof=1) / np.sqrt(len(sample)))
+
+
+def known_standard_error(values: ArrayLike) -> float:
+    """Standard error of the mean of the values that are known, not NaN."""
+    sample = np.asarray(values, float)
+    return standard_error(sample[np.isfinite(sample)])
 
 
 def mean_interval(
@@ -185,9 +203,9 @@ def mean_interval(
 
     Args:
         values: (S,) one number a subject. A NaN among them makes the mean NaN: a
-            subject without the measure is not left out in silence.
+            subject without the measure is not left out silently.
         method: "t" (Student) or "bootstrap" (percentiles of resampled subjects).
-        confidence: chance that the interval holds the mean, in (0, 1).
+        confidence: probability that the interval holds the mean, in (0, 1).
         resamples: bootstrap samples drawn.
         generator: source of the bootstrap's resamples, which needs one.
 
@@ -196,25 +214,25 @@ def mean_interval(
     """
     check_choice("method", method, ("t", "bootstrap"))
     sample = np.asarray(values, float)
-    mean = float(sample.mean()) if len(sample) else float("nan")
+    centre = float(sample.mean()) if len(sample) else float("nan")
     if len(sample) < 2:
-        return Interval(mean, float("nan"), float("nan"), len(sample))
+        return Interval(centre, float("nan"), float("nan"), len(sample))
     if method == "t":
         reach = _t_quantile(confidence, len(sample)) * standard_error(sample)
-        return Interval(mean, mean - reach, mean + reach, len(sample))
+        return Interval(centre, centre - reach, centre + reach, len(sample))
     if generator is None:
         raise ValueError("generator must be given for a bootstrap, got None")
     means = generator.choice(sample, (resamples, len(sample))).mean(axis=1)
     low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(mean, float(low), float(high), len(sample))
+    return Interval(centre, float(low), float(high), len(sample))
 
 
 @cache
 def _t_quantile(confidence: float, count: int) -> float:
-    """Standard errors from a mean to its interval's end; asked for thousands of times.
+    """Standard errors from a mean to its interval's end; called thousands of times.
 
     Args:
-        confidence: chance that the interval holds the mean.
+        confidence: probability that the interval holds the mean.
         count: observations.
     """
     return float(stats.t.ppf(0.5 + confidence / 2, count - 1))
@@ -226,11 +244,11 @@ def median_interval(
     """Median over subjects with a confidence interval that assumes no distribution.
 
     The interval ends at two of the sorted values: how many subjects lie below the true
-    median is binomial with chance 1/2. It holds the median at least as often as asked.
+    median is binomial with probability 1/2. Its coverage is at least the nominal one.
 
     Args:
         values: (S,) one number a subject; a NaN among them makes all three NaN.
-        confidence: chance that the interval holds the median, in (0, 1).
+        confidence: probability that the interval holds the median, in (0, 1).
 
     Returns:
         Median, low and high; low and high are NaN where even the lowest and the highest

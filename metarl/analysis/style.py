@@ -1,4 +1,4 @@
-"""One look for every figure: a colour means the same thing everywhere."""
+"""One style for every figure: a colour has the same meaning everywhere."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "model-free": "#E69F00",
         "second stage": "#0072B2",
         "reward": "#56B4E9",
-        "trained otherwise": "#EE3377",
+        "variant": "#EE3377",
         "old cue": "#8C510A",
         "new cue": "#35978F",
         "A rewarded": "#5E3C99",
@@ -31,7 +31,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
         "risky loss": "#AA4499",
     }
 )
-"""What is drawn -> colour; told apart by colour-blind readers and on a projector.
+"""Item -> colour; distinguishable for colour-blind readers and on a projector.
 
 Events of the agent are shades of the agent's blue. Sources: Okabe & Ito 2008, Color
 Universal Design; cues, C. Brewer's BrBG and PuOr; from rewarded on, P. Tol's muted
@@ -67,11 +67,11 @@ BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
         "mean-colour": "#7E6148",
     }
 )
-"""Reference strategy -> colour."""
+"""Baseline -> colour."""
 
 
 def baseline_colour(name: str) -> str:
-    """Colour of a reference strategy; grey for one without its own."""
+    """Colour of a baseline; grey for one without its own."""
     return BASELINE_COLOURS.get(name, COLOURS["chance"])
 
 
@@ -79,7 +79,8 @@ def baseline_colour(name: str) -> str:
 def figure_style() -> Iterator[None]:
     """Fonts and sizes that can be read from the back of a lecture room.
 
-    Use as `with figure_style(): ...`; the caller's own settings come back after.
+    Use as `with figure_style(): ...`; the caller's own settings are restored
+    afterwards.
     """
     with mpl.rc_context():
         sns.set_theme(

@@ -30,8 +30,8 @@ class TrialSequence:
     columns: Mapping[str, Array | Words]
     """Column -> (N,): floats with NaN for a blank, or words."""
     usable: Flags
-    """(N,) whether a trial counts: valid, free, with a choice and whatever else is
-    needed."""
+    """(N,) whether a trial counts: valid, free, with a choice and all other needed
+    columns."""
 
     def __getitem__(self, column: str) -> Array:
         """(N,) a column of numbers."""
@@ -137,7 +137,7 @@ def trial_sequence(
         needs: columns that must not be blank in a trial that counts.
 
     Returns:
-        The arrays that the behavioural analyses read.
+        The trials in order, with the columns of the schema.
     """
     columns = schema.read(trials)
     keys = np.column_stack([columns[key] for key in KEYS]).astype(np.int64)
@@ -156,7 +156,7 @@ class EpisodeGrid:
     """Trials of E episodes, T places each."""
 
     episodes: pd.DataFrame
-    """(E, ...) subject, session, episode, and whatever holds for a whole episode."""
+    """(E, ...) subject, session, episode, and the columns of whole episodes."""
     columns: Mapping[str, Array]
     """Name -> (E, T); NaN where the table is blank or there was no such trial."""
 
@@ -171,12 +171,12 @@ class EpisodeGrid:
 
     def where(self, rows: Flags) -> "EpisodeGrid":
         """Some of the episodes, given (E,) flags."""
-        kept = {name: values[rows] for name, values in self.columns.items()}
+        columns = {name: values[rows] for name, values in self.columns.items()}
         episodes = self.episodes[rows].reset_index(drop=True)
-        return EpisodeGrid(episodes=episodes, columns=kept)
+        return EpisodeGrid(episodes=episodes, columns=columns)
 
     def assign(self, **columns: Array) -> "EpisodeGrid":
-        """The same with some (E, T) columns exchanged or added."""
+        """A copy with some (E, T) columns replaced or added."""
         return replace(self, columns={**self.columns, **columns})
 
     def iter_subjects(self) -> Iterator[tuple[int, "EpisodeGrid"]]:

@@ -7,17 +7,15 @@ from typing import Annotated
 import tyro
 
 from metarl.cli.options import bad_input, parse
+from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
 class AnimalsOptions:
     """Analyse trials of animals or people in the same way as trials of networks.
 
-    A trial table has one row per trial: subject, trial (increasing within a session),
-    choice (0 left, 1 right) and reward; optional columns are session, episode, and
-    valid and forced (0, 1). two-step also needs transition (common, rare), and allows
-    an intermediate reward of 0.5; reversal needs better (0, 1) and schedule (percent);
-    risky-choice needs risky (0, 1) and probability_risky.
+    A trial table has one row per trial. `metarl animals TASK --help` lists the columns
+    of a task.
     """
 
     task: Annotated[str, tyro.conf.Positional]
@@ -29,9 +27,26 @@ class AnimalsOptions:
     """Folder of the figure and the table."""
 
 
+def _description(words: list[str]) -> str | None:
+    """Return the columns of a task's table if its help is asked for, else None."""
+    task = next((word for word in words if word in NAMES), None)
+    if task is None or not {"-h", "--help"} & set(words):
+        return None
+    from metarl.experiments.spec import experiment
+
+    described = experiment(task).load_analysis().schema.describe()
+    columns = [
+        f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
+        for row in described.itertuples()
+    ]
+    return "\n".join(
+        [f"Columns of a trial table of {task}, one row per trial:", *columns]
+    )
+
+
 def main(words: list[str]) -> int:
     """Analyse trials of animals or people: metarl animals TASK --data FILE."""
-    options = parse(AnimalsOptions, "animals", words)
+    options = parse(AnimalsOptions, "animals", words, description=_description(words))
     from metarl.reports.figures import analyze_animals
 
     with bad_input():

@@ -74,11 +74,6 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def json_like(value: object) -> object:
-    """Convert a tuple to a list, as JSON does."""
-    return list(value) if isinstance(value, tuple) else value
-
-
 def read_json(path: Path) -> Any:
     """Read a JSON file; raise MetaRLError if it is missing or damaged."""
     try:

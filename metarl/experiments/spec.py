@@ -144,13 +144,17 @@ def experiment(name: str) -> Experiment:
     """
     if ":" not in name:
         check_name(name)
-        module = f"metarl.experiments.{name.replace('-', '_')}"
-        registered: Experiment = load(f"{module}:EXPERIMENT")
-        return registered
+        name = f"{module_of(name)}:EXPERIMENT"
     loaded = load(name)
     if isinstance(loaded, Experiment):
         return loaded
     return Experiment(env=task_class(name), presets=experiment("two-step").presets)
+
+
+def module_of(name: str) -> str:
+    """The module of an experiment."""
+    own, colon, _ = name.partition(":")
+    return own if colon else f"metarl.experiments.{name.replace('-', '_')}"
 
 
 def all_experiments() -> dict[str, Experiment]:

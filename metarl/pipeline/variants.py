@@ -91,11 +91,15 @@ def _fitting(
     run: Run, names: Iterable[str], test: EvaluationConfig
 ) -> Iterator[Population]:
     """Population of each variant that fits the run."""
+    there = variants_of(run.config.task)
     for name in names:
         try:
-            yield _population(run, name, test)
+            population = _population(run, name, test)
         except ValueError as error:
             log.info("left out: %s", error)
+        else:
+            log.info("variant %s: %s", name, there[name].why)
+            yield population
 
 
 def _population(run: Run, name: str, test: EvaluationConfig) -> Population:

@@ -1,4 +1,5 @@
-"""Simulated choosers with known minds, as the trial tables and recordings of agents.
+"""Simulated choosers with known learning rules, as the trial tables and recordings of
+agents.
 
 Written apart from the reference learners of `metarl.analysis`, step by step as the task
 goes, so that a fault there does not repeat itself here.
@@ -24,7 +25,7 @@ STEPS = 3
 
 @dataclass
 class Chooser:
-    """Values of one simulated subject, one episode a lane."""
+    """Values of one simulated subject, one episode an environment."""
 
     num_envs: int
     learning_rate: float
@@ -36,12 +37,12 @@ class Chooser:
 
 
 class Planner(Chooser):
-    """Knows the task: Bayes on which state pays more, then looks one trial ahead."""
+    """Knows the task: infers the better state by Bayes, and plans one trial ahead."""
 
     def start_trial(self) -> None:
         self.belief = 0.975 * self.belief + 0.025 * (1 - self.belief)
-        chance = 0.1 + 0.8 * self.belief
-        self.second = np.stack([chance, 1 - chance], axis=1)
+        probability = 0.1 + 0.8 * self.belief
+        self.second = np.stack([probability, 1 - probability], axis=1)
         mixed = self.second @ np.array([[0.8, 0.2], [0.2, 0.8]])
         self.first = DISCOUNT * mixed
 
@@ -52,7 +53,7 @@ class Planner(Chooser):
 
 
 class Sarsa(Chooser):
-    """Knows nothing of the task: a value a choice and a value a state."""
+    """Knows nothing of the task: one value for each choice and each state."""
 
     def start_trial(self) -> None:
         pass
@@ -62,8 +63,8 @@ class Sarsa(Chooser):
             DISCOUNT * self.second[env_index, state] - self.first[env_index, choice]
         )
         self.first[env_index, choice] += self.learning_rate * arrival
-        paid = reward - self.second[env_index, state]
-        self.second[env_index, state] += self.learning_rate * paid
+        result = reward - self.second[env_index, state]
+        self.second[env_index, state] += self.learning_rate * result
 
 
 @pytest.fixture(scope="session")
@@ -97,8 +98,8 @@ def simulate() -> Simulate:
             choice = 1 - left.astype(int)
             common = generator.random(episodes) < 0.8
             state = np.where(common, choice, 1 - choice)
-            chance = np.where((state == 0) == high_first, 0.9, 0.1)
-            reward = (generator.random(episodes) < chance).astype(float)
+            probability = np.where((state == 0) == high_first, 0.9, 0.1)
+            reward = (generator.random(episodes) < probability).astype(float)
             errors[:, trial, 0] = (
                 discount * mind.second[env_index, state] - mind.first[env_index, choice]
             )
@@ -160,9 +161,9 @@ def table() -> Callable[..., pd.DataFrame]:
 
     def make(**columns: object) -> pd.DataFrame:
         usual = {"subject": 0, "session": 0, "episode": 0, "valid": 1, "forced": 0}
-        made = pd.DataFrame(columns)
-        count = len(made)
-        return made.assign(
+        result = pd.DataFrame(columns)
+        count = len(result)
+        return result.assign(
             **{k: v for k, v in usual.items() if k not in columns},
             **({} if "trial" in columns else {"trial": range(count)}),
         )
@@ -172,7 +173,7 @@ def table() -> Callable[..., pd.DataFrame]:
 
 @pytest.fixture
 def macaque_file(tmp_path: Path) -> Path:
-    """A made file of the macaque release: 2 monkeys, with 2 and 1 sessions."""
+    """A synthetic file of the macaque release: 2 monkeys, with 2 and 1 sessions."""
     return write_release(tmp_path / "release.mat")
 
 

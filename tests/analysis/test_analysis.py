@@ -1,4 +1,4 @@
-"""The one engine: what it checks, parses, summarises, labels and scores."""
+"""The analysis of any experiment: checks, parsing, summaries, labels, scores."""
 
 from dataclasses import replace
 
@@ -134,7 +134,7 @@ def test_every_table_is_checked_against_the_schema(data, where):
         analyse(TOY, replace(data, **{where: changed[where]}))
 
 
-def test_the_context_says_what_the_tables_are_about(data):
+def test_the_context_has_the_task_its_subjects_and_parameters(data):
     context = analyse(TOY, replace(data, discount=0.9, expected_subjects=3)).context
     assert (context.task, context.subjects_are) == ("toy", "networks")
     assert (context.subject_count, context.expected_subjects) == (2, 3)
@@ -177,22 +177,22 @@ def test_a_row_counts_by_the_population_that_must_have_learned(data):
 
 def test_where_one_network_did_not_learn_no_row_about_others_counts(data, table):
     one = replace(data, trials=trials(table, 0.3, 0.9))
-    found = verdicts(one)
-    assert found["reward"] == "NOT LEARNED"
-    assert found["all_measured"] == "NOT LEARNED"
-    assert found["none"] == "PASS"
+    scored = verdicts(one)
+    assert scored["reward"] == "NOT LEARNED"
+    assert scored["all_measured"] == "NOT LEARNED"
+    assert scored["none"] == "PASS"
 
 
 def test_a_missing_subject_passes_nothing_that_needs_learners(data):
-    found = analyse(TOY, replace(data, expected_subjects=3)).effects.set_index("key")
-    assert found["passed"].to_dict() == {
+    result = analyse(TOY, replace(data, expected_subjects=3)).effects.set_index("key")
+    assert result["passed"].to_dict() == {
         "reward": False,
         "all_measured": False,
         "none": True,
         "random": False,
     }
-    assert found.loc["reward", "subjects"] == 3
-    assert np.isnan(found.loc["reward", "value"])
+    assert result.loc["reward", "subjects"] == 3
+    assert np.isnan(result.loc["reward", "value"])
 
 
 def test_a_panel_draws_on_axes_of_its_own_where_none_are_given(data):
@@ -202,7 +202,7 @@ def test_a_panel_draws_on_axes_of_its_own_where_none_are_given(data):
     plt.close(ax.figure)
 
 
-def test_panels_are_told_apart_by_what_they_need():
+def test_panels_are_distinguished_by_their_needs():
     assert [panel.title for panel in TOY.behaviour_panels] == ["Everybody", "Another"]
     assert TOY.snapshot_panel.title == "Everybody"
     other = replace(TOY, snapshot=SnapshotPanel("Recorded", ("rpe",)))

@@ -1,4 +1,4 @@
-"""Trial tables of one's own: read, filled up, and refused."""
+"""Users' trial tables: read, completed, and refused."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from metarl.analysis.animals import read_table
 from metarl.core.checks import MetaRLError
 
 
-def test_a_file_that_is_not_what_its_ending_says_is_refused(tmp_path):
+def test_a_file_of_another_format_than_its_ending_is_refused(tmp_path):
     for ending, content in (
         (".csv", b""),
         (".csv", b"\xff\xfe\x00"),

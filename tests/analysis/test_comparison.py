@@ -1,4 +1,4 @@
-"""Runs side by side: differences by hand, and what is drawn of them."""
+"""Runs side by side: differences by hand, and their drawing."""
 
 import json
 
@@ -28,27 +28,27 @@ def test_a_welch_interval_by_hand():
 
     With two degrees of freedom p is 1 - t / sqrt(2 + t^2).
     """
-    found = welch([1, 2, 3], [5, 5])
+    result = welch([1, 2, 3], [5, 5])
     t = 3 / np.sqrt(1 / 3)
-    assert found.difference == -3
-    assert found.low == pytest.approx(-3 - T_TWO * np.sqrt(1 / 3))
-    assert found.high == pytest.approx(-3 + T_TWO * np.sqrt(1 / 3))
-    assert found.p == pytest.approx(1 - t / np.sqrt(2 + t**2))
+    assert result.difference == -3
+    assert result.low == pytest.approx(-3 - T_TWO * np.sqrt(1 / 3))
+    assert result.high == pytest.approx(-3 + T_TWO * np.sqrt(1 / 3))
+    assert result.p == pytest.approx(1 - t / np.sqrt(2 + t**2))
 
 
 def test_equal_spreads_and_numbers_give_students_interval():
     """df is 2 n - 2 = 4; 2.7764 is the 97.5th percentile in a table."""
-    found = welch([4, 5, 6], [1, 2, 3])
-    assert found.high - 3 == pytest.approx(2.776445 * np.sqrt(2 / 3), rel=1e-6)
-    assert 3 - found.low == pytest.approx(found.high - 3)
+    difference = welch([4, 5, 6], [1, 2, 3])
+    assert difference.high - 3 == pytest.approx(2.776445 * np.sqrt(2 / 3), rel=1e-6)
+    assert 3 - difference.low == pytest.approx(difference.high - 3)
 
 
 def test_the_interval_covers_the_true_difference_as_often_as_it_says():
     generator = np.random.default_rng(3)
     covered = 0
     for _ in range(2000):
-        found = welch(generator.normal(1, 3, 4), generator.normal(0, 0.5, 9))
-        covered += found.low <= 1 <= found.high
+        difference = welch(generator.normal(1, 3, 4), generator.normal(0, 0.5, 9))
+        covered += difference.low <= 1 <= difference.high
     assert abs(covered / 2000 - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 2000)
 
 
@@ -57,9 +57,9 @@ def test_the_interval_covers_the_true_difference_as_often_as_it_says():
     [([2], [1, 1, 4], 0), ([1, 3], [1], 1), ([2, 2], [1, 1], 1)],
 )
 def test_without_spread_there_is_a_difference_alone(values, first, difference):
-    found = welch(values, first)
-    assert found.difference == difference
-    assert np.isnan(found[1:]).all()
+    result = welch(values, first)
+    assert result.difference == difference
+    assert np.isnan(result[1:]).all()
 
 
 @pytest.mark.parametrize("values", [[], [1, np.nan, 3]])
@@ -151,19 +151,19 @@ def test_an_effect_without_any_number_is_not_drawn(compared):
     assert shown_effects(blank) == []
 
 
-def test_a_scale_holds_all_that_is_drawn_on_it():
+def test_a_scale_holds_all_values_of_its_row():
     tables = {
         "base": table(effect("reward", 5, 6, 7, low=2)),
         "lesion": table(effect("reward", 1, 1, 1, low=2)),
     }
-    made = compare_effects(
+    compared = compare_effects(
         {k: v[0] for k, v in tables.items()}, {k: v[1] for k, v in tables.items()}
     )
-    scale = effect_scales(made.assign(reference=[np.nan, 20.0])).loc["reward"]
+    scale = effect_scales(compared.assign(reference=[np.nan, 20.0])).loc["reward"]
     assert (scale["least"], scale["most"]) == (1, 20)
     assert (scale["pass_low"], scale["pass_high"]) == (2, np.inf)
     assert scale["reference"] == 20
-    plain = effect_scales(made.assign(criterion="", reference=np.nan)).loc["reward"]
+    plain = effect_scales(compared.assign(criterion="", reference=np.nan)).loc["reward"]
     assert np.isnan(plain["pass_low"])
     assert plain["most"] == pytest.approx(6 + T_TWO / np.sqrt(3))
 
@@ -205,24 +205,24 @@ def curve(subject, *rewards):
 
 def test_a_mean_curve_by_hand():
     curves = {"base": pd.concat([curve(0, 1.0, 2.0), curve(1, 3.0, 2.0)])}
-    found = mean_curves(curves)
-    assert found["steps"].tolist() == [10, 20]
-    assert found["mean"].tolist() == [2, 2]
-    assert found["n"].tolist() == [2, 2]
+    result = mean_curves(curves)
+    assert result["steps"].tolist() == [10, 20]
+    assert result["mean"].tolist() == [2, 2]
+    assert result["n"].tolist() == [2, 2]
     # Two subjects at 1 and 3: standard error 1, df 1, 12.7062 in a table.
-    assert found.loc[0, "high"] == pytest.approx(2 + 12.7062047, rel=1e-7)
-    assert (found.loc[1, "low"], found.loc[1, "high"]) == (2, 2)
+    assert result.loc[0, "high"] == pytest.approx(2 + 12.7062047, rel=1e-7)
+    assert (result.loc[1, "low"], result.loc[1, "high"]) == (2, 2)
 
 
 def test_a_long_curve_is_averaged_in_whole_portions():
     rewards = np.arange(4.0 * POINTS + 3)
-    found = mean_curves({"base": pd.concat([curve(0, *rewards), curve(1, *rewards)])})
-    assert len(found) == POINTS
-    assert found["mean"].tolist()[:2] == [1.5, 5.5]
-    assert found["steps"].tolist()[:2] == [40, 80]
+    result = mean_curves({"base": pd.concat([curve(0, *rewards), curve(1, *rewards)])})
+    assert len(result) == POINTS
+    assert result["mean"].tolist()[:2] == [1.5, 5.5]
+    assert result["steps"].tolist()[:2] == [40, 80]
 
 
-def test_a_subject_that_is_not_so_far_counts_where_it_is():
+def test_a_subject_with_less_training_counts_up_to_its_last_point():
     curves = pd.concat([curve(0, 1.0, 1.0), curve(1, 1.0)])
     assert mean_curves({"base": curves})["n"].tolist() == [2, 1]
 

@@ -1,4 +1,4 @@
-"""What a comparison draws: each run's dots, bands and marks."""
+"""Drawings of a comparison: each run's dots, bands and marks."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,7 +11,7 @@ from metarl.analysis.comparison_plots import (
     plot_effects,
     plot_mean_curves,
     row_height,
-    run_looks,
+    run_styles,
 )
 from metarl.analysis.style import COLOURS
 
@@ -40,7 +40,7 @@ def ax():
 
 
 def lines_of(ax, run):
-    colour = run_looks(RUNS)[run]["color"]
+    colour = run_styles(RUNS)[run]["color"]
     return [line for line in ax.lines if to_hex(line.get_color()) == colour.lower()]
 
 
@@ -82,12 +82,14 @@ def test_a_value_that_is_no_number_is_not_drawn(ax):
     assert lines_of(ax, "base") == []
 
 
-def test_a_dozen_runs_can_be_told_apart():
-    looks = [(look["color"], look["marker"]) for look in run_looks(range(12)).values()]
-    assert len({colour for colour, _ in looks}) == len({m for _, m in looks}) == 12
-    many = run_looks(range(100)).values()
-    assert len({(look["color"], look["marker"]) for look in many}) == 100
-    assert looks[0][0] == COLOURS["agent"]
+def test_a_dozen_runs_are_distinguishable():
+    styles = [
+        (style["color"], style["marker"]) for style in run_styles(range(12)).values()
+    ]
+    assert len({colour for colour, _ in styles}) == len({m for _, m in styles}) == 12
+    many = run_styles(range(100)).values()
+    assert len({(style["color"], style["marker"]) for style in many}) == 100
+    assert styles[0][0] == COLOURS["agent"]
 
 
 def test_a_row_has_room_for_every_run():
@@ -110,8 +112,8 @@ def curves(subjects):
 
 
 def test_a_learning_curve_is_a_line_with_a_band_of_three_or_more(ax):
-    drawn = mean_curves({"base": curves(3), "third": curves(2)})
-    plot_mean_curves(drawn, RUNS, ax)
+    result = mean_curves({"base": curves(3), "third": curves(2)})
+    plot_mean_curves(result, RUNS, ax)
     (base,), (third,) = lines_of(ax, "base"), lines_of(ax, "third")
     assert list(base.get_xdata()) == [1, 2]
     assert base.get_ydata() == pytest.approx([1.1, 2.1])
@@ -119,6 +121,6 @@ def test_a_learning_curve_is_a_line_with_a_band_of_three_or_more(ax):
     heights = [area.get_paths() for area in ax.collections]
     assert len(heights[0]) == 1
     band = heights[0][0].vertices[:, 1]
-    assert band.max() == pytest.approx(drawn["high"][1])
+    assert band.max() == pytest.approx(result["high"][1])
     assert not any(len(path.vertices) for path in heights[1])
     assert "Reward per step" in ax.get_ylabel()

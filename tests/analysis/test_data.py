@@ -1,4 +1,4 @@
-"""What an analysis accepts."""
+"""Input of an analysis: what is accepted and refused."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_a_missing_column_is_named_with_those_needed(table):
     )
 
 
-def test_a_yardstick_without_a_column_is_named(table):
+def test_a_baseline_without_a_column_is_named(table):
     trials = table(choice=[0], reward=[1])
     broken = trials.drop(columns="choice")
     with pytest.raises(
@@ -41,5 +41,5 @@ def test_subjects_are_networks_or_animals(table):
         ExperimentData(trials=table(choice=[0], reward=[1]), subjects_are="rats")
 
 
-def test_columns_that_are_there_pass():
+def test_columns_that_are_present_pass():
     check_columns(["a", "b", "c"], ["a", "c"], "it")

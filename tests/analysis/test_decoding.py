@@ -1,10 +1,10 @@
-"""Decoders: never tried on what they were fitted to; components by hand and by law."""
+"""Decoders, tested on other episodes than fitted; components, by hand and by law."""
 
 import numpy as np
 import pytest
 
 from metarl.analysis.decoding import (
-    as_found,
+    as_computed,
     classify_held_out,
     cubes_positive,
     episode_folds,
@@ -22,20 +22,20 @@ WAYS = (
 )
 
 
-def made(count=200, noise=0.0, seed=0):
+def planted(count=200, noise=0.0, seed=0):
     generator = np.random.default_rng(seed)
     units = generator.normal(size=(count, 6)) * [1, 2, 3, 0.5, 1, 1] + 4
     target = units[:, 0] - 2 * units[:, 3] + noise * generator.normal(size=count)
     return units, target, episode_folds(np.arange(count), 5)
 
 
-def test_episodes_are_dealt_out_and_never_parted():
+def test_episodes_are_assigned_to_folds_as_a_whole():
     assert episode_folds([9, 9, 2, 5, 5, 7], 2).tolist() == [1, 1, 0, 1, 1, 0]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_what_units_hold_is_decoded(way):
-    units, target, fold = made()
+def test_a_target_that_units_hold_is_decoded(way):
+    units, target, fold = planted()
     assert (
         held_out_r2(target, predict_held_out(units, target, fold, **way), fold) > 0.99
     )
@@ -43,7 +43,7 @@ def test_what_units_hold_is_decoded(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_noise_is_not_decoded(way):
-    units, _, fold = made()
+    units, _, fold = planted()
     target = np.random.default_rng(9).normal(size=len(units))
     assert (
         held_out_r2(target, predict_held_out(units, target, fold, **way), fold) < 0.05
@@ -52,7 +52,7 @@ def test_noise_is_not_decoded(way):
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_fold_does_not_see_its_own_targets(way):
-    units, target, fold = made(noise=1.0)
+    units, target, fold = planted(noise=1.0)
     before = predict_held_out(units, target, fold, **way)
     changed = np.where(fold == 2, 100.0, target)
     after = predict_held_out(units, changed, fold, **way)
@@ -60,8 +60,8 @@ def test_a_fold_does_not_see_its_own_targets(way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_units_that_repeat_each_other_or_never_change_do_no_harm(way):
-    units, target, fold = made()
+def test_units_that_repeat_each_other_or_never_change_are_handled(way):
+    units, target, fold = planted()
     more = np.column_stack([units, units[:, 0], np.full(len(units), 3.0)])
     predicted = predict_held_out(more, target, fold, **way)
     assert np.isfinite(predicted).all()
@@ -93,7 +93,7 @@ def test_a_target_along_trials_is_decoded_by_episode():
 
 
 def test_the_best_penalty_is_chosen_on_the_other_folds():
-    units, target, fold = made(60, noise=3.0)
+    units, target, fold = planted(60, noise=3.0)
     more = np.column_stack([units, np.random.default_rng(3).normal(size=(60, 40))])
     aims = np.column_stack([target, target])
     penalties = [1e-4, 1.0]
@@ -132,7 +132,7 @@ def test_each_rule_of_signs_does_as_it_says():
     axes = np.array([[0.1, 0.8], [-0.9, 0.5], [0.3, -0.2]])
     assert largest_positive(axes).tolist() == [-1, 1]
     assert cubes_positive(axes).tolist() == [-1, 1]
-    assert as_found(axes).tolist() == [1, 1]
+    assert as_computed(axes).tolist() == [1, 1]
 
 
 def test_components_of_a_line_lie_on_it_in_units_of_activity():
@@ -153,7 +153,7 @@ def test_the_shares_are_the_variances_of_the_scores():
     assert abs(np.corrcoef(scores.T)[0, 1]) < 1e-9
 
 
-def test_the_picture_does_not_turn_over_when_the_units_hardly_change():
+def test_the_figure_does_not_flip_when_the_units_hardly_change():
     generator = np.random.default_rng(3)
     units = generator.normal(size=(60, 5)) * [4, 2, 1, 1, 1]
     first = principal_components(units, signs=cubes_positive).scores

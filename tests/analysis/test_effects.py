@@ -31,18 +31,18 @@ def row(values, learned=None, **options):
 
 
 def test_a_mean_is_over_all_subjects_and_learners_stand_apart():
-    made = row([1, 2, 6], [True, True, False], criterion=Criterion(low=2.5))
-    assert made["value"] == pytest.approx(3)
-    assert made["value_learners"] == pytest.approx(1.5)
-    assert (made["subjects"], made["learned"]) == (3, 2)
-    assert made["low"] < 3 < made["high"]
+    scored = row([1, 2, 6], [True, True, False], criterion=Criterion(low=2.5))
+    assert scored["value"] == pytest.approx(3)
+    assert scored["value_learners"] == pytest.approx(1.5)
+    assert (scored["subjects"], scored["learned"]) == (3, 2)
+    assert scored["low"] < 3 < scored["high"]
 
 
 def test_the_lowest_comes_without_an_interval():
-    made = row([5, 3, 9], [True] * 3, summary="lowest", criterion=LOWEST)
-    assert made["value"] == 3
-    assert np.isnan([made["low"], made["high"]]).all()
-    assert made["verdict"] == "PASS"
+    scored = row([5, 3, 9], [True] * 3, summary="lowest", criterion=LOWEST)
+    assert scored["value"] == 3
+    assert np.isnan([scored["low"], scored["high"]]).all()
+    assert scored["verdict"] == "PASS"
 
 
 def test_a_subject_without_the_measure_cannot_hide():
@@ -71,9 +71,9 @@ NULL = {"criterion": Criterion(high=0.01)}
     ],
 )
 def test_verdicts(values, learned, options, verdict):
-    made = row(values, learned, **options)
-    assert made["verdict"] == verdict
-    assert made["passed"] == (verdict == "PASS")
+    scored = row(values, learned, **options)
+    assert scored["verdict"] == verdict
+    assert scored["passed"] == (verdict == "PASS")
 
 
 def test_the_table_has_the_documented_columns_and_types():
@@ -93,16 +93,16 @@ def test_an_unknown_summary_is_refused():
 
 def test_the_highest_is_the_other_extreme():
     rule = Criterion(high=8, summary="highest")
-    made = row([5, 3, 9], [True] * 3, summary="highest", criterion=rule)
-    assert made["value"] == 9
-    assert made["verdict"] == "FAIL"
+    scored = row([5, 3, 9], [True] * 3, summary="highest", criterion=rule)
+    assert scored["value"] == 9
+    assert scored["verdict"] == "FAIL"
 
 
 def test_a_mean_is_tested_against_chance():
     # mean 2, standard error 1 / sqrt(3), t = sqrt(3) with 2 degrees of freedom.
-    made = row([2, 3, 4], chance=2.0)
-    assert made["chance"] == 2
-    assert made["p"] == pytest.approx(0.2254, abs=1e-4)
+    scored = row([2, 3, 4], chance=2.0)
+    assert scored["chance"] == 2
+    assert scored["p"] == pytest.approx(0.2254, abs=1e-4)
     assert np.isnan(row([2, 3, 4])["p"])
     assert np.isnan(row([2.0], chance=1.0)["p"])
     assert np.isnan(row([2, 2], chance=1.0)["p"])
@@ -126,10 +126,14 @@ def test_an_experiment_is_scored_row_by_row():
 
 
 def test_another_test_than_the_published_is_reported():
-    made = score_effects("two-step", [SCORED], WHO, scored=False).iloc[0]
-    assert (made["verdict"], made["criterion"], made["source"]) == ("REPORTED", "", "")
-    assert np.isnan(made["reference"])
-    assert made["value"] == 1.5
+    result = score_effects("two-step", [SCORED], WHO, scored=False).iloc[0]
+    assert (result["verdict"], result["criterion"], result["source"]) == (
+        "REPORTED",
+        "",
+        "",
+    )
+    assert np.isnan(result["reference"])
+    assert result["value"] == 1.5
 
 
 def test_a_subject_that_is_missing_counts_where_learning_applies():
@@ -142,21 +146,21 @@ def test_a_subject_that_is_missing_counts_where_learning_applies():
 
 def test_the_bounds_of_a_criterion_are_numbers_of_their_own():
     columns = ["criterion", "criterion_low", "criterion_high", "criterion_strict"]
-    made = [row([1.0], criterion=rule) for rule in (
+    result = [row([1.0], criterion=rule) for rule in (
         Criterion(low=0.5, strict=True),
         Criterion(low=0, high=2),
         Criterion(low=0.5, share_of="the ideal"),
         None,
     )]  # fmt: skip
-    told = [[one[column] for column in columns] for one in made]
+    actual = [[one[column] for column in columns] for one in result]
     nan = pytest.approx(np.nan, nan_ok=True)
-    assert told[0] == ["> 0.5", 0.5, nan, True]
-    assert told[1] == ["in [0, 2]", 0, 2, False]
-    assert told[2] == [">= 0.5 of the ideal", nan, nan, False]
-    assert told[3] == ["", nan, nan, None]
+    assert actual[0] == ["> 0.5", 0.5, nan, True]
+    assert actual[1] == ["in [0, 2]", 0, 2, False]
+    assert actual[2] == [">= 0.5 of the ideal", nan, nan, False]
+    assert actual[3] == ["", nan, nan, None]
 
 
-def test_the_numbers_behind_the_rows_are_kept_by_subject():
+def test_the_numbers_behind_the_rows_are_stored_by_subject():
     numbers = subject_table(score_effects("two-step", [SCORED], WHO))
     assert numbers.to_dict("list") == {
         "key": ["it", "it"],
@@ -216,11 +220,11 @@ def test_an_effect_relative_to_a_baseline_moves_with_all_it_is_compared_with():
     assert (bare.chance, bare.reference) == (None, None)
 
 
-def test_an_end_of_the_means_interval_can_be_judged():
+def test_an_end_of_the_means_interval_can_be_scored():
     mean = row([2, 3, 4])
     for summary, end in (("lower", "low"), ("upper", "high")):
-        made = row([2, 3, 4], summary=summary)
-        assert made["value"] == mean[end] == made[end]
+        scored = row([2, 3, 4], summary=summary)
+        assert scored["value"] == mean[end] == scored[end]
     low, high = (
         row([2, 3, 4], summary=summary, criterion=Criterion(low=1, summary=summary))
         for summary in ("lower", "upper")
@@ -229,12 +233,12 @@ def test_an_end_of_the_means_interval_can_be_judged():
 
 
 def test_the_median_comes_with_an_interval_of_its_own():
-    made = row([5, 1, 2, 3, 4, 90], summary="median")
-    assert (made["value"], made["low"], made["high"]) == (3.5, 1, 90)
+    scored = row([5, 1, 2, 3, 4, 90], summary="median")
+    assert (scored["value"], scored["low"], scored["high"]) == (3.5, 1, 90)
     alone = row([5, 1, 2, 3, 4, 90], [True] * 5 + [False], summary="median")
     assert alone["value_learners"] == 3
 
 
-def test_a_criterion_judges_no_other_summary_than_its_own():
+def test_a_criterion_scores_no_other_summary_than_its_own():
     with pytest.raises(ValueError, match="summary must be one of lowest; got 'mean'"):
         row([5, 3, 9], criterion=LOWEST)

@@ -21,7 +21,7 @@ def test_an_estimate_follows_every_outcome_by_hand():
 
 
 def test_values_follow_the_chosen_arms_outcome_by_hand():
-    # Left pays, right does not, none is chosen, left again: at 1/2 the values are
+    # Left rewarded, right not, none chosen, left again: at 1/2 the values are
     # (.5, .5), (.75, .5), (.75, .25), (.75, .25).
     choice, reward = np.array([[0, 1, np.nan, 0]]), np.array([[1, 0, 1, 0]])
     leads = value_leads(choice, reward, RATES)
@@ -31,10 +31,10 @@ def test_values_follow_the_chosen_arms_outcome_by_hand():
 
 def test_the_likelihood_of_choices_by_hand():
     worth = np.array([[[0.0, 1.0], [2.0, -1.0]]], np.float32)
-    found = softmax_log_likelihoods(worth, np.array([1.0, 2.0]))
+    result = softmax_log_likelihoods(worth, np.array([1.0, 2.0]))
     for index, slope in enumerate((1, 2)):
         expected = -np.log1p(np.exp(-slope * worth[0])).sum(axis=0)
-        np.testing.assert_allclose(found[0, index], expected, rtol=1e-6)
+        np.testing.assert_allclose(result[0, index], expected, rtol=1e-6)
 
 
 def test_choices_are_shared_out_between_two_nodes():

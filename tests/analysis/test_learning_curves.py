@@ -20,7 +20,7 @@ def metrics():
     )
 
 
-def test_the_mean_is_over_the_subjects_that_are_there(metrics):
+def test_the_mean_is_over_the_subjects_present(metrics):
     mean = mean_curve(metrics)
     np.testing.assert_allclose(mean.index, [1e6, 2e6, 3e6])
     np.testing.assert_allclose(mean, [0.1, 0.6, 0.6])

@@ -1,4 +1,4 @@
-"""Groups of subjects: laid side by side, labelled, summarised over subjects."""
+"""Groups of subjects: side by side, labelled, summarised over subjects."""
 
 import pandas as pd
 import pytest
@@ -11,12 +11,14 @@ from metarl.analysis.measures import (
     baseline_names,
     by_group,
     in_order,
+    measured_subjects,
     rows_at,
     select_group,
     stack,
     subject_labels,
     subject_values,
     summarise,
+    thin,
     trials_by_group,
 )
 from metarl.core.files import TRIAL_COLUMNS
@@ -33,7 +35,7 @@ def rewards(trials):
     return trials[["subject", "reward"]]
 
 
-def test_groups_are_the_measured_subjects_and_each_strategy(trials):
+def test_groups_are_the_measured_subjects_and_each_baseline(trials):
     source = ExperimentData(
         trials=trials, baselines={"random": trials.assign(reward=0.0)}
     )
@@ -81,7 +83,7 @@ def test_a_measure_is_summarised_over_subjects_at_each_point():
     assert len(tables.summary("lags")) == 3
 
 
-def test_parts_are_stacked_with_their_names_and_empty_ones_are_left_out():
+def test_tables_are_stacked_with_their_names_and_empty_ones_are_left_out():
     one, none = pd.DataFrame({"a": [1, 2]}), pd.DataFrame(columns=["a"])
     table = stack([({"who": "x"}, none), ({"who": "y"}, one)])
     assert table["who"].tolist() == ["y", "y"]
@@ -97,3 +99,16 @@ def test_rows_are_found_by_their_values_and_put_in_order():
     assert ordered["n"].tolist()[::2] == [7, 6]
     assert ordered["n"].isna().tolist() == [False, True, False]
     assert in_order(table[:2], ("kind",), ["b", "a"])["n"].tolist() == [6, 5]
+
+
+def test_a_long_table_is_thinned_evenly_and_a_short_one_is_whole():
+    table = pd.DataFrame({"place": range(7)})
+    assert thin(table, 3)["place"].tolist() == [0, 3, 6]
+    assert thin(table, 7)["place"].tolist() == list(range(7))
+
+
+def test_the_measured_subjects_are_those_of_their_group():
+    table = pd.DataFrame(
+        {"group": [MEASURED, "random", MEASURED], "subject": [2, 0, 5]}
+    )
+    assert measured_subjects(Tables({"subjects": table})).tolist() == [2, 5]

@@ -32,8 +32,8 @@ POINTS = Points(("kind",), ["b", "a"])
 
 @pytest.fixture
 def ax():
-    figure, made = plt.subplots()
-    yield made
+    figure, result = plt.subplots()
+    yield result
     plt.close(figure)
 
 
@@ -114,8 +114,8 @@ def test_a_published_curve_has_its_errors_and_open_dots_where_asked(ax):
     rows = published(value=[3.0, 4.0], trial=[1, 2])
     reference_curve(ax, rows, "trial", filled=False)
     (errors,) = ax.collections
-    drawn = [tuple(segment[:, 1]) for segment in errors.get_segments()]
-    assert drawn == [pytest.approx((2.9, 3.1)), pytest.approx((3.9, 4.1))]
+    result = [tuple(segment[:, 1]) for segment in errors.get_segments()]
+    assert result == [pytest.approx((2.9, 3.1)), pytest.approx((3.9, 4.1))]
     assert same_color(ax.lines[0].get_markerfacecolor(), "white")
 
 

@@ -1,4 +1,4 @@
-"""The columns of a trial table: what is refused, in one sentence, and what is told."""
+"""The columns of a trial table: refusals in one sentence, and descriptions."""
 
 import numpy as np
 import pandas as pd
@@ -23,7 +23,7 @@ SCHEMA = BASE_SCHEMA.extend(
     paid=codes(0, 0.5, 1, when=WITH_CHOICE),
     kind=codes("old", "new", blank=WITHOUT_CHOICE, meaning="kind of cue"),
     share=between(0, 1, advice="divide by the largest there can be"),
-    schedule=between(50, 100, unit="percent", meaning="chance of reward"),
+    schedule=between(50, 100, unit="percent", meaning="P(reward)"),
     known=number(required=False),
 )
 
@@ -71,7 +71,7 @@ def with_value(table, column, row, value):
          "got 'odd' in row 3"),
         ("share", 2, 3, "share must be in [0, 1], got 3.0 in row 3; divide by the "
          "largest there can be"),
-        ("schedule", 0, 0.8, "schedule must be chance of reward in percent, 50 to 100, "
+        ("schedule", 0, 0.8, "schedule must be P(reward) in percent, 50 to 100, "
          "got 0.8 in row 1"),
         ("trial", 1, 0.5, "trial must be whole numbers, got 0.5 in row 2"),
         ("trial", 2, None, "trial must be whole numbers, got nan in row 3"),
@@ -98,7 +98,7 @@ def test_whole_numbers_may_be_blank_where_the_schema_says_so(table):
         schema.check(table(choice=[3, 0.5, None], reward=[1, 0, 0]))
 
 
-def test_a_long_table_is_checked_by_parts(own, monkeypatch):
+def test_a_long_table_is_checked_in_pieces(own, monkeypatch):
     monkeypatch.setattr("metarl.analysis.schema.ROWS_AT_ONCE", 2)
     SCHEMA.check(own)
     assert refusal(with_value(own, "share", 2, 3)).startswith(
@@ -146,19 +146,23 @@ def test_rules_across_rows_are_checked_last(own):
 
 
 def test_the_columns_are_described_to_people(own):
-    told = SCHEMA.describe().set_index("column")
-    assert list(told.index[:4]) == ["subject", "session", "episode", "trial"]
-    assert told.loc["schedule", ["unit", "meaning"]].tolist() == [
+    described = SCHEMA.describe().set_index("column")
+    assert list(described.index[:4]) == ["subject", "session", "episode", "trial"]
+    assert described.loc["schedule", ["unit", "meaning"]].tolist() == [
         "percent",
-        "chance of reward",
+        "P(reward)",
     ]
-    assert told.loc["kind", "values"] == "old or new, and blank only without a choice"
-    assert told["default"].dropna().to_dict() == {
-        "session": 0,
-        "episode": 0,
-        "valid": 1,
-        "forced": 0,
+    assert (
+        described.loc["kind", "values"] == "old or new, and blank only without a choice"
+    )
+    presence = described["presence"]
+    assert presence[presence.str.endswith("left out")].to_dict() == {
+        "session": "0 if left out",
+        "episode": "0 if left out",
+        "valid": "1 if left out",
+        "forced": "0 if left out",
     }
+    assert tuple(presence.index[presence == "needed"]) == SCHEMA.needed
     assert SCHEMA.needed == (
         *("subject", "trial", "choice", "reward"),
         *("side", "paid", "kind", "share", "schedule"),

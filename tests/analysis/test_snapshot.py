@@ -14,7 +14,7 @@ NAN = np.nan
 
 
 def record(**changes):
-    """Two episodes of two trials: look, then press, which pays 0 or 1."""
+    """Two episodes of two trials: look, then press, with a reward of 0 or 1."""
     recording = {
         "episode": np.repeat([3, 4], 5),
         "trial": np.tile([0, 0, 1, 1, 1], 2),
@@ -28,10 +28,10 @@ def record(**changes):
     return recording | changes
 
 
-def test_errors_are_averaged_by_event_and_by_what_the_step_before_paid():
+def test_errors_are_averaged_by_event_and_by_the_reward_before():
     table = mean_rpe_by_event(record())
     assert table["event"].tolist() == ["look", "look", "press"]
-    assert table["paid"].tolist() == ["0", "1", "0"]
+    assert table["reward"].tolist() == ["0", "1", "0"]
     assert table["rpe"].tolist() == pytest.approx([-0.5, 0.5, 0.2])
     assert table["n"].tolist() == [1, 1, 4]
     spread = table["deviation"].to_numpy()
@@ -42,7 +42,7 @@ def test_errors_are_averaged_by_event_and_by_what_the_step_before_paid():
 def test_rewards_of_many_amounts_are_put_together_about_half_of_the_largest():
     reward = np.array([-1, 0, 0.2, 0.5, NAN, 0.3, 0.9, 1, 0, NAN])
     table = mean_rpe_by_event(record(reward=reward))
-    named = table.set_index(["event", "paid"])["n"].to_dict()
+    named = table.set_index(["event", "reward"])["n"].to_dict()
     assert named == {
         ("look", "0"): 1,
         ("look", "above 0.5"): 1,
@@ -50,7 +50,7 @@ def test_rewards_of_many_amounts_are_put_together_about_half_of_the_largest():
         ("press", "up to 0.5"): 2,
         ("press", "above 0.5"): 1,
     }
-    assert (table.groupby("paid")["order"].nunique() == 1).all()
+    assert (table.groupby("reward")["order"].nunique() == 1).all()
 
 
 def test_a_recording_without_rewards_is_refused_by_name():
@@ -60,7 +60,7 @@ def test_a_recording_without_rewards_is_refused_by_name():
         mean_rpe_by_event(recording)
 
 
-def test_states_are_those_as_trials_begin_with_what_the_trial_before_paid():
+def test_states_are_those_as_trials_begin_with_the_reward_of_the_trial_before():
     recording = record()
     states = trial_states(recording)
     assert states["episode"].tolist() == [3, 3, 4, 4]

@@ -1,4 +1,4 @@
-"""The drawn marks are the tables' numbers; labels tell units and shares."""
+"""The drawn marks are the tables' numbers; labels have units and shares."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ def errors():
         {
             "event": ["look", "look", "press"],
             "order": [0, 1, 0],
-            "paid": ["0", "1", "0"],
+            "reward": ["0", "1", "0"],
             "rpe": [-0.5, 0.5, 0.2],
             "deviation": [np.nan, 0.1, 0.3],
             "n": [1, 5, 4],
@@ -58,12 +58,12 @@ def test_each_reward_has_its_marks_at_its_events(ax):
     assert ax.get_ylabel() == "RPE, mean and s.d. (reward units)"
 
 
-def test_nothing_to_draw_is_said(ax):
+def test_an_empty_table_is_stated(ax):
     plot_rpe_by_event(errors()[:0], ax)
     assert [text.get_text() for text in ax.texts] == ["no recording"]
 
 
-def test_states_are_drawn_by_what_the_trial_before_paid(ax):
+def test_states_are_drawn_by_the_reward_of_the_trial_before(ax):
     plot_trial_states(states(), ax)
     places = [marks.get_offsets().tolist() for marks in ax.collections]
     assert places == [
@@ -74,7 +74,7 @@ def test_states_are_drawn_by_what_the_trial_before_paid(ax):
     assert labels(ax) == [
         "start",
         "after reward",
-        "after none",
+        "after no reward",
         "trial 1",
         "trial 3",
         "trial 6",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
+from metarl.analysis import statistics
 from metarl.analysis.statistics import (
     fit_linear,
     fit_logit,
@@ -174,3 +175,11 @@ def test_the_medians_interval_holds_the_median_as_often_as_it_says():
 def test_a_subject_without_a_number_has_no_median():
     assert np.isnan(median_interval([1.0, np.nan, 2.0, 3.0, 4.0, 5.0])).all()
     assert np.isnan(median_interval([])).all()
+
+
+def test_means_are_of_all_or_of_the_known_values_and_of_none_unknown():
+    assert statistics.mean([1, 2, 6]) == statistics.known_mean([1, np.nan, 2, 6]) == 3
+    assert np.isnan(statistics.mean([1, np.nan]))
+    assert np.isnan([statistics.mean([]), statistics.known_mean([np.nan])]).all()
+    error = statistics.standard_error([1, 2, 6])
+    assert statistics.known_standard_error([1, np.nan, 2, 6]) == error

@@ -1,4 +1,4 @@
-"""The look of figures."""
+"""Style of figures."""
 
 import itertools
 
@@ -17,7 +17,7 @@ def test_the_style_is_on_inside_and_gone_outside():
     assert dict(mpl.rcParams) == before
 
 
-def test_the_ones_drawn_side_by_side_differ_for_a_red_green_blind_reader():
+def test_colours_drawn_side_by_side_differ_for_a_red_green_blind_reader():
     # Without one of the two cones, red and green give one signal.
     side_by_side = ("agent", "paper", "animal", "human", "chance")
     seen = {}
@@ -28,6 +28,6 @@ def test_the_ones_drawn_side_by_side_differ_for_a_red_green_blind_reader():
         assert np.abs(seen[one] - seen[other]).max() > 0.08, (one, other)
 
 
-def test_a_strategy_without_its_own_colour_is_grey():
+def test_a_baseline_without_its_own_colour_is_grey():
     assert baseline_colour("bayes-greedy") == COLOURS["optimum"]
     assert baseline_colour("something") == COLOURS["chance"]

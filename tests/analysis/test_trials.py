@@ -24,7 +24,7 @@ def read(trials, **options):
     return trial_sequence(trials, SCHEMA, **options)
 
 
-def test_trials_in_any_order_are_put_in_theirs(trials):
+def test_trials_in_any_order_are_sorted(trials):
     for table in (trials, trials.iloc[::-1], trials.sample(frac=1, random_state=1)):
         sequence = read(table)
         assert sequence["reward"].tolist() == [4, 5, 1, 2, 3]
@@ -39,7 +39,7 @@ def test_episodes_are_named_by_subject_session_and_number(trials):
     assert episodes.to_numpy().tolist() == [[3, 0, 4], [3, 1, 4], [7, 0, 2], [7, 0, 3]]
 
 
-def test_a_column_that_is_not_there_is_blank(trials):
+def test_a_missing_column_is_blank(trials):
     assert np.isnan(read(trials)["colour"]).all()
 
 
@@ -63,7 +63,7 @@ def test_a_trial_counts_only_with_what_is_needed(table):
     assert read(trials, needs=("colour",)).usable.tolist() == [True, False, True]
 
 
-def test_some_trials_or_one_subject_can_be_taken_out(trials):
+def test_some_trials_or_one_subject_can_be_selected(trials):
     sequence = read(trials)
     parts = dict(sequence.iter_subjects())
     assert list(parts) == [3, 7]
@@ -71,7 +71,7 @@ def test_some_trials_or_one_subject_can_be_taken_out(trials):
     assert parts[7].follows.tolist() == [False, True, False]
 
 
-def test_no_trial_is_no_fault(trials):
+def test_a_table_without_trials_is_allowed(trials):
     empty = read(trials.iloc[:0])
     assert empty.starts.tolist() == empty.follows.tolist() == []
     assert episode_grid(empty, ["reward"])["reward"].shape == (0, 0)
@@ -97,13 +97,13 @@ def test_each_subject_has_its_episodes(trials):
     assert parts[7].subject.tolist() == [7, 7]
 
 
-def test_what_holds_for_a_whole_episode_stands_there_once(trials):
+def test_a_property_of_a_whole_episode_is_kept_once(trials):
     grid = laid(trials.assign(colour=[5, 5, 6, 7, 8]), by_episode=["colour"])
     assert grid.episodes["colour"].tolist() == [7, 8, 5, 6]
     assert grid.where(grid.subject == 7).episodes["colour"].tolist() == [5, 6]
 
 
-def test_columns_of_a_grid_are_exchanged_in_a_copy(trials):
+def test_columns_of_a_grid_are_replaced_in_a_copy(trials):
     grid = laid(trials)
     twice = grid.assign(reward=2 * grid["reward"], other=grid["reward"])
     np.testing.assert_array_equal(twice["reward"], 2 * twice["other"])

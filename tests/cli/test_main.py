@@ -339,6 +339,16 @@ def test_how_to_test_is_chosen_on_the_command_line(finished, metarl, tmp_path):
     assert facts["greedy"] is True
 
 
+def test_the_help_of_a_tasks_animals_lists_the_columns_of_their_table(capsys):
+    for words in ("animals reversal --help", "animals --help"):
+        with pytest.raises(SystemExit):
+            main(words.split())
+    of_task, plain = capsys.readouterr().out.split("usage: ")[1:]
+    assert "- better (needed): option that pays more often; 0 (left) or 1" in of_task
+    assert "- valid (1 if left out): " in of_task
+    assert "better" not in plain
+
+
 def test_animals_trials_are_analysed_and_a_wrong_table_is_refused(
     finished, metarl, tmp_path
 ):

@@ -8,7 +8,7 @@ from short import small
 
 from metarl.core.policy import join_inputs
 from metarl.envs.choice_task import ChoiceTask
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 
 NUM_ENVS = 6
 STEPS = 90
@@ -31,7 +31,7 @@ def variants(name):
     return [{}, {"fixation": False}] if fixation else [{}]
 
 
-VARIANTS = [(name, settings) for name in TASKS for settings in variants(name)]
+VARIANTS = [(name, settings) for name in NAMES for settings in variants(name)]
 BASELINES = [
     (name, settings, baseline)
     for name, settings in VARIANTS
@@ -144,7 +144,7 @@ def test_outputs_are_on_the_device_of_the_task(name, settings):
         assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_first_baseline_is_random_and_all_accept_a_discount(name):
     task = make_task(name)
     names = list(make_baselines(name, task))

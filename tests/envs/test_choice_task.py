@@ -5,9 +5,9 @@ import torch
 from short import small
 
 from metarl.envs.choice_task import ChoiceTask, invalid_response_reward
-from metarl.envs.registry import TASKS, task_class
+from metarl.envs.registry import NAMES, task_class
 
-CHOICE_TASKS = [name for name in TASKS if issubclass(task_class(name), ChoiceTask)]
+CHOICE_TASKS = [name for name in NAMES if issubclass(task_class(name), ChoiceTask)]
 NUM_ENVS = 9
 STEPS = 120
 
@@ -52,7 +52,7 @@ def test_the_tasks_with_fixation_and_choice_share_the_rule():
     ]
 
 
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_task_has_valid_actions_on_every_screen(name):
     kind = task_class(name)
     task = kind(NUM_ENVS, kind.params_type(**small(name)))

@@ -5,29 +5,10 @@ from toys import LotteryParams
 
 from metarl.agents.config import Schedule, constant
 from metarl.envs.registry import NAMES, task_class
-from metarl.experiments.spec import all_experiments, experiment, preset
-from metarl.runs.config import RunConfig
+from metarl.experiments.spec import experiment, preset
 
 PRESETS = ("fast", "paper", "smoke")
 """Presets that every experiment has."""
-
-
-@pytest.mark.parametrize("task", NAMES)
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_task_has_every_preset_with_its_own_parameters(task, name):
-    config = preset(task, name)
-    assert isinstance(config, RunConfig)
-    assert (config.task, config.preset) == (task, name)
-    settings = experiment(task).presets[name].task
-    assert config.task_params == task_class(task).params_type(**settings)
-    assert not settings or task == "harlow"
-    assert (config.subjects, config.seed) == (8, 1)
-
-
-def test_no_task_has_a_preset_more_or_less():
-    assert {
-        task: tuple(sorted(each.presets)) for task, each in all_experiments().items()
-    } == dict.fromkeys(NAMES, PRESETS) | {"harlow": ("fast", "large", "paper", "smoke")}
 
 
 def test_the_papers_preset_is_what_was_published():
@@ -211,11 +192,6 @@ def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
     if task in PUBLISHED:
         # Prediction errors are compared at the published discount.
         assert fast.learning.discount.at(1.0) == paper.learning.discount.at(1.0)
-
-
-@pytest.mark.parametrize("task", NAMES)
-def test_the_smoke_preset_is_over_in_seconds(task):
-    assert preset(task, "smoke").training.steps < 10_000
 
 
 def test_a_users_own_task_has_the_two_step_tasks_presets():

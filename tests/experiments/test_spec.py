@@ -1,7 +1,6 @@
 """Experiments: all components by name, and the published settings."""
 
 import importlib
-import re
 import subprocess
 import sys
 from dataclasses import fields, replace
@@ -10,11 +9,10 @@ import pytest
 import toys
 from toys import Lottery, LotteryParams
 
-from metarl.core.docstrings import paragraphs
 from metarl.core.interventions import parse
 from metarl.envs.bandit import DEPENDENT
 from metarl.envs.bandit import DISTRIBUTIONS as LAWS
-from metarl.envs.registry import NAMES, load, task_class
+from metarl.envs.registry import task_class
 from metarl.experiments.bandit import CORRELATED, DISTRIBUTIONS
 from metarl.experiments.risky_choice import STIMULATIONS
 from metarl.experiments.spec import (
@@ -30,40 +28,6 @@ from metarl.simulation.evaluation import check_test
 PRESETS = ("fast", "paper", "smoke")
 
 # Every experiment
-
-
-def test_every_name_of_the_registry_is_an_experiment_in_its_order():
-    assert list(all_experiments()) == list(NAMES)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_has_its_parts(name):
-    asked = experiment(name)
-    assert load(asked.env) is task_class(name)
-    assert "random" in asked.make_baselines(task_class(name)(1))
-    analysis = asked.load_analysis()
-    assert analysis is not None
-    assert analysis is experiment(name).load_analysis()
-    assert asked.summary
-    assert asked.question.endswith("?")
-    assert asked.source
-    labels = {paragraph.label for paragraph in paragraphs(asked.notes)}
-    assert labels <= {"Training", "Test", "Presets", "Departs", "Declared"}
-    assert labels
-
-
-@pytest.mark.parametrize("task", [*NAMES, "toys:Lottery"])
-@pytest.mark.parametrize("name", PRESETS)
-def test_every_test_can_be_taken_by_the_networks_of_every_preset(task, name):
-    config = preset(task, name)
-    for title, test in experiment(task).tests.items():
-        check_test(config, test)
-        changed = change_params(config.task_params, test.task)
-        for field in fields(changed):
-            same = getattr(changed, field.name) == getattr(
-                config.task_params, field.name
-            )
-            assert same or field.name in test.task, title
 
 
 @pytest.mark.parametrize(
@@ -94,23 +58,6 @@ def test_a_test_that_the_networks_cannot_take_is_refused(test, words):
         test = {"interventions": (parse(test["interventions"]),)}
     with pytest.raises(ValueError, match=words):
         check_test(preset("two-step"), EvaluationConfig(**test))
-
-
-@pytest.mark.parametrize("task", [*NAMES, "toys:Lottery"])
-def test_the_main_test_comes_first_and_names_are_plain(task):
-    asked = experiment(task)
-    names = [*asked.tests, *asked.variants]
-    assert names[0] == TEST
-    assert asked.test is asked.tests[TEST]
-    assert all(re.fullmatch(r"[a-z0-9.=-]+", name) for name in names)
-
-
-@pytest.mark.parametrize("task", NAMES)
-def test_the_main_test_is_of_the_network_as_it_was_trained(task):
-    test = experiment(task).test
-    assert test.interventions == ()
-    assert test.reset_memory == "episode"
-    assert not test.greedy
 
 
 # A user's own

@@ -17,7 +17,7 @@ from metarl.experiments.variants import (
 from metarl.runs.config import TEST, EvaluationConfig, from_plain, to_plain
 from metarl.simulation.evaluation import check_test
 from metarl.training.evolve import EvolutionConfig
-from metarl.training.trainer import check_trainable, make_network
+from metarl.training.trainer import check_trainable
 
 CHANGED = {
     "no-reward": {"network.feedback": "none"},
@@ -123,40 +123,6 @@ def test_a_network_without_carry_over_is_tested_without():
 
 
 # An experiment's own variants
-
-OWN = [(task, name) for task in NAMES for name in experiment(task).variants]
-
-
-@pytest.mark.parametrize(("task", "name"), OWN)
-def test_every_own_variant_differs_as_it_says_and_in_nothing_else(task, name):
-    config, variant = preset(task, "smoke"), experiment(task).variants[name]
-    changed = variant_config(config, variant)
-    for field, value in variant.network.items():
-        assert getattr(changed.network, field) == value
-        assert getattr(config.network, field) != value
-    back = {field: getattr(config.network, field) for field in variant.network}
-    assert replace(changed.network, **back) == config.network
-    before = {field: getattr(config.task_params, field) for field in variant.task}
-    assert replace(changed.task_params, **before) == config.task_params
-    updates = round(config.training.updates * variant.scale_updates)
-    assert replace(config.training, updates=updates) == changed.training
-    fields = ("network", "task_params", "training")
-    same = replace(changed, **{part: getattr(config, part) for part in fields})
-    assert same == config
-    assert changed != config
-    assert variant.why
-
-
-@pytest.mark.parametrize(("task", "name"), OWN)
-def test_every_own_variant_can_take_its_tests(task, name):
-    variant, tests = experiment(task).variants[name], experiment(task).tests
-    config = variant_config(preset(task, "smoke"), variant)
-    assert TEST in variant.tests
-    assert set(variant.tests) <= set(tests)
-    for test in variant.tests:
-        check_test(config, tests[test])
-    own, plain = make_network(config, 0), make_network(preset(task, "smoke"), 0)
-    assert (own.input_size, own.action_count) == (plain.input_size, plain.action_count)
 
 
 def test_a_variant_takes_the_main_test_and_changes_nothing_by_default():

@@ -1,4 +1,4 @@
-"""Simulated trials of the matching task, by choosers with known rules."""
+"""Simulated trials of the matching task, by choosers of known rules."""
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,9 @@ REWARDS = (1.0, 1.1, 1.0, 0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1)
 CHOICES = (-2.9, -1.2, -0.5, 0.0, 0.2, 0.4, 0.4, 0.4, 0.4, 0.4)
 """Weights, by lag, of a learner like trained networks."""
 GRID = np.linspace(0.01, 0.49, 25)
-"""Base probabilities of left that the Bayesian chooser compares."""
+"""Base probabilities of left on the Bayesian chooser's grid."""
 SHARPNESS = 35.0
-"""Slope of the Bayesian chooser on the log odds of the expected probabilities."""
+"""Slope of the Bayesian chooser's log odds on its expected probabilities."""
 
 
 def baited_trials(
@@ -27,26 +27,26 @@ def baited_trials(
     """Test episodes of one chooser.
 
     kind: learner (logistic in past rewards and choices), bayes (infers the base
-    probabilities, and prefers the arm that it expects to pay now), matching (knows the
-    base probabilities), random or alternation.
+    probabilities, and prefers the arm that is more likely rewarded now), matching
+    (knows the base probabilities), random or alternation.
     """
     generator = np.random.default_rng([seed, subject])
     left = generator.uniform(0, 0.5, episodes)
     length = generator.integers(50, 101, episodes)
     base, env_index = np.stack([left, 0.5 - left], axis=1), np.arange(episodes)
     waited = np.zeros((episodes, 2))
-    side, won_trials = np.zeros((episodes, 100)), np.zeros((episodes, 100))
+    side, rewarded = np.zeros((episodes, 100)), np.zeros((episodes, 100))
     likely, both = np.zeros((episodes, len(GRID))), np.stack([GRID, 0.5 - GRID])
     rows = []
     for trial in range(100):
         probability = 1 - (1 - base) ** (waited + 1)
-        # (arms, E, grid): probability of reward of each arm now.
+        # (arms, E, grid): probability that each arm is rewarded now.
         guess = 1 - (1 - both[:, None]) ** (waited.T[:, :, None] + 1)
         belief = np.exp(likely - likely.max(axis=1, keepdims=True))
         belief /= belief.sum(axis=1, keepdims=True)
         past = trial - 1 - np.arange(min(trial, len(rewards)))
         drive = {
-            "learner": (won_trials * side)[:, past] @ np.array(rewards)[: len(past)]
+            "learner": (rewarded * side)[:, past] @ np.array(rewards)[: len(past)]
             + side[:, past] @ np.array(choices)[: len(past)],
             "matching": np.log(odds(base[:, 1])) - np.log(odds(base[:, 0])),
             "random": np.zeros(episodes),
@@ -56,9 +56,11 @@ def baited_trials(
         right = generator.random(episodes) < 1 / (1 + np.exp(-drive))
         choice = right.astype(int)
         won = generator.random(episodes) < probability[env_index, choice]
-        side[:, trial], won_trials[:, trial] = 2 * choice - 1, won
-        chosen = guess[choice, env_index]
-        likely += np.log(np.clip(np.where(won[:, None], chosen, 1 - chosen), 1e-9, 1))
+        side[:, trial], rewarded[:, trial] = 2 * choice - 1, won
+        expected = guess[choice, env_index]
+        likely += np.log(
+            np.clip(np.where(won[:, None], expected, 1 - expected), 1e-9, 1)
+        )
         best = probability[env_index, choice] >= probability[env_index, 1 - choice]
         rows.append(
             {
@@ -95,10 +97,10 @@ def recording_of(trials, units, untrained=None, episodes=40):
 
     units, untrained: (trials, H) activity at the fixation of each trial.
     """
-    selected = (trials["episode"] < episodes).to_numpy()
-    table = trials[selected].reset_index(drop=True)
+    recorded = (trials["episode"] < episodes).to_numpy()
+    table = trials[recorded].reset_index(drop=True)
     activity = {"units": units, "units_untrained": untrained}
-    designs = []
+    frames = []
     for episode, rows in table.groupby("episode"):
         count = len(rows)
         trial = np.append(np.repeat(np.arange(count), 2), count - 1)
@@ -112,11 +114,11 @@ def recording_of(trials, units, untrained=None, episodes=40):
         for name, values in activity.items():
             if values is not None:
                 wide = np.full((len(trial), values.shape[1]), np.nan)
-                wide[:-1:2] = values[selected][rows.index]
+                wide[:-1:2] = values[recorded][rows.index]
                 wide[1:-1:2] = 7.0
                 part[name] = wide
-        designs.append(part)
-    joined = {k: np.concatenate([p[k] for p in designs]) for k in designs[0]}
+        frames.append(part)
+    joined = {k: np.concatenate([p[k] for p in frames]) for k in frames[0]}
     return joined | {"event_names": np.array(["fixation", "choice", "end"])}
 
 
@@ -133,7 +135,7 @@ def coding_units(trials, generator, *, upcoming=1.0, size=12):
 
 
 def source_of(kind="bayes", *, subjects=3, episodes=120, upcoming=1.0, **more):
-    """What an analysis is given of such subjects, with their recordings."""
+    """Data of such subjects, with their recordings."""
     tables, recordings = [], {}
     for subject in range(subjects):
         trials = baited_trials(kind, subject=subject, episodes=episodes)

@@ -1,4 +1,4 @@
-"""Simulated bandit players with known minds, as the trial tables of agents.
+"""Simulated bandit players of known policies, as the trial tables of agents.
 
 Written apart from `metarl.baselines`, in numpy, so that a fault there does not repeat
 itself here. All players of a seed have the same problems and random numbers.
@@ -22,7 +22,7 @@ def problems(law, episodes, generator):
 
 
 def scores(mind, wins, pulls, generator):
-    """(E, 2) what the player takes the largest of."""
+    """(E, 2) scores of the arms; the player chooses the largest."""
     mean = (wins + 1) / (pulls + 2)
     jitter = 1e-9 * generator.random(mean.shape)
     if mind == "random":

@@ -1,8 +1,8 @@
-"""Observers of the inferred-value task with known minds, as tables and recordings.
+"""Observers of the inferred-value task with known beliefs, as tables and recordings.
 
-Written independently of the baselines, trial by trial as in the task, so that a
-fault there is not repeated here. The belief of an observer is the probability that B is
-the rewarded cue; its expectation is the reward of the present trial.
+Written apart from the baselines, trial by trial, so that a fault there does not repeat
+itself here. The belief of an observer is the probability that B is the rewarded cue;
+its expectation is the reward of the present trial.
 """
 
 import numpy as np
@@ -29,17 +29,17 @@ def simulate(
 
     Args:
         kind: "inferring"; "counting" the trials of a block; "experienced", which knows
-            of each cue only what that cue last led to; or "flat".
+            of each cue only its own last outcome; or "flat".
         episodes: of 10 blocks of 5 trials.
         subject: its number.
-        seed: of all that is random.
+        seed: of all random numbers.
         noise: standard deviation added to every value.
         invalid: probability of an invalid response at go.
         reset: whether everything is forgotten at each block's start.
-        inference: fraction of the update from one outcome that the other cue receives.
+        inference: share of one outcome's information that the other cue takes up.
     """
     draw = np.random.default_rng([seed, subject])
-    paying = draw.random(episodes) < 0.5
+    rewarded = draw.random(episodes) < 0.5
     worth = np.full((episodes, 2), 0.5)
     rows, steps = [], []
     num_envs = np.arange(episodes)
@@ -48,16 +48,16 @@ def simulate(
         block, place = divmod(trial, BLOCK_TRIALS)
         if place == 0 and block:
             switched = (draw.random(episodes) < 0.5).astype(float)
-            paying = paying ^ (switched == 1)
+            rewarded = rewarded ^ (switched == 1)
         if place == 0 and (kind == "counting" or reset):
             worth = np.full_like(worth, 0.5)
         cue = (draw.random(episodes) < 0.5).astype(int)
         answered = draw.random(episodes) >= invalid
-        outcome = np.where(answered, cue == paying, -1).astype(float)
-        probability = worth[num_envs, cue]
+        reward = np.where(answered, cue == rewarded, -1).astype(float)
+        expected = worth[num_envs, cue]
         believed = worth[:, 1].copy()
         if kind != "flat":
-            own = np.where(outcome == 1, 1.0, 0.0)
+            own = np.where(reward == 1, 1.0, 0.0)
             known = worth.copy()
             known[num_envs, cue] = own
             if kind != "experienced":
@@ -71,8 +71,8 @@ def simulate(
         values = np.stack(
             [
                 np.full(episodes, 0.5 * DISCOUNT**2),
-                DISCOUNT * probability,
-                probability,
+                DISCOUNT * expected,
+                expected,
                 np.zeros(episodes),
             ]
         )
@@ -84,19 +84,19 @@ def simulate(
                 "episode": num_envs,
                 "trial": trial,
                 "choice": np.where(answered, cue, np.nan),
-                "reward": outcome,
+                "reward": reward,
                 "valid": answered,
                 "correct": answered,
                 "forced": 1,
                 "cue": cue,
-                "rewarded_cue": paying,
+                "rewarded_cue": rewarded,
                 "block": block,
                 "block_trial": place,
                 "switched": switched,
             }
         )
         beliefs = np.stack([believed, believed, believed, worth[:, 1]])
-        steps.append((values, outcome, beliefs, cue, place))
+        steps.append((values, reward, beliefs, cue, place))
     return _table(rows, episodes), _recording(
         steps, episodes, kind, np.random.default_rng([7, seed])
     )
@@ -120,10 +120,10 @@ def _recording(steps, episodes, kind, draw):
     value = np.zeros((episodes, 4 * count + 1))
     reward = np.zeros_like(value)
     units = draw.normal(size=(episodes, 4 * count + 1, 5))
-    for trial, (values, outcome, beliefs, cue, place) in enumerate(steps):
+    for trial, (values, rewards, beliefs, cue, place) in enumerate(steps):
         at = slice(4 * trial, 4 * trial + 4)
         value[:, at] = values.T
-        reward[:, 4 * trial + 2] = outcome
+        reward[:, 4 * trial + 2] = rewards
         units[:, at, 0] = beliefs.T
         units[:, 4 * trial + 1 : 4 * trial + 4, 1] = cue[:, None]
         if kind == "counting":
@@ -148,6 +148,8 @@ def _recording(steps, episodes, kind, draw):
 
 def population(kind="inferring", count=4, **settings):
     """Trial table and recordings, by subject, of several observers."""
-    sessions = [simulate(kind, subject=subject, **settings) for subject in range(count)]
-    trials = pd.concat([trials for trials, _ in sessions], ignore_index=True)
-    return trials, {k: recording for k, (_, recording) in enumerate(sessions)}
+    observers = [
+        simulate(kind, subject=subject, **settings) for subject in range(count)
+    ]
+    trials = pd.concat([trials for trials, _ in observers], ignore_index=True)
+    return trials, {k: recording for k, (_, recording) in enumerate(observers)}

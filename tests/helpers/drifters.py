@@ -22,7 +22,7 @@ def simulate(
 ):
     """A Rescorla-Wagner learner with a rate for quiet and one for volatile episodes.
 
-    Half of the episodes are quiet. Rates of None choose at random; one that is informed
+    Half of the episodes are quiet. Rates of None choose at random; an informed learner
     takes the better arm.
     """
     generator = np.random.default_rng([seed, subject])
@@ -63,7 +63,7 @@ def simulate(
 
 
 def recording(trials):
-    """A step recording of the table's trials; left is taken with probability 3/4."""
+    """A step recording of the table's trials; left has a probability of 3/4."""
     episodes, count = trials["episode"].nunique(), trials["trial"].max() + 1
     action = np.full((episodes, count + 1), -1)
     action[:, :-1] = trials["choice"].to_numpy().reshape(episodes, count)

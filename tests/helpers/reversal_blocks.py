@@ -1,4 +1,4 @@
-"""Reversal trials: blocks by hand, simulated choosers, an artificial data release."""
+"""Simulated reversal trials: blocks by hand, choosers of known rules, a release."""
 
 import matlab_file as mat
 import numpy as np
@@ -31,10 +31,10 @@ def block(choice, reward, *, reversal, better=0, schedule=80, **changes):
 
 
 def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)):
-    """Chooses the option believed to be better with probability `share`.
+    """Choose the option believed to be better with a probability of `share`.
 
-    It knows which that is from the first trial on, and learns of the reversal `delay`
-    trials late.
+    The better option is known from the first trial on, and the reversal `delay` trials
+    late.
     """
     generator = np.random.default_rng([seed, subject])
     size = (blocks, TRIALS)
@@ -42,8 +42,8 @@ def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)
     first = generator.integers(2, size=(blocks, 1))
     schedule = np.resize(schedules, (blocks, 1))
     trial = np.broadcast_to(np.arange(TRIALS), size)
-    held = np.where(trial < reversal + delay, first, 1 - first)
-    choice = np.where(generator.random(size) < share, held, 1 - held)
+    believed = np.where(trial < reversal + delay, first, 1 - first)
+    choice = np.where(generator.random(size) < share, believed, 1 - believed)
     better = np.where(trial < reversal, first, 1 - first)
     probability = np.where(choice == better, schedule, 100 - schedule) / 100
     reward = generator.random(size) < probability
@@ -61,7 +61,7 @@ def chooser(blocks, *, subject=0, seed=0, share=0.9, delay=3, schedules=(80, 70)
 
 
 ANIMALS = ("BB10", "BB10", "BB6")
-"""Animal of each superblock of the artificial release."""
+"""Animal of each superblock of the synthetic release."""
 LAYOUT = {
     "prob6040": ([0, 0], "uint8"),
     "prob7030": ([0, 0], "uint8"),
@@ -74,7 +74,8 @@ LAYOUT = {
     "rewardprob": ([[0.8, 0.2]] * 6, "float64"),
     "hr_side": ([-1, -1, -1, 1, 1, 1], "int16"),
 }
-"""Field of an artificial superblock of six trials -> values and type."""
+"""Field of a synthetic superblock of six trials -> values and type, as in the
+release."""
 
 
 def write_release(path, *, animals=ANIMALS, without=(), numbered=None, **changes):
@@ -91,5 +92,5 @@ def write_release(path, *, animals=ANIMALS, without=(), numbered=None, **changes
                 values, kind = usual
                 fields[name] = mat.numbers(replaced.get(name, values), kind)
         superblocks.append(mat.record(fields))
-    held = mat.cells(superblocks, (1, len(superblocks)), name="all_stats")
-    return mat.write(path, held, mat.subsystem(animals))
+    cells = mat.cells(superblocks, (1, len(superblocks)), name="all_stats")
+    return mat.write(path, cells, mat.subsystem(animals))

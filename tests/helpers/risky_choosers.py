@@ -1,7 +1,7 @@
-"""Simulated risky choice: choosers with known minds, as agents' tables and recordings.
+"""Simulated risky choice: choosers of known rules, as agents' tables and recordings.
 
-A learner changes the value of the chosen arm by a fraction of the given prediction
-error, and prefers the arm of higher value. A false error changes its choices.
+A learner moves the value of the arm it pulled by a share of the prediction error that
+it receives, and prefers the arm of greater value. A changed error changes its choices.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ FORCED, TRIALS = 10, 30
 AMOUNTS = {"risky-win": -4.0, "safe": -1.0, "risky-loss": 1.0}
 
 
-def false_error(condition: str) -> tuple[str, float, bool]:
+def changed_outcome(condition: str) -> tuple[str, float, bool]:
     """Outcome, amount, and whether forced trials are changed too."""
     if condition == "control":
         return "", 0.0, True
@@ -39,8 +39,8 @@ def simulate(
     env_index = np.arange(episodes)
     probability = np.where(env_index % 2 == 0, *probabilities)
     side = generator.integers(2, size=episodes)
-    worth = np.zeros((episodes, 2))
-    kind, amount, on_forced = false_error(condition)
+    values = np.zeros((episodes, 2))
+    kind, amount, on_forced = changed_outcome(condition)
     rows = []
     rpes = np.zeros((episodes, 2 * TRIALS + 1))
     rpes[:, 0] = np.nan
@@ -48,17 +48,17 @@ def simulate(
         noise = generator.random((3, episodes))
         if trial % 2 == 0:
             order = noise[2] < 0.5
-        drive = (worth[:, 1] - worth[:, 0]) / temperature
+        drive = (values[:, 1] - values[:, 0]) / temperature
         risky = (noise[0] < 1 / (1 + np.exp(-drive))).astype(int)
         if trial < FORCED:
             risky = (order ^ (trial % 2 == 1)).astype(int)
         won = (risky == 1) & (noise[1] < probability)
         reward = np.where(risky == 1, 4.0 * won, 1.0)
-        error = reward - worth[env_index, risky]
+        error = reward - values[env_index, risky]
         rpes[:, 2 * trial + 2] = error
         outcome = np.where(risky == 0, "safe", np.where(won, "risky-win", "risky-loss"))
         changed = (outcome == kind) & (on_forced or trial >= FORCED)
-        worth[env_index, risky] += rate * np.where(changed, amount, error)
+        values[env_index, risky] += rate * np.where(changed, amount, error)
         rows.append(
             pd.DataFrame(
                 {
@@ -101,8 +101,8 @@ def make_recording(rpes: np.ndarray) -> dict[str, np.ndarray]:
 
 def population(condition: str = "control", count: int = 8, **settings) -> pd.DataFrame:
     """Trial table of several subjects, each with a temperature of its own."""
-    tables = [
+    frames = [
         simulate(condition, subject=k, **{"temperature": 0.3 + 0.03 * k, **settings})[0]
         for k in range(count)
     ]
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)

@@ -1,4 +1,4 @@
-"""Simulated trials of the volatility task, by choosers with known learning."""
+"""Simulated trials of the volatility task, by choosers of known learning rates."""
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,7 @@ SUBJECT_COUNT = 3
 PARAMETERS = {"trial_count": 200, "schedule": "blocks"}
 
 
-def reward_probabilities(generator, order, episodes):
+def schedule(generator, order, episodes):
     """(E, T) probability of left and (T,) volatility of test episodes of one order."""
     calm = np.where(generator.random((episodes, 1)) < 0.5, 0.25, 0.75)
     first = np.where(generator.random((episodes, 1)) < 0.5, 0.2, 0.8)
@@ -30,9 +30,9 @@ def chooser_trials(
     rates: while stable, while volatile. Half of the episodes are of each order.
     """
     generator = np.random.default_rng([seed, subject])
-    tables = []
+    frames = []
     for number, order in enumerate(("low-first", "high-first")):
-        probability, volatility = reward_probabilities(generator, order, episodes // 2)
+        probability, volatility = schedule(generator, order, episodes // 2)
         shape = probability.shape
         left_won = generator.random(shape) < probability
         magnitudes = generator.beta(4, 4, (2, *shape))
@@ -46,7 +46,7 @@ def chooser_trials(
         won = left_won == (choice == 0)
         reward = np.where(choice == 0, *magnitudes) * won
         episode = number * shape[0] + np.arange(shape[0])
-        tables.append(
+        frames.append(
             pd.DataFrame(
                 {
                     "subject": subject,
@@ -67,10 +67,10 @@ def chooser_trials(
                 }
             )
         )
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
-def made_recording(trials, units, untrained=None):
+def step_recording(trials, units, untrained=None):
     """A step recording of units (E, T, H), each episode closed by an end row."""
     episodes, count, _ = units.shape
 
@@ -118,24 +118,24 @@ def recordings(trials, seed):
         noise = generator.normal(size=(2, *label.shape[:2], 6))
         units = label + noise[0], 0.2 * label + noise[1]
         episode = np.unique(first["episode"])
-        by_subject[subject] = made_recording(first, *units)
+        by_subject[subject] = step_recording(first, *units)
         assert set(by_subject[subject]["episode"]) == set(episode)
     return by_subject
 
 
 def source(trials, **changes):
-    given = {
+    usual = {
         "trials": trials,
         "task": "volatility",
         "parameters": PARAMETERS,
         "discount": 0.1,
         "expected_subjects": SUBJECT_COUNT,
     }
-    return ExperimentData(**(given | changes))
+    return ExperimentData(**(usual | changes))
 
 
 def whole_source():
-    """Networks, baselines, recordings and a variant, with planted effects."""
+    """Networks, baselines, recordings and a control, with planted effects."""
     trials = population((0.1, 0.4))
     generator = population((0.1, 0.4), seed=5, episodes=50)
     return source(

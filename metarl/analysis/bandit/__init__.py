@@ -43,9 +43,10 @@ def measures(
     Returns:
         Per group and subject: subjects, regret (by trial), gaps (by difficulty). Per
         population and subject: transfer (by training and test), dependent (by trial,
-        on arms paying .25 and .75) and ablations. Of the first subject: rasters,
-        trajectories, final_states. By recorded subject: coding. For comparison:
-        reference_dependent, regret of baselines on arms paying .25 and .75.
+        on arms of probability .25 and .75) and ablations. Of the first subject:
+        rasters, trajectories, final_states. By recorded subject: coding. For
+        comparison: reference_dependent, regret of baselines on arms of probability .25
+            and .75.
     """
     players = groups[MEASURED]
     regrets, curves = transfer(data, players)
@@ -69,11 +70,11 @@ ANALYSIS = Analysis(
     effects=effects,
     panels=(
         Panel("Regret on independent arms", plot_regret),
-        Panel("Regret on arms paying .25, .75", plot_dependent, needs="networks"),
+        Panel("Regret on arms of P = .25, .75", plot_dependent, needs="networks"),
         Panel("Every choice of some episodes", plot_rasters),
-        Panel("Where activity goes", plot_trajectories, needs="recording"),
+        Panel("Trajectories of the units", plot_trajectories, needs="recording"),
         Panel("Regret across problems", plot_transfer, needs="networks"),
-        Panel("What the network needs", plot_ablations, needs="networks"),
+        Panel("Networks that lack a part", plot_ablations, needs="networks"),
     ),
     criteria=read_criteria(__name__),
     published={

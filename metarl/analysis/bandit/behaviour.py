@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, between, whole
+from metarl.analysis.statistics import mean
 
 Floats = NDArray[np.float32]
 
@@ -50,7 +51,8 @@ RASTER_GAPS = {
     "apart by\n> .5": (0.5, 1.0),
     "apart by\n.1 to .3": (0.1, 0.3),
 }
-"""Problems of the main test in words -> how much better their best arm is."""
+"""Problems of the main test in words -> range of the difference between the best
+arms."""
 RASTER_ROWS = 40
 """Most episodes of a kind in the raster."""
 
@@ -74,14 +76,14 @@ class Problems:
 
     @property
     def gap(self) -> Floats:
-        """(E,) how much better the best arm is than the second best."""
+        """(E,) probability of the best arm minus that of the second best."""
         ordered = np.sort(self.probabilities, axis=1)
         gap: Floats = ordered[:, -1] - ordered[:, -2]
         return gap
 
     @property
     def random_regret(self) -> Array:
-        """(E,) expected regret of an episode of random choice."""
+        """(E,) expected regret per episode of random choice."""
         mean = self.probabilities.mean(axis=1, dtype=float)
         cost: Array = self.regret.shape[1] * (self.best - mean)
         return cost
@@ -155,7 +157,7 @@ def _whole_episodes(part: pd.DataFrame, count: int) -> pd.DataFrame:
 
 
 def subject_regrets(players: Players) -> pd.DataFrame:
-    """Mean regret of an episode of each subject.
+    """Mean regret per episode of each subject.
 
     Returns:
         One row a subject: subject; episodes; trials of an episode; regret (reward
@@ -168,21 +170,17 @@ def subject_regrets(players: Players) -> pd.DataFrame:
 
 
 def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
-    regret, chance = _mean(problems.final), _mean(problems.random_regret)
+    regret, random_regret = mean(problems.final), mean(problems.random_regret)
     wrong = (problems.regret > 0).sum(axis=1)
     return {
         "subject": subject,
         "episodes": len(problems.episode),
         "trials": problems.regret.shape[1],
         "regret": regret,
-        "random_regret": chance,
-        "regret_saved": 1 - regret / chance if chance > 0 else np.nan,
-        "suboptimal": _mean(wrong.astype(float)),
+        "random_regret": random_regret,
+        "regret_saved": 1 - regret / random_regret if random_regret > 0 else np.nan,
+        "suboptimal": mean(wrong.astype(float)),
     }
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if len(values) else np.nan
 
 
 def regret_by_trial(players: Players) -> pd.DataFrame:
@@ -192,7 +190,7 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
         One row a subject with whole episodes and trial: subject, trial (from 1), regret
         (up to it, mean over episodes, reward units), suboptimal (in [0, 1]).
     """
-    parts = []
+    frames = []
     for subject, problems in players.items():
         if not len(problems.episode):
             continue
@@ -201,19 +199,19 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
             "regret": problems.regret.mean(axis=0, dtype=float).cumsum(),
             "suboptimal": (problems.regret > 0).mean(axis=0),
         }
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "trial", "regret", "suboptimal"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "trial", "regret", "suboptimal"))
 
 
 def regret_by_gap(players: Players) -> pd.DataFrame:
-    """Regret of an episode by how much better the best arm is.
+    """Regret per episode, by the difference between the two best arms.
 
     Returns:
         One row a subject and class of problems: subject, gap (one of MIDDLES), regret
         (reward units; NaN without a problem), episodes.
     """
     size = len(MIDDLES)
-    parts = []
+    frames = []
     for subject, problems in players.items():
         which = class_index(problems.gap)
         count = np.bincount(which, minlength=size)
@@ -221,8 +219,8 @@ def regret_by_gap(players: Players) -> pd.DataFrame:
         regret = np.full(size, np.nan)
         np.divide(total, count, out=regret, where=count > 0)
         columns = {"gap": MIDDLES, "regret": regret, "episodes": count}
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "gap", "regret", "episodes"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "gap", "regret", "episodes"))
 
 
 def class_index(values: Array | Floats) -> Integers:
@@ -243,18 +241,18 @@ def rasters(data: ExperimentData, players: Players) -> pd.DataFrame:
         One row a problem, episode and trial: problem, row (sorted by suboptimal
         choices), trial (from 1), suboptimal.
     """
-    parts = []
+    frames = []
     if all(name in data.tests for name in RASTERS):
         for test, words in RASTERS.items():
             for problems in _first(data.tests[test]).values():
-                parts.append(({"problem": words}, _raster(problems.regret)))
+                frames.append(({"problem": words}, _raster(problems.regret)))
     else:
         for subject in sorted(players)[:1]:
             problems = players[subject]
             for words, (low, high) in RASTER_GAPS.items():
                 within = (problems.gap >= low) & (problems.gap <= high)
-                parts.append(({"problem": words}, _raster(problems.regret[within])))
-    return stack(parts, ("problem", "row", "trial", "suboptimal"))
+                frames.append(({"problem": words}, _raster(problems.regret[within])))
+    return stack(frames, ("problem", "row", "trial", "suboptimal"))
 
 
 def _first(trials: pd.DataFrame) -> Players:

@@ -15,6 +15,7 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -26,9 +27,9 @@ RIVAL = "thompson"
 OPTIMUM = "bayes-optimal"
 """Baseline with the least regret."""
 ERRORS = 2
-"""Standard errors of the mean that must lie between."""
+"""Standard errors by which the networks must be better."""
 GOAL = 2.2
-"""Regret that we want to reach; between the tuned bound's 1.9 and Thompson's 2.8."""
+"""Regret to be reached; between the tuned bound's 1.9 and Thompson's 2.8."""
 ON_SAME = f"{OPTIMUM} on the same problems"
 PAPER = "Wang et al. 2016, section 3.1.1"
 
@@ -48,7 +49,7 @@ def _regret_effects(tables: Tables) -> list[Effect]:
     every, subjects = tables["subjects"], select_group(tables["subjects"])
     regret = Effect(
         key="regret.mean",
-        label="regret of an episode, mean",
+        label="regret per episode, mean",
         values=subject_values(subjects, "regret"),
         chance=float(subjects["random_regret"].mean()),
         reference=group_mean(every, OPTIMUM, "regret"),
@@ -59,20 +60,20 @@ def _regret_effects(tables: Tables) -> list[Effect]:
         replace(
             regret,
             key="regret.highest",
-            label="regret of an episode, largest",
+            label="regret per episode, largest",
             summary="highest",
         ),
         replace(
             regret,
             key="regret.goal",
-            label="regret of an episode, compared with our goal",
+            label="regret per episode, compared with our goal",
             reference=GOAL,
             source="between tuned UCB and Thompson sampling",
         ),
         replace(
             regret,
             key="suboptimal.mean",
-            label="suboptimal pulls in an episode, mean",
+            label="suboptimal pulls per episode, mean",
             values=subject_values(subjects, "suboptimal"),
             chance=group_mean(every, "random", "suboptimal"),
             reference=group_mean(every, OPTIMUM, "suboptimal"),
@@ -84,11 +85,11 @@ def _rival_effects(tables: Tables, context: Context) -> list[Effect]:
     """Regret of each baseline minus that of the networks."""
     every = tables["subjects"]
     regret = subject_values(select_group(every), "regret")
-    lost = {
+    regrets = {
         name: float(select_group(every, name)["regret"].mean())
         for name in baseline_names(every)
     }
-    saved = regret * float("nan") if RIVAL not in lost else lost[RIVAL] - regret
+    saved = regret * float("nan") if RIVAL not in regrets else regrets[RIVAL] - regret
     return [
         *_criterion_effects(saved, regret, context),
         *(
@@ -97,10 +98,10 @@ def _rival_effects(tables: Tables, context: Context) -> list[Effect]:
                 label=f"regret saved against {name}, mean",
                 values=level - regret,
                 chance=0.0,
-                reference=level - lost[OPTIMUM] if OPTIMUM in lost else None,
+                reference=level - regrets[OPTIMUM] if OPTIMUM in regrets else None,
                 source=ON_SAME,
             )
-            for name, level in lost.items()
+            for name, level in regrets.items()
         ),
     ]
 
@@ -108,11 +109,11 @@ def _rival_effects(tables: Tables, context: Context) -> list[Effect]:
 def _criterion_effects(
     saved: "pd.Series[float]", regret: "pd.Series[float]", context: Context
 ) -> list[Effect]:
-    less = saved.gt(0).astype(float).where(saved.notna())
+    better = saved.gt(0).astype(float).where(saved.notna())
     return [
         Effect(
             key=f"saved.{RIVAL}.minus_errors",
-            label=f"regret saved against {RIVAL}, less {ERRORS} standard errors",
+            label=f"regret saved against {RIVAL}, minus {ERRORS} standard errors",
             values=saved - ERRORS * standard_error(regret),
             criterion=context.criteria["regret saved against Thompson"],
             needs_learning=False,
@@ -121,7 +122,7 @@ def _criterion_effects(
         Effect(
             key=f"saved.{RIVAL}.share",
             label=f"loses less than {RIVAL}, share of networks",
-            values=less,
+            values=better,
             criterion=context.criteria["share that beats Thompson"],
             needs_learning=False,
             source=PAPER,
@@ -134,9 +135,9 @@ def _coding_effects(tables: Tables) -> list[Effect]:
     table = tables["coding"]
     if table.empty:
         return []
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     rows = {
-        "trained": ("r2", "r2 of the left arm's chance, decoded from units, mean"),
+        "trained": ("r2", "r2 of the left arm's probability, decoded from units, mean"),
         "untrained": ("r2_untrained", "the same from untrained units, mean"),
         "difference": ("r2_gain", "r2 gained by training, mean"),
     }
@@ -152,7 +153,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
 
 
 def _dependent_effects(tables: Tables, context: Context) -> Iterator[Effect]:
-    """Regret on arms paying .25 and .75, by distribution in training."""
+    """Regret on arms of probability .25 and .75, by distribution in training."""
     table = rows_at(tables["transfer"], tested=DEPENDENT_TEST)
     regret = {
         str(trained): _of_expected(part, "regret")
@@ -170,18 +171,18 @@ def _dependent_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             needs_learning=False,
             learning=ALL_MEASURED,
             reference=baselines["bayes-greedy"],
-            source="one who knows that the chances add up to 1",
+            source="baseline that knows that the probabilities sum to 1",
         )
     if {"independent", "correlated"} <= set(regret):
         yield Effect(
             key="dependent.saved.mean",
             label="regret on .25, .75 saved by training on correlated arms, mean",
-            # Other networks than the independent ones: no pairs, only their mean.
+            # Different networks, so no pairs: the mean of the independent ones.
             values=float(regret["independent"].mean()) - regret["correlated"],
             learning=ALL_MEASURED,
             chance=0.0,
             reference=baselines["gittins"] - baselines["bayes-greedy"],
-            source="Gittins indices, less one who knows of the dependence",
+            source="Gittins indices minus a baseline that knows the dependence",
         )
 
 
@@ -192,7 +193,7 @@ def _of_expected(rows: pd.DataFrame, column: str) -> "pd.Series[float]":
 
 
 def _dependent_baselines(tables: Tables) -> dict[str, float]:
-    """Baseline -> its regret of an episode on arms paying .25 and .75."""
+    """Baseline -> its regret per episode on arms of probability .25 and .75."""
     table = tables["reference_dependent"]
     last = rows_at(table, trial=table["trial"].max())
     return dict(zip(last["label"], last["value"].astype(float), strict=True))
@@ -202,7 +203,7 @@ def _ablation_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     for name, part in tables["ablations"].groupby("variant", sort=False):
         yield Effect(
             key=f"ablation.{name}.mean",
-            label=f"regret of an episode, {name}, mean",
+            label=f"regret per episode, {name}, mean",
             values=_of_expected(part, "regret"),
             learning=ALL_MEASURED,
             chance=float(part["random_regret"].mean()),
@@ -210,7 +211,7 @@ def _ablation_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         if name == "no-reward":
             yield Effect(
                 key="ablation.no-reward.ratio",
-                label="regret without reward input, of that of random choice",
+                label="regret without reward input, relative to random choice",
                 values=_of_expected(part, "ratio"),
                 criterion=context.criteria["regret without reward input"],
                 learning=ALL_MEASURED,

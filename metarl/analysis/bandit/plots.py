@@ -30,7 +30,7 @@ from metarl.analysis.style import COLOURS, baseline_colour
 BELOW = ("bayes-optimal", "bayes-greedy")
 """Baselines drawn as broken lines: nothing is expected below them."""
 ROOM = 1.2
-"""Height of the regret axis, in multiples of the greatest regret to be seen."""
+"""Height of the regret axis, in multiples of the greatest regret to be shown."""
 LEAST, MOST = 1.0, 20.0
 """Regrets that the axis of the ablations shows at least."""
 TICKS = (1, 2, 4, 8, 16, 32)
@@ -40,10 +40,10 @@ BACKGROUND = "0.9"
 GAP_ROWS = 3
 """Empty rows between two kinds of problems in the raster."""
 SHADES = "viridis"
-"""Colours of problems, from a left arm that never pays to one that always does."""
+"""Colours of problems, by the left arm's probability of reward."""
 POPULATION_COLOURS = {
     "independent": COLOURS["agent"],
-    "correlated": COLOURS["trained otherwise"],
+    "correlated": COLOURS["variant"],
 }
 """Distribution in training -> colour."""
 
@@ -54,9 +54,9 @@ def plot_regret(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def plot_gaps(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Regret of an episode by how much better the best arm is."""
+    """Regret per episode, by the difference between the two best arms."""
     _plot_regrets(tables, context, ax, "gaps", "gap")
-    ax.set(xlabel="P(reward), best arm less second best", xlim=(0, 1))
+    ax.set(xlabel="P(reward), best arm minus second best", xlim=(0, 1))
     return ax
 
 
@@ -71,9 +71,9 @@ def _plot_regrets(
     _plot_population(ax, subjects, select_group(means), x, colour, label)
     baselines = {k: select_group(means, k) for k in baseline_names(means)}
     _plot_baselines(ax, baselines, x, "mean", with_last=x == "trial")
-    seen = [*_greatest(baselines, "mean"), float(subjects["regret"].max())]
+    shown_values = [*_greatest(baselines, "mean"), float(subjects["regret"].max())]
     ax.set(xlabel="Trial", ylabel="Regret (reward units)")
-    ax.set(ylim=(0, ROOM * max(seen)), xlim=(0, float(subjects[x].max())))
+    ax.set(ylim=(0, ROOM * max(shown_values)), xlim=(0, float(subjects[x].max())))
     return legend_below(ax, columns=2, first=label)
 
 
@@ -105,12 +105,12 @@ def _plot_baselines(
 
 
 def _greatest(lines: Mapping[str, pd.DataFrame], value: str) -> list[float]:
-    """Greatest value of each line that must be seen: of all but random choice."""
+    """Greatest value of each line that must be shown: of all but random choice."""
     return [float(line[value].max()) for k, line in lines.items() if k != "random"]
 
 
 def plot_dependent(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Regret on arms paying .25 and .75, by training, with baselines."""
+    """Regret on arms of probability .25 and .75, by training, with baselines."""
     curves, means = tables["dependent"], tables.summary("dependent")
     if curves.empty:
         return empty_panel(ax, "not measured")
@@ -123,9 +123,9 @@ def plot_dependent(tables: Tables, context: Context, ax: Axes) -> Axes:
     reference = tables["reference_dependent"].groupby("label", sort=False)
     baselines = {str(name): line for name, line in reference}
     _plot_baselines(ax, baselines, "trial", "value")
-    seen = [*_greatest(baselines, "value"), float(curves["regret"].max())]
+    shown_values = [*_greatest(baselines, "value"), float(curves["regret"].max())]
     ax.set(xlabel="Trial", ylabel="Regret (reward units)")
-    ax.set(ylim=(0, ROOM * max(seen)), xlim=(0, float(curves["trial"].max())))
+    ax.set(ylim=(0, ROOM * max(shown_values)), xlim=(0, float(curves["trial"].max())))
     return legend_below(ax, columns=2)
 
 
@@ -162,7 +162,7 @@ def plot_rasters(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def plot_trajectories(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Mean path of the units by problem, and where each episode ends."""
+    """Mean trajectory of the units by problem, and the end of each episode."""
     paths, states = tables["trajectories"], tables["final_states"]
     if paths.empty:
         return empty_panel(ax)
@@ -196,7 +196,7 @@ def _coding_title(tables: Tables) -> str:
 
 
 def plot_transfer(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Regret by training and test; shades: as a share of that of random choice."""
+    """Regret by training and test; shades: relative to random choice."""
     table = tables["transfer"]
     if table["trained"].nunique() < 2:
         return plot_gaps(tables, context, ax)
@@ -218,12 +218,12 @@ def plot_transfer(tables: Tables, context: Context, ax: Axes) -> Axes:
     count = table.groupby("trained", sort=False)["subject"].nunique()
     ax.set_yticks(range(len(share)), [f"{k}\n(n = {n})" for k, n in count.items()])
     ax.set(ylabel="Trained on")
-    ax.set_xlabel("Tested on; regret (reward units)\nshade: share of what chance costs")
+    ax.set_xlabel("Tested on; regret (reward units)\nshade: share of random regret")
     return ax
 
 
 def plot_ablations(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Regret of an episode: each network, intact or lacking a part; baselines."""
+    """Regret per episode: each network, intact or lacking a part; baselines."""
     rows = _ablation_rows(tables, context)
     for place, (_, values, colour, face) in enumerate(rows):
         ax.plot(values, np.full(len(values), place), "o", color=colour, mfc=face)
@@ -235,11 +235,11 @@ def plot_ablations(tables: Tables, context: Context, ax: Axes) -> Axes:
     ticks = [tick for tick in TICKS if low <= tick <= high]
     ax.set_xticks(ticks, [str(tick) for tick in ticks])
     ax.minorticks_off()
-    ax.set_xlabel("Regret of an episode (reward units)")
+    ax.set_xlabel("Regret per episode (reward units)")
     ax.grid(axis="x", color=COLOURS["chance"], alpha=0.3)
     if context.learned is not None:
-        chance = float(select_group(tables["subjects"])["random_regret"].mean())
-        most = chance * (1 - context.learned.threshold)
+        random_regret = float(select_group(tables["subjects"])["random_regret"].mean())
+        most = random_regret * (1 - context.learned.threshold)
         ax.axvline(most, color="black", lw=1, ls=":", label="learned, at most")
         legend_below(ax)
     return ax

@@ -68,7 +68,7 @@ def _tests(data: ExperimentData) -> dict[str, pd.DataFrame]:
 
 
 def _expected(data: ExperimentData, variant: str) -> float:
-    """Subjects of a variant there should be; NaN where that is not known."""
+    """Expected number of subjects of a variant; NaN where not known."""
     population = data.variants.get(variant)
     count = None if population is None else population.expected_subjects
     return np.nan if count is None else count
@@ -81,10 +81,10 @@ def ablations(data: ExperimentData) -> pd.DataFrame:
         One row a variant and subject: variant, the columns of `subject_regrets`,
         expected (as of `_expected`), and ratio (regret / random_regret).
     """
-    parts = []
+    frames = []
     for name in [name for name in ABLATIONS if name in data.variants]:
         problems = read_problems(data.variants[name].trials)
         table = subject_regrets(problems).assign(expected=_expected(data, name))
-        parts.append(({"variant": name}, table))
-    table = stack(parts, ("variant", *SUBJECT_COLUMNS, "expected"))
+        frames.append(({"variant": name}, table))
+    table = stack(frames, ("variant", *SUBJECT_COLUMNS, "expected"))
     return table.assign(ratio=table["regret"] / table["random_regret"])

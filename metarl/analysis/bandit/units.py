@@ -1,4 +1,4 @@
-"""Units of bandit networks: their paths, and what can be decoded from them.
+"""Units of bandit networks: their trajectories, and decoding from them.
 
 An untrained network of the same size, given the same inputs, is the null: its units
 depend on past rewards too, without having learned anything.
@@ -56,8 +56,8 @@ CODING_COLUMNS = (
 
 def components(units: Array) -> Components:
     """Principal components of (E, T, H) units; scores are (E, T, COMPONENTS)."""
-    found = principal_components(units.reshape(-1, units.shape[2]), COMPONENTS)
-    return found._replace(scores=found.scores.reshape(*units.shape[:2], -1))
+    result = principal_components(units.reshape(-1, units.shape[2]), COMPONENTS)
+    return result._replace(scores=result.scores.reshape(*units.shape[:2], -1))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Activity:
 
 
 def activity(recording: Recording, problems: Problems) -> Activity | None:
-    """The recorded episodes that the trial table knows; None where there are none.
+    """The recorded episodes that are in the trial table; None without any.
 
     Args:
         recording: step recording of one subject.
@@ -120,13 +120,13 @@ def unit_tables(data: ExperimentData, players: Players) -> dict[str, pd.DataFram
         recordings = data.recordings
     rows, paths, states = [], [], []
     for subject in [subject for subject in players if subject in recordings]:
-        found = activity(recordings[subject], players[subject])
-        if found is None:
+        recorded = activity(recordings[subject], players[subject])
+        if recorded is None:
             continue
-        rows.append(coding(subject, found))
+        rows.append(coding(subject, recorded))
         if len(rows) == 1:
-            paths.append(({"subject": subject}, trajectories(found)))
-            states.append(({"subject": subject}, final_states(found)))
+            paths.append(({"subject": subject}, trajectories(recorded)))
+            states.append(({"subject": subject}, final_states(recorded)))
     columns = ("subject", "left", "pc1", "pc2")
     return {
         "coding": pd.DataFrame(rows, columns=list(CODING_COLUMNS)),
@@ -135,7 +135,7 @@ def unit_tables(data: ExperimentData, players: Players) -> dict[str, pd.DataFram
     }
 
 
-def trajectories(found: Activity) -> pd.DataFrame:
+def trajectories(recorded: Activity) -> pd.DataFrame:
     """Mean path of the units over an episode, by class of problem.
 
     Returns:
@@ -143,29 +143,29 @@ def trajectories(found: Activity) -> pd.DataFrame:
         trial (from 1), pc1, pc2 (units of activity), share1, share2 (of the variance),
         episodes.
     """
-    which = class_index(found.left)
-    parts = []
+    which = class_index(recorded.left)
+    frames = []
     for index in np.unique(which):
-        mean = found.paths.scores[which == index].mean(axis=0)
+        mean = recorded.paths.scores[which == index].mean(axis=0)
         columns = {
             "trial": np.arange(1, len(mean) + 1),
             "pc1": mean[:, 0],
             "pc2": mean[:, 1],
-            "share1": found.paths.shares[0],
-            "share2": found.paths.shares[1],
+            "share1": recorded.paths.shares[0],
+            "share2": recorded.paths.shares[1],
             "episodes": int((which == index).sum()),
         }
-        parts.append(({"left": MIDDLES[index]}, pd.DataFrame(columns)))
-    return stack(parts)
+        frames.append(({"left": MIDDLES[index]}, pd.DataFrame(columns)))
+    return stack(frames)
 
 
-def final_states(found: Activity) -> pd.DataFrame:
+def final_states(recorded: Activity) -> pd.DataFrame:
     """Where the units are at each episode's last trial: left, pc1, pc2."""
-    last = found.paths.scores[:, -1]
-    return pd.DataFrame({"left": found.left, "pc1": last[:, 0], "pc2": last[:, 1]})
+    last = recorded.paths.scores[:, -1]
+    return pd.DataFrame({"left": recorded.left, "pc1": last[:, 0], "pc2": last[:, 1]})
 
 
-def coding(subject: int, found: Activity) -> dict[str, float]:
+def coding(subject: int, recorded: Activity) -> dict[str, float]:
     """How well the left arm's probability of reward is decoded at the last trial.
 
     Returns:
@@ -174,22 +174,22 @@ def coding(subject: int, found: Activity) -> dict[str, float]:
         share that the first components hold together, and variance_untrained. NaN
         where not recorded, or from too few episodes.
     """
-    null = found.untrained
-    r2 = decoded_r2(found.units[:, -1], found.left)
-    r2_untrained = np.nan if null is None else decoded_r2(null[:, -1], found.left)
+    null = recorded.untrained
+    r2 = decoded_r2(recorded.units[:, -1], recorded.left)
+    r2_untrained = np.nan if null is None else decoded_r2(null[:, -1], recorded.left)
     return {
         "subject": subject,
-        "episodes": len(found.left),
+        "episodes": len(recorded.left),
         "r2": r2,
         "r2_untrained": r2_untrained,
         "r2_gain": r2 - r2_untrained,
-        "variance": _variance(found.paths),
+        "variance": _variance(recorded.paths),
         "variance_untrained": np.nan if null is None else _variance(components(null)),
     }
 
 
-def _variance(found: Components) -> float:
-    return float(found.shares.sum())
+def _variance(paths: Components) -> float:
+    return float(paths.shares.sum())
 
 
 def decoded_r2(units: Array, value: Array) -> float:

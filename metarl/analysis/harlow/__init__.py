@@ -3,7 +3,7 @@
 A problem has six trials with two new objects, one of which is rewarded: in the first
 nothing can be known, in the second everything. The question is whether a network that
 has met many such problems solves new ones from the second trial on, with frozen
-weights, and what it remembers of the first trial.
+weights, and which memory of the first trial it uses.
 
 Source: Harlow 1949, Psychol Rev 56:51; Wang et al. 2018, Nat Neurosci 21:860,
     Simulation 5.
@@ -57,7 +57,7 @@ from metarl.analysis.trials import TrialSequence
 from metarl.core.files import Recording
 
 TRACED = 100
-"""Problems whose gaze is drawn, of one subject."""
+"""Problems of one subject with their gaze drawn."""
 
 
 class Tested(NamedTuple):
@@ -90,9 +90,9 @@ def measures(
         else read_trials(one.trials)
         for (group, test), one in tests.items()
     }
-    named = [({"group": g, "test": t}, trials) for (g, t), trials in parsed.items()]
-    accuracy = stack((who, accuracy_by_trial(trials)) for who, trials in named)
-    by_test = stack((who, subject_accuracy(trials)) for who, trials in named)
+    labelled = [({"group": g, "test": t}, trials) for (g, t), trials in parsed.items()]
+    accuracy = stack((names, accuracy_by_trial(trials)) for names, trials in labelled)
+    by_test = stack((names, subject_accuracy(trials)) for names, trials in labelled)
     subjects = rows_at(by_test, test=MAIN).drop(columns="test")
     decoding = stack(
         ({"group": group, "test": test}, decoding_table(one.recordings, one.trials))
@@ -165,12 +165,12 @@ ANALYSIS = Analysis(
         Panel("Our networks, weights frozen", plot_networks),
         Panel("Monkeys", plot_animals),
         Panel("The paper's networks", plot_paper),
-        Panel("How it is learned", plot_course, needs="networks"),
-        Panel("How long it takes", plot_durations, needs="networks"),
+        Panel("Course of learning", plot_course, needs="networks"),
+        Panel("Duration of learning", plot_durations, needs="networks"),
         Panel("Other tests of the same networks", plot_tests, needs="networks"),
-        Panel("What is kept: by the control", plot_accounts, needs="networks"),
-        Panel("What is kept: by the units", plot_decoding, needs="recording"),
-        Panel("Gaze, once the pictures are there", plot_gaze, needs="recording"),
+        Panel("Memory, by the control", plot_accounts, needs="networks"),
+        Panel("Memory, by the units", plot_decoding, needs="recording"),
+        Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
     criteria=read_criteria(__name__),
     published={"trial_count": 6},

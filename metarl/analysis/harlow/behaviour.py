@@ -1,6 +1,6 @@
 """How often the rewarded object is selected, trial by trial of a problem.
 
-Trials are numbered from 1 in every table made here. Declared: accuracy is over the
+Trials are numbered from 1 in every table here. Declared: accuracy is over the
 trials with a selection. Those without one are counted apart: the step cap ended them,
 or ended the problem before they began.
 """
@@ -10,7 +10,8 @@ import pandas as pd
 from scipy import stats
 
 from metarl.analysis.recordings import join_trials, steps_at
-from metarl.analysis.schema import BASE_SCHEMA, Array, codes, number
+from metarl.analysis.schema import BASE_SCHEMA, codes, number
+from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.files import Recording
 
@@ -67,10 +68,10 @@ def subject_accuracy(trials: TrialSequence) -> pd.DataFrame:
     Returns:
         One row a subject: subject, first_trial, second_trial, later_trials (accuracy in
         trial 1, in trial 2, in trials 2 to 6), second_trials (selections behind the
-        second), missing (share of the trials due without a selection; every problem is
-        due as many as the table's longest has), steps (decisions a trial; NaN where the
-        table has none), reward_per_episode, ceiling (1 where the second trial is at
-        `CEILING`, else 0).
+        second), missing (share of the expected trials without a selection; every
+        problem should have as many as the longest of the table), steps (decisions a
+        trial; NaN where the table has none), reward_per_episode, ceiling (1 where the
+        second trial is at `CEILING`, else 0).
     """
     due = int(trials.trial.max()) + 1
     return pd.DataFrame(
@@ -82,16 +83,18 @@ def subject_accuracy(trials: TrialSequence) -> pd.DataFrame:
 
 
 def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
-    """Numbers of one subject; `due` is the number of trials of a problem."""
+    """Numbers of one subject; `due` is the expected number of trials of a problem."""
     correct, number = trials["correct"], trials.trial + 1
     second = correct[number == LATER[0]]
-    accuracy = _mean(second)
+    accuracy = known_mean(second)
     selections = np.isfinite(correct).sum()
     rewards = pd.Series(trials["reward"]).groupby(trials.episode_index).sum()
     return {
-        "first_trial": _mean(correct[number == 1]),
+        "first_trial": known_mean(correct[number == 1]),
         "second_trial": accuracy,
-        "later_trials": _mean(correct[(number >= LATER[0]) & (number <= LATER[1])]),
+        "later_trials": known_mean(
+            correct[(number >= LATER[0]) & (number <= LATER[1])]
+        ),
         "second_trials": float(np.isfinite(second).sum()),
         "missing": 1 - selections / (due * len(trials.starts)),
         "steps": float(trials["steps"].mean()),
@@ -100,14 +103,8 @@ def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
     }
 
 
-def _mean(values: Array) -> float:
-    """Mean of those that are known; NaN where none is."""
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan
-
-
 def ceiling_table(subjects: pd.DataFrame) -> pd.DataFrame:
-    """How many subjects are at the ceiling, in one row.
+    """Number of subjects at the ceiling, in one row.
 
     Returns:
         reached, n; share, with low and high, its exact 95 % interval.

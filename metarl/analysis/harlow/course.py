@@ -1,6 +1,6 @@
-"""How learning sets are learned: when chance is left, when the ceiling is reached.
+"""Course of learning: when performance leaves chance, when it reaches the ceiling.
 
-After the paper: the learning curve, scaled so that 50 % is a random choice of pictures
+As in the paper, the learning curve, scaled so that 50 % is a random choice of pictures
 and 100 % the optimum, has two change points; the time between them is cut into six
 equal stages. Declared: the change points are those of the ramp (a level, a straight
 line, a level) with the least squared distance from the curve; less than 50 %, where
@@ -24,7 +24,7 @@ from metarl.analysis.trials import TrialSequence
 CHANCE, BEST = 50.0, 100.0
 """Scaled performance, in percent."""
 LEFT_CHANCE = 0.6
-"""Accuracy in trials 2 to 6, at the end, of a subject that has left chance."""
+"""Accuracy in trials 2 to 6, at the end, above which a subject has left chance."""
 STAGES = 6
 """Stages between the change points."""
 FINAL = "final"
@@ -72,7 +72,7 @@ def curves_table(
         curves: subject -> its learning curve.
         parameters: of the task, with trial_count and reward_fixation.
     """
-    parts = []
+    frames = []
     for subject, curve in curves.items():
         known = curve.dropna(subset=["rollout/return"])
         performance = scaled(
@@ -85,20 +85,20 @@ def curves_table(
             "episodes": known["rollout/episodes"].to_numpy(float),
             "performance": performance,
         }
-        parts.append(({"subject": subject}, pd.DataFrame(columns)))
-    return stack(parts, ("subject", "steps", "episodes", "performance"))
+        frames.append(({"subject": subject}, pd.DataFrame(columns)))
+    return stack(frames, ("subject", "steps", "episodes", "performance"))
 
 
 def fit_ramp(x: Array, y: Array) -> tuple[float, float]:
-    """Where a level turns into a rising line, and that into another level.
+    """Points where a level turns into a rising line, and that into another level.
 
     Args:
         x: (N,) increasing.
         y: (N,).
 
     Returns:
-        The two of the x at which the ramp with the least squared error has its ends;
-        NaN for fewer than three points or where none rises.
+        The two of the x at the ends of the ramp with the least squared error; NaN for
+        fewer than three points, or where no ramp rises.
     """
     if len(x) < 3:
         return np.nan, np.nan
@@ -115,7 +115,7 @@ def fit_ramp(x: Array, y: Array) -> tuple[float, float]:
 
 
 def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
-    """When each subject leaves chance and reaches the ceiling, if it does.
+    """Times at which each subject leaves chance and reaches the ceiling, if it does.
 
     Args:
         curves: `curves_table`.
@@ -141,11 +141,11 @@ def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 
 
 def durations_table(changes: pd.DataFrame) -> pd.DataFrame:
-    """How long it takes, over the subjects that got there.
+    """Durations, over the subjects that reached the change points.
 
     Returns:
         One row a name of `PAPER`: name; median, low and high (quartiles), episodes; n;
-        paper_least, paper_median, paper_most, episodes. NaN where nobody got there.
+        paper_least, paper_median, paper_most, episodes. NaN without such a subject.
     """
     rows = []
     for name, paper in PAPER.items():
@@ -168,7 +168,7 @@ def stage_accuracy(
     """Accuracy by trial in each stage between the change points, and at the end.
 
     Args:
-        stages: part of training that is done -> trials of all subjects.
+        stages: completed share of training -> trials of all subjects.
         changes: `change_points`; a subject without both has no stages.
         final: accuracy by trial of the main test: subject, trial, accuracy.
         total_steps: steps of the whole training.
@@ -178,7 +178,7 @@ def stage_accuracy(
         snapshots in the stage; a stage without a snapshot has no row.
     """
     known = changes.dropna().set_index("subject")
-    parts = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
+    frames = [final[final["subject"].isin(known.index)].assign(stage=FINAL)]
     for done, trials in stages.items():
         accuracy = accuracy_by_trial(trials)
         at = done * total_steps
@@ -187,8 +187,8 @@ def stage_accuracy(
         stage = np.ceil(STAGES * (at - start) / (stop - start))
         within = (stage >= 1) & (stage <= STAGES)
         named = accuracy.assign(stage=stage)[within]
-        parts.append(named.astype({"stage": int}))
-    every = pd.concat(parts, ignore_index=True)
+        frames.append(named.astype({"stage": int}))
+    every = pd.concat(frames, ignore_index=True)
     every["stage"] = every["stage"].astype(str)
     keys = ["stage", "subject", "trial"]
     return every.groupby(keys)["accuracy"].mean().reset_index()

@@ -1,10 +1,10 @@
-"""Effects of the learning-set experiments, with other explanations as references.
+"""Effects of the learning-set experiments, with alternative explanations.
 
-Criteria were fixed beforehand, for problems of six trials. That the two objects of a
-problem are held out of training shows that something general was learned. That the
-unrewarded one is replaced on each trial rules out a memory of the order of the objects
-by one feature; a memory of all their differences does hardly worse than one of the
-object itself, and only the units tell these two apart (`units`).
+Criteria were fixed beforehand, for problems of six trials. As the two objects of a
+problem are held out of training, accuracy shows that something general was learned.
+Replacing the unrewarded one on each trial rules out a memory of the order of the
+objects by one feature; a memory of all their differences does hardly worse than one of
+the object itself, and only the units distinguish these two (`units`).
 """
 
 from dataclasses import replace
@@ -37,11 +37,11 @@ PAPER = "Wang et al. 2018, Fig. 6 and Results, Simulation 5"
 PAPER_CEILING = 14 / 50
 """Share of the paper's networks that reached maximal performance."""
 COURSE = {
-    "leaves_chance": "episodes until chance is left",
+    "leaves_chance": "episodes until performance leaves chance",
     "takes": "episodes from there to the ceiling",
 }
 """Column of the change points -> its effect in words."""
-KEPT = {
+DECODED = {
     "r2_target": "rewarded object, decoded from units (r2)",
     "r2_distractor": "unrewarded object, decoded from units (r2)",
     "difference_sign": "sign of their difference, decoded from units",
@@ -125,11 +125,11 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
 
 
 def _later(tables: Tables, group: str, test: str, words: str) -> Effect:
-    """Accuracy of a group in trials 2 to 6 of a test; no values if it took none."""
+    """Accuracy of a group in trials 2 to 6 of a test; no values without that test."""
     rows = rows_at(tables["tests"], group=group, test=test)
-    who = "" if group == MEASURED else f"{group}."
+    prefix = "" if group == MEASURED else f"{group}."
     return Effect(
-        key=f"later.{who}{test}.mean",
+        key=f"later.{prefix}{test}.mean",
         label=f"accuracy in trials 2 to 6, {words}, mean",
         values=subject_values(rows, "later_trials"),
         chance=0.5,
@@ -197,10 +197,10 @@ def _reversal_effects(tables: Tables) -> list[Effect]:
 
 
 def _decoding_effects(tables: Tables, context: Context) -> list[Effect]:
-    """What the networks' units keep, compared with those of untrained ones."""
+    """Decoding from the networks' units, compared with untrained ones."""
     networks = {
-        "networks": rows_at(_kept(tables, MEASURED, MAIN), units="trained"),
-        "untrained": rows_at(_kept(tables, MEASURED, MAIN), units="untrained"),
+        "networks": rows_at(_decoding_rows(tables, MEASURED, MAIN), units="trained"),
+        "untrained": rows_at(_decoding_rows(tables, MEASURED, MAIN), units="untrained"),
     }
     rows = [
         Effect(
@@ -209,7 +209,7 @@ def _decoding_effects(tables: Tables, context: Context) -> list[Effect]:
             values=subject_values(table, column),
             chance=0.5 if column == "difference_sign" else None,
         )
-        for column, words in KEPT.items()
+        for column, words in DECODED.items()
         for units, table in networks.items()
         if len(table)
     ]
@@ -220,7 +220,7 @@ def _decoding_effects(tables: Tables, context: Context) -> list[Effect]:
         rows.append(
             Effect(
                 key="r2_target.difference.lower",
-                label=f"{KEPT['r2_target']}: trained - untrained, lower end",
+                label=f"{DECODED['r2_target']}: trained - untrained, lower end",
                 values=trained - untrained,
                 summary="lower",
                 criterion=context.criteria["decoded beyond untrained units"],
@@ -236,16 +236,16 @@ def _decoding_effects(tables: Tables, context: Context) -> list[Effect]:
     ]
 
 
-def _kept(tables: Tables, group: str, test: str) -> pd.DataFrame:
+def _decoding_rows(tables: Tables, group: str, test: str) -> pd.DataFrame:
     return rows_at(tables["decoding"], group=group, test=test)
 
 
 def _index_effects(tables: Tables, group: str, test: str, words: str) -> list[Effect]:
     """The relation index of trained units, where they were recorded."""
-    rows = rows_at(_kept(tables, group, test), units="trained")
-    who = "" if group == MEASURED else f"{group}."
+    rows = rows_at(_decoding_rows(tables, group, test), units="trained")
+    prefix = "" if group == MEASURED else f"{group}."
     effect = Effect(
-        key=f"relation_index.{who}{test}.mean",
+        key=f"relation_index.{prefix}{test}.mean",
         label=f"relation index, {words} (0 picture, 1 relation), mean",
         values=subject_values(rows, "relation_index"),
     )
@@ -253,9 +253,9 @@ def _index_effects(tables: Tables, group: str, test: str, words: str) -> list[Ef
 
 
 def _course_effects(tables: Tables) -> list[Effect]:
-    """When chance is left and the ceiling reached, in episodes of all environments.
+    """Episodes to leave chance and to reach the ceiling, of all environments together.
 
-    They are about those networks alone that got there.
+    They are over those networks alone that reached the point.
     """
     paper = tables["durations"].set_index("name")["paper_median"]
     reached = {
@@ -276,7 +276,7 @@ def _course_effects(tables: Tables) -> list[Effect]:
 
 
 def _baseline_effects(tables: Tables) -> list[Effect]:
-    """Accuracy that a memory of the mean colour alone gives in the main test."""
+    """Accuracy of a memory of the mean colour alone in the main test."""
     rule = _later(tables, MEAN_COLOUR, MAIN, "memory of the mean colour alone")
     row = replace(rule, chance=None, learning=NO_LEARNING)
     return [row] if len(row.values) else []

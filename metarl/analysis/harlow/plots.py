@@ -1,7 +1,7 @@
 """Panels of the learning-set figure.
 
 Accuracy by trial of monkeys, the paper's networks and ours, the course of learning, and
-what is remembered of the last outcome.
+the memory of the last outcome.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -46,17 +46,17 @@ TEST_NAMES = {
 """Test -> its name on an axis."""
 AROUND_REVERSAL = {7: "7th:\nswap", 8: "8th\ntrial", 12: "12th\ntrial"}
 """Trial of the test in which objects swap roles after the sixth -> its name."""
-SIDES = {MEASURED: COLOURS["agent"], CONTROL: COLOURS["trained otherwise"]}
+SIDES = {MEASURED: COLOURS["agent"], CONTROL: COLOURS["variant"]}
 """Group -> its colour."""
 GROUP_NAMES = {MEASURED: "networks", CONTROL: "trained with replaced objects"}
 """Group -> its name in a legend."""
 RULES = {
-    "keeps the picture": ((1.0, 1.0), COLOURS["optimum"]),
-    "keeps the order by one feature": (
+    "memory of the picture": ((1.0, 1.0), COLOURS["optimum"]),
+    "memory of the order by one feature": (
         (1.0, RELATION_RULE),
         baseline_colour("relation"),
     ),
-    "keeps nothing": ((0.5, 0.5), COLOURS["chance"]),
+    "no memory": ((0.5, 0.5), COLOURS["chance"]),
 }
 """Content of a memory -> accuracy with the same two objects, and where the unrewarded
 one is replaced; and its colour."""
@@ -147,7 +147,7 @@ def plot_course(tables: Tables, context: Context, ax: Axes) -> Axes:
         return empty_panel(ax, "no learning curve")
     subjects = select_group(tables["subjects"])
     ceiling = subjects.set_index("subject")["ceiling"]
-    colours = (COLOURS["trained otherwise"], COLOURS["agent"])
+    colours = (COLOURS["variant"], COLOURS["agent"])
     for subject, curve in curves.groupby("subject"):
         colour = colours[bool(ceiling.get(subject, 0))]
         episodes = curve["episodes"].to_numpy()
@@ -158,7 +158,7 @@ def plot_course(tables: Tables, context: Context, ax: Axes) -> Axes:
             ax.plot(at, height, marker, color=colour, ms=5, mec="white", mew=0.6)
     names = {f"at the ceiling, {int(ceiling.sum())} of {len(ceiling)}": colours[1]}
     if (ceiling == 0).any():
-        names["not there"] = colours[0]
+        names["below the ceiling"] = colours[0]
     for label, colour in names.items():
         ax.plot([], [], color=colour, lw=2, label=label)
     for label, marker in (("leaves chance", "o"), ("reaches ceiling", "s")):
@@ -166,20 +166,20 @@ def plot_course(tables: Tables, context: Context, ax: Axes) -> Axes:
     for height in (CHANCE, BEST):
         chance_line(ax, height)
     ax.set_xscale("log")
-    ax.set(xlabel="Problems met in training (all environments)", ylim=(35, 103))
+    ax.set(xlabel="Problems in training (all environments)", ylim=(35, 103))
     ax.set_ylabel("Scaled reward (%)\n50: random choice, 100: optimum")
     return legend_below(ax)
 
 
 def plot_durations(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Problems until chance is left, and from there to the ceiling, by subject."""
+    """Problems until performance leaves chance, and from there to the ceiling."""
     durations = tables["durations"]
     if not durations["n"].any():
-        return empty_panel(ax, "no change point was found")
+        return empty_panel(ax, "no change point")
     for place, row in enumerate(durations.to_dict("records")):
         _duration(ax, place, tables["changes"][row["name"]].dropna(), row)
     ax.set_yscale("log")
-    ax.set_xticks([0, 1], ["until chance\nis left", "from there\nto the ceiling"])
+    ax.set_xticks([0, 1], ["until above\nchance", "from there\nto the ceiling"])
     ax.set(ylabel="Problems (all environments)", xlim=(-0.5, 1.75))
     one = tables["ceiling"].iloc[0]
     edges = f"{100 * one['low']:.0f}, {100 * one['high']:.0f}"
@@ -247,7 +247,7 @@ def plot_tests(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def _dots(ax: Axes, place: float, shares: "pd.Series[float]", mean: float) -> None:
-    """Every subject in percent, and the mean as a level line."""
+    """Every subject in percent, and the mean as a horizontal line."""
     colour = COLOURS["agent"]
     spots = _side_by_side(place, len(shares), 0.15)
     ax.plot(spots, 100 * shares, "o", color=colour, ms=4, alpha=0.5)
@@ -275,7 +275,7 @@ def plot_accounts(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax.plot([0, 1], 100 * np.array(shares), "--", color=colour, lw=2, label=name)
     if (MEAN_COLOUR, MAIN) in means:
         colour, height = baseline_colour(MEAN_COLOUR), 100 * means[MEAN_COLOUR, MAIN]
-        ax.plot(0, height, "D", color=colour, ms=7, label="keeps mean colour")
+        ax.plot(0, height, "D", color=colour, ms=7, label="memory of the mean colour")
     ax.set_xticks(
         [0, 1], ["same two objects", "unrewarded object\nreplaced each trial"]
     )
@@ -284,7 +284,7 @@ def plot_accounts(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def plot_decoding(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Weights of target and distractor in what units keep, with the two accounts."""
+    """Weights of target and distractor in the decoded target, with the two accounts."""
     if tables["decoding"].empty:
         return empty_panel(ax)
     means = tables.summary("decoding").set_index(["group", "test", "units"])["mean"]
@@ -328,7 +328,7 @@ def plot_gaze(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax.plot([], [], color=colour, lw=2.5, label=f"trial {trial}")
         problems = rows_at(traces, trial=trial).groupby("episode")
         for number, (_, trace) in enumerate(problems):
-            # Apart by a little, or whole turns would hide each other.
+            # A small shift, as whole turns would hide each other.
             shift = aside + 0.3 * (number % 25 / 25 - 0.5)
             path = trace["decision"], trace["gaze"] + shift
             ax.plot(*path, color=colour, lw=0.8, alpha=0.5)

@@ -1,4 +1,4 @@
-"""What units keep of the last outcome: the rewarded object, or how it differs.
+"""Memory of the last outcome in units: the rewarded object, or its difference.
 
 Between the pictures of a trial and those of the next, the units alone hold which object
 was rewarded. Two accounts solve a problem with the same two objects in all trials:
@@ -14,7 +14,7 @@ distractor that was last seen:
 
 0 for a store of the picture, 1 for a store of the relation, of one feature or of all.
 Neither r2 separates the two by itself: a store of both pictures has both high, and an
-index of 0. An untrained network that was fed the same inputs is decoded alike.
+index of 0. An untrained network with the same inputs is decoded in the same way.
 
 Declared: the method is ours; ridge regression, problems in five folds, the penalty of
 each the one that does best in the other folds.
@@ -60,7 +60,7 @@ def cue_columns(trials: pd.DataFrame, role: str) -> list[str]:
 def decoding_table(
     recordings: Mapping[int, Recording], trials: pd.DataFrame
 ) -> pd.DataFrame:
-    """What the units of each recorded subject keep.
+    """Memory in the units of each recorded subject.
 
     Args:
         recordings: subject -> its step recording of one test.
@@ -74,14 +74,14 @@ def decoding_table(
     rows = []
     for subject, recording in recordings.items():
         own = trials[trials["subject"] == subject]
-        place, episode, target, distractor = kept_at_fixation(recording, own)
+        place, episode, target, distractor = fixation_cues(recording, own)
         for network, units in units_of(recording).items():
-            kept = decode(units[place], episode, target, distractor)
-            rows.append((subject, network, *kept))
+            measures = decode(units[place], episode, target, distractor)
+            rows.append((subject, network, *measures))
     return pd.DataFrame(rows, columns=list(DECODING_COLUMNS))
 
 
-def kept_at_fixation(
+def fixation_cues(
     recording: Recording, trials: pd.DataFrame
 ) -> tuple[Integers, Integers, Array, Array]:
     """The first step of fixation in trials 2 to 6, and the cues seen before it.
@@ -106,7 +106,7 @@ def kept_at_fixation(
 def decode(
     units: Array, episode: Integers, target: Array, distractor: Array
 ) -> tuple[float, ...]:
-    """What units keep: the last six of `DECODING_COLUMNS`; NaN for too few problems.
+    """Memory in units: the last six of `DECODING_COLUMNS`; NaN for too few problems.
 
     Args:
         units: (R, H).
@@ -119,21 +119,23 @@ def decode(
     count = target.shape[1]
     both = np.column_stack([target, distractor])
     predicted = _predict(units, episode, both)
-    left = ((both - predicted) ** 2).sum(0)
-    r2: Array = 1 - left / ((both - both.mean(0)) ** 2).sum(0)
+    residual = ((both - predicted) ** 2).sum(0)
+    r2: Array = 1 - residual / ((both - both.mean(0)) ** 2).sum(0)
     each = zip(predicted.T, target.T, distractor.T, strict=False)
     slopes = [_slopes(*cue) for cue in each]
-    kept, other = (float(np.mean(one)) for one in zip(*slopes, strict=True))
-    index = -other / kept if kept > 0 else np.nan
+    target_slope, distractor_slope = (
+        float(np.mean(one)) for one in zip(*slopes, strict=True)
+    )
+    index = -distractor_slope / target_slope if target_slope > 0 else np.nan
     halves = float(r2[:count].mean()), float(r2[count:].mean())
-    said, true = predicted[:, :count] - predicted[:, count:], target - distractor
-    return *halves, kept, other, index, _same_sign(said, true)
+    decoded, true = predicted[:, :count] - predicted[:, count:], target - distractor
+    return *halves, target_slope, distractor_slope, index, _same_sign(decoded, true)
 
 
-def _same_sign(said: Array, true: Array) -> float:
-    """How often both (R, C) are on one side, along the axis of the true ones."""
+def _same_sign(decoded: Array, true: Array) -> float:
+    """Share of rows with one sign of both, along the main axis of the true ones."""
     axis = np.linalg.svd(true, full_matrices=False)[2][0]
-    return float((np.sign(said @ axis) == np.sign(true @ axis)).mean())
+    return float((np.sign(decoded @ axis) == np.sign(true @ axis)).mean())
 
 
 def _slopes(decoded: Array, target: Array, distractor: Array) -> Array:

@@ -1,7 +1,7 @@
 """The inferred-value experiment: do RPEs reflect values that were only inferred?
 
-One of two cues is rewarded, and now and then they swap. One cue's outcome implies what
-the other is worth, before that is experienced.
+One of two cues is rewarded, and now and then they swap. One cue's outcome implies the
+value of the other, before that is experienced.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ def measures(
         Per group and subject: subjects; valid, by trial of a block; responses and
         values around a reversal, further tests too; differences, the three numbers as
         rows. Of measured subjects: readout, counting. Of the first one: states. ideal:
-        what an observer that infers and counts no trials would have for each number.
+        each number of an observer that infers and counts no trials.
         Published: reference_signs, directions in monkeys.
     """
     recorded = list(_recorded(data, groups))
@@ -119,7 +119,7 @@ def measures(
 
 
 def _ideal(data: ExperimentData) -> float:
-    """Each number of the ideal observer; NaN where discount or task are not known."""
+    """Each number of the ideal observer; NaN without discount or parameters."""
     names = ("probability_switch", "block_trials")
     if data.discount is None or any(name not in data.parameters for name in names):
         return float("nan")
@@ -131,15 +131,15 @@ def _recorded(
     data: ExperimentData, groups: Mapping[str, pd.DataFrame]
 ) -> Iterator[Recorded]:
     """Everything that was recorded: of the measured, baselines, further tests."""
-    yield from _of_group(MEASURED, data.recordings, groups[MEASURED])
+    yield from _recorded_subjects(MEASURED, data.recordings, groups[MEASURED])
     for name, recording in data.baseline_recordings.items():
         own = {int(groups[name]["subject"].iloc[0]): recording}
-        yield from _of_group(name, own, groups[name])
+        yield from _recorded_subjects(name, own, groups[name])
     for name, recordings in data.test_recordings.items():
-        yield from _of_group(name, recordings, read_trials(data.tests[name]))
+        yield from _recorded_subjects(name, recordings, read_trials(data.tests[name]))
 
 
-def _of_group(
+def _recorded_subjects(
     group: str, recordings: Mapping[int, Recording], trials: pd.DataFrame
 ) -> Iterator[Recorded]:
     for subject, recording in recordings.items():

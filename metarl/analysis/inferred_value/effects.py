@@ -118,7 +118,7 @@ def _ratio_effects(tables: Tables, context: Context) -> Iterator[Effect]:
 
 
 def _reset_effects(tables: Tables, context: Context) -> Iterator[Effect]:
-    """The same networks without what they carry from block to block."""
+    """The same networks without a memory from block to block."""
     ideal, everyone = ideal_of(tables), _values(tables, "valid_share").index
     table = select_group(tables["differences"], RESET)
     before, experienced, inferred = (
@@ -191,7 +191,7 @@ def _both_units(tables: Tables, rows: pd.DataFrame, column: str) -> pd.DataFrame
 
 
 def _baseline_effects(tables: Tables, context: Context) -> Iterator[Effect]:
-    """Known properties of the baselines, which the analysis must find."""
+    """Known properties of the baselines, which the analysis must recover."""
     for name, column, criterion, label in (
         (
             "td",
@@ -203,13 +203,13 @@ def _baseline_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             "counting",
             "counts",
             context.criteria["counts, observer that counts"],
-            "observer that counts is said to count",
+            "observer that counts, classified as counting",
         ),
         (
             "ideal",
             "counts",
-            context.criteria["counts, observer that counts not"],
-            "observer that counts not is said to count",
+            context.criteria["counts, observer that does not count"],
+            "observer that does not count, classified as counting",
         ),
     ):
         yield Effect(

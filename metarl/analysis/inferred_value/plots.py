@@ -53,8 +53,8 @@ BASELINE_MARKS = {"ideal": ("D", 1.4), "td": ("X", 1.65)}
 """Baseline -> marker of its response, and distance from the comparison's first step."""
 SPACE = 4.0
 """Width that each comparison takes, in steps of a trial."""
-BY_CHANCE = 1 / 9
-"""Share of valid trials of random actions: a third at each of two steps."""
+RANDOM_VALID = 1 / 9
+"""Share of valid trials under random actions: a third at each of two steps."""
 STEPS = list(product(PLACES, EVENTS))
 """Every step of the trials around a reversal, in order."""
 TRIALS_LABEL = "Trial from the reversal: fixation to outcome"
@@ -93,9 +93,9 @@ def _cue_lines(ax: Axes, tables: Tables, when: str, kind: str, offset: float) ->
     spread = offset + 1 + np.linspace(-0.15, 0.15, len(dots))
     ax.plot(spread, dots, "o", color=colour, ms=4, alpha=0.7)
     for name, (marker, right) in BASELINE_MARKS.items():
-        found = select_group(at_cue, name)["rpe"]
-        places = np.full(len(found), offset + right)
-        ax.plot(places, found, marker, color=colour, mfc="none", ms=8)
+        errors = select_group(at_cue, name)["rpe"]
+        places = np.full(len(errors), offset + right)
+        ax.plot(places, errors, marker, color=colour, mfc="none", ms=8)
 
 
 def _groups(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
@@ -157,7 +157,7 @@ def plot_ratios(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def _smaller_in_monkeys(ax: Axes, place: float, height: float) -> None:
-    """An arrow below equality: what was published is a direction, no number."""
+    """An arrow below equality: only the direction was published."""
     ax.annotate(
         "monkeys' dopamine:\nsmaller (sign only)",
         (place, height),
@@ -180,7 +180,7 @@ def plot_valid_shares(tables: Tables, context: Context, ax: Axes) -> Axes:
         places, means["mean"], "-", color=colour, lw=2, label=subject_label(context)
     )
     interval(ax, places, means, colour)
-    ax.axhline(BY_CHANCE, color=COLOURS["chance"], lw=1, ls=":", label="any action")
+    ax.axhline(RANDOM_VALID, color=COLOURS["chance"], lw=1, ls=":", label="any action")
     ax.set(xlabel="Trial of a block", ylabel="Valid trials (share)", ylim=(0, 1.03))
     ax.set_xticks(places)
     return legend_below(ax)
@@ -210,11 +210,11 @@ def plot_readout(tables: Tables, context: Context, ax: Axes) -> Axes:
     if means.empty:
         return empty_panel(ax)
     # They often coincide, so the untrained line is the broader and lies below.
-    looks = {
+    styles = {
         "untrained": (COLOURS["chance"], 5),
         "trained": (subject_colour(context), 2),
     }
-    for units, (colour, width) in looks.items():
+    for units, (colour, width) in styles.items():
         _course(ax, rows_at(means, units=units), colour, label=units, width=width)
         for _, own in rows_at(tables["readout"], units=units).groupby("subject"):
             shares = in_order(own, ("place", "event"), STEPS)["share"]

@@ -18,7 +18,7 @@ import pandas as pd
 
 from metarl.analysis.inferred_value.behaviour import BEFORE
 from metarl.analysis.recordings import STEP_ARRAYS, join_trials, steps_at
-from metarl.analysis.schema import Array
+from metarl.analysis.statistics import mean
 from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording
 
@@ -33,7 +33,7 @@ WHEN = ("before", "experienced", "inferred")
 KINDS = ("old", "new")
 """The cue that was rewarded before the reversal, and the one rewarded after it."""
 SHOWN_EVENTS = EVENTS[:3]
-"""Steps whose prediction errors the paper's panels show: before, at, after the cue."""
+"""Steps shown in the paper's panels: before, at and after the cue."""
 PLACES = range(BEFORE, 4)
 """Trials around a reversal that the course of the value is followed through."""
 RESPONSE_COLUMNS = ("when", "cue", "event", "rpe", "trials")
@@ -41,8 +41,8 @@ RESPONSE_COLUMNS = ("when", "cue", "event", "rpe", "trials")
 VALUE_COLUMNS = ("place", "event", "cue", "value", "trials")
 """Columns of the table of values."""
 COUNTS_BELOW = 0.5
-"""Carry-over below which a subject counts trials: half way between one that counts (0)
-and one that does not (1)."""
+"""Carry-over below which a subject counts trials: half way between counting (0) and not
+counting (1)."""
 
 
 def ideal_difference(
@@ -113,13 +113,9 @@ def cue_responses(table: pd.DataFrame) -> pd.DataFrame:
         for kind in KINDS:
             part = table[chosen & (table["new"] == (kind == "new"))]
             for event in SHOWN_EVENTS:
-                mean = _mean(part[f"rpe_{event}"].to_numpy(float))
-                rows.append((when, kind, event, mean, len(part)))
+                rpe = mean(part[f"rpe_{event}"].to_numpy(float))
+                rows.append((when, kind, event, rpe, len(part)))
     return pd.DataFrame(rows, columns=list(RESPONSE_COLUMNS))
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def differences(responses: pd.DataFrame) -> dict[str, float]:
@@ -170,5 +166,5 @@ def value_course(table: pd.DataFrame) -> pd.DataFrame:
         for event in EVENTS:
             for kind in KINDS:
                 part = here.loc[here["new"] == (kind == "new"), f"value_{event}"]
-                rows.append((place, event, kind, _mean(part.to_numpy()), len(part)))
+                rows.append((place, event, kind, mean(part.to_numpy()), len(part)))
     return pd.DataFrame(rows, columns=list(VALUE_COLUMNS))

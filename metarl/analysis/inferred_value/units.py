@@ -1,13 +1,13 @@
 """Decoding from units: the rewarded cue, and the count of trials.
 
 The last inputs echo in the units of any recurrent network, and here the last outcome is
-all that there is to know: its echo reveals the rewarded cue. So every number of trained
+all that can be known: its echo reveals the rewarded cue. So every number of trained
 units is compared with that of an untrained network with the same inputs.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 4c (principal components); the
 read-outs and the null are ours.
 Declared: read-outs are linear, by ridge regression on a label of -1 and 1 with both
-labels of equal weight, and are made for episodes that they were not fitted to.
+labels of equal weight, and are for episodes that they were not fitted to.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.decoding import (
-    as_found,
+    as_computed,
     classify_held_out,
     episode_folds,
     principal_components,
@@ -43,17 +43,17 @@ STATE_COLUMNS = ("event", "first", "second", "rewarded_cue", "reversal")
 
 
 def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Array:
-    """(N,) linear read-out of each row: above 0 where it says that the label is true.
+    """(N,) linear read-out of each row: above 0 where the label is read out as true.
 
     Args:
         units: (N, H).
-        label: (N,) what is read out.
+        label: (N,) label to be read out.
         fitted: (N,) rows that a read-out may be fitted to.
         episodes: (N,) the episode of each row; no row is read out by a fit on others
             of its own.
 
     Returns:
-        NaN where the other episodes do not show both labels.
+        NaN where the other episodes do not have both labels.
     """
     fold = episode_folds(episodes, FOLDS)
     return classify_held_out(units, label, fitted, fold, penalty=RIDGE)
@@ -81,11 +81,11 @@ def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFr
     for name, activity in units.items():
         for event in EVENTS:
             here = activity[table[f"row_{event}"].to_numpy()]
-            said = held_out(here, cue, settled, episodes)
-            right = np.where(np.isnan(said), np.nan, (said > 0) == new)
+            readout = held_out(here, cue, settled, episodes)
+            correct = np.where(np.isnan(readout), np.nan, (readout > 0) == new)
             for place in np.unique(table.loc[usable, "place"].dropna()):
-                found = right[usable & (table["place"] == place)]
-                rows.append((name, int(place), event, found.mean(), len(found)))
+                shown = correct[usable & (table["place"] == place)]
+                rows.append((name, int(place), event, shown.mean(), len(shown)))
     return pd.DataFrame(rows, columns=list(READOUT_COLUMNS))
 
 
@@ -109,10 +109,12 @@ def counting_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.Data
     rows = []
     for name, activity in units.items():
         here = activity[quiet["row_fixation"].to_numpy()]
-        said = held_out(here, first, everywhere, quiet["episode"].to_numpy(float))
-        right = np.where(np.isnan(said), np.nan, (said > 0) == first)
+        readout = held_out(here, first, everywhere, quiet["episode"].to_numpy(float))
+        correct = np.where(np.isnan(readout), np.nan, (readout > 0) == first)
         both = first.any() and not first.all()
-        shares = (right[first].mean(), right[~first].mean()) if both else (np.nan,) * 2
+        shares = (
+            (correct[first].mean(), correct[~first].mean()) if both else (np.nan,) * 2
+        )
         rows.append((name, float(np.mean(shares)), len(quiet)))
     return pd.DataFrame(rows, columns=list(COUNTING_COLUMNS))
 
@@ -133,7 +135,7 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
     valid = table["valid"] == 1
     reversal = valid & (table["place"] == 1)
     known = valid & table["after_valid"] & (table["block_trial"] >= SETTLED)
-    parts = []
+    frames = []
     for event in EVENTS:
         points = _components(activity[table[f"row_{event}"].to_numpy()])
         points = points * _towards(points, table["rewarded_cue"] == "B")
@@ -143,24 +145,24 @@ def unit_states(activity: Array, table: pd.DataFrame) -> pd.DataFrame:
                 rows = _thinned(trials.to_numpy())
                 part = {"event": event, "first": points[rows, 0]}
                 part |= {"second": points[rows, 1], "rewarded_cue": cue}
-                parts.append(pd.DataFrame(part | {"reversal": kind}))
-    return pd.concat(parts, ignore_index=True)[list(STATE_COLUMNS)]
+                frames.append(pd.DataFrame(part | {"reversal": kind}))
+    return pd.concat(frames, ignore_index=True)[list(STATE_COLUMNS)]
 
 
 def _components(units: Array) -> Array:
     """(N, 2) principal components, each scaled to at most 1; 0 where there is none."""
-    points = principal_components(units, signs=as_found).scores
+    points = principal_components(units, signs=as_computed).scores
     largest = np.abs(points).max(axis=0)
     scaled: Array = points / np.where(largest > 0, largest, 1.0)
     return scaled
 
 
-def _towards(points: Array, to: "pd.Series[bool]") -> Array:
-    """(2,) signs that make a component larger, on average, where `to` is true."""
-    there = to.to_numpy()
-    if there.all() or not there.any():
+def _towards(points: Array, condition: "pd.Series[bool]") -> Array:
+    """(2,) signs that make a component larger, on average, under the condition."""
+    flags = condition.to_numpy()
+    if flags.all() or not flags.any():
         return np.ones(points.shape[1])
-    apart = points[there].mean(axis=0) - points[~there].mean(axis=0)
+    apart = points[flags].mean(axis=0) - points[~flags].mean(axis=0)
     return np.where(apart < 0, -1.0, 1.0)
 
 

@@ -1,6 +1,6 @@
 """The informative-arm experiment: does a network give up reward for information?
 
-The informative arm pays least on average, but its reward reveals which arm pays most.
+The informative arm has the lowest mean reward, but its reward reveals the best arm.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.3.
 """
@@ -55,7 +55,7 @@ def measures(
             "regret",
             ("trial",),
         ),
-        # A network that never asks has no answer to make use of.
+        # A network that never chose the informative arm has no choices after it.
         "after_clue": Measure(
             clues.dropna(subset=["probability"]), "probability", ("target", "arm")
         ),
@@ -68,9 +68,9 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("First ask, then take the target", plot_choices),
-        Panel("What is made of the answer", plot_after_clue),
-        Panel("What asking costs and saves", plot_regret),
+        Panel("Information first, then the target", plot_choices),
+        Panel("Choices after the informative arm", plot_after_clue),
+        Panel("Regret by trial", plot_regret),
     ),
     criteria=read_criteria(__name__),
     published={"arm_count": 11, "trial_count": 5},

@@ -1,6 +1,6 @@
 """Choices and regret in the informative-arm task, from the trial table.
 
-Arms and trials are numbered from 1 in every table made here.
+Arms and trials are numbered from 1 in every table here.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.3.
 """
@@ -14,6 +14,7 @@ import pandas as pd
 
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, whole
+from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 
 KINDS = ("informative arm", "target")
@@ -21,14 +22,14 @@ KINDS = ("informative arm", "target")
 SCHEMA = BASE_SCHEMA.extend(
     "informative-arm",
     choice=whole(blank=True, meaning="arm, from 0; the last one is informative"),
-    target=whole(meaning="arm that pays most, from 0"),
+    target=whole(meaning="arm with the largest reward, from 0"),
 )
 """Columns of the trial table."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Design:
-    """Numbers of the task, and the reward per episode that they allow.
+    """Numbers of the task, and the expected rewards that follow from them.
 
     The defaults are the published numbers. The bounds, in reward units, hold for no
     more trials than there are ordinary arms.
@@ -45,7 +46,7 @@ class Design:
 
     @classmethod
     def read(cls, parameters: Mapping[str, object]) -> "Design":
-        """The numbers among the parameters of a task; the published ones otherwise."""
+        """The numbers of a task with these parameters; the published ones otherwise."""
         names = [field.name for field in fields(cls)]
         known: dict[str, Any] = {k: parameters[k] for k in names if k in parameters}
         return cls(**known)
@@ -70,14 +71,16 @@ class Design:
 
     @property
     def guesser(self) -> float:
-        """Most that can be expected without the informative arm.
+        """Largest expected reward without the informative arm.
 
         No ordinary arm is tried twice until the target is found.
         """
         extra = self.reward_target - self.reward_other
         trials = range(1, self.trial_count + 1)
-        found = [min(1, trial / self.ordinary_count) for trial in trials]
-        return sum(self.reward_other + extra * share for share in found)
+        probabilities = [min(1, trial / self.ordinary_count) for trial in trials]
+        return sum(
+            self.reward_other + extra * probability for probability in probabilities
+        )
 
     @property
     def informed(self) -> float:
@@ -110,11 +113,6 @@ def choices_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
     )
 
 
-def _shares_by_trial(grid: EpisodeGrid, design: Design) -> list[Array]:
-    """(T,) share of episodes for each of KINDS."""
-    return [np.nanmean(hits, axis=0) for hits in _hits(grid, design)]
-
-
 def _by_trial(name: str, values: Array) -> pd.DataFrame:
     """(T,) values, one row a trial."""
     return pd.DataFrame({"trial": np.arange(1, len(values) + 1), name: values})
@@ -124,8 +122,8 @@ def _hits(grid: EpisodeGrid, design: Design) -> tuple[Array, Array]:
     """(E, T) each: informative arm, target chosen; 0, 1, or NaN without a choice."""
     choice, target = grid["choice"], grid["target"]
     missing = np.isnan(choice)
-    asked = np.where(missing, np.nan, choice == design.ordinary_count)
-    return asked, np.where(missing, np.nan, choice == target)
+    informative = np.where(missing, np.nan, choice == design.ordinary_count)
+    return informative, np.where(missing, np.nan, choice == target)
 
 
 def regret_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
@@ -135,11 +133,11 @@ def regret_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
         One row a subject and trial: subject, trial, regret (mean over episodes, in
         reward units).
     """
-    parts = []
+    frames = []
     for subject, own in grid.iter_subjects():
         regret = (design.reward_target - own["reward"]).cumsum(axis=1).mean(axis=0)
-        parts.append(({"subject": subject}, _by_trial("regret", regret)))
-    return stack(parts)
+        frames.append(({"subject": subject}, _by_trial("regret", regret)))
+    return stack(frames)
 
 
 def choices_after_clue(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
@@ -174,9 +172,9 @@ def _shares(grid: EpisodeGrid, design: Design) -> Array:
 
 def _after_clue(grid: EpisodeGrid, design: Design) -> Flags:
     """(E, T) bool: choices made after the informative arm was first chosen."""
-    asked = grid["choice"] == design.ordinary_count
-    before = np.zeros_like(asked)
-    before[:, 1:] = np.logical_or.accumulate(asked, axis=1)[:, :-1]
+    informative = grid["choice"] == design.ordinary_count
+    before = np.zeros_like(informative)
+    before[:, 1:] = np.logical_or.accumulate(informative, axis=1)[:, :-1]
     later: Flags = before & np.isfinite(grid["choice"])
     return later
 
@@ -192,22 +190,16 @@ def subject_choices(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
     """
     rows = []
     for subject, own in grid.iter_subjects():
-        asked, hit = _hits(own, design)
+        informative, hit = _hits(own, design)
         on_target = _shares(own, design).diagonal()
         rows.append(
             {
                 "subject": subject,
                 "reward_per_episode": float(own["reward"].sum(axis=1).mean()),
-                "informative_first": _mean(asked[:, 0]),
-                "target_later": _mean(hit[:, 1:]),
-                "target_after_clue": _mean(hit[_after_clue(own, design)]),
+                "informative_first": known_mean(informative[:, 0]),
+                "target_later": known_mean(hit[:, 1:]),
+                "target_after_clue": known_mean(hit[_after_clue(own, design)]),
                 "target_after_clue_least": float(on_target.min()),
             }
         )
     return pd.DataFrame(rows)
-
-
-def _mean(shares: Array) -> float:
-    """Mean of those that are known; NaN where none is."""
-    known = shares[np.isfinite(shares)]
-    return float(known.mean()) if known.size else np.nan

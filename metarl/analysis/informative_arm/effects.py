@@ -9,7 +9,7 @@ from metarl.analysis.effects import Effect, relative_to_baseline
 from metarl.analysis.informative_arm.behaviour import Design
 from metarl.analysis.measures import Tables, select_group, subject_values
 
-OPTIMUM = "asking first, worked out"
+OPTIMUM = "informative arm first, computed"
 """Source of the references."""
 
 
@@ -26,25 +26,25 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
 def _choice_effects(
     subjects: pd.DataFrame, context: Context, design: Design
 ) -> list[Effect]:
-    asks = Effect(
+    first = Effect(
         key="informative_first.mean",
         label="P(informative arm) in the first trial, mean",
         values=subject_values(subjects, "informative_first"),
-        criterion=context.criteria["asks first"],
+        criterion=context.criteria["informative arm first"],
         needs_learning=False,
         chance=1 / design.arm_count,
         reference=1.0,
         source=OPTIMUM,
     )
-    takes = replace(
-        asks,
+    later = replace(
+        first,
         key="target_later.mean",
         label="P(target) in the trials after the first, mean",
         values=subject_values(subjects, "target_later"),
-        criterion=context.criteria["takes the target"],
+        criterion=context.criteria["target later"],
     )
     after_clue = replace(
-        takes,
+        later,
         key="target_after_clue.mean",
         label="P(target) after the informative arm was chosen, mean",
         values=subject_values(subjects, "target_after_clue"),
@@ -57,7 +57,7 @@ def _choice_effects(
         values=subject_values(subjects, "target_after_clue_least"),
         chance=None,
     )
-    return [asks, takes, _lowest(asks), _lowest(takes), after_clue, least]
+    return [first, later, _lowest(first), _lowest(later), after_clue, least]
 
 
 def _lowest(mean: Effect) -> Effect:
@@ -88,7 +88,7 @@ def _reward_effects(
         reward,
         design.guesser,
         key="reward.minus_guesser",
-        label="reward per episode beyond the best without asking, mean",
+        label="reward per episode beyond the best without the informative arm, mean",
         criterion=context.criteria["beyond guessing"],
     )
     return [reward, beyond]

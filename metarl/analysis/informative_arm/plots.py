@@ -76,8 +76,8 @@ def plot_after_clue(tables: Tables, context: Context, ax: Axes) -> Axes:
     step = -(-len(arms) // MOST_TICKS)
     ax.set_xticks(arms[::step])
     ax.set_yticks(targets[::step])
-    asked = f"{means['n'].max()} asked, of {subject_label(context)}"
-    ax.set(xlabel=f"Arm chosen after the informative one\n{asked}")
+    count = f"{means['n'].max()} chose it, of {subject_label(context)}"
+    ax.set(xlabel=f"Arm chosen after the informative one\n{count}")
     ax.set(ylabel="Target arm")
     return ax
 

@@ -45,6 +45,7 @@ from metarl.analysis.measures import (
     by_group,
     stack,
     subject_labels,
+    thin,
 )
 
 POINT_COUNT = 1200
@@ -105,7 +106,7 @@ def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
 def _points(trials: pd.DataFrame) -> pd.DataFrame:
     """Evenly thinned episodes for the scatter."""
     ratios = episode_ratios(trials)
-    return ratios.iloc[:: max(1, -(-len(ratios) // POINT_COUNT))]
+    return thin(ratios, POINT_COUNT)
 
 
 def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame]:
@@ -119,11 +120,11 @@ def _units(data: ExperimentData, trials: pd.DataFrame) -> dict[int, pd.DataFrame
 def _by_subject(
     tables: Mapping[int, pd.DataFrame], columns: Sequence[str]
 ) -> pd.DataFrame:
-    parts = (
+    frames = (
         ({"group": MEASURED, "subject": subject}, table)
         for subject, table in tables.items()
     )
-    return stack(parts, (*KEYS, *columns))
+    return stack(frames, (*KEYS, *columns))
 
 
 ANALYSIS = Analysis(
@@ -133,11 +134,11 @@ ANALYSIS = Analysis(
     effects=effects,
     panels=(
         Panel("Choices match income", plot_matching),
-        Panel("How closely, and by what rule", plot_slopes),
-        Panel("How far back choices look", plot_history),
-        Panel("What was earned", plot_earnings, needs="networks"),
-        Panel("What units code before a choice", plot_coding, needs="recording"),
-        Panel("How many units code it", plot_fractions, needs="recording"),
+        Panel("Slopes, and staying by outcome", plot_slopes),
+        Panel("Weights of past trials", plot_history),
+        Panel("Reward per trial", plot_earnings, needs="networks"),
+        Panel("Coding by units before a choice", plot_coding, needs="recording"),
+        Panel("Fraction of coding units", plot_fractions, needs="recording"),
     ),
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},

@@ -1,11 +1,11 @@
 """Matching behaviour from the trial table alone, of a network or an animal.
 
-A trial counts if it is valid and free and has a choice; as the outcome of another is
-not known from the table, a history ends there. An episode is a stretch of constant base
-probabilities: an episode of a network, a block of an animal. A subject is one unit, and
-an episode is one point of its matching line. Episodes with base probabilities that were
-left out of training are "held-out", the others "held-in"; where a table does not say,
-only "all" has numbers.
+A trial counts if it is valid and free and has a choice; as the outcome of any other
+trial is not known from the table, a history ends there. An episode is a stretch of
+constant base probabilities: an episode of a network, a block of an animal. A subject is
+one unit, and an episode is one point of its matching line. Episodes with base
+probabilities that were left out of training are "held-out", the others "held-in"; where
+a table does not say, only "all" has numbers.
 
 Source: Lau & Glimcher 2005, J Exp Anal Behav 84:555; Baum 1974, J Exp Anal Behav 22:231
 (the generalised matching law); Wang et al. 2018, Nat Neurosci 21:860, Simulation 1.
@@ -63,7 +63,7 @@ PSEUDO_COUNT = 0.5
 LEAST_EPISODES = 3
 """Episodes below which no line is fitted."""
 LAGS = 15
-"""Trials looked back, as published."""
+"""Number of lags, as published."""
 RIDGE = 0.5
 """Penalty of the history regression, on every weight.
 
@@ -141,15 +141,15 @@ def earnings(trials: pd.DataFrame, total: float = PROBABILITY_SUM) -> pd.DataFra
     expected = expected_rewards(episodes["p0_left"].to_numpy(float), sizes, total)
     episodes[list(BASELINES)] = expected.to_numpy()
     columns = ["reward", *BASELINES]
-    parts = []
+    frames = []
     for name, part in iter_sets(episodes, episodes["held_out"].to_numpy(float)):
         sums = part.groupby("subject")[["trials", *columns]].sum(min_count=1)
         sums = sums.reindex(_subjects(trials))
         rates = sums[columns].div(sums["trials"], axis=0)
         rates = rates.rename(columns={"reward": "reward_per_trial"})
         rates.insert(0, "set", name)
-        parts.append(rates.assign(trials=sums["trials"].fillna(0).astype(np.int64)))
-    table = pd.concat(parts).reset_index()
+        frames.append(rates.assign(trials=sums["trials"].fillna(0).astype(np.int64)))
+    table = pd.concat(frames).reset_index()
     gained = table["reward_per_trial"] - table["random"]
     return table.assign(
         efficiency=gained / (table["rich_then_poor"] - table["random"]),
@@ -170,7 +170,7 @@ def wide_by_set(rewards: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
-    """Reward per trial of every baseline, in the order of that in all episodes.
+    """Reward per trial of every baseline, in ascending order over all episodes.
 
     Args:
         rewards: table of `earnings`, with its groups.
@@ -185,10 +185,10 @@ def baseline_earnings(rewards: pd.DataFrame) -> pd.DataFrame:
         simulated = select_group(rewards, name).groupby("set")["reward_per_trial"]
         levels.setdefault(name, simulated.mean())
     ordered = sorted(levels.items(), key=lambda level: level[1].loc["all"])
-    parts = [
+    frames = [
         level.rename("mean").reset_index().assign(group=name) for name, level in ordered
     ]
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:
@@ -307,7 +307,7 @@ def history_weights(
 
     Args:
         trials: table of `read_trials`.
-        lags: trials looked back.
+        lags: number of past trials.
         ridge: penalty of `fit_logit`.
 
     Returns:

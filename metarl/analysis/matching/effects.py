@@ -14,7 +14,13 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect
 from metarl.analysis.matching.behaviour import SETS, SPLIT
 from metarl.analysis.matching.units import HISTORY, VARIABLES
-from metarl.analysis.measures import Tables, rows_at, select_group, subject_values
+from metarl.analysis.measures import (
+    Tables,
+    measured_subjects,
+    rows_at,
+    select_group,
+    subject_values,
+)
 from metarl.analysis.references import reference_value
 
 RECENT = (1, 2, 3, 4, 5)
@@ -109,7 +115,7 @@ def _matching_effects(tables: Tables, context: Context) -> Iterator[Effect]:
 
 
 def _published(tables: Tables, measure: str, animals: str) -> float:
-    """Mean of the published values of one measure with labels that start so."""
+    """Mean of the published values of one measure, of labels with this beginning."""
     rows = rows_at(tables["reference_behaviour"], measure=measure)
     return float(rows.loc[rows["label"].str.startswith(animals), "value"].mean())
 
@@ -136,7 +142,7 @@ def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     early, late = [1, 2, 3], [8, 9, 10]
     yield Effect(
         key="reward_weight.early_minus_late.mean",
-        label="reward weight, lags 1 to 3 less lags 8 to 10 (log odds), mean",
+        label="reward weight, lags 1 to 3 minus lags 8 to 10 (log odds), mean",
         values=rewards[early].mean(axis=1) - rewards[late].mean(axis=1),
         chance=0.0,
         reference=_published_weight(tables, "reward", early)
@@ -202,7 +208,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     for name in (scored, *VARIABLES[:-1]):
         yield Effect(
             key=f"coding.{_key(name)}.difference",
-            label=f"mean |partial r| of units with {name}, trained less untrained, "
+            label=f"mean |partial r| of units with {name}, trained minus untrained, "
             "mean",
             values=strength["trained", name] - strength["untrained", name],
             criterion=beyond if name == scored else None,
@@ -211,14 +217,14 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     for name in VARIABLES:
         yield Effect(
             key=f"coding.{_key(name)}.minus_wrong_episode",
-            label=f"mean |partial r| of units with {name}, less wrong episode, mean",
+            label=f"mean |partial r| of units with {name}, minus wrong episode, mean",
             values=strength["trained", name] - wrong["trained", name],
             chance=0.0,
         )
     for name in (*VARIABLES, HISTORY):
         yield Effect(
             key=f"fraction.{_key(name)}.difference",
-            label=f"fraction of units coding {name}, trained less untrained, mean",
+            label=f"fraction of units coding {name}, trained minus untrained, mean",
             values=fraction["trained", name] - fraction["untrained", name],
             chance=0.0,
         )
@@ -240,5 +246,5 @@ def _coding(tables: Tables, value: str) -> pd.DataFrame:
     wide = coding.pivot(index="subject", columns=["network", "variable"], values=value)
     names = [*VARIABLES, HISTORY]
     columns = pd.MultiIndex.from_product([["trained", "untrained"], names])
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     return wide.reindex(index=everyone, columns=columns).astype(float)

@@ -2,7 +2,7 @@
 
 Random; matching, the best probability that never changes; and rich-then-poor, the best
 number of rich choices before each poor one. The last two know the base probabilities.
-These are expected values for the very episodes of a subject, so that a small
+These are expected values for the same episodes as a subject's, so that a small
 difference from them can be distinguished from chance.
 """
 

@@ -183,7 +183,7 @@ def plot_earnings(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def _learned_tick(ax: Axes, rewards: pd.DataFrame, context: Context) -> None:
-    """The least that counts as learned, over the held-in episodes."""
+    """The threshold for having learned, over the held-in episodes."""
     if context.learned is None:
         return
     means = rows_at(rewards, set="held-in")[["random", "rich_then_poor"]].mean()
@@ -238,7 +238,7 @@ def plot_fractions(tables: Tables, context: Context, ax: Axes) -> Axes:
             label=text,
             markerfacecolor="white",
         )
-    ax.set(ylabel="Fraction of units that code it", ylim=(0, 1.02))
+    ax.set(ylabel="Fraction of units", ylim=(0, 1.02))
     return _coding_axis(ax, coding)
 
 

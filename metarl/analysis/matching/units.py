@@ -16,11 +16,11 @@ mirror each other.
 
 The last action and reward are inputs of a network, and even an untrained network keeps
 some of its inputs. So the same statistics are taken of an untrained network of the same
-subject with the very same inputs: only the excess of the trained network was learned.
+subject with the same inputs: only the excess of the trained network was learned.
 And activity and values both drift through an episode, so all labels are also taken from
 the same trials of another episode: a unit counts as coding a variable only if its
 correlation is larger than that of any unit with any of SHIFTS such wrong labellings,
-which holds the probability of a single false unit at 5 %. So that right and wrong
+which limits the probability of a single false unit to 5 %. So that right and wrong
 labels are of the same trials, only trials that every recorded episode has count.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Fig. 2e; Tsutsui et al. 2016, Nat Commun
@@ -77,16 +77,16 @@ def unit_table(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
     steps = _labelled(recording, trials)
     rows, labels = steps["row"].to_numpy(np.int64), _ranks(_labels(steps))
     pairs = _pairs(steps)
-    parts = []
+    frames = []
     for network, units in units_of(recording).items():
         activity = _ranks(units[rows])
-        found = partial_correlations(activity, labels)
+        correlations = partial_correlations(activity, labels)
         wrong = np.abs(
             [partial_correlations(activity[a], labels[b]) for a, b in pairs]
-        ).reshape(len(pairs), *found.shape)
-        parts.append(_long(network, found, wrong))
+        ).reshape(len(pairs), *correlations.shape)
+        frames.append(_long(network, correlations, wrong))
     empty = pd.DataFrame(columns=list(UNIT_COLUMNS))
-    return pd.concat(parts or [empty], ignore_index=True)
+    return pd.concat(frames or [empty], ignore_index=True)
 
 
 def _labelled(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
@@ -103,8 +103,8 @@ def _labelled(recording: Recording, trials: pd.DataFrame) -> pd.DataFrame:
     steps = join_trials(steps_at(recording, "fixation"), known)
     complete = steps["usable"] & (steps["history"] >= 1) & steps["chance_left"].notna()
     shortest = steps.groupby("episode")["trial"].max().min()
-    kept: pd.DataFrame = steps[complete & (steps["trial"] <= shortest)]
-    return kept
+    selected: pd.DataFrame = steps[complete & (steps["trial"] <= shortest)]
+    return selected
 
 
 def _labels(steps: pd.DataFrame) -> Array:
@@ -123,7 +123,7 @@ def _ranks(values: Array) -> Array:
 def _pairs(steps: pd.DataFrame) -> list[tuple[Integers, Integers]]:
     """For each shift, rows of activity and the rows of the labels of another episode.
 
-    Episodes are shifted in a circle; a trial that is not known in both is left out.
+    Episodes are shifted cyclically; a trial that is not known in both is left out.
     """
     places = steps["trial"].to_numpy(np.int64)
     episodes, index = np.unique(steps["episode"], return_inverse=True)
@@ -181,22 +181,24 @@ def _partial(inner: Array, outer: Array, place: int, controls: list[int]) -> Arr
     return partial
 
 
-def _long(network: str, found: Array, wrong: Array) -> pd.DataFrame:
+def _long(network: str, correlations: Array, wrong: Array) -> pd.DataFrame:
     """`unit_table` of one network, from (V, H) and (shifts, V, H) correlations."""
-    units = found.shape[1]
-    missing = np.isnan(found)
+    units = correlations.shape[1]
+    missing = np.isnan(correlations)
     if len(wrong) < SHIFTS:
-        coded = np.full(found.shape, np.nan)
+        coded = np.full(correlations.shape, np.nan)
     else:
         highest = wrong.max(axis=(0, 2), keepdims=True)[0]
-        coded = np.where(missing, np.nan, np.abs(found) > highest)
-    mean_wrong = wrong.mean(axis=0) if len(wrong) else np.full(found.shape, np.nan)
+        coded = np.where(missing, np.nan, np.abs(correlations) > highest)
+    mean_wrong = (
+        wrong.mean(axis=0) if len(wrong) else np.full(correlations.shape, np.nan)
+    )
     return pd.DataFrame(
         {
             "network": network,
             "unit": np.tile(np.arange(units), len(VARIABLES)),
             "variable": np.repeat(VARIABLES, units),
-            "r": found.ravel(),
+            "r": correlations.ravel(),
             "wrong_episode": mean_wrong.ravel(),
             "coded": coded.ravel(),
         }

@@ -1,6 +1,6 @@
 """The restless-bandit experiment: is learning faster where probabilities change faster?
 
-Nothing but its own rewards shows a network how fast they change.
+A network can infer the rate of change only from its own rewards.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
 """
@@ -39,7 +39,7 @@ from metarl.analysis.trials import EpisodeGrid
 
 FITTED = (MEASURED, LEARNER, PLANNER)
 """Groups that Rescorla-Wagner learners are fitted to."""
-FASTER = "Faster where chances change faster"
+RATE_TITLE = "Learning rate by volatility"
 
 
 def measures(
@@ -75,15 +75,15 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("What choices cost", plot_regret),
-        Panel("What volatility costs", plot_regret_by_volatility),
-        Panel(FASTER, plot_learning_rates),
-        Panel("Which learner describes choices", plot_models),
+        Panel("Regret by trial", plot_regret),
+        Panel("Regret by volatility", plot_regret_by_volatility),
+        Panel(RATE_TITLE, plot_learning_rates),
+        Panel("Models of the choices", plot_models),
         Panel("A quiet episode", plot_quiet_episode),
         Panel("A volatile episode", plot_volatile_episode),
     ),
     criteria=read_criteria(__name__),
     published={"trial_count": 100, "deviation_low": 0.02, "deviation_high": 0.2},
-    snapshot=SnapshotPanel(FASTER),
+    snapshot=SnapshotPanel(RATE_TITLE),
 )
 """From trial tables to effects and panels."""

@@ -1,7 +1,7 @@
-"""What choices cost in the restless bandit, from the trial table.
+"""Regret of choices in the restless bandit, from the trial table.
 
-Regret is the reward that the better arm of a trial can be expected to pay, minus that
-of the chosen arm: the luck of the outcome is left out.
+Regret is the expected reward of the better arm of a trial minus that of the chosen arm,
+whatever the outcome.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
 """
@@ -52,7 +52,7 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
 
 
 def regrets(grid: EpisodeGrid) -> Array:
-    """(E, T) what each choice cost, in reward units; NaN without a choice."""
+    """(E, T) regret of each choice, in reward units; NaN without a choice."""
     left, choice = grid["probability_left"], grid["choice"]
     chosen = np.where(choice == 0, left, 1 - left)
     cost = np.maximum(left, 1 - left) - chosen
@@ -60,7 +60,7 @@ def regrets(grid: EpisodeGrid) -> Array:
 
 
 def chance_regrets(grid: EpisodeGrid) -> Array:
-    """(E, T) what a choice at random costs in expectation, in reward units."""
+    """(E, T) expected regret of a random choice, in reward units."""
     return np.abs(grid["probability_left"] - 0.5)
 
 
@@ -70,17 +70,17 @@ def regret_by_trial(grid: EpisodeGrid) -> pd.DataFrame:
     Returns:
         One row a subject and trial: subject, trial (from 1), regret (reward units).
     """
-    parts = []
+    frames = []
     for subject, own in grid.iter_subjects():
         regret = regrets(own).cumsum(axis=1).mean(axis=0)
         trial = np.arange(1, len(regret) + 1)
         columns = {"subject": subject, "trial": trial, "regret": regret}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+        frames.append(pd.DataFrame(columns))
+    return pd.concat(frames, ignore_index=True)
 
 
 def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
-    """Regret of an episode, mean over quiet and over volatile ones.
+    """Regret per episode, mean over quiet and over volatile ones.
 
     Returns:
         One row a subject and volatility (low, high): subject, volatility, regret
@@ -97,11 +97,11 @@ def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
 
 
 def subject_regrets(grid: EpisodeGrid) -> pd.DataFrame:
-    """What each subject's episodes cost.
+    """Mean regret of each subject's episodes.
 
     Returns:
         One row a subject: subject, regret (per episode, reward units), chance_regret
-        (of choosing at random in the very same episodes) and regret_saved (share of
+        (of choosing at random in the same episodes) and regret_saved (share of
         the latter that was saved).
     """
     rows = []
@@ -123,7 +123,7 @@ def example_episodes(
     first subject where none was).
 
     Returns:
-        Columns EXAMPLE_COLUMNS; policy_left is the probability of taking left, NaN
+        Columns EXAMPLE_COLUMNS; policy_left is the probability of choosing left, NaN
         without a recording.
     """
     subject = min(recordings, default=trials["subject"].min())

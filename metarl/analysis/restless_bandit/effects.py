@@ -23,16 +23,16 @@ RIVALS = {
     "thompson": "Thompson sampling",
     "rescorla-wagner": "Rescorla-Wagner learning",
 }
-"""Baselines that the paper's networks did better than -> name in words."""
+"""Baselines that the paper's networks outperformed -> name in words."""
 PLANNER = "bayes-greedy"
-"""Baseline that bounds what can be saved."""
+"""Baseline that bounds the regret that can be saved."""
 LEARNER = "rescorla-wagner"
-"""Baseline of a fixed learning rate: the analysis must find that it is fixed."""
+"""Baseline of a fixed learning rate, which the analysis must recover."""
 GAINS = {
     "volatility_gain": "a learning rate for each volatility over one for all",
     "free_rate_gain": "free learning rates (model ab) over 1/2 (model b)",
 }
-"""Column of a gain in BIC -> what it is gained by."""
+"""Column of a gain in BIC -> its source in words."""
 RATES = {
     "rate_correlation": "correlation of rate with volatility, over blocks, mean",
     "rate_low": "learning rate in quiet episodes, mean",
@@ -141,7 +141,7 @@ def _fixed_rate_effects(subjects: pd.DataFrame, context: Context) -> list[Effect
         key="rate.fixed_rate",
         label="learning rate, fixed-rate learner",
         values=rates / 2,
-        criterion=context.criteria["rate found, fixed rate"],
+        criterion=context.criteria["fitted rate, fixed rate"],
         reference=0.5,
     )
     gains = [

@@ -1,16 +1,16 @@
-"""Rescorla-Wagner learners fitted to choices, block by block of like episodes.
+"""Rescorla-Wagner learners fitted to choices, in blocks of episodes of one volatility.
 
 With values v of the arms, 1/2 at an episode's start, a learner has
 
     v(chosen) += alpha * (reward - v(chosen))
     P(choice) = epsilon / 2 + (1 - epsilon) / (1 + exp(-beta * (v(choice) - v(other))))
 
-A block is ten episodes that are alike in volatility. What a model frees is estimated in
-each block by itself: b frees beta, ab alpha too, be the lapses epsilon, abe all three;
-where they are not free, alpha is 1/2 and epsilon 0.
+A block is ten episodes of one volatility. The free parameters of a model are estimated
+in each block separately: b has beta, ab also alpha, be also the lapses epsilon, abe all
+three; where they are not free, alpha is 1/2 and epsilon 0.
 
 Source: Wang et al. 2016, arXiv 1611.05763, section 3.1.4.
-Declared: the estimate is the likeliest point of a grid. Episodes make up a block in
+Declared: the estimate is the most likely point of a grid. Episodes make up a block in
 their order; those left over are not fitted. A model's BIC is the sum of its blocks'.
 """
 
@@ -27,6 +27,7 @@ from metarl.analysis.learners import node_counts, value_leads
 from metarl.analysis.measures import stack
 from metarl.analysis.restless_bandit.behaviour import VOLATILITIES
 from metarl.analysis.schema import Array
+from metarl.analysis.statistics import mean
 from metarl.analysis.trials import EpisodeGrid
 
 Floats = NDArray[np.float32]
@@ -51,7 +52,7 @@ MODELS: Mapping[str, tuple[slice, slice]] = MappingProxyType(
 )
 """Model -> the learning rates and lapse rates it may take, as parts of the grids."""
 NODES = 401
-"""Points over the range of value differences, between which choices are shared out."""
+"""Points over the range of value differences, between which choices are distributed."""
 RATE_MODEL = "abe"
 """Model of the reported learning rate: it leaves temperature and lapses free."""
 FIT_COLUMNS = (
@@ -75,7 +76,7 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
 
     Args:
         choice: (E, T) 0 left, 1 right, NaN missing; E a multiple of BLOCK_EPISODES.
-        reward: (E, T) what it paid.
+        reward: (E, T) reward of the choice.
 
     Returns:
         (blocks, alphas, betas, epsilons).
@@ -83,8 +84,8 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
     ahead = value_leads(choice, reward, ALPHAS)
     blocks = len(choice) // BLOCK_EPISODES
     counts = node_counts(ahead.reshape(len(ALPHAS), blocks, -1).swapaxes(0, 1), NODES)
-    chances = special.expit(np.linspace(-1, 1, NODES)[:, None] * BETAS)
-    lapsing = EPSILONS / 2 + (1 - EPSILONS) * chances[:, :, None]
+    probabilities = special.expit(np.linspace(-1, 1, NODES)[:, None] * BETAS)
+    lapsing = EPSILONS / 2 + (1 - EPSILONS) * probabilities[:, :, None]
     table = np.log(lapsing).astype(np.float32).reshape(NODES, -1)
     shape = (blocks, len(ALPHAS), len(BETAS), len(EPSILONS))
     likelihoods: Floats = (counts @ table).reshape(shape)
@@ -93,7 +94,7 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocks:
-    """All blocks of one subject that are alike in volatility."""
+    """All blocks of one subject and volatility."""
 
     likelihoods: Floats
     """(blocks, alphas, betas, epsilons) log likelihoods."""
@@ -120,19 +121,19 @@ def blocks_of(grid: EpisodeGrid) -> dict[str, Blocks]:
 
 
 def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
-    """Every model fitted to every block.
+    """Fits of every model to every block.
 
     Returns:
         One row a block and model, with the columns FIT_COLUMNS: volatility (low, high),
         block (its number, from 0), model, alpha, beta, epsilon, log_likelihood, trials
         and bic.
     """
-    parts = (
+    frames = (
         ({"volatility": volatility}, _fit_model(model, alike))
         for volatility, alike in blocks.items()
         for model in MODELS
     )
-    return stack(parts, FIT_COLUMNS)
+    return stack(frames, FIT_COLUMNS)
 
 
 def _fit_model(model: str, blocks: Blocks) -> pd.DataFrame:
@@ -179,7 +180,7 @@ def volatility_gain(blocks: Mapping[str, Blocks]) -> float:
 
 
 def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str, float]:
-    """How one subject's learning rate goes with volatility.
+    """Relation of one subject's learning rate to volatility.
 
     Args:
         fits: `fit_blocks` of the blocks.
@@ -197,7 +198,7 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         for volatility in VOLATILITIES
     )
     bic = fits.groupby("model")["bic"].mean()
-    rate_low, rate_high = _mean(low), _mean(high)
+    rate_low, rate_high = mean(low), mean(high)
     return {
         "rate_low": rate_low,
         "rate_high": rate_high,
@@ -206,10 +207,6 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         "volatility_gain": volatility_gain(blocks),
         "free_rate_gain": float(bic["b"] - bic["ab"]) if len(bic) else np.nan,
     }
-
-
-def _mean(values: Array) -> float:
-    return float(values.mean()) if values.size else np.nan
 
 
 def _correlation(low: Array, high: Array) -> float:
@@ -233,11 +230,11 @@ def fit_subjects(
     fits, rates = [], []
     for name, grid in groups.items():
         for subject, own in grid.iter_subjects():
-            who: dict[str, str | float] = {"group": name, "subject": subject}
+            keys: dict[str, str | float] = {"group": name, "subject": subject}
             blocks = blocks_of(own)
             fit = fit_blocks(blocks)
-            fits.append((who, fit))
-            rates.append({**who, **subject_rates(fit, blocks)})
+            fits.append((keys, fit))
+            rates.append({**keys, **subject_rates(fit, blocks)})
     return stack(fits), pd.DataFrame(rates)
 
 

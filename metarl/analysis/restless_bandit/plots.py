@@ -136,13 +136,13 @@ def _plot_episode(tables: Tables, context: Context, volatility: str, ax: Axes) -
     if shown.empty:
         return empty_panel(ax, f"no {KINDS[volatility]} episode")
     trial, colour = shown["trial"] + 1, subject_colour(context)
-    paying, chosen = shown["probability_left"], shown["policy_left"]
-    ax.plot(trial, paying, color="black", lw=2, label="P(reward | left)")
+    probability, chosen = shown["probability_left"], shown["policy_left"]
+    ax.plot(trial, probability, color="black", lw=2, label="P(reward | left)")
     if chosen.notna().any():
         ax.plot(trial, chosen, color=colour, lw=1.2, label="P(choose left)")
     height = np.where(shown["choice"] == 0, 1 + CHOICE_GAP, -CHOICE_GAP)
-    for paid, name in ((1, "rewarded"), (0, "unrewarded")):
-        part = (shown["reward"] == paid).to_numpy()
+    for rewarded, name in ((1, "rewarded"), (0, "unrewarded")):
+        part = (shown["reward"] == rewarded).to_numpy()
         dots = trial[part], height[part]
         ax.plot(*dots, "|", color=COLOURS[name], ms=8, mew=1.5, label=f"choice, {name}")
     chance_line(ax)
@@ -150,5 +150,7 @@ def _plot_episode(tables: Tables, context: Context, volatility: str, ax: Axes) -
     places = [-CHOICE_GAP, 0, 0.5, 1, 1 + CHOICE_GAP]
     ax.set_yticks(places, ["right", "0", "0.5", "1", "left"])
     first = shown.iloc[0]
-    who = f"{context.subjects_are[:-1]} {int(first['subject'])}"
-    return legend_below(ax, title=f"{who}, episode {int(first['episode'])}", columns=2)
+    subject = f"{context.subjects_are[:-1]} {int(first['subject'])}"
+    return legend_below(
+        ax, title=f"{subject}, episode {int(first['episode'])}", columns=2
+    )

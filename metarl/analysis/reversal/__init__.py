@@ -1,4 +1,4 @@
-"""The reversal experiment: how fast is an option abandoned that turned bad?
+"""The reversal experiment: how fast is a formerly better option abandoned?
 
 One analysis reads networks and monkeys alike. Its units: in the tables by subject, in
 their summaries and in every effect, the subject (its mean over its blocks; n networks
@@ -65,10 +65,10 @@ ANALYSIS = Analysis(
     effects=effects,
     panels=(
         Panel("Around the reversal", plot_reversal),
-        Panel("Learning at first", plot_acquisition),
-        Panel("Choosing what is better", plot_better),
+        Panel("Acquisition", plot_acquisition),
+        Panel("Choosing the better option", plot_better),
         Panel("After a win, after a loss", plot_staying),
-        Panel("Turning round", plot_switching),
+        Panel("Switching after the reversal", plot_switching),
         Panel("Every subject", plot_subjects),
     ),
     criteria=read_criteria(__name__),

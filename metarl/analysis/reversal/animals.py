@@ -2,8 +2,8 @@
 
 Coding of a table of your own: an episode is a block with one pair of options and at
 most one reversal; choice is 0 for one option (left), 1 for the other (right), and blank
-without a choice; reward is 0 or 1; better is the option that paid more often on that
-trial, 0 or 1; schedule is its chance of reward in percent, 50 to 100.
+without a choice; reward is 0 or 1; better is the option with the higher probability of
+reward on that trial, 0 or 1; schedule is that probability in percent, 50 to 100.
 """
 
 from io import BytesIO
@@ -20,7 +20,7 @@ from metarl.analysis.reversal.behaviour import SCHEMA
 from metarl.core.checks import MetaRLError
 
 PERCENTS = {"prob8020": 80, "prob7030": 70, "prob6040": 60}
-"""Flag of the release -> the better option's chance of reward in percent."""
+"""Flag of the release -> the better option's probability of reward in percent."""
 CODES = {"r": (0, 1), "c": (-1, 1), "hr_side": (-1, 1)}
 """Field of the release, one value a trial -> its codes.
 
@@ -29,17 +29,20 @@ r is the reward, c the choice and hr_side the better option.
 FIELDS = (*CODES, *PERCENTS, "block_addresses", "abs_superblock_idx", "animal_ids")
 """Fields of the release that are read."""
 MAT_HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
-"""What a version 5 file starts with; it ends on the mark of its byte order."""
+"""First bytes of a version 5 file; they end with the mark of its byte order."""
 
 
 def load_reversal(path: Path | str) -> pd.DataFrame:
     """Read reversal trials from a CSV or parquet table or the macaque release (.mat).
 
     Args:
-        path: the file; its ending says which of the three it is.
+        path: the file, with the ending of its format.
 
     Returns:
-        Trial table. MetaRLError, in one sentence, says what is wrong with a file.
+        Trial table.
+
+    Raises:
+        MetaRLError: the file is missing, cannot be read, or is not coded as required.
     """
     return load_file(path, SCHEMA, load_macaque_reversal)
 
@@ -73,9 +76,9 @@ def load_macaque_reversal(path: Path | str) -> pd.DataFrame:
     check_columns(names, FIELDS, f"all_stats in {file.name}")
     animals = _animal_names(superblocks, contents, file.name)
     codes, labels = pd.factorize(np.array(animals))
-    parts = [_superblock(entry, number) for number, entry in enumerate(superblocks)]
-    lengths = [len(part) for part in parts]
-    table = pd.concat(parts, ignore_index=True)
+    frames = [_superblock(entry, number) for number, entry in enumerate(superblocks)]
+    lengths = [len(part) for part in frames]
+    table = pd.concat(frames, ignore_index=True)
     episodes = pd.Series(codes).groupby(codes).cumcount()
     table.insert(0, "subject", np.repeat(codes, lengths))
     table.insert(1, "animal", np.repeat(labels[codes], lengths))
@@ -85,7 +88,7 @@ def load_macaque_reversal(path: Path | str) -> pd.DataFrame:
 
 
 def _superblock(entry: np.void, number: int) -> pd.DataFrame:
-    """Trial table of one superblock, but for whose it is."""
+    """Trial table of one superblock, without the columns of its animal."""
     where = f"superblock {number}"
     values = {name: np.ravel(entry[name]).astype(np.int64) for name in CODES}
     if len({len(column) for column in values.values()}) > 1:
@@ -119,13 +122,13 @@ def _superblock(entry: np.void, number: int) -> pd.DataFrame:
 
 def _percent(entry: np.void, where: str) -> int:
     """The schedule, by the one flag that is set."""
-    found = [name for name in PERCENTS if np.all(np.ravel(entry[name]))]
-    if len(found) != 1:
+    flags = [name for name in PERCENTS if np.all(np.ravel(entry[name]))]
+    if len(flags) != 1:
         raise MetaRLError(
             f"{where} must have one of {', '.join(PERCENTS)} set, got "
-            f"{', '.join(found) or 'none'}"
+            f"{', '.join(flags) or 'none'}"
         )
-    return PERCENTS[found[0]]
+    return PERCENTS[flags[0]]
 
 
 def _animal_names(

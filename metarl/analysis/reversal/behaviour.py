@@ -27,7 +27,7 @@ from metarl.analysis.schema import (
     between,
     codes,
 )
-from metarl.analysis.statistics import standard_error
+from metarl.analysis.statistics import known_standard_error
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 from metarl.core.checks import MetaRLError
 
@@ -45,7 +45,7 @@ MEASURES: Mapping[str, str] = MappingProxyType(
 )
 """Measure of a block -> in words, with its unit."""
 LATE = (10, 20)
-"""Places, from the first on and up to the last, where a rise shows if there is one."""
+"""First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
 """Trials of the curve from a block's start."""
 REVERSAL_TRIALS = (-10, 25)
@@ -53,8 +53,8 @@ REVERSAL_TRIALS = (-10, 25)
 LEAST_PROBABILITY = 1e-3
 """Distance from 0 and 1 that a probability in the likelihood of a switch keeps.
 
-This, like the order of the two probabilities, is how the monkeys' reference rows were
-computed.
+The monkeys' reference rows were computed with this value, and with the same order of
+the two probabilities.
 """
 
 
@@ -80,12 +80,14 @@ def check_blocks(columns: pd.DataFrame) -> None:
 SCHEMA = BASE_SCHEMA.extend(
     "reversal",
     check_blocks,
-    reward=codes(0, 1, when=WITH_CHOICE, meaning="what the trial paid"),
+    reward=codes(0, 1, when=WITH_CHOICE, meaning="reward of the choice"),
     better=codes(
-        *(0, 1), names=("left", "right"), meaning="option that pays more often"
+        *(0, 1),
+        names=("left", "right"),
+        meaning="option with the higher probability of reward",
     ),
     schedule=between(
-        *(50, 100), unit="percent", meaning="the better option's chance of reward"
+        *(50, 100), unit="percent", meaning="the better option's probability of reward"
     ),
 )
 """Columns of the trial table."""
@@ -157,7 +159,7 @@ def _since_reversal(trials: TrialSequence) -> Array:
 
 
 def schedule_name(percent: float) -> str:
-    """A schedule by both options' chances of reward in percent: 80/20."""
+    """A schedule by both options' probabilities of reward in percent: 80/20."""
     return f"{percent:g}/{100 - percent:g}"
 
 
@@ -312,22 +314,22 @@ def curves(blocks: Blocks, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
         "acquisition": (trials.place + 1, blocks.acquiring, (1, ACQUISITION_TRIALS)),
         "reversal": (blocks.since, trials.usable, (low, high)),
     }
-    parts = []
+    frames = []
     for alignment, (trial, counts, (first, last)) in ends.items():
         shown = counts & (trial >= first) & (trial <= last)
         part = blocks.table.iloc[trials.episode_index[shown]].reset_index(drop=True)
         correct = blocks.correct[shown].astype(float)
-        parts.append(
+        frames.append(
             part.assign(alignment=alignment, trial=trial[shown], correct=correct)
         )
     keys = [*by, "schedule", "alignment", "trial"]
-    cells = pd.concat(parts, ignore_index=True).groupby(keys, sort=True)["correct"]
+    cells = pd.concat(frames, ignore_index=True).groupby(keys, sort=True)["correct"]
     table = cells.agg(probability="mean", error="sem", blocks="count").reset_index()
     return table.astype({"trial": np.int64})
 
 
 def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame:
-    """Every measure and curve over blocks, as the monkeys' reference rows give them.
+    """Every measure and curve over blocks, in the form of the monkeys' reference rows.
 
     Args:
         blocks: the trials.
@@ -344,14 +346,14 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     named = measures["subject"].map(dict(labels))
     everyone = measures.assign(label="all subjects")
     several = named.nunique() > 1
-    parts = [everyone, measures.assign(label=named)] if several else [everyone]
-    long = pd.concat(parts).melt(
+    frames = [everyone, measures.assign(label=named)] if several else [everyone]
+    long = pd.concat(frames).melt(
         ["label", "schedule"], list(MEASURES), "quantity", "value"
     )
     keys = ["label", "quantity", "schedule"]
     cells = long.groupby(keys, sort=False)["value"]
     table = cells.agg(
-        value="mean", error=_known_error, median="median", n="count"
+        value="mean", error=known_standard_error, median="median", n="count"
     ).reset_index()
     shown = curves(blocks, by=()).rename(
         columns={"probability": "value", "blocks": "n"}
@@ -360,7 +362,3 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     summary = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})
-
-
-def _known_error(values: "pd.Series[float]") -> float:
-    return standard_error(values.dropna())

@@ -9,6 +9,7 @@ from metarl.analysis.effects import Effect, relative_to_baseline
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -18,7 +19,7 @@ from metarl.analysis.reversal.behaviour import MEASURES, schedule_name
 
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
 """Baselines that the networks are compared with."""
-WAIT_OF_CHANCE = 1.0
+RANDOM_WAIT = 1.0
 """Trials that a random chooser lets pass before it takes a given one of two options."""
 MONKEYS = "4 macaques, Costa et al. 2016"
 
@@ -33,7 +34,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
 
 
 def _better_effects(tables: Tables, context: Context) -> list[Effect]:
-    """How often the better option is chosen, by itself and compared with baselines.
+    """Probability of choosing the better option, also compared with baselines.
 
     None of the rows needs learning: a network that learned nothing has .50.
     """
@@ -76,7 +77,7 @@ def _monkeys_mean(tables: Tables, measure: str) -> float | None:
 
 
 def _rise_effects(tables: Tables, context: Context) -> list[Effect]:
-    """That choices come to follow what pays, at first and again after the reversal."""
+    """P(choose better) late in acquisition, at the reversal, and late after it."""
     subjects = select_group(tables["subjects"])
     late = context.criteria["chooses better late"]
     return [
@@ -95,7 +96,7 @@ def _rise_effects(tables: Tables, context: Context) -> list[Effect]:
 
 
 def _schedule_effects(tables: Tables) -> list[Effect]:
-    """Every measure at every schedule that was tested, as the monkeys' are known."""
+    """Every measure at every tested schedule."""
     schedules = select_group(tables["by_schedule"])["schedule"].unique()
     return [
         _schedule_effect(tables, measure, float(schedule))
@@ -108,7 +109,7 @@ def _schedule_effect(tables: Tables, measure: str, schedule: float) -> Effect:
     where = {"measure": measure, "schedule": schedule}
     reference = reference_value(tables["reference_measures"], **where)
     cell = rows_at(select_group(tables["by_schedule"]), **where)
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     return Effect(
         key=f"{measure}.{schedule:g}.mean",
         label=f"{MEASURES[measure]} at {schedule_name(schedule)}, mean",
@@ -120,6 +121,6 @@ def _schedule_effect(tables: Tables, measure: str, schedule: float) -> Effect:
 
 
 def _chance(measure: str) -> float | None:
-    """Value of a subject that chooses at random; None where it has no plain one."""
-    waits = {"first_new_better": WAIT_OF_CHANCE, "switch_delay": None}
+    """Value of a subject that chooses at random; None where there is no simple one."""
+    waits = {"first_new_better": RANDOM_WAIT, "switch_delay": None}
     return waits.get(measure, 0.5)

@@ -35,7 +35,7 @@ STYLES = {80.0: "-", 70.0: "--"}
 OTHER_STYLE = ":"
 """Line of a schedule without its own."""
 ERRORS = "band: 95 % over subjects; bars: s.e. over blocks"
-"""What the errors of the curves are."""
+"""Errors of the curves, in words."""
 CELL_KEYS = ("measure", "schedule")
 Cells = Mapping[tuple[str, float], str]
 """A measure and a schedule -> tick label."""
@@ -67,8 +67,8 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
             colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
-            drawn = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
-            drawn[0].set_label(words)
+            lines = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
+            lines[0].set_label(words)
         _monkey_curve(ax, tables, alignment, schedule)
     chance_line(ax)
     ax.set(ylabel="P(choose the better option)", ylim=(0, 1.02))
@@ -77,8 +77,11 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
 
 def _schedules(table: pd.DataFrame) -> list[tuple[float, str]]:
     """The schedules of a table, the easiest first, each with its line."""
-    found = sorted(table["schedule"].unique(), reverse=True)
-    return [(float(each), STYLES.get(float(each), OTHER_STYLE)) for each in found]
+    schedules = sorted(table["schedule"].unique(), reverse=True)
+    return [
+        (float(schedule), STYLES.get(float(schedule), OTHER_STYLE))
+        for schedule in schedules
+    ]
 
 
 def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> None:
@@ -115,8 +118,8 @@ def plot_staying(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def plot_switching(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Time from the reversal until choices turn round, with monkeys and baselines."""
-    words = {"first_new_better": "first choice", "switch_delay": "likeliest"}
+    """Time from the reversal until choices switch, with monkeys and baselines."""
+    words = {"first_new_better": "first choice", "switch_delay": "most likely"}
     ax.set(ylabel="Trials after the reversal", xlabel="Switch to the new better option")
     chance_line(ax, 0, "-")
     return _plot_cells(ax, tables, context, _cells(tables, words))
@@ -146,12 +149,12 @@ def plot_subjects(tables: Tables, context: Context, ax: Axes) -> Axes:
     """P(choose better) of every subject, with the monkeys and the baselines' lines."""
     monkeys = rows_at(tables["reference_overall"], measure="p_better")
     count = context.subject_count
-    beside = 1.1 * count + 0.3
+    right = 1.1 * count + 0.3
     names = scores_by_subject(
-        ax, tables, context, "p_better", reference=(beside, monkeys)
+        ax, tables, context, "p_better", reference=(right, monkeys)
     )
     animal = str(monkeys["label"].iloc[0])
-    ax.set_xticks([*range(count), beside], [*names, animal])
+    ax.set_xticks([*range(count), right], [*names, animal])
     ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.6 * count + 1.5))
     ax.set(xlabel=f"Subject; {subject_label(context)}, {reference_label(monkeys)}")
     ax.set_ylim(min(0.45, ax.get_ylim()[0]), 1.03)

@@ -9,7 +9,7 @@ FROM_CURVES = {
     "late_acquisition": ("acquisition", 11, 20),
     "late_reversal": ("reversal", 10, 19),
 }
-"""Measure -> the piece of curve that it is the mean of: alignment, first, last."""
+"""Measure -> the part of the curve that it is the mean of: alignment, first, last."""
 PACKAGE = "metarl.analysis.reversal"
 
 
@@ -38,19 +38,19 @@ def _macaques(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _from_curves(curves: pd.DataFrame) -> pd.DataFrame:
-    """Means over pieces of the curves, in which every block has every trial."""
+    """Means over parts of the curves, in which every block has every trial."""
     by = ["schedule", "blocks", "n", "kind", "label", "study", "source_location"]
-    parts = []
+    frames = []
     for measure, (alignment, first, last) in FROM_CURVES.items():
         piece = curves[curves["alignment"] == alignment]
         piece = piece[piece["trial"].between(first, last)]
         means = piece.groupby(by, sort=False)["value"].mean()
-        parts.append(means.reset_index().assign(measure=measure))
-    return pd.concat(parts, ignore_index=True)
+        frames.append(means.reset_index().assign(measure=measure))
+    return pd.concat(frames, ignore_index=True)
 
 
 def _overall(measures: pd.DataFrame) -> pd.DataFrame:
-    """Every schedule's value counts by its number of blocks."""
+    """Means over schedules, weighted by their numbers of blocks."""
     by = ["kind", "label", "n", "measure"]
     weighted = measures.assign(total=measures["value"] * measures["blocks"])
     sums = weighted.groupby(by, sort=False)[["total", "blocks"]].sum()

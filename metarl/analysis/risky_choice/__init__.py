@@ -1,7 +1,7 @@
 """The risky-choice experiment: does dopamine as an RPE steer choices under risk?
 
-Networks choose between a safe and a risky arm while the prediction error that they
-receive at one outcome is changed, as stimulation changed the dopamine of rats.
+Networks choose between a safe and a risky arm while their prediction error at one
+outcome is changed, as stimulation changed the dopamine of rats.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ def measures(
         Per group and subject, where nothing is changed: subjects, by_trial; per
         condition, too: risky. Of the measured subjects: changes, doses, and of recorded
         ones rpe (`error_means`) and rpe_density. without_rpe: rows of `subjects` for
-        every network that should have been trained without RPE. probabilities: high and
+        every expected network trained without RPE. probabilities: high and
         low, of the large reward. behaviour: risky, of the measured subjects, with their
         labels. Published: reference_rats.
     """
@@ -70,8 +70,8 @@ def measures(
     variants = {name: read_trials(v.trials) for name, v in data.variants.items()}
     controls = {**groups, MEASURED: conditions[CONTROL], **variants}
     tested = {name: {CONTROL: trials} for name, trials in controls.items()}
-    chances = known_probabilities(data.parameters, groups[MEASURED])
-    subjects = by_group(controls, partial(subject_measures, chances=chances))
+    levels = known_probabilities(data.parameters, groups[MEASURED])
+    subjects = by_group(controls, partial(subject_measures, levels=levels))
     risky = by_group({**tested, MEASURED: conditions}, percents)
     own = select_group(risky).drop(columns="group")
     errors = error_table(data.recordings, data.trials)
@@ -86,14 +86,14 @@ def measures(
         "rpe": Measure(error_means(errors), "mean", ("outcome", "probability")),
         "rpe_density": error_densities(errors),
         "without_rpe": _without_rpe(subjects, data),
-        "probabilities": pd.DataFrame([chances]),
+        "probabilities": pd.DataFrame([levels]),
         "behaviour": _behaviour(own, data),
         "reference_rats": reference_rats(),
     }
 
 
 def _without_rpe(subjects: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
-    """The variant's subjects, NaN for one that should be there and is not."""
+    """The variant's subjects, NaN for a missing one."""
     table = select_group(subjects, ABLATED)
     variant = data.variants.get(ABLATED)
     if variant is None or variant.expected_subjects is None:

@@ -1,4 +1,4 @@
-"""How often the risky arm is chosen, from the trial table of a network or an animal.
+"""Choices of the risky arm, from the trial table of a network or an animal.
 
 Only free trials with a choice count. A percentage is of one subject, at one probability
 of the large reward.
@@ -32,12 +32,12 @@ SCHEMA = BASE_SCHEMA.extend(
         *(0, 1),
         blank=True,
         required=False,
-        meaning="whether the risky arm was chosen and paid; needed with recordings",
+        meaning="whether the risky arm gave the large reward; needed with recordings",
     ),
     condition=Column(
         words=True,
         required=False,
-        meaning="which outcome's RPE was changed, as block-safe; control where blank",
+        meaning="condition, by its changed outcome, as block-safe; blank: control",
     ),
 )
 """Columns of the trial table."""
@@ -67,20 +67,20 @@ def rounded(probability: Array) -> Array:
 def known_probabilities(
     parameters: Mapping[str, object], trials: TrialSequence
 ) -> Probabilities:
-    """The task's two probabilities; those that were met where no parameters are known.
+    """The task's two probabilities; without parameters, those of the trials.
 
     Args:
         parameters: all parameters of the task, or none.
-        trials: trials in which both were met.
+        trials: trials that include both.
     """
-    met = trials["probability_risky"]
-    high = float(str(parameters.get("probability_high", met.max())))
-    low = float(str(parameters.get("probability_low", met.min())))
+    present = trials["probability_risky"]
+    high = float(str(parameters.get("probability_high", present.max())))
+    low = float(str(parameters.get("probability_low", present.min())))
     return Probabilities(round(high, DIGITS), round(low, DIGITS))
 
 
 def probabilities(tables: Tables) -> Probabilities:
-    """The two probabilities that the tables are about."""
+    """The two probabilities of the analysis."""
     row = tables["probabilities"].iloc[0]
     return Probabilities(float(row["high"]), float(row["low"]))
 
@@ -128,19 +128,19 @@ def _percent(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:
     free = free_trials(trials)
     risky = free.groupby(list(by))["risky"]
     counted = pd.DataFrame({"percent": 100 * risky.mean(), "trials": risky.count()})
-    # A subject that never met a cell has its row, too, without a number.
+    # A subject without trials in a cell has a row, too, without a number.
     levels = [np.sort(free[name].unique()) for name in by]
     cells = pd.MultiIndex.from_product(levels, names=list(by))
     table = counted.reindex(cells).reset_index()
     return table.fillna({"trials": 0}).astype({"trials": np.int64})
 
 
-def subject_measures(trials: TrialSequence, chances: Probabilities) -> pd.DataFrame:
-    """What each subject risks and earns in free trials.
+def subject_measures(trials: TrialSequence, levels: Probabilities) -> pd.DataFrame:
+    """Risky choices and rewards of each subject in free trials.
 
     Args:
         trials: the trials, in order.
-        chances: the two probabilities of the large reward.
+        levels: the two probabilities of the large reward.
 
     Returns:
         One row a subject: percent_high, percent_low (of free choices, risky), and
@@ -150,10 +150,10 @@ def subject_measures(trials: TrialSequence, chances: Probabilities) -> pd.DataFr
     valid = pd.Series(trials["valid"]).groupby(trials.subject).mean()
     cells = percent_risky(trials).set_index(["subject", "probability"])["percent"]
     high, low = (
-        cells[cells.index.get_level_values("probability") == chance]
+        cells[cells.index.get_level_values("probability") == probability]
         .droplevel("probability")
         .reindex(valid.index)
-        for chance in chances
+        for probability in levels
     )
     reward = free_trials(trials).groupby("subject")["reward"].mean()
     table = pd.DataFrame(

@@ -1,4 +1,4 @@
-"""What changing the prediction error does to risky choice, paired over subjects.
+"""Effects of a changed prediction error on risky choice, paired within subjects.
 
 Three outcomes can be changed: a win of the risky arm, the safe arm's reward, a loss of
 the risky arm. A condition is named by the outcome, and by when it is changed:
@@ -7,12 +7,12 @@ the risky arm. A condition is named by the outcome, and by when it is changed:
     block-OUTCOME-free   on free trials alone
     dose-OUTCOME=AMOUNT  on all trials, by that amount
 
-The amount is what the actor receives instead of the prediction error. With it
+The actor receives the amount instead of the prediction error. With it
 
     rpe[t - 1] = reward[t - 1] + discount * value[t] - value[t - 1]
 
-is replaced on step t, the one after the outcome. All conditions meet the same
-probabilities as the control, so a subject's change is its own.
+is replaced on step t, the one after the outcome. All conditions have the same
+probabilities as the control, so that changes are paired.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 6, Fig. 7; the animals'
 stimulations are those of Stopper et al. 2014, Neuron 84:177.
@@ -40,7 +40,7 @@ ALL_TRIALS, FREE_TRIALS = "all trials", "free trials"
 
 
 class Stimulation(NamedTuple):
-    """How the prediction error of one outcome is changed."""
+    """Change of the prediction error of one outcome."""
 
     label: str
     """The outcome in words, for figures."""
@@ -53,7 +53,7 @@ STIMULATIONS: Mapping[str, Stimulation] = {
     "safe": Stimulation("safe reward", -1.0),
     "risky-loss": Stimulation("risky loss", 1.0),
 }
-"""Outcome -> how it is changed. Amounts: Wang et al. 2018, Methods."""
+"""Outcome -> its change. Amounts: Wang et al. 2018, Methods."""
 BLOCK = re.compile(r"block-(?P<outcome>risky-win|safe|risky-loss)(?P<free>-free)?")
 DOSE = re.compile(
     r"dose-(?P<outcome>risky-win|safe|risky-loss)=(?P<amount>[-+]?\d+(\.\d+)?)"
@@ -61,7 +61,7 @@ DOSE = re.compile(
 
 
 class Change(NamedTuple):
-    """What a condition changes."""
+    """The change in one condition."""
 
     outcome: str
     """Outcome, one of STIMULATIONS."""
@@ -74,13 +74,13 @@ class Change(NamedTuple):
 
 
 def change_of(condition: str) -> Change | None:
-    """What a condition changes, read from its name; None for nothing."""
-    if found := BLOCK.fullmatch(condition):
-        outcome, span = found["outcome"], FREE_TRIALS if found["free"] else ALL_TRIALS
+    """The change of a condition, from its name; None where nothing is changed."""
+    if match := BLOCK.fullmatch(condition):
+        outcome, span = match["outcome"], FREE_TRIALS if match["free"] else ALL_TRIALS
         return Change(outcome, STIMULATIONS[outcome].amount, span, as_published=True)
-    if found := DOSE.fullmatch(condition):
-        amount = float(found["amount"])
-        return Change(found["outcome"], amount, ALL_TRIALS, as_published=False)
+    if match := DOSE.fullmatch(condition):
+        amount = float(match["amount"])
+        return Change(match["outcome"], amount, ALL_TRIALS, as_published=False)
     return None
 
 
@@ -145,8 +145,8 @@ def doses(risky: pd.DataFrame) -> pd.DataFrame:
 
 def _changed(risky: pd.DataFrame) -> pd.DataFrame:
     """The rows of conditions that change an outcome, with the fields of `Change`."""
-    found = {name: change_of(str(name)) for name in risky["condition"].unique()}
-    known = {name: change for name, change in found.items() if change is not None}
+    by_name = {name: change_of(str(name)) for name in risky["condition"].unique()}
+    known = {name: change for name, change in by_name.items() if change is not None}
     rows = risky[risky["condition"].isin(list(known))]
     columns = {
         field: [getattr(known[name], field) for name in rows["condition"]]
@@ -156,7 +156,7 @@ def _changed(risky: pd.DataFrame) -> pd.DataFrame:
 
 
 def reference_rats() -> pd.DataFrame:
-    """The direction in which rats went under the corresponding stimulations.
+    """Directions of rats' changes under the corresponding stimulations.
 
     Returns:
         One row an outcome, in the format of `metarl.analysis.references`: value is 1

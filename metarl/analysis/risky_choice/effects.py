@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from itertools import product
 
-import numpy as np
 import pandas as pd
 
 from metarl.analysis.analysis import Context
@@ -12,13 +11,13 @@ from metarl.analysis.effects import ALL_MEASURED, Effect, Shared
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
 )
 from metarl.analysis.risky_choice.behaviour import probabilities
 from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
-from metarl.analysis.schema import Integers
 
 HIGH, LOW = "high", "low"
 """Names of the two probabilities of the large reward."""
@@ -129,7 +128,7 @@ def _change_label(tables: Tables, outcome: str, name: str, span: str) -> str:
 
 
 def _directions(tables: Tables) -> dict[str, str]:
-    """Outcome -> in which direction rats went, and how many they were."""
+    """Outcome -> direction of the rats' change, and their number."""
     rows = tables["reference_rats"]
     ways = ["more" if sign > 0 else "less" for sign in rows["value"]]
     return {
@@ -146,24 +145,19 @@ def _changes(tables: Tables, outcome: str, name: str, span: str) -> "pd.Series[f
         "probability": _probability(tables, name),
     }
     cell = rows_at(tables["changes"], **where)
-    return subject_values(cell, "change").reindex(_everyone(tables))
-
-
-def _everyone(tables: Tables) -> Integers:
-    """The measured subjects."""
-    return select_group(tables["subjects"])["subject"].to_numpy(np.int64)
+    return subject_values(cell, "change").reindex(measured_subjects(tables))
 
 
 def _error_effects(tables: Tables) -> Iterator[Effect]:
     """The prediction errors that the change replaces; without a recording, none."""
-    chances = probabilities(tables)
+    levels = probabilities(tables)
     for outcome, stimulation in STIMULATIONS.items():
         label = f"RPE at {stimulation.label}"
         errors = {
             name: subject_values(
-                rows_at(tables["rpe"], outcome=outcome, probability=chance), "mean"
-            ).reindex(_everyone(tables))
-            for name, chance in chances._asdict().items()
+                rows_at(tables["rpe"], outcome=outcome, probability=probability), "mean"
+            ).reindex(measured_subjects(tables))
+            for name, probability in levels._asdict().items()
         }
         for name, values in errors.items():
             yield Effect(
@@ -177,7 +171,7 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
             # positive.
             yield Effect(
                 key=f"rpe.{outcome}.low_minus_high.mean",
-                label=f"{label}, p = {chances.low:g} minus p = {chances.high:g}, mean",
+                label=f"{label}, p = {levels.low:g} minus p = {levels.high:g}, mean",
                 values=errors[LOW] - errors[HIGH],
                 chance=0.0,
             )

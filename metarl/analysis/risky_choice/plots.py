@@ -35,7 +35,7 @@ from metarl.analysis.schema import Array
 from metarl.analysis.style import COLOURS, baseline_colour
 
 PERCENT = "Risky choices (% of free)"
-"""What most panels show upwards."""
+"""Vertical axis of most panels."""
 ALONG_EPISODE = ("bayes-greedy", "bayes-optimal")
 """Baselines that are drawn along an episode."""
 LONG_NAME = 8
@@ -107,9 +107,9 @@ def plot_doses(tables: Tables, context: Context, ax: Axes) -> Axes:
     means = tables.summary("doses")
     if means.empty:
         return empty_panel(ax, "not measured")
-    colour, chances = subject_colour(context), probabilities(tables)
+    colour, levels = subject_colour(context), probabilities(tables)
     control = rows_at(select_group(tables.summary("risky")), condition=CONTROL)
-    for probability, style in zip(chances, ("-", "--"), strict=True):
+    for probability, style in zip(levels, ("-", "--"), strict=True):
         first = style == "-"
         for outcome, stimulation in STIMULATIONS.items():
             line = rows_at(means, outcome=outcome, probability=probability)
@@ -130,7 +130,7 @@ def plot_doses(tables: Tables, context: Context, ax: Axes) -> Axes:
             ax.axhline(level, color=colour, lw=1.2, ls=style, label=label)
     ax.set(ylabel=PERCENT, ylim=(-2, 102))
     ax.set_xlabel("RPE given at the outcome (reward units)")
-    shown = f"p = {chances.high:g} solid, {chances.low:g} dashed"
+    shown = f"p = {levels.high:g} solid, {levels.low:g} dashed"
     return legend_below(ax, title=f"{subject_label(context)}; {shown}")
 
 
@@ -175,12 +175,12 @@ def _in_lines(name: str, count: int) -> str:
 
 def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Risky choice by free trial, with its interval, and the Bayesian baselines."""
-    means, chances = tables.summary("by_trial"), probabilities(tables)
+    means, levels = tables.summary("by_trial"), probabilities(tables)
     for name in (MEASURED, *ALONG_EPISODE):
         own = name == MEASURED
         colour = subject_colour(context) if own else baseline_colour(name)
         words = subject_label(context) if own else name
-        for probability, style in zip(chances, ("-", "--"), strict=True):
+        for probability, style in zip(levels, ("-", "--"), strict=True):
             line = rows_at(select_group(means, name), probability=probability)
             label = words if style == "-" and len(line) else None
             mean_line(
@@ -196,18 +196,18 @@ def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
     chance_line(ax, 50)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="Free trial", ylabel=PERCENT, ylim=(-2, 102))
-    shown = f"{chances.high:g} solid, {chances.low:g} dashed"
+    shown = f"{levels.high:g} solid, {levels.low:g} dashed"
     title = f"probability of the large reward: {shown}"
     return legend_below(ax, title=title, columns=3)
 
 
 def plot_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Distribution of the prediction errors at each outcome, and what replaces them."""
+    """Distribution of the prediction errors at each outcome, and their replacements."""
     if tables["rpe_density"].empty:
         return empty_panel(ax)
-    chances, densities = probabilities(tables), _violins(tables["rpe_density"])
+    levels, densities = probabilities(tables), _violins(tables["rpe_density"])
     for place, (outcome, stimulation) in enumerate(STIMULATIONS.items()):
-        for probability, side, alpha in zip(chances, (-1, 1), (0.7, 0.3), strict=True):
+        for probability, side, alpha in zip(levels, (-1, 1), (0.7, 0.3), strict=True):
             where = {"outcome": outcome, "probability": probability}
             colour = _outcome_colour(outcome)
             spread = rows_at(densities, **where)
@@ -221,7 +221,7 @@ def plot_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
     chance_line(ax, 0)
     ax.set_xticks(range(len(STIMULATIONS)), [s.label for s in STIMULATIONS.values()])
     ax.set(ylabel="RPE (reward units)", xlim=(-0.6, len(STIMULATIONS) - 0.4))
-    ax.set_xlabel(f"Outcome; left p = {chances.high:g}, right p = {chances.low:g}")
+    ax.set_xlabel(f"Outcome; left p = {levels.high:g}, right p = {levels.low:g}")
     count = tables["rpe"]["subject"].nunique()
     return legend_below(ax, title=f"control, networks (n = {count})")
 
@@ -243,7 +243,7 @@ def _cells(tables: Tables) -> Iterator[tuple[str, float, float]]:
 
 
 def _rats(ax: Axes, tables: Tables, height: float) -> None:
-    """An arrow for each outcome, above the data: the direction in which rats went."""
+    """An arrow for each outcome, above the data: the direction of the rats' change."""
     colour = COLOURS["animal"]
     for index, outcome in enumerate(STIMULATIONS):
         rows = rows_at(tables["reference_rats"], outcome=outcome)

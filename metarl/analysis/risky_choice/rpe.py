@@ -1,8 +1,8 @@
 """The agent's prediction errors at the outcomes, before anything is changed.
 
 The error at an outcome stands on the row after the choice, the step on which the actor
-receives it. At an episode's end it also holds the loss of all trials that will not
-come: the last trial is left out.
+receives it. At an episode's end it also contains the lost value of all further
+trials: the last trial is left out.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 6.
 """
@@ -111,7 +111,7 @@ def error_densities(errors: pd.DataFrame) -> pd.DataFrame:
     lowest = np.floor(errors["rpe"].min() / BIN_WIDTH)
     highest = np.floor(errors["rpe"].max() / BIN_WIDTH) + 1
     edges = np.arange(lowest, highest + 1) * BIN_WIDTH
-    parts = []
+    frames = []
     for _, cell in errors.groupby(["outcome", "probability"]):
         each = [
             np.histogram(own, edges, density=True)[0]
@@ -120,5 +120,5 @@ def error_densities(errors: pd.DataFrame) -> pd.DataFrame:
         density = {"rpe": edges[:-1] + BIN_WIDTH / 2, "density": np.mean(each, axis=0)}
         outcome, probability = cell[["outcome", "probability"]].iloc[0]
         part = pd.DataFrame(density).assign(outcome=outcome, probability=probability)
-        parts.append(part.assign(n=len(each))[list(DENSITY_COLUMNS)])
-    return pd.concat(parts, ignore_index=True)
+        frames.append(part.assign(n=len(each))[list(DENSITY_COLUMNS)])
+    return pd.concat(frames, ignore_index=True)

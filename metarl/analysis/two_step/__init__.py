@@ -18,6 +18,7 @@ from metarl.analysis.measures import (
     stack,
     subject_labels,
     subject_rewards,
+    thin,
     trials_by_group,
 )
 from metarl.analysis.trials import TrialSequence
@@ -75,7 +76,7 @@ def measures(
     )
     errors = _errors(data)
     rpe = _regressions(errors)
-    r2 = rpe.melt(["group", "event"], list(R2_COLUMNS), "measure", "r2")
+    r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
     labels = subject_labels(data.trials)
     return {
         "subjects": Measure(subjects, "reward_per_100"),
@@ -99,13 +100,13 @@ def _errors(data: ExperimentData) -> Errors:
     if data.task != TASK or data.discount is None:
         return {}
     tables = trials_by_group(data)
-    made = {}
+    errors = {}
     for group, subject, recording in _recorded(data):
         trials = tables[group]
         own = trials[trials["subject"] == subject]
         structure = structure_of(data.parameters)
-        made[group, subject] = error_table(recording, own, data.discount, structure)
-    return made
+        errors[group, subject] = error_table(recording, own, data.discount, structure)
+    return errors
 
 
 def _recorded(data: ExperimentData) -> Iterator[tuple[str, int, Recording]]:
@@ -116,11 +117,11 @@ def _recorded(data: ExperimentData) -> Iterator[tuple[str, int, Recording]]:
 
 
 def _regressions(errors: Errors) -> pd.DataFrame:
-    parts = []
+    frames = []
     for (group, subject), table in errors.items():
-        who: dict[str, str | float] = {"group": group, "subject": subject}
-        parts.append((who, error_regressions(table)))
-    return stack(parts, ("group", "subject", *REGRESSION_COLUMNS))
+        names: dict[str, str | float] = {"group": group, "subject": subject}
+        frames.append((names, error_regressions(table)))
+    return stack(frames, ("group", "subject", *REGRESSION_COLUMNS))
 
 
 def _points(errors: Errors) -> pd.DataFrame:
@@ -133,11 +134,8 @@ def _points(errors: Errors) -> pd.DataFrame:
     rest = table.assign(
         subject=subjects[0], model_free_residual=model_free_residual(table)
     )
-    parts = [
-        part.iloc[:: max(1, -(-len(part) // POINT_COUNT))]
-        for _, part in rest.groupby("event", sort=False)
-    ]
-    return pd.concat(parts, ignore_index=True)[columns]
+    frames = [thin(part, POINT_COUNT) for _, part in rest.groupby("event", sort=False)]
+    return pd.concat(frames, ignore_index=True)[columns]
 
 
 ANALYSIS = Analysis(
@@ -148,13 +146,13 @@ ANALYSIS = Analysis(
     panels=(
         Panel("Staying after each outcome", plot_stay_probabilities),
         Panel("Staying, as a regression", plot_stay_regression),
-        Panel("How far back choices look", plot_lag_weights),
-        Panel("What was earned", plot_rewards, needs="networks"),
+        Panel("Weights of past trials", plot_lag_weights),
+        Panel("Rewards", plot_rewards, needs="networks"),
         Panel(
             "Prediction error: model-based", plot_model_based_errors, needs="recording"
         ),
         Panel(
-            "Prediction error: model-free rest",
+            "Prediction error: model-free",
             plot_model_free_errors,
             needs="recording",
         ),

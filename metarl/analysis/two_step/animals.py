@@ -39,10 +39,13 @@ def load_two_step(path: Path | str) -> pd.DataFrame:
     """Read two-step trials from a CSV or parquet table or the macaque release (.mat).
 
     Args:
-        path: the file; its ending says which of the three it is.
+        path: the file, with the ending of its format.
 
     Returns:
-        Trial table. MetaRLError, in one sentence, says what is wrong with a file.
+        Trial table.
+
+    Raises:
+        MetaRLError: the file is missing, cannot be read, or is not coded as required.
     """
     return load_file(path, SCHEMA, load_macaque_two_step)
 

@@ -24,7 +24,11 @@ from metarl.analysis.schema import (
     codes,
     number,
 )
-from metarl.analysis.statistics import LogitFit, fit_logit, standard_error
+from metarl.analysis.statistics import (
+    LogitFit,
+    fit_logit,
+    known_standard_error,
+)
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.checks import check_between
 
@@ -38,12 +42,12 @@ SCHEMA = BASE_SCHEMA.extend(
         *(0, 0.5, 1),
         names=("unrewarded", "medium", "rewarded"),
         when=WITH_CHOICE,
-        meaning="what the trial paid",
+        meaning="reward of the trial",
     ),
     transition=codes(
         *TRANSITIONS,
         blank=WITHOUT_CHOICE,
-        meaning="whether the choice led where it commonly leads",
+        meaning="whether the choice led to its common second-stage state",
     ),
     second_state=number(
         meaning="second-stage state that was reached, 0 or 1", required=False
@@ -86,7 +90,7 @@ def trial_pairs(
 def stay_probabilities(
     trials: TrialSequence, by: Sequence[str] = ("subject",)
 ) -> pd.DataFrame:
-    """Chance to repeat the first-stage choice, by the outcome of the trial before.
+    """Probability of staying, by the outcome of the trial before.
 
     Args:
         trials: the trials, in order.
@@ -114,7 +118,7 @@ def stay_probabilities(
 def stay_interaction(
     stays: pd.DataFrame, by: Sequence[str] = ("subject",)
 ) -> "pd.Series[float]":
-    """How model-based staying is, from `stay_probabilities`.
+    """Interaction of reward and transition in staying, from `stay_probabilities`.
 
         (rewarded common - rewarded rare) - (unrewarded common - unrewarded rare)
 
@@ -168,17 +172,17 @@ def stay_regression(
 def lag_regression(
     trials: TrialSequence, lags: int = 5, ridge: float = RIDGE
 ) -> pd.DataFrame:
-    """Logistic regression of the choice on past choices, by what became of them.
+    """Logistic regression of the choice on past choices, by their outcomes.
 
-    The chance of choosing left, from a bias and, for each lag and each kind of past
-    trial (common or rare, rewarded or unrewarded), +1 if that trial was of that kind
-    and went left, -1 if it went right, 0 if it was of another kind. A positive weight
-    is a tendency to repeat. A trial counts if it and the `lags` trials before it form
-    unbroken pairs.
+    The probability of choosing left, from a bias and, for each lag and each kind of
+    past trial (common or rare, rewarded or unrewarded), +1 if that trial was of that
+    kind and went left, -1 if it went right, 0 if it was of another kind. A positive
+    weight is a tendency to repeat. A trial counts if it and the `lags` trials before it
+    form unbroken pairs.
 
     Args:
         trials: the trials, in order.
-        lags: trials looked back, at least 1.
+        lags: number of past trials, at least 1.
         ridge: penalty of `fit_logit`.
 
     Returns:
@@ -233,7 +237,7 @@ def _fit_lags(
     codes, which = np.unique(history, return_inverse=True)
     counts = np.bincount(which, minlength=len(codes)).astype(float)
     chosen = np.bincount(which, weights=left, minlength=len(codes))
-    # Row k of `sides`: what past trials of kind k put into the columns of their lag.
+    # Row k of `sides`: entries of past trials of kind k in the columns of their lag.
     sides = np.vstack([np.kron(np.eye(len(LAG_TYPES)), [[1.0], [-1.0]]), np.zeros(4)])
     columns = [sides[codes // base ** (lag - 1) % base] for lag in range(1, lags + 1)]
     design = np.column_stack([np.ones(len(codes)), *columns])
@@ -241,7 +245,7 @@ def _fit_lags(
 
 
 def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.DataFrame:
-    """Mean and standard error of staying, as the animal reference rows give them.
+    """Mean and standard error of staying, in the form of the animals' reference rows.
 
     Where subjects have several sessions, each subject is summarised over its sessions
     (a session without such a pair is left out); otherwise over subjects. A medium
@@ -266,9 +270,7 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     table["label"] = named if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
     cells = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = cells.agg(value="mean", error=_known_error, n="count").reset_index()
+    summary = cells.agg(
+        value="mean", error=known_standard_error, n="count"
+    ).reset_index()
     return summary.assign(over="sessions" if by_session else "subjects")
-
-
-def _known_error(values: "pd.Series[float]") -> float:
-    return standard_error(values.dropna())

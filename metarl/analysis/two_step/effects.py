@@ -7,6 +7,7 @@ from metarl.analysis.effects import NO_LEARNING, Effect, Shared, mean_and_lowest
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -22,7 +23,7 @@ CELLS = {
 }
 """Name -> reward and transition of the trial before."""
 TASK = "two-step"
-"""The task of the paper; the model-based learner knows no other."""
+"""The task of the paper, and the only one that the model-based learner knows."""
 PLANNER, SARSA = "bayes-greedy", "sarsa"
 """Baselines: the best possible reward, and a model-free agent."""
 R2_COLUMNS = {
@@ -176,7 +177,7 @@ def _error_effects(tables: Tables, context: Context) -> list[Effect]:
 
 def _r2(tables: Tables, event: str, learner: str) -> "pd.Series[float]":
     """The measured subjects' r2 with a reference learner; NaN without a recording."""
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     rows = rows_at(select_group(tables["rpe"]), event=event)
     return subject_values(rows, R2_COLUMNS[learner]).reindex(everyone)
 

@@ -34,7 +34,7 @@ MARKERS = {"paper": "D", "macaque C": "^", "macaque J": "v"}
 OTHER_MARKERS = ("s", "P", "X", "*", "h")
 """Markers of those without their own, in turn."""
 LEAST_SPAN = 10.0
-"""Least height of the reward axis, so that equal subjects look equal."""
+"""Least height of the reward axis, so that nearly equal subjects appear so."""
 
 
 def plot_stay_probabilities(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -87,7 +87,7 @@ def plot_model_based_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 
 def plot_model_free_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Recorded RPE against the part of SARSA's that the planner's leaves."""
+    """Recorded RPE against SARSA's, with the planner's regressed out."""
     ax.set(
         xlabel="Model-free RPE, residual (reward units)",
         ylabel="RPE (reward units)",
@@ -133,12 +133,12 @@ def _scatter(ax: Axes, tables: Tables, column: str, measure: str) -> Axes:
         )
     summary = select_group(tables.summary("r2"))
     row = rows_at(summary, event=BOTH_EVENTS, measure=measure).iloc[0]
-    found = f"r² = {_short(row['mean'])}, mean of n = {row['n']} networks"
+    words = f"r² = {_short(row['mean'])}, mean of n = {row['n']} networks"
     shown = f"dots: network {points['subject'].iloc[0]}"
     ax.locator_params(nbins=5)
-    return legend_below(ax, title=f"{found}; {shown}")
+    return legend_below(ax, title=f"{words}; {shown}")
 
 
 def _short(share: float) -> str:
-    """Two decimals, or one digit where they would say 0."""
+    """Two decimals, or one digit where they would be 0."""
     return f"{share:.2f}" if share >= 0.005 else f"{share:.1g}"

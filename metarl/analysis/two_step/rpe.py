@@ -1,25 +1,26 @@
 """The agent's prediction errors, regressed on those of two reference learners.
 
 Both reference learners watch the agent's own trials in order, from the start of each
-episode, so that all three meet the same surprises. Each gives two errors a trial: on
+episode, so that all three meet the same surprises. Each has two errors a trial: on
 arrival at the second-stage state, and on the reward there. With v the value of a
-second-stage state, q that of the first-stage choice and d the discount,
+second-stage state, q that of the first-stage choice, r the reward and d the discount,
 
-    second stage: d v(state) - q(choice)        reward: paid - v(state)
+    second stage: d v(state) - q(choice)        reward: r - v(state)
 
-so that, as for the agent, a value is that of the step at which it is asked.
+so that, as for the agent, a value is that of the step at which it is estimated.
 
 Model-based (prospective planner): tracks by Bayes the belief p that S1 is the state
-that pays more, and expects v(S1) = high p + low (1 - p), its mirror for S2, and
-q(choice) = d times the expectation of v under the transition probabilities.
-Model-free (SARSA(0)): v and q are tables, moved by the learning rate times their error.
+with the higher probability of reward, and expects v(S1) = high p + low (1 - p), its
+mirror for S2, and q(choice) = d times the expectation of v under the transition
+probabilities. Model-free (SARSA(0)): v and q are tables, moved by the learning rate
+times their error.
 
-What the agent's error shares with the model-based one, and with what the model-based
-one leaves of the model-free, says what it computes.
+The variance that the agent's error shares with the model-based one, and with the
+model-free one after the model-based one is regressed out, shows its computation.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 4, Fig. 5f-g.
 Declared: where the paper is silent, q is that of the choice taken, both learners value
-the running trial only, and SARSA's tables start again with each episode, at chance.
+the running trial only, and SARSA's tables are reset to chance with each episode.
 """
 
 from collections.abc import Mapping
@@ -100,8 +101,8 @@ class SarsaParams:
 
 
 def seen_trials(grid: EpisodeGrid) -> Flags:
-    """(E, T) whether a trial came to its reward."""
-    return np.isfinite(grid["choice"] + grid["second_state"] + grid["paid"])
+    """(E, T) whether a trial reached its reward."""
+    return np.isfinite(grid["choice"] + grid["second_state"] + grid["outcome"])
 
 
 def model_based_errors(
@@ -110,15 +111,17 @@ def model_based_errors(
     """Prediction errors of the prospective planner.
 
     Args:
-        grid: choice (0 left, 1 right), second_state (0 S1, 1 S2) and paid (reward
+        grid: choice (0 left, 1 right), second_state (0 S1, 1 S2) and outcome (reward
             units); NaN where nothing was seen.
         discount: per step, in [0, 1].
-        structure: what the planner knows.
+        structure: structure of the task, known to the planner.
 
     Returns:
         Event -> (E, T), in reward units; NaN where nothing was seen.
     """
-    choice, second_state, paid = (grid[k] for k in ("choice", "second_state", "paid"))
+    choice, second_state, outcome = (
+        grid[k] for k in ("choice", "second_state", "outcome")
+    )
     belief, common = np.full(len(choice), 0.5), structure.probability_common
     errors = {event: np.full(choice.shape, np.nan) for event in EVENTS}
     for place, seen in enumerate(seen_trials(grid).T):
@@ -129,7 +132,7 @@ def model_based_errors(
         commonly = np.where(choice[:, place] == 0, first, mirror)
         rarely = first + mirror - commonly
         planned = discount * (common * commonly + (1 - common) * rarely)
-        reward = paid[:, place]
+        reward = outcome[:, place]
         errors["second stage"][:, place] = np.where(
             seen, discount * value - planned, np.nan
         )
@@ -160,16 +163,16 @@ def model_free_errors(
 ) -> dict[str, Array]:
     """Prediction errors of SARSA(0), as `model_based_errors` gives them."""
     params = params or SarsaParams()
-    paid = grid["paid"]
-    values = np.full((len(paid), 2), params.initial_value)
+    outcome = grid["outcome"]
+    values = np.full((len(outcome), 2), params.initial_value)
     choices = discount * values
-    errors = {event: np.full(paid.shape, np.nan) for event in EVENTS}
+    errors = {event: np.full(outcome.shape, np.nan) for event in EVENTS}
     for place, seen in enumerate(seen_trials(grid).T):
         row = np.flatnonzero(seen)
         choice = grid["choice"][row, place].astype(int)
         second = grid["second_state"][row, place].astype(int)
         arrival = discount * values[row, second] - choices[row, choice]
-        reward = paid[row, place] - values[row, second]
+        reward = outcome[row, place] - values[row, second]
         choices[row, choice] += params.learning_rate * arrival
         values[row, second] += params.learning_rate * reward
         errors["second stage"][row, place] = arrival
@@ -181,12 +184,12 @@ def recorded_errors(recording: Recording) -> pd.DataFrame:
     """The agent's own prediction errors at the second stage and at the reward.
 
     The second stage's error stands on the "outcome" row, the reward's on the row after
-    it. At an episode's end the latter also holds the loss of all trials that will not
-    come, which the reference learners, valuing one trial at a time, do not know: it is
-    left out.
+    it. At an episode's end the latter also contains the lost value of all further
+    trials, which the reference learners, valuing one trial at a time, do not know: it
+    is left out.
 
     Returns:
-        One row a trial: episode, trial, paid (reward at the second stage), and the
+        One row a trial: episode, trial, outcome (reward at the second stage), and the
         errors, one column an event, in reward units; NaN where left out.
     """
     event_rows(recording, "end")
@@ -195,7 +198,7 @@ def recorded_errors(recording: Recording) -> pd.DataFrame:
         {
             "episode": steps["episode"],
             "trial": steps["trial"],
-            "paid": steps["reward"].astype(float),
+            "outcome": steps["reward"].astype(float),
             "second stage": steps["rpe"].astype(float),
             "reward": error_after(recording, steps["row"].to_numpy()),
         }
@@ -216,7 +219,7 @@ def error_table(
         recording: step recording of one subject.
         trials: that subject's trial table, with second_state.
         discount: the agent's, per step.
-        structure: what the model-based learner knows.
+        structure: structure of the task, known to the model-based learner.
         sarsa: the model-free learner.
 
     Returns:
@@ -230,7 +233,7 @@ def error_table(
     grid, cell = _grid(table)
     based = model_based_errors(grid, discount, structure)
     free = model_free_errors(grid, discount, sarsa)
-    parts = [
+    frames = [
         table[["episode", "trial"]].assign(
             event=event,
             rpe=table[event],
@@ -239,7 +242,7 @@ def error_table(
         )
         for event in EVENTS
     ]
-    stacked = pd.concat(parts, ignore_index=True)
+    stacked = pd.concat(frames, ignore_index=True)
     known = stacked[["rpe", "model_based"]].notna().all(axis=1)
     return stacked[known].reset_index(drop=True)
 
@@ -248,7 +251,7 @@ def _grid(table: pd.DataFrame) -> tuple[EpisodeGrid, tuple[Integers, Integers]]:
     """Lay trials out by episode and trial; also the cell of each row of the table."""
     episodes, row = np.unique(table["episode"], return_inverse=True)
     cell = row.astype(np.int64), table["trial"].to_numpy(np.int64)
-    names = ("choice", "second_state", "paid")
+    names = ("choice", "second_state", "outcome")
     columns = lay_out(*cell, {name: table[name].to_numpy(float) for name in names})
     return EpisodeGrid(
         episodes=pd.DataFrame({"episode": episodes}), columns=columns
@@ -256,11 +259,11 @@ def _grid(table: pd.DataFrame) -> tuple[EpisodeGrid, tuple[Integers, Integers]]:
 
 
 def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
-    """How much of the agent's prediction errors each reference learner explains.
+    """Share of the agent's prediction errors that each reference learner explains.
 
-    As in the paper: first the agent's error on the model-based one; then on what is
-    left of the model-free one after regressing the model-based one out of it. Then a
-    joint regression on both.
+    As in the paper: first the agent's error on the model-based one; then on the
+    model-free one, after regressing the model-based one out of it. Then a joint
+    regression on both.
 
     Args:
         errors: table of `error_table`, of one subject.
@@ -283,5 +286,5 @@ def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
 
 
 def model_free_residual(errors: pd.DataFrame) -> Array:
-    """(N,) what the model-based errors leave of the model-free ones, reward units."""
+    """(N,) residual of model-free errors given model-based ones, in reward units."""
     return fit_linear(errors["model_free"], errors["model_based"]).residuals

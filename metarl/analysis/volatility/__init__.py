@@ -49,7 +49,7 @@ def measures(
     Returns:
         Per group and subject: subjects, rates (by block), differences (volatile minus
         stable rate), traces (rates in a sliding window). simulated and
-        simulated_differences: rates found of choosers with known learning. observed:
+        simulated_differences: rates fitted to choosers with known learning. observed:
         the Bayesian observer's volatility along the episode. Volatility in units, by
         test and subject: decoding, coding, decoded. behaviour: `behaviour_summary`.
         Published: those of `reference_tables`.
@@ -86,12 +86,12 @@ def _units(
     data: ExperimentData, grid: EpisodeGrid, schedule: Schedule
 ) -> dict[str, pd.DataFrame]:
     """Decoding and coding in the test and, where recorded, on the training schedule."""
-    found = [unit_tables(data.recordings, grid, "test", schedule)]
+    tables = [unit_tables(data.recordings, grid, "test", schedule)]
     recordings = data.test_recordings.get("generator", {})
     if recordings:
         other = read_episodes(data.tests["generator"])
-        found.append(unit_tables(recordings, other, "generator", schedule))
-    return {name: stack(({}, tables[name]) for tables in found) for name in found[0]}
+        tables.append(unit_tables(recordings, other, "generator", schedule))
+    return {name: stack(({}, table[name]) for table in tables) for name in tables[0]}
 
 
 ANALYSIS = Analysis(
@@ -102,7 +102,7 @@ ANALYSIS = Analysis(
     panels=(
         Panel("Learning rate by block", plot_block_rates),
         Panel("Learning rate along the episode", plot_rate_traces),
-        Panel("What was earned", plot_rewards),
+        Panel("Rewards", plot_rewards),
         Panel(
             "Volatile minus stable, and controls", plot_differences, needs="networks"
         ),

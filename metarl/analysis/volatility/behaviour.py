@@ -16,7 +16,7 @@ parabola through the best point and its neighbours. The paper does not give its 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -31,18 +31,21 @@ from metarl.core.checks import MetaRLError
 ORDERS = ("low-first", "high-first")
 """Orders of a test episode: volatile in its second half, in its first."""
 MAGNITUDE_ADVICE = "divide magnitudes by the largest there can be"
+_MAGNITUDE = between(0, 1, blank=True, advice=MAGNITUDE_ADVICE)
 SCHEMA = BASE_SCHEMA.extend(
     "volatility",
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
-    magnitude_left=between(0, 1, blank=True, advice=MAGNITUDE_ADVICE),
-    magnitude_right=between(0, 1, blank=True, advice=MAGNITUDE_ADVICE),
+    magnitude_left=replace(_MAGNITUDE, meaning="what left pays if it wins"),
+    magnitude_right=replace(_MAGNITUDE, meaning="what right pays if it wins"),
     volatility=codes(
         *(0, 1),
         names=("stable", "volatile"),
         blank=True,
         meaning="whether the arms swap often",
     ),
-    probability_left=between(0, 1, blank=True),
+    probability_left=replace(
+        between(0, 1, blank=True), meaning="probability that left wins"
+    ),
     order=codes(
         *ORDERS, blank=True, meaning="order of a test episode: volatile last or first"
     ),
@@ -157,8 +160,8 @@ def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
             if where.any():
                 rate, temperature = best_fit(fit.values @ where)
                 block = BLOCKS[fit.order, volatile]
-                found = (block, volatile, float(rate), float(temperature))
-                rows.append((fit.subject, fit.order, *found))
+                fitted = (block, volatile, float(rate), float(temperature))
+                rows.append((fit.subject, fit.order, *fitted))
     return pd.DataFrame(rows, columns=list(RATE_COLUMNS))
 
 
@@ -169,14 +172,14 @@ def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
         One row for each subject, order and window: trial (the window's middle) and
         rate, as in `block_rates`.
     """
-    parts = []
+    frames = []
     for fit in fits:
         total = np.pad(fit.values.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
         rates = best_fit(total[:, :, WINDOW:] - total[:, :, :-WINDOW])[0]
         middles = np.arange(len(rates)) + (WINDOW - 1) / 2
         table = pd.DataFrame({"trial": middles, "rate": rates})
-        parts.append(({"subject": fit.subject, "order": fit.order}, table))
-    return stack(parts, TRACE_COLUMNS)
+        frames.append(({"subject": fit.subject, "order": fit.order}, table))
+    return stack(frames, TRACE_COLUMNS)
 
 
 def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
@@ -188,8 +191,8 @@ def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Those columns, order and difference; NaN where a rate is.
     """
-    given = [c for c in rates.columns if c not in RATE_COLUMNS[2:]]
-    wide = rates.set_index([*given, "volatile"])["rate"].unstack("volatile")
+    keys = [c for c in rates.columns if c not in RATE_COLUMNS[2:]]
+    wide = rates.set_index([*keys, "volatile"])["rate"].unstack("volatile")
     wide = wide.reindex(columns=[0, 1])
     return (wide[1] - wide[0]).rename("difference").reset_index()
 

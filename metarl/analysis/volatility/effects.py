@@ -1,9 +1,9 @@
 """Effects of the volatility experiment, with controls.
 
 Criteria were fixed beforehand, for the paper's test; on another schedule or length the
-same rows are reported and not scored. A faster rate in volatile times is not enough by
-itself: an observer that assumes a constant probability of a swap shows a little of it
-too.
+same rows are reported and not scored. A faster rate in volatile times is not
+sufficient: an observer that assumes a constant probability of a swap shows a little of
+it too.
 """
 
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from metarl.analysis.effects import (
 from metarl.analysis.measures import (
     Tables,
     group_mean,
+    measured_subjects,
     rows_at,
     select_group,
     subject_values,
@@ -65,10 +66,10 @@ def _reward_effect(tables: Tables) -> Effect:
 
 def _difference_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Learning rate, volatile minus stable; a subject without a fit has no number."""
-    found = select_group(tables["differences"])
+    differences = select_group(tables["differences"])
     hazard = _fixed_hazard(tables)
     for order in ORDERS:
-        values = subject_values(rows_at(found, order=order), "difference")
+        values = subject_values(rows_at(differences, order=order), "difference")
         key = f"rate_difference.{order.replace('-', '_')}"
         label = f"learning rate, volatile - stable, {order}"
         yield Effect(
@@ -99,7 +100,7 @@ def _control_effect(tables: Tables, context: Context) -> Effect:
         learning=CONTROL,
         chance=0.0,
         reference=0.0,
-        source="no sense of volatility",
+        source="no estimate of volatility",
     )
 
 
@@ -118,10 +119,10 @@ def _simulated_effects(tables: Tables, context: Context) -> list[Effect]:
     errors = (fixed["rate"] - fixed["setting"]).abs()
     recovery = Effect(
         key="simulated.rate_error.highest",
-        label="learning rate found of simulated learners, largest error",
+        label="learning rate fitted to simulated learners, largest error",
         values=errors.groupby(fixed["setting"]).agg(lambda v: v.max(skipna=False)),
         summary="highest",
-        criterion=context.criteria["error of the rate found"],
+        criterion=context.criteria["error of the fitted rate"],
         needs_learning=False,
         learning=NO_LEARNING,
     )
@@ -138,13 +139,13 @@ def _simulated_effects(tables: Tables, context: Context) -> list[Effect]:
 
 def _fixed_hazard(tables: Tables) -> "pd.Series[float]":
     """Volatile minus stable rate of the observers by hazard, mean over orders."""
-    found = rows_at(tables["simulated_differences"], kind="fixed hazard")
-    means: pd.Series[float] = found.groupby("setting")["difference"].mean()
+    differences = rows_at(tables["simulated_differences"], kind="fixed hazard")
+    means: pd.Series[float] = differences.groupby("setting")["difference"].mean()
     return means
 
 
 def _decoding_effects(tables: Tables) -> Iterator[Effect]:
-    """How much better trained units are than untrained ones with the same inputs."""
+    """Decoding from trained units, and from untrained ones with the same inputs."""
     for test in TESTS:
         yield from trained_and_untrained(
             f"decoding.{test}",
@@ -176,6 +177,6 @@ def _coding_effects(tables: Tables) -> Iterator[Effect]:
 
 def _by_network(tables: Tables, rows: pd.DataFrame, value: str) -> pd.DataFrame:
     """A value of trained and of untrained units, one row a subject; NaN unmeasured."""
-    everyone = select_group(tables["subjects"])["subject"].to_numpy()
+    everyone = measured_subjects(tables)
     wide = rows.pivot(index="subject", columns="units", values=value)
     return wide.reindex(index=everyone, columns=["trained", "untrained"]).astype(float)

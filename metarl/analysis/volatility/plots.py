@@ -62,7 +62,7 @@ def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
     colour, label = subject_colour(context), subject_label(context)
     rates, means = select_group(tables["rates"]), tables.summary("rates")
     if rates["rate"].isna().all():
-        return empty_panel(ax, "no learning rate was found")
+        return empty_panel(ax, "no learning rate could be fitted")
     places = np.arange(len(BLOCKS.order))
     subject_points(ax, places, rates, "rate", colour, BLOCKS, alpha=0.6)
     own = BLOCKS.of(select_group(means))
@@ -113,7 +113,7 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     means = tables.summary("traces")
     own = select_group(means)
     if own["mean"].isna().all():
-        return empty_panel(ax, "no learning rate was found")
+        return empty_panel(ax, "no learning rate could be fitted")
     _order_lines(ax, own, subject_colour(context), subject_label(context))
     best = select_group(means, OBSERVER)
     _order_lines(ax, best, baseline_colour(OBSERVER), OBSERVER)
@@ -172,13 +172,13 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 def plot_differences(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Volatile minus stable rate: subjects, control networks, simulated choosers."""
-    found, simulated = tables["differences"], tables["simulated_differences"]
-    if select_group(found)["difference"].isna().all():
-        return empty_panel(ax, "no learning rate was found")
-    control = select_group(found, CONTROL)
+    differences, simulated = tables["differences"], tables["simulated_differences"]
+    if select_group(differences)["difference"].isna().all():
+        return empty_panel(ax, "no learning rate could be fitted")
+    control = select_group(differences, CONTROL)
     count = control["subject"].nunique()
     groups = {
-        subject_label(context).replace(" (", "\n("): select_group(found),
+        subject_label(context).replace(" (", "\n("): select_group(differences),
         f"control\nnetworks\n(n = {count})": control,
         "fixed\nrate": rows_at(simulated, kind="fixed rate"),
         "fixed\nhazard": rows_at(simulated, kind="fixed hazard"),
@@ -224,8 +224,8 @@ def plot_volatility(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 def _decoding_words(tables: Tables) -> str:
     """Correlations on held-out episodes of trained and of untrained units."""
-    found = rows_at(tables.summary("decoding"), test="test")
-    means = found.set_index("units")["mean"]
+    summary = rows_at(tables.summary("decoding"), test="test")
+    means = summary.set_index("units")["mean"]
     if means.empty:
         return "no recording"
     words = f"held out: r = {means['trained']:.2f}"

@@ -1,11 +1,11 @@
 """Simulated choosers with known learning, on the trials of an agent.
 
 The winner of a trial does not depend on choices, so any chooser can be simulated on the
-same trials. The learning rates that the analysis finds of them show its limits:
+same trials. The learning rates fitted to them show the limits of the analysis:
 
 - a learner with a fixed rate must show that rate in every block;
 - an observer that knows the probability of a swap, and holds it constant, shows the
-  difference between blocks that arises without any sense of volatility.
+  difference between blocks that arises without any estimate of volatility.
 
 Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2 (the first); the second is
 ours.
@@ -91,7 +91,7 @@ def choose(
 def simulated_rates(
     grid: EpisodeGrid, generator: np.random.Generator, schedule: Schedule
 ) -> pd.DataFrame:
-    """Block rates that the analysis finds of choosers with known learning.
+    """Block rates fitted to simulated choosers with known learning.
 
     Args:
         grid: their trials, of one subject.
@@ -105,14 +105,14 @@ def simulated_rates(
     hazard_values = partial(fixed_hazard_values, high=schedule.probability_stable)
     choosers = [("fixed rate", rate, fixed_rate_values) for rate in FIXED_RATES]
     choosers += [("fixed hazard", hazard, hazard_values) for hazard in FIXED_HAZARDS]
-    parts = []
+    frames = []
     for whole in by_order(grid):
         part = _first_episodes(whole, SIMULATED_EPISODES)
         for kind, setting, estimate in choosers:
             chosen = choose(part, estimate(part["winner"], setting), generator)
             rates = block_rates([order_likelihood(chosen)])
-            parts.append(({"kind": kind, "setting": setting}, rates))
-    return stack(parts, ("kind", "setting", *RATE_COLUMNS))
+            frames.append(({"kind": kind, "setting": setting}, rates))
+    return stack(frames, ("kind", "setting", *RATE_COLUMNS))
 
 
 def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:
@@ -121,13 +121,13 @@ def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:
     Returns:
         One row an order and trial: order, trial, estimate, in [0, 1].
     """
-    parts = []
+    frames = []
     for whole in by_order(grid):
         part = _first_episodes(whole, OBSERVED_EPISODES)
         estimate = observe(part["winner"], schedule).volatility.mean(axis=0)
         table = pd.DataFrame({"trial": np.arange(len(estimate)), "estimate": estimate})
-        parts.append(({"order": str(whole.episodes["order"].iloc[0])}, table))
-    return stack(parts, ("order", "trial", "estimate"))
+        frames.append(({"order": str(whole.episodes["order"].iloc[0])}, table))
+    return stack(frames, ("order", "trial", "estimate"))
 
 
 def _first_episodes(grid: EpisodeGrid, count: int) -> EpisodeGrid:

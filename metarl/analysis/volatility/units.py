@@ -1,9 +1,9 @@
-"""Volatility in units: decoding of it, and fractions of units that code it.
+"""Volatility in units: its decoding, and fractions of units that code it.
 
 Units are read while the magnitudes are shown, before the choice. Activity that lasts
 from trial to trial correlates with anything else that does, in an untrained network
-too. So nothing is stated of trained units without the same number of an untrained
-network with the same inputs and, for coding, without the same number for the label of
+too. So every number of trained units is stated with the same number of an untrained
+network with the same inputs and, for coding, that for the label of
 another episode. In test episodes the label of another episode is the same or its mirror
 image, and no null: it is counted on the training schedule alone.
 
@@ -129,8 +129,8 @@ def decode(units: Array, target: Array) -> Array:
     if len(target) < 2 * FOLDS:
         return np.full(target.shape, np.nan)
     fold = episode_folds(np.arange(len(target)), FOLDS)
-    how = {"relative": True, "standardise": False}
-    return predict_held_out(units, target, fold, penalty=RIDGE, **how)
+    options = {"relative": True, "standardise": False}
+    return predict_held_out(units, target, fold, penalty=RIDGE, **options)
 
 
 def correlation(one: Array, other: Array) -> float:
@@ -196,16 +196,16 @@ def coding(units: Array, label: Array, covariates: Sequence[Array]) -> Flags:
     freedom = design.shape[1] - design.shape[2]
     error = np.sqrt(residual / freedom * inverse[:, 1, 1, None])
     limit = stats.t.isf(LEVEL / units.shape[2] / 2, freedom)
-    found: Flags = np.abs(weights[:, 1]) > np.maximum(limit * error, 1e-12)
-    return found
+    coded: Flags = np.abs(weights[:, 1]) > np.maximum(limit * error, 1e-12)
+    return coded
 
 
 def _traces(grid: EpisodeGrid) -> pd.DataFrame:
     """Estimate and decoded volatility along the episode, of each order."""
-    parts = []
+    frames = []
     for part in by_order(grid):
         means = {name: part[name].mean(axis=0) for name in ("estimate", "decoded")}
         table = pd.DataFrame({"trial": np.arange(len(means["estimate"]))} | means)
         order = str(part.episodes["order"].iloc[0])
-        parts.append(({"subject": int(part.subject[0]), "order": order}, table))
-    return stack(parts, TRACE_COLUMNS)
+        frames.append(({"subject": int(part.subject[0]), "order": order}, table))
+    return stack(frames, TRACE_COLUMNS)

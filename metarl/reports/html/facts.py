@@ -17,7 +17,7 @@ from metarl.core.docstrings import (
 )
 from metarl.core.files import read_json
 from metarl.envs.registry import task_class
-from metarl.experiments.spec import Experiment, experiment
+from metarl.experiments.spec import Experiment, experiment, module_of
 from metarl.reports.html.figures import (
     Picture,
     analysis_picture,
@@ -157,12 +157,6 @@ def _remarks(config: RunConfig[Any]) -> Iterator[Remark]:
     for name in analysis_modules(chosen):
         for label, text in remarks(import_module(name).__doc__):
             yield Remark(label=label, text=text, where=file_of(name))
-
-
-def module_of(task: str) -> str:
-    """Return the name of the module of an experiment."""
-    own = task.partition(":")[0]
-    return own if ":" in task else f"metarl.experiments.{task.replace('-', '_')}"
 
 
 def analysis_modules(chosen: Experiment) -> list[str]:

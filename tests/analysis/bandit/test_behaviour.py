@@ -31,7 +31,7 @@ def first_row(table):
     return table.iloc[0].to_dict()
 
 
-def test_a_choice_costs_what_the_best_arm_would_have_paid_more():
+def test_a_choices_regret_is_the_difference_to_the_best_arm():
     problems = only(table(CHOICES, CHANCES))
     assert problems.episode.tolist() == [0, 1]
     np.testing.assert_allclose(problems.probabilities, CHANCES, rtol=1e-6)
@@ -44,7 +44,7 @@ def test_a_choice_costs_what_the_best_arm_would_have_paid_more():
     assert problems.random_regret == pytest.approx([1.0, 0.8])
 
 
-def test_a_subjects_row_is_worked_by_hand():
+def test_a_subjects_row_is_computed_by_hand():
     trials = table(CHOICES, CHANCES, subject=7)
     row = first_row(subject_regrets(read_problems(trials)))
     assert row == pytest.approx(
@@ -61,21 +61,23 @@ def test_a_subjects_row_is_worked_by_hand():
 
 
 def test_regret_adds_up_over_trials():
-    found = regret_by_trial(read_problems(table(CHOICES, CHANCES)))
-    assert found["trial"].tolist() == [1, 2, 3, 4]
-    assert found["regret"].tolist() == pytest.approx([0.2, 0.45, 0.7, 0.7])
-    assert found["suboptimal"].tolist() == [0.5, 0.5, 0.5, 0]
+    result = regret_by_trial(read_problems(table(CHOICES, CHANCES)))
+    assert result["trial"].tolist() == [1, 2, 3, 4]
+    assert result["regret"].tolist() == pytest.approx([0.2, 0.45, 0.7, 0.7])
+    assert result["suboptimal"].tolist() == [0.5, 0.5, 0.5, 0]
 
 
-def test_regret_is_sorted_by_how_far_the_arms_are_apart():
-    chances = [[0.8, 0.3], [0.25, 0.75], [0.5, 0.4], [0.0, 1.0]]
+def test_regret_is_sorted_by_the_difference_between_the_arms():
+    probabilities = [[0.8, 0.3], [0.25, 0.75], [0.5, 0.4], [0.0, 1.0]]
     choices = [[1, 1], [1, 0], [1, 0], [1, 0]]
-    found = regret_by_gap(read_problems(table(choices, chances))).set_index("gap")
-    assert found["episodes"].tolist() == [1, 0, 2, 0, 1]
-    assert found["regret"].tolist() == pytest.approx(
+    result = regret_by_gap(read_problems(table(choices, probabilities))).set_index(
+        "gap"
+    )
+    assert result["episodes"].tolist() == [1, 0, 2, 0, 1]
+    assert result["regret"].tolist() == pytest.approx(
         [0.1, np.nan, 0.75, np.nan, 1.0], nan_ok=True
     )
-    assert tuple(found.index) == MIDDLES
+    assert tuple(result.index) == MIDDLES
 
 
 def test_equal_arms_cost_nothing_whichever_is_pulled():
@@ -99,7 +101,7 @@ def test_arms_are_in_the_order_of_their_numbers_not_of_their_names():
 
 
 @pytest.mark.parametrize("nullable", [False, True])
-def test_a_missing_choice_costs_all_that_could_be_won(nullable):
+def test_a_missing_choice_has_the_full_regret(nullable):
     trials = table([[0, np.nan]], [[0.8, 0.3]])
     if nullable:
         trials["choice"] = trials["choice"].astype("Int32")
@@ -123,10 +125,10 @@ def test_rows_may_come_in_any_order_and_sessions_repeat_their_episodes():
     trials = pd.concat(parts, ignore_index=True)
     mixed = trials.sample(frac=1, random_state=4)
     for rows in (trials, mixed):
-        found = read_problems(rows)
-        assert set(found) == {1, 3}
-        assert found[1].final == pytest.approx([3.2])
-        assert found[3].final == pytest.approx([1.0, 0.4, 1.6])
+        result = read_problems(rows)
+        assert set(result) == {1, 3}
+        assert result[1].final == pytest.approx([3.2])
+        assert result[3].final == pytest.approx([1.0, 0.4, 1.6])
 
 
 def test_the_table_is_not_changed():
@@ -143,12 +145,12 @@ def test_a_table_without_trials_has_no_subject():
 
 def test_a_subject_without_a_whole_episode_has_no_numbers():
     trials = pd.concat([table(CHOICES, CHANCES), table([[0]], [[0.2, 0.6]], subject=1)])
-    found = {1: read_problems(trials)[1]}
-    row = first_row(subject_regrets(found))
+    by_name = {1: read_problems(trials)[1]}
+    row = first_row(subject_regrets(by_name))
     assert row["episodes"] == 0
     assert np.isnan([row["regret"], row["regret_saved"], row["suboptimal"]]).all()
-    assert regret_by_trial(found).empty
-    assert regret_by_gap(found)["regret"].isna().all()
+    assert regret_by_trial(by_name).empty
+    assert regret_by_gap(by_name)["regret"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -162,13 +164,13 @@ def test_a_subject_without_a_whole_episode_has_no_numbers():
         ),
     ],
 )
-def test_a_table_without_chances_or_with_half_arms_is_refused(change, words):
+def test_a_table_without_probabilities_or_with_half_arms_is_refused(change, words):
     trials = table(CHOICES, CHANCES).drop(columns="probability_1")
     with pytest.raises(MetaRLError, match=words):
         SCHEMA.check(trials.assign(**change))
 
 
-def test_one_who_learns_saves_most_of_the_regret_and_one_who_does_not_none():
+def test_a_learner_saves_most_of_the_regret_and_a_random_player_none():
     saved = {
         mind: first_row(subject_regrets(read_problems(simulate(mind, 2000))))[
             "regret_saved"

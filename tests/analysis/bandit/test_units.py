@@ -21,8 +21,8 @@ EPISODES, TRIALS, UNITS = 60, 8, 6
 def trials():
     generator = np.random.default_rng(3)
     left = generator.random(EPISODES)
-    chances = np.column_stack([left, 1 - left])
-    return table(generator.integers(2, size=(EPISODES, TRIALS)), chances)
+    probabilities = np.column_stack([left, 1 - left])
+    return table(generator.integers(2, size=(EPISODES, TRIALS)), probabilities)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def noise(seed=0, size=UNITS):
 
 
 def planted(problems, scale=0.01):
-    """Units that fan out along one axis, by the left arm's chance."""
+    """Units that fan out along one axis, by the left arm's probability."""
     axis = np.linspace(1, 2, UNITS)
     time = np.arange(TRIALS) / TRIALS
     code = (problems.probabilities[:, 0] - 0.5)[:, None] * time
@@ -51,11 +51,11 @@ def test_a_linear_code_is_read_out_of_units_not_fitted(problems):
     assert decoded_r2(noise(size=50)[:, -1], left) < 0.2
 
 
-def test_the_read_out_is_worked_by_hand():
+def test_the_read_out_is_computed_by_hand():
     """One unit that is the value itself: ridge 1 shrinks by 1 / (1 + 1 / n)."""
     value = np.tile([-1.0, 1.0], 30)
-    found = decoded_r2(value[:, None], value)
-    assert found == pytest.approx(1 - (1 / 55) ** 2, abs=1e-6)
+    result = decoded_r2(value[:, None], value)
+    assert result == pytest.approx(1 - (1 / 55) ** 2, abs=1e-6)
 
 
 @pytest.mark.parametrize("value", [np.full(40, 0.3), np.linspace(0, 1, 19)])
@@ -90,27 +90,29 @@ def test_without_the_untrained_network_there_is_no_gain(trials, problems):
 
 def test_activity_is_laid_out_by_episode_with_its_probability(trials, problems):
     units = noise()
-    found = activity(recording(trials, units), problems)
-    np.testing.assert_array_equal(found.units, units)
-    np.testing.assert_array_equal(found.left, problems.probabilities[:, 0])
-    assert found.untrained is None
+    recorded = activity(recording(trials, units), problems)
+    np.testing.assert_array_equal(recorded.units, units)
+    np.testing.assert_array_equal(recorded.left, problems.probabilities[:, 0])
+    assert recorded.untrained is None
     later = trials.assign(episode=trials["episode"] + 100)
     known = read_problems(later)[0]
     some = activity(recording(later, units[:5]), known)
     np.testing.assert_array_equal(some.left, known.probabilities[:5, 0])
 
 
-def test_episodes_that_the_table_lacks_or_that_were_cut_are_left_out(trials, problems):
+def test_episodes_that_the_table_lacks_or_that_were_truncated_are_left_out(
+    trials, problems
+):
     units = noise()
     steps = recording(trials, units)
     steps["episode"] = np.where(steps["episode"] == 2, 999, steps["episode"])
     cut = {
         k: values if k == "event_names" else values[:-3] for k, values in steps.items()
     }
-    found = activity(cut, problems)
-    kept = [k for k in range(EPISODES - 1) if k != 2]
-    np.testing.assert_array_equal(found.units, units[kept])
-    np.testing.assert_array_equal(found.left, problems.probabilities[kept, 0])
+    recorded = activity(cut, problems)
+    result = [k for k in range(EPISODES - 1) if k != 2]
+    np.testing.assert_array_equal(recorded.units, units[result])
+    np.testing.assert_array_equal(recorded.left, problems.probabilities[result, 0])
 
 
 def test_without_units_there_is_no_activity(trials, problems):
@@ -121,24 +123,24 @@ def test_without_units_there_is_no_activity(trials, problems):
     assert activity(steps, problems) is None
 
 
-def test_components_are_worked_by_hand():
+def test_components_are_computed_by_hand():
     units = np.zeros((2, 2, 3))
     units[:, :, 1] = [[-3, -1], [1, 3]]
     units[:, :, 2] = [[1, -1], [-1, 1]]
-    found = components(units + 5)
-    assert found.shares == pytest.approx([20 / 24, 4 / 24])
-    assert found.shares.sum() == pytest.approx(1)
-    np.testing.assert_allclose(found.scores[:, :, 0], [[-3, -1], [1, 3]], atol=1e-12)
-    np.testing.assert_allclose(found.scores[:, :, 1], [[1, -1], [-1, 1]], atol=1e-12)
+    result = components(units + 5)
+    assert result.shares == pytest.approx([20 / 24, 4 / 24])
+    assert result.shares.sum() == pytest.approx(1)
+    np.testing.assert_allclose(result.scores[:, :, 0], [[-3, -1], [1, 3]], atol=1e-12)
+    np.testing.assert_allclose(result.scores[:, :, 1], [[1, -1], [-1, 1]], atol=1e-12)
     assert components(np.ones((2, 3, 4))).shares.tolist() == [0, 0]
 
 
 def test_a_path_is_the_mean_of_its_class_of_problems(trials, problems):
-    found = activity(recording(trials, planted(problems)), problems)
-    paths = trajectories(found)
-    left = found.left
+    recorded = activity(recording(trials, planted(problems)), problems)
+    paths = trajectories(recorded)
+    left = recorded.left
     assert sorted(paths["left"].unique()) == [0.1, 0.3, 0.5, 0.7, 0.9]
-    scores = components(found.units).scores
+    scores = components(recorded.units).scores
     for middle, path in paths.groupby("left"):
         within = np.abs(left - middle) <= 0.1
         assert path["episodes"].unique() == [within.sum()]
@@ -151,8 +153,8 @@ def test_a_path_is_the_mean_of_its_class_of_problems(trials, problems):
 
 
 def test_last_states_are_those_of_the_last_trial(trials, problems):
-    found = activity(recording(trials, planted(problems)), problems)
-    states = final_states(found)
-    scores = components(found.units).scores
+    recorded = activity(recording(trials, planted(problems)), problems)
+    states = final_states(recorded)
+    scores = components(recorded.units).scores
     np.testing.assert_allclose(states[["pc1", "pc2"]], scores[:, -1])
-    np.testing.assert_array_equal(states["left"], found.left)
+    np.testing.assert_array_equal(states["left"], recorded.left)

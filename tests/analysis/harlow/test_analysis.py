@@ -66,11 +66,11 @@ def analysed(accuracies=(KNOWS,) * 3, *, task="harlow", control=True, **more):
     }
     variants = {}
     if control:
-        own, kept = population([KNOWS] * 3, picture, seed=80)
+        own, selected = population([KNOWS] * 3, picture, seed=80)
         new, new_kept = population([KNOWS] * 3, picture, replaced=True, seed=90)
         variants["replaced"] = ExperimentData(
             trials=own,
-            recordings=kept,
+            recordings=selected,
             task=task,
             discount=0.9,
             tests={"new-distractor": new},
@@ -92,13 +92,13 @@ def analysed(accuracies=(KNOWS,) * 3, *, task="harlow", control=True, **more):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return analysed()
 
 
 @pytest.fixture(scope="module")
-def rows(found):
-    return found.effects.set_index("effect")
+def rows(result):
+    return result.effects.set_index("effect")
 
 
 def verdicts(*arguments, **more):
@@ -133,9 +133,9 @@ def test_one_network_in_twenty_may_be_stuck_from_pixels_and_none_on_the_line():
 
 
 def test_networks_at_chance_have_learned_nothing():
-    found = verdicts((GUESSES,) * 3)
-    assert found[FIRST] == found[CEILING] == found[RESET] == "NOT LEARNED"
-    assert "PASS" not in set(found)
+    scored = verdicts((GUESSES,) * 3)
+    assert scored[FIRST] == scored[CEILING] == scored[RESET] == "NOT LEARNED"
+    assert "PASS" not in set(scored)
 
 
 def test_memory_that_outlasts_its_reset_fails():
@@ -144,15 +144,15 @@ def test_memory_that_outlasts_its_reset_fails():
 
 
 def test_a_control_population_that_keeps_the_relation_alone_fails():
-    own, kept = population([KNOWS] * 3, relation)
+    own, selected = population([KNOWS] * 3, relation)
     new, _ = population([RELATES] * 3, relation, replaced=True)
     control = ExperimentData(
         trials=own, task="harlow", tests={"new-distractor": new}, discount=0.9
     )
-    found = verdicts(variants={"replaced": control}, recordings=kept)
+    scored = verdicts(variants={"replaced": control}, recordings=selected)
     name = "accuracy in trials 2 to 6, trained with replaced objects: {}, mean"
-    assert found[name.format("same two objects")] == "PASS"
-    assert found[name.format("unrewarded object replaced")] == "FAIL"
+    assert scored[name.format("same two objects")] == "PASS"
+    assert scored[name.format("unrewarded object replaced")] == "FAIL"
 
 
 def test_the_two_stores_can_be_distinguished(rows):
@@ -178,13 +178,13 @@ def test_another_test_or_task_is_reported_and_not_scored(more):
     assert set(verdicts(**more)) == {"REPORTED"}
 
 
-def test_the_course_of_learning_is_given_in_episodes(rows, found):
+def test_the_course_of_learning_is_given_in_episodes(rows, result):
     names = [name for name in rows.index if name.startswith("episodes ")]
     assert len(names) == 2
     assert rows.loc[names[0], "value"] == pytest.approx(3_000 / 8)
     assert rows.loc[names[1], "value"] == pytest.approx(3_000 / 8)
     assert rows.loc[names[0], "reference"] == 3_413 * 32
-    stages = set(found.tables["stages"]["stage"])
+    stages = set(result.tables["stages"]["stage"])
     assert stages == {"1", "2", "3", "4", "5", "final"}
 
 
@@ -196,20 +196,20 @@ def test_the_reversal_is_reported_trial_by_trial(rows):
     ]
 
 
-def test_groups_and_tests_are_kept_apart(found):
-    tests = found.tables["tests"]
+def test_groups_and_tests_are_kept_apart(result):
+    tests = result.tables["tests"]
     counts = tests.groupby(["group", "test"]).size()
     assert counts["measured", "test"] == counts["replaced", "new-distractor"] == 3
     colour = rows_at(tests, group="mean-colour", test="test")
     assert colour["later_trials"].tolist() == [1.0]
     main = tests[tests["test"] == "test"]
-    subjects = found.tables["subjects"]
+    subjects = result.tables["subjects"]
     assert subjects["later_trials"].tolist() == main["later_trials"].tolist()
     assert set(subjects["group"]) == {"measured", "replaced", "mean-colour"}
-    assert list(found.tables["accuracy"])[:2] == ["group", "test"]
+    assert list(result.tables["accuracy"])[:2] == ["group", "test"]
 
 
-def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
+def test_a_plain_evaluation_has_its_tables_rows_and_panels():
     data = ExperimentData(trials=problem_trials(episodes=30), task="harlow")
     plain = analyse(ANALYSIS, data)
     assert len(plain.effects) > 5
@@ -222,25 +222,25 @@ def test_a_plain_evaluation_of_ones_own_has_its_tables_rows_and_panels():
 
 def test_a_table_without_steps_sides_or_cues_can_be_drawn():
     bare = problem_trials(episodes=30)
-    kept = bare.loc[:, :"forced"]
-    data = ExperimentData(trials=kept, subjects_are="animals", task="harlow")
-    made = analyse(ANALYSIS, data)
+    actual = bare.loc[:, :"forced"]
+    data = ExperimentData(trials=actual, subjects_are="animals", task="harlow")
+    result = analyse(ANALYSIS, data)
     panels = ANALYSIS.behaviour_panels
-    assert len(draw_figure(made, panels).axes) == len(panels) == 3
+    assert len(draw_figure(result, panels).axes) == len(panels) == 3
 
 
 @pytest.mark.parametrize("panel", ANALYSIS.panels, ids=list(PANELS))
-def test_every_panel_draws_on_axes_given_or_its_own(found, panel):
+def test_every_panel_draws_on_axes_given_or_its_own(result, panel):
     ax = plt.subplots()[1]
-    assert panel(found.tables, found.context, ax) is ax
+    assert panel(result.tables, result.context, ax) is ax
     assert ax.get_ylabel()
-    own = panel(found.tables, found.context)
+    own = panel(result.tables, result.context)
     assert own is not ax
     plt.close("all")
 
 
-def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(found):
-    axes = [p(found.tables, found.context) for p in ANALYSIS.behaviour_panels]
+def test_the_three_accuracy_panels_show_the_same_axes_and_the_published_curves(result):
+    axes = [p(result.tables, result.context) for p in ANALYSIS.behaviour_panels]
     assert len({ax.get_ylim() for ax in axes}) == 1
     assert len({ax.get_ylabel() for ax in axes}) == 1
     ours, monkeys, paper = axes
@@ -253,31 +253,31 @@ def test_the_three_accuracy_panels_show_the_same_axes_and_what_was_published(fou
     plt.close("all")
 
 
-def test_curves_of_networks_that_got_there_and_did_not_differ_in_colour():
+def test_curves_of_networks_at_and_below_the_ceiling_differ_in_colour():
     stuck = (0.5,) + (0.74,) * 5
-    made = analysed((KNOWS, stuck), control=False, tests={})
-    ax = PANELS["How it is learned"](made.tables, made.context)
-    drawn = [line for line in ax.lines if len(line.get_xdata()) == 50]
-    assert len({line.get_color() for line in drawn}) == 2
+    result = analysed((KNOWS, stuck), control=False, tests={})
+    ax = PANELS["Course of learning"](result.tables, result.context)
+    actual = [line for line in ax.lines if len(line.get_xdata()) == 50]
+    assert len({line.get_color() for line in actual}) == 2
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert "at the ceiling, 1 of 2" in labels
-    assert "not there" in labels
-    ax = PANELS["How long it takes"](made.tables, made.context)
+    assert "below the ceiling" in labels
+    ax = PANELS["Duration of learning"](result.tables, result.context)
     assert any("at the ceiling: 1 of 2" in text.get_text() for text in ax.texts)
     plt.close("all")
 
 
-def test_the_memory_is_drawn_with_the_accounts(found):
-    ax = PANELS["What is kept: by the control"](found.tables, found.context)
+def test_the_memory_is_drawn_with_the_accounts(result):
+    ax = PANELS["Memory, by the control"](result.tables, result.context)
     thick = {line.get_label(): line.get_ydata() for line in ax.lines}
     np.testing.assert_allclose(thick["networks (n = 3)"], [98, 66.7], atol=2)
-    order = thick["keeps the order by one feature"]
+    order = thick["memory of the order by one feature"]
     np.testing.assert_allclose(order, [100, 66.7], atol=0.1)
-    ax = PANELS["What is kept: by the units"](found.tables, found.context)
+    ax = PANELS["Memory, by the units"](result.tables, result.context)
     dots = {line.get_label(): line for line in ax.lines}
     np.testing.assert_allclose(dots["networks"].get_xdata(), 0.5, atol=0.1)
     np.testing.assert_allclose(dots["networks"].get_ydata(), -0.5, atol=0.1)
-    kept = dots["trained with replaced objects"]
-    np.testing.assert_allclose(kept.get_xdata(), 1, atol=0.1)
-    np.testing.assert_allclose(kept.get_ydata(), 0, atol=0.1)
+    actual = dots["trained with replaced objects"]
+    np.testing.assert_allclose(actual.get_xdata(), 1, atol=0.1)
+    np.testing.assert_allclose(actual.get_ydata(), 0, atol=0.1)
     plt.close("all")

@@ -21,9 +21,9 @@ PLANTED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 
 def test_accuracy_is_the_share_of_selections_that_were_correct():
     trials = problem_trials(subjects=2, episodes=2_000, accuracy=PLANTED, missing=0.2)
-    found = accuracy_by_trial(read_trials(trials))
-    assert list(found["trial"].unique()) == [1, 2, 3, 4, 5, 6]
-    for _, own in found.groupby("subject"):
+    table = accuracy_by_trial(read_trials(trials))
+    assert list(table["trial"].unique()) == [1, 2, 3, 4, 5, 6]
+    for _, own in table.groupby("subject"):
         np.testing.assert_allclose(own["accuracy"], PLANTED, atol=0.04)
         np.testing.assert_allclose(own["selections"], 1_600, atol=80)
 
@@ -107,12 +107,12 @@ def test_the_share_at_the_ceiling_has_an_exact_interval():
 def test_gaze_is_counted_towards_the_rewarded_object():
     trials = problem_trials(episodes=300)
     recording = problem_recording(trials, lambda target, other: target)
-    found = gaze_table(recording, trials, 40)
-    assert found["episode"].nunique() == 40
-    ends = found.groupby(["episode", "trial"])["gaze"].last()
+    table = gaze_table(recording, trials, 40)
+    assert table["episode"].nunique() == 40
+    ends = table.groupby(["episode", "trial"])["gaze"].last()
     correct = trials.assign(trial=trials["trial"] + 1).set_index(["episode", "trial"])
     np.testing.assert_array_equal(ends, 6 * correct["correct"].loc[ends.index] - 3)
-    starts = found[found["decision"] == 0]
+    starts = table[table["decision"] == 0]
     assert (starts["gaze"] == 0).all()
     assert len(starts) == 40 * 6
-    assert found["decision"].max() == 3
+    assert table["decision"].max() == 3

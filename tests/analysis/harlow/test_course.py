@@ -46,8 +46,8 @@ def test_the_ends_of_a_ramp_are_found(ends):
 
 def test_the_ends_of_a_noisy_ramp_are_found_nearly():
     noise = np.random.default_rng(0).normal(0, 2, 100)
-    found = fit_ramp(STEPS, ramp() + noise)
-    assert found == (pytest.approx(3_000, abs=300), pytest.approx(6_000, abs=300))
+    result = fit_ramp(STEPS, ramp() + noise)
+    assert result == (pytest.approx(3_000, abs=300), pytest.approx(6_000, abs=300))
 
 
 @pytest.mark.parametrize("flat", [np.full(100, 50.0), -ramp(), ramp()[:2]])
@@ -59,11 +59,11 @@ def test_before_the_cross_is_held_counts_as_chance():
     early = np.where(STEPS < 1_500, 38.0, ramp())
     curves = curves_table({0: curve(early)}, PARAMETERS)
     subjects = subject_accuracy(read_trials(problem_trials()))
-    found = change_points(curves, subjects).iloc[0]
-    assert found["leaves_chance_step"] == 3_000
-    assert found["reaches_ceiling_step"] == 6_000
-    assert found["leaves_chance"] == pytest.approx(300)
-    assert found["reaches_ceiling"] == pytest.approx(600)
+    result = change_points(curves, subjects).iloc[0]
+    assert result["leaves_chance_step"] == 3_000
+    assert result["reaches_ceiling_step"] == 6_000
+    assert result["leaves_chance"] == pytest.approx(300)
+    assert result["reaches_ceiling"] == pytest.approx(600)
 
 
 @pytest.mark.parametrize(
@@ -74,15 +74,15 @@ def test_before_the_cross_is_held_counts_as_chance():
         ((0.5,) * 6, False, False),
     ],
 )
-def test_a_network_that_did_not_get_there_at_the_end_has_no_change_point(
+def test_a_network_that_did_not_reach_it_at_the_end_has_no_change_point(
     accuracy, leaves, reaches
 ):
     subjects = subject_accuracy(read_trials(problem_trials(accuracy=accuracy)))
-    found = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
+    result = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
         0
     ]
-    assert np.isfinite(found["leaves_chance"]) == leaves
-    assert np.isfinite(found["reaches_ceiling"]) == reaches
+    assert np.isfinite(result["leaves_chance"]) == leaves
+    assert np.isfinite(result["reaches_ceiling"]) == reaches
 
 
 def test_points_without_a_finished_episode_are_left_out():
@@ -101,13 +101,13 @@ def test_snapshots_fall_into_six_equal_stages_between_the_change_points():
         for n in range(21)
     }
     final = accuracy_by_trial(read_trials(problem_trials()))
-    found = stage_accuracy(snapshots, changes, final, 10_000)
-    assert set(found["stage"]) == {*"123456", "final"}
+    result = stage_accuracy(snapshots, changes, final, 10_000)
+    assert set(result["stage"]) == {*"123456", "final"}
     for stage in range(1, 7):
-        here = found[found["stage"] == str(stage)].set_index("trial")["accuracy"]
+        here = result[result["stage"] == str(stage)].set_index("trial")["accuracy"]
         expected = accuracy_by_trial(snapshots[(stage + 6) / 20])
         np.testing.assert_allclose(here, expected["accuracy"])
-    last = found[found["stage"] == "final"]["accuracy"]
+    last = result[result["stage"] == "final"]["accuracy"]
     np.testing.assert_allclose(last, final["accuracy"])
 
 
@@ -122,15 +122,15 @@ def test_two_snapshots_of_one_stage_are_averaged_and_stuck_networks_have_none():
     ]
     stages = dict(zip((0.5, 0.55), tables, strict=True))
     final = accuracy_by_trial(read_trials(problem_trials(subjects=2)))
-    found = stage_accuracy(stages, changes, final, 10_000)
-    assert set(found["subject"]) == {0}
-    first = found[found["stage"] == "1"].set_index("trial")["accuracy"]
+    result = stage_accuracy(stages, changes, final, 10_000)
+    assert set(result["subject"]) == {0}
+    first = result[result["stage"] == "1"].set_index("trial")["accuracy"]
     both = [accuracy_by_trial(table) for table in tables]
     mean = sum(t[t["subject"] == 0].set_index("trial")["accuracy"] for t in both) / 2
     np.testing.assert_allclose(first, mean)
 
 
-def test_durations_are_summarised_over_those_that_got_there():
+def test_durations_are_summarised_over_the_subjects_that_reached_them():
     changes = pd.DataFrame(
         {
             "leaves_chance": [100.0, 200.0, 400.0, np.nan],
@@ -151,7 +151,7 @@ def test_durations_are_summarised_over_those_that_got_there():
 
 def test_the_time_from_chance_to_the_ceiling_is_between_the_change_points():
     subjects = subject_accuracy(read_trials(problem_trials()))
-    found = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
+    result = change_points(curves_table({0: curve(ramp())}, PARAMETERS), subjects).iloc[
         0
     ]
-    assert found["takes"] == found["reaches_ceiling"] - found["leaves_chance"] > 0
+    assert result["takes"] == result["reaches_ceiling"] - result["leaves_chance"] > 0

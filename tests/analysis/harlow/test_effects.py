@@ -13,7 +13,7 @@ from metarl.analysis.harlow.course import PAPER
 KNOWS = (0.5, 1, 1, 1, 1, 1)
 STUCK = (0.5,) * 6
 HALFWAY = (0.5,) + (0.75,) * 5
-LEAVES = "episodes until chance is left, mean of those that did"
+LEAVES = "episodes until performance leaves chance, mean of those that did"
 TAKES = "episodes from there to the ceiling, mean of those that did"
 STORES = {
     "picture": lambda target, other: target,
@@ -45,38 +45,38 @@ def rows(accuracies=(KNOWS,) * 2, **more):
     }
     if "trials" not in more:
         given["trials"] = population(accuracies)
-    found = analyse(ANALYSIS, ExperimentData(**given | more))
-    return found.effects.set_index("effect")
+    result = analyse(ANALYSIS, ExperimentData(**given | more))
+    return result.effects.set_index("effect")
 
 
-def test_the_course_is_that_of_those_that_got_there_though_others_did_not():
+def test_the_course_is_that_of_the_networks_that_learned():
     curves = {
         0: curve(1_000, 3_000),
         1: curve(3_000, 9_000),
         2: curve(2_000, 4_000, 3.7),
         3: curve(20_000, 30_000),
     }
-    found = rows((KNOWS, KNOWS, HALFWAY, STUCK), curves=curves)
-    assert found.loc[LEAVES, "value"] == pytest.approx(2_000 / 4)
-    assert found.loc[LEAVES, "subjects"] == 3
-    assert found.loc[TAKES, "value"] == pytest.approx(4_000 / 4)
-    assert found.loc[TAKES, "subjects"] == 2
-    assert found.loc[LEAVES, "reference"] == PAPER["leaves_chance"][1] == 109_216
-    assert found.loc[TAKES, "reference"] == PAPER["takes"][1] == 156_000
-    assert set(found.loc[[LEAVES, TAKES], "verdict"]) == {"REPORTED"}
+    effects = rows((KNOWS, KNOWS, HALFWAY, STUCK), curves=curves)
+    assert effects.loc[LEAVES, "value"] == pytest.approx(2_000 / 4)
+    assert effects.loc[LEAVES, "subjects"] == 3
+    assert effects.loc[TAKES, "value"] == pytest.approx(4_000 / 4)
+    assert effects.loc[TAKES, "subjects"] == 2
+    assert effects.loc[LEAVES, "reference"] == PAPER["leaves_chance"][1] == 109_216
+    assert effects.loc[TAKES, "reference"] == PAPER["takes"][1] == 156_000
+    assert set(effects.loc[[LEAVES, TAKES], "verdict"]) == {"REPORTED"}
 
 
-def test_where_nobody_got_there_there_is_no_course():
-    found = rows((STUCK, STUCK), curves={k: curve(1_000, 2_000) for k in range(2)})
-    assert LEAVES not in found.index
-    assert TAKES not in found.index
+def test_without_a_network_that_learned_there_is_no_course():
+    effects = rows((STUCK, STUCK), curves={k: curve(1_000, 2_000) for k in range(2)})
+    assert LEAVES not in effects.index
+    assert TAKES not in effects.index
 
 
 def test_the_worst_network_is_reported_with_the_mean():
-    found = rows((KNOWS, HALFWAY))
-    lowest = found.loc["accuracy in trial 2, lowest network", "value"]
+    effects = rows((KNOWS, HALFWAY))
+    lowest = effects.loc["accuracy in trial 2, lowest network", "value"]
     assert lowest == pytest.approx(0.75, abs=0.1)
-    mean = found.loc["accuracy in trial 2, mean", "value"]
+    mean = effects.loc["accuracy in trial 2, mean", "value"]
     assert mean == pytest.approx((1 + lowest) / 2)
 
 
@@ -89,14 +89,14 @@ def test_the_worst_network_is_reported_with_the_mean():
 )
 def test_other_objects_are_reported_by_how_much_they_change(test, name, reference):
     other = population((HALFWAY, HALFWAY))
-    found = rows(tests={test: other})
-    row = found.loc[f"accuracy in trials 2 to 6, {name}, mean"]
+    effects = rows(tests={test: other})
+    row = effects.loc[f"accuracy in trials 2 to 6, {name}, mean"]
     assert row["value"] == pytest.approx(other["correct"][other.trial > 0].mean() - 1)
     assert row["chance"] == 0
     np.testing.assert_equal(row["reference"], reference)
 
 
-def kept(store, *, replaced=False):
+def memory_of(store, *, replaced=False):
     trials = population((KNOWS,) * 2, replaced=replaced)
     recordings = {
         k: problem_recording(own[own["episode"] < 60], STORES[store])
@@ -110,8 +110,8 @@ def kept(store, *, replaced=False):
     [("picture", 1, 0, 0.8, 0), ("relation", 0.5, 0.5, 1, 1)],
 )
 def test_every_number_of_a_memory_is_reported(store, target, other, sign, index):
-    trials, recordings = kept(store)
-    found = rows(trials=trials, recordings=recordings)["value"]
+    trials, recordings = memory_of(store)
+    result = rows(trials=trials, recordings=recordings)["value"]
     name = "{}, decoded from units (r2), {}, mean"
     sign_name = "sign of their difference, decoded from units, {}, mean"
     values = {
@@ -124,21 +124,21 @@ def test_every_number_of_a_memory_is_reported(store, target, other, sign, index)
         "relation index, networks (0 picture, 1 relation), mean": (index, 0.1),
     }
     for row, (expected, within) in values.items():
-        assert found[row] == pytest.approx(expected, abs=within), row
+        assert result[row] == pytest.approx(expected, abs=within), row
 
 
 def test_the_memory_of_the_same_networks_where_objects_are_replaced_is_reported_too():
-    trials, recordings = kept("relation")
-    new, new_recordings = kept("picture", replaced=True)
-    found = rows(
+    trials, recordings = memory_of("relation")
+    new, new_recordings = memory_of("picture", replaced=True)
+    result = rows(
         trials=trials,
         recordings=recordings,
         tests={"new-distractor": new},
         test_recordings={"new-distractor": new_recordings},
     )["value"]
     name = "relation index, networks{} (0 picture, 1 relation), mean"
-    assert found[name.format("")] == pytest.approx(1, abs=0.1)
-    assert found[name.format(", unrewarded object replaced")] == pytest.approx(
+    assert result[name.format("")] == pytest.approx(1, abs=0.1)
+    assert result[name.format(", unrewarded object replaced")] == pytest.approx(
         0, abs=0.1
     )
 

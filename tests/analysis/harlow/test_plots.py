@@ -1,4 +1,4 @@
-"""Panels of the learning-set figure: what is drawn is what the tables hold."""
+"""Panels of the learning-set figure draw the numbers of the tables."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -41,7 +41,7 @@ def curve(first, last):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     """Four networks at the ceiling, after 250, 500, 750, 1,000 problems; one below."""
     trials = population([KNOWS] * 4 + [HALFWAY])
     recordings = {
@@ -84,19 +84,19 @@ def lines(ax):
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax):
-    drawn = lines(plot_networks(found.tables, found.context, ax))
-    summary = found.tables.summary("stages")
+def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(result, ax):
+    curves = lines(plot_networks(result.tables, result.context, ax))
+    summary = result.tables.summary("stages")
     final = summary[summary["stage"] == "final"]
     assert set(final["n"]) == {4}
-    assert drawn["final (4)"].get_ydata().tolist() == (100 * final["mean"]).tolist()
+    assert curves["final (4)"].get_ydata().tolist() == (100 * final["mean"]).tolist()
     (band,) = ax.collections
     heights = band.get_paths()[0].vertices[:, 1]
     edges = 100 * final["low"].min(), 100 * final["high"].max()
     assert (heights.min(), heights.max()) == pytest.approx(edges)
     # At 3,000 of 10,000 steps the first two are in their third and sixth... stage.
     stages = [
-        label for label in drawn if label.startswith(("1st", "2nd", "3rd", "6th"))
+        label for label in curves if label.startswith(("1st", "2nd", "3rd", "6th"))
     ]
     assert stages == ["3rd (1)", "6th (1)"]
     # Each network in the end, two stages, the last, and chance.
@@ -106,13 +106,13 @@ def test_line_and_interval_of_the_last_stage_are_of_the_same_networks(found, ax)
 def test_without_stages_all_networks_are_drawn_as_one(ax):
     data = ExperimentData(trials=population([KNOWS, HALFWAY]), task="harlow")
     alone = analyse(ANALYSIS, data)
-    drawn = lines(plot_networks(alone.tables, alone.context, ax))
-    assert "all (2)" in drawn
+    curves = lines(plot_networks(alone.tables, alone.context, ax))
+    assert "all (2)" in curves
     assert not ax.collections
 
 
-def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(found, ax):
-    plot_course(found.tables, found.context, ax)
+def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(result, ax):
+    plot_course(result.tables, result.context, ax)
     assert ax.get_xscale() == "log"
     dots = {
         mark: sorted(
@@ -128,8 +128,8 @@ def test_the_course_has_its_change_points_in_problems_on_a_logarithmic_axis(foun
     assert dots["s"] == pytest.approx([750, 1_000, 1_250, 1_500])
 
 
-def test_durations_are_dots_with_median_and_quartiles_and_the_papers(found, ax):
-    plot_durations(found.tables, found.context, ax)
+def test_durations_are_dots_with_median_and_quartiles_and_the_papers(result, ax):
+    plot_durations(result.tables, result.context, ax)
     first, second = (line.get_ydata() for line in ax.lines if line.get_marker() == "o")
     assert first.tolist() == pytest.approx([250, 500, 750, 1_000, 1_250])
     assert second.tolist() == pytest.approx([500] * 4)
@@ -143,8 +143,8 @@ def test_durations_are_dots_with_median_and_quartiles_and_the_papers(found, ax):
     assert text == "at the ceiling: 4 of 5 [28, 99 %]\npaper: 14 of 50 (28 %)"
 
 
-def test_tests_have_their_dots_and_means_in_percent(found, ax):
-    plot_tests(found.tables, found.context, ax)
+def test_tests_have_their_dots_and_means_in_percent(result, ax):
+    plot_tests(result.tables, result.context, ax)
     names = [label.get_text() for label in ax.get_xticklabels()]
     assert names == [
         "new\nobjects",
@@ -163,21 +163,21 @@ def test_tests_have_their_dots_and_means_in_percent(found, ax):
         assert np.mean(values) == pytest.approx(bar[0, 1])
 
 
-def test_accounts_have_the_baseline_that_keeps_the_mean_colour(found, ax):
-    drawn = lines(plot_accounts(found.tables, found.context, ax))
-    mark = drawn["keeps mean colour"]
+def test_accounts_have_the_baseline_with_a_memory_of_the_mean_colour(result, ax):
+    curves = lines(plot_accounts(result.tables, result.context, ax))
+    mark = curves["memory of the mean colour"]
     assert mark.get_ydata()[0] == pytest.approx(90, abs=3)
     assert mark.get_color() == baseline_colour("mean-colour")
-    order = drawn["keeps the order by one feature"]
+    order = curves["memory of the order by one feature"]
     assert order.get_ydata().tolist() == pytest.approx([100, 200 / 3])
-    assert drawn["keeps nothing"].get_ydata().tolist() == [50, 50]
-    np.testing.assert_allclose(drawn["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
+    assert curves["no memory"].get_ydata().tolist() == [50, 50]
+    np.testing.assert_allclose(curves["networks (n = 5)"].get_ydata(), [95, 75], atol=3)
 
 
-def test_decoding_says_how_well_the_rewarded_object_is_decoded(found, ax):
-    plot_decoding(found.tables, found.context, ax)
+def test_decoding_states_the_r2_of_the_rewarded_object(result, ax):
+    plot_decoding(result.tables, result.context, ax)
     (text,) = (t.get_text() for t in ax.texts)
-    r2 = found.tables["decoding"].set_index("units")["r2_target"]
+    r2 = result.tables["decoding"].set_index("units")["r2_target"]
     assert text.splitlines() == [
         "r2 of the rewarded object",
         f"networks: {r2['trained']:.2f}",
@@ -187,8 +187,8 @@ def test_decoding_says_how_well_the_rewarded_object_is_decoded(found, ax):
     assert faces["networks, untrained"] == "none" != faces["networks"]
 
 
-def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(found, ax):
-    plot_gaze(found.tables, found.context, ax)
+def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(result, ax):
+    plot_gaze(result.tables, result.context, ax)
     traces = [line for line in ax.lines if len(line.get_xdata()) == 4]
     assert len(traces) == 2 * 60
     starts = np.array([line.get_ydata()[0] for line in traces])
@@ -198,4 +198,4 @@ def test_gaze_of_the_first_and_the_last_trial_starts_at_the_cross(found, ax):
     last = [line.get_color() == lines(ax)["trial 6"].get_color() for line in traces]
     assert (ends[np.array(last)] > 0).all()
     assert 0.2 < (ends[~np.array(last)] > 0).mean() < 0.8
-    assert set(found.tables["gaze"]["subject"]) == {0}
+    assert set(result.tables["gaze"]["subject"]) == {0}

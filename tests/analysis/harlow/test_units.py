@@ -1,4 +1,4 @@
-"""What units keep: planted stores of the picture, of the relation, of nothing."""
+"""Memory in units: planted stores of the picture, of the relation, of nothing."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from metarl.analysis.harlow.units import (
     cue_columns,
     decode,
     decoding_table,
-    kept_at_fixation,
+    fixation_cues,
 )
 
 STORES = {
@@ -40,31 +40,31 @@ def table_of(trials, keep, **more):
 @pytest.mark.parametrize("replaced", [False, True])
 def test_a_store_is_known_by_its_index(store, index, slopes, replaced):
     trials = problem_trials(episodes=300, replaced=replaced)
-    found = table_of(trials, STORES[store]).loc["trained"]
-    assert found["relation_index"] == pytest.approx(index, abs=0.1)
-    assert found["r2_target"] > 0.25
+    result = table_of(trials, STORES[store]).loc["trained"]
+    assert result["relation_index"] == pytest.approx(index, abs=0.1)
+    assert result["r2_target"] > 0.25
     if slopes:
-        kept = found[["slope_target", "slope_distractor"]]
-        np.testing.assert_allclose(kept.astype(float), slopes, atol=0.06)
+        actual = result[["slope_target", "slope_distractor"]]
+        np.testing.assert_allclose(actual.astype(float), slopes, atol=0.06)
 
 
-def test_a_store_of_the_picture_says_nothing_of_the_other(trials):
-    found = table_of(trials, STORES["picture"]).loc["trained"]
-    assert found["r2_target"] > 0.95
-    assert abs(found["r2_distractor"]) < 0.1
+def test_a_store_of_the_picture_holds_nothing_of_the_other(trials):
+    result = table_of(trials, STORES["picture"]).loc["trained"]
+    assert result["r2_target"] > 0.95
+    assert abs(result["r2_distractor"]) < 0.1
     both = table_of(trials, STORES["relation"]).loc["trained"]
     assert both["r2_distractor"] == pytest.approx(both["r2_target"], abs=0.1)
 
 
 def test_units_that_hold_nothing_decode_nothing(trials):
-    found = table_of(trials, STORES["picture"]).loc["untrained"]
-    assert found["r2_target"] < 0.02
-    assert abs(found["slope_target"]) < 0.1
+    result = table_of(trials, STORES["picture"]).loc["untrained"]
+    assert result["r2_target"] < 0.02
+    assert abs(result["slope_target"]) < 0.1
 
 
 def test_problems_are_predicted_from_other_problems(trials):
     # Units that name the problem, and nothing else, must not help.
-    place, episode, target, other = kept_at_fixation(
+    place, episode, target, other = fixation_cues(
         problem_recording(trials, STORES["picture"]), trials
     )
     named = np.eye(300)[episode]
@@ -75,7 +75,7 @@ def test_problems_are_predicted_from_other_problems(trials):
 def test_the_cues_are_those_seen_before_the_fixation():
     trials = problem_trials(episodes=12, replaced=True)
     recording = problem_recording(trials, STORES["picture"])
-    place, episode, _, other = kept_at_fixation(recording, trials)
+    place, episode, _, other = fixation_cues(recording, trials)
     assert set(recording["event"][place]) == {1}
     # The first of a trial's two fixations.
     assert (recording["event"][place - 1] == 2).all()
@@ -93,9 +93,9 @@ def test_few_problems_and_tables_without_cues_give_no_numbers(trials):
     assert np.isnan(table_of(few, STORES["picture"])["r2_target"]).all()
     bare = trials.drop(columns=[*cue_columns(trials, "target")])
     recording = problem_recording(few, STORES["picture"])
-    made = decoding_table({0: recording}, bare)
-    assert list(made) == list(DECODING_COLUMNS)
-    assert made.empty
+    table = decoding_table({0: recording}, bare)
+    assert list(table) == list(DECODING_COLUMNS)
+    assert table.empty
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_few_problems_and_tables_without_cues_give_no_numbers(trials):
 def test_the_sign_of_the_difference_is_known_to_the_relation_alone(store, share):
     trials = problem_trials(episodes=400, seed=3)
     keep = STORES.get(store, lambda target, other: 0 * target)
-    found = table_of(trials, keep).loc["trained", "difference_sign"]
-    assert found == pytest.approx(share, abs=0.08)
+    result = table_of(trials, keep).loc["trained", "difference_sign"]
+    assert result == pytest.approx(share, abs=0.08)
 
 
 def test_many_noisy_units_and_few_problems_are_decoded_without_overfitting():
     # 200 units, 48 problems to learn from: without a fitting penalty r2 is negative.
     trials = problem_trials(episodes=60)
-    found = table_of(trials, STORES["picture"], units=200, noise=4.0)
-    assert found.loc["trained", "r2_target"] > 0.1
-    assert -0.1 < found.loc["untrained", "r2_target"] < 0.1
+    result = table_of(trials, STORES["picture"], units=200, noise=4.0)
+    assert result.loc["trained", "r2_target"] > 0.1
+    assert -0.1 < result.loc["untrained", "r2_target"] < 0.1
 
 
-def test_units_that_never_change_are_no_trouble(trials):
+def test_units_that_never_change_are_handled(trials):
     recording = problem_recording(trials, STORES["picture"])
     recording["units"][:, :10] = 1.0
-    made = decoding_table({0: recording}, trials)
-    assert made.set_index("units").loc["trained", "r2_target"] > 0.9
+    table = decoding_table({0: recording}, trials)
+    assert table.set_index("units").loc["trained", "r2_target"] > 0.9

@@ -44,26 +44,26 @@ def result(source):
 
 
 @pytest.fixture(scope="module")
-def made(result):
+def tables(result):
     return result.tables
 
 
-def test_every_table_has_its_groups_and_subjects(made):
-    groups = made["subjects"].groupby("group")["subject"].nunique()
+def test_every_table_has_its_groups_and_subjects(tables):
+    groups = tables["subjects"].groupby("group")["subject"].nunique()
     assert groups.to_dict() == {"measured": 3, "ideal": 1}
     for name in ("responses", "values", "differences"):
-        groups = made[name].groupby("group")["subject"].nunique()
+        groups = tables[name].groupby("group")["subject"].nunique()
         expected = {"measured": 3, "ideal": 1, "block-reset": 3}
         assert groups.to_dict() == expected, name
-        assert set(made.summary(name)["group"]) == set(expected)
+        assert set(tables.summary(name)["group"]) == set(expected)
     for name in ("readout", "counting"):
-        assert set(made[name]["subject"]) == {0, 1, 2}
-    assert made["states"]["subject"].unique() == [0]
+        assert set(tables[name]["subject"]) == {0, 1, 2}
+    assert tables["states"]["subject"].unique() == [0]
 
 
-def test_subjects_carry_their_own_numbers(made):
-    subjects = made["subjects"].set_index(["group", "subject"])
-    table = made["differences"].set_index(["group", "subject", "when"])["difference"]
+def test_subjects_carry_their_own_numbers(tables):
+    subjects = tables["subjects"].set_index(["group", "subject"])
+    table = tables["differences"].set_index(["group", "subject", "when"])["difference"]
     for key, row in subjects.iterrows():
         for when in ("before", "experienced", "inferred"):
             assert row[when] == table[(*key, when)]
@@ -73,36 +73,36 @@ def test_subjects_carry_their_own_numbers(made):
     assert table["measured", 2, "before"] == pytest.approx(IDEAL, abs=0.05)
 
 
-def test_the_mean_ratio_is_over_subjects(made):
-    ratios = made.summary("subjects").set_index("group")
+def test_the_mean_ratio_is_over_subjects(tables):
+    ratios = tables.summary("subjects").set_index("group")
     assert ratios["n"].to_dict() == {"measured": 3, "ideal": 1}
-    own = made["subjects"].query("group == 'measured'")["ratio"]
+    own = tables["subjects"].query("group == 'measured'")["ratio"]
     assert ratios.loc["measured", "mean"] == pytest.approx(own.mean())
 
 
 def test_the_ideal_follows_the_discount_and_the_parameters(source):
-    found = analysed(trials=source.trials, discount=0.75)
-    assert found.tables["ideal"]["difference"].tolist() == pytest.approx([0.45])
-    assert found.context.scored
+    result = analysed(trials=source.trials, discount=0.75)
+    assert result.tables["ideal"]["difference"].tolist() == pytest.approx([0.45])
+    assert result.context.scored
     changed = {**ANALYSIS.published, "probability_switch": 0.25}
-    found = analysed(trials=source.trials, discount=0.9, parameters=changed)
-    assert found.tables["ideal"]["difference"].tolist() == pytest.approx([0.9 * 0.81])
-    assert not found.context.scored
+    result = analysed(trials=source.trials, discount=0.9, parameters=changed)
+    assert result.tables["ideal"]["difference"].tolist() == pytest.approx([0.9 * 0.81])
+    assert not result.context.scored
 
 
-def test_a_trial_table_alone_is_enough(source, made):
+def test_a_trial_table_alone_is_enough(source, tables):
     result = analyse(ANALYSIS, ExperimentData(task=TASK, trials=source.trials))
-    found = result.tables
-    assert found.keys() == made.keys()
+    actual = result.tables
+    assert actual.keys() == tables.keys()
     for name in ("responses", "values", "differences", "readout", "counting", "states"):
-        assert found[name].empty
-    assert found["subjects"]["valid_share"].tolist() == [1, 1, 1]
-    assert found["subjects"]["experienced_of_ideal"].isna().all()
-    texts = [drawn(panel, result).texts for panel in ANALYSIS.panels]
+        assert actual[name].empty
+    assert actual["subjects"]["valid_share"].tolist() == [1, 1, 1]
+    assert actual["subjects"]["experienced_of_ideal"].isna().all()
+    texts = [draw_panel(panel, result).texts for panel in ANALYSIS.panels]
     assert [text[0].get_text() for text in texts] == ["no recording"] * 6
 
 
-def drawn(draw, result):
+def draw_panel(draw, result):
     figure, ax = plt.subplots()
     assert draw(result.tables, result.context, ax) is ax
     assert ax.get_xlabel()
@@ -115,16 +115,16 @@ def test_recordings_without_units_or_of_one_episode_do_not_break():
     trials, recording = simulate(episodes=1)
     bare = {k: v for k, v in recording.items() if not k.startswith("units")}
     for given in (recording, bare):
-        found = analysed(trials=trials, recordings={0: given}, discount=0.9)
+        result = analysed(trials=trials, recordings={0: given}, discount=0.9)
         for draw in (*ANALYSIS.panels, plot_valid_shares):
-            drawn(draw, found)
+            draw_panel(draw, result)
 
 
 def test_invalid_trials_are_counted():
     trials, _ = simulate("flat", episodes=100, invalid=0.25)
-    found = analysed(trials=trials).tables["subjects"]
-    assert found["valid_share"].iloc[0] == pytest.approx(0.75, abs=0.03)
-    assert found["reward_per_trial"].iloc[0] == trials["reward"].mean()
+    result = analysed(trials=trials).tables["subjects"]
+    assert result["valid_share"].iloc[0] == pytest.approx(0.75, abs=0.03)
+    assert result["reward_per_trial"].iloc[0] == trials["reward"].mean()
 
 
 def test_the_words_may_be_categories_or_strings(source):
@@ -139,18 +139,10 @@ def test_a_table_of_another_task_gets_one_sentence(source):
         analysed(trials=source.trials.drop(columns="cue"))
 
 
-def test_what_was_published_of_monkeys_comes_with_its_source():
+def test_published_signs_of_monkeys_have_their_source():
     signs = reference_signs()
     assert signs["value"].tolist() == [1, -1, 0]
     assert signs["study"].str.contains("Bromberg-Martin").all()
     assert signs[["measure", "source_location"]].notna().all().all()
     signs["value"] = np.nan
     assert reference_signs()["value"].notna().all()
-
-
-def test_every_panel_draws_and_has_a_title_of_its_own(result):
-    titles = [panel.title for panel in ANALYSIS.panels]
-    assert len(set(titles)) == len(titles) == 6
-    assert ANALYSIS.snapshot_panel.title == titles[0]
-    for draw in (*ANALYSIS.panels, plot_valid_shares):
-        drawn(draw, result)

@@ -1,4 +1,4 @@
-"""Trials placed around reversals, joined to what was recorded of them."""
+"""Trials placed around reversals, joined to their recordings."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from metarl.core.checks import MetaRLError
 
 
 @pytest.fixture(scope="module")
-def made():
+def observer():
     return simulate(episodes=6, invalid=0.1)
 
 
@@ -67,8 +67,8 @@ def test_episodes_and_subjects_do_not_run_into_each_other():
     assert table["seen"].tolist() == [False] * 6
 
 
-def test_rows_may_come_in_any_order(made):
-    trials, recording = made
+def test_rows_may_come_in_any_order(observer):
+    trials, recording = observer
     shuffled = trials.sample(frac=1, random_state=0)
     pd.testing.assert_frame_equal(read_trials(trials), read_trials(shuffled))
     pd.testing.assert_frame_equal(
@@ -77,8 +77,8 @@ def test_rows_may_come_in_any_order(made):
     )
 
 
-def test_every_trial_gets_the_numbers_of_its_own_steps(made):
-    trials, recording = made
+def test_every_trial_gets_the_numbers_of_its_own_steps(observer):
+    trials, recording = observer
     table = recorded_trials(recording, read_trials(trials))
     assert len(table) == 300
     for row in table.sample(20, random_state=1).to_dict("records"):
@@ -92,8 +92,8 @@ def test_every_trial_gets_the_numbers_of_its_own_steps(made):
             np.testing.assert_equal(row[f"rpe_{event}"], recording["rpe"][at[0]])
 
 
-def test_a_recording_of_some_episodes_takes_their_trials(made):
-    trials, recording = made
+def test_a_recording_of_some_episodes_takes_their_trials(observer):
+    trials, recording = observer
     chosen = np.isin(recording["episode"], [2, 4])
     part = {k: v[chosen] for k, v in recording.items() if k != "event_names"}
     part["event_names"] = recording["event_names"]
@@ -131,9 +131,9 @@ def test_a_recording_of_some_episodes_takes_their_trials(made):
         ),
     ],
 )
-def test_a_wrong_table_gets_one_sentence(made, change, sentence):
+def test_a_wrong_table_gets_one_sentence(observer, change, sentence):
     with pytest.raises(MetaRLError) as caught:
-        SCHEMA.check(change(made[0]))
+        SCHEMA.check(change(observer[0]))
     assert str(caught.value).startswith(sentence)
 
 
@@ -162,8 +162,8 @@ def test_a_wrong_table_gets_one_sentence(made, change, sentence):
         ),
     ],
 )
-def test_a_wrong_recording_gets_one_sentence(made, change, sentence):
-    trials, recording = made
+def test_a_wrong_recording_gets_one_sentence(observer, change, sentence):
+    trials, recording = observer
     with pytest.raises(MetaRLError) as caught:
         recorded_trials(change(recording), read_trials(trials))
     assert str(caught.value) == sentence

@@ -28,27 +28,31 @@ def source():
     trials, recordings = population(count=3, noise=0.1, episodes=20)
     reset = population(count=3, noise=0.1, reset=True, episodes=20)
     minds = {"ideal": "inferring", "td": "experienced"}
-    made = {name: simulate(kind, seed=3, episodes=20) for name, kind in minds.items()}
+    by_name = {
+        name: simulate(kind, seed=3, episodes=20) for name, kind in minds.items()
+    }
     return ExperimentData(
         task="inferred-value",
         parameters=ANALYSIS.published,
         discount=0.9,
         trials=trials,
         recordings=recordings,
-        baselines={name: trials for name, (trials, _) in made.items()},
-        baseline_recordings={name: recording for name, (_, recording) in made.items()},
+        baselines={name: trials for name, (trials, _) in by_name.items()},
+        baseline_recordings={
+            name: recording for name, (_, recording) in by_name.items()
+        },
         tests={"block-reset": reset[0]},
         test_recordings={"block-reset": reset[1]},
     )
 
 
 @pytest.fixture(scope="module")
-def found(source):
+def result(source):
     return analyse(ANALYSIS, source)
 
 
-def draw(plot, found, ax):
-    return plot(found.tables, found.context, ax)
+def draw(plot, result, ax):
+    return plot(result.tables, result.context, ax)
 
 
 @pytest.fixture
@@ -70,8 +74,8 @@ def lines(ax, marker=None, colour=None, style=None):
     ]
 
 
-def heights(drawn):
-    return [list(line.get_ydata()) for line in drawn]
+def heights(axes):
+    return [list(line.get_ydata()) for line in axes]
 
 
 def cell(table, **values):
@@ -84,22 +88,24 @@ def labels(ax):
     return {text.get_text() for text in ax.get_legend().get_texts()}
 
 
-def test_cue_responses_are_means_dots_and_baselines(found, ax):
-    draw(plot_cue_responses, found, ax)
+def test_cue_responses_are_means_dots_and_baselines(result, ax):
+    draw(plot_cue_responses, result, ax)
     for kind in ("old", "new"):
         colour = COLOURS[f"{kind} cue"]
-        drawn = lines(ax, "None", colour, "-")
-        courses = heights(drawn)
+        curves = lines(ax, "None", colour, "-")
+        courses = heights(curves)
         dots, ideal, td = (heights(lines(ax, m, colour)) for m in ("o", "D", "X"))
-        places = [list(line.get_xdata()) for line in drawn]
+        places = [list(line.get_xdata()) for line in curves]
         assert places == [[0, 1, 2], [4, 5, 6], [8, 9, 10]]
         assert len(courses) == len(dots) == len(ideal) == len(td) == 3
         for index, when in enumerate(("before", "experienced", "inferred")):
-            means = cell(found.tables.summary("responses"), group="measured", when=when)
+            means = cell(
+                result.tables.summary("responses"), group="measured", when=when
+            )
             means = cell(means, cue=kind)
             assert means["event"].tolist() == ["fixation", "cue", "go"]
             assert courses[index] == means["mean"].tolist()
-            each = cell(found.tables["responses"], when=when, cue=kind, event="cue")
+            each = cell(result.tables["responses"], when=when, cue=kind, event="cue")
             assert dots[index] == cell(each, group="measured")["rpe"].tolist()
             assert ideal[index] == cell(each, group="ideal")["rpe"].tolist()
             assert td[index] == cell(each, group="td")["rpe"].tolist()
@@ -120,18 +126,22 @@ def test_two_networks_get_no_interval(source, ax):
     assert not [s for c in ax.collections for s in c.get_segments()]
 
 
-def test_controls_stand_side_by_side_in_their_colours(found, ax):
-    draw(plot_controls, found, ax)
+def test_controls_stand_side_by_side_in_their_colours(result, ax):
+    draw(plot_controls, result, ax)
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["networks", "memory\nreset", "ideal", "td"]
     groups = {"measured": COLOURS["agent"], "block-reset": COLOURS["agent"]}
     groups |= {name: BASELINE_COLOURS[name] for name in ("ideal", "td")}
     for when, marker in (("before", "s"), ("experienced", "o"), ("inferred", "^")):
-        means = found.tables.summary("differences").set_index(["group", "when"])["mean"]
-        drawn = {round(float(line.get_xdata()[0])): line for line in lines(ax, marker)}
+        means = result.tables.summary("differences").set_index(["group", "when"])[
+            "mean"
+        ]
+        by_name = {
+            round(float(line.get_xdata()[0])): line for line in lines(ax, marker)
+        }
         for place, (group, colour) in enumerate(groups.items()):
-            assert list(drawn[place].get_ydata()) == [means[group, when]]
-            assert same_color(drawn[place].get_color(), colour)
+            assert list(by_name[place].get_ydata()) == [means[group, when]]
+            assert same_color(by_name[place].get_color(), colour)
     dots = lines(ax, ".")
     assert sorted(len(line.get_xdata()) for line in dots) == [1] * 6 + [3] * 6
     assert [line.get_ydata()[0] for line in lines(ax, style=":")] == [
@@ -140,15 +150,15 @@ def test_controls_stand_side_by_side_in_their_colours(found, ax):
     assert labels(ax) == {"before", "experienced", "inferred"}
 
 
-def test_ratios_are_a_dot_a_subject_with_what_was_published(found, ax):
-    draw(plot_ratios, found, ax)
-    ratios = cell(found.tables["subjects"], group="measured")["ratio"].tolist()
+def test_ratios_are_a_dot_a_subject_with_the_published_value(result, ax):
+    draw(plot_ratios, result, ax)
+    ratios = cell(result.tables["subjects"], group="measured")["ratio"].tolist()
     assert heights(lines(ax, "o")) == [ratios]
     assert heights(lines(ax, "s")) == [
-        cell(found.tables.summary("subjects"), group="measured")["mean"].tolist()
+        cell(result.tables.summary("subjects"), group="measured")["mean"].tolist()
     ]
     assert np.mean(ratios) == pytest.approx(
-        cell(found.tables.summary("subjects"), group="measured")["mean"].iloc[0]
+        cell(result.tables.summary("subjects"), group="measured")["mean"].iloc[0]
     )
     assert heights(lines(ax, style="--")) == [[1, 1]]
     names = [text.get_text() for text in ax.get_xticklabels()]
@@ -158,28 +168,28 @@ def test_ratios_are_a_dot_a_subject_with_what_was_published(found, ax):
     assert arrow.xy[1] < arrow.xyann[1] < 1
 
 
-def test_without_a_published_direction_there_is_no_arrow(found, ax):
-    signs = found.tables["reference_signs"]
-    tables = found.tables.replace(reference_signs=signs[signs["value"] >= 0])
-    plot_ratios(tables, found.context, ax)
+def test_without_a_published_direction_there_is_no_arrow(result, ax):
+    signs = result.tables["reference_signs"]
+    tables = result.tables.replace(reference_signs=signs[signs["value"] >= 0])
+    plot_ratios(tables, result.context, ax)
     assert not ax.texts
 
 
-def test_valid_shares_go_through_the_block(found, ax):
-    draw(plot_valid_shares, found, ax)
+def test_valid_shares_go_through_the_block(result, ax):
+    draw(plot_valid_shares, result, ax)
     (line,) = lines(ax, "None", COLOURS["agent"])
-    means = cell(found.tables.summary("valid"), group="measured")
+    means = cell(result.tables.summary("valid"), group="measured")
     assert list(line.get_xdata()) == [1, 2, 3, 4, 5]
     assert list(line.get_ydata()) == means["mean"].tolist()
     assert heights(lines(ax, style=":")) == [[1 / 9, 1 / 9]]
     assert line.get_label() == "networks (n = 3)"
 
 
-def test_values_are_followed_from_trial_to_trial(found, ax):
-    draw(plot_values, found, ax)
+def test_values_are_followed_from_trial_to_trial(result, ax):
+    draw(plot_values, result, ax)
     for kind in ("old", "new"):
         colour = COLOURS[f"{kind} cue"]
-        means = cell(found.tables.summary("values"), cue=kind)
+        means = cell(result.tables.summary("values"), cue=kind)
         own = cell(means, group="measured").set_index(["place", "event"])["mean"]
         courses = lines(ax, "None", colour, "-")
         assert len(courses) == 4
@@ -195,13 +205,13 @@ def test_values_are_followed_from_trial_to_trial(found, ax):
     assert names == ["last", "1", "2", "3"]
 
 
-def test_readouts_of_trained_and_of_untrained_units_are_lines(found, ax):
-    draw(plot_readout, found, ax)
+def test_readouts_of_trained_and_of_untrained_units_are_lines(result, ax):
+    draw(plot_readout, result, ax)
     for units, colour in (
         ("trained", COLOURS["agent"]),
         ("untrained", COLOURS["chance"]),
     ):
-        means = cell(found.tables.summary("readout"), units=units)
+        means = cell(result.tables.summary("readout"), units=units)
         means = means.set_index(["place", "event"])["mean"]
         courses = lines(ax, "None", colour, "-")
         for place, line in enumerate(courses[:4]):
@@ -214,9 +224,9 @@ def test_readouts_of_trained_and_of_untrained_units_are_lines(found, ax):
     assert title == "networks (n = 3), same inputs"
 
 
-def test_states_are_dots_and_crosses_at_their_step(found, ax):
-    draw(plot_states, found, ax)
-    states = found.tables["states"]
+def test_states_are_dots_and_crosses_at_their_step(result, ax):
+    draw(plot_states, result, ax)
+    states = result.tables["states"]
     events = ["fixation", "cue", "go", "outcome"]
     for cue in ("A", "B"):
         colour = COLOURS[f"{cue} rewarded"]

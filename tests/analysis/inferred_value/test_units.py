@@ -61,7 +61,7 @@ def test_a_readout_is_ridge_regression_with_labels_of_equal_weight():
 
 
 def test_an_episode_is_never_read_out_by_its_own_fit():
-    # A unit an episode tells the label, but only of the very episode.
+    # One unit for each episode carries the label, but only of that episode.
     draw = np.random.default_rng(0)
     label = np.repeat(draw.random(40) < 0.5, 5)
     episodes = np.repeat(np.arange(40), 5)
@@ -92,7 +92,7 @@ def test_a_readout_ignores_scale_and_units_that_never_change():
     assert other == pytest.approx(plain, abs=1e-6)
 
 
-def test_without_both_labels_nothing_is_said():
+def test_without_both_labels_nothing_is_read_out():
     units, episodes = np.ones((20, 2)), np.repeat(np.arange(10), 2)
     everywhere = np.ones(20, dtype=bool)
     assert np.isnan(held_out(units, everywhere, everywhere, episodes)).all()
@@ -115,19 +115,19 @@ def test_the_latent_state_turns_with_the_feedback(inferring):
     )
 
 
-def test_a_readout_of_the_trial_in_the_block_finds_those_who_count():
-    found = {}
+def test_a_readout_of_the_trial_in_the_block_finds_networks_that_count():
+    by_name = {}
     for kind in ("inferring", "counting"):
         trials, recording = simulate(kind, episodes=60)
         table = counting_readout(
             units_of(recording), recorded_trials(recording, read_trials(trials))
         )
-        found[kind] = table.set_index("units")["accuracy"]
+        by_name[kind] = table.set_index("units")["accuracy"]
         quiet = trials[trials["switched"] == 0]
         assert table["trials"].unique() == [len(quiet)]
-    assert found["counting"]["trained"] > 0.99
-    assert found["counting"]["untrained"] == pytest.approx(0.5, abs=0.05)
-    assert found["inferring"]["trained"] == pytest.approx(0.5, abs=0.05)
+    assert by_name["counting"]["trained"] > 0.99
+    assert by_name["counting"]["untrained"] == pytest.approx(0.5, abs=0.05)
+    assert by_name["inferring"]["trained"] == pytest.approx(0.5, abs=0.05)
 
 
 def test_a_surprise_is_no_counting():
@@ -161,13 +161,13 @@ def test_the_first_component_is_the_largest_and_points_to_b(inferring):
     units, table = inferring
     noise = np.random.default_rng(2).normal(size=(len(units["trained"]), 2))
     activity = np.column_stack([0.05 * noise, 4 * units["trained"][:, 0]])
-    made = [unit_states(sign * activity, table) for sign in (1, -1)]
-    for states in made:
+    result = [unit_states(sign * activity, table) for sign in (1, -1)]
+    for states in result:
         known = states[~states["reversal"].astype(bool)]
         first = known.groupby(["event", "rewarded_cue"])["first"]
         assert (first.min().loc[:, "B"] > first.max().loc[:, "A"]).all()
-    assert made[0]["first"].to_numpy(float) == pytest.approx(
-        made[1]["first"].to_numpy(float)
+    assert result[0]["first"].to_numpy(float) == pytest.approx(
+        result[1]["first"].to_numpy(float)
     )
 
 
@@ -179,6 +179,6 @@ def test_baselines_have_no_units():
     assert not units_of(none)
 
 
-def test_where_no_trial_is_as_it_should_be_nothing_is_read_out():
+def test_without_usable_trials_nothing_is_read_out():
     nothing = np.zeros(0, dtype=bool)
     assert held_out(np.zeros((0, 3)), nothing, nothing, np.zeros(0)).size == 0

@@ -1,9 +1,9 @@
-"""Choices between asking and taking: by hand, and of planted choosers."""
+"""Informative and target choices: by hand, and of simulated choosers."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from askers import simulate
+from informed_choosers import simulate
 
 from metarl.analysis.informative_arm.behaviour import (
     SCHEMA,
@@ -37,7 +37,7 @@ def trials():
     )
 
 
-def test_what_can_be_earned_is_worked_out():
+def test_expected_rewards_are_computed():
     published = Design.read({})
     assert published.random == pytest.approx(5 * (5 + 9 + 0.55) / 11)
     assert published.guesser == pytest.approx(1.4 + 1.8 + 2.2 + 2.6 + 3.0)
@@ -47,28 +47,32 @@ def test_what_can_be_earned_is_worked_out():
     assert few.informed == pytest.approx(2 / 3 + 15)
 
 
-def test_simulated_choosers_earn_the_bounds():
-    for mind, bound in (("asker", 20.55), ("guesser", 11.0), ("random", 6.6136)):
+def test_simulated_choosers_reach_the_bounds():
+    for mind, bound in (
+        ("informed-first", 20.55),
+        ("guesser", 11.0),
+        ("random", 6.6136),
+    ):
         reward = simulate(mind, 2000).groupby("episode")["reward"].sum()
         assert abs(reward.mean() - bound) < 4 * reward.std() / 2000**0.5 + 1e-9
 
 
 def test_choices_by_trial_count_over_the_choices_made(trials):
-    made = choices_by_trial(read_choices(trials), FOUR).set_index(["kind", "trial"])
-    shares = made["probability"]
+    table = choices_by_trial(read_choices(trials), FOUR).set_index(["kind", "trial"])
+    shares = table["probability"]
     assert shares["informative arm"].tolist() == [0.5, 0.5, 0]
     assert shares["target"].tolist() == [0.5, 0.5, 0]
 
 
-def test_regret_is_what_the_target_would_have_paid_more(trials):
-    made = regret_by_trial(read_choices(trials), FOUR)
+def test_regret_is_the_targets_reward_minus_the_reward(trials):
+    table = regret_by_trial(read_choices(trials), FOUR)
     first, second = np.cumsum([5 - 2 / 3, 0, 4]), np.cumsum([0, 4, 6])
-    assert made["regret"].tolist() == pytest.approx(list((first + second) / 2))
+    assert table["regret"].tolist() == pytest.approx(list((first + second) / 2))
 
 
 def test_choices_after_the_clue_are_counted_for_each_target(trials):
-    made = choices_after_clue(read_choices(trials), FOUR).set_index(["target", "arm"])
-    shares = made["probability"]
+    result = choices_after_clue(read_choices(trials), FOUR).set_index(["target", "arm"])
+    shares = result["probability"]
     assert shares[2].tolist() == [0.5, 0.5, 0, 0]
     assert shares[1].isna().all()
     # The only choice after the second episode's clue is missing.

@@ -3,7 +3,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from askers import analysed, simulate
+from informed_choosers import analysed, simulate
 
 from metarl.analysis.informative_arm import ANALYSIS
 from metarl.analysis.informative_arm.plots import (
@@ -14,8 +14,8 @@ from metarl.analysis.informative_arm.plots import (
 
 
 @pytest.fixture(scope="module")
-def found():
-    return analysed(["asker"] * 3 + ["guesser"])
+def result():
+    return analysed(["informed-first"] * 3 + ["guesser"])
 
 
 @pytest.fixture
@@ -29,41 +29,41 @@ def lines(ax):
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_choices_are_lines_by_trial(found, ax):
-    assert plot_choices(found.tables, found.context, ax) is ax
-    summary = found.tables.summary("choices").set_index(["group", "kind"])
-    drawn = lines(ax)
+def test_choices_are_lines_by_trial(result, ax):
+    assert plot_choices(result.tables, result.context, ax) is ax
+    summary = result.tables.summary("choices").set_index(["group", "kind"])
+    curves = lines(ax)
     for kind in ("target", "informative arm"):
         for group, name in (("measured", "networks (n = 4)"), ("guesser", "guesser")):
             expected = summary.loc[(group, kind), "mean"].tolist()
-            assert list(drawn[f"{kind}, {name}"].get_ydata()) == expected
-    assert drawn["target, informed"].get_ydata()[0] == 0
-    assert drawn["informative arm, informed"].get_ydata()[0] == 1
+            assert list(curves[f"{kind}, {name}"].get_ydata()) == expected
+    assert curves["target, informed"].get_ydata()[0] == 0
+    assert curves["informative arm, informed"].get_ydata()[0] == 1
     # Two kinds of choice: four subjects, their mean and two baselines each.
     assert len(ax.lines) == 2 * (4 + 1 + 2)
 
 
-def test_the_square_is_of_targets_and_arms(found, ax):
-    plot_after_clue(found.tables, found.context, ax)
+def test_the_square_is_of_targets_and_arms(result, ax):
+    plot_after_clue(result.tables, result.context, ax)
     square = np.asarray(ax.images[0].get_array())
-    each = found.tables["after_clue"]
+    each = result.tables["after_clue"]
     assert square.shape == (10, 11)
     for target, arm in ((1, 1), (10, 10), (4, 11), (3, 8)):
         cell = each[(each["target"] == target) & (each["arm"] == arm)]
-        # The guesser asks by a slip only, if at all.
+        # The guesser chooses the informative arm by a slip only, if at all.
         expected = cell["probability"].dropna().mean()
         assert square[target - 1, arm - 1] == pytest.approx(expected)
     assert square[0, 0] > square[0, 1]
     assert ax.images[0].get_extent() == [0.5, 11.5, 0.5, 10.5]
-    assert ax.get_xlabel().endswith("4 asked, of networks (n = 4)")
+    assert ax.get_xlabel().endswith("4 chose it, of networks (n = 4)")
 
 
-def test_regrets_are_lines_with_an_interval(found, ax):
-    plot_regret(found.tables, found.context, ax)
-    summary = found.tables.summary("regret").set_index("group")
+def test_regrets_are_lines_with_an_interval(result, ax):
+    plot_regret(result.tables, result.context, ax)
+    summary = result.tables.summary("regret").set_index("group")
     measured = summary.loc["measured"]
-    drawn = lines(ax)["networks (n = 4)"]
-    assert list(drawn.get_ydata()) == measured["mean"].tolist()
+    actual = lines(ax)["networks (n = 4)"]
+    assert list(actual.get_ydata()) == measured["mean"].tolist()
     tips = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert tips.max() == pytest.approx(measured["high"].max())
     names = [text.get_text() for text in ax.texts]
@@ -74,9 +74,9 @@ def test_regrets_are_lines_with_an_interval(found, ax):
 
 def test_every_panel_can_be_drawn_from_few_trials_alone(ax):
     few = {"trials": simulate("guesser", 2), "baselines": {}}
-    found = analysed(["guesser"], **few)
+    result = analysed(["guesser"], **few)
     for panel in ANALYSIS.panels:
-        plt.close(panel(found.tables, found.context).figure)
-    plot_after_clue(found.tables, found.context, ax)
+        plt.close(panel(result.tables, result.context).figure)
+    plot_after_clue(result.tables, result.context, ax)
     assert ax.texts[0].get_text() == "the informative arm was never chosen"
-    assert not found.effects["passed"].any()
+    assert not result.effects["passed"].any()

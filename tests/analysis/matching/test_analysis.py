@@ -29,9 +29,9 @@ def analysed(trials, **more):
     return analyse(ANALYSIS, ExperimentData(trials=trials, task="matching", **more))
 
 
-def draw_panels(found, panels=ANALYSIS.panels):
+def draw_panels(tables, panels=ANALYSIS.panels):
     for panel in panels:
-        plt.close(panel(found.tables, found.context).figure)
+        plt.close(panel(tables.tables, tables.context).figure)
 
 
 @pytest.fixture(scope="module")
@@ -43,57 +43,57 @@ def source():
 
 
 @pytest.fixture(scope="module")
-def found(source):
+def tables(source):
     return analyse(ANALYSIS, source).tables
 
 
-def test_every_table_has_the_subjects_and_the_baselines(found):
+def test_every_table_has_the_subjects_and_the_baselines(tables):
     groups = {"measured": 2, "random": 1, "matching": 1}
     for name in ("subjects", "earnings", "lines", "history"):
-        counted = found[name].groupby("group")["subject"].nunique()
+        counted = tables[name].groupby("group")["subject"].nunique()
         assert counted.to_dict() == groups, name
     for name in ("slopes", "history", "earnings"):
-        assert set(found.summary(name)["group"]) == set(groups)
+        assert set(tables.summary(name)["group"]) == set(groups)
     for name in ("units", "coding", "fractions"):
-        assert set(found[name]["group"]) == {"measured"}
+        assert set(tables[name]["group"]) == {"measured"}
 
 
-def test_summaries_are_means_over_subjects(found):
-    history = found["history"].query("group == 'measured'")
+def test_summaries_are_means_over_subjects(tables):
+    history = tables["history"].query("group == 'measured'")
     expected = history.groupby(["predictor", "lag"])["weight"].mean()
-    summary = found.summary("history").query("group == 'measured'")
+    summary = tables.summary("history").query("group == 'measured'")
     summary = summary.set_index(["predictor", "lag"])
     for key, mean in expected.items():
         assert summary.loc[key, "mean"] == pytest.approx(mean)
     assert summary["n"].unique() == [2]
-    subjects = found["subjects"].query("group == 'measured'")
-    stays = found.summary("slopes").query("measure == 'stay_after_reward'")
+    subjects = tables["subjects"].query("group == 'measured'")
+    stays = tables.summary("slopes").query("measure == 'stay_after_reward'")
     assert stays.set_index("group")["mean"]["measured"] == pytest.approx(
         subjects["stay_after_reward"].mean()
     )
 
 
-def test_the_tables_are_those_of_each_subject(source, found):
+def test_the_tables_are_those_of_each_subject(source, tables):
     own = source.trials[source.trials["subject"] == 1]
-    lines = found["lines"].query("group == 'measured' and subject == 1")
+    lines = tables["lines"].query("group == 'measured' and subject == 1")
     np.testing.assert_allclose(
         lines["slope"], matching_lines(read_trials(own))["slope"]
     )
-    weights = found["history"].query("group == 'measured' and subject == 1")
+    weights = tables["history"].query("group == 'measured' and subject == 1")
     expected = history_weights(read_trials(own))["weight"]
     np.testing.assert_allclose(weights["weight"], expected)
-    coding = found["coding"].query("subject == 1")
+    coding = tables["coding"].query("subject == 1")
     expected = coding_table(unit_table(source.recordings[1], read_trials(own)))
     np.testing.assert_allclose(
         coding["strength"].astype(float), expected["strength"].astype(float)
     )
 
 
-def test_the_learned_statistic_is_a_column_of_the_subjects(found):
-    assert found["subjects"][LEARNED.statistic].notna().all()
-    earned = found["earnings"].query("set == 'held-in'")
-    assert found["subjects"][LEARNED.statistic].tolist() == pytest.approx(
-        earned["efficiency"].tolist()
+def test_the_learned_statistic_is_a_column_of_the_subjects(tables):
+    assert tables["subjects"][LEARNED.statistic].notna().all()
+    result = tables["earnings"].query("set == 'held-in'")
+    assert tables["subjects"][LEARNED.statistic].tolist() == pytest.approx(
+        result["efficiency"].tolist()
     )
 
 
@@ -107,8 +107,8 @@ def test_the_learned_threshold_lies_between_alternation_and_matching():
         assert (subjects["efficiency_held_in"].item() > threshold - 0.03) == learned
 
 
-def test_the_scatter_is_thinned_evenly(source, found):
-    assert len(found["points"]) == 240
+def test_the_scatter_is_thinned_evenly(source, tables):
+    assert len(tables["points"]) == 240
     many = baited_trials("random", episodes=POINT_COUNT + 100)
     points = analysed(many).tables["points"]
     assert len(points) == (POINT_COUNT + 100) / 2
@@ -116,33 +116,33 @@ def test_the_scatter_is_thinned_evenly(source, found):
 
 
 def test_a_table_alone_is_enough(source):
-    made = analysed(source.trials)
-    assert made.tables["coding"].empty
-    assert made.tables["units"].empty
-    assert len(made.tables["subjects"]) == 2
-    assert len(made.effects) > 20
-    draw_panels(made)
+    result = analysed(source.trials)
+    assert result.tables["coding"].empty
+    assert result.tables["units"].empty
+    assert len(result.tables["subjects"]) == 2
+    assert len(result.effects) > 20
+    draw_panels(result)
 
 
 def test_a_tiny_or_silent_subject_does_not_break_anything(source):
     tiny = source.trials[source.trials["trial"] < 2]
     silent = source.trials.assign(choice=np.nan, valid=0, reward=-1.0)
     for trials in (tiny, silent):
-        made = analysed(trials, parameters=ANALYSIS.published)
-        assert made.tables["history"]["weight"].isna().all()
-        assert not made.effects["passed"].any()
-        draw_panels(made)
+        result = analysed(trials, parameters=ANALYSIS.published)
+        assert result.tables["history"]["weight"].isna().all()
+        assert not result.effects["passed"].any()
+        draw_panels(result)
 
 
 def test_the_sum_of_base_probabilities_is_a_parameter_of_the_task(source):
     own = source.trials[source.trials["subject"] == 0]
     parameters = {**ANALYSIS.published, "probability_sum": 0.8}
-    earned = analysed(own, parameters=parameters).tables["earnings"]
+    actual = analysed(own, parameters=parameters).tables["earnings"]
     episodes = own.groupby("episode")
     left, count = episodes["p0_left"].first(), episodes.size()
     expected = expected_rewards(left.to_numpy(), count.to_numpy(), 0.8)["matching"]
-    found = earned.set_index("set").loc["all", "matching"]
-    assert found == pytest.approx(expected.sum() / len(own))
+    result = actual.set_index("set").loc["all", "matching"]
+    assert result == pytest.approx(expected.sum() / len(own))
 
 
 def test_published_tables_have_their_rows_and_sources():
@@ -181,9 +181,9 @@ def test_published_tables_are_copies():
 def test_every_panel_has_a_title_and_labelled_axes(source):
     titles = [panel.title for panel in ANALYSIS.panels]
     assert len(set(titles)) == len(titles) == 6
-    found = analyse(ANALYSIS, source)
+    result = analyse(ANALYSIS, source)
     for panel in ANALYSIS.panels:
-        ax = panel(found.tables, found.context)
+        ax = panel(result.tables, result.context)
         assert ax.get_xlabel()
         assert ax.get_ylabel()
         plt.close(ax.figure)
@@ -192,9 +192,9 @@ def test_every_panel_has_a_title_and_labelled_axes(source):
 @pytest.fixture
 def own():
     trials = baited_trials("matching", episodes=12)
-    kept = trials[["episode", "trial", "choice", "reward"]]
+    result = trials[["episode", "trial", "choice", "reward"]]
     return pd.concat(
-        [kept.assign(subject=name) for name in ("Ada", "Bob")], ignore_index=True
+        [result.assign(subject=name) for name in ("Ada", "Bob")], ignore_index=True
     )
 
 
@@ -202,20 +202,20 @@ def test_animals_go_the_same_way(tmp_path, own):
     own.to_csv(tmp_path / "own.csv", index=False)
     trials = ANALYSIS.load_animals(tmp_path / "own.csv")
     assert trials["valid"].unique() == [1]
-    found = analysed(trials, subjects_are="animals")
-    assert not found.context.scored
-    made = found.tables
-    assert set(made["behaviour"]["label"]) == {"Ada", "Bob"}
-    summary = made["behaviour"].query("label == 'Ada'")
-    lines = made["lines"].query("set == 'all' and subject == 0")
+    result = analysed(trials, subjects_are="animals")
+    assert not result.context.scored
+    actual = result.tables
+    assert set(actual["behaviour"]["label"]) == {"Ada", "Bob"}
+    summary = actual["behaviour"].query("label == 'Ada'")
+    lines = actual["lines"].query("set == 'all' and subject == 0")
     row = summary.query("measure == 'slope' and set == 'all'")
     assert row["value"].item() == pytest.approx(lines["slope"].item())
     assert row["error"].item() == pytest.approx(lines["error"].item())
-    weights = made["history"].query("subject == 0 and predictor == 'choice'")
+    weights = actual["history"].query("subject == 0 and predictor == 'choice'")
     row = summary.query("measure == 'choice weight' and lag == 2")
     expected = weights.set_index("lag").loc[2, "weight"]
     assert row["value"].item() == pytest.approx(expected)
-    draw_panels(found, ANALYSIS.behaviour_panels)
+    draw_panels(result, ANALYSIS.behaviour_panels)
 
 
 def test_a_wrong_table_of_animals_gets_one_sentence(tmp_path, own):
@@ -234,8 +234,8 @@ def test_a_wrong_table_of_animals_gets_one_sentence(tmp_path, own):
 
 def test_a_test_of_held_in_episodes_has_held_in_numbers_alone(source):
     trials = source.trials[source.trials["held_out"] == 0]
-    made = analyse(ANALYSIS, replace(source, trials=trials, recordings={}))
-    lines = made.tables["lines"].query("group == 'measured'").set_index("set")
+    result = analyse(ANALYSIS, replace(source, trials=trials, recordings={}))
+    lines = result.tables["lines"].query("group == 'measured'").set_index("set")
     assert lines.loc["held-out", "slope"].isna().all()
     assert lines.loc["held-in", "slope"].notna().all()
-    draw_panels(made)
+    draw_panels(result)

@@ -1,4 +1,4 @@
-"""Earnings, matching lines and history weights, by hand and on choosers known."""
+"""Earnings, matching lines and history weights, by hand and of simulated choosers."""
 
 import numpy as np
 import pandas as pd
@@ -47,55 +47,55 @@ def table(episodes):
 
 def test_earnings_are_means_over_trials_of_each_set():
     trials = table([([0] * 10, [1] * 10, 0), ([0] * 30, [0] * 30, 1)])
-    found = earnings(read_trials(trials)).set_index("set")
-    assert found["reward_per_trial"].to_dict() == {
+    result = earnings(read_trials(trials)).set_index("set")
+    assert result["reward_per_trial"].to_dict() == {
         "held-in": 1.0,
         "held-out": 0.0,
         "all": 0.25,
     }
-    assert found["trials"].to_dict() == {"held-in": 10, "held-out": 30, "all": 40}
+    assert result["trials"].to_dict() == {"held-in": 10, "held-out": 30, "all": 40}
     expected = expected_rewards(np.full(2, 0.4), np.array([10, 30]))
     both = expected.sum() / 40
-    assert found.loc["all", ["random", "matching"]].tolist() == pytest.approx(
+    assert result.loc["all", ["random", "matching"]].tolist() == pytest.approx(
         both[["random", "matching"]].tolist()
     )
     alone = expected.iloc[1] / 30
     gain = alone["rich_then_poor"] - alone["random"]
-    efficiency = found.loc["held-out", "efficiency"]
+    efficiency = result.loc["held-out", "efficiency"]
     assert efficiency == pytest.approx(-alone["random"] / gain)
-    above = found.loc["held-out", "above_matching"]
+    above = result.loc["held-out", "above_matching"]
     assert above == pytest.approx(-alone["matching"])
 
 
-def test_an_invalid_response_is_paid_for_in_the_earnings():
+def test_the_penalty_of_an_invalid_response_is_in_the_earnings():
     trials = table([([0] * 10, [1] * 10, 0)])
     trials.loc[3, ["choice", "reward", "valid"]] = np.nan, -1, 0
-    found = earnings(read_trials(trials)).set_index("set")
-    assert found.loc["all", "reward_per_trial"] == pytest.approx(0.8)
+    result = earnings(read_trials(trials)).set_index("set")
+    assert result.loc["all", "reward_per_trial"] == pytest.approx(0.8)
     facts = subject_measures(read_trials(trials))
     assert facts["invalid_fraction"].item() == pytest.approx(0.1)
 
 
 def test_choosers_have_the_efficiencies_of_their_rules():
-    found = {
+    by_name = {
         kind: earnings(read_trials(baited_trials(kind, episodes=1500))).set_index("set")
         for kind in ("random", "matching", "bayes")
     }
     for name in ("held-in", "held-out"):
-        assert abs(found["random"].loc[name, "efficiency"]) < 0.06
-        assert abs(found["matching"].loc[name, "above_matching"]) < 0.006
-        assert 0.8 < found["bayes"].loc[name, "efficiency"] < 1
-    assert found["matching"].loc["held-in", "efficiency"] == pytest.approx(
+        assert abs(by_name["random"].loc[name, "efficiency"]) < 0.06
+        assert abs(by_name["matching"].loc[name, "above_matching"]) < 0.006
+        assert 0.8 < by_name["bayes"].loc[name, "efficiency"] < 1
+    assert by_name["matching"].loc["held-in", "efficiency"] == pytest.approx(
         0.8, abs=0.06
     )
 
 
 def test_a_table_without_base_probabilities_has_numbers_for_all_episodes_only():
     trials = baited_trials(episodes=20).drop(columns=["held_out", "p0_left"])
-    found = earnings(read_trials(trials)).set_index("set")
-    assert np.isfinite(found.loc["all", "reward_per_trial"])
-    assert found.loc[["held-in", "held-out"], "reward_per_trial"].isna().all()
-    assert found["efficiency"].isna().all()
+    result = earnings(read_trials(trials)).set_index("set")
+    assert np.isfinite(result.loc["all", "reward_per_trial"])
+    assert result.loc[["held-in", "held-out"], "reward_per_trial"].isna().all()
+    assert result["efficiency"].isna().all()
     lines = matching_lines(read_trials(trials)).set_index("set")
     assert lines["episodes"].to_dict() == {"held-in": 0, "held-out": 0, "all": 20}
 
@@ -103,11 +103,11 @@ def test_a_table_without_base_probabilities_has_numbers_for_all_episodes_only():
 def test_ratios_are_log2_of_late_counts_with_a_half_added():
     # Nine trials: the last six count. Right 4 times, rewarded twice; left twice, never.
     choices, rewards = [0, 0, 0, 1, 1, 0, 1, 0, 1], [1, 1, 1, 1, 0, 0, 1, 0, 0]
-    found = episode_ratios(read_trials(table([(choices, rewards, 1)])))
-    assert found["choice_ratio"].item() == pytest.approx(np.log2(4.5 / 2.5))
-    assert found["reward_ratio"].item() == pytest.approx(np.log2(2.5 / 0.5))
-    assert found["undefined"].item()
-    assert found["held_out"].item() == 1
+    result = episode_ratios(read_trials(table([(choices, rewards, 1)])))
+    assert result["choice_ratio"].item() == pytest.approx(np.log2(4.5 / 2.5))
+    assert result["reward_ratio"].item() == pytest.approx(np.log2(2.5 / 0.5))
+    assert result["undefined"].item()
+    assert result["held_out"].item() == 1
 
 
 def test_a_bare_ratio_is_defined_where_no_count_is_zero():
@@ -178,24 +178,24 @@ def test_too_few_episodes_have_no_line():
 
 
 def weights_of(trials, predictor, **settings):
-    found = history_weights(trials, **settings)
-    return found[found["predictor"] == predictor].set_index("lag")
+    result = history_weights(trials, **settings)
+    return result[result["predictor"] == predictor].set_index("lag")
 
 
 def test_history_weights_are_those_the_learner_chose_by(learner):
     for predictor, planted in (("reward", REWARDS), ("choice", CHOICES)):
-        found = weights_of(learner, predictor)
+        weights = weights_of(learner, predictor)
         for lag, weight in enumerate((*planted, 0, 0, 0, 0, 0), start=1):
-            row = found.loc[lag]
+            row = weights.loc[lag]
             assert abs(row["weight"] - weight) < 4 * row["error"], (predictor, lag)
             assert row["error"] < 0.1
-        assert found["converged"].all()
+        assert weights["converged"].all()
 
 
 def test_a_random_chooser_has_no_history():
-    found = history_weights(read_trials(baited_trials("random", episodes=400)))
-    assert (found["weight"].abs() < 4.5 * found["error"]).all()
-    assert found["weight"].abs().max() < 0.15
+    result = history_weights(read_trials(baited_trials("random", episodes=400)))
+    assert (result["weight"].abs() < 4.5 * result["error"]).all()
+    assert result["weight"].abs().max() < 0.15
 
 
 def test_only_late_trials_with_a_whole_history_are_regressed():
@@ -203,8 +203,8 @@ def test_only_late_trials_with_a_whole_history_are_regressed():
     choices = ([0, 1, 1, 0, 1] * 12)[:60]
     trials = table([(choices, [0] * 60, 0)])
     trials.loc[25, ["choice", "reward", "valid"]] = np.nan, -1, 0
-    found = history_weights(read_trials(trials))
-    assert found["trials"].unique() == [5 + 19]
+    result = history_weights(read_trials(trials))
+    assert result["trials"].unique() == [5 + 19]
     assert history_weights(read_trials(trials), lags=3)["trials"].unique() == [5 + 31]
 
 
@@ -215,10 +215,10 @@ def test_mirrored_choices_have_the_same_weights(learner):
 
 
 def test_a_subject_without_enough_trials_has_no_weights():
-    found = history_weights(read_trials(table([([0, 1, 0], [0, 0, 1], 0)])))
-    assert found["weight"].isna().all()
-    assert not found["converged"].any()
-    assert len(found) == 30
+    result = history_weights(read_trials(table([([0, 1, 0], [0, 0, 1], 0)])))
+    assert result["weight"].isna().all()
+    assert not result["converged"].any()
+    assert len(result) == 30
 
 
 def test_staying_and_switching_are_counted_in_late_pairs():
@@ -238,11 +238,11 @@ def test_subjects_are_analysed_apart():
     ]
     both = read_trials(pd.concat(parts, ignore_index=True))
     for analyse in (earnings, matching_lines, history_weights, subject_measures):
-        found = analyse(both)
+        result = analyse(both)
         for part in parts:
             alone = analyse(read_trials(part))
             subject = part["subject"].iloc[0]
-            own = found[found["subject"] == subject].reset_index(drop=True)
+            own = result[result["subject"] == subject].reset_index(drop=True)
             order = [c for c in ("set", "predictor", "lag") if c in own]
             own = own.sort_values(order).reset_index(drop=True) if order else own
             alone = alone.sort_values(order).reset_index(drop=True) if order else alone
@@ -259,5 +259,5 @@ def test_published_macaque_weights_are_reproduced(animal_data):
     published = reference_tables()["reference_history"].query("label == 'macaques'")
     assert len(published) == 16
     for predictor, rows in published.groupby("predictor"):
-        found = weights_of(trials, predictor, lags=8)["weight"].round(3)
-        assert found.tolist() == rows.sort_values("lag")["value"].tolist()
+        result = weights_of(trials, predictor, lags=8)["weight"].round(3)
+        assert result.tolist() == rows.sort_values("lag")["value"].tolist()

@@ -1,4 +1,4 @@
-"""The effects of made subjects: which pass, fail, or are only reported."""
+"""Effects of simulated subjects: rows that pass, fail or are only reported."""
 
 from dataclasses import replace
 
@@ -21,10 +21,10 @@ SCORED = {
     *(f"reward weight at lag {lag} (log odds), mean" for lag in range(1, 6)),
     "reward weight, slope over lags 1 to 5 (log odds per lag), mean",
     "choice weight at lag 1 (log odds), mean",
-    "mean |partial r| of units with upcoming action, trained less untrained, mean",
+    "mean |partial r| of units with upcoming action, trained minus untrained, mean",
 }
 EFFICIENCY = "efficiency, held-in, lowest network"
-CODING = "mean |partial r| of units with upcoming action, trained less untrained, mean"
+CODING = "mean |partial r| of units with upcoming action, trained minus untrained, mean"
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +33,25 @@ def learners():
 
 
 @pytest.fixture(scope="module")
-def found(learners):
+def result(learners):
     return analyse(ANALYSIS, learners)
 
 
-def rows_of(found):
-    return found.effects.set_index("effect")
+def rows_of(result):
+    return result.effects.set_index("effect")
 
 
 def verdicts(data):
     return analyse(ANALYSIS, data).effects.set_index("effect")["verdict"]
 
 
-def test_the_scored_rows_are_those_fixed_beforehand(found):
-    rows = rows_of(found)["verdict"]
+def test_the_scored_rows_are_those_fixed_beforehand(result):
+    rows = rows_of(result)["verdict"]
     assert set(rows[rows != "REPORTED"].index) == SCORED
 
 
-def test_bayesian_choosers_pass_every_row(found):
-    rows = rows_of(found)
+def test_bayesian_choosers_pass_every_row(result):
+    rows = rows_of(result)
     scored = rows.loc[sorted(SCORED), "verdict"]
     assert (scored == "PASS").all(), scored[scored != "PASS"]
     assert (rows["subjects"] == 3).all()
@@ -71,13 +71,13 @@ def test_random_choosers_pass_nothing(others):
 
 
 def test_alternation_passes_nothing_in_spite_of_its_rewards_held_out():
-    found = analyse(ANALYSIS, source_of("alternation", upcoming=0.0))
-    assert not found.effects["passed"].any()
+    result = analyse(ANALYSIS, source_of("alternation", upcoming=0.0))
+    assert not result.effects["passed"].any()
     # Its values over very many episodes.
-    earned = found.tables["earnings"].copy()
-    outside = earned["set"] == "held-out"
-    earned.loc[outside, ["efficiency", "above_matching"]] = 0.76, 0.01
-    rows = rows_of(replace(found, tables=found.tables.replace(earnings=earned)))
+    actual = result.tables["earnings"].copy()
+    outside = actual["set"] == "held-out"
+    actual.loc[outside, ["efficiency", "above_matching"]] = 0.76, 0.01
+    rows = rows_of(replace(result, tables=result.tables.replace(earnings=actual)))
     for name, value in (
         ("efficiency, held-out, lowest network", 0.76),
         ("reward per trial above the best fixed probability, held-out, mean", 0.01),
@@ -106,19 +106,19 @@ def test_units_that_only_echo_their_inputs_fail(learners):
     assert rows.loc[trained, "value"] > 0.5
 
 
-def test_values_are_those_of_the_tables(found):
-    rows, tables = rows_of(found), found.tables
-    earned = tables["earnings"].query("set == 'held-in'")
-    assert rows.loc[EFFICIENCY, "value"] == earned["efficiency"].min()
+def test_values_are_those_of_the_tables(result):
+    rows, tables = rows_of(result), result.tables
+    actual = tables["earnings"].query("set == 'held-in'")
+    assert rows.loc[EFFICIENCY, "value"] == actual["efficiency"].min()
     mean = "efficiency (share of the best gain over chance), held-in, mean"
-    assert rows.loc[mean, "value"] == pytest.approx(earned["efficiency"].mean())
-    best = (earned["matching"] - earned["random"]) / (
-        earned["rich_then_poor"] - earned["random"]
+    assert rows.loc[mean, "value"] == pytest.approx(actual["efficiency"].mean())
+    best = (actual["matching"] - actual["random"]) / (
+        actual["rich_then_poor"] - actual["random"]
     )
     assert rows.loc[mean, "reference"] == pytest.approx(best.mean())
     above = "reward per trial above the best fixed probability, held-in, mean"
-    assert rows.loc[above, "value"] == pytest.approx(earned["above_matching"].mean())
-    best = (earned["rich_then_poor"] - earned["matching"]).mean()
+    assert rows.loc[above, "value"] == pytest.approx(actual["above_matching"].mean())
+    best = (actual["rich_then_poor"] - actual["matching"]).mean()
     assert rows.loc[above, "reference"] == pytest.approx(best)
     assert best > 0
     weights = tables["history"].pivot_table(
@@ -136,8 +136,8 @@ def test_values_are_those_of_the_tables(found):
     assert rows.loc[CODING, "chance"] == 0
 
 
-def test_published_numbers_are_the_references(found):
-    rows = rows_of(found)
+def test_published_numbers_are_the_references(result):
+    rows = rows_of(result)
     slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
     assert rows.loc[slope, "reference"] == pytest.approx((0.742 + 0.626) / 2)
     lag = "reward weight at lag 1 (log odds), mean"
@@ -178,7 +178,7 @@ def test_without_a_recording_the_coding_row_fails(learners):
     assert rows.loc[EFFICIENCY, "verdict"] == "PASS"
 
 
-def test_one_network_without_a_recording_is_not_left_out_in_silence(learners):
+def test_one_network_without_a_recording_is_not_left_out_silently(learners):
     some = {k: v for k, v in learners.recordings.items() if k != 1}
     data = replace(learners, recordings=some, expected_subjects=None)
     rows = rows_of(analyse(ANALYSIS, data))

@@ -44,9 +44,9 @@ def test_the_best_cycle_is_found_and_summed_trial_by_trial(left):
     base = np.array([[left, 0.5 - left]])
     run = int(best_run(base)[0])
     for trials in (1, 7, 80):
-        found = expected_rewards(np.array([left]), np.array([trials]))
+        result = expected_rewards(np.array([left]), np.array([trials]))
         by_hand = cycle_by_hand(left, trials, run)
-        assert found["rich_then_poor"].item() == pytest.approx(by_hand)
+        assert result["rich_then_poor"].item() == pytest.approx(by_hand)
     # Over many trials no other run earns more, but for where the cycle is cut off.
     length = 20_000
     rates = [cycle_by_hand(left, length, k) / length for k in range(1, 60)]
@@ -63,26 +63,26 @@ def test_matching_is_rewarded_equally_often_by_both_options():
 
 
 def test_the_ends_of_the_range_are_numbers():
-    found = expected_rewards(np.array([0.0, 0.25, 0.5]), np.array([10, 10, 10]))
-    assert found.notna().all().all()
-    assert found.iloc[0].to_list() == pytest.approx(found.iloc[2].to_list())
+    result = expected_rewards(np.array([0.0, 0.25, 0.5]), np.array([10, 10, 10]))
+    assert result.notna().all().all()
+    assert result.iloc[0].to_list() == pytest.approx(result.iloc[2].to_list())
     # A worthless option: the other is rewarded in half of the trials.
-    assert found["matching"][0] == pytest.approx(5.0)
+    assert result["matching"][0] == pytest.approx(5.0)
     assert best_run(np.array([[0.0, 0.5]]))[0] == LONGEST_RUN
     # Equal arms: matching is random, and alternation best.
-    assert found["matching"][1] == pytest.approx(found["random"][1])
+    assert result["matching"][1] == pytest.approx(result["random"][1])
     assert best_run(np.array([[0.25, 0.25]]))[0] == 1
 
 
 def test_longer_episodes_are_summed_to_their_own_end():
     left = np.full(3, 0.4)
-    found = expected_rewards(left, np.array([1, 2, 50]))
+    result = expected_rewards(left, np.array([1, 2, 50]))
     alone = expected_rewards(left[:1], np.array([2]))
-    assert found["random"][0] == pytest.approx(0.25)
-    assert found.iloc[1].to_list() == pytest.approx(alone.iloc[0].to_list())
+    assert result["random"][0] == pytest.approx(0.25)
+    assert result.iloc[1].to_list() == pytest.approx(alone.iloc[0].to_list())
 
 
 def test_an_unknown_base_probability_gives_no_number():
-    found = expected_rewards(np.array([np.nan, 0.4]), np.array([10, 10]))
-    assert found.iloc[0].isna().all()
-    assert found.iloc[1].notna().all()
+    result = expected_rewards(np.array([np.nan, 0.4]), np.array([10, 10]))
+    assert result.iloc[0].isna().all()
+    assert result.iloc[1].notna().all()

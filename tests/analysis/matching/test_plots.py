@@ -21,7 +21,7 @@ from metarl.analysis.style import COLOURS, baseline_colour
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     baselines = {
         name: baited_trials(name, episodes=80)
         for name in ("random", "alternation", "matching")
@@ -30,8 +30,8 @@ def found():
 
 
 @pytest.fixture(scope="module")
-def tables(found):
-    return found.tables
+def tables(result):
+    return result.tables
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def ax():
 
 
 def line(ax, start):
-    (found,) = [x for x in ax.get_lines() if str(x.get_label()).startswith(start)]
-    return found
+    (result,) = [x for x in ax.get_lines() if str(x.get_label()).startswith(start)]
+    return result
 
 
 def labels_of(ax):
@@ -51,28 +51,28 @@ def labels_of(ax):
 
 
 def bars(ax, label):
-    (found,) = [c for c in ax.containers if c.get_label() == label]
-    return [bar.get_height() for bar in found]
+    (result,) = [c for c in ax.containers if c.get_label() == label]
+    return [bar.get_height() for bar in result]
 
 
 def points_of(ax, label):
     """Middles of a published series with error bars."""
-    (found,) = [c for c in ax.containers if c.get_label() == label]
-    return np.asarray(found[0].get_ydata(), float)
+    (result,) = [c for c in ax.containers if c.get_label() == label]
+    return np.asarray(result[0].get_ydata(), float)
 
 
 def levels_of(ax, label):
     """Heights of a set of horizontal lines."""
-    (found,) = [c for c in ax.collections if c.get_label() == label]
-    return [float(segment[0][1]) for segment in found.get_segments()]
+    (result,) = [c for c in ax.collections if c.get_label() == label]
+    return [float(segment[0][1]) for segment in result.get_segments()]
 
 
 def measured(table):
     return table[table["group"] == "measured"]
 
 
-def test_the_scatter_has_every_episode_and_the_mean_lines(found, tables, ax):
-    plot_matching(found.tables, found.context, ax)
+def test_the_scatter_has_every_episode_and_the_mean_lines(result, tables, ax):
+    plot_matching(result.tables, result.context, ax)
     points, dots = (
         tables["points"],
         [x for x in ax.get_lines() if x.get_marker() == "o"],
@@ -86,10 +86,10 @@ def test_the_scatter_has_every_episode_and_the_mean_lines(found, tables, ax):
     lines = measured(tables["lines"])
     for name in ("held-in", "held-out"):
         own = lines[lines["set"] == name]
-        drawn = line(ax, name)
-        slope = np.diff(drawn.get_ydata()) / np.diff(drawn.get_xdata())
+        curve = line(ax, name)
+        slope = np.diff(curve.get_ydata()) / np.diff(curve.get_xdata())
         assert slope.item() == pytest.approx(own["slope"].mean())
-        assert np.mean(drawn.get_ydata()) == pytest.approx(own["bias"].mean())
+        assert np.mean(curve.get_ydata()) == pytest.approx(own["bias"].mean())
         text = f"{name}: slope {own['slope'].mean():.2f}, r {own['r'].mean():.2f}"
         assert text in labels_of(ax)
     identity = line(ax, "slope 1")
@@ -100,8 +100,8 @@ def test_the_scatter_has_every_episode_and_the_mean_lines(found, tables, ax):
     assert ax.get_legend().get_title().get_text().startswith("networks (n = 3)")
 
 
-def test_slopes_are_drawn_with_those_of_animals_and_of_baselines(found, tables, ax):
-    plot_slopes(found.tables, found.context, ax)
+def test_slopes_are_drawn_with_those_of_animals_and_of_baselines(result, tables, ax):
+    plot_slopes(result.tables, result.context, ax)
     summary = measured(tables.summary("slopes")).set_index("measure")["mean"]
     names = ["slope, held-in", "slope, held-out"]
     names += ["stay_after_reward", "switch_after_none"]
@@ -123,28 +123,28 @@ def test_slopes_are_drawn_with_those_of_animals_and_of_baselines(found, tables, 
     )
 
 
-def test_history_weights_are_drawn_by_lag_with_those_of_mice(found, tables, ax):
-    plot_history(found.tables, found.context, ax)
+def test_history_weights_are_drawn_by_lag_with_those_of_mice(result, tables, ax):
+    plot_history(result.tables, result.context, ax)
     summary = measured(tables.summary("history"))
     for predictor in ("reward", "choice"):
         own = summary[summary["predictor"] == predictor]
-        drawn = line(ax, f"past {predictor}s")
-        np.testing.assert_allclose(drawn.get_xdata(), own["lag"])
-        np.testing.assert_allclose(drawn.get_ydata(), own["mean"])
+        curve = line(ax, f"past {predictor}s")
+        np.testing.assert_allclose(curve.get_xdata(), own["lag"])
+        np.testing.assert_allclose(curve.get_ydata(), own["mean"])
         mice = points_of(ax, f"past {predictor}s, mice (n = 16)")
         assert mice[0] == {"reward": 1.836, "choice": -0.178}[predictor]
         assert len(mice) == 15
     assert len(ax.collections) >= 2
 
 
-def test_earnings_are_drawn_by_set_with_the_exact_lines(found, tables, ax):
-    plot_earnings(found.tables, found.context, ax)
+def test_earnings_are_drawn_by_set_with_the_exact_lines(result, tables, ax):
+    plot_earnings(result.tables, result.context, ax)
     own = measured(tables["earnings"])
     for name in ("held-in", "held-out"):
         part = own[own["set"] == name]
-        drawn = line(ax, f"networks (n = 3), {name}")
-        assert drawn.get_ydata().tolist() == part["reward_per_trial"].tolist()
-        assert (drawn.get_markerfacecolor() == "white") == (name == "held-out")
+        curve = line(ax, f"networks (n = 3), {name}")
+        assert curve.get_ydata().tolist() == part["reward_per_trial"].tolist()
+        assert (curve.get_markerfacecolor() == "white") == (name == "held-out")
     means = own.groupby("set")[["random", "matching", "rich_then_poor"]].mean()
     sets = ["held-in", "held-out"]
     for name in ("random", "matching", "rich-then-poor"):
@@ -158,12 +158,12 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(found, tables, ax):
     learned = (means["random"] + share * gain)["held-in"]
     assert levels_of(ax, "learned") == pytest.approx([learned])
     for name in ("random", "matching", "alternation"):
-        (drawn,) = [c for c in ax.collections if c.get_label() == name]
-        assert same_color(drawn.get_color()[0], baseline_colour(name))
+        (curve,) = [c for c in ax.collections if c.get_label() == name]
+        assert same_color(curve.get_color()[0], baseline_colour(name))
 
 
-def test_coding_is_drawn_with_both_nulls(found, tables, ax):
-    plot_coding(found.tables, found.context, ax)
+def test_coding_is_drawn_with_both_nulls(result, tables, ax):
+    plot_coding(result.tables, result.context, ax)
     coding = tables["coding"]
     names = ["last action", "last reward", "action x reward", "left value"]
     names += ["upcoming action"]
@@ -180,8 +180,8 @@ def test_coding_is_drawn_with_both_nulls(found, tables, ax):
     assert ax.get_legend().get_title().get_text() == "n = 3 networks, 95 % intervals"
 
 
-def test_fractions_are_drawn_with_those_of_neurons(found, tables, ax):
-    plot_fractions(found.tables, found.context, ax)
+def test_fractions_are_drawn_with_those_of_neurons(result, tables, ax):
+    plot_fractions(result.tables, result.context, ax)
     names = ["last action", "last reward", "action x reward", "history"]
     names += ["left value", "upcoming action"]
     means = tables["coding"].groupby(["network", "variable"])["fraction"].mean()
@@ -206,13 +206,13 @@ def test_animals_have_one_line_and_their_colour(ax):
     trials = baited_trials("matching", episodes=30)
     trials = trials.drop(columns=["held_out", "p0_left", "chance_left"])
     source = ExperimentData(trials=trials, subjects_are="animals", task="matching")
-    made = analyse(ANALYSIS, source)
-    plot_matching(made.tables, made.context, ax)
+    result = analyse(ANALYSIS, source)
+    plot_matching(result.tables, result.context, ax)
     assert same_color(line(ax, "all: slope").get_color(), COLOURS["animal"])
     assert not [text for text in labels_of(ax) if text.startswith("held")]
     ax.clear()
-    plot_slopes(made.tables, made.context, ax)
+    plot_slopes(result.tables, result.context, ax)
     assert len(bars(ax, "animal (n = 1)")) == 3
     ax.clear()
-    plot_earnings(made.tables, made.context, ax)
+    plot_earnings(result.tables, result.context, ax)
     assert [t.get_text() for t in ax.texts] == ["base probabilities are not known"]

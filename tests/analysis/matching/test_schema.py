@@ -25,12 +25,12 @@ def small(**columns):
 
 
 def test_choices_and_rewards_become_sides_and_rewards():
-    made = read_trials(small())
-    assert made["side"].tolist() == [-1, 1, 1, -1, 1, -1]
-    assert made["rewarded"].tolist() == [1, 0, 1, 0, 0, 1]
-    assert made["history"].tolist() == [0, 1, 2, 3, 4, 5]
-    assert made["usable"].all()
-    assert made[["held_out", "p0_left", "chance_left"]].isna().all().all()
+    parsed = read_trials(small())
+    assert parsed["side"].tolist() == [-1, 1, 1, -1, 1, -1]
+    assert parsed["rewarded"].tolist() == [1, 0, 1, 0, 0, 1]
+    assert parsed["history"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert parsed["usable"].all()
+    assert parsed[["held_out", "p0_left", "chance_left"]].isna().all().all()
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_choices_and_rewards_become_sides_and_rewards():
 )
 def test_the_last_two_thirds_are_late(count, late):
     trials = small(choice=[0] * count, reward=[0] * count)
-    made = read_trials(trials)
-    assert made["late"].sum() == late
-    assert made["late"].tolist() == [False] * (count - late) + [True] * late
+    parsed = read_trials(trials)
+    assert parsed["late"].sum() == late
+    assert parsed["late"].tolist() == [False] * (count - late) + [True] * late
 
 
 def test_each_episode_has_its_own_late_trials_and_its_own_history():
     trials = small(episode=[0, 0, 0, 1, 1, 1], trial=[0, 1, 2, 3, 4, 5])
-    made = read_trials(trials)
-    assert made["episode_index"].tolist() == [0, 0, 0, 1, 1, 1]
-    assert made["late"].tolist() == [False, True, True] * 2
-    assert made["history"].tolist() == [0, 1, 2, 0, 1, 2]
+    parsed = read_trials(trials)
+    assert parsed["episode_index"].tolist() == [0, 0, 0, 1, 1, 1]
+    assert parsed["late"].tolist() == [False, True, True] * 2
+    assert parsed["history"].tolist() == [0, 1, 2, 0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -63,18 +63,18 @@ def test_each_episode_has_its_own_late_trials_and_its_own_history():
     ],
 )
 def test_a_trial_of_unknown_outcome_breaks_the_history(change, usable, history):
-    made = read_trials(small(**change))
-    assert made["usable"].tolist() == usable
-    assert made["history"].tolist() == history
-    unusable = made[~made["usable"]]
+    parsed = read_trials(small(**change))
+    assert parsed["usable"].tolist() == usable
+    assert parsed["history"].tolist() == history
+    unusable = parsed[~parsed["usable"]]
     assert (unusable["side"] == 0).all()
     assert (unusable["rewarded"] == 0).all()
 
 
 def test_the_penalty_of_a_missing_choice_counts_but_is_no_reward():
-    made = read_trials(small(choice=[0, None], reward=[1, -1], valid=[1, 0]))
-    assert made["reward"].tolist() == [1, -1]
-    assert made["rewarded"].tolist() == [1, 0]
+    parsed = read_trials(small(choice=[0, None], reward=[1, -1], valid=[1, 0]))
+    assert parsed["reward"].tolist() == [1, -1]
+    assert parsed["rewarded"].tolist() == [1, 0]
 
 
 def test_rows_may_come_in_any_order():
@@ -85,8 +85,8 @@ def test_rows_may_come_in_any_order():
 
 def test_earlier_values_are_looked_up_by_lag():
     values = np.arange(10.0)
-    found = lagged(values, np.array([5, 9]), range(1, 4))
-    assert found.tolist() == [[4, 3, 2], [8, 7, 6]]
+    result = lagged(values, np.array([5, 9]), range(1, 4))
+    assert result.tolist() == [[4, 3, 2], [8, 7, 6]]
 
 
 @pytest.mark.parametrize(

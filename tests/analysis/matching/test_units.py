@@ -1,4 +1,4 @@
-"""Unit coding: compared with least squares, of units that code and of others."""
+"""Unit coding: compared with least squares; units that code and others."""
 
 import numpy as np
 import pandas as pd
@@ -38,14 +38,14 @@ def test_partial_correlations_are_those_of_least_squares_residuals():
     labels[:, 2] += labels[:, 0]
     labels[:, 4] += labels[:, 3] - labels[:, 1]
     units = labels @ generator.normal(size=(5, 7)) + generator.normal(size=(500, 7))
-    found = partial_correlations(units, labels)
-    assert found.shape == (5, 7)
+    correlations = partial_correlations(units, labels)
+    assert correlations.shape == (5, 7)
     for place, controls in enumerate(CONTROLS):
         others = labels[:, list(controls)]
         variable = residual(labels[:, place], others)
         for unit in range(7):
             expected = np.corrcoef(variable, residual(units[:, unit], others))[0, 1]
-            assert found[place, unit] == pytest.approx(expected)
+            assert correlations[place, unit] == pytest.approx(expected)
 
 
 def test_the_variables_that_are_regressed_out_are_declared():
@@ -62,13 +62,13 @@ def test_a_unit_or_a_label_that_does_not_vary_has_no_coding():
     generator = np.random.default_rng(1)
     labels = generator.normal(size=(100, 5))
     units = np.column_stack([np.zeros(100), labels[:, 0]])
-    found = partial_correlations(units, labels)
-    assert found[:, 0].tolist() == [0] * 5
-    assert found[0, 1] == pytest.approx(1)
+    correlations = partial_correlations(units, labels)
+    assert correlations[:, 0].tolist() == [0] * 5
+    assert correlations[0, 1] == pytest.approx(1)
     labels[:, 3] = 2.0
-    found = partial_correlations(units, labels)
-    assert np.isnan(found[3]).all()
-    assert np.isfinite(found[:3]).all()
+    correlations = partial_correlations(units, labels)
+    assert np.isnan(correlations[3]).all()
+    assert np.isfinite(correlations[:3]).all()
     labels[:, 4] = -labels[:, 0]
     assert np.isnan(partial_correlations(units, labels)[4]).all()
 
@@ -130,7 +130,7 @@ def test_planted_coding_is_found_and_no_other(trials):
         assert action["strength"] > 0.3
         assert action["fraction"] > 0.7
         assert action["wrong_episode"] < 0.05
-        # No unit holds a product beyond what actions and rewards tell.
+        # No unit holds a product beyond actions and rewards.
         assert of_variable(coding, "action x reward", network)["strength"] < 0.05
         assert of_variable(coding, "action x reward", network)["fraction"] <= 0.1
     assert of_variable(coding, "upcoming action")["strength"] > 0.3
@@ -158,10 +158,10 @@ def test_slow_drift_within_episodes_is_not_called_coding(trials):
     value = number + 3 * generator.normal(size=len(trials))
     drifting = trials.assign(chance_left=value)
     table = unit_table(recording_of(drifting, units), read_trials(drifting))
-    found = of_variable(table, "left value")
-    assert found["r"].abs().min() > 0.5
-    assert found["wrong_episode"].min() > 0.5
-    assert found["coded"].sum() <= 1
+    result = of_variable(table, "left value")
+    assert result["r"].abs().min() > 0.5
+    assert result["wrong_episode"].min() > 0.5
+    assert result["coded"].sum() <= 1
 
 
 def test_history_is_any_of_the_first_three():

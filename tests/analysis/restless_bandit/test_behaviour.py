@@ -36,22 +36,24 @@ def trials():
     )
 
 
-def test_regret_is_what_the_better_arm_would_have_paid_more(trials):
-    made = regret_by_trial(read_episodes(trials))
+def test_regret_is_the_difference_to_the_better_arm(trials):
+    table = regret_by_trial(read_episodes(trials))
     quiet, volatile = [0, 0.6, 0.6], [0.8, 1.6, 1.6]
-    assert made["trial"].tolist() == [1, 2, 3]
+    assert table["trial"].tolist() == [1, 2, 3]
     expected = [(a + b) / 2 for a, b in zip(quiet, volatile, strict=True)]
-    assert made["regret"].tolist() == pytest.approx(expected)
+    assert table["regret"].tolist() == pytest.approx(expected)
 
 
-def test_regret_is_parted_by_volatility(trials):
-    made = regret_by_volatility(read_episodes(trials)).set_index("volatility")["regret"]
-    assert made.to_dict() == pytest.approx({"low": 0.6, "high": 1.6})
+def test_regret_is_divided_by_volatility(trials):
+    result = regret_by_volatility(read_episodes(trials)).set_index("volatility")[
+        "regret"
+    ]
+    assert result.to_dict() == pytest.approx({"low": 0.6, "high": 1.6})
     quiet = regret_by_volatility(read_episodes(trials.iloc[:3]))
     assert math.isnan(quiet.set_index("volatility").loc["high", "regret"])
 
 
-def test_what_is_saved_is_relative_to_chance_in_the_same_episodes(trials):
+def test_the_regret_saved_is_relative_to_chance_in_the_same_episodes(trials):
     (row,) = subject_regrets(read_episodes(trials)).to_dict("records")
     chance = (0.2 + 0.3 + 0 + 0.4 + 0.4 + 0.2) / 2
     assert row["chance_regret"] == pytest.approx(chance)
@@ -64,7 +66,7 @@ def test_a_missing_choice_makes_its_regret_unknown(trials):
     assert math.isnan(subject_regrets(read_episodes(trials))["regret"].iloc[0])
 
 
-def test_a_table_without_the_chances_is_refused(trials):
+def test_a_table_without_the_probabilities_is_refused(trials):
     words = "the restless-bandit trial table has no columns volatility, prob"
     with pytest.raises(MetaRLError, match=words):
         SCHEMA.check(trials.drop(columns=["volatility", "probability_left"]))

@@ -1,4 +1,4 @@
-"""Effects of the restless bandit on planted learners: which pass, fail or report."""
+"""Effects of the restless bandit on planted learners: pass, fail, or reported."""
 
 from functools import cache
 
@@ -49,13 +49,13 @@ def rows(rates, *sizes, **more):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return analysed((0.2, 0.6))
 
 
 @pytest.fixture(scope="module")
-def planted(found):
-    return found.effects.set_index("effect")
+def planted(result):
+    return result.effects.set_index("effect")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def flat():
     return rows((0.4, 0.4), baselines={})
 
 
-def test_learners_whose_rate_follows_volatility_pass_every_scored_row(planted):
+def test_learners_with_a_rate_that_follows_volatility_pass_every_scored_row(planted):
     scored = planted[planted["criterion"] != ""]
     assert set(scored["verdict"]) == {"PASS"}, scored["value"]
     assert planted.loc[DIFFERENCE, "value"] == pytest.approx(0.4, abs=0.08)
@@ -98,16 +98,16 @@ def test_a_rate_that_does_not_follow_volatility_fails_its_rows(flat):
 
 
 def test_choosers_at_random_have_learned_nothing():
-    made = rows(None, 2, 40)
-    own = made[made["learned"].notna()]
+    effects = rows(None, 2, 40)
+    own = effects[effects["learned"].notna()]
     assert own["learned"].unique() == [0]
     assert not own["passed"].any()
-    regret = made.loc["regret per episode, mean"]
+    regret = effects.loc["regret per episode, mean"]
     assert regret["value"] == pytest.approx(regret["chance"], rel=0.05)
 
 
-def test_values_are_those_of_baselines_minus_networks(found, planted):
-    regret = found.tables["subjects"].groupby("group")["regret"].mean()
+def test_values_are_those_of_baselines_minus_networks(result, planted):
+    regret = result.tables["subjects"].groupby("group")["regret"].mean()
     saved = regret["ucb"] - regret["measured"]
     assert planted.loc[SAVED, "value"] == pytest.approx(saved)
     best = regret["ucb"] - regret["bayes-greedy"]
@@ -121,10 +121,10 @@ def test_values_are_those_of_baselines_minus_networks(found, planted):
 
 
 def test_without_baselines_nothing_can_be_shown_against_them():
-    made = rows((0.2, 0.6), baselines={})
-    assert made.loc[SAVED, "verdict"] == "FAIL"
-    assert made.loc[DIFFERENCE, "verdict"] == "PASS"
-    controls = made[made.index.str.contains("fixed-rate")]
+    effects = rows((0.2, 0.6), baselines={})
+    assert effects.loc[SAVED, "verdict"] == "FAIL"
+    assert effects.loc[DIFFERENCE, "verdict"] == "PASS"
+    controls = effects[effects.index.str.contains("fixed-rate")]
     assert set(controls["verdict"]) == {"FAIL"}
 
 
@@ -140,41 +140,41 @@ def test_without_baselines_nothing_can_be_shown_against_them():
     ],
 )
 def test_another_task_or_test_is_reported_and_not_scored(change):
-    made = rows((0.2, 0.6), 1, 20, baselines={}, **change)
-    assert set(made["verdict"]) == {"REPORTED"}
+    effects = rows((0.2, 0.6), 1, 20, baselines={}, **change)
+    assert set(effects["verdict"]) == {"REPORTED"}
 
 
 def test_a_missing_subject_lets_no_row_of_networks_pass():
-    made = rows((0.2, 0.6), 2, 40, expected_subjects=3)
-    own = made[~made.index.str.contains("fixed-rate")]
+    effects = rows((0.2, 0.6), 2, 40, expected_subjects=3)
+    own = effects[~effects.index.str.contains("fixed-rate")]
     assert not own["passed"].any()
 
 
 def test_one_network_with_too_few_episodes_lets_no_rate_pass():
     parts = [simulate((0.2, 0.6), n, subject=k) for k, n in enumerate((40, 18))]
-    made = rows((0.2, 0.6), 2, 1, trials=pd.concat(parts))
-    assert made.loc[[DIFFERENCE, EACH, GAIN, FREE], "value"].isna().all()
-    assert not made.loc[[DIFFERENCE, EACH, GAIN, FREE], "passed"].any()
+    effects = rows((0.2, 0.6), 2, 1, trials=pd.concat(parts))
+    assert effects.loc[[DIFFERENCE, EACH, GAIN, FREE], "value"].isna().all()
+    assert not effects.loc[[DIFFERENCE, EACH, GAIN, FREE], "passed"].any()
 
 
-def test_tables_have_every_group_and_fits_only_where_they_are_asked_for(found):
+def test_tables_have_every_group_and_fits_only_of_the_fitted_groups(result):
     groups = {"measured", *baselines()}
     for name in ("subjects", "regret", "by_volatility"):
-        assert set(found.tables[name]["group"]) == groups
+        assert set(result.tables[name]["group"]) == groups
     for name in ("fits", "rates", "models"):
         fitted = {"measured", "rescorla-wagner", "bayes-greedy"}
-        assert set(found.tables[name]["group"]) == fitted
+        assert set(result.tables[name]["group"]) == fitted
     for name in ("rates", "models"):
-        assert set(found.tables.summary(name)["group"]) == fitted
-    models = found.tables["models"].set_index(["group", "subject", "model"])[
+        assert set(result.tables.summary(name)["group"]) == fitted
+    models = result.tables["models"].set_index(["group", "subject", "model"])[
         "bic_difference"
     ]
     assert (models.xs("b", level="model") == 0).all()
-    fits = found.tables["fits"]
+    fits = result.tables["fits"]
     own = fits[(fits["group"] == "measured") & (fits["subject"] == 1)]
     bic = own.groupby("model")["bic"].mean()
     assert models["measured", 1, "abe"] == pytest.approx(bic["abe"] - bic["b"])
-    rates = found.tables["rates"].set_index(["group", "subject", "volatility"])
+    rates = result.tables["rates"].set_index(["group", "subject", "volatility"])
     quiet = own[(own["model"] == "abe") & (own["volatility"] == "low")]
     expected = quiet["alpha"].mean()
     assert rates.loc[("measured", 1, "low"), "learning_rate"] == pytest.approx(expected)

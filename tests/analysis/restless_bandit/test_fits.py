@@ -1,4 +1,4 @@
-"""Rescorla-Wagner fits: the likelihood by hand, and known learners found again."""
+"""Rescorla-Wagner fits: the likelihood by hand, and known learners recovered."""
 
 import math
 
@@ -30,8 +30,8 @@ def by_hand(choices, rewards, alpha, beta, epsilon):
             continue
         arm = int(choice)
         leads.append(values[arm] - values[1 - arm])
-        chance = 1 / (1 + math.exp(-beta * leads[-1]))
-        likelihood += math.log(epsilon / 2 + (1 - epsilon) * chance)
+        probability = 1 / (1 + math.exp(-beta * leads[-1]))
+        likelihood += math.log(epsilon / 2 + (1 - epsilon) * probability)
         values[arm] += alpha * (reward - values[arm])
     return leads, likelihood
 
@@ -79,7 +79,7 @@ def test_blocks_do_not_mix():
     assert not np.array_equal(first, second)
 
 
-def test_the_grid_holds_what_models_fix():
+def test_the_grid_holds_the_fixed_values_of_models():
     assert ALPHAS[FIXED_ALPHA] == 0.5
     assert EPSILONS[0] == 0
 
@@ -95,15 +95,15 @@ def means(fits, model):
     return part.groupby("volatility")[["alpha", "beta", "epsilon"]].mean()
 
 
-def test_a_known_learner_is_found_again(fits):
-    found = means(fits, "abe")
-    assert found.loc["low", "alpha"] == pytest.approx(0.2, abs=0.06)
-    assert found.loc["high", "alpha"] == pytest.approx(0.6, abs=0.06)
-    assert found["beta"].to_numpy() == pytest.approx([8, 8], rel=0.25)
-    assert found["epsilon"].to_numpy() == pytest.approx([0.1, 0.1], abs=0.05)
+def test_a_known_learner_is_recovered(fits):
+    result = means(fits, "abe")
+    assert result.loc["low", "alpha"] == pytest.approx(0.2, abs=0.06)
+    assert result.loc["high", "alpha"] == pytest.approx(0.6, abs=0.06)
+    assert result["beta"].to_numpy() == pytest.approx([8, 8], rel=0.25)
+    assert result["epsilon"].to_numpy() == pytest.approx([0.1, 0.1], abs=0.05)
 
 
-def test_models_keep_what_they_do_not_free(fits):
+def test_models_keep_their_fixed_parameters(fits):
     for model in ("b", "be"):
         assert set(fits.loc[fits["model"] == model, "alpha"]) == {0.5}
     for model in ("b", "ab"):
@@ -142,12 +142,12 @@ def test_missing_choices_are_not_counted():
 
 def toy_blocks(low, high, trials=(100, 100)):
     """Two blocks, quiet and volatile, with a likelihood for each of three rates."""
-    made = {}
+    by_name = {}
     for name, profile, count in (("low", low, trials[0]), ("high", high, trials[1])):
         likelihoods = np.full((1, 3, 2, 2), -1e3, np.float32)
         likelihoods[0, :, 1, 0] = profile
-        made[name] = Blocks(likelihoods=likelihoods, trials=np.array([count]))
-    return made
+        by_name[name] = Blocks(likelihoods=likelihoods, trials=np.array([count]))
+    return by_name
 
 
 def test_the_gain_of_two_rates_over_one_is_that_by_hand():

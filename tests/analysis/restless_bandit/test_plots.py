@@ -1,4 +1,4 @@
-"""What is drawn of the restless bandit: the numbers of the tables, at their places."""
+"""Panels of the restless bandit draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,7 +22,7 @@ LABEL = "networks (n = 4)"
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     parts = [simulate((0.2, 0.6), 40, subject=k) for k in range(4)]
     baselines = {
         "random": simulate(None, 40, seed=9),
@@ -49,11 +49,11 @@ def lines(ax):
     return {line.get_label(): line for line in ax.lines}
 
 
-def test_regret_is_drawn_for_networks_and_baselines(found, ax):
-    assert plot_regret(found.tables, found.context, ax) is ax
-    drawn, summary = lines(ax), found.tables.summary("regret").set_index("group")
+def test_regret_is_drawn_for_networks_and_baselines(result, ax):
+    assert plot_regret(result.tables, result.context, ax) is ax
+    shown, summary = lines(ax), result.tables.summary("regret").set_index("group")
     for group, label in (("measured", LABEL), ("random", "random")):
-        assert list(drawn[label].get_ydata()) == summary.loc[group, "mean"].tolist()
+        assert list(shown[label].get_ydata()) == summary.loc[group, "mean"].tolist()
     assert len(ax.lines) == 4 + 1 + 2
     tips = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert tips.max() == pytest.approx(summary.loc["measured", "high"].max())
@@ -68,14 +68,14 @@ def test_regret_is_drawn_for_networks_and_baselines(found, ax):
         (plot_learning_rates, "rates", "learning_rate"),
     ],
 )
-def test_quiet_stands_left_of_volatile(draw, table, column, found, ax):
-    draw(found.tables, found.context, ax)
-    drawn = lines(ax)
-    summary = found.tables.summary(table).set_index(["group", "volatility"])
+def test_quiet_stands_left_of_volatile(draw, table, column, result, ax):
+    draw(result.tables, result.context, ax)
+    curves = lines(ax)
+    summary = result.tables.summary(table).set_index(["group", "volatility"])
     for group, label in (("measured", LABEL), ("rescorla-wagner", "rescorla-wagner")):
         heights = [summary.loc[(group, kind), "mean"] for kind in ("low", "high")]
-        assert list(drawn[label].get_ydata()) == pytest.approx(heights)
-    each = found.tables[table]
+        assert list(curves[label].get_ydata()) == pytest.approx(heights)
+    each = result.tables[table]
     own = each[(each["group"] == "measured") & (each["subject"] == 3)]
     heights = own.set_index("volatility")[column].loc[["low", "high"]].tolist()
     assert list(ax.lines[3].get_ydata()) == pytest.approx(heights)
@@ -86,9 +86,9 @@ def test_quiet_stands_left_of_volatile(draw, table, column, found, ax):
     assert list(segments[0][:, 1]) == pytest.approx([low["low"], low["high"]])
 
 
-def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
-    plot_models(found.tables, found.context, ax)
-    summary = found.tables.summary("models").set_index(["group", "model"])["mean"]
+def test_models_are_bars_from_b_with_a_dot_a_subject(result, ax):
+    plot_models(result.tables, result.context, ax)
+    summary = result.tables.summary("models").set_index(["group", "model"])["mean"]
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == ["b", "ab", "be", "abe"]
     heights = [bar.get_height() for bar in ax.patches]
@@ -97,7 +97,7 @@ def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
     assert heights == pytest.approx(expected)
     dots = [line.get_ydata() for line in ax.lines if line.get_marker() == "o"]
     assert len(dots) == 4 + 1
-    models = found.tables["models"].set_index(["group", "subject", "model"])[
+    models = result.tables["models"].set_index(["group", "subject", "model"])[
         "bic_difference"
     ]
     own = [models["measured", 2, name] for name in names]
@@ -107,17 +107,17 @@ def test_models_are_bars_from_b_with_a_dot_a_subject(found, ax):
 @pytest.mark.parametrize(
     ("draw", "kind"), [(plot_quiet_episode, "low"), (plot_volatile_episode, "high")]
 )
-def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
-    draw(found.tables, found.context, ax)
-    shown = found.tables["examples"]
+def test_an_episode_shows_probabilities_policy_and_choices(draw, kind, result, ax):
+    draw(result.tables, result.context, ax)
+    shown = result.tables["examples"]
     shown = shown[shown["volatility"] == kind]
-    drawn = lines(ax)
+    curves = lines(ax)
     truth = shown["probability_left"].tolist()
-    assert list(drawn["P(reward | left)"].get_ydata()) == truth
-    assert set(drawn["P(choose left)"].get_ydata()) == {0.75}
-    for label, paid in (("rewarded", 1), ("unrewarded", 0)):
-        part = shown[shown["reward"] == paid]
-        marks = drawn[f"choice, {label}"]
+    assert list(curves["P(reward | left)"].get_ydata()) == truth
+    assert set(curves["P(choose left)"].get_ydata()) == {0.75}
+    for label, rewarded in (("rewarded", 1), ("unrewarded", 0)):
+        part = shown[shown["reward"] == rewarded]
+        marks = curves[f"choice, {label}"]
         assert list(marks.get_xdata()) == (part["trial"] + 1).tolist()
         above = np.asarray(marks.get_ydata()) > 1
         assert above.tolist() == (part["choice"] == 0).tolist()
@@ -127,12 +127,12 @@ def test_an_episode_shows_chances_policy_and_choices(draw, kind, found, ax):
 
 def test_every_panel_can_be_drawn_from_few_trials_alone():
     trials = simulate((0.2, 0.6), 1)
-    found = analyse(ANALYSIS, ExperimentData(trials=trials, task="restless-bandit"))
+    result = analyse(ANALYSIS, ExperimentData(trials=trials, task="restless-bandit"))
     said = []
     for panel in ANALYSIS.panels:
-        axes = panel(found.tables, found.context)
+        axes = panel(result.tables, result.context)
         said += [text.get_text() for text in axes.texts]
         plt.close(axes.figure)
     blocks = "too few episodes for a block"
     assert said == [blocks, blocks, "no volatile episode"]
-    assert not found.effects["passed"].any()
+    assert not result.effects["passed"].any()

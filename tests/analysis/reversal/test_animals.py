@@ -1,4 +1,5 @@
-"""Monkeys' reversal trials: the published release, a made one, and one's own table."""
+"""Monkeys' reversal trials: the published release, a synthetic one, and a user's
+table."""
 
 import numpy as np
 import pandas as pd
@@ -34,8 +35,8 @@ def monkeys(animal_data):
 
 @pytest.fixture(scope="module")
 def summary(monkeys):
-    found = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
-    return found[found["label"] == "all subjects"]
+    table = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
+    return table[table["label"] == "all subjects"]
 
 
 @pytest.mark.parametrize("schedule", [80, 70])
@@ -45,16 +46,16 @@ def test_the_monkeys_measures_are_reproduced_to_the_last_digit(
 ):
     published = reference_tables()["reference_measures"]
     row = published.query("measure == @quantity and schedule == @schedule").iloc[0]
-    found = summary[summary["alignment"].isna()]
-    found = found.query("quantity == @quantity and schedule == @schedule").iloc[0]
-    assert round(found["value"], 3) == row["value"]
-    assert round(found["error"], 3) == row["error"]
-    assert found["n"] == row["blocks"]
+    result = summary[summary["alignment"].isna()]
+    result = result.query("quantity == @quantity and schedule == @schedule").iloc[0]
+    assert round(result["value"], 3) == row["value"]
+    assert round(result["error"], 3) == row["error"]
+    assert result["n"] == row["blocks"]
 
 
 def test_the_monkeys_medians_are_reproduced(summary):
-    found = summary[summary["alignment"].isna()]
-    medians = found.set_index(["quantity", "schedule"])["median"]
+    result = summary[summary["alignment"].isna()]
+    medians = result.set_index(["quantity", "schedule"])["median"]
     assert medians["first_new_better"].to_dict() == {70: 2, 80: 2}
     assert medians["switch_delay"].to_dict() == {70: 4, 80: 3}
 
@@ -83,15 +84,15 @@ def test_the_release_has_its_animals_blocks_and_reversals(monkeys):
     assert (blocks["subject"].diff().dropna() >= 0).all()
 
 
-def test_the_monkeys_were_paid_nearly_as_the_schedule_says(monkeys):
+def test_the_monkeys_were_rewarded_nearly_as_scheduled(monkeys):
     for percent in (80, 70):
         part = monkeys[monkeys["schedule"] == percent]
-        paid = part.groupby("correct")["reward"].mean()
-        assert paid[1] == pytest.approx(percent / 100, abs=0.015)
-        assert paid[0] == pytest.approx(1 - percent / 100, abs=0.015)
+        result = part.groupby("correct")["reward"].mean()
+        assert result[1] == pytest.approx(percent / 100, abs=0.015)
+        assert result[0] == pytest.approx(1 - percent / 100, abs=0.015)
 
 
-def test_a_made_release_is_read_by_hand(tmp_path):
+def test_a_synthetic_release_is_read_by_hand(tmp_path):
     file = write_release(tmp_path / "made.mat", prob8020=[0, 0], prob7030=[1, 1])
     trials = load_reversal(file)
     assert trials.columns[:5].tolist() == [
@@ -208,7 +209,7 @@ def own():
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
+def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     file = tmp_path / f"own{ending}"
     if ending == ".csv":
         own.to_csv(file, index=False)
@@ -234,8 +235,8 @@ def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
         ),
         (
             lambda t: t.assign(schedule=[0.8, 0.8, 0.8]),
-            "own.csv: column schedule must be the better option's chance of reward in "
-            "percent, 50 to 100, got 0.8 in row 1",
+            "own.csv: column schedule must be the better option's probability of "
+            "reward in percent, 50 to 100, got 0.8 in row 1",
         ),
     ],
 )

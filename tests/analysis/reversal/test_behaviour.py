@@ -1,4 +1,5 @@
-"""Reversal behaviour: by hand, on planted choosers, on ones that learned nothing."""
+"""Reversal behaviour: by hand, of planted choosers, and of choosers that learned
+nothing."""
 
 import numpy as np
 import pandas as pd
@@ -22,31 +23,31 @@ def measures(*blocks):
     return block_measures(read_blocks(pd.concat(blocks, ignore_index=True)))
 
 
-def one(made):
-    return measures(made).iloc[0]
+def one(result):
+    return measures(result).iloc[0]
 
 
 def test_a_block_by_hand():
     # Left is better for three trials, then right.
-    found = one(block([0, 0, 1, 0, 0, 1, 1], [1, 0, 0, 1, 0, 1, 1], reversal=3))
-    assert found["p_better"] == pytest.approx(4 / 7)
+    result = one(block([0, 0, 1, 0, 0, 1, 1], [1, 0, 0, 1, 0, 1, 1], reversal=3))
+    assert result["p_better"] == pytest.approx(4 / 7)
     # After a win: stay, stay, stay. After a loss: shift, shift, shift.
-    assert found["stay_after_win"] == 1
-    assert found["shift_after_loss"] == 1
-    assert found["at_reversal"] == 0
-    assert found["first_new_better"] == 2
-    assert np.isnan(found["late_acquisition"])
-    assert np.isnan(found["late_reversal"])
+    assert result["stay_after_win"] == 1
+    assert result["shift_after_loss"] == 1
+    assert result["at_reversal"] == 0
+    assert result["first_new_better"] == 2
+    assert np.isnan(result["late_acquisition"])
+    assert np.isnan(result["late_reversal"])
 
 
-def test_staying_and_shifting_are_told_apart_by_the_outcome_before():
-    found = one(block([0, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1], reversal=None))
+def test_staying_and_shifting_are_distinguished_by_the_outcome_before():
+    result = one(block([0, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 1], reversal=None))
     # Wins at 0 and 1: shift, stay. Losses at 2, 3 and 4: shift, stay, stay.
-    assert found["stay_after_win"] == 1 / 2
-    assert found["shift_after_loss"] == pytest.approx(1 / 3)
+    assert result["stay_after_win"] == 1 / 2
+    assert result["shift_after_loss"] == pytest.approx(1 / 3)
 
 
-def test_trials_that_do_not_count_tell_nothing():
+def test_trials_that_do_not_count_are_ignored():
     whole = block([0, 0, 1, 1], [1, 0, 0, 1], reversal=2)
     part = whole.assign(choice=[0, np.nan, 1, 1], valid=[1, 0, 1, 1])
     assert one(whole)["p_better"] == 1
@@ -81,9 +82,9 @@ def test_a_new_option_never_taken_was_not_taken_on_any_trial_left():
     assert np.isnan(one(block([0] * 6, [1] * 6, reversal=None))["first_new_better"])
 
 
-def likeliest(left, reversal):
-    """Trials from the reversal to the likeliest switch, every split tried in turn."""
-    best, found = -np.inf, 1
+def most_likely_switch(left, reversal):
+    """Trials from the reversal to the most likely switch, every split tried in turn."""
+    best, result = -np.inf, 1
     for split in range(1, len(left)):
         parts = left[:split], left[split:]
         shares = [np.mean(part) for part in parts]
@@ -91,34 +92,36 @@ def likeliest(left, reversal):
             continue
         fit = 0.0
         for part, share in zip(parts, shares, strict=True):
-            chance = min(max(share, 0.001), 0.999)
-            fit += sum(np.log(chance if took else 1 - chance) for took in part)
+            probability = min(max(share, 0.001), 0.999)
+            fit += sum(
+                np.log(probability if took else 1 - probability) for took in part
+            )
         if fit > best + 1e-9:
-            best, found = fit, split
-    return found - reversal
+            best, result = fit, split
+    return result - reversal
 
 
-def test_the_likeliest_switch_is_the_best_of_all_splits():
+def test_the_most_likely_switch_is_the_best_of_all_splits():
     generator = np.random.default_rng(5)
-    made, expected = [], []
+    result, expected = [], []
     for episode in range(60):
         length, reversal = int(generator.integers(8, 30)), int(generator.integers(3, 7))
         turn = reversal + int(generator.integers(0, 4))
         left = generator.random(length) < np.where(np.arange(length) < turn, 0.8, 0.3)
         choice = 1 - left.astype(int)
-        made.append(block(choice, left, reversal=reversal, episode=episode))
-        expected.append(likeliest(left.tolist(), reversal))
-    assert measures(*made)["switch_delay"].tolist() == expected
+        result.append(block(choice, left, reversal=reversal, episode=episode))
+        expected.append(most_likely_switch(left.tolist(), reversal))
+    assert measures(*result)["switch_delay"].tolist() == expected
     assert len(set(expected)) > 5
 
 
 def test_a_clean_switch_is_found_where_it_is():
     for delay in (0, 3, 7):
         choice = np.r_[np.ones(20 + delay), np.zeros(20 - delay)]
-        made = block(choice, np.ones(40), reversal=20, better=1)
-        assert one(made)["switch_delay"] == delay
-        assert one(made)["first_new_better"] == delay
-    # Two trials are missing before the switch: it is told by the trials' numbers.
+        trials = block(choice, np.ones(40), reversal=20, better=1)
+        assert one(trials)["switch_delay"] == delay
+        assert one(trials)["first_new_better"] == delay
+    # Two trials are missing before the switch: it is given by the trials' numbers.
     gap = block([0, 0, np.nan, np.nan, 0, 1, 1, 1], [1] * 8, reversal=4)
     assert one(gap)["switch_delay"] == 1
     # Choices that only rise have no switch away; the first split stands for it.
@@ -130,14 +133,14 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
     short = block([0, 0], [1, 1], reversal=None)
     long = block([1] * 8, [0] * 8, reversal=None, episode=1, schedule=70)
     trials = pd.concat([short, long, short.assign(subject=3)], ignore_index=True)
-    found = subject_measures(read_blocks(trials)).set_index("subject")
-    assert found.loc[0, "p_better"] == 0.5
-    assert found.loc[0, "blocks"] == 2
-    assert found.loc[0, "trials"] == 10
-    assert found.loc[0, "reward_per_100"] == pytest.approx(20)
-    assert found.loc[3, "p_better"] == 1
+    table = subject_measures(read_blocks(trials)).set_index("subject")
+    assert table.loc[0, "p_better"] == 0.5
+    assert table.loc[0, "blocks"] == 2
+    assert table.loc[0, "trials"] == 10
+    assert table.loc[0, "reward_per_100"] == pytest.approx(20)
+    assert table.loc[3, "p_better"] == 1
     # The second block alone has losses.
-    assert found.loc[0, "shift_after_loss"] == 0
+    assert table.loc[0, "shift_after_loss"] == 0
     by = schedule_measures(read_blocks(trials)).set_index(
         ["subject", "schedule", "measure"]
     )
@@ -147,10 +150,10 @@ def test_a_subjects_number_is_the_mean_over_its_blocks():
     assert set(by.index.get_level_values("measure")) == set(MEASURES)
 
 
-def test_a_planted_learner_is_measured_as_it_was_made():
-    found = schedule_measures(read_blocks(chooser(2000, share=0.9, delay=3)))
+def test_a_planted_learner_is_measured_as_planted():
+    table = schedule_measures(read_blocks(chooser(2000, share=0.9, delay=3)))
     for schedule in (80, 70):
-        part = found[found["schedule"] == schedule].set_index("measure")["value"]
+        part = table[table["schedule"] == schedule].set_index("measure")["value"]
         # 77 of 80 trials at .9, 3 at .1.
         assert part["p_better"] == pytest.approx((77 * 0.9 + 3 * 0.1) / 80, abs=0.006)
         assert part["at_reversal"] == pytest.approx(0.1, abs=0.04)
@@ -161,9 +164,9 @@ def test_a_planted_learner_is_measured_as_it_was_made():
 
 
 def test_a_chooser_that_learned_nothing_has_none_of_it():
-    found = schedule_measures(read_blocks(chooser(2000, share=0.5)))
+    table = schedule_measures(read_blocks(chooser(2000, share=0.5)))
     for schedule in (80, 70):
-        part = found[found["schedule"] == schedule].set_index("measure")["value"]
+        part = table[table["schedule"] == schedule].set_index("measure")["value"]
         for measure in ("p_better", "stay_after_win", "shift_after_loss"):
             assert part[measure] == pytest.approx(0.5, abs=0.02)
         for measure in ("at_reversal", "late_acquisition", "late_reversal"):
@@ -178,19 +181,19 @@ def test_curves_are_means_over_blocks_by_hand():
         late_block((), reversal=45).assign(episode=2, schedule=70),
     ]
     trials = pd.concat(blocks, ignore_index=True)
-    found = curves(read_blocks(trials)).set_index(["schedule", "alignment", "trial"])
-    assert found.loc[(80, "acquisition", 1), "probability"] == 0
-    assert found.loc[(80, "acquisition", 2), "probability"] == 0.5
-    assert found.loc[(80, "acquisition", 3), "probability"] == 1
-    assert found.loc[(80, "reversal", -1), "probability"] == 0.5
-    assert found.loc[(80, "reversal", 0), "probability"] == 1
-    assert found.loc[(80, "reversal", 2), "probability"] == 0
-    assert found.loc[(80, "reversal", -1), "error"] == standard_error([0, 1])
-    assert found.loc[(80, "reversal", 0), "blocks"] == 2
-    assert found.loc[(70, "reversal", 0), "probability"] == 0
+    result = curves(read_blocks(trials)).set_index(["schedule", "alignment", "trial"])
+    assert result.loc[(80, "acquisition", 1), "probability"] == 0
+    assert result.loc[(80, "acquisition", 2), "probability"] == 0.5
+    assert result.loc[(80, "acquisition", 3), "probability"] == 1
+    assert result.loc[(80, "reversal", -1), "probability"] == 0.5
+    assert result.loc[(80, "reversal", 0), "probability"] == 1
+    assert result.loc[(80, "reversal", 2), "probability"] == 0
+    assert result.loc[(80, "reversal", -1), "error"] == standard_error([0, 1])
+    assert result.loc[(80, "reversal", 0), "blocks"] == 2
+    assert result.loc[(70, "reversal", 0), "probability"] == 0
     for schedule in (80, 70):
-        assert list(found.loc[(schedule, "acquisition")].index) == list(range(1, 26))
-        assert list(found.loc[(schedule, "reversal")].index) == list(range(-10, 26))
+        assert list(result.loc[(schedule, "acquisition")].index) == list(range(1, 26))
+        assert list(result.loc[(schedule, "reversal")].index) == list(range(-10, 26))
 
 
 def test_curves_of_subjects_and_of_all_blocks_together_differ_in_their_unit():
@@ -202,10 +205,10 @@ def test_curves_of_subjects_and_of_all_blocks_together_differ_in_their_unit():
 
 
 def test_the_curve_of_learning_ends_at_the_reversal():
-    found = curves(read_blocks(block([0] * 8, [1] * 8, reversal=3)))
-    learning = found[found["alignment"] == "acquisition"]
+    result = curves(read_blocks(block([0] * 8, [1] * 8, reversal=3)))
+    learning = result[result["alignment"] == "acquisition"]
     assert learning["trial"].tolist() == [1, 2, 3]
-    rest = found[found["alignment"] == "reversal"]
+    rest = result[result["alignment"] == "reversal"]
     assert rest["trial"].tolist() == [-3, -2, -1, 0, 1, 2, 3, 4]
 
 
@@ -225,12 +228,12 @@ def test_the_summary_takes_blocks_as_its_unit():
         assert row["median"] == values.median()
         assert (row["n"], row["over"]) == (len(values), "blocks")
     assert set(summary["label"]) == {"all subjects", "0", "4"}
-    drawn = summary[summary["alignment"].notna()]
-    assert len(drawn) == 2 * (25 + 36)
-    assert set(drawn["label"]) == {"all subjects"}
+    result = summary[summary["alignment"].notna()]
+    assert len(result) == 2 * (25 + 36)
+    assert set(result["label"]) == {"all subjects"}
 
 
-def test_the_summary_of_one_subject_is_there_once():
+def test_the_summary_of_one_subject_appears_once():
     assert set(
         behaviour_summary(read_blocks(chooser(3)), {0: "subject 0"})["label"]
     ) == {"all subjects"}
@@ -245,5 +248,5 @@ def test_a_table_without_a_single_choice_has_no_number():
     )
 
 
-def test_a_schedule_is_named_by_both_chances():
+def test_a_schedule_is_named_by_both_probabilities():
     assert [schedule_name(p) for p in (80.0, 70, 100)] == ["80/20", "70/30", "100/0"]

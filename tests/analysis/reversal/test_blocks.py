@@ -1,4 +1,4 @@
-"""The reversal trial table: order, blocks, what counts, and what is refused."""
+"""The reversal trial table: order, blocks, trials that count, and refusals."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from metarl.analysis.reversal.behaviour import SCHEMA, read_blocks
 from metarl.core.checks import MetaRLError
 
 
-def test_trials_in_any_order_are_put_in_theirs():
+def test_trials_in_any_order_are_sorted():
     trials = pd.concat([chooser(4, subject=s) for s in (1, 0)], ignore_index=True)
     mixed = trials.sample(frac=1, random_state=3)
     one, other = read_blocks(trials), read_blocks(mixed)
@@ -23,9 +23,11 @@ def test_trials_in_any_order_are_put_in_theirs():
     assert one.table["schedule"].tolist() == [80, 70] * 4
 
 
-def test_a_block_starts_at_its_first_trial_and_turns_where_better_does():
-    made = block([0, 0, 1, 1, 0], [1, 0, 1, 1, 0], reversal=3, trial=[7, 8, 9, 11, 12])
-    data = read_blocks(made)
+def test_a_block_starts_at_its_first_trial_and_reverses_where_better_does():
+    result = block(
+        [0, 0, 1, 1, 0], [1, 0, 1, 1, 0], reversal=3, trial=[7, 8, 9, 11, 12]
+    )
+    data = read_blocks(result)
     assert data.trials.place.tolist() == [0, 1, 2, 4, 5]
     assert data.since.tolist() == [-4, -3, -2, 0, 1]
     assert data.correct.tolist() == [True, True, False, True, False]
@@ -35,7 +37,7 @@ def test_a_block_starts_at_its_first_trial_and_turns_where_better_does():
 
 
 def test_pairs_are_of_neighbours_that_both_count():
-    made = pd.concat(
+    result = pd.concat(
         [
             block(
                 [0, 0, np.nan, 1, 1, 1, 1, 1],
@@ -47,7 +49,7 @@ def test_pairs_are_of_neighbours_that_both_count():
             block([1, 1], [1, 1], reversal=None, episode=1),
         ]
     )
-    data = read_blocks(made)
+    data = read_blocks(result)
     assert data.trials.usable.tolist() == [1, 1, 0, 1, 1, 0, 0, 1, 1, 1]
     assert data.trials.follows.tolist() == [0, 1, 0, 0, 1, 0, 0, 0, 0, 1]
 
@@ -99,8 +101,8 @@ def changed(table, column, row, value):
         ),
         (
             lambda t: changed(t, "schedule", 3, 0.8),
-            "column schedule must be the better option's chance of reward in percent, "
-            "50 to 100, got 0.8 in row 4",
+            "column schedule must be the better option's probability of reward in "
+            "percent, 50 to 100, got 0.8 in row 4",
         ),
         (
             lambda t: changed(t, "forced", 5, 2),
@@ -134,6 +136,6 @@ def test_a_wrong_table_gets_one_sentence(own, change, sentence):
     assert str(caught.value) == sentence
 
 
-def test_a_missing_choice_and_its_price_are_allowed(own):
+def test_a_missing_choice_and_its_penalty_are_allowed(own):
     missing = changed(changed(own, "choice", 1, np.nan), "reward", 1, -1)
     SCHEMA.check(changed(missing, "valid", 1, 0))

@@ -31,7 +31,7 @@ def draw_alone(draw, data, ax):
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     trials = pd.concat([chooser(12, subject=k) for k in range(4)], ignore_index=True)
     baselines = {
         "random": chooser(12, seed=7, share=0.5),
@@ -42,8 +42,8 @@ def found():
 
 @pytest.fixture
 def ax():
-    figure, made = plt.subplots()
-    yield made
+    figure, result = plt.subplots()
+    yield result
     plt.close(figure)
 
 
@@ -59,24 +59,24 @@ def labels(ax):
     ],
 )
 def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
-    found, ax, draw, alignment, trials
+    result, ax, draw, alignment, trials
 ):
-    draw(found.tables, found.context, ax)
+    draw(result.tables, result.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
     for schedule, style, inside in ((80, "-", "animal"), (70, "--", None)):
         point = f"schedule == {schedule} and alignment == '{alignment}'"
         name = f"{schedule}/{100 - schedule}"
-        own = found.tables.summary("curves").query(f"group == 'measured' and {point}")
+        own = result.tables.summary("curves").query(f"group == 'measured' and {point}")
         line = lines[f"networks (n = 4), {name}"]
         assert list(line.get_xdata()) == list(trials)
         assert list(line.get_ydata()) == list(own["mean"])
         assert line.get_linestyle() == style
-        ideal = found.tables.summary("curves").query(
+        ideal = result.tables.summary("curves").query(
             f"group == 'bayes-greedy' and {point}"
         )
         line = lines[f"bayes-greedy, {name}"]
         assert list(line.get_ydata()) == list(ideal["mean"])
-        monkeys = found.tables["reference_curves"].query(point)
+        monkeys = result.tables["reference_curves"].query(point)
         dots = lines[f"macaques (n = 4), {name}"]
         assert list(dots.get_xdata()) == list(trials)
         assert list(dots.get_ydata()) == list(monkeys["value"])
@@ -93,26 +93,28 @@ def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
 
 
 def test_the_bands_are_intervals_over_subjects_and_the_bars_errors_over_blocks(
-    found, ax
+    result, ax
 ):
-    plot_reversal(found.tables, found.context, ax)
+    plot_reversal(result.tables, result.context, ax)
     bands = [c for c in ax.collections if hasattr(c, "get_paths") and c.get_alpha()]
-    own = found.tables.summary("curves").query("group == 'measured' and schedule == 80")
+    own = result.tables.summary("curves").query(
+        "group == 'measured' and schedule == 80"
+    )
     own = own[own["alignment"] == "reversal"]
     heights = bands[0].get_paths()[0].vertices[:, 1]
     assert heights.max() == pytest.approx(own["high"].max())
     assert heights.min() == pytest.approx(own["low"].min())
     bars = next(c for c in ax.collections if c not in bands)
-    monkeys = found.tables["reference_curves"].query(
+    monkeys = result.tables["reference_curves"].query(
         "schedule == 80 and alignment == 'reversal'"
     )
-    drawn = [tuple(segment[:, 1]) for segment in bars.get_segments()]
+    actual = [tuple(segment[:, 1]) for segment in bars.get_segments()]
     expected = zip(
         monkeys["value"] - monkeys["error"],
         monkeys["value"] + monkeys["error"],
         strict=True,
     )
-    assert drawn == [pytest.approx(pair) for pair in expected]
+    assert actual == [pytest.approx(pair) for pair in expected]
 
 
 CELLS = {
@@ -123,24 +125,24 @@ CELLS = {
 
 
 @pytest.mark.parametrize("draw", CELLS)
-def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, draw):
-    draw(found.tables, found.context, ax)
+def test_bars_are_means_with_a_dot_a_subject_monkeys_and_baselines(result, ax, draw):
+    draw(result.tables, result.context, ax)
     cells = [(measure, schedule) for measure in CELLS[draw] for schedule in (80, 70)]
     keys = ["measure", "schedule"]
 
     def of(group):
-        part = found.tables.summary("by_schedule")
+        part = result.tables.summary("by_schedule")
         return part[part["group"] == group].set_index(keys)
 
     means = of("measured").loc[cells]
     assert [bar.get_height() for bar in ax.patches] == list(means["mean"])
     dots = [line for line in ax.lines if line.get_marker() == "o"]
     assert len(dots) == 4
-    each = found.tables["by_schedule"].query("group == 'measured' and subject == 2")
+    each = result.tables["by_schedule"].query("group == 'measured' and subject == 2")
     expected = each.set_index(keys).loc[cells, "value"]
     assert list(dots[2].get_ydata()) == list(expected)
     (bars,) = ax.containers[1:]
-    monkeys = found.tables["reference_measures"].set_index(keys).loc[cells]
+    monkeys = result.tables["reference_measures"].set_index(keys).loc[cells]
     assert list(bars[0].get_ydata()) == list(monkeys["value"])
     assert same_color(bars[0].get_color(), COLOURS["animal"])
     for name in ("random", "bayes-greedy"):
@@ -149,14 +151,14 @@ def test_bars_are_means_with_a_dot_a_subject_monkeys_and_strategies(found, ax, d
         assert heights == list(of(name).loc[cells, "mean"])
         assert same_color(marks.get_color()[0], baseline_colour(name))
     whiskers = next(c for c in ax.collections if c.get_label().startswith("_"))
-    drawn = [tuple(segment[:, 1]) for segment in whiskers.get_segments()]
-    assert drawn == list(zip(means["low"], means["high"], strict=True))
+    actual = [tuple(segment[:, 1]) for segment in whiskers.get_segments()]
+    assert actual == list(zip(means["low"], means["high"], strict=True))
     assert labels(ax)[0] == "networks (n = 4)"
     assert "macaques (n = 4)" in labels(ax)
 
 
-def test_ticks_name_measure_and_schedule(found, ax):
-    plot_staying(found.tables, found.context, ax)
+def test_ticks_name_measure_and_schedule(result, ax):
+    plot_staying(result.tables, result.context, ax)
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]
     assert ticks == [
         "stay | win\n80/20",
@@ -166,16 +168,16 @@ def test_ticks_name_measure_and_schedule(found, ax):
     ]
 
 
-def test_every_subject_is_a_dot_beside_the_monkeys_and_named_lines(found, ax):
-    plot_subjects(found.tables, found.context, ax)
-    subjects = found.tables["subjects"].query("group == 'measured'")
+def test_every_subject_is_a_dot_with_the_monkeys_and_named_lines(result, ax):
+    plot_subjects(result.tables, result.context, ax)
+    subjects = result.tables["subjects"].query("group == 'measured'")
     assert list(ax.lines[0].get_ydata()) == list(subjects["p_better"])
     monkeys = (
-        found.tables["reference_overall"].set_index("measure").loc["p_better", "value"]
+        result.tables["reference_overall"].set_index("measure").loc["p_better", "value"]
     )
     assert list(ax.lines[1].get_ydata()) == [monkeys]
     lines = {text.get_text(): text.xy[1] for text in ax.texts}
-    means = found.tables.summary("subjects").set_index("group")["mean"]
+    means = result.tables.summary("subjects").set_index("group")["mean"]
     assert lines == pytest.approx(
         {
             "random": means["random"],
@@ -219,7 +221,7 @@ def test_without_a_choice_the_curves_say_so(ax):
     assert [text.get_text() for text in ax.texts] == ["not measured"]
 
 
-def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    ax = Panel("Learning", plot_acquisition)(found.tables, found.context)
+def test_a_plot_makes_its_own_axes_where_none_are_given(result):
+    ax = Panel("Learning", plot_acquisition)(result.tables, result.context)
     assert len(ax.figure.axes) == 1
     plt.close(ax.figure)

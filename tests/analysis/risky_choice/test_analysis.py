@@ -64,20 +64,20 @@ def result(source):
 
 
 @pytest.fixture(scope="module")
-def found(result):
+def tables(result):
     return result.tables
 
 
-def test_every_group_has_its_subjects(found):
+def test_every_group_has_its_subjects(tables):
     for name in ("subjects", "risky", "by_trial"):
-        groups = found[name].groupby("group")["subject"].nunique()
+        groups = tables[name].groupby("group")["subject"].nunique()
         expected = {"measured": 3, "bayes-optimal": 1, "no-rpe": 2}
         assert groups.to_dict() == expected, name
-        assert found[name].columns[0] == "group"
+        assert tables[name].columns[0] == "group"
 
 
-def test_only_the_measured_are_in_the_other_conditions(source, found):
-    risky = found["risky"]
+def test_only_the_measured_are_in_the_other_conditions(source, tables):
+    risky = tables["risky"]
     own = risky[risky["group"] == "measured"]
     assert set(own["condition"]) == {"control", *source.tests}
     others = risky[risky["group"] != "measured"]
@@ -87,11 +87,11 @@ def test_only_the_measured_are_in_the_other_conditions(source, found):
     pd.testing.assert_frame_equal(own.drop(columns="group"), expected)
 
 
-def test_changes_and_doses_are_of_the_measured(found):
-    assert found["changes"].groupby(["outcome", "span"]).size().to_dict() == {
+def test_changes_and_doses_are_of_the_measured(tables):
+    assert tables["changes"].groupby(["outcome", "span"]).size().to_dict() == {
         (kind, span): 6 for kind in AMOUNTS for span in ("all trials", "free trials")
     }
-    amounts = found["doses"].groupby("outcome")["amount"].unique()
+    amounts = tables["doses"].groupby("outcome")["amount"].unique()
     assert {k: v.tolist() for k, v in amounts.items()} == {
         "risky-loss": [1],
         "risky-win": [-4],
@@ -99,16 +99,16 @@ def test_changes_and_doses_are_of_the_measured(found):
     }
 
 
-def test_the_rpe_table_is_that_of_each_recording(source, found):
+def test_the_rpe_table_is_that_of_each_recording(source, tables):
     expected = error_means(error_table({2: source.recordings[2]}, source.trials))
-    own = found["rpe"][found["rpe"]["subject"] == 2].reset_index(drop=True)
+    own = tables["rpe"][tables["rpe"]["subject"] == 2].reset_index(drop=True)
     pd.testing.assert_frame_equal(own, expected, check_dtype=False)
-    assert found["rpe"]["subject"].unique().tolist() == [0, 2]
-    assert found.summary("rpe")["n"].unique() == [2]
+    assert tables["rpe"]["subject"].unique().tolist() == [0, 2]
+    assert tables.summary("rpe")["n"].unique() == [2]
 
 
-def test_the_subjects_have_what_learning_is_judged_by(found):
-    own = found["subjects"].set_index(["group", "subject"])
+def test_the_subjects_have_the_statistic_of_learning(tables):
+    own = tables["subjects"].set_index(["group", "subject"])
     assert (own.loc["measured", "risk_sensitivity"] > 20).all()
     assert (own.loc["no-rpe", "risk_sensitivity"].abs() < 15).all()
     assert own.loc[("measured", 1), "label"] == "subject 1"
@@ -119,8 +119,8 @@ def test_the_probabilities_are_the_tasks(result):
     assert result.context.scored
 
 
-def test_a_missing_network_of_the_variant_has_no_number(source, found):
-    assert found["without_rpe"]["subject"].tolist() == [0, 1]
+def test_a_missing_network_of_the_variant_has_no_number(source, tables):
+    assert tables["without_rpe"]["subject"].tolist() == [0, 1]
     variant = replace(source.variants["no-rpe"], expected_subjects=3)
     more = analyse(ANALYSIS, replace(source, variants={"no-rpe": variant}))
     assert more.tables["without_rpe"]["percent_high"].isna().tolist() == [0, 0, 1]
@@ -130,50 +130,50 @@ def test_a_missing_network_of_the_variant_has_no_number(source, found):
 def test_a_tasks_own_probabilities_are_read():
     trials = population(count=2, probabilities=(0.6, 0.1))
     parameters = {"probability_high": 0.6, "probability_low": 0.1}
-    made = analysed(trials=trials, parameters=ANALYSIS.published | parameters)
-    assert made.tables["probabilities"].iloc[0].tolist() == [0.6, 0.1]
-    assert not made.context.scored
-    assert (made.tables["subjects"]["risk_sensitivity"] > 20).all()
+    result = analysed(trials=trials, parameters=ANALYSIS.published | parameters)
+    assert result.tables["probabilities"].iloc[0].tolist() == [0.6, 0.1]
+    assert not result.context.scored
+    assert (result.tables["subjects"]["risk_sensitivity"] > 20).all()
 
 
 def test_a_table_alone_is_enough():
-    made = analysed(trials=population(count=2))
-    assert set(NAMES) < set(made.tables)
+    result = analysed(trials=population(count=2))
+    assert set(NAMES) < set(result.tables)
     for name in ("changes", "doses", "rpe", "rpe_density"):
-        assert made.tables[name].empty
-    assert len(made.tables["subjects"]) == 2
-    assert not made.effects["passed"].any()
-    draw_all(made, ANALYSIS.panels)
+        assert result.tables[name].empty
+    assert len(result.tables["subjects"]) == 2
+    assert not result.effects["passed"].any()
+    draw_all(result, ANALYSIS.panels)
 
 
 def test_without_other_tests_no_change_passes():
     trials = population(count=2)
-    made = analysed(trials=trials, parameters=ANALYSIS.published)
-    assert not made.effects["passed"].iloc[4:].any()
+    result = analysed(trials=trials, parameters=ANALYSIS.published)
+    assert not result.effects["passed"].iloc[4:].any()
 
 
 def test_a_snapshot_that_has_not_met_both_probabilities_still_draws():
     trials = population(count=2)
-    made = analysed(
+    result = analysed(
         trials=trials[trials["probability_risky"] == 0.5], parameters=ANALYSIS.published
     )
-    assert made.tables["subjects"]["percent_low"].isna().all()
-    assert made.tables["subjects"]["percent_high"].notna().all()
-    draw_all(made, ANALYSIS.behaviour_panels)
+    assert result.tables["subjects"]["percent_low"].isna().all()
+    assert result.tables["subjects"]["percent_high"].notna().all()
+    draw_all(result, ANALYSIS.behaviour_panels)
 
 
 def test_a_silent_subject_does_not_break_anything():
     trials, recording = simulate()
     silent = trials.assign(choice=np.nan, risky=np.nan, won=0, valid=0, reward=-1.0)
-    made = analysed(
+    result = analysed(
         trials=silent,
         recordings={0: recording},
         discount=0.9,
         parameters=ANALYSIS.published,
     )
-    assert made.tables["subjects"]["risk_sensitivity"].isna().all()
-    assert made.tables["rpe"].empty
-    assert not made.effects["passed"].any()
+    assert result.tables["subjects"]["risk_sensitivity"].isna().all()
+    assert result.tables["rpe"].empty
+    assert not result.effects["passed"].any()
 
 
 def test_a_table_of_another_task_gets_one_sentence():
@@ -185,7 +185,7 @@ def test_a_table_of_another_task_gets_one_sentence():
 
 @pytest.fixture
 def rats(tmp_path):
-    """A file of two named rats, on other chances, with stimulated trials."""
+    """A file of two named rats, at other probabilities, with stimulated trials."""
     rows = []
     for name, subject in (("ada", 0), ("bo", 1)):
         for condition in ("control", "block-safe"):
@@ -194,30 +194,30 @@ def rats(tmp_path):
             rows.append(
                 trials.assign(subject=name, condition=condition, episode=episodes)
             )
-    kept = [
+    result = [
         *("subject", "episode", "trial", "choice", "reward", "forced", "risky"),
         *("probability_risky", "condition"),
     ]
     path = tmp_path / "rats.csv"
-    pd.concat(rows)[kept].to_csv(path, index=False)
+    pd.concat(rows)[result].to_csv(path, index=False)
     return path
 
 
 def test_animals_go_the_same_way(rats):
-    made = analysed(trials=ANALYSIS.load_animals(rats), subjects_are="animals")
-    found = made.tables
-    assert found["probabilities"].iloc[0].tolist() == [0.4, 0.1]
-    assert set(found["behaviour"]["label"]) == {"ada", "bo"}
-    assert set(found["behaviour"]["condition"]) == {"control", "block-safe"}
-    changed = found["changes"].set_index("probability")["change"]
+    actual = analysed(trials=ANALYSIS.load_animals(rats), subjects_are="animals")
+    result = actual.tables
+    assert result["probabilities"].iloc[0].tolist() == [0.4, 0.1]
+    assert set(result["behaviour"]["label"]) == {"ada", "bo"}
+    assert set(result["behaviour"]["condition"]) == {"control", "block-safe"}
+    changed = result["changes"].set_index("probability")["change"]
     assert (changed > 0).all()
     # The subjects' own row is of the trials on which nothing was changed.
-    calm = found["behaviour"][found["behaviour"]["condition"] == "control"]
+    calm = result["behaviour"][result["behaviour"]["condition"] == "control"]
     calm = calm[calm["probability"] == 0.4].set_index("subject")["percent"]
-    own = found["subjects"].set_index("subject")["percent_high"]
+    own = result["subjects"].set_index("subject")["percent_high"]
     assert own.to_dict() == pytest.approx(calm.to_dict())
-    assert set(made.effects["verdict"]) == {"REPORTED"}
-    draw_all(made, ANALYSIS.behaviour_panels)
+    assert set(actual.effects["verdict"]) == {"REPORTED"}
+    draw_all(actual, ANALYSIS.behaviour_panels)
 
 
 def test_an_animals_table_without_its_columns_is_refused(rats):

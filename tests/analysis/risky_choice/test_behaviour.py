@@ -42,10 +42,10 @@ def test_free_trials_are_numbered_from_the_first_of_them(by_hand):
 
 
 def test_percentages_are_of_free_trials_with_a_choice(by_hand):
-    found = percent_risky(read_trials(by_hand)).set_index("probability")
-    assert found["percent"].to_dict() == pytest.approx({0.3: 100, 0.6: 100 / 3})
-    assert found["trials"].to_dict() == {0.3: 2, 0.6: 3}
-    assert found["subject"].tolist() == [3, 3]
+    result = percent_risky(read_trials(by_hand)).set_index("probability")
+    assert result["percent"].to_dict() == pytest.approx({0.3: 100, 0.6: 100 / 3})
+    assert result["trials"].to_dict() == {0.3: 2, 0.6: 3}
+    assert result["subject"].tolist() == [3, 3]
 
 
 def test_a_subjects_row_by_hand(by_hand):
@@ -59,11 +59,11 @@ def test_a_subjects_row_by_hand(by_hand):
 
 def test_percentages_by_trial_are_of_each_place(by_hand):
     twice = pd.concat([by_hand, by_hand.assign(episode=1, risky=0, choice=0)])
-    found = percent_by_trial(read_trials(twice)).set_index(["probability", "place"])
-    assert found.loc[(0.3, 1), "percent"] == 50
-    assert found.loc[(0.6, 4), "percent"] == 0
-    assert found.loc[(0.6, 4), "trials"] == 1
-    assert found.loc[(0.6, 5), "percent"] == 0
+    table = percent_by_trial(read_trials(twice)).set_index(["probability", "place"])
+    assert table.loc[(0.3, 1), "percent"] == 50
+    assert table.loc[(0.6, 4), "percent"] == 0
+    assert table.loc[(0.6, 4), "trials"] == 1
+    assert table.loc[(0.6, 5), "percent"] == 0
 
 
 def test_a_planted_preference_is_found_and_none_where_there_is_none():
@@ -77,8 +77,8 @@ def test_a_planted_preference_is_found_and_none_where_there_is_none():
 
 
 def test_learning_shows_along_the_episode():
-    found = percent_by_trial(read_trials(population(count=3)))
-    low = found[found["probability"] == 0.125].groupby("place")["percent"].mean()
+    table = percent_by_trial(read_trials(population(count=3)))
+    low = table[table["probability"] == 0.125].groupby("place")["percent"].mean()
     assert low.index.tolist() == list(range(1, 21))
     assert low.loc[1:3].mean() > low.loc[15:20].mean() + 8
 
@@ -87,16 +87,16 @@ def test_a_subject_that_never_chose_keeps_its_rows_without_a_number():
     trials = simulate()[0]
     idle = trials.assign(subject=1, risky=np.nan, choice=np.nan, valid=0)
     both = pd.concat([trials, idle], ignore_index=True)
-    found = percent_risky(read_trials(both)).set_index(["subject", "probability"])
-    assert found.loc[(1, 0.5), "trials"] == 0
-    assert np.isnan(found.loc[(1, 0.5), "percent"])
-    assert len(found) == 4
+    result = percent_risky(read_trials(both)).set_index(["subject", "probability"])
+    assert result.loc[(1, 0.5), "trials"] == 0
+    assert np.isnan(result.loc[(1, 0.5), "percent"])
+    assert len(result) == 4
     row = subject_measures(read_trials(both), CHANCES).iloc[1]
     assert np.isnan(row["risk_sensitivity"])
     assert row["invalid_fraction"] == 1
 
 
-def test_one_chance_alone_leaves_no_difference():
+def test_one_probability_alone_leaves_no_difference():
     trials = simulate(probabilities=(0.5, 0.5))[0]
     row = subject_measures(read_trials(trials), Probabilities(0.5, 0.5)).iloc[0]
     assert row["risk_sensitivity"] == 0
@@ -105,8 +105,8 @@ def test_one_chance_alone_leaves_no_difference():
 
 def test_nullable_columns_read_the_same():
     trials = simulate(episodes=8)[0]
-    found = percent_risky(read_trials(trials.convert_dtypes()))
-    pd.testing.assert_frame_equal(found, percent_risky(read_trials(trials)))
+    result = percent_risky(read_trials(trials.convert_dtypes()))
+    pd.testing.assert_frame_equal(result, percent_risky(read_trials(trials)))
 
 
 @pytest.mark.parametrize(

@@ -46,10 +46,10 @@ MOVED = {(0, 0.5): 50.0, (1, 0.5): 70.0, (0, 0.125): 11.0, (1, 0.125): 23.0}
     ],
 )
 def test_changes_are_from_each_subjects_own_control(condition, outcome, span):
-    found = changes(risky(**{"control": CONTROL, condition: MOVED}))
-    assert found["outcome"].unique() == [outcome]
-    assert found["span"].unique() == [span]
-    cells = found.set_index(["subject", "probability"])
+    result = changes(risky(**{"control": CONTROL, condition: MOVED}))
+    assert result["outcome"].unique() == [outcome]
+    assert result["span"].unique() == [span]
+    cells = result.set_index(["subject", "probability"])
     expected = {(0, 0.5): -30, (1, 0.5): -20, (0, 0.125): 1, (1, 0.125): 3}
     assert cells["change"].to_dict() == expected
     assert cells["control"].to_dict() == CONTROL
@@ -83,9 +83,9 @@ def test_a_change_that_is_the_same_for_all_has_no_p():
 
 def test_a_subject_without_a_control_has_no_change():
     table = risky(**{"control": {(0, 0.5): 80.0}, "block-safe": MOVED})
-    found = changes(table).set_index(["subject", "probability"])["change"]
-    assert found[0, 0.5] == -30
-    assert np.isnan(found[1, 0.5])
+    result = changes(table).set_index(["subject", "probability"])["change"]
+    assert result[0, 0.5] == -30
+    assert np.isnan(result[1, 0.5])
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,10 @@ def test_doses_are_in_order_and_the_papers_own_stands_once():
             "dose-safe=-3": CONTROL,
         }
     )
-    found = doses(table)
-    assert found["amount"].drop_duplicates().tolist() == [-3, -1, 1]
-    assert len(found) == 12
-    assert found.loc[found["amount"] == -3, "percent"].tolist() == [80, 90, 10, 20]
+    result = doses(table)
+    assert result["amount"].drop_duplicates().tolist() == [-3, -1, 1]
+    assert len(result) == 12
+    assert result.loc[result["amount"] == -3, "percent"].tolist() == [80, 90, 10, 20]
 
 
 def test_without_other_conditions_the_tables_are_empty_with_their_columns():
@@ -139,29 +139,29 @@ def test_without_other_conditions_the_tables_are_empty_with_their_columns():
     ]
 
 
-def test_conditions_of_one_table_are_kept_apart_and_blank_is_control():
+def test_conditions_of_one_table_are_separated_and_blank_is_control():
     parts = [simulate(episodes=2)[0], simulate("block-safe", episodes=2)[0]]
     named = [parts[0], parts[1].assign(condition="block-safe", session=1)]
-    found = trials_by_condition(read_trials(pd.concat(named)), {"more": parts[1]})
-    assert list(found) == ["control", "block-safe", "more"]
-    for name, part in zip(found, [*parts, parts[1]], strict=True):
-        assert found[name]["reward"].tolist() == part["reward"].tolist()
+    conditions = trials_by_condition(read_trials(pd.concat(named)), {"more": parts[1]})
+    assert list(conditions) == ["control", "block-safe", "more"]
+    for name, part in zip(conditions, [*parts, parts[1]], strict=True):
+        assert conditions[name]["reward"].tolist() == part["reward"].tolist()
 
 
 @pytest.fixture(scope="module")
 def learned():
     """Learners and flat choosers, changed at each outcome: name -> changes."""
     names = ["control", *(f"block-{outcome}" for outcome in STIMULATIONS)]
-    made = {}
+    by_name = {}
     for name, rate in (("learner", 0.3), ("flat", 0.0)):
         conditions = {k: population(k, count=4, rate=rate) for k in names}
         parsed = {k: read_trials(trials) for k, trials in conditions.items()}
-        made[name] = changes(percents(parsed))
-    return made
+        by_name[name] = changes(percents(parsed))
+    return by_name
 
 
 def test_learners_change_in_the_planted_directions(learned):
-    # What the networks should do is what the rats did.
+    # The networks should change in the directions of the rats.
     signs = reference_rats().set_index("outcome")["value"]
     cells = learned["learner"].groupby(["outcome", "probability"])["change"]
     assert len(cells) == 6
@@ -176,8 +176,8 @@ def test_choosers_that_learn_nothing_change_nothing(learned):
 
 
 def test_rats_went_as_published():
-    found = reference_rats().set_index("outcome")
-    assert found["value"].to_dict() == {"risky-win": -1, "safe": 1, "risky-loss": 1}
-    assert found["n"].to_dict() == {"risky-win": 11, "safe": 8, "risky-loss": 9}
-    assert found["study"].str.contains("Stopper").all()
-    assert found["source_location"].notna().all()
+    result = reference_rats().set_index("outcome")
+    assert result["value"].to_dict() == {"risky-win": -1, "safe": 1, "risky-loss": 1}
+    assert result["n"].to_dict() == {"risky-win": 11, "safe": 8, "risky-loss": 9}
+    assert result["study"].str.contains("Stopper").all()
+    assert result["source_location"].notna().all()

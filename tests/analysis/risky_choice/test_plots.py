@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -22,16 +22,16 @@ from metarl.analysis.style import COLOURS, baseline_colour
 
 TASK = "risky-choice"
 KINDS = {"risky-win": "risky win", "safe": "safe reward", "risky-loss": "risky loss"}
-CELLS = [(kind, chance) for kind in KINDS for chance in (0.5, 0.125)]
+CELLS = [(kind, probability) for kind in KINDS for probability in (0.5, 0.125)]
 PLACES = [0, 1, 2.6, 3.6, 5.2, 6.2]
 
 
-def draw(plot, found, ax):
-    return plot(found.tables, found.context, ax)
+def draw(plot, result, ax):
+    return plot(result.tables, result.context, ax)
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     names = [f"block-{kind}{end}" for kind in AMOUNTS for end in ("", "-free")]
     names += [f"dose-{kind}={amount}" for kind in AMOUNTS for amount in (-2, 0, 2)]
     flat = population(count=2, rate=0.0, episodes=20)
@@ -76,16 +76,16 @@ def legend(ax):
     return shown.get_title().get_text(), [t.get_text() for t in shown.get_texts()]
 
 
-def changes_at(found, kind, chance, span="all trials"):
-    where = {"outcome": kind, "probability": chance, "span": span}
-    return rows_at(found.tables["changes"], **where)
+def changes_at(result, kind, probability, span="all trials"):
+    where = {"outcome": kind, "probability": probability, "span": span}
+    return rows_at(result.tables["changes"], **where)
 
 
-def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, ax):
-    assert draw(plot_stimulation, found, ax) is ax
+def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(result, ax):
+    assert draw(plot_stimulation, result, ax) is ax
     bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
-    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
-        cell = changes_at(found, kind, chance)
+    for (kind, probability), place in zip(CELLS, PLACES, strict=True):
+        cell = changes_at(result, kind, probability)
         for column, offset in (("control", -0.24), ("stimulated", 0.24)):
             bar = bars[round(place + offset, 2)]
             assert bar.get_height() == pytest.approx(cell[column].mean())
@@ -99,8 +99,8 @@ def test_bars_are_means_of_control_and_stimulated_with_a_line_a_subject(found, a
         assert pairs == cell[["control", "stimulated"]].to_numpy(float).tolist()
 
 
-def test_outcomes_and_control_have_colours_of_their_own(found, ax):
-    draw(plot_stimulation, found, ax)
+def test_outcomes_and_control_have_colours_of_their_own(result, ax):
+    draw(plot_stimulation, result, ax)
     bars = {round(b.get_x() + b.get_width() / 2, 2): b for b in ax.patches}
     for (kind, _), place in zip(CELLS, PLACES, strict=True):
         after = bars[round(place + 0.24, 2)].get_facecolor()
@@ -114,8 +114,8 @@ def test_outcomes_and_control_have_colours_of_their_own(found, ax):
 
 
 @pytest.mark.parametrize("plot", [plot_stimulation, plot_changes])
-def test_rats_arrows_point_where_they_went(found, ax, plot):
-    draw(plot, found, ax)
+def test_rats_arrows_point_where_they_went(result, ax, plot):
+    draw(plot, result, ax)
     arrows = [line for line in ax.lines if line.get_marker() in ("v", "^")]
     assert [line.get_marker() for line in arrows] == ["v", "^", "^"]
     assert all(same_color(line.get_color(), COLOURS["animal"]) for line in arrows)
@@ -126,36 +126,36 @@ def test_rats_arrows_point_where_they_went(found, ax, plot):
 
 
 @pytest.mark.parametrize("plot", [plot_stimulation, plot_changes])
-def test_places_are_named_by_chance_and_outcome(found, ax, plot):
-    draw(plot, found, ax)
+def test_places_are_named_by_probability_and_outcome(result, ax, plot):
+    draw(plot, result, ax)
     ticks = {
         tick: label.get_text()
         for tick, label in zip(ax.get_xticks(), ax.get_xticklabels(), strict=True)
     }
-    for (_, chance), place in zip(CELLS, PLACES, strict=True):
-        assert ticks[place] == f"{chance:g}"
+    for (_, probability), place in zip(CELLS, PLACES, strict=True):
+        assert ticks[place] == f"{probability:g}"
     names = [text.strip() for text in ticks.values() if text.startswith("\n")]
     assert names == list(KINDS.values())
 
 
-def test_changes_are_means_with_intervals_on_all_and_on_free_trials(found, ax):
-    draw(plot_changes, found, ax)
-    means = found.tables.summary("changes").set_index(
+def test_changes_are_means_with_intervals_on_all_and_on_free_trials(result, ax):
+    draw(plot_changes, result, ax)
+    means = result.tables.summary("changes").set_index(
         ["outcome", "span", "probability"]
     )
-    drawn = [tuple(s[:, 1]) for c in ax.collections for s in c.get_segments()]
-    for (kind, chance), place in zip(CELLS, PLACES, strict=True):
+    actual = [tuple(s[:, 1]) for c in ax.collections for s in c.get_segments()]
+    for (kind, probability), place in zip(CELLS, PLACES, strict=True):
         for span, marker, offset in (
             ("all trials", "o", -0.16),
             ("free trials", "s", 0.16),
         ):
-            row = means.loc[(kind, span, chance)]
+            row = means.loc[(kind, span, probability)]
             assert dots(ax, marker, place + offset) == pytest.approx([row["mean"]])
-            own = changes_at(found, kind, chance, span)["change"].astype(float)
+            own = changes_at(result, kind, probability, span)["change"].astype(float)
             right = dots(ax, ".", place + offset + 0.13)
             assert right == pytest.approx(sorted(own))
             pair = (row["low"], row["high"])
-            assert any(one == pytest.approx(pair) for one in drawn)
+            assert any(one == pytest.approx(pair) for one in actual)
     assert legend(ax) == (
         "networks (n = 3), RPE changed",
         ["on all trials", "on free trials"],
@@ -172,12 +172,12 @@ def test_two_subjects_get_no_interval(ax):
     assert not [s for c in ax.collections for s in c.get_segments()]
 
 
-def test_doses_are_lines_with_the_control_across(found, ax):
-    draw(plot_doses, found, ax)
-    means = found.tables.summary("doses")
+def test_doses_are_lines_with_the_control_across(result, ax):
+    draw(plot_doses, result, ax)
+    means = result.tables.summary("doses")
     for kind, label in KINDS.items():
-        for chance, style in ((0.5, "-"), (0.125, "--")):
-            part = rows_at(means, outcome=kind, probability=chance)
+        for probability, style in ((0.5, "-"), (0.125, "--")):
+            part = rows_at(means, outcome=kind, probability=probability)
             (line,) = [
                 line
                 for line in ax.lines
@@ -186,7 +186,7 @@ def test_doses_are_lines_with_the_control_across(found, ax):
             ]
             assert list(line.get_xdata()) == sorted({-2, 0, 2, AMOUNTS[kind]})
             assert list(line.get_ydata()) == pytest.approx(list(part["mean"]))
-    control = found.tables.summary("risky").set_index(
+    control = result.tables.summary("risky").set_index(
         ["group", "condition", "probability"]
     )
     levels = [
@@ -202,36 +202,36 @@ def test_doses_are_lines_with_the_control_across(found, ax):
     assert len(ax.collections) == 6
 
 
-def test_groups_have_a_dot_a_subject_at_each_chance(found, ax):
-    draw(plot_groups, found, ax)
+def test_groups_have_a_dot_a_subject_at_each_probability(result, ax):
+    draw(plot_groups, result, ax)
     names = ["measured", "random", "bayes-optimal", "no-rpe"]
     shown = [text.get_text() for text in ax.get_xticklabels()]
     assert shown == ["networks", "random", "bayes\noptimal", "no-rpe\n(n = 2)"]
     assert legend(ax)[0].startswith("networks (n = 3)")
     for place, name in enumerate(names):
-        own = found.tables["subjects"][found.tables["subjects"]["group"] == name]
+        own = result.tables["subjects"][result.tables["subjects"]["group"] == name]
         colour = COLOURS["agent"] if name == "measured" else baseline_colour(name)
         for column, side in (("percent_high", -0.17), ("percent_low", 0.17)):
-            drawn = [
+            actual = [
                 line
                 for line in ax.lines
                 if line.get_marker() == "o"
                 and len(line.get_xdata())
                 and np.mean(line.get_xdata()) == pytest.approx(place + side)
             ]
-            assert len(drawn) == 1
-            assert list(drawn[0].get_ydata()) == pytest.approx(list(own[column]))
-            assert same_color(drawn[0].get_color(), colour)
+            assert len(actual) == 1
+            assert list(actual[0].get_ydata()) == pytest.approx(list(own[column]))
+            assert same_color(actual[0].get_color(), colour)
 
 
-def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
-    draw(plot_trials, found, ax)
-    table = found.tables.summary("by_trial").set_index(["group", "probability"])
+def test_lines_along_the_episode_are_the_means_of_each_trial(result, ax):
+    draw(plot_trials, result, ax)
+    table = result.tables.summary("by_trial").set_index(["group", "probability"])
     for name, colour in (
         ("measured", COLOURS["agent"]),
         ("bayes-optimal", baseline_colour("bayes-optimal")),
     ):
-        for chance, style in ((0.5, "-"), (0.125, "--")):
+        for probability, style in ((0.5, "-"), (0.125, "--")):
             (line,) = [
                 line
                 for line in ax.lines
@@ -239,26 +239,26 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(found, ax):
                 and line.get_linestyle() == style
             ]
             assert list(line.get_xdata()) == list(range(1, 21))
-            expected = list(table.loc[(name, chance), "mean"])
+            expected = list(table.loc[(name, probability), "mean"])
             assert list(line.get_ydata()) == pytest.approx(expected)
     assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
     # The interval is over networks; one baseline has none.
     assert len(ax.collections) == 2
 
 
-def test_errors_are_halves_of_violins_with_what_replaces_them(found, ax):
-    draw(plot_errors, found, ax)
+def test_errors_are_halves_of_violins_with_their_replacements(result, ax):
+    draw(plot_errors, result, ax)
     for place, kind in enumerate(KINDS):
         assert dots(ax, "*", place) == [AMOUNTS[kind]]
-        for chance, side in ((0.5, -0.06), (0.125, 0.06)):
-            cell = rows_at(found.tables["rpe"], outcome=kind, probability=chance)
+        for probability, side in ((0.5, -0.06), (0.125, 0.06)):
+            cell = rows_at(result.tables["rpe"], outcome=kind, probability=probability)
             expected = sorted(cell["mean"].astype(float))
             assert dots(ax, ".", place + side) == pytest.approx(expected)
     halves = [c.get_paths()[0].vertices for c in ax.collections]
     assert len(halves) == 6
     widths = [np.ptp(half[:, 0]) for half in halves]
     assert max(widths) == pytest.approx(0.45)
-    densities = found.tables["rpe_density"]
+    densities = result.tables["rpe_density"]
     peaks = densities.groupby(["outcome", "probability"])["density"].max()
     ratio = peaks["risky-win", 0.5] / peaks.max()
     assert widths[0] == pytest.approx(0.45 * ratio)
@@ -275,7 +275,7 @@ def test_errors_are_halves_of_violins_with_what_replaces_them(found, ax):
         (plot_errors, "no recording"),
     ],
 )
-def test_what_is_missing_is_said(plot, words, ax):
+def test_missing_data_are_stated(plot, words, ax):
     data = ExperimentData(task=TASK, trials=population(count=1, episodes=4))
     draw(plot, analyse(ANALYSIS, data), ax)
     assert ax.texts[0].get_text() == words

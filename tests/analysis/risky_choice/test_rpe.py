@@ -60,17 +60,17 @@ def test_the_planted_errors_are_found():
 def test_means_are_of_each_outcome_and_probability():
     trials, recording = simulate(episodes=40)
     errors = outcome_errors(recording, trials)
-    found = error_means(errors.assign(subject=3)).set_index(["outcome", "probability"])
+    result = error_means(errors.assign(subject=3)).set_index(["outcome", "probability"])
     part = errors[
         (errors["outcome"] == "risky-loss") & (errors["probability"] == 0.125)
     ]
-    row = found.loc[("risky-loss", 0.125)]
+    row = result.loc[("risky-loss", 0.125)]
     assert row["mean"] == pytest.approx(part["rpe"].mean())
     assert row["deviation"] == pytest.approx(part["rpe"].std(ddof=0))
     assert row["trials"] == len(part)
-    assert found["subject"].unique() == [3]
+    assert result["subject"].unique() == [3]
     # Wins surprise more where they are rare.
-    wins = found.loc["risky-win", "mean"]
+    wins = result.loc["risky-win", "mean"]
     assert wins[0.125] > wins[0.5] > 0 > row["mean"]
 
 
@@ -78,18 +78,18 @@ def test_densities_weigh_subjects_alike_and_sum_to_one():
     cells = {"outcome": "safe", "probability": 0.5}
     few = pd.DataFrame({"subject": 0, "rpe": [0.1], **cells})
     many = pd.DataFrame({"subject": 1, "rpe": [1.1] * 50, **cells})
-    found = error_densities(pd.concat([few, many])).set_index("rpe")
-    assert found["density"].sum() * 0.25 == pytest.approx(1)
-    assert found.loc[0.125, "density"] == found.loc[1.125, "density"] == 2
-    assert found["n"].unique() == [2]
-    assert found.index.tolist() == [0.125, 0.375, 0.625, 0.875, 1.125]
+    result = error_densities(pd.concat([few, many])).set_index("rpe")
+    assert result["density"].sum() * 0.25 == pytest.approx(1)
+    assert result.loc[0.125, "density"] == result.loc[1.125, "density"] == 2
+    assert result["n"].unique() == [2]
+    assert result.index.tolist() == [0.125, 0.375, 0.625, 0.875, 1.125]
 
 
 def test_the_greatest_error_is_in_the_last_bin():
     cells = {"outcome": "safe", "probability": 0.5}
-    found = error_densities(pd.DataFrame({"subject": 0, "rpe": [-0.5, 0.5], **cells}))
-    assert found["density"].sum() * 0.25 == pytest.approx(1)
-    assert found["rpe"].iloc[[0, -1]].tolist() == [-0.375, 0.625]
+    result = error_densities(pd.DataFrame({"subject": 0, "rpe": [-0.5, 0.5], **cells}))
+    assert result["density"].sum() * 0.25 == pytest.approx(1)
+    assert result["rpe"].iloc[[0, -1]].tolist() == [-0.375, 0.625]
 
 
 def test_without_recordings_the_tables_are_empty_with_their_columns(by_hand):

@@ -1,4 +1,4 @@
-"""The experiment's entry points: tables, effects, panels, and what ships with them."""
+"""The experiment's entry points: tables, effects, panels, and published values."""
 
 import numpy as np
 import pandas as pd
@@ -25,55 +25,42 @@ def analysed(**data):
 
 
 @pytest.fixture(scope="module")
-def made(simulate):
+def runs_and_tables(simulate):
     runs = [simulate("planner", 30, subject=subject) for subject in range(2)]
     sarsa = simulate("sarsa", 30)
-    found = analysed(
+    result = analysed(
         trials=pd.concat([trials for trials, _ in runs]),
         recordings={k: recording for k, (_, recording) in enumerate(runs)},
         baselines={"sarsa": sarsa[0]},
         baseline_recordings={"sarsa": sarsa[1]},
         discount=0.9,
     )
-    return runs, found.tables
+    return runs, result.tables
 
 
-def test_every_table_has_the_subjects_and_the_yardstick(made):
-    _, found = made
+def test_every_table_has_the_subjects_and_the_baselines(runs_and_tables):
+    _, tables = runs_and_tables
     for name in ("subjects", "stays", "stay_regression", "lags", "rpe"):
-        groups = found[name].groupby("group")["subject"].nunique()
+        groups = tables[name].groupby("group")["subject"].nunique()
         assert groups.to_dict() == {"measured": 2, "sarsa": 1}, name
-        summary = found.summary("r2" if name == "rpe" else name)
+        summary = tables.summary("r2" if name == "rpe" else name)
         assert set(summary["group"]) == {"measured", "sarsa"}
 
 
-def test_summaries_are_means_over_subjects(made):
-    _, found = made
-    for name, value in (("stays", "probability"), ("lags", "weight")):
-        each = found[name][found[name]["group"] == "measured"]
-        keys = ["reward", "transition"] + (["lag"] if name == "lags" else [])
-        expected = each.groupby(keys)[value].mean()
-        summary = found.summary(name)
-        summary = summary[summary["group"] == "measured"].set_index(keys)
-        for key, mean in expected.items():
-            assert summary.loc[key, "mean"] == pytest.approx(mean)
-        assert summary["n"].unique() == [2]
-
-
-def test_the_rpe_table_is_that_of_each_recording(made):
-    runs, found = made
+def test_the_rpe_table_is_that_of_each_recording(runs_and_tables):
+    runs, tables = runs_and_tables
     trials, recording = runs[1]
     expected = error_regressions(error_table(recording, trials, 0.9, KNOWN))
-    table = found["rpe"]
+    table = tables["rpe"]
     table = table[(table["group"] == "measured") & (table["subject"] == 1)]
     assert table["r2_model_based"].to_numpy() == pytest.approx(
         expected["r2_model_based"].to_numpy()
     )
 
 
-def test_the_scatter_is_of_the_first_subject_and_thinned(made):
-    _, found = made
-    points = found["rpe_points"]
+def test_the_scatter_is_of_the_first_subject_and_thinned(runs_and_tables):
+    _, tables = runs_and_tables
+    points = tables["rpe_points"]
     assert points["subject"].unique() == [0]
     assert points["event"].value_counts().to_dict() == {
         "second stage": 1500,
@@ -83,29 +70,21 @@ def test_the_scatter_is_of_the_first_subject_and_thinned(made):
 
 def test_the_planner_is_given_the_parameters_of_the_task(simulate):
     trials, recording = simulate("planner", 10)
-    found = {}
+    by_name = {}
     for common in (0.8, 0.6):
-        made = analysed(
+        result = analysed(
             trials=trials,
             recordings={0: recording},
             discount=0.9,
             parameters=ANALYSIS.published | {"probability_common": common},
         )
-        found[common] = made.tables["rpe"]
+        by_name[common] = result.tables["rpe"]
     known = KNOWN._replace(probability_common=0.6)
     expected = error_regressions(error_table(recording, trials, 0.9, known))
-    assert found[0.6]["r2_model_based"].to_numpy() == pytest.approx(
+    assert by_name[0.6]["r2_model_based"].to_numpy() == pytest.approx(
         expected["r2_model_based"].to_numpy()
     )
-    assert found[0.8]["r2_model_based"].min() > found[0.6]["r2_model_based"].min()
-
-
-def test_a_table_alone_is_enough(simulate):
-    trials, _ = simulate("planner", 5)
-    found = analysed(trials=trials).tables
-    assert found["rpe"].empty
-    assert found["rpe_points"].empty
-    assert len(found["stays"]) == 4
+    assert by_name[0.8]["r2_model_based"].min() > by_name[0.6]["r2_model_based"].min()
 
 
 def test_a_table_without_transitions_gets_one_sentence(simulate):
@@ -117,13 +96,13 @@ def test_a_table_without_transitions_gets_one_sentence(simulate):
 def test_tables_of_a_tiny_or_silent_subject_do_not_break(simulate):
     trials, recording = simulate("random", 1)
     silent = trials.assign(choice=np.nan, transition=None, second_state=np.nan, valid=0)
-    made = analysed(trials=silent, recordings={0: recording}, discount=0.9)
-    found = made.tables
-    assert found["stays"]["probability"].isna().all()
-    assert found["lags"]["weight"].isna().all()
-    assert not found["stay_regression"]["converged"].any()
-    assert found["rpe"]["r2_model_based"].isna().all()
-    assert not made.effects["passed"].any()
+    actual = analysed(trials=silent, recordings={0: recording}, discount=0.9)
+    result = actual.tables
+    assert result["stays"]["probability"].isna().all()
+    assert result["lags"]["weight"].isna().all()
+    assert not result["stay_regression"]["converged"].any()
+    assert result["rpe"]["r2_model_based"].isna().all()
+    assert not actual.effects["passed"].any()
 
 
 def test_published_tables_have_every_cell_and_their_sources():
@@ -152,28 +131,13 @@ def test_published_tables_cannot_be_spoilt_by_a_caller():
     assert reference_tables()["reference_stays"]["value"].max() > 0.9
 
 
-def test_every_panel_draws_and_has_a_title_of_its_own(made):
-    import matplotlib.pyplot as plt
-
-    _, found = made
-    titles = [panel.title for panel in ANALYSIS.panels]
-    assert len(set(titles)) == len(titles)
-    context = ANALYSIS.context(ExperimentData(trials=made[0][0][0]))
-    for panel in ANALYSIS.panels:
-        figure, ax = plt.subplots()
-        assert panel(found, context, ax) is ax
-        assert ax.get_xlabel()
-        assert ax.get_ylabel()
-        plt.close(figure)
-
-
 def test_animals_go_the_same_way(macaque_file):
     import matplotlib.pyplot as plt
 
     trials = ANALYSIS.load_animals(macaque_file)
-    found = analysed(trials=trials, subjects_are="animals")
-    assert set(found.tables["behaviour"]["label"]) == {"C", "J"}
+    result = analysed(trials=trials, subjects_are="animals")
+    assert set(result.tables["behaviour"]["label"]) == {"C", "J"}
     for panel in ANALYSIS.behaviour_panels:
         figure, ax = plt.subplots()
-        panel(found.tables, found.context, ax)
+        panel(result.tables, result.context, ax)
         plt.close(figure)

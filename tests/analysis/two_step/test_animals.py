@@ -1,4 +1,5 @@
-"""Animal data: the published release, made files of its layout, and one's own."""
+"""Animal data: the published release, synthetic files of its layout, and a user's
+table."""
 
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def macaque_rows():
     return rows[rows["label"].str.startswith("macaque")]
 
 
-def test_all_twenty_published_rows_are_there():
+def test_all_twenty_published_rows_are_present():
     assert len(macaque_rows()) == 20
     assert set(macaque_rows()["origin"]) == {"computed"}
 
@@ -43,15 +44,15 @@ def summary(animal_data):
 @pytest.mark.parametrize("index", range(20))
 def test_the_macaques_are_reproduced_to_the_last_digit(summary, index):
     row = macaque_rows().iloc[index]
-    found = summary[summary["label"] == row["label"].removeprefix("macaque ")]
+    result = summary[summary["label"] == row["label"].removeprefix("macaque ")]
     if isinstance(row["term"], str):
-        found = found[found["term"] == row["term"]]
+        result = result[result["term"] == row["term"]]
     else:
-        found = found[found["reward"] == float(row["reward"])]
-        found = found[found["transition"] == row["transition"]]
-    assert round(found["value"].item(), 3) == float(row["value"])
-    assert round(found["error"].item(), 3) == float(row["error"])
-    assert found["n"].item() == (30 if row["label"].endswith("C") else 27)
+        result = result[result["reward"] == float(row["reward"])]
+        result = result[result["transition"] == row["transition"]]
+    assert round(result["value"].item(), 3) == float(row["value"])
+    assert round(result["error"].item(), 3) == float(row["error"])
+    assert result["n"].item() == (30 if row["label"].endswith("C") else 27)
 
 
 def test_the_release_has_its_sessions_and_trials(animal_data):
@@ -62,7 +63,7 @@ def test_the_release_has_its_sessions_and_trials(animal_data):
     assert ((trials["choice"] == trials["second_state"]) == common).all()
 
 
-def test_a_made_release_is_read_by_hand(macaque_file):
+def test_a_synthetic_release_is_read_by_hand(macaque_file):
     trials = load_two_step(macaque_file)
     assert len(trials) == 18
     first = trials[(trials["subject"] == 0) & (trials["session"] == 0)]
@@ -85,7 +86,7 @@ def test_a_made_release_is_read_by_hand(macaque_file):
     assert first["side"].tolist() == [1, 3, 2, 1, 1, 2]
 
 
-def test_pairs_of_a_made_release_skip_gaps_and_forced_trials(macaque_file):
+def test_pairs_of_a_synthetic_release_skip_gaps_and_forced_trials(macaque_file):
     stays = stay_probabilities(read_trials(load_two_step(macaque_file)))
     one = stays[stays["subject"] == 1].set_index(["reward", "transition"])
     # Pairs 2-3 (rewarded common, stay) and 3-4 (unrewarded rare, switch) only.
@@ -144,7 +145,7 @@ def own():
 
 
 @pytest.mark.parametrize("ending", [".csv", ".parquet"])
-def test_a_table_of_ones_own_is_read_and_filled_up(tmp_path, own, ending):
+def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     file = tmp_path / f"own{ending}"
     if ending == ".csv":
         own.to_csv(file, index=False)

@@ -59,7 +59,7 @@ def test_subjects_and_sessions_are_apart(by_hand):
     assert cells(units[0, 1], "pairs") == [3, 0, 0, 0]
 
 
-def test_a_medium_reward_is_drawn_apart(table):
+def test_a_medium_reward_has_its_own_cells(table):
     trials = table(
         choice=[0, 0, 1, 1], reward=[0.5, 0.5, 1, 0], transition=["common"] * 4
     )
@@ -70,20 +70,20 @@ def test_a_medium_reward_is_drawn_apart(table):
 
 
 def test_the_interaction_by_hand(by_hand):
-    # Rewarded 2/3 less 0, unrewarded 1/2 less 1.
+    # Rewarded 2/3 minus 0, unrewarded 1/2 minus 1.
     assert stay_interaction(stay_probabilities(read_trials(by_hand)))[
         0
     ] == pytest.approx(7 / 6)
 
 
 def test_the_interaction_is_positive_for_a_planner_and_not_for_sarsa(simulate):
-    found = {}
+    by_name = {}
     for kind in ("planner", "sarsa", "random"):
         trials, _ = simulate(kind, 200, temperature=0.05)
-        found[kind] = stay_interaction(stay_probabilities(read_trials(trials)))[0]
-    assert found["planner"] > 0.5
-    assert abs(found["random"]) < 0.06
-    assert found["sarsa"] < 0.5 * found["planner"]
+        by_name[kind] = stay_interaction(stay_probabilities(read_trials(trials)))[0]
+    assert by_name["planner"] > 0.5
+    assert abs(by_name["random"]) < 0.06
+    assert by_name["sarsa"] < 0.5 * by_name["planner"]
 
 
 def test_rewards_count_penalties_and_invalid_trials(table):
@@ -107,14 +107,14 @@ def long_by_hand(table, counts):
     for (reward, transition), (stays, switches) in counts.items():
         for switch in [0] * stays + [1] * switches:
             rows += [(0, reward, transition), (switch, 0, "common")]
-    made = pd.DataFrame(rows, columns=["choice", "reward", "transition"])
+    result = pd.DataFrame(rows, columns=["choice", "reward", "transition"])
     episode = np.repeat(np.arange(len(rows) // 2), 2)
-    return table(**made, episode=episode, trial=np.tile([0, 1], len(rows) // 2))
+    return table(**result, episode=episode, trial=np.tile([0, 1], len(rows) // 2))
 
 
 def test_the_stay_regression_without_ridge_is_the_contrast_of_the_log_odds(table):
     counts = dict(zip(CELLS, [(9, 1), (3, 7), (2, 8), (6, 4)], strict=True))
-    found = stay_regression(read_trials(long_by_hand(table, counts)), ridge=0.0)
+    result = stay_regression(read_trials(long_by_hand(table, counts)), ridge=0.0)
     rc, rr, uc, ur = (np.log(a / b) for a, b in counts.values())
     expected = {
         "bias": (rc + rr + uc + ur) / 4,
@@ -122,10 +122,10 @@ def test_the_stay_regression_without_ridge_is_the_contrast_of_the_log_odds(table
         "transition": (rc - rr + uc - ur) / 4,
         "reward_x_transition": (rc - rr - uc + ur) / 4,
     }
-    weights = found.set_index("term")["weight"]
+    weights = result.set_index("term")["weight"]
     assert weights.to_dict() == pytest.approx(expected)
-    assert found["converged"].all()
-    assert found["pairs"].unique() == [40]
+    assert result["converged"].all()
+    assert result["pairs"].unique() == [40]
 
 
 def test_both_regressions_take_the_ridge_of_the_published_rows(simulate):
@@ -139,7 +139,7 @@ def test_both_regressions_take_the_ridge_of_the_published_rows(simulate):
         assert other != pytest.approx(published, rel=1e-3)
 
 
-def test_a_subject_who_always_stays_needs_the_ridge(table):
+def test_a_subject_that_always_stays_needs_the_ridge(table):
     counts = dict(zip(CELLS, [(9, 0), (3, 7), (2, 8), (6, 4)], strict=True))
     trials = long_by_hand(table, counts)
     bare = stay_regression(read_trials(trials), ridge=0.0)
@@ -148,7 +148,7 @@ def test_a_subject_who_always_stays_needs_the_ridge(table):
     assert stay_regression(read_trials(trials))["weight"].abs().max() < 5
 
 
-def test_the_stay_regression_tells_a_planner_from_sarsa(simulate):
+def test_the_stay_regression_distinguishes_a_planner_from_sarsa(simulate):
     weights = {}
     for kind in ("planner", "sarsa", "random"):
         trials, _ = simulate(kind, 200, temperature=0.2, learning_rate=0.5)
@@ -166,10 +166,10 @@ def planted_lags(weights, bias=0.0, count=60_000, seed=0):
     choice = np.zeros(count, dtype=int)
     for trial in range(count):
         drive = bias
-        for (lag, transition, paid), weight in weights.items():
+        for (lag, transition, rewarded), weight in weights.items():
             past = trial - lag
             kind = "common" if common[past] else "rare"
-            if past >= 0 and (kind, reward[past]) == (transition, paid):
+            if past >= 0 and (kind, reward[past]) == (transition, rewarded):
                 drive += weight * (1 if choice[past] == 0 else -1)
         choice[trial] = generator.random() > 1 / (1 + np.exp(-drive))
     return pd.DataFrame(
@@ -186,33 +186,33 @@ def test_the_lag_regression_recovers_planted_weights(table):
         (4, "rare", 0.0): 0.6,
     }
     trials = table(**planted_lags(planted, bias=0.4))
-    found = lag_regression(read_trials(trials)).set_index(
+    result = lag_regression(read_trials(trials)).set_index(
         ["lag", "transition", "reward"]
     )["weight"]
-    assert len(found) == 20
-    for key, weight in found.items():
+    assert len(result) == 20
+    for key, weight in result.items():
         # A rare kind has 6,000 trials: standard error about .03.
         assert weight == pytest.approx(planted.get(key, 0.0), abs=0.12), key
 
 
 def test_the_lag_regression_finds_nothing_where_there_is_nothing(simulate):
     trials, _ = simulate("random", 300)
-    found = lag_regression(read_trials(trials))
+    table = lag_regression(read_trials(trials))
     # A rare kind has 2,850 trials: standard error about .037.
-    assert found["weight"].abs().max() < 0.15
-    assert found["converged"].all()
+    assert table["weight"].abs().max() < 0.15
+    assert table["converged"].all()
 
 
 def test_the_lag_regression_has_the_planner_signs_and_decays(simulate):
     trials, _ = simulate("planner", 200, temperature=0.1)
-    found = lag_regression(read_trials(trials)).set_index(
+    result = lag_regression(read_trials(trials)).set_index(
         ["transition", "reward", "lag"]
     )["weight"]
-    assert found["common", 1.0, 1] > 0.5
-    assert found["rare", 0.0, 1] > 0.5
-    assert found["common", 0.0, 1] < -0.5
-    assert found["rare", 1.0, 1] < -0.5
-    assert abs(found["common", 0.0, 5]) < abs(found["common", 0.0, 1])
+    assert result["common", 1.0, 1] > 0.5
+    assert result["rare", 0.0, 1] > 0.5
+    assert result["common", 0.0, 1] < -0.5
+    assert result["rare", 1.0, 1] < -0.5
+    assert abs(result["common", 0.0, 5]) < abs(result["common", 0.0, 1])
 
 
 def test_the_lag_regression_equals_a_fit_row_by_row(simulate):
@@ -237,9 +237,9 @@ def test_the_lag_regression_equals_a_fit_row_by_row(simulate):
             rows.append(row)
             outcome.append(side[trial] == 1)
     expected = fit_logit(np.array(rows, float), outcome, ridge=RIDGE).weights[1:]
-    found = lag_regression(read_trials(trials), lags=3)
-    assert found["weight"].to_numpy() == pytest.approx(expected, abs=1e-7)
-    assert found["trials"].unique() == [5 * 97]
+    table = lag_regression(read_trials(trials), lags=3)
+    assert table["weight"].to_numpy() == pytest.approx(expected, abs=1e-7)
+    assert table["trials"].unique() == [5 * 97]
 
 
 def test_a_broken_history_is_left_out_of_the_lag_regression(simulate):

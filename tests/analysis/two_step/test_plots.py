@@ -1,4 +1,4 @@
-"""What is drawn: the numbers of the tables, at their places."""
+"""Panels draw the numbers of the tables, at their places."""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -25,7 +25,7 @@ CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
 
 
 @pytest.fixture(scope="module")
-def found(simulate):
+def result(simulate):
     runs = [
         simulate("planner", 20, subject=k, temperature=0.02 * (k + 1)) for k in range(4)
     ]
@@ -63,13 +63,15 @@ def dots(ax, marker="o"):
     return np.array([line.get_ydata() for line in lines], dtype=float)
 
 
-def test_stay_bars_dots_and_published_values_are_the_tables(found, ax):
-    assert plot_stay_probabilities(found.tables, found.context, ax) is ax
-    means = measured(found.tables.summary("stays"), ["reward", "transition"]).loc[CELLS]
+def test_stay_bars_dots_and_published_values_are_the_tables(result, ax):
+    assert plot_stay_probabilities(result.tables, result.context, ax) is ax
+    means = measured(result.tables.summary("stays"), ["reward", "transition"]).loc[
+        CELLS
+    ]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(
         list(means["mean"])
     )
-    each = measured(found.tables["stays"], ["subject", "reward", "transition"])[
+    each = measured(result.tables["stays"], ["subject", "reward", "transition"])[
         "probability"
     ]
     expected = [[each[subject, *cell] for cell in CELLS] for subject in range(4)]
@@ -90,10 +92,10 @@ def segments_of(ax, label):
     return [segment[:, 1] for line in lines for segment in line.get_segments()]
 
 
-def test_yardsticks_are_marks_across_the_bars(found, ax):
-    plot_stay_probabilities(found.tables, found.context, ax)
-    random = found.tables.summary("stays")[
-        found.tables.summary("stays")["group"] == "random"
+def test_baselines_are_marks_across_the_bars(result, ax):
+    plot_stay_probabilities(result.tables, result.context, ax)
+    random = result.tables.summary("stays")[
+        result.tables.summary("stays")["group"] == "random"
     ]
     heights = random.set_index(["reward", "transition"]).loc[CELLS, "mean"]
     assert [mark[0] for mark in segments_of(ax, "random")] == pytest.approx(
@@ -101,39 +103,43 @@ def test_yardsticks_are_marks_across_the_bars(found, ax):
     )
 
 
-def test_the_interval_over_subjects_is_drawn(found, ax):
-    plot_stay_probabilities(found.tables, found.context, ax)
-    means = measured(found.tables.summary("stays"), ["reward", "transition"]).loc[CELLS]
+def test_the_interval_over_subjects_is_drawn(result, ax):
+    plot_stay_probabilities(result.tables, result.context, ax)
+    means = measured(result.tables.summary("stays"), ["reward", "transition"]).loc[
+        CELLS
+    ]
     unnamed = [c for c in ax.collections if c.get_label().startswith("_child")]
-    drawn = [tuple(s[:, 1]) for c in unnamed for s in c.get_segments()]
+    actual = [tuple(s[:, 1]) for c in unnamed for s in c.get_segments()]
     for low, high in zip(means["low"], means["high"], strict=True):
-        assert any(pair == pytest.approx((low, high)) for pair in drawn)
+        assert any(pair == pytest.approx((low, high)) for pair in actual)
 
 
-def test_the_subjects_are_counted_in_the_legend(found, ax):
-    plot_stay_probabilities(found.tables, found.context, ax)
+def test_the_subjects_are_counted_in_the_legend(result, ax):
+    plot_stay_probabilities(result.tables, result.context, ax)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0] == "networks (n = 4)"
     assert {"random", "paper (n = 8)", "macaque C", "macaque J"} < set(labels)
 
 
-def test_stay_regression_weights_stand_beside_animals_and_people(found, ax):
-    plot_stay_regression(found.tables, found.context, ax)
+def test_stay_regression_weights_stand_with_animals_and_people(result, ax):
+    plot_stay_regression(result.tables, result.context, ax)
     terms = ["reward", "transition", "reward_x_transition"]
-    means = measured(found.tables.summary("stay_regression"), "term").loc[terms, "mean"]
+    means = measured(result.tables.summary("stay_regression"), "term").loc[
+        terms, "mean"
+    ]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(list(means))
     bars = errorbars(ax)
     assert list(bars["macaque C"][0].get_ydata()) == [0.169, 0.129, 1.165]
     people = bars["humans, Gillan 2016 study 1 (n = 593)"]
     assert list(people[0].get_ydata()) == [0.633, 0.056, 0.272]
     assert same_color(people[0].get_color(), COLOURS["human"])
-    each = measured(found.tables["stay_regression"], ["subject", "term"])["weight"]
+    each = measured(result.tables["stay_regression"], ["subject", "term"])["weight"]
     assert dots(ax)[2] == pytest.approx([each[2, term] for term in terms])
 
 
-def test_lag_weights_are_lines_with_a_dot_a_subject(found, ax):
-    plot_lag_weights(found.tables, found.context, ax)
-    summary = measured(found.tables.summary("lags"), ["reward", "transition", "lag"])[
+def test_lag_weights_are_lines_with_a_dot_a_subject(result, ax):
+    plot_lag_weights(result.tables, result.context, ax)
+    summary = measured(result.tables.summary("lags"), ["reward", "transition", "lag"])[
         "mean"
     ]
     lines = {line.get_label(): line for line in ax.lines}
@@ -154,9 +160,11 @@ def test_lag_weights_are_lines_with_a_dot_a_subject(found, ax):
         (plot_model_free_errors, "model_free_residual", "mean of n = 4 networks"),
     ],
 )
-def test_the_scatter_is_the_points_with_r2_over_subjects(found, ax, draw, column, text):
-    draw(found.tables, found.context, ax)
-    points = found.tables["rpe_points"]
+def test_the_scatter_is_the_points_with_r2_over_subjects(
+    result, ax, draw, column, text
+):
+    draw(result.tables, result.context, ax)
+    points = result.tables["rpe_points"]
     for line, event in zip(ax.lines, ("second stage", "reward"), strict=True):
         part = points[points["event"] == event]
         assert line.get_label() == event
@@ -165,31 +173,31 @@ def test_the_scatter_is_the_points_with_r2_over_subjects(found, ax, draw, column
     assert text in ax.get_legend().get_title().get_text()
 
 
-def test_r2_in_the_title_is_that_of_the_table(found, ax):
-    r2 = found.tables["r2"].copy()
+def test_r2_in_the_title_is_that_of_the_table(result, ax):
+    r2 = result.tables["r2"].copy()
     rows = (r2["event"] == "both") & (r2["measure"] == "r2_model_based")
     r2.loc[rows & (r2["group"] == "measured"), "r2"] = 0.7312
-    changed = found.tables.replace(r2=Measure(r2, "r2", ("event", "measure")))
-    plot_model_based_errors(changed, found.context, ax)
+    changed = result.tables.replace(r2=Measure(r2, "r2", ("event", "measure")))
+    plot_model_based_errors(changed, result.context, ax)
     assert "r² = 0.73," in ax.get_legend().get_title().get_text()
 
 
-def test_without_a_recording_the_scatter_says_so(found, ax):
-    empty = found.tables.replace(rpe_points=found.tables["rpe_points"].iloc[:0])
-    plot_model_based_errors(empty, found.context, ax)
+def test_without_a_recording_the_scatter_says_so(result, ax):
+    empty = result.tables.replace(rpe_points=result.tables["rpe_points"].iloc[:0])
+    plot_model_based_errors(empty, result.context, ax)
     assert ax.texts[0].get_text() == "no recording"
 
 
-def test_rewards_are_dots_with_named_lines(found, ax):
-    plot_rewards(found.tables, found.context, ax)
-    subjects = measured(found.tables["subjects"], "subject")["reward_per_100"]
+def test_rewards_are_dots_with_named_lines(result, ax):
+    plot_rewards(result.tables, result.context, ax)
+    subjects = measured(result.tables["subjects"], "subject")["reward_per_100"]
     assert dots(ax)[0] == pytest.approx(list(subjects))
     lines = {t.get_text(): t.xy[1] for t in ax.texts}
-    random = found.tables.summary("subjects").set_index("group").loc["random", "mean"]
+    random = result.tables.summary("subjects").set_index("group").loc["random", "mean"]
     assert lines == pytest.approx({"random": random, "learned": 65})
 
 
-def test_subjects_that_earn_alike_look_alike(simulate, ax):
+def test_subjects_with_nearly_equal_rewards_look_equal(simulate, ax):
     trials, _ = simulate("random", 5)
     twins = pd.concat([trials, trials.assign(subject=1)])
     other = analyse(ANALYSIS, ExperimentData(trials=twins, task="daw-two-step"))
@@ -202,20 +210,20 @@ def test_subjects_that_earn_alike_look_alike(simulate, ax):
 def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
     trials = ANALYSIS.load_animals(macaque_file)
     data = ExperimentData(trials=trials, subjects_are="animals")
-    made = analyse(ANALYSIS, data)
-    plot_rewards(made.tables, made.context, ax)
+    result = analyse(ANALYSIS, data)
+    plot_rewards(result.tables, result.context, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
     assert ax.get_xlabel() == "Subject; animals (n = 2)"
     assert [t.get_text() for t in ax.get_xticklabels()] == ["C", "J"]
     figure, other = plt.subplots()
-    plot_stay_probabilities(made.tables, made.context, other)
+    plot_stay_probabilities(result.tables, result.context, other)
     named = [c for c in other.collections if c.get_label().startswith("_child")]
     own = [c for c in named if same_color(c.get_color(), COLOURS["animal"])]
     assert sum(len(c.get_segments()) for c in own if c.get_linewidth()[0] == 2.5) == 0
     plt.close(figure)
 
 
-def test_a_plot_makes_its_own_axes_where_none_are_given(found):
-    ax = Panel("Rewards", plot_rewards)(found.tables, found.context)
+def test_a_plot_makes_its_own_axes_where_none_are_given(result):
+    ax = Panel("Rewards", plot_rewards)(result.tables, result.context)
     assert len(ax.figure.axes) == 1
     plt.close(ax.figure)

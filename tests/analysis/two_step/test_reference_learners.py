@@ -16,25 +16,25 @@ from metarl.analysis.two_step.rpe import (
 KNOWN = structure_of(ANALYSIS.published)
 
 
-def grid(choice, second_state, paid):
-    columns = {"choice": choice, "second_state": second_state, "paid": paid}
+def grid(choice, second_state, outcome):
+    columns = {"choice": choice, "second_state": second_state, "outcome": outcome}
     laid = {k: np.atleast_2d(np.array(v, float)) for k, v in columns.items()}
     return EpisodeGrid(
-        episodes=pd.DataFrame(index=range(len(laid["paid"]))), columns=laid
+        episodes=pd.DataFrame(index=range(len(laid["outcome"]))), columns=laid
     )
 
 
 def test_the_planner_by_hand():
-    # Trial 1: belief .5, every value .5. Left, S1, paid: belief .9, then .9 * .975 +
-    # .1 * .025 = .88; v(S1) = .9 * .88 + .1 * .12 = .804, v(S2) = .196.
-    # Trial 2: left (.8 * .804 + .2 * .196 = .6824) leads rarely to S2, nothing paid.
+    # Trial 1: belief .5, every value .5. Left, S1, rewarded: belief .9, then .9 * .975
+    # + .1 * .025 = .88; v(S1) = .9 * .88 + .1 * .12 = .804, v(S2) = .196.
+    # Trial 2: left (.8 * .804 + .2 * .196 = .6824) leads rarely to S2, no reward.
     errors = model_based_errors(grid([0, 0], [0, 1], [1, 0]), 0.9, KNOWN)
     assert errors["second stage"][0] == pytest.approx([0, 0.9 * (0.196 - 0.6824)])
     assert errors["reward"][0] == pytest.approx([0.5, -0.196])
 
 
-def test_the_planner_after_a_rare_unpaid_trial_believes_the_more():
-    # Belief .88 and no pay in S2 (likely .9 if S1 is high, else .1): odds x 9.
+def test_a_rare_unrewarded_trial_strengthens_the_planners_belief():
+    # Belief .88 and no reward in S2 (likely .9 if S1 is high, else .1): odds x 9.
     errors = model_based_errors(grid([0, 0, 0], [0, 1, 0], [1, 0, 1]), 1.0, KNOWN)
     odds = 0.88 / 0.12 * 9
     belief = 0.975 * odds / (1 + odds) + 0.025 / (1 + odds)
@@ -74,9 +74,10 @@ def test_impossible_outcomes_leave_the_planner_its_belief():
 
 def test_sarsa_by_hand():
     # All states .5, choices .9 * .5 = .45; rate .1.
-    # Trial 1, left to S1, paid: arrival .45 - .45 = 0; reward .5, v(S1) = .55.
-    # Trial 2, right to S1, unpaid: .9 * .55 - .45 = .045, q(right) = .4545; -.55, .495.
-    # Trial 3, right to S2, paid: .45 - .4545 = -.0045; .5.
+    # Trial 1, left to S1, rewarded: arrival .45 - .45 = 0; reward .5, v(S1) = .55.
+    # Trial 2, right to S1, unrewarded: .9 * .55 - .45 = .045, q(right) = .4545; -.55,
+    # .495.
+    # Trial 3, right to S2, rewarded: .45 - .4545 = -.0045; .5.
     errors = model_free_errors(grid([0, 1, 1], [0, 0, 1], [1, 0, 1]), 0.9)
     assert errors["second stage"][0] == pytest.approx([0, 0.045, -0.0045])
     assert errors["reward"][0] == pytest.approx([0.5, -0.55, 0.5])
@@ -110,7 +111,7 @@ def test_the_planner_takes_the_task_parameters_it_shares():
         structure_of(changed)
 
 
-def test_what_is_no_probability_is_refused():
+def test_a_value_that_is_no_probability_is_refused():
     with pytest.raises(
         ValueError, match=r"probability_high must be in \[0, 1\], got 2"
     ):

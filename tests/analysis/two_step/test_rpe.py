@@ -33,10 +33,10 @@ def test_recorded_errors_are_read_where_they_are_revealed():
         "reward": np.array([0, 0, 1, 0, 0, 0.0, np.nan]),
         "rpe": np.array([np.nan, 1, 2, 3, 4, 5, 6.0]),
     }
-    found = recorded_errors(recording)
-    assert found["second stage"].tolist() == [2, 5]
-    np.testing.assert_equal(found["reward"].to_numpy(), [3, np.nan])
-    assert found["paid"].tolist() == [1, 0]
+    result = recorded_errors(recording)
+    assert result["second stage"].tolist() == [2, 5]
+    np.testing.assert_equal(result["reward"].to_numpy(), [3, np.nan])
+    assert result["outcome"].tolist() == [1, 0]
 
 
 def test_the_rpe_of_a_planner_is_model_based_and_nothing_else(simulate):
@@ -48,7 +48,7 @@ def test_the_rpe_of_a_planner_is_model_based_and_nothing_else(simulate):
     assert table["n"].tolist() == [5970, 3000, 2970]
 
 
-def test_the_rpe_of_sarsa_keeps_what_the_planner_leaves(simulate):
+def test_the_rpe_of_sarsa_explains_the_residual_of_the_planner(simulate):
     table = r2(*simulate("sarsa", 100, temperature=0.1))
     assert table["r2_model_free_orthogonal"]["both"] > 0.3
     assert table["r2_model_based"]["both"] < 0.8
@@ -97,9 +97,9 @@ def test_a_recording_of_some_episodes_uses_their_trials(simulate):
     part = {k: v[later] for k, v in recording.items() if k != "event_names"}
     part["event_names"] = recording["event_names"]
     whole = error_table(recording, trials, 0.9, KNOWN)
-    found = error_table(part, trials, 0.9, KNOWN)
-    kept = whole[whole["episode"].isin([2, 5])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, kept)
+    table = error_table(part, trials, 0.9, KNOWN)
+    result = whole[whole["episode"].isin([2, 5])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table, result)
 
 
 def test_trials_without_a_choice_have_no_row(simulate):

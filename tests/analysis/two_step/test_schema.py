@@ -1,4 +1,4 @@
-"""Which trials make pairs, and how a wrong table is refused."""
+"""Trials that make pairs, and refusals of wrong tables."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def test_every_trial_but_the_first_follows_another(six):
         {"subject": [0, 0, 0, 1, 1, 1]},
     ],
 )
-def test_a_gap_or_a_new_episode_session_or_subject_parts_a_pair(six, columns):
+def test_a_gap_or_a_new_episode_session_or_subject_breaks_a_pair(six, columns):
     follows = read_trials(six(**columns)).follows
     assert follows.tolist() == [False, True, True, False, True, True]
 
@@ -45,7 +45,7 @@ def test_a_gap_or_a_new_episode_session_or_subject_parts_a_pair(six, columns):
         },
     ],
 )
-def test_an_invalid_forced_or_missing_trial_parts_both_its_pairs(six, columns):
+def test_an_invalid_forced_or_missing_trial_breaks_both_its_pairs(six, columns):
     follows = read_trials(six(**columns)).follows
     assert follows.tolist() == [False, True, True, False, False, True]
 

@@ -52,7 +52,7 @@ def test_one_rate_throughout_fails_the_difference_and_not_the_controls():
         mean = rows.loc[f"learning rate, volatile - stable, {order}, mean"]
         assert abs(mean["value"]) < 0.06
         assert mean["verdict"] == "FAIL"
-    recovery = rows.loc["learning rate found of simulated learners, largest error"]
+    recovery = rows.loc["learning rate fitted to simulated learners, largest error"]
     assert recovery["verdict"] == "PASS"
     assert recovery["value"] < 0.05
 
@@ -76,7 +76,7 @@ def test_a_control_that_learned_nothing_does_not_count(full):
     assert row["verdict"] == "NOT LEARNED"
 
 
-def test_a_control_with_a_sense_of_volatility_fails(full):
+def test_a_control_that_tracks_volatility_fails(full):
     one = source(full.trials, variants={"constant": source(full.trials)})
     name = "learning rate, volatile - stable, trained at a constant hazard, mean"
     row = rows_of(one).loc[name]

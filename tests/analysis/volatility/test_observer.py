@@ -18,8 +18,8 @@ def by_enumeration(winners, change):
     for course in itertools.product(states, repeat=len(winners) + 1):
         weight = 0.25
         for (wild, better), won in zip(course, winners, strict=False):
-            chance = (1.0 if wild else 0.75) if won == better else 1.0
-            weight *= chance if won == better else 1 - (1.0 if wild else 0.75)
+            probability = (1.0 if wild else 0.75) if won == better else 1.0
+            weight *= probability if won == better else 1 - (1.0 if wild else 0.75)
         for (wild, better), (next_wild, next_better) in itertools.pairwise(course):
             swap = 0.2 if wild else 0.0
             weight *= swap if better != next_better else 1 - swap
@@ -80,8 +80,8 @@ def test_on_the_schedule_it_knows_its_estimates_are_calibrated():
         edges = np.quantile(estimate, np.linspace(0, 1, 6))
         for low, high in itertools.pairwise(edges):
             inside = (estimate >= low) & (estimate <= high)
-            said, found = estimate[inside].mean(), truth[inside].mean()
-            assert found == pytest.approx(said, abs=0.06)
+            said, result = estimate[inside].mean(), truth[inside].mean()
+            assert result == pytest.approx(said, abs=0.06)
 
 
 def test_it_finds_the_volatile_half_of_a_test_episode():

@@ -24,13 +24,13 @@ BLOCKS = ["Stable 1", "Volatile 1", "Volatile 2", "Stable 2"]
 
 
 @pytest.fixture(scope="module")
-def found():
+def result():
     return analyse(ANALYSIS, whole_source())
 
 
 @pytest.fixture(scope="module")
-def tables(found):
-    return found.tables
+def tables(result):
+    return result.tables
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def ax():
     plt.close(figure)
 
 
-def drawn(ax, marker):
+def heights_of(ax, marker):
     lines = [line for line in ax.lines if line.get_marker() == marker]
     return [np.asarray(line.get_ydata(), dtype=float) for line in lines]
 
 
-def test_block_rates_are_dots_and_means_with_those_of_people(found, tables, ax):
-    assert plot_block_rates(found.tables, found.context, ax) is ax
+def test_block_rates_are_dots_and_means_with_those_of_people(result, tables, ax):
+    assert plot_block_rates(result.tables, result.context, ax) is ax
     rates = tables["rates"][tables["rates"]["group"] == "measured"]
     each = rates.set_index(["subject", "block"])["rate"]
     expected = [[each[k, block] for block in BLOCKS] for k in range(SUBJECT_COUNT)]
-    np.testing.assert_allclose(drawn(ax, "o"), expected)
+    np.testing.assert_allclose(heights_of(ax, "o"), expected)
     means = rates.groupby("block")["rate"].mean()[BLOCKS]
-    np.testing.assert_allclose(drawn(ax, "_")[0], means)
+    np.testing.assert_allclose(heights_of(ax, "_")[0], means)
     bars = {c.get_label(): c for c in ax.containers if isinstance(c, ErrorbarContainer)}
     assert list(bars) == ["humans, Cook 2019 (n = 102)", "humans, Gagne 2020 (n = 53)"]
     people = bars["humans, Gagne 2020 (n = 53)"]
@@ -67,8 +67,8 @@ def test_block_rates_are_dots_and_means_with_those_of_people(found, tables, ax):
     assert legend[0] == f"networks (n = {SUBJECT_COUNT})"
 
 
-def test_baselines_that_learn_are_lines_across_the_blocks(found, tables, ax):
-    plot_block_rates(found.tables, found.context, ax)
+def test_baselines_that_learn_are_lines_across_the_blocks(result, tables, ax):
+    plot_block_rates(result.tables, result.context, ax)
     lines = next(c for c in ax.collections if c.get_label() == "bayes-greedy")
     heights = [segment[0, 1] for segment in lines.get_segments()]
     rates = tables["rates"][tables["rates"]["group"] == "bayes-greedy"]
@@ -76,8 +76,8 @@ def test_baselines_that_learn_are_lines_across_the_blocks(found, tables, ax):
     assert heights == pytest.approx(list(expected))
 
 
-def test_traces_are_lines_of_both_orders(found, tables, ax):
-    plot_rate_traces(found.tables, found.context, ax)
+def test_traces_are_lines_of_both_orders(result, tables, ax):
+    plot_rate_traces(result.tables, result.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
     summary = tables.summary("traces")
     for order, words, style in (
@@ -94,10 +94,10 @@ def test_traces_are_lines_of_both_orders(found, tables, ax):
     assert middle.get_xdata()[0] == 100
 
 
-def test_rewards_are_dots_with_the_lines_of_baselines(found, tables, ax):
-    plot_rewards(found.tables, found.context, ax)
+def test_rewards_are_dots_with_the_lines_of_baselines(result, tables, ax):
+    plot_rewards(result.tables, result.context, ax)
     subjects = tables["subjects"][tables["subjects"]["group"] == "measured"]
-    np.testing.assert_allclose(drawn(ax, "o")[0], subjects["reward_per_trial"])
+    np.testing.assert_allclose(heights_of(ax, "o")[0], subjects["reward_per_trial"])
     names = {line.get_label().split(" (")[0]: line for line in ax.lines}
     random = tables.summary("subjects").set_index("group").loc["random", "mean"]
     assert names["random"].get_ydata()[0] == pytest.approx(random)
@@ -106,8 +106,8 @@ def test_rewards_are_dots_with_the_lines_of_baselines(found, tables, ax):
     assert heights == {"learned": 0.32}
 
 
-def test_differences_are_drawn_with_controls_and_simulated_choosers(found, tables, ax):
-    plot_differences(found.tables, found.context, ax)
+def test_differences_are_drawn_with_controls_and_simulated_choosers(result, tables, ax):
+    plot_differences(result.tables, result.context, ax)
     names = [text.get_text() for text in ax.get_xticklabels()]
     assert names == [
         f"networks\n(n = {SUBJECT_COUNT})",
@@ -123,14 +123,14 @@ def test_differences_are_drawn_with_controls_and_simulated_choosers(found, table
         simulated[simulated["kind"] == "fixed hazard"],
     ]
     for order, marker in (("low-first", "o"), ("high-first", "^")):
-        for part, shown in zip(parts, drawn(ax, marker), strict=True):
+        for part, shown in zip(parts, heights_of(ax, marker), strict=True):
             expected = part.loc[part["order"] == order, "difference"]
             np.testing.assert_allclose(shown, expected)
     assert {text.get_text(): text.xy[1] for text in ax.texts} == {"criterion": 0.1}
 
 
-def test_volatility_is_drawn_as_estimated_and_as_decoded(found, tables, ax):
-    plot_volatility(found.tables, found.context, ax)
+def test_volatility_is_drawn_as_estimated_and_as_decoded(result, tables, ax):
+    plot_volatility(result.tables, result.context, ax)
     lines = {line.get_label(): line for line in ax.lines}
     observed = tables["observed"]
     low = observed[observed["order"] == "low-first"]["estimate"]
@@ -148,8 +148,8 @@ def test_volatility_is_drawn_as_estimated_and_as_decoded(found, tables, ax):
     assert ax.get_legend().get_title().get_text() == words
 
 
-def test_coding_is_bars_of_trained_and_untrained_with_the_papers(found, tables, ax):
-    plot_coding(found.tables, found.context, ax)
+def test_coding_is_bars_of_trained_and_untrained_with_the_papers(result, tables, ax):
+    plot_coding(result.tables, result.context, ax)
     means = tables.summary("coding").set_index(["units", "test", "label"])["mean"]
     keys = [("test", "own"), ("generator", "own"), ("generator", "other episode")]
     for units, bars in zip(("trained", "untrained"), ax.containers, strict=False):
@@ -158,7 +158,7 @@ def test_coding_is_bars_of_trained_and_untrained_with_the_papers(found, tables, 
     paper = next(c for c in ax.containers if isinstance(c, ErrorbarContainer))
     assert list(paper[0].get_ydata()) == [0.37]
     assert list(paper[0].get_xdata()) == [0]
-    assert len(drawn(ax, "o")) == 2 * SUBJECT_COUNT
+    assert len(heights_of(ax, "o")) == 2 * SUBJECT_COUNT
     legend = [text.get_text() for text in ax.get_legend().get_texts()]
     assert legend == [
         f"trained (n = {SUBJECT_COUNT})",
@@ -167,7 +167,7 @@ def test_coding_is_bars_of_trained_and_untrained_with_the_papers(found, tables, 
     ]
 
 
-def test_without_recordings_the_coding_panel_says_so(found, tables, ax):
+def test_without_recordings_the_coding_panel_says_so(result, tables, ax):
     bare = Measure(tables["coding"].iloc[:0], "fraction", ("test", "units", "label"))
-    plot_coding(tables.replace(coding=bare), found.context, ax)
+    plot_coding(tables.replace(coding=bare), result.context, ax)
     assert ax.texts[0].get_text() == "no recording"

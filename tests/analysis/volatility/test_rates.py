@@ -37,8 +37,8 @@ def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
     trials = chooser_trials(episodes=6)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 3), "choice"] = np.nan
     grid = next(by_order(read_episodes(trials)))
-    found = log_likelihoods(grid)
-    assert found.shape == (len(RATES), len(TEMPERATURES), 200)
+    result = log_likelihoods(grid)
+    assert result.shape == (len(RATES), len(TEMPERATURES), 200)
     for rate, temperature in ((0, 0), (12, 7), (30, 14)):
         expected = np.zeros(200)
         for _, rows in trials[trials["episode"] < 3].groupby("episode"):
@@ -47,12 +47,12 @@ def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
                 worth = value * row.magnitude_left
                 worth -= (1 - value) * row.magnitude_right
                 odds = math.exp(TEMPERATURES[temperature] * worth)
-                chance = odds / (1 + odds) if row.choice == 0 else 1 / (1 + odds)
-                # A trial without a choice says the same of every fit.
-                chance = 0.5 if math.isnan(row.choice) else chance
-                expected[row.trial] += math.log(chance)
+                probability = odds / (1 + odds) if row.choice == 0 else 1 / (1 + odds)
+                # A trial without a choice adds the same to every fit.
+                probability = 0.5 if math.isnan(row.choice) else probability
+                expected[row.trial] += math.log(probability)
                 value += RATES[rate] * ((row.winner == 0) - value)
-        np.testing.assert_allclose(found[rate, temperature], expected, atol=2e-4)
+        np.testing.assert_allclose(result[rate, temperature], expected, atol=2e-4)
 
 
 def test_the_best_fit_stands_between_the_places_of_the_grid():
@@ -61,9 +61,9 @@ def test_the_best_fit_stands_between_the_places_of_the_grid():
     for rate, temperature in ((0.237, 11.3), (0.03, 3.1)):
         hill = -3 * (log_rate - math.log(rate)) ** 2
         hill = hill - (log_temperature - math.log(temperature)) ** 2
-        found = best_fit(hill[:, :, None])
-        assert found[0] == pytest.approx([rate], rel=1e-6)
-        assert found[1] == pytest.approx([temperature], rel=0.02)
+        result = best_fit(hill[:, :, None])
+        assert result[0] == pytest.approx([rate], rel=1e-6)
+        assert result[1] == pytest.approx([temperature], rel=0.02)
 
 
 def test_a_fit_beyond_the_grid_stays_at_its_edge():
@@ -120,8 +120,8 @@ def test_a_windows_rate_is_that_of_its_trials_alone():
         for start in (0, 77, 190):
             window = fit.values[:, :, start : start + WINDOW].sum(axis=2)
             expected = best_fit(window[:, :, None])[0].item()
-            found = traces[fit.order, start + 4.5]
-            assert found == pytest.approx(expected, rel=1e-4)
+            result = traces[fit.order, start + 4.5]
+            assert result == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_first_tenth_after_a_change_of_volatility_does_not_count():

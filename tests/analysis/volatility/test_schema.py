@@ -24,17 +24,17 @@ def test_a_table_in_any_order_is_laid_out_by_episode_and_trial(trials):
         np.testing.assert_array_equal(grid[column], expected)
 
 
-def test_trials_that_are_not_there_are_missing(trials):
+def test_absent_trials_are_blank(trials):
     grid = read_episodes(trials[(trials["episode"] != 1) | (trials["trial"] < 150)])
     assert np.isnan(grid["choice"][1, 150:]).all()
     assert np.isfinite(np.delete(grid["choice"], 1, axis=0)).all()
 
 
-def test_episodes_part_by_subject_and_order_and_others_are_left_out(trials):
+def test_episodes_are_divided_by_subject_and_order_and_others_are_left_out(trials):
     other = trials.assign(subject=7)
     other.loc[other["episode"] == 3, "order"] = None
     both = read_episodes(pd.concat([trials, other]))
-    found = [
+    result = [
         (
             g.subject.tolist(),
             g.episodes["order"].iloc[0],
@@ -42,7 +42,7 @@ def test_episodes_part_by_subject_and_order_and_others_are_left_out(trials):
         )
         for g in by_order(both)
     ]
-    assert found == [
+    assert result == [
         ([0, 0], "low-first", [0, 1]),
         ([0, 0], "high-first", [2, 3]),
         ([7, 7], "low-first", [0, 1]),
@@ -92,6 +92,6 @@ def test_a_missing_column_is_named(trials):
         SCHEMA.check(trials.drop(columns="winner"))
 
 
-def test_a_trial_that_is_there_twice_is_refused(trials):
+def test_a_repeated_trial_is_refused(trials):
     with pytest.raises(MetaRLError, match="each trial must have one row"):
         SCHEMA.check(pd.concat([trials, trials.iloc[:1]]))

@@ -58,7 +58,7 @@ def test_choices_come_from_the_generator_that_is_given(grid):
     assert (one != other).any()
 
 
-def test_a_trial_that_is_not_there_has_no_choice(grid):
+def test_a_missing_trial_has_no_choice(grid):
     cut = grid.assign(magnitude_left=np.full_like(grid["magnitude_left"], np.nan))
     values = np.full(grid["choice"].shape, 0.5)
     assert np.isnan(choose(cut, values, np.random.default_rng(0))["choice"]).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from volatile_choosers import chooser_trials, made_recording
+from volatile_choosers import chooser_trials, step_recording
 
 from metarl.analysis.statistics import fit_linear
 from metarl.analysis.volatility.behaviour import read_episodes
@@ -85,8 +85,8 @@ def test_coding_is_a_regression_with_a_corrected_level(grid, noise):
     label = grid["volatility"]
     covariates = [grid["choice"], grid["probability_left"]]
     units = noise + np.linspace(0, 1, UNITS) * label[:, :, None]
-    found = coding(units, label, covariates)
-    assert 0.1 < found.mean() < 0.9
+    coded = coding(units, label, covariates)
+    assert 0.1 < coded.mean() < 0.9
     for episode in range(0, EPISODES, 5):
         for unit in range(UNITS):
             p = by_least_squares(
@@ -94,20 +94,20 @@ def test_coding_is_a_regression_with_a_corrected_level(grid, noise):
                 label[episode],
                 [c[episode] for c in covariates],
             )
-            assert found[episode, unit] == (p < 0.05 / UNITS)
+            assert coded[episode, unit] == (p < 0.05 / UNITS)
 
 
 def test_false_alarms_are_as_rare_as_declared():
     generator = np.random.default_rng(8)
     units = generator.normal(size=(2000, 60, 5))
     label = generator.integers(0, 2, (2000, 60)).astype(float)
-    found = coding(units, label, [generator.normal(size=(2000, 60))])
-    any_unit = found.any(axis=1).mean()
+    coded = coding(units, label, [generator.normal(size=(2000, 60))])
+    any_unit = coded.any(axis=1).mean()
     expected = 1 - (1 - 0.05 / 5) ** 5
     assert abs(any_unit - expected) < 4 * np.sqrt(0.05 * 0.95 / 2000)
 
 
-def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
+def test_variance_that_a_covariate_explains_is_no_coding(grid, noise):
     reward = (grid["choice"] == grid["winner"]) * np.where(
         grid["choice"] == 0, grid["magnitude_left"], grid["magnitude_right"]
     )
@@ -117,13 +117,13 @@ def test_what_a_covariate_explains_is_not_coding_of_the_label(grid, noise):
         assert coding_fractions(units, grid, "test")["own"] < 0.05
 
 
-def test_units_that_never_change_or_one_action_all_along_are_no_trouble(grid):
+def test_units_that_never_change_or_one_action_all_along_are_handled(grid):
     units = np.zeros((EPISODES, 200, 3))
     units[:, :, 1] = grid["volatility"]
     always = [np.zeros_like(grid["choice"])]
-    found = coding(units, grid["volatility"], always)
-    assert found[:, 1].all()
-    assert not found[:, [0, 2]].any()
+    coded = coding(units, grid["volatility"], always)
+    assert coded[:, 1].all()
+    assert not coded[:, [0, 2]].any()
 
 
 def test_another_episodes_label_is_a_null_where_labels_differ(grid, noise):
@@ -132,9 +132,9 @@ def test_another_episodes_label_is_a_null_where_labels_differ(grid, noise):
     labels = walks.cumsum(axis=1) % 2 * 1.0
     other = grid.assign(volatility=labels)
     units = labels[:, :, None] + noise
-    found = coding_fractions(units, other, "generator")
-    assert found["own"] > 0.9
-    assert found["other episode"] < 0.6
+    result = coding_fractions(units, other, "generator")
+    assert result["own"] > 0.9
+    assert result["other episode"] < 0.6
     assert list(coding_fractions(units, other, "test")) == ["own"]
 
 
@@ -149,7 +149,7 @@ def test_episodes_without_a_change_of_volatility_are_left_out(grid, noise):
 
 
 def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, noise):
-    recording = made_recording(trials, noise, 2 * noise)
+    recording = step_recording(trials, noise, 2 * noise)
     mixed = np.random.default_rng(0).permutation(len(recording["event"]))
     shuffled = {k: v if k == "event_names" else v[mixed] for k, v in recording.items()}
     units, grid = recorded_units(shuffled, read_episodes(trials))
@@ -160,14 +160,14 @@ def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, no
 
 def test_a_recording_of_the_first_episodes_goes_with_their_trials(trials, noise):
     units, grid = recorded_units(
-        made_recording(trials, noise[:5]), read_episodes(trials)
+        step_recording(trials, noise[:5]), read_episodes(trials)
     )
     assert list(units) == ["trained"]
     assert grid.episodes["episode"].tolist() == [0, 1, 2, 3, 4]
 
 
 def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
-    recording = made_recording(trials, noise)
+    recording = step_recording(trials, noise)
     cut = {k: v if k == "event_names" else v[:-30] for k, v in recording.items()}
     words = "whole episodes of its trial table, got 4771 steps for 24 episodes of 200"
     with pytest.raises(MetaRLError, match=words):
@@ -177,15 +177,15 @@ def test_a_recording_that_stops_in_an_episode_is_refused(trials, noise):
 def test_the_tables_have_trained_and_untrained_units(trials, grid, noise):
     estimate = observe(grid["winner"]).volatility
     trained = 0.3 * noise + estimate[:, :, None]
-    recordings = {0: made_recording(trials, trained, noise)}
-    found = unit_tables(recordings, grid, "test")
-    r = found["decoding"].set_index("units")["r"]
+    recordings = {0: step_recording(trials, trained, noise)}
+    tables = unit_tables(recordings, grid, "test")
+    r = tables["decoding"].set_index("units")["r"]
     assert r["trained"] > 0.6
     assert abs(r["untrained"]) < 0.2
-    fraction = found["coding"].set_index("units")["fraction"]
+    fraction = tables["coding"].set_index("units")["fraction"]
     assert fraction["trained"] > fraction["untrained"] + 0.1
-    assert set(found["coding"]["label"]) == {"own"}
-    decoded = found["decoded"]
+    assert set(tables["coding"]["label"]) == {"own"}
+    decoded = tables["decoded"]
     assert len(decoded) == 2 * 200
     low = decoded[decoded["order"] == "low-first"]
     expected = estimate[grid.episodes["order"] == "low-first"].mean(axis=0)
@@ -194,10 +194,10 @@ def test_the_tables_have_trained_and_untrained_units(trials, grid, noise):
 
 
 def test_without_recordings_the_tables_are_empty(grid):
-    found = unit_tables({}, grid, "test")
-    assert {k: len(v) for k, v in found.items()} == {
+    tables = unit_tables({}, grid, "test")
+    assert {k: len(v) for k, v in tables.items()} == {
         "decoding": 0,
         "coding": 0,
         "decoded": 0,
     }
-    assert isinstance(found["coding"], pd.DataFrame)
+    assert isinstance(tables["coding"], pd.DataFrame)

@@ -71,4 +71,4 @@ def test_the_analysis_figure_names_its_panels(tmp_path):
     path = tmp_path / "figure.png"
     path.write_bytes(b"\x89PNG")
     alt = analysis_picture("two-step", path).alt
-    assert "What was earned; Prediction error: model-based" in alt
+    assert "Rewards; Prediction error: model-based" in alt

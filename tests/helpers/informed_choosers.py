@@ -1,4 +1,4 @@
-"""Simulated choosers among arms; the last one reveals which of them pays best.
+"""Simulated choosers among arms, the last of which reveals the best one.
 
 Written apart from `metarl.baselines`, one episode at a time.
 """
@@ -13,18 +13,18 @@ from metarl.analysis.informative_arm import ANALYSIS
 ORDINARY = 10
 
 
-def pays(arm, target):
-    """What an arm pays."""
+def reward_of(arm, target):
+    """Reward of an arm."""
     if arm == ORDINARY:
         return (target + 1) / 10
     return 5.0 if arm == target else 1.0
 
 
 def next_arm(mind, trial, clue, tried, target, generator):
-    """The arm a chooser takes next; `tried` is arm -> reward."""
-    if mind == "asker":
+    """The arm a chooser takes next; `tried` is arm -> its reward."""
+    if mind == "informed-first":
         return ORDINARY if trial == 0 else clue
-    if mind == "asks-in-vain":
+    if mind == "ignores-clue":
         return ORDINARY if trial == 0 else int(generator.integers(ORDINARY))
     if mind == "guesser":
         if target in tried:
@@ -34,7 +34,7 @@ def next_arm(mind, trial, clue, tried, target, generator):
 
 
 def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
-    """A trial table; with probability `slips` a choice is random."""
+    """A trial table; with a probability of `slips` a choice is random."""
     generator = np.random.default_rng([seed, subject])
     rows = []
     for episode in range(episodes):
@@ -43,7 +43,7 @@ def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
             arm = next_arm(mind, trial, target, tried, target, generator)
             if generator.random() < slips:
                 arm = int(generator.integers(ORDINARY + 1))
-            tried[arm] = pays(arm, target)
+            tried[arm] = reward_of(arm, target)
             rows.append((episode, trial, arm, tried[arm], arm == target, target))
     names = ["episode", "trial", "choice", "reward", "correct", "target"]
     table = pd.DataFrame(rows, columns=names)
@@ -51,12 +51,12 @@ def simulate(mind, episodes=200, *, subject=0, seed=0, slips=0.0, trials=5):
 
 
 def analysed(minds, **more):
-    """The analysis of one chooser a mind, with two baselines."""
+    """The analysis of one chooser for each policy, with two baselines."""
     tables = [simulate(m, subject=k, slips=0.02) for k, m in enumerate(minds)]
     data = {
         "trials": pd.concat(tables, ignore_index=True),
         "baselines": {
-            "informed": simulate("asker", subject=0, seed=9),
+            "informed": simulate("informed-first", subject=0, seed=9),
             "guesser": simulate("guesser", subject=1, seed=9),
         },
         "task": "informative-arm",

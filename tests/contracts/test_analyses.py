@@ -1,0 +1,313 @@
+"""Promises of every analysis: tables, summaries, panels, effects, criteria, columns."""
+
+import json
+import re
+from dataclasses import replace
+from functools import cache
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from pandas.testing import assert_frame_equal
+from populations import ANALYSES, SUBJECTS, chance, everything, parameters_of
+
+from metarl.analysis import ExperimentData
+from metarl.analysis.analysis import AnalysisResult, analyse
+from metarl.analysis.criteria import Criteria, LearnedCriterion
+from metarl.analysis.effects import NO_LEARNING
+from metarl.analysis.measures import Measure, Tables
+from metarl.reports.figures import write_effects
+
+every_analysis = pytest.mark.parametrize("name", ANALYSES)
+SCORED = [name for name, analysis in ANALYSES.items() if name in analysis.criteria]
+every_scored_analysis = pytest.mark.parametrize("name", SCORED)
+FOR_ANIMALS = {"condition"}
+"""Columns of tables of animals, for what is a test of its own with networks."""
+CUES = ("target_", "distractor_")
+"""Beginnings of columns with the cues of objects, which differ between two tasks."""
+
+
+@cache
+def table_alone(name):
+    """Result of a trial table of one random chooser, and of nothing else."""
+    trials = chance(name, episodes=2, subjects=1)
+    data = ExperimentData(trials=trials, task=name, parameters=parameters_of(name))
+    return analyse(ANALYSES[name], data)
+
+
+@cache
+def whole(name, seed=1):
+    """Result of all that the analysis may read, of networks that learned nothing."""
+    return analyse(ANALYSES[name], everything(name, seed))
+
+
+def effects_of(result):
+    return list(result.analysis.effects(result.tables, result.context))
+
+
+def passed(result):
+    """Keys of the rows that passed and are about subjects that could learn."""
+    apart = {e.key for e in effects_of(result) if e.learning == NO_LEARNING}
+    rows = result.effects
+    return set(rows["key"][rows["passed"]]) - apart
+
+
+def needing_learning(result):
+    return {effect.key for effect in effects_of(result) if effect.needs_learning}
+
+
+def draw(result, panel):
+    """The words on the x and y axis of a panel."""
+    figure, ax = plt.subplots()
+    assert panel(result.tables, result.context, ax) is ax
+    if not ax.has_data():  # too few trials, which the panel says
+        plt.close(figure)
+        return ["nothing", "drawn"]
+    ticks = [[t.get_text() for t in a.get_ticklabels()] for a in (ax.xaxis, ax.yaxis)]
+    labels = ax.get_xlabel(), ax.get_ylabel()
+    plt.close(figure)
+    return [
+        label or next((word for word in words if re.search("[a-z]", word)), "")
+        for label, words in zip(labels, ticks, strict=True)
+    ]
+
+
+# Tables
+
+
+@every_analysis
+def test_a_trial_table_alone_is_enough(name):
+    result = table_alone(name)
+    assert list(result.tables) == list(whole(name).tables)
+    assert not result.tables["subjects"].empty
+    assert not result.effects.empty
+    for panel in result.analysis.panels:
+        draw(result, panel)
+
+
+@every_analysis
+def test_animals_and_networks_take_one_path(name):
+    networks = ExperimentData(
+        trials=chance(name), task=name, parameters=parameters_of(name)
+    )
+    animals = replace(networks, subjects_are="animals")
+    one, other = (analyse(ANALYSES[name], data) for data in (networks, animals))
+    assert_frame_equal(one.tables["subjects"], other.tables["subjects"])
+    assert set(other.effects["verdict"]) == {"REPORTED"}
+    for panel in ANALYSES[name].behaviour_panels:
+        draw(other, panel)
+    if ANALYSES[name].load_animals:
+        assert not other.tables["behaviour"].empty
+
+
+@every_analysis
+def test_the_parameters_of_animals_need_not_be_known(name):
+    animals = ExperimentData(trials=chance(name), task=name, subjects_are="animals")
+    result = analyse(ANALYSES[name], animals)
+    assert len(result.tables["subjects"]) == SUBJECTS
+    assert not result.effects["passed"].any()
+
+
+@every_analysis
+def test_no_column_is_read_that_the_schema_does_not_describe(name):
+    data = replace(
+        everything(name),
+        baselines={},
+        baseline_recordings={},
+        tests={},
+        test_recordings={},
+        variants={},
+        stages={},
+    )
+    columns = ANALYSES[name].schema.columns
+    described = [k for k in data.trials if k in columns or k.startswith(CUES)]
+    assert len(described) < len(data.trials.columns)
+    other = replace(data, trials=data.trials[described])
+    found, expected = (analyse(ANALYSES[name], d).tables for d in (other, data))
+    assert list(found) == list(expected)
+    for title in found:
+        assert_frame_equal(found[title], expected[title])
+
+
+@every_analysis
+def test_summaries_are_means_over_subjects(name):
+    tables = whole(name).tables
+    measures = {k: v for k, v in tables._tables.items() if isinstance(v, Measure)}
+    assert measures
+    for title, measure in measures.items():
+        table = measure.table
+        keys = [k for k in ("group",) if k in table] + list(measure.keys)
+        # A point has one row per subject, so that n is never a number of trials.
+        assert not table.duplicated([*keys, "subject"]).any(), title
+        summary = tables.summary(title)
+        assert list(summary) == [*keys, "mean", "low", "high", "n"]
+        values = [part for _, part in table.groupby(keys, sort=False)[measure.value]]
+        means = [sum(part) / len(part) for part in values]
+        np.testing.assert_allclose(summary["mean"], means, err_msg=title)
+        assert summary["n"].tolist() == [len(part) for part in values]
+
+
+# Panels
+
+
+@every_analysis
+def test_panels_have_different_titles_and_labels_or_words_on_each_axis(name):
+    panels = ANALYSES[name].panels
+    assert len({panel.title for panel in panels}) == len(panels)
+    for panel in panels:
+        assert all(draw(whole(name), panel)), panel.title
+
+
+@every_analysis
+def test_the_snapshots_panel_is_one_of_the_figure(name):
+    analysis = ANALYSES[name]
+    assert analysis.snapshot_panel in analysis.panels
+    draw(table_alone(name), analysis.snapshot_panel)
+
+
+# Effects and criteria
+
+
+@every_analysis
+def test_keys_and_labels_of_effects_are_unique(name):
+    effects = whole(name).effects
+    assert effects["key"].is_unique
+    assert effects["effect"].is_unique
+    assert effects["key"].str.fullmatch(r"[A-Za-z0-9_.=-]+").all()
+    assert effects["effect"].all()
+
+
+@every_analysis
+def test_keys_of_effects_do_not_depend_on_the_numbers(name):
+    results = []
+    for seed in (1, 2):
+        trials = chance(name, seed=seed)
+        data = ExperimentData(trials=trials, task=name, parameters=parameters_of(name))
+        results.append(analyse(ANALYSES[name], data).effects)
+    one, other = results
+    assert one["key"].tolist() == other["key"].tolist()
+    assert one["value"].tolist() != other["value"].tolist()
+
+
+@every_scored_analysis
+def test_every_criterion_is_used(name):
+    criteria = ANALYSES[name].criteria[name]
+    # By name, as two criteria may have one reason.
+    rules = {k: replace(rule, why=k) for k, rule in criteria.rules.items()}
+    context = replace(whole(name).context, criteria=replace(criteria, rules=rules))
+    effects = effects_of(replace(whole(name), context=context))
+    assert {e.criterion.why for e in effects if e.criterion} == set(rules)
+    assert criteria.learned.statistic in whole(name).tables["subjects"]
+
+
+@every_scored_analysis
+def test_random_choosers_pass_nothing_that_needs_learning(name):
+    data = ExperimentData(
+        trials=chance(name, episodes=20),
+        task=name,
+        parameters=parameters_of(name),
+        expected_subjects=SUBJECTS,
+    )
+    result = analyse(ANALYSES[name], data)
+    assert result.context.scored
+    assert not passed(result)
+    assert not passed(whole(name)) & needing_learning(whole(name))
+
+
+def unbound(name, threshold):
+    """The analysis with criteria that any number meets."""
+    criteria = ANALYSES[name].criteria[name]
+    bounds = {"low": -np.inf, "high": np.inf, "strict": False}
+    rules = {k: replace(rule, **bounds) for k, rule in criteria.rules.items()}
+    statistic = criteria.learned.statistic
+    learned = LearnedCriterion(statistic=statistic, threshold=threshold, why="a test")
+    return replace(
+        ANALYSES[name], criteria={name: Criteria(rules=rules, learned=learned)}
+    )
+
+
+def filled(table):
+    return table.assign(**table.select_dtypes("number").fillna(0))
+
+
+def unbound_result(name, threshold=-np.inf, **changes):
+    """Result with such criteria, of networks that have a number in every row."""
+    analysis = unbound(name, threshold)
+    context = analysis.context(replace(everything(name), **changes))
+    tables = Tables({title: filled(t) for title, t in whole(name).tables.items()})
+    return AnalysisResult(analysis=analysis, context=context, tables=tables)
+
+
+@every_scored_analysis
+def test_a_missing_network_passes_nothing(name):
+    """Even where the criteria hold for any number."""
+    assert passed(unbound_result(name))
+    assert not passed(unbound_result(name, expected_subjects=SUBJECTS + 1))
+
+
+@every_scored_analysis
+def test_networks_that_did_not_learn_pass_nothing_that_needs_it(name):
+    """Even where the criteria hold for any number."""
+    result = unbound_result(name, threshold=np.inf)
+    effects = result.effects.set_index("key")
+    for effect in effects_of(result):
+        if effect.criterion and effect.needs_learning:
+            assert effects["verdict"][effect.key] == "NOT LEARNED"
+
+
+@every_scored_analysis
+def test_another_task_design_or_test_leaves_nothing_scored(name):
+    analysis, data = ANALYSES[name], everything(name)
+    assert analysis.is_scored(data)
+    assert analysis.published
+    for parameter in analysis.published:
+        known = {k: v for k, v in data.parameters.items() if k != parameter}
+        for parameters in (known, known | {parameter: "unpublished"}):
+            assert not analysis.is_scored(replace(data, parameters=parameters))
+    for changes in (
+        {"task": "another"},
+        {"as_published": False},
+        {"subjects_are": "animals"},
+    ):
+        assert not analysis.is_scored(replace(data, **changes))
+    unscored = replace(whole(name).context, scored=False)
+    effects = replace(whole(name), context=unscored).effects
+    assert set(effects["verdict"]) == {"REPORTED"}
+    assert effects[["learned", "reference", "criterion_low"]].isna().all(axis=None)
+    assert effects["value"].notna().any()
+
+
+@every_scored_analysis
+def test_criteria_are_written_with_the_effects(name, tmp_path):
+    path = tmp_path / "effects.json"
+    write_effects(path, whole(name).effects)
+    written = {row["key"]: row for row in json.loads(path.read_text("utf-8"))}
+    for effect in effects_of(whole(name)):
+        row, rule = written[effect.key], effect.criterion
+        found = [row[f"criterion_{part}"] for part in ("low", "high", "strict")]
+        if rule is None:
+            assert found == [None, None, None]
+        elif not rule.share_of:
+            *bounds, strict = found
+            for number, bound in zip(bounds, (rule.low, rule.high), strict=True):
+                assert number == (pytest.approx(bound) if np.isfinite(bound) else None)
+            assert strict == rule.strict
+            assert row["criterion"] == str(rule)
+
+
+# Columns
+
+
+@every_analysis
+def test_the_task_gives_every_column_of_the_schema(name):
+    trials, schema = everything(name).trials, ANALYSES[name].schema
+    schema.check(trials)
+    assert set(schema.columns) - set(trials) <= FOR_ANIMALS
+
+
+@every_analysis
+def test_the_schema_describes_its_columns(name):
+    described = ANALYSES[name].schema.describe()
+    assert all(described["meaning"])
+    assert all(described["values"])
+    assert ANALYSES[name].schema.name
