@@ -152,7 +152,7 @@ def experiment(name: str) -> Experiment:
 
 
 def module_of(name: str) -> str:
-    """The module of an experiment."""
+    """Return the name of the module of an experiment."""
     own, colon, _ = name.partition(":")
     return own if colon else f"metarl.experiments.{name.replace('-', '_')}"
 

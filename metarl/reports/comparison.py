@@ -1,4 +1,4 @@
-"""`metarl compare`: runs of one task, compared in a figure, a table and words."""
+"""`metarl compare`: comparison of runs of one task in a figure, a table and a text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -30,53 +30,53 @@ from metarl.reports.figures import BY_SUBJECT_FILE, save_figure
 from metarl.runs.folder import Run, load_run
 
 PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6
-"""Width of a panel, and height of the lowest, in inches."""
+"""Width of a panel, and its minimum height, in inches."""
 LONG = 8
-"""Effects from which on they take two columns."""
+"""Number of effects from which they fill two columns."""
 LEGEND_COLUMNS = 4
-"""Runs side by side in the legend."""
+"""Number of runs per row of the legend."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compared:
-    """One population as a comparison needs it: networks of a run, or animals."""
+    """Data of one population for a comparison: networks of a run, or animals."""
 
     task: str
-    """The task it was tested on."""
+    """Name of the task."""
     effects: pd.DataFrame
     """Rows of effects.json."""
     numbers: pd.DataFrame
-    """The numbers behind them: key, effect, subject, value."""
+    """Values of each subject: key, effect, subject, value."""
     curves: pd.DataFrame | None
-    """Learning curves of all subjects; animals have none."""
+    """Learning curves of all subjects; None for animals."""
 
 
 def compare(
     folders: Mapping[str, Path] | Sequence[str | Path], out: str | Path
 ) -> dict[str, Path]:
-    """Compare analysed runs, or animals, of one task; the paths of what was written.
+    """Compare analysed runs, or animals, of one task; return the paths of the results.
 
     Args:
-        folders: folders of runs or of `metarl animals`, perhaps by the names to show;
-            the others are held against the first.
-        out: where figure and table go.
+        folders: folders of runs or of `metarl animals`, perhaps by displayed name; the
+            others are compared with the first.
+        out: folder of the figure and the table.
 
     Returns:
         figure, pdf, table, result.
 
     Raises:
-        MetaRLError: fewer than two, of different tasks, or one is not analysed.
+        MetaRLError: there are fewer than two, tasks differ, or one is not analysed.
     """
     named = folders if isinstance(folders, Mapping) else short_names(folders)
     if len(named) < 2:
-        raise MetaRLError("there must be two or more to compare, got one folder alone")
-    there = {name: read_compared(Path(folder)) for name, folder in named.items()}
-    _check_one_task(there)
+        raise MetaRLError("a comparison needs two or more folders, got one")
+    compared = {name: read_compared(Path(folder)) for name, folder in named.items()}
+    _check_one_task(compared)
     comparison = compare_effects(
-        {name: each.effects for name, each in there.items()},
-        {name: each.numbers for name, each in there.items()},
+        {name: each.effects for name, each in compared.items()},
+        {name: each.numbers for name, each in compared.items()},
     )
-    curves = {name: c.curves for name, c in there.items() if c.curves is not None}
+    curves = {name: c.curves for name, c in compared.items() if c.curves is not None}
     figure = comparison_figure(comparison, curves)
     png, pdf = save_figure(figure, Path(out) / "figure")
     table = Path(out) / "comparison.csv"
@@ -88,7 +88,7 @@ def compare(
 
 
 def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
-    """Each folder by as much of the end of its path as tells it from the others."""
+    """Return each folder by the shortest end of its path that is unique."""
     paths = list(dict.fromkeys(Path(folder).resolve() for folder in folders))
     for count in range(1, max((len(path.parts) for path in paths), default=0) + 1):
         names = ["/".join(path.parts[-count:]) for path in paths]
@@ -98,7 +98,7 @@ def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
 
 
 def read_compared(folder: Path) -> Compared:
-    """What was written of a run by `metarl analyze`, of animals by `metarl animals`."""
+    """Read the results of `metarl analyze` for a run, `metarl animals` for animals."""
     run: Run | None = None
     if (folder / "config.json").exists() or not (folder / "effects.json").exists():
         run = load_run(folder)
@@ -114,20 +114,20 @@ def read_compared(folder: Path) -> Compared:
     )
 
 
-def _check_one_task(there: Mapping[str, Compared]) -> None:
-    tasks = {name: each.task for name, each in there.items()}
+def _check_one_task(compared: Mapping[str, Compared]) -> None:
+    tasks = {name: each.task for name, each in compared.items()}
     if len(set(tasks.values())) > 1:
         listed = ", ".join(f"{name} of {task}" for name, task in tasks.items())
         raise MetaRLError(
-            f"runs must be of one task to be compared, got {listed}; compare those of "
-            "each task by themselves"
+            f"compared runs must be of one task, got {listed}; compare runs of each "
+            "task separately"
         )
 
 
 def comparison_figure(
     comparison: pd.DataFrame, curves: Mapping[str, pd.DataFrame]
 ) -> Figure:
-    """Learning curves, effects in one or two columns, and one legend below."""
+    """Draw learning curves, effects in one or two columns, and a legend below."""
     runs = [str(run) for run in comparison["run"].unique()]
     names = shown_effects(comparison)
     columns = 1 if len(names) < LONG else 2
@@ -135,12 +135,12 @@ def comparison_figure(
     legend = 0.3 * -(-len(runs) // LEGEND_COLUMNS)
     height = max(LEAST_HEIGHT + 0.5, count * row_height(len(runs)))
     few = comparison["subjects"] < LEAST_FOR_INTERVAL
-    drawn = comparison.assign(**{k: comparison[k].mask(few) for k in ("low", "high")})
+    rows = comparison.assign(**{k: comparison[k].mask(few) for k in ("low", "high")})
     with figure_style():
         size = (PANEL_WIDTH * (1 + columns), height + 0.6 + legend)
         figure = Figure(figsize=size, layout="constrained")
-        parts = [LEAST_HEIGHT, height - LEAST_HEIGHT]
-        grid = figure.add_gridspec(2, 1 + columns, height_ratios=parts)
+        heights = [LEAST_HEIGHT, height - LEAST_HEIGHT]
+        grid = figure.add_gridspec(2, 1 + columns, height_ratios=heights)
         first = figure.add_subplot(grid[0, 0])
         others = [figure.add_subplot(grid[:, 1 + n]) for n in range(columns)]
         first.set_title("Learning")
@@ -150,7 +150,7 @@ def comparison_figure(
             empty_panel(first, "animals have no learning curves").set_axis_off()
         for number, ax in enumerate(others):
             chosen = names[number * count : (number + 1) * count]
-            part = drawn[drawn["key"].isin(chosen)]
+            part = rows[rows["key"].isin(chosen)]
             plot_effects(part, effect_scales(part), runs, ax)
             ax.set_ylim(count, 0)
             ax.set_title("" if number else "Effects, each on a scale of its own")
@@ -159,7 +159,7 @@ def comparison_figure(
 
 
 def _draw_legend(figure: Figure, comparison: pd.DataFrame) -> None:
-    """Each run's look, with its number of subjects and how many learned."""
+    """Draw the legend: runs with their numbers of subjects and of learners."""
     sizes = populations(comparison)
     runs = [str(run) for run in sizes["run"]]
     handles = [
@@ -180,7 +180,7 @@ def _draw_legend(figure: Figure, comparison: pd.DataFrame) -> None:
 
 
 def comparison_text(comparison: pd.DataFrame) -> str:
-    """The comparison for a person: each effect, then its runs, a line each."""
+    """Format the comparison as text: each effect, then one line per run."""
     runs = [str(run) for run in comparison["run"].unique()]
     width = max(map(len, runs))
     effects = comparison.groupby("key", sort=False)
@@ -190,16 +190,16 @@ def comparison_text(comparison: pd.DataFrame) -> str:
         f"{', '.join(runs)}.",
         "",
         "Effects (value [95 % interval over subjects]; verdict; difference of means to "
-        f"{runs[0]} [95 % interval, Welch]; p, of this row alone)",
+        f"{runs[0]} [95 % interval, Welch]; p, uncorrected)",
     ]
     for _, part in effects:
         criterion = next(filter(None, part["criterion"]), "")
         label = part["effect"].iloc[0]
         lines += ["", f"{label}{f'; criterion {criterion}' if criterion else ''}"]
-        found = {row["run"]: row for row in part.to_dict("records")}
+        by_run = {row["run"]: row for row in part.to_dict("records")}
         lines += [
-            _run_line(found[run], width)
-            if run in found
+            _run_line(by_run[run], width)
+            if run in by_run
             else f"  {run:<{width}}  not measured"
             for run in runs
         ]
@@ -217,7 +217,7 @@ def _run_line(row: Mapping[Any, Any], width: int) -> str:
 
 
 def _number(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
-    """A number and its interval, where there is one."""
+    """Format a number with its interval, if it has one."""
     if pd.isna(row[value]):
         return "no number"
     interval = ""

@@ -85,7 +85,7 @@ def test_it_is_on_the_page_of_a_reproduction(tmp_path):
     assert "no network was published on coins" in page
     assert "six tosses" in page
     assert "trained on any coins" in page
-    assert "left answers" in page
+    assert "left chooses the actions" in page
     card = json.loads((tmp_path / "scorecard.json").read_text())
     assert [row["effect"] for row in card] == ["P(correct)"]
     assert (tmp_path / "own_experiment.EXPERIMENT" / "config.json").exists()

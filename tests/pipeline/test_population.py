@@ -93,4 +93,4 @@ def test_training_with_an_encoder_counts_as_longer(small, tmp_path):
         Population(Run(tmp_path), small(task, num_envs=2, updates=3))
         for task in ("harlow-line", "harlow")
     )
-    assert pixels.size == module.PIXELS * plain.size
+    assert pixels.size == module.ENCODER_DURATION * plain.size

@@ -11,7 +11,7 @@ from metarl.training.trainer import Trainer
 
 
 @pytest.mark.parametrize("total", [1, 7, 20, 250, 1000])
-@pytest.mark.parametrize("parts", [1, 4, 20, 200])
+@pytest.mark.parametrize("intervals", [1, 4, 20, 200])
 def test_every_interval_ends_once_and_the_last_with_the_training(intervals, total):
     ended = [
         interval_ended(update, total, Fraction(1, intervals))

@@ -130,7 +130,7 @@ def test_settings_that_the_command_does_not_make_are_named(run, started, tmp_pat
     fewer = started("bandit", subjects=3, seed=9)
     assert run_facts("bandit", fewer, tmp_path).difference == ""
     strange = started("matching", preset="mine")
-    assert "mine is not one" in run_facts("m", strange, tmp_path).difference
+    assert "mine does not exist" in run_facts("m", strange, tmp_path).difference
 
 
 # Variants and remarks

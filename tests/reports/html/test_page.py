@@ -208,7 +208,7 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     assert "CPU" not in said
     assert "run metarl analyze" in sections["evaluated"]
     assert "has no evaluation" in sections["bandit"]
-    assert "no-reward the reward is no input" in sections["bandit"]
+    assert "no-reward the reward is not an input" in sections["bandit"]
     assert "nothing to learn from missing: not trained" in sections["bandit"]
 
 
