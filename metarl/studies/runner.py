@@ -220,7 +220,7 @@ def read_results(plan: NeighboursPlan, name: str, folder: Path) -> Results | Non
 def judge_study(
     plan: NeighboursPlan, name: str, folder: Path, results: Results | None
 ) -> pd.DataFrame:
-    """A study's effects, written beside its seeds; one failed row without results."""
+    """A study's effects, written next to its seeds; one failed row without results."""
     path = folder / name / "effects.json"
     if results is None:
         path.unlink(missing_ok=True)
