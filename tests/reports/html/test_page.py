@@ -209,7 +209,7 @@ def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
     assert "run metarl analyze" in sections["evaluated"]
     assert "has no evaluation" in sections["bandit"]
     assert "no-reward the reward is not an input" in sections["bandit"]
-    assert "nothing to learn from missing: not trained" in sections["bandit"]
+    assert "cannot learn from it missing: not trained" in sections["bandit"]
 
 
 def test_known_times_are_shown(folder, tmp_path):
