@@ -191,7 +191,7 @@ def test_an_invalid_plan_is_refused(plan, words):
 
 def test_the_text_has_question_table_effects_and_tally(tmp_path):
     text = text_of(run(tmp_path))
-    for words in ("toy: What is 1?", "After nobody.", "seconds", "number", "FAIL"):
+    for words in ("toy: What is 1?", "After an example.", "seconds", "number", "FAIL"):
         assert words in text
 
 
