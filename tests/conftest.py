@@ -103,3 +103,11 @@ def unlearned(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The same on the task as published, with too little training to learn it."""
     config = _small(trial_count=100, updates=1)
     return _finish(config, tmp_path_factory.mktemp("unlearned") / "run")
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Close the figures of a test, so that none counts against a later one."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
