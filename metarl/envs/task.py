@@ -215,7 +215,7 @@ class Task(ABC, Generic[Params]):
 
 
 class LockstepTask(Task[Params]):
-    """A task whose environments are all in the same step of a trial.
+    """A task with all environments in the same step of a trial.
 
     Unless a subclass says otherwise, they are also in the same trial.
     """

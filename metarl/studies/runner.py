@@ -237,7 +237,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def compared(results: Mapping[str, Results]) -> pd.DataFrame:
-    """Every condition whose agents learned the shared bandit.
+    """Every condition in which agents learned the shared bandit.
 
     Returns:
         study, condition, regret (median over seeds, in rewards an episode), lowest,

@@ -57,6 +57,14 @@ def test_a_history_is_the_usable_trials_right_before(table):
     assert forced.follows.tolist() == [False, True, True, False, False, True]
 
 
+@pytest.mark.parametrize("key", ["episode", "session", "subject"])
+def test_a_pair_ends_with_its_episode_where_trial_numbers_go_on(table, key):
+    """Trials 0 to 5 are numbered on, but the fourth belongs to another episode."""
+    sequence = six(table, **{key: [0, 0, 0, 1, 1, 1]})
+    assert sequence.follows.tolist() == [False, True, True, False, True, True]
+    assert sequence.history.tolist() == [0, 1, 2, 0, 1, 2]
+
+
 def test_a_trial_counts_only_with_what_is_needed(table):
     trials = table(choice=[0, 1, 0], reward=1.0, colour=[1, None, 2])
     assert read(trials).usable.tolist() == [True, True, True]

@@ -23,7 +23,7 @@ TRIALS = 4
 
 
 def configuration(rule, *, network=None, **learning):
-    """A bandit of few trials, whose unrolls are whole episodes."""
+    """A bandit of few trials, with whole episodes as unrolls."""
     settings = A2CConfig(
         rule=rule,
         learning_rate=constant(0.01),

@@ -147,7 +147,7 @@ def test_different_choices_meet_the_same_random_numbers(write_script, perform):
 
 @pytest.fixture
 def task():
-    """One subject whose left arm pays with .8, its right arm with .3."""
+    """One subject with reward probabilities .8 (left) and .3 (right)."""
     task = Bandit()
     options = {"probability_0": 0.8, "probability_1": 0.3}
     task.reset(torch.full((1, 2), 0.5), options=options)

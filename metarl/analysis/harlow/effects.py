@@ -118,7 +118,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
         ),
         Effect(
             key="steps.mean",
-            label="decisions a trial, mean",
+            label="decisions per trial, mean",
             values=subject_values(subjects, "steps"),
         ),
     ]

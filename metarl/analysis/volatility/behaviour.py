@@ -35,8 +35,8 @@ _MAGNITUDE = between(0, 1, blank=True, advice=MAGNITUDE_ADVICE)
 SCHEMA = BASE_SCHEMA.extend(
     "volatility",
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
-    magnitude_left=replace(_MAGNITUDE, meaning="what left pays if it wins"),
-    magnitude_right=replace(_MAGNITUDE, meaning="what right pays if it wins"),
+    magnitude_left=replace(_MAGNITUDE, meaning="reward of left if it wins"),
+    magnitude_right=replace(_MAGNITUDE, meaning="reward of right if it wins"),
     volatility=codes(
         *(0, 1),
         names=("stable", "volatile"),

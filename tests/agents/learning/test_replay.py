@@ -28,7 +28,7 @@ def generator_of(seed=1):
 
 
 def prepared(mode, core="rnn", critic="shared", **settings):
-    """A replayer whose network can be stepped: unroll, replayer."""
+    """A replayer with a network that can be stepped: unroll, replayer."""
     network = build(
         OBSERVED + ACTIONS + 1,
         ACTIONS,

@@ -144,9 +144,9 @@ def test_durations_are_summarised_over_the_subjects_that_reached_them():
     paper = [first[f"paper_{which}"] for which in ("least", "median", "most")]
     assert paper == [1_810 * 32, 3_413 * 32, 29_080 * 32]
     assert second["paper_median"] == 4_875 * 32
-    nobody = durations_table(changes[3:])
-    assert nobody["n"].tolist() == [0, 0]
-    assert nobody["median"].isna().all()
+    none_learned = durations_table(changes[3:])
+    assert none_learned["n"].tolist() == [0, 0]
+    assert none_learned["median"].isna().all()
 
 
 def test_the_time_from_chance_to_the_ceiling_is_between_the_change_points():

@@ -31,7 +31,7 @@ class Supervised:
             shape: of the networks.
             inputs: (B, T, inputs), of 64 bits.
             targets: (B, T, outputs), of 64 bits.
-            warm_up: first steps whose predictions do not count.
+            warm_up: number of first steps, with predictions that do not count.
         """
         self.shape, self.inputs, self.targets = shape, inputs, targets
         self.warm_up = warm_up
