@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import Criteria, LearnedCriterion, learned_subjects
-from metarl.analysis.data import ExperimentData
+from metarl.analysis.data import REWARD_UNITS, ExperimentData
 from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, score_effects
 from metarl.analysis.measures import (
     MEASURED,
@@ -48,6 +48,8 @@ class Context:
     """The agent's discount per step, in [0, 1]."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     """All parameters of the task."""
+    reward_unit: str = REWARD_UNITS
+    """Unit of rewards, in the plural."""
     criteria: Criteria = field(default_factory=Criteria)
     """Criteria of the task; of the published task where it has none of its own."""
     scored: bool = False
@@ -75,6 +77,8 @@ class Panel:
     needs: str = ""
     """Data that it needs: "" any trial table, an animal's too; "networks"; or
     "recording", recorded networks."""
+    columns: tuple[str, ...] = ()
+    """Columns of an animal's table, of which it needs at least one; () none."""
 
     def __call__(
         self, tables: Tables, context: Context, ax: Axes | None = None
@@ -91,6 +95,18 @@ class SnapshotPanel:
     """Heading of one of the panels."""
     arrays: tuple[str, ...] = ()
     """Arrays of a recording that it is drawn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guide:
+    """What the results of animals or people are, in words."""
+
+    measures: Mapping[str, str]
+    """Quantity of the table `behaviour`, or panel -> its definition."""
+    n: str
+    """What the n of a value is, and its error."""
+    missed: str
+    """What a missed trial does to the trials after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,8 +144,10 @@ class Analysis(Generic[Trials]):
     """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
-    own_data: bool = True
-    """Whether tables of animals or people can be read."""
+    guide: Guide | None = None
+    """Results of animals or people, in words."""
+    own: "Analysis[Any] | None" = None
+    """The analysis of tables of animals or people, where it is another."""
     release: Release | None = None
     """Published data that can be read as released."""
 
@@ -137,6 +155,15 @@ class Analysis(Generic[Trials]):
     def behaviour_panels(self) -> tuple[Panel, ...]:
         """Panels that need only a trial table, an animal's too."""
         return tuple(panel for panel in self.panels if not panel.needs)
+
+    def panels_of(self, trials: pd.DataFrame) -> tuple[Panel, ...]:
+        """Panels of a table of animals or people: those whose columns it has."""
+        known = {name for name in trials if trials[name].notna().any()}
+        return tuple(
+            panel
+            for panel in self.behaviour_panels
+            if not panel.columns or known & set(panel.columns)
+        )
 
     @property
     def snapshot_panel(self) -> Panel:
@@ -164,6 +191,7 @@ class Analysis(Generic[Trials]):
             expected_subjects=data.expected_subjects,
             discount=data.discount,
             parameters=data.parameters,
+            reward_unit=data.reward_unit,
             criteria=self.criteria.get(data.task, first),
             scored=self.is_scored(data),
         )

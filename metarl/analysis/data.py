@@ -8,6 +8,8 @@ import pandas as pd
 from metarl.core.checks import MetaRLError, check_between
 from metarl.core.files import TRIAL_COLUMNS, Recording
 
+REWARD_UNITS = "reward units"
+"""Unit of rewards where none is declared."""
 READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 """Columns that the analysis of any task reads."""
 
@@ -22,6 +24,8 @@ class ExperimentData:
     """Kind of the subjects: "networks", or in the user's word, as "mice"."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Subject -> its own name; networks have none."""
+    reward_unit: str = REWARD_UNITS
+    """Unit of rewards, in the plural, as "points"."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -14,7 +14,6 @@ from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_text
-from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test
 from metarl.io.column_map import ColumnMap
@@ -250,18 +249,9 @@ def effect_line(row: Mapping[Any, Any]) -> str:
 
 
 def own_data_analysis(task: str) -> Analysis[Any]:
-    """The analysis of a task that reads tables of animals or people.
-
-    Raises:
-        MetaRLError: it reads none.
-    """
+    """The analysis of tables of animals or people in a task."""
     analysis = analysis_of(task)
-    if not analysis.own_data:
-        able = [name for name in NAMES if analysis_of(name).own_data]
-        raise MetaRLError(
-            f"{task} does not support data of animals; choose from: {', '.join(able)}"
-        )
-    return analysis
+    return analysis.own or analysis
 
 
 def read_trials(

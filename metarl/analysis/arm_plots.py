@@ -1,0 +1,121 @@
+"""Panels on choices among several arms, of animals or people."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from metarl.analysis.analysis import Context
+from metarl.analysis.arms import OUTCOMES
+from metarl.analysis.measures import Tables, rows_at, select_group
+from metarl.analysis.plotting import (
+    Points,
+    bars_with_subjects,
+    chance_line,
+    empty_panel,
+    label_line,
+    legend_below,
+    mean_line,
+    subject_colour,
+    subject_label,
+    subject_lines,
+)
+
+
+def plot_reward_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Reward of each trial of an episode."""
+    ax.set(ylabel=f"Reward ({context.reward_unit})")
+    return _curve(ax, tables, context, "reward")
+
+
+def plot_best_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """P(choose the arm with the highest expected reward) in each trial."""
+    chance_line(ax, 1 / float(tables["arms"]["arms"].iloc[0]))
+    ax.set(ylabel="P(choose the best arm)", ylim=(0, 1.02))
+    return _curve(ax, tables, context, "best")
+
+
+def plot_regret_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Expected reward of the best arm minus that of the chosen one."""
+    ax.set(ylabel=f"Regret per trial ({context.reward_unit})")
+    _curve(ax, tables, context, "regret")
+    ax.set_ylim(bottom=0)
+    return ax
+
+
+def plot_tried_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Different arms tried in the episode so far."""
+    count = int(tables["arms"]["arms"].iloc[0])
+    chance_line(ax, count)
+    ax.set(ylabel="Arms tried so far", ylim=(0, count + 0.5))
+    return _curve(ax, tables, context, "arms_tried")
+
+
+def _curve(ax: Axes, tables: Tables, context: Context, quantity: str) -> Axes:
+    """A quantity along an episode: the mean, and a thin line a subject."""
+    own = rows_at(select_group(tables["curves"]), quantity=quantity)
+    if own.empty:
+        return empty_panel(ax, "not known")
+    colour, label = subject_colour(context), subject_label(context)
+    means = rows_at(select_group(tables.summary("curves")), quantity=quantity)
+    subject_lines(ax, own, "trial", "value", colour, lw=0.5, alpha=0.3)
+    line = means.sort_values("trial")
+    mean_line(ax, line, "trial", colour, label=label, lw=2.2, style="o-", ms=3)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set_xlabel("Trial of the episode")
+    return legend_below(ax, title="band: 95 % over subjects")
+
+
+def plot_arm_staying(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """P(choose the same arm again) after a high and after a low reward."""
+    points = Points(("outcome",), list(OUTCOMES))
+    places = bars_with_subjects(ax, tables, context, "stays", "probability", points)
+    chance_line(ax, 1 / float(tables["arms"]["arms"].iloc[0]))
+    ax.set_xticks(places, ["above the\nsubject's mean", "not above"])
+    ax.set(xlabel="Reward of the trial before", ylabel="P(same arm)", ylim=(0, 1.02))
+    return legend_below(ax)
+
+
+def plot_arm_fits(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Learning rate and inverse temperature, a dot a subject."""
+    subjects = select_group(tables["subjects"])
+    known = subjects.dropna(subset=["learning_rate"])
+    if known.empty:
+        return empty_panel(ax, "no learning rate could be fitted")
+    colour = subject_colour(context)
+    ax.plot(
+        known["learning_rate"],
+        known["temperature"],
+        "o",
+        color=colour,
+        alpha=0.7,
+        label=f"{len(known)} of {subject_label(context)}",
+    )
+    ax.set(yscale="log", xlim=(-0.03, 1.03), xlabel="Learning rate")
+    ax.set_ylabel("Inverse temperature (per s.d. of rewards)")
+    gain = subjects["likelihood_gain"]
+    return legend_below(ax, title=_gain_words(gain))
+
+
+def _gain_words(gain: "pd.Series[float]") -> str:
+    """How much the fits explain, in words."""
+    known = gain.dropna()
+    words = f"log likelihood over random, per choice: median {known.median():.2f}"
+    return f"{words}\nlowest {known.min():.2f}" if len(known) > 1 else words
+
+
+def plot_arm_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Reward per trial of every subject, from low to high."""
+    subjects = select_group(tables["subjects"]).sort_values("reward_per_trial")
+    colour, label = subject_colour(context), subject_label(context)
+    places = np.arange(len(subjects))
+    ax.plot(places, subjects["reward_per_trial"], "o", color=colour, label=label)
+    mean = float(subjects["reward_per_trial"].mean())
+    ax.axhline(mean, color=colour, lw=1)
+    label_line(ax, "mean", mean)
+    names = [str(name).removeprefix("subject ") for name in subjects["label"]]
+    few = len(names) <= 12
+    ax.set_xticks(places if few else [], names if few else [], rotation=30)
+    ax.set(xlabel="Subject, in order", xlim=(-0.5, len(subjects) - 0.5))
+    ax.set_ylabel(f"Reward per trial ({context.reward_unit})")
+    return legend_below(ax)
