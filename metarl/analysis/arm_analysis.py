@@ -8,7 +8,6 @@ import pandas as pd
 from metarl.analysis.analysis import Analysis, Context, Guide, Panel
 from metarl.analysis.arm_plots import (
     plot_arm_fits,
-    plot_arm_rewards,
     plot_arm_staying,
     plot_best_curve,
     plot_regret_curve,
@@ -69,14 +68,14 @@ GUIDE = Guide(
         "stay_difference": "stay_after_high minus stay_after_low",
         "arms_per_episode": "different arms chosen in an episode, mean over episodes",
         "learning_rate": (
-            "rate of value(chosen) += rate * (reward - value(chosen)), from the "
-            "subject's mean reward at an episode's start; the most likely of .02, .04, "
-            "..., 1, with a softmax over the arms. Blank where choices do not follow "
-            "the values"
+            "rate of value(chosen) += rate * (reward - value(chosen)), with rewards "
+            "scaled so that the subject's least is 0 and its greatest 1, and every "
+            "value 1/2 at an episode's start; the most likely of .02, .04, ..., 1, with "
+            "a softmax over the arms. Blank where choices do not follow the values"
         ),
         "temperature": (
-            "inverse temperature of the softmax, per standard deviation of the "
-            "subject's rewards"
+            "inverse temperature of the softmax, per range of the subject's rewards "
+            "(with rewards of 0 and 1, per reward)"
         ),
         "likelihood_gain": (
             "mean log likelihood of a choice under the fit minus that of a random "
@@ -171,7 +170,6 @@ def arm_analysis(schema: TrialSchema, prefix: str) -> Analysis[ArmTrials]:
             Panel("Staying with an arm", plot_arm_staying),
             Panel("Arms tried", plot_tried_curve),
             Panel("Learning rate and temperature", plot_arm_fits),
-            Panel("Reward of every subject", plot_arm_rewards),
         ),
         guide=GUIDE,
     )

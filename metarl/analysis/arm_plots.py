@@ -1,6 +1,5 @@
 """Panels on choices among several arms, of animals or people."""
 
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -13,13 +12,15 @@ from metarl.analysis.plotting import (
     bars_with_subjects,
     chance_line,
     empty_panel,
-    label_line,
     legend_below,
     mean_line,
     subject_colour,
     subject_label,
     subject_lines,
 )
+
+TEMPERATURE_TICKS = (0.25, 1, 4, 16, 64)
+"""Marks of the axis of inverse temperatures."""
 
 
 def plot_reward_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -92,7 +93,10 @@ def plot_arm_fits(tables: Tables, context: Context, ax: Axes) -> Axes:
         label=f"{len(known)} of {subject_label(context)}",
     )
     ax.set(yscale="log", xlim=(-0.03, 1.03), xlabel="Learning rate")
-    ax.set_ylabel("Inverse temperature (per s.d. of rewards)")
+    ax.set_ylim(0.2, 80)
+    ax.set_yticks(TEMPERATURE_TICKS, [f"{tick:g}" for tick in TEMPERATURE_TICKS])
+    ax.minorticks_off()
+    ax.set_ylabel("Inverse temperature (per range of rewards)")
     gain = subjects["likelihood_gain"]
     return legend_below(ax, title=_gain_words(gain))
 
@@ -102,20 +106,3 @@ def _gain_words(gain: "pd.Series[float]") -> str:
     known = gain.dropna()
     words = f"log likelihood over random, per choice: median {known.median():.2f}"
     return f"{words}\nlowest {known.min():.2f}" if len(known) > 1 else words
-
-
-def plot_arm_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Reward per trial of every subject, from low to high."""
-    subjects = select_group(tables["subjects"]).sort_values("reward_per_trial")
-    colour, label = subject_colour(context), subject_label(context)
-    places = np.arange(len(subjects))
-    ax.plot(places, subjects["reward_per_trial"], "o", color=colour, label=label)
-    mean = float(subjects["reward_per_trial"].mean())
-    ax.axhline(mean, color=colour, lw=1)
-    label_line(ax, "mean", mean)
-    names = [str(name).removeprefix("subject ") for name in subjects["label"]]
-    few = len(names) <= 12
-    ax.set_xticks(places if few else [], names if few else [], rotation=30)
-    ax.set(xlabel="Subject, in order", xlim=(-0.5, len(subjects) - 0.5))
-    ax.set_ylabel(f"Reward per trial ({context.reward_unit})")
-    return legend_below(ax)

@@ -22,8 +22,8 @@ MOST_BINS = 40
 """Most points of a curve over the trials of an episode."""
 RATES = np.arange(1, 51) / 50
 """Learning rates tried."""
-TEMPERATURES = np.geomspace(0.1, 30, 40)
-"""Inverse temperatures tried, per standard deviation of the subject's rewards."""
+TEMPERATURES = np.geomspace(0.25, 64, 33)
+"""Inverse temperatures tried, per range of the subject's rewards."""
 CHUNK = 2_000
 """Episodes that are fitted at once."""
 OUTCOMES = ("high", "low")
@@ -180,7 +180,9 @@ def _subject_means(trials: TrialSequence) -> Array:
 def arms_tried(trials: TrialSequence) -> Array:
     """(N,) different arms chosen in the episode so far; NaN where none counts."""
     table = pd.DataFrame({"episode": trials.episode_index, "choice": trials["choice"]})
-    new = trials.usable & ~table.where(trials.usable).duplicated().to_numpy()
+    repeated = np.zeros(len(table), bool)
+    repeated[trials.usable] = table[trials.usable].duplicated()
+    new = trials.usable & ~repeated
     tried = pd.Series(new.astype(float)).groupby(trials.episode_index).cumsum()
     return np.where(trials.usable, tried.to_numpy(), np.nan)
 
@@ -223,8 +225,8 @@ def fits(arms: ArmTrials) -> pd.DataFrame:
         value(chosen) += rate * (reward - value(chosen))
         P(arm) = exp(temperature * value(arm)) / sum over arms
 
-    Rewards are measured from the subject's mean reward, in its standard deviations, and
-    every value is 0 at an episode's start. Declared: the most likely point of a grid.
+    Rewards are scaled so that the subject's least is 0 and its greatest 1; every value
+    is 1/2 at an episode's start. Declared: the most likely point of a grid.
 
     Returns:
         One row a subject: subject, learning_rate, temperature, choices, their number,
@@ -245,10 +247,10 @@ def _fit(trials: TrialSequence, arms: int) -> dict[str, float]:
     choices = int(trials.usable.sum())
     nothing = dict.fromkeys(MEASURES[-3:], np.nan) | {"choices": choices}
     reward = trials["reward"]
-    spread = float(np.std(reward[trials.usable])) if choices else 0.0
+    spread = float(np.ptp(reward[trials.usable])) if choices else 0.0
     if spread == 0:
         return nothing
-    scaled = (reward - reward[trials.usable].mean()) / spread
+    scaled = (reward - reward[trials.usable].min()) / spread
     fit = _log_likelihoods(trials, scaled, arms)
     rate, temperature = np.unravel_index(fit.argmax(), fit.shape)
     gain = float(fit.max() / choices + np.log(arms))
@@ -284,7 +286,7 @@ def _log_likelihoods(trials: TrialSequence, reward: Array, arms: int) -> Array:
 def _chunk(choice: Integers, outcome: Array, counts: Flags, arms: int) -> Array:
     """(A, B) log likelihood of some episodes, each (E, T); a choice of -1 is none."""
     total = np.zeros((len(RATES), len(TEMPERATURES)))
-    values = np.zeros((len(RATES), len(choice), arms))
+    values = np.full((len(RATES), len(choice), arms), 0.5)
     episodes = np.arange(len(choice))
     for place in range(choice.shape[1]):
         rows = episodes[choice[:, place] >= 0]
