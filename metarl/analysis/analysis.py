@@ -146,6 +146,8 @@ class Analysis(Generic[Trials]):
     """Panel drawn during training; None: the first that needs only a trial table."""
     guide: Guide | None = None
     """Results of animals or people, in words."""
+    own_panels: tuple[Panel, ...] = ()
+    """Further panels of tables of animals or people."""
     own: "Analysis[Any] | None" = None
     """The analysis of tables of animals or people, where it is another."""
     release: Release | None = None
@@ -161,7 +163,7 @@ class Analysis(Generic[Trials]):
         known = {name for name in trials if trials[name].notna().any()}
         return tuple(
             panel
-            for panel in self.behaviour_panels
+            for panel in (*self.behaviour_panels, *self.own_panels)
             if not panel.columns or known & set(panel.columns)
         )
 

@@ -2,21 +2,19 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from metarl.analysis.analysis import Context
 from metarl.analysis.arms import OUTCOMES
-from metarl.analysis.measures import Tables, rows_at, select_group
+from metarl.analysis.measures import Tables, select_group
 from metarl.analysis.plotting import (
     Points,
     bars_with_subjects,
     chance_line,
+    curve_with_subjects,
     empty_panel,
     legend_below,
-    mean_line,
     subject_colour,
     subject_label,
-    subject_lines,
 )
 
 TEMPERATURE_TICKS = (0.25, 1, 4, 16, 64)
@@ -54,17 +52,10 @@ def plot_tried_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 def _curve(ax: Axes, tables: Tables, context: Context, quantity: str) -> Axes:
     """A quantity along an episode: the mean, and a thin line a subject."""
-    own = rows_at(select_group(tables["curves"]), quantity=quantity)
-    if own.empty:
-        return empty_panel(ax, "not known")
-    colour, label = subject_colour(context), subject_label(context)
-    means = rows_at(select_group(tables.summary("curves")), quantity=quantity)
-    subject_lines(ax, own, "trial", "value", colour, lw=0.5, alpha=0.3)
-    line = means.sort_values("trial")
-    mean_line(ax, line, "trial", colour, label=label, lw=2.2, style="o-", ms=3)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_xlabel("Trial of the episode")
-    return legend_below(ax, title="band: 95 % over subjects")
+    return curve_with_subjects(
+        ax, tables, context, "curves", "value", quantity=quantity
+    )
 
 
 def plot_arm_staying(tables: Tables, context: Context, ax: Axes) -> Axes:

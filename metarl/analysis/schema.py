@@ -4,7 +4,7 @@ An experiment extends `BASE_SCHEMA` by its own columns. The same object refuses 
 table, reads a column as numbers, and describes the columns to people.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -390,6 +390,14 @@ class TrialSchema:
         """Columns that a user's table must have, or that must follow from others."""
         return tuple(name for name in self.required if name not in self.defaults)
 
+    def follows(self, name: str, present: Collection[str]) -> bool:
+        """Whether a column follows from those that a table has, in one step or more."""
+        rule = self.derived.get(name)
+        return rule is not None and all(
+            need in present or need in self.defaults or self.follows(need, present)
+            for need in rule.needs
+        )
+
     def complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """A user's table with the columns that have a default or follow from others."""
         absent = {k: v for k, v in self.defaults.items() if k not in table}
@@ -481,7 +489,8 @@ class TrialSchema:
     def _presence(self, name: str) -> str:
         column, rule = self.columns[name], self.derived.get(name)
         if column.default is not None:
-            return f"{column.default:g} if left out"
+            known = not np.isnan(column.default)
+            return f"{column.default:g} if left out" if known else "optional"
         if rule is not None:
             return f"if left out, from {' and '.join(rule.needs)}"
         return "needed" if column.required else "optional"

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 REPEATED = ("--column", "--code", "--value", "--where")
 """Options that may be given again, or with several values."""
+SHOWN_ROWS = 40
+"""Most rows of the table that are printed."""
 Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
@@ -160,7 +162,9 @@ def _analyse(options: AnimalsOptions) -> int:
     import pandas as pd
 
     table = pd.read_csv(paths["table"])
-    print(table.round(3).to_string(index=False, na_rep=""))
+    print(table.head(SHOWN_ROWS).round(3).to_string(index=False, na_rep=""))
+    if len(table) > SHOWN_ROWS:
+        print(f"... ({len(table)} rows)")
     for name, path in paths.items():
         print(f"{name}: {path}")
     return 0

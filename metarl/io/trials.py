@@ -208,7 +208,7 @@ def check_missing(
     """Raise MetaRLError, with what may be meant, unless all needed columns are there."""
     present = {*columns, *column_map.values}
     missing = [name for name in schema.needed if name not in present]
-    missing = [k for k in missing if not _follows(k, schema, present)]
+    missing = [k for k in missing if not schema.follows(k, present)]
     if not missing:
         return
     names = [n for n in source.table.columns if n not in columns.values()]
@@ -230,11 +230,6 @@ def check_missing(
         f"{source.name} has no column{plural} {', '.join(missing)}; it needs "
         f"{', '.join(schema.needed)}{hint}{also}"
     )
-
-
-def _follows(name: str, schema: TrialSchema, present: set[str]) -> bool:
-    rule = schema.derived.get(name)
-    return rule is not None and set(rule.needs) <= present
 
 
 def _mapped(

@@ -295,7 +295,8 @@ def analyze_animals(
         task=task,
     )
     result = analyse(analysis, animals)
-    figure = draw_figure(result, analysis.behaviour_panels, title or task)
+    panels = analysis.panels_of(data.trials)
+    figure = draw_figure(result, panels, title or task)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:

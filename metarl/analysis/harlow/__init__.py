@@ -33,6 +33,7 @@ from metarl.analysis.harlow.course import (
     stage_accuracy,
 )
 from metarl.analysis.harlow.effects import effects
+from metarl.analysis.harlow.own import ANALYSIS as OWN_ANALYSIS
 from metarl.analysis.harlow.plots import (
     plot_accounts,
     plot_animals,
@@ -173,6 +174,7 @@ ANALYSIS = Analysis(
         Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
     criteria=read_criteria(__name__),
+    own=OWN_ANALYSIS,
     published={"trial_count": 6},
 )
 """From trial tables and recordings to effects and panels."""
