@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import Criteria, LearnedCriterion, learned_subjects
-from metarl.analysis.data import REWARD_UNITS, ExperimentData
+from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, score_effects
 from metarl.analysis.measures import (
     MEASURED,
@@ -50,6 +50,8 @@ class Context:
     """All parameters of the task."""
     reward_unit: str = REWARD_UNITS
     """Unit of rewards, in the plural."""
+    rt_unit: str = RT_UNIT
+    """Unit of reaction times."""
     criteria: Criteria = field(default_factory=Criteria)
     """Criteria of the task; of the published task where it has none of its own."""
     scored: bool = False
@@ -194,6 +196,7 @@ class Analysis(Generic[Trials]):
             discount=data.discount,
             parameters=data.parameters,
             reward_unit=data.reward_unit,
+            rt_unit=data.rt_unit,
             criteria=self.criteria.get(data.task, first),
             scored=self.is_scored(data),
         )
