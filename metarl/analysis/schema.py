@@ -145,6 +145,8 @@ class Column:
     """Cell of the example row; "": its default, its first code, or a blank."""
     own: bool = False
     """Whether only tables of animals or people have it, not those of networks."""
+    by_name: bool = False
+    """Whether a file may have the names of its codes in place of the codes."""
 
     @property
     def shown_example(self) -> str:

@@ -277,9 +277,12 @@ def _cells_of(
 ) -> tuple[object, str]:
     """The cells of one column in metarl's codes, and a note on how they were read."""
     raw, column = source.table[theirs], schema.columns[ours]
+    named = {word: code for code, word in column.names.items() if word}
     if ours in column_map.codes:
         codes = column_map.codes[ours]
         return code_cells(raw, codes, column.words, theirs, ours, source.name), ""
+    if column.by_name and set(as_words(raw).str.casefold()) <= {*named, ""}:
+        return as_words(raw).str.casefold().map(named), ""
     if ours in NAMED:
         return as_words(raw), ""
     if column.words:

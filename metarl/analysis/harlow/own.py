@@ -38,7 +38,7 @@ from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 
 PARTS = ("first quarter", "second quarter", "third quarter", "last quarter")
 """Parts of a subject's problems, in order."""
-MOST_BINS = 20
+MOST_BINS = 10
 """Most points of the curve along the problems."""
 MEASURES = {
     "first_trial": "accuracy in trial 1",
@@ -64,7 +64,7 @@ GUIDE = Guide(
         "accuracy_by_part": "the same for each quarter of a subject's problems",
         "second_by_problem": (
             "second_trial along the problems of a subject, numbered from 1, in at most "
-            "20 bins (problem is the middle of the bin)"
+            "10 bins (problem is the middle of the bin)"
         ),
     },
     n=(

@@ -221,7 +221,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
 
 def plot_time_differences(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Reaction times, new minus old cue."""
-    ax.set_ylabel(f"Reaction time, new minus old cue ({context.rt_unit})")
+    ax.set_ylabel(f"RT, new minus old cue ({context.rt_unit})")
     return _differences(tables, context, ax, "rt")
 
 
@@ -269,6 +269,7 @@ def _around(tables: Tables, context: Context, ax: Axes, response: str) -> Axes:
         colour = subject_colour(context)
         mean_line(ax, line, "place", colour, label=words, style=style, ms=5)
     ax.axvline(0.5, color="0.6", lw=1, ls=":")
+    ax.set_xticks(list(PLACES))
     ax.set_xlabel("Trial from a reversal (0: the last before it)")
     return legend_below(ax, title=subject_label(context), columns=1)
 

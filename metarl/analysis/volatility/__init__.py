@@ -5,14 +5,21 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Guide, Panel
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import MEASURED, Measure, by_group, stack
+from metarl.analysis.measures import (
+    MEASURED,
+    Measure,
+    behaviour_rows,
+    by_group,
+    stack,
+    subject_labels,
+)
 from metarl.analysis.trials import EpisodeGrid
 from metarl.analysis.volatility.behaviour import (
     SCHEMA,
-    behaviour_summary,
+    behaviour_values,
     block_rates,
     likelihoods,
     rate_differences,
@@ -50,7 +57,7 @@ def measures(
         stable rate), traces (rates in a sliding window). simulated and
         simulated_differences: rates fitted to choosers with known learning. observed:
         the Bayesian observer's volatility along the episode. Volatility in units, by
-        test and subject: decoding, coding, decoded. behaviour: `behaviour_summary`.
+        test and subject: decoding, coding, decoded. behaviour: `behaviour_rows`.
         Published: those of `reference_tables`.
     """
     grids = dict(groups)
@@ -58,11 +65,12 @@ def measures(
         grids[CONTROL] = read_episodes(data.variants[CONTROL].trials)
     fits = {name: likelihoods(grid) for name, grid in grids.items()}
     rates = by_group(fits, block_rates)
+    subjects = by_group(grids, subject_measures)
     schedule, first = schedule_of(data.parameters), _first_subject(groups[MEASURED])
     simulated = simulated_rates(first, np.random.default_rng(SEED), schedule)
     units = _units(data, groups[MEASURED], schedule)
     return {
-        "subjects": Measure(by_group(grids, subject_measures), "reward_per_trial"),
+        "subjects": Measure(subjects, "reward_per_trial"),
         "rates": Measure(rates, "rate", ("order", "block", "volatile")),
         "differences": Measure(rate_differences(rates), "difference", ("order",)),
         "traces": Measure(by_group(fits, rate_traces), "rate", ("order", "trial")),
@@ -72,7 +80,11 @@ def measures(
         "decoding": Measure(units["decoding"], "r", ("test", "units")),
         "coding": Measure(units["coding"], "fraction", ("test", "units", "label")),
         "decoded": Measure(units["decoded"], "decoded", ("order", "trial")),
-        "behaviour": behaviour_summary(rates),
+        "behaviour": behaviour_rows(
+            behaviour_values(rates, subjects),
+            subject_labels(data),
+            points=["order", "block"],
+        ),
         **reference_tables(),
     }
 
@@ -93,6 +105,33 @@ def _units(
     return {name: stack(({}, table[name]) for table in tables) for name in tables[0]}
 
 
+GUIDE = Guide(
+    measures={
+        "learning_rate": (
+            "rate of p += rate * (left won - p), with a choice by p times left's "
+            "magnitude minus (1 - p) times right's; the most likely, on a grid from .01 "
+            "to 1, of the trials of one block: the stable or the volatile times of an "
+            "order, without their first 10 %. Blank where choices do not follow p"
+        ),
+        "temperature": (
+            "inverse temperature of the same fit, per largest magnitude; near .5, the "
+            "least, the rate means little"
+        ),
+        "volatile_minus_stable": (
+            "learning_rate of the volatile minus that of the stable block of one order"
+        ),
+        "reward_per_trial": "mean reward of the trials with a known reward",
+    },
+    n=(
+        "A subject has one number a block; the mean, its interval and n are over "
+        "subjects. In rows of one subject, n is the number of its trials with a reward."
+    ),
+    missed=(
+        "A missed trial adds nothing to the likelihood, but its winner, if known, is "
+        "learned from. A deleted trial is a gap: nothing is learned in it."
+    ),
+)
+"""What the numbers of animals or people are."""
 ANALYSIS = Analysis(
     schema=SCHEMA,
     parse=read_episodes,
@@ -109,6 +148,7 @@ ANALYSIS = Analysis(
         Panel("Units coding volatility", plot_coding, needs="recording"),
     ),
     criteria=read_criteria(__name__),
+    guide=GUIDE,
     published={"trial_count": 200, "schedule": "blocks"},
 )
 """From trial tables and recordings to effects and panels."""

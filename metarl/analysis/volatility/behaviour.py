@@ -23,31 +23,115 @@ import pandas as pd
 
 from metarl.analysis.learners import grid_peak, softmax_log_likelihoods, value_traces
 from metarl.analysis.measures import select_group, stack
-from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, between, codes
-from metarl.analysis.statistics import standard_error
-from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
-from metarl.core.checks import MetaRLError
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    KEYS,
+    Array,
+    CellError,
+    Derived,
+    Flags,
+    between,
+    codes,
+    numbers,
+)
+from metarl.analysis.trials import (
+    EPISODE_KEYS,
+    EpisodeGrid,
+    episode_grid,
+    trial_sequence,
+)
 
 ORDERS = ("low-first", "high-first")
 """Orders of a test episode: volatile in its second half, in its first."""
-MAGNITUDE_ADVICE = "divide magnitudes by the largest there can be"
-_MAGNITUDE = between(0, 1, blank=True, advice=MAGNITUDE_ADVICE)
+MAGNITUDE_ADVICE = (
+    "declare the largest that there can be, as --value magnitude_max=100 where "
+    "magnitudes are points from 0 to 100"
+)
+
+
+def winner_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """Arm that won, from choices and rewards: the chosen one if it gave any."""
+    choice, reward = (
+        pd.Series(numbers(table, name), table.index) for name in ("choice", "reward")
+    )
+    won = choice.where(reward > 0, 1 - choice)
+    return won.where(choice.notna() & reward.notna())
+
+
+def order_of(table: pd.DataFrame) -> "pd.Series[str]":
+    """Order of every episode: which kind of times came first.
+
+    Of an episode of one kind alone, it is the order in which its subject met the two.
+    """
+    given = pd.Series(numbers(table, "volatility"), table.index)
+    keys = [key for key in KEYS if key in table]
+    ordered = table.assign(volatility=given).sort_values(keys, kind="stable")
+    own = ordered.groupby(list(EPISODE_KEYS))["volatility"]
+    first = ordered.groupby("subject")["volatility"].transform("first")
+    start = own.transform("first").where(own.transform("nunique") > 1, first)
+    words = start.map(dict(enumerate(ORDERS)))
+    return words.reindex(table.index)
+
+
+def check_magnitudes(columns: pd.DataFrame) -> None:
+    """Raise CellError unless magnitudes are at most the declared largest one."""
+    for side in ("left", "right"):
+        name = f"magnitude_{side}"
+        above = (columns[name] > columns["magnitude_max"]).to_numpy()
+        if above.any():
+            row = int(np.argmax(above))
+            largest = float(columns["magnitude_max"].iloc[row])
+            raise CellError(
+                name,
+                f"at most {largest:g}, the largest magnitude (magnitude_max)",
+                float(columns[name].iloc[row]),
+                row,
+                MAGNITUDE_ADVICE,
+            )
+
+
+_MAGNITUDE = replace(
+    between(0, np.inf, blank=True), default=1.0, example="0.4", advice=MAGNITUDE_ADVICE
+)
 SCHEMA = BASE_SCHEMA.extend(
     "volatility",
+    check_magnitudes,
+    derived={
+        "winner": Derived(
+            ("choice", "reward"),
+            winner_of,
+            "the chosen arm if it gave a reward, else the other",
+        ),
+        "order": Derived(
+            ("volatility",), order_of, "low-first where stable times came first"
+        ),
+    },
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
     magnitude_left=replace(_MAGNITUDE, meaning="reward of left if it wins"),
-    magnitude_right=replace(_MAGNITUDE, meaning="reward of right if it wins"),
-    volatility=codes(
-        *(0, 1),
-        names=("stable", "volatile"),
-        blank=True,
-        meaning="whether the arms swap often",
+    magnitude_right=replace(
+        _MAGNITUDE, meaning="reward of right if it wins", example="0.7"
+    ),
+    magnitude_max=replace(
+        between(0, np.inf, own=True, required=False),
+        default=1.0,
+        meaning="largest magnitude that there can be, as 100 of points",
+    ),
+    volatility=replace(
+        codes(
+            *(0, 1),
+            names=("stable", "volatile"),
+            blank=True,
+            meaning="whether the arms swap often",
+        ),
+        by_name=True,
     ),
     probability_left=replace(
-        between(0, 1, blank=True), meaning="probability that left wins"
+        between(0, 1, blank=True, required=False),
+        meaning="probability that left wins",
+        example="0.75",
     ),
     order=codes(
-        *ORDERS, blank=True, meaning="order of a test episode: volatile last or first"
+        *ORDERS, blank=True, meaning="order of an episode: volatile times last or first"
     ),
 )
 """Columns of the trial table."""
@@ -87,7 +171,14 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
     Returns:
         COLUMNS, and the order of each episode; episodes by subject and number.
     """
-    return episode_grid(trial_sequence(trials, SCHEMA), COLUMNS, by_episode=["order"])
+    grid = episode_grid(trial_sequence(trials, SCHEMA), COLUMNS, by_episode=["order"])
+    if "magnitude_max" not in trials:
+        return grid
+    largest = float(np.nanmax(numbers(trials, "magnitude_max")))
+    if largest in (0, 1):
+        return grid
+    sides = ("magnitude_left", "magnitude_right")
+    return grid.assign(**{name: grid[name] / largest for name in sides})
 
 
 def by_order(grid: EpisodeGrid) -> Iterator[EpisodeGrid]:
@@ -129,6 +220,9 @@ class Likelihood:
     """(A, B, T) log likelihood by rate, temperature and trial, over all episodes."""
     settled: tuple[Flags, Flags]
     """(T,) each: the trials that count as stable, and as volatile."""
+    alike: bool = True
+    """Whether all episodes are stable and volatile at the same trials; otherwise they
+    stand one behind the other, and T is the number of all their places."""
 
 
 def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
@@ -138,12 +232,38 @@ def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
 
 def order_likelihood(grid: EpisodeGrid) -> Likelihood:
     """Likelihood of one subject's test episodes of one order."""
+    parts = [grid] if alike(grid) else [grid.where(rows) for rows in _each(grid)]
+    settled = [settled_trials(part) for part in parts]
     return Likelihood(
         subject=int(grid.subject[0]),
         order=str(grid.episodes["order"].iloc[0]),
-        values=log_likelihoods(grid),
-        settled=settled_trials(grid),
+        values=np.concatenate([log_likelihoods(part) for part in parts], axis=2),
+        settled=(
+            np.concatenate([stable for stable, _ in settled]),
+            np.concatenate([volatile for _, volatile in settled]),
+        ),
+        alike=len(parts) == 1,
     )
+
+
+def _each(grid: EpisodeGrid) -> Iterator[Flags]:
+    """(E,) flags of each episode alone."""
+    for row in range(len(grid.episodes)):
+        yield np.arange(len(grid.episodes)) == row
+
+
+def alike(grid: EpisodeGrid) -> bool:
+    """Whether all episodes are stable and volatile at the same trials."""
+    volatility = _volatility(grid)
+    same = np.isnan(grid["volatility"]) | (grid["volatility"] == volatility)
+    return bool(same.all())
+
+
+def _volatility(grid: EpisodeGrid) -> Array:
+    """(T,) volatility of each trial in any of the episodes; -1 where it has none."""
+    known = np.where(np.isnan(grid["volatility"]), -1.0, grid["volatility"])
+    volatility: Array = known.max(axis=0, initial=-1.0)
+    return volatility
 
 
 def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
@@ -174,6 +294,8 @@ def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
     """
     frames = []
     for fit in fits:
+        if not fit.alike:
+            continue
         total = np.pad(fit.values.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
         rates = best_fit(total[:, :, WINDOW:] - total[:, :, :-WINDOW])[0]
         middles = np.arange(len(rates)) + (WINDOW - 1) / 2
@@ -200,22 +322,15 @@ def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
 def settled_trials(grid: EpisodeGrid) -> tuple[Flags, Flags]:
     """(T,) flags of the stable and of the volatile trials, after the rate has settled.
 
-    Raises:
-        MetaRLError: the episodes are not stable and volatile at the same trials.
+    Args:
+        grid: episodes that are stable and volatile at the same trials.
     """
-    with np.errstate(invalid="ignore"):
-        volatility = np.nanmax(grid["volatility"], axis=0, initial=-1.0)
-        same = np.isnan(grid["volatility"]) | (grid["volatility"] == volatility)
-    if not same.all():
-        raise MetaRLError(
-            "episodes of one order must be stable and volatile at the same trials, got "
-            f"{grid.episodes['order'].iloc[0]} episodes of subject {grid.subject[0]} "
-            "that differ"
-        )
+    volatility = _volatility(grid)
     place = np.arange(len(volatility))
     changed = np.append(True, volatility[1:] != volatility[:-1])
     since = place - np.maximum.accumulate(np.where(changed, place, 0))
-    settled = since >= int(SETTLING_SHARE * len(volatility))
+    length = int((volatility >= 0).sum())
+    settled = since >= int(SETTLING_SHARE * length)
     return settled & (volatility == 0), settled & (volatility == 1)
 
 
@@ -254,17 +369,25 @@ def best_fit(likelihood: Array) -> tuple[Array, Array]:
     return np.where(lost, np.nan, np.exp(rate)), np.exp(chosen)
 
 
-def behaviour_summary(rates: pd.DataFrame) -> pd.DataFrame:
-    """Mean learning rate of the measured subjects, by block.
+def behaviour_values(rates: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of the measured subjects as `behaviour_rows` takes them.
 
     Args:
         rates: table of `block_rates`, with its groups.
+        subjects: table of `subject_measures`, with its groups.
 
     Returns:
-        One row a block: block, value (in [0, 1]), error (standard error over subjects),
-        n, label, over ("subjects").
+        One row a subject, quantity and block.
     """
-    known = select_group(rates).dropna(subset="rate")
-    by_block = known.groupby("block", sort=False)["rate"]
-    table = by_block.agg(value="mean", error=standard_error, n="count")
-    return table.reset_index().assign(label="all subjects", over="subjects")
+    own = select_group(rates)
+    # Each order has one block of each volatility.
+    rate = own.assign(quantity="learning_rate", value=own["rate"])
+    steep = own.assign(quantity="temperature", value=own["temperature"])
+    apart = rate_differences(own).assign(quantity="volatile_minus_stable")
+    apart = apart.rename(columns={"difference": "value"})
+    rewards = select_group(subjects).assign(quantity="reward_per_trial")
+    rewards = rewards.rename(columns={"reward_per_trial": "value"})
+    table = pd.concat([rate, steep, apart, rewards], ignore_index=True)
+    trials = select_group(subjects).set_index("subject")["trials"]
+    table["n"] = table["subject"].map(trials)
+    return table.reindex(columns=["subject", "quantity", "order", "block", "value", "n"])

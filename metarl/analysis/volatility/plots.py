@@ -165,7 +165,9 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
     ax.set_xticks(range(len(names)), names)
-    ax.set(ylabel="Reward per trial (reward units)", ylim=(0.2, 0.42))
+    ax.set(ylabel=f"Reward per trial ({context.reward_unit})")
+    if context.subjects_are == "networks":
+        ax.set_ylim(0.2, 0.42)
     ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
 
