@@ -4,7 +4,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -58,6 +58,11 @@ class AnimalsOptions:
     """Propose a map and say why; nothing is analysed."""
     who: str = "animals"
     """Kind of the subjects, as people or mice, for the legends."""
+    unit: str = ""
+    """Unit of the rewards, in the plural, as points or cents. Rewards may then be any
+    numbers, losses too; where a task's rewards are 0 and 1, more than 0 is a reward."""
+    rt_unit: Literal["", "s", "ms"] = ""
+    """Unit of the reaction times in the column rt."""
 
 
 def _description(words: list[str]) -> str | None:
@@ -65,11 +70,12 @@ def _description(words: list[str]) -> str | None:
     task = next((word for word in words if word in NAMES), None)
     if task is None or not {"-h", "--help"} & set(words):
         return None
-    from metarl.experiments.spec import experiment
+    from metarl.reports.figures import own_data_analysis
 
-    described = experiment(task).load_analysis().schema.describe()
+    described = own_data_analysis(task).schema.describe()
     columns = [
         f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
+        + (f"; for example {row.example}" if row.example else "")
         for row in described.itertuples()
     ]
     return "\n".join(
@@ -120,6 +126,8 @@ def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:
     words = ["metarl", "animals", options.task, "--data", *files]
     words += column_map.words()
     words += ["--who", options.who] if options.who != "animals" else []
+    words += ["--unit", options.unit] if options.unit else []
+    words += ["--rt-unit", options.rt_unit] if options.rt_unit else []
     return shlex.join([*words, "--out", str(options.out)])
 
 
@@ -148,10 +156,18 @@ def _analyse(options: AnimalsOptions) -> int:
     from metarl.reports.figures import analyze_animals, read_trials
 
     column_map = _column_map(options)
-    data = read_trials(options.task, options.data, column_map)
+    data = read_trials(
+        options.task, options.data, column_map, reward_unit=options.unit
+    )
     title = f"{options.task}: {', '.join(path.name for path in options.data[:3])}"
     paths = analyze_animals(
-        options.task, data, options.out, title=title, who=options.who
+        options.task,
+        data,
+        options.out,
+        title=title,
+        who=options.who,
+        reward_unit=options.unit,
+        rt_unit=options.rt_unit,
     )
     if text := column_map.to_toml():
         paths["columns"] = options.out / "columns.toml"

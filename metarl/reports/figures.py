@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from metarl.analysis.analysis import Analysis, AnalysisResult, Panel, analyse
-from metarl.analysis.data import ExperimentData
+from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
+from metarl.analysis.subject_summary import subject_summary
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_text
 from metarl.experiments.spec import experiment
@@ -258,6 +260,8 @@ def read_trials(
     task: str,
     paths: Path | str | Sequence[Path | str],
     column_map: ColumnMap | None = None,
+    *,
+    reward_unit: str = "",
 ) -> TrialData:
     """Read trials of animals or people in a task.
 
@@ -265,6 +269,9 @@ def read_trials(
         task: name of the task.
         paths: one or more files or folders.
         column_map: where columns have other names or codes than metarl's.
+        reward_unit: unit of the rewards, in the plural, as "points". Where the task's
+            rewards are codes, they are kept as `amount`, and a trial is rewarded (1) if
+            it gave more than 0.
 
     Returns:
         The trials in metarl's columns, the subjects' names, and notes.
@@ -272,11 +279,32 @@ def read_trials(
     Raises:
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
-    return load_trials(own_data_analysis(task), paths, column_map)
+    analysis = own_data_analysis(task)
+    if not reward_unit:
+        return load_trials(analysis, paths, column_map)
+    schema = analysis.schema
+    data = load_trials(
+        replace(analysis, schema=schema.in_unit(reward_unit)), paths, column_map
+    )
+    if not schema.coded_reward:
+        return data
+    amount = data.trials["reward"].astype(float)
+    rewarded = amount.gt(0).astype(float).where(amount.notna())
+    note = f"a trial of more than 0 {reward_unit} is rewarded, any other is not"
+    trials = data.trials.assign(amount=amount, reward=rewarded)
+    schema.check(trials)
+    return replace(data, trials=trials, notes=(*data.notes, note))
 
 
 def analyze_animals(
-    task: str, data: TrialData, out: Path, *, title: str = "", who: str = "animals"
+    task: str,
+    data: TrialData,
+    out: Path,
+    *,
+    title: str = "",
+    who: str = "animals",
+    reward_unit: str = "",
+    rt_unit: str = "",
 ) -> dict[str, Path]:
     """Analyse behaviour of animals or people on a task; return the paths of results.
 
@@ -286,6 +314,8 @@ def analyze_animals(
         out: folder of the results.
         title: heading of the figure; the task's name by default.
         who: kind of the subjects, as "mice", for legends.
+        reward_unit: unit of the rewards, in the plural, as "points".
+        rt_unit: unit of the reaction times: "s" or "ms".
     """
     analysis = own_data_analysis(task)
     animals = ExperimentData(
@@ -293,16 +323,33 @@ def analyze_animals(
         subjects_are=who,
         names=dict(enumerate(data.names)),
         task=task,
+        reward_unit=reward_unit or REWARD_UNITS,
+        rt_unit=rt_unit or RT_UNIT,
     )
-    result = analyse(analysis, animals)
     panels = analysis.panels_of(data.trials)
+    if not panels:
+        columns = dict.fromkeys(k for p in analysis.panels for k in p.columns)
+        raise MetaRLError(
+            f"a table of {task} must have one of the columns {', '.join(columns)}, got "
+            "none with a value"
+        )
+    result = analyse(analysis, animals)
     figure = draw_figure(result, panels, title or task)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:
         result.tables["behaviour"].to_csv(temporary, index=False)
+    subjects = out / "subjects.csv"
+    with whole_file(subjects) as temporary:
+        subject_summary(animals, analysis.schema).to_csv(temporary, index=False)
     effects_path = out / "effects.json"
     # Effects of units or baselines have no value for animals.
     measured = result.effects[result.effects["value"].notna()]
     write_effects(effects_path, measured)
-    return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}
+    return {
+        "figure": png,
+        "pdf": pdf,
+        "table": table,
+        "subjects": subjects,
+        "effects": effects_path,
+    }

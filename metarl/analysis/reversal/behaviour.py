@@ -103,7 +103,11 @@ SCHEMA = BASE_SCHEMA.extend(
         )
     },
     reward=codes(
-        *(0, 1), when=WITH_CHOICE, meaning="reward of the choice", example="1"
+        *(0, 1),
+        names=("unrewarded", "rewarded"),
+        when=WITH_CHOICE,
+        meaning="reward of the choice",
+        example="1",
     ),
     better=replace(
         codes(

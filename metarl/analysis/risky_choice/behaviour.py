@@ -7,6 +7,7 @@ Source: Stopper et al. 2014, Neuron 84:177; Wang et al. 2018, Nat Neurosci 21:86
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,16 +18,55 @@ from metarl.analysis.schema import (
     BASE_SCHEMA,
     Array,
     Column,
+    Derived,
     between,
     codes,
+    number,
 )
 from metarl.analysis.trials import TrialSequence, trial_sequence
 
+
+
+def _amount(words: str, example: str) -> Column:
+    return number(
+        meaning=words, unit="reward units", required=False, example=example, own=True
+    )
+
+
 SCHEMA = BASE_SCHEMA.extend(
     "risky-choice",
-    risky=codes(*(0, 1), blank=True, meaning="whether the risky arm was chosen"),
+    derived={
+        "choice": Derived(
+            ("risky",), lambda table: table["risky"], "1 for the risky option"
+        )
+    },
+    choice=codes(
+        *(0, 1),
+        names=("left", "right"),
+        blank=True,
+        meaning="chosen side; no measure is of sides",
+    ),
+    reward=replace(
+        BASE_SCHEMA.columns["reward"],
+        default=np.nan,
+        meaning="reward of the trial; a loss is below 0",
+    ),
+    risky=codes(
+        *(0, 1),
+        names=("safe", "risky"),
+        blank=True,
+        meaning="whether the risky arm was chosen",
+        example="1",
+    ),
     probability_risky=between(
-        *(0, 1), meaning="the risky arm's probability of the large reward"
+        *(0, 1),
+        meaning="the risky arm's probability of the large reward",
+        example="0.5",
+    ),
+    reward_safe=_amount("reward of the safe arm; a loss is below 0", "1"),
+    reward_risky=_amount("large reward of the risky arm", "4"),
+    reward_risky_else=_amount(
+        "what the risky arm gives otherwise, 0 if left out; a loss is below 0", "0"
     ),
     won=codes(
         *(0, 1),

@@ -118,7 +118,8 @@ GUIDE = Guide(
             "least, the rate means little"
         ),
         "volatile_minus_stable": (
-            "learning_rate of the volatile minus that of the stable block of one order"
+            "learning_rate of the volatile minus that of the stable block, of one order; "
+            "where order is blank, the subject's mean over the orders it met"
         ),
         "reward_per_trial": "mean reward of the trials with a known reward",
     },

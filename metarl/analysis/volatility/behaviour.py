@@ -385,9 +385,11 @@ def behaviour_values(rates: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFram
     steep = own.assign(quantity="temperature", value=own["temperature"])
     apart = rate_differences(own).assign(quantity="volatile_minus_stable")
     apart = apart.rename(columns={"difference": "value"})
+    over = apart.groupby("subject", as_index=False)["value"].mean()
+    over = over.assign(quantity="volatile_minus_stable")
     rewards = select_group(subjects).assign(quantity="reward_per_trial")
     rewards = rewards.rename(columns={"reward_per_trial": "value"})
-    table = pd.concat([rate, steep, apart, rewards], ignore_index=True)
+    table = pd.concat([rate, steep, over, apart, rewards], ignore_index=True)
     trials = select_group(subjects).set_index("subject")["trials"]
     table["n"] = table["subject"].map(trials)
     return table.reindex(columns=["subject", "quantity", "order", "block", "value", "n"])
