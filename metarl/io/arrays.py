@@ -163,8 +163,8 @@ def read_nwb(path: Path) -> SourceTable:
         with h5py.File(path) as file:
             if TRIALS_OF_NWB not in file:
                 raise MetaRLError(
-                    f"{path.name} must have a trial table at {TRIALS_OF_NWB}, got none; "
-                    "add the trials, or give them as CSV"
+                    f"{path.name} must have a trial table at {TRIALS_OF_NWB}, got "
+                    "none; add the trials, or give them as CSV"
                 )
             group = file[TRIALS_OF_NWB]
             names = [_plain(name) for name in group.attrs["colnames"]]
@@ -220,8 +220,8 @@ def _columns(arrays: Mapping[str, Any], path: Path) -> pd.DataFrame:
     if len(lengths) != 1:
         found = ", ".join(f"{k} {'x'.join(map(str, v.shape))}" for k, v in flat.items())
         raise MetaRLError(
-            f"{path.name} must hold one array a column, all with one value a trial, got "
-            f"{found or 'none'}; save the columns of the trials alone"
+            f"{path.name} must hold one array a column, all with one value a trial, "
+            f"got {found or 'none'}; save the columns of the trials alone"
         )
     table = pd.DataFrame({name: _words(value) for name, value in lines.items()})
     return table.dropna(axis="columns", how="all")

@@ -226,13 +226,11 @@ def _codes(
     return {**codes, **missed}
 
 
-def _ordered(
-    found: dict[str, int], pair: tuple[Code, Code]
-) -> dict[str, Code] | None:
+def _ordered(found: dict[str, int], pair: tuple[Code, Code]) -> dict[str, Code] | None:
     """Two numbers or truth values, the smaller first."""
     words = {"false": 0.0, "true": 1.0}
     try:
-        values = {cell: words.get(cell.lower(), None) for cell in found}
+        values = {cell: words.get(cell.lower()) for cell in found}
         numbers = {k: float(k) if v is None else v for k, v in values.items()}
     except ValueError:
         return None
