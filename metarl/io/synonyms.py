@@ -8,7 +8,15 @@ from types import MappingProxyType
 SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "subject": (
-            *("subject", "subjectid", "subjid", "subj", "subjidx", "sub", "participant"),
+            *(
+                "subject",
+                "subjectid",
+                "subjid",
+                "subj",
+                "subjidx",
+                "sub",
+                "participant",
+            ),
             *("participantid", "animal", "animalid", "mouse", "rat", "monkey", "ppt"),
             *("pid", "prolificpid", "workerid", "id", "runid", "name"),
         ),

@@ -88,9 +88,7 @@ def measures(
         "coding": Measure(coding, "strength", variables),
         "fractions": Measure(coding, "fraction", variables),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(
-            lines, history, subjects, subject_labels(data)
-        ),
+        "behaviour": behaviour_summary(lines, history, subjects, subject_labels(data)),
         **reference_tables(),
     }
 
@@ -172,6 +170,8 @@ ANALYSIS = Analysis(
     guide=GUIDE,
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
-    release=Release(variable="all_stats", load=load_mouse_foraging, subjects_are="mice"),
+    release=Release(
+        variable="all_stats", load=load_mouse_foraging, subjects_are="mice"
+    ),
 )
 """From trial tables and recordings to effects and panels."""
