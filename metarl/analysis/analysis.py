@@ -6,7 +6,7 @@ determines which subjects learned, and scores the effects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -225,7 +225,7 @@ def _labelled(
     ]
     labelled = table.assign(label=labels)
     if isinstance(subjects, Measure):
-        return Measure(labelled, subjects.value, subjects.keys)
+        return replace(subjects, table=labelled)
     return labelled
 
 
