@@ -27,6 +27,7 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.trials import check_something_counts
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -116,6 +117,10 @@ class Analysis(Generic[Trials]):
     """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
+    needs: tuple[str, ...] = ()
+    """Columns, besides the choice, that a trial needs in order to count."""
+    needs_pairs: bool = False
+    """Whether every measure but rewards is of pairs of successive trials."""
     load_animals: Callable[[Path], pd.DataFrame] | None = None
     """Path of a file -> trial table of animals; None: none can be read."""
 
@@ -190,10 +195,15 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         Context and tables; effects are scored when they are first accessed.
 
     Raises:
-        MetaRLError: a table is not coded as the schema says.
+        MetaRLError: a table is not coded as the schema says, or one of animals or
+            people has no trial that counts.
     """
     for table in _every_table(data):
         analysis.schema.check(table)
+    if data.subjects_are != "networks":
+        check_something_counts(
+            data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
+        )
     groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)

@@ -162,6 +162,8 @@ ANALYSIS = Analysis(
             needs="recording",
         ),
     ),
+    needs=("transition",),
+    needs_pairs=True,
     criteria=read_criteria(__name__),
     published={
         "trial_count": 100,
