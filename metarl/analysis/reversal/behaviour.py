@@ -27,7 +27,13 @@ from metarl.analysis.schema import (
     between,
     codes,
 )
-from metarl.analysis.statistics import known_standard_error
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Bounds,
+    known_standard_error,
+)
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 from metarl.core.checks import MetaRLError
 
@@ -44,6 +50,14 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Measure of a block -> in words, with its unit."""
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {
+        **dict.fromkeys(MEASURES, PROBABILITY),
+        "first_new_better": NOT_NEGATIVE,
+        "switch_delay": NO_BOUNDS,
+    }
+)
+"""Measure of a block -> its least and greatest value."""
 LATE = (10, 20)
 """First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
