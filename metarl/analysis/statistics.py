@@ -74,6 +74,8 @@ PROBABILITY = Bounds(0, 1)
 """Of a probability, a share or an r2."""
 DIFFERENCE = CORRELATION = Bounds(-1, 1)
 """Of a difference of two probabilities, and of a correlation."""
+HELD_OUT_R2 = Bounds(high=1)
+"""Of an r2 of held-out data, which is below 0 where the mean predicts better."""
 INTERACTION = Bounds(-2, 2)
 """Of a difference of two differences of probabilities."""
 PERCENT = Bounds(0, 100)

@@ -17,7 +17,12 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
-from metarl.analysis.statistics import CORRELATION, DIFFERENCE, NOT_NEGATIVE, PROBABILITY
+from metarl.analysis.statistics import (
+    CORRELATION,
+    DIFFERENCE,
+    NOT_NEGATIVE,
+    PROBABILITY,
+)
 
 RIVALS = {
     "ucb": "UCB",

@@ -98,9 +98,7 @@ def measures(
     }
 
 
-def _subjects(
-    grids: Mapping[str, EpisodeGrid], rates: pd.DataFrame
-) -> pd.DataFrame:
+def _subjects(grids: Mapping[str, EpisodeGrid], rates: pd.DataFrame) -> pd.DataFrame:
     """Reward, and the shares of the rates that are identified or at an edge."""
     keys = ["group", "subject"]
     shares = rates.groupby(keys)[["identified", "at_edge"]].mean().reset_index()

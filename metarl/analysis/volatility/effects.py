@@ -104,7 +104,10 @@ def _identified_effects(tables: Tables) -> Iterator[Effect]:
     """How many of the fitted rates the choices determine."""
     subjects = select_group(tables["subjects"])
     for column, words in (
-        ("identified", "that choices determine (likelihood beyond that of no learning)"),
+        (
+            "identified",
+            "that choices determine (likelihood beyond that of no learning)",
+        ),
         ("at_edge", "at an end of the grid"),
     ):
         yield Effect(
