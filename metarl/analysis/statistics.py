@@ -250,7 +250,9 @@ def column_means(values: Array) -> Array:
         return means
     count = known.sum(axis=0)
     total = np.where(known, values, 0.0).sum(axis=0)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    shares: Array = np.full(count.shape, np.nan)
+    np.divide(total, count, out=shares, where=count > 0)
+    return shares
 
 
 def standard_error(values: ArrayLike) -> float:

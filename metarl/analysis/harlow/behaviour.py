@@ -110,7 +110,7 @@ def _accuracy(trials: TrialSequence, due: range) -> dict[str, float]:
         "missing": 1 - selections / (len(due) * len(trials.starts)),
         "steps": known_mean(trials["steps"]),
         "reward_per_episode": float(rewards.mean()),
-        "ceiling": float(accuracy >= CEILING) if np.isfinite(accuracy) else np.nan,
+        "ceiling": float(accuracy >= CEILING),
     }
 
 
@@ -118,16 +118,11 @@ def ceiling_table(subjects: pd.DataFrame) -> pd.DataFrame:
     """Number of subjects at the ceiling, in one row.
 
     Returns:
-        reached, n (that have an accuracy); share, with low and high, its exact 95 %
-        interval.
+        reached, n; share, with low and high, its exact 95 % interval.
     """
-    known = subjects["ceiling"].dropna()
-    reached, count = int(known.sum()), len(known)
-    share = low = high = np.nan
-    if count:
-        low, high = stats.binomtest(reached, count).proportion_ci()
-        share = reached / count
-    row = (reached, count, share, low, high)
+    reached, count = int(subjects["ceiling"].sum()), len(subjects)
+    low, high = stats.binomtest(reached, count).proportion_ci()
+    row = (reached, count, reached / count, low, high)
     columns = ["reached", "n", "share", "low", "high"]
     return pd.DataFrame([row], columns=columns)
 

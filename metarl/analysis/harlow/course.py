@@ -134,7 +134,7 @@ def change_points(curves: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
         performance = np.maximum(curve["performance"].to_numpy(), CHANCE)
         leaves, reaches = fit_ramp(steps, performance)
         leaves = leaves if learned[subject] else np.nan
-        reaches = reaches if final["ceiling"][subject] == 1 else np.nan
+        reaches = reaches if final["ceiling"][subject] else np.nan
         left, reached = np.interp([leaves, reaches], steps, episodes)
         rows.append((subject, left, reached, reached - left, leaves, reaches))
     return pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))

@@ -204,6 +204,7 @@ ANALYSIS = Analysis(
         Panel("Units, by the rewarded cue", plot_states, needs="recording"),
         Panel("The new cue, read out of units", plot_readout, needs="recording"),
     ),
+    needs=None,
     criteria=read_criteria(__name__),
     published={"block_count": 10, "block_trials": 5, "probability_switch": 0.5},
     snapshot=SnapshotPanel("Prediction error at the cue", RECORDED),

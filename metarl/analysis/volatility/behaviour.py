@@ -363,4 +363,5 @@ def behaviour_summary(rates: pd.DataFrame) -> pd.DataFrame:
     counts = by_block[["trials", "identified", "at_edge"]].sum()
     labels = table.assign(label="all subjects", over="subjects")
     order = ["block", "value", "error", "n", "label", "over", "missing"]
-    return labels.join(counts).reset_index()[[*order, *counts]]
+    ordered: pd.DataFrame = labels.join(counts).reset_index()[[*order, *counts]]
+    return ordered

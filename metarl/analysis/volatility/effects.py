@@ -14,7 +14,6 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.effects import (
     NO_LEARNING,
     Effect,
-    Shared,
     trained_and_untrained,
 )
 from metarl.analysis.measures import (
@@ -186,10 +185,7 @@ def _decoding_effects(tables: Tables) -> Iterator[Effect]:
 
 def _coding_effects(tables: Tables) -> Iterator[Effect]:
     """Fraction of units that code volatility, never without its nulls."""
-    published: Shared = {
-        "reference": reference_value(tables["reference_coding"]),
-        "source": PAPER,
-    }
+    value = reference_value(tables["reference_coding"])
     for test, label in (
         ("test", "own"),
         ("generator", "own"),
@@ -202,7 +198,8 @@ def _coding_effects(tables: Tables) -> Iterator[Effect]:
             f"units coding volatility on the {TEST_NAMES[test]}{null}, fraction",
             _by_network(tables, part, "fraction"),
             bounds=PROBABILITY,
-            **(published if test == "test" else {}),
+            reference=value if test == "test" else None,
+            source=PAPER if test == "test" else "",
         )
 
 

@@ -1,6 +1,7 @@
 """Panels of the volatility figure."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -64,7 +65,13 @@ def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
     if rates["rate"].isna().all():
         return empty_panel(ax, "no learning rate could be fitted")
     places = np.arange(len(BLOCKS.order))
-    subject_points(ax, places, rates, "rate", colour, BLOCKS, alpha=0.6)
+    known = rates["identified"].astype(bool)
+    dots = partial(subject_points, ax, places, value="rate", points=BLOCKS, alpha=0.6)
+    dots(table=rates[known], colour=colour)
+    if not known.all():
+        dots(table=rates[~known], colour=colour, mfc="none")
+        words = "choices do not determine the rate"
+        ax.plot([], [], "o", color=colour, mfc="none", ms=4, label=words)
     own = BLOCKS.of(select_group(means))
     ax.plot(places, own["mean"], "_", color=colour, ms=18, mew=3, label=label)
     interval(ax, places, own, colour, width=2)
