@@ -64,8 +64,9 @@ def welch(values: ArrayLike, first: ArrayLike) -> Difference:
 
 def _known(values: ArrayLike) -> NDArray[np.float64]:
     """The values that are not NaN."""
-    sample = np.asarray(values, float)
-    return sample[~np.isnan(sample)]
+    sample: NDArray[np.float64] = np.asarray(values, float)
+    known: NDArray[np.float64] = sample[~np.isnan(sample)]
+    return known
 
 
 def _alike(values: NDArray[np.float64]) -> bool:

@@ -138,9 +138,9 @@ def _missing_at_most(means: pd.DataFrame) -> str:
     """Addition to a label where subjects have no number at some point."""
     if "missing" not in means or not (means["missing"] > 0).any():
         return ""
-    row = means.loc[means["missing"].idxmax()]
-    most = int(row["missing"])
-    return f" ({missing_words(most, int(row['n']) + most)})"
+    row = int(means["missing"].to_numpy().argmax())
+    most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
+    return f" ({missing_words(most, known + most)})"
 
 
 def subject_lines(

@@ -110,7 +110,8 @@ def _too_few(trials: pd.DataFrame) -> str:
     episodes = trials.loc[late, "episode_index"].nunique()
     return (
         f"there is nothing to analyse: of {len(trials)} trials {late.sum()} count and "
-        f"are in the last two thirds of their episode, in {episodes} episodes, and "
+        f"are in the last two thirds of their episode, in {episodes} "
+        f"{'episode' if episodes == 1 else 'episodes'}, and "
         "none of them follows another that counts; staying needs trials numbered up by "
         f"1, and a slope {LEAST_EPISODES} episodes of a subject, of different ratios"
     )

@@ -9,11 +9,12 @@ from metarl.analysis.analysis import Analysis, Panel
 from metarl.analysis.animals import load_file
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import MEASURED, Measure, by_group, stack
+from metarl.analysis.measures import MEASURED, Measure, by_group, select_group, stack
 from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
 from metarl.analysis.trials import EpisodeGrid
 from metarl.analysis.volatility.behaviour import (
     SCHEMA,
+    SETTLING_SHARE,
     behaviour_summary,
     block_rates,
     likelihoods,
@@ -39,6 +40,7 @@ from metarl.analysis.volatility.simulated import (
     simulated_rates,
 )
 from metarl.analysis.volatility.units import unit_tables
+from metarl.core.checks import MetaRLError
 
 SEED = 2007
 """Seed of the choices of simulated choosers."""
@@ -67,6 +69,13 @@ def measures(
         grids[CONTROL] = read_episodes(data.variants[CONTROL].trials)
     fits = {name: likelihoods(grid) for name, grid in grids.items()}
     rates = by_group(fits, block_rates)
+    if data.subjects_are != "networks" and select_group(rates).empty:
+        raise MetaRLError(
+            "there is nothing to analyse: no episode has an order (low-first or "
+            "high-first) and trials of known volatility (0 or 1) after the first "
+            f"{SETTLING_SHARE:.0%} of its length; fill in the columns order and "
+            "volatility"
+        )
     nulls = null_differences(
         groups[MEASURED], fits[MEASURED], np.random.default_rng(NULL_SEED)
     )
