@@ -6,7 +6,7 @@ determines which subjects learned, and scores the effects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,7 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.trials import check_something_counts
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -146,6 +147,11 @@ class Analysis(Generic[Trials]):
     """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
+    needs: tuple[str, ...] | None = ()
+    """Columns, besides the choice, that a trial needs in order to count; None: trials
+    that are forced or without a choice count as well."""
+    needs_pairs: bool = False
+    """Whether every measure but rewards is of pairs of successive trials."""
     guide: Guide | None = None
     """Results of animals or people, in words."""
     own_panels: tuple[Panel, ...] = ()
@@ -237,10 +243,15 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         Context and tables; effects are scored when they are first accessed.
 
     Raises:
-        MetaRLError: a table is not coded as the schema says.
+        MetaRLError: a table is not coded as the schema says, or one of animals or
+            people has no trial that counts.
     """
     for table in _every_table(data):
         analysis.schema.check(table)
+    if data.subjects_are != "networks" and analysis.needs is not None:
+        check_something_counts(
+            data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
+        )
     groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
@@ -272,7 +283,7 @@ def _labelled(
     ]
     labelled = table.assign(label=labels)
     if isinstance(subjects, Measure):
-        return Measure(labelled, subjects.value, subjects.keys)
+        return replace(subjects, table=labelled)
     return labelled
 
 

@@ -61,8 +61,8 @@ GUIDE = Guide(
             "mean over trials of the best arm's expected reward minus the chosen one's"
         ),
         "stay_after_high": (
-            "share of pairs with the same arm twice, where the first gave more than the "
-            "subject's mean reward (with rewards of 0 and 1: after a reward)"
+            "share of pairs with the same arm twice, where the first gave more than "
+            "the subject's mean reward (with rewards of 0 and 1: after a reward)"
         ),
         "stay_after_low": "the same where the first gave no more than that",
         "stay_difference": "stay_after_high minus stay_after_low",
@@ -70,8 +70,9 @@ GUIDE = Guide(
         "learning_rate": (
             "rate of value(chosen) += rate * (reward - value(chosen)), with rewards "
             "scaled so that the subject's least is 0 and its greatest 1, and every "
-            "value 1/2 at an episode's start; the most likely of .02, .04, ..., 1, with "
-            "a softmax over the arms. Blank where choices do not follow the values"
+            "value 1/2 at an episode's start; the most likely of .02, .04, ..., 1, "
+            "with a softmax over the arms. Blank where choices do not follow the "
+            "values"
         ),
         "temperature": (
             "inverse temperature of the softmax, per range of the subject's rewards "
@@ -95,10 +96,10 @@ GUIDE = Guide(
         "staying)."
     ),
     missed=(
-        "A trial counts if it is valid and free, and has a choice and a reward. Around "
-        "a missed or deleted trial there is no pair. Values stay as they are over a "
-        "missed trial; a forced trial's reward is learned from, but its choice does not "
-        "count."
+        "A trial counts if it is valid and free, and has a choice and a reward. "
+        "Around a missed or deleted trial there is no pair. Values stay as they are "
+        "over a missed trial; a forced trial's reward is learned from, but its choice "
+        "does not count."
     ),
 )
 """What the numbers are."""

@@ -159,7 +159,9 @@ def staying(arms: ArmTrials) -> pd.DataFrame:
     every = pd.MultiIndex.from_product(
         [subjects, OUTCOMES], names=["subject", "outcome"]
     )
-    table = cells.reindex(every).rename(columns={"mean": "probability", "size": "pairs"})
+    table = cells.reindex(every).rename(
+        columns={"mean": "probability", "size": "pairs"}
+    )
     table["pairs"] = table["pairs"].fillna(0).astype(np.int64)
     return table.astype({"probability": float}).reset_index()
 

@@ -19,6 +19,7 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     in_order,
+    missing_words,
     rows_at,
     select_group,
 )
@@ -123,15 +124,25 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend.
+        label: in the legend, with the most subjects that have no number at a point.
         style: of the line.
         alpha: opacity of the band; 0: no band.
         value: column that is drawn upwards.
         line: further properties of the line.
     """
-    ax.plot(means[x], means[value], style, color=colour, label=label, **line)
+    words = label and f"{label}{_missing_at_most(means)}"
+    ax.plot(means[x], means[value], style, color=colour, label=words, **line)
     if alpha:
         band(ax, means, x, colour, alpha=alpha)
+
+
+def _missing_at_most(means: pd.DataFrame) -> str:
+    """Addition to a label where subjects have no number at some point."""
+    if "missing" not in means or not (means["missing"] > 0).any():
+        return ""
+    row = int(means["missing"].to_numpy().argmax())
+    most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
+    return f" ({missing_words(most, known + most)})"
 
 
 def subject_lines(
@@ -252,6 +263,8 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
+    Where some have no number, the number of those that have one stands at the bar.
+
     Args:
         ax: axes to draw on.
         tables: tables of the analysis.
@@ -269,7 +282,23 @@ def bars_with_subjects(
     mean_bars(ax, places, means, colour, label=subject_label(context))
     own = select_group(tables[name])
     subject_points(ax, places - 0.11, own, value, colour, points)
+    _numbers_of_subjects(ax, places, means)
     return places
+
+
+def _numbers_of_subjects(ax: Axes, places: ArrayLike, means: pd.DataFrame) -> None:
+    """Write n at the foot of each point at which a subject has no number."""
+    for place, n, missing in zip(
+        np.asarray(places, float), means["n"], means["missing"], strict=True
+    ):
+        if missing > 0:
+            ax.text(
+                *(place, 0.01),
+                f"n = {int(n)} of {int(n + missing)}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                fontsize="x-small",
+            )
 
 
 def half_violin(

@@ -511,9 +511,7 @@ class TrialSchema:
         """
         reward = self.columns["reward"]
         own = number(meaning=reward.meaning, unit=unit, example=reward.example)
-        return replace(
-            self, columns=MappingProxyType({**self.columns, "reward": own})
-        )
+        return replace(self, columns=MappingProxyType({**self.columns, "reward": own}))
 
     @property
     def coded_reward(self) -> bool:

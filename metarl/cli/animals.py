@@ -156,9 +156,7 @@ def _analyse(options: AnimalsOptions) -> int:
     from metarl.reports.figures import analyze_animals, read_trials
 
     column_map = _column_map(options)
-    data = read_trials(
-        options.task, options.data, column_map, reward_unit=options.unit
-    )
+    data = read_trials(options.task, options.data, column_map, reward_unit=options.unit)
     title = f"{options.task}: {', '.join(path.name for path in options.data[:3])}"
     paths = analyze_animals(
         options.task,

@@ -34,7 +34,7 @@ from metarl.analysis.plotting import (
     subject_label,
 )
 from metarl.analysis.references import read_reference
-from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
+from metarl.analysis.trials import TrialSequence, trial_sequence
 
 PARTS = ("first quarter", "second quarter", "third quarter", "last quarter")
 """Parts of a subject's problems, in order."""
@@ -57,8 +57,8 @@ GUIDE = Guide(
         "second_after_correct": "second_trial of problems with a correct first trial",
         "second_after_error": "second_trial of problems with an error in the first",
         "second_trial_gain": (
-            "second_trial in the last quarter of a subject's problems minus that in the "
-            "first: the learning set"
+            "second_trial in the last quarter of a subject's problems minus that in "
+            "the first: the learning set"
         ),
         "accuracy_by_trial": "share correct by trial of the problem, from 1",
         "accuracy_by_part": "the same for each quarter of a subject's problems",
@@ -68,8 +68,8 @@ GUIDE = Guide(
         ),
     },
     n=(
-        "A subject's number is over its problems; the mean, its interval and n are over "
-        "subjects. In rows of one subject, n is the number of trials."
+        "A subject's number is over its problems; the mean, its interval and n are "
+        "over subjects. In rows of one subject, n is the number of trials."
     ),
     missed=(
         "A trial without a selection is left out, and so is its effect on others: the "

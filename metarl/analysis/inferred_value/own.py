@@ -80,8 +80,9 @@ GUIDE = Guide(
         "reward_per_trial": "mean reward of all trials",
     },
     n=(
-        "A subject's number is over its trials of all reversals; the mean, its interval "
-        "and n are over subjects. In rows of one subject, n is the number of trials."
+        "A subject's number is over its trials of all reversals; the mean, its "
+        "interval and n are over subjects. In rows of one subject, n is the number of "
+        "trials."
     ),
     missed=(
         "Times are of valid trials with a response. A trial after one that was missed "
@@ -280,9 +281,13 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Reaction times after a reversal", plot_time_differences, columns=("rt",)),
+        Panel(
+            "Reaction times after a reversal", plot_time_differences, columns=("rt",)
+        ),
         Panel("Reaction time to each cue", plot_times_around, columns=("rt",)),
-        Panel("Correct after a reversal", plot_correct_differences, columns=("correct",)),
+        Panel(
+            "Correct after a reversal", plot_correct_differences, columns=("correct",)
+        ),
         Panel("Correct with each cue", plot_correct_around, columns=("correct",)),
     ),
     guide=GUIDE,

@@ -75,9 +75,9 @@ GUIDE = Guide(
         "reward_by_trial": "mean reward by trial of the episode",
     },
     n=(
-        "A subject's number is over its trials (of episodes, for reward_per_episode and "
-        "informative_any); the mean, its interval and n are over subjects. In rows of "
-        "one subject, n is the number of trials that count."
+        "A subject's number is over its trials (of episodes, for reward_per_episode "
+        "and informative_any); the mean, its interval and n are over subjects. In "
+        "rows of one subject, n is the number of trials that count."
     ),
     missed=(
         "A missed trial is left out; trials after it keep their place, by their "

@@ -10,6 +10,7 @@ from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.matching.animals import load_mouse_foraging
 from metarl.analysis.matching.behaviour import (
+    LEAST_EPISODES,
     SCHEMA,
     STAYS,
     baseline_earnings,
@@ -47,6 +48,8 @@ from metarl.analysis.measures import (
     subject_labels,
     thin,
 )
+from metarl.analysis.statistics import PROBABILITY
+from metarl.core.checks import MetaRLError
 
 POINT_COUNT = 1200
 """Episodes kept for the scatter."""
@@ -71,9 +74,12 @@ def measures(
     history = by_group(groups, history_weights)
     subjects = (
         by_group(groups, subject_measures)
-        .merge(wide_by_set(rewards, "efficiency"), on=KEYS)
-        .merge(wide_by_set(rewards, "reward_per_trial"), on=KEYS)
+        .merge(wide_by_set(rewards, "efficiency"), "left", on=KEYS)
+        .merge(wide_by_set(rewards, "reward_per_trial"), "left", on=KEYS)
     )
+    behaviour = behaviour_summary(lines, history, subjects, subject_labels(data))
+    if behaviour.empty and data.subjects_are != "networks":
+        raise MetaRLError(_too_few(groups[MEASURED]))
     units = _units(data, groups[MEASURED])
     coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
     variables = ("network", "variable")
@@ -81,16 +87,34 @@ def measures(
         "subjects": subjects,
         "earnings": Measure(rewards, "reward_per_trial", ("set",)),
         "lines": lines,
-        "slopes": Measure(_slopes(lines, subjects), "value", ("measure",)),
+        "slopes": Measure(
+            _slopes(lines, subjects),
+            "value",
+            ("measure",),
+            dict.fromkeys(STAYS, PROBABILITY),
+        ),
         "history": Measure(history, "weight", ("predictor", "lag")),
         "points": _points(groups[MEASURED]),
         "units": _by_subject(units, UNIT_COLUMNS),
-        "coding": Measure(coding, "strength", variables),
-        "fractions": Measure(coding, "fraction", variables),
+        "coding": Measure(coding, "strength", variables, PROBABILITY),
+        "fractions": Measure(coding, "fraction", variables, PROBABILITY),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(lines, history, subjects, subject_labels(data)),
+        "behaviour": behaviour,
         **reference_tables(),
     }
+
+
+def _too_few(trials: pd.DataFrame) -> str:
+    """The sentence on a table without a number of any subject."""
+    late = trials["usable"] & trials["late"]
+    episodes = trials.loc[late, "episode_index"].nunique()
+    return (
+        f"there is nothing to analyse: of {len(trials)} trials {late.sum()} count and "
+        f"are in the last two thirds of their episode, in {episodes} "
+        f"{'episode' if episodes == 1 else 'episodes'}, and "
+        "none of them follows another that counts; staying needs trials numbered up by "
+        f"1, and a slope {LEAST_EPISODES} episodes of a subject, of different ratios"
+    )
 
 
 def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -134,8 +158,8 @@ GUIDE = Guide(
         "bias": "height of that line where both incomes are equal (log 10)",
         "r": "correlation of the two ratios over blocks",
         "reward weight, choice weight": (
-            "weights (log odds) of past rewards and choices in a logistic regression of "
-            "the choice, by lag"
+            "weights (log odds) of past rewards and choices in a logistic regression "
+            "of the choice, by lag"
         ),
         "stay_after_reward, switch_after_none": (
             "P(same side) after a reward, and P(other side) after none, over pairs"
@@ -147,10 +171,10 @@ GUIDE = Guide(
     ),
     missed=(
         "A trial counts if it is valid and free and has a choice. A trial enters the "
-        "regression only if the trials before it, as far as the regression looks back, "
-        "all count and have consecutive numbers. Number the missed trials too, or leave "
-        "their rows in blank: a table that is numbered anew joins trials that were "
-        "apart."
+        "regression only if the trials before it, as far as the regression looks "
+        "back, all count and have consecutive numbers. Number the missed trials too, "
+        "or leave their rows in blank: a table that is numbered anew joins trials "
+        "that were apart."
     ),
 )
 """What the numbers of animals or people are."""

@@ -16,6 +16,7 @@ from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group, subject_labels
 from metarl.analysis.reversal.animals import load_macaque_reversal
 from metarl.analysis.reversal.behaviour import (
+    BOUNDS,
     SCHEMA,
     Blocks,
     behaviour_summary,
@@ -34,6 +35,7 @@ from metarl.analysis.reversal.plots import (
     plot_switching,
 )
 from metarl.analysis.reversal.references import reference_tables
+from metarl.analysis.statistics import PROBABILITY
 
 
 def measures(
@@ -48,11 +50,16 @@ def measures(
     """
     point = ("schedule", "alignment", "trial")
     return {
-        "subjects": Measure(by_group(groups, subject_measures), "p_better"),
-        "by_schedule": Measure(
-            by_group(groups, schedule_measures), "value", ("schedule", "measure")
+        "subjects": Measure(
+            by_group(groups, subject_measures), "p_better", bounds=PROBABILITY
         ),
-        "curves": Measure(by_group(groups, curves), "probability", point),
+        "by_schedule": Measure(
+            by_group(groups, schedule_measures),
+            "value",
+            ("schedule", "measure"),
+            BOUNDS,
+        ),
+        "curves": Measure(by_group(groups, curves), "probability", point, PROBABILITY),
         "behaviour": behaviour_summary(groups[MEASURED], subject_labels(data)),
         **reference_tables(),
     }
@@ -61,9 +68,9 @@ def measures(
 GUIDE = Guide(
     measures={
         "p_better": (
-            "share of the trials that count in which the better option was chosen; with "
-            "alignment and trial, from the block's start (from 1, up to its first "
-            "reversal) or around a reversal (0 is the first trial after it)"
+            "share of the trials that count in which the better option was chosen; "
+            "with alignment and trial, from the block's start (from 1, up to its "
+            "first reversal) or around a reversal (0 is the first trial after it)"
         ),
         "stay_after_win": "share of pairs with the same choice twice, after a reward",
         "shift_after_loss": "share of pairs with another choice, after no reward",
@@ -75,9 +82,9 @@ GUIDE = Guide(
             "trials after it where it is never chosen"
         ),
         "switch_delay": (
-            "trials from a reversal to where choices most likely switched: the split of "
-            "the trials from the reversal before to the one after into two stretches of "
-            "one probability each that is most likely"
+            "trials from a reversal to where choices most likely switched: the split "
+            "of the trials from the reversal before to the one after into two "
+            "stretches of one probability each that is most likely"
         ),
     },
     n=(
@@ -88,9 +95,9 @@ GUIDE = Guide(
         "subjects."
     ),
     missed=(
-        "A trial counts if it is valid and free and has a choice. A missed trial keeps "
-        "its place: trials from a reversal are counted by their numbers. Around it there "
-        "is no pair for staying."
+        "A trial counts if it is valid and free and has a choice. A missed trial "
+        "keeps its place: trials from a reversal are counted by their numbers. Around "
+        "it there is no pair for staying."
     ),
 )
 """What the numbers of animals or people are."""

@@ -34,7 +34,13 @@ from metarl.analysis.schema import (
     codes,
     numbers,
 )
-from metarl.analysis.statistics import known_standard_error
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Bounds,
+    known_standard_error,
+)
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 
 MEASURES: Mapping[str, str] = MappingProxyType(
@@ -50,6 +56,14 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Measure of a block -> in words, with its unit."""
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {
+        **dict.fromkeys(MEASURES, PROBABILITY),
+        "first_new_better": NOT_NEGATIVE,
+        "switch_delay": NO_BOUNDS,
+    }
+)
+"""Measure of a block -> its least and greatest value."""
 LATE = (10, 20)
 """First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
@@ -250,9 +264,7 @@ def reversals_of(blocks: Blocks) -> Reversals:
         columns={name: values[rows] for name, values in trials.columns.items()},
         usable=trials.usable[rows],
     )
-    return Reversals(
-        blocks=Blocks(trials=own, since=_since_reversal(own)), block=block
-    )
+    return Reversals(blocks=Blocks(trials=own, since=_since_reversal(own)), block=block)
 
 
 def schedule_name(percent: float) -> str:

@@ -49,6 +49,7 @@ from metarl.analysis.risky_choice.values import (
     plot_by_value,
     value_weights,
 )
+from metarl.analysis.statistics import PERCENT, POINTS
 from metarl.analysis.trials import TrialSequence
 
 ABLATED = "no-rpe"
@@ -82,13 +83,20 @@ def measures(
     errors = error_table(data.recordings, data.trials)
     measured = {MEASURED: groups[MEASURED]}
     return {
-        "subjects": Measure(subjects, "risk_sensitivity"),
-        "risky": Measure(risky, "percent", ("condition", "probability")),
+        "subjects": Measure(subjects, "risk_sensitivity", bounds=POINTS),
+        "risky": Measure(risky, "percent", ("condition", "probability"), PERCENT),
         "by_trial": Measure(
-            by_group(controls, percent_by_trial), "percent", ("probability", "place")
+            by_group(controls, percent_by_trial),
+            "percent",
+            ("probability", "place"),
+            PERCENT,
         ),
-        "changes": Measure(changes(own), "change", ("outcome", "span", "probability")),
-        "doses": Measure(doses(own), "percent", ("outcome", "amount", "probability")),
+        "changes": Measure(
+            changes(own), "change", ("outcome", "span", "probability"), POINTS
+        ),
+        "doses": Measure(
+            doses(own), "percent", ("outcome", "amount", "probability"), PERCENT
+        ),
         "rpe": Measure(error_means(errors), "mean", ("outcome", "probability")),
         "rpe_density": error_densities(errors),
         "without_rpe": _without_rpe(subjects, data),
@@ -141,13 +149,13 @@ GUIDE = Guide(
         ),
     },
     n=(
-        "A subject's number is over its trials at one probability; means, intervals and "
-        "n are over subjects. A row of the table is one subject; trials is the number "
-        "of its choices."
+        "A subject's number is over its trials at one probability; means, intervals "
+        "and n are over subjects. A row of the table is one subject; trials is the "
+        "number of its choices."
     ),
     missed=(
-        "A trial without a valid choice, and a forced one, is left out. No measure looks "
-        "at the trial before."
+        "A trial without a valid choice, and a forced one, is left out. No measure "
+        "looks at the trial before."
     ),
 )
 """What the numbers of animals or people are."""
@@ -170,6 +178,7 @@ ANALYSIS = Analysis(
         ),
     ),
     guide=GUIDE,
+    needs=("risky",),
     criteria=read_criteria(__name__),
     published={
         "forced_pairs": 5,

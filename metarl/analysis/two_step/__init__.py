@@ -23,12 +23,14 @@ from metarl.analysis.measures import (
     thin,
     trials_by_group,
 )
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import TrialSequence
 from metarl.analysis.two_step.animals import load_macaque_two_step
 from metarl.analysis.two_step.behaviour import (
     SCHEMA,
     behaviour_summary,
     lag_regression,
+    product_nulls,
     read_trials,
     stay_interaction,
     stay_probabilities,
@@ -67,16 +69,19 @@ def measures(
     """Every table of the experiment, by name.
 
     Returns:
-        Per group and subject: subjects, stays, stay_regression, lags, second_stage (where
-        there are such choices); of recorded ones
-        rpe (`error_regressions`) and its r2 (one row a measure). For the scatter:
+        Per group and subject: subjects (with `product_nulls`), stays, stay_regression,
+        lags, second_stage (where there are such choices); of recorded ones rpe
+        (`error_regressions`) and its r2 (one row a measure). For the scatter:
         rpe_points. behaviour: `behaviour_summary` of the measured subjects. Published:
         those of `reference_tables`.
     """
     stays = by_group(groups, stay_probabilities)
-    interaction = stay_interaction(stays, ("group", "subject")).reset_index()
-    subjects = by_group(groups, subject_rewards).merge(
-        interaction, on=["group", "subject"]
+    keys = ["group", "subject"]
+    interaction = stay_interaction(stays, keys).reset_index()
+    subjects = (
+        by_group(groups, subject_rewards)
+        .merge(interaction, "left", on=keys)
+        .merge(by_group(groups, product_nulls), "left", on=keys)
     )
     errors = _errors(data)
     rpe = _regressions(errors)
@@ -85,7 +90,7 @@ def measures(
     second = by_group(groups, second_stage)
     return {
         "subjects": Measure(subjects, "reward_per_100"),
-        "stays": Measure(stays, "probability", ("reward", "transition")),
+        "stays": Measure(stays, "probability", ("reward", "transition"), PROBABILITY),
         "stay_regression": Measure(
             by_group(groups, stay_regression), "weight", ("term",)
         ),
@@ -93,7 +98,7 @@ def measures(
             by_group(groups, lag_regression), "weight", ("lag", "transition", "reward")
         ),
         "rpe": rpe,
-        "r2": Measure(r2, "r2", ("event", "measure")),
+        "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
         "second_stage": Measure(second, "value", ("measure",)),
         "behaviour": _behaviour(groups[MEASURED], select_group(second), labels),
@@ -182,16 +187,16 @@ GUIDE = Guide(
         ),
     },
     n=(
-        "With one session a subject, values are means over subjects, with their standard "
-        "error, and n is the number of subjects that have the number. With several, a "
-        "row is one subject's mean over its sessions, and n their number. In the figure "
-        "n is the number of subjects."
+        "With one session a subject, values are means over subjects, with their "
+        "standard error, and n is the number of subjects that have the number. With "
+        "several, a row is one subject's mean over its sessions, and n their number. "
+        "In the figure n is the number of subjects."
     ),
     missed=(
-        "A trial counts if it is valid and free and has a first choice and a transition. "
-        "A pair is two trials with consecutive numbers that both count: around a missed "
-        "or deleted trial there is no pair, whether the row is blank or gone, if trial "
-        "keeps its number."
+        "A trial counts if it is valid and free and has a first choice and a "
+        "transition. A pair is two trials with consecutive numbers that both count: "
+        "around a missed or deleted trial there is no pair, whether the row is blank "
+        "or gone, if trial keeps its number."
     ),
 )
 """What the numbers of animals or people are."""
@@ -218,6 +223,8 @@ ANALYSIS = Analysis(
         Panel("At the second stage", plot_second_stage, columns=("second_choice",)),
     ),
     guide=GUIDE,
+    needs=("transition",),
+    needs_pairs=True,
     criteria=read_criteria(__name__),
     published={
         "trial_count": 100,

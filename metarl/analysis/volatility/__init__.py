@@ -13,12 +13,15 @@ from metarl.analysis.measures import (
     Measure,
     behaviour_rows,
     by_group,
+    select_group,
     stack,
     subject_labels,
 )
+from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
 from metarl.analysis.trials import EpisodeGrid
 from metarl.analysis.volatility.behaviour import (
     SCHEMA,
+    SETTLING_SHARE,
     behaviour_values,
     block_rates,
     likelihoods,
@@ -38,11 +41,18 @@ from metarl.analysis.volatility.plots import (
     plot_volatility,
 )
 from metarl.analysis.volatility.references import reference_tables
-from metarl.analysis.volatility.simulated import observed_volatility, simulated_rates
+from metarl.analysis.volatility.simulated import (
+    null_differences,
+    observed_volatility,
+    simulated_rates,
+)
 from metarl.analysis.volatility.units import unit_tables
+from metarl.core.checks import MetaRLError
 
 SEED = 2007
 """Seed of the choices of simulated choosers."""
+NULL_SEED = 1993
+"""Seed of the choices of learners of one rate."""
 
 
 def measures(
@@ -54,7 +64,8 @@ def measures(
 
     Returns:
         Per group and subject: subjects, rates (by block), differences (volatile minus
-        stable rate), traces (rates in a sliding window). simulated and
+        stable rate; of the measured subjects also null, that of `null_differences`, and
+        beyond_null), traces (rates in a sliding window). simulated and
         simulated_differences: rates fitted to choosers with known learning. observed:
         the Bayesian observer's volatility along the episode. Volatility in units, by
         test and subject: decoding, coding, decoded. behaviour: `behaviour_rows`.
@@ -66,19 +77,37 @@ def measures(
     fits = {name: likelihoods(grid) for name, grid in grids.items()}
     rates = by_group(fits, block_rates)
     subjects = by_group(grids, subject_measures)
+    if data.subjects_are != "networks" and select_group(rates).empty:
+        raise MetaRLError(
+            "there is nothing to analyse: no episode has trials of known volatility (0 "
+            f"or 1) after the first {SETTLING_SHARE:.0%} of its length; fill in the "
+            "column volatility"
+        )
+    nulls = null_differences(
+        groups[MEASURED], fits[MEASURED], np.random.default_rng(NULL_SEED)
+    )
     schedule, first = schedule_of(data.parameters), _first_subject(groups[MEASURED])
     simulated = simulated_rates(first, np.random.default_rng(SEED), schedule)
     units = _units(data, groups[MEASURED], schedule)
     return {
-        "subjects": Measure(subjects, "reward_per_trial"),
-        "rates": Measure(rates, "rate", ("order", "block", "volatile")),
-        "differences": Measure(rate_differences(rates), "difference", ("order",)),
-        "traces": Measure(by_group(fits, rate_traces), "rate", ("order", "trial")),
+        "subjects": Measure(_subjects(subjects, rates), "reward_per_trial"),
+        "rates": Measure(rates, "rate", ("order", "block", "volatile"), PROBABILITY),
+        "differences": Measure(
+            _beyond_null(rate_differences(rates), nulls),
+            "difference",
+            ("order",),
+            DIFFERENCE,
+        ),
+        "traces": Measure(
+            by_group(fits, rate_traces), "rate", ("order", "trial"), PROBABILITY
+        ),
         "simulated": simulated,
         "simulated_differences": rate_differences(simulated),
         "observed": observed_volatility(first, schedule),
-        "decoding": Measure(units["decoding"], "r", ("test", "units")),
-        "coding": Measure(units["coding"], "fraction", ("test", "units", "label")),
+        "decoding": Measure(units["decoding"], "r", ("test", "units"), DIFFERENCE),
+        "coding": Measure(
+            units["coding"], "fraction", ("test", "units", "label"), PROBABILITY
+        ),
         "decoded": Measure(units["decoded"], "decoded", ("order", "trial")),
         "behaviour": behaviour_rows(
             behaviour_values(rates, subjects),
@@ -87,6 +116,20 @@ def measures(
         ),
         **reference_tables(),
     }
+
+
+def _subjects(rewards: pd.DataFrame, rates: pd.DataFrame) -> pd.DataFrame:
+    """Reward, and the shares of the rates that are identified or at an edge."""
+    keys = ["group", "subject"]
+    shares = rates.groupby(keys)[["identified", "at_edge"]].mean().reset_index()
+    return rewards.merge(shares, "left", on=keys)
+
+
+def _beyond_null(differences: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame:
+    """The differences with their null, of measured subjects, and minus it."""
+    own = nulls.assign(group=MEASURED)
+    table = differences.merge(own, "left", on=["group", "subject", "order"])
+    return table.assign(beyond_null=table["difference"] - table["null"])
 
 
 def _first_subject(grid: EpisodeGrid) -> EpisodeGrid:
@@ -109,17 +152,24 @@ GUIDE = Guide(
     measures={
         "learning_rate": (
             "rate of p += rate * (left won - p), with a choice by p times left's "
-            "magnitude minus (1 - p) times right's; the most likely, on a grid from .01 "
-            "to 1, of the trials of one block: the stable or the volatile times of an "
-            "order, without their first 10 %. Blank where choices do not follow p"
+            "magnitude minus (1 - p) times right's; the most likely, on a grid from "
+            ".01 to 1, of the trials of one block: the stable or the volatile times "
+            "of an order, without their first 10 %. Blank where choices do not follow "
+            "p"
         ),
+        "rate_identified": (
+            "1 where the choices determine the rate: the fit is better than that of a "
+            "chooser who never learns, and the rate is not at an end of the grid; the "
+            "mean is the share of subjects"
+        ),
+        "rate_at_edge": "1 where the rate is at an end of the grid",
         "temperature": (
             "inverse temperature of the same fit, per largest magnitude; near .5, the "
             "least, the rate means little"
         ),
         "volatile_minus_stable": (
-            "learning_rate of the volatile minus that of the stable block, of one order; "
-            "where order is blank, the subject's mean over the orders it met"
+            "learning_rate of the volatile minus that of the stable block, of one "
+            "order; where order is blank, the subject's mean over the orders it met"
         ),
         "reward_per_trial": "mean reward of the trials with a known reward",
     },

@@ -20,8 +20,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from metarl.analysis.learners import grid_peak, softmax_log_likelihoods, value_traces
+from metarl.analysis.learners import (
+    Floats,
+    grid_peak,
+    softmax_log_likelihoods,
+    value_traces,
+)
 from metarl.analysis.measures import select_group, stack
 from metarl.analysis.schema import (
     BASE_SCHEMA,
@@ -30,14 +36,17 @@ from metarl.analysis.schema import (
     CellError,
     Derived,
     Flags,
+    Integers,
     between,
     codes,
     numbers,
 )
+from metarl.analysis.statistics import fit_logit
 from metarl.analysis.trials import (
     EPISODE_KEYS,
     EpisodeGrid,
     episode_grid,
+    lay_out,
     trial_sequence,
 )
 
@@ -144,6 +153,15 @@ RATES = np.geomspace(0.01, 1.0, 31)
 """Learning rates of the grid."""
 TEMPERATURES = np.geomspace(0.5, 64.0, 15)
 """Inverse temperatures b of the grid, per unit of reward."""
+PROFILE_DROP = stats.chi2.ppf(0.95, 1) / 2
+"""Log likelihood below the best fit at which the interval of a rate ends."""
+IDENTIFIED_GAIN = float(np.log(20))
+"""Log likelihood above that of the chooser without a rate from which on a rate is
+identified: both have two free parameters, and the learner is then 20 times as likely.
+"""
+FREE_RIDGE = 1e-6
+"""Penalty of that chooser's weights: as good as none, and finite where the magnitudes
+alone tell every choice."""
 WINDOW = 10
 """Trials of the sliding window."""
 SETTLING_SHARE = 0.1
@@ -156,7 +174,10 @@ BLOCKS = {
     ("high-first", 0): "Stable 2",
 }
 """Order of the episode and volatility -> the published name of the block."""
-RATE_COLUMNS = ("subject", "order", "block", "volatile", "rate", "temperature")
+RATE_COLUMNS = (
+    *("subject", "order", "block", "volatile", "rate", "temperature"),
+    *("rate_low", "rate_high", "gain", "trials", "at_edge", "identified"),
+)
 """Columns of the table of `block_rates`."""
 TRACE_COLUMNS = ("subject", "order", "trial", "rate")
 """Columns of the table of `rate_traces`."""
@@ -182,20 +203,21 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
 
 
 def by_order(grid: EpisodeGrid) -> Iterator[EpisodeGrid]:
-    """The test episodes of each subject and order."""
+    """The test episodes of each subject and order, one behind the other if unlike."""
     for _, own in grid.iter_subjects():
         for order in ORDERS:
             rows = np.equal(own.episodes["order"].to_numpy(object), order)
             if rows.any():
-                yield own.where(rows)
+                part = own.where(rows)
+                yield part if alike(part) else one_behind_the_other(part)
 
 
 def subject_measures(grid: EpisodeGrid) -> pd.DataFrame:
     """Reward of each subject.
 
     Returns:
-        One row a subject: subject, trials (with a known reward), reward_per_trial (in
-        reward units).
+        One row a subject: subject, trials (with a known reward, those that do not count
+        too), reward_per_trial (of these, in reward units).
     """
     reward = pd.DataFrame(
         {
@@ -220,9 +242,15 @@ class Likelihood:
     """(A, B, T) log likelihood by rate, temperature and trial, over all episodes."""
     settled: tuple[Flags, Flags]
     """(T,) each: the trials that count as stable, and as volatile."""
+    rate_free: tuple[float, float]
+    """Log likelihood of those trials by a chooser who never learns."""
+    choices: Integers
+    """(T,) choices behind the likelihood, of all episodes."""
+    episodes: int
+    """Number of the episodes."""
     alike: bool = True
     """Whether all episodes are stable and volatile at the same trials; otherwise they
-    stand one behind the other, and T is the number of all their places."""
+    stand one behind the other."""
 
 
 def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
@@ -232,24 +260,20 @@ def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
 
 def order_likelihood(grid: EpisodeGrid) -> Likelihood:
     """Likelihood of one subject's test episodes of one order."""
-    parts = [grid] if alike(grid) else [grid.where(rows) for rows in _each(grid)]
-    settled = [settled_trials(part) for part in parts]
+    stable, volatile = settled_trials(grid)
     return Likelihood(
         subject=int(grid.subject[0]),
         order=str(grid.episodes["order"].iloc[0]),
-        values=np.concatenate([log_likelihoods(part) for part in parts], axis=2),
-        settled=(
-            np.concatenate([stable for stable, _ in settled]),
-            np.concatenate([volatile for _, volatile in settled]),
+        values=log_likelihoods(grid, value_traces(grid["winner"], RATES)),
+        settled=(stable, volatile),
+        rate_free=(
+            rate_free_likelihood(grid, stable),
+            rate_free_likelihood(grid, volatile),
         ),
-        alike=len(parts) == 1,
+        choices=known_choices(grid).sum(axis=0),
+        episodes=len(grid.episodes),
+        alike=bool((_volatility(grid) >= 0).all()),
     )
-
-
-def _each(grid: EpisodeGrid) -> Iterator[Flags]:
-    """(E,) flags of each episode alone."""
-    for row in range(len(grid.episodes)):
-        yield np.arange(len(grid.episodes)) == row
 
 
 def alike(grid: EpisodeGrid) -> bool:
@@ -266,23 +290,72 @@ def _volatility(grid: EpisodeGrid) -> Array:
     return volatility
 
 
+def one_behind_the_other(grid: EpisodeGrid) -> EpisodeGrid:
+    """The same episodes at places of their own, each after a blank one."""
+    count, length = grid["choice"].shape
+    row, place = np.divmod(np.arange(count * length), length)
+    columns = {name: values.ravel() for name, values in grid.columns.items()}
+    moved = lay_out(row, place + row * (length + 1), columns)
+    return EpisodeGrid(episodes=grid.episodes, columns=moved)
+
+
+def rate_free_likelihood(grid: EpisodeGrid, where: Flags) -> float:
+    """Log likelihood of choices by a chooser who never learns.
+
+    Its estimate p is one constant, so that log odds(left) = b p (l + r) - b r has two
+    free weights, as the learner has a rate and b. A preference for one side, which a
+    slow learner would follow as well, is thus no sign of learning.
+
+    Args:
+        grid: choices and magnitudes.
+        where: (T,) trials that count.
+    """
+    counts = known_choices(grid) & where
+    left, right = grid["magnitude_left"][counts], grid["magnitude_right"][counts]
+    design, chosen = np.column_stack([left + right, -right]), grid["choice"][counts]
+    fit = fit_logit(design, chosen == 0, ridge=FREE_RIDGE)
+    log_odds = design @ fit.weights
+    return float(log_odds @ (chosen == 0) - np.logaddexp(0.0, log_odds).sum())
+
+
 def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
     """Learning rate in the stable and in the volatile part of test episodes.
 
     Returns:
         One row for each subject, order and volatility that occurs: block, volatile (0,
-        1), rate (in [0, 1]; NaN where choices do not follow the estimate at all) and
-        temperature (b, per unit of reward).
+        1), rate (in [0, 1]; NaN where choices do not follow the estimate at all),
+        temperature (b, per unit of reward), rate_low and rate_high (the 95 % interval
+        of the profile likelihood, within the grid), gain (log likelihood above that of
+        `rate_free_likelihood`), trials (choices), at_edge (whether
+        the rate is at an end of the grid) and identified (whether the gain is at least
+        IDENTIFIED_GAIN and the rate not at an edge).
     """
     rows = []
     for fit in fits:
         for volatile, where in enumerate(fit.settled):
             if where.any():
-                rate, temperature = best_fit(fit.values @ where)
                 block = BLOCKS[fit.order, volatile]
-                fitted = (block, volatile, float(rate), float(temperature))
-                rows.append((fit.subject, fit.order, *fitted))
+                fitted = _fitted(fit, where, fit.rate_free[volatile])
+                rows.append((fit.subject, fit.order, block, volatile, *fitted))
     return pd.DataFrame(rows, columns=list(RATE_COLUMNS))
+
+
+def _fitted(
+    fit: Likelihood, where: Flags, rate_free: float
+) -> tuple[float | bool, ...]:
+    """The fitted columns of RATE_COLUMNS in some trials."""
+    # A trial that does not count adds log(1/2) to every fit.
+    unknown = fit.episodes * where.sum() - fit.choices @ where
+    likelihood = fit.values @ where + unknown * np.log(2)
+    rate, temperature = (float(number) for number in best_fit(likelihood))
+    profile = likelihood.max(axis=1)
+    within = RATES[profile >= profile.max() - PROFILE_DROP]
+    gain = float(profile.max() - rate_free)
+    edge = bool(np.isclose(rate, RATES[[0, -1]]).any())
+    identified = gain >= IDENTIFIED_GAIN and not edge and np.isfinite(rate)
+    ends = float(within[0]), float(within[-1])
+    count = int(fit.choices @ where)
+    return rate, temperature, *ends, gain, count, edge, bool(identified)
 
 
 def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
@@ -334,20 +407,31 @@ def settled_trials(grid: EpisodeGrid) -> tuple[Flags, Flags]:
     return settled & (volatility == 0), settled & (volatility == 1)
 
 
-def log_likelihoods(grid: EpisodeGrid) -> Array:
+def known_choices(grid: EpisodeGrid) -> Flags:
+    """(E, T) whether a choice counts: it is known, and so are both magnitudes."""
+    return np.isfinite(
+        grid["choice"] + grid["magnitude_left"] + grid["magnitude_right"]
+    )
+
+
+def log_likelihoods(grid: EpisodeGrid, estimates: Floats) -> Array:
     """(A, B, T) log likelihood of the choices, summed over episodes.
 
-    For each learning rate, inverse temperature and trial.
+    For each learner, inverse temperature and trial.
+
+    Args:
+        grid: choices and magnitudes.
+        estimates: (A, E, T) each learner's probability that left wins.
     """
     choice = grid["choice"]
     left, right = grid["magnitude_left"], grid["magnitude_right"]
     sign = np.where(choice == 0, 1.0, -1.0)
     # p l - (1 - p) r = p (l + r) - r, in favour of the chosen arm.
     slope, offset = (sign * (left + right)), (sign * right)
-    worth = value_traces(grid["winner"], RATES) * slope.astype(np.float32)
+    worth = estimates * slope.astype(np.float32)
     worth -= offset.astype(np.float32)
     # Equal arms: a trial that does not count adds the same to every fit.
-    worth[:, ~np.isfinite(choice + left + right)] = 0
+    worth[:, ~known_choices(grid)] = 0
     return softmax_log_likelihoods(worth, TEMPERATURES)
 
 
@@ -380,16 +464,26 @@ def behaviour_values(rates: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFram
         One row a subject, quantity and block.
     """
     own = select_group(rates)
-    # Each order has one block of each volatility.
-    rate = own.assign(quantity="learning_rate", value=own["rate"])
-    steep = own.assign(quantity="temperature", value=own["temperature"])
-    apart = rate_differences(own).assign(quantity="volatile_minus_stable")
-    apart = apart.rename(columns={"difference": "value"})
+    fitted = {
+        "learning_rate": "rate",
+        "temperature": "temperature",
+        "rate_identified": "identified",
+        "rate_at_edge": "at_edge",
+    }
+    frames = [
+        own.assign(quantity=name, value=own[column].astype(float), n=own["trials"])
+        for name, column in fitted.items()
+    ]
+    count = own.groupby("subject")["trials"].sum()
+    apart = rate_differences(own).rename(columns={"difference": "value"})
     over = apart.groupby("subject", as_index=False)["value"].mean()
-    over = over.assign(quantity="volatile_minus_stable")
+    frames += [
+        table.assign(quantity="volatile_minus_stable", n=table["subject"].map(count))
+        for table in (over, apart)
+    ]
     rewards = select_group(subjects).assign(quantity="reward_per_trial")
-    rewards = rewards.rename(columns={"reward_per_trial": "value"})
-    table = pd.concat([rate, steep, over, apart, rewards], ignore_index=True)
-    trials = select_group(subjects).set_index("subject")["trials"]
-    table["n"] = table["subject"].map(trials)
-    return table.reindex(columns=["subject", "quantity", "order", "block", "value", "n"])
+    names = {"reward_per_trial": "value", "trials": "n"}
+    table = pd.concat([*frames, rewards.rename(columns=names)], ignore_index=True)
+    return table.reindex(
+        columns=["subject", "quantity", "order", "block", "value", "n"]
+    )
