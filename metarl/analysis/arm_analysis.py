@@ -36,6 +36,7 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import trial_sequence
 
 EFFECTS = {
@@ -120,8 +121,8 @@ def measures(
     values = behaviour_values(*(select_group(t) for t in (subjects, stays, along)))
     return {
         "subjects": Measure(subjects, "reward_per_trial"),
-        "stays": Measure(stays, "probability", ("outcome",)),
-        "curves": Measure(along, "value", ("quantity", "trial")),
+        "stays": Measure(stays, "probability", ("outcome",), PROBABILITY),
+        "curves": Measure(along, "value", ("measure", "trial"), {"best": PROBABILITY}),
         "arms": pd.DataFrame({"arms": [groups[MEASURED].arms]}),
         "behaviour": behaviour_rows(values, subject_labels(data), points=["trial"]),
     }

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from metarl.analysis.analysis import Context
 from metarl.analysis.arms import OUTCOMES
@@ -47,15 +48,15 @@ def plot_tried_curve(tables: Tables, context: Context, ax: Axes) -> Axes:
     count = int(tables["arms"]["arms"].iloc[0])
     chance_line(ax, count)
     ax.set(ylabel="Arms tried so far", ylim=(0, count + 0.5))
-    return _curve(ax, tables, context, "arms_tried")
+    _curve(ax, tables, context, "arms_tried")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    return ax
 
 
-def _curve(ax: Axes, tables: Tables, context: Context, quantity: str) -> Axes:
-    """A quantity along an episode: the mean, and a thin line a subject."""
+def _curve(ax: Axes, tables: Tables, context: Context, measure: str) -> Axes:
+    """A measure along an episode: the mean, and a thin line a subject."""
     ax.set_xlabel("Trial of the episode")
-    return curve_with_subjects(
-        ax, tables, context, "curves", "value", quantity=quantity
-    )
+    return curve_with_subjects(ax, tables, context, "curves", "value", measure=measure)
 
 
 def plot_arm_staying(tables: Tables, context: Context, ax: Axes) -> Axes:

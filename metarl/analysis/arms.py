@@ -176,7 +176,7 @@ def _subject_means(trials: TrialSequence) -> Array:
     """(S,) mean reward of each subject, over the trials that count."""
     reward = np.where(trials.usable, trials["reward"], np.nan)
     means = pd.Series(reward).groupby(_subject_index(trials)).mean()
-    return means.to_numpy(float)
+    return np.asarray(means, float)
 
 
 def arms_tried(trials: TrialSequence) -> Array:
@@ -186,17 +186,17 @@ def arms_tried(trials: TrialSequence) -> Array:
     repeated[trials.usable] = table[trials.usable].duplicated()
     new = trials.usable & ~repeated
     tried = pd.Series(new.astype(float)).groupby(trials.episode_index).cumsum()
-    return np.where(trials.usable, tried.to_numpy(), np.nan)
+    return np.where(trials.usable, tried.to_numpy(float), np.nan)
 
 
 def curves(arms: ArmTrials) -> pd.DataFrame:
     """Rewards and choices along an episode.
 
     Returns:
-        One row a subject, quantity (CURVES) and trial: subject, quantity, trial (from
-        1; the middle of a bin where episodes are longer than MOST_BINS), value (mean
-        over the subject's trials there) and n, their number. A quantity that is not
-        known has no row.
+        One row a subject, measure (CURVES) and trial: subject, measure, trial (from 1;
+        the middle of a bin where episodes are longer than MOST_BINS), value (mean over
+        the subject's trials there) and n, their number. A measure that is not known
+        has no row.
     """
     trials = arms.trials
     length = int(trials.place.max(initial=0)) + 1
@@ -211,13 +211,13 @@ def curves(arms: ArmTrials) -> pd.DataFrame:
         )
     )
     frames = []
-    for quantity, each in values.items():
+    for name, each in values.items():
         table = pd.DataFrame({"subject": trials.subject, "trial": middle, "v": each})
         cells = table.groupby(["subject", "trial"])["v"].agg(["mean", "count"])
         known = cells[cells["count"] > 0].reset_index()
         named = known.rename(columns={"mean": "value", "count": "n"})
-        frames.append(({"quantity": quantity}, named))
-    columns = ("quantity", "subject", "trial", "value", "n")
+        frames.append(({"measure": name}, named))
+    columns = ("measure", "subject", "trial", "value", "n")
     return stack(frames, columns)[["subject", *columns[:1], *columns[2:]]]
 
 
@@ -364,7 +364,7 @@ def behaviour_values(
     )
     long["n"] = long["pairs"].fillna(long["n"])
     known = long[long.groupby("quantity")["value"].transform("count") > 0]
-    shown = along.assign(quantity=along["quantity"].map(CURVE_NAMES))
+    shown = along.assign(quantity=along["measure"].map(CURVE_NAMES))
     columns: Sequence[str] = ["subject", "quantity", "trial", "value", "n"]
     return pd.concat([known, shown], ignore_index=True)[columns]
 

@@ -391,6 +391,8 @@ def reference_points(
     if rows.empty:
         return
     shown = rows if points is None else points.of(rows)
+    if shown["value"].isna().all():
+        return
     ax.errorbar(
         np.asarray(places, float),
         shown["value"].astype(float),

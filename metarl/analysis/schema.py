@@ -208,7 +208,7 @@ def codes(
     )
 
 
-def between(
+def between(  # noqa: PLR0913 as many as a column has
     low: float,
     high: float,
     *,
@@ -366,13 +366,14 @@ class TrialSchema:
         derived: Mapping[str, Derived] = MappingProxyType({}),
         warnings: Sequence[Warn] = (),
         blocks: bool = False,
+        further: Mapping[str, Column] = MappingProxyType({}),
         **columns: Column,
     ) -> "TrialSchema":
         """The schema of an experiment, with further columns, rules and warnings."""
         return TrialSchema(
             name=name,
             blocks=blocks,
-            columns=MappingProxyType({**self.columns, **columns}),
+            columns=MappingProxyType({**self.columns, **columns, **further}),
             checks=(*self.checks, *checks),
             derived=MappingProxyType({**self.derived, **derived}),
             warnings=(*self.warnings, *warnings),

@@ -37,7 +37,7 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
     choice=whole(
         blank=True, least=0, meaning="chosen arm, counted from 0", example="2"
     ),
-    **mean_columns(PROBABILITY, "probability of reward"),
+    further=mean_columns(PROBABILITY, "probability of reward"),
 )
 """Columns of a table of animals or people; arms need not be described."""
 BOUNDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -34,6 +34,7 @@ from metarl.analysis.plotting import (
     subject_label,
 )
 from metarl.analysis.references import read_reference
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import TrialSequence, trial_sequence
 
 PARTS = ("first quarter", "second quarter", "third quarter", "last quarter")
@@ -165,10 +166,10 @@ def measures(
     parts = by_group(groups, lambda t: shares(t, ["part", "trial"]))
     formation = by_group(groups, second_by_problem)
     return {
-        "subjects": Measure(subjects, "second_trial"),
-        "accuracy": Measure(accuracy, "value", ("trial",)),
-        "parts": Measure(parts, "value", ("part", "trial")),
-        "formation": Measure(formation, "value", ("problem",)),
+        "subjects": Measure(subjects, "second_trial", bounds=PROBABILITY),
+        "accuracy": Measure(accuracy, "value", ("trial",), PROBABILITY),
+        "parts": Measure(parts, "value", ("part", "trial"), PROBABILITY),
+        "formation": Measure(formation, "value", ("problem",), PROBABILITY),
         "behaviour": behaviour_rows(
             _values(subjects, accuracy, parts, formation),
             subject_labels(data),
@@ -219,9 +220,16 @@ def plot_parts(tables: Tables, context: Context, ax: Axes) -> Axes:
     for part, depth in zip(PARTS, depths, strict=True):
         line = rows_at(means, part=part).sort_values("trial")
         colour = subject_colour(context)
-        style = {"style": "o-", "ms": 4}
         mean_line(
-            ax, line, "trial", colour, label=part, alpha=0, lw=1 + 2 * depth, **style
+            ax,
+            line,
+            "trial",
+            colour,
+            label=part,
+            alpha=0,
+            lw=1 + 2 * depth,
+            style="o-",
+            ms=4,
         )
         ax.lines[-1].set_alpha(depth)
     return legend_below(ax, title=f"{subject_label(context)}, means; problems:")

@@ -1,7 +1,7 @@
 """Inferred values in the behaviour of animals or people: reaction times and errors.
 
-One of two cues is rewarded, and now and then they swap. Where a rewarded cue is answered
-faster, or more often correctly, the difference between the cues shows their values:
+One of two cues is rewarded, and now and then they swap. Where a rewarded cue is
+answered faster, or more often correctly, the cues' difference shows their values:
 
 - before: on the first trial after a reversal, when nothing indicates it yet.
 - experienced: on the second one, of trials whose cue was also that of the first.
@@ -281,12 +281,10 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel(
-            "Reaction times after a reversal", plot_time_differences, columns=("rt",)
-        ),
+        Panel("Times after a reversal", plot_time_differences, columns=("rt",)),
         Panel("Reaction time to each cue", plot_times_around, columns=("rt",)),
         Panel(
-            "Correct after a reversal", plot_correct_differences, columns=("correct",)
+            "Errors after a reversal", plot_correct_differences, columns=("correct",)
         ),
         Panel("Correct with each cue", plot_correct_around, columns=("correct",)),
     ),

@@ -30,6 +30,7 @@ from metarl.analysis.plotting import (
     curve_with_subjects,
     legend_below,
 )
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import trial_sequence
 
 MEASURES = {
@@ -49,6 +50,12 @@ CURVES = {
     "reward": "reward_by_trial",
 }
 """Column of the trials -> the quantity along an episode."""
+BOUNDS = {
+    name: PROBABILITY
+    for name in (*MEASURES, *CURVES.values())
+    if not name.startswith("reward")
+}
+"""Bounds of those that are probabilities."""
 GUIDE = Guide(
     measures={
         "informative_first": (
@@ -140,14 +147,14 @@ def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def curves(trials: pd.DataFrame) -> pd.DataFrame:
-    """Choices and rewards by trial: subject, quantity, trial, value, n."""
+    """Choices and rewards by trial: subject, measure, trial, value, n."""
     frames = []
     for column, quantity in CURVES.items():
         cells = trials.groupby(["subject", "trial"])[column].agg(["mean", "count"])
         known = cells[cells["count"] > 0].reset_index()
         named = known.rename(columns={"mean": "value", "count": "n"})
-        frames.append(({"quantity": quantity}, named))
-    return stack(frames, ("quantity", "subject", "trial", "value", "n"))
+        frames.append(({"measure": quantity}, named))
+    return stack(frames, ("measure", "subject", "trial", "value", "n"))
 
 
 def measures(
@@ -164,14 +171,13 @@ def measures(
     long = select_group(subjects).melt(
         ["subject", "trials"], list(MEASURES), "quantity", "value"
     )
-    values = pd.concat(
-        [long.rename(columns={"trials": "n"}), select_group(along)], ignore_index=True
-    )
+    shown = select_group(along).rename(columns={"measure": "quantity"})
+    values = pd.concat([long.rename(columns={"trials": "n"}), shown], ignore_index=True)
     known = values.groupby("quantity")["value"].transform("count") > 0
     return {
         "subjects": Measure(subjects, "reward_per_episode"),
-        "curves": Measure(along, "value", ("quantity", "trial")),
-        "clue": Measure(clue, "value", ("measure",)),
+        "curves": Measure(along, "value", ("measure", "trial"), BOUNDS),
+        "clue": Measure(clue, "value", ("measure",), BOUNDS),
         "behaviour": behaviour_rows(
             values.loc[known, ["subject", "quantity", "trial", "value", "n"]],
             subject_labels(data),
@@ -215,9 +221,7 @@ def plot_reward(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 def _curve(tables: Tables, context: Context, ax: Axes, quantity: str) -> Axes:
     ax.set_xlabel("Trial of the episode")
-    return curve_with_subjects(
-        ax, tables, context, "curves", "value", quantity=quantity
-    )
+    return curve_with_subjects(ax, tables, context, "curves", "value", measure=quantity)
 
 
 def plot_target_by_clue(tables: Tables, context: Context, ax: Axes) -> Axes:

@@ -52,7 +52,7 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         "mean_0": Derived(
             ("probability_left",),
             lambda t: pd.Series(numbers(t, "probability_left"), t.index),
-            "the probability of reward of left, of two arms of which right has the rest",
+            "the reward probability of left, of two arms of which right has the rest",
         ),
         "mean_1": Derived(("probability_left",), _right, "1 minus it"),
     },
@@ -68,7 +68,7 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         blank=True,
         required=False,
     ),
-    **mean_columns(MEAN, "expected reward in this trial", "reward units"),
+    further=mean_columns(MEAN, "expected reward in this trial", "reward units"),
 )
 """Columns of a table of animals or people; the drift need not be known."""
 EXAMPLE_COLUMNS = (

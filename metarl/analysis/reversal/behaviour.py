@@ -4,10 +4,10 @@ A block is one episode: one pair of options, and any number of reversals. A tria
 if it is valid and free and has a choice. One block gives one number of each measure,
 from the trials that count. Every reversal is looked at on its own, with the trials from
 the reversal before it (or the block's start) up to the next one (or its end); a block's
-number is then the mean over its reversals. A subject's number is the mean over its blocks, and n is then the
-number of subjects. `curves` and `behaviour_summary` take blocks as the unit instead, as
-the monkeys' published numbers do: their n is the number of blocks of all subjects (in the
-curves around a reversal, of reversals).
+number is then the mean over its reversals. A subject's number is the mean over its
+blocks, and n is then the number of subjects. `curves` and `behaviour_summary` take
+blocks as the unit instead, as the monkeys' published numbers do: their n is the number
+of blocks of all subjects (in the curves around a reversal, of reversals).
 
 Source: Costa et al. 2016, Neuron 92:505.
 """

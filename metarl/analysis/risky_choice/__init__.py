@@ -102,7 +102,7 @@ def measures(
         "without_rpe": _without_rpe(subjects, data),
         "probabilities": pd.DataFrame([levels]),
         "by_value": Measure(
-            by_group(measured, percent_by_value), "percent", ("difference",)
+            by_group(measured, percent_by_value), "percent", ("difference",), PERCENT
         ),
         "value_weights": by_group(measured, value_weights),
         "behaviour": _behaviour(own, data),

@@ -224,7 +224,7 @@ def _value_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         (
             "slope",
             "slope",
-            f"risky choice by expected reward, log odds per 1 of {unit}",
+            f"risky choice by expected reward, log odds ({unit})",
         ),
         ("risk_premium", "premium", f"risk premium ({unit})"),
     ):

@@ -25,7 +25,7 @@ COLUMNS = ("subject", "slope", "risk_premium", "trials")
 
 
 def value_differences(trials: TrialSequence) -> Array:
-    """(N,) expected reward of the risky minus that of the safe arm; NaN if not known."""
+    """(N,) expected reward of the risky arm minus the safe one's; NaN if not known."""
     chance = trials["probability_risky"]
     other = np.nan_to_num(trials["reward_risky_else"])
     risky = chance * trials["reward_risky"] + (1 - chance) * other

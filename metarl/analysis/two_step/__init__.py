@@ -100,7 +100,7 @@ def measures(
         "rpe": rpe,
         "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
-        "second_stage": Measure(second, "value", ("measure",)),
+        "second_stage": Measure(second, "value", ("measure",), PROBABILITY),
         "behaviour": _behaviour(groups[MEASURED], select_group(second), labels),
         **reference_tables(),
     }

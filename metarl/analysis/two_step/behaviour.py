@@ -127,7 +127,7 @@ SCHEMA = BASE_SCHEMA.extend(
         meaning="second-stage state that was reached; checks choice and transition",
         example="0",
     ),
-    **option_columns(),
+    further=option_columns(),
 )
 """Columns of the trial table; the second state is needed with recordings."""
 RIDGE = 0.5
