@@ -173,5 +173,6 @@ def arm_analysis(schema: TrialSchema, prefix: str) -> Analysis[ArmTrials]:
             Panel("Arms tried", plot_tried_curve),
             Panel("Learning rate and temperature", plot_arm_fits),
         ),
+        needs=("reward",),
         guide=GUIDE,
     )

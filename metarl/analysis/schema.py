@@ -27,6 +27,8 @@ Warn = Callable[[pd.DataFrame], Mapping[float, str]]
 """Columns of a checked table -> subject -> a sentence, of subjects with a likely
 mistake."""
 
+NAMED = ("subject", "session", "episode")
+"""Columns whose cells may be names, in a user's table."""
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
 FEW_CHOICES = 20
@@ -481,7 +483,7 @@ class TrialSchema:
         rows = [
             {
                 "column": name,
-                "values": column.rule or "words",
+                "values": "a name or number" if name in NAMED else _values(column),
                 "unit": column.unit,
                 "meaning": column.meaning,
                 "presence": self._presence(name),
@@ -496,9 +498,8 @@ class TrialSchema:
         if column.default is not None:
             known = not np.isnan(column.default)
             return f"{column.default:g} if left out" if known else "optional"
-        if rule is not None:
-            return f"if left out, from {' and '.join(rule.needs)}"
-        return "needed" if column.required else "optional"
+        usual = "needed" if column.required else "optional"
+        return usual if rule is None else f"{usual}, or {' and '.join(rule.needs)}"
 
     def example(self) -> pd.DataFrame:
         """A table of one row that the schema allows, with words as a file has them."""
@@ -518,6 +519,13 @@ class TrialSchema:
     def coded_reward(self) -> bool:
         """Whether rewards are codes, rather than any number."""
         return bool(self.columns["reward"].names)
+
+
+def _values(column: Column) -> str:
+    """A column's rule, without its meaning where the rule begins with it."""
+    rule = column.rule or "words"
+    quantity = f"{column.meaning} in {column.unit}" if column.unit else column.meaning
+    return rule.removeprefix(f"{quantity}, ")
 
 
 BASE_SCHEMA = TrialSchema(

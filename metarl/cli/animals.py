@@ -74,9 +74,9 @@ def _description(words: list[str]) -> str | None:
 
     described = own_data_analysis(task).schema.describe()
     columns = [
-        f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
-        + (f"; for example {row.example}" if row.example else "")
-        for row in described.itertuples()
+        "- {column} ({presence}): {meaning}; {values}".format(**row)
+        + (f"; for example {row['example']}" if row["example"] else "")
+        for row in described.to_dict("records")
     ]
     return "\n".join(
         [f"Columns of a trial table of {task}, one row per trial:", *columns]

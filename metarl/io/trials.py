@@ -11,6 +11,7 @@ import pandas as pd
 
 from metarl.analysis.schema import (
     KEYS,
+    NAMED,
     CellError,
     Column,
     RowError,
@@ -26,8 +27,6 @@ from metarl.io.names import number_episodes, number_names, similar_names
 from metarl.io.source import SourceTable
 from metarl.io.synonyms import best_match, plain
 
-NAMED = ("subject", "session", "episode")
-"""Columns whose cells are names, which metarl numbers."""
 LISTED_CODES = 8
 """Most codes that a message lists."""
 

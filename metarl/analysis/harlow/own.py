@@ -276,6 +276,7 @@ ANALYSIS = Analysis(
         Panel("What the first trial taught", plot_first_outcome),
         Panel("Harlow's monkeys", plot_animals),
     ),
+    needs=("correct",),
     guide=GUIDE,
 )
 """From tables of problems to effects and panels."""

@@ -288,6 +288,7 @@ ANALYSIS = Analysis(
         ),
         Panel("Correct with each cue", plot_correct_around, columns=("correct",)),
     ),
+    needs=None,
     guide=GUIDE,
 )
 """From trial tables of animals or people to effects and panels."""

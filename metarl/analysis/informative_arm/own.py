@@ -258,6 +258,7 @@ ANALYSIS = Analysis(
         Panel("The target, with and without", plot_target_by_clue, columns=("target",)),
         Panel("Reward, with and without", plot_reward_by_clue),
     ),
+    needs=("reward",),
     guide=GUIDE,
 )
 """From trial tables of animals or people to effects and panels."""
