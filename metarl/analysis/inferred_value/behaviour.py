@@ -67,13 +67,6 @@ SCHEMA = BASE_SCHEMA.extend(
         meaning="whether the rewarded cue changed at the block's start",
         example="1",
     ),
-    correct=codes(
-        *(0, 1),
-        blank=True,
-        required=False,
-        meaning="whether the response was the instructed one",
-        example="1",
-    ),
 )
 """Columns of the trial table."""
 BEFORE = 0

@@ -41,7 +41,19 @@ from metarl.analysis.plotting import (
     subject_label,
     subject_lines,
 )
+from metarl.analysis.schema import codes
 
+OWN_SCHEMA = SCHEMA.extend(
+    "inferred-value",
+    correct=codes(
+        *(0, 1),
+        blank=True,
+        required=False,
+        meaning="whether the response was the instructed one",
+        example="1",
+    ),
+)
+"""Columns of a table of animals or people."""
 WHEN = {
     "before": "trial 1:\nbefore",
     "experienced": "trial 2:\nexperienced",
@@ -98,7 +110,7 @@ def read_responses(table: pd.DataFrame) -> pd.DataFrame:
     A further column, last, tells whether a trial is the last before a reversal.
     """
     trials = read_trials(table)
-    columns = SCHEMA.read(table)
+    columns = OWN_SCHEMA.read(table)
     keys = pd.DataFrame({key: columns[key] for key in ("subject", "session")})
     keys = keys.assign(episode=columns["episode"], trial=columns["trial"])
     answered = np.isfinite(np.asarray(columns["choice"], float))
@@ -276,7 +288,7 @@ def _around(tables: Tables, context: Context, ax: Axes, response: str) -> Axes:
 
 
 ANALYSIS = Analysis(
-    schema=SCHEMA,
+    schema=OWN_SCHEMA,
     parse=read_responses,
     measures=measures,
     effects=effects,

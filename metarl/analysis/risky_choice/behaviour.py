@@ -76,6 +76,7 @@ SCHEMA = BASE_SCHEMA.extend(
     condition=Column(
         words=True,
         required=False,
+        own=True,
         meaning="condition, by its changed outcome, as block-safe; blank: control",
     ),
 )

@@ -115,6 +115,7 @@ SCHEMA = BASE_SCHEMA.extend(
             ("volatility",), order_of, "low-first where stable times came first"
         ),
     },
+    reward=replace(BASE_SCHEMA.columns["reward"], example="0.4"),
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
     magnitude_left=replace(_MAGNITUDE, meaning="reward of left if it wins"),
     magnitude_right=replace(
