@@ -19,7 +19,6 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     in_order,
-    missing_words,
     rows_at,
     select_group,
 )
@@ -124,7 +123,8 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend, with the most subjects that have no number at a point.
+        label: in the legend; where subjects have no number at a point, with the least
+            number of those that have one, of all.
         style: of the line.
         alpha: opacity of the band; 0: no band.
         value: column that is drawn upwards.
@@ -137,12 +137,12 @@ def mean_line(
 
 
 def _missing_at_most(means: pd.DataFrame) -> str:
-    """Addition to a label where subjects have no number at some point."""
+    """Addition to a label where subjects have no number: the least that have one."""
     if "missing" not in means or not (means["missing"] > 0).any():
         return ""
     row = int(means["missing"].to_numpy().argmax())
     most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
-    return f" ({missing_words(most, known + most)})"
+    return f" ({known} of {known + most})"
 
 
 def subject_lines(
@@ -263,7 +263,8 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
-    Where some have no number, the number of those that have one stands at the bar.
+    Where some have no number, the number of those that have one, of all, stands at the
+    foot of the bar.
 
     Args:
         ax: axes to draw on.
@@ -287,14 +288,14 @@ def bars_with_subjects(
 
 
 def _numbers_of_subjects(ax: Axes, places: ArrayLike, means: pd.DataFrame) -> None:
-    """Write n at the foot of each point at which a subject has no number."""
+    """Write how many have a number where a subject has none."""
     for place, n, missing in zip(
         np.asarray(places, float), means["n"], means["missing"], strict=True
     ):
         if missing > 0:
             ax.text(
                 *(place, 0.01),
-                f"n = {int(n)} of {int(n + missing)}",
+                f"{int(n)} of {int(n + missing)}",
                 transform=ax.get_xaxis_transform(),
                 ha="center",
                 fontsize="x-small",

@@ -52,7 +52,13 @@ def test_a_tally_counts_verdicts_by_experiment_and_in_all():
         }
     )
     counted = tally(card)
-    assert list(counted.columns) == ["PASS", "FAIL", "NOT LEARNED", "REPORTED"]
+    assert list(counted.columns) == [
+        "PASS",
+        "FAIL",
+        "MISSING",
+        "NOT LEARNED",
+        "REPORTED",
+    ]
     assert list(counted.index) == ["two-step", "bandit", "all"]
     assert counted.to_numpy().tolist() == [[2, 0, 0, 1], [0, 1, 0, 0], [2, 1, 0, 1]]
 

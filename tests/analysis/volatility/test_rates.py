@@ -37,7 +37,7 @@ def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
     trials = chooser_trials(episodes=6)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 3), "choice"] = np.nan
     grid = next(by_order(read_episodes(trials)))
-    result = log_likelihoods(grid)
+    result = log_likelihoods(grid, value_traces(grid["winner"], RATES))
     assert result.shape == (len(RATES), len(TEMPERATURES), 200)
     for rate, temperature in ((0, 0), (12, 7), (30, 14)):
         expected = np.zeros(200)
