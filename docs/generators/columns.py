@@ -91,8 +91,9 @@ def _codings(analysis: Analysis[Any]) -> str:
     ]
     return page(
         "Columns of other names are mapped by `--column choice=response`, other codes "
-        "by `--code`, in which `missing` stands for no choice, and a column that a file "
-        "lacks by `--value`. The codes of this task, written for a file that has words:",
+        "by `--code`, in which `missing` stands for no choice, and a column that a "
+        "file lacks by `--value`. The codes of this task, written for a file that has "
+        "words:",
         "```text\n" + "\n".join(lines) + "\n```" if lines else "",
         "`--guess` proposes a map. It knows these names, among others:",
         "\n".join(usual),

@@ -74,7 +74,7 @@ def _description(words: list[str]) -> str | None:
 
     described = own_data_analysis(task).schema.describe()
     columns = [
-        "- {column} ({presence}): {meaning}; {values}".format(**row)
+        f"- {row['column']} ({row['presence']}): {row['meaning']}; {row['values']}"
         + (f"; for example {row['example']}" if row["example"] else "")
         for row in described.to_dict("records")
     ]
