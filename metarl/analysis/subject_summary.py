@@ -23,19 +23,19 @@ def subject_summary(data: ExperimentData, schema: TrialSchema) -> pd.DataFrame:
         One row a subject: subject (its own name), sessions, episodes, trials (rows),
         counted (valid and free, with a choice), missed (valid or not, without a
         choice), reward_per_trial (of trials with a reward), total_reward, reward_unit;
-        where there are reaction times, rt_mean and rt_median (of trials that count) and
-        rt_unit.
+        where there are reaction times, rt_mean and rt_median (of valid trials with a
+        choice) and rt_unit.
     """
     columns = schema.read(data.trials)
     table = pd.DataFrame({k: columns[k] for k in (*EPISODE_KEYS, "choice", "rt")})
     reward = data.trials[AMOUNT] if AMOUNT in data.trials else columns["reward"]
-    counted = np.equal(columns["valid"], 1) & np.equal(columns["forced"], 0)
-    counted &= table["choice"].notna().to_numpy()
+    answered = np.equal(columns["valid"], 1) & table["choice"].notna().to_numpy()
+    counted = answered & np.equal(columns["forced"], 0)
     table = table.assign(
         reward=np.asarray(reward, float),
         counted=counted,
         missed=table["choice"].isna(),
-        rt=table["rt"].where(counted),
+        rt=table["rt"].where(answered),
     )
     by_subject = table.groupby("subject", sort=True)
     summary = pd.DataFrame(
