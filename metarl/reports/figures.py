@@ -301,7 +301,7 @@ def analyze_animals(
     animals = ExperimentData(
         trials=data.trials,
         subjects_are=who,
-        names=dict(enumerate(data.names)),
+        names=data.labels,
         task=task,
     )
     result = analyse(analysis, animals)
