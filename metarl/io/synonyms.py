@@ -24,7 +24,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "episode": ("episode", "block", "blocknumber", "splitby", "game", "problem"),
         "trial": (
             *("trial", "trialnumber", "trialnum", "trialno", "trialindex", "triali"),
-            *("trialsthisn", "trialsn", "thisn", "trialid", "t"),
+            *("trialsthisn", "trialsn", "thisn", "trialid", "t", "n"),
         ),
         "choice": (
             *("choice", "choice1", "c1", "response", "resp", "action", "chosen"),

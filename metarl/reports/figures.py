@@ -324,7 +324,7 @@ def analyze_animals(
     animals = ExperimentData(
         trials=data.trials,
         subjects_are=who,
-        names=dict(enumerate(data.names)),
+        names=data.labels,
         task=task,
         reward_unit=reward_unit or REWARD_UNITS,
         rt_unit=rt_unit or RT_UNIT,

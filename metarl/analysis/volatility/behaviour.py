@@ -86,10 +86,11 @@ def check_magnitudes(columns: pd.DataFrame) -> None:
     """Raise CellError unless magnitudes are at most the declared largest one."""
     for side in ("left", "right"):
         name = f"magnitude_{side}"
-        above = (columns[name] > columns["magnitude_max"]).to_numpy()
+        most = columns["magnitude_max"].fillna(1.0)
+        above = (columns[name] > most).to_numpy()
         if above.any():
             row = int(np.argmax(above))
-            largest = float(columns["magnitude_max"].iloc[row])
+            largest = float(most.iloc[row])
             raise CellError(
                 name,
                 f"at most {largest:g}, the largest magnitude (magnitude_max)",

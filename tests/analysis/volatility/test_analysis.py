@@ -80,12 +80,19 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     named = trials.assign(subject=trials["subject"].map({0: "Ann", 1: "Bo", 2: "Cy"}))
     file = tmp_path / "people.csv"
     named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
-    people = load_trials(ANALYSIS, file).trials
-    data = ExperimentData(trials=people, subjects_are="animals", task="volatility")
+    people = load_trials(ANALYSIS, file)
+    data = ExperimentData(
+        trials=people.trials,
+        subjects_are="people",
+        names=people.labels,
+        task="volatility",
+    )
     result = analyse(ANALYSIS, data)
     actual = result.tables
     assert list(actual["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
-    summary = actual["behaviour"].set_index("block")
+    summary = actual["behaviour"]
+    summary = summary[summary["label"] == "all subjects"]
+    summary = summary[summary["quantity"] == "learning_rate"].set_index("block")
     rates = actual["rates"].groupby("block")["rate"]
     assert summary["value"].to_dict() == pytest.approx(rates.mean().to_dict())
     assert summary["error"].to_dict() == pytest.approx(rates.sem().to_dict())
@@ -95,6 +102,6 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
 
 def test_peoples_table_without_a_column_is_refused_by_its_name(tmp_path):
     file = tmp_path / "people.csv"
-    chooser_trials(episodes=2).drop(columns="winner").to_csv(file, index=False)
-    with pytest.raises(MetaRLError, match=r"people\.csv has no column winner"):
+    chooser_trials(episodes=2).drop(columns="volatility").to_csv(file, index=False)
+    with pytest.raises(MetaRLError, match=r"people\.csv has no column volatility"):
         load_trials(ANALYSIS, file)
