@@ -21,6 +21,7 @@ from metarl.reports.figures import (
     analyze_animals,
     experiment_data,
     passed,
+    read_trials,
     write_effects,
 )
 from metarl.runs.config import EvaluationConfig
@@ -57,7 +58,7 @@ def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed)
         assert row["experiment"] == "two-step"
         assert row["verdict"] in VERDICTS
         assert row["passed"] is (row["verdict"] == "PASS")
-        assert row["subjects"] in (1, 2)
+        assert row["subjects"] in (0, 1, 2)
     assert any(row["low"] is None for row in rows)
     assert any(row["reference"] is not None for row in rows)
 
@@ -172,7 +173,8 @@ def test_a_damaged_recording_gets_one_sentence(finished, tmp_path):
 def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
     table = finished.trials
     table.to_csv(tmp_path / "own.csv", index=False)
-    paths = analyze_animals("two-step", tmp_path / "own.csv", tmp_path / "out")
+    data = read_trials("two-step", tmp_path / "own.csv")
+    paths = analyze_animals("two-step", data, tmp_path / "out")
     assert paths["figure"].read_bytes()[:4] == b"\x89PNG"
     assert paths["pdf"].exists()
     summary = pd.read_csv(paths["table"])
@@ -182,8 +184,7 @@ def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
     assert all(row["value"] is not None for row in rows)
     table.drop(columns="transition").to_csv(tmp_path / "less.csv", index=False)
     with pytest.raises(MetaRLError, match="has no column transition"):
-        analyze_animals("two-step", tmp_path / "less.csv", tmp_path / "none")
-    assert not (tmp_path / "none").exists()
+        read_trials("two-step", tmp_path / "less.csv")
 
 
 # Further tests, variants, and whether the test was the paper's
@@ -338,9 +339,12 @@ def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
         assert experiment_data(load_run(run.path)).as_published == as_published
 
 
-def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
-    able = "choose from: two-step, daw-two-step"
-    words = f"restless-bandit does not support data of animals; {able}"
-    with pytest.raises(MetaRLError, match=words):
-        analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
-    assert not list(tmp_path.iterdir())
+def test_a_table_that_shows_nothing_is_refused_before_anything_is_written(tmp_path):
+    file = tmp_path / "cues.csv"
+    rows = [("a", t, "AB"[t % 2], "A", t % 2, 1) for t in range(8)]
+    names = ["subject", "trial", "cue", "rewarded_cue", "choice", "reward"]
+    pd.DataFrame(rows, columns=names).to_csv(file, index=False)
+    data = read_trials("inferred-value", file)
+    with pytest.raises(MetaRLError, match="must have one of the columns rt, correct"):
+        analyze_animals("inferred-value", data, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

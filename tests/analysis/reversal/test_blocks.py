@@ -91,13 +91,13 @@ def changed(table, column, row, value):
         ),
         (
             lambda t: changed(t, "better", 1, np.nan),
-            "column better must be 0 (left) or 1 (right), got a blank in row 2; leave out "
-            "the blocks in which no option is better",
+            "column better must be 0 (left) or 1 (right), got a blank in row 2; leave "
+            "out the blocks in which no option is better",
         ),
         (
             lambda t: changed(t, "reward", 0, 0.5),
-            "column reward must be 0 (unrewarded) or 1 (rewarded) on a valid trial with a "
-            "choice, got 0.5 in row 1",
+            "column reward must be 0 (unrewarded) or 1 (rewarded) on a valid trial "
+            "with a choice, got 0.5 in row 1",
         ),
         (
             lambda t: changed(t, "schedule", 3, 0.8),
