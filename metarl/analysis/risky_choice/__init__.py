@@ -133,7 +133,8 @@ GUIDE = Guide(
             "was chosen, at one probability of the large reward; trials is their number"
         ),
         "Risky choice along an episode": (
-            "percent by free trial of the episode, counted from the first free one"
+            "percent by free trial of the episode, counted from the first free one, in "
+            "at most 20 bins"
         ),
         "Risky choice by expected reward": (
             "percent by p * reward_risky + (1 - p) * reward_risky_else - reward_safe, "

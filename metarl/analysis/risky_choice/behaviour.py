@@ -81,6 +81,8 @@ SCHEMA = BASE_SCHEMA.extend(
     ),
 )
 """Columns of the trial table."""
+MOST_PLACES = 20
+"""Most points along an episode, as many as the networks' has free trials."""
 DIGITS = 6
 """Decimals of a probability that are read; the table may hold single precision."""
 
@@ -177,13 +179,21 @@ def percent_by_trial(trials: TrialSequence) -> pd.DataFrame:
     """The same for each free trial of an episode.
 
     Returns:
-        One row for each subject, probability and place (from 1): percent, trials.
+        One row for each subject, probability and place (from 1; the middle of a bin
+        where there are more than MOST_PLACES): percent, trials.
     """
     return _percent(trials, ["subject", "probability", "place"])
 
 
+def _binned(place: "pd.Series[int]") -> "pd.Series[float]":
+    """Places in at most MOST_PLACES bins of one width, each as its middle."""
+    width = -(-int(place.max()) // MOST_PLACES) if len(place) else 1
+    return place if width <= 1 else (place - 1) // width * width + (width + 1) / 2
+
+
 def _percent(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:
     free = free_trials(trials)
+    free["place"] = _binned(free["place"])
     risky = free.groupby(list(by))["risky"]
     counted = pd.DataFrame({"percent": 100 * risky.mean(), "trials": risky.count()})
     # A subject without trials in a cell has a row, too, without a number.

@@ -22,6 +22,7 @@ from metarl.analysis.trials import EpisodeGrid
 from metarl.analysis.volatility.behaviour import (
     SCHEMA,
     SETTLING_SHARE,
+    Likelihood,
     behaviour_values,
     block_rates,
     likelihoods,
@@ -49,6 +50,8 @@ from metarl.analysis.volatility.simulated import (
 from metarl.analysis.volatility.units import unit_tables
 from metarl.core.checks import MetaRLError
 
+LEAST_TRACED = 5
+"""Episodes of an order below which an animal's rate is not followed along them."""
 SEED = 2007
 """Seed of the choices of simulated choosers."""
 NULL_SEED = 1993
@@ -99,7 +102,10 @@ def measures(
             DIFFERENCE,
         ),
         "traces": Measure(
-            by_group(fits, rate_traces), "rate", ("order", "trial"), PROBABILITY
+            by_group(_traced(data, fits), rate_traces),
+            "rate",
+            ("order", "trial"),
+            PROBABILITY,
         ),
         "simulated": simulated,
         "simulated_differences": rate_differences(simulated),
@@ -130,6 +136,17 @@ def _beyond_null(differences: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame
     own = nulls.assign(group=MEASURED)
     table = differences.merge(own, "left", on=["group", "subject", "order"])
     return table.assign(beyond_null=table["difference"] - table["null"])
+
+
+def _traced(
+    data: ExperimentData, fits: Mapping[str, list[Likelihood]]
+) -> dict[str, list[Likelihood]]:
+    """The fits with enough episodes for a window of a few trials, of people."""
+    least = 0 if data.subjects_are == "networks" else LEAST_TRACED
+    return {
+        group: [fit for fit in own if fit.episodes >= least]
+        for group, own in fits.items()
+    }
 
 
 def _first_subject(grid: EpisodeGrid) -> EpisodeGrid:
@@ -172,6 +189,10 @@ GUIDE = Guide(
             "order; where order is blank, the subject's mean over the orders it met"
         ),
         "reward_per_trial": "mean reward of the trials with a known reward",
+        "Learning rate along the episode": (
+            "the same rate in a window of 10 trials, of subjects with at least 5 "
+            "episodes of an order"
+        ),
     },
     n=(
         "A subject has one number a block; the mean, its interval and n are over "

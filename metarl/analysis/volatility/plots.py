@@ -121,6 +121,8 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
     means = tables.summary("traces")
     own = select_group(means)
+    if own.empty:
+        return empty_panel(ax, "too few episodes of one order")
     if own["mean"].isna().all():
         return empty_panel(ax, "no learning rate could be fitted")
     _order_lines(ax, own, subject_colour(context), subject_label(context))
