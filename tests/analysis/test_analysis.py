@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 

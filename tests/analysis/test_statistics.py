@@ -186,7 +186,9 @@ def test_subjects_far_from_the_bounds_have_the_t_interval():
 
 def test_subjects_all_at_one_bound_have_the_exact_interval():
     # Clopper and Pearson of 8 of 8: .025 ** (1 / 8); of 0 of 3: 1 - .025 ** (1 / 3).
-    assert mean_interval([1] * 8, PROBABILITY)[:3] == pytest.approx((1, 0.6306, 1), 1e-4)
+    assert mean_interval([1] * 8, PROBABILITY)[:3] == pytest.approx(
+        (1, 0.6306, 1), 1e-4
+    )
     assert mean_interval([-1] * 3, DIFFERENCE)[1:3] == pytest.approx((-1, 0.4152), 1e-3)
     assert mean_interval([0.5] * 3, PROBABILITY)[:3] == (0.5, 0.5, 0.5)
     expected = stats.binomtest(8, 8).proportion_ci().low

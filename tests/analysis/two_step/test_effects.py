@@ -76,7 +76,9 @@ def test_references_are_the_published_numbers(planners, passing):
     assert table["r2 of RPE with orthogonalised model-free RPE, mean"] == 5.8e-7
     # The Bayes-greedy planner's reward on the same task, as stepped.
     planner = planners["baselines"]["bayes-greedy"]["reward"].mean() * 100
-    assert table["rewards per 100 trials, missed ones too, mean"] == pytest.approx(planner)
+    assert table["rewards per 100 trials, missed ones too, mean"] == pytest.approx(
+        planner
+    )
 
 
 def test_the_distance_to_the_published_bars_is_reported_not_scored(passing):
