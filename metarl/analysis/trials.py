@@ -99,7 +99,10 @@ class TrialSequence:
         later = self.trial[first] > self.trial[first - 1]
         if together.any() and later[together].all():
             return self.place
-        return self.trial - self.trial.min(initial=self.trial.max(initial=0))
+        aligned: Integers = self.trial - self.trial.min(
+            initial=self.trial.max(initial=0)
+        )
+        return aligned
 
     @cached_property
     def next_in_episode(self) -> Flags:

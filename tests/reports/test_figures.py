@@ -67,7 +67,8 @@ def test_the_values_of_every_subject_are_written_with_the_effects(analysed):
     numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
     rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
     assert set(numbers["effect"]) == set(rows)
-    rewards = numbers[numbers["effect"] == "rewards per 100 trials, missed ones too, mean"]
+    label = "rewards per 100 trials, missed ones too, mean"
+    rewards = numbers[numbers["effect"] == label]
     assert rewards["subject"].tolist() == [0, 1]
     table = run.trials
     expected = 100 * table.groupby("subject")["reward"].mean()
