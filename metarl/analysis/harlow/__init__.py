@@ -175,6 +175,7 @@ ANALYSIS = Analysis(
     ),
     needs=("correct",),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"trial_count": 6},
 )
 """From trial tables and recordings to effects and panels."""

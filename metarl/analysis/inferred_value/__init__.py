@@ -206,6 +206,7 @@ ANALYSIS = Analysis(
     ),
     needs=None,
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"block_count": 10, "block_trials": 5, "probability_switch": 0.5},
     snapshot=SnapshotPanel("Prediction error at the cue", RECORDED),
 )

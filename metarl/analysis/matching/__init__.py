@@ -5,10 +5,10 @@ from functools import partial
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.matching.animals import load_mouse_foraging
 from metarl.analysis.matching.behaviour import (
     LEAST_EPISODES,
     SCHEMA,
@@ -77,7 +77,7 @@ def measures(
         .merge(wide_by_set(rewards, "efficiency"), "left", on=KEYS)
         .merge(wide_by_set(rewards, "reward_per_trial"), "left", on=KEYS)
     )
-    behaviour = behaviour_summary(lines, history, subjects, subject_labels(data.trials))
+    behaviour = behaviour_summary(lines, history, subjects, subject_labels(data))
     if behaviour.empty and data.subjects_are != "networks":
         raise MetaRLError(_too_few(groups[MEASURED]))
     units = _units(data, groups[MEASURED])
@@ -164,6 +164,8 @@ ANALYSIS = Analysis(
     ),
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
-    load_animals=lambda path: load_file(path, SCHEMA),
+    release=Release(
+        variable="all_stats", load=load_mouse_foraging, subjects_are="mice"
+    ),
 )
 """From trial tables and recordings to effects and panels."""
