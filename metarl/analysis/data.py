@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from metarl.core.checks import MetaRLError, check_between, check_choice
+from metarl.core.checks import MetaRLError, check_between
 from metarl.core.files import TRIAL_COLUMNS, Recording
 from metarl.core.names import Named
 
@@ -20,7 +20,9 @@ class ExperimentData:
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks" or "animals"."""
+    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Subject -> its own name; networks have none."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -55,7 +57,6 @@ class ExperimentData:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
         for name in ("tests", "baselines", "variants"):
             named = Named(name.removesuffix("s"), getattr(self, name))
             object.__setattr__(self, name, named)
