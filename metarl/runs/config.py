@@ -6,10 +6,11 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.core.checks import MetaRLError, check_at_least, check_choice
+from metarl.core.fields import Range, check_fields, check_range, check_type
 from metarl.core.interventions import (
     Intervention,
     check_testing,
@@ -27,16 +28,37 @@ TrainingReset = Literal["episode", "trial"]
 TEST = "test"
 """Name of a task's main test."""
 
+SubjectCount = Annotated[
+    int, Range(1, 1000, why="the random streams of more subjects would soon coincide")
+]
+"""Number of independently trained networks."""
+Seed = Annotated[
+    int, Range(0, 2**63 - 1, why="other programs read seeds as 64-bit whole numbers")
+]
+"""Root of random streams."""
+TRAINING_STEPS = Range(1, 10**12, why="so many steps take more than a year of a core")
+"""Range of the steps of a training."""
+ACTIVITY = Range(
+    1, 10**9, why="the activity of an unroll is in memory, some 32 GB for so many"
+)
+"""Range of the activities in an unroll: environments times steps times units."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Amount of training, and its division into updates."""
 
-    num_envs: int = 1
+    num_envs: Annotated[
+        int, Range(1, 2**20, why="no processor steps more of them faster")
+    ] = 1
     """Number of parallel environments; 1 is a single stream of experience."""
-    unroll_steps: int = 300
+    unroll_steps: Annotated[
+        int, Range(1, 10**6, why="gradients flow through every step of an unroll")
+    ] = 300
     """Steps between updates (t_max); gradients flow back through them."""
-    updates: int = 10_000
+    updates: Annotated[
+        int, Range(1, 10**9, why="so many updates take more than a month of a core")
+    ] = 10_000
     """Total number of updates."""
     interventions: tuple[Intervention, ...] = ()
     """Changes of the network's signals during training; as a sentence:
@@ -47,10 +69,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("reset_memory", self.reset_memory, get_args(TrainingReset))
-        for name in ("num_envs", "unroll_steps", "updates"):
-            check_at_least(name, getattr(self, name), 1)
+        check_type("interventions", self.interventions, tuple)
         check_training(self.interventions)
+        check_fields(self)
+        steps = "num_envs * unroll_steps * updates"
+        check_range(steps, self.steps, TRAINING_STEPS)
 
     @property
     def steps(self) -> int:
@@ -62,9 +85,13 @@ class TrainingConfig:
 class EvaluationConfig:
     """Test of frozen networks."""
 
-    episodes: int = 300
+    episodes: Annotated[
+        int, Range(1, 10**6, why="the tables of more episodes fill a disk")
+    ] = 300
     """Episodes per subject, at least 1."""
-    record_episodes: int = 30
+    record_episodes: Annotated[
+        int, Range(0, 10_000, why="all steps of these episodes are in memory")
+    ] = 30
     """Number of these that are recorded step by step, at least 0."""
     reset_memory: ResetMemory = "episode"
     """When memory, last action and last reward are reset: episode, trial, never."""
@@ -83,7 +110,9 @@ class EvaluationConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        check_type("interventions", self.interventions, tuple)
         check_testing(self.interventions)
+        check_fields(self)
         plain = self.reset_memory == "episode" and not self.interventions
         if self.record_untrained and not plain:
             raise ValueError(
@@ -92,9 +121,6 @@ class EvaluationConfig:
                 f"{in_words(self.interventions)}: the untrained network would not be "
                 "treated in the same way"
             )
-        check_at_least("episodes", self.episodes, 1)
-        check_at_least("record_episodes", self.record_episodes, 0)
-        check_choice("reset_memory", self.reset_memory, get_args(ResetMemory))
 
     def to_plain(self) -> dict[str, Any]:
         """Return the test as in evaluation.json: in the form of the command line."""
@@ -129,20 +155,21 @@ class RunConfig(Generic[Params]):
     """Learning rule."""
     training: TrainingConfig = field(default_factory=TrainingConfig)
     """Amount of training."""
-    subjects: int = 8
+    subjects: SubjectCount = 8
     """Number of independently trained networks, at least 1."""
-    seed: int = 1
+    seed: Seed = 1
     """Root of all random streams, >= 0."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("subjects", self.subjects, 1)
-        check_at_least("seed", self.seed, 0)
+        check_fields(self)
         self._check_replay()
+        steps = self.training.num_envs * self.training.unroll_steps
+        activity = "num_envs * unroll_steps * units"
+        check_range(activity, steps * self.network.units, ACTIVITY)
         if self.learning.normalize_advantages:
-            portion = self.training.num_envs * self.training.unroll_steps
             check_at_least(
-                "num_envs * unroll_steps, to normalize advantages,", portion, 2
+                "num_envs * unroll_steps, to normalize advantages,", steps, 2
             )
 
     def _check_replay(self) -> None:
@@ -174,22 +201,9 @@ def change_params(params: Params, changes: Mapping[str, Any]) -> Params:
     types_of_fields = typing.get_type_hints(type(params))
     for name, value in changes.items():
         check_choice("the name of a task's parameter", name, types_of_fields)
-        _check_type(name, types_of_fields[name], value)
+        check_type(name, value, types_of_fields[name])
     changed: Params = dataclasses.replace(params, **changes)  # type: ignore[type-var]
     return changed
-
-
-ALLOWED_TYPES: Mapping[type, tuple[type, ...]] = {
-    bool: (bool,),
-    int: (int,),
-    float: (float, int),
-}
-"""Type of a parameter -> types of its values; the task checks strings."""
-
-
-def _check_type(name: str, expected: Any, value: object) -> None:
-    if type(value) not in ALLOWED_TYPES.get(expected, (type(value),)):
-        raise ValueError(f"{name} must be of type {expected.__name__}, got {value!r}")
 
 
 def parse_settings(settings: Iterable[str]) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
         ("--task.trial-count", "0", "trial_count must be at least 1, got 0"),
         ("--training.num-envs", "0", "num_envs must be at least 1, got 0"),
         ("--learning.discount.end", "1.0", "discount.end must be in"),
-        ("--learning.gradient-clip", "inf", "gradient_clip must be finite, got inf"),
+        ("--learning.gradient-clip", "inf", "gradient_clip must be a finite number"),
         ("--network.core", "lsmt", "lsmt"),
         ("--subjects", "many", "many"),
         (
@@ -540,7 +540,7 @@ def test_a_snapshot_takes_a_test_of_ones_own(run, metarl):
         ("--test .. --settings trial_count=2", "test must be a plain name"),
         ("--settings trials=3", "a task's parameter must be one of trial_count"),
         ("--settings trial_count=0", "trial_count must be at least 1, got 0"),
-        ("--settings trial_count=few", "trial_count must be of type int, got 'few'"),
+        ("--settings trial_count=few", "trial_count must be a whole number, got 'few'"),
         ("--settings schedule=weekly", "schedule must be one of training, constant"),
         ("--interventions 'units sit 0'", "the operation on units must be one of set,"),
         ("--interventions 'units set'", "the amount must be a finite number, got None"),
