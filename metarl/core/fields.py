@@ -56,7 +56,7 @@ def check_fields(params: Any) -> None:
         value = check_type(name, before, kind)
         if value is not before:
             object.__setattr__(params, name, value)
-        if limits is not None:
+        if limits is not None and value is not None:
             check_range(name, value, limits)
 
 

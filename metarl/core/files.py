@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,6 +67,41 @@ def whole_file(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Write to a temporary folder, which replaces the folder only after success.
+
+    Raises:
+        MetaRLError: the disk is full, or the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_remains(path)
+        temporary.mkdir()
+        yield temporary
+        replace_folder(temporary, path)
+    except OSError as error:
+        raise unwritten(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+FORMER = ".former"
+"""End of the name of a folder while another takes its place."""
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Move a folder to a path, and remove the one that is there."""
+    former = new.with_name(f"{new.name}{FORMER}")
+    shutil.rmtree(former, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(former)
+    new.rename(path)
+    shutil.rmtree(former, ignore_errors=True)
+
+
 def _host() -> str:
     """Name of this machine, in a form for a file name."""
     return "".join(filter(str.isalnum, socket.gethostname()))[:20]
@@ -75,9 +111,13 @@ def _remove_remains(path: Path) -> None:
     """Remove the temporary files that killed processes of this machine left."""
     start = f".{path.name}.{_host()}-"
     for name in os.listdir(path.parent):
-        number = name.removeprefix(start).removesuffix(".partial")
+        number = name.removeprefix(start).removesuffix(FORMER).removesuffix(".partial")
         if name.startswith(start) and number.isdigit() and not is_alive(int(number)):
-            (path.parent / name).unlink(missing_ok=True)
+            remains = path.parent / name
+            if remains.is_dir():
+                shutil.rmtree(remains, ignore_errors=True)
+            else:
+                remains.unlink(missing_ok=True)
 
 
 def is_alive(pid: int) -> bool:

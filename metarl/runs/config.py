@@ -2,10 +2,14 @@
 
 import ast
 import dataclasses
+import hashlib
+import json
+import sys
 import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
@@ -131,9 +135,16 @@ class EvaluationConfig:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "EvaluationConfig":
-        """Return the test from the output of `to_plain`; ignore further entries."""
-        names = {each.name for each in dataclasses.fields(cls)} & set(plain)
-        known = {name: plain[name] for name in names}
+        """Return the test from the output of `to_plain`; ignore further entries.
+
+        Raises:
+            ValueError: an entry is missing or wrong.
+        """
+        names = {each.name for each in dataclasses.fields(cls)} - {"task"}
+        known = {name: plain[name] for name in names & set(plain)}
+        for name in ("settings", "interventions"):
+            check_type(name, plain.get(name), list)
+            check_type(name, tuple(plain[name]), tuple[str, ...])
         known["task"] = parse_settings(plain["settings"])
         known["interventions"] = tuple(map(parse, plain["interventions"]))
         return cls(**known)
@@ -243,36 +254,120 @@ def to_plain(config: RunConfig[Any]) -> dict[str, Any]:
     return plain
 
 
-def from_plain(plain: dict[str, Any]) -> RunConfig[Any]:
-    """Return the configuration from the output of `to_plain`; check its fields."""
+def identity(config: RunConfig[Any], subject: int) -> dict[str, Any]:
+    """Return what the weights of a subject depend on, for the files made from them.
+
+    Returns:
+        task, seed, subject, and configuration: the SHA-256 of all other settings.
+    """
+    parts = (config.task_params, config.network, config.learning, config.training)
+    text = json.dumps([_changed_fields(part) for part in parts], sort_keys=True)
+    return {
+        "task": config.task,
+        "seed": config.seed,
+        "subject": subject,
+        "configuration": hashlib.sha256(text.encode()).hexdigest(),
+    }
+
+
+def _changed_fields(value: Any) -> Any:
+    """Fields that differ from their defaults, as plain values.
+
+    So a field that a later version adds leaves the hash of an older run as it was.
+    """
+    if isinstance(value, tuple):
+        return [_changed_fields(each) for each in value]
+    if not dataclasses.is_dataclass(value):
+        return value
+    return {
+        each.name: _changed_fields(now)
+        for each in dataclasses.fields(value)
+        if (now := getattr(value, each.name)) != _default(each)
+    }
+
+
+def _default(field: "dataclasses.Field[Any]") -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default
+
+
+def check_identity(
+    path: Path, found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> None:
+    """Raise MetaRLError unless a file belongs to a subject of a run.
+
+    Args:
+        path: file, for the message.
+        found: entries of the file.
+        expected: `identity` of the subject, perhaps with more entries.
+    """
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise MetaRLError(
+                f"{path} is not from this subject of this run: its {name} is "
+                f"{found.get(name, 'missing')}, not {value}; restore it from a copy, "
+                "or delete it and make it again"
+            )
+
+
+def from_plain(plain: dict[str, Any], *, trust_task: bool = True) -> RunConfig[Any]:
+    """Return the configuration from the output of `to_plain`; check its fields.
+
+    Args:
+        plain: the configuration.
+        trust_task: whether code outside metarl may be imported for the task.
+    """
     try:
+        check_type("task", plain["task"], str)
+        if not trust_task:
+            check_trusted(plain["task"])
         params = task_class(plain["task"]).params_type
         others = {k: v for k, v in plain.items() if k != "task_params"}
         task_params = _build(params, plain["task_params"])
         config: RunConfig[Any] = _build(RunConfig, others, task_params=task_params)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        lacks = f"it has no entry {error}" if isinstance(error, KeyError) else error
         raise MetaRLError(
-            f"the configuration does not fit this version of metarl: {error}"
+            f"the configuration does not fit this version of metarl: {lacks}"
         ) from None
     return config
 
 
-def _build(kind: Any, plain: dict[str, Any], **given: object) -> Any:
+def check_trusted(task: str) -> None:
+    """Raise MetaRLError if a task would import code that is neither ours nor loaded."""
+    module, colon, _ = task.partition(":")
+    ours = module == "metarl" or module.startswith("metarl.")
+    if colon and not ours and module not in sys.modules:
+        raise MetaRLError(
+            f"the run is of the task {task!r}, which is not part of metarl: to open it "
+            f"runs the code of the module {module!r}; if you trust this code, give "
+            "--trust-task, or metarl.load_run(..., trust_task=True) in Python"
+        )
+
+
+def _build(kind: Any, plain: Any, **given: object) -> Any:
     """Build a dataclass from nested dictionaries; raise TypeError for unknown names."""
+    if not isinstance(plain, dict):
+        raise TypeError(f"{kind.__name__} must be an object, got {plain!r:.60}")
     hints = typing.get_type_hints(kind)
     unknown = set(plain) - set(hints)
     if unknown:
         raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}")
     values = {name: _value(hints[name], value) for name, value in plain.items()}
+    for name, value in values.items():
+        check_type(name, value, hints[name])
     return kind(**values, **given)
 
 
 def _value(kind: Any, plain: Any) -> Any:
     if kind is Intervention:
+        check_type("an intervention", plain, str)
         return parse(plain)
     if dataclasses.is_dataclass(kind):
         return _build(kind, plain)
     if typing.get_origin(kind) is tuple:
+        check_type(f"{plain!r:.60}", plain, list | tuple)
         return tuple(_value(typing.get_args(kind)[0], each) for each in plain)
     if isinstance(kind, types.UnionType) and plain is not None:
         return _value(typing.get_args(kind)[0], plain)

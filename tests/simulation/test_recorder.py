@@ -51,8 +51,8 @@ def record(
         first_episode=first,
         discount=DISCOUNT,
     )
-    recorder.run()
-    return task, recorder.trials(), recorder.recording()
+    trials = pd.concat([*recorder.run()], ignore_index=True)
+    return task, trials, recorder.recording()
 
 
 def episodes_of(recording):
