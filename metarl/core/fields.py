@@ -51,7 +51,8 @@ def check_fields(params: Any) -> None:
     Raises:
         ValueError: a field has the wrong type, or is out of its range.
     """
-    for name, (kind, limits) in _annotations(type(params)).items():
+    cls: Any = type(params)
+    for name, (kind, limits) in _annotations(cls).items():
         before = getattr(params, name)
         value = check_type(name, before, kind)
         if value is not before:
@@ -149,9 +150,9 @@ def _annotations(kind: type) -> dict[str, tuple[Any, Range | None]]:
     ranges: dict[str, Range] = {}
     for base in reversed(kind.__mro__[:-1]):
         for name, hint in typing.get_type_hints(base, include_extras=True).items():
-            if typing.get_origin(hint) is Annotated:
-                given = [each for each in hint.__metadata__ if isinstance(each, Range)]
-                ranges |= {name: each for each in given}
+            for each in getattr(hint, "__metadata__", ()):
+                if isinstance(each, Range):
+                    ranges[name] = each
     types = typing.get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind)]
     return {name: (types[name], ranges.get(name)) for name in names}

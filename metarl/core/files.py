@@ -110,14 +110,15 @@ def _host() -> str:
 def _remove_remains(path: Path) -> None:
     """Remove the temporary files that killed processes of this machine left."""
     start = f".{path.name}.{_host()}-"
-    for name in os.listdir(path.parent):
+    for remains in path.parent.iterdir():
+        name = remains.name
         number = name.removeprefix(start).removesuffix(FORMER).removesuffix(".partial")
-        if name.startswith(start) and number.isdigit() and not is_alive(int(number)):
-            remains = path.parent / name
-            if remains.is_dir():
-                shutil.rmtree(remains, ignore_errors=True)
-            else:
-                remains.unlink(missing_ok=True)
+        if not name.startswith(start) or not number.isdigit() or is_alive(int(number)):
+            continue
+        if remains.is_dir():
+            shutil.rmtree(remains, ignore_errors=True)
+        else:
+            remains.unlink(missing_ok=True)
 
 
 def is_alive(pid: int) -> bool:
@@ -373,8 +374,8 @@ def _words(column: "pd.Series[Any]") -> "tuple[np.ndarray[Any, Any], Iterable[st
     if column.dtype.kind in "iu":
         return codes, map(str, distinct.tolist())
     # With a second column, as an empty cell in a single column would be quoted.
-    values = [escaped(value) for value in distinct]
-    text = pd.DataFrame({"value": values, "end": 0}).to_csv(
+    words = [escaped(value) for value in distinct]
+    text = pd.DataFrame({"value": words, "end": 0}).to_csv(
         index=False, header=False, lineterminator="\n"
     )
     return codes, text.split(",0\n")[:-1]

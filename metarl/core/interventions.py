@@ -43,6 +43,8 @@ TARGETS = ("rpe", "teaching", "units", "memory")
 """Signals that can be changed."""
 OPERATIONS = ("set", "add", "scale", "noise")
 """Operations on a number."""
+LAST_UNIT = 99_999
+"""Largest number of a unit; no network has so many."""
 FORM = "TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]"
 PATTERN = re.compile(
     r"\s*(?P<target>\w+)\s+(?P<operation>\w+)(?:\s+(?P<amount>[-+.\w]+))?"
@@ -288,8 +290,10 @@ def _numbers(text: str) -> tuple[int, ...]:
         first, dash, last = part.partition("-")
         ends = (first, last if dash else first)
         numbers = [end for end in ends if end.isdecimal()]
+        if any(len(end) > len(str(LAST_UNIT)) for end in numbers):
+            raise ValueError(f"units must be at most {LAST_UNIT:,}, got {text!r:.60}")
         if len(numbers) < 2 or int(numbers[0]) > int(numbers[1]):
-            raise ValueError(f"units must be numbers such as 0-9,12, got {text!r}")
+            raise ValueError(f"units must be numbers such as 0-9,12, got {text!r:.60}")
         units += range(int(numbers[0]), int(numbers[1]) + 1)
     return tuple(units)
 

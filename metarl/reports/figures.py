@@ -13,12 +13,18 @@ from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
-from metarl.core.files import whole_file, write_json, write_text
+from metarl.core.files import csv_text, whole_file, write_json, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
-from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
+from metarl.runs.folder import (
+    SNAPSHOTS,
+    Run,
+    as_run,
+    trials_of,
+    warn_of_incomplete_tests,
+)
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
@@ -173,6 +179,7 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"{run.config.task} has no analysis; add one to its experiment, or use its "
             f"tables in {run.path / 'evaluation'}"
         )
+    warn_of_incomplete_tests(run)
     result = analyse(analysis_of(run.config.task), experiment_data(run))
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
@@ -186,8 +193,7 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
     """Write effects as JSON rows, NaN as null, and a table of them by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
-    with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
-        subject_table(effects).to_csv(temporary, index=False, lineterminator="\n")
+    write_text(path.with_name(BY_SUBJECT_FILE), csv_text(subject_table(effects)))
 
 
 def passed(effects_path: Path) -> bool:
@@ -261,8 +267,7 @@ def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
     figure = draw_figure(result, analysis.behaviour_panels, title)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
-    with whole_file(table) as temporary:
-        result.tables["behaviour"].to_csv(temporary, index=False)
+    write_text(table, csv_text(result.tables["behaviour"]))
     effects_path = out / "effects.json"
     # Effects of units or baselines have no value for animals.
     measured = result.effects[result.effects["value"].notna()]

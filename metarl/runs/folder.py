@@ -18,6 +18,7 @@ runs/x/variants/NAME/                              a separate run: the same netw
 """
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl.core.checks import MetaRLError, check_folder_name
+from metarl.core.fields import check_type, checked
 from metarl.core.files import (
     Recording,
     exists,
@@ -35,7 +37,6 @@ from metarl.core.files import (
     table_path,
     write_json,
 )
-from metarl.core.fields import check_type, checked
 from metarl.core.locks import locked
 from metarl.runs.config import (
     TEST,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from metarl.agents.networks.actor_critic import Network
+
+log = logging.getLogger(__name__)
 
 SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
@@ -327,7 +330,9 @@ class Run:
 
     def incomplete_tests(self) -> dict[str, list[int]]:
         """Subjects without a test that others took, by the name of the test."""
-        tests = {name: self.evaluated_in(name) for name in [TEST, *self.further_tests()]}
+        tests = {
+            name: self.evaluated_in(name) for name in [TEST, *self.further_tests()]
+        }
         subjects = range(self.config.subjects)
         missing = {
             name: [k for k in subjects if k not in taken]
@@ -424,6 +429,12 @@ def load_run(path: str | Path, *, trust_task: bool = False) -> Run:
     for each in (run, *run.variants.values()):
         settle(each)
     return run
+
+
+def warn_of_incomplete_tests(run: Run) -> None:
+    """Log a warning for each test that some subjects lack."""
+    for line in incomplete_lines(run):
+        log.warning("%s", line)
 
 
 def settle(run: Run) -> None:

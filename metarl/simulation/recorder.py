@@ -48,7 +48,6 @@ class Recorder:
         self.stop = first_episode + episodes
         self.record_stop = first_episode + min(record_episodes, episodes)
         self.record_envs = min(record_episodes, self.task.num_envs)
-        self.rounds = -(-episodes // self.task.num_envs)
         self.subject, self.discount = subject, discount
         numbers = torch.arange(self.task.num_envs)
         self.episode = first_episode + numbers
@@ -63,8 +62,8 @@ class Recorder:
             Trial tables of successive episodes, so that not all are in memory.
         """
         length = self.task.episode_steps
-        chunk = self._rounds_at_once() * length if length else CHUNK_STEPS
         while not self.over:
+            chunk = length * self._rounds_at_once(length) if length else CHUNK_STEPS
             for transition in self.rollout.run(chunk):
                 finite_rewards(transition.rewards.unsqueeze(0))
                 self._record_step(transition)
@@ -77,10 +76,11 @@ class Recorder:
             if len(self.rows) * self.task.num_envs >= MOST_ROWS or self.over:
                 yield self._ended_trials()
 
-    def _rounds_at_once(self) -> int:
-        """Rounds of episodes of known length with random numbers drawn together."""
-        steps = self.task.episode_steps * self.task.num_envs
-        return min(self.rounds, max(1, MOST_STEPS // steps))
+    def _rounds_at_once(self, length: int) -> int:
+        """Rounds of episodes of this length with random numbers drawn together."""
+        envs = self.task.num_envs
+        left = -(-(self.stop - int(self.episode[0])) // envs)
+        return min(left, max(1, MOST_STEPS // (length * envs)))
 
     @property
     def over(self) -> bool:

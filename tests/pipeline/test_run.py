@@ -17,7 +17,7 @@ from metarl.core.locks import locked
 from metarl.core.parallel import Reporter
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import variant_config
-from metarl.pipeline import population
+from metarl.pipeline import population as module
 from metarl.pipeline.population import baselines_of
 from metarl.pipeline.run import evaluate, train
 from metarl.runs import staging
@@ -206,7 +206,7 @@ def test_an_evaluation_that_was_stopped_leaves_the_earlier_one(
     """As a second subject starts, the first one is finished."""
     shutil.copytree(finished.path, tmp_path / "run")
     before = tree(tmp_path / "run")
-    evaluate_network = population.evaluate_network
+    evaluate_network = module.evaluate_network
 
     def stopped(config, subject, *arguments, **more):
         if subject == 1:
@@ -215,7 +215,7 @@ def test_an_evaluation_that_was_stopped_leaves_the_earlier_one(
 
     def die(jobs, *rest, **more):
         with monkeypatch.context() as patched:
-            patched.setattr(population, "evaluate_network", stopped)
+            patched.setattr(module, "evaluate_network", stopped)
             for job in jobs.values():
                 job.work(Reporter())
         return {}

@@ -1,6 +1,5 @@
 """Frozen-weight evaluation: constant weights, independent problems."""
 
-import json
 from dataclasses import replace
 
 import numpy as np

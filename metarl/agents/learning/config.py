@@ -135,13 +135,9 @@ class ReplayConfig:
 
     mode: ReplayMode = "none"
     """Kind of replay; none: no episode is stored."""
-    ratio: Annotated[
-        int, Range(1, 10_000, why="an update would take hours")
-    ] = 4
+    ratio: Annotated[int, Range(1, 10_000, why="an update would take hours")] = 4
     """Replayed updates per new one, with equally many episodes each, at least 1."""
-    episodes: Annotated[
-        int, Range(1, 10**6, why="the buffer is in memory")
-    ] = 4000
+    episodes: Annotated[int, Range(1, 10**6, why="the buffer is in memory")] = 4000
     """Capacity of the buffer in episodes, at least 1."""
     buffer: BufferKind = "ring"
     """Contents of the buffer: ring, the latest episodes; reservoir, a uniform sample of
