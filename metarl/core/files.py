@@ -390,21 +390,14 @@ def has_parquet() -> bool:
     return True
 
 
-def table_path(path: Path) -> Path:
-    """File from which a table is read: parquet if it exists and can be read."""
-    parquet = path.with_suffix(".parquet")
-    readable_parquet = parquet.exists() and (has_parquet() or not path.exists())
-    return parquet if readable_parquet else path
-
-
 def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
     """Read a table from `write_table`, from parquet if it exists."""
     import pandas as pd
 
+    parquet = path.with_suffix(".parquet")
     with readable(path, made_by):
-        chosen = table_path(path)
-        if chosen != path:
-            return _read_parquet(chosen)
+        if parquet.exists() and (has_parquet() or not path.exists()):
+            return _read_parquet(parquet)
         table = pd.read_csv(path)
         for name in table:
             if table[name].dtype.kind not in "biuf":

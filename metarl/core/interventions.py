@@ -43,6 +43,8 @@ TARGETS = ("rpe", "teaching", "units", "memory")
 """Signals that can be changed."""
 OPERATIONS = ("set", "add", "scale", "noise")
 """Operations on a number."""
+LONGEST = 500
+"""Characters of a condition; a deeply nested one cannot be evaluated."""
 LAST_UNIT = 99_999
 """Largest number of a unit; no network has so many."""
 FORM = "TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]"
@@ -77,12 +79,17 @@ class Condition:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        if len(self.text) > LONGEST:
+            raise ValueError(
+                f"a condition must have at most {LONGEST} characters, got "
+                f"{len(self.text)}: {self.text!r:.60}"
+            )
         _check(self._tree(), self.text, truth=True)
 
     def _tree(self) -> ast.expr:
         try:
             return ast.parse(self.text.strip(), mode="eval").body
-        except SyntaxError:
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
             raise ValueError(
                 f"a condition must be an expression such as 'reward > 0 and trial < 5',"
                 f" got {self.text!r}"

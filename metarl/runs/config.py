@@ -243,7 +243,7 @@ def _parse_setting(setting: str) -> tuple[str, Any]:
         raise ValueError(f"a setting must be NAME=VALUE, got {setting!r}")
     try:
         return name, ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return name, text
 
 

@@ -34,7 +34,6 @@ from metarl.core.files import (
     read_json,
     read_recording,
     read_table,
-    table_path,
     write_json,
 )
 from metarl.core.locks import locked
@@ -239,7 +238,9 @@ class EvaluationFolder:
     @cached_property
     def trials(self) -> "pd.DataFrame":
         """Trial table."""
-        self._check(table_path(self.trials_path))
+        # Both formats: a person may read the one, and metarl the other.
+        self._check(self.trials_path)
+        self._check(self.trials_path.with_suffix(".parquet"))
         return read_table(self.trials_path)
 
     @cached_property

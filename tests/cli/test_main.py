@@ -715,13 +715,17 @@ def test_killed_and_resumed_equals_never_stopped(whole, metarl, tmp_path):
     assert contents(load_run(tmp_path)) == contents(whole)
 
 
+@pytest.mark.parametrize(
+    ("number", "send"), [(signal.SIGINT, os.kill), (signal.SIGHUP, os.killpg)]
+)
 def test_interrupted_saves_says_so_and_resumes_to_the_same_bytes(
-    whole, metarl, tmp_path
+    number, send, whole, metarl, tmp_path
 ):
+    """A closed terminal sends its signal to all processes of the command."""
     process = start(f"{TRAIN} --workers 2", run=tmp_path)
     states = [tmp_path / f"subject-0{k}" / "state.pt" for k in (0, 1)]
     wait_for(lambda: all(s.exists() for s in states) or process.poll() is not None)
-    os.kill(process.pid, signal.SIGINT)
+    send(process.pid, number)
     out, err = process.communicate(timeout=120)
     assert process.returncode == 130
     assert err == "metarl: interrupted; resume with --resume\n"
