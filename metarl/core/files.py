@@ -122,7 +122,9 @@ def _remove_remains(path: Path) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process of this machine is running."""
+    """Whether a process of this machine is running; True if that is unknown."""
+    if os.name != "posix":
+        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

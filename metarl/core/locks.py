@@ -1,10 +1,12 @@
 """Locks of folders: only one process at a time writes to a run.
 
-RUN/.lock holds the process id and the host of the holder, for the message. The lock
-itself is the system's, which ends with the process, however it ends.
+RUN/.lock holds the process id and the host of the holder. The lock itself is the
+system's, which ends with the process, however it ends; on a drive without locks, the
+process in the file holds it while it is running.
 """
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -13,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from metarl.core.checks import MetaRLError
-from metarl.core.files import unwritten
+from metarl.core.files import is_alive, unwritten
 
 try:
     import fcntl
@@ -22,6 +24,8 @@ except ImportError:  # a system without this call has no locks
 
 LOCK = ".lock"
 """Name of the file in a locked folder."""
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
+"""Errors of drives that have no locks."""
 
 
 @contextlib.contextmanager
@@ -76,14 +80,21 @@ def _acquire(path: Path) -> int:
 
 def _lock(path: Path, file: int) -> None:
     """Lock an open file; raise MetaRLError if another process has the lock."""
+    supported = fcntl is not None
     try:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise _held(path, _read(file)) from None
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        supported = False
     before = _read(file)
-    # The locks of some network drives hold on one machine only.
-    if before and before["host"] not in ("", socket.gethostname()):
+    # The locks of some network drives hold on one machine only, and some have none.
+    elsewhere = before.get("host", "") not in ("", socket.gethostname())
+    pid = before.get("pid", "")
+    if elsewhere or (not supported and pid.isdigit() and is_alive(int(pid))):
         raise _held(path, before)
 
 

@@ -1,5 +1,6 @@
 """Locks: one process a folder, and a dead one holds nothing."""
 
+import errno
 import json
 import os
 import signal
@@ -117,6 +118,23 @@ while done < 50:
     wait_for(lambda: all(process.poll() is not None for process in processes))
     assert {process.returncode for process in processes} == {0}
     assert (tmp_path / "number").read_text() == "200"
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP])
+def test_on_a_drive_without_locks_the_running_process_in_the_file_holds_it(
+    number, holder, tmp_path, monkeypatch
+):
+    def refuse(*arguments):
+        raise OSError(number, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    words = f"in use by process {holder.pid}"
+    with pytest.raises(MetaRLError, match=words), locked([tmp_path / "run"]):
+        pytest.fail("both hold it")
+    holder.kill()
+    holder.wait()
+    with locked([tmp_path / "run"]):
+        assert (tmp_path / "run" / LOCK).exists()
 
 
 def test_a_place_that_cannot_be_written_gets_one_sentence(tmp_path):
