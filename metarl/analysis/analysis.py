@@ -39,7 +39,7 @@ class Context:
     task: str
     """Name of the task."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks" or "animals"."""
+    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
     subject_count: int = 0
     """Number of measured subjects."""
     expected_subjects: int | None = None
@@ -94,6 +94,18 @@ class SnapshotPanel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Release:
+    """Published data of animals or people, read as their authors released them."""
+
+    variable: str
+    """Variable of the MATLAB file by which the release is known."""
+    load: Callable[[Path], pd.DataFrame]
+    """Path of the file -> trial table, with the subjects' names in `animal`."""
+    subjects_are: str
+    """Kind of the subjects, as "monkeys"."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Analysis(Generic[Trials]):
     """The analysis of one experiment."""
 
@@ -116,8 +128,10 @@ class Analysis(Generic[Trials]):
     """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
-    load_animals: Callable[[Path], pd.DataFrame] | None = None
-    """Path of a file -> trial table of animals; None: none can be read."""
+    own_data: bool = True
+    """Whether tables of animals or people can be read."""
+    release: Release | None = None
+    """Published data that can be read as released."""
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:
@@ -216,7 +230,7 @@ def _labelled(
 ) -> Measure | pd.DataFrame:
     """The table of subjects with a column `label`: their names."""
     table = subjects.table if isinstance(subjects, Measure) else subjects
-    own = subject_labels(data.trials)
+    own = subject_labels(data)
     labels = [
         own.get(int(subject), f"subject {subject}")
         if group == MEASURED

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from metarl.core.checks import MetaRLError, check_between, check_choice
+from metarl.core.checks import MetaRLError, check_between
 from metarl.core.files import TRIAL_COLUMNS, Recording
 
 READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
@@ -19,7 +19,9 @@ class ExperimentData:
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks" or "animals"."""
+    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Subject -> its own name; networks have none."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -49,7 +51,6 @@ class ExperimentData:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
         check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
         for name, table in self.baselines.items():
             check_columns(

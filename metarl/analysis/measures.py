@@ -193,10 +193,7 @@ def subject_rewards(trials: TrialSequence) -> pd.DataFrame:
     return table.rename_axis("subject").reset_index()
 
 
-def subject_labels(trials: pd.DataFrame) -> dict[int, str]:
-    """Subject -> its name: the animal column where there is one, or its number."""
-    if "animal" not in trials:
-        return {int(k): f"subject {k}" for k in sorted(trials["subject"].unique())}
-    named = trials.drop_duplicates("subject")
-    names = zip(named["subject"], named["animal"], strict=True)
-    return {int(subject): str(name) for subject, name in names}
+def subject_labels(data: ExperimentData) -> dict[int, str]:
+    """Subject -> its own name, or its number where it has none."""
+    subjects = sorted(int(k) for k in data.trials["subject"].unique())
+    return {k: data.names.get(k, f"subject {k}") for k in subjects}

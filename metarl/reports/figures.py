@@ -17,6 +17,9 @@ from metarl.core.files import csv_text, whole_file, write_json, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test
+from metarl.io.column_map import ColumnMap
+from metarl.io.load import load_trials
+from metarl.io.trials import TrialData
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import (
     SNAPSHOTS,
@@ -252,19 +255,63 @@ def effect_line(row: Mapping[Any, Any]) -> str:
     return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"
 
 
-def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
-    """Analyse behaviour of animals or people on a task; return the paths of results."""
+def own_data_analysis(task: str) -> Analysis[Any]:
+    """The analysis of a task that reads tables of animals or people.
+
+    Raises:
+        MetaRLError: it reads none.
+    """
     analysis = analysis_of(task)
-    if analysis.load_animals is None:
-        able = [name for name in NAMES if analysis_of(name).load_animals is not None]
+    if not analysis.own_data:
+        able = [name for name in NAMES if analysis_of(name).own_data]
         raise MetaRLError(
             f"{task} does not support data of animals; choose from: {', '.join(able)}"
         )
-    trials = analysis.load_animals(data)
-    animals = ExperimentData(trials=trials, subjects_are="animals", task=task)
+    return analysis
+
+
+def read_trials(
+    task: str,
+    paths: Path | str | Sequence[Path | str],
+    column_map: ColumnMap | None = None,
+) -> TrialData:
+    """Read trials of animals or people in a task.
+
+    Args:
+        task: name of the task.
+        paths: one or more files or folders.
+        column_map: where columns have other names or codes than metarl's.
+
+    Returns:
+        The trials in metarl's columns, the subjects' names, and notes.
+
+    Raises:
+        MetaRLError: a file is missing, cannot be read, or is not coded as required.
+    """
+    return load_trials(own_data_analysis(task), paths, column_map)
+
+
+def analyze_animals(
+    task: str, data: TrialData, out: Path, *, title: str = "", who: str = "animals"
+) -> dict[str, Path]:
+    """Analyse behaviour of animals or people on a task; return the paths of results.
+
+    Args:
+        task: name of the task.
+        data: the trials, from `read_trials`.
+        out: folder of the results.
+        title: heading of the figure; the task's name by default.
+        who: kind of the subjects, as "mice", for legends.
+    """
+    analysis = own_data_analysis(task)
+    animals = ExperimentData(
+        trials=data.trials,
+        subjects_are=who,
+        names=data.labels,
+        task=task,
+    )
     result = analyse(analysis, animals)
-    title = f"{task}: {data.name}"
-    figure = draw_figure(result, analysis.behaviour_panels, title)
+    figure = draw_figure(result, analysis.behaviour_panels, title or task)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     write_text(table, csv_text(result.tables["behaviour"]))

@@ -77,6 +77,7 @@ ANALYSIS = Analysis(
         Panel("Networks that lack a part", plot_ablations, needs="networks"),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={
         "arm_count": 2,
         "trial_count": 100,

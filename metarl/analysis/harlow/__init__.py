@@ -173,6 +173,7 @@ ANALYSIS = Analysis(
         Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"trial_count": 6},
 )
 """From trial tables and recordings to effects and panels."""

@@ -202,6 +202,7 @@ ANALYSIS = Analysis(
         Panel("The new cue, read out of units", plot_readout, needs="recording"),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"block_count": 10, "block_trials": 5, "probability_switch": 0.5},
     snapshot=SnapshotPanel("Prediction error at the cue", RECORDED),
 )

@@ -73,6 +73,7 @@ ANALYSIS = Analysis(
         Panel("Regret by trial", plot_regret),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"arm_count": 11, "trial_count": 5},
 )
 """From trial tables to effects and panels."""

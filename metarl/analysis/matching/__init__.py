@@ -5,10 +5,10 @@ from functools import partial
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.matching.animals import load_mouse_foraging
 from metarl.analysis.matching.behaviour import (
     SCHEMA,
     STAYS,
@@ -88,9 +88,7 @@ def measures(
         "coding": Measure(coding, "strength", variables),
         "fractions": Measure(coding, "fraction", variables),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(
-            lines, history, subjects, subject_labels(data.trials)
-        ),
+        "behaviour": behaviour_summary(lines, history, subjects, subject_labels(data)),
         **reference_tables(),
     }
 
@@ -142,6 +140,8 @@ ANALYSIS = Analysis(
     ),
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
-    load_animals=lambda path: load_file(path, SCHEMA),
+    release=Release(
+        variable="all_stats", load=load_mouse_foraging, subjects_are="mice"
+    ),
 )
 """From trial tables and recordings to effects and panels."""

@@ -36,6 +36,7 @@ from metarl.analysis.trials import trial_sequence
 
 SCHEMA = BASE_SCHEMA.extend(
     "matching",
+    blocks=True,
     reward=codes(
         *(0, 1),
         names=("not rewarded", "rewarded"),

@@ -83,6 +83,7 @@ ANALYSIS = Analysis(
         Panel("A volatile episode", plot_volatile_episode),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"trial_count": 100, "deviation_low": 0.02, "deviation_high": 0.2},
     snapshot=SnapshotPanel(RATE_TITLE),
 )

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group, subject_labels
-from metarl.analysis.reversal.animals import load_reversal
+from metarl.analysis.reversal.animals import load_macaque_reversal
 from metarl.analysis.reversal.behaviour import (
     SCHEMA,
     Blocks,
@@ -53,7 +53,7 @@ def measures(
             by_group(groups, schedule_measures), "value", ("schedule", "measure")
         ),
         "curves": Measure(by_group(groups, curves), "probability", point),
-        "behaviour": behaviour_summary(groups[MEASURED], subject_labels(data.trials)),
+        "behaviour": behaviour_summary(groups[MEASURED], subject_labels(data)),
         **reference_tables(),
     }
 
@@ -79,6 +79,8 @@ ANALYSIS = Analysis(
         "reversal_most": 50,
         "fixation": True,
     },
-    load_animals=load_reversal,
+    release=Release(
+        variable="all_stats", load=load_macaque_reversal, subjects_are="monkeys"
+    ),
 )
 """From trial tables of networks or monkeys to effects and panels."""

@@ -10,7 +10,6 @@ from functools import partial
 import pandas as pd
 
 from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
@@ -103,7 +102,7 @@ def _without_rpe(subjects: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
 
 
 def _behaviour(risky: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
-    labels = risky["subject"].map(subject_labels(data.trials))
+    labels = risky["subject"].map(subject_labels(data))
     columns = ["subject", "label", "condition", "probability", "percent", "trials"]
     return risky.assign(label=labels)[columns]
 
@@ -131,6 +130,5 @@ ANALYSIS = Analysis(
         "probability_high": 0.5,
         "probability_right": 0.5,
     },
-    load_animals=partial(load_file, schema=SCHEMA),
 )
 """From trial tables and recordings to effects and panels. Wang et al. 2018, Methods."""

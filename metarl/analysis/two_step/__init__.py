@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
@@ -22,7 +22,7 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.trials import TrialSequence
-from metarl.analysis.two_step.animals import load_two_step
+from metarl.analysis.two_step.animals import load_macaque_two_step
 from metarl.analysis.two_step.behaviour import (
     SCHEMA,
     behaviour_summary,
@@ -77,7 +77,7 @@ def measures(
     errors = _errors(data)
     rpe = _regressions(errors)
     r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
-    labels = subject_labels(data.trials)
+    labels = subject_labels(data)
     return {
         "subjects": Measure(subjects, "reward_per_100"),
         "stays": Measure(stays, "probability", ("reward", "transition")),
@@ -166,6 +166,8 @@ ANALYSIS = Analysis(
         "probability_low": 0.1,
         "probability_switch": 0.025,
     },
-    load_animals=load_two_step,
+    release=Release(
+        variable="PreparedData", load=load_macaque_two_step, subjects_are="monkeys"
+    ),
 )
 """From trial tables and recordings to effects and panels."""

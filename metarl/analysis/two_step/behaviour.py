@@ -16,13 +16,17 @@ import pandas as pd
 
 from metarl.analysis.schema import (
     BASE_SCHEMA,
+    FEW_CHOICES,
+    KEYS,
     WITH_CHOICE,
     WITHOUT_CHOICE,
     Array,
+    Derived,
     Flags,
     Integers,
+    RowError,
     codes,
-    number,
+    numbers,
 )
 from metarl.analysis.statistics import (
     LogitFit,
@@ -36,8 +40,70 @@ TRANSITIONS = ("common", "rare")
 """Codes of the transition column, besides blank."""
 REWARDS = (0.0, 0.5, 1.0)
 """Outcomes of a valid trial: unrewarded, medium (some animals' tasks), rewarded."""
+USUAL_COMMON = (0.5, 0.95)
+"""Share of common transitions outside of which a subject's column is doubted."""
+
+
+def transition_of(table: pd.DataFrame) -> "pd.Series[str]":
+    """Transition of every trial: common where choice and second-stage state agree."""
+    choice = pd.Series(numbers(table, "choice"), table.index)
+    state = pd.Series(numbers(table, "second_state"), table.index)
+    words = pd.Series(np.where(choice == state, "common", "rare"), table.index, object)
+    return words.where(choice.notna() & state.notna())
+
+
+def check_second_state(columns: pd.DataFrame) -> None:
+    """Raise RowError unless choice, transition and second-stage state agree."""
+    common = columns["choice"] == columns["second_state"]
+    known = columns["second_state"].isin([0, 1]) & columns["choice"].notna()
+    wrong = known & columns["transition"].notna()
+    wrong &= common != (columns["transition"] == "common")
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        count = int(wrong.sum())
+        raise RowError(
+            "choice must be the option that commonly leads to the second_state of its "
+            "number, so that the two are equal after a common transition",
+            "a contradiction"
+            + (f" in {count} trials, the first of them" if count > 1 else " in"),
+            {key: columns[key].iloc[row] for key in KEYS},
+            row,
+            "code choice by the option, not by its side, or leave transition out, "
+            "which follows from the two",
+        )
+
+
+def doubtful_transitions(columns: pd.DataFrame) -> dict[float, str]:
+    """Subjects with an unusual share of common transitions."""
+    known = columns[columns["transition"].notna()]
+    common = (known["transition"] == "common").groupby(known["subject"])
+    counted = common.agg(["mean", "size"])
+    low, high = USUAL_COMMON
+    usual = counted["mean"].between(low, high) | (counted["size"] < FEW_CHOICES)
+    return {
+        float(str(subject)): f"{100 * row['mean']:.0f} % of transitions are common"
+        + ("; is the column turned round?" if row["mean"] < low else "")
+        for subject, row in counted[~usual].to_dict("index").items()
+    }
+
+
 SCHEMA = BASE_SCHEMA.extend(
     "two-step",
+    check_second_state,
+    derived={
+        "transition": Derived(
+            ("choice", "second_state"),
+            transition_of,
+            "common where choice and second_state are equal",
+        )
+    },
+    warnings=[doubtful_transitions],
+    choice=codes(
+        *(0, 1),
+        names=("commonly leads to state 0", "commonly leads to state 1"),
+        blank=True,
+        meaning="option chosen at the first stage: not its side or key",
+    ),
     reward=codes(
         *(0, 0.5, 1),
         names=("unrewarded", "medium", "rewarded"),
@@ -49,11 +115,15 @@ SCHEMA = BASE_SCHEMA.extend(
         blank=WITHOUT_CHOICE,
         meaning="whether the choice led to its common second-stage state",
     ),
-    second_state=number(
-        meaning="second-stage state that was reached, 0 or 1", required=False
+    second_state=codes(
+        *(0, 1),
+        blank=True,
+        when=WITH_CHOICE,
+        required=False,
+        meaning="second-stage state that was reached; checks choice and transition",
     ),
 )
-"""Columns of the trial table; the second state is needed with recordings alone."""
+"""Columns of the trial table; the second state is needed with recordings."""
 RIDGE = 0.5
 """Penalty of both logistic regressions, on every weight, the bias too.
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group, stack
@@ -111,6 +110,5 @@ ANALYSIS = Analysis(
     ),
     criteria=read_criteria(__name__),
     published={"trial_count": 200, "schedule": "blocks"},
-    load_animals=lambda path: load_file(path, SCHEMA),
 )
 """From trial tables and recordings to effects and panels."""
