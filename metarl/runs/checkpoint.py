@@ -178,6 +178,8 @@ def load_state(path: Path) -> dict[str, Any]:
         if not seal or hashlib.sha256(content).hexdigest() != digest.decode():
             raise ValueError("its SHA-256 is not that of the state that was saved")
         state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+        if not isinstance(state, dict):
+            raise ValueError(f"it holds a {type(state).__name__}")
     except Exception as error:  # noqa: BLE001 a damaged file raises many kinds
         reason = error if isinstance(error, ValueError) else type(error).__name__
         raise MetaRLError(
