@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metarl.core.checks import MetaRLError, check_choice
-from metarl.core.parallel import Outcome
+from metarl.core.fields import checked
+from metarl.core.parallel import Outcome, check_workers
 from metarl.experiments.variants import (
     VARIANTS,
     fitting_config,
@@ -29,6 +30,7 @@ from metarl.training.trainer import check_trainable
 log = logging.getLogger(__name__)
 
 
+@checked
 def finish_variants(
     run: Run | str | Path,
     names: Sequence[str] = (),
@@ -57,11 +59,20 @@ def finish_variants(
         MetaRLError: the run was not tested, or has no analysis; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
     """
+    check_workers(workers)
     run = as_run(run)
     for name in names:
         check_choice("variant", name, variants_of(run.config.task))
     populations = list(_fitting(run, names or VARIANTS, _main_test(run)))
-    begin(populations, resume=True)
+    with begin(populations, resume=True):
+        failures = _finish(populations, workers, show=show)
+    return Outcome(run.path, failures)
+
+
+def _finish(
+    populations: Sequence[Population], workers: int | None, *, show: bool
+) -> dict[str, str]:
+    """Train, test and analyse populations; return the reason for each failed job."""
     jobs = {k: job for each in populations for k, job in each.subject_jobs().items()}
     failures = run_all(jobs, workers, show=show, overall=True)
     analyses = {
@@ -69,8 +80,7 @@ def finish_variants(
         for each in populations
         if not failures.keys() & each.subject_jobs().keys()
     }
-    failures |= run_all(analyses, workers, show=show, overall=True)
-    return Outcome(run.path, failures)
+    return failures | run_all(analyses, workers, show=show, overall=True)
 
 
 def finished_variants(run: Run, names: Sequence[str] = ()) -> dict[str, Run]:

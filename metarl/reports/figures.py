@@ -15,7 +15,7 @@ from metarl.analysis.measures import missing_words
 from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
-from metarl.core.files import whole_file, write_json, write_text
+from metarl.core.files import csv_text, whole_file, write_json, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test, variants_of
@@ -23,7 +23,13 @@ from metarl.io.column_map import ColumnMap
 from metarl.io.load import load_trials
 from metarl.io.trials import TrialData
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
-from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
+from metarl.runs.folder import (
+    SNAPSHOTS,
+    Run,
+    as_run,
+    trials_of,
+    warn_of_incomplete_tests,
+)
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
@@ -197,6 +203,7 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"{run.config.task} has no analysis; add one to its experiment, or use its "
             f"tables in {run.path / 'evaluation'}"
         )
+    warn_of_incomplete_tests(run)
     analysis, data = analysis_of(run.config.task), experiment_data(run)
     result = analyse(analysis, data)
     folder = run.analysis_path
@@ -212,8 +219,7 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
 def write_effects(path: Path, effects: pd.DataFrame) -> None:
     """Write effects as JSON rows, NaN as null, and a table of them by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
-    with whole_file(path.with_name(BY_SUBJECT_FILE)) as temporary:
-        subject_table(effects).to_csv(temporary, index=False, lineterminator="\n")
+    write_text(path.with_name(BY_SUBJECT_FILE), csv_text(subject_table(effects)))
 
 
 def passed(effects_path: Path) -> bool:
@@ -364,8 +370,7 @@ def analyze_animals(
     figure = draw_figure(result, analysis.behaviour_panels, title or task)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
-    with whole_file(table) as temporary:
-        result.tables["behaviour"].to_csv(temporary, index=False)
+    write_text(table, csv_text(result.tables["behaviour"]))
     effects_path = out / "effects.json"
     # Effects of units or baselines have no value for animals.
     measured = result.effects[result.effects["value"].notna()]

@@ -37,9 +37,9 @@ PRESETS = ("fast", "paper", "smoke")
         ({"task": {"trial_count": 0}}, "trial_count must be at least 1, got 0"),
         (
             {"task": {"trial_count": "few"}},
-            "trial_count must be of type int, got 'few'",
+            "trial_count must be a whole number, got 'few'",
         ),
-        ({"task": {"fixation": "no"}}, "fixation must be of type bool, got 'no'"),
+        ({"task": {"fixation": "no"}}, "fixation must be True or False, got 'no'"),
         (
             {"task": {"fixation": False}},
             "settings must leave the number of inputs and actions as it was in "
