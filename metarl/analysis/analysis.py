@@ -6,7 +6,7 @@ determines which subjects learned, and scores the effects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,7 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.trials import check_something_counts
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -132,6 +133,10 @@ class Analysis(Generic[Trials]):
     """Whether tables of animals or people can be read."""
     release: Release | None = None
     """Published data that can be read as released."""
+    needs: tuple[str, ...] = ()
+    """Columns, besides the choice, that a trial needs in order to count."""
+    needs_pairs: bool = False
+    """Whether every measure but rewards is of pairs of successive trials."""
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:
@@ -204,10 +209,15 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         Context and tables; effects are scored when they are first accessed.
 
     Raises:
-        MetaRLError: a table is not coded as the schema says.
+        MetaRLError: a table is not coded as the schema says, or one of animals or
+            people has no trial that counts.
     """
     for table in _every_table(data):
         analysis.schema.check(table)
+    if data.subjects_are != "networks":
+        check_something_counts(
+            data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
+        )
     groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
@@ -239,7 +249,7 @@ def _labelled(
     ]
     labelled = table.assign(label=labels)
     if isinstance(subjects, Measure):
-        return Measure(labelled, subjects.value, subjects.keys)
+        return replace(subjects, table=labelled)
     return labelled
 
 

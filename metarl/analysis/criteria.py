@@ -13,7 +13,9 @@ only if the same networks meet their task's learned criterion.
                      none is named), "median", "lowest" or "highest", or the "lower" or
                      "upper" end of the mean's 95 % interval. The bounds themselves
                      pass, unless the rule is strict. Where share_of is given, they are
-                     shares of a baseline that is computed with the data.
+                     shares of a baseline that is computed with the data. Where interval
+                     is true, as for rules about a sign, the mean's whole 95 % interval
+                     must be within the bounds.
 
 A heading with two tasks holds for both.
 """
@@ -53,6 +55,8 @@ class Criterion:
     """Whether the bounds themselves fail."""
     summary: str = "mean"
     """Which summary of the subjects it scores, one of SUMMARIES."""
+    interval: bool = False
+    """Whether both ends of the mean's 95 % interval must be within the bounds too."""
     share_of: str = ""
     """Baseline that the bounds are shares of, until `times` is given its value."""
     why: str = ""
@@ -61,6 +65,11 @@ class Criterion:
     def __post_init__(self) -> None:
         """Validate the fields."""
         check_choice("summary", self.summary, SUMMARIES)
+        if self.interval and self.summary != "mean":
+            raise ValueError(
+                f"interval must be False with the summary {self.summary!r}, got True; "
+                "only a mean has one"
+            )
 
     def times(self, baseline: float) -> "Criterion":
         """The criterion in the unit of the baseline, which is positive."""
@@ -72,6 +81,10 @@ class Criterion:
         if self.strict:
             return bool(self.low < value < self.high)
         return bool(self.low <= value <= self.high)
+
+    def met(self, value: float, ends: tuple[float, float]) -> bool:
+        """Whether a summary, and its interval where the rule asks for it, is within."""
+        return all(map(self.holds, (value, *ends) if self.interval else (value,)))
 
     def __str__(self) -> str:
         """The bounds in words, for tables."""
@@ -143,10 +156,14 @@ def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
             enough = f"{least.statistic} >= {least.threshold:g}"
             rows.append((task, "learned", enough, least.why))
         rows += [
-            (task, name, f"{SUMMARIES[rule.summary]} {rule}", rule.why)
+            (task, name, f"{_summary_words(rule)} {rule}", rule.why)
             for name, rule in own.rules.items()
         ]
     return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
+
+
+def _summary_words(rule: Criterion) -> str:
+    return SUMMARIES[rule.summary] + " and its 95 % interval" * rule.interval
 
 
 def learned_subjects(

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.statistics import mean_interval
+from metarl.analysis.statistics import NO_BOUNDS, Bounds, mean_interval
 from metarl.analysis.trials import TrialSequence
 
 MEASURED = "measured"
@@ -34,16 +34,20 @@ class Measure:
     keys: tuple[str, ...] = ()
     """Columns that name a point; with `group`, if the table has it, those that the
     summary keeps."""
+    bounds: Bounds | Mapping[str, Bounds] = NO_BOUNDS
+    """Least and greatest value; or, where rows are of several measures, those of each
+    entry of the column `measure`, without bounds if it is not named."""
 
     def summary(self) -> pd.DataFrame:
         """Mean over subjects and its 95 % interval, one row a group and point.
 
         Returns:
             group (if the table has it) and the keys, then mean, low, high (in the
-            value's unit) and n, subjects.
+            value's unit), n, subjects that have the number, and missing, those that
+            have a row but no number.
         """
         group = ("group",) if "group" in self.table else ()
-        return summarise(self.table, self.value, [*group, *self.keys])
+        return summarise(self.table, self.value, [*group, *self.keys], self.bounds)
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -161,32 +165,63 @@ def group_mean(table: pd.DataFrame, group: str, column: str) -> float | None:
     return float(rows[column].mean()) if len(rows) else None
 
 
-def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+def summarise(
+    table: pd.DataFrame,
+    value: str,
+    by: Sequence[str],
+    bounds: Bounds | Mapping[str, Bounds] = NO_BOUNDS,
+) -> pd.DataFrame:
     """Mean over subjects and its 95 % interval, one row for each group.
 
+    Args:
+        table: one row a subject and group.
+        value: column that is averaged over the subjects that have a number.
+        by: columns that name a group.
+        bounds: of the value, or of each entry of the column `measure`.
+
     Returns:
-        The columns of `by`, then mean, low, high (unit of the value) and n, subjects.
+        The columns of `by`, then mean, low, high (unit of the value), n, subjects with
+        a number, and missing, those without one.
     """
-    rows = [
-        (*group, *mean_interval(part))
-        for group, part in table.groupby(list(by), sort=False)[value]
-    ]
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
+    rows = []
+    for group, part in table.groupby(list(by), sort=False):
+        interval = mean_interval(part[value], _bounds_of(part, bounds))
+        rows.append((*group, *interval, len(part) - interval.n))
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n", "missing"])
+
+
+def _bounds_of(part: pd.DataFrame, bounds: Bounds | Mapping[str, Bounds]) -> Bounds:
+    """Bounds of one point's values."""
+    if isinstance(bounds, Bounds):
+        return bounds
+    return bounds.get(str(part["measure"].iloc[0]), NO_BOUNDS)
+
+
+def missing_words(missing: int, count: int) -> str:
+    """Sentence part on subjects without a number: "1 of 9 has no number"."""
+    return f"{missing} of {count} {'has' if missing == 1 else 'have'} no number"
 
 
 def subject_rewards(trials: TrialSequence) -> pd.DataFrame:
     """Rewards of each subject.
 
     Returns:
-        One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
-        penalties included), invalid_fraction (of all trials, in [0, 1]).
+        One row a subject: subject, trials (rows of the table, those that are not valid,
+        free or answered too), reward_per_100 (reward units per 100 of those in which
+        the reward is given, penalties included), reward_per_100_counted (the same of
+        the trials that count), counted, their number, and invalid_fraction (of all
+        trials, in [0, 1]).
     """
     columns = {"reward": trials["reward"], "valid": trials["valid"]}
-    by_subject = pd.DataFrame(columns).groupby(trials.subject, sort=True)
+    counted = np.where(trials.usable, trials["reward"], np.nan)
+    rows = pd.DataFrame({**columns, "counted": counted, "usable": trials.usable})
+    by_subject = rows.groupby(trials.subject, sort=True)
     table = pd.DataFrame(
         {
             "trials": by_subject.size(),
             "reward_per_100": 100 * by_subject["reward"].mean(),
+            "reward_per_100_counted": 100 * by_subject["counted"].mean(),
+            "counted": by_subject["usable"].sum(),
             "invalid_fraction": 1 - by_subject["valid"].mean(),
         }
     )

@@ -10,15 +10,21 @@ import pandas as pd
 from metarl.analysis.schema import (
     KEYS,
     Array,
+    Columns,
     Flags,
     Integers,
     TrialSchema,
     Words,
     is_blank,
 )
+from metarl.core.checks import MetaRLError
 
 EPISODE_KEYS = KEYS[:3]
 """Columns that together name one episode."""
+MOST_CELLS = 1_000_000
+"""Cells of a grid of episodes and places, up to which gaps do no harm."""
+SPARSEST = 50
+"""Most cells for each trial in a larger grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,10 +151,69 @@ def trial_sequence(
     if not np.array_equal(order, np.arange(len(order))):
         keys = keys[order]
         columns = {name: values[order] for name, values in columns.items()}
-    usable = (columns["valid"] == 1) & (columns["forced"] == 0)
+    return TrialSequence(keys=keys, columns=columns, usable=counted(columns, needs))
+
+
+def counted(columns: Columns, needs: Sequence[str] = ()) -> Flags:
+    """(N,) whether each row counts: valid, free, with a choice and all needed columns.
+
+    Args:
+        columns: column -> (N,) its values.
+        needs: columns that must not be blank in a trial that counts.
+    """
+    usable: Flags = np.equal(columns["valid"], 1) & np.equal(columns["forced"], 0)
     for name in ("choice", *needs):
         usable &= ~is_blank(columns[name])
-    return TrialSequence(keys=keys, columns=columns, usable=usable)
+    return usable
+
+
+def check_something_counts(
+    trials: pd.DataFrame, schema: TrialSchema, needs: Sequence[str], *, pairs: bool
+) -> None:
+    """Raise MetaRLError, in one sentence, where a table has nothing to analyse.
+
+    Args:
+        trials: trial table that the schema has checked.
+        schema: its columns.
+        needs: columns that must not be blank in a trial that counts.
+        pairs: whether a trial says something only where the one before it counts too.
+    """
+    columns = schema.read(trials)
+    usable = counted(columns, needs)
+    if not usable.any():
+        raise MetaRLError(_nothing_counts(columns, needs))
+    if not pairs:
+        return
+    keys = np.column_stack([columns[key] for key in KEYS])
+    # Most tables are in order, and so have a pair without being sorted.
+    if not (_pairs(keys, usable) or trial_sequence(trials, schema, needs).follows.any()):
+        raise MetaRLError(
+            f"there is nothing to analyse: none of the {usable.sum()} trials that count "
+            "follows another that counts in the same subject, session and episode; "
+            "number the trials so that trial goes up by 1 from each to the next"
+        )
+
+
+def _pairs(keys: Array, usable: Flags) -> bool:
+    """Whether a row follows the one above it, and both count."""
+    follows = (np.diff(keys, axis=0) == (0, 0, 0, 1)).all(axis=1)
+    return bool((follows & usable[1:] & usable[:-1]).any())
+
+
+def _nothing_counts(columns: Columns, needs: Sequence[str]) -> str:
+    """The sentence on a table in which no trial counts."""
+    reasons = {
+        "not valid": ~np.equal(columns["valid"], 1),
+        "forced": ~np.equal(columns["forced"], 0),
+        "without a choice": is_blank(columns["choice"]),
+        **{f"without {name}": is_blank(columns[name]) for name in needs},
+    }
+    listed = [f"{rows.sum()} {words}" for words, rows in reasons.items() if rows.any()]
+    return (
+        f"there is nothing to analyse: none of the {len(columns['valid'])} trials counts "
+        f"({', '.join(listed)}); a trial that counts is valid (1), not forced (0), and "
+        f"has {' and '.join(('a choice', *needs))}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +253,7 @@ class EpisodeGrid:
 def episode_grid(
     sequence: TrialSequence, columns: Sequence[str], by_episode: Sequence[str] = ()
 ) -> EpisodeGrid:
-    """Lay trials out by episode and trial number.
+    """Lay trials out by episode and place in it.
 
     Args:
         sequence: trials in order.
@@ -197,12 +262,30 @@ def episode_grid(
 
     Returns:
         Episodes in the order of subject, session and number. A trial's place is its
-        number, so that all episodes have one trial at each place.
+        number, from the first of its episode; its choice is NaN where it does not
+        count.
+
+    Raises:
+        MetaRLError: trial numbers leave so large gaps that the grid would be empty.
     """
-    cell = sequence.episode_index, sequence.trial
-    laid = lay_out(*cell, {name: sequence[name] for name in columns})
+    _check_gaps(sequence)
+    values = {name: sequence[name] for name in columns}
+    values["choice"] = np.where(sequence.usable, sequence["choice"], np.nan)
+    laid = lay_out(sequence.episode_index, sequence.place, values)
     constant = {name: sequence.columns[name][sequence.starts] for name in by_episode}
     return EpisodeGrid(episodes=sequence.episodes.assign(**constant), columns=laid)
+
+
+def _check_gaps(sequence: TrialSequence) -> None:
+    cells = len(sequence.starts) * (int(sequence.place.max(initial=0)) + 1)
+    if cells > MOST_CELLS and cells > SPARSEST * len(sequence.keys):
+        row = int(np.argmax(np.diff(sequence.trial, prepend=sequence.trial[:1])))
+        named = zip(KEYS, sequence.keys[row], strict=True)
+        raise MetaRLError(
+            "trial must go up by 1 from each trial of an episode to the next, got a gap "
+            f"before {', '.join(f'{key} {value}' for key, value in named)}; number "
+            "trials within subject, session and episode"
+        )
 
 
 def lay_out(

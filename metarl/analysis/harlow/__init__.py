@@ -172,6 +172,7 @@ ANALYSIS = Analysis(
         Panel("Memory, by the units", plot_decoding, needs="recording"),
         Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
+    needs=("correct",),
     criteria=read_criteria(__name__),
     own_data=False,
     published={"trial_count": 6},

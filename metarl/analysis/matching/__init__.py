@@ -47,6 +47,7 @@ from metarl.analysis.measures import (
     subject_labels,
     thin,
 )
+from metarl.analysis.statistics import PROBABILITY
 
 POINT_COUNT = 1200
 """Episodes kept for the scatter."""
@@ -71,8 +72,8 @@ def measures(
     history = by_group(groups, history_weights)
     subjects = (
         by_group(groups, subject_measures)
-        .merge(wide_by_set(rewards, "efficiency"), on=KEYS)
-        .merge(wide_by_set(rewards, "reward_per_trial"), on=KEYS)
+        .merge(wide_by_set(rewards, "efficiency"), "left", on=KEYS)
+        .merge(wide_by_set(rewards, "reward_per_trial"), "left", on=KEYS)
     )
     units = _units(data, groups[MEASURED])
     coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
@@ -81,12 +82,17 @@ def measures(
         "subjects": subjects,
         "earnings": Measure(rewards, "reward_per_trial", ("set",)),
         "lines": lines,
-        "slopes": Measure(_slopes(lines, subjects), "value", ("measure",)),
+        "slopes": Measure(
+            _slopes(lines, subjects),
+            "value",
+            ("measure",),
+            dict.fromkeys(STAYS, PROBABILITY),
+        ),
         "history": Measure(history, "weight", ("predictor", "lag")),
         "points": _points(groups[MEASURED]),
         "units": _by_subject(units, UNIT_COLUMNS),
-        "coding": Measure(coding, "strength", variables),
-        "fractions": Measure(coding, "fraction", variables),
+        "coding": Measure(coding, "strength", variables, PROBABILITY),
+        "fractions": Measure(coding, "fraction", variables, PROBABILITY),
         "baselines": baseline_earnings(rewards),
         "behaviour": behaviour_summary(
             lines, history, subjects, subject_labels(data)

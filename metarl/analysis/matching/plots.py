@@ -77,7 +77,7 @@ def plot_matching(tables: Tables, context: Context, ax: Axes) -> Axes:
     ax.plot(ends, ends, ":", color=COLOURS["chance"], lw=1.5, label="slope 1: matching")
     for name, style in zip(_known_sets(tables), ("-", "--"), strict=False):
         own = rows_at(select_group(tables["lines"]), set=name)
-        slope, bias = own[["slope", "bias"]].mean(skipna=False)
+        slope, bias = own[["slope", "bias"]].mean()
         text = f"{name}: slope {slope:.2f}, r {own['r'].mean():.2f}"
         ax.plot(ends, bias + slope * ends, style, color=colour, lw=2, label=text)
     _published_lines(ax, tables, ends)

@@ -44,6 +44,7 @@ from metarl.analysis.risky_choice.plots import (
     plot_trials,
 )
 from metarl.analysis.risky_choice.rpe import error_densities, error_means, error_table
+from metarl.analysis.statistics import PERCENT, POINTS
 from metarl.analysis.trials import TrialSequence
 
 ABLATED = "no-rpe"
@@ -75,13 +76,20 @@ def measures(
     own = select_group(risky).drop(columns="group")
     errors = error_table(data.recordings, data.trials)
     return {
-        "subjects": Measure(subjects, "risk_sensitivity"),
-        "risky": Measure(risky, "percent", ("condition", "probability")),
+        "subjects": Measure(subjects, "risk_sensitivity", bounds=POINTS),
+        "risky": Measure(risky, "percent", ("condition", "probability"), PERCENT),
         "by_trial": Measure(
-            by_group(controls, percent_by_trial), "percent", ("probability", "place")
+            by_group(controls, percent_by_trial),
+            "percent",
+            ("probability", "place"),
+            PERCENT,
         ),
-        "changes": Measure(changes(own), "change", ("outcome", "span", "probability")),
-        "doses": Measure(doses(own), "percent", ("outcome", "amount", "probability")),
+        "changes": Measure(
+            changes(own), "change", ("outcome", "span", "probability"), POINTS
+        ),
+        "doses": Measure(
+            doses(own), "percent", ("outcome", "amount", "probability"), PERCENT
+        ),
         "rpe": Measure(error_means(errors), "mean", ("outcome", "probability")),
         "rpe_density": error_densities(errors),
         "without_rpe": _without_rpe(subjects, data),
@@ -120,6 +128,7 @@ ANALYSIS = Analysis(
         Panel("Risky choice along an episode", plot_trials),
         Panel("Prediction error at the outcome", plot_errors, needs="recording"),
     ),
+    needs=("risky",),
     criteria=read_criteria(__name__),
     published={
         "forced_pairs": 5,

@@ -13,6 +13,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from metarl.analysis.schema import (
     BASE_SCHEMA,
@@ -31,6 +32,7 @@ from metarl.analysis.schema import (
 from metarl.analysis.statistics import (
     LogitFit,
     fit_logit,
+    fit_logits,
     known_standard_error,
 )
 from metarl.analysis.trials import TrialSequence, trial_sequence
@@ -131,9 +133,21 @@ RIDGE = 0.5
 """Penalty of both logistic regressions, on every weight, the bias too.
 
 Chosen because it reproduces the macaque and human rows of reference/, which were
-computed with it; it keeps the weights finite where a subject always stays.
+computed with it; it keeps the weights finite where a subject always stays. It shrinks
+those of rare cells most, and so makes a product of a subject that has none: see
+`product_nulls`.
 """
-STAY_TERMS = ("bias", "reward", "transition", "reward_x_transition")
+NULL_DRAWS = 200
+"""Simulated choosers without a product, for each unit."""
+NULL_RIDGE = 1e-6
+"""Penalty of the regression that they are drawn from: as good as none."""
+NULL_SEED = 2011
+"""Seed of their choices."""
+PRODUCT = "reward_x_transition"
+"""Term of the stay regression that the null is for."""
+NULL_COLUMNS = ("null", "null_low", "null_high", "beyond_null")
+"""Columns of the table of `product_nulls`."""
+STAY_TERMS = ("bias", "reward", "transition", PRODUCT)
 """Predictors of the stay regression."""
 LAG_TYPES = tuple(product(TRANSITIONS, (1.0, 0.0)))
 """Kinds of past trial in the lag regression: transition, reward."""
@@ -222,24 +236,80 @@ def stay_regression(
 
     Returns:
         One row for each unit and term: term, weight (log odds; NaN if it did not
-        converge), converged, pairs.
+        converge), converged, pairs, their number, and ridge.
     """
-    stays = stay_probabilities(trials, by)
     rows = []
-    for unit, cells in stays.groupby(list(by), sort=True):
-        known = cells[cells["pairs"] > 0]
-        reward = 2 * known["reward"].to_numpy(float) - 1
-        side = np.where(known["transition"] == "common", 1.0, -1.0)
-        design = np.column_stack([np.ones_like(reward), reward, side, reward * side])
-        pairs = known["pairs"].to_numpy(float)
-        fit = fit_logit(design, known["probability"] * pairs, pairs, ridge=ridge)
+    for unit, cells in stay_probabilities(trials, by).groupby(list(by), sort=True):
+        design, stays, pairs = _stay_design(cells)
+        fit = fit_logit(design, stays, pairs, ridge=ridge)
         rows += [
             dict(zip(by, unit, strict=True))
             | {"term": term, "weight": weight, "converged": fit.converged}
-            | {"pairs": int(pairs.sum())}
+            | {"pairs": int(pairs.sum()), "ridge": ridge}
             for term, weight in zip(STAY_TERMS, _known(fit), strict=True)
         ]
-    return pd.DataFrame(rows, columns=[*by, "term", "weight", "converged", "pairs"])
+    columns = [*by, "term", "weight", "converged", "pairs", "ridge"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _stay_design(cells: pd.DataFrame) -> tuple[Array, Array, Array]:
+    """(C, 4) predictors of the stay regression, (C,) stays and (C,) pairs."""
+    known = cells[cells["pairs"] > 0]
+    reward = 2 * known["reward"].to_numpy(float) - 1
+    side = np.where(known["transition"] == "common", 1.0, -1.0)
+    design = np.column_stack([np.ones_like(reward), reward, side, reward * side])
+    pairs = known["pairs"].to_numpy(float)
+    return design, known["probability"].to_numpy(float) * pairs, pairs
+
+
+def product_nulls(trials: TrialSequence, ridge: float = RIDGE) -> pd.DataFrame:
+    """Product that the ridge alone gives to each subject, had it none.
+
+    The ridge draws the log odds of a cell with few pairs more towards 0, and rare
+    transitions have few: a subject that always stays after a reward, and never without
+    one, so has a positive product. The null are NULL_DRAWS choosers that stay with the
+    probabilities of the same regression without the product and without a penalty,
+    after as many pairs in each cell as the subject. A correction of the likelihood
+    (Firth) has the same bias, and more of it; the interaction of the probabilities
+    themselves, `stay_interaction`, has none.
+
+    Args:
+        trials: the trials, in order.
+        ridge: penalty of `stay_regression`.
+
+    Returns:
+        One row a subject: null, the mean product of the choosers; null_low and
+        null_high, their middle 95 %; beyond_null, the subject's product minus null (all
+        in log odds). NaN where one of the four cells has no pair.
+
+    Source: Davison & Hinkley 1997, Bootstrap Methods, section 4.2.3.
+    """
+    rows = []
+    for subject, cells in stay_probabilities(trials).groupby("subject", sort=True):
+        row = (subject, *_product_null(cells, ridge, len(rows)))
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["subject", *NULL_COLUMNS])
+
+
+def _product_null(cells: pd.DataFrame, ridge: float, number: int) -> Array:
+    """The NULL_COLUMNS of one subject, the n-th."""
+    plain = cells[cells["reward"] != 0.5]
+    if (plain["pairs"] == 0).any():
+        return np.full(len(NULL_COLUMNS), np.nan)
+    design, stays, pairs = _stay_design(cells)
+    without = fit_logits(design[:, :-1], stays[None], pairs, ridge=NULL_RIDGE)[0]
+    generator = np.random.default_rng(
+        np.random.SeedSequence(NULL_SEED, spawn_key=(number,))
+    )
+    probability = special.expit(design[:, :-1] @ without)
+    drawn = generator.binomial(
+        pairs.astype(np.int64), probability, (NULL_DRAWS, len(pairs))
+    )
+    products = fit_logits(design, drawn, pairs, ridge=ridge)[:, -1]
+    own = fit_logits(design, stays[None], pairs, ridge=ridge)[0, -1]
+    mean = float(products.mean())
+    low, high = np.quantile(products, [0.025, 0.975])
+    return np.array([mean, low, high, own - mean])
 
 
 def lag_regression(
@@ -260,7 +330,7 @@ def lag_regression(
 
     Returns:
         One row for each subject, lag, transition and reward: weight (log odds;
-        NaN if it did not converge), converged, and trials, the number regressed.
+        NaN if it did not converge), converged, trials, the number regressed, and ridge.
 
     Source: Miller et al. 2017; Wang et al. 2018, Fig. 5e.
     """
@@ -273,13 +343,14 @@ def lag_regression(
         fit = _fit_lags(left[now], now, kind, lags, ridge)
         kinds = product(range(1, lags + 1), LAG_TYPES)
         rows += [
-            (int(subject), lag, transition, reward, weight, fit.converged, len(now))
+            (int(subject), lag, transition, reward, weight)
+            + (fit.converged, len(now), ridge)
             for (lag, (transition, reward)), weight in zip(
                 kinds, _known(fit)[1:], strict=True
             )
         ]
     columns = ["subject", "lag", "transition", "reward", "weight", "converged"]
-    return pd.DataFrame(rows, columns=[*columns, "trials"])
+    return pd.DataFrame(rows, columns=[*columns, "trials", "ridge"])
 
 
 def _known(fit: LogitFit) -> Array:
@@ -331,7 +402,8 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     Returns:
         One row for each summarised group and quantity: label, reward, transition and
         term (blank where they do not apply), value (probability or log odds), error
-        (standard error), n and over ("sessions" or "subjects").
+        (standard error), n and over ("sessions" or "subjects"), missing, those of them
+        without the number, and pairs, behind all of them together.
     """
     sessions = trials.key_table().groupby("subject")["session"].nunique()
     by_session = bool((sessions > 1).any())
@@ -342,8 +414,11 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     named = table["subject"].map(dict(labels))
     table["label"] = named if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
-    cells = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = cells.agg(
-        value="mean", error=known_standard_error, n="count"
-    ).reset_index()
-    return summary.assign(over="sessions" if by_session else "subjects")
+    cells = table.groupby(keys, sort=False, dropna=False)
+    summary = cells["value"].agg(
+        value="mean", error=known_standard_error, n="count", missing="size"
+    )
+    summary["missing"] -= summary["n"]
+    summary = summary.assign(pairs=cells["pairs"].sum()).reset_index()
+    over = summary.assign(over="sessions" if by_session else "subjects")
+    return over[[*keys, "value", "error", "n", "over", "missing", "pairs"]]

@@ -58,7 +58,7 @@ def test_a_subjects_row_by_hand(by_hand):
 
 
 def test_percentages_by_trial_are_of_each_place(by_hand):
-    twice = pd.concat([by_hand, by_hand.assign(episode=1, risky=0, choice=0)])
+    twice = pd.concat([by_hand, by_hand.assign(episode=1, risky=0, choice=0, valid=1)])
     table = percent_by_trial(read_trials(twice)).set_index(["probability", "place"])
     assert table.loc[(0.3, 1), "percent"] == 50
     assert table.loc[(0.6, 4), "percent"] == 0
