@@ -104,6 +104,11 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
             table.to_parquet(temporary, index=False)
 
 
+def write_table_as_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a small table as CSV, a whole file or none."""
+    write_text(path, table.to_csv(index=False, lineterminator="\n"))
+
+
 def csv_text(table: "pd.DataFrame") -> str:
     """Return the table as CSV: the same text as from pandas, several times faster.
 

@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,8 @@ from metarl.io.synonyms import best_match, plain
 
 NAMED = ("subject", "session", "episode")
 """Columns whose cells are names, which metarl numbers."""
+FRAME = "the table"
+"""Name of a table in memory, in messages."""
 LISTED_CODES = 8
 """Most codes that a message lists."""
 
@@ -41,6 +44,22 @@ class TrialData:
     """The user's own name of subject k."""
     notes: tuple[str, ...] = ()
     """What the user should know: what was read how, and what is likely a mistake."""
+    sessions: tuple[str, ...] = ()
+    """The user's own name of session k; none where the numbers are the user's."""
+    subject_column: str = "subject"
+    """The user's column of the subjects."""
+    sources: tuple[tuple[str, "pd.Index[Any]"], ...] = ()
+    """Each file with the numbers of its rows, in the order of the trials."""
+    kind: str = ""
+    """Kind of the subjects of a published release, as "monkeys"; "" if not known."""
+
+    def place(self, row: int) -> str:
+        """A trial of the table, from 0, by its file and row there."""
+        for file, rows in self.sources:
+            if row < len(rows):
+                return f"row {rows[row]} of {file}"
+            row -= len(rows)
+        return f"row {row + 1}"
 
     def counts(self) -> str:
         """Numbers of rows, subjects, sessions and trials that count, in a sentence."""
@@ -88,6 +107,31 @@ def load_table(
     _check_map(own, schema)
     parts = [_Part.read(file, schema, own, several=len(files) > 1) for file in files]
     loaded = _Loaded.of(parts, schema, own)
+    loaded.check()
+    return loaded.data
+
+
+def load_frame(
+    table: pd.DataFrame, schema: TrialSchema, column_map: ColumnMap | None = None
+) -> TrialData:
+    """Take trials from a table in memory, by the same rules as from a file.
+
+    Args:
+        table: one row a trial; messages count its rows from 1.
+        schema: columns that the table must have, and their codes.
+        column_map: where its columns have other names or codes.
+
+    Raises:
+        MetaRLError: it is not coded as required.
+    """
+    own = column_map or ColumnMap()
+    _check_map(own, schema)
+    if table.empty:
+        raise MetaRLError(f"{FRAME} must have at least one trial, got none")
+    rows = table.rename(columns=str).set_axis(range(1, len(table) + 1), axis="index")
+    source = SourceTable(name=FRAME, table=rows)
+    part = _Part.of(source, Path(FRAME), schema, own, several=False)
+    loaded = _Loaded.of([part], schema, own)
     loaded.check()
     return loaded.data
 
@@ -157,7 +201,21 @@ class _Part:
             found = {find_column(k, names, column_map, file.name) for k in text}
             return {name for name in (*found, *column_map.where) if name in names}
 
-        source = _rows(read_file(file, column_map.reading, kept), column_map)
+        source = read_file(file, column_map.reading, kept)
+        return cls.of(source, file, schema, column_map, several=several)
+
+    @classmethod
+    def of(
+        cls,
+        whole: SourceTable,
+        file: Path,
+        schema: TrialSchema,
+        column_map: ColumnMap,
+        *,
+        several: bool,
+    ) -> "_Part":
+        """Put the columns of a table into metarl's."""
+        source = _rows(whole, column_map)
         names = list(source.table.columns)
         columns = {
             ours: theirs
@@ -325,8 +383,10 @@ class _Loaded:
                 self._check_named(name)
         subjects, names = number_names(table["subject"])
         given = dict(subject=subjects)
+        sessions: tuple[str, ...] = ()
         if "session" in table:
-            given["session"] = number_names(table["session"], keep_numbers=True)[0]
+            number, sessions = number_names(table["session"], keep_numbers=True)
+            given["session"] = number
         if any(self._source("episode", p).startswith(CHANGES) for p in self.parts):
             given["episode"] = self._changes(table.assign(**given))
         elif "episode" in table:
@@ -337,7 +397,14 @@ class _Loaded:
             table = table.assign(trial=table.groupby(keys, sort=False).cumcount())
         notes = [note for part in self.parts for note in part.notes]
         notes += similar_names(names)
-        data = TrialData(trials=table, names=names, notes=tuple(dict.fromkeys(notes)))
+        data = TrialData(
+            trials=table,
+            names=names,
+            notes=tuple(dict.fromkeys(notes)),
+            sessions=sessions,
+            subject_column=self._source("subject", self.parts[0]),
+            sources=tuple((p.source.name, p.source.table.index) for p in self.parts),
+        )
         return _Loaded(
             parts=self.parts,
             data=data,

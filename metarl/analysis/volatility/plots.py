@@ -22,6 +22,7 @@ from metarl.analysis.plotting import (
     subject_colour,
     subject_label,
     subject_points,
+    subject_ticks,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.volatility.behaviour import ORDERS, WINDOW
@@ -164,7 +165,7 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
         if name != CONTROL
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
-    ax.set_xticks(range(len(names)), names)
+    subject_ticks(ax, names)
     ax.set(ylabel="Reward per trial (reward units)", ylim=(0.2, 0.42))
     ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
