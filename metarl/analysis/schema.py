@@ -23,6 +23,10 @@ Words = NDArray[np.object_]
 Columns = Mapping[str, Array | Words]
 """Column -> (N,) its values: floats with NaN for a blank, or words."""
 
+Warn = Callable[[pd.DataFrame], Mapping[float, str]]
+"""Columns of a checked table -> subject -> a sentence, of subjects with a likely
+mistake."""
+
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
 FEW_CHOICES = 20
@@ -278,20 +282,18 @@ class Derived:
     """How, in words for people."""
 
 
-def one_option(columns: pd.DataFrame) -> "pd.Series[str]":
+def one_option(columns: pd.DataFrame) -> dict[float, str]:
     """Subjects that chose the same option in every one of 20 trials or more."""
     made = columns[columns["choice"].notna() & (columns["forced"] == 0)]
-    choices = made.groupby("subject")["choice"]
-    count, least, most = choices.size(), choices.min(), choices.max()
-    same = count[(count >= FEW_CHOICES) & (least == most)]
-    return pd.Series(
-        {
-            subject: f"all {number} choices are {shown(least[subject])}; is the "
-            "column coded as described?"
-            for subject, number in same.items()
-        },
-        dtype=object,
-    )
+    choices = made.groupby("subject")["choice"].agg(["size", "min", "max"])
+    same = choices[
+        (choices["size"] >= FEW_CHOICES) & (choices["min"] == choices["max"])
+    ]
+    return {
+        float(str(subject)): f"all {row['size']:.0f} choices are {shown(row['min'])}; "
+        "is the column coded as described?"
+        for subject, row in same.to_dict("index").items()
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,7 +311,7 @@ class TrialSchema:
     raises RowError."""
     derived: Mapping[str, Derived] = field(default_factory=dict)
     """Column -> how it follows from others where a user's table leaves it out."""
-    warnings: tuple[Callable[[pd.DataFrame], "pd.Series[str]"], ...] = (one_option,)
+    warnings: tuple[Warn, ...] = (one_option,)
     """What is allowed but likely a mistake: each takes the columns as a table and
     returns subject -> a sentence, of the subjects that it concerns."""
 
@@ -318,7 +320,7 @@ class TrialSchema:
         name: str,
         *checks: Callable[[pd.DataFrame], None],
         derived: Mapping[str, Derived] = MappingProxyType({}),
-        warnings: Sequence[Callable[[pd.DataFrame], "pd.Series[str]"]] = (),
+        warnings: Sequence[Warn] = (),
         blocks: bool = False,
         **columns: Column,
     ) -> "TrialSchema":
@@ -363,7 +365,7 @@ class TrialSchema:
         numeric = pd.DataFrame(self.read(table))
         for warning in self.warnings:
             for subject, sentence in warning(numeric).items():
-                found.setdefault(int(float(str(subject))), []).append(sentence)
+                found.setdefault(int(subject), []).append(sentence)
         return found
 
     def check(self, table: pd.DataFrame) -> None:

@@ -73,7 +73,7 @@ def _table_of_json(content: Any, path: Path) -> pd.DataFrame:
 def read_npz(path: Path) -> SourceTable:
     """Read the one-dimensional arrays of a NumPy archive as columns."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
         raise _damaged(path, "a NumPy archive", error) from None
@@ -87,7 +87,9 @@ def read_mat(path: Path) -> SourceTable:
     if start.startswith(HDF5_START) or start.endswith(HDF5_START):
         return _read_hdf5_mat(path)
     try:
-        contents = io.loadmat(path, squeeze_me=True)
+        with path.open("rb") as file:
+            # Scipy reads a file that is open, but its stubs know paths alone.
+            contents = io.loadmat(file, squeeze_me=True)  # type: ignore[arg-type]
     except UNREADABLE as error:
         raise _damaged(path, "a MATLAB file", error) from None
     own = {k: v for k, v in contents.items() if not k.startswith("__")}
@@ -163,8 +165,8 @@ def read_nwb(path: Path) -> SourceTable:
         with h5py.File(path) as file:
             if TRIALS_OF_NWB not in file:
                 raise MetaRLError(
-                    f"{path.name} must have a trial table at {TRIALS_OF_NWB}, got none; "
-                    "add the trials, or give them as CSV"
+                    f"{path.name} must have a trial table at {TRIALS_OF_NWB}, got "
+                    "none; add the trials, or give them as CSV"
                 )
             group = file[TRIALS_OF_NWB]
             names = [_plain(name) for name in group.attrs["colnames"]]
@@ -201,7 +203,8 @@ def read_alf(folder: Path) -> SourceTable:
     for file in sorted(folder.glob(f"{ALF_TRIALS}*.npy")):
         name = file.name.removeprefix(ALF_TRIALS).split(".")[0]
         try:
-            arrays[name] = np.load(file, allow_pickle=False)
+            with file.open("rb") as opened:
+                arrays[name] = np.load(opened, allow_pickle=False)
         except UNREADABLE as error:
             raise _damaged(file, "a NumPy array", error) from None
     return _numbered(folder, _columns(arrays, folder))
@@ -220,8 +223,8 @@ def _columns(arrays: Mapping[str, Any], path: Path) -> pd.DataFrame:
     if len(lengths) != 1:
         found = ", ".join(f"{k} {'x'.join(map(str, v.shape))}" for k, v in flat.items())
         raise MetaRLError(
-            f"{path.name} must hold one array a column, all with one value a trial, got "
-            f"{found or 'none'}; save the columns of the trials alone"
+            f"{path.name} must hold one array a column, all with one value a trial, "
+            f"got {found or 'none'}; save the columns of the trials alone"
         )
     table = pd.DataFrame({name: _words(value) for name, value in lines.items()})
     return table.dropna(axis="columns", how="all")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,13 +18,8 @@ THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 """A number whose commas may as well stand between thousands."""
 
 
-def as_words(cells: "pd.Series[object]") -> "pd.Series[str]":
+def as_words(cells: "pd.Series[Any]") -> "pd.Series[str]":
     """Cells as words without outer blanks; "" for a missing one, "2" for 2.0."""
-    if pd.api.types.is_float_dtype(cells):
-        values = cells.to_numpy(float, na_value=np.nan)
-        codes, distinct = pd.factorize(values)
-        words = np.array([*(_word(value) for value in distinct), ""], dtype=object)
-        return pd.Series(words[codes], cells.index)
     codes, distinct = pd.factorize(cells)
     words = np.array([*(_word(value) for value in distinct), ""], dtype=object)
     return pd.Series(words[codes], cells.index)
@@ -36,8 +32,8 @@ def _word(value: object) -> str:
 
 
 def as_numbers(
-    cells: "pd.Series[object]", column: str, file: str
-) -> "tuple[pd.Series[object], str]":
+    cells: "pd.Series[Any]", column: str, file: str
+) -> "tuple[pd.Series[Any], str]":
     """Cells with decimal commas as numbers, and a note; other cells as they are.
 
     Raises:
@@ -57,21 +53,21 @@ def as_numbers(
         row = words.index[int(np.argmax(words.isin(commas).to_numpy()))]
         raise MetaRLError(
             f"{file}: column {column} must hold numbers with a decimal point, got "
-            f"{words[row]!r} in row {row}, which may mean thousands or a decimal comma; "
-            "write it without a comma"
+            f"{words[row]!r} in row {row}, which may be thousands or a decimal; write "
+            "it without a comma"
         )
     plain = words.str.replace(",", ".", regex=False).where(~words.isin(BLANKS))
     return plain, f"decimal commas were read in column {column} of {file}"
 
 
 def code_cells(
-    cells: "pd.Series[object]",
+    cells: "pd.Series[Any]",
     codes: Mapping[str, Code],
     words: bool,
     column: str,
     ours: str,
     file: str,
-) -> "pd.Series[object]":
+) -> "pd.Series[Any]":
     """Cells in metarl's codes.
 
     Args:
@@ -93,11 +89,13 @@ def code_cells(
         row = own.index[int(np.argmax((own == unknown[0]).to_numpy()))]
         listed = ", ".join(codes)
         raise MetaRLError(
-            f"{file}: column {column} ({ours}) must be one of the codes given, {listed}, "
-            f"got {unknown[0]!r} in row {row}; add it to --code, as "
+            f"{file}: column {column} ({ours}) must be one of the codes given, "
+            f"{listed}, got {unknown[0]!r} in row {row}; add it to --code, as "
             f"{unknown[0]}=missing"
         )
-    blank = {cell: np.nan if code == MISSING else code for cell, code in meaning.items()}
+    blank = {
+        cell: np.nan if code == MISSING else code for cell, code in meaning.items()
+    }
     coded = own.map(blank)
     return coded.astype(object) if words else coded
 
@@ -112,7 +110,7 @@ def _is_number(word: str) -> bool:
 def _meaning(
     cell: str, codes: Mapping[str, Code], numbers: Mapping[float, Code]
 ) -> Code | None:
-    """metarl's code for a cell; None if there is none."""
+    """The code of metarl for a cell; None if there is none."""
     if cell in codes:
         return codes[cell]
     if _is_number(cell) and float(cell) in numbers:

@@ -213,7 +213,9 @@ def read_map(path: Path) -> ColumnMap:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
-        raise MetaRLError(f"there is no file {str(path)!r}; give a column map") from None
+        raise MetaRLError(
+            f"there is no file {str(path)!r}; give a column map"
+        ) from None
     except (OSError, ValueError) as error:
         raise MetaRLError(f"{path.name} is no column map in TOML: {error}") from None
     unknown = sorted(set(content) - set(PARTS))
@@ -261,7 +263,8 @@ def _codes_of(content: Any, part: str, path: Path) -> dict[str, Code]:
     for name, value in _table(content, part, path):
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise MetaRLError(
-                f"{part}.{name} in {path.name} must be a number or a word, got {value!r}"
+                f"{part}.{name} in {path.name} must be a number or a word, got "
+                f"{value!r}"
             )
         found[name] = _code(str(value))
     return found

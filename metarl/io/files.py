@@ -127,7 +127,8 @@ def read_file(path: Path, options: ReadingOptions, as_text: AsText) -> SourceTab
         return ARRAYS[ending](path)
     remedy = REMEDIES.get(ending, "save the trial table as CSV")
     raise MetaRLError(
-        f"{path.name} must end in {', '.join((*TEXT, *ARRAYS))}, got {ending!r}; {remedy}"
+        f"{path.name} must end in {', '.join((*TEXT, *ARRAYS))}, got {ending!r}; "
+        f"{remedy}"
     )
 
 

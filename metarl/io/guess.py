@@ -40,6 +40,8 @@ WORDS = {
 """Pairs of words of a column, in lower case -> the codes that they likely mean."""
 MISSES = ("none", "timeout", "missed", "miss", "noresponse", "null", "omission", "late")
 """Words that likely stand for a missed trial, without marks and case."""
+NEGATED = ("slow", "missed", "timeout", "rare", "israre")
+"""Names, without marks and case, of columns that say the opposite of metarl's."""
 PHASES = ("phase", "trialtype", "task", "event", "stage", "screen", "part", "block")
 """Usual names of a column that tells which rows are trials."""
 
@@ -191,7 +193,7 @@ def _guess_codes(
     found = {str(k): int(v) for k, v in counts.items()}
     name = plain(guess.columns[ours])
     known = {str(code) for code in column.names}
-    if set(found) <= known and not (column.words and name in ("rare", "israre")):
+    if set(found) <= known and name not in NEGATED:
         return
     codes = _codes(ours, name, found, [*column.names])
     if codes is None:
@@ -218,7 +220,7 @@ def _codes(
         if codes and set(rest) == {"1", "2"}:
             codes = {"1": "common", "2": "rare"}
         return codes and {**codes, **missed}
-    if ours == "valid" and name in ("slow", "missed", "timeout"):
+    if ours == "valid" and name in NEGATED:
         return _ordered(rest, (1, 0))
     codes = _of_words(rest) or _of_numbers(rest)
     if codes is None or not set(codes.values()) <= {*known, MISSING}:
@@ -226,13 +228,11 @@ def _codes(
     return {**codes, **missed}
 
 
-def _ordered(
-    found: dict[str, int], pair: tuple[Code, Code]
-) -> dict[str, Code] | None:
+def _ordered(found: dict[str, int], pair: tuple[Code, Code]) -> dict[str, Code] | None:
     """Two numbers or truth values, the smaller first."""
     words = {"false": 0.0, "true": 1.0}
     try:
-        values = {cell: words.get(cell.lower(), None) for cell in found}
+        values = {cell: words.get(cell.lower()) for cell in found}
         numbers = {k: float(k) if v is None else v for k, v in values.items()}
     except ValueError:
         return None

@@ -1,4 +1,4 @@
-"""Trials of animals or people for an analysis: a published release, or a user's files."""
+"""Trials of animals or people: a published release, or a user's own files."""
 
 from collections.abc import Sequence
 from pathlib import Path

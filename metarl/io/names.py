@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import pandas as pd
@@ -76,6 +77,6 @@ def similar_names(names: Iterable[str]) -> list[str]:
 def _reduced(name: str) -> str:
     """A name without case, blanks and leading zeros; a number without its spelling."""
     try:
-        return f"{float(name):g}"
-    except ValueError:
+        return str(Decimal(name).normalize())
+    except InvalidOperation:
         return re.sub(r"(?<!\d)0+(?=\d)", "", re.sub(r"[\s_-]+", "", name.casefold()))

@@ -8,7 +8,15 @@ from types import MappingProxyType
 SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "subject": (
-            *("subject", "subjectid", "subjid", "subj", "subjidx", "sub", "participant"),
+            *(
+                "subject",
+                "subjectid",
+                "subjid",
+                "subj",
+                "subjidx",
+                "sub",
+                "participant",
+            ),
             *("participantid", "animal", "animalid", "mouse", "rat", "monkey", "ppt"),
             *("pid", "prolificpid", "workerid", "id", "runid", "name"),
         ),
@@ -16,7 +24,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "episode": ("episode", "block", "blocknumber", "splitby", "game", "problem"),
         "trial": (
             *("trial", "trialnumber", "trialnum", "trialno", "trialindex", "triali"),
-            *("trialsthisn", "trialsn", "thisn", "trialid", "t"),
+            *("trialsthisn", "trialsn", "thisn", "trialid", "t", "n"),
         ),
         "choice": (
             *("choice", "choice1", "c1", "response", "resp", "action", "chosen"),

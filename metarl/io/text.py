@@ -1,4 +1,4 @@
-"""Delimited text: its encoding, separator and header are found, and named if unclear."""
+"""Delimited text: its encoding, separator and header are found from its lines."""
 
 import csv
 import io
@@ -76,7 +76,7 @@ def decode(path: Path) -> tuple[str, tuple[str, ...]]:
     """
     data = path.read_bytes()
     if not data.strip():
-        raise MetaRLError(f"{path.name} must have at least one trial, got an empty file")
+        raise MetaRLError(f"{path.name} must have at least one trial, got none")
     encoding = next((e for m, e in BYTE_ORDER_MARKS.items() if data.startswith(m)), "")
     sample = data[:2000]
     if not encoding and b"\0" in sample:
@@ -111,8 +111,8 @@ def find_layout(text: str, options: ReadingOptions, file: str) -> Layout:
     header = not options.names and _is_header(first)
     if not header and not options.names:
         raise MetaRLError(
-            f"{file} has no header: its row {options.skip_rows + 1} holds values, where "
-            "the names of the columns must stand; name them with --names, as --names "
+            f"{file} has no header: its row {options.skip_rows + 1} holds values, where"
+            " the names of the columns must stand; name them with --names, as --names "
             "subject,trial,choice,reward"
             + _where_to_start(lines, separator, options.skip_rows)
         )
@@ -152,7 +152,9 @@ def _is_header(cells: list[str]) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    return re.fullmatch(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", cell) is not None
+    return (
+        re.fullmatch(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", cell) is not None
+    )
 
 
 def _where_to_start(lines: list[str], separator: str, skip: int) -> str:
@@ -165,9 +167,7 @@ def _where_to_start(lines: list[str], separator: str, skip: int) -> str:
     return f", and leave out the first lines with --skip-rows {start}"
 
 
-def check_widths(
-    text: str, layout: Layout, options: ReadingOptions, file: str
-) -> str:
+def check_widths(text: str, layout: Layout, options: ReadingOptions, file: str) -> str:
     """Find out whether every row has one cell more than the header.
 
     Returns:

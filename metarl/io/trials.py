@@ -1,4 +1,4 @@
-"""Trials of animals or people from files: read, mapped, numbered, completed, checked."""
+"""Trials of animals or people from files: read, mapped, numbered and checked."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -198,8 +198,8 @@ class _Part:
 
         def kept(names: Sequence[str]) -> set[str]:
             text = {*NAMED, *column_map.codes}
-            found = {find_column(k, names, column_map, file.name) for k in text}
-            return {name for name in (*found, *column_map.where) if name in names}
+            found = [find_column(k, names, column_map, file.name) for k in text]
+            return {k for k in (*found, *column_map.where) if k and k in names}
 
         source = read_file(file, column_map.reading, kept)
         return cls.of(source, file, schema, column_map, several=several)
@@ -263,7 +263,10 @@ def check_missing(
     column_map: ColumnMap,
     source: SourceTable,
 ) -> None:
-    """Raise MetaRLError, with what may be meant, unless all needed columns are there."""
+    """Raise MetaRLError, with what may be meant, unless all needed columns are there.
+
+    A column that follows from others is not needed where these are there.
+    """
     present = {*columns, *column_map.values}
     missing = [name for name in schema.needed if name not in present]
     missing = [k for k in missing if not _follows(k, schema, present)]
@@ -303,7 +306,7 @@ def _mapped(
     file: Path,
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The file's trials in metarl's columns, and notes on how they were read."""
-    cells: dict[str, object] = {}
+    cells: dict[str, Any] = {}
     notes = list(source.notes)
     for ours, theirs in columns.items():
         if theirs == ROW:
@@ -337,7 +340,7 @@ def _cells_of(
     source: SourceTable,
     schema: TrialSchema,
     column_map: ColumnMap,
-) -> tuple[object, str]:
+) -> "tuple[pd.Series[Any], str]":
     """The cells of one column in metarl's codes, and a note on how they were read."""
     raw, column = source.table[theirs], schema.columns[ours]
     if ours in column_map.codes:
@@ -346,7 +349,8 @@ def _cells_of(
     if ours in NAMED:
         return as_words(raw), ""
     if column.words:
-        return as_words(raw).replace("", np.nan), ""
+        words = as_words(raw)
+        return words.where(words != ""), ""
     return as_numbers(raw, theirs, source.name)
 
 
@@ -382,7 +386,7 @@ class _Loaded:
             if name in table:
                 self._check_named(name)
         subjects, names = number_names(table["subject"])
-        given = dict(subject=subjects)
+        given: dict[str, Any] = {"subject": subjects}
         sessions: tuple[str, ...] = ()
         if "session" in table:
             number, sessions = number_names(table["session"], keep_numbers=True)
@@ -475,8 +479,8 @@ class _Loaded:
         cell = "a blank"
         if theirs in part.source.table:
             row = int(place.removeprefix("row "))
-            raw = part.source.table.at[row, theirs]
-            cell = shown(raw) if pd.notna(raw) else "a blank"
+            raw = part.source.table[theirs].astype(object)[row]
+            cell = "a blank" if pd.isna(raw) else shown(raw)
         sentence = error.sentence(place, column=_column_words(ours, part), value=cell)
         way_out = self._way_out(ours, part, blank=cell == "a blank")
         return f"{sentence}; {way_out}" if way_out else sentence

@@ -96,7 +96,7 @@ def test_animals_and_networks_take_one_path(name):
     assert set(other.effects["verdict"]) == {"REPORTED"}
     for panel in ANALYSES[name].behaviour_panels:
         draw(other, panel)
-    if ANALYSES[name].load_animals:
+    if ANALYSES[name].own_data:
         assert not other.tables["behaviour"].empty
 
 

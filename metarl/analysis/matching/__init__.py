@@ -94,9 +94,7 @@ def measures(
         "coding": Measure(coding, "strength", variables, PROBABILITY),
         "fractions": Measure(coding, "fraction", variables, PROBABILITY),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(
-            lines, history, subjects, subject_labels(data)
-        ),
+        "behaviour": behaviour_summary(lines, history, subjects, subject_labels(data)),
         **reference_tables(),
     }
 
@@ -148,6 +146,8 @@ ANALYSIS = Analysis(
     ),
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
-    release=Release(variable="all_stats", load=load_mouse_foraging, subjects_are="mice"),
+    release=Release(
+        variable="all_stats", load=load_mouse_foraging, subjects_are="mice"
+    ),
 )
 """From trial tables and recordings to effects and panels."""

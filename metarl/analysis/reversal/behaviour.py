@@ -78,7 +78,7 @@ def check_blocks(columns: pd.DataFrame) -> None:
                 f"a block must have {rule}",
                 got,
                 {key: columns.loc[first, key] for key in KEYS},
-                int(columns.index.get_loc(first)),
+                int(np.flatnonzero(columns.index == first)[0]),
                 "begin an episode of a new number there",
             )
 

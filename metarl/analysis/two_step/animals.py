@@ -9,7 +9,6 @@ from scipy import io
 
 from metarl.analysis.data import check_columns
 from metarl.analysis.matlab import UNREADABLE
-from metarl.analysis.two_step.behaviour import SCHEMA
 from metarl.core.checks import MetaRLError
 
 MACAQUES = ("C", "J")

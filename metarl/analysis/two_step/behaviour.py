@@ -76,21 +76,18 @@ def check_second_state(columns: pd.DataFrame) -> None:
         )
 
 
-def doubtful_transitions(columns: pd.DataFrame) -> "pd.Series[str]":
+def doubtful_transitions(columns: pd.DataFrame) -> dict[float, str]:
     """Subjects with an unusual share of common transitions."""
     known = columns[columns["transition"].notna()]
     common = (known["transition"] == "common").groupby(known["subject"])
-    share, count = common.mean(), common.size()
+    counted = common.agg(["mean", "size"])
     low, high = USUAL_COMMON
-    odd = share[(count >= FEW_CHOICES) & ((share < low) | (share > high))]
-    return pd.Series(
-        {
-            subject: f"{100 * value:.0f} % of transitions are common"
-            + ("; is the column turned round?" if value < low else "")
-            for subject, value in odd.items()
-        },
-        dtype=object,
-    )
+    usual = counted["mean"].between(low, high) | (counted["size"] < FEW_CHOICES)
+    return {
+        float(str(subject)): f"{100 * row['mean']:.0f} % of transitions are common"
+        + ("; is the column turned round?" if row["mean"] < low else "")
+        for subject, row in counted[~usual].to_dict("index").items()
+    }
 
 
 SCHEMA = BASE_SCHEMA.extend(

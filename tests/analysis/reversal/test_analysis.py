@@ -9,7 +9,7 @@ from reversal_blocks import chooser, write_release
 from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import analyse
 from metarl.analysis.reversal import ANALYSIS
-from metarl.analysis.reversal.animals import load_reversal
+from metarl.analysis.reversal.animals import load_macaque_reversal
 from metarl.analysis.reversal.references import reference_tables
 
 
@@ -61,7 +61,7 @@ def test_references_are_the_monkeys_alone_with_their_sources():
 
 def test_monkeys_have_every_behaviour_panel_and_no_verdict(tmp_path):
     source = ExperimentData(
-        trials=load_reversal(write_release(tmp_path / "made.mat")),
+        trials=load_macaque_reversal(write_release(tmp_path / "made.mat")),
         subjects_are="animals",
         task="reversal",
     )
