@@ -152,8 +152,9 @@ class Analysis(Generic[Trials]):
     """Whether tables of animals or people can be read."""
     release: Release | None = None
     """Published data that can be read as released."""
-    needs: tuple[str, ...] = ()
-    """Columns, besides the choice, that a trial needs in order to count."""
+    needs: tuple[str, ...] | None = ()
+    """Columns, besides the choice, that a trial needs in order to count; None: trials
+    that are forced or without a choice count as well."""
     needs_pairs: bool = False
     """Whether every measure but rewards is of pairs of successive trials."""
 
@@ -258,7 +259,7 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
     """
     for table in _every_table(data):
         analysis.schema.check(table)
-    if data.subjects_are != "networks":
+    if data.subjects_are != "networks" and analysis.needs is not None:
         check_something_counts(
             data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
         )

@@ -1,7 +1,7 @@
 """Every measure of an experiment as one row a subject."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,10 @@ def measures_by_subject(tables: Tables, schema: TrialSchema) -> BySubject:
     known = everyone.dropna(axis="columns", how="all")
     known = known.loc[:, ~known.columns.duplicated()]
     long = pd.concat(curves, ignore_index=True) if curves else pd.DataFrame()
-    ordered = [*("table", "subject"), *(k for k in long if k not in ("table", "subject"))]
+    ordered = [
+        *("table", "subject"),
+        *(k for k in long if k not in ("table", "subject")),
+    ]
     return BySubject(
         measures=known.rename_axis("subject"),
         curves=long[ordered] if curves else long,
@@ -73,7 +76,7 @@ def _tables(tables: Tables) -> Iterator[tuple[str, pd.DataFrame, tuple[str, ...]
         keys = tables.keys_of(name)
         if keys is None:
             keys = tuple(
-                column
+                str(column)
                 for column in own
                 if column not in ("subject", *LEFT_OUT)
                 and not pd.api.types.is_numeric_dtype(own[column])
@@ -102,10 +105,12 @@ def _laid_out(
 ) -> tuple[pd.DataFrame, set[str]]:
     """One row a subject, and the columns that are measures rather than counts."""
     prefix = "" if name == SUBJECTS else f"{name}."
-    columns = [column for column in table if column not in ("subject", *keys)]
+    columns = [str(name) for name in table if name not in ("subject", *keys)]
     if not keys:
         own = table.set_index("subject").rename(columns=lambda c: f"{prefix}{c}")
-        return own.astype(float), {f"{prefix}{c}" for c in columns if _is_value(table[c])}
+        return own.astype(float), {
+            f"{prefix}{c}" for c in columns if _is_value(table[c])
+        }
     parts: dict[str, pd.Series[float]] = {}
     values: set[str] = set()
     by_subject = table.groupby("subject")
@@ -124,12 +129,12 @@ def _laid_out(
     return pd.DataFrame(parts), values
 
 
-def _is_same(cells: "pd.api.typing.SeriesGroupBy[object, object]") -> bool:
+def _is_same(cells: "pd.api.typing.SeriesGroupBy[Any, Any]") -> bool:
     """Whether a column is one number a subject, at each of several points."""
     return bool((cells.nunique(dropna=False) == 1).all() and (cells.size() > 1).any())
 
 
-def _is_value(cells: "pd.Series[object]") -> bool:
+def _is_value(cells: "pd.Series[Any]") -> bool:
     """Whether a column holds measures: fractions, not whole numbers or flags."""
     return pd.api.types.is_float_dtype(cells) and str(cells.name) != "ridge"
 

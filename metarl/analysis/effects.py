@@ -155,7 +155,6 @@ def trained_and_untrained(
     trained: Criterion | None = None,
     difference: Criterion | None = None,
     words: tuple[str, str] = ("untrained units", "trained - untrained"),
-    bounds: Bounds = NO_BOUNDS,
     **shared: Unpack[Shared],
 ) -> list[Effect]:
     """Three effects of a measure of units: trained, untrained, and their difference.
@@ -167,16 +166,15 @@ def trained_and_untrained(
         trained: criterion of the trained units.
         difference: criterion of the difference, which is 0 by chance.
         words: additions to the label for the second and third effect.
-        bounds: of the measure.
-        shared: further fields of the first.
+        shared: further fields of the first; its bounds are those of the measure.
     """
+    bounds = shared.get("bounds", NO_BOUNDS)
     return [
         Effect(
             key=f"{key}.trained",
             label=f"{label}, mean",
             values=values["trained"],
             criterion=trained,
-            bounds=bounds,
             **shared,
         ),
         Effect(

@@ -97,8 +97,9 @@ def group_differences(
         One row a measure and pair of groups, in the order of the groups' names: first
         and second; the number of subjects with the measure (n_first, n_second) and
         their means; difference, second minus first, with its 95 % interval (low, high)
-        and p_welch, of Welch's t test; p_rank, of the Mann-Whitney test; p_holm, p_welch
-        corrected by Holm's method over all main measures and pairs (blank for others);
+        and p_welch, of Welch's t test; p_rank, of the Mann-Whitney test; p_holm,
+        p_welch corrected by Holm's method over all main measures and pairs (blank for
+        others);
         p_all_groups, of the Kruskal-Wallis test over three groups or more.
         Blank where groups are too small, or do not vary.
 
@@ -111,11 +112,9 @@ def group_differences(
         parts = {k: values[groups.reindex(values.index) == k].dropna() for k in names}
         among = _kruskal(list(parts.values())) if len(names) > 2 else np.nan
         for one, other in combinations(names, 2):
-            rows.append(
-                (measure, measure in main, one, other)
-                + _compared(parts[one].to_numpy(float), parts[other].to_numpy(float))
-                + (np.nan, among)
-            )
+            compared = _compared(parts[one].to_numpy(float), parts[other].to_numpy(float))
+            row = (measure, measure in main, one, other, *compared, np.nan, among)
+            rows.append(row)
     table = pd.DataFrame(rows, columns=list(GROUP_COLUMNS))
     return table.assign(p_holm=_corrected(table, "p_welch"))
 
@@ -206,7 +205,5 @@ def correlation(x: ArrayLike, y: ArrayLike) -> tuple[float, ...]:
         reach = stats.norm.ppf(0.975) / np.sqrt(len(one) - 3)
         low, high = np.tanh(np.arctanh(r) + np.array([-reach, reach]))
     ranked = stats.spearmanr(one, other)
-    return (r, float(low), float(high), float(test.pvalue)) + (
-        float(ranked.statistic),
-        float(ranked.pvalue),
-    )
+    known = (r, low, high, test.pvalue, ranked.statistic, ranked.pvalue)
+    return tuple(map(float, known))

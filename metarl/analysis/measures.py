@@ -103,8 +103,10 @@ class Tables(Mapping[str, pd.DataFrame]):
         tables: dict[str, Measure | pd.DataFrame] = {}
         for name, measure in self._tables.items():
             rows = _rows_of(self[name], kept)
-            is_measure = isinstance(measure, Measure)
-            tables[name] = replace(measure, table=rows) if is_measure else rows
+            if isinstance(measure, Measure):
+                tables[name] = replace(measure, table=rows)
+            else:
+                tables[name] = rows
         return Tables(tables)
 
     def replace(self, **tables: Measure | pd.DataFrame) -> "Tables":

@@ -19,6 +19,7 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     in_order,
+    missing_words,
     select_group,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
@@ -146,15 +147,25 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend.
+        label: in the legend, with the most subjects that have no number at a point.
         style: of the line.
         alpha: opacity of the band; 0: no band.
         value: column that is drawn upwards.
         line: further properties of the line.
     """
-    ax.plot(means[x], means[value], style, color=colour, label=label, **line)
+    words = label and f"{label}{_missing_at_most(means)}"
+    ax.plot(means[x], means[value], style, color=colour, label=words, **line)
     if alpha:
         band(ax, means, x, colour, alpha=alpha)
+
+
+def _missing_at_most(means: pd.DataFrame) -> str:
+    """Addition to a label where subjects have no number at some point."""
+    if "missing" not in means or not (means["missing"] > 0).any():
+        return ""
+    row = int(means["missing"].to_numpy().argmax())
+    most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
+    return f" ({missing_words(most, known + most)})"
 
 
 def subject_lines(
@@ -318,6 +329,8 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
+    Where some have no number, the number of those that have one stands at the bar.
+
     Args:
         ax: axes to draw on.
         tables: tables of the analysis.
@@ -346,6 +359,7 @@ def bars_with_subjects(
     beside = middle - 0.11 * width / BAR_WIDTH
     room = 0.35 * width
     subject_points(ax, places + beside, own, value, colour, points, width=room)
+    _numbers_of_subjects(ax, places + middle, means, upwards=context.slots > 1)
     return places
 
 
@@ -356,6 +370,24 @@ def _bar_place(context: Context) -> tuple[float, float]:
     low, high = BAR_REACH
     width = (high - low) / context.slots
     return low + (context.slot + 0.5) * width, 0.9 * width
+
+
+def _numbers_of_subjects(
+    ax: Axes, places: ArrayLike, means: pd.DataFrame, *, upwards: bool = False
+) -> None:
+    """Write n at the foot of each point at which a subject has no number."""
+    for place, n, missing in zip(
+        np.asarray(places, float), means["n"], means["missing"], strict=True
+    ):
+        if missing > 0:
+            ax.text(
+                *(place, 0.01),
+                f"n = {int(n)} of {int(n + missing)}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                rotation=90 * upwards,
+                fontsize="x-small",
+            )
 
 
 def half_violin(
@@ -610,7 +642,9 @@ def legend_below(
     # Of several populations on the same axes, each draws the references.
     once = [labels.index(label) for label in dict.fromkeys(labels)]
     bars = [isinstance(handles[index], BarContainer) for index in range(len(handles))]
-    order = sorted(once, key=lambda k: (not bars[k], not bars[k] and labels[k] != first))
+    order = sorted(
+        once, key=lambda k: (not bars[k], not bars[k] and labels[k] != first)
+    )
     ax.legend(
         [handles[index] for index in order],
         [labels[index] for index in order],

@@ -72,8 +72,10 @@ NOT_NEGATIVE = Bounds(low=0)
 """Of a cost, a duration or a count."""
 PROBABILITY = Bounds(0, 1)
 """Of a probability, a share or an r2."""
-DIFFERENCE = Bounds(-1, 1)
-"""Of a difference of two probabilities, or of a correlation."""
+DIFFERENCE = CORRELATION = Bounds(-1, 1)
+"""Of a difference of two probabilities, and of a correlation."""
+HELD_OUT_R2 = Bounds(high=1)
+"""Of an r2 of held-out data, which is below 0 where the mean predicts better."""
 INTERACTION = Bounds(-2, 2)
 """Of a difference of two differences of probabilities."""
 PERCENT = Bounds(0, 100)
@@ -238,6 +240,19 @@ def known_mean(values: ArrayLike) -> float:
     """Mean of the values that are known, not NaN; NaN without any."""
     sample = np.asarray(values, float)
     return mean(sample[np.isfinite(sample)])
+
+
+def column_means(values: Array) -> Array:
+    """(T,) mean of the known values of each column of (E, T); NaN without any."""
+    known = np.isfinite(values)
+    if known.all() and len(values):
+        means: Array = values.mean(axis=0)
+        return means
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    shares: Array = np.full(count.shape, np.nan)
+    np.divide(total, count, out=shares, where=count > 0)
+    return shares
 
 
 def standard_error(values: ArrayLike) -> float:

@@ -36,14 +36,14 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 
 Events of the agent are shades of the agent's blue. Sources: Okabe & Ito 2008, Color
 Universal Design; cues, C. Brewer's BrBG and PuOr; from rewarded on, P. Tol's muted
-scheme. A user's own subjects (own) are neither networks nor published animals or people.
+scheme. A user's own subjects (own) are neither networks nor published ones.
 """
 
 GROUP_COLOURS = (COLOURS["own"], "#8822EE", "#66BB66", "#880000", "#EEAAEE", "#886644")
 """Colours of groups of a user's own subjects.
 
-They are at least 20 units (CIE 1976) from each other, and from networks, animals, people
-and paper, for readers with and without each kind of colour blindness.
+They are at least 20 units (CIE 1976) from each other, and from networks, animals,
+people and paper, for readers with and without each kind of colour blindness.
 """
 
 BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(

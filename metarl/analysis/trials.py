@@ -184,12 +184,14 @@ def check_something_counts(
         raise MetaRLError(_nothing_counts(columns, needs))
     if not pairs:
         return
-    keys = np.column_stack([columns[key] for key in KEYS])
+    keys = np.column_stack([np.asarray(columns[key], float) for key in KEYS])
     # Most tables are in order, and so have a pair without being sorted.
-    if not (_pairs(keys, usable) or trial_sequence(trials, schema, needs).follows.any()):
+    if _pairs(keys, usable):
+        return
+    if not trial_sequence(trials, schema, needs).follows.any():
         raise MetaRLError(
-            f"there is nothing to analyse: none of the {usable.sum()} trials that count "
-            "follows another that counts in the same subject, session and episode; "
+            f"there is nothing to analyse: none of the {usable.sum()} trials that "
+            "count follows another that counts in its subject, session and episode; "
             "number the trials so that trial goes up by 1 from each to the next"
         )
 
@@ -210,9 +212,9 @@ def _nothing_counts(columns: Columns, needs: Sequence[str]) -> str:
     }
     listed = [f"{rows.sum()} {words}" for words, rows in reasons.items() if rows.any()]
     return (
-        f"there is nothing to analyse: none of the {len(columns['valid'])} trials counts "
-        f"({', '.join(listed)}); a trial that counts is valid (1), not forced (0), and "
-        f"has {' and '.join(('a choice', *needs))}"
+        f"there is nothing to analyse: none of the {len(columns['valid'])} trials "
+        f"counts ({', '.join(listed)}); a trial that counts is valid (1), not forced "
+        f"(0), and has {' and '.join(('a choice', *needs))}"
     )
 
 
@@ -282,8 +284,8 @@ def _check_gaps(sequence: TrialSequence) -> None:
         row = int(np.argmax(np.diff(sequence.trial, prepend=sequence.trial[:1])))
         named = zip(KEYS, sequence.keys[row], strict=True)
         raise MetaRLError(
-            "trial must go up by 1 from each trial of an episode to the next, got a gap "
-            f"before {', '.join(f'{key} {value}' for key, value in named)}; number "
+            "trial must go up by 1 from each trial of an episode to the next, got a "
+            f"gap before {', '.join(f'{key} {value}' for key, value in named)}; number "
             "trials within subject, session and episode"
         )
 

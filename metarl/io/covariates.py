@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -86,9 +87,9 @@ def read_covariates(
             no column of the subjects' names, or has one of them twice.
     """
     second = None if subjects_file is None else _read_second(Path(subjects_file), data)
-    there = [] if second is None else list(second.table)
+    there = [] if second is None else list(map(str, second.table))
     wanted = list(dict.fromkeys(names)) or there
-    known = [*(k for k in data.trials if k not in there), *there]
+    known = [*map(str, data.trials), *there]
     columns = {}
     for name in wanted:
         if name in there and second is not None:
@@ -108,7 +109,7 @@ def read_covariates(
     return Covariates(table=table, notes=() if second is None else second.notes)
 
 
-def _constant(data: TrialData, name: str) -> "pd.Series[object]":
+def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
     """A column of the trial table that is the same in all trials of a subject."""
     cells, _ = as_numbers(data.trials[name], name, "the trial table")
     words = as_words(cells)
@@ -117,13 +118,13 @@ def _constant(data: TrialData, name: str) -> "pd.Series[object]":
     first = filled.groupby(subjects).first()
     differs = (words.loc[filled.index] != as_words(subjects.map(first))).to_numpy()
     if differs.any():
-        row = int(filled.index[differs.argmax()])
+        row = int(filled.index.tolist()[int(differs.argmax())])
         subject = int(data.trials["subject"].loc[row])
         raise MetaRLError(
             f"column {name} must be the same in all trials of a subject, got "
             f"{_cell(cells.loc[row])} after {_cell(first[subject])} of "
-            f"{data.names[subject]} in {data.place(row)}; leave it out of --covariates, "
-            "or give one row a subject with --subjects-file"
+            f"{data.names[subject]} in {data.place(row)}; leave it out, or give one "
+            "row a subject with --subjects-file"
         )
     return _typed(first.reindex(range(len(data.names))))
 
@@ -132,7 +133,7 @@ def _cell(value: object) -> str:
     return repr(value) if isinstance(value, str) else shown(value)
 
 
-def _typed(cells: "pd.Series[object]") -> "pd.Series[object]":
+def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
     """Cells as floats where all are numbers, else as words; NaN for a blank."""
     words = as_words(cells).astype(object)
     known = words.where(~words.isin(BLANKS))
@@ -145,12 +146,12 @@ def _typed(cells: "pd.Series[object]") -> "pd.Series[object]":
 def _read_second(path: Path, data: TrialData) -> Covariates:
     """Traits from a table with one row a subject."""
     (file,) = list_files([path])[:1]
-    source = read_file(file, ReadingOptions(), lambda names: set(names))
+    source = read_file(file, ReadingOptions(), set)
     column = _name_column(source, data)
     own = as_words(source.table[column])
     twice = own.duplicated() & (own != "")
     if twice.any():
-        row = own.index[int(twice.to_numpy().argmax())]
+        row = own.index.tolist()[int(twice.to_numpy().argmax())]
         raise MetaRLError(
             f"{source.name} must have one row a subject, got {own[row]!r} again in row "
             f"{row}; keep one of them"
@@ -183,7 +184,7 @@ def _listed(names: Sequence[str], words: str) -> str:
 
 def _name_column(source: SourceTable, data: TrialData) -> str:
     """The column of a table with the subjects' own names."""
-    names, own = list(source.table), set(data.names)
+    names, own = list(map(str, source.table)), set(data.names)
     holding = [k for k in names if set(as_words(source.table[k])) & own]
     for likely in (data.subject_column, best_match("subject", names)):
         if likely in holding:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from metarl.analysis.analysis import Analysis, AnalysisResult, Draw, Panel, analyse
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
+from metarl.analysis.measures import missing_words
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
@@ -301,6 +302,8 @@ def effect_line(row: Mapping[Any, Any]) -> str:
     known = pd.notna(row["reference"])
     reference = f"; reference {row['reference']:.3g}" if known else ""
     value = f"{row['value']:.3f}{interval}"
+    if missing := row.get("missing", 0):
+        value += f"; {missing_words(missing, row['subjects'] + missing)}"
     return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"
 
 

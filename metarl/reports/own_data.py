@@ -101,7 +101,7 @@ class TrialAnalysis:
         return paths
 
 
-def analyze_trials(
+def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     task: str,
     data: Trials,
     out: Path | str | None = None,
@@ -165,6 +165,7 @@ def analyze_trials(
             **_sessions(result, trials),
             **_curves(compared.by_subject, result),
             **compared.tables(),
+            **_beside(result, networks),
         },
         figures=figures,
         notes=(*trials.notes, *traits.notes, *_group_notes(groups, group, result)),
@@ -206,6 +207,24 @@ def _networks(task: str, beside: Run | Path | str) -> AnalysisResult:
             f"{run.path}"
         )
     return analyse(analysis_of(task), experiment_data(run))
+
+
+def _beside(
+    result: AnalysisResult, networks: AnalysisResult | None
+) -> dict[str, pd.DataFrame]:
+    """Differences of the subjects from the networks, in every effect that both have."""
+    if networks is None:
+        return {}
+    values = {
+        layer.context.subjects_are: pd.DataFrame(
+            {effect.key: effect.values for effect in layer.unscored_effects}
+        ).dropna(axis="columns", how="all")
+        for layer in (networks, result)
+    }
+    both = pd.concat(values)
+    shared = [k for k in both if all(k in table for table in values.values())]
+    kinds = pd.Series(both.index.get_level_values(0), both.index)
+    return {"beside": group_differences(both[shared], kinds).drop(columns="main")}
 
 
 def _group_name(value: str, column: str) -> str:
@@ -331,7 +350,7 @@ class _Compared:
             figure, axes = _small_panels(len(self.main))
             for ax, (column, effect) in zip(axes, self.main.items(), strict=False):
                 rows = differences[differences["measure"] == column]
-                row = rows.iloc[0].to_dict() if len(colours) == 2 else None
+                row = _row(rows) if len(colours) == 2 else None
                 plot_by_group(ax, effect, self.groups, colours, row)
         return figure
 
@@ -342,7 +361,7 @@ class _Compared:
             figure, axes = _small_panels(len(cells))
             for ax, (column, name) in zip(axes, cells, strict=False):
                 rows = found[found["measure"] == column]
-                row = rows[rows["covariate"] == name].iloc[0].to_dict()
+                row = _row(rows[rows["covariate"] == name])
                 plot_against(
                     ax,
                     self.main[column],
@@ -361,6 +380,11 @@ class _Compared:
                     handles=handles, loc="outside lower center", ncols=len(handles)
                 )
         return figure
+
+
+def _row(table: pd.DataFrame) -> dict[str, object]:
+    """The one row of a table, by column."""
+    return {str(name): value for name, value in table.iloc[0].items()}
 
 
 def _small_panels(count: int) -> tuple[Figure, list[Axes]]:

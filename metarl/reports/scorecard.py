@@ -14,7 +14,7 @@ from metarl.experiments.spec import experiment
 from metarl.reports.figures import effect_line
 from metarl.runs.folder import Run
 
-VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
+VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
 """Verdicts, in the order of a tally."""
 
 

@@ -10,6 +10,7 @@ from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.matching.animals import load_mouse_foraging
 from metarl.analysis.matching.behaviour import (
+    LEAST_EPISODES,
     SCHEMA,
     STAYS,
     baseline_earnings,
@@ -48,6 +49,7 @@ from metarl.analysis.measures import (
     thin,
 )
 from metarl.analysis.statistics import PROBABILITY
+from metarl.core.checks import MetaRLError
 
 POINT_COUNT = 1200
 """Episodes kept for the scatter."""
@@ -75,6 +77,9 @@ def measures(
         .merge(wide_by_set(rewards, "efficiency"), "left", on=KEYS)
         .merge(wide_by_set(rewards, "reward_per_trial"), "left", on=KEYS)
     )
+    behaviour = behaviour_summary(lines, history, subjects, subject_labels(data))
+    if behaviour.empty and data.subjects_are != "networks":
+        raise MetaRLError(_too_few(groups[MEASURED]))
     units = _units(data, groups[MEASURED])
     coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
     variables = ("network", "variable")
@@ -94,9 +99,22 @@ def measures(
         "coding": Measure(coding, "strength", variables, PROBABILITY),
         "fractions": Measure(coding, "fraction", variables, PROBABILITY),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(lines, history, subjects, subject_labels(data)),
+        "behaviour": behaviour,
         **reference_tables(),
     }
+
+
+def _too_few(trials: pd.DataFrame) -> str:
+    """The sentence on a table without a number of any subject."""
+    late = trials["usable"] & trials["late"]
+    episodes = trials.loc[late, "episode_index"].nunique()
+    return (
+        f"there is nothing to analyse: of {len(trials)} trials {late.sum()} count and "
+        f"are in the last two thirds of their episode, in {episodes} "
+        f"{'episode' if episodes == 1 else 'episodes'}, and "
+        "none of them follows another that counts; staying needs trials numbered up by "
+        f"1, and a slope {LEAST_EPISODES} episodes of a subject, of different ratios"
+    )
 
 
 def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,13 @@ from metarl.analysis.schema import (
     between,
     codes,
 )
-from metarl.analysis.statistics import known_standard_error
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Bounds,
+    known_standard_error,
+)
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
 
 MEASURES: Mapping[str, str] = MappingProxyType(
@@ -45,6 +51,14 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Measure of a block -> in words, with its unit."""
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {
+        **dict.fromkeys(MEASURES, PROBABILITY),
+        "first_new_better": NOT_NEGATIVE,
+        "switch_delay": NO_BOUNDS,
+    }
+)
+"""Measure of a block -> its least and greatest value."""
 LATE = (10, 20)
 """First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
@@ -366,7 +380,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     shown = shown.assign(label=ALL_SUBJECTS, quantity="p_better")
     each = table[table["label"] != ALL_SUBJECTS]
     subjects = with_all_subjects(each, keys[1:]).head(each.groupby(keys[1:]).ngroups)
-    blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
-    summary = pd.concat([subjects, blocks], ignore_index=True)
+    over_blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
+    summary = pd.concat([subjects, over_blocks], ignore_index=True)
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})

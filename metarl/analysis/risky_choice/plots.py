@@ -204,6 +204,8 @@ def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
         words = subject_label(context) if own else name
         for probability, (style, _) in levels.items():
             line = rows_at(select_group(means, name), probability=probability)
+            # Where the probability changes within an episode, not all places have it.
+            line = line[line["n"] > 0]
             label = words if style == "-" and len(line) else None
             mean_line(
                 ax,

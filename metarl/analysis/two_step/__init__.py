@@ -66,10 +66,11 @@ def measures(
     """Every table of the experiment, by name.
 
     Returns:
-        Per group and subject: subjects (with `product_nulls`), stays, stay_regression, lags; of recorded ones
-        rpe (`error_regressions`) and its r2 (one row a measure). For the scatter:
-        rpe_points. behaviour: `behaviour_summary` of the measured subjects. Published:
-        those of `reference_tables`.
+        Per group and subject: subjects (with `product_nulls`), stays,
+        stay_regression, lags; of recorded ones rpe (`error_regressions`) and its r2
+        (one row a measure). For the scatter: rpe_points. behaviour:
+        `behaviour_summary` of the measured subjects. Published: those of
+        `reference_tables`.
     """
     stays = by_group(groups, stay_probabilities)
     keys = ["group", "subject"]

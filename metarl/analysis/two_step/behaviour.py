@@ -282,10 +282,11 @@ def product_nulls(trials: TrialSequence, ridge: float = RIDGE) -> pd.DataFrame:
 
     Source: Davison & Hinkley 1997, Bootstrap Methods, section 4.2.3.
     """
-    rows = []
-    for subject, cells in stay_probabilities(trials).groupby("subject", sort=True):
-        row = (subject, *_product_null(cells, ridge, len(rows)))
-        rows.append(row)
+    each = stay_probabilities(trials).groupby("subject", sort=True)
+    rows = [
+        (subject, *_product_null(cells, ridge, number))
+        for number, (subject, cells) in enumerate(each)
+    ]
     return pd.DataFrame(rows, columns=["subject", *NULL_COLUMNS])
 
 
@@ -340,9 +341,9 @@ def lag_regression(
         now = np.flatnonzero(complete & (trials.subject == subject))
         fit = _fit_lags(left[now], now, kind, lags, ridge)
         kinds = product(range(1, lags + 1), LAG_TYPES)
+        facts = fit.converged, len(now), ridge
         rows += [
-            (int(subject), lag, transition, reward, weight)
-            + (fit.converged, len(now), ridge)
+            (int(subject), lag, transition, reward, weight, *facts)
             for (lag, (transition, reward)), weight in zip(
                 kinds, _known(fit)[1:], strict=True
             )
@@ -427,4 +428,7 @@ def _summary(table: pd.DataFrame, over: str) -> pd.DataFrame:
     )
     summary["missing"] -= summary["n"]
     summary = summary.assign(pairs=cells["pairs"].sum(), over=over).reset_index()
-    return summary[[*keys, "value", "error", "n", "over", "missing", "pairs"]]
+    ordered: pd.DataFrame = summary[
+        [*keys, "value", "error", "n", "over", "missing", "pairs"]
+    ]
+    return ordered
