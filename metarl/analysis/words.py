@@ -34,6 +34,7 @@ def singular(kind: str) -> str:
         (r"ies$", "y"),
         (r"(?<=ss|sh|ch)es$", ""),
         (r"(?<=[xz])es$", ""),
+        (r"(?<=[^o]us)es$", ""),
         (r"(?<!s)s$", ""),
     ):
         if re.search(ending, last):

@@ -260,6 +260,11 @@ def test_the_summary_is_over_sessions_where_there_are_some(by_hand):
     more = by_hand.iloc[:3].assign(session=1)
     more = pd.concat([more, more.iloc[:1].assign(trial=3)])
     summary = behaviour_summary(read_trials(pd.concat([by_hand, more])), {0: "C"})
+    everyone = summary[summary["label"] == "all subjects"]
+    pooled = everyone[(everyone["reward"] == 1) & (everyone["transition"] == "common")]
+    assert pooled["value"].item() == pytest.approx(5 / 6)
+    assert (pooled["n"].item(), pooled["over"].item()) == (1, "subjects")
+    summary = summary[summary["label"] == "C"]
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
     assert row["value"].item() == pytest.approx((2 / 3 + 1) / 2)
     assert row["error"].item() == pytest.approx(1 / 6)
@@ -273,6 +278,8 @@ def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
     two = pd.concat([by_hand, by_hand.iloc[:4].assign(subject=1)])
     summary = behaviour_summary(read_trials(two), {0: "C", 1: "J"})
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
-    assert row["label"].item() == "all subjects"
-    assert row["value"].item() == pytest.approx(2 / 3)
-    assert row["n"].item() == 2
+    assert row["label"].tolist() == ["all subjects", "C", "J"]
+    assert row["value"].tolist() == pytest.approx([2 / 3] * 3)
+    assert row["n"].tolist() == [2, 1, 1]
+    assert row["over"].tolist() == ["subjects", "sessions", "sessions"]
+    row = row[row["label"] == "all subjects"]
