@@ -52,7 +52,7 @@ class Covariates:
             MetaRLError: there are fewer or more.
         """
         cells = as_words(self.table[name]).astype(object)
-        names = cells.where(cells != "")
+        names = cells.where(cells != "").rename(name)
         found = sorted(names.dropna().unique())
         if len(found) < 2:
             got = f"only {found[0]!r}" if found else "only blanks"
