@@ -213,6 +213,11 @@ class AnalysisResult:
         found = self.analysis.effects(self.tables, self.context)
         return [in_words_of_subjects(effect, kind) for effect in found]
 
+    @property
+    def own_effects(self) -> list[Effect]:
+        """Those about the measured subjects, and not a baseline or a simulation."""
+        return [e for e in self.unscored_effects if e.learning == MEASURED]
+
     @cached_property
     def effects(self) -> pd.DataFrame:
         """Every effect with its verdict, as `effect_row` lays out."""

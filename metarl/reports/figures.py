@@ -202,9 +202,10 @@ def _draw(
 
 def _align(panels: Sequence[Panel], axes: Iterable[Axes]) -> None:
     """Give axes of one drawing of several populations the same vertical limits."""
-    alike: dict[Draw, list[Axes]] = {}
+    alike: dict[tuple[Draw, str], list[Axes]] = {}
     for panel, ax in zip(panels, axes, strict=False):
-        alike.setdefault(panel.draw, []).append(ax)
+        if ax.has_data():
+            alike.setdefault((panel.draw, ax.get_yscale()), []).append(ax)
     for group in alike.values():
         low = min(ax.get_ylim()[0] for ax in group)
         high = max(ax.get_ylim()[1] for ax in group)

@@ -71,9 +71,10 @@ class TrialAnalysis:
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """Effects that have a value: those of units or baselines have none."""
+        """Effects of these subjects that have a value: those of units have none."""
         effects = self.result.effects
-        return effects[effects["value"].notna()]
+        own = {effect.key for effect in self.result.own_effects}
+        return effects[effects["value"].notna() & effects["key"].isin(own)]
 
     @property
     def effects_by_subject(self) -> pd.DataFrame:
@@ -217,7 +218,7 @@ def _beside(
         return {}
     values = {
         layer.context.subjects_are: pd.DataFrame(
-            {effect.key: effect.values for effect in layer.unscored_effects}
+            {effect.key: effect.values for effect in layer.own_effects}
         ).dropna(axis="columns", how="all")
         for layer in (networks, result)
     }
@@ -301,7 +302,7 @@ class _Compared:
         measures = laid.measures
         main: dict[str, Effect] = {}
         values = [str(name) for name in measures if name not in laid.counts]
-        for effect in main_measures(result.unscored_effects):
+        for effect in main_measures(result.own_effects):
             own = effect.values.reindex(measures.index).astype(float)
             same = (k for k in values if measures[k].equals(own))
             column = next(same, effect.key.removesuffix(".mean"))
