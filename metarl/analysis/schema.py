@@ -29,6 +29,8 @@ mistake."""
 
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
+BLANK = "a blank"
+"""A cell without a value, in words."""
 FEW_CHOICES = 20
 """Choices below which it is no surprise that all are of one option."""
 LARGEST = 2.0**53
@@ -97,10 +99,12 @@ class RowError(TrialTableError):
 def shown(value: object) -> str:
     """A cell as people write it: 2 rather than 2.0, blank rather than nan, 'a word'."""
     if isinstance(value, str):
-        return repr(value) if value else "a blank"
-    number = float(value)  # type: ignore[arg-type]
+        return repr(value) if value else BLANK
+    if isinstance(value, bool | np.bool_):
+        return str(value)
+    number = float("nan" if value is None else str(value))
     if np.isnan(number):
-        return "a blank"
+        return BLANK
     return str(int(number)) if number == np.floor(number) else f"{number!r}"
 
 

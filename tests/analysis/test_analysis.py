@@ -114,7 +114,7 @@ def test_summaries_are_over_subjects_and_subjects_have_names(data):
     assert names == ["subject 0", "subject 1", "subject 0"]
     with pytest.raises(KeyError, match="table 'plain' is not a Measure"):
         tables.summary("plain")
-    named = replace(data, trials=data.trials.assign(animal=["a", "a", "b", "b"]))
+    named = replace(data, names={0: "a", 1: "b"})
     assert analyse(TOY, named).tables["subjects"]["label"].tolist()[:2] == ["a", "b"]
 
 

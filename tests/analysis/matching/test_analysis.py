@@ -201,9 +201,10 @@ def own():
 
 def test_animals_go_the_same_way(tmp_path, own):
     own.to_csv(tmp_path / "own.csv", index=False)
-    trials = load_trials(ANALYSIS, tmp_path / "own.csv").trials
+    own = load_trials(ANALYSIS, tmp_path / "own.csv")
+    trials = own.trials
     assert trials["valid"].unique() == [1]
-    result = analysed(trials, subjects_are="animals")
+    result = analysed(trials, subjects_are="animals", names=own.labels)
     assert not result.context.scored
     actual = result.tables
     assert set(actual["behaviour"]["label"]) == {"Ada", "Bob"}

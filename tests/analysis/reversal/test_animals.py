@@ -222,8 +222,9 @@ def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     else:
         pytest.importorskip("pyarrow")
         own.to_parquet(file)
-    trials = load_trials(ANALYSIS, str(file)).trials
-    assert trials["animal"].tolist() == ["anna", "anna", "bob"]
+    data = load_trials(ANALYSIS, str(file))
+    trials = data.trials
+    assert data.names == ("anna", "bob")
     assert trials["subject"].tolist() == [0, 0, 1]
     assert trials["session"].tolist() == trials["episode"].tolist() == [0, 0, 0]
     assert trials["valid"].tolist() == [1, 1, 1]

@@ -205,7 +205,8 @@ def rats(tmp_path):
 
 
 def test_animals_go_the_same_way(rats):
-    actual = analysed(trials=load_trials(ANALYSIS, rats).trials, subjects_are="animals")
+    own = load_trials(ANALYSIS, rats)
+    actual = analysed(trials=own.trials, subjects_are="animals", names=own.labels)
     result = actual.tables
     assert result["probabilities"].iloc[0].tolist() == [0.4, 0.1]
     assert set(result["behaviour"]["label"]) == {"ada", "bo"}

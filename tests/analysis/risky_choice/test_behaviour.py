@@ -112,15 +112,15 @@ def test_nullable_columns_read_the_same():
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("risky", 2, "column risky must be 0, 1 or blank, got 2.0 in row 3"),
-        ("forced", 3, "column forced must be 0 or 1, got 3.0 in row 3"),
+        ("risky", 2, "column risky must be 0, 1 or blank, got 2 in row 3"),
+        ("forced", 3, "column forced must be 0 or 1, got 3 in row 3"),
         (
             "probability_risky",
             1.5,
             "column probability_risky must be the risky arm's probability of the large "
             "reward, 0 to 1, got 1.5 in row 3",
         ),
-        ("won", 2, "column won must be 0, 1 or blank, got 2.0 in row 3"),
+        ("won", 2, "column won must be 0, 1 or blank, got 2 in row 3"),
     ],
 )
 def test_a_wrong_coding_gets_one_sentence(column, value, sentence):

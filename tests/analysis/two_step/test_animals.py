@@ -178,7 +178,7 @@ def test_columns_that_are_given_are_kept(tmp_path, own):
         (
             lambda t: t.drop(columns="transition"),
             "own.csv has no column transition; it needs subject, trial, choice, "
-            "reward, transition",
+            "reward, transition; or give second_state, from which transition follows",
         ),
         (
             lambda t: t.assign(transition=["common", None, "sometimes"]),

@@ -209,8 +209,8 @@ def test_subjects_with_nearly_equal_rewards_look_equal(simulate, ax):
 
 
 def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
-    trials = load_trials(ANALYSIS, macaque_file).trials
-    data = ExperimentData(trials=trials, subjects_are="animals")
+    own = load_trials(ANALYSIS, macaque_file)
+    data = ExperimentData(trials=own.trials, subjects_are="animals", names=own.labels)
     result = analyse(ANALYSIS, data)
     plot_rewards(result.tables, result.context, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["own"])

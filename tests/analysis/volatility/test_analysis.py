@@ -80,8 +80,13 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     named = trials.assign(subject=trials["subject"].map({0: "Ann", 1: "Bo", 2: "Cy"}))
     file = tmp_path / "people.csv"
     named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
-    people = load_trials(ANALYSIS, file).trials
-    data = ExperimentData(trials=people, subjects_are="animals", task="volatility")
+    people = load_trials(ANALYSIS, file)
+    data = ExperimentData(
+        trials=people.trials,
+        subjects_are="people",
+        names=people.labels,
+        task="volatility",
+    )
     result = analyse(ANALYSIS, data)
     actual = result.tables
     assert list(actual["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
