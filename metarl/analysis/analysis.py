@@ -148,15 +148,15 @@ class Analysis(Generic[Trials]):
     """Task parameters that the criteria apply to."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
-    own_data: bool = True
-    """Whether tables of animals or people can be read."""
-    release: Release | None = None
-    """Published data that can be read as released."""
     needs: tuple[str, ...] | None = ()
     """Columns, besides the choice, that a trial needs in order to count; None: trials
     that are forced or without a choice count as well."""
     needs_pairs: bool = False
     """Whether every measure but rewards is of pairs of successive trials."""
+    own_data: bool = True
+    """Whether tables of animals or people can be read."""
+    release: Release | None = None
+    """Published data that can be read as released."""
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:

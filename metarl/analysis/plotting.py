@@ -19,7 +19,6 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     in_order,
-    missing_words,
     select_group,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
@@ -147,7 +146,8 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend, with the most subjects that have no number at a point.
+        label: in the legend; where subjects have no number at a point, with the least
+            number of those that have one, of all.
         style: of the line.
         alpha: opacity of the band; 0: no band.
         value: column that is drawn upwards.
@@ -160,12 +160,12 @@ def mean_line(
 
 
 def _missing_at_most(means: pd.DataFrame) -> str:
-    """Addition to a label where subjects have no number at some point."""
+    """Addition to a label where subjects have no number: the least that have one."""
     if "missing" not in means or not (means["missing"] > 0).any():
         return ""
     row = int(means["missing"].to_numpy().argmax())
     most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
-    return f" ({missing_words(most, known + most)})"
+    return f" ({known} of {known + most})"
 
 
 def subject_lines(
@@ -329,7 +329,8 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
-    Where some have no number, the number of those that have one stands at the bar.
+    Where some have no number, the number of those that have one, of all, stands at the
+    foot of the bar.
 
     Args:
         ax: axes to draw on.
@@ -375,14 +376,14 @@ def _bar_place(context: Context) -> tuple[float, float]:
 def _numbers_of_subjects(
     ax: Axes, places: ArrayLike, means: pd.DataFrame, *, upwards: bool = False
 ) -> None:
-    """Write n at the foot of each point at which a subject has no number."""
+    """Write how many have a number where a subject has none."""
     for place, n, missing in zip(
         np.asarray(places, float), means["n"], means["missing"], strict=True
     ):
         if missing > 0:
             ax.text(
                 *(place, 0.01),
-                f"n = {int(n)} of {int(n + missing)}",
+                f"{int(n)} of {int(n + missing)}",
                 transform=ax.get_xaxis_transform(),
                 ha="center",
                 rotation=90 * upwards,

@@ -87,6 +87,24 @@ class TrialSequence:
         return place
 
     @cached_property
+    def aligned(self) -> Integers:
+        """(N,) trials since an episode's beginning, also where its first are missing.
+
+        Numbers that begin again with each episode are counted from the least of all.
+        Those that go on from episode to episode within a session are counted from the
+        episode's first, as in `place`.
+        """
+        first = self.starts[1:]
+        together = (self.keys[first, :2] == self.keys[first - 1, :2]).all(axis=1)
+        later = self.trial[first] > self.trial[first - 1]
+        if together.any() and later[together].all():
+            return self.place
+        aligned: Integers = self.trial - self.trial.min(
+            initial=self.trial.max(initial=0)
+        )
+        return aligned
+
+    @cached_property
     def next_in_episode(self) -> Flags:
         """(N,) whether a trial's number is one above that of the row before it.
 
@@ -263,9 +281,8 @@ def episode_grid(
         by_episode: columns that are the same in all trials of an episode.
 
     Returns:
-        Episodes in the order of subject, session and number. A trial's place is its
-        number, from the first of its episode; its choice is NaN where it does not
-        count.
+        Episodes in the order of subject, session and number. A trial's place is that of
+        `TrialSequence.aligned`; its choice is NaN where it does not count.
 
     Raises:
         MetaRLError: trial numbers leave so large gaps that the grid would be empty.
@@ -273,13 +290,13 @@ def episode_grid(
     _check_gaps(sequence)
     values = {name: sequence[name] for name in columns}
     values["choice"] = np.where(sequence.usable, sequence["choice"], np.nan)
-    laid = lay_out(sequence.episode_index, sequence.place, values)
+    laid = lay_out(sequence.episode_index, sequence.aligned, values)
     constant = {name: sequence.columns[name][sequence.starts] for name in by_episode}
     return EpisodeGrid(episodes=sequence.episodes.assign(**constant), columns=laid)
 
 
 def _check_gaps(sequence: TrialSequence) -> None:
-    cells = len(sequence.starts) * (int(sequence.place.max(initial=0)) + 1)
+    cells = len(sequence.starts) * (int(sequence.aligned.max(initial=0)) + 1)
     if cells > MOST_CELLS and cells > SPARSEST * len(sequence.keys):
         row = int(np.argmax(np.diff(sequence.trial, prepend=sequence.trial[:1])))
         named = zip(KEYS, sequence.keys[row], strict=True)

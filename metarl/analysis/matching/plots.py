@@ -79,7 +79,8 @@ def plot_matching(tables: Tables, context: Context, ax: Axes) -> Axes:
     for name, style in zip(_known_sets(tables), ("-", "--"), strict=False):
         own = rows_at(select_group(tables["lines"]), set=name)
         slope, bias = own[["slope", "bias"]].mean()
-        text = f"{name}: slope {slope:.2f}, r {own['r'].mean():.2f}"
+        known = f"slope {slope:.2f}, r {own['r'].mean():.2f}"
+        text = f"{name}: {'no slope' if np.isnan(slope) else known}"
         ax.plot(ends, bias + slope * ends, style, color=colour, lw=2, label=text)
     _published_lines(ax, tables, ends)
     ax.set_xlabel("Rewards, right to left (log2)")
