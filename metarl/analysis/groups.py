@@ -112,7 +112,8 @@ def group_differences(
         parts = {k: values[groups.reindex(values.index) == k].dropna() for k in names}
         among = _kruskal(list(parts.values())) if len(names) > 2 else np.nan
         for one, other in combinations(names, 2):
-            compared = _compared(parts[one].to_numpy(float), parts[other].to_numpy(float))
+            values_of = (parts[name].to_numpy(float) for name in (one, other))
+            compared = _compared(*values_of)
             row = (measure, measure in main, one, other, *compared, np.nan, among)
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(GROUP_COLUMNS))

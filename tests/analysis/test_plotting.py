@@ -116,8 +116,9 @@ def test_bars_of_two_populations_stand_side_by_side(ax, tables):
 def test_many_subjects_are_a_pale_distribution_beside_the_bar(ax):
     subject_points(ax, [0, 1], many(600), "value", "black", POINTS)
     assert len(ax.lines) == 2
+    table = many(600)
     for line, kind in zip(ax.lines, "ba", strict=True):
-        own = many(600).query("kind == @kind")["value"]
+        own = table.loc[table["kind"] == kind, "value"]
         assert len(line.get_ydata()) == MOST_DOTS
         assert line.get_ydata()[0] == own.min()
         assert line.get_ydata()[-1] == own.max()

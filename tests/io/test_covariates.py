@@ -70,7 +70,8 @@ def test_the_row_is_that_of_the_second_file_of_several(tmp_path):
     parts[2].iloc[3, -1] = 53
     paths = [written(tmp_path / f"{k}.csv", part) for k, part in enumerate(parts)]
     data = load_trials(ANALYSIS, paths)
-    with pytest.raises(MetaRLError, match="got 53 after 52 of cleo in row 5 of 2.csv"):
+    words = r"got 53 after 52 of cleo in row 5 of 2\.csv"
+    with pytest.raises(MetaRLError, match=words):
         read_covariates(data, ["age"])
 
 
@@ -143,8 +144,10 @@ def test_a_table_in_memory_is_read_by_the_same_rules():
     assert read_covariates(data, ["age"]).table["age"].tolist() == [30, 41, 52]
     wrong = table.assign(choice=[*table["choice"][:-1], 7])
     with pytest.raises(
-        MetaRLError, match="the table: column choice .* got 7 in row 12"
+        MetaRLError, match=r"the table: column choice .* got 7 in row 12"
     ):
         load_trials(ANALYSIS, wrong)
-    with pytest.raises(MetaRLError, match="the table has no columns? better, schedule"):
+    with pytest.raises(
+        MetaRLError, match=r"the table has no columns? better, schedule"
+    ):
         load_trials(REVERSAL, table)
