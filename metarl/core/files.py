@@ -307,6 +307,11 @@ class _TableWriter:
             self.path.unlink()
 
 
+def write_table_as_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a small table as CSV, a whole file or none."""
+    write_text(path, csv_text(table))
+
+
 def csv_text(table: "pd.DataFrame", *, header: bool = True) -> str:
     """Return the table as CSV: the same text as from pandas, several times faster.
 

@@ -1,21 +1,24 @@
 """Figure, effects and one-page result of a run; the only module that saves them."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metarl.analysis.analysis import Analysis, AnalysisResult, Panel, analyse
+from metarl.analysis.analysis import Analysis, AnalysisResult, Draw, Panel, analyse
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
 from metarl.analysis.measures import missing_words
 from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
+from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
-from metarl.core.files import csv_text, whole_file, write_json, write_text
+from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test, variants_of
@@ -169,19 +172,71 @@ def draw_figure(
 ) -> Figure:
     """Draw one figure of all or some panels of a result."""
     panels = result.analysis.panels if panels is None else panels
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
+    return _draw([(panel, [result]) for panel in panels], title)
+
+
+def draw_layers(layers: Sequence[AnalysisResult], title: str = "") -> Figure:
+    """Draw several populations in one figure: networks, animals, groups of people.
+
+    Args:
+        layers: results of one analysis, from back to front. Panels that need networks
+            or recordings are drawn of networks alone.
+        title: heading of the figure.
+    """
+    drawn: list[tuple[Panel, list[AnalysisResult]]] = []
+    for panel in layers[0].analysis.panels:
+        able = [
+            layer
+            for layer in layers
+            if not panel.needs or layer.context.subjects_are == NETWORKS
+        ]
+        if not able:
+            continue
+        if panel.shared or len(able) == 1:
+            drawn.append((panel, able))
+        else:
+            drawn += [(_titled(panel, layer), [layer]) for layer in able]
+    return _draw(drawn, title)
+
+
+def _titled(panel: Panel, layer: AnalysisResult) -> Panel:
+    """The panel with its population in its heading."""
+    name = layer.context.group or layer.context.subjects_are
+    return replace(panel, title=f"{panel.title}: {name}")
+
+
+def _draw(
+    drawn: Sequence[tuple[Panel, Sequence[AnalysisResult]]], title: str
+) -> Figure:
+    columns = min(COLUMNS, len(drawn))
+    rows = -(-len(drawn) // columns)
     size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
     with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
-        for ax, panel in zip(grid.flat, panels, strict=False):
-            panel(result.tables, result.context, ax)
+        for ax, (panel, layers) in zip(grid.flat, drawn, strict=False):
+            for slot, layer in enumerate(layers):
+                at = replace(layer.context, slot=slot, slots=len(layers))
+                panel(layer.tables, at, ax)
             ax.set_title(panel.title)
-        for ax in grid.flat[len(panels) :]:
+        for ax in grid.flat[len(drawn) :]:
             ax.set_axis_off()
+        _align([panel for panel, _ in drawn], grid.flat)
         figure.suptitle(title)
     return figure
+
+
+def _align(panels: Sequence[Panel], axes: Iterable[Axes]) -> None:
+    """Give axes of one drawing of several populations the same vertical limits."""
+    alike: dict[tuple[Draw, str], list[Axes]] = {}
+    for panel, ax in zip(panels, axes, strict=False):
+        if ax.has_data():
+            alike.setdefault((panel.draw, ax.get_yscale()), []).append(ax)
+    for group in alike.values():
+        low = min(ax.get_ylim()[0] for ax in group)
+        high = max(ax.get_ylim()[1] for ax in group)
+        for ax in group if len(group) > 1 else ():
+            ax.set_ylim(low, high)
 
 
 def save_figure(figure: Figure, stem: Path) -> list[Path]:
@@ -216,10 +271,12 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
 
-def write_effects(path: Path, effects: pd.DataFrame) -> None:
+def write_effects(
+    path: Path, effects: pd.DataFrame, names: Mapping[int, str] | None = None
+) -> None:
     """Write effects as JSON rows, NaN as null, and a table of them by subject."""
     write_json(path, json.loads(effects.to_json(orient="records")))
-    write_text(path.with_name(BY_SUBJECT_FILE), csv_text(subject_table(effects)))
+    write_table_as_csv(path.with_name(BY_SUBJECT_FILE), subject_table(effects, names))
 
 
 def passed(effects_path: Path) -> bool:
@@ -328,14 +385,14 @@ def own_data_analysis(task: str) -> Analysis[Any]:
 
 def read_trials(
     task: str,
-    paths: Path | str | Sequence[Path | str],
+    paths: pd.DataFrame | Path | str | Sequence[Path | str],
     column_map: ColumnMap | None = None,
 ) -> TrialData:
     """Read trials of animals or people in a task.
 
     Args:
         task: name of the task.
-        paths: one or more files or folders.
+        paths: one or more files or folders, or a table in memory.
         column_map: where columns have other names or codes than metarl's.
 
     Returns:
@@ -345,34 +402,3 @@ def read_trials(
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
     return load_trials(own_data_analysis(task), paths, column_map)
-
-
-def analyze_animals(
-    task: str, data: TrialData, out: Path, *, title: str = "", who: str = "animals"
-) -> dict[str, Path]:
-    """Analyse behaviour of animals or people on a task; return the paths of results.
-
-    Args:
-        task: name of the task.
-        data: the trials, from `read_trials`.
-        out: folder of the results.
-        title: heading of the figure; the task's name by default.
-        who: kind of the subjects, as "mice", for legends.
-    """
-    analysis = own_data_analysis(task)
-    animals = ExperimentData(
-        trials=data.trials,
-        subjects_are=who,
-        names=data.labels,
-        task=task,
-    )
-    result = analyse(analysis, animals)
-    figure = draw_figure(result, analysis.behaviour_panels, title or task)
-    png, pdf = save_figure(figure, out / "figure")
-    table = out / "behaviour.csv"
-    write_text(table, csv_text(result.tables["behaviour"]))
-    effects_path = out / "effects.json"
-    # Effects of units or baselines have no value for animals.
-    measured = result.effects[result.effects["value"].notna()]
-    write_effects(effects_path, measured)
-    return {"figure": png, "pdf": pdf, "table": table, "effects": effects_path}

@@ -19,7 +19,6 @@ from metarl.reports import figures as report
 from metarl.reports.figures import (
     BY_SUBJECT_FILE,
     analyze,
-    analyze_animals,
     experiment_data,
     passed,
     write_effects,
@@ -167,23 +166,6 @@ def test_a_damaged_recording_gets_one_sentence(finished, tmp_path):
     with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()
-
-
-def test_animals_trials_are_analysed_as_networks_are(finished, tmp_path):
-    table = finished.trials
-    table.to_csv(tmp_path / "own.csv", index=False)
-    paths = analyze_animals("two-step", tmp_path / "own.csv", tmp_path / "out")
-    assert paths["figure"].read_bytes()[:4] == b"\x89PNG"
-    assert paths["pdf"].exists()
-    summary = pd.read_csv(paths["table"])
-    assert len(summary) > 3
-    rows = json.loads(paths["effects"].read_text())
-    assert {row["verdict"] for row in rows} == {"REPORTED"}
-    assert all(row["value"] is not None for row in rows)
-    table.drop(columns="transition").to_csv(tmp_path / "less.csv", index=False)
-    with pytest.raises(MetaRLError, match="has no column transition"):
-        analyze_animals("two-step", tmp_path / "less.csv", tmp_path / "none")
-    assert not (tmp_path / "none").exists()
 
 
 # Further tests, variants, and whether the test was the paper's
@@ -336,11 +318,3 @@ def test_memory_reset_in_training_and_test_is_as_published(small, tmp_path):
     for reset, as_published in (("episode", False), ("trial", True)):
         evaluate(run, replace(test, reset_memory=reset), workers=1, show=False)
         assert experiment_data(load_run(run.path)).as_published == as_published
-
-
-def test_animals_trials_of_a_task_that_has_none_are_refused(tmp_path):
-    able = "choose from: two-step, daw-two-step"
-    words = f"restless-bandit does not support data of animals; {able}"
-    with pytest.raises(MetaRLError, match=words):
-        analyze_animals("restless-bandit", tmp_path / "x.csv", tmp_path / "out")
-    assert not list(tmp_path.iterdir())
