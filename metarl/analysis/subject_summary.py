@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.measures import subject_labels
 from metarl.analysis.schema import TrialSchema
 from metarl.analysis.trials import EPISODE_KEYS
 
@@ -20,7 +19,7 @@ def subject_summary(data: ExperimentData, schema: TrialSchema) -> pd.DataFrame:
         schema: their columns; it has checked them.
 
     Returns:
-        One row a subject: subject (its own name), sessions, episodes, trials (rows),
+        By subject: sessions, episodes, trials (rows),
         counted (valid and free, with a choice), missed (valid or not, without a
         choice), reward_per_trial (of trials with a reward), total_reward, reward_unit;
         where there are reaction times, rt_mean and rt_median (of valid trials with a
@@ -56,10 +55,7 @@ def subject_summary(data: ExperimentData, schema: TrialSchema) -> pd.DataFrame:
             rt_median=by_subject["rt"].median(),
             rt_unit=data.rt_unit,
         )
-    labels = subject_labels(data)
-    named = summary.reset_index().rename(columns={"subject": "number"})
-    named.insert(0, "subject", named["number"].astype(int).map(labels))
-    return named.drop(columns="number")
+    return summary
 
 
 def _episodes(table: pd.DataFrame) -> "pd.Series[int]":

@@ -66,7 +66,7 @@ def test_a_difference_is_of_those_that_have_a_number():
     assert np.isnan(welch([], [1, 2])).all()
     assert np.isnan(welch([np.nan], [1, 2])).all()
     assert welch([1, np.nan, 3], [1, 2]) == welch([1, 3], [1, 2])
-    assert np.isnan(welch([1, 2], values)).all()
+    assert np.isnan(welch([1, 2], [np.nan])).all()
 
 
 def table(*effects, learned=None):

@@ -12,7 +12,8 @@ from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import analyse
 from metarl.envs.registry import NAMES
 from metarl.io.trials import load_table
-from metarl.reports.figures import analyze_animals, own_data_analysis, read_trials
+from metarl.reports.figures import own_data_analysis, read_trials
+from metarl.reports.own_data import analyze_trials
 
 every_task = pytest.mark.parametrize("name", NAMES)
 COLUMNS = ("quantity", "term", "measure")
@@ -86,11 +87,11 @@ def test_a_table_of_animals_gives_all_its_files(name, tmp_path):
     trials = of_animals(name).trials.head(400)
     trials = trials.assign(rt=0.25, subject=trials["subject"].map("m{}".format))
     trials.to_csv(file, index=False)
-    data = read_trials(name, file)
-    paths = analyze_animals(name, data, tmp_path / "out", who="mice", rt_unit="s")
+    data = read_trials(name, file, rt_unit="s")
+    paths = analyze_trials(name, data, who="mice").save(tmp_path / "out")
     assert all(path.stat().st_size > 0 for path in paths.values())
     subjects = pd.read_csv(paths["subjects"])
-    assert subjects["subject"].tolist() == sorted(trials["subject"].unique())
+    assert subjects["name"].tolist() == sorted(trials["subject"].unique())
     assert subjects["trials"].sum() == len(trials)
     assert set(subjects["rt_unit"]) == {"s"}
     assert subjects["rt_median"].dropna().eq(0.25).all()

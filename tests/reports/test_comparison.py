@@ -19,7 +19,8 @@ from metarl.reports.comparison import (
     read_compared,
     short_names,
 )
-from metarl.reports.figures import BY_SUBJECT_FILE, analyze, analyze_animals
+from metarl.reports.figures import BY_SUBJECT_FILE, analyze
+from metarl.reports.own_data import analyze_trials
 from metarl.runs.folder import load_run
 
 
@@ -31,7 +32,7 @@ def folders(unlearned, finished, tmp_path_factory):
         shutil.copytree(run.path, place / name)
         analyze(place / name)
     finished.trials.to_csv(place / "own.csv", index=False)
-    analyze_animals("two-step", place / "own.csv", place / "animals")
+    analyze_trials("two-step", place / "own.csv", place / "animals")
     return [place / name for name in ("base", "other", "animals")]
 
 
@@ -137,9 +138,8 @@ def test_the_text_says_what_was_not_measured(folders):
     text = comparison_text(table)
     assert "\n  animals  not measured\n" in text
     block = text.split("\n\n")[2].splitlines()
-    assert (
-        block[0] == "rewards per 100 trials, missed ones too, mean; criterion >= 69.5"
-    )
+    label = "rewards per 100 trials, missed ones too, mean"
+    assert block[0] == f"{label}; criterion >= 69.5"
     base, other, animals = block[1:]
     assert base.split()[:2] == ["base", f"{table['value'].iloc[0]:.4g}"]
     assert base.endswith("FAIL") or base.endswith("NOT LEARNED")

@@ -188,7 +188,9 @@ def percent_by_trial(trials: TrialSequence) -> pd.DataFrame:
 def _binned(place: "pd.Series[int]") -> "pd.Series[float]":
     """Places in at most MOST_PLACES bins of one width, each as its middle."""
     width = -(-int(place.max()) // MOST_PLACES) if len(place) else 1
-    return place if width <= 1 else (place - 1) // width * width + (width + 1) / 2
+    if width <= 1:
+        return place.astype(float)
+    return (place - 1) // width * width + (width + 1) / 2
 
 
 def _percent(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:

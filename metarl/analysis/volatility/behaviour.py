@@ -351,13 +351,14 @@ def _fitted(
     likelihood = fit.values @ where + unknown * np.log(2)
     rate, temperature = (float(number) for number in best_fit(likelihood))
     profile = likelihood.max(axis=1)
-    within = RATES[profile >= profile.max() - PROFILE_DROP]
+    within = np.flatnonzero(profile >= profile.max() - PROFILE_DROP)
+    # The drop is reached between two points of the grid: the outer one is the end.
+    ends = RATES[[max(within[0] - 1, 0), min(within[-1] + 1, len(RATES) - 1)]]
     gain = float(profile.max() - rate_free)
     edge = bool(np.isclose(rate, RATES[[0, -1]]).any())
     identified = gain >= IDENTIFIED_GAIN and not edge and np.isfinite(rate)
-    ends = float(within[0]), float(within[-1])
     count = int(fit.choices @ where)
-    return rate, temperature, *ends, gain, count, edge, bool(identified)
+    return rate, temperature, *ends.tolist(), gain, count, edge, bool(identified)
 
 
 def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:

@@ -9,7 +9,8 @@ from scipy import optimize, special
 
 from metarl.analysis.risky_choice.behaviour import read_trials as sort_trials
 from metarl.analysis.risky_choice.values import percent_by_value, value_weights
-from metarl.reports.figures import analyze_animals, own_data_analysis, read_trials
+from metarl.reports.figures import own_data_analysis, read_trials
+from metarl.reports.own_data import analyze_trials
 
 
 def gambles(seed=6, subjects=3, trials=200):
@@ -75,9 +76,7 @@ def test_a_bin_has_the_percentage_of_its_trials(table, tmp_path):
 
 def test_amounts_are_analysed_in_their_unit(table, tmp_path):
     data = loaded(table, tmp_path)
-    paths = analyze_animals(
-        "risky-choice", data, tmp_path / "out", who="people", reward_unit="points"
-    )
+    paths = analyze_trials("risky-choice", data, who="people").save(tmp_path / "out")
     effects = {row["key"]: row for row in json.loads(paths["effects"].read_text())}
     assert effects["value.premium.mean"]["effect"] == "risk premium (points), mean"
     subjects = pd.read_csv(paths["subjects"])
