@@ -33,7 +33,9 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.scoring import why_unscored
 from metarl.analysis.trials import check_something_counts
+from metarl.core.names import Named
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -145,7 +147,8 @@ class Analysis(Generic[Trials]):
     criteria: Mapping[str, Criteria] = field(default_factory=dict)
     """Task -> its criteria; the first task is the published one."""
     published: Mapping[str, object] = field(default_factory=dict)
-    """Task parameters that the criteria apply to."""
+    """Task parameters that the criteria apply to; empty: all of the task's, as in the
+    experiment's preset and main test."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
     needs: tuple[str, ...] | None = ()
@@ -172,12 +175,7 @@ class Analysis(Generic[Trials]):
 
     def is_scored(self, data: ExperimentData) -> bool:
         """Whether the criteria apply: the one rule for every experiment."""
-        networks = data.subjects_are == "networks" and data.task in self.criteria
-        same = all(
-            name in data.parameters and data.parameters[name] == value
-            for name, value in self.published.items()
-        )
-        return networks and same and data.as_published
+        return not why_unscored(self.criteria, self.published, data)
 
     def context(self, data: ExperimentData) -> Context:
         """Context of the analysis of these data."""
@@ -268,7 +266,8 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         check_something_counts(
             data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
         )
-    groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    parsed = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    groups = Named("group", parsed)
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
     return AnalysisResult(

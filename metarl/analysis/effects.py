@@ -402,7 +402,7 @@ def subject_table(
 
 
 def in_words_of_subjects(effect: Effect, kind: str) -> Effect:
-    """The effect in words about these subjects; labels are about networks."""
+    """The effect with a label about subjects of this kind, in place of networks."""
     label = in_words_of(kind, effect.label)
     return effect if label == effect.label else replace(effect, label=label)
 

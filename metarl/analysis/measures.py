@@ -20,6 +20,7 @@ from metarl.analysis.statistics import (
     mean_interval,
 )
 from metarl.analysis.trials import TrialSequence
+from metarl.core.names import unknown_name
 
 ALL_SUBJECTS = "all subjects"
 """Label of the rows of a table that are of all subjects together."""
@@ -66,9 +67,14 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._summaries: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The rows of a table."""
-        table = self._tables[name]
+        """The rows of a table; raise UnknownNameError if there is none."""
+        table = self._table(name)
         return table.table if isinstance(table, Measure) else table
+
+    def _table(self, name: str) -> Measure | pd.DataFrame:
+        if name not in self._tables:
+            raise unknown_name("table", name, self._tables)
+        return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -81,7 +87,7 @@ class Tables(Mapping[str, pd.DataFrame]):
     def summary(self, name: str) -> pd.DataFrame:
         """Means over subjects of a table that is a `Measure`: mean, low, high, n."""
         if name not in self._summaries:
-            measure = self._tables[name]
+            measure = self._table(name)
             if not isinstance(measure, Measure):
                 raise KeyError(f"table {name!r} is not a Measure, so has no summary")
             self._summaries[name] = measure.summary()

@@ -14,21 +14,30 @@ from metarl.analysis.analysis import Analysis, AnalysisResult, Draw, Panel, anal
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
 from metarl.analysis.measures import missing_words
+from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
-from metarl.experiments.variants import matching_test
+from metarl.experiments.variants import matching_test, variants_of
 from metarl.io.column_map import ColumnMap
 from metarl.io.load import load_trials
 from metarl.io.trials import TrialData
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
-from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
+from metarl.runs.folder import (
+    SNAPSHOTS,
+    Run,
+    as_run,
+    trials_of,
+    warn_of_incomplete_tests,
+)
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
+NO_NUMBER = "no number"
+"""Value of an effect that no subject, or not every subject it needs, has."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
@@ -74,6 +83,7 @@ def _data(run: Run, **more: Any) -> ExperimentData:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     metadata = next(iter(evaluated.values())).metadata
     further = {name: run.evaluated_in(name) for name in run.further_tests()}
+    main, departure = experiment(run.config.task).test, _departure(run)
     return make_data(
         run.config,
         run.trials,
@@ -81,7 +91,9 @@ def _data(run: Run, **more: Any) -> ExperimentData:
         recordings=_recordings(evaluated),
         discount=float(metadata["discount"]),
         expected_subjects=run.config.subjects,
-        as_published=_as_published(run),
+        as_published=not departure,
+        departure=departure,
+        declared=vars(change_params(_preset_params(run.config), main.task)),
         tests={k: trials_of(folders) for k, folders in further.items()},
         test_recordings={k: _recordings(f) for k, f in further.items()},
         **_course(run),
@@ -101,20 +113,34 @@ def _course(run: Run) -> dict[str, Any]:
     }
 
 
-def _as_published(run: Run) -> bool:
-    """Whether training and tests are as in the experiment, except numbers of episodes.
+def _departure(run: Run) -> str:
+    """Describe the departure of training or tests from the experiment; empty: none.
 
-    That is: every subject took every test of the experiment, with memory resets as in
-    training, and none was trained with a changed parameter that the main test sets.
+    There is none if every subject took every test of the experiment, except for the
+    number of episodes, with memory resets as in training; if none was trained with a
+    changed parameter that the main test sets; and never in a variant.
     """
-    published, params = experiment(run.config.task), run.config.task_params
-    default = type(params)()
-    same = all(getattr(params, k) == getattr(default, k) for k in published.test.task)
-    return same and all(
-        _taken_as(matching_test(run.config, test), folder.metadata)
-        for name, test in published.tests.items()
-        for folder in run.evaluated_in(name).values()
-    )
+    if run.is_variant:
+        return "the networks are a variant"
+    own, trained = _preset_params(run.config), run.config.task_params
+    chosen = experiment(run.config.task)
+    for name in chosen.test.task:
+        before, now = getattr(own, name), getattr(trained, name)
+        if before != now:
+            return f"{name} was {now} in training, the criteria are for {before}"
+    for name, test in chosen.tests.items():
+        expected = matching_test(run.config, test)
+        for folder in run.evaluated_in(name).values():
+            if not _taken_as(expected, folder.metadata):
+                return f"the test {name} was changed"
+    return ""
+
+
+def _preset_params(config: RunConfig[Any]) -> Any:
+    """Return the parameters of the task in the preset of a run."""
+    presets = experiment(config.task).presets
+    changes = presets[config.preset].task if config.preset in presets else {}
+    return type(config.task_params)(**changes)
 
 
 def _taken_as(test: EvaluationConfig, metadata: Mapping[str, Any]) -> bool:
@@ -232,12 +258,15 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"{run.config.task} has no analysis; add one to its experiment, or use its "
             f"tables in {run.path / 'evaluation'}"
         )
-    result = analyse(analysis_of(run.config.task), experiment_data(run))
+    warn_of_incomplete_tests(run)
+    analysis, data = analysis_of(run.config.task), experiment_data(run)
+    result = analyse(analysis, data)
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
     png, pdf = save_figure(draw_figure(result, title=title), folder / "figure")
     text = folder / "result.txt"
-    write_text(text, result_text(run, result.effects))
+    unscored = why_unscored(analysis.criteria, analysis.published, data)
+    write_text(text, result_text(run, result.effects, unscored))
     write_effects(run.effects_path, result.effects)
     return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
@@ -257,14 +286,44 @@ def passed(effects_path: Path) -> bool:
     return verdicts == {"PASS"}
 
 
-def result_text(run: Run, effects: pd.DataFrame) -> str:
-    """Format the result of a run as one page of text."""
-    config, evaluated = run.config, run.evaluated
-    described = experiment(config.task)
+def result_text(run: Run, effects: pd.DataFrame, unscored: str = "") -> str:
+    """Format the result of a run as one page of text.
+
+    Args:
+        run: the run.
+        effects: its effects table.
+        unscored: why nothing is scored; empty if the criteria apply.
+    """
     lines = [
-        f"{config.task}: {described.summary}",
-        f"After {described.source}.",
+        *_heading(run),
         "",
+        *_subject_lines(run),
+        *_variant_lines(run),
+        "",
+        *([f"Nothing is scored: {unscored}.", ""] if unscored else []),
+        "Effects (value [95 % interval over subjects]; criterion; verdict)",
+        "",
+        *(effect_line(row) for row in effects.to_dict("records")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(run: Run) -> list[str]:
+    """Task, source, and the variant, if the run is one."""
+    described, name = experiment(run.config.task), run.path.resolve().name
+    lines = [f"{run.config.task}: {described.summary}"]
+    if described.source:
+        lines.append(described.source_line)
+    if run.is_variant:
+        known = variants_of(run.config.task)
+        lines.append(f"Variant {name}: {known[name].why}" if name in known else name)
+    return lines
+
+
+def _subject_lines(run: Run) -> list[str]:
+    """Training, and the hashes of each subject's weights."""
+    config, evaluated = run.config, run.evaluated
+    lines = [
         f"{len(evaluated)} of {config.subjects} subjects evaluated "
         "(independently trained networks),",
         f"preset {config.preset}, seed {config.seed}. Each was trained for "
@@ -279,19 +338,19 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
             f"{'unchanged' if same else 'CHANGED'}, {metadata['episodes']} episodes, "
             f"{metadata['reward_per_episode']:.2f} reward per episode"
         )
-    lines += [
+    return lines
+
+
+def _variant_lines(run: Run) -> list[str]:
+    """Variants that the analysis lacks; a variant has none of its own."""
+    if run.is_variant:
+        return []
+    return [
         f"  variant {name}: {variant.why}; not trained and tested "
         "(metarl train --variants, metarl evaluate)"
-        for name, variant in described.variants.items()
+        for name, variant in experiment(run.config.task).variants.items()
         if name not in run.variants or not run.variants[name].evaluated
     ]
-    lines += [
-        "",
-        "Effects (value [95 % interval over subjects]; criterion; verdict)",
-        "",
-    ]
-    lines += [effect_line(row) for row in effects.to_dict("records")]
-    return "\n".join(lines) + "\n"
 
 
 def effect_line(row: Mapping[Any, Any]) -> str:
@@ -302,7 +361,8 @@ def effect_line(row: Mapping[Any, Any]) -> str:
     criterion = f"; {row['criterion']}" if row["criterion"] else ""
     known = pd.notna(row["reference"])
     reference = f"; reference {row['reference']:.3g}" if known else ""
-    value = f"{row['value']:.3f}{interval}"
+    measured = pd.notna(row["value"])
+    value = f"{row['value']:.3f}{interval}" if measured else NO_NUMBER
     if missing := row.get("missing", 0):
         value += f"; {missing_words(missing, row['subjects'] + missing)}"
     return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"

@@ -11,6 +11,7 @@ import pytest
 
 from metarl.analysis.effects import COLUMNS
 from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json, write_json
 from metarl.core.interventions import parse
 from metarl.experiments.spec import experiment
 from metarl.pipeline.run import evaluate, train
@@ -107,8 +108,7 @@ def test_changed_weights_are_cried_out(analysed, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(analysed[0].path, folder)
     path = load_run(folder).evaluation(1).metadata_path
-    facts = json.loads(path.read_text())
-    path.write_text(json.dumps(facts | {"weights_after": "0" * 64}))
+    write_json(path, read_json(path) | {"weights_after": "0" * 64})
     run = load_run(folder)
     effects = pd.DataFrame(columns=list(COLUMNS))
     assert report.result_text(run, effects).count("CHANGED") == 1
@@ -162,7 +162,8 @@ def test_a_damaged_recording_gets_one_sentence(finished, tmp_path):
     run = load_run(tmp_path / "run")
     path = run.evaluation(0).recording_path
     path.write_bytes(path.read_bytes()[:300])
-    with pytest.raises(MetaRLError, match=r"recording.npz is damaged \("):
+    words = "recording.npz was changed or damaged after `metarl evaluate` wrote it"
+    with pytest.raises(MetaRLError, match=words):
         analyze(run)
     assert not run.analysis_path.exists()
 
