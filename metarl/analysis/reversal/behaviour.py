@@ -455,7 +455,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     Returns:
         One row for each label (all subjects together, then each), quantity and
         schedule: value, its standard error over blocks (error), median, n, the number
-        of blocks that have the quantity, and over ("blocks"); first, all together over
+        of blocks that have the quantity, and over ("blocks"); last, all together over
         subjects, each with its own mean.
         The curves, of all subjects together, also have alignment and trial, which are
         blank elsewhere.
@@ -478,7 +478,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     each = table[table["label"] != ALL_SUBJECTS]
     subjects = with_all_subjects(each, keys[1:]).head(each.groupby(keys[1:]).ngroups)
     over_blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
-    summary = pd.concat([subjects, over_blocks], ignore_index=True)
+    summary = pd.concat([over_blocks, subjects], ignore_index=True)
     summary["schedule"] = summary["schedule"].replace(NOT_KNOWN, np.nan)
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})

@@ -41,7 +41,7 @@ def monkeys(animal_data):
 @pytest.fixture(scope="module")
 def summary(monkeys):
     table = behaviour_summary(read_blocks(monkeys), names_of(monkeys))
-    return table[table["label"] == "all subjects"]
+    return table[(table["label"] == "all subjects") & (table["over"] == "blocks")]
 
 
 @pytest.mark.parametrize("schedule", [80, 70])
