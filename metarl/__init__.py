@@ -18,12 +18,14 @@ if TYPE_CHECKING:
     from metarl.experiments.spec import preset
     from metarl.pipeline.run import evaluate, train
     from metarl.reports.figures import analyze, read_trials
+    from metarl.reports.own_data import analyze_trials
     from metarl.runs.folder import load_run
 
 __version__ = "0.1.0"
 
 __all__ = [
     "analyze",
+    "analyze_trials",
     "evaluate",
     "load_run",
     "make",
@@ -34,6 +36,7 @@ __all__ = [
 
 _MODULES = {
     "analyze": "metarl.reports.figures",
+    "analyze_trials": "metarl.reports.own_data",
     "evaluate": "metarl.pipeline.run",
     "load_run": "metarl.runs.folder",
     "make": "metarl.envs.adapters",

@@ -1,14 +1,15 @@
 """Settings of the network and of its learning: plain frozen data, free of torch."""
 
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
 from metarl.agents.learning.config import (
     CostsConfig,
     PerturbationConfig,
     ReplayConfig,
 )
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_at_least, check_between
+from metarl.core.fields import Range, check_fields, check_type
 
 CoreName = Literal["lstm", "gru", "rnn", "feedforward", "episodic"]
 CriticName = Literal["shared", "separate"]
@@ -30,6 +31,17 @@ Rule = Literal[
 ]
 """Names of the learning rules; metarl/agents/learning/rules.py describes each."""
 
+Size = Annotated[
+    int, Range(1, 10_000, why="the weights between so many units fill the memory")
+]
+"""Number of units of a part of a network."""
+Width = Annotated[int, Range(1, 1000, why="images have fewer pixels on a side")]
+"""Number of pixels."""
+Index = Annotated[
+    int, Range(0, 100_000, why="no task has an observation of so many entries")
+]
+"""Index in an observation."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -44,6 +56,8 @@ class Schedule:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        # Start and end are checked by the owner of the schedule, with its name.
+        check_type("fraction", self.fraction, float)
         check_between("fraction", self.fraction, 1e-9, 1)
 
     def at(self, progress: float) -> float:
@@ -64,19 +78,19 @@ class NetworkConfig:
     core: CoreName = "lstm"
     """Kind of core: LSTM, LSTM with an episodic memory, gated recurrent unit, vanilla
     tanh network, or feedforward, without memory except its last action and reward."""
-    units: int = 48
+    units: Size = 48
     """Number of units of a core, at least 1."""
     leak: float = 1.0
     """Part of a vanilla core's activity that is replaced at each step, in (0, 1]; the
     rest is carried over. 1: nothing is carried over."""
-    onset_input: int = 0
+    onset_input: Index = 0
     """Index in the observation, from 0, of the flag that signals the start of a problem
     to the episodic core by a value above 0.5."""
-    context_first: int = 1
+    context_first: Index = 1
     """Index in the observation of the first entry of the episodic core's context."""
-    context_size: int = 0
+    context_size: Index = 0
     """Number of entries of the context, at least 1 if the core is episodic."""
-    store_size: int = 8
+    store_size: Size = 8
     """Number of contexts that an episodic core can store, at least 1."""
     reinstatement: bool = True
     """Whether an episodic core retrieves its stored cells; if not, it is an LSTM with
@@ -102,33 +116,28 @@ class NetworkConfig:
     encoder: EncoderName = "none"
     """Encoder of pixels: patch, one layer of filters as large as a picture; stack, two
     convolutions and a fully connected layer; none for a task without pixels."""
-    filters: int = 16
+    filters: Size = 16
     """Number of filters of the patch encoder, at least 1."""
-    patch_size: int = 8
+    patch_size: Width = 8
     """Width of the filters of the patch encoder, in pixels, at least 1."""
-    patch_stride: int = 2
+    patch_stride: Width = 2
     """Stride of the patch encoder, in pixels, at least 1."""
-    features: int = 64
+    features: Size = 64
     """Number of units of the last layer of the stack encoder, at least 1."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("core", self.core, get_args(CoreName))
-        check_choice("critic", self.critic, get_args(CriticName))
-        check_choice("feedback", self.feedback, get_args(Feedback))
+        check_fields(self)
         if self.feedback == "rpe" and self.critic != "separate":
             raise ValueError(
                 "critic must be separate where feedback is rpe, got 'shared': an error "
                 "that depends on a value cannot be an input of that value"
             )
-        check_choice("encoder", self.encoder, get_args(EncoderName))
         if self.encoder != "none" and self.critic != "shared":
             raise ValueError(
                 "critic must be shared where there is an encoder, got "
                 f"{self.critic!r}: only a shared core can be given an encoder"
             )
-        for name in ("units", "filters", "patch_size", "patch_stride", "features"):
-            check_at_least(name, getattr(self, name), 1)
         self._check_episodic()
         check_between("leak", self.leak, 1e-9, 1)
         if self.leak != 1 and self.core != "rnn":
@@ -141,9 +150,6 @@ class NetworkConfig:
 
     def _check_episodic(self) -> None:
         """Validate the fields of the episodic core."""
-        check_at_least("onset_input", self.onset_input, 0)
-        check_at_least("context_first", self.context_first, 0)
-        check_at_least("store_size", self.store_size, 1)
         episodic = self.core == "episodic"
         check_at_least("context_size", self.context_size, int(episodic))
         if episodic and self.encoder != "none":
@@ -207,12 +213,13 @@ class A2CConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields; `LearningRule.check` validates their combination."""
-        check_choice("rule", self.rule, get_args(Rule))
+        check_fields(self)
         check_at_least("noise", self.noise, 1e-12)
-        check_choice("optimizer", self.optimizer, get_args(OptimizerName))
         for end in ("start", "end"):
-            for name in ("learning_rate", "entropy_weight"):
-                check_at_least(f"{name}.{end}", getattr(getattr(self, name), end), 0)
+            for name in ("learning_rate", "entropy_weight", "discount"):
+                value = getattr(getattr(self, name), end)
+                check_type(f"{name}.{end}", value, float)
+                check_at_least(f"{name}.{end}", value, 0)
             discount = getattr(self.discount, end)
             check_between(f"discount.{end}", discount, 0, 1 - 1e-9)
         check_between("trace_decay", self.trace_decay, 0, 1)

@@ -5,7 +5,7 @@ against the schema, parses it once per group, measures, summarises over subjects
 determines which subjects learned, and scores the effects.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,13 @@ from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import Criteria, LearnedCriterion, learned_subjects
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, score_effects
+from metarl.analysis.effects import (
+    ALL_MEASURED,
+    NO_LEARNING,
+    Effect,
+    in_words_of_subjects,
+    score_effects,
+)
 from metarl.analysis.measures import (
     MEASURED,
     Measure,
@@ -27,7 +33,9 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.scoring import why_unscored
 from metarl.analysis.trials import check_something_counts
+from metarl.core.names import Named
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -43,6 +51,8 @@ class Context:
     """Kind of the subjects: "networks", or in the user's word, as "mice"."""
     subject_count: int = 0
     """Number of measured subjects."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Subject -> its own name; networks have none."""
     expected_subjects: int | None = None
     """Expected number of subjects; None if not known."""
     discount: float | None = None
@@ -54,6 +64,14 @@ class Context:
     scored: bool = False
     """Whether the criteria apply: networks, on the task, parameters and test that they
     were fixed for."""
+    group: str = ""
+    """Name of the group that the subjects are, where they are only one of several."""
+    colour: str = ""
+    """Colour of the subjects; "" for that of their kind."""
+    slot: int = 0
+    """Place among the populations that are drawn on the same axes, from 0."""
+    slots: int = 1
+    """Number of populations that are drawn on the same axes."""
 
     @property
     def learned(self) -> LearnedCriterion | None:
@@ -76,6 +94,9 @@ class Panel:
     needs: str = ""
     """Data that it needs: "" any trial table, an animal's too; "networks"; or
     "recording", recorded networks."""
+    shared: bool = False
+    """Whether several populations can be drawn on its axes, in the colours and at the
+    places of their contexts; otherwise each has axes of its own."""
 
     def __call__(
         self, tables: Tables, context: Context, ax: Axes | None = None
@@ -126,7 +147,8 @@ class Analysis(Generic[Trials]):
     criteria: Mapping[str, Criteria] = field(default_factory=dict)
     """Task -> its criteria; the first task is the published one."""
     published: Mapping[str, object] = field(default_factory=dict)
-    """Task parameters that the criteria apply to."""
+    """Task parameters that the criteria apply to; empty: all of the task's, as in the
+    experiment's preset and main test."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
     needs: tuple[str, ...] | None = ()
@@ -153,12 +175,7 @@ class Analysis(Generic[Trials]):
 
     def is_scored(self, data: ExperimentData) -> bool:
         """Whether the criteria apply: the one rule for every experiment."""
-        networks = data.subjects_are == "networks" and data.task in self.criteria
-        same = all(
-            name in data.parameters and data.parameters[name] == value
-            for name, value in self.published.items()
-        )
-        return networks and same and data.as_published
+        return not why_unscored(self.criteria, self.published, data)
 
     def context(self, data: ExperimentData) -> Context:
         """Context of the analysis of these data."""
@@ -166,6 +183,7 @@ class Analysis(Generic[Trials]):
         return Context(
             task=data.task,
             subjects_are=data.subjects_are,
+            names=data.names,
             subject_count=int(data.trials["subject"].nunique()),
             expected_subjects=data.expected_subjects,
             discount=data.discount,
@@ -187,9 +205,21 @@ class AnalysisResult:
     """Every table, by name."""
 
     @cached_property
+    def unscored_effects(self) -> list[Effect]:
+        """Every effect before its verdict, in words about these subjects."""
+        kind = self.context.subjects_are
+        found = self.analysis.effects(self.tables, self.context)
+        return [in_words_of_subjects(effect, kind) for effect in found]
+
+    @property
+    def own_effects(self) -> list[Effect]:
+        """Those about the measured subjects, and not a baseline or a simulation."""
+        return [e for e in self.unscored_effects if e.learning == MEASURED]
+
+    @cached_property
     def effects(self) -> pd.DataFrame:
         """Every effect with its verdict, as `effect_row` lays out."""
-        effects = list(self.analysis.effects(self.tables, self.context))
+        effects = self.unscored_effects
         return score_effects(
             self.context.task,
             effects,
@@ -197,6 +227,23 @@ class AnalysisResult:
             scored=self.context.scored,
             expected_subjects=self.context.expected_subjects,
         )
+
+
+def part_of(
+    result: AnalysisResult, subjects: Collection[int], **context: Any
+) -> AnalysisResult:
+    """The result of some of the measured subjects, from their rows of every table.
+
+    Args:
+        result: of all subjects.
+        subjects: those that are kept.
+        context: fields of the context to replace, as group and colour.
+    """
+    return AnalysisResult(
+        analysis=result.analysis,
+        context=replace(result.context, subject_count=len(subjects), **context),
+        tables=result.tables.of_subjects(subjects),
+    )
 
 
 def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
@@ -219,7 +266,8 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         check_something_counts(
             data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
         )
-    groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    parsed = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    groups = Named("group", parsed)
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
     return AnalysisResult(

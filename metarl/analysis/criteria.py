@@ -3,9 +3,9 @@
 Each experiment keeps its rules, with their sources or reasons, in a `criteria.toml`
 of its folder. They were fixed before the networks that they score were trained; those
 of matching, volatility, inferred-value and risky-choice after pilots of a few networks,
-on other seeds. A rule is for the published task and test; on a variant nothing is
-scored. A result that a network without learning could show (a null, a control) counts
-only if the same networks meet their task's learned criterion.
+on other seeds. A rule is for the published task and test (`metarl.analysis.scoring`);
+on a variant nothing is scored. A result that a network without learning could show (a
+null, a control) counts only if the same networks meet their task's learned criterion.
 
     [task.learned]   the least of one column of the table of subjects by which a network
                      counts as having learned its task, between chance and the best
@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from metarl.core.checks import check_choice
+from metarl.core.names import unknown_name
 
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
@@ -119,7 +120,9 @@ class Criteria:
     """Criterion for having learned; None: there is none."""
 
     def __getitem__(self, name: str) -> Criterion:
-        """The rule of this name."""
+        """The rule of this name; raise UnknownNameError if there is none."""
+        if name not in self.rules:
+            raise unknown_name("criterion", name, self.rules)
         return self.rules[name]
 
     def get(self, name: str) -> Criterion | None:
@@ -177,8 +180,18 @@ def learned_subjects(
 
     Returns:
         True or False by subject; None without a criterion.
+
+    Raises:
+        UnknownNameError: the table has no such column.
     """
     if criterion is None:
         return None
+    if criterion.statistic not in subjects:
+        numbers = subjects.select_dtypes("number").columns.drop("subject")
+        raise unknown_name(
+            "column of the table of subjects, which the learned criterion reads,",
+            criterion.statistic,
+            numbers,
+        )
     values = subjects.set_index("subject")[criterion.statistic]
     return values >= criterion.threshold

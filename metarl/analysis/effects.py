@@ -17,6 +17,7 @@ from metarl.analysis.statistics import (
     mean_interval,
     median_interval,
 )
+from metarl.analysis.words import in_words_of
 from metarl.core.checks import check_choice
 
 COLUMNS = (
@@ -378,10 +379,32 @@ def effect_table(
     return table
 
 
-def subject_table(effects: pd.DataFrame) -> pd.DataFrame:
-    """The numbers behind the rows of `effect_table`: key, effect, subject, value."""
+def subject_table(
+    effects: pd.DataFrame, names: Mapping[int, str] | None = None
+) -> pd.DataFrame:
+    """The numbers behind rows of `effect_table`.
+
+    Args:
+        effects: the rows, or some of them.
+        names: subject -> its own name, where it has one.
+
+    Returns:
+        One row an effect and subject: key, effect, subject, value, and with names also
+        name, before the value.
+    """
     columns = ["key", "effect", "subject", "value"]
-    return pd.DataFrame(effects.attrs.get(SUBJECT_TABLE, []), columns=columns)
+    table = pd.DataFrame(effects.attrs.get(SUBJECT_TABLE, []), columns=columns)
+    if "key" in effects:
+        table = table[table["key"].isin(effects["key"])].reset_index(drop=True)
+    if names:
+        table.insert(3, "name", table["subject"].map(dict(names)))
+    return table
+
+
+def in_words_of_subjects(effect: Effect, kind: str) -> Effect:
+    """The effect with a label about subjects of this kind, in place of networks."""
+    label = in_words_of(kind, effect.label)
+    return effect if label == effect.label else replace(effect, label=label)
 
 
 def score_effects(

@@ -4,8 +4,8 @@ Every table has a column `group`: MEASURED for the networks or animals, or the n
 baseline or variant. n is always the number of subjects.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,9 +13,17 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.statistics import NO_BOUNDS, Bounds, mean_interval
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    Bounds,
+    known_standard_error,
+    mean_interval,
+)
 from metarl.analysis.trials import TrialSequence
+from metarl.core.names import unknown_name
 
+ALL_SUBJECTS = "all subjects"
+"""Label of the rows of a table that are of all subjects together."""
 MEASURED = "measured"
 """Group of the measured networks or animals; others are named by baseline or
 variant."""
@@ -59,9 +67,14 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._summaries: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The rows of a table."""
-        table = self._tables[name]
+        """The rows of a table; raise UnknownNameError if there is none."""
+        table = self._table(name)
         return table.table if isinstance(table, Measure) else table
+
+    def _table(self, name: str) -> Measure | pd.DataFrame:
+        if name not in self._tables:
+            raise unknown_name("table", name, self._tables)
+        return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -74,15 +87,47 @@ class Tables(Mapping[str, pd.DataFrame]):
     def summary(self, name: str) -> pd.DataFrame:
         """Means over subjects of a table that is a `Measure`: mean, low, high, n."""
         if name not in self._summaries:
-            measure = self._tables[name]
+            measure = self._table(name)
             if not isinstance(measure, Measure):
                 raise KeyError(f"table {name!r} is not a Measure, so has no summary")
             self._summaries[name] = measure.summary()
         return self._summaries[name]
 
+    def keys_of(self, name: str) -> tuple[str, ...] | None:
+        """Columns that name a point of a table that is a `Measure`, else None."""
+        measure = self._tables[name]
+        return measure.keys if isinstance(measure, Measure) else None
+
+    def value_of(self, name: str) -> str | None:
+        """Column of a table's values if it is a `Measure`, else None."""
+        measure = self._tables[name]
+        return measure.value if isinstance(measure, Measure) else None
+
+    def of_subjects(self, subjects: Collection[int]) -> "Tables":
+        """The tables with only some of the measured subjects; others are unchanged."""
+        kept = list(subjects)
+        tables: dict[str, Measure | pd.DataFrame] = {}
+        for name, measure in self._tables.items():
+            rows = _rows_of(self[name], kept)
+            if isinstance(measure, Measure):
+                tables[name] = replace(measure, table=rows)
+            else:
+                tables[name] = rows
+        return Tables(tables)
+
     def replace(self, **tables: Measure | pd.DataFrame) -> "Tables":
         """A copy with some tables replaced."""
         return Tables({**self._tables, **tables})
+
+
+def _rows_of(table: pd.DataFrame, subjects: list[int]) -> pd.DataFrame:
+    """A table without the rows of measured subjects other than these."""
+    if "subject" not in table:
+        return table
+    others = ~table["subject"].isin(subjects)
+    if "group" in table:
+        others &= table["group"] == MEASURED
+    return table[~others]
 
 
 def trials_by_group(data: ExperimentData) -> dict[str, pd.DataFrame]:
@@ -195,6 +240,28 @@ def _bounds_of(part: pd.DataFrame, bounds: Bounds | Mapping[str, Bounds]) -> Bou
     if isinstance(bounds, Bounds):
         return bounds
     return bounds.get(str(part["measure"].iloc[0]), NO_BOUNDS)
+
+
+def with_all_subjects(
+    table: pd.DataFrame, keys: Sequence[str], value: str = "value"
+) -> pd.DataFrame:
+    """A table of labelled subjects with their means, as rows of `all subjects`, first.
+
+    Args:
+        table: one row a subject and point, with its label.
+        keys: columns that name a point.
+        value: column that is averaged over the subjects that have a number.
+
+    Returns:
+        The rows, with error (standard error over subjects), n (subjects) and over
+        ("subjects") for all of them together.
+    """
+    cells = table.groupby(list(keys), sort=False, dropna=False)[value]
+    means = cells.agg(["mean", known_standard_error, "count"]).reset_index()
+    means.columns = pd.Index([*keys, value, "error", "n"])
+    means = means.assign(label=ALL_SUBJECTS, over="subjects")
+    order = [*table, *(name for name in ("error", "n", "over") if name not in table)]
+    return pd.concat([means, table], ignore_index=True)[order]
 
 
 def missing_words(missing: int, count: int) -> str:

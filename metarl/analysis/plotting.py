@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.container import BarContainer
 from numpy.typing import ArrayLike, NDArray
 
 from metarl.analysis.analysis import Context
@@ -21,6 +22,7 @@ from metarl.analysis.measures import (
     select_group,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.words import NETWORKS, singular, with_count
 
 LEGEND_GAP = 0.19
 """Room for tick and axis labels above the legend, in heights of the axes."""
@@ -28,6 +30,22 @@ SECOND_LINE = 0.07
 """More room, where tick labels take two lines."""
 LEAST_FOR_INTERVAL = 3
 """Subjects below which no interval of their mean is drawn."""
+MANY = 40
+"""Subjects above which they are drawn as a distribution, and not each for itself."""
+MOST_DOTS = 150
+"""Dots of a distribution: the subjects at as many evenly spaced ranks."""
+MOST_LINES = 60
+"""Lines of a distribution: evenly spaced subjects."""
+MOST_NAMES = 24
+"""Names below an axis; of more subjects, only evenly spaced ones are named."""
+FLAT_LETTERS = 45
+"""Letters of all names below an axis above which they are written upwards."""
+GOLDEN = 0.6180339887498949
+"""Golden ratio: its multiples, modulo 1, spread evenly, however many they are."""
+BAR_WIDTH = 0.34
+"""Width of the bars of one population."""
+BAR_REACH = (-0.2, 0.19)
+"""Ends of the room for the bars of several populations, from a point's place."""
 
 
 class Points(NamedTuple):
@@ -45,13 +63,20 @@ class Points(NamedTuple):
 
 def subject_colour(context: Context) -> str:
     """Colour of the measured subjects."""
-    return COLOURS["agent" if context.subjects_are == "networks" else "animal"]
+    kind = "agent" if context.subjects_are == NETWORKS else "own"
+    return context.colour or COLOURS[kind]
 
 
 def subject_label(context: Context) -> str:
     """Label of the measured subjects, with their number."""
-    kind, count = context.subjects_are, context.subject_count
-    return f"{kind if count != 1 else kind[:-1]} (n = {count})"
+    if context.group:
+        return f"{context.group} (n = {context.subject_count})"
+    return with_count(context.subjects_are, context.subject_count)
+
+
+def subject_name(context: Context, subject: int) -> str:
+    """A subject's own name; its kind and number where it has none."""
+    return context.names.get(subject, f"{singular(context.subjects_are)} {subject}")
 
 
 def interval(
@@ -157,8 +182,74 @@ def subject_lines(
         line: further properties of the lines.
     """
     usual = {"lw": 0.8, "alpha": 0.5}
+    if (count := table["subject"].nunique()) > MANY:
+        table = _spaced_subjects(table, MOST_LINES)
+        line = {**line, "lw": 0.5, "alpha": 0.5 * MANY / count, "marker": ""}
     for _, own in table.groupby("subject"):
         ax.plot(own[x], own[value], color=colour, **{**usual, **line})
+
+
+def _spaced_subjects(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The rows of evenly spaced subjects, at most so many."""
+    subjects = np.sort(table["subject"].unique())
+    return table[table["subject"].isin(subjects[:: -(-len(subjects) // most)])]
+
+
+def dots(
+    ax: Axes,
+    place: float,
+    values: ArrayLike,
+    colour: str,
+    *,
+    width: float = 0.0,
+    size: float = 4,
+    **mark: Any,
+) -> None:
+    """A dot for each value at one place, or their distribution where they are many.
+
+    Of more than MANY values, small pale dots at evenly spaced ranks are spread
+    sideways, so that what stands behind them is seen.
+
+    Args:
+        ax: axes to draw on.
+        place: where they stand.
+        values: (S,) one number a subject; NaN is left out.
+        colour: of the dots.
+        width: how far the dots of a few values are spread, side by side.
+        size: of a dot.
+        mark: further properties of the dots.
+    """
+    known = np.asarray(values, float)
+    known = known[np.isfinite(known)]
+    usual: dict[str, Any] = {"color": colour, "markersize": size, "zorder": 3}
+    if len(known) > MANY:
+        ranks = np.linspace(0, len(known) - 1, min(len(known), MOST_DOTS))
+        known = np.sort(known)[ranks.round().astype(np.int64)]
+        aside = (np.arange(len(known)) * GOLDEN) % 1 - 0.5
+        spread = (width or 0.12) * aside
+        mark = {**mark, "markersize": min(size, 2.5), "alpha": 0.35, "mew": 0}
+        if mark.get("markerfacecolor") == "white":
+            mark["markerfacecolor"] = colour
+    else:
+        spread = np.linspace(-0.5, 0.5, max(len(known), 2))[: len(known)] * width
+    ax.plot(place + spread, known, "o", **{**usual, **mark})
+
+
+def subject_dots(
+    ax: Axes, table: pd.DataFrame, x: str, value: str, colour: str, **mark: Any
+) -> None:
+    """A dot for each subject at every x, or their distributions where they are many.
+
+    Args:
+        ax: axes to draw on.
+        table: one row a subject and point.
+        x: column along the horizontal axis.
+        value: column that is drawn upwards.
+        colour: of the dots.
+        mark: further properties of the dots.
+    """
+    for place, rows in table.groupby(x):
+        dots(ax, float(str(place)), rows[value], colour, **mark)
 
 
 def mean_bars(
@@ -168,7 +259,7 @@ def mean_bars(
     colour: str,
     *,
     label: str | None = None,
-    width: float = 0.34,
+    width: float = BAR_WIDTH,
     alpha: float = 0.35,
     aside: float = 0.06,
 ) -> None:
@@ -199,9 +290,10 @@ def subject_points(
     points: Points,
     *,
     size: float = 4,
+    width: float = 0.12,
     **mark: Any,
 ) -> None:
-    """A dot for each subject and point.
+    """A dot for each subject and point, or the distribution where they are many.
 
     Args:
         ax: axes to draw on.
@@ -211,9 +303,16 @@ def subject_points(
         colour: of the dots.
         points: (N,) the points, in the order of their places.
         size: of a dot.
+        width: of the distribution of many subjects.
         mark: further properties of the dots.
     """
     where = np.asarray(places, float)
+    if table["subject"].nunique() > MANY:
+        everyone = table.set_index(list(points.keys))
+        for place, point in zip(where, points.order, strict=True):
+            rows = everyone.loc[[point]] if point in everyone.index else everyone[:0]
+            dots(ax, place, rows[value], colour, width=width, size=size, **mark)
+        return
     usual = {"color": colour, "markersize": size, "zorder": 3}
     for _, subject in table.groupby("subject"):
         heights = points.of(subject)[value]
@@ -242,19 +341,41 @@ def bars_with_subjects(
         points: (N,) the points, in order.
 
     Returns:
-        (N,) where the bars stand.
+        (N,) where the points stand: the bars too, if no other population is drawn on
+        the same axes.
     """
     places = np.arange(len(points.order), dtype=float)
-    colour = subject_colour(context)
+    colour, (middle, width) = subject_colour(context), _bar_place(context)
     means = points.of(select_group(tables.summary(name)))
-    mean_bars(ax, places, means, colour, label=subject_label(context))
+    mean_bars(
+        ax,
+        places + middle,
+        means,
+        colour,
+        label=subject_label(context),
+        width=width,
+        aside=0.06 * width / BAR_WIDTH,
+    )
     own = select_group(tables[name])
-    subject_points(ax, places - 0.11, own, value, colour, points)
-    _numbers_of_subjects(ax, places, means)
+    beside = middle - 0.11 * width / BAR_WIDTH
+    room = 0.35 * width
+    subject_points(ax, places + beside, own, value, colour, points, width=room)
+    _numbers_of_subjects(ax, places + middle, means, upwards=context.slots > 1)
     return places
 
 
-def _numbers_of_subjects(ax: Axes, places: ArrayLike, means: pd.DataFrame) -> None:
+def _bar_place(context: Context) -> tuple[float, float]:
+    """Middle of a population's bars, from the points' places, and their width."""
+    if context.slots == 1:
+        return 0.0, BAR_WIDTH
+    low, high = BAR_REACH
+    width = (high - low) / context.slots
+    return low + (context.slot + 0.5) * width, 0.9 * width
+
+
+def _numbers_of_subjects(
+    ax: Axes, places: ArrayLike, means: pd.DataFrame, *, upwards: bool = False
+) -> None:
     """Write how many have a number where a subject has none."""
     for place, n, missing in zip(
         np.asarray(places, float), means["n"], means["missing"], strict=True
@@ -265,6 +386,7 @@ def _numbers_of_subjects(ax: Axes, places: ArrayLike, means: pd.DataFrame) -> No
                 f"{int(n)} of {int(n + missing)}",
                 transform=ax.get_xaxis_transform(),
                 ha="center",
+                rotation=90 * upwards,
                 fontsize="x-small",
             )
 
@@ -436,7 +558,9 @@ def scores_by_subject(
     """
     subjects = select_group(tables["subjects"])
     colour, words = subject_colour(context), label or subject_label(context)
-    ax.plot(np.arange(len(subjects)), subjects[value], "o", color=colour, label=words)
+    size = 6 if len(subjects) <= MANY else 2.5
+    (scores,) = ax.plot(np.arange(len(subjects)), subjects[value], "o", label=words)
+    scores.set(color=colour, markersize=size)
     if reference is not None:
         place, rows = reference
         published = COLOURS[str(rows["kind"].iloc[0])]
@@ -450,6 +574,25 @@ def scores_by_subject(
             baseline_lines(ax, {name: height}, named=False, label=baselines[name])
     learned_line(ax, context)
     return [str(name).removeprefix("subject ") for name in subjects["label"]]
+
+
+def subject_ticks(
+    ax: Axes, names: Sequence[str], more: Mapping[float, str] | None = None
+) -> None:
+    """Name subjects below the axis: as many as can be read, upwards if they are long.
+
+    Args:
+        ax: axes to draw on.
+        names: (S,) names of the subjects at 0, 1, ...
+        more: place -> label of further ticks.
+    """
+    step = -(-len(names) // MOST_NAMES) if len(names) > MOST_NAMES else 1
+    shown = dict(enumerate(names)) if step == 1 else dict(enumerate(names[::step]))
+    ticks = {place * step: name for place, name in shown.items()} | dict(more or {})
+    upwards = sum(map(len, shown.values())) > FLAT_LETTERS
+    ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 * upwards)
+    if upwards:
+        ax.tick_params(axis="x", labelsize="small")
 
 
 def learned_line(ax: Axes, context: Context, height: float | None = None) -> None:
@@ -494,10 +637,15 @@ def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
 def legend_below(
     ax: Axes, *, title: str = "", columns: int = 2, first: str = ""
 ) -> Axes:
-    """Draw the legend below the axes, beginning with the label `first`."""
+    """Draw the legend below the axes, beginning with bars, or the label `first`."""
     two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
     handles, labels = ax.get_legend_handles_labels()
-    order = sorted(range(len(labels)), key=lambda index: labels[index] != first)
+    # Of several populations on the same axes, each draws the references.
+    once = [labels.index(label) for label in dict.fromkeys(labels)]
+    bars = [isinstance(handles[index], BarContainer) for index in range(len(handles))]
+    order = sorted(
+        once, key=lambda k: (not bars[k], not bars[k] and labels[k] != first)
+    )
     ax.legend(
         [handles[index] for index in order],
         [labels[index] for index in order],

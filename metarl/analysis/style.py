@@ -11,6 +11,7 @@ COLOURS: Mapping[str, str] = MappingProxyType(
     {
         "agent": "#0072B2",
         "paper": "#222222",
+        "own": "#882255",
         "animal": "#D55E00",
         "human": "#CC79A7",
         "optimum": "#009E73",
@@ -35,7 +36,14 @@ COLOURS: Mapping[str, str] = MappingProxyType(
 
 Events of the agent are shades of the agent's blue. Sources: Okabe & Ito 2008, Color
 Universal Design; cues, C. Brewer's BrBG and PuOr; from rewarded on, P. Tol's muted
-scheme.
+scheme. A user's own subjects (own) are neither networks nor published ones.
+"""
+
+GROUP_COLOURS = (COLOURS["own"], "#8822EE", "#66BB66", "#880000", "#EEAAEE", "#886644")
+"""Colours of groups of a user's own subjects.
+
+They are at least 20 units (CIE 1976) from each other, and from networks, animals,
+people and paper, for readers with and without each kind of colour blindness.
 """
 
 BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
@@ -60,7 +68,7 @@ BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
         "counting": "#7570B3",
         "td": COLOURS["model-free"],
         "alternation": "#CC6677",
-        "matching": "#882255",
+        "matching": "#DDCC77",
         "greedy-baited": "#66C2A5",
         "rich-then-poor": COLOURS["optimum"],
         "relation": COLOURS["model-free"],

@@ -18,6 +18,7 @@ from metarl.analysis.schema import (
     is_blank,
 )
 from metarl.core.checks import MetaRLError
+from metarl.core.names import unknown_name
 
 EPISODE_KEYS = KEYS[:3]
 """Columns that together name one episode."""
@@ -40,12 +41,17 @@ class TrialSequence:
     columns."""
 
     def __getitem__(self, column: str) -> Array:
-        """(N,) a column of numbers."""
-        return np.asarray(self.columns[column], float)
+        """(N,) a column of numbers; NaN where it is blank."""
+        return np.asarray(self._column(column), float)
 
     def words(self, column: str) -> Words:
         """(N,) a column of words."""
-        return np.asarray(self.columns[column], object)
+        return np.asarray(self._column(column), object)
+
+    def _column(self, column: str) -> Array | Words:
+        if column not in self.columns:
+            raise unknown_name("column of the schema", column, self.columns)
+        return self.columns[column]
 
     @property
     def subject(self) -> Integers:

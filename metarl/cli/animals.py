@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,10 +14,15 @@ from metarl.core.checks import MetaRLError
 from metarl.envs.registry import NAMES
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from metarl.io.column_map import ColumnMap
+    from metarl.reports.own_data import TrialAnalysis
 
 REPEATED = ("--column", "--code", "--value", "--where")
 """Options that may be given again, or with several values."""
+MOST_LABELS = 12
+"""Subjects above which only the rows of all together are shown."""
 Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
@@ -54,8 +60,20 @@ class AnimalsOptions:
     """A file with all of these, as columns.toml beside an earlier result."""
     guess: bool = False
     """Propose a map and say why; nothing is analysed."""
-    who: str = "animals"
-    """Kind of the subjects, as people or mice, for the legends."""
+    who: str = ""
+    """Kind of the subjects, as people or mice, for legends and effects; that of a
+    published release, else animals."""
+    covariates: str = ""
+    """Columns that are the same in all trials of a subject, as age,score, for
+    subjects.csv."""
+    subjects_file: Path | None = None
+    """A table with one row a subject, by its own name: further covariates."""
+    group: str = ""
+    """A covariate that names groups: their differences, in two colours or more."""
+    by: str = ""
+    """Covariates of numbers, as age,score: their correlations with the measures."""
+    beside: Path | None = None
+    """An evaluated run of the same task, whose networks are drawn in the figure."""
 
 
 def _description(words: list[str]) -> str | None:
@@ -117,7 +135,9 @@ def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:
     files = [str(path) for path in options.data]
     words = ["metarl", "animals", options.task, "--data", *files]
     words += column_map.words()
-    words += ["--who", options.who] if options.who != "animals" else []
+    for name in ("who", "covariates", "subjects_file", "group", "by", "beside"):
+        if value := getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, "--out", str(options.out)])
 
 
@@ -141,26 +161,53 @@ def _guess(options: AnimalsOptions) -> int:
     return 0
 
 
+def _names(listed: str) -> list[str]:
+    """Names with commas between them."""
+    return [name.strip() for name in listed.split(",") if name.strip()]
+
+
 def _analyse(options: AnimalsOptions) -> int:
     from metarl.core.files import write_text
-    from metarl.reports.figures import analyze_animals, read_trials
+    from metarl.reports.figures import read_trials
+    from metarl.reports.own_data import analyze_trials
 
     column_map = _column_map(options)
     data = read_trials(options.task, options.data, column_map)
-    title = f"{options.task}: {', '.join(path.name for path in options.data[:3])}"
-    paths = analyze_animals(
-        options.task, data, options.out, title=title, who=options.who
+    analysed = analyze_trials(
+        options.task,
+        data,
+        title=f"{options.task}: {', '.join(path.name for path in options.data[:3])}",
+        who=options.who,
+        covariates=_names(options.covariates),
+        subjects_file=options.subjects_file,
+        group=options.group,
+        by=_names(options.by),
+        beside=options.beside,
     )
+    paths = analysed.save(options.out)
     if text := column_map.to_toml():
         paths["columns"] = options.out / "columns.toml"
         write_text(paths["columns"], f"# {_command(options, column_map)}\n\n{text}")
     print(data.counts())
-    for note in data.notes:
+    for note in analysed.notes:
         print(f"metarl: note: {note}", file=sys.stderr)
-    import pandas as pd
-
-    table = pd.read_csv(paths["table"])
-    print(table.round(3).to_string(index=False, na_rep=""))
+    for table in _shown(analysed):
+        print(table.round(3).to_string(index=False, na_rep=""))
     for name, path in paths.items():
         print(f"{name}: {path}")
     return 0
+
+
+def _shown(analysed: "TrialAnalysis") -> "Iterator[pd.DataFrame]":
+    """Tables for the screen: of many subjects, or of all measures, the main rows."""
+    from metarl.analysis.measures import ALL_SUBJECTS
+
+    behaviour = analysed.tables["behaviour"]
+    if "label" in behaviour and behaviour["label"].nunique() > MOST_LABELS:
+        everyone = behaviour[behaviour["label"] == ALL_SUBJECTS]
+        behaviour = everyone if len(everyone) else behaviour.head(MOST_LABELS)
+    yield behaviour
+    for name in ("groups", "correlations"):
+        if name in analysed.tables:
+            table = analysed.tables[name]
+            yield table[table["main"]].drop(columns="main")

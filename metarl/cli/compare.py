@@ -7,7 +7,7 @@ from typing import Annotated
 
 import tyro
 
-from metarl.cli.options import CRASHED, bad_input, parse
+from metarl.cli.options import CRASHED, TrustTask, bad_input, parse
 from metarl.core.checks import MetaRLError
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.folder import VARIANTS as FOLDER
@@ -37,6 +37,7 @@ class CompareOptions:
     out: Path | None = None
     """Folder of the figure and the table; default: runs/compare, or with --variants the
     run's folder variants."""
+    trust_task: TrustTask = False
     workers: int | None = None
     """Number of parallel processes for --variants; default: all cores."""
 
@@ -54,7 +55,7 @@ def main(words: list[str]) -> int:
         out = options.out or options.runs[0] / FOLDER
     if code and len(folders) < 2:
         return code
-    paths = compare_runs(folders, out)
+    paths = compare_runs(folders, out, trust_task=options.trust_task)
     print(paths["result"].read_text(encoding="utf-8"))
     for name, path in paths.items():
         print(f"{name}: {path}")
@@ -71,11 +72,12 @@ def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:
 
     (path,) = options.runs
     names = options.variants or ()
+    run = load_run(path, trust_task=options.trust_task)
     with bad_input():
-        outcome = finish_variants(path, names, workers=options.workers)
+        outcome = finish_variants(run, names, workers=options.workers)
     for name, reason in outcome.failures.items():
         print(f"metarl: {name} failed: {reason}", file=sys.stderr)
-    finished = finished_variants(load_run(path), names)
+    finished = finished_variants(run, names)
     variants = {name: run.path for name, run in finished.items()}
     code = CRASHED if outcome.failures else 0
     return {path.resolve().name: path, **variants}, code

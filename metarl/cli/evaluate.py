@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from metarl.cli.options import RunFolder, bad_input, finish, parse
-from metarl.core.checks import check_choice
+from metarl.cli.options import RunFolder, TrustTask, bad_input, finish, parse
+from metarl.core.checks import check_choice, check_folder_name
 from metarl.core.interventions import Intervention
 from metarl.experiments.spec import experiment
 from metarl.runs.config import TEST, EvaluationConfig, ResetMemory, parse_settings
@@ -21,6 +20,7 @@ class EvaluateOptions:
 
     run: RunFolder
     """Folder of the run."""
+    trust_task: TrustTask = False
     test: tuple[str, ...] = ()
     """Names of the tests; default: all of the experiment. A test of your own, defined
     with --settings or --interventions, may have any name."""
@@ -55,8 +55,7 @@ def chosen_tests(task: str, options: EvaluateOptions) -> dict[str, EvaluationCon
     for name in names:
         if not own:
             check_choice("test", name, known)
-        if Path(name).name != name or not name.strip("."):
-            raise ValueError(f"test must be a plain name, got {name!r}")
+        check_folder_name("test", name)
     changes = changes_of(options)
     if own or options.reset_memory not in (None, "episode"):
         changes["record_untrained"] = False
@@ -92,7 +91,7 @@ def main(words: list[str]) -> int:
     from metarl.pipeline.run import evaluate as evaluate_run
     from metarl.runs.folder import load_run
 
-    run = load_run(options.run)
+    run = load_run(options.run, trust_task=options.trust_task)
     with bad_input():
         tests = chosen_tests(run.config.task, options)
         numbers = snapshots(options.snapshot, run.subject(0).snapshots)
@@ -102,7 +101,7 @@ def main(words: list[str]) -> int:
         first = TEST if TEST in tests else next(iter(tests))
         for subject in range(run.config.subjects):
             folder = run.evaluation(subject, number, first)
-            if f"subject {subject}" not in outcome.failures:
+            if not outcome.kept and f"subject {subject}" not in outcome.failures:
                 print(frozen_line(subject, folder.metadata))
         where = run.evaluation(0, number, first).path.parent
         taken = tests if number is None or TEST not in tests else [TEST]

@@ -1,12 +1,15 @@
 """Command line: find the command, run it, report errors.
 
 Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad input,
-3 a subject crashed, 130 interrupted.
+3 a subject crashed or was not evaluated, 130 interrupted, 141 the reader of the output
+has ended.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from types import MappingProxyType
 
@@ -23,7 +26,7 @@ from metarl.cli import (
     train,
     watch,
 )
-from metarl.cli.options import BAD_INPUT, INTERRUPTED
+from metarl.cli.options import BAD_INPUT, INTERRUPTED, NO_READER
 from metarl.core.checks import MetaRLError
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
@@ -54,6 +57,44 @@ HOW_TO_RESUME = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A path may have characters that a terminal does not; the work is done then.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _flushed(words)
+    except MetaRLError as error:
+        print(f"metarl: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"metarl: interrupted{HOW_TO_RESUME.get(words[0], '')}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        _give_up_output()
+        return NO_READER
+    except OSError as error:
+        if error.filename is None:
+            _give_up_output()
+        where = error.filename or "the output could not be written"
+        print(f"metarl: {where}: {error.strerror or error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+def _flushed(words: list[str]) -> int:
+    """Run one command, and print all of its output."""
+    try:
+        return _run(words)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+
+
+def _give_up_output() -> None:
+    """Discard what is left to print; it would fail again as the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         return 0
@@ -66,17 +107,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A user's own task is a module in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)
-    try:
-        if words[0] not in COMMANDS:
-            known = ", ".join(COMMANDS)
-            raise MetaRLError(f"unknown command {words[0]!r}; choose from: {known}")
-        return COMMANDS[words[0]](words[1:])
-    except MetaRLError as error:
-        print(f"metarl: {error}", file=sys.stderr)
-        return BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"metarl: interrupted{HOW_TO_RESUME.get(words[0], '')}", file=sys.stderr)
-        return INTERRUPTED
+    if words[0] not in COMMANDS:
+        known = ", ".join(COMMANDS)
+        raise MetaRLError(f"unknown command {words[0]!r}; choose from: {known}")
+    return COMMANDS[words[0]](words[1:])
 
 
 def overview() -> str:

@@ -18,10 +18,17 @@ from metarl.core.interventions import Intervention
 from metarl.core.interventions import parse as parse_intervention
 from metarl.core.parallel import Outcome
 
-MISSED, BAD_INPUT, CRASHED, INTERRUPTED = 1, 2, 3, 130
-"""Exit codes: a missed criterion, bad input, a crashed subject, an interrupt."""
+MISSED, BAD_INPUT, CRASHED, INTERRUPTED, NO_READER = 1, 2, 3, 130, 141
+"""Exit codes: a missed criterion, bad input, a crashed subject, an interrupt, and the
+end of the reader of the output, such as `head`."""
 
 RunFolder = Annotated[Path, tyro.conf.Positional]
+TrustTask = Annotated[
+    bool,
+    tyro.conf.arg(
+        help="Run the code of a task outside metarl, if the run is of one.",
+    ),
+]
 
 
 @contextlib.contextmanager
@@ -70,6 +77,10 @@ def finish(outcome: Outcome, done: str) -> int:
     """Print the outcome of a command, and return its exit code."""
     for name, reason in outcome.failures.items():
         print(f"metarl: {name} failed: {reason}", file=sys.stderr)
+    if outcome.kept:
+        print(
+            f"metarl: the earlier evaluation in {outcome.path} is kept", file=sys.stderr
+        )
     if outcome.failures:
         return CRASHED
     print(done)

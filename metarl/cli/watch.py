@@ -1,9 +1,9 @@
 """metarl watch."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from metarl.cli.options import RunFolder, bad_input, parse
+from metarl.cli.options import RunFolder, TrustTask, bad_input, parse
 from metarl.runs.config import TEST
 
 
@@ -17,6 +17,7 @@ class WatchOptions:
 
     run: RunFolder
     """Folder of the run."""
+    trust_task: TrustTask = False
     out: Path | None = None
     """File of the video, its name ending in .gif; default: in the run's folder."""
     subject: int = 0
@@ -40,9 +41,12 @@ def main(words: list[str]) -> int:
     options = parse(WatchOptions, "watch", words)
     from metarl.reports.video import VideoConfig
     from metarl.reports.video import watch as watch_run
+    from metarl.runs.folder import load_run
 
-    chosen = {k: v for k, v in vars(options).items() if k not in ("run", "out")}
+    known = {field.name for field in fields(VideoConfig)}
+    chosen = {k: v for k, v in vars(options).items() if k in known}
+    run = load_run(options.run, trust_task=options.trust_task)
     with bad_input():
-        path = watch_run(options.run, VideoConfig(**chosen), options.out)
+        path = watch_run(run, VideoConfig(**chosen), options.out)
     print(f"video: {path}")
     return 0

@@ -1,6 +1,7 @@
 """Checks of arguments, with an error message of name, rule, value and way out."""
 
 import math
+import os
 from collections.abc import Iterable
 
 
@@ -28,3 +29,17 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     if value not in known:
         listed = ", ".join(map(str, known))
         raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+
+
+LONGEST_NAME = 200
+"""Length of the name of a folder in bytes; most file systems allow 255."""
+
+
+def check_folder_name(name: str, value: str) -> None:
+    """Raise ValueError unless a value can be the name of a folder, and is no path."""
+    whole = not any(sign in "/\\" or ord(sign) < 32 for sign in value)
+    if not (whole and value.strip(".") and len(os.fsencode(value)) <= LONGEST_NAME):
+        raise ValueError(
+            f"{name} must be a plain name of at most {LONGEST_NAME} bytes, got "
+            f"{value!r}: its files are in a folder of this name"
+        )

@@ -1,9 +1,14 @@
 """Files: trial tables, step recordings, and JSON, each written as a whole."""
 
 import contextlib
+import hashlib
 import json
+import os
+import re
+import shutil
+import socket
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,20 +47,102 @@ def unwritten(path: Path, error: OSError) -> MetaRLError:
 def whole_file(path: Path) -> Iterator[Path]:
     """Write to a temporary file, which is renamed only after success.
 
+    If the temporary file is removed instead, nothing is written.
+
     Raises:
         MetaRLError: the disk is full, or the folder cannot be written to.
     """
-    # Always the same name, so that the remains of a killed process are overwritten.
-    temporary = path.with_name(f".{path.name}.partial")
+    # Named after the process, so that two of them never write to the same file.
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_remains(path)
         yield temporary
-        temporary.replace(path)
+        if temporary.exists():
+            temporary.replace(path)
     except OSError as error:
         raise unwritten(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Write to a temporary folder, which replaces the folder only after success.
+
+    Raises:
+        MetaRLError: the disk is full, or the folder cannot be written to.
+    """
+    temporary = path.with_name(f".{path.name}.{_host()}-{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_remains(path)
+        temporary.mkdir()
+        yield temporary
+        replace_folder(temporary, path)
+    except OSError as error:
+        raise unwritten(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+FORMER = ".former"
+"""End of the name of a folder while another takes its place."""
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Move a folder to a path, and remove the one that is there."""
+    former = new.with_name(f"{new.name}{FORMER}")
+    shutil.rmtree(former, ignore_errors=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        path.rename(former)
+    new.rename(path)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _host() -> str:
+    """Name of this machine, in a form for a file name."""
+    return "".join(filter(str.isalnum, socket.gethostname()))[:20]
+
+
+def _remove_remains(path: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left."""
+    start = f".{path.name}.{_host()}-"
+    for remains in path.parent.iterdir():
+        name = remains.name
+        number = name.removeprefix(start).removesuffix(FORMER).removesuffix(".partial")
+        if not name.startswith(start) or not number.isdigit() or is_alive(int(number)):
+            continue
+        if remains.is_dir():
+            shutil.rmtree(remains, ignore_errors=True)
+        else:
+            remains.unlink(missing_ok=True)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this machine is running; True if that is unknown."""
+    if os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def exists(path: Path) -> bool:
+    """Whether a file exists; raise MetaRLError if its path is impossible."""
+    try:
+        return path.exists()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MetaRLError(
+            f"{str(path)!r} cannot be opened ({reason}); choose another folder"
+        ) from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -66,25 +153,92 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file as a whole."""
-    write_bytes(path, text.encode("utf-8"))
+    # A path may hold bytes that are no text, which would be refused here.
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file as a whole; NaN and infinity are refused."""
+SEAL = "sha256"
+"""Entry of a sealed JSON file: the SHA-256 of its other entries."""
+
+
+def write_json(path: Path, value: object, *, seal: bool = False) -> None:
+    """Write a JSON file as a whole; NaN and infinity are refused.
+
+    Args:
+        path: file.
+        value: value of plain types.
+        seal: add the SHA-256 of the value, a dictionary, which `read_json` checks.
+    """
+    if seal:
+        assert isinstance(value, dict)
+        value = {**value, SEAL: _seal_of(value)}
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file; raise MetaRLError if it is missing or damaged."""
+def _seal_of(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def read_json(path: Path, kind: type = object) -> Any:
+    """Read a JSON file, without its seal.
+
+    Raises:
+        MetaRLError: it is missing or damaged, differs from its seal, has the same name
+            twice, or its value is not of a kind: dict or list.
+    """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(
+            path.read_text(encoding="utf-8"),
+            object_pairs_hook=_distinct,
+            parse_constant=_refuse_constant,
+        )
     except FileNotFoundError:
         raise MetaRLError(f"{path} is missing; is this a metarl folder?") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError, OSError) as error:
         raise MetaRLError(
             f"{path} is not readable JSON ({error}); restore it from a copy, or "
             "create it again"
         ) from None
+    if not isinstance(value, kind):
+        raise MetaRLError(
+            f"{path} must hold a {kind.__name__}, got {type(value).__name__}; restore "
+            "it from a copy, or create it again"
+        )
+    return _unsealed(path, value) if isinstance(value, dict) else value
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Dictionary of the entries of a JSON object; refuse a repeated name."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"it has the entry {twice!r} twice")
+    return value
+
+
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"it has the number {word}")
+
+
+def _unsealed(path: Path, value: dict[str, Any]) -> dict[str, Any]:
+    """The entries without the seal; raise MetaRLError if they differ from it."""
+    if SEAL not in value:
+        return value
+    seal = value.pop(SEAL)
+    if seal != _seal_of(value):
+        raise MetaRLError(
+            f"{path} was changed or damaged after it was written: it does not fit its "
+            f"entry {SEAL}; restore it from a copy, or, if the change is meant, delete "
+            "this entry"
+        )
+    return value
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of the bytes of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 CSV_ROWS = 200_000
@@ -94,28 +248,114 @@ it would take minutes."""
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
     """Write a table as CSV, and also as parquet if pyarrow is installed."""
+    with table_writer(path) as add:
+        add(table)
+
+
+@contextlib.contextmanager
+def table_writer(path: Path) -> Iterator[Callable[["pd.DataFrame"], None]]:
+    """Write a table in parts, with the same columns, as `write_table` does.
+
+    Yields:
+        Function that adds rows; only these rows are in memory.
+    """
     path.unlink(missing_ok=True)
     parquet = path.with_suffix(".parquet")
     parquet.unlink(missing_ok=True)
-    if len(table) <= CSV_ROWS or not has_parquet():
-        write_text(path, csv_text(table))
-    if has_parquet():
-        with whole_file(parquet) as temporary:
-            table.to_parquet(temporary, index=False)
+    with contextlib.ExitStack() as files:
+        writer = _TableWriter(
+            files.enter_context(whole_file(path)),
+            files.enter_context(whole_file(parquet)) if has_parquet() else None,
+        )
+        files.callback(writer.close)
+        yield writer.add
 
 
-def csv_text(table: "pd.DataFrame") -> str:
+class _TableWriter:
+    """A table in two formats; only as parquet, if possible, once it is long."""
+
+    def __init__(self, csv: Path, parquet: Path | None) -> None:
+        """Start without rows; the file of parquet is opened with its columns."""
+        self.path, self.parquet = csv, parquet
+        self.csv = csv.open("w", encoding="utf-8")
+        self.part: Any = None
+        self.rows, self.empty = 0, True
+
+    def add(self, table: "pd.DataFrame") -> None:
+        """Add rows."""
+        self.rows += len(table)
+        if not self._is_long():
+            self.csv.write(csv_text(table, header=self.empty))
+        self.empty = False
+        if self.parquet is not None:
+            import pyarrow as pa
+            from pyarrow.parquet import ParquetWriter
+
+            rows = pa.Table.from_pandas(table, preserve_index=False)
+            self.part = self.part or ParquetWriter(self.parquet, rows.schema)
+            self.part.write_table(rows)
+
+    def _is_long(self) -> bool:
+        return self.parquet is not None and self.rows > CSV_ROWS
+
+    def close(self) -> None:
+        """Close the files; remove the CSV file if it does not have all rows."""
+        self.csv.close()
+        if self.part is not None:
+            self.part.close()
+        if self._is_long():
+            self.path.unlink()
+
+
+def write_table_as_csv(path: Path, table: "pd.DataFrame") -> None:
+    """Write a small table as CSV, a whole file or none."""
+    write_text(path, csv_text(table))
+
+
+def csv_text(table: "pd.DataFrame", *, header: bool = True) -> str:
     """Return the table as CSV: the same text as from pandas, several times faster.
 
-    A trial table has few distinct values in many rows; each is formatted once.
+    A trial table has few distinct values in many rows; each is formatted once. Text
+    that a spreadsheet would take for a formula is escaped; see `escaped`.
     """
     if table.shape[1] == 1:
         # An empty cell in a single column is quoted, unlike in several columns.
-        return table.to_csv(index=False, lineterminator="\n")
-    head = table.iloc[:0].to_csv(index=False, lineterminator="\n")
+        (column,) = (table[name] for name in table)
+        text = column if column.dtype.kind in "biuf" else column.map(escaped)
+        return text.to_frame().to_csv(header=header, index=False, lineterminator="\n")
+    head = table.iloc[:0].to_csv(index=False, lineterminator="\n") if header else ""
     cells = [_cells(table[name]) for name in table]
     rows = map(",".join, zip(*cells, strict=True))
-    return "\n".join([head[:-1], *rows, ""])
+    return head + "\n".join([*rows, ""])
+
+
+FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""Beginning of text that a spreadsheet takes for a formula, perhaps escaped."""
+
+
+def escaped(value: Any) -> Any:
+    """Return text that no spreadsheet takes for a formula: a quote before = + - @.
+
+    A number is left as it is. `unescaped` returns the text.
+    """
+    if isinstance(value, str) and FORMULA.match(value) and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def unescaped(value: Any) -> Any:
+    """Return the text from which `escaped` made this one."""
+    if isinstance(value, str) and value[:1] == "'" and FORMULA.match(value):
+        return value[1:]
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text
 
 
 def _cells(column: "pd.Series[Any]") -> list[str]:
@@ -141,7 +381,8 @@ def _words(column: "pd.Series[Any]") -> "tuple[np.ndarray[Any, Any], Iterable[st
     if column.dtype.kind in "iu":
         return codes, map(str, distinct.tolist())
     # With a second column, as an empty cell in a single column would be quoted.
-    text = pd.DataFrame({"value": distinct, "end": 0}).to_csv(
+    words = [escaped(value) for value in distinct]
+    text = pd.DataFrame({"value": words, "end": 0}).to_csv(
         index=False, header=False, lineterminator="\n"
     )
     return codes, text.split(",0\n")[:-1]
@@ -164,7 +405,11 @@ def read_table(path: Path, made_by: str = "metarl evaluate") -> "pd.DataFrame":
     with readable(path, made_by):
         if parquet.exists() and (has_parquet() or not path.exists()):
             return _read_parquet(parquet)
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
+        for name in table:
+            if table[name].dtype.kind not in "biuf":
+                table[name] = table[name].map(unescaped)
+        return table
 
 
 def _read_parquet(path: Path) -> "pd.DataFrame":

@@ -43,6 +43,10 @@ TARGETS = ("rpe", "teaching", "units", "memory")
 """Signals that can be changed."""
 OPERATIONS = ("set", "add", "scale", "noise")
 """Operations on a number."""
+LONGEST = 500
+"""Characters of a condition; a deeply nested one cannot be evaluated."""
+LAST_UNIT = 99_999
+"""Largest number of a unit; no network has so many."""
 FORM = "TARGET OPERATION [AMOUNT] [of UNITS] [when CONDITION]"
 PATTERN = re.compile(
     r"\s*(?P<target>\w+)\s+(?P<operation>\w+)(?:\s+(?P<amount>[-+.\w]+))?"
@@ -75,12 +79,17 @@ class Condition:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        if len(self.text) > LONGEST:
+            raise ValueError(
+                f"a condition must have at most {LONGEST} characters, got "
+                f"{len(self.text)}: {self.text!r:.60}"
+            )
         _check(self._tree(), self.text, truth=True)
 
     def _tree(self) -> ast.expr:
         try:
             return ast.parse(self.text.strip(), mode="eval").body
-        except SyntaxError:
+        except (SyntaxError, ValueError, MemoryError, RecursionError):
             raise ValueError(
                 f"a condition must be an expression such as 'reward > 0 and trial < 5',"
                 f" got {self.text!r}"
@@ -288,8 +297,10 @@ def _numbers(text: str) -> tuple[int, ...]:
         first, dash, last = part.partition("-")
         ends = (first, last if dash else first)
         numbers = [end for end in ends if end.isdecimal()]
+        if any(len(end) > len(str(LAST_UNIT)) for end in numbers):
+            raise ValueError(f"units must be at most {LAST_UNIT:,}, got {text!r:.60}")
         if len(numbers) < 2 or int(numbers[0]) > int(numbers[1]):
-            raise ValueError(f"units must be numbers such as 0-9,12, got {text!r}")
+            raise ValueError(f"units must be numbers such as 0-9,12, got {text!r:.60}")
         units += range(int(numbers[0]), int(numbers[1]) + 1)
     return tuple(units)
 

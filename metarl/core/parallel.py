@@ -23,7 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from metarl.core.checks import MetaRLError, check_at_least
+from metarl.core.checks import MetaRLError
+from metarl.core.fields import Range, check_whole
 from metarl.core.progress import Bars, Display, Overall
 
 log = logging.getLogger(__name__)
@@ -78,6 +79,18 @@ class Outcome:
     """Folder of the results."""
     failures: dict[str, str]
     """Name of each failed job -> reason."""
+    kept: bool = False
+    """Whether earlier results were kept in place of new ones, as a job failed."""
+
+
+WORKERS = Range(1, 1000, why="each is a process of some 300 MB")
+"""Range of the number of parallel processes."""
+
+
+def check_workers(workers: int | None) -> None:
+    """Raise ValueError unless this can be the number of processes; None can."""
+    if workers is not None:
+        check_whole("workers", workers, WORKERS)
 
 
 def core_count() -> int:
@@ -110,8 +123,7 @@ def run_jobs(
     Raises:
         KeyboardInterrupt: interrupted; every running job has saved its state.
     """
-    if workers is not None:
-        check_at_least("workers", workers, 1)
+    check_workers(workers)
     left = {name: job for name, job in jobs.items() if not job.finished}
     if not left:
         return {}
@@ -140,8 +152,16 @@ def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
     def ask(number: int, frame: FrameType | None) -> None:
         asked.set()
 
-    with _signals(ask, signal.SIGINT, signal.SIGTERM):
+    with _signals(ask, signal.SIGINT, signal.SIGTERM, *_hang_up()):
         yield asked.is_set
+
+
+def _hang_up() -> list[signal.Signals]:
+    """The signal of a closed terminal, unless it is ignored, as after `nohup`."""
+    if not hasattr(signal, "SIGHUP"):
+        return []
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [] if ignored else [signal.SIGHUP]
 
 
 @contextlib.contextmanager
@@ -272,8 +292,9 @@ def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    # Ctrl-C reaches the server too; it must not end while it is still importing.
-    with _signals(signal.SIG_IGN, signal.SIGINT):
+    # Ctrl-C and the end of a terminal reach the server too; it must not end, as it
+    # starts the processes and tells how they ended.
+    with _signals(signal.SIG_IGN, signal.SIGINT, *_hang_up()):
         ensure_running()
     return context
 

@@ -1,5 +1,6 @@
 """Progress displays of jobs: a bar for each, or one line for all."""
 
+import contextlib
 import logging
 import sys
 import time
@@ -126,7 +127,9 @@ class Overall:
             self.seconds.setdefault(kind(name), []).append(time.monotonic() - began)
         self._draw()
         if failure and self.terminal:
-            self.bar.write(f"{name} failed: {failure}", file=sys.stderr)
+            # A terminal may be closed while the jobs go on, as the bar allows.
+            with contextlib.suppress(OSError):
+                self.bar.write(f"{name} failed: {failure}", file=sys.stderr)
         if self.show and not self.terminal:
             over = len(self.sizes) - len(self.waiting) - len(self.running)
             how = f"failed: {failure}" if failure else "done"

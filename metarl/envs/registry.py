@@ -70,7 +70,7 @@ def load(reference: str) -> Any:
     module, _, name = reference.partition(":")
     try:
         return getattr(importlib.import_module(module), name)
-    except (ModuleNotFoundError, AttributeError) as error:
+    except (ImportError, AttributeError, SyntaxError, TypeError, ValueError) as error:
         raise ValueError(
             f"{reference!r} cannot be imported ({error}); give it as 'module:NAME', "
             "importable from the folder you start metarl in"

@@ -4,31 +4,34 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from scipy import io
 
 from metarl.analysis.analysis import Analysis, Release
 from metarl.analysis.matlab import UNREADABLE
 from metarl.io.cells import as_words
 from metarl.io.column_map import ColumnMap
-from metarl.io.trials import TrialData, load_table
+from metarl.io.trials import TrialData, load_frame, load_table
 
 
 def load_trials(
     analysis: Analysis[Any],
-    paths: Path | str | Sequence[Path | str],
+    paths: pd.DataFrame | Path | str | Sequence[Path | str],
     column_map: ColumnMap | None = None,
 ) -> TrialData:
     """Read trials from a user's files, or the one published release that is known.
 
     Args:
         analysis: the analysis of the task.
-        paths: one or more files or folders.
+        paths: one or more files or folders, or a table in memory.
         column_map: where columns have other names or codes. Of a release only its
             `where` applies.
 
     Raises:
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
+    if isinstance(paths, pd.DataFrame):
+        return load_frame(paths, analysis.schema, column_map)
     given = [Path(paths)] if isinstance(paths, Path | str) else [Path(p) for p in paths]
     release = analysis.release
     if release is not None and len(given) == 1 and _holds(given[0], release):
@@ -53,4 +56,8 @@ def _of_release(release: Release, path: Path, column_map: ColumnMap) -> TrialDat
     named = table.drop_duplicates("subject").sort_values("subject")
     numbers = {old: new for new, old in enumerate(named["subject"])}
     trials = table.assign(subject=table["subject"].map(numbers)).reset_index(drop=True)
-    return TrialData(trials=trials, names=tuple(map(str, named["animal"])))
+    return TrialData(
+        trials=trials,
+        names=tuple(map(str, named["animal"])),
+        kind=release.subjects_are,
+    )

@@ -88,7 +88,21 @@ class Part:
             found = [find_column(k, names, column_map, file.name) for k in text]
             return {k for k in (*found, *column_map.where) if k and k in names}
 
-        source = _rows(read_file(file, column_map.reading, kept), column_map)
+        source = read_file(file, column_map.reading, kept)
+        return cls.of(source, file, schema, column_map, several=several)
+
+    @classmethod
+    def of(
+        cls,
+        whole: SourceTable,
+        file: Path,
+        schema: TrialSchema,
+        column_map: ColumnMap,
+        *,
+        several: bool,
+    ) -> "Part":
+        """Put the columns of a table into metarl's."""
+        source = _rows(whole, column_map)
         names = list(source.table.columns)
         columns = {
             ours: theirs

@@ -15,6 +15,10 @@ from metarl.io.files import list_files
 from metarl.io.names import number_episodes, number_names, similar_names
 from metarl.io.parts import NAMED, Part, check_map
 from metarl.io.refusals import blank_name, explained
+from metarl.io.source import SourceTable
+
+FRAME = "the table"
+"""Name of a table in memory, in messages."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +31,22 @@ class TrialData:
     """The user's own name of subject k."""
     notes: tuple[str, ...] = ()
     """What the user should know: what was read how, and what is likely a mistake."""
+    sessions: tuple[str, ...] = ()
+    """The user's own name of session k; none where the numbers are the user's."""
+    subject_column: str = "subject"
+    """The user's column of the subjects."""
+    sources: tuple[tuple[str, "pd.Index[Any]"], ...] = ()
+    """Each file with the numbers of its rows, in the order of the trials."""
+    kind: str = ""
+    """Kind of the subjects of a published release, as "monkeys"; "" if not known."""
+
+    def place(self, row: int) -> str:
+        """A trial of the table, from 0, by its file and row there."""
+        for file, rows in self.sources:
+            if row < len(rows):
+                return f"row {rows[row]} of {file}"
+            row -= len(rows)
+        return f"row {row + 1}"
 
     @property
     def labels(self) -> dict[int, str]:
@@ -77,7 +97,38 @@ def load_table(
     files = list_files([Path(path) for path in given])
     own = column_map or ColumnMap()
     check_map(own, schema)
-    parts = [Part.read(file, schema, own, several=len(files) > 1) for file in files]
+    several = len(files) > 1
+    parts = [Part.read(file, schema, own, several=several) for file in files]
+    return _joined(parts, schema, own)
+
+
+def load_frame(
+    table: pd.DataFrame, schema: TrialSchema, column_map: ColumnMap | None = None
+) -> TrialData:
+    """Take trials from a table in memory, by the same rules as from a file.
+
+    Args:
+        table: one row a trial; messages count its rows from 1.
+        schema: columns that the table must have, and their codes.
+        column_map: where its columns have other names or codes.
+
+    Raises:
+        MetaRLError: it is not coded as required.
+    """
+    own = column_map or ColumnMap()
+    check_map(own, schema)
+    if table.empty:
+        raise MetaRLError(f"{FRAME} must have at least one trial, got none")
+    rows = table.rename(columns=str).set_axis(range(1, len(table) + 1), axis="index")
+    source = SourceTable(name=FRAME, table=rows)
+    part = Part.of(source, Path(FRAME), schema, own, several=False)
+    return _joined([part], schema, own)
+
+
+def _joined(
+    parts: Sequence[Part], schema: TrialSchema, column_map: ColumnMap
+) -> TrialData:
+    """The trials of several files below each other, numbered and checked."""
     tables = [part.table for part in parts]
     table = pd.concat(tables) if len(tables) > 1 else tables[0]
     table = table.reset_index(drop=True)
@@ -85,23 +136,30 @@ def load_table(
         blank = (table[name] == "").to_numpy()
         if blank.any():
             raise MetaRLError(blank_name(parts, name, int(np.argmax(blank))))
-    table, names = _numbered(table, parts)
+    table, names, sessions = _numbered(table, parts)
     try:
         schema.check(table)
     except TrialTableError as error:
-        raise MetaRLError(explained(error, parts, schema, own)) from None
+        raise MetaRLError(explained(error, parts, schema, column_map)) from None
     notes = [note for part in parts for note in part.notes] + similar_names(names)
     for subject, sentences in schema.warn(table).items():
         notes += [f"{names[subject]}: {sentence}" for sentence in sentences]
-    return TrialData(trials=table, names=names, notes=tuple(dict.fromkeys(notes)))
+    return TrialData(
+        trials=table,
+        names=names,
+        notes=tuple(dict.fromkeys(notes)),
+        sessions=sessions,
+        subject_column=parts[0].columns.get("subject", ""),
+        sources=tuple((part.source.name, part.source.table.index) for part in parts),
+    )
 
 
 def _numbered(
     table: pd.DataFrame, parts: Sequence[Part]
-) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The table with numbers in place of names, and each subject's name."""
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
+    """The table with numbers for names, and the names of subjects and sessions."""
     subjects, names = number_names(table["subject"])
-    sessions, _ = number_names(table["session"], keep_numbers=True)
+    sessions, own = number_names(table["session"], keep_numbers=True)
     table = table.assign(subject=subjects, session=sessions)
     sources = {part.columns.get("episode", "") for part in parts}
     by_change = any(source.startswith(CHANGES) for source in sources)
@@ -110,7 +168,7 @@ def _numbered(
     if any(part.columns.get("trial") == ROW for part in parts):
         keys = [table[name] for name in NAMED]
         table = table.assign(trial=table.groupby(keys, sort=False).cumcount())
-    return table, names
+    return table, names, own
 
 
 def _changes(table: pd.DataFrame) -> "pd.Series[int]":

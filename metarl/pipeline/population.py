@@ -4,13 +4,18 @@ All calls that train or test build their jobs here. A job completes the training
 tests of one subject, or tests one baseline; it is finished if nothing is missing.
 """
 
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from metarl.core.locks import locked
 from metarl.core.parallel import Job, Reporter, run_jobs
+from metarl.envs.registry import task_class
+from metarl.envs.testing import check_playable
 from metarl.experiments.spec import Experiment, experiment
 from metarl.experiments.variants import matching_test, variant_config
 from metarl.reports.tensorboard.observer import TensorBoardObserver
@@ -20,8 +25,10 @@ from metarl.runs.folder import (
     EvaluationFolder,
     Run,
     SubjectFolder,
+    check_runs,
     create_runs,
 )
+from metarl.runs.staging import discard, finish_swap, is_complete
 from metarl.simulation.evaluation import (
     MakeBaselines,
     baseline_test,
@@ -81,6 +88,13 @@ class Population:
     """Test of the task's baselines; None: no test."""
     name: str = ""
     """First words of the names of its jobs."""
+    staged: bool = False
+    """Whether tests are written beside those in the run, and put in place later."""
+
+    @property
+    def tables(self) -> Run:
+        """Run in which the tests are written."""
+        return self.run.staging if self.staged else self.run
 
     def subject_jobs(self, *, train: bool = True) -> dict[str, Job]:
         """Return one job per subject.
@@ -104,8 +118,8 @@ class Population:
         test = baseline_test(self.baselines)
         return {
             self._job_name(name): Job(
-                partial(evaluate_one_baseline, self.run, name, test),
-                finished=self.run.baseline(name).took(test),
+                partial(evaluate_one_baseline, self.config, name, test, self.tables),
+                finished=self.tables.baseline(name).took(test),
                 size=self.size * BASELINE_DURATION,
             )
             for name in list_baselines(self.config, baselines_of(self.config), test)
@@ -126,38 +140,75 @@ class Population:
             each
             for each in self.tests
             if each.applies(self.run, subject)
-            and not each.folder(self.run, subject).took(each.test)
+            and not each.folder(self.tables, subject).took(each.test)
+        ]
+
+    def taken(self) -> list[PlannedTest]:
+        """Tests that a subject has taken in the run, perhaps with other settings."""
+        return [
+            each
+            for each in self.tests
+            for k in range(self.config.subjects)
+            if each.folder(self.run, k).metadata_path.exists()
         ]
 
     def forget_tests(self, subject: int) -> None:
         """Mark all tests of a subject as not taken."""
         for each in self.tests:
-            each.folder(self.run, subject).metadata_path.unlink(missing_ok=True)
+            each.folder(self.tables, subject).metadata_path.unlink(missing_ok=True)
 
-    def forget_all_tests(self) -> None:
-        """Mark all tests of all subjects and baselines as not taken."""
-        for k in range(self.config.subjects):
-            self.forget_tests(k)
-        if self.baselines is not None:
-            for folder in self.run.baselines.values():
-                folder.metadata_path.unlink(missing_ok=True)
+    def check_policies(self) -> None:
+        """Raise MetaRLError unless the policies of trained subjects are readable."""
+        for folder in _subjects(self):
+            if folder.finished:
+                folder.policy()
 
 
 def _subjects(population: Population) -> Iterator[SubjectFolder]:
     return map(population.run.subject, range(population.config.subjects))
 
 
-def begin(populations: Sequence[Population], *, resume: bool) -> None:
+@contextlib.contextmanager
+def begin(
+    populations: Sequence[Population], *more: Path, resume: bool
+) -> Iterator[None]:
     """Create the folders of all populations, or reopen them: all or none.
 
+    No other process writes to them, and to more folders, in the context.
+
     Raises:
-        MetaRLError: a folder has another run, or has this run and `resume` is off.
-        ValueError: a population cannot be trained.
+        MetaRLError: a folder has another run, or has this run and `resume` is off;
+            another process uses it; or the policy of a trained subject is damaged.
+        ValueError: a population cannot be trained, or a task of the user's own breaks
+            a rule of `metarl.envs.testing`.
     """
     for each in populations:
         check_trainable(each.config)
+        if ":" in each.config.task:
+            own = task_class(each.config.task)
+            check_playable(own(1, each.config.task_params))
     configs = {each.run.path: each.config for each in populations}
-    create_runs(configs, resume=resume)
+    check_runs(configs, resume=resume)
+    with writing(populations, *more):
+        create_runs(configs, resume=resume)
+        for each in populations:
+            each.check_policies()
+        yield
+
+
+@contextlib.contextmanager
+def writing(populations: Sequence[Population], *more: Path) -> Iterator[None]:
+    """Context in which no other process writes to these runs, and more folders.
+
+    Raises:
+        MetaRLError: another process uses one of them, or one cannot be written to.
+    """
+    with locked([*(each.run.path for each in populations), *more]):
+        for each in populations:
+            if is_complete(each.run.path):
+                finish_swap(each.run.path)
+            discard(each.run.path)
+        yield
 
 
 def run_all(
@@ -184,7 +235,7 @@ def finish_subject(
         done = TRAINING_FRACTION if population.tests else 1.0
         train_one(population.config, subject, folder, reporter.between(0, done))
     missing = population.missing(subject)
-    evaluate_one(population.run, subject, missing, reporter.between(done, 1))
+    evaluate_one(population, subject, missing, reporter.between(done, 1))
 
 
 def train_one(
@@ -200,17 +251,20 @@ def train_one(
 
 
 def evaluate_one(
-    run: Run, subject: int, tests: Sequence[PlannedTest], reporter: Reporter
+    population: Population,
+    subject: int,
+    tests: Sequence[PlannedTest],
+    reporter: Reporter,
 ) -> None:
     """Test one trained subject."""
-    folder = run.subject(subject)
+    folder = population.run.subject(subject)
     for number, each in enumerate(tests):
         evaluate_network(
-            run.config,
+            population.config,
             subject,
             folder.policy(each.snapshot),
             each.test,
-            each.folder(run, subject),
+            each.folder(population.tables, subject),
             progress=1.0 if each.snapshot is None else each.snapshot / SNAPSHOTS,
             untrained=folder.policy(0) if each.test.record_untrained else None,
             reporter=reporter.part(number, len(tests)),
@@ -218,11 +272,15 @@ def evaluate_one(
 
 
 def evaluate_one_baseline(
-    run: Run, name: str, test: EvaluationConfig, reporter: Reporter
+    config: RunConfig[Any],
+    name: str,
+    test: EvaluationConfig,
+    tables: Run,
+    reporter: Reporter,
 ) -> None:
-    """Test one baseline."""
-    make, folder = baselines_of(run.config), run.baseline(name)
-    evaluate_baseline(run.config, name, make, test, folder, reporter)
+    """Test one baseline, and write its tables in a run."""
+    make, folder = baselines_of(config), tables.baseline(name)
+    evaluate_baseline(config, name, make, test, folder, reporter)
 
 
 def baselines_of(config: RunConfig[Any]) -> MakeBaselines:
@@ -267,13 +325,14 @@ def variant_population(
     """Population of one of the experiment's own variants, with its tests."""
     own = experiment(config.task).variants[name].tests
     taken = {title: tests[title] for title in own if title in tests}
-    planned = list(_possible_tests(name, config, taken))
+    planned = list(possible_tests(name, config, taken))
     return Population(run.variant(name), config, planned, name=name)
 
 
-def _possible_tests(
+def possible_tests(
     name: str, config: RunConfig[Any], tests: Tests
 ) -> Iterator[PlannedTest]:
+    """Tests that the networks of a variant can take; the others are logged."""
     for title, test in tests.items():
         adapted = matching_test(config, test)
         try:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_choice
+from metarl.core.fields import check_fields, checked
 from metarl.core.files import write_json
-from metarl.core.parallel import Job, Outcome
+from metarl.core.parallel import Job, Outcome, check_workers
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import Experiment, experiment, preset
 from metarl.pipeline import fingerprint
@@ -31,7 +32,7 @@ from metarl.pipeline.population import (
 )
 from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
-from metarl.runs.config import EvaluationConfig, RunConfig
+from metarl.runs.config import EvaluationConfig, RunConfig, Seed, SubjectCount
 from metarl.runs.folder import Run, folder_name
 
 SMOKE_EPISODES = 12
@@ -46,15 +47,16 @@ class Plan:
     """Names from the registry, or your own "module:EXPERIMENT"."""
     preset: str = "fast"
     """Name of a preset of all these experiments."""
-    subjects: int = 8
+    subjects: SubjectCount = 8
     """Number of independently trained networks in each experiment, at least 1."""
-    seed: int = 1
+    seed: Seed = 1
     """Root of all random streams, the same as `metarl train TASK --seed`."""
     variants: bool = False
     """Whether to train and test the variants of the experiments too."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        check_fields(self)
         for name in self.tasks:
             check_choice("preset", self.preset, sorted(experiment(name).presets))
         if len(set(self.tasks)) < len(self.tasks) or not self.tasks:
@@ -90,7 +92,11 @@ class Reproduction:
     @cached_property
     def runs(self) -> dict[str, Run]:
         """Experiment -> its run."""
-        return {task: Run(self.path / folder_name(task)) for task in self.plan.tasks}
+        # The plan names the tasks, so their code may be imported.
+        return {
+            task: Run(self.path / folder_name(task), trust_task=True)
+            for task in self.plan.tasks
+        }
 
     @property
     def scorecard_path(self) -> Path:
@@ -103,6 +109,7 @@ class Reproduction:
         return self.path / "report.html"
 
 
+@checked
 def reproduce(
     plan: Plan,
     out: str | Path,
@@ -129,12 +136,13 @@ def reproduce(
         ValueError: a variant does not fit; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
     """
+    check_workers(workers)
     result = Reproduction(Path(out), plan)
     populations = [p for task in plan.tasks for p in _populations(result, task)]
-    begin(populations, resume=True)
-    failures = run_all(_in_rounds(populations), workers, show=show, overall=True)
-    failures |= run_all(_analysis_jobs(result), workers, show=show, overall=True)
-    _write_results(result, command, failures)
+    with begin(populations, result.path, resume=True):
+        failures = run_all(_in_rounds(populations), workers, show=show, overall=True)
+        failures |= run_all(_analysis_jobs(result), workers, show=show, overall=True)
+        _write_results(result, command, failures)
     return Outcome(result.path, failures)
 
 

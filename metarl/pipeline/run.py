@@ -1,11 +1,13 @@
 """Train all subjects of a run, and test them with frozen weights."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metarl.core.checks import check_between
-from metarl.core.parallel import Job, Outcome
+from metarl.core.checks import check_between, check_folder_name
+from metarl.core.fields import checked
+from metarl.core.parallel import Job, Outcome, check_workers
 from metarl.experiments.spec import experiment
 from metarl.pipeline.population import (
     PlannedTest,
@@ -16,12 +18,15 @@ from metarl.pipeline.population import (
     snapshot_tests,
     trained_variants,
     variant_populations,
+    writing,
 )
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, default_folder
+from metarl.runs.staging import discard, is_complete, swap_in
 from metarl.simulation.evaluation import check_test
 
 
+@checked
 def train(
     config: RunConfig[Any],
     out: str | Path | None = None,
@@ -51,15 +56,18 @@ def train(
             the task's parameters; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, `resume` continues.
     """
-    run = Run(default_folder(config.task) if out is None else Path(out))
+    check_workers(workers)
+    path = default_folder(config.task) if out is None else Path(out)
+    run = Run(path, trust_task=True)
     populations = [Population(run, config)]
     if variants:
         populations += variant_populations(run, config, {})
-    begin(populations, resume=resume)
-    jobs = _merged(each.subject_jobs() for each in populations)
-    return Outcome(run.path, run_all(jobs, workers, show=show))
+    with begin(populations, resume=resume):
+        jobs = _merged(each.subject_jobs() for each in populations)
+        return Outcome(run.path, run_all(jobs, workers, show=show))
 
 
+@checked
 def evaluate(
     run: Run | str | Path,
     tests: EvaluationConfig | Tests | None = None,
@@ -72,7 +80,8 @@ def evaluate(
     """Test every trained subject, and the task's baselines, on new episodes.
 
     Trained variants of the experiment are tested too, if they can take the tests.
-    Earlier results of these tests are discarded first.
+    Earlier results of these tests are replaced when all jobs have ended. If one failed,
+    they are kept, and `kept` of the outcome is true.
 
     Args:
         run: trained run, or its folder.
@@ -88,8 +97,11 @@ def evaluate(
         Folder of the run, and the reason for each job that failed.
 
     Raises:
-        ValueError: the networks cannot take one of the tests; nothing is discarded.
+        ValueError: the networks cannot take one of the tests; nothing is started.
+        MetaRLError: another process uses the run.
+        KeyboardInterrupt: interrupted; the earlier results are kept.
     """
+    check_workers(workers)
     run = as_run(run)
     named = _named(run, tests)
     if snapshot is not None:
@@ -98,22 +110,35 @@ def evaluate(
     _check_tests(run.config, named)
     populations = [_tested(run, named, snapshot, baselines=baselines)]
     if snapshot is None:
-        populations += trained_variants(run, named)
-    for each in populations:
-        each.forget_all_tests()
-    jobs = _merged(each.subject_jobs(train=False) for each in populations)
-    jobs |= populations[0].baseline_jobs()
-    return Outcome(run.path, run_all(jobs, workers, show=show))
+        variants = trained_variants(run, named)
+        populations += [replace(each, staged=True) for each in variants]
+    with writing(populations):
+        jobs = _merged(each.subject_jobs(train=False) for each in populations)
+        jobs |= populations[0].baseline_jobs()
+        try:
+            failures = run_all(jobs, workers, show=show)
+            kept = bool(failures) and any(each.taken() for each in populations)
+            if not kept:
+                for each in populations:
+                    swap_in(each.run.path)
+        finally:
+            for each in populations:
+                if not is_complete(each.run.path):
+                    discard(each.run.path)
+    return Outcome(run.path, failures, kept)
 
 
 def _named(run: Run, tests: EvaluationConfig | Tests | None) -> Tests:
     if isinstance(tests, EvaluationConfig):
         return {TEST: tests}
+    if tests is not None and not tests:
+        raise ValueError("tests must be at least one, got none")
     return experiment(run.config.task).tests if tests is None else tests
 
 
 def _check_tests(config: RunConfig[Any], tests: Tests) -> None:
     for name, test in tests.items():
+        check_folder_name("test", name)
         try:
             check_test(config, test)
         except ValueError as error:
@@ -133,7 +158,7 @@ def _tested(
     if snapshot is None and tests.get(TEST) == chosen.test:
         planned += snapshot_tests(chosen)
     main = tests.get(TEST) if baselines and snapshot is None else None
-    return Population(run, run.config, planned, baselines=main)
+    return Population(run, run.config, planned, baselines=main, staged=True)
 
 
 def _merged(groups: Iterable[dict[str, Job]]) -> dict[str, Job]:

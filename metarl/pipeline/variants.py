@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from metarl.core.checks import MetaRLError, check_choice
-from metarl.core.parallel import Outcome
+from metarl.core.fields import checked
+from metarl.core.parallel import Outcome, check_workers
 from metarl.experiments.variants import (
     VARIANTS,
     fitting_config,
@@ -13,7 +14,13 @@ from metarl.experiments.variants import (
     variants_of,
 )
 from metarl.pipeline.fingerprint import analysis_job, is_analysed
-from metarl.pipeline.population import PlannedTest, Population, begin, run_all
+from metarl.pipeline.population import (
+    PlannedTest,
+    Population,
+    begin,
+    possible_tests,
+    run_all,
+)
 from metarl.reports.figures import has_analysis
 from metarl.runs.config import TEST, EvaluationConfig
 from metarl.runs.folder import Run, as_run
@@ -23,6 +30,7 @@ from metarl.training.trainer import check_trainable
 log = logging.getLogger(__name__)
 
 
+@checked
 def finish_variants(
     run: Run | str | Path,
     names: Sequence[str] = (),
@@ -33,8 +41,9 @@ def finish_variants(
     """Train, test and analyse variants of a run; finished work is kept.
 
     Each is a separate run in the folder `variants` of the run, with the same number of
-    subjects, the same seed and the same main test. Variants that do not fit the run are
-    left out, and logged.
+    subjects and the same seed. It takes the main test, and its own further tests
+    (`Variant.tests`), as the run took them. Variants that do not fit the run, and tests
+    that the run did not take, are left out, and logged.
 
     Args:
         run: evaluated run, or its folder.
@@ -50,11 +59,20 @@ def finish_variants(
         MetaRLError: the run was not tested, or has no analysis; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
     """
+    check_workers(workers)
     run = as_run(run)
     for name in names:
         check_choice("variant", name, variants_of(run.config.task))
     populations = list(_fitting(run, names or VARIANTS, _main_test(run)))
-    begin(populations, resume=True)
+    with begin(populations, resume=True):
+        failures = _finish(populations, workers, show=show)
+    return Outcome(run.path, failures)
+
+
+def _finish(
+    populations: Sequence[Population], workers: int | None, *, show: bool
+) -> dict[str, str]:
+    """Train, test and analyse populations; return the reason for each failed job."""
     jobs = {k: job for each in populations for k, job in each.subject_jobs().items()}
     failures = run_all(jobs, workers, show=show, overall=True)
     analyses = {
@@ -62,8 +80,7 @@ def finish_variants(
         for each in populations
         if not failures.keys() & each.subject_jobs().keys()
     }
-    failures |= run_all(analyses, workers, show=show, overall=True)
-    return Outcome(run.path, failures)
+    return failures | run_all(analyses, workers, show=show, overall=True)
 
 
 def finished_variants(run: Run, names: Sequence[str] = ()) -> dict[str, Run]:
@@ -108,4 +125,19 @@ def _population(run: Run, name: str, test: EvaluationConfig) -> Population:
     test = matching_test(config, test)
     check_trainable(config)
     check_test(config, test)
-    return Population(run.variant(name), config, [PlannedTest(TEST, test)], name=name)
+    further = possible_tests(name, config, dict(_further_tests(run, name)))
+    planned = [PlannedTest(TEST, test), *further]
+    return Population(run.variant(name), config, planned, name=name)
+
+
+def _further_tests(run: Run, name: str) -> Iterator[tuple[str, EvaluationConfig]]:
+    """Further tests of a variant by name, with the settings that the run took."""
+    for title in variants_of(run.config.task)[name].tests:
+        taken = run.evaluated_in(title)
+        if title == TEST:
+            continue
+        if not taken:
+            log.info("variant %s: no test %s, as the run did not take it", name, title)
+            continue
+        metadata = next(iter(taken.values())).metadata
+        yield title, EvaluationConfig.from_plain(metadata)

@@ -22,11 +22,12 @@ from metarl.analysis.comparison_plots import (
     row_height,
     run_styles,
 )
+from metarl.analysis.effects import COLUMNS
 from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
-from metarl.core.files import read_json, read_table, whole_file, write_text
-from metarl.reports.figures import BY_SUBJECT_FILE, save_figure
+from metarl.core.files import csv_text, read_json, read_table, write_text
+from metarl.reports.figures import BY_SUBJECT_FILE, NO_NUMBER, save_figure
 from metarl.runs.folder import Run, load_run
 
 PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6
@@ -52,7 +53,10 @@ class Compared:
 
 
 def compare(
-    folders: Mapping[str, Path] | Sequence[str | Path], out: str | Path
+    folders: Mapping[str, Path] | Sequence[str | Path],
+    out: str | Path,
+    *,
+    trust_task: bool = False,
 ) -> dict[str, Path]:
     """Compare analysed runs, or animals, of one task; return the paths of the results.
 
@@ -60,6 +64,7 @@ def compare(
         folders: folders of runs or of `metarl animals`, perhaps by displayed name; the
             others are compared with the first.
         out: folder of the figure and the table.
+        trust_task: whether to import the code of a task outside metarl; see `load_run`.
 
     Returns:
         figure, pdf, table, result.
@@ -70,7 +75,10 @@ def compare(
     named = folders if isinstance(folders, Mapping) else short_names(folders)
     if len(named) < 2:
         raise MetaRLError("a comparison needs two or more folders, got one")
-    compared = {name: read_compared(Path(folder)) for name, folder in named.items()}
+    compared = {
+        name: read_compared(Path(folder), trust_task=trust_task)
+        for name, folder in named.items()
+    }
     _check_one_task(compared)
     comparison = compare_effects(
         {name: each.effects for name, each in compared.items()},
@@ -80,8 +88,7 @@ def compare(
     figure = comparison_figure(comparison, curves)
     png, pdf = save_figure(figure, Path(out) / "figure")
     table = Path(out) / "comparison.csv"
-    with whole_file(table) as temporary:
-        comparison.to_csv(temporary, index=False, lineterminator="\n")
+    write_text(table, csv_text(comparison))
     result = Path(out) / "comparison.txt"
     write_text(result, comparison_text(comparison))
     return {"figure": png, "pdf": pdf, "table": table, "result": result}
@@ -97,15 +104,24 @@ def short_names(folders: Sequence[str | Path]) -> dict[str, Path]:
     return {}
 
 
-def read_compared(folder: Path) -> Compared:
-    """Read the results of `metarl analyze` for a run, `metarl animals` for animals."""
+def read_compared(folder: Path, *, trust_task: bool = False) -> Compared:
+    """Read the results of `metarl analyze` for a run, `metarl animals` for animals.
+
+    Raises:
+        MetaRLError: they are missing or damaged, or the task is not to be trusted.
+    """
     run: Run | None = None
     if (folder / "config.json").exists() or not (folder / "effects.json").exists():
-        run = load_run(folder)
+        run = load_run(folder, trust_task=trust_task)
     where = run.analysis_path if run else folder
     command = f"metarl analyze {folder}" if run else "metarl animals"
     numbers = read_table(where / BY_SUBJECT_FILE, made_by=command)
-    effects = pd.DataFrame(read_json(where / "effects.json"))
+    effects = pd.DataFrame(read_json(where / "effects.json", list))
+    lacks = [name for name in COLUMNS if name not in effects]
+    if lacks:
+        raise MetaRLError(
+            f"{where / 'effects.json'} has no {', '.join(lacks)}; run `{command}` again"
+        )
     return Compared(
         task=str(effects["experiment"].iloc[0]),
         effects=effects,
@@ -219,7 +235,7 @@ def _run_line(row: Mapping[Any, Any], width: int) -> str:
 def _number(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
     """Format a number with its interval, if it has one."""
     if pd.isna(row[value]):
-        return "no number"
+        return NO_NUMBER
     interval = ""
     if pd.notna(row[low]):
         interval = f" [{row[low]:.3g}, {row[high]:.3g}]"

@@ -12,6 +12,7 @@ from metarl.analysis.effects import COLUMNS, Effect, effect_table
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import experiment
 from metarl.reports.figures import effect_line
+from metarl.runs.config import check_trusted
 from metarl.runs.folder import Run
 
 VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
@@ -74,8 +75,10 @@ def scorecard_text(card: pd.DataFrame) -> str:
     """Format the scorecard as text: every effect, then the tally."""
     lines = []
     for name, part in card.groupby("experiment", sort=False):
+        check_trusted(str(name))
         entry = experiment(str(name))
-        lines += [f"{name}: {entry.summary}", f"After {entry.source}.", ""]
+        lines += [f"{name}: {entry.summary}"]
+        lines += [entry.source_line, ""] if entry.source else [""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
     return "\n".join([*lines, tally(card).to_string()])

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -12,13 +12,14 @@ from PIL import Image
 
 from metarl.agents.networks.actor_critic import Network, attach_renderer
 from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.fields import Range, check_fields, checked
 from metarl.core.files import whole_file
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
 from metarl.envs.rendering import draw_frame, screen_of
 from metarl.experiments.spec import experiment
 from metarl.runs.checkpoint import check_fits
-from metarl.runs.config import TEST, RunConfig, change_params
+from metarl.runs.config import TEST, RunConfig, Seed, change_params
 from metarl.runs.folder import Run, as_run
 from metarl.simulation.interventions import make_interventions
 from metarl.simulation.rollout import Rollout
@@ -37,11 +38,13 @@ SCALE = 3
 class VideoConfig:
     """Content of a video."""
 
-    subject: int = 0
+    subject: Annotated[int, Range(0, 999, why="no run has more subjects")] = 0
     """Subject index, from 0."""
-    episodes: int = 1
+    episodes: Annotated[
+        int, Range(1, 1000, why="nobody would watch more; choose some with a seed")
+    ] = 1
     """Number of successive episodes, at least 1."""
-    seed: int | None = None
+    seed: Seed | None = None
     """Seed of the episodes, at least 0; None: the run's seed."""
     test: str = TEST
     """Name of a test of the experiment."""
@@ -54,12 +57,12 @@ class VideoConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("subject", self.subject, 0)
-        check_at_least("episodes", self.episodes, 1)
+        check_fields(self)
         check_at_least("seed", self.seed or 0, 0)
         check_between("fps", self.fps, 0.1, 50)
 
 
+@checked
 def watch(
     run: Run | str | Path, video: VideoConfig, out: str | Path | None = None
 ) -> Path:

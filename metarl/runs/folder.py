@@ -1,9 +1,11 @@
 """Folder of a run: paths of its files, and functions that read them.
 
 runs/x/config.json                                 the configuration
+runs/x/.lock                                       while a process writes to the run
+runs/x/.evaluating/                                an evaluation that is not finished
 runs/x/subject-00/                                 one folder per subject
     policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
-    tensorboard/
+    hashes.json  tensorboard/
     state.pt                                       for resuming
 runs/x/evaluation/subject-00/                      frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
@@ -16,26 +18,42 @@ runs/x/variants/NAME/                              a separate run: the same netw
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metarl.core.checks import MetaRLError
+from metarl.core.checks import MetaRLError, check_folder_name
+from metarl.core.fields import check_type, checked
 from metarl.core.files import (
     Recording,
+    exists,
+    file_hash,
     read_json,
     read_recording,
     read_table,
     write_json,
 )
-from metarl.runs.config import TEST, EvaluationConfig, RunConfig, from_plain, to_plain
+from metarl.core.locks import locked
+from metarl.runs.config import (
+    TEST,
+    EvaluationConfig,
+    RunConfig,
+    check_identity,
+    from_plain,
+    identity,
+    to_plain,
+)
+from metarl.runs.staging import STAGING, finish_swap, is_complete
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from metarl.agents.networks.actor_critic import Network
+
+log = logging.getLogger(__name__)
 
 SNAPSHOTS = 20
 """Snapshots of the policy, at equal fractions of training; number 0 is untrained."""
@@ -49,6 +67,10 @@ class SubjectFolder:
     """Files of one trained subject."""
 
     path: Path
+    run: "Run | None" = field(default=None, compare=False, repr=False)
+    """Run to which the weights must belong; None: any."""
+    number: int = 0
+    """Number of the subject."""
 
     @property
     def policy_path(self) -> Path:
@@ -64,6 +86,11 @@ class SubjectFolder:
     def cost_path(self) -> Path:
         """Cost of training: cpu_seconds and wall_seconds."""
         return self.path / "cost.json"
+
+    @property
+    def hashes_path(self) -> Path:
+        """SHA-256 of the learning curve, written before the trained weights."""
+        return self.path / "hashes.json"
 
     @property
     def metrics_path(self) -> Path:
@@ -90,18 +117,60 @@ class SubjectFolder:
         from metarl.runs.checkpoint import load_policy
 
         if snapshot is None:
-            return load_policy(self.policy_path)
+            return load_policy(self.policy_path, self._owner(SNAPSHOTS))
         if snapshot not in self.snapshots:
             raise MetaRLError(
                 f"{self.path} has no snapshot {snapshot}; "
                 f"it has {', '.join(map(str, self.snapshots)) or 'none'}"
             )
-        return load_policy(self.snapshot_path(snapshot))
+        return load_policy(self.snapshot_path(snapshot), self._owner(snapshot))
+
+    def _owner(self, snapshot: int) -> dict[str, Any]:
+        """Entries that the file of a network must have."""
+        if self.run is None:
+            return {}
+        return identity(self.run.config, self.number) | {"snapshot": snapshot}
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """Learning curve, one row per point."""
-        return read_table(self.metrics_path, made_by="metarl train")
+        if self.finished and self.hashes_path.exists():
+            check_hash(self.metrics_path, read_json(self.hashes_path, dict), TRAIN)
+        return read_table(self.metrics_path, made_by=TRAIN)
+
+
+TRAIN, EVALUATE = "metarl train", "metarl evaluate"
+"""Commands that make the files of a run."""
+
+
+def check_hash(path: Path, hashes: Mapping[str, str], made_by: str) -> None:
+    """Raise MetaRLError if a file is not as it was written.
+
+    Args:
+        path: file; nothing is checked if it does not exist.
+        hashes: name of a file -> its SHA-256.
+        made_by: command that makes the file.
+    """
+    if path.name not in hashes or not path.exists():
+        return
+    if file_hash(path) != hashes[path.name]:
+        raise MetaRLError(
+            f"{path} was changed or damaged after `{made_by}` wrote it: its SHA-256 is "
+            f"another; restore it from a copy, or delete it and run `{made_by}` again"
+        )
+
+
+ENTRIES: Mapping[str, Any] = {
+    "episodes": int,
+    "record_episodes": int,
+    "reset_memory": str,
+    "greedy": bool,
+    "settings": list,
+    "interventions": list,
+    "discount": float,
+    "reward_per_episode": float,
+}
+"""Entry of an evaluation's metadata -> its type; each has them."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +178,10 @@ class EvaluationFolder:
     """Files of one evaluation of a frozen network or a baseline."""
 
     path: Path
+    owner: "Callable[[], Mapping[str, Any]]" = field(
+        default=dict, compare=False, repr=False
+    )
+    """Function that returns entries which the metadata must have."""
 
     @property
     def metadata_path(self) -> Path:
@@ -128,7 +201,19 @@ class EvaluationFolder:
     @cached_property
     def metadata(self) -> dict[str, Any]:
         """Hashes, seeds and settings."""
-        metadata: dict[str, Any] = read_json(self.metadata_path)
+        metadata: dict[str, Any] = read_json(self.metadata_path, dict)
+        try:
+            for name, kind in ENTRIES.items():
+                check_type(name, metadata.get(name), kind)
+            check_type("files", metadata.get("files", {}), Mapping[str, str])
+            EvaluationConfig.from_plain(metadata)
+        except ValueError as error:
+            raise MetaRLError(
+                f"{self.metadata_path} is damaged ({error}); run `{EVALUATE}` again"
+            ) from None
+        expected = self.owner()
+        known = {name: value for name, value in expected.items() if name in metadata}
+        check_identity(self.metadata_path, metadata, known)
         return metadata
 
     def took(self, test: EvaluationConfig) -> bool:
@@ -138,14 +223,30 @@ class EvaluationFolder:
         fields = test.to_plain().items()
         return all(self.metadata.get(name) == value for name, value in fields)
 
+    def hashes(self) -> dict[str, str]:
+        """SHA-256 of the files of trials and steps, by name."""
+        return {
+            path.name: file_hash(path)
+            for path in sorted(self.path.iterdir())
+            if path != self.metadata_path
+        }
+
+    def _check(self, path: Path) -> None:
+        if self.metadata_path.exists():
+            check_hash(path, self.metadata.get("files", {}), EVALUATE)
+
     @cached_property
     def trials(self) -> "pd.DataFrame":
         """Trial table."""
+        # Both formats: a person may read the one, and metarl the other.
+        self._check(self.trials_path)
+        self._check(self.trials_path.with_suffix(".parquet"))
         return read_table(self.trials_path)
 
     @cached_property
     def recording(self) -> Recording:
         """Step recording."""
+        self._check(self.recording_path)
         return read_recording(self.recording_path)
 
 
@@ -154,11 +255,14 @@ class Run:
     """Folder of a run; files are read when they are first used."""
 
     path: Path
+    trust_task: bool = field(default=False, compare=False)
+    """Whether code outside metarl may be imported for the task of the run."""
 
     @cached_property
     def config(self) -> RunConfig[Any]:
         """Configuration."""
-        return from_plain(read_json(self.path / "config.json"))
+        plain = read_json(self.path / "config.json", dict)
+        return from_plain(plain, trust_task=self.trust_task)
 
     @property
     def subjects(self) -> list[SubjectFolder]:
@@ -167,17 +271,19 @@ class Run:
 
     def subject(self, number: int) -> SubjectFolder:
         """Folder of one subject."""
-        return SubjectFolder(self.path / f"subject-{number:02d}")
+        return SubjectFolder(self.path / f"subject-{number:02d}", self, number)
 
     def evaluation(
         self, number: int, snapshot: int | None = None, test: str = TEST
     ) -> EvaluationFolder:
         """Folder of one subject's evaluation, perhaps of a snapshot or another test."""
+        check_folder_name("test", test)
         kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
         folder = self.path / kind
         if test != TEST:
             folder = folder / "tests" / test
-        return EvaluationFolder(folder / f"subject-{number:02d}")
+        path = folder / f"subject-{number:02d}"
+        return EvaluationFolder(path, lambda: identity(self.config, number))
 
     def further_tests(self) -> list[str]:
         """Names of existing tests except the main one."""
@@ -186,26 +292,36 @@ class Run:
 
     def variant(self, name: str) -> "Run":
         """Run of a variant: the same networks, but trained differently."""
-        return Run(self.path / VARIANTS / name)
+        check_folder_name("variant", name)
+        return Run(self.path / VARIANTS / name, self.trust_task)
+
+    @property
+    def is_variant(self) -> bool:
+        """Whether this is a variant, in the folder of another run."""
+        folder = self.path.resolve().parent
+        return folder.name == VARIANTS and (folder.parent / "config.json").exists()
 
     @property
     def variants(self) -> dict[str, "Run"]:
         """Runs of the existing variants, by name."""
         paths = sorted((self.path / VARIANTS).glob("*/config.json"))
-        return {path.parent.name: Run(path.parent) for path in paths}
+        return {path.parent.name: self.variant(path.parent.name) for path in paths}
 
     def baseline(self, name: str) -> EvaluationFolder:
         """Folder of a baseline's evaluation."""
-        return EvaluationFolder(self.path / "evaluation" / "baselines" / name)
+        check_folder_name("baseline", name)
+        path = self.path / "evaluation" / "baselines" / name
+        return EvaluationFolder(path, lambda: {"baseline": name})
 
     @property
     def baselines(self) -> Mapping[str, EvaluationFolder]:
         """Evaluations of the baselines, by name; a variant uses those of its run."""
         folder = self.path / "evaluation" / "baselines"
-        if self.path.parent.name == VARIANTS and not folder.exists():
-            return Run(self.path.parent.parent).baselines
-        paths = sorted(path.parent for path in folder.glob("*/evaluation.json"))
-        return {path.name: EvaluationFolder(path) for path in paths}
+        if self.is_variant and not folder.exists():
+            parent = self.path.resolve().parent.parent
+            return Run(parent, self.trust_task).baselines
+        names = sorted(path.parent.name for path in folder.glob("*/evaluation.json"))
+        return {name: self.baseline(name) for name in names}
 
     @property
     def evaluated(self) -> dict[int, EvaluationFolder]:
@@ -219,6 +335,24 @@ class Run:
         subjects = range(self.config.subjects)
         folders = {k: self.evaluation(k, snapshot, test) for k in subjects}
         return {k: f for k, f in folders.items() if f.metadata_path.exists()}
+
+    def incomplete_tests(self) -> dict[str, list[int]]:
+        """Subjects without a test that others took, by the name of the test."""
+        tests = {
+            name: self.evaluated_in(name) for name in [TEST, *self.further_tests()]
+        }
+        subjects = range(self.config.subjects)
+        missing = {
+            name: [k for k in subjects if k not in taken]
+            for name, taken in tests.items()
+            if taken
+        }
+        return {name: numbers for name, numbers in missing.items() if numbers}
+
+    @property
+    def staging(self) -> "Run":
+        """Run into which an evaluation is written before it is put in place."""
+        return Run(self.path / STAGING, self.trust_task)
 
     @property
     def analysis_path(self) -> Path:
@@ -282,15 +416,52 @@ def as_run(run: Run | str | Path) -> Run:
     return run if isinstance(run, Run) else load_run(run)
 
 
-def load_run(path: str | Path) -> Run:
-    """Open the folder of a run; raise MetaRLError if it has no run."""
-    run = Run(Path(path))
-    if not (run.path / "config.json").exists():
+@checked
+def load_run(path: str | Path, *, trust_task: bool = False) -> Run:
+    """Open the folder of a run.
+
+    Args:
+        path: folder.
+        trust_task: whether the code of a task outside metarl, which the run names, may
+            be imported; it need not be allowed if the module is already imported.
+
+    Raises:
+        MetaRLError: the folder has no run.
+    """
+    run = Run(Path(path), trust_task)
+    if not exists(run.path / "config.json"):
         raise MetaRLError(
             f"{run.path} is not a run: it has no config.json; create one with "
             "`metarl train`"
         )
+    for each in (run, *run.variants.values()):
+        settle(each)
     return run
+
+
+def warn_of_incomplete_tests(run: Run) -> None:
+    """Log a warning for each test that some subjects lack."""
+    for line in incomplete_lines(run):
+        log.warning("%s", line)
+
+
+def settle(run: Run) -> None:
+    """Put an evaluation in place whose process was killed while it did so."""
+    if is_complete(run.path):
+        with locked([run.path]):
+            finish_swap(run.path)
+
+
+def incomplete_lines(run: Run) -> list[str]:
+    """Sentences on the tests of a run and its variants that some subjects lack."""
+    populations = {"": run, **{f"variant {k}, ": v for k, v in run.variants.items()}}
+    return [
+        f"{prefix}test {name}: {each.config.subjects - len(missing)} of "
+        f"{each.config.subjects} subjects were evaluated, without "
+        f"{', '.join(map(str, missing))}; run `metarl evaluate {run.path}`"
+        for prefix, each in populations.items()
+        for name, missing in each.incomplete_tests().items()
+    ]
 
 
 def first_difference(before: Any, now: Any, name: str = "") -> str:
@@ -311,13 +482,18 @@ def create_runs(configs: Mapping[Path, RunConfig[Any]], *, resume: bool) -> list
     Raises:
         MetaRLError: a folder has another run, or has this run and `resume` is off.
     """
-    for path, config in configs.items():
-        if (path / "config.json").exists():
-            _check_resumable(path, config, resume=resume)
+    check_runs(configs, resume=resume)
     for path, config in configs.items():
         if not (path / "config.json").exists():
-            write_json(path / "config.json", to_plain(config))
-    return [Run(path) for path in configs]
+            write_json(path / "config.json", to_plain(config), seal=True)
+    return [Run(path, trust_task=True) for path in configs]
+
+
+def check_runs(configs: Mapping[Path, RunConfig[Any]], *, resume: bool) -> None:
+    """Raise MetaRLError unless runs can be created in folders, or resumed there."""
+    for path, config in configs.items():
+        if exists(path / "config.json"):
+            _check_resumable(path, config, resume=resume)
 
 
 def create_run(path: Path, config: RunConfig[Any], *, resume: bool = False) -> Run:
@@ -331,8 +507,11 @@ def _check_resumable(path: Path, config: RunConfig[Any], *, resume: bool) -> Non
             f"{path} already has a run; resume it with --resume, or give another --out"
         )
     # Read as a configuration, so that fields new since an older version have defaults.
+    plain = read_json(path / "config.json", dict)
+    same_task = plain.get("task") == config.task
     before, now = (
-        json.loads(json.dumps(to_plain(each))) for each in (Run(path).config, config)
+        json.loads(json.dumps(to_plain(each)))
+        for each in (from_plain(plain, trust_task=same_task), config)
     )
     difference = first_difference(before, now)
     if difference:

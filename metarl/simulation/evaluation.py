@@ -1,6 +1,6 @@
 """Frozen-weight evaluation: networks learn new problems without a change of weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +9,25 @@ import torch
 
 from metarl.agents.networks.actor_critic import Network, attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.files import Recording, write_json, write_recording, write_table
+from metarl.core.files import (
+    Recording,
+    table_writer,
+    whole_folder,
+    write_json,
+    write_recording,
+)
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import Policy
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
 from metarl.envs.task import Task
 from metarl.runs.checkpoint import check_fits
-from metarl.runs.config import EvaluationConfig, RunConfig, change_params
+from metarl.runs.config import (
+    EvaluationConfig,
+    RunConfig,
+    change_params,
+    identity,
+)
 from metarl.runs.folder import EvaluationFolder
 from metarl.simulation.interventions import Interventions, make_interventions
 from metarl.simulation.recorder import Recorder
@@ -62,7 +73,21 @@ def evaluate_network(
     check_fits(network, task_class(config.task)(1, config.task_params))
     # Of bytes, as equal numbers would not show a change from 0.0 to -0.0.
     before = weights_hash(network)
-    trials, recording = run_episodes(
+
+    def check_frozen() -> dict[str, Any]:
+        after = weights_hash(network)
+        if before != after:
+            raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
+        return {"weights_before": before, "weights_after": after, "progress": progress}
+
+    def add_untrained(recording: Recording) -> Recording:
+        if untrained is None or not evaluation.record_untrained or not recording:
+            return recording
+        params = change_params(config.task_params, evaluation.task)
+        attach_renderer(untrained, task_class(config.task)(1, params).render_views)
+        return {**recording, "units_untrained": replay_recording(untrained, recording)}
+
+    parts = run_batches(
         config,
         subject,
         lambda task: attach_renderer(network, task.render_views),
@@ -70,18 +95,19 @@ def evaluate_network(
         progress=progress,
         reporter=reporter,
     )
-    if untrained is not None and evaluation.record_untrained and recording:
-        params = change_params(config.task_params, evaluation.task)
-        attach_renderer(untrained, task_class(config.task)(1, params).render_views)
-        recording = {
-            **recording,
-            "units_untrained": replay_recording(untrained, recording),
-        }
-    after = weights_hash(network)
-    if before != after:
-        raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
-    hashes = {"weights_before": before, "weights_after": after, "progress": progress}
-    return _write(folder, config, evaluation, trials, recording, hashes)
+    return _write(
+        folder,
+        parts,
+        {**evaluation.to_plain(), **_owner(config, subject, progress)},
+        change_recording=add_untrained,
+        more_metadata=check_frozen,
+    )
+
+
+def _owner(config: RunConfig[Any], subject: int, progress: float) -> dict[str, Any]:
+    """Metadata that a test has from its run."""
+    discount = config.learning.discount.at(progress)
+    return {**identity(config, subject), "discount": discount}
 
 
 def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
@@ -135,7 +161,7 @@ def evaluate_baseline(
     """Test a baseline like a network, and write the same tables."""
     number = list_baselines(config, make_baselines, evaluation).index(name)
     evaluation = baseline_test(evaluation)
-    trials, recording = run_episodes(
+    parts = run_batches(
         config,
         number,
         lambda task: make_baselines(task)[name],
@@ -143,35 +169,73 @@ def evaluate_baseline(
         purpose="baselines",
         reporter=reporter,
     )
-    return _write(folder, config, evaluation, trials, recording, {"baseline": name})
+    return _write(
+        folder,
+        parts,
+        {**evaluation.to_plain(), **_owner(config, number, 1.0)},
+        more_metadata=lambda: {"baseline": name},
+    )
 
 
 def _write(
     folder: EvaluationFolder,
-    config: RunConfig[Any],
-    evaluation: EvaluationConfig,
-    trials: "pd.DataFrame",
-    recording: Recording,
+    parts: Iterable[tuple["pd.DataFrame", Recording]],
     metadata: dict[str, Any],
+    *,
+    change_recording: Callable[[Recording], Recording] = lambda recording: recording,
+    more_metadata: Callable[[], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Write the tables first and the metadata last, as the mark of completeness."""
-    write_table(folder.trials_path, trials)
-    write_recording(folder.recording_path, recording)
-    discount = config.learning.discount.at(metadata.get("progress", 1.0))
-    metadata = {
-        **evaluation.to_plain(),
-        "task": config.task,
-        "seed": config.seed,
-        "discount": discount,
-        "reward_per_episode": float(trials["reward"].sum()) / evaluation.episodes,
-        **metadata,
-    }
-    write_json(folder.metadata_path, metadata)
+    """Write the tables of a test as they are made, then its metadata.
+
+    The folder is replaced when all is written, so it never has a part of a test.
+
+    Args:
+        folder: folder of the test.
+        parts: trial tables and recordings of successive episodes.
+        metadata: settings of the test and its run.
+        change_recording: called with the whole recording before it is written.
+        more_metadata: called when all episodes are over.
+    """
+    rewards, recordings = 0.0, []
+    with whole_folder(folder.path) as path:
+        new = EvaluationFolder(path)
+        with table_writer(new.trials_path) as add:
+            for trials, recording in parts:
+                add(trials)
+                rewards += float(trials["reward"].sum())
+                recordings.append(recording)
+        whole = join_recordings(recordings)
+        write_recording(new.recording_path, change_recording(whole))
+        metadata = {
+            **metadata,
+            "reward_per_episode": rewards / metadata["episodes"],
+            **more_metadata(),
+            "files": new.hashes(),
+        }
+        write_json(new.metadata_path, metadata, seal=True)
     return metadata
 
 
-@torch.inference_mode()
 def run_episodes(
+    config: RunConfig[Any],
+    subject: int,
+    make_policy: Callable[[Task[Any]], Policy],
+    evaluation: EvaluationConfig,
+    **more: Any,
+) -> tuple["pd.DataFrame", Recording]:
+    """Step a policy through new episodes; return trial table and recording.
+
+    The arguments are those of `run_batches`; all trials are in memory.
+    """
+    import pandas as pd
+
+    parts = [*run_batches(config, subject, make_policy, evaluation, **more)]
+    tables, recordings = zip(*parts, strict=True)
+    return pd.concat(tables, ignore_index=True), join_recordings(recordings)
+
+
+@torch.inference_mode()
+def run_batches(
     config: RunConfig[Any],
     subject: int,
     make_policy: Callable[[Task[Any]], Policy],
@@ -180,8 +244,8 @@ def run_episodes(
     purpose: Purpose = "evaluation",
     progress: float = 1.0,
     reporter: Reporter | None = None,
-) -> tuple["pd.DataFrame", Recording]:
-    """Step a policy through new episodes; return trial table and recording.
+) -> Iterator[tuple["pd.DataFrame", Recording]]:
+    """Step a policy through new episodes.
 
     Args:
         config: configuration with the task, its parameters and the root seed.
@@ -192,15 +256,15 @@ def run_episodes(
         progress: part of training behind the policy, for the recorded discount.
         reporter: receives the progress, and asks to stop.
 
+    Yields:
+        Trial tables and recordings of successive episodes.
+
     Raises:
         Interrupted: asked to stop.
     """
-    import pandas as pd
-
     reporter = reporter or Reporter()
     # Subjects are tested in parallel processes, and several threads would compete.
     torch.set_num_threads(1)
-    tables, recordings = [], []
     params = change_params(config.task_params, evaluation.task)
     own = (subject, purpose)
     shared = (0, "problems") if evaluation.shared_problems else own
@@ -228,11 +292,15 @@ def run_episodes(
             first_episode=first,
             discount=config.learning.discount.at(progress),
         )
-        recorder.run()
-        tables.append(recorder.trials())
-        recordings.append(recorder.recording())
+        for trials in recorder.run():
+            if reporter.should_stop():
+                raise Interrupted
+            recording = recorder.recording() if recorder.over else {}
+            if recording:
+                names = np.array([*task.event_names, "end"])
+                recording["event_names"] = names
+            yield trials, recording
         reporter.report((first + episodes) / evaluation.episodes)
-    return pd.concat(tables, ignore_index=True), _joined(recordings, task)
 
 
 def _generator(config: RunConfig[Any], *stream: Any) -> torch.Generator:
@@ -286,16 +354,14 @@ def recorded_inputs(recording: Recording) -> np.ndarray[Any, Any]:
     return np.column_stack(columns).astype(np.float32)
 
 
-def _joined(
-    recordings: list[dict[str, np.ndarray[Any, Any]]], task: Task[Any]
-) -> Recording:
-    """Join the recordings of all batches; empty if nothing was recorded."""
-    if not recordings[0]:
+def join_recordings(recordings: Iterable[Recording]) -> Recording:
+    """Join the recordings of successive episodes; empty if nothing was recorded."""
+    parts = [recording for recording in recordings if recording]
+    if not parts:
         return {}
-    names = recordings[0]
-    joined = {k: np.concatenate([r[k] for r in recordings if r]) for k in names}
-    joined["event_names"] = np.array([*task.event_names, "end"])
-    return joined
+    names = [name for name in parts[0] if name != "event_names"]
+    joined = {name: np.concatenate([part[name] for part in parts]) for name in names}
+    return {**joined, "event_names": parts[0]["event_names"]}
 
 
 def _batches(evaluation: EvaluationConfig) -> list[tuple[int, int, int]]:

@@ -1,5 +1,6 @@
 """Recorder of a rollout: the trial table and the step recording."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,10 @@ Array = NDArray[Any]
 
 CHUNK_STEPS = 64
 """Steps with random numbers drawn together, if the length of episodes varies."""
+MOST_STEPS = 1_000_000
+"""Steps of all environments with random numbers drawn together: some 30 MB."""
+MOST_ROWS = 200_000
+"""Rows of the trial table that are kept in memory."""
 
 
 class Recorder:
@@ -43,7 +48,6 @@ class Recorder:
         self.stop = first_episode + episodes
         self.record_stop = first_episode + min(record_episodes, episodes)
         self.record_envs = min(record_episodes, self.task.num_envs)
-        self.rounds = -(-episodes // self.task.num_envs)
         self.subject, self.discount = subject, discount
         numbers = torch.arange(self.task.num_envs)
         self.episode = first_episode + numbers
@@ -51,21 +55,35 @@ class Recorder:
         self.rows: list[dict[str, Tensor]] = []
         self.steps: list[dict[str, Tensor]] = []
 
-    def run(self) -> None:
-        """Step until all episodes have ended."""
+    def run(self) -> "Iterator[pd.DataFrame]":
+        """Step until all episodes have ended.
+
+        Yields:
+            Trial tables of successive episodes, so that not all are in memory.
+        """
         length = self.task.episode_steps
-        # Of known length: all random numbers are drawn at once.
-        chunk = length * self.rounds if length else CHUNK_STEPS
-        while not self._over():
+        while not self.over:
+            chunk = length * self._rounds_at_once(length) if length else CHUNK_STEPS
             for transition in self.rollout.run(chunk):
                 finite_rewards(transition.rewards.unsqueeze(0))
                 self._record_step(transition)
                 self._record_trial(transition)
                 self._count(transition)
-                if not length and self._over():
+                if not length and self.over:
                     break
+            recorded = self.episode[: self.record_envs] >= self.record_stop
+            self.rollout.record_events &= not bool(recorded.all())
+            if len(self.rows) * self.task.num_envs >= MOST_ROWS or self.over:
+                yield self._ended_trials()
 
-    def _over(self) -> bool:
+    def _rounds_at_once(self, length: int) -> int:
+        """Rounds of episodes of this length with random numbers drawn together."""
+        envs = self.task.num_envs
+        left = -(-(self.stop - int(self.episode[0])) // envs)
+        return min(left, max(1, MOST_STEPS // (length * envs)))
+
+    @property
+    def over(self) -> bool:
         """Whether all episodes have ended."""
         return bool((self.episode >= self.stop).all())
 
@@ -105,9 +123,18 @@ class Recorder:
         self.trial = (self.trial + transition.trial_ended.long()) * (1 - over)
         self.episode = self.episode + over * self.task.num_envs
 
-    def trials(self) -> "pd.DataFrame":
-        """Trial table, ordered by episode and trial."""
-        return trial_table(self.task, stack(self.rows), self.subject)
+    def _ended_trials(self) -> "pd.DataFrame":
+        """Trial table of the episodes before the first unfinished one; forget them."""
+        unfinished = int(self.episode.min())
+        table = stack(self.rows)
+        ended = table["ended"] & (table["episode"] < unfinished)
+        later = table["ended"] & ~ended
+        self.rows = [
+            {**row, "ended": torch.from_numpy(left)}
+            for row, left in zip(self.rows, later, strict=True)
+            if left.any()
+        ]
+        return trial_table(self.task, {**table, "ended": ended}, self.subject)
 
     def recording(self) -> dict[str, Array]:
         """Step recording: whole episodes, each with an `end` row."""

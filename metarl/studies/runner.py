@@ -23,7 +23,8 @@ from matplotlib.figure import Figure
 
 from metarl.analysis.effects import Effect, effect_table, unscored
 from metarl.analysis.style import figure_style
-from metarl.core.checks import MetaRLError, check_at_least
+from metarl.core.checks import MetaRLError
+from metarl.core.fields import check_fields, checked
 from metarl.core.files import (
     read_json,
     read_table,
@@ -32,10 +33,12 @@ from metarl.core.files import (
     write_table,
     write_text,
 )
-from metarl.core.parallel import Job, Outcome, run_jobs
+from metarl.core.locks import locked
+from metarl.core.parallel import Job, Outcome, check_workers, run_jobs
 from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
 from metarl.reports.scorecard import missing, read_scorecard, tally, write_scorecard
+from metarl.runs.config import Seed, SubjectCount
 from metarl.studies.files import read_seeds, run_seed, write_results
 from metarl.studies.plots import draw_comparison
 from metarl.studies.registry import NAMES, get_study
@@ -49,17 +52,16 @@ class NeighboursPlan:
 
     studies: tuple[str, ...] = NAMES
     """Names in the registry of studies."""
-    seeds: int = 5
+    seeds: SubjectCount = 5
     """Independent seeds of every condition, at least 1."""
-    seed: int = 1
+    seed: Seed = 1
     """Root of all random streams."""
     scale: Scale = field(default_factory=Scale)
     """How much is done."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("seeds", self.seeds, 1)
-        check_at_least("seed", self.seed, 0)
+        check_fields(self)
         for name in self.studies:
             get_study(name)
         if len(set(self.studies)) < len(self.studies) or not self.studies:
@@ -91,6 +93,7 @@ class SeedJob(NamedTuple):
         return out / self.study / self.condition / f"{self.k}.json"
 
 
+@checked
 def compare_neighbours(
     plan: NeighboursPlan,
     out: str | Path,
@@ -113,7 +116,15 @@ def compare_neighbours(
         MetaRLError: `out` holds seeds of another root or scale; nothing is begun.
         KeyboardInterrupt: interrupted; what is done is kept, the same call goes on.
     """
+    check_workers(workers)
     folder = Path(out)
+    with locked([folder]):
+        return _compare(plan, folder, workers, show=show)
+
+
+def _compare(
+    plan: NeighboursPlan, folder: Path, workers: int | None, *, show: bool
+) -> Outcome:
     _settle(folder, plan)
     jobs = {
         piece.name: Job(

@@ -6,17 +6,22 @@ Such a run is trained, stopped, resumed, tested and analysed like any other.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Annotated, Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule
 from metarl.agents.learning.config import Distribution, Objective, PerturbationConfig
-from metarl.core.checks import check_at_least
+from metarl.core.fields import Range, check_fields
 from metarl.envs.registry import task_class
 from metarl.experiments.spec import preset
 from metarl.runs.config import RunConfig, TrainingConfig, change_params
 
 OPEN_EPISODE_STEPS = 300
 """Steps of an evaluation if episodes end at different times."""
+
+Count = Annotated[
+    int, Range(1, 10**9, why="so many evaluations take more than a month of a core")
+]
+"""Number of generations, members or episodes; their product has a bound too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +34,15 @@ class EvolutionConfig:
     distribution: Distribution = "paired"
     """Sampling of the members: independently (normal), or with mirror images
     (paired)."""
-    generations: int = 600
+    generations: Count = 600
     """Number of steps of the population's mean, at least 1."""
-    members: int = 64
+    members: Count = 64
     """Number of networks of a generation, at least 2."""
-    episodes: int = 40
+    episodes: Count = 40
     """Episodes of each member in a generation, in parallel; equal for all members."""
-    steps: int | None = None
+    steps: Annotated[
+        int | None, Range(1, 10**6, why="so long an evaluation takes an hour")
+    ] = None
     """Steps of an evaluation; by default one episode, or 300 if episodes end at
     different times."""
     deviation: float = 0.1
@@ -65,9 +72,7 @@ class EvolutionConfig:
             subjects: number of independent populations.
             seed: root of all random streams.
         """
-        check_at_least("episodes", self.episodes, 1)
-        if self.steps is not None:
-            check_at_least("steps", self.steps, 1)
+        check_fields(self)
         # The task of the preset, so that evolved and trained networks are comparable.
         params = change_params(preset(task).task_params, changes)
         episode = task_class(task)(1, params).episode_steps

@@ -17,6 +17,9 @@ from metarl.training.metrics import MetricAverages
 METRIC_INTERVAL = Fraction(1, 200)
 """Part of the training between two points of the learning curve."""
 
+_MISFITS = AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError
+"""Errors of restoring a state of another version."""
+
 Point = dict[str, float]
 """Point of the learning curve: metric -> mean since the last point."""
 
@@ -116,7 +119,7 @@ class SubjectTrainer(ABC):
             self.load_learner_state(state)
             self.averages.load_state(state["averages"])
             self.updates = state["updates"]
-        except (KeyError, TypeError, ValueError) as error:
+        except _MISFITS as error:
             raise MetaRLError(
                 f"{path} does not fit this version of metarl ({error}); "
                 "delete its folder to train this subject again"

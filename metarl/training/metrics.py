@@ -1,11 +1,14 @@
 """Metrics of training: the learning curve, and the compute cost."""
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from metarl.core.checks import MetaRLError
+from metarl.core.fields import check_type
 from metarl.core.files import read_json, write_json
 from metarl.runs.folder import SubjectFolder
 
@@ -63,6 +66,23 @@ class MetricAverages:
         vars(self).update({name: state[name] for name in vars(self)})
 
 
+def read_cost(folder: SubjectFolder) -> dict[str, float]:
+    """Seconds of processor and wall time of a subject's training, by name.
+
+    Raises:
+        MetaRLError: the file is damaged.
+    """
+    cost: dict[str, float] = read_json(folder.cost_path, dict)
+    try:
+        check_type(folder.cost_path.name, cost, Mapping[str, float])
+    except ValueError as error:
+        raise MetaRLError(
+            f"{folder.cost_path} is damaged ({error}); delete it, and the cost is "
+            "counted from now on"
+        ) from None
+    return cost
+
+
 class ComputeCost:
     """Compute cost of a subject's training in seconds, over all its resumptions.
 
@@ -73,7 +93,7 @@ class ComputeCost:
         """Start the clocks from the cost in the folder, if training is resumed."""
         self.path = folder.cost_path
         resumed = folder.state_path.exists() and self.path.exists()
-        before = read_json(self.path) if resumed else {}
+        before = read_cost(folder) if resumed else {}
         self.cpu = before.get("cpu_seconds", 0.0) - time.process_time()
         self.wall = before.get("wall_seconds", 0.0) - time.perf_counter()
 

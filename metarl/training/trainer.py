@@ -26,13 +26,13 @@ from metarl.agents.networks.actor_critic import (
     check_network,
 )
 from metarl.core.checks import MetaRLError
-from metarl.core.files import write_json, write_text
+from metarl.core.files import file_hash, write_json, write_text
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import input_size
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
 from metarl.runs.checkpoint import load_state, save_policy, save_state
-from metarl.runs.config import RunConfig, to_plain
+from metarl.runs.config import RunConfig, check_identity, identity, to_plain
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
 from metarl.simulation.interventions import make_interventions
 from metarl.simulation.rollout import Rollout, finite_rewards
@@ -263,7 +263,10 @@ def train_subject(
     finally:
         for observer in observers:
             observer.close()
-    save_policy(folder.policy_path, trainer.network, config.network)
+    path = folder.metrics_path
+    if path.exists():
+        write_json(folder.hashes_path, {path.name: file_hash(path)}, seal=True)
+    saver.save_policy(folder.policy_path, SNAPSHOTS)
 
 
 def _train(
@@ -309,9 +312,11 @@ class _Saver:
         self.trainer, self.folder = trainer, folder
         self.rows: list[Point] = []
         """Learning curve so far."""
+        self.owner = identity(trainer.config, trainer.subject)
         self.cost = ComputeCost(folder)
         if folder.state_path.exists():
             state = load_state(folder.state_path)
+            check_identity(folder.state_path, state.get("owner", {}), self.owner)
             trainer.load_state(state, folder.state_path)
             self.rows = state["rows"]
         else:
@@ -323,12 +328,17 @@ class _Saver:
 
     def save_snapshot(self, number: int) -> None:
         """Write the weights as a snapshot."""
-        path = self.folder.snapshot_path(number)
-        save_policy(path, self.trainer.network, self.trainer.config.network)
+        self.save_policy(self.folder.snapshot_path(number), number)
+
+    def save_policy(self, path: Path, snapshot: int) -> None:
+        """Write the weights, with the subject and the number of the snapshot."""
+        trainer, config = self.trainer, self.trainer.config
+        owner = {**self.owner, "snapshot": snapshot}
+        save_policy(path, trainer.network, config.network, owner)
 
     def save(self) -> None:
         """Write state, learning curve and compute cost."""
-        state = {**self.trainer.state(), "rows": self.rows}
+        state = {**self.trainer.state(), "rows": self.rows, "owner": self.owner}
         save_state(self.folder.state_path, state)
         if self.rows:
             lines = [",".join(self.rows[0])]

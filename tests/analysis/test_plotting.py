@@ -1,5 +1,8 @@
 """Marks: the numbers that they draw, where they stand, and what they leave out."""
 
+import itertools
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -10,12 +13,17 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.criteria import Criteria, LearnedCriterion
 from metarl.analysis.measures import Measure, Tables
 from metarl.analysis.plotting import (
+    MANY,
+    MOST_DOTS,
+    MOST_LINES,
     Points,
     bars_with_subjects,
     baseline_ticks,
+    dots,
     half_violin,
     interval,
     learned_line,
+    legend_below,
     mean_line,
     reference_curve,
     reference_points,
@@ -23,6 +31,9 @@ from metarl.analysis.plotting import (
     subject_colour,
     subject_label,
     subject_lines,
+    subject_name,
+    subject_points,
+    subject_ticks,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
 
@@ -62,7 +73,114 @@ def test_subjects_are_named_with_their_kind_and_number():
     assert subject_label(NETWORKS) == "networks (n = 3)"
     one = Context(task="toy", subjects_are="animals", subject_count=1)
     assert subject_label(one) == "animal (n = 1)"
-    assert subject_colour(one) == COLOURS["animal"]
+    assert subject_colour(one) == COLOURS["own"]
+    assert subject_label(replace(one, subjects_are="people")) == "person (n = 1)"
+    named = replace(one, subjects_are="mice", names={3: "Ada"})
+    assert (subject_name(named, 3), subject_name(named, 4)) == ("Ada", "mouse 4")
+
+
+def test_a_group_has_its_own_name_and_colour():
+    group = Context(
+        task="toy",
+        subjects_are="people",
+        subject_count=1,
+        group="patients",
+        colour="#123456",
+    )
+    assert subject_label(group) == "patients (n = 1)"
+    assert subject_colour(group) == "#123456"
+
+
+def many(count):
+    return pd.DataFrame(
+        {
+            "group": "measured",
+            "subject": np.repeat(np.arange(count), 2),
+            "kind": ["a", "b"] * count,
+            "value": np.arange(2 * count) / (2 * count),
+        }
+    )
+
+
+def test_bars_of_two_populations_stand_side_by_side(ax, tables):
+    for slot in (0, 1):
+        context = Context(task="toy", subject_count=3, slot=slot, slots=2)
+        places = bars_with_subjects(ax, tables, context, "cells", "value", POINTS)
+        assert places.tolist() == [0, 1]
+    spans = sorted((bar.get_x(), bar.get_x() + bar.get_width()) for bar in ax.patches)
+    for (_, end), (start, _) in itertools.pairwise(spans):
+        assert end < start
+    assert spans[1][1] < 0.24  # where published values begin
+
+
+def test_many_subjects_are_a_pale_distribution_beside_the_bar(ax):
+    subject_points(ax, [0, 1], many(600), "value", "black", POINTS)
+    assert len(ax.lines) == 2
+    table = many(600)
+    for line, kind in zip(ax.lines, "ba", strict=True):
+        own = table.loc[table["kind"] == kind, "value"]
+        assert len(line.get_ydata()) == MOST_DOTS
+        assert line.get_ydata()[0] == own.min()
+        assert line.get_ydata()[-1] == own.max()
+        assert np.median(line.get_ydata()) == pytest.approx(own.median(), abs=0.01)
+        assert line.get_alpha() < 0.5
+        assert 0.05 < np.ptp(line.get_xdata()) <= 0.12
+
+
+def test_some_subjects_are_a_dot_each(ax):
+    subject_points(ax, [0, 1], many(MANY), "value", "black", POINTS)
+    assert len(ax.lines) == MANY
+    assert all(line.get_alpha() is None for line in ax.lines)
+
+
+def test_a_point_that_no_subject_has_stays_empty(ax):
+    table = many(600).query("kind == 'a'")
+    subject_points(ax, [0, 1], table, "value", "black", POINTS)
+    assert [len(line.get_ydata()) for line in ax.lines] == [0, MOST_DOTS]
+
+
+def test_lines_of_many_subjects_are_thinned_and_pale(ax):
+    table = many(600).assign(x=lambda t: t["kind"] == "b")
+    subject_lines(ax, table, "x", "value", "black")
+    assert len(ax.lines) <= MOST_LINES
+    assert ax.lines[0].get_alpha() < 0.1
+
+
+def test_dots_leave_out_subjects_without_a_number(ax):
+    dots(ax, 2, [1.0, np.nan, 3.0], "black", width=0.2)
+    (line,) = ax.lines
+    assert line.get_ydata().tolist() == [1, 3]
+    assert line.get_xdata().tolist() == [1.9, 2.1]
+
+
+@pytest.mark.parametrize(
+    ("names", "shown", "upwards"),
+    [
+        (["a", "b", "c"], ["a", "b", "c"], False),
+        ([f"P{k:03d}" for k in range(20)], [f"P{k:03d}" for k in range(20)], True),
+        (
+            [f"P{k:03d}" for k in range(85)],
+            [f"P{k:03d}" for k in range(0, 85, 4)],
+            True,
+        ),
+    ],
+)
+def test_names_of_subjects_are_thinned_and_turned(ax, names, shown, upwards):
+    subject_ticks(ax, names, {100.0: "mean"})
+    labels = ax.get_xticklabels()
+    assert [label.get_text() for label in labels] == [*shown, "mean"]
+    step = -(-len(names) // len(shown))
+    assert ax.get_xticks().tolist() == [*range(0, len(names), step), 100]
+    assert labels[0].get_rotation() == (90 if upwards else 0)
+
+
+def test_a_legend_names_each_thing_once_and_bars_first(ax):
+    for name in ("patients", "controls"):
+        ax.plot([0], [0], label="macaque C")
+        ax.bar([0], [1], label=name)
+    legend_below(ax, first="controls")
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert texts == ["patients", "controls", "macaque C"]
 
 
 def test_no_interval_is_drawn_of_fewer_than_three_subjects(ax):

@@ -8,15 +8,17 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from pandas.testing import assert_frame_equal
 from populations import ANALYSES, SUBJECTS, chance, everything, parameters_of
 
 from metarl.analysis import ExperimentData
-from metarl.analysis.analysis import AnalysisResult, analyse
+from metarl.analysis.analysis import AnalysisResult, analyse, part_of
+from metarl.analysis.by_subject import measures_by_subject
 from metarl.analysis.criteria import Criteria, LearnedCriterion
-from metarl.analysis.effects import NO_LEARNING
+from metarl.analysis.effects import NO_LEARNING, subject_table
 from metarl.analysis.measures import Measure, Tables
-from metarl.reports.figures import write_effects
+from metarl.reports.figures import draw_layers, write_effects
 
 every_analysis = pytest.mark.parametrize("name", ANALYSES)
 SCORED = [name for name, analysis in ANALYSES.items() if name in analysis.criteria]
@@ -98,6 +100,74 @@ def test_animals_and_networks_take_one_path(name):
         draw(other, panel)
     if ANALYSES[name].own_data:
         assert not other.tables["behaviour"].empty
+
+
+def words_of(figure):
+    """Every word of a figure."""
+    figure.canvas.draw()
+    return [
+        text.get_text()
+        for text in figure.findobj(Text)
+        if text.get_text() and text.get_visible()
+    ]
+
+
+@every_analysis
+def test_the_words_about_people_are_about_people(name):
+    people = ExperimentData(
+        trials=chance(name),
+        task=name,
+        subjects_are="people",
+        names={k: f"P{k}" for k in range(SUBJECTS)},
+    )
+    result = analyse(ANALYSES[name], people)
+    own = {effect.key for effect in result.own_effects}
+    known = result.effects["value"].notna() & result.effects["key"].isin(own)
+    effects = result.effects[known]
+    wrong = re.compile(r"\b(networks?|animals?|peopl)\b", re.I)
+    assert not [label for label in effects["effect"] if wrong.search(label)]
+    assert set(subject_table(effects, people.names)["name"]) <= set(
+        people.names.values()
+    )
+    if ANALYSES[name].own_data:
+        assert not [w for w in words_of(draw_layers([result])) if wrong.search(w)]
+
+
+@every_analysis
+def test_groups_of_subjects_are_drawn_together_or_side_by_side(name):
+    data = ExperimentData(trials=chance(name), task=name, subjects_are="people")
+    result = analyse(ANALYSES[name], data)
+    everyone = result.tables["subjects"]["subject"].tolist()
+    parts = [
+        part_of(result, part, group=group, colour=colour)
+        for part, group, colour in (
+            (everyone[:2], "old", "#123456"),
+            (everyone[2:], "young", "#654321"),
+        )
+    ]
+    for part, kept in zip(parts, (everyone[:2], everyone[2:]), strict=True):
+        own = part.tables["subjects"]
+        assert own["subject"].tolist() == kept
+        assert part.context.subject_count == len(kept)
+    if ANALYSES[name].behaviour_panels:
+        titles = [ax.get_title("left") for ax in draw_layers(parts).axes]
+        for panel in ANALYSES[name].behaviour_panels:
+            both = [f"{panel.title}: old", f"{panel.title}: young"]
+            assert panel.title in titles if panel.shared else set(both) <= set(titles)
+
+
+@every_analysis
+def test_every_subject_has_a_row_of_all_its_measures(name):
+    data = ExperimentData(trials=chance(name), task=name, subjects_are="people")
+    result = analyse(ANALYSES[name], data)
+    laid = measures_by_subject(result.tables, ANALYSES[name].schema)
+    subjects = result.tables["subjects"].set_index("subject")
+    assert laid.measures.index.tolist() == subjects.index.tolist()
+    assert laid.measures.columns.is_unique
+    assert not laid.measures.isna().all().any()
+    for column in subjects.select_dtypes("number"):
+        if subjects[column].notna().any():
+            assert laid.measures[column].equals(subjects[column].astype(float)), column
 
 
 @every_analysis

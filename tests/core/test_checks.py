@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import (
+    check_at_least,
+    check_between,
+    check_choice,
+    check_folder_name,
+)
 
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan, math.inf])
@@ -37,3 +42,16 @@ def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match="core must be one of gru, rnn; got 'lsmt'"):
         check_choice("core", "lsmt", iter(("gru", "rnn")))
     check_choice("core", "gru", iter(("gru", "rnn")))
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "...", "a/b", "/a", "../a", "a\\b", "a\0", "a\n", "é" * 101]
+)
+def test_a_name_that_is_a_path_is_no_name_of_a_folder(name):
+    with pytest.raises(ValueError, match="test must be a plain name of at most 200"):
+        check_folder_name("test", name)
+
+
+def test_other_names_are_names_of_folders():
+    for name in ("test", "block-safe", ".hidden", "two words", "é" * 100, "a..b"):
+        check_folder_name("test", name)

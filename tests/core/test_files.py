@@ -1,8 +1,11 @@
 """Files are written whole or not at all, and read back as they were."""
 
+import csv
 import errno
 import json
+import os
 import resource
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -18,11 +21,17 @@ from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.core.checks import MetaRLError
 from metarl.core.files import (
     CSV_ROWS,
+    _host,
     csv_text,
+    escaped,
+    exists,
     read_json,
     read_recording,
     read_table,
+    table_writer,
+    unescaped,
     whole_file,
+    whole_folder,
     write_json,
     write_recording,
     write_table,
@@ -308,3 +317,160 @@ def test_a_parquet_file_alone_without_pyarrow_gets_one_sentence(
 
 def test_the_two_step_tasks_published_test_is_no_long_table():
     assert CSV_ROWS >= 300 * 100
+
+
+def test_a_sealed_file_is_read_without_its_seal_and_refused_once_it_is_changed(
+    tmp_path,
+):
+    path = tmp_path / "facts.json"
+    write_json(path, {"b": 1, "a": [0.1, None, "é"]}, seal=True)
+    assert read_json(path) == {"b": 1, "a": [0.1, None, "é"]}
+    assert list(json.loads(path.read_text())) == ["b", "a", "sha256"]
+    path.write_text(path.read_text().replace("0.1", "0.3"))
+    words = r"facts.json was changed or damaged .* or, if the change is meant, delete"
+    with pytest.raises(MetaRLError, match=words):
+        read_json(path)
+    plain = json.loads(path.read_text())
+    del plain["sha256"]
+    path.write_text(json.dumps(plain))
+    assert read_json(path)["a"][0] == 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"a": 1, "b": {"c": 1, "c": 2}}', "it has the entry 'c' twice"),
+        ('{"a": NaN}', "it has the number NaN"),
+        ("[-Infinity]", "it has the number -Infinity"),
+        ("[" * 100_000, "is not readable JSON"),
+        ("[1]", "must hold a dict, got list"),
+        ("7", "must hold a dict, got int"),
+        ('{"a": ' + "9" * 5000 + "}", "is not readable JSON"),
+    ],
+)
+def test_json_of_another_form_gets_one_sentence(text, words, tmp_path):
+    (tmp_path / "facts.json").write_text(text)
+    with pytest.raises(MetaRLError, match=words) as caught:
+        read_json(tmp_path / "facts.json", dict)
+    assert "\n" not in str(caught.value)
+    with pytest.raises(MetaRLError, match="is not readable JSON"):
+        read_json(tmp_path)
+
+
+def test_a_table_in_parts_is_the_same_as_at_once(tmp_path, monkeypatch):
+    table = pd.concat([TABLE] * 4, ignore_index=True)
+    write_table(tmp_path / "whole.csv", table)
+    parts = [table.iloc[:0], table.iloc[:5], table.iloc[5:7], table.iloc[7:]]
+    with table_writer(tmp_path / "parts.csv") as add:
+        for part in parts:
+            add(part)
+    whole, written = ((tmp_path / f"{n}.csv").read_bytes() for n in ("whole", "parts"))
+    assert written == whole
+    pd.testing.assert_frame_equal(read_table(tmp_path / "parts.csv"), table)
+    monkeypatch.setattr("metarl.core.files.CSV_ROWS", 6)
+    with table_writer(tmp_path / "long.csv") as add:
+        for part in parts:
+            add(part)
+    assert "long.csv" not in files(tmp_path)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "long.csv"), table)
+
+
+def test_a_table_whose_writing_fails_leaves_nothing(tmp_path):
+    def fail():
+        with table_writer(tmp_path / "trials.csv") as add:
+            add(TABLE)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert files(tmp_path) == []
+
+
+FORMULAS = ["=cmd|' /C calc'!A0", "+1+1", "-2-x", "@SUM(A1)", "\tx", "'=a", "''-b", "="]
+PLAIN = ["a=b", "", "'", "'x", "-", "M-1", "-1", "+2.5", "1e5", "-1e-3", "NaN", "B2"]
+
+
+def test_no_cell_begins_a_formula_and_all_names_come_back(tmp_path):
+    names = [*FORMULAS, *PLAIN[:4], *PLAIN[5:6], "B2"]
+    for kind in (str, "category", object):
+        table = pd.DataFrame({"subject": pd.Series(names, dtype=kind), "n": 1.5})
+        write_table(tmp_path / "t.csv", table)
+        (tmp_path / "t.parquet").unlink(missing_ok=True)
+        with (tmp_path / "t.csv").open(newline="") as file:
+            cells = [row[0] for row in csv.reader(file)][1:]
+        assert not any(cell[:1] in tuple("=+-@\t\r") and cell[:1] for cell in cells)
+        again = read_table(tmp_path / "t.csv")["subject"].fillna("")
+        assert again.tolist() == names
+    one = csv_text(pd.DataFrame({"subject": ["=a", "b"]}))
+    assert one == "subject\n'=a\nb\n"
+
+
+def test_numbers_written_as_text_are_left_as_they_are():
+    for text in PLAIN:
+        if text != "-":
+            assert escaped(text) == text
+    assert escaped("-") == "'-"
+    assert unescaped("'x") == "'x"
+    assert escaped(3) == 3
+
+
+def test_a_folder_is_replaced_only_after_success(tmp_path):
+    path = tmp_path / "folder"
+    with whole_folder(path) as temporary:
+        (temporary / "a").write_text("1")
+        assert not path.exists()
+    assert files(tmp_path) == ["folder"]
+
+    def fail():
+        with whole_folder(path) as temporary:
+            (temporary / "b").write_text("2")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert (files(tmp_path), files(path)) == (["folder"], ["a"])
+    with whole_folder(path) as temporary:
+        (temporary / "b").write_text("2")
+    assert (files(tmp_path), files(path)) == (["folder"], ["b"])
+
+
+def test_the_remains_of_killed_processes_are_removed_and_no_others(tmp_path):
+    ended = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        check=True,
+    )
+    dead, host = int(ended.stdout), _host()
+    remains = [f".a.txt.{host}-{dead}.partial", f".a.txt.{host}-{dead}.partial.former"]
+    others = [
+        f".a.txt.{host}-{os.getppid()}.partial",
+        f".a.txt.elsewhere-{dead}.partial",
+        f".b.txt.{host}-{dead}.partial",
+        f".a.txt.{host}-x.partial",
+    ]
+    for name in [remains[0], *others]:
+        (tmp_path / name).write_text("")
+    (tmp_path / remains[1]).mkdir()
+    write_text(tmp_path / "a.txt", "text")
+    assert files(tmp_path) == sorted(["a.txt", *others])
+
+
+def test_two_processes_write_one_file_without_a_failure(tmp_path):
+    script = "import sys; from pathlib import Path; "
+    script += "from metarl.core.files import write_text\n"
+    script += "for k in range(300): write_text(Path(sys.argv[1]), sys.argv[2] * 50_000)"
+    processes = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "f"), letter])
+        for letter in "abc"
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    text = (tmp_path / "f").read_text()
+    assert text in {letter * 50_000 for letter in "abc"}
+    assert files(tmp_path) == ["f"]
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "a/" + "b" * 5000])
+def test_an_impossible_path_gets_one_sentence(path, tmp_path):
+    words = r"cannot be opened .*; choose another folder"
+    with pytest.raises(MetaRLError, match=words):
+        exists(tmp_path / path)

@@ -106,6 +106,8 @@ def test_units_and_a_condition_stand_together():
         ),
         ("memory reset 1", "the amount must be no number, got '1' in 'memory reset 1'"),
         ("units noise -0.5", "noise must be at least 0, got -0.5"),
+        ("units set 0 of 0-99999999999", "units must be at most 99,999, got '0-999"),
+        ("units set 0 of " + "9" * 5000, "units must be at most 99,999, got '999"),
         ("units set 0 of 3-", "units must be numbers such as 0-9,12, got '3-'"),
         ("units set 0 of 1,,2", "units must be numbers such as 0-9,12, got '1,,2'"),
         ("units set 0 of 1-2-3", "units must be numbers such as 0-9,12, got '1-2-3'"),
@@ -371,3 +373,20 @@ def test_a_sentence_in_place_of_an_object_is_refused(check):
     words = "interventions must hold Intervention objects, got 'rpe set 0'; metarl.core"
     with pytest.raises(ValueError, match=f"^{words}"):
         check(["rpe set 0"])
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "not " * 50_000 + "trial == 1",
+        "(" * 150 + "trial == 1" + ")" * 150,
+        "trial == " + "-" * 400 + "1",
+        "trial == 1" + " + 1" * 100_000,
+        "trial == \0",
+    ],
+)
+def test_a_condition_that_is_nested_too_deep_gets_one_sentence(when):
+    try:
+        parse(f"units set 0 when {when}")
+    except ValueError as error:
+        assert len(str(error)) < 2000  # noqa: PT017

@@ -123,7 +123,7 @@ def stop_by(number, path, reporter):
     raise Interrupted
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_request_to_end_is_heard_like_an_interrupt(number, tmp_path):
     def harmless(number, frame):
         """Replaces the previous handler, which would end the tests."""
@@ -188,3 +188,31 @@ def test_expected_errors_are_described_in_a_sentence():
 
 def test_at_least_one_core_may_be_used():
     assert 1 <= core_count() <= os.cpu_count()
+
+
+def test_a_hang_up_that_is_ignored_stays_so():
+    """As after `nohup`."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_on_interrupt() as should_stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not should_stop()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert should_stop()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize(
+    ("workers", "words"),
+    [
+        (0, "workers must be at least 1, got 0"),
+        (1.0, "workers must be a whole number, got 1.0"),
+        (True, "workers must be a whole number, got True"),
+        (1001, "workers must be at most 1,000, got 1001: each is a process of"),
+    ],
+)
+def test_an_impossible_number_of_processes_is_refused(workers, words):
+    with pytest.raises(ValueError, match=words):
+        run_jobs({}, workers=workers)

@@ -37,9 +37,9 @@ PRESETS = ("fast", "paper", "smoke")
         ({"task": {"trial_count": 0}}, "trial_count must be at least 1, got 0"),
         (
             {"task": {"trial_count": "few"}},
-            "trial_count must be of type int, got 'few'",
+            "trial_count must be a whole number, got 'few'",
         ),
-        ({"task": {"fixation": "no"}}, "fixation must be of type bool, got 'no'"),
+        ({"task": {"fixation": "no"}}, "fixation must be True or False, got 'no'"),
         (
             {"task": {"fixation": False}},
             "settings must leave the number of inputs and actions as it was in "
@@ -110,6 +110,33 @@ def test_components_are_objects_or_their_names():
 def test_an_experiment_that_does_not_fit_together_is_refused(changes, words):
     with pytest.raises(ValueError, match=words):
         replace(experiment("two-step"), **changes)
+
+
+@pytest.mark.parametrize("room", ["baselines", "analysis"])
+def test_a_module_that_does_not_exist_is_refused_before_anything_runs(
+    room, monkeypatch
+):
+    for name in ("toyz", "toyz.inner"):
+        own = Experiment(env=Lottery, presets={}, **{room: name})
+        monkeypatch.setattr(toys, "EXPERIMENT", own, raising=False)
+        words = f"{room} must be a module, or the name of one that can be imported"
+        with pytest.raises(ValueError, match=rf"{words} .*, got '{name}'") as refused:
+            experiment("toys:EXPERIMENT")
+        assert ("; did you mean 'toys'?" in str(refused.value)) == (name == "toyz")
+    monkeypatch.setattr(toys, "EXPERIMENT", replace(own, **{room: "toys"}))
+    assert experiment("toys:EXPERIMENT")
+
+
+def test_a_module_without_baselines_is_refused():
+    own = Experiment(env=Lottery, presets={}, baselines="toys")
+    with pytest.raises(ValueError, match="a function make_baselines, got 'toys'"):
+        own.make_baselines(Lottery(1))
+
+
+def test_a_source_is_a_sentence_or_nothing():
+    own = Experiment(env=Lottery, presets={}, source="an example")
+    assert own.source_line == "Source: an example."
+    assert replace(own, source="").source_line == ""
 
 
 def test_an_unknown_experiment_is_refused():

@@ -21,8 +21,8 @@ def population(small, tmp_path):
         *(PlannedTest(TEST, TESTED, n, optional=True) for n in (0, 3)),
     ]
     result = Population(Run(tmp_path / "run"), small(updates=2), planned, TESTED, "two")
-    begin([result], resume=False)
-    return result
+    with begin([result], resume=False):
+        return result
 
 
 def run(jobs):
@@ -81,11 +81,24 @@ def test_jobs_that_only_test_train_nothing(population):
     assert "is missing; train the subject first" in failures["two subject 0"]
 
 
-def test_baselines_are_tested_once_and_again_where_they_are_forgotten(population):
+def test_baselines_are_tested_once(population):
     run(population.baseline_jobs())
     assert all(job.finished for job in population.baseline_jobs().values())
-    population.forget_all_tests()
-    assert not any(job.finished for job in population.baseline_jobs().values())
+    population.run.baseline("random").metadata_path.unlink()
+    left = [k for k, job in population.baseline_jobs().items() if not job.finished]
+    assert left == ["two random"]
+
+
+def test_staged_tests_are_written_beside_those_of_the_run(population):
+    run(population.subject_jobs())
+    before = population.run.evaluation(1).metadata_path.read_bytes()
+    staged = replace(population, staged=True)
+    jobs = staged.subject_jobs(train=False) | staged.baseline_jobs()
+    assert not any(job.finished for job in jobs.values())
+    run(jobs)
+    assert staged.run.staging.evaluation(1).metadata_path.read_bytes() == before
+    assert set(staged.run.staging.baselines)
+    assert not population.run.baselines
 
 
 def test_training_with_an_encoder_counts_as_longer(small, tmp_path):

@@ -1,5 +1,6 @@
 """Many subjects: each is what it would be alone; one that fails is alone in that."""
 
+import os
 import shutil
 from dataclasses import replace
 
@@ -10,13 +11,18 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.agents.networks.cores import LSTM, Feedforward
 from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json, write_json
 from metarl.core.interventions import parse
+from metarl.core.locks import locked
+from metarl.core.parallel import Reporter
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import variant_config
+from metarl.pipeline import population as module
 from metarl.pipeline.population import baselines_of
 from metarl.pipeline.run import evaluate, train
+from metarl.runs import staging
 from metarl.runs.config import TEST, EvaluationConfig
-from metarl.runs.folder import Run, load_run
+from metarl.runs.folder import Run, incomplete_lines, load_run
 from metarl.simulation.evaluation import list_baselines
 from metarl.training.trainer import Trainer
 
@@ -88,12 +94,65 @@ def test_resuming_trains_what_is_missing_and_leaves_the_rest(small, tmp_path):
     run.subject(1).policy_path.unlink()
     run.subject(1).state_path.unlink()
     finished_policy = run.subject(0).policy_path
-    finished_policy.write_bytes(b"finished, so not touched")
+    before = finished_policy.stat()
     outcome = train(config, tmp_path, resume=True, workers=1, show=False)
     assert outcome.failures == {}
-    assert finished_policy.read_bytes() == b"finished, so not touched"
+    assert finished_policy.stat() == before
     assert run.subject(1).policy_path.read_bytes() == second
     assert first != second
+
+
+def test_a_policy_that_was_cut_is_not_taken_as_trained(small, tmp_path):
+    config = small("toys:Lottery", updates=20)
+    run = Run(train(config, tmp_path, workers=1, show=False).path)
+    path = run.subject(1).policy_path
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    words = rf"{path} is not a readable .* or delete it and repeat `metarl train` with"
+    with pytest.raises(MetaRLError, match=words):
+        train(config, tmp_path, resume=True, workers=1, show=False)
+    path.unlink()
+    train(config, tmp_path, resume=True, workers=1, show=False)
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("what", ["policy", "snapshot", "state"])
+def test_files_of_another_subject_are_refused(what, small, tmp_path):
+    config = small("toys:Lottery", updates=20)
+    run = Run(train(config, tmp_path, workers=1, show=False).path)
+    one, other = run.subjects
+    if what == "state":
+        one.policy_path.unlink()
+        shutil.copy(other.state_path, one.state_path)
+        failures = train(config, tmp_path, resume=True, workers=1, show=False).failures
+        assert not one.policy_path.exists()
+    elif what == "policy":
+        shutil.copy(other.policy_path, one.policy_path)
+        test = EvaluationConfig(episodes=1)
+        failures = evaluate(run, test, workers=1, show=False).failures
+    else:
+        shutil.copy(one.snapshot_path(5), one.snapshot_path(4))
+        test = EvaluationConfig(episodes=1)
+        failures = evaluate(run, test, snapshot=4, workers=1, show=False).failures
+    assert list(failures) == ["subject 0"]
+    difference = "snapshot is 5, not 4" if what == "snapshot" else "subject is 1, not 0"
+    words = f"is not from this subject of this run: its {difference}; restore it from a"
+    assert words in failures["subject 0"]
+
+
+def test_the_policy_of_another_training_is_refused(small, tmp_path):
+    runs = [
+        Run(train(config, tmp_path / name, workers=1, show=False).path)
+        for name, config in {
+            "one": small(subjects=1, updates=1),
+            "rate": small(subjects=1, updates=2),
+            "seed": small(subjects=1, updates=1, seed=2),
+        }.items()
+    ]
+    for other, name in zip(runs[1:], ("configuration", "seed"), strict=True):
+        shutil.copy(other.subject(0).policy_path, runs[0].subject(0).policy_path)
+        with pytest.raises(MetaRLError, match=f"of this run: its {name} is"):
+            runs[0].subject(0).policy()
 
 
 def test_an_untrained_subject_is_named_and_the_others_are_evaluated(small, tmp_path):
@@ -106,18 +165,145 @@ def test_an_untrained_subject_is_named_and_the_others_are_evaluated(small, tmp_p
     assert list(run.evaluated) == [1]
 
 
-def test_an_evaluation_gives_up_what_an_earlier_one_left(finished, tmp_path):
+def tree(folder):
+    """The bytes of all files below a folder, by path."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder): path.read_bytes() for path in sorted(paths)}
+
+
+def test_an_earlier_evaluation_is_kept_whole_if_a_subject_fails(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     run = metarl.load_run(tmp_path / "run")
     run.subject(0).policy_path.write_bytes(b"damaged")
-    outcome = metarl.evaluate(
-        tmp_path / "run", EvaluationConfig(episodes=2), workers=1, show=False
-    )
+    before = tree(run.path)
+    test = EvaluationConfig(episodes=2)
+    outcome = metarl.evaluate(tmp_path / "run", test, workers=1, show=False)
     assert list(outcome.failures) == ["subject 0"]
-    # Old metadata of subject 0 with new ones of subject 1 would be wrong.
-    again = Run(outcome.path)
-    assert list(again.evaluated) == [1]
-    assert again.trials["episode"].nunique() == 2
+    assert outcome.kept
+    assert tree(run.path) == before
+
+
+def test_a_new_evaluation_replaces_the_earlier_one_whole(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = metarl.load_run(tmp_path / "run")
+    run.baseline("gone").path.mkdir()
+    (run.evaluation(0).path / "remains").write_text("")
+    test = EvaluationConfig(episodes=2, record_episodes=1)
+    outcome = metarl.evaluate(run.path, test, workers=1, show=False)
+    assert not outcome.failures
+    assert not outcome.kept
+    again = metarl.load_run(run.path)
+    assert [f.metadata["episodes"] for f in again.evaluated.values()] == [2, 2]
+    assert tree(again.path).keys() == tree(finished.path).keys()
+    assert not again.baseline("gone").path.exists()
+    assert not list(run.path.glob(".*"))
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemError])
+def test_an_evaluation_that_was_stopped_leaves_the_earlier_one(
+    stop, finished, tmp_path, monkeypatch
+):
+    """As a second subject starts, the first one is finished."""
+    shutil.copytree(finished.path, tmp_path / "run")
+    before = tree(tmp_path / "run")
+    evaluate_network = module.evaluate_network
+
+    def stopped(config, subject, *arguments, **more):
+        if subject == 1:
+            raise stop
+        return evaluate_network(config, subject, *arguments, **more)
+
+    def die(jobs, *rest, **more):
+        with monkeypatch.context() as patched:
+            patched.setattr(module, "evaluate_network", stopped)
+            for job in jobs.values():
+                job.work(Reporter())
+        return {}
+
+    monkeypatch.setattr("metarl.pipeline.run.run_all", die)
+    with pytest.raises(stop):
+        metarl.evaluate(tmp_path / "run", EvaluationConfig(episodes=2), show=False)
+    assert tree(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("moved", [0, 1, 3])
+def test_an_evaluation_killed_while_put_in_place_is_put_there_later(
+    moved, finished, tmp_path, monkeypatch
+):
+    shutil.copytree(finished.path, tmp_path / "run")
+    replace_folder, left = staging.replace_folder, [moved]
+
+    def dies(new, path):
+        if not left[0]:
+            raise SystemError
+        left[0] -= 1
+        replace_folder(new, path)
+
+    test = EvaluationConfig(episodes=2, record_episodes=0)
+    with monkeypatch.context() as patched:
+        patched.setattr(staging, "replace_folder", dies)
+        with pytest.raises(SystemError):
+            metarl.evaluate(tmp_path / "run", test, workers=1, show=False)
+    run = metarl.load_run(tmp_path / "run")
+    folders = [*run.evaluated.values(), *run.baselines.values()]
+    assert [folder.metadata["episodes"] for folder in folders] == [2] * 6
+    assert run.trials["episode"].nunique() == 2
+    assert not list(run.path.glob(".*"))
+
+
+def test_two_processes_do_not_write_to_one_run(finished, small, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    before = tree(tmp_path / "run")
+    words = f"is in use by process {os.getpid()} on .*; wait until it ends"
+    with locked([tmp_path / "run"]):
+        with pytest.raises(MetaRLError, match=words):
+            evaluate(tmp_path / "run", EvaluationConfig(episodes=2), show=False)
+        with pytest.raises(MetaRLError, match=words):
+            train(small(), tmp_path / "run", resume=True, show=False)
+        # Reading needs no lock.
+        assert len(load_run(tmp_path / "run").trials) == 2 * 8 * 6
+    assert tree(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"workers": 0}, "workers must be at least 1, got 0"),
+        ({"workers": 1.5}, "workers must be a whole number, got 1.5"),
+        ({"workers": True}, "workers must be a whole number, got True"),
+        ({"workers": 10**6}, "workers must be at most 1,000, got 1000000: each is a"),
+        ({"resume": "no"}, "resume must be True or False, got 'no'"),
+        ({"out": 3}, "out must be text, got 3"),
+        ({"config": {"task": "two-step"}}, "config must be of type RunConfig, got"),
+    ],
+)
+def test_a_wrong_argument_of_train_leaves_nothing(arguments, words, small, tmp_path):
+    usual = {"config": small(), "out": tmp_path / "run", "show": False}
+    with pytest.raises(ValueError, match=words):
+        train(**{**usual, **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("tests", "words"),
+    [
+        ({"../../escape": EvaluationConfig()}, "test must be a plain name of at most"),
+        ({"a/b": EvaluationConfig()}, "test must be a plain name"),
+        ({"..": EvaluationConfig()}, "test must be a plain name"),
+        ({"": EvaluationConfig()}, "test must be a plain name"),
+        ({"x" * 201: EvaluationConfig()}, "test must be a plain name"),
+        ({"a\0b": EvaluationConfig()}, "test must be a plain name"),
+        ({3: EvaluationConfig()}, "tests must be of type EvaluationConfig, got"),
+        ({"mine": {"episodes": 3}}, "tests must be of type EvaluationConfig, got"),
+        ({}, "tests must be at least one, got none"),
+    ],
+)
+def test_tests_with_impossible_names_are_refused(tests, words, finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "deep" / "run")
+    before = tree(tmp_path)
+    with pytest.raises(ValueError, match=words):
+        evaluate(tmp_path / "deep" / "run", tests, workers=1, show=False)
+    assert tree(tmp_path) == before
 
 
 def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
@@ -128,16 +314,15 @@ def test_a_run_goes_to_its_default_folder(small, tmp_path, monkeypatch):
     assert (tmp_path / "runs" / "toys.Lottery" / "subject-00").is_dir()
 
 
-def test_a_policy_of_another_size_is_reported(small, tmp_path):
+def test_a_policy_of_another_task_is_reported(small, tmp_path):
     config = small(updates=1, subjects=1)
     run = Run(train(config, tmp_path / "a", workers=1, show=False).path)
     other = small("toys:Lottery", updates=1, subjects=1)
     strange = Run(train(other, tmp_path / "b", workers=1, show=False).path)
     strange.subject(0).policy_path.replace(run.subject(0).policy_path)
     outcome = evaluate(run, EvaluationConfig(episodes=1), workers=1, show=False)
-    assert (
-        "the network takes 5 inputs, 2 actions and no" in outcome.failures["subject 0"]
-    )
+    words = "its task is toys:Lottery, not two-step; restore it from a copy"
+    assert words in outcome.failures["subject 0"]
     assert run.evaluated == {}
 
 
@@ -285,22 +470,36 @@ def test_a_users_own_test_is_taken_like_the_experiments(copy):
     assert run.variant("constant").further_tests() == []
 
 
-def test_what_an_earlier_evaluation_left_is_given_up_in_every_test(copy):
+def test_failures_of_a_run_and_its_variants_keep_what_was_in_place(copy):
+    before = tree(copy.path / "evaluation")
     copy.subject(0).policy_path.write_bytes(b"damaged")
     copy.variant("constant").subject(1).policy_path.write_bytes(b"damaged")
     outcome = evaluate(copy, few("volatility", 2), workers=1, show=False)
     assert list(outcome.failures) == ["subject 0", "constant subject 1"]
+    assert outcome.kept
+    assert tree(copy.path / "evaluation") == before
+    shutil.rmtree(copy.path / "evaluation")
+    shutil.rmtree(copy.path / "variants" / "constant" / "evaluation")
+    # Without an earlier evaluation, that of the others is put in place.
+    assert not evaluate(copy, few("volatility", 2), workers=1, show=False).kept
     run = load_run(copy.path)
     for name in (TEST, "generator"):
         assert list(run.evaluated_in(name)) == [1]
     assert list(run.variant("constant").evaluated) == [0]
+    assert incomplete_lines(run) == [
+        f"{prefix}: 1 of 2 subjects were evaluated, without {missing}; run `metarl "
+        f"evaluate {run.path}`"
+        for prefix, missing in {
+            "test test": 0,
+            "test generator": 0,
+            "variant constant, test test": 1,
+        }.items()
+    ]
 
 
-def test_baselines_are_given_up_with_the_main_test_alone(copy):
+def test_baselines_are_replaced_with_the_main_test_alone(copy):
     for metadata in copy.path.glob("evaluation/baselines/*/evaluation.json"):
-        metadata.write_text(
-            metadata.read_text().replace('"episodes": 4', '"episodes": 9')
-        )
+        write_json(metadata, {**read_json(metadata), "episodes": 9}, seal=True)
     tests = few("volatility", 2)
     evaluate(copy, {"generator": tests["generator"]}, workers=1, show=False)
     counts = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
@@ -382,18 +581,19 @@ def test_snapshots_are_tested_with_the_experiments_main_test_alone(staged):
     assert run.evaluation(0, 4).metadata["episodes"] == 2
 
 
-def test_snapshot_tests_of_an_earlier_evaluation_are_given_up_before_the_next(
+def test_snapshot_tests_of_an_earlier_evaluation_are_kept_if_the_next_fails(
     staged, monkeypatch
 ):
     run, _ = staged
     evaluate(run, workers=1, show=False)
+    before = snapshots_tested(run)
 
     def fail(*arguments, **more):
         raise MetaRLError("out of order")
 
     monkeypatch.setattr("metarl.pipeline.population.evaluate_network", fail)
     assert evaluate(run, workers=1, show=False).failures
-    assert snapshots_tested(run) == [[], []]
+    assert snapshots_tested(run) == before == [[*range(21)]] * 2
 
 
 def test_variants_take_the_tests_that_are_theirs(small, tmp_path):

@@ -19,7 +19,8 @@ from metarl.reports.comparison import (
     read_compared,
     short_names,
 )
-from metarl.reports.figures import BY_SUBJECT_FILE, analyze, analyze_animals
+from metarl.reports.figures import BY_SUBJECT_FILE, analyze
+from metarl.reports.own_data import analyze_trials
 from metarl.runs.folder import load_run
 
 
@@ -31,7 +32,7 @@ def folders(unlearned, finished, tmp_path_factory):
         shutil.copytree(run.path, place / name)
         analyze(place / name)
     finished.trials.to_csv(place / "own.csv", index=False)
-    analyze_animals("two-step", place / "own.csv", place / "animals")
+    analyze_trials("two-step", place / "own.csv", place / "animals")
     return [place / name for name in ("base", "other", "animals")]
 
 

@@ -354,7 +354,9 @@ def test_a_video_goes_into_the_runs_folder_by_a_name_of_its_own(finished):
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"fps": 0}, r"fps must be in \[0.1, 50\], got 0"),
         ({"fps": -2}, r"fps must be in \[0.1, 50\], got -2"),
-        ({"fps": float("nan")}, "fps must be in"),
+        ({"fps": float("nan")}, "fps must be a finite number, got nan"),
+        ({"greedy": 1}, "greedy must be True or False, got 1"),
+        ({"episodes": 1001}, "episodes must be at most 1,000, got 1001"),
         ({"fps": 51}, "fps must be in"),
     ],
 )

@@ -1,10 +1,12 @@
 """Networks and states on disk: what comes back is what was, or a clear sentence."""
 
 import json
+import math
 
 import pytest
 import torch
 from flags import Flags, FlagsParams
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from metarl.agents.config import NetworkConfig
@@ -17,6 +19,7 @@ from metarl.agents.networks.actor_critic import (
 from metarl.core.checks import MetaRLError
 from metarl.envs.two_step import TwoStep
 from metarl.envs.volatility import Volatility
+from metarl.runs import checkpoint
 from metarl.runs.checkpoint import (
     check_fits,
     load_policy,
@@ -102,17 +105,93 @@ def test_a_loaded_network_with_an_encoder_acts_the_same(kind, tmp_path):
     assert torch.equal(one.units, other.units)
 
 
-def test_a_network_saved_before_encoders_existed_still_loads(path, network):
-    old = ("core", "units", "critic", "feedback", "forget_bias")
-    metadata = {
-        "input_size": 8,
-        "action_count": 3,
-        "network": {name: getattr(CONFIG, name) for name in old},
-    }
-    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
-    again = load_policy(path)
-    assert weights_hash(again) == weights_hash(network)
-    assert again.view_size is again.encoder is None
+def resealed(path, **changes):
+    """Write the policy again with changed entries, and with the hash of these."""
+    with safe_open(path, framework="pt") as file:
+        sizes = json.loads(file.metadata()["metarl"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    sizes = {k: v for k, v in {**sizes, **changes}.items() if k != "sha256"}
+    sizes["sha256"] = checkpoint._policy_hash(sizes, tensors)
+    save_file(tensors, path, {"metarl": json.dumps(sizes)})
+
+
+def test_a_network_without_a_hash_is_refused(path, network):
+    with safe_open(path, framework="pt") as file:
+        sizes = json.loads(file.metadata()["metarl"])
+    del sizes["sha256"]
+    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(sizes)})
+    with pytest.raises(MetaRLError, match=r"network \(it has no entry 'sha256'\)"):
+        load_policy(path)
+
+
+def test_no_flipped_bit_of_a_policy_passes(path, network):
+    whole = path.read_bytes()
+    changed = weights = 0
+    for position in range(0, len(whole), 7):
+        for bit in (0, 3, 6):
+            damaged = bytearray(whole)
+            damaged[position] ^= 1 << bit
+            path.write_bytes(damaged)
+            try:
+                weights += weights_hash(load_policy(path)) != weights_hash(network)
+            except MetaRLError as error:
+                assert str(path) in str(error)  # noqa: PT017
+                assert "\n" not in str(error)  # noqa: PT017
+                changed += 1
+    assert weights == 0
+    assert changed > 3 * len(whole) / 7 * 0.99
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_weight_that_is_not_finite_is_refused(value, path, network):
+    network.heads.bias.data[0] = value
+    save_policy(path, network, CONFIG)
+    words = "parameter heads.bias has a weight that is not finite"
+    with pytest.raises(MetaRLError, match=words):
+        load_policy(path)
+
+
+OWNER = {"task": "two-step", "seed": 3, "subject": 1, "configuration": "ab"}
+
+
+@pytest.mark.parametrize("name", OWNER)
+def test_a_policy_of_another_owner_is_refused_by_what_differs(name, path, network):
+    save_policy(path, network, CONFIG, OWNER)
+    assert weights_hash(load_policy(path, OWNER)) == weights_hash(network)
+    words = rf"is not from this subject of this run: its {name} is .*, not other; rest"
+    with pytest.raises(MetaRLError, match=words):
+        load_policy(path, {**OWNER, name: "other"})
+    save_policy(path, network, CONFIG)
+    with pytest.raises(MetaRLError, match="its task is missing, not two-step"):
+        load_policy(path, OWNER)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"input_size": "8"},
+        {"input_size": 10**12},
+        {"input_size": -1},
+        {"action_count": [3]},
+        {"view_size": 5},
+        {"network": [1]},
+        {"network": {"units": True}},
+        {"network": {"units": 10**9}},
+        {"network": None},
+    ],
+)
+def test_entries_of_a_wrong_type_or_size_get_one_sentence(changes, path):
+    resealed(path, **changes)
+    with pytest.raises(MetaRLError, match="is not a readable metarl network") as caught:
+        load_policy(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_entries_nested_too_deep_get_one_sentence(path, network):
+    deep = '{"sha256": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    save_file(dict(network.state_dict()), path, {"metarl": deep})
+    with pytest.raises(MetaRLError, match="is not a readable metarl network"):
+        load_policy(path)
 
 
 @pytest.mark.parametrize("critic", ["shared", "separate"])
@@ -126,7 +205,7 @@ def test_a_loaded_network_without_an_encoder_has_none(critic, tmp_path):
 def test_an_encoder_that_does_not_fit_the_image_is_refused(view_size, path, network):
     metadata = {"input_size": 5, "action_count": 3, "view_size": view_size}
     metadata["network"] = {"units": 4, "encoder": "patch", "patch_size": 4}
-    save_file(dict(network.state_dict()), path, {"metarl": json.dumps(metadata)})
+    resealed(path, **metadata)
     with pytest.raises(MetaRLError, match="is not a readable metarl network"):
         load_policy(path)
 
@@ -141,7 +220,8 @@ def test_a_damaged_policy_gets_one_sentence(content, path):
     path.write_bytes(content)
     with pytest.raises(MetaRLError, match=r"is not a readable metarl network \(") as e:
         load_policy(path)
-    assert "use another snapshot, or train the subject again" in str(e.value)
+    words = "use another snapshot, or delete it and repeat `metarl train` with --resume"
+    assert words in str(e.value)
     assert "\n" not in str(e.value)
 
 

@@ -16,6 +16,7 @@ from metarl.runs.config import (
     TrainingConfig,
     change_params,
     from_plain,
+    identity,
     parse_settings,
     to_plain,
 )
@@ -215,9 +216,9 @@ def test_a_word_needs_no_quotes_and_the_last_setting_holds():
         ),
         ("trial_count", "a setting must be NAME=VALUE, got 'trial_count'"),
         ("=3", "a setting must be NAME=VALUE, got '=3'"),
-        ("trial_count=", "trial_count must be of type int, got ''"),
-        ("trial_count=2.5", "trial_count must be of type int, got 2.5"),
-        ("trial_count=True", "trial_count must be of type int, got True"),
+        ("trial_count=", "trial_count must be a whole number, got ''"),
+        ("trial_count=2.5", "trial_count must be a whole number, got 2.5"),
+        ("trial_count=True", "trial_count must be a whole number, got True"),
         ("trial_count=0", "trial_count must be at least 1, got 0"),
         ("schedule=weekly", "schedule must be one of training, constant, blocks; got"),
     ],
@@ -309,3 +310,92 @@ def test_training_refuses_what_cannot_be_done_while_a_network_learns():
 def test_an_intervention_that_cannot_be_read_is_said_in_one_sentence():
     with pytest.raises(MetaRLError, match="the operation on rpe must be one of"):
         from_plain(changed("training.interventions", ["rpe sit 0"]))
+
+
+@pytest.mark.parametrize("text", ["[" * 9000, "{[]: 1}", "-" * 9000 + "1", "1\0"])
+def test_a_setting_that_is_no_value_is_a_word(text):
+    assert parse_settings([f"name={text}"]) == {"name": text}
+
+
+@pytest.mark.parametrize(
+    ("part", "changes", "words"),
+    [
+        ("", {"subjects": True}, "subjects must be a whole number, got True"),
+        (
+            "",
+            {"subjects": 10**9},
+            "subjects must be at most 1,000, got 1000000000: the",
+        ),
+        ("", {"seed": 2**63}, "seed must be at most 9,223,372,036,854,775,807, got"),
+        ("", {"network": None}, "network must be of type NetworkConfig, got None"),
+        ("network", {"units": 10**6}, "units must be at most 10,000, got 1000000: the"),
+        ("training", {"updates": 1e20}, "updates must be a whole number, got 1e"),
+        ("training", {"updates": 10**20}, "updates must be at most 1,000,000,000, got"),
+        ("training", {"num_envs": 2**21}, "num_envs must be at most 1,048,576, got"),
+        ("training", {"unroll_steps": 10**7}, "unroll_steps must be at most 1,000,000"),
+        (
+            "training",
+            {"updates": 10**9, "num_envs": 10**5},
+            r"num_envs \* unroll_steps \* updates must be at most 1,000,000,000,000",
+        ),
+        (
+            "training",
+            {"updates": 1, "num_envs": 10**6, "unroll_steps": 10**4},
+            r"num_envs \* unroll_steps \* units must be at most 1,000,000,000, got .*: "
+            "the activity of an unroll is in memory, some 32 GB",
+        ),
+        (
+            "training",
+            {"interventions": None},
+            "interventions must be a tuple, got None",
+        ),
+    ],
+)
+def test_a_setting_of_a_wrong_type_or_size_is_refused(part, changes, words, small):
+    config = small()
+    named = getattr(config, part) if part else config
+
+    def change():
+        changed = replace(named, **changes)
+        return replace(config, **{part: changed}) if part else changed
+
+    with pytest.raises(ValueError, match=words):
+        change()
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"episodes": 2.5}, "episodes must be a whole number, got 2.5"),
+        ({"episodes": 10**7}, "episodes must be at most 1,000,000, got 10000000: the"),
+        ({"record_episodes": 10**5}, "record_episodes must be at most 10,000, got"),
+        ({"greedy": "no"}, "greedy must be True or False, got 'no'"),
+        ({"reset_memory": True}, "reset_memory must be one of episode, trial, never"),
+        ({"task": [("trial_count", 3)]}, "task must be a mapping of names, got"),
+        ({"interventions": "rpe set 0"}, "interventions must be a tuple, got 'rpe set"),
+    ],
+)
+def test_a_test_with_a_field_of_a_wrong_type_or_size_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        EvaluationConfig(**changes)
+
+
+def test_an_identity_names_what_the_weights_depend_on(small):
+    config = small()
+    one = identity(config, 1)
+    assert (one["task"], one["seed"], one["subject"]) == ("two-step", 1, 1)
+    assert identity(replace(config, subjects=7, preset="own"), 1) == one
+    changed = [
+        small(trial_count=7),
+        replace(config, network=replace(config.network, units=6)),
+        replace(config, training=replace(config.training, updates=41)),
+        replace(config, learning=replace(config.learning, decay=0.5)),
+        replace(
+            config,
+            training=replace(config.training, interventions=(parse("rpe set 0"),)),
+        ),
+    ]
+    hashes = {identity(each, 1)["configuration"] for each in [config, *changed]}
+    assert len(hashes) == 6
+    again = from_plain(json.loads(json.dumps(to_plain(config))))
+    assert identity(again, 1) == one

@@ -1,17 +1,21 @@
 """A run's folder: everything has its place and is read when asked for."""
 
 import shutil
+import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import toys  # noqa: F401 a module that is imported already
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.runs.config import EvaluationConfig
-from metarl.runs.folder import Run, create_run, load_run
+from metarl.runs.folder import ENTRIES, Run, create_run, load_run
 
 
 def test_a_run_reads_back_what_it_is(finished, small):
@@ -180,3 +184,102 @@ def test_a_test_was_taken_only_if_it_was_taken_just_so(change, finished):
     assert finished.evaluation(0).took(test)
     assert not finished.evaluation(0).took(replace(test, **change))
     assert not finished.evaluation(7).took(test)
+
+
+def test_a_variant_is_a_run_in_the_folder_of_another(small, tmp_path, monkeypatch):
+    run = create_run(tmp_path / "run", small())
+    variant = create_run(run.variant("units-half").path, small())
+    alone = create_run(tmp_path / "variants" / "mine", small())
+    assert [each.is_variant for each in (run, variant, alone)] == [False, True, False]
+    monkeypatch.chdir(variant.path)
+    assert Run(Path()).is_variant
+
+
+METADATA = (*ENTRIES, "task", "seed", "subject", "weights_before", "weights_after")
+
+
+def everything(path):
+    """All that is read of a run for its analysis."""
+    run = load_run(path)
+    folder = run.evaluation(0)
+    recording = {name: array.tobytes() for name, array in folder.recording.items()}
+    table = folder.trials.to_csv()
+    metrics = run.subject(0).metrics.to_csv()
+    # An entry may be added, where a bit of the name of the seal is flipped.
+    metadata = {name: folder.metadata.get(name) for name in METADATA}
+    return run.config, metadata, recording, table, metrics
+
+
+READ = [
+    "config.json",
+    "subject-00/metrics.csv",
+    "subject-00/hashes.json",
+    "evaluation/subject-00/trials.csv",
+    "evaluation/subject-00/trials.parquet",
+    "evaluation/subject-00/recording.npz",
+    "evaluation/subject-00/evaluation.json",
+]
+
+
+@pytest.mark.parametrize("name", READ)
+def test_no_flipped_bit_changes_what_is_read(name, finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    path = tmp_path / "run" / name
+    if not path.exists():
+        pytest.skip("pyarrow is not installed")
+    whole, expected, refused = path.read_bytes(), everything(tmp_path / "run"), 0
+    positions = np.linspace(0, len(whole) - 1, 40).astype(int)
+    for number, position in enumerate(positions):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << number % 8
+        path.write_bytes(damaged)
+        try:
+            assert everything(tmp_path / "run") == expected
+        except MetaRLError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+            refused += 1
+    # Only a name of an entry with a seal or hashes can change without a refusal.
+    assert refused >= 35
+
+
+def test_a_cut_learning_curve_of_a_finished_subject_is_refused(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    path = tmp_path / "run" / "subject-01" / "metrics.csv"
+    path.write_text("\n".join(path.read_text().splitlines()[:-3]) + "\n")
+    words = "metrics.csv was changed or damaged after `metarl train` wrote it"
+    with pytest.raises(MetaRLError, match=words):
+        _ = load_run(tmp_path / "run").metrics
+
+
+def test_evaluations_of_two_subjects_are_not_taken_for_each_other(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    one, other = (finished.evaluation(k).path for k in (0, 1))
+    shutil.rmtree(tmp_path / "run" / one.relative_to(finished.path))
+    shutil.copytree(other, tmp_path / "run" / one.relative_to(finished.path))
+    with pytest.raises(MetaRLError, match="its subject is 1, not 0"):
+        _ = load_run(tmp_path / "run").evaluation(0).metadata
+
+
+def test_a_task_outside_metarl_is_opened_only_if_it_is_trusted(small, tmp_path):
+    (tmp_path / "untrusted_module.py").write_text("raise SystemExit('imported')")
+    run = create_run(tmp_path / "run", small())
+    plain = read_json(run.path / "config.json")
+    plain["task"] = "untrusted_module:Task"
+    write_json(run.path / "config.json", plain)
+    words = "which is not part of metarl: .* give --trust-task, or metarl.load_run"
+    with pytest.raises(MetaRLError, match=words):
+        _ = load_run(run.path).config
+    with pytest.raises(MetaRLError, match="'untrusted_module:Task' cannot be imported"):
+        _ = load_run(run.path, trust_task=True).config
+    for known in ("metarl.envs.two_step:TwoStep", "toys:Lottery"):
+        assert "toys" in sys.modules
+        plain["task"] = known
+        write_json(run.path / "config.json", plain)
+        if known.startswith("metarl"):
+            assert load_run(run.path).config.task == known
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "a" * 5000])
+def test_an_impossible_folder_is_no_run(path):
+    with pytest.raises(MetaRLError, match="cannot be opened"):
+        load_run(path)

@@ -1,6 +1,5 @@
 """Frozen-weight evaluation: constant weights, independent problems."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +11,7 @@ from flags import Flags, FlagsParams
 from metarl.agents.config import NetworkConfig, Schedule
 from metarl.agents.networks.actor_critic import attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.files import read_json
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import NAMES, task_class
@@ -80,7 +80,7 @@ def test_the_metadata_has_the_settings_of_the_test(small, tmp_path):
     assert metadata["reward_per_episode"] * 7 == pytest.approx(
         folder.trials["reward"].sum()
     )
-    assert json.loads(folder.metadata_path.read_text()) == metadata
+    assert read_json(folder.metadata_path) == metadata
     halfway = evaluate_network(
         config, 0, make_network(config, 0), tested, folder, progress=0.5
     )

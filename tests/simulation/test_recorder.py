@@ -14,7 +14,8 @@ from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.core.files import TRIAL_COLUMNS
 from metarl.core.policy import input_size
 from metarl.envs.registry import NAMES, task_class
-from metarl.simulation.recorder import Recorder
+from metarl.simulation import recorder as module
+from metarl.simulation.recorder import Recorder, trial_table
 from metarl.simulation.rollout import Rollout
 
 DISCOUNT = 0.7
@@ -51,8 +52,36 @@ def record(
         first_episode=first,
         discount=DISCOUNT,
     )
-    recorder.run()
-    return task, recorder.trials(), recorder.recording()
+    trials = pd.concat([*recorder.run()], ignore_index=True)
+    return task, trials, recorder.recording()
+
+
+@pytest.mark.parametrize("reset", ["episode", "never"])
+def test_the_table_in_parts_has_the_same_rows(reset, monkeypatch):
+    settings = {"num_envs": 4, "episodes": 200, "first": 20, "reset": reset}
+    _, whole, whole_steps = record("toys:Uneven", **settings)
+    parts = []
+
+    def collect(*arguments):
+        parts.append(trial_table(*arguments))
+        return parts[-1]
+
+    monkeypatch.setattr(module, "MOST_ROWS", 8)
+    monkeypatch.setattr(module, "trial_table", collect)
+    _, joined, steps = record("toys:Uneven", **settings)
+    pd.testing.assert_frame_equal(joined, whole)
+    for column, values in whole_steps.items():
+        np.testing.assert_array_equal(steps[column], values)
+    assert len(parts) > 2
+    assert max(map(len, parts)) < len(whole) / 2
+
+
+def test_random_numbers_of_many_episodes_are_drawn_in_parts(monkeypatch):
+    monkeypatch.setattr(module, "MOST_STEPS", 30)
+    task, trials, _ = record("two-step", num_envs=2, episodes=9, reset="never")
+    assert task.episode_steps == 12
+    assert trials["episode"].unique().tolist() == list(range(9))
+    assert len(trials) == 9 * 4
 
 
 def episodes_of(recording):

@@ -17,8 +17,8 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class
 from metarl.experiments.spec import preset
-from metarl.runs.checkpoint import load_policy, load_state
-from metarl.runs.config import from_plain
+from metarl.runs.checkpoint import load_policy, load_state, save_state
+from metarl.runs.config import from_plain, identity
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
 from metarl.simulation.rollout import Rollout
 from metarl.training import trainer as training
@@ -202,6 +202,7 @@ def test_a_subjects_folder_is_complete(small, reference):
     assert sorted(p.name for p in path.iterdir()) == [
         "config.json",
         "cost.json",
+        "hashes.json",
         "metrics.csv",
         "policy.safetensors",
         "snapshots",
@@ -326,19 +327,34 @@ def test_a_state_with_other_columns_of_the_learning_curve_is_refused(small, tmp_
         train_subject(small(), 0, files, Stop(2))
     state = load_state(files.state_path)
     del state["averages"]["episodes_before"]
-    torch.save(state, files.state_path)
+    save_state(files.state_path, state)
     words = r"does not fit this version of metarl \('episodes_before'\); delete its"
     with pytest.raises(MetaRLError, match=words):
         train_subject(small(), 0, files, Reporter())
 
 
-@pytest.mark.parametrize("content", [{}, {"updates": 1}, [1, 2]])
-def test_a_state_of_something_else_is_refused(content, small, tmp_path):
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({}, r"state.pt does not fit this version of metarl \('network'\); delete its"),
+        (
+            {"network": 3},
+            r"state.pt does not fit this version of metarl \(.*; delete its",
+        ),
+        (None, r"is not from this subject of this run: its task is missing, not two-"),
+        (
+            [1, 2],
+            r"state.pt is damaged \(it holds a list\); delete its folder to train",
+        ),
+    ],
+)
+def test_a_state_of_something_else_is_refused(content, words, small, tmp_path):
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(2))
-    torch.save(content, files.state_path)
-    words = r"state.pt does not fit this version of metarl \(.*delete its folder to"
+    if isinstance(content, dict):
+        content["owner"] = identity(small(), 0)
+    save_state(files.state_path, {} if content is None else content)
     with pytest.raises(MetaRLError, match=words):
         train_subject(small(), 0, files, Reporter())
 
@@ -348,6 +364,12 @@ def test_a_state_of_another_network_names_what_differs(small, tmp_path):
     with pytest.raises(Interrupted):
         train_subject(small(), 0, files, Stop(2))
     other = small(network=NetworkConfig(units=7))
+    with pytest.raises(MetaRLError, match=r"this run: its configuration is .*, not"):
+        train_subject(other, 0, files, Reporter())
+    with pytest.raises(MetaRLError, match="this run: its subject is 0, not 1; restore"):
+        train_subject(small(), 1, files, Reporter())
+    state = load_state(files.state_path)
+    save_state(files.state_path, {**state, "owner": identity(other, 0)})
     with pytest.raises(MetaRLError, match=r"parameter core.weight is .*needs"):
         train_subject(other, 0, files, Reporter())
 

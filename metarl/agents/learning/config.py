@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_at_least, check_between
+from metarl.core.fields import Range, check_fields
 
 PrefrontalCost = Literal["rl", "reward", "observation"]
 Likelihood = Literal["normal", "bernoulli"]
@@ -36,11 +37,9 @@ class CostsConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        for cost in self.pfc:
-            check_choice("costs.pfc", cost, get_args(PrefrontalCost))
+        check_fields(self)
         if len(set(self.pfc)) < len(self.pfc):
             raise ValueError(f"costs.pfc must be different ones, got {self.pfc!r}")
-        check_choice("costs.likelihood", self.likelihood, get_args(Likelihood))
         check_at_least("costs.prediction_weight", self.prediction_weight, 0)
         for words in self.schedule:
             self._check_times(words)
@@ -93,7 +92,9 @@ class PerturbationConfig:
 
     size: float = 0.1
     """Standard deviation of the perturbation of each weight, > 0."""
-    members: int = 64
+    members: Annotated[
+        int, Range(2, 100_000, why="each member is a network in memory")
+    ] = 64
     """Number of networks of a generation with es, at least 2."""
     distribution: Distribution = "paired"
     """Sampling of the members with es: independently (normal), or each with its mirror
@@ -101,17 +102,16 @@ class PerturbationConfig:
     objective: Objective = "fitness"
     """Objective of es: reward (fitness), or diversity of behaviour (variance or entropy
     of the shares of actions)."""
-    same_episodes: int = 10
+    same_episodes: Annotated[
+        int, Range(2, 10**9, why="no training has so many updates")
+    ] = 10
     """Consecutive updates on the same episodes with d2, which compares their losses, at
     least 2; the other rules use new episodes at every update."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        check_fields(self)
         check_at_least("size", self.size, 1e-12)
-        check_at_least("members", self.members, 2)
-        check_at_least("same_episodes", self.same_episodes, 2)
-        check_choice("distribution", self.distribution, get_args(Distribution))
-        check_choice("objective", self.objective, get_args(Objective))
         if self.distribution == "paired" and self.members % 2:
             raise ValueError(
                 f"members must be even where they are paired, got {self.members!r}; "
@@ -135,9 +135,9 @@ class ReplayConfig:
 
     mode: ReplayMode = "none"
     """Kind of replay; none: no episode is stored."""
-    ratio: int = 4
+    ratio: Annotated[int, Range(1, 10_000, why="an update would take hours")] = 4
     """Replayed updates per new one, with equally many episodes each, at least 1."""
-    episodes: int = 4000
+    episodes: Annotated[int, Range(1, 10**6, why="the buffer is in memory")] = 4000
     """Capacity of the buffer in episodes, at least 1."""
     buffer: BufferKind = "ring"
     """Contents of the buffer: ring, the latest episodes; reservoir, a uniform sample of
@@ -157,10 +157,7 @@ class ReplayConfig:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("mode", self.mode, get_args(ReplayMode))
-        check_choice("buffer", self.buffer, get_args(BufferKind))
-        for name in ("ratio", "episodes"):
-            check_at_least(name, getattr(self, name), 1)
+        check_fields(self)
         for name in ("largest_ratio", "largest_trace"):
             check_at_least(name, getattr(self, name), 1e-9)
         check_at_least("priority_exponent", self.priority_exponent, 0)

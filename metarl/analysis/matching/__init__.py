@@ -156,7 +156,7 @@ ANALYSIS = Analysis(
     effects=effects,
     panels=(
         Panel("Choices match income", plot_matching),
-        Panel("Slopes, and staying by outcome", plot_slopes),
+        Panel("Slopes, and staying by outcome", plot_slopes, shared=True),
         Panel("Weights of past trials", plot_history),
         Panel("Reward per trial", plot_earnings, needs="networks"),
         Panel("Coding by units before a choice", plot_coding, needs="recording"),

@@ -21,7 +21,7 @@ from metarl.analysis.matching.optimum import (
     PROBABILITY_SUM,
     expected_rewards,
 )
-from metarl.analysis.measures import baseline_names, select_group
+from metarl.analysis.measures import baseline_names, select_group, with_all_subjects
 from metarl.analysis.schema import (
     BASE_SCHEMA,
     WITH_CHOICE,
@@ -376,7 +376,7 @@ def behaviour_summary(
         One row for each subject and quantity that any subject has: label, measure, set
         and lag (blank where they do not apply), value (blank for a subject without it),
         error (standard error of a slope or weight), n and over, the number of episodes,
-        trials or pairs behind it.
+        trials or pairs behind it; and first such a row over all subjects.
     """
     known = select_group(lines).melt(
         ["subject", "set", "error", "episodes"], ["slope", "bias", "r"], "measure"
@@ -399,4 +399,4 @@ def behaviour_summary(
     keys = ["measure", "set", "lag"]
     anyone = table.groupby(keys, dropna=False)["value"].transform("count") > 0
     columns = ["label", *keys, "value", "error", "n", "over"]
-    return table.loc[anyone, columns].reset_index(drop=True)
+    return with_all_subjects(table.loc[anyone, columns].reset_index(drop=True), keys)

@@ -26,6 +26,7 @@ from metarl.analysis.plotting import (
     reference_label,
     reference_points,
     subject_colour,
+    subject_dots,
     subject_label,
     subject_points,
 )
@@ -140,8 +141,8 @@ def plot_history(tables: Tables, context: Context, ax: Axes) -> Axes:
         text = f"past {predictor}s"
         line = rows_at(means, predictor=predictor).sort_values("lag")
         mean_line(ax, line, "lag", colour, label=text, style=style, lw=2)
-        dots = rows_at(select_group(tables["history"]), predictor=predictor)
-        ax.plot(dots["lag"], dots["weight"], ".", color=colour, ms=3, alpha=0.5)
+        each = rows_at(select_group(tables["history"]), predictor=predictor)
+        subject_dots(ax, each, "lag", "weight", colour, size=1.5, alpha=0.5)
         mice = rows_at(tables["reference_history"], label="mice", predictor=predictor)
         reference_points(
             ax,

@@ -21,6 +21,7 @@ from metarl.analysis.plotting import (
     subject_colour,
     subject_label,
     subject_lines,
+    subject_name,
     subject_points,
 )
 from metarl.analysis.restless_bandit.behaviour import VOLATILITIES
@@ -150,7 +151,7 @@ def _plot_episode(tables: Tables, context: Context, volatility: str, ax: Axes) -
     places = [-CHOICE_GAP, 0, 0.5, 1, 1 + CHOICE_GAP]
     ax.set_yticks(places, ["right", "0", "0.5", "1", "left"])
     first = shown.iloc[0]
-    subject = f"{context.subjects_are[:-1]} {int(first['subject'])}"
+    subject = subject_name(context, int(first["subject"]))
     return legend_below(
         ax, title=f"{subject}, episode {int(first['episode'])}", columns=2
     )

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from metarl.analysis.measures import subject_rewards
+from metarl.analysis.measures import ALL_SUBJECTS, subject_rewards, with_all_subjects
 from metarl.analysis.schema import (
     BASE_SCHEMA,
     KEYS,
@@ -356,18 +356,17 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
         labels: subject -> its name.
 
     Returns:
-        One row for each label (all subjects together, and each where there are
-        several), quantity and schedule: value, its standard error over blocks (error),
-        median, n, the number of blocks that have the quantity, and over ("blocks").
+        One row for each label (all subjects together, then each), quantity and
+        schedule: value, its standard error over blocks (error), median, n, the number
+        of blocks that have the quantity, and over ("blocks"); first, all together over
+        subjects, each with its own mean.
         The curves, of all subjects together, also have alignment and trial, which are
         blank elsewhere.
     """
     measures = block_measures(blocks)
     named = measures["subject"].map(dict(labels))
-    everyone = measures.assign(label="all subjects")
-    several = named.nunique() > 1
-    frames = [everyone, measures.assign(label=named)] if several else [everyone]
-    long = pd.concat(frames).melt(
+    everyone = measures.assign(label=ALL_SUBJECTS)
+    long = pd.concat([everyone, measures.assign(label=named)]).melt(
         ["label", "schedule"], list(MEASURES), "quantity", "value"
     )
     keys = ["label", "quantity", "schedule"]
@@ -378,7 +377,10 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     shown = curves(blocks, by=()).rename(
         columns={"probability": "value", "blocks": "n"}
     )
-    shown = shown.assign(label="all subjects", quantity="p_better")
-    summary = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
+    shown = shown.assign(label=ALL_SUBJECTS, quantity="p_better")
+    each = table[table["label"] != ALL_SUBJECTS]
+    subjects = with_all_subjects(each, keys[1:]).head(each.groupby(keys[1:]).ngroups)
+    over_blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
+    summary = pd.concat([subjects, over_blocks], ignore_index=True)
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})

@@ -25,6 +25,7 @@ from metarl.analysis.plotting import (
     scores_by_subject,
     subject_colour,
     subject_label,
+    subject_ticks,
 )
 from metarl.analysis.reversal.behaviour import schedule_name
 from metarl.analysis.reversal.effects import IDEAL
@@ -154,7 +155,7 @@ def plot_subjects(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax, tables, context, "p_better", reference=(right, monkeys)
     )
     animal = str(monkeys["label"].iloc[0])
-    ax.set_xticks([*range(count), right], [*names, animal])
+    subject_ticks(ax, names, {right: animal})
     ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.6 * count + 1.5))
     ax.set(xlabel=f"Subject; {subject_label(context)}, {reference_label(monkeys)}")
     ax.set_ylim(min(0.45, ax.get_ylim()[0]), 1.03)

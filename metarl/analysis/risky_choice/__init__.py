@@ -18,6 +18,7 @@ from metarl.analysis.measures import (
     by_group,
     select_group,
     subject_labels,
+    with_all_subjects,
 )
 from metarl.analysis.risky_choice.behaviour import (
     SCHEMA,
@@ -111,8 +112,10 @@ def _without_rpe(subjects: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
 
 def _behaviour(risky: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
     labels = risky["subject"].map(subject_labels(data))
-    columns = ["subject", "label", "condition", "probability", "percent", "trials"]
-    return risky.assign(label=labels)[columns]
+    keys = ["condition", "probability"]
+    columns = ["subject", "label", *keys, "percent", "trials"]
+    named = with_all_subjects(risky.assign(label=labels)[columns], keys, "percent")
+    return named.astype({"subject": "Int64", "trials": "Int64"})
 
 
 ANALYSIS = Analysis(
@@ -125,7 +128,7 @@ ANALYSIS = Analysis(
         Panel("Change from control", plot_changes, needs="networks"),
         Panel("Dose and response", plot_doses, needs="networks"),
         Panel("Risky choice, nothing changed", plot_groups),
-        Panel("Risky choice along an episode", plot_trials),
+        Panel("Risky choice along an episode", plot_trials, shared=True),
         Panel("Prediction error at the outcome", plot_errors, needs="recording"),
     ),
     needs=("risky",),

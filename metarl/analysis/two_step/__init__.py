@@ -150,8 +150,8 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Staying after each outcome", plot_stay_probabilities),
-        Panel("Staying, as a regression", plot_stay_regression),
+        Panel("Staying after each outcome", plot_stay_probabilities, shared=True),
+        Panel("Staying, as a regression", plot_stay_regression, shared=True),
         Panel("Weights of past trials", plot_lag_weights),
         Panel("Rewards", plot_rewards, needs="networks"),
         Panel(

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from metarl.analysis.measures import ALL_SUBJECTS
 from metarl.analysis.schema import (
     BASE_SCHEMA,
     FEW_CHOICES,
@@ -389,9 +390,9 @@ def _fit_lags(
 def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.DataFrame:
     """Mean and standard error of staying, in the form of the animals' reference rows.
 
-    Where subjects have several sessions, each subject is summarised over its sessions
-    (a session without such a pair is left out); otherwise over subjects. A medium
-    reward is its own condition, and counts 0 in the regression.
+    Each subject is summarised over its sessions (a session without such a pair is left
+    out), and all subjects over subjects, each with all its trials. A medium reward is
+    its own condition, and counts 0 in the regression.
 
     Args:
         trials: the trials, in order.
@@ -403,23 +404,31 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
         (standard error), n and over ("sessions" or "subjects"), missing, those of them
         without the number, and pairs, behind all of them together.
     """
-    sessions = trials.key_table().groupby("subject")["session"].nunique()
-    by_session = bool((sessions > 1).any())
-    by = ("subject", "session") if by_session else ("subject",)
+    everyone = _stays_and_terms(trials, ("subject",)).assign(label=ALL_SUBJECTS)
+    each = _stays_and_terms(trials, ("subject", "session"))
+    each = each.assign(label=each["subject"].map(dict(labels)))
+    return pd.concat(
+        [_summary(everyone, "subjects"), _summary(each, "sessions")], ignore_index=True
+    )
+
+
+def _stays_and_terms(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:
+    """Both tables of each unit below each other, with their numbers in `value`."""
     stays = stay_probabilities(trials, by).rename(columns={"probability": "value"})
     terms = stay_regression(trials, by).rename(columns={"weight": "value"})
-    table = pd.concat([stays, terms], ignore_index=True)
-    named = table["subject"].map(dict(labels))
-    table["label"] = named if by_session else "all subjects"
+    return pd.concat([stays, terms], ignore_index=True)
+
+
+def _summary(table: pd.DataFrame, over: str) -> pd.DataFrame:
+    """Mean and standard error over the units of each label."""
     keys = ["label", "reward", "transition", "term"]
     cells = table.groupby(keys, sort=False, dropna=False)
     summary = cells["value"].agg(
         value="mean", error=known_standard_error, n="count", missing="size"
     )
     summary["missing"] -= summary["n"]
-    summary = summary.assign(pairs=cells["pairs"].sum()).reset_index()
-    over = "sessions" if by_session else "subjects"
-    ordered: pd.DataFrame = summary.assign(over=over)[
+    summary = summary.assign(pairs=cells["pairs"].sum(), over=over).reset_index()
+    ordered: pd.DataFrame = summary[
         [*keys, "value", "error", "n", "over", "missing", "pairs"]
     ]
     return ordered

@@ -17,7 +17,9 @@ from metarl.analysis.plotting import (
     mean_line,
     reference_points,
     scores_by_subject,
+    subject_dots,
     subject_label,
+    subject_ticks,
 )
 from metarl.analysis.schema import Array
 from metarl.analysis.style import COLOURS
@@ -73,7 +75,7 @@ def plot_lag_weights(tables: Tables, context: Context, ax: Axes) -> Axes:
         line = rows_at(means, **where).sort_values("lag")
         mean_line(ax, line, "lag", colour, label=name, style=style, alpha=0.15, lw=2)
         each = rows_at(select_group(tables["lags"]), **where)
-        ax.plot(each["lag"], each["weight"], ".", color=colour, markersize=4, alpha=0.6)
+        subject_dots(ax, each, "lag", "weight", colour, size=2, alpha=0.6)
     chance_line(ax, 0, "-")
     ax.set(xlabel="Trials back", ylabel="Weight on repeating (log odds)")
     ax.set_xticks(sorted(means["lag"].unique()))
@@ -98,7 +100,7 @@ def plot_model_free_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
 def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Rewards per 100 trials of every subject, with the baselines' lines."""
     names = scores_by_subject(ax, tables, context, "reward_per_100")
-    ax.set_xticks(range(len(names)), names)
+    subject_ticks(ax, names)
     ax.set(ylabel="Reward per 100 trials", xlim=(-0.5, len(names) + 1))
     low, high = ax.get_ylim()
     room = max(0.0, LEAST_SPAN - (high - low)) / 2

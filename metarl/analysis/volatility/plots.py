@@ -23,6 +23,7 @@ from metarl.analysis.plotting import (
     subject_colour,
     subject_label,
     subject_points,
+    subject_ticks,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.volatility.behaviour import ORDERS, WINDOW
@@ -173,7 +174,7 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
         if name != CONTROL
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
-    ax.set_xticks(range(len(names)), names)
+    subject_ticks(ax, names)
     heights = tables["subjects"]["reward_per_trial"]
     low, high = min(0.2, heights.min() - 0.01), max(0.42, heights.max() + 0.01)
     ax.set(ylabel="Reward per trial (reward units)", ylim=(low, high))

@@ -27,6 +27,7 @@ from metarl.reports.html.figures import (
 from metarl.reports.scorecard import effect_rows
 from metarl.runs.config import RunConfig, to_plain
 from metarl.runs.folder import EvaluationFolder, Run, SubjectFolder, first_difference
+from metarl.training.metrics import read_cost
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +218,7 @@ def _subject(run: Run, number: int) -> Subject:
     return Subject(
         number=number,
         steps=steps or None,
-        cost=read_json(folder.cost_path) if folder.cost_path.exists() else {},
+        cost=read_cost(folder) if folder.cost_path.exists() else {},
         metadata=evaluated.metadata if evaluated else {},
     )
 
@@ -227,7 +228,7 @@ def versions_of(subjects: list[SubjectFolder]) -> dict[str, str]:
     names: dict[str, dict[str, None]] = {}
     for subject in subjects:
         path = subject.path / "versions.json"
-        for name, version in (read_json(path) if path.exists() else {}).items():
+        for name, version in (read_json(path, dict) if path.exists() else {}).items():
             names.setdefault(name, {})[version or "unknown"] = None
     return {name: ", ".join(versions) for name, versions in names.items()}
 

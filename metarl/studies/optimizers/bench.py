@@ -9,12 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 
 from metarl.core.checks import check_at_least, check_choice
-from metarl.core.parallel import Job, run_jobs
+from metarl.core.fields import Range, check_fields, checked
+from metarl.core.locks import locked
+from metarl.core.parallel import Job, check_workers, run_jobs
 from metarl.core.seeding import stream_seed
+from metarl.runs.config import Seed, SubjectCount
 from metarl.studies.files import read_seeds, run_seed, write_results
 from metarl.studies.optimizers.learners import LEARNERS
 from metarl.studies.optimizers.optimizer_run import OptimizerRun
@@ -34,18 +38,21 @@ class BenchPlan:
     """A problem of the study, or ALL."""
     rules: tuple[str, ...] | None = None
     """Names of learners; None: all with rates."""
-    seeds: int = 3
+    seeds: SubjectCount = 3
     """Independent seeds, at least 1: of XOR a batch of 40 networks each, of a chaotic
     series or the bandit a network each."""
-    seed: int = 1
+    seed: Seed = 1
     """Root of all random streams."""
     rates: tuple[float, ...] | None = None
     """Initial learning rates of every rule; None: the study's grid."""
-    steps: int | None = None
+    steps: Annotated[
+        int | None, Range(1, 10**9, why="so many updates take more than a month")
+    ] = None
     """Updates of every rule; None: as many as in the study."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
+        check_fields(self)
         check_choice("task", self.task, (*RATES, ALL))
         rules = tuple(LEARNERS) if self.rules is None else self.rules
         for rule in rules:
@@ -56,9 +63,6 @@ class BenchPlan:
             raise ValueError(f"lr-grid must be different rates, got {self.rates!r}")
         for rate in self.rates or ():
             check_at_least("lr-grid", rate, 1e-12)
-        check_at_least("seeds", self.seeds, 1)
-        check_at_least("seed", self.seed, 0)
-        check_at_least("steps", 1 if self.steps is None else self.steps, 1)
         self.conditions()
 
     def conditions(self) -> Mapping[str, OptimizerRun]:
@@ -120,6 +124,7 @@ def parse_rules(text: str) -> tuple[str, ...] | None:
     return None if text == ALL else tuple(text.split(","))
 
 
+@checked
 def bench_optimizers(
     plan: BenchPlan, out: str | Path, *, workers: int | None = None, show: bool = True
 ) -> BenchResult:
@@ -134,6 +139,7 @@ def bench_optimizers(
     Raises:
         KeyboardInterrupt: interrupted; nothing is written.
     """
+    check_workers(workers)
     folder, conditions = Path(out), plan.conditions()
     with tempfile.TemporaryDirectory() as temporary:
         paths = {
@@ -155,4 +161,6 @@ def bench_optimizers(
         results = read_seeds(paths)
     if results is None:
         return BenchResult(folder, pd.DataFrame(), failures)
-    return BenchResult(folder, write_results(STUDY, results, folder), failures)
+    with locked([folder]):
+        table = write_results(STUDY, results, folder)
+    return BenchResult(folder, table, failures)

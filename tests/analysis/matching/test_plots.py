@@ -208,7 +208,7 @@ def test_animals_have_one_line_and_their_colour(ax):
     source = ExperimentData(trials=trials, subjects_are="animals", task="matching")
     result = analyse(ANALYSIS, source)
     plot_matching(result.tables, result.context, ax)
-    assert same_color(line(ax, "all: slope").get_color(), COLOURS["animal"])
+    assert same_color(line(ax, "all: slope").get_color(), COLOURS["own"])
     assert not [text for text in labels_of(ax) if text.startswith("held")]
     ax.clear()
     plot_slopes(result.tables, result.context, ax)

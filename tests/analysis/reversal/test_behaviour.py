@@ -215,7 +215,14 @@ def test_the_curve_of_learning_ends_at_the_reversal():
 def test_the_summary_takes_blocks_as_its_unit():
     trials = pd.concat([chooser(9, subject=s) for s in (0, 4)], ignore_index=True)
     summary = behaviour_summary(read_blocks(trials), {0: "0", 4: "4"})
+    people = summary[summary["over"] == "subjects"]
+    summary = summary[summary["over"] == "blocks"]
     blocks = block_measures(read_blocks(trials))
+    means = blocks[blocks["schedule"] == 80].groupby("subject")["switch_delay"].mean()
+    row = people.query("quantity == 'switch_delay' and schedule == 80")
+    assert row["value"].item() == pytest.approx(means.mean())
+    assert row["error"].item() == pytest.approx(standard_error(means))
+    assert (row["label"].item(), row["n"].item()) == ("all subjects", 2)
     for label, part in (("all subjects", blocks), ("4", blocks.query("subject == 4"))):
         values = part.loc[part["schedule"] == 80, "switch_delay"]
         row = summary[
@@ -233,10 +240,9 @@ def test_the_summary_takes_blocks_as_its_unit():
     assert set(result["label"]) == {"all subjects"}
 
 
-def test_the_summary_of_one_subject_appears_once():
-    assert set(
-        behaviour_summary(read_blocks(chooser(3)), {0: "subject 0"})["label"]
-    ) == {"all subjects"}
+def test_the_summary_of_one_subject_has_its_name():
+    summary = behaviour_summary(read_blocks(chooser(3)), {0: "Ada"})
+    assert set(summary["label"]) == {"all subjects", "Ada"}
 
 
 def test_a_table_without_a_single_choice_has_no_number():

@@ -193,7 +193,7 @@ def test_animals_have_their_colour_and_no_learned_line(ax):
     trials = pd.concat([chooser(4, subject=k) for k in range(2)], ignore_index=True)
     source = ExperimentData(trials=trials, subjects_are="animals", task="reversal")
     draw_alone(plot_subjects, source, ax)
-    assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
+    assert same_color(ax.lines[0].get_color(), COLOURS["own"])
     assert ax.get_xlabel() == "Subject; animals (n = 2), macaques (n = 4)"
     assert not ax.texts
     figure, other = plt.subplots()

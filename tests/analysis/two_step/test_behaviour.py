@@ -262,6 +262,11 @@ def test_the_summary_is_over_sessions_where_there_are_some(by_hand):
     more = by_hand.iloc[:3].assign(session=1)
     more = pd.concat([more, more.iloc[:1].assign(trial=3)])
     summary = behaviour_summary(read_trials(pd.concat([by_hand, more])), {0: "C"})
+    everyone = summary[summary["label"] == "all subjects"]
+    pooled = everyone[(everyone["reward"] == 1) & (everyone["transition"] == "common")]
+    assert pooled["value"].item() == pytest.approx(5 / 6)
+    assert (pooled["n"].item(), pooled["over"].item()) == (1, "subjects")
+    summary = summary[summary["label"] == "C"]
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
     assert row["value"].item() == pytest.approx((2 / 3 + 1) / 2)
     assert row["error"].item() == pytest.approx(1 / 6)
@@ -275,9 +280,10 @@ def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
     two = pd.concat([by_hand, by_hand.iloc[:4].assign(subject=1)])
     summary = behaviour_summary(read_trials(two), {0: "C", 1: "J"})
     row = summary[(summary["reward"] == 1) & (summary["transition"] == "common")]
-    assert row["label"].item() == "all subjects"
-    assert row["value"].item() == pytest.approx(2 / 3)
-    assert row["n"].item() == 2
+    assert row["label"].tolist() == ["all subjects", "C", "J"]
+    assert row["value"].tolist() == pytest.approx([2 / 3] * 3)
+    assert row["n"].tolist() == [2, 1, 1]
+    assert row["over"].tolist() == ["subjects", "sessions", "sessions"]
 
 
 def habit(table, counts=(80, 20, 80, 20)):
@@ -349,6 +355,7 @@ def test_the_summary_has_the_subjects_without_a_number_and_the_pairs(by_hand):
     one = by_hand.iloc[:1].assign(subject=1)
     trials = read_trials(pd.concat([by_hand, one], ignore_index=True))
     summary = behaviour_summary(trials, {0: "a", 1: "b"})
+    summary = summary[summary["label"] == "all subjects"]
     stays = summary[summary["term"].isna()].set_index(["reward", "transition"])
     assert stays["value"].reindex(CELLS).tolist() == pytest.approx([2 / 3, 0, 0.5, 1])
     assert stays["pairs"].reindex(CELLS).tolist() == [3, 1, 2, 2]

@@ -149,7 +149,7 @@ def test_lag_weights_are_lines_with_a_dot_a_subject(result, ax):
         expected = [summary[*cell, lag] for lag in range(1, 6)]
         assert list(lines[label].get_xdata()) == [1, 2, 3, 4, 5]
         assert list(lines[label].get_ydata()) == pytest.approx(expected)
-    assert sum(row.size for row in dots(ax, ".")) == 4 * 4 * 5
+    assert sum(row.size for row in dots(ax)) == 4 * 4 * 5
     assert len(ax.collections) == 4
     assert ax.get_legend().get_title().get_text() == "networks (n = 4)"
 
@@ -213,7 +213,7 @@ def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
     data = ExperimentData(trials=own.trials, subjects_are="animals", names=own.labels)
     result = analyse(ANALYSIS, data)
     plot_rewards(result.tables, result.context, ax)
-    assert same_color(ax.lines[0].get_color(), COLOURS["animal"])
+    assert same_color(ax.lines[0].get_color(), COLOURS["own"])
     assert ax.get_xlabel() == "Subject; animals (n = 2)"
     assert [t.get_text() for t in ax.get_xticklabels()] == ["C", "J"]
     figure, other = plt.subplots()

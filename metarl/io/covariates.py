@@ -1,0 +1,200 @@
+"""Traits of subjects, as age or group, from the trial table or a file of their own."""
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from metarl.analysis.schema import shown
+from metarl.core.checks import MetaRLError
+from metarl.io.cells import as_numbers, as_words
+from metarl.io.files import list_files, read_file
+from metarl.io.source import BLANKS, ReadingOptions, SourceTable
+from metarl.io.synonyms import best_match
+from metarl.io.trials import TrialData
+
+LISTED = 6
+"""Most names that a message lists."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Covariates:
+    """Traits of every subject."""
+
+    table: pd.DataFrame
+    """One row a subject, by its number; a column a trait: numbers with NaN, or words
+    with NaN."""
+    notes: tuple[str, ...] = ()
+    """What the user should know, as which subjects have no row."""
+
+    def numbers(self, name: str) -> "pd.Series[float]":
+        """A trait as numbers.
+
+        Raises:
+            MetaRLError: it holds words.
+        """
+        values = self.table[name]
+        if pd.api.types.is_numeric_dtype(values):
+            return values.astype(float)
+        word = values.dropna().iloc[0] if values.notna().any() else "only blanks"
+        raise MetaRLError(
+            f"--by {name} must name a column of numbers, got {word!r}; compare groups "
+            f"with --group {name}"
+        )
+
+    def words(self, name: str, most: int) -> "pd.Series[str]":
+        """A trait as names of at least two groups, and at most so many.
+
+        Raises:
+            MetaRLError: there are fewer or more.
+        """
+        cells = as_words(self.table[name]).astype(object)
+        names = cells.where(cells != "").rename(name)
+        found = sorted(names.dropna().unique())
+        if len(found) < 2:
+            got = f"only {found[0]!r}" if found else "only blanks"
+            raise MetaRLError(f"--group {name} must have two groups or more, got {got}")
+        if len(found) > most:
+            hint = f"; did you mean --by {name}?"
+            numeric = pd.api.types.is_numeric_dtype(self.table[name])
+            raise MetaRLError(
+                f"--group {name} must have at most {most} groups, got {len(found)}"
+                + (hint if numeric else "; join some of them")
+            )
+        return names
+
+
+def read_covariates(
+    data: TrialData, names: Sequence[str] = (), subjects_file: Path | str | None = None
+) -> Covariates:
+    """Traits of subjects, from the user's further columns or from a second file.
+
+    A blank cell says nothing: a trait may stand in one trial of a subject alone.
+
+    Args:
+        data: the trials, with the user's further columns.
+        names: columns to read; none: all of the second file.
+        subjects_file: a table with one row a subject, by the subject's own name.
+
+    Returns:
+        The traits; those of the trial table first.
+
+    Raises:
+        MetaRLError: a column is in neither, changes within a subject, or the file has
+            no column of the subjects' names, or has one of them twice.
+    """
+    second = None if subjects_file is None else _read_second(Path(subjects_file), data)
+    there = [] if second is None else list(map(str, second.table))
+    wanted = list(dict.fromkeys(names)) or there
+    known = [*map(str, data.trials), *there]
+    columns = {}
+    for name in wanted:
+        if name in there and second is not None:
+            columns[name] = second.table[name]
+        elif name in data.trials:
+            columns[name] = _constant(data, name)
+        else:
+            close = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {close[0]}?" if close else "name one of the table's"
+            raise MetaRLError(
+                f"there is no column {name} in the table"
+                + (f" or in {Path(subjects_file).name}" if subjects_file else "")
+                + f"; {hint}"
+            )
+    index = pd.RangeIndex(len(data.names), name="subject")
+    table = pd.DataFrame(columns, index=index)
+    return Covariates(table=table, notes=() if second is None else second.notes)
+
+
+def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
+    """A column of the trial table that is the same in all trials of a subject."""
+    cells, _ = as_numbers(data.trials[name], name, "the trial table")
+    words = as_words(cells)
+    filled = cells[~words.isin(BLANKS).to_numpy()]
+    subjects = data.trials["subject"].loc[filled.index]
+    first = filled.groupby(subjects).first()
+    differs = (words.loc[filled.index] != as_words(subjects.map(first))).to_numpy()
+    if differs.any():
+        row = int(filled.index.tolist()[int(differs.argmax())])
+        subject = int(data.trials["subject"].loc[row])
+        raise MetaRLError(
+            f"column {name} must be the same in all trials of a subject, got "
+            f"{_cell(cells.loc[row])} after {_cell(first[subject])} of "
+            f"{data.names[subject]} in {data.place(row)}; leave it out, or give one "
+            "row a subject with --subjects-file"
+        )
+    return _typed(first.reindex(range(len(data.names))))
+
+
+def _cell(value: object) -> str:
+    return repr(value) if isinstance(value, str) else shown(value)
+
+
+def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Cells as floats where all are numbers, else as words; NaN for a blank."""
+    words = as_words(cells).astype(object)
+    known = words.where(~words.isin(BLANKS))
+    numeric = pd.to_numeric(known, errors="coerce")
+    if (numeric.notna() == known.notna()).all():
+        return numeric.astype(float)
+    return known
+
+
+def _read_second(path: Path, data: TrialData) -> Covariates:
+    """Traits from a table with one row a subject."""
+    (file,) = list_files([path])[:1]
+    source = read_file(file, ReadingOptions(), set)
+    column = _name_column(source, data)
+    own = as_words(source.table[column])
+    twice = own.duplicated() & (own != "")
+    if twice.any():
+        row = own.index.tolist()[int(twice.to_numpy().argmax())]
+        raise MetaRLError(
+            f"{source.name} must have one row a subject, got {own[row]!r} again in row "
+            f"{row}; keep one of them"
+        )
+    numbers = {name: number for number, name in enumerate(data.names)}
+    rows = source.table.drop(columns=column).set_axis(own.map(numbers), axis="index")
+    missing = [name for name in data.names if name not in set(own)]
+    unknown = [name for name in own if name and name not in numbers]
+    notes = [_listed(missing, f"no row in {source.name}, so their traits are blank")]
+    notes += [_listed(unknown, f"a row in {source.name} but no trial")]
+    traits = rows[rows.index.notna()].reindex(range(len(data.names)))
+    typed = {
+        str(name): _typed(as_numbers(traits[name], str(name), source.name)[0])
+        for name in traits
+    }
+    table = pd.DataFrame(typed, index=pd.RangeIndex(len(data.names), name="subject"))
+    return Covariates(table=table, notes=tuple(note for note in notes if note))
+
+
+def _listed(names: Sequence[str], words: str) -> str:
+    """A note on some subjects; "" for none."""
+    if not names:
+        return ""
+    more = ", ..." if len(names) > LISTED else ""
+    have = "has" if len(names) == 1 else "have"
+    noun = "subject" if len(names) == 1 else "subjects"
+    listed = ", ".join(names[:LISTED])
+    return f"{len(names)} {noun} ({listed}{more}) {have} {words}"
+
+
+def _name_column(source: SourceTable, data: TrialData) -> str:
+    """The column of a table with the subjects' own names."""
+    names, own = list(map(str, source.table)), set(data.names)
+    holding = [k for k in names if set(as_words(source.table[k])) & own]
+    for likely in (data.subject_column, best_match("subject", names)):
+        if likely in holding:
+            return str(likely)
+    if len(holding) == 1:
+        return str(holding[0])
+    listed = ", ".join(map(str, names))
+    some = ", ".join(data.names[:3])
+    raise MetaRLError(
+        f"{source.name} must have a column {data.subject_column} with the subjects' "
+        f"names, as {some}, got columns {listed}"
+        + (f"; {' and '.join(map(str, holding))} all hold some" if holding else "")
+    )
