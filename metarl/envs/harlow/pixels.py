@@ -13,12 +13,10 @@ from metarl.core.checks import check_at_least, check_between
 from metarl.core.fields import Range
 from metarl.envs.harlow.learning_set import LearningSet, LearningSetParams, real_columns
 from metarl.envs.harlow.panorama import Columns, Geometry, Panorama
-from metarl.envs.harlow.pictures import mean_colours, picture_bank
+from metarl.envs.harlow.pictures import BACKGROUND, mean_colours, picture_bank
 from metarl.envs.harlow.transitions import CHOICE, FIXATION, make_rules
 from metarl.envs.task import Symbol
 
-BACKGROUND = 128
-"""Grey level of the empty screen."""
 RED = (255, 0, 0)
 """Colour of the cross."""
 DIMMED = 0.4
