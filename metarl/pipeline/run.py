@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_between
-from metarl.core.parallel import Job, Outcome
+from metarl.core.parallel import Job, Outcome, end_if_importing
 from metarl.experiments.spec import experiment
 from metarl.pipeline.population import (
     PlannedTest,
@@ -51,6 +51,7 @@ def train(
             the task's parameters; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, `resume` continues.
     """
+    end_if_importing()
     run = Run(default_folder(config.task) if out is None else Path(out))
     populations = [Population(run, config)]
     if variants:
@@ -90,6 +91,7 @@ def evaluate(
     Raises:
         ValueError: the networks cannot take one of the tests; nothing is discarded.
     """
+    end_if_importing()
     run = as_run(run)
     named = _named(run, tests)
     if snapshot is not None:

@@ -308,3 +308,20 @@ def test_a_parquet_file_alone_without_pyarrow_gets_one_sentence(
 
 def test_the_two_step_tasks_published_test_is_no_long_table():
     assert CSV_ROWS >= 300 * 100
+
+
+def test_a_recording_names_what_it_does_not_have(tmp_path):
+    path = tmp_path / "recording.npz"
+    write_recording(path, {})
+    with pytest.raises(
+        MetaRLError, match=r"no units: this test recorded no steps; eval"
+    ):
+        read_recording(path)["units"]
+    write_recording(path, {"rpe": np.zeros(3)})
+    recording = read_recording(path)
+    with pytest.raises(
+        MetaRLError, match="^the recording has no unit; choose from: rpe$"
+    ):
+        recording["unit"]
+    assert recording.get("unit") is None
+    assert "unit" not in recording
