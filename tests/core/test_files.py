@@ -31,6 +31,8 @@ from metarl.core.files import (
 from metarl.reports.figures import save_figure
 from metarl.runs.checkpoint import save_policy, save_state
 
+pytestmark = pytest.mark.oldest
+
 TABLE = pd.DataFrame(
     {
         "trial": [0, 1, 2],
@@ -320,7 +322,7 @@ def test_a_recording_names_what_it_does_not_have(tmp_path):
     write_recording(path, {"rpe": np.zeros(3)})
     recording = read_recording(path)
     with pytest.raises(
-        MetaRLError, match="^the recording has no unit; choose from: rpe$"
+        MetaRLError, match=r"^the recording has no unit; choose from: rpe$"
     ):
         recording["unit"]
     assert recording.get("unit") is None

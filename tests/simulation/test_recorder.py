@@ -260,3 +260,18 @@ def test_a_code_without_a_word_is_refused():
     words = "column transition must be a code of common, rare, from 0, got 0 to 2"
     with pytest.raises(ValueError, match=words):
         trial_table(task, rows, subject=0)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
+def test_a_choice_is_the_action_at_its_step_less_one_for_the_centre(name):
+    task, trials, recording = record(name, num_envs=8, episodes=8, record_episodes=8)
+    at_choice = recording["event"] == task.event_names.index("choice")
+    codes = pd.DataFrame(
+        {k: recording[k][at_choice] for k in ("episode", "trial", "action")}
+    )
+    table = trials.merge(codes, on=["episode", "trial"], validate="one_to_one")
+    assert len(table) == len(trials)
+    made = table[table["choice"].notna()]
+    shift = int("centre" in task.action_names)
+    assert len(made) > 4
+    assert (made["choice"] == made["action"] - shift).all()
