@@ -17,12 +17,20 @@ if TYPE_CHECKING:
     from metarl.envs.adapters import make
     from metarl.experiments.spec import preset
     from metarl.pipeline.run import evaluate, train
-    from metarl.reports.figures import analyze
+    from metarl.reports.figures import analyze, read_trials
     from metarl.runs.folder import load_run
 
 __version__ = "0.1.0"
 
-__all__ = ["analyze", "evaluate", "load_run", "make", "preset", "train"]
+__all__ = [
+    "analyze",
+    "evaluate",
+    "load_run",
+    "make",
+    "preset",
+    "read_trials",
+    "train",
+]
 
 _MODULES = {
     "analyze": "metarl.reports.figures",
@@ -30,6 +38,7 @@ _MODULES = {
     "load_run": "metarl.runs.folder",
     "make": "metarl.envs.adapters",
     "preset": "metarl.experiments.spec",
+    "read_trials": "metarl.reports.figures",
     "train": "metarl.pipeline.run",
 }
 

@@ -28,7 +28,7 @@ def _schemas() -> list[tuple[TrialSchema, list[str]]]:
     found: dict[int, tuple[TrialSchema, list[str]]] = {}
     for name in NAMES:
         analysis = experiment(name).load_analysis()
-        if analysis.load_animals is not None:
+        if analysis.own_data:
             schema = analysis.schema
             found.setdefault(id(schema), (schema, []))[1].append(code(name))
     return list(found.values())

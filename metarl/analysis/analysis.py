@@ -6,7 +6,7 @@ determines which subjects learned, and scores the effects.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -27,6 +27,9 @@ from metarl.analysis.measures import (
     trials_by_group,
 )
 from metarl.analysis.schema import TrialSchema
+from metarl.analysis.scoring import why_unscored
+from metarl.analysis.trials import check_something_counts
+from metarl.core.names import Named
 
 Trials = TypeVar("Trials")
 """Trials of one group, as the analysis reads them."""
@@ -39,7 +42,7 @@ class Context:
     task: str
     """Name of the task."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks" or "animals"."""
+    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
     subject_count: int = 0
     """Number of measured subjects."""
     expected_subjects: int | None = None
@@ -94,6 +97,18 @@ class SnapshotPanel:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Release:
+    """Published data of animals or people, read as their authors released them."""
+
+    variable: str
+    """Variable of the MATLAB file by which the release is known."""
+    load: Callable[[Path], pd.DataFrame]
+    """Path of the file -> trial table, with the subjects' names in `animal`."""
+    subjects_are: str
+    """Kind of the subjects, as "monkeys"."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Analysis(Generic[Trials]):
     """The analysis of one experiment."""
 
@@ -113,11 +128,19 @@ class Analysis(Generic[Trials]):
     criteria: Mapping[str, Criteria] = field(default_factory=dict)
     """Task -> its criteria; the first task is the published one."""
     published: Mapping[str, object] = field(default_factory=dict)
-    """Task parameters that the criteria apply to."""
+    """Task parameters that the criteria apply to; empty: all of the task's, as in the
+    experiment's preset and main test."""
     snapshot: SnapshotPanel | None = None
     """Panel drawn during training; None: the first that needs only a trial table."""
-    load_animals: Callable[[Path], pd.DataFrame] | None = None
-    """Path of a file -> trial table of animals; None: none can be read."""
+    needs: tuple[str, ...] | None = ()
+    """Columns, besides the choice, that a trial needs in order to count; None: trials
+    that are forced or without a choice count as well."""
+    needs_pairs: bool = False
+    """Whether every measure but rewards is of pairs of successive trials."""
+    own_data: bool = True
+    """Whether tables of animals or people can be read."""
+    release: Release | None = None
+    """Published data that can be read as released."""
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:
@@ -133,12 +156,7 @@ class Analysis(Generic[Trials]):
 
     def is_scored(self, data: ExperimentData) -> bool:
         """Whether the criteria apply: the one rule for every experiment."""
-        networks = data.subjects_are == "networks" and data.task in self.criteria
-        same = all(
-            name in data.parameters and data.parameters[name] == value
-            for name, value in self.published.items()
-        )
-        return networks and same and data.as_published
+        return not why_unscored(self.criteria, self.published, data)
 
     def context(self, data: ExperimentData) -> Context:
         """Context of the analysis of these data."""
@@ -190,11 +208,17 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
         Context and tables; effects are scored when they are first accessed.
 
     Raises:
-        MetaRLError: a table is not coded as the schema says.
+        MetaRLError: a table is not coded as the schema says, or one of animals or
+            people has no trial that counts.
     """
     for table in _every_table(data):
         analysis.schema.check(table)
-    groups = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    if data.subjects_are != "networks" and analysis.needs is not None:
+        check_something_counts(
+            data.trials, analysis.schema, analysis.needs, pairs=analysis.needs_pairs
+        )
+    parsed = {k: analysis.parse(v) for k, v in trials_by_group(data).items()}
+    groups = Named("group", parsed)
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
     return AnalysisResult(
@@ -216,7 +240,7 @@ def _labelled(
 ) -> Measure | pd.DataFrame:
     """The table of subjects with a column `label`: their names."""
     table = subjects.table if isinstance(subjects, Measure) else subjects
-    own = subject_labels(data.trials)
+    own = subject_labels(data)
     labels = [
         own.get(int(subject), f"subject {subject}")
         if group == MEASURED
@@ -225,7 +249,7 @@ def _labelled(
     ]
     labelled = table.assign(label=labels)
     if isinstance(subjects, Measure):
-        return Measure(labelled, subjects.value, subjects.keys)
+        return replace(subjects, table=labelled)
     return labelled
 
 

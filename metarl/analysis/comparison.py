@@ -43,17 +43,16 @@ def welch(values: ArrayLike, first: ArrayLike) -> Difference:
 
     Returns:
         The difference; interval and p are NaN for fewer than two subjects in either,
-        or where subjects do not differ in either. All NaN where a subject has no
-        number.
+        or where subjects do not differ in either. A subject without a number is left
+        out.
 
     Source: Welch 1947, Biometrika 34:28.
     """
-    sample, base = np.asarray(values, float), np.asarray(first, float)
+    sample, base = _known(values), _known(first)
     if not (len(sample) and len(base)):
         return Difference(np.nan, np.nan, np.nan, np.nan)
     difference = float(sample.mean() - base.mean())
-    small = min(len(sample), len(base)) < 2 or np.isnan(difference)
-    if small or (_alike(sample) and _alike(base)):
+    if min(len(sample), len(base)) < 2 or (_alike(sample) and _alike(base)):
         return Difference(difference, np.nan, np.nan, np.nan)
     with warnings.catch_warnings():
         # Equal values in one of the two are no loss of precision.
@@ -61,6 +60,13 @@ def welch(values: ArrayLike, first: ArrayLike) -> Difference:
         test = stats.ttest_ind(sample, base, equal_var=False)
     low, high = test.confidence_interval(0.95)
     return Difference(difference, float(low), float(high), float(test.pvalue))
+
+
+def _known(values: ArrayLike) -> NDArray[np.float64]:
+    """The values that are not NaN."""
+    sample: NDArray[np.float64] = np.asarray(values, float)
+    known: NDArray[np.float64] = sample[~np.isnan(sample)]
+    return known
 
 
 def _alike(values: NDArray[np.float64]) -> bool:

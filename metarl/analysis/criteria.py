@@ -3,9 +3,9 @@
 Each experiment keeps its rules, with their sources or reasons, in a `criteria.toml`
 of its folder. They were fixed before the networks that they score were trained; those
 of matching, volatility, inferred-value and risky-choice after pilots of a few networks,
-on other seeds. A rule is for the published task and test; on a variant nothing is
-scored. A result that a network without learning could show (a null, a control) counts
-only if the same networks meet their task's learned criterion.
+on other seeds. A rule is for the published task and test (`metarl.analysis.scoring`);
+on a variant nothing is scored. A result that a network without learning could show (a
+null, a control) counts only if the same networks meet their task's learned criterion.
 
     [task.learned]   the least of one column of the table of subjects by which a network
                      counts as having learned its task, between chance and the best
@@ -13,7 +13,9 @@ only if the same networks meet their task's learned criterion.
                      none is named), "median", "lowest" or "highest", or the "lower" or
                      "upper" end of the mean's 95 % interval. The bounds themselves
                      pass, unless the rule is strict. Where share_of is given, they are
-                     shares of a baseline that is computed with the data.
+                     shares of a baseline that is computed with the data. Where interval
+                     is true, as for rules about a sign, the mean's whole 95 % interval
+                     must be within the bounds.
 
 A heading with two tasks holds for both.
 """
@@ -29,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from metarl.core.checks import check_choice
+from metarl.core.names import unknown_name
 
 SUMMARIES: Mapping[str, str] = MappingProxyType(
     {
@@ -53,6 +56,8 @@ class Criterion:
     """Whether the bounds themselves fail."""
     summary: str = "mean"
     """Which summary of the subjects it scores, one of SUMMARIES."""
+    interval: bool = False
+    """Whether both ends of the mean's 95 % interval must be within the bounds too."""
     share_of: str = ""
     """Baseline that the bounds are shares of, until `times` is given its value."""
     why: str = ""
@@ -61,6 +66,11 @@ class Criterion:
     def __post_init__(self) -> None:
         """Validate the fields."""
         check_choice("summary", self.summary, SUMMARIES)
+        if self.interval and self.summary != "mean":
+            raise ValueError(
+                f"interval must be False with the summary {self.summary!r}, got True; "
+                "only a mean has one"
+            )
 
     def times(self, baseline: float) -> "Criterion":
         """The criterion in the unit of the baseline, which is positive."""
@@ -72,6 +82,10 @@ class Criterion:
         if self.strict:
             return bool(self.low < value < self.high)
         return bool(self.low <= value <= self.high)
+
+    def met(self, value: float, ends: tuple[float, float]) -> bool:
+        """Whether a summary, and its interval where the rule asks for it, is within."""
+        return all(map(self.holds, (value, *ends) if self.interval else (value,)))
 
     def __str__(self) -> str:
         """The bounds in words, for tables."""
@@ -106,7 +120,9 @@ class Criteria:
     """Criterion for having learned; None: there is none."""
 
     def __getitem__(self, name: str) -> Criterion:
-        """The rule of this name."""
+        """The rule of this name; raise UnknownNameError if there is none."""
+        if name not in self.rules:
+            raise unknown_name("criterion", name, self.rules)
         return self.rules[name]
 
     def get(self, name: str) -> Criterion | None:
@@ -143,10 +159,14 @@ def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
             enough = f"{least.statistic} >= {least.threshold:g}"
             rows.append((task, "learned", enough, least.why))
         rows += [
-            (task, name, f"{SUMMARIES[rule.summary]} {rule}", rule.why)
+            (task, name, f"{_summary_words(rule)} {rule}", rule.why)
             for name, rule in own.rules.items()
         ]
     return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
+
+
+def _summary_words(rule: Criterion) -> str:
+    return SUMMARIES[rule.summary] + " and its 95 % interval" * rule.interval
 
 
 def learned_subjects(
@@ -160,8 +180,18 @@ def learned_subjects(
 
     Returns:
         True or False by subject; None without a criterion.
+
+    Raises:
+        UnknownNameError: the table has no such column.
     """
     if criterion is None:
         return None
+    if criterion.statistic not in subjects:
+        numbers = subjects.select_dtypes("number").columns.drop("subject")
+        raise unknown_name(
+            "column of the table of subjects, which the learned criterion reads,",
+            criterion.statistic,
+            numbers,
+        )
     values = subjects.set_index("subject")[criterion.statistic]
     return values >= criterion.threshold

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from metarl.core.checks import MetaRLError, check_between, check_choice
+from metarl.core.checks import MetaRLError, check_between
 from metarl.core.files import TRIAL_COLUMNS, Recording
+from metarl.core.names import Named
 
 READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 """Columns that the analysis of any task reads."""
@@ -19,7 +20,9 @@ class ExperimentData:
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks" or "animals"."""
+    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
+    names: Mapping[int, str] = field(default_factory=dict)
+    """Subject -> its own name; networks have none."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)
@@ -36,6 +39,11 @@ class ExperimentData:
     """Expected number of subjects; a missing one counts against every effect."""
     as_published: bool = True
     """Whether the test was the paper's: sampled actions, memory reset each episode."""
+    departure: str = ""
+    """Departure from the experiment, such as another test, in words; empty: none."""
+    declared: Mapping[str, object] = field(default_factory=dict)
+    """All parameters of the task in the experiment's own main test, after training
+    with the preset; empty: not known."""
     tests: Mapping[str, pd.DataFrame] = field(default_factory=dict)
     """Further test -> trial table of the same subjects."""
     test_recordings: Mapping[str, Mapping[int, Recording]] = field(default_factory=dict)
@@ -49,7 +57,9 @@ class ExperimentData:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("subjects_are", self.subjects_are, ("networks", "animals"))
+        for name in ("tests", "baselines", "variants"):
+            named = Named(name.removesuffix("s"), getattr(self, name))
+            object.__setattr__(self, name, named)
         check_columns(list(self.trials.columns), READ_COLUMNS, "the trial table")
         for name, table in self.baselines.items():
             check_columns(

@@ -11,7 +11,12 @@ from scipy import stats
 
 from metarl.analysis.criteria import SUMMARIES, Criterion
 from metarl.analysis.measures import MEASURED
-from metarl.analysis.statistics import mean_interval, median_interval
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    Bounds,
+    mean_interval,
+    median_interval,
+)
 from metarl.core.checks import check_choice
 
 COLUMNS = (
@@ -22,6 +27,7 @@ COLUMNS = (
     "low",
     "high",
     "subjects",
+    "missing",
     "learned",
     "value_learners",
     "chance",
@@ -52,7 +58,7 @@ class Effect:
     label: str
     """Measured quantity in words, with its unit."""
     values: "pd.Series[float]"
-    """One number a subject, by subject."""
+    """One number a subject, by subject; NaN for one that has none."""
     key: str = ""
     """Stable name, by which criteria, comparisons and tests know the effect; the label
     in lower case where none is given."""
@@ -74,6 +80,8 @@ class Effect:
     """The published or best possible value, in the same unit."""
     source: str = ""
     """Source of the reference."""
+    bounds: Bounds = NO_BOUNDS
+    """Least and greatest value that the measure can have."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -96,6 +104,7 @@ class Shared(TypedDict, total=False):
     chance: float | None
     reference: float | None
     source: str
+    bounds: Bounds
 
 
 def mean_and_lowest(
@@ -156,8 +165,9 @@ def trained_and_untrained(
         trained: criterion of the trained units.
         difference: criterion of the difference, which is 0 by chance.
         words: additions to the label for the second and third effect.
-        shared: further fields of the first.
+        shared: further fields of the first; its bounds are those of the measure.
     """
+    bounds = shared.get("bounds", NO_BOUNDS)
     return [
         Effect(
             key=f"{key}.trained",
@@ -170,6 +180,7 @@ def trained_and_untrained(
             key=f"{key}.untrained",
             label=f"{label}, {words[0]}, mean",
             values=values["untrained"],
+            bounds=bounds,
         ),
         Effect(
             key=f"{key}.difference",
@@ -177,6 +188,7 @@ def trained_and_untrained(
             values=values["trained"] - values["untrained"],
             criterion=difference,
             chance=0.0,
+            bounds=Bounds(bounds.low - bounds.high, bounds.high - bounds.low),
         ),
     ]
 
@@ -207,6 +219,7 @@ def relative_to_baseline(
     def relative(value: float | None) -> float | None:
         return None if value is None else sign * (value - level)
 
+    bounds = effect.bounds if np.isnan(level) else effect.bounds.minus(level)
     return replace(
         effect,
         key=key,
@@ -216,6 +229,7 @@ def relative_to_baseline(
         criterion=criterion,
         chance=relative(effect.chance),
         reference=relative(effect.reference),
+        bounds=bounds.mirrored() if saved else bounds,
     )
 
 
@@ -231,10 +245,11 @@ def effect_row(
             applies (a baseline, a task without one).
 
     Returns:
-        key, and effect, its label; value over all n subjects; low and high, the 95 % t
-        interval of the mean, or `median_interval`'s, blank for the lowest or highest;
-        learned, the number that did; value_learners, the value over those alone;
-        chance, and p, of a two-sided one-sample t test of all n subjects against it;
+        key, and effect, its label; value over the subjects that have a number; low and
+        high, the 95 % interval of the mean, or `median_interval`'s, blank for the
+        lowest or highest; subjects, those that have a number; missing, those that have
+        none; learned, the number that did; value_learners, the value over those alone;
+        chance, and p, of a two-sided one-sample t test of the subjects against it;
         criterion in words, and as criterion_low, criterion_high (blank where a bound
         does not bind or is a share of a baseline that was not computed) and
         criterion_strict; passed, whether the criterion holds and counts; verdict.
@@ -242,7 +257,8 @@ def effect_row(
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
     alone = np.nan if learners is None else _summary(effect, learners)[0]
-    verdict = _verdict(effect, value, alone, learners)
+    verdict = _verdict(effect, learners)
+    known = int(effect.values.notna().sum())
     return {
         "experiment": experiment,
         "key": effect.key,
@@ -250,7 +266,8 @@ def effect_row(
         "value": value,
         "low": low,
         "high": high,
-        "subjects": len(effect.values),
+        "subjects": known,
+        "missing": len(effect.values) - known,
         "learned": np.nan if learners is None else len(learners),
         "value_learners": alone,
         "chance": np.nan if effect.chance is None else effect.chance,
@@ -284,18 +301,18 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
 
 
 def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
-    """Value, low, high of some of the subjects; NaN for none."""
+    """Value, low, high of those of some subjects that have a number; NaN for none."""
+    known = values.dropna()
     if effect.summary == "median":
-        return median_interval(values)
-    mean, low, high, _ = mean_interval(values)
+        return median_interval(known)
+    mean, low, high, _ = mean_interval(known, effect.bounds)
     if effect.summary in ("mean", "lower", "upper"):
         value = {"mean": mean, "lower": low, "upper": high}[effect.summary]
         return value, low, high
-    if values.empty:
+    if known.empty:
         return np.nan, np.nan, np.nan
-    # A subject without the measure must not hide behind the others.
-    extreme = values.min if effect.summary == "lowest" else values.max
-    return float(extreme(skipna=False)), np.nan, np.nan
+    extreme = known.min() if effect.summary == "lowest" else known.max()
+    return float(extreme), np.nan, np.nan
 
 
 def chance_p(effect: Effect) -> float:
@@ -304,29 +321,38 @@ def chance_p(effect: Effect) -> float:
     NaN without a chance value, with fewer than two subjects, or where subjects do not
     differ at all.
     """
-    values = effect.values.to_numpy(float)
+    values = effect.values.dropna().to_numpy(float)
     if effect.chance is None or len(values) < 2 or np.allclose(values, values[0]):
         return np.nan
     return float(stats.ttest_1samp(values, effect.chance).pvalue)
 
 
-def _verdict(
-    effect: Effect, value: float, alone: float, learners: "pd.Series[float] | None"
-) -> str:
-    """PASS, FAIL, NOT LEARNED or REPORTED.
+def _holds(effect: Effect, criterion: Criterion, values: "pd.Series[float]") -> bool:
+    """Whether the criterion holds of some subjects, all of which have a number."""
+    # A subject without the measure must not hide behind the others.
+    value, low, high = _summary(effect, values)
+    return bool(values.notna().all()) and criterion.met(value, (low, high))
 
-    NOT LEARNED: the criterion holds but says nothing, as not all learned; or it fails
-    only because of those that did not learn.
+
+def _verdict(effect: Effect, learners: "pd.Series[float] | None") -> str:
+    """PASS, FAIL, MISSING, NOT LEARNED or REPORTED.
+
+    MISSING: no subject has a number, as where a baseline or a recording is absent. NOT
+    LEARNED: the criterion holds but says nothing, as not all learned; or it fails only
+    because of those that did not learn. A subject without a number fails the others.
     """
-    if effect.criterion is None:
+    criterion = effect.criterion
+    if criterion is None:
         return "REPORTED"
+    if effect.values.isna().all():
+        return "MISSING"
     all_learned = learners is None or len(learners) == len(effect.values)
-    if effect.criterion.holds(value):
+    if _holds(effect, criterion, effect.values):
         counts = all_learned or not effect.needs_learning
         return "PASS" if counts else "NOT LEARNED"
-    if all_learned:
+    if learners is None or all_learned:
         return "FAIL"
-    excused = learners is None or learners.empty or effect.criterion.holds(alone)
+    excused = learners.empty or _holds(effect, criterion, learners)
     return "NOT LEARNED" if excused else "FAIL"
 
 

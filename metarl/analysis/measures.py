@@ -13,8 +13,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.statistics import mean_interval
+from metarl.analysis.statistics import NO_BOUNDS, Bounds, mean_interval
 from metarl.analysis.trials import TrialSequence
+from metarl.core.names import unknown_name
 
 MEASURED = "measured"
 """Group of the measured networks or animals; others are named by baseline or
@@ -34,16 +35,20 @@ class Measure:
     keys: tuple[str, ...] = ()
     """Columns that name a point; with `group`, if the table has it, those that the
     summary keeps."""
+    bounds: Bounds | Mapping[str, Bounds] = NO_BOUNDS
+    """Least and greatest value; or, where rows are of several measures, those of each
+    entry of the column `measure`, without bounds if it is not named."""
 
     def summary(self) -> pd.DataFrame:
         """Mean over subjects and its 95 % interval, one row a group and point.
 
         Returns:
             group (if the table has it) and the keys, then mean, low, high (in the
-            value's unit) and n, subjects.
+            value's unit), n, subjects that have the number, and missing, those that
+            have a row but no number.
         """
         group = ("group",) if "group" in self.table else ()
-        return summarise(self.table, self.value, [*group, *self.keys])
+        return summarise(self.table, self.value, [*group, *self.keys], self.bounds)
 
 
 class Tables(Mapping[str, pd.DataFrame]):
@@ -55,9 +60,14 @@ class Tables(Mapping[str, pd.DataFrame]):
         self._summaries: dict[str, pd.DataFrame] = {}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        """The rows of a table."""
-        table = self._tables[name]
+        """The rows of a table; raise UnknownNameError if there is none."""
+        table = self._table(name)
         return table.table if isinstance(table, Measure) else table
+
+    def _table(self, name: str) -> Measure | pd.DataFrame:
+        if name not in self._tables:
+            raise unknown_name("table", name, self._tables)
+        return self._tables[name]
 
     def __iter__(self) -> Iterator[str]:
         """The names."""
@@ -70,7 +80,7 @@ class Tables(Mapping[str, pd.DataFrame]):
     def summary(self, name: str) -> pd.DataFrame:
         """Means over subjects of a table that is a `Measure`: mean, low, high, n."""
         if name not in self._summaries:
-            measure = self._tables[name]
+            measure = self._table(name)
             if not isinstance(measure, Measure):
                 raise KeyError(f"table {name!r} is not a Measure, so has no summary")
             self._summaries[name] = measure.summary()
@@ -161,42 +171,70 @@ def group_mean(table: pd.DataFrame, group: str, column: str) -> float | None:
     return float(rows[column].mean()) if len(rows) else None
 
 
-def summarise(table: pd.DataFrame, value: str, by: Sequence[str]) -> pd.DataFrame:
+def summarise(
+    table: pd.DataFrame,
+    value: str,
+    by: Sequence[str],
+    bounds: Bounds | Mapping[str, Bounds] = NO_BOUNDS,
+) -> pd.DataFrame:
     """Mean over subjects and its 95 % interval, one row for each group.
 
+    Args:
+        table: one row a subject and group.
+        value: column that is averaged over the subjects that have a number.
+        by: columns that name a group.
+        bounds: of the value, or of each entry of the column `measure`.
+
     Returns:
-        The columns of `by`, then mean, low, high (unit of the value) and n, subjects.
+        The columns of `by`, then mean, low, high (unit of the value), n, subjects with
+        a number, and missing, those without one.
     """
-    rows = [
-        (*group, *mean_interval(part))
-        for group, part in table.groupby(list(by), sort=False)[value]
-    ]
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n"])
+    rows = []
+    for group, part in table.groupby(list(by), sort=False):
+        interval = mean_interval(part[value], _bounds_of(part, bounds))
+        rows.append((*group, *interval, len(part) - interval.n))
+    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n", "missing"])
+
+
+def _bounds_of(part: pd.DataFrame, bounds: Bounds | Mapping[str, Bounds]) -> Bounds:
+    """Bounds of one point's values."""
+    if isinstance(bounds, Bounds):
+        return bounds
+    return bounds.get(str(part["measure"].iloc[0]), NO_BOUNDS)
+
+
+def missing_words(missing: int, count: int) -> str:
+    """Sentence part on subjects without a number: "1 of 9 has no number"."""
+    return f"{missing} of {count} {'has' if missing == 1 else 'have'} no number"
 
 
 def subject_rewards(trials: TrialSequence) -> pd.DataFrame:
     """Rewards of each subject.
 
     Returns:
-        One row a subject: subject, trials, reward_per_100 (reward units per 100 trials,
-        penalties included), invalid_fraction (of all trials, in [0, 1]).
+        One row a subject: subject, trials (rows of the table, those that are not valid,
+        free or answered too), reward_per_100 (reward units per 100 of those in which
+        the reward is given, penalties included), reward_per_100_counted (the same of
+        the trials that count), counted, their number, and invalid_fraction (of all
+        trials, in [0, 1]).
     """
     columns = {"reward": trials["reward"], "valid": trials["valid"]}
-    by_subject = pd.DataFrame(columns).groupby(trials.subject, sort=True)
+    counted = np.where(trials.usable, trials["reward"], np.nan)
+    rows = pd.DataFrame({**columns, "counted": counted, "usable": trials.usable})
+    by_subject = rows.groupby(trials.subject, sort=True)
     table = pd.DataFrame(
         {
             "trials": by_subject.size(),
             "reward_per_100": 100 * by_subject["reward"].mean(),
+            "reward_per_100_counted": 100 * by_subject["counted"].mean(),
+            "counted": by_subject["usable"].sum(),
             "invalid_fraction": 1 - by_subject["valid"].mean(),
         }
     )
     return table.rename_axis("subject").reset_index()
 
 
-def subject_labels(trials: pd.DataFrame) -> dict[int, str]:
-    """Subject -> its name: the animal column where there is one, or its number."""
-    if "animal" not in trials:
-        return {int(k): f"subject {k}" for k in sorted(trials["subject"].unique())}
-    named = trials.drop_duplicates("subject")
-    names = zip(named["subject"], named["animal"], strict=True)
-    return {int(subject): str(name) for subject, name in names}
+def subject_labels(data: ExperimentData) -> dict[int, str]:
+    """Subject -> its own name, or its number where it has none."""
+    subjects = sorted(int(k) for k in data.trials["subject"].unique())
+    return {k: data.names.get(k, f"subject {k}") for k in subjects}

@@ -121,15 +121,26 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend.
+        label: in the legend; where subjects have no number at a point, with the least
+            number of those that have one, of all.
         style: of the line.
         alpha: opacity of the band; 0: no band.
         value: column that is drawn upwards.
         line: further properties of the line.
     """
-    ax.plot(means[x], means[value], style, color=colour, label=label, **line)
+    words = label and f"{label}{_missing_at_most(means)}"
+    ax.plot(means[x], means[value], style, color=colour, label=words, **line)
     if alpha:
         band(ax, means, x, colour, alpha=alpha)
+
+
+def _missing_at_most(means: pd.DataFrame) -> str:
+    """Addition to a label where subjects have no number: the least that have one."""
+    if "missing" not in means or not (means["missing"] > 0).any():
+        return ""
+    row = int(means["missing"].to_numpy().argmax())
+    most, known = (int(means[name].iloc[row]) for name in ("missing", "n"))
+    return f" ({known} of {known + most})"
 
 
 def subject_lines(
@@ -219,6 +230,9 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
+    Where some have no number, the number of those that have one, of all, stands at the
+    foot of the bar.
+
     Args:
         ax: axes to draw on.
         tables: tables of the analysis.
@@ -236,7 +250,23 @@ def bars_with_subjects(
     mean_bars(ax, places, means, colour, label=subject_label(context))
     own = select_group(tables[name])
     subject_points(ax, places - 0.11, own, value, colour, points)
+    _numbers_of_subjects(ax, places, means)
     return places
+
+
+def _numbers_of_subjects(ax: Axes, places: ArrayLike, means: pd.DataFrame) -> None:
+    """Write how many have a number where a subject has none."""
+    for place, n, missing in zip(
+        np.asarray(places, float), means["n"], means["missing"], strict=True
+    ):
+        if missing > 0:
+            ax.text(
+                *(place, 0.01),
+                f"{int(n)} of {int(n + missing)}",
+                transform=ax.get_xaxis_transform(),
+                ha="center",
+                fontsize="x-small",
+            )
 
 
 def half_violin(

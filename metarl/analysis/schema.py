@@ -5,8 +5,9 @@ table, reads a column as numbers, and describes the columns to people.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,10 +23,89 @@ Words = NDArray[np.object_]
 Columns = Mapping[str, Array | Words]
 """Column -> (N,) its values: floats with NaN for a blank, or words."""
 
+Warn = Callable[[pd.DataFrame], Mapping[float, str]]
+"""Columns of a checked table -> subject -> a sentence, of subjects with a likely
+mistake."""
+
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
+BLANK = "a blank"
+"""A cell without a value, in words."""
+FEW_CHOICES = 20
+"""Choices below which it is no surprise that all are of one option."""
+LARGEST = 2.0**53
+"""Largest whole number that a float holds with all its digits."""
 ROWS_AT_ONCE = 1_000_000
 """Rows that are read at once to be checked."""
+
+
+class TrialTableError(MetaRLError):
+    """A rule of a trial table that a row breaks.
+
+    The message names columns and subjects as they stand in the table. What reads a
+    user's file asks `sentence` for the same in the file's own words.
+    """
+
+    def __init__(self, row: int) -> None:
+        """Keep the row, counted from 0 in the table that was checked."""
+        self.row = row
+        super().__init__(self.sentence(f"row {row + 1}"))
+
+    def sentence(self, place: str, **own: str) -> str:
+        """The error in one sentence.
+
+        Args:
+            place: the row in words, as "row 12".
+            own: `column` and `value`, or `trial`, in the words of a user's file.
+        """
+        raise NotImplementedError
+
+
+class CellError(TrialTableError):
+    """A cell that is not coded as its column says."""
+
+    def __init__(
+        self, column: str, rule: str, value: object, row: int, advice: str = ""
+    ) -> None:
+        """Keep the column, the rule for it in words, the value and the way out."""
+        self.column, self.rule, self.value, self.advice = column, rule, value, advice
+        super().__init__(row)
+
+    def sentence(self, place: str, **own: str) -> str:
+        """The error: column, rule, value, place and way out."""
+        column, value = own.get("column", self.column), own.get("value")
+        got = value if value is not None else shown(self.value)
+        advice = f"; {self.advice}" if self.advice else ""
+        return f"column {column} must be {self.rule}, got {got} in {place}{advice}"
+
+
+class RowError(TrialTableError):
+    """A trial that does not fit to the others."""
+
+    def __init__(
+        self, rule: str, got: str, keys: Mapping[str, float], row: int, advice: str
+    ) -> None:
+        """Keep the rule, what was found instead, the trial's keys and the way out."""
+        self.rule, self.got, self.keys, self.advice = rule, got, keys, advice
+        super().__init__(row)
+
+    def sentence(self, place: str, **own: str) -> str:
+        """The error: rule, the trial that breaks it, place and way out."""
+        named = ", ".join(f"{key} {shown(value)}" for key, value in self.keys.items())
+        trial = own.get("trial", named)
+        return f"{self.rule}, got {self.got} {trial} in {place}; {self.advice}"
+
+
+def shown(value: object) -> str:
+    """A cell as people write it: 2 rather than 2.0, blank rather than nan, 'a word'."""
+    if isinstance(value, str):
+        return repr(value) if value else BLANK
+    if isinstance(value, bool | np.bool_):
+        return str(value)
+    number = float("nan" if value is None else str(value))
+    if np.isnan(number):
+        return BLANK
+    return str(int(number)) if number == np.floor(number) else f"{number!r}"
 
 
 @dataclass(frozen=True)
@@ -67,6 +147,8 @@ class Column:
     """Value where a user's table leaves the column out; None: it must not."""
     advice: str = ""
     """The way out of a wrong value, appended to the message."""
+    names: Mapping[float | str, str] = field(default_factory=dict)
+    """Code -> its name in words, "" where it has none; for a column of a few codes."""
 
 
 def codes(
@@ -107,6 +189,7 @@ def codes(
         meaning=meaning,
         words=any(isinstance(value, str) for value in values),
         required=required,
+        names=dict(zip(values, names or [""] * len(values), strict=True)),
     )
 
 
@@ -162,7 +245,7 @@ def whole(
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
         values = np.asarray(cells, float)
-        fits: Flags = values == np.floor(values)
+        fits: Flags = (values == np.floor(values)) & (np.abs(values) <= LARGEST)
         return fits | np.isnan(values) if blank else fits
 
     return Column(
@@ -175,8 +258,14 @@ def whole(
 
 
 def number(*, meaning: str = "", unit: str = "", required: bool = True) -> Column:
-    """A column of any numbers, or blanks."""
-    return Column(meaning=meaning, unit=unit, required=required)
+    """A column of any finite numbers, or blanks."""
+    return Column(
+        allowed=lambda cells, columns: ~np.isinf(np.asarray(cells, float)),
+        rule="finite numbers or blanks",
+        meaning=meaning,
+        unit=unit,
+        required=required,
+    )
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -185,26 +274,68 @@ def _listed(words: Sequence[str]) -> str:
     return f"{', '.join(first)} or {last}" if first else last
 
 
+@dataclass(frozen=True)
+class Derived:
+    """A column that follows from others."""
+
+    needs: tuple[str, ...]
+    """Columns that it follows from."""
+    compute: Callable[[pd.DataFrame], "pd.Series[Any]"]
+    """The table -> the column."""
+    words: str
+    """How, in words for people."""
+
+
+def one_option(columns: pd.DataFrame) -> dict[float, str]:
+    """Subjects that chose the same option in every one of 20 trials or more."""
+    made = columns[columns["choice"].notna() & (columns["forced"] == 0)]
+    choices = made.groupby("subject")["choice"].agg(["size", "min", "max"])
+    same = choices[
+        (choices["size"] >= FEW_CHOICES) & (choices["min"] == choices["max"])
+    ]
+    return {
+        float(str(subject)): f"all {row['size']:.0f} choices are {shown(row['min'])}; "
+        "is the column coded as described?"
+        for subject, row in same.to_dict("index").items()
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrialSchema:
     """Columns of the trial table of one experiment, and their check."""
 
     name: str = ""
     """Name of the experiment, as messages give it."""
+    blocks: bool = False
+    """Whether an episode of a user's table is a block of constant probabilities."""
     columns: Mapping[str, Column]
     """Column -> its codes, in the order of messages and documents."""
     checks: tuple[Callable[[pd.DataFrame], None], ...] = ()
     """Rules across rows: each takes the columns as a table, in the rows' own order, and
-    raises MetaRLError."""
+    raises RowError."""
+    derived: Mapping[str, Derived] = field(default_factory=dict)
+    """Column -> how it follows from others where a user's table leaves it out."""
+    warnings: tuple[Warn, ...] = (one_option,)
+    """What is allowed but likely a mistake: each takes the columns as a table and
+    returns subject -> a sentence, of the subjects that it concerns."""
 
     def extend(
-        self, name: str, *checks: Callable[[pd.DataFrame], None], **columns: Column
+        self,
+        name: str,
+        *checks: Callable[[pd.DataFrame], None],
+        derived: Mapping[str, Derived] = MappingProxyType({}),
+        warnings: Sequence[Warn] = (),
+        blocks: bool = False,
+        **columns: Column,
     ) -> "TrialSchema":
-        """The schema of an experiment, with further columns and rules."""
+        """The schema of an experiment, with further columns, rules and warnings."""
         return TrialSchema(
             name=name,
+            blocks=blocks,
             columns=MappingProxyType({**self.columns, **columns}),
             checks=(*self.checks, *checks),
+            derived=MappingProxyType({**self.derived, **derived}),
+            warnings=(*self.warnings, *warnings),
         )
 
     @property
@@ -220,8 +351,26 @@ class TrialSchema:
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """Columns that a user's table must have."""
+        """Columns that a user's table must have, or that must follow from others."""
         return tuple(name for name in self.required if name not in self.defaults)
+
+    def complete(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A user's table with the columns that have a default or follow from others."""
+        absent = {k: v for k, v in self.defaults.items() if k not in table}
+        table = table.assign(**absent)
+        for name, rule in self.derived.items():
+            if name not in table and all(need in table for need in rule.needs):
+                table = table.assign(**{name: rule.compute(table)})
+        return table
+
+    def warn(self, table: pd.DataFrame) -> dict[int, list[str]]:
+        """Subject -> sentences about what is likely a mistake in a checked table."""
+        found: dict[int, list[str]] = {}
+        numeric = pd.DataFrame(self.read(table))
+        for warning in self.warnings:
+            for subject, sentence in warning(numeric).items():
+                found.setdefault(int(subject), []).append(sentence)
+        return found
 
     def check(self, table: pd.DataFrame) -> None:
         """Raise MetaRLError, in one sentence, unless a table is coded as documented."""
@@ -236,7 +385,13 @@ class TrialSchema:
 
     def _check_rows(self, table: pd.DataFrame, first: int) -> None:
         """Check the codes of adjacent rows, given the number of the first, from 0."""
-        columns = self.read(table)
+        try:
+            columns = self.read(table)
+        except CellError as error:
+            row = first + error.row
+            raise CellError(
+                error.column, error.rule, error.value, row, error.advice
+            ) from None
         for name, values in columns.items():
             column = self.columns[name]
             if column.allowed is not None and name in table:
@@ -264,7 +419,7 @@ class TrialSchema:
             return np.full(len(table), np.nan, object if column.words else float)
         if column.words:
             return table[name].to_numpy(dtype=object, na_value=np.nan)
-        return numbers(table, name)
+        return numbers(table, name, column.rule)
 
     def describe(self) -> pd.DataFrame:
         """Return every column for people, in words, one row each.
@@ -276,7 +431,7 @@ class TrialSchema:
         rows = [
             {
                 "column": name,
-                "values": column.rule or ("words" if column.words else "numbers"),
+                "values": column.rule or "words",
                 "unit": column.unit,
                 "meaning": column.meaning,
                 "presence": _presence(column),
@@ -320,21 +475,17 @@ BASE_SCHEMA = TrialSchema(
 """Columns that the analysis of every experiment reads."""
 
 
-def numbers(table: pd.DataFrame, column: str) -> Array:
-    """A column as floats, blank as NaN; MetaRLError if it holds words."""
+def numbers(table: pd.DataFrame, column: str, rule: str = "") -> Array:
+    """A column as floats, blank as NaN; CellError with the rule if it holds words."""
+    cells = table[column]
     try:
-        values: Array = pd.to_numeric(table[column]).to_numpy(float, na_value=np.nan)
+        values: Array = pd.to_numeric(cells).to_numpy(float, na_value=np.nan)
     except (ValueError, TypeError):
-        raise MetaRLError(
-            f"column {column} must hold numbers or blanks, got for example "
-            f"{_first_word(table[column])!r}"
-        ) from None
+        numeric = pd.to_numeric(cells, errors="coerce")
+        row = int(np.argmax((numeric.isna() & cells.notna()).to_numpy()))
+        word = str(cells.iloc[row])
+        raise CellError(column, rule or "numbers or blanks", word, row) from None
     return values
-
-
-def _first_word(column: "pd.Series[str]") -> object:
-    numeric = pd.to_numeric(column, errors="coerce")
-    return column[numeric.isna() & column.notna()].iloc[0]
 
 
 def is_blank(values: Array | Words) -> Flags:
@@ -366,12 +517,7 @@ def check_codes(
     """
     if not allowed.all():
         row = int(np.argmin(allowed))
-        value = np.asarray(values)[row]
-        shown = value.item() if isinstance(value, np.generic) else value
-        raise MetaRLError(
-            f"column {column} must be {rule}, got {shown!r} in row "
-            f"{first + row + 1}{f'; {advice}' if advice else ''}"
-        )
+        raise CellError(column, rule, np.asarray(values)[row], first + row, advice)
 
 
 def check_whole(trials: pd.DataFrame, columns: Sequence[str] = KEYS) -> None:
@@ -388,10 +534,12 @@ def check_once(trials: pd.DataFrame, keys: Sequence[str] = KEYS) -> None:
     repeated = trials.duplicated(list(keys)).to_numpy()
     if repeated.any():
         row = int(np.argmax(repeated))
-        named = ", ".join(f"{key} {trials[key].iloc[row]:g}" for key in keys)
-        raise MetaRLError(
-            f"each trial must have one row, got {named} again in row {row + 1}; "
-            "number trials within subject, session and episode"
+        raise RowError(
+            "each trial must have one row",
+            "a second row of",
+            {key: trials[key].iloc[row] for key in keys},
+            row,
+            "number trials within subject, session and episode",
         )
 
 

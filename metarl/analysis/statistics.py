@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from metarl.core.checks import check_at_least, check_choice
+from metarl.core.checks import check_at_least
 
 Array = NDArray[np.float64]
 
@@ -49,6 +49,43 @@ class LinearFit(NamedTuple):
     """(N,) outcome minus fit."""
 
 
+class Bounds(NamedTuple):
+    """Least and greatest value that a measure can have, whatever the data."""
+
+    low: float = -np.inf
+    """Least value; minus infinity where there is none."""
+    high: float = np.inf
+    """Greatest value; infinity where there is none, or where neither is known."""
+
+    def minus(self, level: float) -> "Bounds":
+        """Bounds of the measure minus a number."""
+        return Bounds(self.low - level, self.high - level)
+
+    def mirrored(self) -> "Bounds":
+        """Bounds of the measure with the opposite sign."""
+        return Bounds(-self.high, -self.low)
+
+
+NO_BOUNDS = Bounds()
+"""Of a measure that can have any value."""
+NOT_NEGATIVE = Bounds(low=0)
+"""Of a cost, a duration or a count."""
+PROBABILITY = Bounds(0, 1)
+"""Of a probability, a share or an r2."""
+DIFFERENCE = CORRELATION = Bounds(-1, 1)
+"""Of a difference of two probabilities, and of a correlation."""
+HELD_OUT_R2 = Bounds(high=1)
+"""Of an r2 of held-out data, which is below 0 where the mean predicts better."""
+INTERACTION = Bounds(-2, 2)
+"""Of a difference of two differences of probabilities."""
+PERCENT = Bounds(0, 100)
+"""Of a share in percent."""
+POINTS = Bounds(-100, 100)
+"""Of a difference of two shares in percent."""
+ROUNDING = 1e-6
+"""How far beyond a bound a value may be, as values in single precision are."""
+
+
 class Interval(NamedTuple):
     """A mean over subjects with its confidence interval."""
 
@@ -56,7 +93,7 @@ class Interval(NamedTuple):
     low: float
     high: float
     n: int
-    """Observations: subjects, never trials."""
+    """Subjects that have the number; never trials."""
 
 
 def fit_logit(
@@ -110,6 +147,34 @@ def fit_logit(
     return LogitFit(
         weights=weights, standard_errors=errors, converged=converged, steps=steps
     )
+
+
+def fit_logits(
+    design: ArrayLike, successes: ArrayLike, counts: ArrayLike, *, ridge: float
+) -> Array:
+    """Weights of many logistic regressions of one design, as `fit_logit` gives them.
+
+    Args:
+        design: (N, K) predictors.
+        successes: (B, N) numbers of successes.
+        counts: (N,) numbers of observations.
+        ridge: penalty on the squared weights, above 0.
+
+    Returns:
+        (B, K) log odds per unit of each predictor.
+    """
+    rows, won = np.asarray(design, float), np.asarray(successes, float)
+    total, penalty = np.asarray(counts, float), ridge * np.eye(rows.shape[1])
+    weights = np.zeros((len(won), rows.shape[1]))
+    for _ in range(STEP_LIMIT):
+        probability = special.expit(weights @ rows.T)
+        gradient = (won - total * probability) @ rows - ridge * weights
+        spread = total * probability * (1 - probability)
+        hessian = np.einsum("bn,nj,nk->bjk", spread, rows, rows) + penalty
+        step = np.linalg.solve(hessian, gradient[..., None])[..., 0]
+        # A longer step may overshoot where probabilities are near 0 or 1.
+        weights += step.clip(-2, 2)
+    return weights
 
 
 def _hessian(rows: Array, total: Array, probability: Array, ridge: float) -> Array:
@@ -177,6 +242,19 @@ def known_mean(values: ArrayLike) -> float:
     return mean(sample[np.isfinite(sample)])
 
 
+def column_means(values: Array) -> Array:
+    """(T,) mean of the known values of each column of (E, T); NaN without any."""
+    known = np.isfinite(values)
+    if known.all() and len(values):
+        means: Array = values.mean(axis=0)
+        return means
+    count = known.sum(axis=0)
+    total = np.where(known, values, 0.0).sum(axis=0)
+    shares: Array = np.full(count.shape, np.nan)
+    np.divide(total, count, out=shares, where=count > 0)
+    return shares
+
+
 def standard_error(values: ArrayLike) -> float:
     """Standard error of the mean, with n - 1; NaN for fewer than two values."""
     sample = np.asarray(values, float)
@@ -192,39 +270,86 @@ def known_standard_error(values: ArrayLike) -> float:
 
 
 def mean_interval(
-    values: ArrayLike,
-    *,
-    method: str = "t",
-    confidence: float = 0.95,
-    resamples: int = 10_000,
-    generator: np.random.Generator | None = None,
+    values: ArrayLike, bounds: Bounds = NO_BOUNDS, *, confidence: float = 0.95
 ) -> Interval:
-    """Mean over subjects with a confidence interval; n is the number of subjects.
+    """Mean over the subjects that have the number, with a confidence interval.
+
+    The interval holds every mean M, within the bounds a and b, for which
+
+        (mean - M)^2 <= t^2 v(M) / v(mean) s^2 / n,    v(M) = (M - a) (b - M)
+
+    with t the quantile of Student's t and s the subjects' standard deviation. Without
+    bounds v is constant, and this is the t interval. With them it is the score
+    interval, as Wilson's of a proportion, of a variance that is estimated and shrinks
+    towards the bounds as v; it cannot reach past them. Where every subject is at one
+    and the same bound of two, their spread says nothing, and the interval is
+    the exact one (Clopper and Pearson) of n successes or failures.
 
     Args:
-        values: (S,) one number a subject. A NaN among them makes the mean NaN: a
-            subject without the measure is not left out silently.
-        method: "t" (Student) or "bootstrap" (percentiles of resampled subjects).
+        values: (S,) one number a subject; NaN for one that has none, which is left out
+            and not counted in n.
+        bounds: of the measure.
         confidence: probability that the interval holds the mean, in (0, 1).
-        resamples: bootstrap samples drawn.
-        generator: source of the bootstrap's resamples, which needs one.
 
     Returns:
         Mean, low, high and n; low and high are NaN for fewer than two subjects.
+
+    Raises:
+        ValueError: a value is beyond the bounds.
+
+    Source: Wilson 1927, J Am Stat Assoc 22:209; McCullagh & Nelder 1989, chapter 9.
     """
-    check_choice("method", method, ("t", "bootstrap"))
     sample = np.asarray(values, float)
-    centre = float(sample.mean()) if len(sample) else float("nan")
-    if len(sample) < 2:
-        return Interval(centre, float("nan"), float("nan"), len(sample))
-    if method == "t":
-        reach = _t_quantile(confidence, len(sample)) * standard_error(sample)
-        return Interval(centre, centre - reach, centre + reach, len(sample))
-    if generator is None:
-        raise ValueError("generator must be given for a bootstrap, got None")
-    means = generator.choice(sample, (resamples, len(sample))).mean(axis=1)
-    low, high = np.quantile(means, [0.5 - confidence / 2, 0.5 + confidence / 2])
-    return Interval(centre, float(low), float(high), len(sample))
+    sample = sample[~np.isnan(sample)]
+    count = len(sample)
+    _check_bounds(sample, bounds)
+    centre = float(sample.mean()) if count else float("nan")
+    if count < 2:
+        return Interval(centre, float("nan"), float("nan"), count)
+    level = float(sample[0])
+    if np.isfinite(bounds).all() and level in bounds and (sample == level).all():
+        return Interval(level, *_exact_ends(level, bounds, confidence, count), count)
+    reach = _t_quantile(confidence, count) * standard_error(sample)
+    return Interval(centre, *_score_ends(centre, reach, bounds), count)
+
+
+def _check_bounds(sample: Array, bounds: Bounds) -> None:
+    low, high = bounds[0] - ROUNDING, bounds[1] + ROUNDING
+    beyond = sample[(sample < low) | (sample > high)]
+    if len(beyond):
+        raise ValueError(
+            f"values must be in [{bounds.low:g}, {bounds.high:g}], got {beyond[0]:g}"
+        )
+
+
+def _exact_ends(
+    level: float, bounds: Bounds, confidence: float, count: int
+) -> tuple[float, float]:
+    """Ends of the interval where all of several subjects are at one bound."""
+    away = (bounds.high - bounds.low) * (1 - (0.5 - confidence / 2) ** (1 / count))
+    low, high = (level, level + away) if level == bounds.low else (level - away, level)
+    return float(low), float(high)
+
+
+def _score_ends(centre: float, reach: float, bounds: Bounds) -> tuple[float, float]:
+    """Ends of the interval of a mean, of which the t interval reaches so far."""
+    if np.isinf(bounds.low):
+        if np.isinf(bounds.high):
+            return centre - reach, centre + reach
+        low, high = _score_ends(-centre, reach, bounds.mirrored())
+        return -high, -low
+    # With d = M - a, k = reach^2 / v(mean) and w = 1 / (b - a), the ends solve
+    # (1 + k w) d^2 - (2 (mean - a) + k) d + (mean - a)^2 = 0.
+    above, narrow = max(centre - bounds.low, 0.0), 1 / (bounds.high - bounds.low)
+    variance = above * (1 - narrow * above)
+    if reach == 0 or variance <= 0:
+        return centre, centre
+    spread = reach**2 / variance
+    first, middle = 1 + spread * narrow, above + spread / 2
+    root = np.sqrt(reach**2 + spread**2 / 4)
+    ends = bounds.low + (middle - root) / first, bounds.low + (middle + root) / first
+    low, high = np.clip(ends, *bounds)
+    return float(low), float(high)
 
 
 @cache
@@ -247,15 +372,16 @@ def median_interval(
     median is binomial with probability 1/2. Its coverage is at least the nominal one.
 
     Args:
-        values: (S,) one number a subject; a NaN among them makes all three NaN.
+        values: (S,) one number a subject; NaN for one that has none, which is left out.
         confidence: probability that the interval holds the median, in (0, 1).
 
     Returns:
         Median, low and high; low and high are NaN where even the lowest and the highest
         value are too narrow: for fewer than six subjects at .95.
     """
-    ordered = np.sort(np.asarray(values, float))
-    if len(ordered) == 0 or np.isnan(ordered[-1]):
+    sample = np.asarray(values, float)
+    ordered = np.sort(sample[~np.isnan(sample)])
+    if len(ordered) == 0:
         return float("nan"), float("nan"), float("nan")
     median = float(np.median(ordered))
     rank = int(stats.binom.ppf(0.5 - confidence / 2, len(ordered), 0.5))

@@ -10,15 +10,22 @@ import pandas as pd
 from metarl.analysis.schema import (
     KEYS,
     Array,
+    Columns,
     Flags,
     Integers,
     TrialSchema,
     Words,
     is_blank,
 )
+from metarl.core.checks import MetaRLError
+from metarl.core.names import unknown_name
 
 EPISODE_KEYS = KEYS[:3]
 """Columns that together name one episode."""
+MOST_CELLS = 1_000_000
+"""Cells of a grid of episodes and places, up to which gaps do no harm."""
+SPARSEST = 50
+"""Most cells for each trial in a larger grid."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +41,17 @@ class TrialSequence:
     columns."""
 
     def __getitem__(self, column: str) -> Array:
-        """(N,) a column of numbers."""
-        return np.asarray(self.columns[column], float)
+        """(N,) a column of numbers; NaN where it is blank."""
+        return np.asarray(self._column(column), float)
 
     def words(self, column: str) -> Words:
         """(N,) a column of words."""
-        return np.asarray(self.columns[column], object)
+        return np.asarray(self._column(column), object)
+
+    def _column(self, column: str) -> Array | Words:
+        if column not in self.columns:
+            raise unknown_name("column of the schema", column, self.columns)
+        return self.columns[column]
 
     @property
     def subject(self) -> Integers:
@@ -79,6 +91,24 @@ class TrialSequence:
         """(N,) trials since the episode's first, by their numbers."""
         place: Integers = self.trial - self.trial[self.starts][self.episode_index]
         return place
+
+    @cached_property
+    def aligned(self) -> Integers:
+        """(N,) trials since an episode's beginning, also where its first are missing.
+
+        Numbers that begin again with each episode are counted from the least of all.
+        Those that go on from episode to episode within a session are counted from the
+        episode's first, as in `place`.
+        """
+        first = self.starts[1:]
+        together = (self.keys[first, :2] == self.keys[first - 1, :2]).all(axis=1)
+        later = self.trial[first] > self.trial[first - 1]
+        if together.any() and later[together].all():
+            return self.place
+        aligned: Integers = self.trial - self.trial.min(
+            initial=self.trial.max(initial=0)
+        )
+        return aligned
 
     @cached_property
     def next_in_episode(self) -> Flags:
@@ -145,10 +175,71 @@ def trial_sequence(
     if not np.array_equal(order, np.arange(len(order))):
         keys = keys[order]
         columns = {name: values[order] for name, values in columns.items()}
-    usable = (columns["valid"] == 1) & (columns["forced"] == 0)
+    return TrialSequence(keys=keys, columns=columns, usable=counted(columns, needs))
+
+
+def counted(columns: Columns, needs: Sequence[str] = ()) -> Flags:
+    """(N,) whether each row counts: valid, free, with a choice and all needed columns.
+
+    Args:
+        columns: column -> (N,) its values.
+        needs: columns that must not be blank in a trial that counts.
+    """
+    usable: Flags = np.equal(columns["valid"], 1) & np.equal(columns["forced"], 0)
     for name in ("choice", *needs):
         usable &= ~is_blank(columns[name])
-    return TrialSequence(keys=keys, columns=columns, usable=usable)
+    return usable
+
+
+def check_something_counts(
+    trials: pd.DataFrame, schema: TrialSchema, needs: Sequence[str], *, pairs: bool
+) -> None:
+    """Raise MetaRLError, in one sentence, where a table has nothing to analyse.
+
+    Args:
+        trials: trial table that the schema has checked.
+        schema: its columns.
+        needs: columns that must not be blank in a trial that counts.
+        pairs: whether a trial says something only where the one before it counts too.
+    """
+    columns = schema.read(trials)
+    usable = counted(columns, needs)
+    if not usable.any():
+        raise MetaRLError(_nothing_counts(columns, needs))
+    if not pairs:
+        return
+    keys = np.column_stack([np.asarray(columns[key], float) for key in KEYS])
+    # Most tables are in order, and so have a pair without being sorted.
+    if _pairs(keys, usable):
+        return
+    if not trial_sequence(trials, schema, needs).follows.any():
+        raise MetaRLError(
+            f"there is nothing to analyse: none of the {usable.sum()} trials that "
+            "count follows another that counts in its subject, session and episode; "
+            "number the trials so that trial goes up by 1 from each to the next"
+        )
+
+
+def _pairs(keys: Array, usable: Flags) -> bool:
+    """Whether a row follows the one above it, and both count."""
+    follows = (np.diff(keys, axis=0) == (0, 0, 0, 1)).all(axis=1)
+    return bool((follows & usable[1:] & usable[:-1]).any())
+
+
+def _nothing_counts(columns: Columns, needs: Sequence[str]) -> str:
+    """The sentence on a table in which no trial counts."""
+    reasons = {
+        "not valid": ~np.equal(columns["valid"], 1),
+        "forced": ~np.equal(columns["forced"], 0),
+        "without a choice": is_blank(columns["choice"]),
+        **{f"without {name}": is_blank(columns[name]) for name in needs},
+    }
+    listed = [f"{rows.sum()} {words}" for words, rows in reasons.items() if rows.any()]
+    return (
+        f"there is nothing to analyse: none of the {len(columns['valid'])} trials "
+        f"counts ({', '.join(listed)}); a trial that counts is valid (1), not forced "
+        f"(0), and has {' and '.join(('a choice', *needs))}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +279,7 @@ class EpisodeGrid:
 def episode_grid(
     sequence: TrialSequence, columns: Sequence[str], by_episode: Sequence[str] = ()
 ) -> EpisodeGrid:
-    """Lay trials out by episode and trial number.
+    """Lay trials out by episode and place in it.
 
     Args:
         sequence: trials in order.
@@ -196,13 +287,30 @@ def episode_grid(
         by_episode: columns that are the same in all trials of an episode.
 
     Returns:
-        Episodes in the order of subject, session and number. A trial's place is its
-        number, so that all episodes have one trial at each place.
+        Episodes in the order of subject, session and number. A trial's place is that of
+        `TrialSequence.aligned`; its choice is NaN where it does not count.
+
+    Raises:
+        MetaRLError: trial numbers leave so large gaps that the grid would be empty.
     """
-    cell = sequence.episode_index, sequence.trial
-    laid = lay_out(*cell, {name: sequence[name] for name in columns})
+    _check_gaps(sequence)
+    values = {name: sequence[name] for name in columns}
+    values["choice"] = np.where(sequence.usable, sequence["choice"], np.nan)
+    laid = lay_out(sequence.episode_index, sequence.aligned, values)
     constant = {name: sequence.columns[name][sequence.starts] for name in by_episode}
     return EpisodeGrid(episodes=sequence.episodes.assign(**constant), columns=laid)
+
+
+def _check_gaps(sequence: TrialSequence) -> None:
+    cells = len(sequence.starts) * (int(sequence.aligned.max(initial=0)) + 1)
+    if cells > MOST_CELLS and cells > SPARSEST * len(sequence.keys):
+        row = int(np.argmax(np.diff(sequence.trial, prepend=sequence.trial[:1])))
+        named = zip(KEYS, sequence.keys[row], strict=True)
+        raise MetaRLError(
+            "trial must go up by 1 from each trial of an episode to the next, got a "
+            f"gap before {', '.join(f'{key} {value}' for key, value in named)}; number "
+            "trials within subject, session and episode"
+        )
 
 
 def lay_out(

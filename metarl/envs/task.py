@@ -70,14 +70,25 @@ class Task(ABC, Generic[Params]):
     All random numbers are passed in as `noise`, so a task holds no generator.
     """
 
+    num_envs: int
+    """Number of environments, B."""
+    params: Params
+    """Parameters of the task, of `params_type`."""
+    device: torch.device
+    """Device of all tensors."""
+    always: Tensor
+    """(B,) bool: True everywhere; not to be changed."""
+    never: Tensor
+    """(B,) bool: False everywhere; not to be changed."""
     params_type: ClassVar[type]
     """Frozen dataclass of the task's parameters."""
     event_names: ClassVar[tuple[str, ...]]
     """Names of the steps of a trial; `event` returns indices into them."""
     state_names: ClassVar[tuple[str, ...]]
-    """Names of the attributes that hold the state: tensors or plain numbers."""
+    """Names of the attributes that hold the state, tensors or plain numbers: all that
+    `reset` or `step` sets. A task without one of them cannot be continued."""
     noise_size: ClassVar[int] = 1
-    """Number of uniform numbers per environment for one step or one reset."""
+    """Most uniform numbers per environment that one step or one reset reads."""
     categories: ClassVar[Mapping[str, tuple[str, ...]]] = MappingProxyType({})
     """Trial column -> words for its codes 0, 1, ..."""
     observation_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
@@ -97,7 +108,7 @@ class Task(ABC, Generic[Params]):
     ) -> None:
         """Prepare `num_envs` environments; `reset` starts their first episode."""
         self.num_envs = num_envs = check_whole("num_envs", num_envs, ENVIRONMENTS)
-        self.params: Params = self.params_type() if params is None else params
+        self.params = self.params_type() if params is None else params
         check_fields(self.params)
         self.device = torch.device(device)
         self.always = torch.ones(num_envs, dtype=torch.bool, device=device)
@@ -229,7 +240,9 @@ class Task(ABC, Generic[Params]):
 class LockstepTask(Task[Params]):
     """A task with all environments in the same step of a trial.
 
-    Unless a subclass says otherwise, they are also in the same trial.
+    Unless a subclass says otherwise, they are also in the same trial. `reset` begins
+    with `start_all`, and `step` ends with `advance`, which count `trial` and `phase`;
+    both are in `state_names`. In `trial_row`, `trial` has counted the trial already.
     """
 
     trial: int = 0

@@ -1,12 +1,15 @@
 """Definition of an experiment: task, training, tests, baselines and analysis."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.core.checks import check_choice
+from metarl.core.names import did_you_mean
 from metarl.envs.registry import NAMES, check_name, load, task_class
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, TrainingConfig
 
@@ -45,7 +48,8 @@ class Variant:
     scale_updates: float = 1.0
     """Factor on the number of updates, above 0; rounded."""
     tests: tuple[str, ...] = (TEST,)
-    """Names of the tests of its networks."""
+    """Names of the tests of its networks; the task is as changed, except for the
+    parameters that a test sets itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +69,12 @@ class Experiment:
     question: str = ""
     """Question of the experiment, in one sentence."""
     source: str = ""
-    """Study from which the task is taken."""
+    """Study from which the task is taken; empty: none."""
     tests: Mapping[str, EvaluationConfig] = field(
         default_factory=lambda: {TEST: EvaluationConfig()}
     )
-    """Tests of frozen networks by name; `test`, the main one, is also for baselines."""
+    """Tests of frozen networks by name; `test`, the main one, is also for baselines,
+    which take no other."""
     snapshot_test: EvaluationConfig | None = None
     """Test of every snapshot, for the course of learning; None: no test."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
@@ -89,6 +94,11 @@ class Experiment:
     def test(self) -> EvaluationConfig:
         """Main test."""
         return self.tests[TEST]
+
+    @property
+    def source_line(self) -> str:
+        """The source as a sentence; empty if there is none."""
+        return f"Source: {self.source}." if self.source else ""
 
     def config(self, task: str, preset: str = "fast") -> RunConfig[Any]:
         """Return the configuration of a run.
@@ -114,7 +124,12 @@ class Experiment:
         """Return the baselines of a task by name; with a default discount if None."""
         if not self.baselines:
             return {}
-        module = _module(self.baselines)
+        module = _module("baselines", self.baselines)
+        if not hasattr(module, "make_baselines"):
+            raise ValueError(
+                f"baselines must be a module with a function make_baselines, got "
+                f"{self.baselines!r}, which has none"
+            )
         make: Callable[..., dict[str, Policy]] = module.make_baselines
         return make(task) if discount is None else make(task, discount)
 
@@ -122,13 +137,30 @@ class Experiment:
         """Return the analysis; None if the experiment has none."""
         if not self.analysis:
             return None
-        module = _module(self.analysis)
+        module = _module("analysis", self.analysis)
         return getattr(module, "ANALYSIS", module)
 
 
-def _module(module: Any) -> Any:
+def _module(field_name: str, module: Any) -> Any:
     """Return the module, imported if its name is given."""
-    return importlib.import_module(module) if isinstance(module, str) else module
+    if not isinstance(module, str):
+        return module
+    _check_module(field_name, module)
+    return importlib.import_module(module)
+
+
+def _check_module(field_name: str, name: str) -> None:
+    """Raise ValueError unless there is a module with this name."""
+    try:
+        there = name in sys.modules or find_spec(name) is not None
+    except (ImportError, ValueError):  # a package of the name cannot be imported
+        there = False
+    if not there:
+        raise ValueError(
+            f"{field_name} must be a module, or the name of one that can be imported "
+            f"from the folder you start metarl in, got "
+            f"{name!r}{did_you_mean(name, sys.modules)}"
+        )
 
 
 def experiment(name: str) -> Experiment:
@@ -140,13 +172,18 @@ def experiment(name: str) -> Experiment:
             two-step.
 
     Raises:
-        ValueError: no experiment has this name.
+        ValueError: no experiment has this name, or it names a module that does not
+            exist.
     """
     if ":" not in name:
         check_name(name)
         name = f"{module_of(name)}:EXPERIMENT"
     loaded = load(name)
     if isinstance(loaded, Experiment):
+        for field_name in ("baselines", "analysis"):
+            named = getattr(loaded, field_name)
+            if named and isinstance(named, str):
+                _check_module(field_name, named)
         return loaded
     return Experiment(env=task_class(name), presets=experiment("two-step").presets)
 

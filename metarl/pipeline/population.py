@@ -11,6 +11,8 @@ from functools import partial
 from typing import Any
 
 from metarl.core.parallel import Job, Reporter, run_jobs
+from metarl.envs.registry import task_class
+from metarl.envs.testing import check_playable
 from metarl.experiments.spec import Experiment, experiment
 from metarl.experiments.variants import matching_test, variant_config
 from metarl.reports.tensorboard.observer import TensorBoardObserver
@@ -152,10 +154,14 @@ def begin(populations: Sequence[Population], *, resume: bool) -> None:
 
     Raises:
         MetaRLError: a folder has another run, or has this run and `resume` is off.
-        ValueError: a population cannot be trained.
+        ValueError: a population cannot be trained, or a task of the user's own breaks
+            a rule of `metarl.envs.testing`.
     """
     for each in populations:
         check_trainable(each.config)
+        if ":" in each.config.task:
+            own = task_class(each.config.task)
+            check_playable(own(1, each.config.task_params))
     configs = {each.run.path: each.config for each in populations}
     create_runs(configs, resume=resume)
 
@@ -267,13 +273,14 @@ def variant_population(
     """Population of one of the experiment's own variants, with its tests."""
     own = experiment(config.task).variants[name].tests
     taken = {title: tests[title] for title in own if title in tests}
-    planned = list(_possible_tests(name, config, taken))
+    planned = list(possible_tests(name, config, taken))
     return Population(run.variant(name), config, planned, name=name)
 
 
-def _possible_tests(
+def possible_tests(
     name: str, config: RunConfig[Any], tests: Tests
 ) -> Iterator[PlannedTest]:
+    """Tests that the networks of a variant can take; the others are logged."""
     for title, test in tests.items():
         adapted = matching_test(config, test)
         try:

@@ -101,6 +101,8 @@ def evaluate(
     populations = [_tested(run, named, snapshot, baselines=baselines)]
     if snapshot is None:
         populations += trained_variants(run, named)
+    # Baselines that cannot be made are refused before anything is discarded.
+    populations[0].baseline_jobs()
     for each in populations:
         each.forget_all_tests()
     jobs = _merged(each.subject_jobs(train=False) for each in populations)

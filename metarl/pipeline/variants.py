@@ -13,7 +13,13 @@ from metarl.experiments.variants import (
     variants_of,
 )
 from metarl.pipeline.fingerprint import analysis_job, is_analysed
-from metarl.pipeline.population import PlannedTest, Population, begin, run_all
+from metarl.pipeline.population import (
+    PlannedTest,
+    Population,
+    begin,
+    possible_tests,
+    run_all,
+)
 from metarl.reports.figures import has_analysis
 from metarl.runs.config import TEST, EvaluationConfig
 from metarl.runs.folder import Run, as_run
@@ -33,8 +39,9 @@ def finish_variants(
     """Train, test and analyse variants of a run; finished work is kept.
 
     Each is a separate run in the folder `variants` of the run, with the same number of
-    subjects, the same seed and the same main test. Variants that do not fit the run are
-    left out, and logged.
+    subjects and the same seed. It takes the main test, and its own further tests
+    (`Variant.tests`), as the run took them. Variants that do not fit the run, and tests
+    that the run did not take, are left out, and logged.
 
     Args:
         run: evaluated run, or its folder.
@@ -108,4 +115,19 @@ def _population(run: Run, name: str, test: EvaluationConfig) -> Population:
     test = matching_test(config, test)
     check_trainable(config)
     check_test(config, test)
-    return Population(run.variant(name), config, [PlannedTest(TEST, test)], name=name)
+    further = possible_tests(name, config, dict(_further_tests(run, name)))
+    planned = [PlannedTest(TEST, test), *further]
+    return Population(run.variant(name), config, planned, name=name)
+
+
+def _further_tests(run: Run, name: str) -> Iterator[tuple[str, EvaluationConfig]]:
+    """Further tests of a variant by name, with the settings that the run took."""
+    for title in variants_of(run.config.task)[name].tests:
+        taken = run.evaluated_in(title)
+        if title == TEST:
+            continue
+        if not taken:
+            log.info("variant %s: no test %s, as the run did not take it", name, title)
+            continue
+        metadata = next(iter(taken.values())).metadata
+        yield title, EvaluationConfig.from_plain(metadata)

@@ -26,7 +26,7 @@ from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, read_table, whole_file, write_text
-from metarl.reports.figures import BY_SUBJECT_FILE, save_figure
+from metarl.reports.figures import BY_SUBJECT_FILE, NO_NUMBER, save_figure
 from metarl.runs.folder import Run, load_run
 
 PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6
@@ -219,7 +219,7 @@ def _run_line(row: Mapping[Any, Any], width: int) -> str:
 def _number(row: Mapping[Any, Any], value: str, low: str, high: str) -> str:
     """Format a number with its interval, if it has one."""
     if pd.isna(row[value]):
-        return "no number"
+        return NO_NUMBER
     interval = ""
     if pd.notna(row[low]):
         interval = f" [{row[low]:.3g}, {row[high]:.3g}]"

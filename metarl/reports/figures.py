@@ -11,17 +11,24 @@ from matplotlib.figure import Figure
 from metarl.analysis.analysis import Analysis, AnalysisResult, Panel, analyse
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import subject_table
+from metarl.analysis.measures import missing_words
+from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_text
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
-from metarl.experiments.variants import matching_test
+from metarl.experiments.variants import matching_test, variants_of
+from metarl.io.column_map import ColumnMap
+from metarl.io.load import load_trials
+from metarl.io.trials import TrialData
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import SNAPSHOTS, Run, as_run, trials_of
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
+NO_NUMBER = "no number"
+"""Value of an effect that no subject, or not every subject it needs, has."""
 PANEL_SIZE = (5.4, 4.8)
 """Width and height of a panel, in inches."""
 COLUMNS = 3
@@ -67,6 +74,7 @@ def _data(run: Run, **more: Any) -> ExperimentData:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     metadata = next(iter(evaluated.values())).metadata
     further = {name: run.evaluated_in(name) for name in run.further_tests()}
+    main, departure = experiment(run.config.task).test, _departure(run)
     return make_data(
         run.config,
         run.trials,
@@ -74,7 +82,9 @@ def _data(run: Run, **more: Any) -> ExperimentData:
         recordings=_recordings(evaluated),
         discount=float(metadata["discount"]),
         expected_subjects=run.config.subjects,
-        as_published=_as_published(run),
+        as_published=not departure,
+        departure=departure,
+        declared=vars(change_params(_preset_params(run.config), main.task)),
         tests={k: trials_of(folders) for k, folders in further.items()},
         test_recordings={k: _recordings(f) for k, f in further.items()},
         **_course(run),
@@ -94,20 +104,34 @@ def _course(run: Run) -> dict[str, Any]:
     }
 
 
-def _as_published(run: Run) -> bool:
-    """Whether training and tests are as in the experiment, except numbers of episodes.
+def _departure(run: Run) -> str:
+    """Describe the departure of training or tests from the experiment; empty: none.
 
-    That is: every subject took every test of the experiment, with memory resets as in
-    training, and none was trained with a changed parameter that the main test sets.
+    There is none if every subject took every test of the experiment, except for the
+    number of episodes, with memory resets as in training; if none was trained with a
+    changed parameter that the main test sets; and never in a variant.
     """
-    published, params = experiment(run.config.task), run.config.task_params
-    default = type(params)()
-    same = all(getattr(params, k) == getattr(default, k) for k in published.test.task)
-    return same and all(
-        _taken_as(matching_test(run.config, test), folder.metadata)
-        for name, test in published.tests.items()
-        for folder in run.evaluated_in(name).values()
-    )
+    if run.is_variant:
+        return "the networks are a variant"
+    own, trained = _preset_params(run.config), run.config.task_params
+    chosen = experiment(run.config.task)
+    for name in chosen.test.task:
+        before, now = getattr(own, name), getattr(trained, name)
+        if before != now:
+            return f"{name} was {now} in training, the criteria are for {before}"
+    for name, test in chosen.tests.items():
+        expected = matching_test(run.config, test)
+        for folder in run.evaluated_in(name).values():
+            if not _taken_as(expected, folder.metadata):
+                return f"the test {name} was changed"
+    return ""
+
+
+def _preset_params(config: RunConfig[Any]) -> Any:
+    """Return the parameters of the task in the preset of a run."""
+    presets = experiment(config.task).presets
+    changes = presets[config.preset].task if config.preset in presets else {}
+    return type(config.task_params)(**changes)
 
 
 def _taken_as(test: EvaluationConfig, metadata: Mapping[str, Any]) -> bool:
@@ -173,12 +197,14 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"{run.config.task} has no analysis; add one to its experiment, or use its "
             f"tables in {run.path / 'evaluation'}"
         )
-    result = analyse(analysis_of(run.config.task), experiment_data(run))
+    analysis, data = analysis_of(run.config.task), experiment_data(run)
+    result = analyse(analysis, data)
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
     png, pdf = save_figure(draw_figure(result, title=title), folder / "figure")
     text = folder / "result.txt"
-    write_text(text, result_text(run, result.effects))
+    unscored = why_unscored(analysis.criteria, analysis.published, data)
+    write_text(text, result_text(run, result.effects, unscored))
     write_effects(run.effects_path, result.effects)
     return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
@@ -197,14 +223,44 @@ def passed(effects_path: Path) -> bool:
     return verdicts == {"PASS"}
 
 
-def result_text(run: Run, effects: pd.DataFrame) -> str:
-    """Format the result of a run as one page of text."""
-    config, evaluated = run.config, run.evaluated
-    described = experiment(config.task)
+def result_text(run: Run, effects: pd.DataFrame, unscored: str = "") -> str:
+    """Format the result of a run as one page of text.
+
+    Args:
+        run: the run.
+        effects: its effects table.
+        unscored: why nothing is scored; empty if the criteria apply.
+    """
     lines = [
-        f"{config.task}: {described.summary}",
-        f"After {described.source}.",
+        *_heading(run),
         "",
+        *_subject_lines(run),
+        *_variant_lines(run),
+        "",
+        *([f"Nothing is scored: {unscored}.", ""] if unscored else []),
+        "Effects (value [95 % interval over subjects]; criterion; verdict)",
+        "",
+        *(effect_line(row) for row in effects.to_dict("records")),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _heading(run: Run) -> list[str]:
+    """Task, source, and the variant, if the run is one."""
+    described, name = experiment(run.config.task), run.path.resolve().name
+    lines = [f"{run.config.task}: {described.summary}"]
+    if described.source:
+        lines.append(described.source_line)
+    if run.is_variant:
+        known = variants_of(run.config.task)
+        lines.append(f"Variant {name}: {known[name].why}" if name in known else name)
+    return lines
+
+
+def _subject_lines(run: Run) -> list[str]:
+    """Training, and the hashes of each subject's weights."""
+    config, evaluated = run.config, run.evaluated
+    lines = [
         f"{len(evaluated)} of {config.subjects} subjects evaluated "
         "(independently trained networks),",
         f"preset {config.preset}, seed {config.seed}. Each was trained for "
@@ -219,19 +275,19 @@ def result_text(run: Run, effects: pd.DataFrame) -> str:
             f"{'unchanged' if same else 'CHANGED'}, {metadata['episodes']} episodes, "
             f"{metadata['reward_per_episode']:.2f} reward per episode"
         )
-    lines += [
+    return lines
+
+
+def _variant_lines(run: Run) -> list[str]:
+    """Variants that the analysis lacks; a variant has none of its own."""
+    if run.is_variant:
+        return []
+    return [
         f"  variant {name}: {variant.why}; not trained and tested "
         "(metarl train --variants, metarl evaluate)"
-        for name, variant in described.variants.items()
+        for name, variant in experiment(run.config.task).variants.items()
         if name not in run.variants or not run.variants[name].evaluated
     ]
-    lines += [
-        "",
-        "Effects (value [95 % interval over subjects]; criterion; verdict)",
-        "",
-    ]
-    lines += [effect_line(row) for row in effects.to_dict("records")]
-    return "\n".join(lines) + "\n"
 
 
 def effect_line(row: Mapping[Any, Any]) -> str:
@@ -242,23 +298,70 @@ def effect_line(row: Mapping[Any, Any]) -> str:
     criterion = f"; {row['criterion']}" if row["criterion"] else ""
     known = pd.notna(row["reference"])
     reference = f"; reference {row['reference']:.3g}" if known else ""
-    value = f"{row['value']:.3f}{interval}"
+    measured = pd.notna(row["value"])
+    value = f"{row['value']:.3f}{interval}" if measured else NO_NUMBER
+    if missing := row.get("missing", 0):
+        value += f"; {missing_words(missing, row['subjects'] + missing)}"
     return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"
 
 
-def analyze_animals(task: str, data: Path, out: Path) -> dict[str, Path]:
-    """Analyse behaviour of animals or people on a task; return the paths of results."""
+def own_data_analysis(task: str) -> Analysis[Any]:
+    """The analysis of a task that reads tables of animals or people.
+
+    Raises:
+        MetaRLError: it reads none.
+    """
     analysis = analysis_of(task)
-    if analysis.load_animals is None:
-        able = [name for name in NAMES if analysis_of(name).load_animals is not None]
+    if not analysis.own_data:
+        able = [name for name in NAMES if analysis_of(name).own_data]
         raise MetaRLError(
             f"{task} does not support data of animals; choose from: {', '.join(able)}"
         )
-    trials = analysis.load_animals(data)
-    animals = ExperimentData(trials=trials, subjects_are="animals", task=task)
+    return analysis
+
+
+def read_trials(
+    task: str,
+    paths: Path | str | Sequence[Path | str],
+    column_map: ColumnMap | None = None,
+) -> TrialData:
+    """Read trials of animals or people in a task.
+
+    Args:
+        task: name of the task.
+        paths: one or more files or folders.
+        column_map: where columns have other names or codes than metarl's.
+
+    Returns:
+        The trials in metarl's columns, the subjects' names, and notes.
+
+    Raises:
+        MetaRLError: a file is missing, cannot be read, or is not coded as required.
+    """
+    return load_trials(own_data_analysis(task), paths, column_map)
+
+
+def analyze_animals(
+    task: str, data: TrialData, out: Path, *, title: str = "", who: str = "animals"
+) -> dict[str, Path]:
+    """Analyse behaviour of animals or people on a task; return the paths of results.
+
+    Args:
+        task: name of the task.
+        data: the trials, from `read_trials`.
+        out: folder of the results.
+        title: heading of the figure; the task's name by default.
+        who: kind of the subjects, as "mice", for legends.
+    """
+    analysis = own_data_analysis(task)
+    animals = ExperimentData(
+        trials=data.trials,
+        subjects_are=who,
+        names=data.labels,
+        task=task,
+    )
     result = analyse(analysis, animals)
-    title = f"{task}: {data.name}"
-    figure = draw_figure(result, analysis.behaviour_panels, title)
+    figure = draw_figure(result, analysis.behaviour_panels, title or task)
     png, pdf = save_figure(figure, out / "figure")
     table = out / "behaviour.csv"
     with whole_file(table) as temporary:

@@ -14,7 +14,7 @@ from metarl.experiments.spec import experiment
 from metarl.reports.figures import effect_line
 from metarl.runs.folder import Run
 
-VERDICTS = ("PASS", "FAIL", "NOT LEARNED", "REPORTED")
+VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
 """Verdicts, in the order of a tally."""
 
 
@@ -75,7 +75,8 @@ def scorecard_text(card: pd.DataFrame) -> str:
     lines = []
     for name, part in card.groupby("experiment", sort=False):
         entry = experiment(str(name))
-        lines += [f"{name}: {entry.summary}", f"After {entry.source}.", ""]
+        lines += [f"{name}: {entry.summary}"]
+        lines += [entry.source_line, ""] if entry.source else [""]
         lines += [effect_line(row) for row in part.to_dict("records")]
         lines += [""]
     return "\n".join([*lines, tally(card).to_string()])

@@ -189,6 +189,12 @@ class Run:
         return Run(self.path / VARIANTS / name)
 
     @property
+    def is_variant(self) -> bool:
+        """Whether this is a variant, in the folder of another run."""
+        folder = self.path.resolve().parent
+        return folder.name == VARIANTS and (folder.parent / "config.json").exists()
+
+    @property
     def variants(self) -> dict[str, "Run"]:
         """Runs of the existing variants, by name."""
         paths = sorted((self.path / VARIANTS).glob("*/config.json"))
@@ -202,8 +208,8 @@ class Run:
     def baselines(self) -> Mapping[str, EvaluationFolder]:
         """Evaluations of the baselines, by name; a variant uses those of its run."""
         folder = self.path / "evaluation" / "baselines"
-        if self.path.parent.name == VARIANTS and not folder.exists():
-            return Run(self.path.parent.parent).baselines
+        if self.is_variant and not folder.exists():
+            return Run(self.path.resolve().parent.parent).baselines
         paths = sorted(path.parent for path in folder.glob("*/evaluation.json"))
         return {path.name: EvaluationFolder(path) for path in paths}
 

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,7 +113,7 @@ def test_summaries_are_over_subjects_and_subjects_have_names(data):
     assert names == ["subject 0", "subject 1", "subject 0"]
     with pytest.raises(KeyError, match="table 'plain' is not a Measure"):
         tables.summary("plain")
-    named = replace(data, trials=data.trials.assign(animal=["a", "a", "b", "b"]))
+    named = replace(data, names={0: "a", 1: "b"})
     assert analyse(TOY, named).tables["subjects"]["label"].tolist()[:2] == ["a", "b"]
 
 
@@ -191,8 +190,36 @@ def test_a_missing_subject_passes_nothing_that_needs_learners(data):
         "none": True,
         "random": False,
     }
-    assert result.loc["reward", "subjects"] == 3
-    assert np.isnan(result.loc["reward", "value"])
+    assert result.loc["reward", ["subjects", "missing"]].tolist() == [2, 1]
+
+
+def test_misspelt_tables_columns_tests_and_groups_are_refused(data, table):
+    tested = replace(data, tests={"short": trials(table, 0.5)})
+    tables = analyse(TOY, tested).tables
+    assert "subject" not in tables
+    read = trial_sequence(data.trials, SCHEMA)
+    reads = {
+        "no table is named 'subject'; did you mean 'subjects'": (
+            lambda: tables["subject"]
+        ),
+        "no table is named 'curve'; there are ": lambda: tables.summary("curve"),
+        "no column of the schema is named 'color'; did you mean 'colour'": (
+            lambda: read["color"]
+        ),
+        "no column of the schema is named 'colors'": lambda: read.words("colors"),
+        "no test is named 'shrt'; did you mean 'short'": lambda: tested.tests["shrt"],
+        "no baseline is named 'randm'": lambda: tested.baselines["randm"],
+        "no variant is named 'early'": lambda: tested.variants["early"],
+    }
+    for words, look_up in reads.items():
+        with pytest.raises(MetaRLError, match=words):
+            look_up()
+
+    def wrong(data, groups):
+        return {"subjects": groups["randm"]}
+
+    with pytest.raises(MetaRLError, match="no group is named 'randm'; did you mean"):
+        analyse(replace(TOY, measures=wrong), data)
 
 
 def test_a_panel_draws_on_axes_of_its_own_where_none_are_given(data):

@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.criteria import (
+    Criteria,
     Criterion,
+    LearnedCriterion,
     criteria_table,
     learned_subjects,
     read_criteria,
 )
+from metarl.core.checks import MetaRLError
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 
@@ -37,6 +40,26 @@ def test_the_threshold_itself_counts_as_learned():
 
 def test_a_task_without_a_criterion_says_so():
     assert learned_subjects(None, pd.DataFrame()) is None
+
+
+def test_a_misspelt_statistic_is_refused_with_the_columns_there_are():
+    subjects = pd.DataFrame({"subject": [3], "correct": [0.5], "label": ["a"]})
+    least = LearnedCriterion(statistic="corect", threshold=0.5, why="a test")
+    words = (
+        "no column of the table of subjects, which the learned criterion reads, is "
+        "named 'corect'; did you mean 'correct'? There are correct"
+    )
+    with pytest.raises(MetaRLError, match=re.escape(words)):
+        learned_subjects(least, subjects)
+
+
+def test_a_misspelt_rule_is_refused_with_the_rules_there_are():
+    criteria = Criteria(rules={"second": Criterion(low=1), "late": Criterion(low=1)})
+    assert criteria["late"] == Criterion(low=1)
+    assert criteria.get("secnd") is None
+    words = r"no criterion is named 'secnd'; did you mean 'second'\? There are second, "
+    with pytest.raises(MetaRLError, match=words):
+        criteria["secnd"]
 
 
 def test_every_criterion_is_of_a_task_in_the_registry():

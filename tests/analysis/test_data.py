@@ -34,12 +34,5 @@ def test_recordings_need_the_discount(table):
         ExperimentData(trials=trials, discount=9)
 
 
-def test_subjects_are_networks_or_animals(table):
-    with pytest.raises(
-        ValueError, match="subjects_are must be one of networks, animals"
-    ):
-        ExperimentData(trials=table(choice=[0], reward=[1]), subjects_are="rats")
-
-
 def test_columns_that_are_present_pass():
     check_columns(["a", "b", "c"], ["a", "c"], "it")

@@ -20,6 +20,7 @@ from metarl.analysis.effects import (
     trained_and_untrained,
 )
 from metarl.analysis.measures import MEASURED
+from metarl.analysis.statistics import PROBABILITY
 
 LOWEST = Criterion(low=3, summary="lowest")
 
@@ -49,6 +50,47 @@ def test_a_subject_without_the_measure_cannot_hide():
     lowest = row([5, np.nan], [True] * 2, summary="lowest", criterion=LOWEST)
     mean = row([5, np.nan], [True] * 2, criterion=Criterion(low=3))
     assert lowest["verdict"] == mean["verdict"] == "FAIL"
+    assert lowest["value"] == mean["value"] == 5
+    assert (mean["subjects"], mean["missing"], mean["learned"]) == (1, 1, 2)
+
+
+def test_a_mean_is_over_those_that_have_a_number():
+    some = row([2, np.nan, 3, 4], chance=2.0)
+    every = row([2, 3, 4], chance=2.0)
+    assert (some.pop("missing"), every.pop("missing")) == (1, 0)
+    assert some == pytest.approx(every, nan_ok=True)
+
+
+def test_a_sign_needs_its_interval_where_the_rule_says_so():
+    sign, plain = Criterion(low=0, strict=True, interval=True), Criterion(low=0)
+    for values, verdict in (
+        ([1, 2, 3, 4], "PASS"),
+        ([-1, 2, 3, 4], "FAIL"),
+        ([-1, -2, -3, 1], "FAIL"),
+        ([2], "FAIL"),
+    ):
+        assert row(values, criterion=sign)["verdict"] == verdict
+    assert row([-1, 2, 3, 4], criterion=plain)["verdict"] == "PASS"
+    with pytest.raises(ValueError, match="interval must be False with the summary"):
+        Criterion(low=0, summary="lowest", interval=True)
+
+
+def test_an_interval_is_within_the_bounds_of_the_measure():
+    values = [0.9, 0.99, 1.0]
+    free, bounded = row(values), row(values, bounds=PROBABILITY)
+    assert bounded["value"] == free["value"]
+    assert bounded["high"] < 1 < free["high"]
+
+
+def test_differences_have_the_bounds_of_what_they_are_made_of():
+    own = Effect(label="it", values=pd.Series([0.2, 0.4]), bounds=PROBABILITY)
+    less = relative_to_baseline(own, 0.3, key="less", label="less")
+    assert less.bounds == pytest.approx((-0.3, 0.7))
+    saved = relative_to_baseline(own, 0.3, key="saved", label="saved", saved=True)
+    assert saved.bounds == pytest.approx((-0.7, 0.3))
+    both = pd.DataFrame({"trained": [0.5, 0.6], "untrained": [0.1, 0.3]})
+    rows = trained_and_untrained("it", "it", both, bounds=PROBABILITY)
+    assert [e.bounds for e in rows] == [PROBABILITY, PROBABILITY, (-1, 1)]
 
 
 NULL = {"criterion": Criterion(high=0.01)}
@@ -67,7 +109,13 @@ NULL = {"criterion": Criterion(high=0.01)}
         ([0.0, 0.0], None, NULL, "PASS"),
         ([0.5, 0.5], None, NULL, "FAIL"),
         ([0.0, 0.0], [True, True], {}, "REPORTED"),
-        ([], None, NULL, "FAIL"),
+        ([], None, NULL, "MISSING"),
+        ([np.nan, np.nan], [True, True], NULL, "MISSING"),
+        ([0.0, np.nan], None, NULL, "FAIL"),
+        ([0.0, np.nan], [True, True], NULL, "FAIL"),
+        ([0.0, np.nan], [True, False], NULL, "NOT LEARNED"),
+        ([0.0, np.nan], [False, True], NULL, "FAIL"),
+        ([np.nan], None, {}, "REPORTED"),
     ],
 )
 def test_verdicts(values, learned, options, verdict):
@@ -139,9 +187,10 @@ def test_another_test_than_the_published_is_reported():
 def test_a_subject_that_is_missing_counts_where_learning_applies():
     plain = replace(SCORED, key="plain", learning=NO_LEARNING)
     table = score_effects("two-step", [SCORED, plain], WHO, expected_subjects=3)
-    assert table["subjects"].tolist() == [3, 2]
+    assert table["subjects"].tolist() == [2, 2]
+    assert table["missing"].tolist() == [1, 0]
     assert table["verdict"].tolist() == ["NOT LEARNED", "PASS"]
-    assert np.isnan(table["value"][0])
+    assert table["value"].tolist() == [1.5, 1.5]
 
 
 def test_the_bounds_of_a_criterion_are_numbers_of_their_own():

@@ -46,9 +46,11 @@ def test_groups_are_the_measured_subjects_and_each_baseline(trials):
     assert baseline_names(table) == ["random"]
 
 
-def test_subjects_are_labelled_by_animal_where_there_is_one(trials):
-    assert subject_labels(trials) == {0: "subject 0", 1: "subject 1"}
-    assert subject_labels(trials.assign(animal=["C", "J"])) == {0: "C", 1: "J"}
+def test_subjects_are_labelled_by_their_names_where_they_have_one(trials):
+    data = ExperimentData(trials=trials)
+    assert subject_labels(data) == {0: "subject 0", 1: "subject 1"}
+    named = ExperimentData(trials=trials, names={0: "C", 1: "J"})
+    assert subject_labels(named) == {0: "C", 1: "J"}
 
 
 def test_summaries_count_subjects():

@@ -62,20 +62,20 @@ def with_value(table, column, row, value):
 @pytest.mark.parametrize(
     ("column", "row", "value", "sentence"),
     [
-        ("side", 1, 2, "side must be 0 (left), 1 (right) or blank, got 2.0 in row 2"),
+        ("side", 1, 2, "side must be 0 (left), 1 (right) or blank, got 2 in row 2"),
         ("paid", 0, 7, "paid must be 0, 0.5 or 1 on a valid trial with a choice, got "
-         "7.0 in row 1"),
+         "7 in row 1"),
         ("kind", 0, None, "kind must be old or new, and blank only without a choice, "
-         "got nan in row 1"),
+         "got a blank in row 1"),
         ("kind", 2, "odd", "kind must be old or new, and blank only without a choice, "
          "got 'odd' in row 3"),
-        ("share", 2, 3, "share must be in [0, 1], got 3.0 in row 3; divide by the "
+        ("share", 2, 3, "share must be in [0, 1], got 3 in row 3; divide by the "
          "largest there can be"),
         ("schedule", 0, 0.8, "schedule must be P(reward) in percent, 50 to 100, "
          "got 0.8 in row 1"),
         ("trial", 1, 0.5, "trial must be whole numbers, got 0.5 in row 2"),
-        ("trial", 2, None, "trial must be whole numbers, got nan in row 3"),
-        ("valid", 1, 2, "valid must be 0 or 1, got 2.0 in row 2"),
+        ("trial", 2, None, "trial must be whole numbers, got a blank in row 3"),
+        ("valid", 1, 2, "valid must be 0 or 1, got 2 in row 2"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_rule_and_row(
@@ -86,7 +86,7 @@ def test_a_wrong_value_is_named_with_its_rule_and_row(
 
 def test_words_where_numbers_stand_are_named(own):
     assert refusal(with_value(own, "choice", 0, "left")) == (
-        "column choice must hold numbers or blanks, got for example 'left'"
+        "column choice must be 0 (left), 1 (right) or blank, got 'left' in row 1"
     )
 
 
@@ -102,7 +102,7 @@ def test_a_long_table_is_checked_in_pieces(own, monkeypatch):
     monkeypatch.setattr("metarl.analysis.schema.ROWS_AT_ONCE", 2)
     SCHEMA.check(own)
     assert refusal(with_value(own, "share", 2, 3)).startswith(
-        "column share must be in [0, 1], got 3.0 in row 3"
+        "column share must be in [0, 1], got 3 in row 3"
     )
 
 
@@ -118,19 +118,21 @@ def test_a_column_that_is_not_required_may_be_missing_or_hold_any_number(own):
     values = SCHEMA.read(own)
     assert np.isnan(values["known"]).all()
     SCHEMA.check(own.assign(known=[1, -7.5, None]))
-    with pytest.raises(MetaRLError, match="column known must hold numbers"):
+    with pytest.raises(
+        MetaRLError, match="column known must be finite numbers or blanks, got"
+    ):
         SCHEMA.check(own.assign(known="word"))
 
 
 def test_a_trial_has_one_row_whatever_the_order(own):
     twice = own.assign(trial=[0, 1, 1])
     sentence = (
-        "each trial must have one row, got subject 0, session 0, episode 0, trial 1 "
-        "again in row 3; number trials within subject, session and episode"
+        "each trial must have one row, got a second row of subject 0, session 0, "
+        "episode 0, trial 1 in row 3; number trials within subject, session and episode"
     )
     assert refusal(twice) == sentence
     apart = pd.concat([twice.iloc[[1]], twice.iloc[[0]], twice.iloc[[2]]])
-    with pytest.raises(MetaRLError, match="trial 1 again in row 3"):
+    with pytest.raises(MetaRLError, match="trial 1 in row 3"):
         check_once(apart.reset_index(drop=True))
 
 

@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.schema import BASE_SCHEMA, number
-from metarl.analysis.trials import episode_grid, trial_sequence
+from metarl.analysis.trials import (
+    check_something_counts,
+    episode_grid,
+    trial_sequence,
+)
+from metarl.core.checks import MetaRLError
 
 SCHEMA = BASE_SCHEMA.extend("toy", colour=number(required=False))
 
@@ -96,6 +101,56 @@ def test_episodes_are_rows_and_trials_are_columns_whatever_the_order(trials):
         grid = laid(table)
         np.testing.assert_array_equal(grid["reward"], expected)
         assert grid.subject.tolist() == [3, 3, 7, 7]
+
+
+def numbered(*episodes):
+    rows = [(0, 0, e, t) for e, numbers in enumerate(episodes) for t in numbers]
+    table = pd.DataFrame(rows, columns=["subject", "session", "episode", "trial"])
+    return table.assign(choice=0, reward=table["trial"], valid=1, forced=0)
+
+
+def test_a_missing_first_trial_does_not_shift_the_others():
+    restarting = laid(numbered([1, 2, 3], [2, 3]))
+    assert restarting["reward"][0].tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(restarting["reward"][1], [np.nan, 2, 3])
+    continuing = laid(numbered([1, 2, 3], [5, 6]))
+    np.testing.assert_array_equal(continuing["reward"][1], [5, 6, np.nan])
+
+
+def test_a_choice_that_does_not_count_is_not_laid_out():
+    table = numbered([0, 1, 2]).assign(valid=[1, 0, 1], forced=[0, 0, 1])
+    grid = laid(table)
+    np.testing.assert_array_equal(grid["choice"], [[0, np.nan, np.nan]])
+    assert grid["reward"].tolist() == [[0, 1, 2]]
+
+
+def test_numbers_with_an_enormous_gap_are_refused():
+    with pytest.raises(MetaRLError, match=r"a gap before .* trial 100000000; number"):
+        laid(numbered([0, 1, 10**8]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"valid": 0}, r"none of the 3 trials counts \(3 not valid\)"),
+        ({"forced": 1}, r"none of the 3 trials counts \(3 forced\)"),
+        ({"choice": None}, r"none of the 3 trials counts \(3 without a choice\)"),
+        ({"colour": None}, r"\(3 without colour\).* has a choice and colour"),
+        ({"trial": [0, 2, 4]}, "none of the 3 trials that count follows another"),
+        ({"valid": [1, 0, 1]}, "none of the 2 trials that count follows another"),
+    ],
+)
+def test_a_table_with_nothing_to_analyse_is_refused_in_one_sentence(changes, words):
+    table = numbered([0, 1, 2]).assign(colour=1.0)
+    check_something_counts(table, SCHEMA, ["colour"], pairs=True)
+    with pytest.raises(MetaRLError, match=f"there is nothing to analyse: .*{words}"):
+        check_something_counts(table.assign(**changes), SCHEMA, ["colour"], pairs=True)
+
+
+def test_pairs_are_found_in_a_table_of_any_order():
+    table = numbered([0, 1, 2]).sample(frac=1, random_state=3)
+    check_something_counts(table.iloc[[2, 0, 1]], SCHEMA, [], pairs=True)
+    check_something_counts(numbered([0, 2, 4]), SCHEMA, [], pairs=False)
 
 
 def test_each_subject_has_its_episodes(trials):

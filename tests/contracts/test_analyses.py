@@ -96,7 +96,7 @@ def test_animals_and_networks_take_one_path(name):
     assert set(other.effects["verdict"]) == {"REPORTED"}
     for panel in ANALYSES[name].behaviour_panels:
         draw(other, panel)
-    if ANALYSES[name].load_animals:
+    if ANALYSES[name].own_data:
         assert not other.tables["behaviour"].empty
 
 
@@ -140,12 +140,15 @@ def test_summaries_are_means_over_subjects(name):
         # A point has one row per subject, so that n is never a number of trials.
         assert not table.duplicated([*keys, "subject"]).any(), title
         summary = tables.summary(title)
-        assert list(summary) == [*keys, "mean", "low", "high", "n"]
+        assert list(summary) == [*keys, "mean", "low", "high", "n", "missing"]
         values = [part for _, part in table.groupby(keys, sort=False)[measure.value]]
-        means = [sum(part) / len(part) for part in values]
+        known = [part.dropna() for part in values]
+        means = [sum(part) / len(part) if len(part) else np.nan for part in known]
         found = summary["mean"].to_numpy(float)
         np.testing.assert_allclose(found, np.array(means, float), err_msg=title)
-        assert summary["n"].tolist() == [len(part) for part in values]
+        assert summary["n"].tolist() == [len(part) for part in known]
+        total = summary["n"] + summary["missing"]
+        assert total.tolist() == [len(part) for part in values]
 
 
 # Panels

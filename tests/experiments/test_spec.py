@@ -112,6 +112,33 @@ def test_an_experiment_that_does_not_fit_together_is_refused(changes, words):
         replace(experiment("two-step"), **changes)
 
 
+@pytest.mark.parametrize("room", ["baselines", "analysis"])
+def test_a_module_that_does_not_exist_is_refused_before_anything_runs(
+    room, monkeypatch
+):
+    for name in ("toyz", "toyz.inner"):
+        own = Experiment(env=Lottery, presets={}, **{room: name})
+        monkeypatch.setattr(toys, "EXPERIMENT", own, raising=False)
+        words = f"{room} must be a module, or the name of one that can be imported"
+        with pytest.raises(ValueError, match=rf"{words} .*, got '{name}'") as refused:
+            experiment("toys:EXPERIMENT")
+        assert ("; did you mean 'toys'?" in str(refused.value)) == (name == "toyz")
+    monkeypatch.setattr(toys, "EXPERIMENT", replace(own, **{room: "toys"}))
+    assert experiment("toys:EXPERIMENT")
+
+
+def test_a_module_without_baselines_is_refused():
+    own = Experiment(env=Lottery, presets={}, baselines="toys")
+    with pytest.raises(ValueError, match="a function make_baselines, got 'toys'"):
+        own.make_baselines(Lottery(1))
+
+
+def test_a_source_is_a_sentence_or_nothing():
+    own = Experiment(env=Lottery, presets={}, source="an example")
+    assert own.source_line == "Source: an example."
+    assert replace(own, source="").source_line == ""
+
+
 def test_an_unknown_experiment_is_refused():
     with pytest.raises(ValueError, match="unknown task 'twostep'; choose from: two-s"):
         experiment("twostep")

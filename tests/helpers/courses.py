@@ -1,36 +1,16 @@
-"""Play any task with predefined noise and actions, and record all its results."""
+"""Fixtures that play any task with predefined noise and actions."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-import torch
 from short import small
-from torch import Tensor
 
+from metarl.envs import testing
 from metarl.envs.harlow.learning_set import LearningSet
 from metarl.envs.registry import NAMES, task_class
 from metarl.envs.task import Task
-
-Course = dict[str, Tensor]
-"""Results of a task: name -> (times, B, ...)."""
-
-
-class Script(NamedTuple):
-    """Noise and actions of a course, one column per environment."""
-
-    start: Tensor
-    """(B, N) noise of the reset."""
-    noise: Tensor
-    """(T, B, N) noise of the steps."""
-    actions: Tensor
-    """(T, B)."""
-
-    def num_envs(self, order: Any) -> "Script":
-        return Script(self.start[order], self.noise[:, order], self.actions[:, order])
-
-    def part(self, first: int, stop: int | None = None) -> "Script":
-        return Script(self.start, self.noise[first:stop], self.actions[first:stop])
+from metarl.envs.testing import Course, Script
 
 
 @pytest.fixture(params=list(NAMES))
@@ -53,59 +33,31 @@ def make(task_name: str) -> Callable[..., Task[Any]]:
     return make_it
 
 
-def _write(task: Task[Any], steps: int, seed: int = 0) -> Script:
-    generator = torch.Generator().manual_seed(seed)
-    size = (task.num_envs, task.noise_size)
-    return Script(
-        torch.rand(size, generator=generator),
-        torch.rand((steps, *size), generator=generator),
-        torch.randint(task.action_count, (steps, task.num_envs), generator=generator),
-    )
-
-
-def _perform(
-    task: Task[Any],
-    script: Script,
-    *,
-    options: Mapping[str, float] | None = None,
-    reset: bool = True,
-) -> Course:
-    first = task.reset(script.start, options=options) if reset else task.observation()
-    course = {"first": [first.clone()]}
-    for actions, noise in zip(script.actions, script.noise, strict=True):
-        step = task.step(actions, noise)
-        answers = step._asdict() | {"event": task.event()} | task.hidden()
-        # Only the environments of a learning set end trials at different times.
-        apart = isinstance(task, LearningSet)
-        if apart or bool(step.trial_ended.any()):
-            rows, ended = task.trial_row().items(), step.trial_ended
-            answers |= {f"row {k}": torch.where(ended, v, torch.nan) for k, v in rows}
-        for name, values in answers.items():
-            course.setdefault(name, []).append(values.clone())
-    return {name: torch.stack(values) for name, values in course.items()}
-
-
-def _same(one: Course, other: Course) -> bool:
-    return one.keys() == other.keys() and all(
-        one[name].dtype == other[name].dtype
-        and bool(torch.equal(one[name].nan_to_num(-9), other[name].nan_to_num(-9)))
-        for name in one
-    )
-
-
 @pytest.fixture(scope="session")
 def write_script() -> Callable[..., Script]:
     """Noise and actions for a task: write_script(task, steps, seed=0)."""
-    return _write
+    return testing.write_script
 
 
 @pytest.fixture(scope="session")
 def perform() -> Callable[..., Course]:
-    """Steps a task through a script: perform(task, script, options=, reset=)."""
-    return _perform
+    """Steps a task through a script: perform(task, script, options=, reset=).
+
+    Rows are those of the steps that end trials, where all environments end together.
+    """
+
+    def perform_it(task: Task[Any], script: Script, **more: Any) -> Course:
+        course = testing.play(task, script, **more)
+        # Only the environments of a learning set end trials at different times.
+        if isinstance(task, LearningSet) or "trial_ended" not in course:
+            return course
+        some = course["trial_ended"].any(1)
+        return {k: v[some] if k.startswith("row ") else v for k, v in course.items()}
+
+    return perform_it
 
 
 @pytest.fixture(scope="session")
 def same() -> Callable[[Course, Course], bool]:
     """Whether two courses agree to the last bit; NaN equals NaN."""
-    return _same
+    return testing.same_course

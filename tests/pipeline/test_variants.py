@@ -58,11 +58,14 @@ def test_the_test_is_the_one_that_the_run_took(finished_ones):
         assert metadata["reset_memory"] == reset
 
 
-def test_a_variant_is_scored_as_its_run_is(finished_ones):
+def test_a_variant_is_not_scored(finished_ones):
     _, by_name = finished_ones
     for name, each in by_name.items():
         rows = json.loads((each.analysis_path / "effects.json").read_text())
-        assert "FAIL" in {row["verdict"] for row in rows}, name
+        assert {row["verdict"] for row in rows} == {"REPORTED"}, name
+        result = (each.analysis_path / "result.txt").read_text()
+        assert "Nothing is scored: the networks are a variant." in result
+        assert f"Variant {name}: {VARIANTS[name].why}" in result
 
 
 def test_a_variant_is_compared_with_its_runs_baselines(finished_ones):

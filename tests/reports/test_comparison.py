@@ -55,7 +55,7 @@ def test_the_numbers_are_those_of_each_analysis(folders, tmp_path):
         assert rows["value"].to_dict() == pytest.approx(
             effects["value"].to_dict(), nan_ok=True
         )
-        name = "rewards per 100 trials, mean"
+        name = "rewards per 100 trials, missed ones too, mean"
         values = there.numbers.loc[there.numbers["effect"] == name, "value"]
         assert values.mean() == pytest.approx(effects.loc[name, "value"])
 
@@ -137,7 +137,8 @@ def test_the_text_says_what_was_not_measured(folders):
     text = comparison_text(table)
     assert "\n  animals  not measured\n" in text
     block = text.split("\n\n")[2].splitlines()
-    assert block[0] == "rewards per 100 trials, mean; criterion >= 69.5"
+    label = "rewards per 100 trials, missed ones too, mean"
+    assert block[0] == f"{label}; criterion >= 69.5"
     base, other, animals = block[1:]
     assert base.split()[:2] == ["base", f"{table['value'].iloc[0]:.4g}"]
     assert base.endswith("FAIL") or base.endswith("NOT LEARNED")

@@ -28,7 +28,7 @@ from metarl.runs.folder import Run, create_run, load_run
 
 pytestmark = pytest.mark.oldest
 
-VERDICTS = {"PASS", "FAIL", "NOT LEARNED", "REPORTED"}
+VERDICTS = {"PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED"}
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +69,13 @@ def test_the_values_of_every_subject_are_written_with_the_effects(analysed):
     numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
     rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
     assert set(numbers["effect"]) == set(rows)
-    rewards = numbers[numbers["effect"] == "rewards per 100 trials, mean"]
+    label = "rewards per 100 trials, missed ones too, mean"
+    rewards = numbers[numbers["effect"] == label]
     assert rewards["subject"].tolist() == [0, 1]
     table = run.trials
     expected = 100 * table.groupby("subject")["reward"].mean()
     assert rewards["value"].tolist() == pytest.approx(expected.tolist())
-    row = rows["rewards per 100 trials, lowest network"]
+    row = rows["rewards per 100 trials, missed ones too, lowest network"]
     assert row["value"] == pytest.approx(rewards["value"].min())
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 from metarl.analysis.effects import COLUMNS
 from metarl.reports.figures import analyze
 from metarl.reports.scorecard import (
+    VERDICTS,
     read_scorecard,
     scorecard,
     scorecard_text,
@@ -52,9 +53,13 @@ def test_a_tally_counts_verdicts_by_experiment_and_in_all():
         }
     )
     counted = tally(card)
-    assert list(counted.columns) == ["PASS", "FAIL", "NOT LEARNED", "REPORTED"]
+    assert list(counted.columns) == list(VERDICTS)
     assert list(counted.index) == ["two-step", "bandit", "all"]
-    assert counted.to_numpy().tolist() == [[2, 0, 0, 1], [0, 1, 0, 0], [2, 1, 0, 1]]
+    assert counted.to_numpy().tolist() == [
+        [2, 0, 0, 0, 1],
+        [0, 1, 0, 0, 0],
+        [2, 1, 0, 0, 1],
+    ]
 
 
 def test_the_text_has_a_line_for_each_effect_and_ends_with_the_tally(unlearned):

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -180,3 +181,12 @@ def test_a_test_was_taken_only_if_it_was_taken_just_so(change, finished):
     assert finished.evaluation(0).took(test)
     assert not finished.evaluation(0).took(replace(test, **change))
     assert not finished.evaluation(7).took(test)
+
+
+def test_a_variant_is_a_run_in_the_folder_of_another(small, tmp_path, monkeypatch):
+    run = create_run(tmp_path / "run", small())
+    variant = create_run(run.variant("units-half").path, small())
+    alone = create_run(tmp_path / "variants" / "mine", small())
+    assert [each.is_variant for each in (run, variant, alone)] == [False, True, False]
+    monkeypatch.chdir(variant.path)
+    assert Run(Path()).is_variant

@@ -33,6 +33,7 @@ from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group
 from metarl.analysis.references import read_reference
+from metarl.analysis.statistics import NOT_NEGATIVE
 
 
 def measures(
@@ -51,11 +52,17 @@ def measures(
     players = groups[MEASURED]
     regrets, curves = transfer(data, players)
     return {
-        "subjects": Measure(by_group(groups, subject_regrets), "regret"),
-        "regret": Measure(by_group(groups, regret_by_trial), "regret", ("trial",)),
-        "gaps": Measure(by_group(groups, regret_by_gap), "regret", ("gap",)),
+        "subjects": Measure(
+            by_group(groups, subject_regrets), "regret", bounds=NOT_NEGATIVE
+        ),
+        "regret": Measure(
+            by_group(groups, regret_by_trial), "regret", ("trial",), NOT_NEGATIVE
+        ),
+        "gaps": Measure(
+            by_group(groups, regret_by_gap), "regret", ("gap",), NOT_NEGATIVE
+        ),
         "transfer": regrets,
-        "dependent": Measure(curves, "regret", ("trained", "trial")),
+        "dependent": Measure(curves, "regret", ("trained", "trial"), NOT_NEGATIVE),
         "ablations": ablations(data),
         "rasters": rasters(data, players),
         **unit_tables(data, players),
@@ -77,6 +84,7 @@ ANALYSIS = Analysis(
         Panel("Networks that lack a part", plot_ablations, needs="networks"),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={
         "arm_count": 2,
         "trial_count": 100,

@@ -43,6 +43,8 @@ SUBJECT_COLUMNS = (
     "random_regret",
     "regret_saved",
     "suboptimal",
+    "missed",
+    "incomplete",
 )
 """Columns of the table of `subject_regrets`."""
 RASTERS = {"medium": "P(reward)\n.25, .75", "hard": "P(reward)\n.4, .6"}
@@ -66,7 +68,12 @@ class Problems:
     probabilities: Floats
     """(E, N) of reward, of each arm."""
     regret: Floats
-    """(E, T) of each trial, in reward units, at least 0."""
+    """(E, T) of each trial, in reward units, at least 0; the best arm's probability
+    without a valid choice."""
+    missed: NDArray[np.bool_]
+    """(E, T) whether there was no valid choice."""
+    incomplete: int
+    """Further episodes, which lack a trial and are left out."""
 
     @property
     def best(self) -> Floats:
@@ -102,11 +109,15 @@ Players = Mapping[int, Problems]
 def read_problems(trials: pd.DataFrame) -> dict[int, Problems]:
     """Problems of each subject of a checked trial table.
 
-    Episodes that lack a trial are left out. One subject is laid out at a time, so that
-    a table of many millions of trials is never copied as a whole.
+    Episodes that lack a trial are left out, and counted. The first and the last trial
+    of an episode are those with the least and the greatest number of the table. One
+    subject is laid out at a time, so that a table of many millions of trials is never
+    copied as a whole.
     """
-    count = int(trials["trial"].max()) + 1 if len(trials) else 0
-    return {subject: _problems(part, count) for subject, part in _by_subject(trials)}
+    if not len(trials):
+        return {}
+    numbers = range(int(trials["trial"].min()), int(trials["trial"].max()) + 1)
+    return {subject: _problems(part, numbers) for subject, part in _by_subject(trials)}
 
 
 def _by_subject(trials: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -122,8 +133,9 @@ def _by_subject(trials: pd.DataFrame) -> Iterator[tuple[int, pd.DataFrame]]:
         yield int(subject[start]), trials.iloc[start:stop]
 
 
-def _problems(part: pd.DataFrame, count: int) -> Problems:
-    part = _whole_episodes(part, count)
+def _problems(part: pd.DataFrame, numbers: range) -> Problems:
+    count, every = len(numbers), part
+    part = _whole_episodes(part, numbers)
     names = [name for name in part if str(name).startswith(PROBABILITY)]
     names.sort(key=lambda name: int(str(name).removeprefix(PROBABILITY)))
     # A problem is the same in all trials of its episode.
@@ -131,6 +143,7 @@ def _problems(part: pd.DataFrame, count: int) -> Problems:
     probabilities = first[names].to_numpy(np.float32)
     missing = len(names)
     choice = part["choice"].to_numpy(np.float32, na_value=missing).astype(np.int8)
+    choice[(part["valid"] != 1).to_numpy()] = missing
     # Without a choice, no reward is possible.
     possible = np.column_stack([probabilities, np.zeros(len(first), np.float32)])
     arms = choice.reshape(-1, count).astype(np.int64)
@@ -139,15 +152,18 @@ def _problems(part: pd.DataFrame, count: int) -> Problems:
         episode=first["episode"].to_numpy(np.int64),
         probabilities=probabilities,
         regret=best - np.take_along_axis(possible, arms, axis=1),
+        missed=arms == missing,
+        incomplete=len(every[["session", "episode"]].drop_duplicates()) - len(first),
     )
 
 
-def _whole_episodes(part: pd.DataFrame, count: int) -> pd.DataFrame:
+def _whole_episodes(part: pd.DataFrame, numbers: range) -> pd.DataFrame:
     """Rows by session, episode and trial, only of episodes with all their trials."""
+    count = len(numbers)
     keys = [part[name].to_numpy(np.int64) for name in ("session", "episode", "trial")]
     place = keys[1] - keys[1].min(initial=0)
     place += keys[0] * (place.max(initial=0) + 1)
-    place = place * count + keys[2]
+    place = place * count + keys[2] - numbers.start
     if (place[1:] <= place[:-1]).any():
         order = np.argsort(place, kind="stable")
         part, place = part.iloc[order], place[order]
@@ -163,7 +179,8 @@ def subject_regrets(players: Players) -> pd.DataFrame:
         One row a subject: subject; episodes; trials of an episode; regret (reward
         units); random_regret, that of random choice on the same problems; regret_saved,
         1 - regret / random_regret: 0 at chance, 1 without any regret; suboptimal,
-        choices of an arm that is not the best.
+        choices of an arm that is not the best, or of none; missed, the share of trials
+        without a valid choice; incomplete, episodes left out as they lack a trial.
     """
     rows = [_mean_regrets(subject, problems) for subject, problems in players.items()]
     return pd.DataFrame(rows, columns=list(SUBJECT_COLUMNS))
@@ -180,6 +197,8 @@ def _mean_regrets(subject: int, problems: Problems) -> dict[str, float]:
         "random_regret": random_regret,
         "regret_saved": 1 - regret / random_regret if random_regret > 0 else np.nan,
         "suboptimal": mean(wrong.astype(float)),
+        "missed": mean(problems.missed.astype(float)),
+        "incomplete": problems.incomplete,
     }
 
 

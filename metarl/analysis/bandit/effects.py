@@ -20,7 +20,13 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
-from metarl.analysis.statistics import standard_error
+from metarl.analysis.statistics import (
+    HELD_OUT_R2,
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    known_standard_error,
+)
 
 RIVAL = "thompson"
 """Baseline that the networks must beat, as in Wang et al. 2016."""
@@ -51,6 +57,7 @@ def _regret_effects(tables: Tables) -> list[Effect]:
         key="regret.mean",
         label="regret per episode, mean",
         values=subject_values(subjects, "regret"),
+        bounds=NOT_NEGATIVE,
         chance=float(subjects["random_regret"].mean()),
         reference=group_mean(every, OPTIMUM, "regret"),
         source=ON_SAME,
@@ -114,7 +121,7 @@ def _criterion_effects(
         Effect(
             key=f"saved.{RIVAL}.minus_errors",
             label=f"regret saved against {RIVAL}, minus {ERRORS} standard errors",
-            values=saved - ERRORS * standard_error(regret),
+            values=saved - ERRORS * known_standard_error(regret),
             criterion=context.criteria["regret saved against Thompson"],
             needs_learning=False,
             source=PAPER,
@@ -124,6 +131,7 @@ def _criterion_effects(
             label=f"loses less than {RIVAL}, share of networks",
             values=better,
             criterion=context.criteria["share that beats Thompson"],
+            bounds=PROBABILITY,
             needs_learning=False,
             source=PAPER,
         ),
@@ -146,6 +154,7 @@ def _coding_effects(tables: Tables) -> list[Effect]:
             key=f"r2.{name}",
             label=label,
             values=subject_values(table, column).reindex(everyone),
+            bounds=NO_BOUNDS if name == "difference" else HELD_OUT_R2,
             chance=0.0 if name == "difference" else None,
         )
         for name, (column, label) in rows.items()
@@ -168,6 +177,7 @@ def _dependent_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"regret on .25, .75 after training on {trained} arms, mean",
             values=values,
             criterion=rule if correlated else None,
+            bounds=NOT_NEGATIVE,
             needs_learning=False,
             learning=ALL_MEASURED,
             reference=baselines["bayes-greedy"],
@@ -206,6 +216,7 @@ def _ablation_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"regret per episode, {name}, mean",
             values=_of_expected(part, "regret"),
             learning=ALL_MEASURED,
+            bounds=NOT_NEGATIVE,
             chance=float(part["random_regret"].mean()),
         )
         if name == "no-reward":
@@ -213,6 +224,7 @@ def _ablation_effects(tables: Tables, context: Context) -> Iterator[Effect]:
                 key="ablation.no-reward.ratio",
                 label="regret without reward input, relative to random choice",
                 values=_of_expected(part, "ratio"),
+                bounds=NOT_NEGATIVE,
                 criterion=context.criteria["regret without reward input"],
                 learning=ALL_MEASURED,
                 chance=1.0,

@@ -53,6 +53,7 @@ from metarl.analysis.measures import (
     stack,
 )
 from metarl.analysis.references import read_reference
+from metarl.analysis.statistics import HELD_OUT_R2, PROBABILITY
 from metarl.analysis.trials import TrialSequence
 from metarl.core.files import Recording
 
@@ -99,12 +100,12 @@ def measures(
         for (group, test), one in tests.items()
     )
     return {
-        "accuracy": Measure(accuracy, "accuracy", ("test", "trial")),
-        "tests": Measure(by_test, "later_trials", ("test",)),
+        "accuracy": Measure(accuracy, "accuracy", ("test", "trial"), PROBABILITY),
+        "tests": Measure(by_test, "later_trials", ("test",), PROBABILITY),
         "subjects": subjects,
         "ceiling": ceiling_table(select_group(subjects)),
         **_course_tables(data, subjects, accuracy),
-        "decoding": Measure(decoding, "r2_target", ("test", "units")),
+        "decoding": Measure(decoding, "r2_target", ("test", "units"), HELD_OUT_R2),
         "gaze": _gaze(data),
         "reference": read_reference(__name__, "curves"),
     }
@@ -143,7 +144,7 @@ def _course_tables(
         "curves": curves,
         "changes": changes,
         "durations": durations_table(changes),
-        "stages": Measure(stages, "accuracy", ("stage", "trial")),
+        "stages": Measure(stages, "accuracy", ("stage", "trial"), PROBABILITY),
     }
 
 
@@ -172,7 +173,9 @@ ANALYSIS = Analysis(
         Panel("Memory, by the units", plot_decoding, needs="recording"),
         Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
+    needs=("correct",),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"trial_count": 6},
 )
 """From trial tables and recordings to effects and panels."""

@@ -1,8 +1,9 @@
 """How often the rewarded object is selected, trial by trial of a problem.
 
-Trials are numbered from 1 in every table here. Declared: accuracy is over the
-trials with a selection. Those without one are counted apart: the step cap ended them,
-or ended the problem before they began.
+Trials are numbered from 1 in every table here: 1 is the least number of the trial
+table. Declared: accuracy is over the trials that count, which are valid, free and have
+a selection. The others are counted apart: in a network, the step cap ended them, or
+ended the problem before they began.
 """
 
 import numpy as np
@@ -10,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from metarl.analysis.recordings import join_trials, steps_at
-from metarl.analysis.schema import BASE_SCHEMA, codes, number
+from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, codes, number
 from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.files import Recording
@@ -40,7 +41,17 @@ SCHEMA = BASE_SCHEMA.extend(
 
 def read_trials(trials: pd.DataFrame) -> TrialSequence:
     """Sort a trial table that `SCHEMA` has checked."""
-    return trial_sequence(trials, SCHEMA)
+    return trial_sequence(trials, SCHEMA, needs=("correct",))
+
+
+def _counted(trials: TrialSequence) -> Array:
+    """(N,) whether the selection was correct; NaN in a trial that does not count."""
+    return np.where(trials.usable, trials["correct"], np.nan)
+
+
+def _numbers(trials: TrialSequence, first: int) -> Integers:
+    """(N,) numbers of the trials in their problems, from 1."""
+    return trials.trial - first + 1
 
 
 def accuracy_by_trial(trials: TrialSequence) -> pd.DataFrame:
@@ -53,8 +64,8 @@ def accuracy_by_trial(trials: TrialSequence) -> pd.DataFrame:
     table = pd.DataFrame(
         {
             "subject": trials.subject,
-            "trial": trials.trial + 1,
-            "correct": trials["correct"],
+            "trial": _numbers(trials, int(trials.trial.min())),
+            "correct": _counted(trials),
         }
     )
     shares = table.groupby(["subject", "trial"])["correct"].agg(["mean", "count"])
@@ -73,18 +84,18 @@ def subject_accuracy(trials: TrialSequence) -> pd.DataFrame:
         trial; NaN where the table has none), reward_per_episode, ceiling (1 where the
         second trial is at `CEILING`, else 0).
     """
-    due = int(trials.trial.max()) + 1
+    first, last = int(trials.trial.min()), int(trials.trial.max())
     return pd.DataFrame(
         [
-            {"subject": subject, **_accuracy(own, due)}
+            {"subject": subject, **_accuracy(own, range(first, last + 1))}
             for subject, own in trials.iter_subjects()
         ]
     )
 
 
-def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
-    """Numbers of one subject; `due` is the expected number of trials of a problem."""
-    correct, number = trials["correct"], trials.trial + 1
+def _accuracy(trials: TrialSequence, due: range) -> dict[str, float]:
+    """Numbers of one subject; `due` are the expected trial numbers of a problem."""
+    correct, number = _counted(trials), _numbers(trials, due.start)
     second = correct[number == LATER[0]]
     accuracy = known_mean(second)
     selections = np.isfinite(correct).sum()
@@ -96,8 +107,8 @@ def _accuracy(trials: TrialSequence, due: int) -> dict[str, float]:
             correct[(number >= LATER[0]) & (number <= LATER[1])]
         ),
         "second_trials": float(np.isfinite(second).sum()),
-        "missing": 1 - selections / (due * len(trials.starts)),
-        "steps": float(trials["steps"].mean()),
+        "missing": 1 - selections / (len(due) * len(trials.starts)),
+        "steps": known_mean(trials["steps"]),
         "reward_per_episode": float(rewards.mean()),
         "ceiling": float(accuracy >= CEILING),
     }

@@ -22,6 +22,7 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
+from metarl.analysis.statistics import DIFFERENCE, HELD_OUT_R2, PROBABILITY
 
 CONTROL = "replaced"
 """Variant that was trained with a new unrewarded object on each trial."""
@@ -67,6 +68,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
         key="trial_2.mean",
         label="accuracy in trial 2, mean",
         values=subject_values(subjects, "second_trial"),
+        bounds=PROBABILITY,
         chance=0.5,
         reference=0.967,
         source=PAPER,
@@ -76,6 +78,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
             key="trial_1.mean",
             label="accuracy in trial 1, mean",
             values=subject_values(subjects, "first_trial"),
+            bounds=PROBABILITY,
             criterion=context.criteria["accuracy without knowledge"],
             reference=0.5,
             source="nothing can be known",
@@ -91,6 +94,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
             key="later.lowest",
             label="accuracy in trials 2 to 6, lowest network",
             values=subject_values(subjects, "later_trials"),
+            bounds=PROBABILITY,
             summary="lowest",
             criterion=context.criteria.get("accuracy in trials 2 to 6, each network"),
             reference=0.979,
@@ -100,6 +104,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
             key="ceiling.share",
             label="networks at the ceiling (trial 2 at .967 or more), share",
             values=subject_values(subjects, "ceiling"),
+            bounds=PROBABILITY,
             criterion=context.criteria["share at the ceiling"],
             needs_learning=False,
             reference=PAPER_CEILING,
@@ -115,6 +120,7 @@ def _accuracy_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
             key="missing.mean",
             label="trials without a selection, share, mean",
             values=subject_values(subjects, "missing"),
+            bounds=PROBABILITY,
         ),
         Effect(
             key="steps.mean",
@@ -132,6 +138,7 @@ def _later(tables: Tables, group: str, test: str, words: str) -> Effect:
         key=f"later.{prefix}{test}.mean",
         label=f"accuracy in trials 2 to 6, {words}, mean",
         values=subject_values(rows, "later_trials"),
+        bounds=PROBABILITY,
         chance=0.5,
     )
 
@@ -173,7 +180,7 @@ def _minus_main(tables: Tables, test: str, words: str) -> Effect:
     main = _later(tables, MEASURED, MAIN, words)
     values = other.values - main.values if len(other.values) else other.values
     key = f"later.{test}.minus_{MAIN}"
-    return replace(other, key=key, values=values, chance=0.0)
+    return replace(other, key=key, values=values, chance=0.0, bounds=DIFFERENCE)
 
 
 def _reversal_effects(tables: Tables) -> list[Effect]:
@@ -188,6 +195,7 @@ def _reversal_effects(tables: Tables) -> list[Effect]:
             key=f"reversal.trial_{trial}.mean",
             label=f"accuracy {words}, mean",
             values=subject_values(rows_at(own, trial=trial), "accuracy"),
+            bounds=PROBABILITY,
             reference=best,
             source="memory of the object rewarded last",
         )
@@ -207,6 +215,7 @@ def _decoding_effects(tables: Tables, context: Context) -> list[Effect]:
             key=f"{column}.{units}.mean",
             label=f"{words}, {units}, mean",
             values=subject_values(table, column),
+            bounds=PROBABILITY if column == "difference_sign" else HELD_OUT_R2,
             chance=0.5 if column == "difference_sign" else None,
         )
         for column, words in DECODED.items()

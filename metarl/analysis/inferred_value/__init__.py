@@ -51,6 +51,7 @@ from metarl.analysis.measures import MEASURED, Measure, by_group, rows_at, stack
 from metarl.analysis.recordings import units_of
 from metarl.analysis.references import read_reference
 from metarl.analysis.schema import Array
+from metarl.analysis.statistics import PROBABILITY
 from metarl.core.files import Recording
 
 RATIOS = ("ratio", "carry_over", "counts")
@@ -102,11 +103,13 @@ def measures(
     rows = numbers.melt(["group", "subject"], WHEN, "when", "difference")
     return {
         "subjects": Measure(_subjects(groups, numbers, ideal), "ratio"),
-        "valid": Measure(by_group(groups, valid_shares), "valid", ("block_trial",)),
+        "valid": Measure(
+            by_group(groups, valid_shares), "valid", ("block_trial",), PROBABILITY
+        ),
         "responses": Measure(responses, "rpe", ("when", "cue", "event")),
         "values": Measure(values, "value", ("place", "event", "cue")),
         "differences": Measure(rows, "difference", ("when",)),
-        "readout": Measure(readout, "share", ("units", "place", "event")),
+        "readout": Measure(readout, "share", ("units", "place", "event"), PROBABILITY),
         "counting": _each(
             measured, lambda r: counting_readout(r.units, r.trials), COUNTING_COLUMNS
         ),
@@ -201,7 +204,9 @@ ANALYSIS = Analysis(
         Panel("Units, by the rewarded cue", plot_states, needs="recording"),
         Panel("The new cue, read out of units", plot_readout, needs="recording"),
     ),
+    needs=None,
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"block_count": 10, "block_trials": 5, "probability_switch": 0.5},
     snapshot=SnapshotPanel("Prediction error at the cue", RECORDED),
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.schema import BASE_SCHEMA, codes, whole
-from metarl.analysis.trials import EPISODE_KEYS, trial_sequence
+from metarl.analysis.trials import trial_sequence
 
 SCHEMA = BASE_SCHEMA.extend(
     "inferred-value",
@@ -41,6 +41,8 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         - place: BEFORE, or 1, 2, ... in the block of a reversal; NaN elsewhere.
         - new: whether its cue is the new one; False elsewhere.
         - seen: whether the trial before it, in the same episode, had the same cue.
+
+        The trial before has the number one below.
     """
     sequence = trial_sequence(trials, SCHEMA)
     table = sequence.key_table()
@@ -48,16 +50,17 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         table[name] = sequence[name]
     for name in ("cue", "rewarded_cue"):
         table[name] = sequence.words(name)
-    episodes = table.groupby(list(EPISODE_KEYS), sort=False)
+    adjacent = pd.Series(sequence.next_in_episode)
     switched = table["switched"] == 1
-    last = np.where(episodes["switched"].shift(-1) == 1, BEFORE, np.nan)
+    starts_next = (switched & adjacent).shift(-1, fill_value=False)
+    last = np.where(starts_next, BEFORE, np.nan)
     place = np.where(switched, table["block_trial"] + 1, last)
     same = table["cue"] == table["rewarded_cue"]
     return table.assign(
-        after_valid=episodes["valid"].shift(1) == 1,
+        after_valid=adjacent & (table["valid"].shift(1) == 1),
         place=place,
         new=np.where(place == BEFORE, ~same, same) & ~np.isnan(place),
-        seen=episodes["cue"].shift(1) == table["cue"],
+        seen=adjacent & (table["cue"].shift(1) == table["cue"]),
     )
 
 

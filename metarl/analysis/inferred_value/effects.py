@@ -24,6 +24,7 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
+from metarl.analysis.statistics import PROBABILITY
 
 RESET = "block-reset"
 """Further test in which the memory is reset at every block's start."""
@@ -105,6 +106,7 @@ def _ratio_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         key="counts.mean",
         label="share of networks that count the trials of a block",
         values=_values(tables, "counts"),
+        bounds=PROBABILITY,
         reference=0.0,
         source=IDEAL_SOURCE,
     )
@@ -112,6 +114,7 @@ def _ratio_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         key="valid_share.mean",
         label="share of valid trials, mean",
         values=_values(tables, "valid_share"),
+        bounds=PROBABILITY,
         reference=1.0,
         source="the task's rules",
     )
@@ -162,6 +165,7 @@ def _unit_effects(tables: Tables) -> Iterator[Effect]:
             f"new cue read out of units at fixation, trial {place}",
             _both_units(tables, rows, "share"),
             words=UNIT_WORDS,
+            bounds=PROBABILITY,
             chance=0.5,
             reference=float(place - 1),
             source=STATE_PAPER,
@@ -174,6 +178,7 @@ def _unit_effects(tables: Tables) -> Iterator[Effect]:
         "first trial of a block read out of units at fixation, accuracy",
         _both_units(tables, tables["counting"], "accuracy"),
         words=UNIT_WORDS,
+        bounds=PROBABILITY,
         chance=0.5,
     )
     yield from (trained, difference)

@@ -28,6 +28,7 @@ from metarl.analysis.informative_arm.plots import (
     plot_regret,
 )
 from metarl.analysis.measures import MEASURED, Measure, by_group
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import EpisodeGrid
 
 
@@ -49,6 +50,7 @@ def measures(
             by_group(groups, lambda grid: choices_by_trial(grid, design)),
             "probability",
             ("trial", "kind"),
+            PROBABILITY,
         ),
         "regret": Measure(
             by_group(groups, lambda grid: regret_by_trial(grid, design)),
@@ -57,7 +59,10 @@ def measures(
         ),
         # A network that never chose the informative arm has no choices after it.
         "after_clue": Measure(
-            clues.dropna(subset=["probability"]), "probability", ("target", "arm")
+            clues.dropna(subset=["probability"]),
+            "probability",
+            ("target", "arm"),
+            PROBABILITY,
         ),
     }
 
@@ -73,6 +78,7 @@ ANALYSIS = Analysis(
         Panel("Regret by trial", plot_regret),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"arm_count": 11, "trial_count": 5},
 )
 """From trial tables to effects and panels."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, whole
-from metarl.analysis.statistics import known_mean
+from metarl.analysis.statistics import column_means, known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 
 KINDS = ("informative arm", "target")
@@ -106,7 +106,7 @@ def choices_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
     return stack(
         (
             {"subject": subject, "kind": kind},
-            _by_trial("probability", np.nanmean(hits, axis=0)),
+            _by_trial("probability", column_means(hits)),
         )
         for subject, own in grid.iter_subjects()
         for kind, hits in zip(KINDS, _hits(own, design), strict=True)
@@ -129,15 +129,23 @@ def _hits(grid: EpisodeGrid, design: Design) -> tuple[Array, Array]:
 def regret_by_trial(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
     """Regret, the target's reward minus the reward, summed over the trials so far.
 
+    A trial without a reward in the table has the mean regret of its episode.
+
     Returns:
         One row a subject and trial: subject, trial, regret (mean over episodes, in
         reward units).
     """
     frames = []
     for subject, own in grid.iter_subjects():
-        regret = (design.reward_target - own["reward"]).cumsum(axis=1).mean(axis=0)
+        regret = column_means((design.reward_target - _rewards(own)).cumsum(axis=1))
         frames.append(({"subject": subject}, _by_trial("regret", regret)))
     return stack(frames)
+
+
+def _rewards(grid: EpisodeGrid) -> Array:
+    """(E, T) rewards; the mean of its episode where a trial has none."""
+    reward = grid["reward"]
+    return np.where(np.isnan(reward), column_means(reward.T)[:, None], reward)
 
 
 def choices_after_clue(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
@@ -186,7 +194,8 @@ def subject_choices(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
         One row a subject: subject, reward_per_episode, informative_first (P(informative
         arm) in the first trial), target_later (P(target) in all others),
         target_after_clue (P(target) after the informative arm was chosen; NaN where it
-        never was) and target_after_clue_least (the least over targets).
+        never was), target_after_clue_least (the least over targets that occurred after
+        one) and choices (that count, in all trials).
     """
     rows = []
     for subject, own in grid.iter_subjects():
@@ -195,11 +204,14 @@ def subject_choices(grid: EpisodeGrid, design: Design) -> pd.DataFrame:
         rows.append(
             {
                 "subject": subject,
-                "reward_per_episode": float(own["reward"].sum(axis=1).mean()),
+                "reward_per_episode": known_mean(_rewards(own).sum(axis=1)),
                 "informative_first": known_mean(informative[:, 0]),
                 "target_later": known_mean(hit[:, 1:]),
                 "target_after_clue": known_mean(hit[_after_clue(own, design)]),
-                "target_after_clue_least": float(on_target.min()),
+                "target_after_clue_least": np.nanmin(on_target)
+                if np.isfinite(on_target).any()
+                else np.nan,
+                "choices": int(np.isfinite(own["choice"]).sum()),
             }
         )
     return pd.DataFrame(rows)

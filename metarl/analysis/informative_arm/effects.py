@@ -8,6 +8,7 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect, relative_to_baseline
 from metarl.analysis.informative_arm.behaviour import Design
 from metarl.analysis.measures import Tables, select_group, subject_values
+from metarl.analysis.statistics import PROBABILITY
 
 OPTIMUM = "informative arm first, computed"
 """Source of the references."""
@@ -32,6 +33,7 @@ def _choice_effects(
         values=subject_values(subjects, "informative_first"),
         criterion=context.criteria["informative arm first"],
         needs_learning=False,
+        bounds=PROBABILITY,
         chance=1 / design.arm_count,
         reference=1.0,
         source=OPTIMUM,

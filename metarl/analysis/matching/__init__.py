@@ -5,11 +5,12 @@ from functools import partial
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.matching.animals import load_mouse_foraging
 from metarl.analysis.matching.behaviour import (
+    LEAST_EPISODES,
     SCHEMA,
     STAYS,
     baseline_earnings,
@@ -47,6 +48,8 @@ from metarl.analysis.measures import (
     subject_labels,
     thin,
 )
+from metarl.analysis.statistics import PROBABILITY
+from metarl.core.checks import MetaRLError
 
 POINT_COUNT = 1200
 """Episodes kept for the scatter."""
@@ -71,9 +74,12 @@ def measures(
     history = by_group(groups, history_weights)
     subjects = (
         by_group(groups, subject_measures)
-        .merge(wide_by_set(rewards, "efficiency"), on=KEYS)
-        .merge(wide_by_set(rewards, "reward_per_trial"), on=KEYS)
+        .merge(wide_by_set(rewards, "efficiency"), "left", on=KEYS)
+        .merge(wide_by_set(rewards, "reward_per_trial"), "left", on=KEYS)
     )
+    behaviour = behaviour_summary(lines, history, subjects, subject_labels(data))
+    if behaviour.empty and data.subjects_are != "networks":
+        raise MetaRLError(_too_few(groups[MEASURED]))
     units = _units(data, groups[MEASURED])
     coding = _by_subject({k: coding_table(v) for k, v in units.items()}, CODING_COLUMNS)
     variables = ("network", "variable")
@@ -81,18 +87,34 @@ def measures(
         "subjects": subjects,
         "earnings": Measure(rewards, "reward_per_trial", ("set",)),
         "lines": lines,
-        "slopes": Measure(_slopes(lines, subjects), "value", ("measure",)),
+        "slopes": Measure(
+            _slopes(lines, subjects),
+            "value",
+            ("measure",),
+            dict.fromkeys(STAYS, PROBABILITY),
+        ),
         "history": Measure(history, "weight", ("predictor", "lag")),
         "points": _points(groups[MEASURED]),
         "units": _by_subject(units, UNIT_COLUMNS),
-        "coding": Measure(coding, "strength", variables),
-        "fractions": Measure(coding, "fraction", variables),
+        "coding": Measure(coding, "strength", variables, PROBABILITY),
+        "fractions": Measure(coding, "fraction", variables, PROBABILITY),
         "baselines": baseline_earnings(rewards),
-        "behaviour": behaviour_summary(
-            lines, history, subjects, subject_labels(data.trials)
-        ),
+        "behaviour": behaviour,
         **reference_tables(),
     }
+
+
+def _too_few(trials: pd.DataFrame) -> str:
+    """The sentence on a table without a number of any subject."""
+    late = trials["usable"] & trials["late"]
+    episodes = trials.loc[late, "episode_index"].nunique()
+    return (
+        f"there is nothing to analyse: of {len(trials)} trials {late.sum()} count and "
+        f"are in the last two thirds of their episode, in {episodes} "
+        f"{'episode' if episodes == 1 else 'episodes'}, and "
+        "none of them follows another that counts; staying needs trials numbered up by "
+        f"1, and a slope {LEAST_EPISODES} episodes of a subject, of different ratios"
+    )
 
 
 def _slopes(lines: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
@@ -142,6 +164,8 @@ ANALYSIS = Analysis(
     ),
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
-    load_animals=lambda path: load_file(path, SCHEMA),
+    release=Release(
+        variable="all_stats", load=load_mouse_foraging, subjects_are="mice"
+    ),
 )
 """From trial tables and recordings to effects and panels."""

@@ -36,6 +36,7 @@ from metarl.analysis.trials import trial_sequence
 
 SCHEMA = BASE_SCHEMA.extend(
     "matching",
+    blocks=True,
     reward=codes(
         *(0, 1),
         names=("not rewarded", "rewarded"),
@@ -56,8 +57,12 @@ SPLIT = ("held-in", "held-out")
 """Sets of episodes by whether training had their base probabilities."""
 SETS = (*SPLIT, "all")
 """All sets of episodes."""
-STAYS = ("stay_after_reward", "switch_after_none")
-"""Columns of the table of subjects: responses to the last outcome."""
+STAYS = {
+    "stay_after_reward": "pairs_after_reward",
+    "switch_after_none": "pairs_after_none",
+}
+"""Columns of the table of subjects: responses to the last outcome, and the numbers of
+pairs behind them."""
 PSEUDO_COUNT = 0.5
 """Added to each count before a ratio is taken, so that no episode drops out."""
 LEAST_EPISODES = 3
@@ -85,14 +90,16 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         (number of the episode over all, from 0); side (+1 right, -1 left, 0 not
         usable); rewarded (1, or 0 if not, or not usable); reward (in reward units, with
         penalties); valid; usable; history (usable trials right before it, unbroken);
-        late (in the last two thirds of its episode); held_out (1 or 0), p0_left and
+        late (in the last two thirds of its episode, by trial numbers, from the first
+        to the last that the table has); held_out (1 or 0), p0_left and
         chance_left (when choosing), NaN where the table does not say.
 
     Source: Wang et al. 2018, Nat Neurosci 21:860: only the last two thirds count.
     """
     sequence = trial_sequence(trials, SCHEMA)
     usable, episode = sequence.usable, sequence.episode_index
-    place = np.arange(len(episode)) - sequence.starts[episode]
+    last = np.append(sequence.starts[1:], len(episode)) - 1
+    length = sequence.place[last] + 1
     return sequence.key_table().assign(
         episode_index=episode,
         side=np.where(usable, 2 * sequence["choice"] - 1, 0.0),
@@ -101,7 +108,7 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         valid=sequence["valid"] == 1,
         usable=usable,
         history=sequence.history,
-        late=3 * place >= np.bincount(episode)[episode],
+        late=3 * sequence.place >= length[episode],
         held_out=sequence["held_out"],
         p0_left=sequence["p0_left"],
         chance_left=sequence["chance_left"],
@@ -197,7 +204,8 @@ def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:
     Returns:
         One row a subject: trials, invalid_fraction (of all trials); stay_after_reward
         and switch_after_none, probabilities to repeat a rewarded choice and to leave an
-        unrewarded one, in late trials; NaN without such a trial.
+        unrewarded one, in late trials, NaN without such a trial; and the numbers of
+        pairs behind them, pairs_after_reward and pairs_after_none.
     """
     by_subject = trials.groupby("subject")
     table = pd.DataFrame(
@@ -218,6 +226,9 @@ def subject_measures(trials: pd.DataFrame) -> pd.DataFrame:
     won, lost = pairs[pairs["rewarded"]], pairs[~pairs["rewarded"]]
     table["stay_after_reward"] = won.groupby("subject")["stay"].mean()
     table["switch_after_none"] = 1 - lost.groupby("subject")["stay"].mean()
+    for name, part in (("pairs_after_reward", won), ("pairs_after_none", lost)):
+        sizes = part.groupby("subject").size()
+        table[name] = sizes.reindex(table.index, fill_value=0)
     return table.reset_index()
 
 
@@ -312,7 +323,7 @@ def history_weights(
 
     Returns:
         One row for each subject, predictor and lag: weight and error (log odds; NaN if
-        it did not converge), converged, trials, the number regressed.
+        it did not converge), converged, trials, the number regressed, and ridge.
 
     Source: Lau & Glimcher 2005; Wang et al. 2018, Fig. 2f.
     """
@@ -334,6 +345,7 @@ def history_weights(
                 "error": fit.standard_errors[1:],
                 "converged": fit.converged,
                 "trials": len(now),
+                "ridge": ridge,
             }
         )
         rows.append(table)
@@ -361,19 +373,30 @@ def behaviour_summary(
         labels: subject -> its name.
 
     Returns:
-        One row for each subject and quantity: label, measure, set and lag (blank where
-        they do not apply), value, error (standard error of a slope or weight).
+        One row for each subject and quantity that any subject has: label, measure, set
+        and lag (blank where they do not apply), value (blank for a subject without it),
+        error (standard error of a slope or weight), n and over, the number of episodes,
+        trials or pairs behind it.
     """
-    fits = select_group(lines).melt(
-        ["subject", "set", "error"], ["slope", "bias", "r"], "measure"
+    known = select_group(lines).melt(
+        ["subject", "set", "error", "episodes"], ["slope", "bias", "r"], "measure"
     )
-    fits["error"] = fits["error"].where(fits["measure"] == "slope")
-    weights = select_group(history).rename(columns={"weight": "value"})
-    weights = weights.assign(measure=weights["predictor"] + " weight")
-    stays = select_group(subjects).melt(["subject"], list(STAYS), "measure")
-    table = pd.concat([fits, weights, stays], ignore_index=True)
+    known["error"] = known["error"].where(known["measure"] == "slope")
+    fits = known.rename(columns={"episodes": "n"}).assign(over="episodes")
+    weights = select_group(history).rename(columns={"weight": "value", "trials": "n"})
+    weights = weights.assign(measure=weights["predictor"] + " weight", over="trials")
+    stays = select_group(subjects)
+    frames = [fits, weights]
+    frames += [
+        stays[["subject"]].assign(
+            measure=name, value=stays[name], n=stays[pairs], over="pairs"
+        )
+        for name, pairs in STAYS.items()
+    ]
+    table = pd.concat(frames, ignore_index=True)
     table["label"] = table["subject"].map(dict(labels))
     table["set"] = table["set"].fillna("")
-    columns = ["label", "measure", "set", "lag", "value", "error"]
-    known: pd.DataFrame = table.loc[table["value"].notna(), columns]
-    return known.reset_index(drop=True)
+    keys = ["measure", "set", "lag"]
+    anyone = table.groupby(keys, dropna=False)["value"].transform("count") > 0
+    columns = ["label", *keys, "value", "error", "n", "over"]
+    return table.loc[anyone, columns].reset_index(drop=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect
-from metarl.analysis.matching.behaviour import SETS, SPLIT
+from metarl.analysis.matching.behaviour import RIDGE, SETS, SPLIT
 from metarl.analysis.matching.units import HISTORY, VARIABLES
 from metarl.analysis.measures import (
     Tables,
@@ -22,9 +22,12 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
+from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
 
 RECENT = (1, 2, 3, 4, 5)
 """Lags with scored reward weights."""
+WEIGHTS = f"log odds, ridge {RIDGE:g}"
+"""Unit of the weights of past trials, and the penalty that shrinks them."""
 MICE = "16 mice, Bari et al. 2019"
 MACAQUES = "2 macaques, Tsutsui et al. 2016"
 
@@ -102,6 +105,7 @@ def _matching_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"matching r, {name}, lowest network",
             values=subject_values(part, "r"),
             summary="lowest",
+            bounds=DIFFERENCE,
             criterion=context.criteria["r, each network"] if scored else None,
             reference=_published(tables, "r2", "macaque") ** 0.5,
             source=f"root of the mean r2 of {MACAQUES}",
@@ -125,7 +129,7 @@ def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     for lag in RECENT:
         yield Effect(
             key=f"reward_weight.lag_{lag}.mean",
-            label=f"reward weight at lag {lag} (log odds), mean",
+            label=f"reward weight at lag {lag} ({WEIGHTS}), mean",
             values=rewards[lag],
             criterion=context.criteria["reward weight"],
             chance=0.0,
@@ -134,7 +138,7 @@ def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         )
     yield Effect(
         key="reward_weight.slope.mean",
-        label="reward weight, slope over lags 1 to 5 (log odds per lag), mean",
+        label=f"reward weight, slope over lags 1 to 5 ({WEIGHTS} per lag), mean",
         values=_slope_over_lags(rewards),
         criterion=context.criteria["slope of the reward weights"],
         chance=0.0,
@@ -142,8 +146,9 @@ def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     early, late = [1, 2, 3], [8, 9, 10]
     yield Effect(
         key="reward_weight.early_minus_late.mean",
-        label="reward weight, lags 1 to 3 minus lags 8 to 10 (log odds), mean",
-        values=rewards[early].mean(axis=1) - rewards[late].mean(axis=1),
+        label=f"reward weight, lags 1 to 3 minus lags 8 to 10 ({WEIGHTS}), mean",
+        values=rewards[early].mean(axis=1, skipna=False)
+        - rewards[late].mean(axis=1, skipna=False),
         chance=0.0,
         reference=_published_weight(tables, "reward", early)
         - _published_weight(tables, "reward", late),
@@ -151,7 +156,7 @@ def _history_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     )
     yield Effect(
         key="choice_weight.lag_1.mean",
-        label="choice weight at lag 1 (log odds), mean",
+        label=f"choice weight at lag 1 ({WEIGHTS}), mean",
         values=choices[1],
         criterion=context.criteria["choice weight"],
         chance=0.0,
@@ -191,6 +196,7 @@ def _stay_effects(tables: Tables) -> list[Effect]:
             label=f"{name}, mean",
             values=subject_values(subjects, column),
             chance=0.5,
+            bounds=PROBABILITY,
             reference=_published(tables, column, "macaque"),
             source=f"mean of {MACAQUES}",
         )
@@ -213,6 +219,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             values=strength["trained", name] - strength["untrained", name],
             criterion=beyond if name == scored else None,
             chance=0.0,
+            bounds=DIFFERENCE,
         )
     for name in VARIABLES:
         yield Effect(
@@ -220,6 +227,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"mean |partial r| of units with {name}, minus wrong episode, mean",
             values=strength["trained", name] - wrong["trained", name],
             chance=0.0,
+            bounds=DIFFERENCE,
         )
     for name in (*VARIABLES, HISTORY):
         yield Effect(
@@ -227,6 +235,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"fraction of units coding {name}, trained minus untrained, mean",
             values=fraction["trained", name] - fraction["untrained", name],
             chance=0.0,
+            bounds=DIFFERENCE,
         )
     for name in (*VARIABLES, HISTORY):
         published = rows_at(tables["reference_neurons"], variable=name)
@@ -235,6 +244,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             key=f"fraction.{_key(name)}.trained",
             label=f"fraction of units coding {name}, mean",
             values=fraction["trained", name],
+            bounds=PROBABILITY,
             reference=reference_value(published),
             source=f"macaque dlPFC {counted}, Tsutsui et al. 2016",
         )

@@ -77,8 +77,9 @@ def plot_matching(tables: Tables, context: Context, ax: Axes) -> Axes:
     ax.plot(ends, ends, ":", color=COLOURS["chance"], lw=1.5, label="slope 1: matching")
     for name, style in zip(_known_sets(tables), ("-", "--"), strict=False):
         own = rows_at(select_group(tables["lines"]), set=name)
-        slope, bias = own[["slope", "bias"]].mean(skipna=False)
-        text = f"{name}: slope {slope:.2f}, r {own['r'].mean():.2f}"
+        slope, bias = own[["slope", "bias"]].mean()
+        known = f"slope {slope:.2f}, r {own['r'].mean():.2f}"
+        text = f"{name}: {'no slope' if np.isnan(slope) else known}"
         ax.plot(ends, bias + slope * ends, style, color=colour, lw=2, label=text)
     _published_lines(ax, tables, ends)
     ax.set_xlabel("Rewards, right to left (log2)")

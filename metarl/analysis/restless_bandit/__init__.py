@@ -35,6 +35,7 @@ from metarl.analysis.restless_bandit.plots import (
     plot_regret_by_volatility,
     plot_volatile_episode,
 )
+from metarl.analysis.statistics import NOT_NEGATIVE, PROBABILITY
 from metarl.analysis.trials import EpisodeGrid
 
 FITTED = (MEASURED, LEARNER, PLANNER)
@@ -58,12 +59,19 @@ def measures(
     keys = ["group", "subject"]
     return {
         "subjects": by_group(groups, subject_regrets).merge(rates, "left", on=keys),
-        "regret": Measure(by_group(groups, regret_by_trial), "regret", ("trial",)),
+        "regret": Measure(
+            by_group(groups, regret_by_trial), "regret", ("trial",), NOT_NEGATIVE
+        ),
         "by_volatility": Measure(
-            by_group(groups, regret_by_volatility), "regret", ("volatility",)
+            by_group(groups, regret_by_volatility),
+            "regret",
+            ("volatility",),
+            NOT_NEGATIVE,
         ),
         "fits": fits,
-        "rates": Measure(rates_by_volatility(rates), "learning_rate", ("volatility",)),
+        "rates": Measure(
+            rates_by_volatility(rates), "learning_rate", ("volatility",), PROBABILITY
+        ),
         "models": Measure(model_comparison(fits), "bic_difference", ("model",)),
         "examples": example_episodes(data.trials, data.recordings),
     }
@@ -83,6 +91,7 @@ ANALYSIS = Analysis(
         Panel("A volatile episode", plot_volatile_episode),
     ),
     criteria=read_criteria(__name__),
+    own_data=False,
     published={"trial_count": 100, "deviation_low": 0.02, "deviation_high": 0.2},
     snapshot=SnapshotPanel(RATE_TITLE),
 )

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.measures import stack
 from metarl.analysis.recordings import join_trials, steps_at
 from metarl.analysis.schema import BASE_SCHEMA, Array, between, codes
+from metarl.analysis.statistics import column_means, known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 from metarl.core.files import Recording
 
@@ -52,11 +54,18 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
 
 
 def regrets(grid: EpisodeGrid) -> Array:
-    """(E, T) regret of each choice, in reward units; NaN without a choice."""
+    """(E, T) regret of each trial, in reward units.
+
+    A trial without a choice that counts has the mean of those of its episode that have
+    one, so that episodes remain comparable; NaN without any, and where an episode has
+    ended.
+    """
     left, choice = grid["probability_left"], grid["choice"]
     chosen = np.where(choice == 0, left, 1 - left)
     cost = np.maximum(left, 1 - left) - chosen
-    return np.where(np.isfinite(choice), cost, np.nan)
+    known = np.where(np.isfinite(choice), cost, np.nan)
+    missed = np.isnan(known) & np.isfinite(left)
+    return np.where(missed, column_means(known.T)[:, None], known)
 
 
 def chance_regrets(grid: EpisodeGrid) -> Array:
@@ -72,11 +81,11 @@ def regret_by_trial(grid: EpisodeGrid) -> pd.DataFrame:
     """
     frames = []
     for subject, own in grid.iter_subjects():
-        regret = regrets(own).cumsum(axis=1).mean(axis=0)
+        regret = column_means(regrets(own).cumsum(axis=1))
         trial = np.arange(1, len(regret) + 1)
         columns = {"subject": subject, "trial": trial, "regret": regret}
         frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
+    return stack((({}, frame) for frame in frames), ("subject", "trial", "regret"))
 
 
 def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
@@ -88,12 +97,19 @@ def regret_by_volatility(grid: EpisodeGrid) -> pd.DataFrame:
     """
     rows = []
     for subject, own in grid.iter_subjects():
-        total = regrets(own).sum(axis=1)
+        total = episode_regrets(own)
         for volatility in VOLATILITIES:
             part = total[(own.episodes["volatility"] == volatility).to_numpy()]
-            mean = float(part.mean()) if part.size else np.nan
-            rows.append((subject, volatility, mean))
+            rows.append((subject, volatility, known_mean(part)))
     return pd.DataFrame(rows, columns=["subject", "volatility", "regret"])
+
+
+def episode_regrets(grid: EpisodeGrid) -> Array:
+    """(E,) regret of each episode, in reward units; NaN without a choice."""
+    regret = regrets(grid)
+    known = np.isfinite(regret).any(axis=1)
+    total: Array = np.where(np.isnan(regret), 0.0, regret).sum(axis=1)
+    return np.where(known, total, np.nan)
 
 
 def subject_regrets(grid: EpisodeGrid) -> pd.DataFrame:
@@ -102,15 +118,16 @@ def subject_regrets(grid: EpisodeGrid) -> pd.DataFrame:
     Returns:
         One row a subject: subject, regret (per episode, reward units), chance_regret
         (of choosing at random in the same episodes) and regret_saved (share of
-        the latter that was saved).
+        the latter that was saved); episodes, those with a choice.
     """
     rows = []
     for subject, own in grid.iter_subjects():
-        regret = float(regrets(own).sum(axis=1).mean())
-        chance = float(np.nansum(chance_regrets(own), axis=1).mean())
+        total = episode_regrets(own)
+        random = np.nansum(chance_regrets(own), axis=1)
+        regret, chance = known_mean(total), known_mean(random[np.isfinite(total)])
         saved = 1 - regret / chance if chance > 0 else np.nan
-        rows.append((subject, regret, chance, saved))
-    columns = ["subject", "regret", "chance_regret", "regret_saved"]
+        rows.append((subject, regret, chance, saved, int(np.isfinite(total).sum())))
+    columns = ["subject", "regret", "chance_regret", "regret_saved", "episodes"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -17,6 +17,12 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
+from metarl.analysis.statistics import (
+    CORRELATION,
+    DIFFERENCE,
+    NOT_NEGATIVE,
+    PROBABILITY,
+)
 
 RIVALS = {
     "ucb": "UCB",
@@ -34,12 +40,21 @@ GAINS = {
 }
 """Column of a gain in BIC -> its source in words."""
 RATES = {
-    "rate_correlation": "correlation of rate with volatility, over blocks, mean",
-    "rate_low": "learning rate in quiet episodes, mean",
-    "rate_high": "learning rate in volatile episodes, mean",
+    "rate_correlation": (
+        "correlation of rate with volatility, over blocks, mean",
+        CORRELATION,
+    ),
+    "rate_low": ("learning rate in quiet episodes, mean", PROBABILITY),
+    "rate_high": ("learning rate in volatile episodes, mean", PROBABILITY),
+    "identified": (
+        "share of learning rates that choices determine (BIC beyond that of a constant "
+        "preference), mean",
+        PROBABILITY,
+    ),
+    "at_edge": ("share of learning rates at an end of the grid, mean", PROBABILITY),
 }
-"""Column of rates that are reported alone -> label of its effect."""
-DIFFERENCE = "learning rate in volatile minus quiet episodes"
+"""Column of rates that are reported alone -> label of its effect, and its bounds."""
+RATE_DIFFERENCE = "learning rate in volatile minus quiet episodes"
 
 
 def effects(tables: Tables, context: Context) -> list[Effect]:
@@ -60,6 +75,7 @@ def _regret_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
         label="regret per episode, mean",
         values=subject_values(own, "regret"),
         needs_learning=False,
+        bounds=NOT_NEGATIVE,
         reference=best,
         source="" if best is None else "Bayes-greedy planner on the same task",
     )
@@ -89,8 +105,9 @@ def _rate_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
     source = "choices of the Bayes-greedy planner on the same task"
     mean, lowest = mean_and_lowest(
         "rate_difference",
-        DIFFERENCE,
+        RATE_DIFFERENCE,
         subject_values(own, "rate_difference"),
+        bounds=DIFFERENCE,
         mean=context.criteria["rate difference"],
         lowest=context.criteria["rate difference, each network"],
         reference=group_mean(subjects, PLANNER, "rate_difference"),
@@ -114,10 +131,11 @@ def _rate_effects(subjects: pd.DataFrame, context: Context) -> list[Effect]:
             label=label,
             values=subject_values(own, column),
             chance=0.0 if column == "rate_correlation" else None,
+            bounds=bounds,
             reference=group_mean(subjects, PLANNER, column),
             source=source,
         )
-        for column, label in RATES.items()
+        for column, (label, bounds) in RATES.items()
     ]
     return [replace(mean, chance=0.0), lowest, *gains, *rates]
 
@@ -127,7 +145,7 @@ def _fixed_rate_effects(subjects: pd.DataFrame, context: Context) -> list[Effect
     own = select_group(subjects, LEARNER)
     difference = Effect(
         key="rate_difference.fixed_rate",
-        label=f"{DIFFERENCE}, fixed-rate learner",
+        label=f"{RATE_DIFFERENCE}, fixed-rate learner",
         values=subject_values(own, "rate_difference"),
         criterion=context.criteria["rate difference, fixed rate"],
         needs_learning=False,

@@ -53,6 +53,9 @@ MODELS: Mapping[str, tuple[slice, slice]] = MappingProxyType(
 """Model -> the learning rates and lapse rates it may take, as parts of the grids."""
 NODES = 401
 """Points over the range of value differences, between which choices are distributed."""
+IDENTIFIED_GAIN = 2 * float(np.log(20))
+"""BIC below that of a chooser without a rate from which on a rate is identified: the
+learner is then 20 times as likely, its further parameters allowed for."""
 RATE_MODEL = "abe"
 """Model of the reported learning rate: it leaves temperature and lapses free."""
 FIT_COLUMNS = (
@@ -65,6 +68,9 @@ FIT_COLUMNS = (
     "log_likelihood",
     "trials",
     "bic",
+    "gain",
+    "at_edge",
+    "identified",
 )
 """Columns of the table of fits."""
 
@@ -92,12 +98,32 @@ def block_likelihoods(choice: Array, reward: Array) -> Floats:
     return likelihoods
 
 
+def rate_free_likelihoods(choice: Array) -> Array:
+    """(blocks,) log likelihood of choosers of left with a constant probability.
+
+    It is the most likely probability of the block, so that a preference for one side is
+    no sign of learning.
+
+    Args:
+        choice: (E, T) 0 left, 1 right, NaN missing; E a multiple of BLOCK_EPISODES.
+    """
+    rows = choice.reshape(len(choice) // BLOCK_EPISODES, -1)
+    left, count = (rows == 0).sum(1), np.isfinite(rows).sum(1)
+    share = left / np.maximum(count, 1)
+    likelihoods: Array = special.xlogy(left, share) + special.xlogy(
+        count - left, 1 - share
+    )
+    return likelihoods
+
+
 @dataclass(frozen=True, kw_only=True)
 class Blocks:
     """All blocks of one subject and volatility."""
 
     likelihoods: Floats
     """(blocks, alphas, betas, epsilons) log likelihoods."""
+    rate_free: Array
+    """(blocks,) those of `rate_free_likelihoods`."""
     trials: NDArray[np.int64]
     """(blocks,) choices in each."""
 
@@ -116,7 +142,11 @@ def blocks_of(grid: EpisodeGrid) -> dict[str, Blocks]:
             choice, reward = grid["choice"][whole], grid["reward"][whole]
             likelihoods = block_likelihoods(choice, reward)
             trials = np.isfinite(choice).reshape(len(likelihoods), -1).sum(1)
-            blocks[volatility] = Blocks(likelihoods=likelihoods, trials=trials)
+            blocks[volatility] = Blocks(
+                likelihoods=likelihoods,
+                rate_free=rate_free_likelihoods(choice),
+                trials=trials,
+            )
     return blocks
 
 
@@ -125,8 +155,10 @@ def fit_blocks(blocks: Mapping[str, Blocks]) -> pd.DataFrame:
 
     Returns:
         One row a block and model, with the columns FIT_COLUMNS: volatility (low, high),
-        block (its number, from 0), model, alpha, beta, epsilon, log_likelihood, trials
-        and bic.
+        block (its number, from 0), model, alpha, beta, epsilon, log_likelihood, trials,
+        bic, gain (BIC below that of a chooser of left with a constant probability),
+        at_edge (whether a free alpha is at an end of the grid) and identified (whether
+        alpha is free, not at an edge, and the gain at least IDENTIFIED_GAIN).
     """
     frames = (
         ({"volatility": volatility}, _fit_model(model, alike))
@@ -141,7 +173,11 @@ def _fit_model(model: str, blocks: Blocks) -> pd.DataFrame:
     allowed = blocks.likelihoods[:, alphas, :, epsilons]
     flat = allowed.reshape(len(allowed), -1)
     best = np.unravel_index(flat.argmax(1), allowed.shape[1:])
-    fit = flat.max(1).astype(float)
+    fit, free = flat.max(1).astype(float), "a" in model
+    size = np.log(np.maximum(blocks.trials, 1))
+    bic = len(model) * size - 2 * fit
+    gain = size - 2 * blocks.rate_free - bic
+    edge = free & np.isin(best[0], (0, len(ALPHAS) - 1))
     return pd.DataFrame(
         {
             "block": range(len(allowed)),
@@ -151,7 +187,10 @@ def _fit_model(model: str, blocks: Blocks) -> pd.DataFrame:
             "epsilon": EPSILONS[epsilons][best[2]],
             "log_likelihood": fit,
             "trials": blocks.trials,
-            "bic": len(model) * np.log(blocks.trials) - 2 * fit,
+            "bic": bic,
+            "gain": gain,
+            "at_edge": edge,
+            "identified": free & ~edge & (gain >= IDENTIFIED_GAIN),
         }
     )
 
@@ -190,7 +229,8 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         rate_low, rate_high (mean learning rate of RATE_MODEL over blocks),
         rate_difference (high minus low), rate_correlation (of the blocks' rates with
         their volatility), volatility_gain and free_rate_gain (BIC of model b minus that
-        of ab, a block). NaN without blocks of both kinds.
+        of ab, a block), NaN without blocks of both kinds; identified and at_edge, the
+        shares of blocks in which this holds of RATE_MODEL, and fitted, their number.
     """
     rates = fits[fits["model"] == RATE_MODEL]
     low, high = (
@@ -206,6 +246,9 @@ def subject_rates(fits: pd.DataFrame, blocks: Mapping[str, Blocks]) -> dict[str,
         "rate_correlation": _correlation(low, high),
         "volatility_gain": volatility_gain(blocks),
         "free_rate_gain": float(bic["b"] - bic["ab"]) if len(bic) else np.nan,
+        "identified": mean(rates["identified"].to_numpy(float)),
+        "at_edge": mean(rates["at_edge"].to_numpy(float)),
+        "fitted": len(rates),
     }
 
 

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group, subject_labels
-from metarl.analysis.reversal.animals import load_reversal
+from metarl.analysis.reversal.animals import load_macaque_reversal
 from metarl.analysis.reversal.behaviour import (
+    BOUNDS,
     SCHEMA,
     Blocks,
     behaviour_summary,
@@ -34,6 +35,7 @@ from metarl.analysis.reversal.plots import (
     plot_switching,
 )
 from metarl.analysis.reversal.references import reference_tables
+from metarl.analysis.statistics import PROBABILITY
 
 
 def measures(
@@ -48,12 +50,17 @@ def measures(
     """
     point = ("schedule", "alignment", "trial")
     return {
-        "subjects": Measure(by_group(groups, subject_measures), "p_better"),
-        "by_schedule": Measure(
-            by_group(groups, schedule_measures), "value", ("schedule", "measure")
+        "subjects": Measure(
+            by_group(groups, subject_measures), "p_better", bounds=PROBABILITY
         ),
-        "curves": Measure(by_group(groups, curves), "probability", point),
-        "behaviour": behaviour_summary(groups[MEASURED], subject_labels(data.trials)),
+        "by_schedule": Measure(
+            by_group(groups, schedule_measures),
+            "value",
+            ("schedule", "measure"),
+            BOUNDS,
+        ),
+        "curves": Measure(by_group(groups, curves), "probability", point, PROBABILITY),
+        "behaviour": behaviour_summary(groups[MEASURED], subject_labels(data)),
         **reference_tables(),
     }
 
@@ -79,6 +86,8 @@ ANALYSIS = Analysis(
         "reversal_most": 50,
         "fixation": True,
     },
-    load_animals=load_reversal,
+    release=Release(
+        variable="all_stats", load=load_macaque_reversal, subjects_are="monkeys"
+    ),
 )
 """From trial tables of networks or monkeys to effects and panels."""

@@ -1,10 +1,4 @@
-"""Reversal trials of monkeys and people: the published release, or your own table.
-
-Coding of a table of your own: an episode is a block with one pair of options and at
-most one reversal; choice is 0 for one option (left), 1 for the other (right), and blank
-without a choice; reward is 0 or 1; better is the option with the higher probability of
-reward on that trial, 0 or 1; schedule is that probability in percent, 50 to 100.
-"""
+"""Reversal trials of monkeys, from the published release."""
 
 from io import BytesIO
 from pathlib import Path
@@ -14,8 +8,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import io
 
-from metarl.analysis.animals import UNREADABLE, load_file
 from metarl.analysis.data import check_columns
+from metarl.analysis.matlab import UNREADABLE
 from metarl.analysis.reversal.behaviour import SCHEMA
 from metarl.core.checks import MetaRLError
 
@@ -30,21 +24,6 @@ FIELDS = (*CODES, *PERCENTS, "block_addresses", "abs_superblock_idx", "animal_id
 """Fields of the release that are read."""
 MAT_HEADER = b"MATLAB 5.0 MAT-file".ljust(124) + b"\x00\x01IM"
 """First bytes of a version 5 file; they end with the mark of its byte order."""
-
-
-def load_reversal(path: Path | str) -> pd.DataFrame:
-    """Read reversal trials from a CSV or parquet table or the macaque release (.mat).
-
-    Args:
-        path: the file, with the ending of its format.
-
-    Returns:
-        Trial table.
-
-    Raises:
-        MetaRLError: the file is missing, cannot be read, or is not coded as required.
-    """
-    return load_file(path, SCHEMA, load_macaque_reversal)
 
 
 def load_macaque_reversal(path: Path | str) -> pd.DataFrame:

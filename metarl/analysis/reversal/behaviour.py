@@ -20,16 +20,23 @@ from scipy import special
 from metarl.analysis.measures import subject_rewards
 from metarl.analysis.schema import (
     BASE_SCHEMA,
+    KEYS,
     WITH_CHOICE,
     Array,
     Flags,
     Integers,
+    RowError,
     between,
     codes,
 )
-from metarl.analysis.statistics import known_standard_error
+from metarl.analysis.statistics import (
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+    Bounds,
+    known_standard_error,
+)
 from metarl.analysis.trials import EPISODE_KEYS, TrialSequence, trial_sequence
-from metarl.core.checks import MetaRLError
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -44,6 +51,14 @@ MEASURES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Measure of a block -> in words, with its unit."""
+BOUNDS: Mapping[str, Bounds] = MappingProxyType(
+    {
+        **dict.fromkeys(MEASURES, PROBABILITY),
+        "first_new_better": NOT_NEGATIVE,
+        "switch_delay": NO_BOUNDS,
+    }
+)
+"""Measure of a block -> its least and greatest value."""
 LATE = (10, 20)
 """First place, and end, of the late trials after a start or reversal, for learning."""
 ACQUISITION_TRIALS = 25
@@ -61,19 +76,24 @@ the two probabilities.
 def check_blocks(columns: pd.DataFrame) -> None:
     """Raise MetaRLError unless a block has one schedule and at most one reversal."""
     keys = list(EPISODE_KEYS)
-    ordered = columns.sort_values([*keys, "trial"], ignore_index=True)
+    ordered = columns.sort_values([*keys, "trial"])
     before = ordered.shift()
     same = (ordered[keys] == before[keys]).all(axis=1)
     swaps = same & (ordered["better"] != before["better"])
-    count = swaps.groupby([ordered[key] for key in keys]).transform("sum")
+    count = swaps.groupby([ordered[key] for key in keys]).cumsum()
     mixed = same & (ordered["schedule"] != before["schedule"])
-    for wrong, rule in ((mixed, "one schedule"), (count > 1, "at most one reversal")):
+    for wrong, rule, got in (
+        (mixed, "one schedule", "another at"),
+        (swaps & (count > 1), "at most one reversal", "a second one at"),
+    ):
         if wrong.any():
-            row = ordered.iloc[int(np.argmax(wrong))]
-            raise MetaRLError(
-                f"a block must have {rule}, got more in "
-                f"{', '.join(f'{key} {row[key]:g}' for key in keys)}; give each an "
-                "episode number of its own"
+            first = ordered.index[int(np.argmax(wrong))]
+            raise RowError(
+                f"a block must have {rule}",
+                got,
+                {key: columns.loc[first, key] for key in KEYS},
+                int(np.flatnonzero(columns.index == first)[0]),
+                "begin an episode of a new number there",
             )
 
 

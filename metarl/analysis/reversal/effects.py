@@ -15,7 +15,8 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
-from metarl.analysis.reversal.behaviour import MEASURES, schedule_name
+from metarl.analysis.reversal.behaviour import BOUNDS, MEASURES, schedule_name
+from metarl.analysis.statistics import PROBABILITY
 
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
 """Baselines that the networks are compared with."""
@@ -46,6 +47,7 @@ def _better_effects(tables: Tables, context: Context) -> list[Effect]:
         criterion=context.criteria["chooses better"],
         needs_learning=False,
         chance=0.5,
+        bounds=PROBABILITY,
         reference=_monkeys_mean(tables, "p_better"),
         source=MONKEYS,
     )
@@ -54,6 +56,7 @@ def _better_effects(tables: Tables, context: Context) -> list[Effect]:
         label="P(choose better), lowest network",
         values=better,
         summary="lowest",
+        bounds=PROBABILITY,
     )
     minus = [
         relative_to_baseline(
@@ -88,6 +91,7 @@ def _rise_effects(tables: Tables, context: Context) -> list[Effect]:
             criterion=late if measure.startswith("late") else None,
             needs_learning=False,
             chance=0.5,
+            bounds=BOUNDS[measure],
             reference=_monkeys_mean(tables, measure),
             source=MONKEYS,
         )
@@ -115,6 +119,7 @@ def _schedule_effect(tables: Tables, measure: str, schedule: float) -> Effect:
         label=f"{MEASURES[measure]} at {schedule_name(schedule)}, mean",
         values=subject_values(cell, "value").reindex(everyone),
         chance=_chance(measure),
+        bounds=BOUNDS[measure],
         reference=reference,
         source="" if reference is None else MONKEYS,
     )

@@ -10,7 +10,6 @@ from functools import partial
 import pandas as pd
 
 from metarl.analysis.analysis import Analysis, Panel
-from metarl.analysis.animals import load_file
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
@@ -45,6 +44,7 @@ from metarl.analysis.risky_choice.plots import (
     plot_trials,
 )
 from metarl.analysis.risky_choice.rpe import error_densities, error_means, error_table
+from metarl.analysis.statistics import PERCENT, POINTS
 from metarl.analysis.trials import TrialSequence
 
 ABLATED = "no-rpe"
@@ -76,13 +76,20 @@ def measures(
     own = select_group(risky).drop(columns="group")
     errors = error_table(data.recordings, data.trials)
     return {
-        "subjects": Measure(subjects, "risk_sensitivity"),
-        "risky": Measure(risky, "percent", ("condition", "probability")),
+        "subjects": Measure(subjects, "risk_sensitivity", bounds=POINTS),
+        "risky": Measure(risky, "percent", ("condition", "probability"), PERCENT),
         "by_trial": Measure(
-            by_group(controls, percent_by_trial), "percent", ("probability", "place")
+            by_group(controls, percent_by_trial),
+            "percent",
+            ("probability", "place"),
+            PERCENT,
         ),
-        "changes": Measure(changes(own), "change", ("outcome", "span", "probability")),
-        "doses": Measure(doses(own), "percent", ("outcome", "amount", "probability")),
+        "changes": Measure(
+            changes(own), "change", ("outcome", "span", "probability"), POINTS
+        ),
+        "doses": Measure(
+            doses(own), "percent", ("outcome", "amount", "probability"), PERCENT
+        ),
         "rpe": Measure(error_means(errors), "mean", ("outcome", "probability")),
         "rpe_density": error_densities(errors),
         "without_rpe": _without_rpe(subjects, data),
@@ -103,7 +110,7 @@ def _without_rpe(subjects: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
 
 
 def _behaviour(risky: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
-    labels = risky["subject"].map(subject_labels(data.trials))
+    labels = risky["subject"].map(subject_labels(data))
     columns = ["subject", "label", "condition", "probability", "percent", "trials"]
     return risky.assign(label=labels)[columns]
 
@@ -121,6 +128,7 @@ ANALYSIS = Analysis(
         Panel("Risky choice along an episode", plot_trials),
         Panel("Prediction error at the outcome", plot_errors, needs="recording"),
     ),
+    needs=("risky",),
     criteria=read_criteria(__name__),
     published={
         "forced_pairs": 5,
@@ -131,6 +139,5 @@ ANALYSIS = Analysis(
         "probability_high": 0.5,
         "probability_right": 0.5,
     },
-    load_animals=partial(load_file, schema=SCHEMA),
 )
 """From trial tables and recordings to effects and panels. Wang et al. 2018, Methods."""

@@ -1,7 +1,7 @@
 """Choices of the risky arm, from the trial table of a network or an animal.
 
-Only free trials with a choice count. A percentage is of one subject, at one probability
-of the large reward.
+Only valid, free trials with a choice count. A percentage is of one subject, at one
+probability of the large reward. There may be any number of probabilities.
 
 Source: Stopper et al. 2014, Neuron 84:177; Wang et al. 2018, Nat Neurosci 21:860.
 """
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.measures import Tables
+from metarl.analysis.measures import Tables, select_group
 from metarl.analysis.schema import (
     BASE_SCHEMA,
     Array,
@@ -46,17 +46,23 @@ DIGITS = 6
 
 
 class Probabilities(NamedTuple):
-    """The two probabilities of the large reward."""
+    """The two probabilities of the large reward that are compared."""
 
     high: float
-    """The one at which the risky arm is the better."""
+    """The one at which the risky arm is the better: the highest."""
     low: float
-    """The one at which the safe arm is the better."""
+    """The one at which the safe arm is the better: the lowest; NaN if there is one
+    probability alone."""
+
+    @property
+    def named(self) -> dict[str, float]:
+        """Those that are known, by name."""
+        return {k: v for k, v in self._asdict().items() if not np.isnan(v)}
 
 
 def read_trials(trials: pd.DataFrame) -> TrialSequence:
     """Sort a trial table that `SCHEMA` has checked."""
-    return trial_sequence(trials, SCHEMA)
+    return trial_sequence(trials, SCHEMA, needs=("risky",))
 
 
 def rounded(probability: Array) -> Array:
@@ -73,10 +79,15 @@ def known_probabilities(
         parameters: all parameters of the task, or none.
         trials: trials that include both.
     """
-    present = trials["probability_risky"]
-    high = float(str(parameters.get("probability_high", present.max())))
-    low = float(str(parameters.get("probability_low", present.min())))
-    return Probabilities(round(high, DIGITS), round(low, DIGITS))
+    present = np.unique(rounded(trials["probability_risky"])).tolist() or [np.nan]
+    high, low = (
+        round(float(str(parameters.get(name, level))), DIGITS)
+        for name, level in (
+            ("probability_high", present[-1]),
+            ("probability_low", present[0]),
+        )
+    )
+    return Probabilities(high, np.nan if high == low else low)
 
 
 def probabilities(tables: Tables) -> Probabilities:
@@ -85,21 +96,28 @@ def probabilities(tables: Tables) -> Probabilities:
     return Probabilities(float(row["high"]), float(row["low"]))
 
 
+def all_probabilities(tables: Tables) -> list[float]:
+    """Every probability at which measured subjects were tested, from high to low."""
+    tested = select_group(tables["risky"])["probability"]
+    known = {*probabilities(tables).named.values(), *tested.astype(float)}
+    return sorted(known, reverse=True)
+
+
 def free_trials(trials: TrialSequence) -> pd.DataFrame:
     """The free trials.
 
     Returns:
-        One row a trial: subject, place (number of the free trial in its episode, from
-        1), probability (of the large reward), risky (0, 1, or NaN without a choice) and
-        reward.
+        One row a trial: subject, place (from 1, by trial numbers from the first free
+        trial of its episode), probability (of the large reward), risky (0, 1, or NaN
+        where the trial does not count) and reward.
     """
     free = trials.where(trials["forced"] == 0)
     return pd.DataFrame(
         {
             "subject": free.subject,
-            "place": free.trial - free.trial.min(initial=np.iinfo(np.int64).max) + 1,
+            "place": free.place + 1,
             "probability": rounded(free["probability_risky"]),
-            "risky": free["risky"],
+            "risky": np.where(free.usable, free["risky"], np.nan),
             "reward": free["reward"],
         }
     )
@@ -144,8 +162,9 @@ def subject_measures(trials: TrialSequence, levels: Probabilities) -> pd.DataFra
 
     Returns:
         One row a subject: percent_high, percent_low (of free choices, risky), and
-        risk_sensitivity, their difference, in percentage points; reward_per_trial
-        (free trials, penalties included) and invalid_fraction (of all trials).
+        risk_sensitivity, their difference, in percentage points; choices, at all
+        probabilities; reward_per_trial (free trials, those without a valid choice and
+        penalties included) and invalid_fraction (of all trials).
     """
     valid = pd.Series(trials["valid"]).groupby(trials.subject).mean()
     cells = percent_risky(trials).set_index(["subject", "probability"])["percent"]
@@ -155,12 +174,14 @@ def subject_measures(trials: TrialSequence, levels: Probabilities) -> pd.DataFra
         .reindex(valid.index)
         for probability in levels
     )
-    reward = free_trials(trials).groupby("subject")["reward"].mean()
+    free = free_trials(trials).groupby("subject")
+    reward, choices = free["reward"].mean(), free["risky"].count()
     table = pd.DataFrame(
         {
             "percent_high": high,
             "percent_low": low,
             "risk_sensitivity": high - low,
+            "choices": choices.reindex(valid.index, fill_value=0),
             "reward_per_trial": reward.reindex(valid.index),
             "invalid_fraction": 1 - valid,
         }

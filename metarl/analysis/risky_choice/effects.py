@@ -16,8 +16,14 @@ from metarl.analysis.measures import (
     select_group,
     subject_values,
 )
-from metarl.analysis.risky_choice.behaviour import probabilities
-from metarl.analysis.risky_choice.changes import ALL_TRIALS, FREE_TRIALS, STIMULATIONS
+from metarl.analysis.risky_choice.behaviour import all_probabilities, probabilities
+from metarl.analysis.risky_choice.changes import (
+    ALL_TRIALS,
+    CONTROL,
+    FREE_TRIALS,
+    STIMULATIONS,
+)
+from metarl.analysis.statistics import NO_BOUNDS, PERCENT, POINTS, Bounds
 
 HIGH, LOW = "high", "low"
 """Names of the two probabilities of the large reward."""
@@ -28,6 +34,7 @@ BEST = "bayes-optimal"
 def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Every effect of the experiment."""
     yield from _control_effects(tables, context)
+    yield from _other_effects(tables)
     yield from _scored_changes(tables, context)
     yield from _mean_changes(tables)
     yield from _error_effects(tables)
@@ -38,11 +45,18 @@ def _probability(tables: Tables, name: str) -> float:
     return float(getattr(probabilities(tables), name))
 
 
-def _compared(tables: Tables, column: str, chance: float | None = None) -> Shared:
+def _known(tables: Tables) -> list[str]:
+    """Names of the probabilities that there are."""
+    return list(probabilities(tables).named)
+
+
+def _compared(
+    tables: Tables, column: str, bounds: Bounds, chance: float | None = None
+) -> Shared:
     """Chance, and the best possible on the same task as the reference."""
     best = group_mean(tables["subjects"], BEST, column)
     source = "" if best is None else "Bayes-optimal chooser on the same task"
-    return {"chance": chance, "reference": best, "source": source}
+    return {"chance": chance, "reference": best, "source": source, "bounds": bounds}
 
 
 def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
@@ -52,6 +66,8 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         (HIGH, context.criteria["takes the better risk, each network"]),
         (LOW, context.criteria["avoids the worse risk, each network"]),
     ):
+        if name not in _known(tables):
+            continue
         column = f"percent_{name}"
         values = subject_values(subjects, column)
         label = f"risky choices at p = {_probability(tables, name):g} (%)"
@@ -59,7 +75,7 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             key=f"risky.{name}.mean",
             label=f"{label}, mean",
             values=values,
-            **_compared(tables, column, chance=50.0),
+            **_compared(tables, column, PERCENT, chance=50.0),
         )
         yield Effect(
             key=f"risky.{name}.{criterion.summary}",
@@ -67,18 +83,34 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             values=values,
             summary=criterion.summary,
             criterion=criterion,
-            **_compared(tables, column),
+            **_compared(tables, column, PERCENT),
         )
-    for column, label, chance in (
-        ("risk_sensitivity", "risky choices, better minus worse (points)", 0.0),
-        ("reward_per_trial", "reward per free trial", None),
+    for column, label, chance, bounds in (
+        ("risk_sensitivity", "risky choices, better minus worse (points)", 0.0, POINTS),
+        ("reward_per_trial", "reward per free trial", None, NO_BOUNDS),
     ):
         yield Effect(
             key=f"{column}.mean",
             label=f"{label}, mean",
             values=subject_values(subjects, column),
-            **_compared(tables, column, chance),
+            **_compared(tables, column, bounds, chance),
         )
+
+
+def _other_effects(tables: Tables) -> Iterator[Effect]:
+    """Risky choice at probabilities between the highest and the lowest."""
+    control = rows_at(select_group(tables["risky"]), condition=CONTROL)
+    everyone = measured_subjects(tables)
+    for probability in all_probabilities(tables):
+        if probability not in probabilities(tables):
+            cell = rows_at(control, probability=probability)
+            yield Effect(
+                key=f"risky.p_{probability:g}.mean",
+                label=f"risky choices at p = {probability:g} (%), mean",
+                values=subject_values(cell, "percent").reindex(everyone),
+                chance=50.0,
+                bounds=PERCENT,
+            )
 
 
 def _scored_changes(tables: Tables, context: Context) -> Iterator[Effect]:
@@ -92,6 +124,8 @@ def _scored_changes(tables: Tables, context: Context) -> Iterator[Effect]:
         ("safe", HIGH, context.criteria["not less risky"]),
     )
     for outcome, name, criterion in scored:
+        if name not in _known(tables):
+            continue
         end = criterion.summary
         label = _change_label(tables, outcome, name, ALL_TRIALS)
         yield Effect(
@@ -100,6 +134,7 @@ def _scored_changes(tables: Tables, context: Context) -> Iterator[Effect]:
             values=_changes(tables, outcome, name, ALL_TRIALS),
             summary=end,
             criterion=criterion,
+            bounds=POINTS,
         )
 
 
@@ -107,13 +142,14 @@ def _mean_changes(tables: Tables) -> Iterator[Effect]:
     """Every change, paired over networks, with the rats' direction."""
     rats = _directions(tables)
     spans = (ALL_TRIALS, FREE_TRIALS)
-    for span, outcome, name in product(spans, STIMULATIONS, (HIGH, LOW)):
+    for span, outcome, name in product(spans, STIMULATIONS, _known(tables)):
         yield Effect(
             key=_change_key(outcome, name, span, "mean"),
             label=f"{_change_label(tables, outcome, name, span)}, mean",
             values=_changes(tables, outcome, name, span),
             chance=0.0,
             source=rats[outcome],
+            bounds=POINTS,
         )
 
 
@@ -157,7 +193,7 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
             name: subject_values(
                 rows_at(tables["rpe"], outcome=outcome, probability=probability), "mean"
             ).reindex(measured_subjects(tables))
-            for name, probability in levels._asdict().items()
+            for name, probability in levels.named.items()
         }
         for name, values in errors.items():
             yield Effect(
@@ -165,7 +201,7 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
                 label=f"{label}, p = {_probability(tables, name):g}, mean",
                 values=values,
             )
-        if outcome != "safe":
+        if outcome != "safe" and LOW in errors:
             # A critic that has inferred the probability is surprised by wins where
             # they are rare, by losses where they are not: both differences are then
             # positive.
@@ -184,7 +220,7 @@ def _ablated_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """
     if tables["without_rpe"].empty:
         return
-    for name in (HIGH, LOW):
+    for name in _known(tables):
         yield Effect(
             key=f"risky.without_rpe.{name}.mean",
             label=f"risky choices at p = {_probability(tables, name):g} (%) of "
@@ -193,4 +229,5 @@ def _ablated_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             criterion=context.criteria["without prediction error"],
             learning=ALL_MEASURED,
             chance=50.0,
+            bounds=PERCENT,
         )

@@ -5,10 +5,12 @@ arrows are the published directions of rats.
 """
 
 from collections.abc import Iterator
+from itertools import cycle, islice
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.ticker import MaxNLocator
 
 from metarl.analysis.analysis import Context
@@ -24,7 +26,7 @@ from metarl.analysis.plotting import (
     subject_colour,
     subject_label,
 )
-from metarl.analysis.risky_choice.behaviour import probabilities
+from metarl.analysis.risky_choice.behaviour import all_probabilities, probabilities
 from metarl.analysis.risky_choice.changes import (
     ALL_TRIALS,
     CONTROL,
@@ -44,6 +46,12 @@ OUTCOME_WIDTH = 2.6
 """Distance of two outcomes' places, of which each has one for each probability."""
 SPAN_PLACES = {ALL_TRIALS: ("o", -0.16), FREE_TRIALS: ("s", 0.16)}
 """When an outcome is changed -> marker, and distance from the place."""
+STYLES = ("-", "--", ":", "-.")
+"""Lines of the probabilities, from high to low, in turn."""
+STYLE_WORDS = ("solid", "dashed", "dotted", "dash-dotted")
+"""The same in words."""
+FILLS = (1.0, 0.0, 0.5, 0.25)
+"""Opacities of the dots' filling, the highest and the lowest probability first."""
 BAR_PLACES = {"control": -0.24, "stimulated": 0.24}
 """Column of the changes -> distance of its bar from the place."""
 
@@ -138,15 +146,16 @@ def plot_groups(tables: Tables, context: Context, ax: Axes) -> Axes:
     """A dot a subject for each probability, with baselines and variants."""
     subjects, colour = tables["subjects"], subject_colour(context)
     names = list(dict.fromkeys([MEASURED, *subjects["group"].astype(str)]))
-    columns = {"percent_high": (-0.17, True), "percent_low": (0.17, False)}
-    cells = zip(probabilities(tables), columns.items(), strict=True)
-    for probability, (column, (side, filled)) in cells:
+    control, levels = rows_at(tables["risky"], condition=CONTROL), _levels(tables)
+    sides = np.linspace(-0.17, 0.17, len(levels)) if len(levels) > 1 else [0.0]
+    for side, (probability, (_, fill)) in zip(sides, levels.items(), strict=True):
         for place, name in enumerate(names):
             shade = colour if name == MEASURED else baseline_colour(name)
-            own = select_group(subjects, name)[column].to_numpy(float)
-            _dots(ax, place + side, own, shade, filled=filled)
-        fill = colour if filled else "white"
-        ax.plot([], [], "o", color=colour, mfc=fill, label=f"p = {probability:g}")
+            own = rows_at(select_group(control, name), probability=probability)
+            values = own["percent"].dropna().to_numpy(float)
+            _dots(ax, place + side, values, shade, fill)
+        label = f"p = {probability:g}"
+        ax.plot([], [], "o", color=colour, mfc=_filled(colour, fill), label=label)
     chance_line(ax, 50)
     counts = subjects["group"].value_counts()
     shown = [_in_lines(name, int(counts[name])) for name in names[1:]]
@@ -158,11 +167,24 @@ def plot_groups(tables: Tables, context: Context, ax: Axes) -> Axes:
     return legend_below(ax, title=title)
 
 
-def _dots(ax: Axes, place: float, values: Array, colour: str, *, filled: bool) -> None:
+def _levels(tables: Tables) -> dict[float, tuple[str, float]]:
+    """Every probability, from high to low, with its line and its dots' filling."""
+    levels = all_probabilities(tables)
+    inner = cycle(FILLS[2:])
+    fills = [FILLS[0], *islice(inner, max(len(levels) - 2, 0)), FILLS[1]]
+    return dict(zip(levels, zip(cycle(STYLES), fills, strict=False), strict=False))
+
+
+def _filled(colour: str, fill: float) -> str | tuple[float, ...]:
+    """The filling of a dot: white where the opacity is 0."""
+    return to_rgba(colour, fill) if fill else "white"
+
+
+def _dots(ax: Axes, place: float, values: Array, colour: str, fill: float) -> None:
     """A dot for each value, side by side, and a line at their mean."""
     count = len(values)
     places = place + (np.linspace(-0.08, 0.08, count) if count > 1 else np.zeros(count))
-    ax.plot(places, values, "o", color=colour, mfc=colour if filled else "white", ms=6)
+    ax.plot(places, values, "o", color=colour, mfc=_filled(colour, fill), ms=6)
     if count:
         ax.hlines(values.mean(), place - 0.15, place + 0.15, color=colour)
 
@@ -175,13 +197,15 @@ def _in_lines(name: str, count: int) -> str:
 
 def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Risky choice by free trial, with its interval, and the Bayesian baselines."""
-    means, levels = tables.summary("by_trial"), probabilities(tables)
+    means, levels = tables.summary("by_trial"), _levels(tables)
     for name in (MEASURED, *ALONG_EPISODE):
         own = name == MEASURED
         colour = subject_colour(context) if own else baseline_colour(name)
         words = subject_label(context) if own else name
-        for probability, style in zip(levels, ("-", "--"), strict=True):
+        for probability, (style, _) in levels.items():
             line = rows_at(select_group(means, name), probability=probability)
+            # Where the probability changes within an episode, not all places have it.
+            line = line[line["n"] > 0]
             label = words if style == "-" and len(line) else None
             mean_line(
                 ax,
@@ -196,7 +220,8 @@ def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
     chance_line(ax, 50)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="Free trial", ylabel=PERCENT, ylim=(-2, 102))
-    shown = f"{levels.high:g} solid, {levels.low:g} dashed"
+    named = zip(levels, cycle(STYLE_WORDS), strict=False)
+    shown = ", ".join(f"{level:g} {words}" for level, words in named)
     title = f"probability of the large reward: {shown}"
     return legend_below(ax, title=title, columns=3)
 
@@ -238,7 +263,7 @@ def _outcome_colour(outcome: str) -> str:
 def _cells(tables: Tables) -> Iterator[tuple[str, float, float]]:
     """Outcome, probability of the large reward, and place on the horizontal axis."""
     for index, outcome in enumerate(STIMULATIONS):
-        for inner, probability in enumerate(probabilities(tables)):
+        for inner, probability in enumerate(probabilities(tables).named.values()):
             yield outcome, probability, index * OUTCOME_WIDTH + inner
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
@@ -21,12 +21,14 @@ from metarl.analysis.measures import (
     thin,
     trials_by_group,
 )
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import TrialSequence
-from metarl.analysis.two_step.animals import load_two_step
+from metarl.analysis.two_step.animals import load_macaque_two_step
 from metarl.analysis.two_step.behaviour import (
     SCHEMA,
     behaviour_summary,
     lag_regression,
+    product_nulls,
     read_trials,
     stay_interaction,
     stay_probabilities,
@@ -64,23 +66,27 @@ def measures(
     """Every table of the experiment, by name.
 
     Returns:
-        Per group and subject: subjects, stays, stay_regression, lags; of recorded ones
-        rpe (`error_regressions`) and its r2 (one row a measure). For the scatter:
-        rpe_points. behaviour: `behaviour_summary` of the measured subjects. Published:
-        those of `reference_tables`.
+        Per group and subject: subjects (with `product_nulls`), stays,
+        stay_regression, lags; of recorded ones rpe (`error_regressions`) and its r2
+        (one row a measure). For the scatter: rpe_points. behaviour:
+        `behaviour_summary` of the measured subjects. Published: those of
+        `reference_tables`.
     """
     stays = by_group(groups, stay_probabilities)
-    interaction = stay_interaction(stays, ("group", "subject")).reset_index()
-    subjects = by_group(groups, subject_rewards).merge(
-        interaction, on=["group", "subject"]
+    keys = ["group", "subject"]
+    interaction = stay_interaction(stays, keys).reset_index()
+    subjects = (
+        by_group(groups, subject_rewards)
+        .merge(interaction, "left", on=keys)
+        .merge(by_group(groups, product_nulls), "left", on=keys)
     )
     errors = _errors(data)
     rpe = _regressions(errors)
     r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
-    labels = subject_labels(data.trials)
+    labels = subject_labels(data)
     return {
         "subjects": Measure(subjects, "reward_per_100"),
-        "stays": Measure(stays, "probability", ("reward", "transition")),
+        "stays": Measure(stays, "probability", ("reward", "transition"), PROBABILITY),
         "stay_regression": Measure(
             by_group(groups, stay_regression), "weight", ("term",)
         ),
@@ -88,7 +94,7 @@ def measures(
             by_group(groups, lag_regression), "weight", ("lag", "transition", "reward")
         ),
         "rpe": rpe,
-        "r2": Measure(r2, "r2", ("event", "measure")),
+        "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
         "behaviour": behaviour_summary(groups[MEASURED], labels),
         **reference_tables(),
@@ -157,6 +163,8 @@ ANALYSIS = Analysis(
             needs="recording",
         ),
     ),
+    needs=("transition",),
+    needs_pairs=True,
     criteria=read_criteria(__name__),
     published={
         "trial_count": 100,
@@ -166,6 +174,8 @@ ANALYSIS = Analysis(
         "probability_low": 0.1,
         "probability_switch": 0.025,
     },
-    load_animals=load_two_step,
+    release=Release(
+        variable="PreparedData", load=load_macaque_two_step, subjects_are="monkeys"
+    ),
 )
 """From trial tables and recordings to effects and panels."""

@@ -1,10 +1,4 @@
-"""Two-step trials of monkeys and people: the published release, or your own table.
-
-Coding of a table of your own: choice is 0 for the option that commonly leads to the
-first second-stage state (left) and 1 for the other (right); reward is 1, 0, or 0.5 for
-a medium one; transition is common or rare. A trial without a choice has choice and
-transition blank.
-"""
+"""Two-step trials of monkeys, from the published release."""
 
 from pathlib import Path
 
@@ -13,9 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import io
 
-from metarl.analysis.animals import UNREADABLE, load_file
 from metarl.analysis.data import check_columns
-from metarl.analysis.two_step.behaviour import SCHEMA
+from metarl.analysis.matlab import UNREADABLE
 from metarl.core.checks import MetaRLError
 
 MACAQUES = ("C", "J")
@@ -33,21 +26,6 @@ TrialType 1 free, 2 first stage forced, 3 second stage forced; Transition 1 comm
 rare; second-stage pictures 3 and 4 belong to one state, 5 and 6 to the other; reward
 level 1 high, 2 medium, 3 low.
 """
-
-
-def load_two_step(path: Path | str) -> pd.DataFrame:
-    """Read two-step trials from a CSV or parquet table or the macaque release (.mat).
-
-    Args:
-        path: the file, with the ending of its format.
-
-    Returns:
-        Trial table.
-
-    Raises:
-        MetaRLError: the file is missing, cannot be read, or is not coded as required.
-    """
-    return load_file(path, SCHEMA, load_macaque_two_step)
 
 
 def load_macaque_two_step(path: Path | str) -> pd.DataFrame:

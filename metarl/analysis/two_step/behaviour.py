@@ -13,20 +13,26 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from metarl.analysis.schema import (
     BASE_SCHEMA,
+    FEW_CHOICES,
+    KEYS,
     WITH_CHOICE,
     WITHOUT_CHOICE,
     Array,
+    Derived,
     Flags,
     Integers,
+    RowError,
     codes,
-    number,
+    numbers,
 )
 from metarl.analysis.statistics import (
     LogitFit,
     fit_logit,
+    fit_logits,
     known_standard_error,
 )
 from metarl.analysis.trials import TrialSequence, trial_sequence
@@ -36,8 +42,70 @@ TRANSITIONS = ("common", "rare")
 """Codes of the transition column, besides blank."""
 REWARDS = (0.0, 0.5, 1.0)
 """Outcomes of a valid trial: unrewarded, medium (some animals' tasks), rewarded."""
+USUAL_COMMON = (0.5, 0.95)
+"""Share of common transitions outside of which a subject's column is doubted."""
+
+
+def transition_of(table: pd.DataFrame) -> "pd.Series[str]":
+    """Transition of every trial: common where choice and second-stage state agree."""
+    choice = pd.Series(numbers(table, "choice"), table.index)
+    state = pd.Series(numbers(table, "second_state"), table.index)
+    words = pd.Series(np.where(choice == state, "common", "rare"), table.index, object)
+    return words.where(choice.notna() & state.notna())
+
+
+def check_second_state(columns: pd.DataFrame) -> None:
+    """Raise RowError unless choice, transition and second-stage state agree."""
+    common = columns["choice"] == columns["second_state"]
+    known = columns["second_state"].isin([0, 1]) & columns["choice"].notna()
+    wrong = known & columns["transition"].notna()
+    wrong &= common != (columns["transition"] == "common")
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        count = int(wrong.sum())
+        raise RowError(
+            "choice must be the option that commonly leads to the second_state of its "
+            "number, so that the two are equal after a common transition",
+            "a contradiction"
+            + (f" in {count} trials, the first of them" if count > 1 else " in"),
+            {key: columns[key].iloc[row] for key in KEYS},
+            row,
+            "code choice by the option, not by its side, or leave transition out, "
+            "which follows from the two",
+        )
+
+
+def doubtful_transitions(columns: pd.DataFrame) -> dict[float, str]:
+    """Subjects with an unusual share of common transitions."""
+    known = columns[columns["transition"].notna()]
+    common = (known["transition"] == "common").groupby(known["subject"])
+    counted = common.agg(["mean", "size"])
+    low, high = USUAL_COMMON
+    usual = counted["mean"].between(low, high) | (counted["size"] < FEW_CHOICES)
+    return {
+        float(str(subject)): f"{100 * row['mean']:.0f} % of transitions are common"
+        + ("; is the column turned round?" if row["mean"] < low else "")
+        for subject, row in counted[~usual].to_dict("index").items()
+    }
+
+
 SCHEMA = BASE_SCHEMA.extend(
     "two-step",
+    check_second_state,
+    derived={
+        "transition": Derived(
+            ("choice", "second_state"),
+            transition_of,
+            "common where choice and second_state are equal",
+        )
+    },
+    warnings=[doubtful_transitions],
+    choice=codes(
+        *(0, 1),
+        names=("commonly leads to state 0", "commonly leads to state 1"),
+        blank=True,
+        meaning="option chosen at the first stage: not its side or key",
+    ),
     reward=codes(
         *(0, 0.5, 1),
         names=("unrewarded", "medium", "rewarded"),
@@ -49,18 +117,34 @@ SCHEMA = BASE_SCHEMA.extend(
         blank=WITHOUT_CHOICE,
         meaning="whether the choice led to its common second-stage state",
     ),
-    second_state=number(
-        meaning="second-stage state that was reached, 0 or 1", required=False
+    second_state=codes(
+        *(0, 1),
+        blank=True,
+        when=WITH_CHOICE,
+        required=False,
+        meaning="second-stage state that was reached; checks choice and transition",
     ),
 )
-"""Columns of the trial table; the second state is needed with recordings alone."""
+"""Columns of the trial table; the second state is needed with recordings."""
 RIDGE = 0.5
 """Penalty of both logistic regressions, on every weight, the bias too.
 
 Chosen because it reproduces the macaque and human rows of reference/, which were
-computed with it; it keeps the weights finite where a subject always stays.
+computed with it; it keeps the weights finite where a subject always stays. It shrinks
+those of rare cells most, and so makes a product of a subject that has none: see
+`product_nulls`.
 """
-STAY_TERMS = ("bias", "reward", "transition", "reward_x_transition")
+NULL_DRAWS = 200
+"""Simulated choosers without a product, for each unit."""
+NULL_RIDGE = 1e-6
+"""Penalty of the regression that they are drawn from: as good as none."""
+NULL_SEED = 2011
+"""Seed of their choices."""
+PRODUCT = "reward_x_transition"
+"""Term of the stay regression that the null is for."""
+NULL_COLUMNS = ("null", "null_low", "null_high", "beyond_null")
+"""Columns of the table of `product_nulls`."""
+STAY_TERMS = ("bias", "reward", "transition", PRODUCT)
 """Predictors of the stay regression."""
 LAG_TYPES = tuple(product(TRANSITIONS, (1.0, 0.0)))
 """Kinds of past trial in the lag regression: transition, reward."""
@@ -149,24 +233,81 @@ def stay_regression(
 
     Returns:
         One row for each unit and term: term, weight (log odds; NaN if it did not
-        converge), converged, pairs.
+        converge), converged, pairs, their number, and ridge.
     """
-    stays = stay_probabilities(trials, by)
     rows = []
-    for unit, cells in stays.groupby(list(by), sort=True):
-        known = cells[cells["pairs"] > 0]
-        reward = 2 * known["reward"].to_numpy(float) - 1
-        side = np.where(known["transition"] == "common", 1.0, -1.0)
-        design = np.column_stack([np.ones_like(reward), reward, side, reward * side])
-        pairs = known["pairs"].to_numpy(float)
-        fit = fit_logit(design, known["probability"] * pairs, pairs, ridge=ridge)
+    for unit, cells in stay_probabilities(trials, by).groupby(list(by), sort=True):
+        design, stays, pairs = _stay_design(cells)
+        fit = fit_logit(design, stays, pairs, ridge=ridge)
         rows += [
             dict(zip(by, unit, strict=True))
             | {"term": term, "weight": weight, "converged": fit.converged}
-            | {"pairs": int(pairs.sum())}
+            | {"pairs": int(pairs.sum()), "ridge": ridge}
             for term, weight in zip(STAY_TERMS, _known(fit), strict=True)
         ]
-    return pd.DataFrame(rows, columns=[*by, "term", "weight", "converged", "pairs"])
+    columns = [*by, "term", "weight", "converged", "pairs", "ridge"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _stay_design(cells: pd.DataFrame) -> tuple[Array, Array, Array]:
+    """(C, 4) predictors of the stay regression, (C,) stays and (C,) pairs."""
+    known = cells[cells["pairs"] > 0]
+    reward = 2 * known["reward"].to_numpy(float) - 1
+    side = np.where(known["transition"] == "common", 1.0, -1.0)
+    design = np.column_stack([np.ones_like(reward), reward, side, reward * side])
+    pairs = known["pairs"].to_numpy(float)
+    return design, known["probability"].to_numpy(float) * pairs, pairs
+
+
+def product_nulls(trials: TrialSequence, ridge: float = RIDGE) -> pd.DataFrame:
+    """Product that the ridge alone gives to each subject, had it none.
+
+    The ridge draws the log odds of a cell with few pairs more towards 0, and rare
+    transitions have few: a subject that always stays after a reward, and never without
+    one, so has a positive product. The null are NULL_DRAWS choosers that stay with the
+    probabilities of the same regression without the product and without a penalty,
+    after as many pairs in each cell as the subject. A correction of the likelihood
+    (Firth) has the same bias, and more of it; the interaction of the probabilities
+    themselves, `stay_interaction`, has none.
+
+    Args:
+        trials: the trials, in order.
+        ridge: penalty of `stay_regression`.
+
+    Returns:
+        One row a subject: null, the mean product of the choosers; null_low and
+        null_high, their middle 95 %; beyond_null, the subject's product minus null (all
+        in log odds). NaN where one of the four cells has no pair.
+
+    Source: Davison & Hinkley 1997, Bootstrap Methods, section 4.2.3.
+    """
+    each = stay_probabilities(trials).groupby("subject", sort=True)
+    rows = [
+        (subject, *_product_null(cells, ridge, number))
+        for number, (subject, cells) in enumerate(each)
+    ]
+    return pd.DataFrame(rows, columns=["subject", *NULL_COLUMNS])
+
+
+def _product_null(cells: pd.DataFrame, ridge: float, number: int) -> Array:
+    """The NULL_COLUMNS of one subject, the n-th."""
+    plain = cells[cells["reward"] != 0.5]
+    if (plain["pairs"] == 0).any():
+        return np.full(len(NULL_COLUMNS), np.nan)
+    design, stays, pairs = _stay_design(cells)
+    without = fit_logits(design[:, :-1], stays[None], pairs, ridge=NULL_RIDGE)[0]
+    generator = np.random.default_rng(
+        np.random.SeedSequence(NULL_SEED, spawn_key=(number,))
+    )
+    probability = special.expit(design[:, :-1] @ without)
+    drawn = generator.binomial(
+        pairs.astype(np.int64), probability, (NULL_DRAWS, len(pairs))
+    )
+    products = fit_logits(design, drawn, pairs, ridge=ridge)[:, -1]
+    own = fit_logits(design, stays[None], pairs, ridge=ridge)[0, -1]
+    mean = float(products.mean())
+    low, high = np.quantile(products, [0.025, 0.975])
+    return np.array([mean, low, high, own - mean])
 
 
 def lag_regression(
@@ -187,7 +328,7 @@ def lag_regression(
 
     Returns:
         One row for each subject, lag, transition and reward: weight (log odds;
-        NaN if it did not converge), converged, and trials, the number regressed.
+        NaN if it did not converge), converged, trials, the number regressed, and ridge.
 
     Source: Miller et al. 2017; Wang et al. 2018, Fig. 5e.
     """
@@ -199,14 +340,15 @@ def lag_regression(
         now = np.flatnonzero(complete & (trials.subject == subject))
         fit = _fit_lags(left[now], now, kind, lags, ridge)
         kinds = product(range(1, lags + 1), LAG_TYPES)
+        facts = fit.converged, len(now), ridge
         rows += [
-            (int(subject), lag, transition, reward, weight, fit.converged, len(now))
+            (int(subject), lag, transition, reward, weight, *facts)
             for (lag, (transition, reward)), weight in zip(
                 kinds, _known(fit)[1:], strict=True
             )
         ]
     columns = ["subject", "lag", "transition", "reward", "weight", "converged"]
-    return pd.DataFrame(rows, columns=[*columns, "trials"])
+    return pd.DataFrame(rows, columns=[*columns, "trials", "ridge"])
 
 
 def _known(fit: LogitFit) -> Array:
@@ -258,7 +400,8 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     Returns:
         One row for each summarised group and quantity: label, reward, transition and
         term (blank where they do not apply), value (probability or log odds), error
-        (standard error), n and over ("sessions" or "subjects").
+        (standard error), n and over ("sessions" or "subjects"), missing, those of them
+        without the number, and pairs, behind all of them together.
     """
     sessions = trials.key_table().groupby("subject")["session"].nunique()
     by_session = bool((sessions > 1).any())
@@ -269,8 +412,14 @@ def behaviour_summary(trials: TrialSequence, labels: Mapping[int, str]) -> pd.Da
     named = table["subject"].map(dict(labels))
     table["label"] = named if by_session else "all subjects"
     keys = ["label", "reward", "transition", "term"]
-    cells = table.groupby(keys, sort=False, dropna=False)["value"]
-    summary = cells.agg(
-        value="mean", error=known_standard_error, n="count"
-    ).reset_index()
-    return summary.assign(over="sessions" if by_session else "subjects")
+    cells = table.groupby(keys, sort=False, dropna=False)
+    summary = cells["value"].agg(
+        value="mean", error=known_standard_error, n="count", missing="size"
+    )
+    summary["missing"] -= summary["n"]
+    summary = summary.assign(pairs=cells["pairs"].sum()).reset_index()
+    over = "sessions" if by_session else "subjects"
+    ordered: pd.DataFrame = summary.assign(over=over)[
+        [*keys, "value", "error", "n", "over", "missing", "pairs"]
+    ]
+    return ordered

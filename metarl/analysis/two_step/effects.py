@@ -13,6 +13,8 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
+from metarl.analysis.statistics import INTERACTION, PROBABILITY
+from metarl.analysis.two_step.behaviour import PRODUCT, RIDGE
 from metarl.analysis.two_step.rpe import BOTH_EVENTS, EVENTS
 
 CELLS = {
@@ -56,16 +58,23 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
 
 def _reward_effects(tables: Tables, context: Context) -> list[Effect]:
     best = group_mean(tables["subjects"], PLANNER, "reward_per_100")
-    return mean_and_lowest(
+    own = select_group(tables["subjects"])
+    every = mean_and_lowest(
         "reward",
-        "rewards per 100 trials",
-        subject_values(select_group(tables["subjects"]), "reward_per_100"),
+        "rewards per 100 trials, missed ones too",
+        subject_values(own, "reward_per_100"),
         mean=context.criteria["reward"],
         lowest=context.criteria["reward, each network"],
         needs_learning=False,
         reference=best,
         source="" if best is None else "Bayes-greedy planner on the same task",
     )
+    counted = Effect(
+        key="reward.counted.mean",
+        label="rewards per 100 trials that count (valid, free, with a choice), mean",
+        values=subject_values(own, "reward_per_100_counted"),
+    )
+    return [*every, counted]
 
 
 def _published_stay(tables: Tables, name: str) -> float:
@@ -84,6 +93,7 @@ def _interaction_effects(tables: Tables, context: Context) -> list[Effect]:
         "stay interaction (RC - RR) - (UC - UR)",
         subject_values(select_group(tables["subjects"]), "stay_interaction"),
         lowest=context.criteria["stay interaction, each network"],
+        bounds=INTERACTION,
         reference=bars[0] - bars[1] - (bars[2] - bars[3]),
         source=f"{PAPER}c, measured from the panel",
     )
@@ -107,6 +117,7 @@ def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
             criterion=context.criteria[f"stay after {name}"],
             reference=bar,
             source=source,
+            bounds=PROBABILITY,
         )
         distance = Effect(
             key=f"{key}.distance",
@@ -114,6 +125,7 @@ def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
             values=values - bar,
             reference=0.0,
             source=source,
+            bounds=PROBABILITY.minus(bar),
         )
         means.append(mean)
         distances.append(distance)
@@ -121,28 +133,42 @@ def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
 
 
 def _regression_effects(tables: Tables) -> list[Effect]:
-    term = "reward_x_transition"
-    own = rows_at(select_group(tables["stay_regression"]), term=term)
-    macaques = rows_at(tables["reference_regression"], kind="animal", term=term)
+    """Weights of the regressions, shrunk by their ridge, and the product beyond it."""
+    own = rows_at(select_group(tables["stay_regression"]), term=PRODUCT)
+    macaques = rows_at(tables["reference_regression"], kind="animal", term=PRODUCT)
+    words = f"log odds, ridge {RIDGE:g}"
     interaction = Effect(
         key="stay_regression.reward_x_transition.mean",
-        label="stay regression, reward x transition (log odds), mean",
+        label=f"stay regression, reward x transition ({words}), mean",
         values=subject_values(own, "weight"),
         reference=float(macaques["value"].mean()),
         source="mean of 2 macaques, Miranda et al. 2020",
     )
+    subjects = select_group(tables["subjects"])
+    nulls = [
+        Effect(
+            key=f"stay_regression.reward_x_transition.{column}.mean",
+            label=f"stay regression, reward x transition, {label} ({words}), mean",
+            values=subject_values(subjects, column),
+            chance=chance,
+        )
+        for column, label, chance in (
+            ("null", "of simulated choosers without it", None),
+            ("beyond_null", "minus that of choosers without it", 0.0),
+        )
+    ]
     last = rows_at(select_group(tables["lags"]), lag=1)
     weights = [
         Effect(
             key=f"lag_1.{name.replace(' ', '_')}.mean",
-            label=f"lag 1 weight, {name} (log odds), mean",
+            label=f"lag 1 weight, {name} ({words}), mean",
             values=subject_values(
                 rows_at(last, reward=reward, transition=transition), "weight"
             ),
         )
         for name, (reward, transition) in CELLS.items()
     ]
-    return [interaction, *weights]
+    return [interaction, *nulls, *weights]
 
 
 def _error_effects(tables: Tables, context: Context) -> list[Effect]:
@@ -186,7 +212,8 @@ def _published_r2(tables: Tables, learner: str) -> Shared:
     """Reference and source of the r2 with a reference learner."""
     name = learner.replace("_", "-")
     value = reference_value(tables["reference_rpe"], reference=name)
-    return {"reference": value, "source": f"{PAPER}{R2_PANELS[learner]}"}
+    source = f"{PAPER}{R2_PANELS[learner]}"
+    return {"reference": value, "source": source, "bounds": PROBABILITY}
 
 
 def _sarsa_effect(tables: Tables, context: Context) -> Effect:

@@ -20,11 +20,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from metarl.analysis.learners import grid_peak, softmax_log_likelihoods, value_traces
+from metarl.analysis.learners import (
+    Floats,
+    grid_peak,
+    softmax_log_likelihoods,
+    value_traces,
+)
 from metarl.analysis.measures import select_group, stack
-from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, between, codes
-from metarl.analysis.statistics import standard_error
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    Array,
+    Flags,
+    Integers,
+    between,
+    codes,
+)
+from metarl.analysis.statistics import fit_logit, known_standard_error
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 from metarl.core.checks import MetaRLError
 
@@ -60,6 +73,15 @@ RATES = np.geomspace(0.01, 1.0, 31)
 """Learning rates of the grid."""
 TEMPERATURES = np.geomspace(0.5, 64.0, 15)
 """Inverse temperatures b of the grid, per unit of reward."""
+PROFILE_DROP = stats.chi2.ppf(0.95, 1) / 2
+"""Log likelihood below the best fit at which the interval of a rate ends."""
+IDENTIFIED_GAIN = float(np.log(20))
+"""Log likelihood above that of the chooser without a rate from which on a rate is
+identified: both have two free parameters, and the learner is then 20 times as likely.
+"""
+FREE_RIDGE = 1e-6
+"""Penalty of that chooser's weights: as good as none, and finite where the magnitudes
+alone tell every choice."""
 WINDOW = 10
 """Trials of the sliding window."""
 SETTLING_SHARE = 0.1
@@ -72,7 +94,10 @@ BLOCKS = {
     ("high-first", 0): "Stable 2",
 }
 """Order of the episode and volatility -> the published name of the block."""
-RATE_COLUMNS = ("subject", "order", "block", "volatile", "rate", "temperature")
+RATE_COLUMNS = (
+    *("subject", "order", "block", "volatile", "rate", "temperature"),
+    *("rate_low", "rate_high", "gain", "trials", "at_edge", "identified"),
+)
 """Columns of the table of `block_rates`."""
 TRACE_COLUMNS = ("subject", "order", "trial", "rate")
 """Columns of the table of `rate_traces`."""
@@ -103,8 +128,8 @@ def subject_measures(grid: EpisodeGrid) -> pd.DataFrame:
     """Reward of each subject.
 
     Returns:
-        One row a subject: subject, trials (with a known reward), reward_per_trial (in
-        reward units).
+        One row a subject: subject, trials (with a known reward, those that do not count
+        too), reward_per_trial (of these, in reward units).
     """
     reward = pd.DataFrame(
         {
@@ -129,6 +154,12 @@ class Likelihood:
     """(A, B, T) log likelihood by rate, temperature and trial, over all episodes."""
     settled: tuple[Flags, Flags]
     """(T,) each: the trials that count as stable, and as volatile."""
+    rate_free: tuple[float, float]
+    """Log likelihood of those trials by a chooser who never learns."""
+    choices: Integers
+    """(T,) choices behind the likelihood, of all episodes."""
+    episodes: int
+    """Number of the episodes."""
 
 
 def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
@@ -138,12 +169,38 @@ def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
 
 def order_likelihood(grid: EpisodeGrid) -> Likelihood:
     """Likelihood of one subject's test episodes of one order."""
+    stable, volatile = settled_trials(grid)
     return Likelihood(
         subject=int(grid.subject[0]),
         order=str(grid.episodes["order"].iloc[0]),
-        values=log_likelihoods(grid),
-        settled=settled_trials(grid),
+        values=log_likelihoods(grid, value_traces(grid["winner"], RATES)),
+        settled=(stable, volatile),
+        rate_free=(
+            rate_free_likelihood(grid, stable),
+            rate_free_likelihood(grid, volatile),
+        ),
+        choices=known_choices(grid).sum(axis=0),
+        episodes=len(grid.episodes),
     )
+
+
+def rate_free_likelihood(grid: EpisodeGrid, where: Flags) -> float:
+    """Log likelihood of choices by a chooser who never learns.
+
+    Its estimate p is one constant, so that log odds(left) = b p (l + r) - b r has two
+    free weights, as the learner has a rate and b. A preference for one side, which a
+    slow learner would follow as well, is thus no sign of learning.
+
+    Args:
+        grid: choices and magnitudes.
+        where: (T,) trials that count.
+    """
+    counts = known_choices(grid) & where
+    left, right = grid["magnitude_left"][counts], grid["magnitude_right"][counts]
+    design, chosen = np.column_stack([left + right, -right]), grid["choice"][counts]
+    fit = fit_logit(design, chosen == 0, ridge=FREE_RIDGE)
+    log_odds = design @ fit.weights
+    return float(log_odds @ (chosen == 0) - np.logaddexp(0.0, log_odds).sum())
 
 
 def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
@@ -151,18 +208,40 @@ def block_rates(fits: Sequence[Likelihood]) -> pd.DataFrame:
 
     Returns:
         One row for each subject, order and volatility that occurs: block, volatile (0,
-        1), rate (in [0, 1]; NaN where choices do not follow the estimate at all) and
-        temperature (b, per unit of reward).
+        1), rate (in [0, 1]; NaN where choices do not follow the estimate at all),
+        temperature (b, per unit of reward), rate_low and rate_high (the 95 % interval
+        of the profile likelihood, within the grid), gain (log likelihood above that of
+        `rate_free_likelihood`), trials (choices), at_edge (whether
+        the rate is at an end of the grid) and identified (whether the gain is at least
+        IDENTIFIED_GAIN and the rate not at an edge).
     """
     rows = []
     for fit in fits:
         for volatile, where in enumerate(fit.settled):
             if where.any():
-                rate, temperature = best_fit(fit.values @ where)
                 block = BLOCKS[fit.order, volatile]
-                fitted = (block, volatile, float(rate), float(temperature))
-                rows.append((fit.subject, fit.order, *fitted))
+                fitted = _fitted(fit, where, fit.rate_free[volatile])
+                rows.append((fit.subject, fit.order, block, volatile, *fitted))
     return pd.DataFrame(rows, columns=list(RATE_COLUMNS))
+
+
+def _fitted(
+    fit: Likelihood, where: Flags, rate_free: float
+) -> tuple[float | bool, ...]:
+    """The fitted columns of RATE_COLUMNS in some trials."""
+    # A trial that does not count adds log(1/2) to every fit.
+    unknown = fit.episodes * where.sum() - fit.choices @ where
+    likelihood = fit.values @ where + unknown * np.log(2)
+    rate, temperature = (float(number) for number in best_fit(likelihood))
+    profile = likelihood.max(axis=1)
+    within = np.flatnonzero(profile >= profile.max() - PROFILE_DROP)
+    # The drop is reached between two points of the grid: the outer one is the end.
+    ends = RATES[[max(within[0] - 1, 0), min(within[-1] + 1, len(RATES) - 1)]]
+    gain = float(profile.max() - rate_free)
+    edge = bool(np.isclose(rate, RATES[[0, -1]]).any())
+    identified = gain >= IDENTIFIED_GAIN and not edge and np.isfinite(rate)
+    count = int(fit.choices @ where)
+    return rate, temperature, *ends.tolist(), gain, count, edge, bool(identified)
 
 
 def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
@@ -219,20 +298,31 @@ def settled_trials(grid: EpisodeGrid) -> tuple[Flags, Flags]:
     return settled & (volatility == 0), settled & (volatility == 1)
 
 
-def log_likelihoods(grid: EpisodeGrid) -> Array:
+def known_choices(grid: EpisodeGrid) -> Flags:
+    """(E, T) whether a choice counts: it is known, and so are both magnitudes."""
+    return np.isfinite(
+        grid["choice"] + grid["magnitude_left"] + grid["magnitude_right"]
+    )
+
+
+def log_likelihoods(grid: EpisodeGrid, estimates: Floats) -> Array:
     """(A, B, T) log likelihood of the choices, summed over episodes.
 
-    For each learning rate, inverse temperature and trial.
+    For each learner, inverse temperature and trial.
+
+    Args:
+        grid: choices and magnitudes.
+        estimates: (A, E, T) each learner's probability that left wins.
     """
     choice = grid["choice"]
     left, right = grid["magnitude_left"], grid["magnitude_right"]
     sign = np.where(choice == 0, 1.0, -1.0)
     # p l - (1 - p) r = p (l + r) - r, in favour of the chosen arm.
     slope, offset = (sign * (left + right)), (sign * right)
-    worth = value_traces(grid["winner"], RATES) * slope.astype(np.float32)
+    worth = estimates * slope.astype(np.float32)
     worth -= offset.astype(np.float32)
     # Equal arms: a trial that does not count adds the same to every fit.
-    worth[:, ~np.isfinite(choice + left + right)] = 0
+    worth[:, ~known_choices(grid)] = 0
     return softmax_log_likelihoods(worth, TEMPERATURES)
 
 
@@ -261,10 +351,18 @@ def behaviour_summary(rates: pd.DataFrame) -> pd.DataFrame:
         rates: table of `block_rates`, with its groups.
 
     Returns:
-        One row a block: block, value (in [0, 1]), error (standard error over subjects),
-        n, label, over ("subjects").
+        One row a block: block, value (in [0, 1]; blank where no subject has a rate),
+        error (standard error over subjects), n, label, over ("subjects"), missing,
+        subjects with choices but without a rate, trials, choices of all of them,
+        identified and at_edge, the numbers of subjects of which this holds.
     """
-    known = select_group(rates).dropna(subset="rate")
-    by_block = known.groupby("block", sort=False)["rate"]
-    table = by_block.agg(value="mean", error=standard_error, n="count")
-    return table.reset_index().assign(label="all subjects", over="subjects")
+    by_block = select_group(rates).groupby("block", sort=False)
+    table = by_block["rate"].agg(
+        value="mean", error=known_standard_error, n="count", missing="size"
+    )
+    table["missing"] -= table["n"]
+    counts = by_block[["trials", "identified", "at_edge"]].sum()
+    labels = table.assign(label="all subjects", over="subjects")
+    order = ["block", "value", "error", "n", "label", "over", "missing"]
+    ordered: pd.DataFrame = labels.join(counts).reset_index()[[*order, *counts]]
+    return ordered

@@ -14,7 +14,6 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.effects import (
     NO_LEARNING,
     Effect,
-    Shared,
     trained_and_untrained,
 )
 from metarl.analysis.measures import (
@@ -26,6 +25,7 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
+from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
 from metarl.analysis.volatility.behaviour import ORDERS
 from metarl.analysis.volatility.units import TESTS
 
@@ -44,6 +44,7 @@ def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Every effect of the experiment."""
     yield _reward_effect(tables)
     yield from _difference_effects(tables, context)
+    yield from _identified_effects(tables)
     yield from _decoding_effects(tables)
     yield from _coding_effects(tables)
     if len(select_group(tables["subjects"], CONTROL)):
@@ -78,6 +79,7 @@ def _difference_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             values=values,
             criterion=context.criteria["rate difference"],
             chance=0.0,
+            bounds=DIFFERENCE,
             reference=None if hazard.empty else float(hazard.max()),
             source="" if hazard.empty else "highest of the fixed-hazard observers",
         )
@@ -87,6 +89,31 @@ def _difference_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             values=values,
             summary="lowest",
             criterion=context.criteria["rate difference, each network"],
+        )
+        beyond = subject_values(rows_at(differences, order=order), "beyond_null")
+        yield Effect(
+            key=f"{key}.beyond_null.mean",
+            label=f"{label}, minus that fitted to simulated learners of one rate, mean",
+            values=beyond,
+            chance=0.0,
+        )
+
+
+def _identified_effects(tables: Tables) -> Iterator[Effect]:
+    """How many of the fitted rates the choices determine."""
+    subjects = select_group(tables["subjects"])
+    for column, words in (
+        (
+            "identified",
+            "that choices determine (likelihood beyond that of no learning)",
+        ),
+        ("at_edge", "at an end of the grid"),
+    ):
+        yield Effect(
+            key=f"rates.{column}.mean",
+            label=f"share of learning rates {words}, mean",
+            values=subject_values(subjects, column),
+            bounds=PROBABILITY,
         )
 
 
@@ -99,6 +126,7 @@ def _control_effect(tables: Tables, context: Context) -> Effect:
         criterion=context.criteria["rate difference, constant hazard"],
         learning=CONTROL,
         chance=0.0,
+        bounds=DIFFERENCE,
         reference=0.0,
         source="no estimate of volatility",
     )
@@ -151,15 +179,13 @@ def _decoding_effects(tables: Tables) -> Iterator[Effect]:
             f"decoding.{test}",
             f"volatility decoded on the {TEST_NAMES[test]}, r",
             _by_network(tables, rows_at(tables["decoding"], test=test), "r"),
+            bounds=DIFFERENCE,
         )
 
 
 def _coding_effects(tables: Tables) -> Iterator[Effect]:
     """Fraction of units that code volatility, never without its nulls."""
-    published: Shared = {
-        "reference": reference_value(tables["reference_coding"]),
-        "source": PAPER,
-    }
+    value = reference_value(tables["reference_coding"])
     for test, label in (
         ("test", "own"),
         ("generator", "own"),
@@ -171,7 +197,9 @@ def _coding_effects(tables: Tables) -> Iterator[Effect]:
             f"coding.{test}{'.other_episode' if null else ''}",
             f"units coding volatility on the {TEST_NAMES[test]}{null}, fraction",
             _by_network(tables, part, "fraction"),
-            **(published if test == "test" else {}),
+            bounds=PROBABILITY,
+            reference=value if test == "test" else None,
+            source=PAPER if test == "test" else "",
         )
 
 

@@ -1,6 +1,7 @@
 """Panels of the volatility figure."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -45,6 +46,8 @@ DOTS = dict(zip(ORDERS, ("o", "^"), strict=True))
 """Order of the episode -> marker."""
 ORDER_NAMES = {"low-first": "stable first", "high-first": "volatile first"}
 """Order of the episode -> its name in a legend."""
+LEAST_RATE = 0.03
+"""Foot of an axis of learning rates, if all are above it."""
 RATE_TICKS = (0.05, 0.1, 0.2, 0.5, 1.0)
 """Marks of a logarithmic axis of learning rates."""
 UNIT_COLOURS = {"trained": COLOURS["agent"], "untrained": COLOURS["chance"]}
@@ -64,7 +67,13 @@ def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
     if rates["rate"].isna().all():
         return empty_panel(ax, "no learning rate could be fitted")
     places = np.arange(len(BLOCKS.order))
-    subject_points(ax, places, rates, "rate", colour, BLOCKS, alpha=0.6)
+    known = rates["identified"].astype(bool)
+    dots = partial(subject_points, ax, places, value="rate", points=BLOCKS, alpha=0.6)
+    dots(table=rates[known], colour=colour)
+    if not known.all():
+        dots(table=rates[~known], colour=colour, mfc="none")
+        words = "choices do not determine the rate"
+        ax.plot([], [], "o", color=colour, mfc="none", ms=4, label=words)
     own = BLOCKS.of(select_group(means))
     ax.plot(places, own["mean"], "_", color=colour, ms=18, mew=3, label=label)
     interval(ax, places, own, colour, width=2)
@@ -76,7 +85,7 @@ def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
         shifted = published + 0.14 * (index - 0.5)
         marker = MARKERS[index]
         reference_points(ax, shifted, rows, PUBLISHED_BLOCKS, marker=marker)
-    _rate_axis(ax)
+    _rate_axis(ax, rates["rate"].min())
     names = [block.replace(" ", "\n") for block in BLOCKS.order]
     ticks = [*names, *PUBLISHED_BLOCKS.order]
     ax.set_xticks([*places, *published], ticks, fontsize="small")
@@ -99,10 +108,10 @@ def _signs(ax: Axes, published: pd.DataFrame) -> None:
     )
 
 
-def _rate_axis(ax: Axes) -> None:
-    """A logarithmic axis of learning rates, with plain numbers."""
+def _rate_axis(ax: Axes, least: float = LEAST_RATE) -> None:
+    """A logarithmic axis of learning rates, with plain numbers, down to the least."""
     ax.set_yscale("log")
-    ax.set_ylim(0.03, 1.0)
+    ax.set_ylim(min(LEAST_RATE, 0.9 * least), 1.0)
     ax.set_yticks(RATE_TICKS, [f"{tick:g}" for tick in RATE_TICKS])
     ax.minorticks_off()
     ax.set_ylabel("Learning rate (log scale)")
@@ -165,7 +174,9 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
     ax.set_xticks(range(len(names)), names)
-    ax.set(ylabel="Reward per trial (reward units)", ylim=(0.2, 0.42))
+    heights = tables["subjects"]["reward_per_trial"]
+    low, high = min(0.2, heights.min() - 0.01), max(0.42, heights.max() + 0.01)
+    ax.set(ylabel="Reward per trial (reward units)", ylim=(low, high))
     ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
 

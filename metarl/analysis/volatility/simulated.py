@@ -11,6 +11,7 @@ Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 2 (the first); the sec
 ours.
 """
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -20,11 +21,17 @@ from scipy import special
 from metarl.analysis.learners import value_traces
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import Array
+from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import EpisodeGrid
 from metarl.analysis.volatility.behaviour import (
     RATE_COLUMNS,
+    RATES,
+    Likelihood,
+    best_fit,
     block_rates,
     by_order,
+    known_choices,
+    log_likelihoods,
     order_likelihood,
 )
 from metarl.analysis.volatility.observer import Schedule, observe
@@ -37,6 +44,9 @@ TEMPERATURE = 12.0
 """Inverse temperature of all choosers, per unit of reward: as in fits of networks."""
 SIMULATED_EPISODES = 100
 """Test episodes of each order that choosers are simulated on."""
+NULL_EPISODES = 50
+"""Least episodes that the learners of one rate are simulated on: a subject with fewer
+is simulated several times."""
 OBSERVED_EPISODES = 400
 """Test episodes of each order that the Bayesian observer sees for the figure."""
 
@@ -73,7 +83,10 @@ def fixed_hazard_values(
 
 
 def choose(
-    grid: EpisodeGrid, values: Array, generator: np.random.Generator
+    grid: EpisodeGrid,
+    values: Array,
+    generator: np.random.Generator,
+    temperature: float = TEMPERATURE,
 ) -> EpisodeGrid:
     """The same trials with the choices of a chooser with these estimates.
 
@@ -81,10 +94,11 @@ def choose(
         grid: trials of an agent.
         values: (E, T) estimated probability that left wins, before each trial.
         generator: source of the choices.
+        temperature: inverse temperature, per unit of reward.
     """
     left, right = grid["magnitude_left"], grid["magnitude_right"]
     worth = values * left - (1 - values) * right
-    chosen = generator.random(worth.shape) >= special.expit(TEMPERATURE * worth)
+    chosen = generator.random(worth.shape) >= special.expit(temperature * worth)
     return grid.assign(choice=np.where(np.isnan(worth), np.nan, chosen))
 
 
@@ -113,6 +127,55 @@ def simulated_rates(
             rates = block_rates([order_likelihood(chosen)])
             frames.append(({"kind": kind, "setting": setting}, rates))
     return stack(frames, ("kind", "setting", *RATE_COLUMNS))
+
+
+def null_differences(
+    grid: EpisodeGrid, fits: Sequence[Likelihood], generator: np.random.Generator
+) -> pd.DataFrame:
+    """Volatile minus stable rate that fits give to learners of one rate.
+
+    In a short session the fitted rates of a learner whose rate never changes differ
+    between blocks on average, as the grid has ends and the blocks differ. So for each
+    subject learners with its own rate and temperature, fitted to both blocks together,
+    are simulated on its own trials and fitted in the same way.
+
+    Args:
+        grid: trials of the subjects.
+        fits: `likelihoods` of the same.
+        generator: source of their choices.
+
+    Returns:
+        One row a subject and order: subject, order and null, the mean difference of the
+        learners; NaN where one rate cannot be fitted.
+    """
+    rows = []
+    for whole, fit in zip(by_order(grid), fits, strict=True):
+        part = _first_episodes(whole, SIMULATED_EPISODES)
+        rows.append((fit.subject, fit.order, _null_difference(part, fit, generator)))
+    return pd.DataFrame(rows, columns=["subject", "order", "null"])
+
+
+def _null_difference(
+    grid: EpisodeGrid, fit: Likelihood, generator: np.random.Generator
+) -> float:
+    """Mean difference of simulated learners of the subject's one rate."""
+    stable, volatile = fit.settled
+    rate, temperature = best_fit(fit.values @ (stable | volatile))
+    if np.isnan(rate) or not (stable.any() and volatile.any()):
+        return np.nan
+    estimates = value_traces(grid["winner"], np.append(RATES, rate))
+    differences = []
+    for _ in range(-(-NULL_EPISODES // len(grid.episodes))):
+        values = estimates[-1].astype(np.float64)
+        chosen = choose(grid, values, generator, float(temperature))
+        # A missed choice stays one.
+        chosen = chosen.assign(
+            choice=np.where(known_choices(grid), chosen["choice"], np.nan)
+        )
+        likelihood = log_likelihoods(chosen, estimates[:-1])
+        low, high = (float(best_fit(likelihood @ w)[0]) for w in fit.settled)
+        differences.append(high - low)
+    return known_mean(differences)
 
 
 def observed_volatility(grid: EpisodeGrid, schedule: Schedule) -> pd.DataFrame:

@@ -97,7 +97,8 @@ def further(effects: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return the columns of `FURTHER` that add information."""
 
     def informative(name: str, effect: Mapping[str, Any]) -> bool:
-        all_learned = effect["learned"] == effect["subjects"]
+        everyone = effect["subjects"] + effect.get("missing", 0)
+        all_learned = effect["learned"] == everyone
         more = name != "value_learners" or not all_learned
         return effect[name] is not None and more
 

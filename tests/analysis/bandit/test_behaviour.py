@@ -44,6 +44,23 @@ def test_a_choices_regret_is_the_difference_to_the_best_arm():
     assert problems.random_regret == pytest.approx([1.0, 0.8])
 
 
+def test_trials_are_numbered_from_any_number_and_incomplete_episodes_are_counted():
+    trials = table(CHOICES, CHANCES)
+    later = trials.assign(trial=trials["trial"] + 7)
+    one, other = (subject_regrets(read_problems(t)) for t in (trials, later))
+    assert one.to_dict() == other.to_dict()
+    fewer = first_row(subject_regrets(read_problems(later.iloc[1:])))
+    assert (fewer["episodes"], fewer["incomplete"]) == (1, 1)
+
+
+def test_an_invalid_choice_is_none():
+    trials = table(CHOICES, CHANCES)
+    invalid = trials.assign(valid=np.where(trials["trial"] == 0, 0, trials["valid"]))
+    problems = only(invalid)
+    assert problems.missed[:, 0].all()
+    assert problems.regret[:, 0] == pytest.approx(problems.best)
+
+
 def test_a_subjects_row_is_computed_by_hand():
     trials = table(CHOICES, CHANCES, subject=7)
     row = first_row(subject_regrets(read_problems(trials)))
@@ -56,6 +73,8 @@ def test_a_subjects_row_is_computed_by_hand():
             "random_regret": 0.9,
             "regret_saved": 1 - 0.7 / 0.9,
             "suboptimal": 1.5,
+            "missed": 0,
+            "incomplete": 0,
         }
     )
 

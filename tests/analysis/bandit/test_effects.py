@@ -172,7 +172,7 @@ def test_a_variant_without_reward_that_learns_fails(learners):
 def test_a_missing_subject_counts_against_every_row(learners):
     rest = learners.trials[learners.trials["subject"] < 3]
     effects = rows(replace(learners, trials=rest))
-    assert effects["subjects"].unique() == [4]
+    assert (effects["subjects"] + effects["missing"]).unique() == [4]
     assert not effects.loc[[SAVED, SHARE, NO_REWARD], "passed"].any()
     tied = learners.variants["correlated"]
     medium = tied.tests["medium"]
@@ -186,6 +186,7 @@ def test_without_the_rival_nothing_is_shown_to_be_beaten(learners):
     effects = rows(replace(learners, baselines={}))
     assert not effects.loc[[SAVED, SHARE], "passed"].any()
     assert effects.loc[[SAVED, SHARE], "value"].isna().all()
+    assert (effects.loc[[SAVED, SHARE], "verdict"] == "MISSING").all()
 
 
 def test_a_single_network_cannot_be_distinguished_from_the_rival(learners):
@@ -214,4 +215,5 @@ def test_coding_is_reported_with_its_null(learners):
     assert gained["p"] < 0.001
     less = {k: steps[k] for k in (0, 1, 2)}
     partial = rows(replace(learners, recordings=less, discount=0.9))
-    assert np.isnan(partial.loc["r2 gained by training, mean", "value"])
+    row = partial.loc["r2 gained by training, mean"]
+    assert (row["subjects"], row["missing"]) == (3, 1)

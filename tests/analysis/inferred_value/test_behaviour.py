@@ -122,12 +122,12 @@ def test_a_recording_of_some_episodes_takes_their_trials(observer):
         ),
         (
             lambda t: t.assign(block="first"),
-            "column block must hold numbers or blanks",
+            "column block must be",
         ),
         (
             lambda t: t.assign(trial=0),
-            "each trial must have one row, got subject 0, session 0, episode 0, "
-            "trial 0 again in row 2; ",
+            "each trial must have one row, got a second row of subject 0, "
+            "session 0, episode 0, trial 0 in row 2; ",
         ),
     ],
 )

@@ -161,9 +161,9 @@ def test_a_network_without_the_control_test_counts_against_its_rows(inferring):
     assert verdicts(other, RESET, INFERRED_RESET) == ["FAIL", "FAIL"]
 
 
-def test_without_the_control_test_its_rows_fail(inferring):
+def test_without_the_control_test_its_rows_are_missing(inferring):
     other = replace(inferring, tests={}, test_recordings={})
-    assert verdicts(other, RESET, INFERRED_RESET) == ["FAIL", "FAIL"]
+    assert verdicts(other, RESET, INFERRED_RESET) == ["MISSING", "MISSING"]
 
 
 def test_baselines_that_are_mistaken_for_another_fail(inferring):
@@ -181,7 +181,7 @@ def test_baselines_that_are_mistaken_for_another_fail(inferring):
     other = replace(inferring, baseline_recordings=swapped, baselines=tables_of)
     assert verdicts(other, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
     none = replace(inferring, baseline_recordings={}, baselines={})
-    assert verdicts(none, TD, COUNTS, COUNTS_NOT) == ["FAIL"] * 3
+    assert verdicts(none, TD, COUNTS, COUNTS_NOT) == ["MISSING"] * 3
 
 
 def test_a_subject_that_is_missing_counts_against_every_row(inferring):

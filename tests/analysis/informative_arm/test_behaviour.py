@@ -85,7 +85,7 @@ def test_a_subjects_numbers_are_those_by_hand(trials):
     assert row["informative_first"] == 0.5
     assert row["target_later"] == pytest.approx(1 / 3)
     assert row["target_after_clue"] == 0.5
-    assert np.isnan(row["target_after_clue_least"])
+    assert row["target_after_clue_least"] == 0.5
 
 
 @pytest.mark.parametrize(

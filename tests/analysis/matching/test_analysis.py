@@ -20,6 +20,7 @@ from metarl.analysis.matching.optimum import expected_rewards
 from metarl.analysis.matching.references import reference_tables
 from metarl.analysis.matching.units import HISTORY, VARIABLES, coding_table, unit_table
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 LEARNED = ANALYSIS.criteria["matching"].learned
 
@@ -200,9 +201,10 @@ def own():
 
 def test_animals_go_the_same_way(tmp_path, own):
     own.to_csv(tmp_path / "own.csv", index=False)
-    trials = ANALYSIS.load_animals(tmp_path / "own.csv")
+    own = load_trials(ANALYSIS, tmp_path / "own.csv")
+    trials = own.trials
     assert trials["valid"].unique() == [1]
-    result = analysed(trials, subjects_are="animals")
+    result = analysed(trials, subjects_are="animals", names=own.labels)
     assert not result.context.scored
     actual = result.tables
     assert set(actual["behaviour"]["label"]) == {"Ada", "Bob"}
@@ -221,7 +223,7 @@ def test_animals_go_the_same_way(tmp_path, own):
 def test_a_wrong_table_of_animals_gets_one_sentence(tmp_path, own):
     own.drop(columns="reward").to_csv(tmp_path / "own.csv", index=False)
     with pytest.raises(MetaRLError) as caught:
-        ANALYSIS.load_animals(tmp_path / "own.csv")
+        load_trials(ANALYSIS, tmp_path / "own.csv")
     assert str(caught.value) == (
         "own.csv has no column reward; it needs subject, trial, choice, reward"
     )
@@ -229,7 +231,7 @@ def test_a_wrong_table_of_animals_gets_one_sentence(tmp_path, own):
     with pytest.raises(
         MetaRLError, match=r"own.csv: column reward must be 0 \(not rew"
     ):
-        ANALYSIS.load_animals(tmp_path / "own.csv")
+        load_trials(ANALYSIS, tmp_path / "own.csv")
 
 
 def test_a_test_of_held_in_episodes_has_held_in_numbers_alone(source):

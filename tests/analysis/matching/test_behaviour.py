@@ -7,6 +7,7 @@ from baited_choosers import CHOICES, REWARDS, baited_trials
 from scipy import io
 
 from metarl.analysis.matching.behaviour import (
+    behaviour_summary,
     earnings,
     episode_ratios,
     history_weights,
@@ -16,6 +17,7 @@ from metarl.analysis.matching.behaviour import (
 )
 from metarl.analysis.matching.optimum import expected_rewards
 from metarl.analysis.matching.references import reference_tables
+from metarl.analysis.measures import MEASURED
 
 
 @pytest.fixture(scope="module")
@@ -261,3 +263,55 @@ def test_published_macaque_weights_are_reproduced(animal_data):
     for predictor, rows in published.groupby("predictor"):
         result = weights_of(trials, predictor, lags=8)["weight"].round(3)
         assert result.tolist() == rows.sort_values("lag")["value"].tolist()
+
+
+def sessions(generator, episodes=12, length=40):
+    """Choices of a subject that misses a sixth of the trials, never first or last."""
+    rows = []
+    for episode in range(episodes):
+        missed = generator.random(length) < 1 / 6
+        missed[[0, -1]] = False
+        rich = generator.integers(2)
+        for trial in range(length):
+            choice = rich if generator.random() < 0.7 else 1 - rich
+            reward = int(generator.random() < (0.5 if choice == rich else 0.1))
+            rows.append((0, 0, episode, trial, choice, reward, 1 - missed[trial], 0))
+    names = ["subject", "session", "episode", "trial", "choice", "reward", "valid"]
+    return pd.DataFrame(rows, columns=[*names, "forced"])
+
+
+def test_missed_trials_may_be_blank_invalid_or_absent():
+    invalid = sessions(np.random.default_rng(2))
+    missed = invalid["valid"] == 0
+    blank = invalid.assign(choice=invalid["choice"].where(~missed))
+    absent = invalid[~missed]
+    for measure in (matching_lines, history_weights, subject_measures):
+        one, *others = (measure(read_trials(t)) for t in (invalid, blank, absent))
+        dropped = [
+            k for k in ("trials", "invalid_fraction") if measure is subject_measures
+        ]
+        for other in others:
+            pd.testing.assert_frame_equal(
+                one.drop(columns=dropped), other.drop(columns=dropped)
+            )
+    late = read_trials(absent)
+    assert late["late"].tolist() == read_trials(blank)["late"][~missed].tolist()
+
+
+def test_a_subject_with_one_trial_is_listed_without_numbers():
+    trials = sessions(np.random.default_rng(3))
+    one = trials.iloc[:1].assign(subject=1)
+    table = read_trials(pd.concat([trials, one], ignore_index=True))
+    summary = behaviour_summary(
+        *(
+            measure(table).assign(group=MEASURED)
+            for measure in (matching_lines, history_weights, subject_measures)
+        ),
+        {0: "long", 1: "one"},
+    )
+    by_label = dict(list(summary.groupby("label")))
+    assert len(by_label["one"]) == len(by_label["long"]) == 3 + 30 + 2
+    assert by_label["one"]["value"].isna().all()
+    assert by_label["long"]["value"].notna().all()
+    assert set(summary["over"]) == {"episodes", "trials", "pairs"}
+    assert (by_label["long"]["n"] > 0).all()

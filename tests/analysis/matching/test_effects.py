@@ -18,11 +18,12 @@ SCORED = {
     "matching slope (log2 choice on log2 reward ratio), held-out, mean",
     "matching r, held-in, lowest network",
     "matching r, held-out, lowest network",
-    *(f"reward weight at lag {lag} (log odds), mean" for lag in range(1, 6)),
-    "reward weight, slope over lags 1 to 5 (log odds per lag), mean",
-    "choice weight at lag 1 (log odds), mean",
+    *(f"reward weight at lag {lag} (log odds, ridge 0.5), mean" for lag in range(1, 6)),
+    "reward weight, slope over lags 1 to 5 (log odds, ridge 0.5 per lag), mean",
+    "choice weight at lag 1 (log odds, ridge 0.5), mean",
     "mean |partial r| of units with upcoming action, trained minus untrained, mean",
 }
+FALL = "reward weight, slope over lags 1 to 5 (log odds, ridge 0.5 per lag), mean"
 EFFICIENCY = "efficiency, held-in, lowest network"
 CODING = "mean |partial r| of units with upcoming action, trained minus untrained, mean"
 
@@ -50,9 +51,13 @@ def test_the_scored_rows_are_those_fixed_beforehand(result):
     assert set(rows[rows != "REPORTED"].index) == SCORED
 
 
-def test_bayesian_choosers_pass_every_row(result):
+def test_bayesian_choosers_pass_every_row_of_a_sure_sign(result):
     rows = rows_of(result)
-    scored = rows.loc[sorted(SCORED), "verdict"]
+    # The fall of their reward weights is too small to be shown by three of them.
+    fall = rows.loc[FALL]
+    assert fall["value"] < 0 < fall["high"]
+    assert fall["verdict"] == "FAIL"
+    scored = rows.loc[sorted(SCORED - {FALL}), "verdict"]
     assert (scored == "PASS").all(), scored[scored != "PASS"]
     assert (rows["subjects"] == 3).all()
     assert (rows["learned"] == 3).all()
@@ -89,7 +94,7 @@ def test_alternation_passes_nothing_in_spite_of_its_rewards_held_out():
 def test_matching_without_looking_back_fails_where_it_should(others):
     rows = others["matching"]
     assert rows[EFFICIENCY] == "PASS"
-    assert rows["choice weight at lag 1 (log odds), mean"] == "FAIL"
+    assert rows["choice weight at lag 1 (log odds, ridge 0.5), mean"] == "FAIL"
     assert rows["efficiency, held-out, lowest network"] == "FAIL"
     slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
     assert rows[slope] == "PASS"
@@ -126,7 +131,7 @@ def test_values_are_those_of_the_tables(result):
     )
     lags = np.arange(1, 6)
     slopes = [np.polyfit(lags, weights["reward"].loc[s, lags], 1)[0] for s in range(3)]
-    decay = "reward weight, slope over lags 1 to 5 (log odds per lag), mean"
+    decay = "reward weight, slope over lags 1 to 5 (log odds, ridge 0.5 per lag), mean"
     assert rows.loc[decay, "value"] == pytest.approx(np.mean(slopes))
     coding = tables["coding"].pivot_table(
         index="subject", columns=["network", "variable"], values="strength"
@@ -140,10 +145,10 @@ def test_published_numbers_are_the_references(result):
     rows = rows_of(result)
     slope = "matching slope (log2 choice on log2 reward ratio), held-in, mean"
     assert rows.loc[slope, "reference"] == pytest.approx((0.742 + 0.626) / 2)
-    lag = "reward weight at lag 1 (log odds), mean"
+    lag = "reward weight at lag 1 (log odds, ridge 0.5), mean"
     assert rows.loc[lag, "reference"] == 1.836
     assert rows.loc[lag, "source"] == "16 mice, Bari et al. 2019"
-    last = "choice weight at lag 1 (log odds), mean"
+    last = "choice weight at lag 1 (log odds, ridge 0.5), mean"
     assert rows.loc[last, "reference"] == -0.178
     stay = "P(same choice after a reward), mean"
     assert rows.loc[stay, "reference"] == pytest.approx((0.623 + 0.539) / 2)
@@ -171,9 +176,9 @@ def test_a_missing_subject_counts_against_every_row(learners):
     assert not (rows == "PASS").any()
 
 
-def test_without_a_recording_the_coding_row_fails(learners):
+def test_without_a_recording_the_coding_row_is_missing(learners):
     rows = rows_of(analyse(ANALYSIS, replace(learners, recordings={})))
-    assert rows.loc[CODING, "verdict"] == "FAIL"
+    assert rows.loc[CODING, "verdict"] == "MISSING"
     assert np.isnan(rows.loc[CODING, "value"])
     assert rows.loc[EFFICIENCY, "verdict"] == "PASS"
 
@@ -182,5 +187,5 @@ def test_one_network_without_a_recording_is_not_left_out_silently(learners):
     some = {k: v for k, v in learners.recordings.items() if k != 1}
     data = replace(learners, recordings=some, expected_subjects=None)
     rows = rows_of(analyse(ANALYSIS, data))
-    assert rows.loc[CODING, "subjects"] == 3
+    assert rows.loc[CODING, ["subjects", "missing"]].tolist() == [2, 1]
     assert rows.loc[CODING, "verdict"] == "FAIL"

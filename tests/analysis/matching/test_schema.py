@@ -94,19 +94,20 @@ def test_earlier_values_are_looked_up_by_lag():
     [
         (
             {"choice": [0, 1, 2, 0, 1, 0]},
-            "column choice must be 0 (left), 1 (right) or blank, got 2.0 in row 3",
+            "column choice must be 0 (left), 1 (right) or blank, got 2 in row 3",
         ),
         (
             {"reward": [1, 0, 0.5, 0, 0, 1]},
             "column reward must be 0 (not rewarded) or 1 (rewarded) on a valid trial "
             "with a choice, got 0.5 in row 3",
         ),
-        ({"valid": 2}, "column valid must be 0 or 1, got 2.0 in row 1"),
+        ({"valid": 2}, "column valid must be 0 or 1, got 2 in row 1"),
         ({"trial": 0.5}, "column trial must be whole numbers, got 0.5 in row 1"),
         (
             {"trial": 1},
-            "each trial must have one row, got subject 0, session 0, episode 0, trial "
-            "1 again in row 2; number trials within subject, session and episode",
+            "each trial must have one row, got a second row of subject 0, session 0, "
+            "episode 0, trial 1 in row 2; number trials within subject, session and "
+            "episode",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 from drifters import recording, simulate
@@ -12,6 +13,7 @@ from metarl.analysis.restless_bandit.behaviour import (
     read_episodes,
     regret_by_trial,
     regret_by_volatility,
+    regrets,
     subject_regrets,
 )
 from metarl.core.checks import MetaRLError
@@ -60,9 +62,20 @@ def test_the_regret_saved_is_relative_to_chance_in_the_same_episodes(trials):
     assert row["regret_saved"] == pytest.approx(1 - 1.1 / chance)
 
 
-def test_a_missing_choice_makes_its_regret_unknown(trials):
+def test_a_missed_trial_has_the_mean_regret_of_its_episode(trials):
+    whole = subject_regrets(read_episodes(trials))
+    known = regrets(read_episodes(trials)).ravel().tolist()
     trials["choice"] = trials["choice"].astype("Int64")
     trials.loc[5, "choice"] = pd.NA
+    missed = regrets(read_episodes(trials))
+    row, place = trials.loc[5, ["episode", "trial"]].astype(int)
+    others = np.delete(missed[row], place)
+    assert missed[row, place] == pytest.approx(others.mean())
+    assert np.delete(missed.ravel(), 5).tolist() == np.delete(known, 5).tolist()
+    some = subject_regrets(read_episodes(trials))
+    assert some["episodes"].tolist() == whole["episodes"].tolist()
+    assert some["regret"].notna().all()
+    trials["choice"] = pd.NA
     assert math.isnan(subject_regrets(read_episodes(trials))["regret"].iloc[0])
 
 

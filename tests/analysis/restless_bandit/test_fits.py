@@ -17,6 +17,7 @@ from metarl.analysis.restless_bandit.fits import (
     block_likelihoods,
     blocks_of,
     fit_blocks,
+    rate_free_likelihoods,
     volatility_gain,
 )
 
@@ -140,13 +141,28 @@ def test_missing_choices_are_not_counted():
     assert blocks["low"].trials.tolist() == [950, 950]
 
 
+def test_rates_are_identified_where_choices_follow_rewards_and_not_where_shuffled():
+    table = simulate(episodes=40)
+    generator = np.random.default_rng(1)
+    shuffled = table.assign(choice=generator.permutation(table["choice"].to_numpy()))
+    shares = []
+    for trials in (table, shuffled):
+        fits = fit_blocks(blocks_of(read_episodes(trials))).query("model == 'abe'")
+        shares.append(fits["identified"].mean())
+    assert shares == [1, 0]
+    half = np.array([[0.0, 1.0] * 5] * 10)
+    assert rate_free_likelihoods(half)[0] == pytest.approx(-100 * math.log(2))
+
+
 def toy_blocks(low, high, trials=(100, 100)):
     """Two blocks, quiet and volatile, with a likelihood for each of three rates."""
     by_name = {}
     for name, profile, count in (("low", low, trials[0]), ("high", high, trials[1])):
         likelihoods = np.full((1, 3, 2, 2), -1e3, np.float32)
         likelihoods[0, :, 1, 0] = profile
-        by_name[name] = Blocks(likelihoods=likelihoods, trials=np.array([count]))
+        by_name[name] = Blocks(
+            likelihoods=likelihoods, rate_free=np.zeros(1), trials=np.array([count])
+        )
     return by_name
 
 

@@ -9,8 +9,8 @@ from reversal_blocks import chooser, write_release
 from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import analyse
 from metarl.analysis.reversal import ANALYSIS
-from metarl.analysis.reversal.animals import load_reversal
 from metarl.analysis.reversal.references import reference_tables
+from metarl.io.load import load_trials
 
 
 @pytest.fixture(scope="module")
@@ -60,9 +60,11 @@ def test_references_are_the_monkeys_alone_with_their_sources():
 
 
 def test_monkeys_have_every_behaviour_panel_and_no_verdict(tmp_path):
+    own = load_trials(ANALYSIS, write_release(tmp_path / "made.mat"))
     source = ExperimentData(
-        trials=load_reversal(write_release(tmp_path / "made.mat")),
-        subjects_are="animals",
+        trials=own.trials,
+        names=own.labels,
+        subjects_are="monkeys",
         task="reversal",
     )
     result = analyse(ANALYSIS, source)

@@ -7,9 +7,8 @@ import pytest
 from reversal_blocks import write_release
 from scipy import io
 
-from metarl.analysis.measures import subject_labels
 from metarl.analysis.reversal import ANALYSIS
-from metarl.analysis.reversal.animals import load_macaque_reversal, load_reversal
+from metarl.analysis.reversal.animals import load_macaque_reversal
 from metarl.analysis.reversal.behaviour import (
     behaviour_summary,
     read_blocks,
@@ -17,6 +16,7 @@ from metarl.analysis.reversal.behaviour import (
 )
 from metarl.analysis.reversal.references import reference_tables
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 RELEASE = "costa2016_macaque_reversal.mat"
 QUANTITIES = (
@@ -28,14 +28,19 @@ QUANTITIES = (
 )
 
 
+def names_of(trials):
+    named = trials.drop_duplicates("subject")
+    return dict(zip(named["subject"], named["animal"], strict=True))
+
+
 @pytest.fixture(scope="module")
 def monkeys(animal_data):
-    return load_reversal(animal_data / RELEASE)
+    return load_macaque_reversal(animal_data / RELEASE)
 
 
 @pytest.fixture(scope="module")
 def summary(monkeys):
-    table = behaviour_summary(read_blocks(monkeys), subject_labels(monkeys))
+    table = behaviour_summary(read_blocks(monkeys), names_of(monkeys))
     return table[table["label"] == "all subjects"]
 
 
@@ -94,7 +99,7 @@ def test_the_monkeys_were_rewarded_nearly_as_scheduled(monkeys):
 
 def test_a_synthetic_release_is_read_by_hand(tmp_path):
     file = write_release(tmp_path / "made.mat", prob8020=[0, 0], prob7030=[1, 1])
-    trials = load_reversal(file)
+    trials = load_macaque_reversal(file)
     assert trials.columns[:5].tolist() == [
         "subject",
         "animal",
@@ -130,7 +135,7 @@ def test_a_superblocks_animal_is_found_by_its_number(tmp_path):
 def test_numbers_of_8_bits_become_numbers_that_do_not_wrap_round(tmp_path):
     long = {"r": [1] * 230, "c": [1] * 230, "hr_side": [1] * 200 + [-1] * 30}
     file = write_release(tmp_path / "made.mat", block_addresses=[1, 201, 230], **long)
-    trials = load_reversal(file)
+    trials = load_macaque_reversal(file)
     part = trials[(trials["subject"] == 0) & (trials["episode"] == 1)]
     assert set(part["reversal_trial"] + 100) == {300}
     assert part["correct"].sum() == 200
@@ -173,14 +178,15 @@ def test_numbers_of_8_bits_become_numbers_that_do_not_wrap_round(tmp_path):
         ),
         (
             {"hr_side": [-1, 1, 1, -1, 1, 1]},
-            "a block must have at most one reversal, got more in subject 0, session 0, "
-            "episode 1; give each an episode number of its own",
+            "a block must have at most one reversal, got a second one at subject 0, "
+            "session 0, episode 1, trial 3 in row 10; begin an episode of a new number "
+            "there",
         ),
     ],
 )
 def test_a_broken_release_gets_one_sentence(tmp_path, changes, sentence):
     with pytest.raises(MetaRLError) as caught:
-        load_reversal(write_release(tmp_path / "broken.mat", **changes))
+        load_macaque_reversal(write_release(tmp_path / "broken.mat", **changes))
     assert str(caught.value) == sentence
 
 
@@ -190,7 +196,7 @@ def test_another_mat_file_is_refused(tmp_path):
     (tmp_path / "text.mat").write_text("not a mat file")
     for name in ("other.mat", "another.mat", "text.mat"):
         with pytest.raises(MetaRLError, match=f"{name} must be the reversal release"):
-            load_reversal(tmp_path / name)
+            load_macaque_reversal(tmp_path / name)
 
 
 @pytest.fixture
@@ -216,8 +222,9 @@ def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     else:
         pytest.importorskip("pyarrow")
         own.to_parquet(file)
-    trials = ANALYSIS.load_animals(str(file))
-    assert trials["animal"].tolist() == ["anna", "anna", "bob"]
+    data = load_trials(ANALYSIS, str(file))
+    trials = data.trials
+    assert data.names == ("anna", "bob")
     assert trials["subject"].tolist() == [0, 0, 1]
     assert trials["session"].tolist() == trials["episode"].tolist() == [0, 0, 0]
     assert trials["valid"].tolist() == [1, 1, 1]
@@ -236,20 +243,12 @@ def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
         (
             lambda t: t.assign(schedule=[0.8, 0.8, 0.8]),
             "own.csv: column schedule must be the better option's probability of "
-            "reward in percent, 50 to 100, got 0.8 in row 1",
+            "reward in percent, 50 to 100, got 0.8 in row 2",
         ),
     ],
 )
 def test_a_wrong_table_gets_one_sentence(tmp_path, own, change, sentence):
     change(own).to_csv(tmp_path / "own.csv", index=False)
     with pytest.raises(MetaRLError) as caught:
-        load_reversal(tmp_path / "own.csv")
+        load_trials(ANALYSIS, tmp_path / "own.csv")
     assert str(caught.value) == sentence
-
-
-def test_no_file_and_another_ending_are_refused(tmp_path):
-    with pytest.raises(MetaRLError, match="there is no file"):
-        load_reversal(tmp_path / "nowhere.mat")
-    (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(MetaRLError, match=r"notes\.txt must end in \.csv"):
-        load_reversal(tmp_path / "notes.txt")

@@ -88,11 +88,11 @@ def changed(table, column, row, value):
         ),
         (
             lambda t: changed(t, "choice", 2, 2),
-            "column choice must be 0 (left), 1 (right) or blank, got 2.0 in row 3",
+            "column choice must be 0 (left), 1 (right) or blank, got 2 in row 3",
         ),
         (
             lambda t: changed(t, "better", 1, np.nan),
-            "column better must be 0 (left) or 1 (right), got nan in row 2",
+            "column better must be 0 (left) or 1 (right), got a blank in row 2",
         ),
         (
             lambda t: changed(t, "reward", 0, 0.5),
@@ -106,26 +106,28 @@ def changed(table, column, row, value):
         ),
         (
             lambda t: changed(t, "forced", 5, 2),
-            "column forced must be 0 or 1, got 2.0 in row 6",
+            "column forced must be 0 or 1, got 2 in row 6",
         ),
         (
             lambda t: changed(t, "choice", 0, "left"),
-            "column choice must hold numbers or blanks, got for example 'left'",
+            "column choice must be 0 (left), 1 (right) or blank, got 'left' in row 1",
         ),
         (
             lambda t: changed(t, "trial", 5, 1),
-            "each trial must have one row, got subject 0, session 0, episode 1, "
-            "trial 1 again in row 6; number trials within subject, session and episode",
+            "each trial must have one row, got a second row of subject 0, "
+            "session 0, episode 1, trial 1 in row 6; number trials within subject, "
+            "session and episode",
         ),
         (
             lambda t: changed(t, "better", 5, 0),
-            "a block must have at most one reversal, got more in subject 0, session 0, "
-            "episode 1; give each an episode number of its own",
+            "a block must have at most one reversal, got a second one at subject 0, "
+            "session 0, episode 1, trial 2 in row 6; begin an episode of a new number "
+            "there",
         ),
         (
             lambda t: changed(t, "schedule", 5, 70),
-            "a block must have one schedule, got more in subject 0, session 0, "
-            "episode 1; give each an episode number of its own",
+            "a block must have one schedule, got another at subject 0, session 0, "
+            "episode 1, trial 2 in row 6; begin an episode of a new number there",
         ),
     ],
 )

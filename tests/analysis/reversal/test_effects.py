@@ -131,9 +131,9 @@ def test_networks_no_better_than_the_habit_fail_compared_with_it(baselines):
     assert table["learned"].eq(3).all()
 
 
-def test_without_the_baseline_its_row_fails(learners):
+def test_without_the_baseline_its_row_is_missing(learners):
     table = rows(**learners | {"baselines": {}})
-    assert table.loc[HABIT, "verdict"] == "FAIL"
+    assert table.loc[HABIT, "verdict"] == "MISSING"
     assert np.isnan(table.loc[HABIT, "value"])
 
 

@@ -15,6 +15,7 @@ from metarl.analysis.risky_choice.behaviour import read_trials
 from metarl.analysis.risky_choice.changes import percents
 from metarl.analysis.risky_choice.rpe import error_means, error_table
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 TASK = "risky-choice"
 NAMES = ["subjects", "risky", "by_trial", "changes", "doses", "rpe", "rpe_density"]
@@ -204,7 +205,8 @@ def rats(tmp_path):
 
 
 def test_animals_go_the_same_way(rats):
-    actual = analysed(trials=ANALYSIS.load_animals(rats), subjects_are="animals")
+    own = load_trials(ANALYSIS, rats)
+    actual = analysed(trials=own.trials, subjects_are="animals", names=own.labels)
     result = actual.tables
     assert result["probabilities"].iloc[0].tolist() == [0.4, 0.1]
     assert set(result["behaviour"]["label"]) == {"ada", "bo"}
@@ -223,4 +225,4 @@ def test_animals_go_the_same_way(rats):
 def test_an_animals_table_without_its_columns_is_refused(rats):
     pd.read_csv(rats).drop(columns="risky").to_csv(rats, index=False)
     with pytest.raises(MetaRLError, match=r"rats.csv has no column risky; it needs"):
-        ANALYSIS.load_animals(rats)
+        load_trials(ANALYSIS, rats)

@@ -5,6 +5,9 @@ import pandas as pd
 import pytest
 from risky_choosers import population, simulate
 
+from metarl.analysis.analysis import analyse
+from metarl.analysis.data import ExperimentData
+from metarl.analysis.risky_choice import ANALYSIS
 from metarl.analysis.risky_choice.behaviour import (
     SCHEMA,
     Probabilities,
@@ -58,7 +61,7 @@ def test_a_subjects_row_by_hand(by_hand):
 
 
 def test_percentages_by_trial_are_of_each_place(by_hand):
-    twice = pd.concat([by_hand, by_hand.assign(episode=1, risky=0, choice=0)])
+    twice = pd.concat([by_hand, by_hand.assign(episode=1, risky=0, choice=0, valid=1)])
     table = percent_by_trial(read_trials(twice)).set_index(["probability", "place"])
     assert table.loc[(0.3, 1), "percent"] == 50
     assert table.loc[(0.6, 4), "percent"] == 0
@@ -112,15 +115,15 @@ def test_nullable_columns_read_the_same():
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("risky", 2, "column risky must be 0, 1 or blank, got 2.0 in row 3"),
-        ("forced", 3, "column forced must be 0 or 1, got 3.0 in row 3"),
+        ("risky", 2, "column risky must be 0, 1 or blank, got 2 in row 3"),
+        ("forced", 3, "column forced must be 0 or 1, got 3 in row 3"),
         (
             "probability_risky",
             1.5,
             "column probability_risky must be the risky arm's probability of the large "
             "reward, 0 to 1, got 1.5 in row 3",
         ),
-        ("won", 2, "column won must be 0, 1 or blank, got 2.0 in row 3"),
+        ("won", 2, "column won must be 0, 1 or blank, got 2 in row 3"),
     ],
 )
 def test_a_wrong_coding_gets_one_sentence(column, value, sentence):
@@ -137,3 +140,60 @@ def test_a_missing_column_gets_one_sentence():
         MetaRLError, match="the risky-choice trial table has no column risky; it needs"
     ):
         SCHEMA.check(trials)
+
+
+def people(probabilities, count=20):
+    """One person who takes the risk on every second trial."""
+    trial = np.arange(count)
+    return pd.DataFrame(
+        {
+            "subject": 1, "session": 0, "episode": 0, "trial": trial,
+            "choice": trial % 2, "risky": trial % 2, "reward": 1.0,
+            "probability_risky": np.resize(probabilities, count),
+            "valid": 1, "forced": 0,
+        }
+    )  # fmt: skip
+
+
+def analysed(trials):
+    data = ExperimentData(trials=trials, task="risky-choice", subjects_are="animals")
+    result = analyse(ANALYSIS, data)
+    for panel in ANALYSIS.behaviour_panels:
+        panel(result.tables, result.context)
+    return result
+
+
+@pytest.mark.parametrize("count", [1, 2, 20])
+def test_one_probability_has_a_percentage_and_no_difference(count):
+    result = analysed(people([0.5], count))
+    row = result.tables["subjects"].iloc[0]
+    assert row["percent_high"] == 50 * (count > 1)
+    assert (row["choices"], np.isnan(row["risk_sensitivity"])) == (count, True)
+    effects = result.effects.set_index("key")
+    known = effects.index[effects["value"].notna()]
+    assert set(known) == {
+        *("risky.high.mean", "risky.high.lowest", "reward_per_trial.mean")
+    }
+
+
+def test_every_probability_has_its_percentage():
+    result = analysed(people([0.1, 0.25, 0.5, 0.5, 0.75], 100))
+    effects = result.effects.set_index("key")["value"]
+    assert effects["risky.high.mean"] == effects["risky.low.mean"] == 50
+    assert {"risky.p_0.25.mean", "risky.p_0.5.mean"} <= set(effects.index)
+    assert result.tables["behaviour"]["trials"].tolist() == [20, 20, 40, 20]
+
+
+def test_choices_of_invalid_trials_do_not_count():
+    trials = people([0.25, 0.75], 40)
+    trials["valid"] = trials["choice"]
+    table = percent_risky(read_trials(trials))
+    assert table["percent"].tolist()[1:] == [100]
+    assert table["trials"].tolist() == [0, 20]
+
+
+def test_places_are_counted_from_the_first_free_trial_of_each_episode():
+    trials = people([0.5], 6).assign(episode=[0, 0, 0, 1, 1, 1])
+    trials["forced"] = [1, 0, 0, 1, 0, 0]
+    free = free_trials(read_trials(trials.drop(index=5)))
+    assert free["place"].tolist() == [1, 2, 1]

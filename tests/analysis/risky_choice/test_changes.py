@@ -135,7 +135,7 @@ def test_without_other_conditions_the_tables_are_empty_with_their_columns():
     assert "change" in changes(table)
     assert "amount" in doses(table)
     assert list(summary(changes(table)).columns) == [
-        *("outcome", "span", "probability", "mean", "low", "high", "n")
+        *("outcome", "span", "probability", "mean", "low", "high", "n", "missing")
     ]
 
 

@@ -14,6 +14,7 @@ from metarl.analysis.two_step.rpe import (
     structure_of,
 )
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 KNOWN = structure_of(ANALYSIS.published)
 
@@ -134,8 +135,8 @@ def test_published_tables_cannot_be_spoilt_by_a_caller():
 def test_animals_go_the_same_way(macaque_file):
     import matplotlib.pyplot as plt
 
-    trials = ANALYSIS.load_animals(macaque_file)
-    result = analysed(trials=trials, subjects_are="animals")
+    own = load_trials(ANALYSIS, macaque_file)
+    result = analysed(trials=own.trials, subjects_are="animals", names=own.labels)
     assert set(result.tables["behaviour"]["label"]) == {"C", "J"}
     for panel in ANALYSIS.behaviour_panels:
         figure, ax = plt.subplots()

@@ -8,15 +8,15 @@ import pandas as pd
 import pytest
 from scipy import io
 
-from metarl.analysis.measures import subject_labels
 from metarl.analysis.two_step import ANALYSIS
-from metarl.analysis.two_step.animals import load_macaque_two_step, load_two_step
+from metarl.analysis.two_step.animals import load_macaque_two_step
 from metarl.analysis.two_step.behaviour import (
     behaviour_summary,
     read_trials,
     stay_probabilities,
 )
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 RELEASE = "miranda2020_macaque_two_step.mat"
 REFERENCE = Path(__file__).parents[3] / "metarl/analysis/two_step/reference"
@@ -35,10 +35,15 @@ def test_all_twenty_published_rows_are_present():
     assert set(macaque_rows()["origin"]) == {"computed"}
 
 
+def names_of(trials):
+    named = trials.drop_duplicates("subject")
+    return dict(zip(named["subject"], named["animal"], strict=True))
+
+
 @pytest.fixture(scope="session")
 def summary(animal_data):
-    trials = load_two_step(animal_data / RELEASE)
-    return behaviour_summary(read_trials(trials), subject_labels(trials))
+    trials = load_macaque_two_step(animal_data / RELEASE)
+    return behaviour_summary(read_trials(trials), names_of(trials))
 
 
 @pytest.mark.parametrize("index", range(20))
@@ -64,7 +69,7 @@ def test_the_release_has_its_sessions_and_trials(animal_data):
 
 
 def test_a_synthetic_release_is_read_by_hand(macaque_file):
-    trials = load_two_step(macaque_file)
+    trials = load_macaque_two_step(macaque_file)
     assert len(trials) == 18
     first = trials[(trials["subject"] == 0) & (trials["session"] == 0)]
     assert first["animal"].unique() == ["C"]
@@ -87,7 +92,7 @@ def test_a_synthetic_release_is_read_by_hand(macaque_file):
 
 
 def test_pairs_of_a_synthetic_release_skip_gaps_and_forced_trials(macaque_file):
-    stays = stay_probabilities(read_trials(load_two_step(macaque_file)))
+    stays = stay_probabilities(read_trials(load_macaque_two_step(macaque_file)))
     one = stays[stays["subject"] == 1].set_index(["reward", "transition"])
     # Pairs 2-3 (rewarded common, stay) and 3-4 (unrewarded rare, switch) only.
     assert one["pairs"].sum() == 2
@@ -117,7 +122,7 @@ def test_pairs_of_a_synthetic_release_skip_gaps_and_forced_trials(macaque_file):
 )
 def test_a_broken_release_gets_one_sentence(tmp_path, release, changes, sentence):
     with pytest.raises(MetaRLError) as caught:
-        load_two_step(release(tmp_path / "broken.mat", **changes))
+        load_macaque_two_step(release(tmp_path / "broken.mat", **changes))
     assert str(caught.value) == sentence
 
 
@@ -127,7 +132,7 @@ def test_another_mat_file_is_refused(tmp_path):
     (tmp_path / "text.mat").write_text("not a mat file")
     for name in ("other.mat", "another.mat", "text.mat"):
         with pytest.raises(MetaRLError, match=f"{name} must be the two-step release"):
-            load_two_step(tmp_path / name)
+            load_macaque_two_step(tmp_path / name)
 
 
 @pytest.fixture
@@ -152,7 +157,7 @@ def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
     else:
         pytest.importorskip("pyarrow")
         own.to_parquet(file)
-    trials = ANALYSIS.load_animals(str(file))
+    trials = load_trials(ANALYSIS, str(file)).trials
     assert trials["session"].tolist() == [0, 0, 0]
     assert trials["valid"].tolist() == [1, 1, 1]
     assert trials["forced"].tolist() == [0, 0, 0]
@@ -162,7 +167,7 @@ def test_a_users_table_is_read_and_completed(tmp_path, own, ending):
 
 def test_columns_that_are_given_are_kept(tmp_path, own):
     own.assign(session=[3, 3, 4], forced=[0, 1, 0]).to_csv(tmp_path / "own.csv")
-    trials = load_two_step(tmp_path / "own.csv")
+    trials = load_trials(ANALYSIS, tmp_path / "own.csv").trials
     assert trials["session"].tolist() == [3, 3, 4]
     assert trials["forced"].tolist() == [0, 1, 0]
 
@@ -173,17 +178,19 @@ def test_columns_that_are_given_are_kept(tmp_path, own):
         (
             lambda t: t.drop(columns="transition"),
             "own.csv has no column transition; it needs subject, trial, choice, "
-            "reward, transition",
+            "reward, transition; or give second_state, from which transition follows",
         ),
         (
             lambda t: t.assign(transition=["common", None, "sometimes"]),
             "own.csv: column transition must be common or rare, and blank only without "
-            "a choice, got 'sometimes' in row 3",
+            "a choice, got 'sometimes' in row 4; say what its codes mean: --code "
+            '"transition: common=common sometimes=?", with missing for no choice',
         ),
         (
             lambda t: t.assign(choice=[1, None, 2]),
-            "own.csv: column choice must be 0 (left), 1 (right) or blank, got 2.0 in "
-            "row 3",
+            "own.csv: column choice must be 0 (commonly leads to state 0), 1 (commonly "
+            "leads to state 1) or blank, got 2 in row 4; say what its codes mean: "
+            '--code "choice: 1=1 2=?", with missing for no choice',
         ),
         (lambda t: t.iloc[:0], "own.csv must have at least one trial, got none"),
     ],
@@ -191,21 +198,5 @@ def test_columns_that_are_given_are_kept(tmp_path, own):
 def test_a_wrong_table_gets_one_sentence(tmp_path, own, change, sentence):
     change(own).to_csv(tmp_path / "own.csv", index=False)
     with pytest.raises(MetaRLError) as caught:
-        load_two_step(tmp_path / "own.csv")
+        load_trials(ANALYSIS, tmp_path / "own.csv")
     assert str(caught.value) == sentence
-
-
-def test_no_file_a_folder_and_another_ending_are_refused(tmp_path):
-    with pytest.raises(
-        MetaRLError, match=r"there is no file 'nowhere\.csv'; give a path"
-    ):
-        load_two_step("nowhere.csv")
-    with pytest.raises(MetaRLError, match="there is no file"):
-        load_two_step(tmp_path)
-    (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(MetaRLError) as caught:
-        load_two_step(tmp_path / "notes.txt")
-    assert str(caught.value) == (
-        "notes.txt must end in .csv, .parquet or .mat, got '.txt'; save the trial "
-        "table as one of these"
-    )

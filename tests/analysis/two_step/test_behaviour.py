@@ -6,10 +6,12 @@ import pytest
 
 from metarl.analysis.measures import subject_rewards
 from metarl.analysis.two_step.behaviour import (
+    PRODUCT,
     RIDGE,
     STAY_TERMS,
     behaviour_summary,
     lag_regression,
+    product_nulls,
     read_trials,
     stay_interaction,
     stay_probabilities,
@@ -276,3 +278,79 @@ def test_the_summary_is_over_subjects_where_each_has_one_session(by_hand):
     assert row["label"].item() == "all subjects"
     assert row["value"].item() == pytest.approx(2 / 3)
     assert row["n"].item() == 2
+
+
+def habit(table, counts=(80, 20, 80, 20)):
+    """Never errs in staying after a reward and leaving without one."""
+    stays = [(counts[0], 0), (counts[1], 0), (0, counts[2]), (0, counts[3])]
+    return read_trials(long_by_hand(table, dict(zip(CELLS, stays, strict=True))))
+
+
+def test_the_ridge_makes_a_product_of_a_habit_and_its_null_is_the_same(table):
+    trials = habit(table)
+    weights = stay_regression(trials).set_index("term")
+    assert weights.loc[PRODUCT, "weight"] > 0.3
+    assert (weights["ridge"] == RIDGE).all()
+    assert stay_interaction(stay_probabilities(trials))[0] == 0
+    (null,) = product_nulls(trials).to_dict("records")
+    assert null["null"] == pytest.approx(weights.loc[PRODUCT, "weight"], abs=0.01)
+    assert null["beyond_null"] == pytest.approx(0, abs=0.01)
+
+
+def test_a_planner_has_a_product_far_beyond_its_null(simulate):
+    trials, _ = simulate("planner", 4, temperature=0.05)
+    (null,) = product_nulls(read_trials(trials)).to_dict("records")
+    assert null["null_low"] < null["null"] < null["null_high"]
+    assert null["beyond_null"] > null["null_high"] - null["null"]
+    repeated = product_nulls(read_trials(trials))
+    assert repeated.to_dict("records") == [null]
+
+
+def test_choosers_without_a_product_are_seldom_beyond_their_null(table):
+    generator = np.random.default_rng(1)
+    pairs, beyond = np.array([80, 20, 80, 20]), []
+    log_odds = np.array([2.5, 2.5, -2.5, -2.5])
+    for _ in range(40):
+        stays = generator.binomial(pairs, 1 / (1 + np.exp(-log_odds)))
+        counts = zip(stays, pairs - stays, strict=True)
+        one = read_trials(long_by_hand(table, dict(zip(CELLS, counts, strict=True))))
+        (null,) = product_nulls(one).to_dict("records")
+        product = null["beyond_null"] + null["null"]
+        beyond.append(not null["null_low"] <= product <= null["null_high"])
+    assert np.mean(beyond) <= 0.15
+
+
+def test_without_a_kind_of_pair_there_is_no_null(table):
+    assert product_nulls(habit(table, (80, 20, 80, 0)))["beyond_null"].isna().all()
+
+
+def test_a_missed_trial_parts_pairs_whether_it_is_blank_invalid_or_absent(by_hand):
+    blank = by_hand.astype({"choice": float}).copy()
+    blank.loc[4, ["choice", "transition"]] = None
+    invalid = by_hand.assign(valid=[1, 1, 1, 1, 0, 1, 1, 1, 1])
+    absent = by_hand.drop(index=4)
+    tables = [stay_probabilities(read_trials(t)) for t in (blank, invalid, absent)]
+    for other in tables[1:]:
+        pd.testing.assert_frame_equal(tables[0], other)
+    assert tables[0]["pairs"].sum() == 6
+
+
+def test_rewards_are_of_all_trials_and_of_those_that_count(table):
+    trials = table(
+        choice=[0, 1, 0, 1], reward=[1, 0, 1, 0], valid=[1, 0, 1, 0],
+        transition=["common"] * 4,
+    )  # fmt: skip
+    row = subject_rewards(read_trials(trials)).iloc[0]
+    assert row["reward_per_100"] == 50
+    assert (row["reward_per_100_counted"], row["counted"]) == (100, 2)
+
+
+def test_the_summary_has_the_subjects_without_a_number_and_the_pairs(by_hand):
+    one = by_hand.iloc[:1].assign(subject=1)
+    trials = read_trials(pd.concat([by_hand, one], ignore_index=True))
+    summary = behaviour_summary(trials, {0: "a", 1: "b"})
+    stays = summary[summary["term"].isna()].set_index(["reward", "transition"])
+    assert stays["value"].reindex(CELLS).tolist() == pytest.approx([2 / 3, 0, 0.5, 1])
+    assert stays["pairs"].reindex(CELLS).tolist() == [3, 1, 2, 2]
+    assert (stays["n"] == 1).all()
+    assert (stays["missing"] == 1).all()

@@ -20,6 +20,7 @@ from metarl.analysis.two_step.plots import (
     plot_stay_probabilities,
     plot_stay_regression,
 )
+from metarl.io.load import load_trials
 
 CELLS = [(1.0, "common"), (1.0, "rare"), (0.0, "common"), (0.0, "rare")]
 
@@ -208,8 +209,8 @@ def test_subjects_with_nearly_equal_rewards_look_equal(simulate, ax):
 
 
 def test_two_animals_get_no_interval_and_their_own_colour(macaque_file, ax):
-    trials = ANALYSIS.load_animals(macaque_file)
-    data = ExperimentData(trials=trials, subjects_are="animals")
+    own = load_trials(ANALYSIS, macaque_file)
+    data = ExperimentData(trials=own.trials, subjects_are="animals", names=own.labels)
     result = analyse(ANALYSIS, data)
     plot_rewards(result.tables, result.context, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["animal"])

@@ -78,28 +78,30 @@ def test_nullable_and_text_columns_read_the_same(six):
         (
             {"transition": [None] + ["common"] * 5},
             "column transition must be common or rare, and blank only without a "
-            "choice, got nan in row 1",
+            "choice, got a blank in row 1",
         ),
         (
             {"choice": [0, 1, 2, 1, 0, 1]},
-            "column choice must be 0 (left), 1 (right) or blank, got 2.0 in row 3",
+            "column choice must be 0 (commonly leads to state 0), 1 (commonly leads to "
+            "state 1) or blank, got 2 in row 3",
         ),
         (
             {"choice": ["left", 1, 1, 1, 0, 1]},
-            "column choice must hold numbers or blanks, got for example 'left'",
+            "column choice must be 0 (commonly leads to state 0), 1 (commonly leads to "
+            "state 1) or blank, got 'left' in row 1",
         ),
         (
             {"reward": [0, 1, 0, 321, 0, 1]},
             "column reward must be 0 (unrewarded), 0.5 (medium) or 1 (rewarded) on a "
-            "valid trial with a choice, got 321.0 in row 4",
+            "valid trial with a choice, got 321 in row 4",
         ),
         (
             {"valid": [1, 1, 1, 1, 1, 2]},
-            "column valid must be 0 or 1, got 2.0 in row 6",
+            "column valid must be 0 or 1, got 2 in row 6",
         ),
         (
             {"forced": [1, 1, 1, 1, 1, None]},
-            "column forced must be 0 or 1, got nan in row 6",
+            "column forced must be 0 or 1, got a blank in row 6",
         ),
         (
             {"trial": [0, 1, 2, 3, 4, 4.5]},
@@ -107,8 +109,9 @@ def test_nullable_and_text_columns_read_the_same(six):
         ),
         (
             {"trial": [0, 1, 2, 3, 4, 4]},
-            "each trial must have one row, got subject 0, session 0, episode 0, "
-            "trial 4 again in row 6; number trials within subject, session and episode",
+            "each trial must have one row, got a second row of subject 0, "
+            "session 0, episode 0, trial 4 in row 6; number trials within subject, "
+            "session and episode",
         ),
     ],
 )

@@ -11,6 +11,7 @@ from metarl.analysis.analysis import analyse
 from metarl.analysis.volatility import ANALYSIS
 from metarl.analysis.volatility.references import reference_tables
 from metarl.core.checks import MetaRLError
+from metarl.io.load import load_trials
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,13 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     named = trials.assign(subject=trials["subject"].map({0: "Ann", 1: "Bo", 2: "Cy"}))
     file = tmp_path / "people.csv"
     named.drop(columns=["session", "valid", "forced"]).to_csv(file, index=False)
-    people = ANALYSIS.load_animals(file)
-    data = ExperimentData(trials=people, subjects_are="animals", task="volatility")
+    people = load_trials(ANALYSIS, file)
+    data = ExperimentData(
+        trials=people.trials,
+        subjects_are="people",
+        names=people.labels,
+        task="volatility",
+    )
     result = analyse(ANALYSIS, data)
     actual = result.tables
     assert list(actual["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
@@ -96,4 +102,4 @@ def test_peoples_table_without_a_column_is_refused_by_its_name(tmp_path):
     file = tmp_path / "people.csv"
     chooser_trials(episodes=2).drop(columns="winner").to_csv(file, index=False)
     with pytest.raises(MetaRLError, match=r"people\.csv has no column winner"):
-        ANALYSIS.load_animals(file)
+        load_trials(ANALYSIS, file)

@@ -23,6 +23,7 @@ from metarl.analysis.volatility.behaviour import (
     read_episodes,
     settled_trials,
 )
+from metarl.analysis.volatility.simulated import null_differences
 from metarl.core.checks import MetaRLError
 
 
@@ -37,7 +38,7 @@ def test_a_log_likelihood_is_that_of_a_logistic_choice_summed_over_episodes():
     trials = chooser_trials(episodes=6)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 3), "choice"] = np.nan
     grid = next(by_order(read_episodes(trials)))
-    result = log_likelihoods(grid)
+    result = log_likelihoods(grid, value_traces(grid["winner"], RATES))
     assert result.shape == (len(RATES), len(TEMPERATURES), 200)
     for rate, temperature in ((0, 0), (12, 7), (30, 14)):
         expected = np.zeros(200)
@@ -175,3 +176,66 @@ def test_each_subject_has_its_own_rates():
         block_rates(likelihoods(read_episodes(both))).groupby("subject")["rate"].mean()
     )
     assert means.to_dict() == pytest.approx({2: 0.1, 5: 0.6}, abs=0.06)
+
+
+def people(count, rate=0.2, seed=3):
+    """Subjects of one rate with one short session each."""
+    trials = [
+        chooser_trials((rate, rate), episodes=2, subject=k, seed=seed)
+        for k in range(count)
+    ]
+    return pd.concat([t[t["episode"] == k % 2] for k, t in enumerate(trials)])
+
+
+def test_rates_are_identified_where_choices_learn_and_not_where_they_are_shuffled():
+    trials = people(20)
+    generator = np.random.default_rng(1)
+    shuffled = trials.assign(
+        choice=trials.groupby("subject")["choice"].transform(generator.permutation)
+    )
+    own, other = (
+        block_rates(likelihoods(read_episodes(t))) for t in (trials, shuffled)
+    )
+    assert own["identified"].mean() > 0.6
+    assert other["identified"].mean() <= 0.05
+    assert (own["trials"] == 80).all()
+    within = own["rate_low"].le(own["rate"]) & own["rate"].le(own["rate_high"])
+    assert within.mean() > 0.9
+    covered = own["rate_low"].le(0.2) & own["rate_high"].ge(0.2)
+    # Of 40 intervals of 95 %: four standard errors.
+    assert covered.mean() > 0.81
+
+
+def test_a_preference_for_one_side_is_no_learning():
+    grid = read_episodes(people(1).assign(choice=0.0))
+    (fit,) = likelihoods(grid)
+    rates = block_rates([fit])
+    assert not rates["identified"].any()
+
+
+def test_rates_at_an_end_of_the_grid_are_marked():
+    fast = block_rates(likelihoods(read_episodes(people(4, rate=1.0))))
+    assert fast["at_edge"].mean() > 0.5
+    assert not (fast["identified"] & fast["at_edge"]).any()
+
+
+def test_the_difference_of_learners_of_one_rate_is_that_of_their_null():
+    grid = read_episodes(people(30))
+    fits = likelihoods(grid)
+    raw = rate_differences(block_rates(fits)).set_index(["subject", "order"])
+    nulls = null_differences(grid, fits, np.random.default_rng(0))
+    null = nulls.set_index(["subject", "order"])["null"]
+    beyond = raw["difference"] - null
+    error = beyond.std() / np.sqrt(len(beyond))
+    assert abs(beyond.mean()) < 3 * error
+    assert abs(null.mean()) < 0.05
+    again = null_differences(grid, fits, np.random.default_rng(0))
+    pd.testing.assert_frame_equal(nulls, again)
+
+
+def test_a_choice_of_an_invalid_trial_is_as_good_as_none():
+    trials = chooser_trials(episodes=4)
+    invalid = trials.assign(valid=(trials["trial"] % 5 > 0).astype(int))
+    blank = trials.assign(choice=trials["choice"].where(invalid["valid"] == 1))
+    one, other = (block_rates(likelihoods(read_episodes(t))) for t in (invalid, blank))
+    pd.testing.assert_frame_equal(one, other)

@@ -67,7 +67,7 @@ def test_episodes_are_divided_by_subject_and_order_and_others_are_left_out(trial
         (
             "magnitude_left",
             73,
-            r"magnitude_left must be in \[0, 1\], or blank, got 73.0 in row 6; divide",
+            r"magnitude_left must be in \[0, 1\], or blank, got 73 in row 6; divide",
         ),
         ("order", "low", "order must be low-first, high-first or blank, got 'low'"),
         ("winner", "left", "column winner must hold numbers or blanks"),

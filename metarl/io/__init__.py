@@ -1,0 +1,1 @@
+"""Trial tables of other laboratories: read, put into metarl's columns, and checked."""

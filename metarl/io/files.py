@@ -1,0 +1,144 @@
+"""Files and folders of trials: which reader each needs."""
+
+import re
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from metarl.core.checks import MetaRLError
+from metarl.io.arrays import (
+    ALF_TRIALS,
+    read_alf,
+    read_json,
+    read_mat,
+    read_npz,
+    read_nwb,
+    read_parquet,
+)
+from metarl.io.source import AsText, ReadingOptions, SourceTable
+from metarl.io.text import read_text
+
+TEXT = (".csv", ".tsv", ".txt", ".tab")
+"""Endings of delimited text."""
+ARRAYS: Mapping[str, Callable[[Path], SourceTable]] = MappingProxyType(
+    {
+        ".parquet": read_parquet,
+        ".pqt": read_parquet,
+        ".json": read_json,
+        ".jsonl": read_json,
+        ".npz": read_npz,
+        ".mat": read_mat,
+        ".nwb": read_nwb,
+    }
+)
+"""Ending of a file -> its reader."""
+ENTITY = re.compile(r"(?:^|_)(sub|ses)-([^_.]+)")
+"""A subject or a session in the name of a file, as BIDS writes it."""
+REMEDIES = {
+    ".xlsx": "save the sheet as CSV",
+    ".xls": "save the sheet as CSV",
+    ".ods": "save the sheet as CSV",
+    ".rds": "write it with write.csv in R",
+    ".rdata": "write it with write.csv in R",
+    ".sav": "export it as CSV",
+    ".pkl": "write it with DataFrame.to_csv",
+    ".h5": "save the columns as CSV, .npz or .mat",
+    ".hdf5": "save the columns as CSV, .npz or .mat",
+    ".gz": "unpack it first",
+    ".zip": "unpack it first",
+}
+"""Ending of a file that is not read -> the way out."""
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """Files of trials: those given, and those in the folders given.
+
+    Raises:
+        MetaRLError: one is missing or no regular file, or a folder has no such file.
+    """
+    if not paths:
+        raise MetaRLError("data must name a file or a folder of trials, got none")
+    found: list[Path] = []
+    for path in paths:
+        if not _exists(path):
+            raise MetaRLError(f"there is no file {str(path)!r}; give a path to a table")
+        if path.is_dir() and not is_alf(path):
+            found += _in_folder(path)
+        elif path.is_dir() or stat.S_ISREG(path.stat().st_mode):
+            found.append(path)
+        else:
+            raise MetaRLError(f"{str(path)!r} must be a file or a folder, got a device")
+    return list(dict.fromkeys(found))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_alf(folder: Path) -> bool:
+    """Whether a folder holds the trials of one session as ALF files."""
+    return any(folder.glob(f"{ALF_TRIALS}*"))
+
+
+def _in_folder(folder: Path) -> list[Path]:
+    """Files of trials in a folder and its folders, by name."""
+    known = (*TEXT, *ARRAYS)
+    inside = sorted(p for p in folder.rglob("*") if not p.name.startswith("."))
+    alf = [p for p in inside if p.is_dir() and is_alf(p)]
+    files = [p for p in inside if p.is_file() and p.suffix.lower() in known]
+    bids = [p for p in files if p.stem.endswith(("_events", "_beh"))]
+    found = alf or [p for p in bids if p.suffix.lower() == ".tsv"] or files
+    endings = {p.suffix.lower() for p in found}
+    if not found or len(endings) > 1:
+        got = f"files that end in {', '.join(sorted(endings))}" if endings else "none"
+        raise MetaRLError(
+            f"the folder {str(folder)!r} must hold files of trials of one kind "
+            f"({', '.join(known)}), got {got}; give the files by name"
+        )
+    return found
+
+
+def read_file(path: Path, options: ReadingOptions, as_text: AsText) -> SourceTable:
+    """Read one file, or one ALF folder.
+
+    Args:
+        path: the file.
+        options: how to read a text without a header.
+        as_text: columns of a text whose cells are kept as they are written.
+
+    Raises:
+        MetaRLError: it cannot be read.
+    """
+    if path.is_dir():
+        return read_alf(path)
+    ending = path.suffix.lower()
+    if ending in TEXT:
+        return read_text(path, options, as_text)
+    if options.names or options.skip_rows:
+        raise MetaRLError(
+            f"--names and --skip-rows are for text files, got {path.name}; leave them "
+            "out"
+        )
+    if ending in ARRAYS:
+        return ARRAYS[ending](path)
+    remedy = REMEDIES.get(ending, "save the trial table as CSV")
+    raise MetaRLError(
+        f"{path.name} must end in {', '.join((*TEXT, *ARRAYS))}, got {ending!r}; "
+        f"{remedy}"
+    )
+
+
+def name_parts(path: Path) -> dict[str, str]:
+    """Subject and session that a file's name tells.
+
+    Returns:
+        subject and, where the name tells it, session: of a BIDS name those of its parts
+        sub- and ses-, of any other name the whole name without its ending.
+    """
+    found = dict(ENTITY.findall(path.name)) or dict(ENTITY.findall(path.parent.name))
+    parts = {"subject": found.get("sub", path.stem)}
+    return parts | ({"session": found["ses"]} if "ses" in found else {})

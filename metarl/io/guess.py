@@ -1,0 +1,298 @@
+"""A proposal of a column map for a user's table, with the reason for each line.
+
+It is printed for the user to check; nothing applies it unasked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.schema import TrialSchema
+from metarl.io.cells import as_words
+from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, Code, ColumnMap
+from metarl.io.files import list_files, name_parts, read_file
+from metarl.io.source import SourceTable
+from metarl.io.synonyms import best_match, plain
+
+FEW = 12
+"""Most distinct cells of a column of codes."""
+PROBABILITIES = ("p1", "p0", "pleft", "probleft", "probabilityleft", "p", "prob")
+"""Usual names of a base probability, without marks and case."""
+FEWEST_OF_BLOCK = 10
+"""Trials of a block, on average, below which a probability is not one of blocks."""
+RARE = 0.2
+"""Largest share of a code that stands for a missed trial."""
+WORDS = {
+    ("left", "right"): (0, 1),
+    ("l", "r"): (0, 1),
+    ("f", "j"): (0, 1),
+    ("a", "b"): (0, 1),
+    ("arrowleft", "arrowright"): (0, 1),
+    ("no", "yes"): (0, 1),
+    ("false", "true"): (0, 1),
+    ("loss", "win"): (0, 1),
+    ("incorrect", "correct"): (0, 1),
+    ("unrewarded", "rewarded"): (0, 1),
+}
+"""Pairs of words of a column, in lower case -> the codes that they likely mean."""
+MISSES = ("none", "timeout", "missed", "miss", "noresponse", "null", "omission", "late")
+"""Words that likely stand for a missed trial, without marks and case."""
+NEGATED = ("slow", "missed", "timeout", "rare", "israre")
+"""Names, without marks and case, of columns that say the opposite of metarl's."""
+PHASES = ("phase", "trialtype", "task", "event", "stage", "screen", "part", "block")
+"""Usual names of a column that tells which rows are trials."""
+
+
+@dataclass
+class Guess:
+    """A proposed map, and why."""
+
+    columns: dict[str, str] = field(default_factory=dict)
+    codes: dict[str, dict[str, Code]] = field(default_factory=dict)
+    where: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def column_map(self) -> ColumnMap:
+        """The proposed map."""
+        own = {ours: theirs for ours, theirs in self.columns.items() if ours != theirs}
+        return ColumnMap(columns=own, codes=self.codes, where=self.where)
+
+
+def guess_map(
+    paths: Sequence[Path], schema: TrialSchema, given: ColumnMap | None = None
+) -> Guess:
+    """Propose a map for the first of some files.
+
+    Args:
+        paths: files or folders of one experiment.
+        schema: columns that are wanted.
+        given: what the user has told already, which is kept.
+
+    Raises:
+        MetaRLError: the file cannot be read.
+    """
+    own = given or ColumnMap()
+    file = list_files(paths)[0]
+    source = read_file(file, own.reading, lambda names: ())
+    guess = Guess(dict(own.columns), {k: dict(v) for k, v in own.codes.items()})
+    guess.where = dict(own.where)
+    _guess_columns(guess, source, schema, own, file)
+    _guess_where(guess, source)
+    table = source.table
+    for name, kept in guess.where.items():
+        table = table[as_words(table[name]).isin(kept)]
+    _guess_episode(guess, table, schema, own)
+    _drop_blank(guess, table, schema)
+    for ours, theirs in list(guess.columns.items()):
+        if theirs in table and ours not in guess.codes:
+            _guess_codes(guess, ours, as_words(table[theirs]), schema)
+    _choice_by_outcome(guess, table)
+    present = {*guess.columns, *own.values, *schema.defaults}
+    guess.missing = [
+        name
+        for name in schema.needed
+        if name not in present
+        and not (
+            (rule := schema.derived.get(name)) is not None
+            and set(rule.needs) <= present
+        )
+    ]
+    return guess
+
+
+def _guess_columns(
+    guess: Guess, source: SourceTable, schema: TrialSchema, own: ColumnMap, file: Path
+) -> None:
+    """Find columns by their usual names; one is used once."""
+    free = [k for k in source.table.columns if k not in own.columns.values()]
+    for ours in schema.columns:
+        if ours in guess.columns or ours in own.values:
+            continue
+        theirs = ours if ours in free else best_match(ours, free)
+        if theirs is None:
+            continue
+        free.remove(theirs)
+        guess.columns[ours] = theirs
+        if theirs != ours:
+            guess.reasons.append(f"{ours} is {theirs}, by its name")
+    if "subject" not in guess.columns and "subject" not in own.values:
+        guess.columns["subject"] = FILE
+        told = name_parts(file)["subject"]
+        guess.reasons.append(f"no column names the subject: {told!r}, by the file")
+    if "trial" not in guess.columns and "trial" not in own.values:
+        guess.columns["trial"] = ROW
+        guess.reasons.append("no column numbers the trials: they are in order")
+
+
+def _guess_episode(
+    guess: Guess, table: pd.DataFrame, schema: TrialSchema, own: ColumnMap
+) -> None:
+    """Take changes of a probability for episodes, where these are blocks of one."""
+    if "episode" in {*guess.columns, *own.values} or not schema.blocks:
+        return
+    for name in table.columns:
+        if plain(name) not in PROBABILITIES:
+            continue
+        changes = int((table[name] != table[name].shift()).sum())
+        if 1 < changes <= len(table) / FEWEST_OF_BLOCK:
+            guess.columns["episode"] = f"{CHANGES}{name}"
+            guess.reasons.append(
+                f"episode: {name} is constant over blocks, and changes {changes} times"
+            )
+            return
+
+
+def _drop_blank(guess: Guess, table: pd.DataFrame, schema: TrialSchema) -> None:
+    """Leave out columns that are blank in every trial."""
+    for ours, theirs in list(guess.columns.items()):
+        needed = ours in schema.needed
+        if theirs in table and needed and (as_words(table[theirs]) == "").all():
+            del guess.columns[ours]
+            guess.reasons.append(
+                f"{theirs} is blank in every row that has a choice: join the rows of a "
+                f"trial, so that its {ours} stands beside its choice"
+            )
+
+
+def _guess_where(guess: Guess, source: SourceTable) -> None:
+    """Find the rows that are trials, where a column tells what each row is."""
+    choice = guess.columns.get("choice")
+    if guess.where or choice not in source.table:
+        return
+    cells = as_words(source.table[choice]).str.casefold()
+    made = ~cells.map(plain).isin(("", *MISSES))
+    for name in source.table.columns:
+        kinds = as_words(source.table[name])
+        if plain(name) not in PHASES or name in guess.columns.values():
+            continue
+        share = made.groupby(kinds).mean()
+        if 1 < len(share) <= FEW and (share == 0).any() and (share > 0).any():
+            guess.where[name] = tuple(str(k) for k in share.index[share > 0])
+            guess.reasons.append(
+                f"only rows in which {name} is {' or '.join(guess.where[name])} have a "
+                "choice"
+            )
+            return
+
+
+def _guess_codes(
+    guess: Guess, ours: str, cells: "pd.Series[str]", schema: TrialSchema
+) -> None:
+    """Propose codes for a column of a few, where its cells are not metarl's own."""
+    column = schema.columns[ours]
+    if not column.names:
+        return
+    counts = cells[cells != ""].value_counts()
+    if len(counts) > FEW or not len(counts):
+        return
+    found = {str(k): int(v) for k, v in counts.items()}
+    name = plain(guess.columns[ours])
+    known = {str(code) for code in column.names}
+    if set(found) <= known and name not in NEGATED:
+        return
+    codes = _codes(ours, name, found, [*column.names])
+    if codes is None:
+        guess.reasons.append(
+            f"the codes of {ours} ({', '.join(sorted(found))}) are not clear: give "
+            f'--code "{ours}: ..."'
+        )
+        return
+    guess.codes[ours] = codes
+    guess.reasons.append(
+        f"{ours}: " + ", ".join(f"{k} is taken for {v}" for k, v in codes.items())
+    )
+
+
+def _codes(
+    ours: str, name: str, found: dict[str, int], known: list[float | str]
+) -> dict[str, Code] | None:
+    """Likely codes of the cells found, or None."""
+    missed = {cell: MISSING for cell in found if plain(cell) in MISSES}
+    rest = {k: v for k, v in found.items() if k not in missed}
+    if ours == "transition":
+        pair = ("common", "rare")
+        codes = _ordered(rest, pair if "rare" in name else ("rare", "common"))
+        if codes and set(rest) == {"1", "2"}:
+            codes = {"1": "common", "2": "rare"}
+        return codes and {**codes, **missed}
+    if ours == "valid" and name in NEGATED:
+        return _ordered(rest, (1, 0))
+    codes = _of_words(rest) or _of_numbers(rest)
+    if codes is None or not set(codes.values()) <= {*known, MISSING}:
+        return None
+    return {**codes, **missed}
+
+
+def _ordered(found: dict[str, int], pair: tuple[Code, Code]) -> dict[str, Code] | None:
+    """Two numbers or truth values, the smaller first."""
+    words = {"false": 0.0, "true": 1.0}
+    try:
+        values = {cell: words.get(cell.lower()) for cell in found}
+        numbers = {k: float(k) if v is None else v for k, v in values.items()}
+    except ValueError:
+        return None
+    if not set(numbers.values()) <= {0.0, 1.0} and set(numbers.values()) != {1.0, 2.0}:
+        return None
+    least = min(0.0 if max(numbers.values()) < 2 else 1.0, *numbers.values())
+    return {cell: pair[int(number != least)] for cell, number in numbers.items()}
+
+
+def _of_words(found: dict[str, int]) -> dict[str, Code] | None:
+    """A pair of words that has a usual meaning."""
+    lower = {cell.lower(): cell for cell in found}
+    for pair, codes in WORDS.items():
+        if lower and set(lower) <= set(pair):
+            return {
+                lower[word]: code
+                for word, code in zip(pair, codes, strict=True)
+                if word in lower
+            }
+    return None
+
+
+def _of_numbers(found: dict[str, int]) -> dict[str, Code] | None:
+    """Two numbers, the smaller 0 and the larger 1, and one of a missed trial."""
+    try:
+        numbers = sorted((float(cell), cell) for cell in found)
+    except ValueError:
+        return None
+    total = sum(found.values())
+    missed = [
+        (value, cell)
+        for value, cell in numbers
+        if value < 0 or value == 0 or abs(value) >= 99
+    ]
+    pair = numbers
+    if len(numbers) == 3:
+        rare = [item for item in missed if found[item[1]] / total <= RARE]
+        if numbers[0][0] < 0 <= numbers[1][0] - 1:
+            rare = numbers[:1]
+        if len(rare) != 1:
+            return None
+        pair = [item for item in numbers if item != rare[0]]
+        codes: dict[str, Code] = {rare[0][1]: MISSING}
+    else:
+        codes = {}
+    if len(pair) != 2:
+        return None
+    return {pair[0][1]: 0, pair[1][1]: 1, **codes}
+
+
+def _choice_by_outcome(guess: Guess, table: pd.DataFrame) -> None:
+    """A reward that names the side that paid: 0, or the choice."""
+    choice, reward = guess.columns.get("choice"), guess.columns.get("reward")
+    if "reward" in guess.codes or choice not in table or reward not in table:
+        return
+    chosen, paid = as_words(table[choice]), as_words(table[reward])
+    nonzero = paid[~paid.isin(["", "0"])]
+    if len(nonzero) and np.array_equal(nonzero, chosen[nonzero.index]):
+        kinds = sorted(nonzero.unique())
+        if kinds != ["1"]:
+            guess.codes["reward"] = {"0": 0, **dict.fromkeys(kinds, 1)}
+            guess.reasons = [r for r in guess.reasons if "of reward (" not in r]
+            guess.reasons.append("reward is 0, or the side that paid: 1 for either")

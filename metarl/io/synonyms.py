@@ -1,0 +1,78 @@
+"""Names under which laboratories keep the columns of a trial table."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "subject": (
+            *(
+                "subject",
+                "subjectid",
+                "subjid",
+                "subj",
+                "subjidx",
+                "sub",
+                "participant",
+            ),
+            *("participantid", "animal", "animalid", "mouse", "rat", "monkey", "ppt"),
+            *("pid", "prolificpid", "workerid", "id", "runid", "name"),
+        ),
+        "session": ("session", "sessionid", "sess", "ses", "day", "date", "visit"),
+        "episode": ("episode", "block", "blocknumber", "splitby", "game", "problem"),
+        "trial": (
+            *("trial", "trialnumber", "trialnum", "trialno", "trialindex", "triali"),
+            *("trialsthisn", "trialsn", "thisn", "trialid", "t", "n"),
+        ),
+        "choice": (
+            *("choice", "choice1", "c1", "response", "resp", "action", "chosen"),
+            *("keyrespkeys", "level1choice", "stage1choice", "firstchoice", "option"),
+            *("buttonpressed", "selected", "side", "key", "picked", "respchoice"),
+        ),
+        "reward": (
+            *("reward", "outcome", "feedback", "feedbacktype", "rewarded", "rew"),
+            *("points", "win", "won", "payoff", "r", "gain", "money"),
+        ),
+        "transition": ("transition", "trans", "common", "iscommon", "rare", "israre"),
+        "second_state": (
+            *("secondstate", "state2", "finalstate", "stage2state", "secondstage"),
+            *("stepstwostate", "s2", "s", "state"),
+        ),
+        "second_choice": ("secondchoice", "choice2", "c2", "level2choice"),
+        "valid": ("valid", "isvalid", "included", "slow", "missed", "timeout"),
+        "forced": ("forced", "isforced", "forcedchoice"),
+        "better": (
+            *("better", "betteroption", "bestoption", "correctside", "correctoption"),
+            *("correctresponse", "goodoption", "highside", "correctkey"),
+        ),
+        "schedule": ("schedule", "probability", "prob", "preward", "contingency"),
+        "risky": ("risky", "chosenrisky", "risk", "gamble", "gambled"),
+        "probability_risky": (
+            *("probabilityrisky", "prisky", "riskyprobability", "probability", "prob"),
+        ),
+        "winner": ("winner", "outcome", "correctarm", "winningoption"),
+        "magnitude_left": ("magnitudeleft", "magleft", "leftmag", "mag1", "pointsleft"),
+        "magnitude_right": (
+            *("magnituderight", "magright", "rightmag", "mag2", "pointsright"),
+        ),
+        "probability_left": ("probabilityleft", "probleft", "leftprob", "pleft", "p1"),
+    }
+)
+"""metarl's column -> usual names, without marks and case, the likeliest first."""
+
+
+def plain(name: str) -> str:
+    """A name without case, blanks and marks."""
+    return re.sub(r"[^a-z0-9]", "", name.casefold())
+
+
+def best_match(ours: str, names: Sequence[str]) -> str | None:
+    """The column that most likely is one of metarl's; None if none is like it."""
+    by_plain = {plain(name): name for name in reversed(names)}
+    for word in SYNONYMS.get(ours, (plain(ours),)):
+        if word in by_plain:
+            return by_plain[word]
+    close = difflib.get_close_matches(plain(ours), by_plain, 1, cutoff=0.8)
+    return by_plain[close[0]] if close else None

@@ -1,0 +1,121 @@
+"""Trials of animals or people from files: read, mapped, numbered and checked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from metarl.analysis.schema import TrialSchema, TrialTableError, shown
+from metarl.core.checks import MetaRLError
+from metarl.io.column_map import CHANGES, ROW, ColumnMap
+from metarl.io.files import list_files
+from metarl.io.names import number_episodes, number_names, similar_names
+from metarl.io.parts import NAMED, Part, check_map
+from metarl.io.refusals import blank_name, explained
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialData:
+    """Trials of animals or people, in metarl's columns."""
+
+    trials: pd.DataFrame
+    """Trial table as the schema says, with the user's further columns."""
+    names: tuple[str, ...]
+    """The user's own name of subject k."""
+    notes: tuple[str, ...] = ()
+    """What the user should know: what was read how, and what is likely a mistake."""
+
+    @property
+    def labels(self) -> dict[int, str]:
+        """Subject -> its own name."""
+        return dict(enumerate(self.names))
+
+    def counts(self) -> str:
+        """Numbers of rows, subjects, sessions and trials that count, in a sentence."""
+        trials = self.trials
+        free = trials[(trials["valid"] == 1) & (trials["forced"] == 0)]
+        chosen = free["choice"].notna()
+        sessions = len(trials[["subject", "session"]].drop_duplicates())
+        episodes = len(trials[[*NAMED]].drop_duplicates())
+        options = free["choice"].value_counts().sort_index()
+        by_option = ", ".join(f"{n:,} of {shown(k)}" for k, n in options.items())
+        return (
+            f"{_many(len(trials), 'trial')} of {_many(len(self.names), 'subject')}, in "
+            f"{_many(sessions, 'session')} and {_many(episodes, 'episode')}; "
+            f"{len(trials) - len(free):,} not valid or forced, {(~chosen).sum():,} "
+            f"without a choice; {_many(int(chosen.sum()), 'choice')} ({by_option})"
+        )
+
+
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def load_table(
+    paths: Path | str | Sequence[Path | str],
+    schema: TrialSchema,
+    column_map: ColumnMap | None = None,
+) -> TrialData:
+    """Read trials from a user's files.
+
+    Args:
+        paths: files, or folders of files; where no column is the subject, it is the
+            name of the file.
+        schema: columns that the table must have, and their codes.
+        column_map: where its columns have other names or codes.
+
+    Returns:
+        The trials, in the order of the rows.
+
+    Raises:
+        MetaRLError: a file is missing, cannot be read, or is not coded as required.
+    """
+    given = [paths] if isinstance(paths, Path | str) else paths
+    files = list_files([Path(path) for path in given])
+    own = column_map or ColumnMap()
+    check_map(own, schema)
+    parts = [Part.read(file, schema, own, several=len(files) > 1) for file in files]
+    tables = [part.table for part in parts]
+    table = pd.concat(tables) if len(tables) > 1 else tables[0]
+    table = table.reset_index(drop=True)
+    for name in NAMED:
+        blank = (table[name] == "").to_numpy()
+        if blank.any():
+            raise MetaRLError(blank_name(parts, name, int(np.argmax(blank))))
+    table, names = _numbered(table, parts)
+    try:
+        schema.check(table)
+    except TrialTableError as error:
+        raise MetaRLError(explained(error, parts, schema, own)) from None
+    notes = [note for part in parts for note in part.notes] + similar_names(names)
+    for subject, sentences in schema.warn(table).items():
+        notes += [f"{names[subject]}: {sentence}" for sentence in sentences]
+    return TrialData(trials=table, names=names, notes=tuple(dict.fromkeys(notes)))
+
+
+def _numbered(
+    table: pd.DataFrame, parts: Sequence[Part]
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The table with numbers in place of names, and each subject's name."""
+    subjects, names = number_names(table["subject"])
+    sessions, _ = number_names(table["session"], keep_numbers=True)
+    table = table.assign(subject=subjects, session=sessions)
+    sources = {part.columns.get("episode", "") for part in parts}
+    by_change = any(source.startswith(CHANGES) for source in sources)
+    number: Any = _changes if by_change else lambda t: number_episodes(t["episode"])
+    table = table.assign(episode=number)
+    if any(part.columns.get("trial") == ROW for part in parts):
+        keys = [table[name] for name in NAMED]
+        table = table.assign(trial=table.groupby(keys, sort=False).cumcount())
+    return table, names
+
+
+def _changes(table: pd.DataFrame) -> "pd.Series[int]":
+    """(N,) changes of the column `episode` so far within subject and session."""
+    keys = [table["subject"], table["session"]]
+    before = table.groupby(keys, sort=False)["episode"].shift()
+    changed = (table["episode"] != before) & before.notna()
+    return changed.groupby(keys, sort=False).cumsum().astype(np.int64)

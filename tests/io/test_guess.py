@@ -1,0 +1,89 @@
+"""A proposed map is right on usual tables, says why, and is never applied unasked."""
+
+import numpy as np
+import pytest
+
+from metarl.analysis.matching.behaviour import SCHEMA as MATCHING
+from metarl.analysis.two_step.behaviour import SCHEMA as TWO_STEP
+from metarl.io.guess import guess_map
+from metarl.io.trials import load_table
+
+
+def test_metarls_own_columns_need_no_map(written):
+    guess = guess_map([written("own.csv", "A,0,0,1,common", "A,1,1,0,rare")], TWO_STEP)
+    assert guess.column_map.words() == []
+    assert guess.missing == []
+
+
+def test_a_task_of_a_laboratory_is_mapped_with_reasons(written):
+    path = written(
+        "S1.csv", "0,1,2,0.9,1,0", "1,2,1,0.8,0,0", "2,-1,-1,,0,1", "3,-1,-1,,0,1",
+        header="trial,choice1,final_state,rt1,reward,slow",
+    )  # fmt: skip
+    guess = guess_map([path], TWO_STEP)
+    data = load_table(path, TWO_STEP, guess.column_map)
+    assert data.names == ("S1",)
+    assert data.trials["choice"].fillna(9).tolist() == [0, 1, 9, 9]
+    assert data.trials["second_state"].fillna(9).tolist() == [1, 0, 9, 9]
+    assert data.trials["transition"].fillna("").tolist() == ["rare", "rare", "", ""]
+    assert data.trials["valid"].tolist() == [1, 1, 0, 0]
+    assert "choice is choice1, by its name" in guess.reasons
+    assert "no column names the subject: 'S1', by the file" in guess.reasons
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (("left", "right", "none"), [0, 1, None]),
+        (("f", "j", "timeout"), [0, 1, None]),
+        (("1", "2", "0"), [0, 1, None]),
+        (("1", "2", "-1"), [0, 1, None]),
+        (("0", "1", "-999"), [0, 1, None]),
+        (("-1", "1", "0"), [0, 1, None]),
+        (("0.0", "1.0", ""), [0, 1, None]),
+    ],
+)
+def test_codes_of_choices_are_found(written, cells, expected):
+    kinds = [*[cells[0]] * 9, *[cells[1]] * 9, cells[2]]
+    rows = [f"A,{k},{cell},1" for k, cell in enumerate(kinds)]
+    path = written("own.csv", *rows, header="id,trial,resp,win")
+    data = load_table(path, MATCHING, guess_map([path], MATCHING).column_map)
+    found = data.trials["choice"].iloc[[0, 9, 18]].astype(object)
+    assert found.where(found.notna(), None).tolist() == expected
+
+
+def test_what_is_not_clear_is_left_to_the_user(written):
+    rows = [f"A,{k},{k % 3},1" for k in range(30)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    guess = guess_map([path], MATCHING)
+    assert guess.codes == {}
+    assert any("are not clear" in reason for reason in guess.reasons)
+
+
+def test_an_outcome_that_names_the_side_is_a_reward(tmp_path):
+    choice = np.array([1, 2, 0] + [1, 2] * 10)
+    reward = np.where(np.arange(len(choice)) % 2, 0, choice)
+    p1 = np.repeat([0.4, 0.1], [12, len(choice) - 12])
+    np.savez(tmp_path / "m.npz", choice=choice, reward=reward, p1=p1)
+    guess = guess_map([tmp_path / "m.npz"], MATCHING)
+    assert guess.codes["reward"] == {"0": 0, "1": 1, "2": 1}
+    assert guess.columns["episode"] == "@changes:p1"
+
+
+def test_rows_without_a_response_are_no_trials(written):
+    rows = []
+    for k in range(4):
+        rows += [f"fixation,null,{3 * k},", f"choice,{k % 2},{3 * k + 1},1"]
+    path = written("own.csv", *rows, header="phase,response,trial_index,reward")
+    guess = guess_map([path], MATCHING)
+    assert guess.where == {"phase": ("choice",)}
+
+
+def test_an_outcome_in_another_row_is_told(written):
+    rows = []
+    for k in range(4):
+        rows += [f"choice,{k % 2},{2 * k},", f"feedback,,{2 * k + 1},1"]
+    path = written("own.csv", *rows, header="phase,response,trial_index,reward")
+    guess = guess_map([path], MATCHING)
+    assert guess.missing == ["reward"]
+    assert any("join the rows of a trial" in reason for reason in guess.reasons)
