@@ -325,7 +325,10 @@ def _without_main() -> Iterator[None]:
     Most jobs do not need it, and a script without its guard would run again.
     """
     main = vars(sys.modules["__main__"])
-    before = {name: main[name] for name in ("__spec__", "__file__") if name in main}
+    before: dict[str, Any] = {}
+    for name in ("__spec__", "__file__"):
+        if name in main:
+            before[name] = main[name]
     main.update(dict.fromkeys(before))
     try:
         yield

@@ -206,7 +206,9 @@ class Missing(np.float64):
     A batch that Gymnasium makes of single environments stores it as float64.
     """
 
-    __hash__ = np.float64.__hash__
+    def __hash__(self) -> int:
+        """Return the same number for all."""
+        return 0
 
     def __eq__(self, other: object) -> bool:
         """Whether the other is NaN too."""
