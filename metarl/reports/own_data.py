@@ -160,7 +160,6 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     _check_panels(analysis, own)
     result = analyse(analysis, own)
     compared = _Compared.of(result, groups, numbers)
-    summary = subject_summary(own, analysis.schema)
     layers = _layers(result, groups, networks)
     figures = {"figure": draw_layers(layers, title or task), **compared.figures()}
     analysed = TrialAnalysis(
