@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from metarl.core.checks import check_between, check_folder_name
+from metarl.core.checks import check_between
 from metarl.core.fields import checked
 from metarl.core.parallel import Job, Outcome, check_workers, end_if_importing
 from metarl.experiments.spec import experiment
@@ -140,7 +140,6 @@ def _named(run: Run, tests: EvaluationConfig | Tests | None) -> Tests:
 
 def _check_tests(config: RunConfig[Any], tests: Tests) -> None:
     for name, test in tests.items():
-        check_folder_name("test", name)
         try:
             check_test(config, test)
         except ValueError as error:

@@ -175,7 +175,7 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
         content, seal, digest = data.rpartition(STATE_SEAL)
-        if not seal or hashlib.sha256(content).hexdigest() != digest.decode():
+        if not seal or hashlib.sha256(content).hexdigest().encode() != digest:
             raise ValueError("its SHA-256 is not that of the state that was saved")
         state: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
         if not isinstance(state, dict):

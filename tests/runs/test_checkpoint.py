@@ -312,3 +312,20 @@ def test_a_damaged_state_gets_one_sentence(damage, tmp_path):
     with pytest.raises(MetaRLError, match=words) as caught:
         load_state(path)
     assert "\n" not in str(caught.value)
+
+
+def test_no_flipped_bit_of_a_state_passes(tmp_path):
+    path = tmp_path / "state.pt"
+    save_state(path, {"tensor": torch.arange(100.0), "updates": 3})
+    whole = path.read_bytes()
+    for position in range(0, len(whole), 11):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        with pytest.raises(MetaRLError, match=r"state.pt is damaged \(its SHA-256 is"):
+            load_state(path)
+
+
+def test_torch_reads_a_state_by_its_safe_default(tmp_path):
+    save_state(tmp_path / "state.pt", {"updates": 3})
+    assert torch.load(tmp_path / "state.pt", weights_only=True) == {"updates": 3}
