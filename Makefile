@@ -1,9 +1,10 @@
-# make demo, make test, make check, make docs, make clean. All that is needed is make
-# and Python 3.11, 3.12 or 3.13; the first found is taken, unless named: make demo
-# PYTHON=python3.13 (after make clean, where another is set up already).
+# make demo, make test, make check, make docs, make oldest, make clean. All that is
+# needed is make and Python 3.11, 3.12 or 3.13; the first found is taken, unless named:
+# make demo PYTHON=python3.13 (after make clean, where another is set up already).
 
 VENV := .venv
 BIN := $(VENV)/bin
+OLDEST := .venv-oldest
 READY := $(VENV)/ready
 UNFINISHED := $(VENV)/unfinished
 
@@ -12,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2> /dev/null && echo $$python && break; done)
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs oldest clean
 
 demo: $(READY)
 	$(BIN)/metarl train two-step --preset fast --subjects 8 --out runs/demo --resume
@@ -48,9 +49,26 @@ $(READY): pyproject.toml constraints.txt
 	$(INSTALL) --editable ".[dev]"
 	@mv $(UNFINISHED) $@
 
+# The tests of what depends on other libraries, with the oldest versions of them that
+# pyproject.toml admits, on Python 3.11. Old libraries warn of each other.
+oldest: $(OLDEST)/ready
+	$(OLDEST)/bin/python -m pytest -m oldest -p no:cacheprovider \
+		-o "addopts=--import-mode=importlib --strict-markers" \
+		-W ignore::DeprecationWarning -W ignore::FutureWarning \
+		-W ignore::PendingDeprecationWarning
+
+$(OLDEST)/ready: pyproject.toml constraints.txt
+	@rm -f $@
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(PYTHON) scripts/oldest_versions.py > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --constraint $(OLDEST)/constraints.txt torch
+	$(OLDEST)/bin/python -m pip install --constraint $(OLDEST)/constraints.txt \
+		--editable ".[data]" beartype hypothesis pytest
+	@touch $@
+
 # What this file made; results in runs/ stay.
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) $(OLDEST) dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
 	rm -rf .grimp_cache .hypothesis .coverage
 	rm -rf docs/_build docs/generated
 	find metarl tests scripts docs -name __pycache__ -type d -prune -exec rm -rf {} +

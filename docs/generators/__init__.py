@@ -6,6 +6,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from generators.columns import data_pages
 from generators.commands import Help, commands_page
 from generators.departures import departures_page
 from generators.experiments import criteria_page, experiment_pages
@@ -24,6 +25,7 @@ def all_pages() -> dict[str, str]:
         "criteria": criteria_page(),
         "departures": departures_page(),
         "scorecard": scorecard_page(),
+        **_below("data", data_pages()),
         **_below("experiments", experiment_pages()),
         **_below("reference", reference_pages()),
     }

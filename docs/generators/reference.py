@@ -16,6 +16,7 @@ GROUPS = {
     "metarl.experiments": "Experiments",
     "metarl.runs": "Run folders",
     "metarl.analysis": "Analysis",
+    "metarl.io": "Tables of other laboratories",
     "metarl.reports": "Reports",
     "metarl.pipeline": "Whole runs",
     "metarl.studies": "Studies",

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.criteria import Criteria, LearnedCriterion, learned_subjects
-from metarl.analysis.data import ExperimentData
+from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import (
     ALL_MEASURED,
     NO_LEARNING,
@@ -59,6 +59,12 @@ class Context:
     """The agent's discount per step, in [0, 1]."""
     parameters: Mapping[str, object] = field(default_factory=dict)
     """All parameters of the task."""
+    reward_unit: str = REWARD_UNITS
+    """Unit of rewards, in the plural."""
+    rt_unit: str = RT_UNIT
+    """Unit of reaction times."""
+    columns: frozenset[str] = frozenset()
+    """Columns of the trial table that have a value."""
     criteria: Criteria = field(default_factory=Criteria)
     """Criteria of the task; of the published task where it has none of its own."""
     scored: bool = False
@@ -94,15 +100,26 @@ class Panel:
     needs: str = ""
     """Data that it needs: "" any trial table, an animal's too; "networks"; or
     "recording", recorded networks."""
+    columns: tuple[str, ...] = ()
+    """Columns of an animal's table, of which it needs at least one; () none."""
     shared: bool = False
     """Whether several populations can be drawn on its axes, in the colours and at the
     places of their contexts; otherwise each has axes of its own."""
+
+    def fits(self, columns: Collection[str]) -> bool:
+        """Whether a table with values in these columns has what the panel needs."""
+        return not self.columns or not set(self.columns).isdisjoint(columns)
 
     def __call__(
         self, tables: Tables, context: Context, ax: Axes | None = None
     ) -> Axes:
         """Draw on these axes, or on those of a new figure."""
         return self.draw(tables, context, ax or plt.subplots()[1])
+
+
+def known_columns(trials: pd.DataFrame) -> frozenset[str]:
+    """Columns of a trial table that have a value."""
+    return frozenset(str(name) for name in trials if trials[name].notna().any())
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,18 @@ class SnapshotPanel:
     """Heading of one of the panels."""
     arrays: tuple[str, ...] = ()
     """Arrays of a recording that it is drawn from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guide:
+    """What the results of animals or people are, in words."""
+
+    measures: Mapping[str, str]
+    """Quantity of the table `behaviour`, or panel -> its definition."""
+    n: str
+    """What the n of a value is, and its error."""
+    missed: str
+    """What a missed trial does to the trials after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,8 +185,12 @@ class Analysis(Generic[Trials]):
     that are forced or without a choice count as well."""
     needs_pairs: bool = False
     """Whether every measure but rewards is of pairs of successive trials."""
-    own_data: bool = True
-    """Whether tables of animals or people can be read."""
+    guide: Guide | None = None
+    """Results of animals or people, in words."""
+    own_panels: tuple[Panel, ...] = ()
+    """Further panels of tables of animals or people."""
+    own: "Analysis[Any] | None" = None
+    """The analysis of tables of animals or people, where it is another."""
     release: Release | None = None
     """Published data that can be read as released."""
 
@@ -165,6 +198,12 @@ class Analysis(Generic[Trials]):
     def behaviour_panels(self) -> tuple[Panel, ...]:
         """Panels that need only a trial table, an animal's too."""
         return tuple(panel for panel in self.panels if not panel.needs)
+
+    def panels_of(self, trials: pd.DataFrame) -> tuple[Panel, ...]:
+        """Panels of a table of animals or people: those whose columns it has."""
+        known = known_columns(trials)
+        panels = (*self.behaviour_panels, *self.own_panels)
+        return tuple(panel for panel in panels if panel.fits(known))
 
     @property
     def snapshot_panel(self) -> Panel:
@@ -188,6 +227,9 @@ class Analysis(Generic[Trials]):
             expected_subjects=data.expected_subjects,
             discount=data.discount,
             parameters=data.parameters,
+            reward_unit=data.reward_unit,
+            rt_unit=data.rt_unit,
+            columns=known_columns(data.trials),
             criteria=self.criteria.get(data.task, first),
             scored=self.is_scored(data),
         )

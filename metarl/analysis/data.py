@@ -9,6 +9,10 @@ from metarl.core.checks import MetaRLError, check_between
 from metarl.core.files import TRIAL_COLUMNS, Recording
 from metarl.core.names import Named
 
+REWARD_UNITS = "reward units"
+"""Unit of rewards where none is declared."""
+RT_UNIT = "unit not declared"
+"""Unit of reaction times where none is declared."""
 READ_COLUMNS = tuple(name for name in TRIAL_COLUMNS if name != "correct")
 """Columns that the analysis of any task reads."""
 
@@ -23,6 +27,10 @@ class ExperimentData:
     """Kind of the subjects: "networks", or in the user's word, as "mice"."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Subject -> its own name; networks have none."""
+    reward_unit: str = REWARD_UNITS
+    """Unit of rewards, in the plural, as "points"."""
+    rt_unit: str = RT_UNIT
+    """Unit of reaction times: "s" or "ms"."""
     recordings: Mapping[int, Recording] = field(default_factory=dict)
     """Subject -> its step recording; empty for animals."""
     baselines: Mapping[str, pd.DataFrame] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from metarl.analysis.groups import plain_label
 from metarl.analysis.measures import summarise
 from metarl.analysis.plotting import dots, interval
 
-TITLE_LETTERS = 40
+TITLE_LETTERS = 36
 """Letters in a line of a panel's title."""
 LABEL_LETTERS = 14
 """Letters in a line below an axis."""

@@ -299,3 +299,47 @@ def subject_labels(data: ExperimentData) -> dict[int, str]:
     """Subject -> its own name, or its number where it has none."""
     subjects = sorted(int(k) for k in data.trials["subject"].unique())
     return {k: data.names.get(k, f"subject {k}") for k in subjects}
+
+
+def behaviour_rows(
+    values: pd.DataFrame, labels: Mapping[int, str], *, points: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Numbers of subjects as rows of `behaviour`: all of them together, then each.
+
+    Args:
+        values: one row a subject, quantity and point: subject, quantity, the points,
+            value, and n, the trials behind it.
+        labels: subject -> its name.
+        points: columns that name a point of a quantity.
+
+    Returns:
+        label ("all subjects", or a name), quantity, the points, value, error (standard
+        error of the mean over subjects; blank for one subject), n, and over, what n
+        counts: subjects with a number, or trials.
+    """
+    keys = ["quantity", *points]
+    cells = values.groupby(keys, sort=False, dropna=False)["value"]
+    together = cells.agg(
+        value="mean", error=known_standard_error, n="count"
+    ).reset_index()
+    each = values.assign(label=values["subject"].map(dict(labels)), over="trials")
+    table = pd.concat(
+        [together.assign(label="all subjects", over="subjects"), each],
+        ignore_index=True,
+    )
+    columns = ["label", *keys, "value", "error", "n", "over"]
+    return table[columns].astype({"n": "Int64"})
+
+
+def subject_rows(
+    subjects: pd.DataFrame, columns: Sequence[str], count: str
+) -> pd.DataFrame:
+    """Columns of a table of subjects as `behaviour_rows` takes them.
+
+    Args:
+        subjects: one row a subject.
+        columns: its quantities.
+        count: column of the trials behind each number.
+    """
+    long = subjects.melt(["subject", count], list(columns), "quantity", "value")
+    return long.rename(columns={count: "n"})[["subject", "quantity", "value", "n"]]

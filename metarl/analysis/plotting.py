@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from metarl.analysis.analysis import Context
@@ -19,6 +20,7 @@ from metarl.analysis.measures import (
     Tables,
     baseline_names,
     in_order,
+    rows_at,
     select_group,
 )
 from metarl.analysis.style import COLOURS, baseline_colour
@@ -187,6 +189,37 @@ def subject_lines(
         line = {**line, "lw": 0.5, "alpha": 0.5 * MANY / count, "marker": ""}
     for _, own in table.groupby("subject"):
         ax.plot(own[x], own[value], color=colour, **{**usual, **line})
+
+
+def curve_with_subjects(
+    ax: Axes,
+    tables: Tables,
+    context: Context,
+    name: str,
+    value: str,
+    x: str = "trial",
+    **where: object,
+) -> Axes:
+    """Mean of the measured subjects along x with its band, and a thin line a subject.
+
+    Args:
+        ax: axes to draw on.
+        tables: tables of the analysis.
+        context: context of the analysis.
+        name: table that is drawn, a `Measure`.
+        value: column of its rows that is drawn upwards.
+        x: column along the horizontal axis.
+        where: rows to draw, by column.
+    """
+    own = rows_at(select_group(tables[name]), **where)
+    if own[value].isna().all():
+        return empty_panel(ax, "not known")
+    colour, label = subject_colour(context), subject_label(context)
+    means = rows_at(select_group(tables.summary(name)), **where).sort_values(x)
+    subject_lines(ax, own, x, value, colour, lw=0.5, alpha=0.3)
+    mean_line(ax, means, x, colour, label=label, lw=2.2, style="o-", ms=3)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    return legend_below(ax, title="band: 95 % over subjects")
 
 
 def _spaced_subjects(table: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -481,6 +514,8 @@ def reference_points(
     if rows.empty:
         return
     shown = rows if points is None else points.of(rows)
+    if shown["value"].isna().all():
+        return
     ax.errorbar(
         np.asarray(places, float),
         shown["value"].astype(float),

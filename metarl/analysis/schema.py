@@ -4,7 +4,7 @@ An experiment extends `BASE_SCHEMA` by its own columns. The same object refuses 
 table, reads a column as numbers, and describes the columns to people.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +27,8 @@ Warn = Callable[[pd.DataFrame], Mapping[float, str]]
 """Columns of a checked table -> subject -> a sentence, of subjects with a likely
 mistake."""
 
+NAMED = ("subject", "session", "episode")
+"""Columns whose cells may be names, in a user's table."""
 KEYS = ("subject", "session", "episode", "trial")
 """Columns that together name one trial."""
 BLANK = "a blank"
@@ -149,6 +151,19 @@ class Column:
     """The way out of a wrong value, appended to the message."""
     names: Mapping[float | str, str] = field(default_factory=dict)
     """Code -> its name in words, "" where it has none; for a column of a few codes."""
+    example: str = ""
+    """Cell of the example row; "": its default, its first code, or a blank."""
+    own: bool = False
+    """Whether only tables of animals or people have it, not those of networks."""
+    by_name: bool = False
+    """Whether a file may have the names of its codes in place of the codes."""
+
+    @property
+    def shown_example(self) -> str:
+        """Cell of the example row."""
+        first = next(iter(self.names), "")
+        usual = first if self.default is None else f"{self.default:g}"
+        return self.example or (str(usual) if self.required else "")
 
 
 def codes(
@@ -158,6 +173,8 @@ def codes(
     when: Condition | None = None,
     meaning: str = "",
     required: bool = True,
+    example: str = "",
+    own: bool = False,
 ) -> Column:
     """A column of a few codes, numbers or words.
 
@@ -168,6 +185,8 @@ def codes(
         when: trials that the rule is for; in the others anything is allowed.
         meaning: meaning of the column, for people.
         required: whether the analysis needs the column.
+        example: cell of the example row; the first code where "".
+        own: whether only tables of animals or people have it.
     """
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
@@ -190,10 +209,12 @@ def codes(
         words=any(isinstance(value, str) for value in values),
         required=required,
         names=dict(zip(values, names or [""] * len(values), strict=True)),
+        example=example,
+        own=own,
     )
 
 
-def between(
+def between(  # noqa: PLR0913 as many as a column has
     low: float,
     high: float,
     *,
@@ -202,6 +223,8 @@ def between(
     blank: bool = False,
     required: bool = True,
     advice: str = "",
+    example: str = "",
+    own: bool = False,
 ) -> Column:
     """A column of numbers from `low` to `high`, both included.
 
@@ -213,6 +236,8 @@ def between(
         blank: whether a cell may be blank.
         required: whether the analysis needs the column.
         advice: the way out of a wrong value.
+        example: cell of the example row.
+        own: whether only tables of animals or people have it.
     """
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
@@ -220,10 +245,11 @@ def between(
         fits: Flags = (values >= low) & (values <= high)
         return fits | np.isnan(values) if blank else fits
 
-    rule = f"in [{low:g}, {high:g}]"
+    top = f"{high:g}" if np.isfinite(high) else "any"
+    rule = f"in [{low:g}, {high:g}]" if np.isfinite(high) else f"at least {low:g}"
     if meaning:
         quantity = f"{meaning} in {unit}" if unit else meaning
-        rule = f"{quantity}, {low:g} to {high:g}"
+        rule = f"{quantity}, {low:g} to {top}"
     return Column(
         rule=f"{rule}, or blank" if blank else rule,
         allowed=allowed,
@@ -231,6 +257,8 @@ def between(
         unit=unit,
         required=required,
         advice=advice,
+        example=example,
+        own=own,
     )
 
 
@@ -240,24 +268,40 @@ def whole(
     unit: str = "",
     default: float | None = None,
     blank: bool = False,
+    least: float = -LARGEST,
+    required: bool = True,
+    example: str = "",
+    own: bool = False,
 ) -> Column:
-    """A column of whole numbers; a cell may be blank only if `blank`."""
+    """A column of whole numbers from `least` on; blank only if `blank`."""
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
         values = np.asarray(cells, float)
         fits: Flags = (values == np.floor(values)) & (np.abs(values) <= LARGEST)
+        fits &= values >= least
         return fits | np.isnan(values) if blank else fits
 
+    rule = "whole numbers" if least == -LARGEST else f"whole numbers from {least:g} on"
     return Column(
-        rule="whole numbers or blank" if blank else "whole numbers",
+        rule=f"{rule} or blank" if blank else rule,
         allowed=allowed,
         meaning=meaning,
         unit=unit,
         default=default,
+        required=required,
+        example=example,
+        own=own,
     )
 
 
-def number(*, meaning: str = "", unit: str = "", required: bool = True) -> Column:
+def number(
+    *,
+    meaning: str = "",
+    unit: str = "",
+    required: bool = True,
+    example: str = "",
+    own: bool = False,
+) -> Column:
     """A column of any finite numbers, or blanks."""
     return Column(
         allowed=lambda cells, columns: ~np.isinf(np.asarray(cells, float)),
@@ -265,6 +309,8 @@ def number(*, meaning: str = "", unit: str = "", required: bool = True) -> Colum
         meaning=meaning,
         unit=unit,
         required=required,
+        example=example,
+        own=own,
     )
 
 
@@ -326,13 +372,14 @@ class TrialSchema:
         derived: Mapping[str, Derived] = MappingProxyType({}),
         warnings: Sequence[Warn] = (),
         blocks: bool = False,
+        further: Mapping[str, Column] = MappingProxyType({}),
         **columns: Column,
     ) -> "TrialSchema":
         """The schema of an experiment, with further columns, rules and warnings."""
         return TrialSchema(
             name=name,
             blocks=blocks,
-            columns=MappingProxyType({**self.columns, **columns}),
+            columns=MappingProxyType({**self.columns, **columns, **further}),
             checks=(*self.checks, *checks),
             derived=MappingProxyType({**self.derived, **derived}),
             warnings=(*self.warnings, *warnings),
@@ -353,6 +400,14 @@ class TrialSchema:
     def needed(self) -> tuple[str, ...]:
         """Columns that a user's table must have, or that must follow from others."""
         return tuple(name for name in self.required if name not in self.defaults)
+
+    def follows(self, name: str, present: Collection[str]) -> bool:
+        """Whether a column follows from those that a table has, in one step or more."""
+        rule = self.derived.get(name)
+        return rule is not None and all(
+            need in present or need in self.defaults or self.follows(need, present)
+            for need in rule.needs
+        )
 
     def complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """A user's table with the columns that have a default or follow from others."""
@@ -425,41 +480,77 @@ class TrialSchema:
         """Return every column for people, in words, one row each.
 
         Returns:
-            column, values (its codes or range), unit, meaning, and presence (whether a
-            user's table needs the column, or what stands where it is left out).
+            column, values (its codes or range), unit, meaning, presence (whether a
+            user's table needs the column, or what stands where it is left out) and
+            example, its cell in the example row.
         """
         rows = [
             {
                 "column": name,
-                "values": column.rule or "words",
+                "values": "a name or number" if name in NAMED else _values(column),
                 "unit": column.unit,
                 "meaning": column.meaning,
-                "presence": _presence(column),
+                "presence": self._presence(name),
+                "example": column.shown_example,
             }
             for name, column in self.columns.items()
         ]
         return pd.DataFrame(rows)
 
+    def _presence(self, name: str) -> str:
+        column, rule = self.columns[name], self.derived.get(name)
+        if column.default is not None:
+            known = not np.isnan(column.default)
+            return f"{column.default:g} if left out" if known else "optional"
+        usual = "needed" if column.required else "optional"
+        return usual if rule is None else f"{usual}, or {' and '.join(rule.needs)}"
 
-def _presence(column: Column) -> str:
-    if column.default is not None:
-        return f"{column.default:g} if left out"
-    return "needed" if column.required else "optional"
+    def example(self) -> pd.DataFrame:
+        """A table of one row that the schema allows, with words as a file has them."""
+        cells = {name: column.shown_example for name, column in self.columns.items()}
+        return pd.DataFrame([{k: v for k, v in cells.items() if v}])
+
+    def in_unit(self, unit: str) -> "TrialSchema":
+        """The schema for rewards in a unit of the user's: any number is allowed.
+
+        Where rewards are coded, a trial counts as rewarded if it gave more than 0.
+        """
+        reward = self.columns["reward"]
+        own = number(meaning=reward.meaning, unit=unit, example=reward.example)
+        return replace(self, columns=MappingProxyType({**self.columns, "reward": own}))
+
+    @property
+    def coded_reward(self) -> bool:
+        """Whether rewards are codes, rather than any number."""
+        return bool(self.columns["reward"].names)
+
+
+def _values(column: Column) -> str:
+    """A column's rule, without its meaning where the rule begins with it."""
+    rule = column.rule or "words"
+    quantity = f"{column.meaning} in {column.unit}" if column.unit else column.meaning
+    return rule.removeprefix(f"{quantity}, ")
 
 
 BASE_SCHEMA = TrialSchema(
     columns=MappingProxyType(
         {
-            "subject": whole(meaning="number of the network, animal or person"),
-            "session": whole(meaning="number of the session", default=0),
+            "subject": whole(
+                meaning="name of the animal or person, or number of the network",
+                example="7",
+            ),
+            "session": whole(meaning="name or number of the session", default=0),
             "episode": whole(meaning="number of the episode or block", default=0),
             "trial": whole(
-                meaning="number of the trial, up by 1 from each trial to the next"
+                meaning="number of the trial, up by 1 from each trial to the next",
+                example="12",
             ),
             "choice": codes(
                 *(0, 1), names=("left", "right"), blank=True, meaning="chosen option"
             ),
-            "reward": number(meaning="reward of the trial", unit="reward units"),
+            "reward": number(
+                meaning="reward of the trial", unit="reward units", example="1"
+            ),
             "valid": replace(
                 codes(
                     0, 1, meaning="whether the response was one that the task allows"
@@ -468,6 +559,18 @@ BASE_SCHEMA = TrialSchema(
             ),
             "forced": replace(
                 codes(0, 1, meaning="whether only one choice was offered"), default=0
+            ),
+            "rt": replace(
+                between(
+                    0,
+                    np.inf,
+                    blank=True,
+                    required=False,
+                    own=True,
+                    example="0.62",
+                ),
+                meaning="reaction time of the choice, in the unit of --rt-unit",
+                advice="leave it blank where there was no response",
             ),
         }
     )

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 REPEATED = ("--column", "--code", "--value", "--where")
 """Options that may be given again, or with several values."""
+SHOWN_ROWS = 40
+"""Most rows of the table that are printed."""
 MOST_LABELS = 12
 """Subjects above which only the rows of all together are shown."""
 Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
@@ -74,6 +76,11 @@ class AnimalsOptions:
     """Covariates of numbers, as age,score: their correlations with the measures."""
     beside: Path | None = None
     """An evaluated run of the same task, whose networks are drawn in the figure."""
+    unit: str = ""
+    """Unit of the rewards, in the plural, as points or cents. Rewards may then be any
+    numbers, losses too; where a task's rewards are 0 and 1, more than 0 is a reward."""
+    rt_unit: Literal["", "s", "ms"] = ""
+    """Unit of the reaction times in the column rt."""
 
 
 def _description(words: list[str]) -> str | None:
@@ -81,12 +88,13 @@ def _description(words: list[str]) -> str | None:
     task = next((word for word in words if word in NAMES), None)
     if task is None or not {"-h", "--help"} & set(words):
         return None
-    from metarl.experiments.spec import experiment
+    from metarl.reports.figures import own_data_analysis
 
-    described = experiment(task).load_analysis().schema.describe()
+    described = own_data_analysis(task).schema.describe()
     columns = [
-        f"- {row.column} ({row.presence}): {row.meaning}; {row.values}"
-        for row in described.itertuples()
+        f"- {row['column']} ({row['presence']}): {row['meaning']}; {row['values']}"
+        + (f"; for example {row['example']}" if row["example"] else "")
+        for row in described.to_dict("records")
     ]
     return "\n".join(
         [f"Columns of a trial table of {task}, one row per trial:", *columns]
@@ -135,7 +143,8 @@ def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:
     files = [str(path) for path in options.data]
     words = ["metarl", "animals", options.task, "--data", *files]
     words += column_map.words()
-    for name in ("who", "covariates", "subjects_file", "group", "by", "beside"):
+    names = ("who", "unit", "rt_unit", "covariates", "subjects_file", "group", "by")
+    for name in (*names, "beside"):
         if value := getattr(options, name):
             words += [f"--{name.replace('_', '-')}", str(value)]
     return shlex.join([*words, "--out", str(options.out)])
@@ -172,7 +181,13 @@ def _analyse(options: AnimalsOptions) -> int:
     from metarl.reports.own_data import analyze_trials
 
     column_map = _column_map(options)
-    data = read_trials(options.task, options.data, column_map)
+    data = read_trials(
+        options.task,
+        options.data,
+        column_map,
+        reward_unit=options.unit,
+        rt_unit=options.rt_unit,
+    )
     analysed = analyze_trials(
         options.task,
         data,
@@ -192,7 +207,9 @@ def _analyse(options: AnimalsOptions) -> int:
     for note in analysed.notes:
         print(f"metarl: note: {note}", file=sys.stderr)
     for table in _shown(analysed):
-        print(table.round(3).to_string(index=False, na_rep=""))
+        print(table.head(SHOWN_ROWS).round(3).to_string(index=False, na_rep=""))
+        if len(table) > SHOWN_ROWS:
+            print(f"... ({len(table)} rows)")
     for name, path in paths.items():
         print(f"{name}: {path}")
     return 0

@@ -28,6 +28,7 @@ from metarl.cli import (
 )
 from metarl.cli.options import BAD_INPUT, INTERRUPTED, NO_READER
 from metarl.core.checks import MetaRLError
+from metarl.core.parallel import failure_log
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
     {
@@ -104,6 +105,7 @@ def _run(words: list[str]) -> int:
         print(f"metarl {__version__}")
         return 0
     logging.basicConfig(format="%(message)s", level=logging.INFO)
+    failure_log.propagate = False
     # A user's own task is a module in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)

@@ -462,4 +462,19 @@ def read_recording(path: Path) -> "dict[str, np.ndarray[Any, Any]]":
         path.open("rb") as opened,
         np.load(opened, allow_pickle=False) as file,
     ):
-        return {name: file[name] for name in file.files}
+        return RecordedSteps({name: file[name] for name in file.files})
+
+
+class RecordedSteps(dict[str, "np.ndarray[Any, Any]"]):
+    """Arrays of a recording by name; a missing one is named in a sentence."""
+
+    def __missing__(self, name: str) -> "np.ndarray[Any, Any]":
+        """Raise MetaRLError."""
+        if not self:
+            raise MetaRLError(
+                f"there is no {name}: this test recorded no steps; evaluate with "
+                "--record-episodes"
+            )
+        raise MetaRLError(
+            f"the recording has no {name}; choose from: {', '.join(self)}"
+        )

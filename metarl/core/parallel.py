@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -28,6 +29,8 @@ from metarl.core.fields import Range, check_whole
 from metarl.core.progress import Bars, Display, Overall
 
 log = logging.getLogger(__name__)
+failure_log = logging.getLogger(f"{__name__}.failures")
+"""Log of failed jobs, for scripts; the command line prints them itself."""
 
 
 class Interrupted(Exception):
@@ -123,16 +126,30 @@ def run_jobs(
     Raises:
         KeyboardInterrupt: interrupted; every running job has saved its state.
     """
+    end_if_importing()
     check_workers(workers)
     left = {name: job for name, job in jobs.items() if not job.finished}
     if not left:
         return {}
     work = {name: job.work for name, job in left.items()}
     count = min(workers or core_count(), len(left))
-    with _display(left, workers, show=show, overall=overall) as shown:
-        if count <= 1:
-            return _run_in_process(work, shown)
-        return _Pool(work, count, shown, preload).run()
+    if count > 1 and not _main_is_file() and any(map(_needs_main, work.values())):
+        log.warning(NO_FILE)
+        count = 1
+    failures = {}
+    if count > 1:
+        with _display(left, workers, show=show, overall=overall) as shown:
+            failures = _Pool(work, count, shown, preload).run()
+        work = {name: work[name] for name in failures if failures[name] == UNGUARDED}
+        if work:
+            log.warning(UNGUARDED)
+    if work and (count == 1 or failures):
+        with _display(left, workers, show=show, overall=overall) as shown:
+            again = _run_in_process(work, shown)
+        failures = {k: v for k, v in failures.items() if k not in work} | again
+    for name, reason in failures.items():
+        failure_log.error("%s failed: %s", name, reason)
+    return failures
 
 
 def _display(
@@ -246,7 +263,8 @@ class _Pool:
         job = self.waiting.pop(name)
         ours, theirs = self.context.Pipe(duplex=False)
         process = self.context.Process(target=_work, args=(job, theirs), daemon=True)
-        process.start()
+        with contextlib.nullcontext() if _needs_main(job) else _without_main():
+            process.start()
         theirs.close()
         self.shown.begin(name)
         self.running[ours] = _Running(name, process)
@@ -268,6 +286,8 @@ class _Pool:
         job = self.running.pop(channel)
         job.process.join()
         code = job.process.exitcode
+        if code == _UNGUARDED:
+            job.failure = UNGUARDED
         if code and code != _INTERRUPTED and not job.failure:
             how = f"signal {-code}" if code < 0 else f"exit code {code}"
             job.failure = f"its process ended with {how}"
@@ -283,7 +303,57 @@ class _Pool:
                 os.kill(job.process.pid, signal.SIGINT)
 
 
-_INTERRUPTED = 130
+_INTERRUPTED, _UNGUARDED = 130, 131
+UNGUARDED = (
+    "this script does not put its calls of metarl under `if __name__ == '__main__':`, "
+    "so that other processes would run it again; it works in this process alone"
+)
+"""Reason why a job has to be done in this process."""
+NO_FILE = (
+    "what is defined in a notebook or on standard input cannot be imported by other "
+    "processes; it works in this process alone: put it into a module to use all cores"
+)
+"""The same, if there is no script."""
+
+
+def end_if_importing() -> None:
+    """End this process if it is only importing the user's script, for a job.
+
+    The calls of a script without its guard would otherwise run in every process.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        os._exit(_UNGUARDED)
+
+
+def _needs_main(job: Work) -> bool:
+    """Whether a job refers to something that the user's script defines."""
+    return b"__main__" in bytes(ForkingPickler.dumps(job))
+
+
+def _main_is_file() -> bool:
+    """Whether other processes can import what this process runs."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    spec = getattr(main, "__spec__", None)
+    return spec is not None or (path is not None and Path(path).is_file())
+
+
+@contextlib.contextmanager
+def _without_main() -> Iterator[None]:
+    """Context in which processes start without importing the user's script.
+
+    Most jobs do not need it, and a script without its guard would run again.
+    """
+    main = vars(sys.modules["__main__"])
+    before: dict[str, Any] = {}
+    for name in ("__spec__", "__file__"):
+        if name in main:
+            before[name] = main[name]
+    main.update(dict.fromkeys(before))
+    try:
+        yield
+    finally:
+        main.update(before)
 
 
 def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:

@@ -17,6 +17,7 @@ libraries expect; with `agent_input`, a dictionary of `image` and `last_action_r
 
 import copy
 import dataclasses
+import difflib
 from typing import Any
 
 import gymnasium
@@ -37,6 +38,7 @@ from metarl.envs.vector_state import (
     Frame,
     Observations,
     VectorState,
+    as_array,
     view_of,
 )
 
@@ -61,19 +63,34 @@ def make(
         params: the task's parameters; its defaults if None.
         device: device of the tensors.
         settings: parameters to change.
+
+    Raises:
+        TypeError: the task has no such parameter.
+        ValueError: a parameter has the wrong type, or is out of its range.
     """
     kind = task_class(task) if isinstance(task, str) else task
     base = _params(kind, params)
     known = [field.name for field in dataclasses.fields(base)]
     for name in settings:
         if name not in known:
-            raise ValueError(
-                f"unknown parameter {name!r} of {kind.__name__}; "
-                f"choose from: {', '.join(known)}"
-            )
+            raise _unknown(name, kind.__name__, known)
     changed = dataclasses.replace(base, **settings)
     result: Task[Any] = kind(num_envs, changed, device)
     return result
+
+
+def _unknown(name: str, task: str, known: list[str]) -> TypeError:
+    """Error for an unknown parameter, in the words of Python's own.
+
+    Other libraries first try arguments of their own, such as `frameskip`, and go on
+    without them after this type and these words.
+    """
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return TypeError(
+        f"{task} got an unexpected keyword argument {name!r}; {meant}"
+        f"choose from: {', '.join(known)}"
+    )
 
 
 def _params(kind: type[Task[Any]], params: Any) -> Any:
@@ -93,7 +110,8 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
     Actions: the task's, `env.unwrapped.task.action_names`.
     Reward, Episode end: the task's.
     info["trial"]: at the last step of a trial, its row of the trial table, with the
-        number of the trial in the episode; None for a missing value.
+        number of the trial in the episode; NaN for a missing number, None for a
+        missing word.
     info["hidden"]: hidden variables of the task, only with `reveal_hidden`.
     """
 
@@ -150,7 +168,7 @@ class TaskEnv(gymnasium.Env[Observations, np.int64]):
         """Take one action."""
         if not self.running:
             raise ResetNeeded("call reset() first: no episode is running")
-        step = self.vector.step(np.asarray(action).reshape(-1), self.np_random)
+        step = self.vector.step(as_array(action).reshape(-1), self.np_random)
         self.running = not bool(step.terminated)
         info = self._info()
         if bool(step.trial_ended):
@@ -229,7 +247,7 @@ class TaskVectorEnv(VectorEnv[Observations, Actions, NDArray[Any]]):
         """Take one action in every environment."""
         if not self.running:
             raise ResetNeeded("call reset() first: no episode is running")
-        step = self.vector.step(np.asarray(actions), self.np_random)
+        step = self.vector.step(as_array(actions), self.np_random)
         terminated: Flags = step.terminated.cpu().numpy().copy()
         rewards = step.reward.cpu().numpy().astype(np.float64)
         observations, infos = self.vector.view(step.observation), self._infos()

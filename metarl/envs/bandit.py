@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.core.checks import check_between, check_choice
+from metarl.core.fields import Range, check_fields
+from metarl.envs.task import LockstepTask, Step, Symbol, TrialCount
 
 GAPS = {"easy": (0.1, 0.9), "medium": (0.25, 0.75), "hard": (0.4, 0.6)}
 """Distribution -> reward probabilities of the worse and the better arm, if constant."""
@@ -17,16 +19,17 @@ DISTRIBUTIONS = ("independent", *DEPENDENT)
 """Distributions of the reward probabilities of an episode."""
 LABELLED_SQUARES = 4
 """Largest number of arms drawn as squares; more would overlap."""
+ARMS_WHY = "every arm is a random number of each step and a column of the trial table"
 
 
 @dataclass(frozen=True, kw_only=True)
 class BanditParams:
     """Parameters of the bandit; defaults follow Wang et al. 2016."""
 
-    arm_count: int = 2
-    """Number of arms, at least 2."""
-    trial_count: int = 100
-    """Trials per episode, at least 1."""
+    arm_count: Annotated[int, Range(2, 100, why=ARMS_WHY)] = 2
+    """Number of arms, 2 to 100."""
+    trial_count: TrialCount = 100
+    """Trials per episode, 1 to 10,000."""
     distribution: str = "independent"
     """Distribution of the reward probabilities. independent: each uniform in [0, 1].
     correlated: one uniform, the other 1 minus it. easy, medium, hard: two constant
@@ -36,8 +39,7 @@ class BanditParams:
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("arm_count", self.arm_count, 2)
-        check_at_least("trial_count", self.trial_count, 1)
+        check_fields(self)
         check_choice("distribution", self.distribution, DISTRIBUTIONS)
         if self.distribution in DEPENDENT and self.arm_count != 2:
             raise ValueError(

@@ -2,44 +2,49 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.core.fields import Range, check_fields, check_range
+from metarl.envs.task import EPISODE, LockstepTask, Step, Symbol
 
 MOST_BITS = 20
 """Largest length of a code; float32 noise cannot draw longer ones without gaps."""
+
+CONTEXTS_WHY = "each code is compared with every other as they are drawn"
+PROBLEMS = Range(1, 1_000, why="each problem is compared with every other of a session")
+"""Range of the number of problems of a session."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ContextualBanditParams:
     """Parameters of the contextual bandit; short enough to be learned in seconds."""
 
-    context_count: int = 4
-    """Contexts per session, at least 1."""
-    occurrence_count: int = 3
-    """Problems per context in a session, at least 1."""
-    problem_trials: int = 5
-    """Trials per problem, at least 1."""
-    code_bits: int = 10
+    context_count: Annotated[int, Range(1, 100, why=CONTEXTS_WHY)] = 4
+    """Contexts per session, 1 to 100."""
+    occurrence_count: Annotated[int, PROBLEMS] = 3
+    """Problems per context in a session, at least 1; a session has at most 1,000."""
+    problem_trials: Annotated[int, EPISODE] = 5
+    """Trials per problem, at least 1; a session has at most 10,000."""
+    code_bits: Annotated[int, Range(1, MOST_BITS)] = 10
     """Length of the code of a context, long enough for all contexts and at most 20."""
-    better_probability: float = 0.9
+    better_probability: Annotated[float, Range(0.5, 1)] = 0.9
     """Reward probability of the better arm, in [0.5, 1]; that of the other is 1 minus
     it."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        for name in ("context_count", "occurrence_count", "problem_trials"):
-            check_at_least(name, getattr(self, name), 1)
-        check_between("code_bits", self.code_bits, 1, MOST_BITS)
+        check_fields(self)
+        problems, trials = self.problem_count, self.problem_count * self.problem_trials
+        check_range("context_count * occurrence_count", problems, PROBLEMS)
+        check_range("the number of trials of a session", trials, EPISODE)
         if self.context_count > 2**self.code_bits:
             raise ValueError(
                 f"code_bits must be enough for {self.context_count} different contexts,"
                 f" got {self.code_bits!r}; use more bits or fewer contexts"
             )
-        check_between("better_probability", self.better_probability, 0.5, 1)
 
     @property
     def problem_count(self) -> int:

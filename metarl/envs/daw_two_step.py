@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between
+from metarl.core.checks import check_between
+from metarl.core.fields import Probability, Range, check_fields
 from metarl.envs.choice_task import ANY
-from metarl.envs.task import SMALLEST_NOISE, Symbol
+from metarl.envs.task import SMALLEST_NOISE, Symbol, TrialCount
 from metarl.envs.two_stage import TwoStageTask
 
 PROBABILITIES = tuple(
@@ -21,25 +23,22 @@ PROBABILITIES = tuple(
 class DawTwoStepParams:
     """Parameters of Daw's two-step task; defaults follow Daw et al. 2011."""
 
-    trial_count: int = 201
-    """Trials per episode, at least 1."""
-    probability_common: float = 0.7
+    trial_count: TrialCount = 201
+    """Trials per episode, 1 to 10,000."""
+    probability_common: Annotated[float, Range(0.5, 1)] = 0.7
     """Probability that left leads to S1 and right to S2, in [0.5, 1]."""
-    drift_deviation: float = 0.025
-    """Standard deviation of a reward probability's change per trial, at least 0."""
-    probability_least: float = 0.25
+    drift_deviation: Annotated[float, Range(0, 1)] = 0.025
+    """Standard deviation of a reward probability's change per trial, in [0, 1]."""
+    probability_least: Probability = 0.25
     """Lower bound of reward probabilities, which reflects the drift, in [0, 1]."""
-    probability_most: float = 0.75
+    probability_most: Probability = 0.75
     """Upper bound of reward probabilities, which reflects the drift, in [0, 1]."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_count", self.trial_count, 1)
-        check_at_least("drift_deviation", self.drift_deviation, 0)
-        check_between("probability_common", self.probability_common, 0.5, 1)
-        check_between("probability_least", self.probability_least, 0, 1)
+        check_fields(self)
         least = self.probability_least
         check_between("probability_most", self.probability_most, least, 1)
 

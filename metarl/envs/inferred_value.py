@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_choice
+from metarl.core.fields import Probability, check_fields, check_range
 from metarl.envs.choice_task import ANY, CROSS, SQUARES, ChoiceTask
-from metarl.envs.task import Symbol
+from metarl.envs.task import EPISODE, Symbol
 
 CUES = ("A", "B")
 """Names of the cues; A instructs the left response, B the right one."""
@@ -23,19 +25,19 @@ GO_SCREEN = 3
 class InferredValueParams:
     """Parameters of the inferred-value task; defaults follow Wang et al. 2018."""
 
-    block_count: int = 10
+    block_count: Annotated[int, EPISODE] = 10
     """Blocks per episode, at least 1; memory is kept from one to the next."""
-    block_trials: int = 5
-    """Trials per block, at least 1."""
-    probability_switch: float = 0.5
+    block_trials: Annotated[int, EPISODE] = 5
+    """Trials per block, at least 1; an episode has at most 10,000 trials."""
+    probability_switch: Probability = 0.5
     """Probability at the start of a block that the other cue becomes the rewarded
     one, in [0, 1]."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("block_count", self.block_count, 1)
-        check_at_least("block_trials", self.block_trials, 1)
-        check_between("probability_switch", self.probability_switch, 0, 1)
+        check_fields(self)
+        trials = self.block_count * self.block_trials
+        check_range("block_count * block_trials", trials, EPISODE)
 
 
 class InferredValue(ChoiceTask[InferredValueParams]):

@@ -2,32 +2,36 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_choice
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.core.fields import Range, check_fields
+from metarl.envs.task import LockstepTask, Step, Symbol, TrialCount
+
+ARMS_WHY = "every arm is an output of the network"
+REWARD_WHY = "larger rewards let the errors of a network overflow; use a larger unit"
 
 
 @dataclass(frozen=True, kw_only=True)
 class InformativeArmParams:
     """Parameters of the informative-arm task; defaults follow Wang et al. 2016."""
 
-    trial_count: int = 5
-    """Trials per episode, at least 1."""
-    arm_count: int = 11
-    """Number of arms, at least 3; the last one is informative."""
-    reward_target: float = 5.0
-    """Reward of the target arm, in reward units, more than `reward_other`."""
-    reward_other: float = 1.0
+    trial_count: TrialCount = 5
+    """Trials per episode, 1 to 10,000."""
+    arm_count: Annotated[int, Range(3, 10_000, why=ARMS_WHY)] = 11
+    """Number of arms, 3 to 10,000; the last one is informative."""
+    reward_target: Annotated[float, Range(1e-6, 1_000, why=REWARD_WHY)] = 5.0
+    """Reward of the target arm, in reward units, more than `reward_other`, at most
+    1,000."""
+    reward_other: Annotated[float, Range(1e-6, 1_000, why=REWARD_WHY)] = 1.0
     """Reward of the other ordinary arms, in reward units, more than 0."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_count", self.trial_count, 1)
-        check_at_least("arm_count", self.arm_count, 3)
-        check_at_least("reward_other", self.reward_other, 1e-6)
+        check_fields(self)
         # The rewards differ, because the target is recognised from its reward.
         check_at_least("reward_target", self.reward_target, self.reward_other + 1e-6)
 

@@ -4,36 +4,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_between
+from metarl.core.fields import Probability, Range, check_fields
 from metarl.envs.choice_task import ChoiceTask
+from metarl.envs.task import TrialCount
+
+BANDS_WHY = "each trial is compared with every band, and narrower ones mean nothing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class MatchingParams:
     """Parameters of the matching task; defaults follow Wang et al. 2018."""
 
-    trial_least: int = 50
-    """Smallest number of trials of an episode, at least 1."""
-    trial_most: int = 100
-    """Largest number of trials of an episode, at least `trial_least`."""
-    probability_sum: float = 0.5
+    trial_least: TrialCount = 50
+    """Smallest number of trials of an episode, 1 to 10,000."""
+    trial_most: TrialCount = 100
+    """Largest number of trials of an episode, `trial_least` to 10,000."""
+    probability_sum: Probability = 0.5
     """Sum of the base reward probabilities of left and right, in [0, 1]."""
-    band_count: int = 5
-    """Bands of equal width that divide the base probability of left, at least 1; every
+    band_count: Annotated[int, Range(1, 100, why=BANDS_WHY)] = 5
+    """Bands of equal width that divide the base probability of left, 1 to 100; every
     second one is held out of training."""
     held_out: bool = False
     """Whether base probabilities are drawn from all bands: the test."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_least", self.trial_least, 1)
+        check_fields(self)
         check_at_least("trial_most", self.trial_most, self.trial_least)
-        check_between("probability_sum", self.probability_sum, 0, 1)
-        check_at_least("band_count", self.band_count, 1)
 
     @property
     def band_width(self) -> float:

@@ -3,30 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
-from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol
+from metarl.core.checks import check_between, check_choice
+from metarl.core.fields import Range, check_fields
+from metarl.envs.task import SMALLEST_NOISE, LockstepTask, Step, Symbol, TrialCount
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestlessBanditParams:
     """Parameters of the restless bandit, after Wang et al. 2016; drifts are ours."""
 
-    trial_count: int = 100
-    """Trials per episode, at least 1."""
-    deviation_low: float = 0.02
+    trial_count: TrialCount = 100
+    """Trials per episode, 1 to 10,000."""
+    deviation_low: Annotated[float, Range(0, 1)] = 0.02
     """Standard deviation of the drift per trial at low volatility, in [0, 1]."""
-    deviation_high: float = 0.2
+    deviation_high: Annotated[float, Range(0, 1)] = 0.2
     """Standard deviation of the drift per trial at high volatility, in [0, 1]."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_count", self.trial_count, 1)
-        check_between("deviation_low", self.deviation_low, 0, 1)
-        check_between("deviation_high", self.deviation_high, 0, 1)
+        check_fields(self)
 
 
 class RestlessBandit(LockstepTask[RestlessBanditParams]):

@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_choice
+from metarl.core.fields import check_fields
 from metarl.envs.choice_task import ChoiceTask
+from metarl.envs.task import TrialCount
 
 Schedule = Literal["mixed", "80/20", "70/30"]
 """Reward schedules; "mixed" draws one of the other two for each episode."""
@@ -22,22 +24,20 @@ option is the difference from 100 percent."""
 class ReversalParams:
     """Parameters of the reversal task; defaults follow Costa et al. 2016."""
 
-    trial_count: int = 80
-    """Trials per episode, at least 1."""
+    trial_count: TrialCount = 80
+    """Trials per episode, 1 to 10,000."""
     schedule: Schedule = "mixed"
     """Reward probabilities, in percent, of the better and the worse option."""
-    reversal_least: int = 31
-    """Smallest number of trials before the reversal, at least 1."""
-    reversal_most: int = 50
-    """Largest number of trials before the reversal, at least `reversal_least`."""
+    reversal_least: TrialCount = 31
+    """Smallest number of trials before the reversal, 1 to 10,000."""
+    reversal_most: TrialCount = 50
+    """Largest number of trials before the reversal, `reversal_least` to 10,000."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_count", self.trial_count, 1)
-        check_choice("schedule", self.schedule, get_args(Schedule))
-        check_at_least("reversal_least", self.reversal_least, 1)
+        check_fields(self)
         check_at_least("reversal_most", self.reversal_most, self.reversal_least)
 
     @property

@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_between, check_choice
+from metarl.core.fields import Probability, Range, check_fields, check_range
 from metarl.envs.choice_task import SQUARES, ChoiceTask
-from metarl.envs.task import Symbol
+from metarl.envs.task import EPISODE, MOST_TRIALS, Symbol
 
 LARGEST_REWARD = 4.0
 """Upper limit of the reward of an arm, in reward units."""
+ArmReward = Annotated[float, Range(0, LARGEST_REWARD)]
+"""Reward of an arm, in reward units."""
 FREE_SCREEN, FORCED_SCREEN = 1, 2
 """Indices of the screens of a free choice and of a forced left (right follows)."""
 
@@ -20,31 +24,28 @@ FREE_SCREEN, FORCED_SCREEN = 1, 2
 class RiskyChoiceParams:
     """Parameters of the risky-choice task; defaults follow Wang et al. 2018."""
 
-    forced_pairs: int = 5
+    forced_pairs: Annotated[int, Range(0, MOST_TRIALS, why=EPISODE.why)] = 5
     """Pairs of forced trials, one of each arm, at the start of an episode; at least
     0."""
-    free_trials: int = 20
-    """Free-choice trials that follow, at least 1."""
-    reward_safe: float = 1.0
+    free_trials: Annotated[int, EPISODE] = 20
+    """Free-choice trials that follow, at least 1; an episode has at most 10,000
+    trials."""
+    reward_safe: ArmReward = 1.0
     """Reward of the safe arm, in reward units, in [0, LARGEST_REWARD]."""
-    reward_risky: float = 4.0
+    reward_risky: ArmReward = 4.0
     """Reward of the risky arm when it has one, in [0, LARGEST_REWARD]."""
-    probability_low: float = 0.125
+    probability_low: Probability = 0.125
     """Reward probability of the risky arm in half of the episodes, in [0, 1]."""
-    probability_high: float = 0.5
+    probability_high: Probability = 0.5
     """Reward probability of the risky arm in the other half, in [0, 1]."""
-    probability_right: float = 0.5
+    probability_right: Probability = 0.5
     """Probability per episode that the risky arm is on the right, in [0, 1]."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("forced_pairs", self.forced_pairs, 0)
-        check_at_least("free_trials", self.free_trials, 1)
-        for field in ("reward_safe", "reward_risky"):
-            check_between(field, getattr(self, field), 0, LARGEST_REWARD)
-        for name in ("low", "high", "right"):
-            field = f"probability_{name}"
-            check_between(field, getattr(self, field), 0, 1)
+        check_fields(self)
+        trials = 2 * self.forced_pairs + self.free_trials
+        check_range("2 * forced_pairs + free_trials", trials, EPISODE)
 
 
 class RiskyChoice(ChoiceTask[RiskyChoiceParams]):

@@ -10,17 +10,29 @@ environments permutes their episodes.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from metarl.core.checks import check_at_least
+from metarl.core.fields import Range, check_fields, check_whole
 
 Params = TypeVar("Params")
 
+MOST_TRIALS = 10_000
+"""Largest number of trials of an episode; sessions of animals have a few thousand."""
+EPISODE = Range(
+    1,
+    MOST_TRIALS,
+    why="a test draws the random numbers of whole episodes at once; use more episodes",
+)
+"""Range of the number of trials of an episode."""
+TrialCount = Annotated[int, EPISODE]
+"""Number of trials of an episode."""
+ENVIRONMENTS = Range(1, 2**20, why="a GPU is busy with far fewer; use more episodes")
+"""Range of the number of environments of a task."""
 SMALLEST_NOISE = 2.0**-25
 """Replaces a uniform number of 0, which has an infinite normal quantile."""
 
@@ -95,9 +107,9 @@ class Task(ABC, Generic[Params]):
         device: torch.device | str = "cpu",
     ) -> None:
         """Prepare `num_envs` environments; `reset` starts their first episode."""
-        check_at_least("num_envs", num_envs, 1)
-        self.num_envs = num_envs
+        self.num_envs = num_envs = check_whole("num_envs", num_envs, ENVIRONMENTS)
         self.params = self.params_type() if params is None else params
+        check_fields(self.params)
         self.device = torch.device(device)
         self.always = torch.ones(num_envs, dtype=torch.bool, device=device)
         self.never = torch.zeros(num_envs, dtype=torch.bool, device=device)

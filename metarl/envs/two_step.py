@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_choice
+from metarl.core.fields import Probability, Range, check_fields
+from metarl.envs.task import TrialCount
 from metarl.envs.two_stage import TwoStageTask
 
 
@@ -14,26 +17,22 @@ from metarl.envs.two_stage import TwoStageTask
 class TwoStepParams:
     """Parameters of the two-step task; defaults follow Wang et al. 2018."""
 
-    trial_count: int = 100
-    """Trials per episode, at least 1."""
-    probability_common: float = 0.8
+    trial_count: TrialCount = 100
+    """Trials per episode, 1 to 10,000."""
+    probability_common: Annotated[float, Range(0.5, 1)] = 0.8
     """Probability that left leads to S1 and right to S2, in [0.5, 1]."""
-    probability_high: float = 0.9
+    probability_high: Probability = 0.9
     """Probability of reward in the high second-stage state, in [0, 1]."""
-    probability_low: float = 0.1
+    probability_low: Probability = 0.1
     """Probability of reward in the other second-stage state, in [0, 1]."""
-    probability_switch: float = 0.025
+    probability_switch: Probability = 0.025
     """Probability per trial that high and low swap, in [0, 1]."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_at_least("trial_count", self.trial_count, 1)
-        check_between("probability_common", self.probability_common, 0.5, 1)
-        for name in ("high", "low", "switch"):
-            field = f"probability_{name}"
-            check_between(field, getattr(self, field), 0, 1)
+        check_fields(self)
 
 
 WANG_2016 = TwoStepParams(

@@ -1,5 +1,6 @@
 """State that the Gymnasium environments share: numpy arrays, noise, trial rows."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,9 +80,11 @@ class VectorState:
         count, shape = self.task.action_count, (self.task.num_envs,)
         whole = np.issubdtype(actions.dtype, np.integer)
         if not whole or actions.shape != shape or not _within(actions, count):
+            number = "1 whole number" if shape == (1,) else f"{shape[0]} whole numbers"
+            other = "" if actions.shape == shape else f" of shape {actions.shape}"
             raise ValueError(
-                f"actions must be {shape[0]} whole numbers from 0 to {count - 1}, "
-                f"got {actions.tolist()!r}"
+                f"actions must be {number} from 0 to {count - 1}, "
+                f"got {actions.tolist()!r:.80}{other}"
             )
         taken = torch.from_numpy(actions.astype(np.int64)).to(self.task.device)
         step = self.task.step(taken, self._noise(generator))
@@ -131,7 +134,7 @@ class VectorState:
         return rows
 
     def row(self, env_index: int) -> dict[str, Any]:
-        """The trial that just ended in one environment; None if missing."""
+        """The trial that just ended in one environment; NaN or None if missing."""
         every = np.ones(self.task.num_envs, dtype=np.bool_)
         return _of_env(self.rows(every), env_index)
 
@@ -157,6 +160,17 @@ class VectorState:
         response = f" {action} {format_reward(reward)}" if acted else ""
         line = draw_line(self.task.scene(env_index))
         return f"{self.trial[env_index]:>4} {event:<{width}} |{line}|{response}"
+
+
+def as_array(actions: Any) -> NDArray[Any]:
+    """Return actions as an array, also from a tensor on another device."""
+    if not isinstance(actions, Tensor):
+        return np.asarray(actions)
+    if actions.is_meta:
+        raise ValueError(
+            "actions must hold numbers, got a tensor on the device meta, which has none"
+        )
+    return np.asarray(actions.tolist())
 
 
 def view_of(view: Observations, env_index: int) -> Observations:
@@ -186,7 +200,25 @@ def _words(codes: NDArray[np.float64], words: tuple[str, ...]) -> NDArray[Any]:
     return table[np.where(np.isnan(codes), len(words), codes).astype(np.int64)]
 
 
+class Missing(np.float64):
+    """NaN that equals every other, as Gymnasium's checks of determinism require.
+
+    A batch that Gymnasium makes of single environments stores it as float64.
+    """
+
+    def __hash__(self) -> int:
+        """Return the same number for all."""
+        return 0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other is NaN too."""
+        return isinstance(other, float) and math.isnan(other)
+
+
+MISSING = Missing("nan")
+"""A missing number of a single environment's trial."""
+
+
 def _of_env(columns: dict[str, NDArray[Any]], env_index: int) -> dict[str, Any]:
     values = {name: column[[env_index]].tolist()[0] for name, column in columns.items()}
-    # NaN would not equal itself, and so fail Gymnasium's checks of determinism.
-    return {name: None if v != v else v for name, v in values.items()}  # noqa: PLR0124
+    return {name: MISSING if v != v else v for name, v in values.items()}  # noqa: PLR0124

@@ -3,62 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between, check_choice
-from metarl.envs.task import LockstepTask, Step, Symbol
+from metarl.core.checks import check_between, check_choice
+from metarl.core.fields import Probability, Range, check_fields
+from metarl.envs.task import EPISODE, LockstepTask, Step, Symbol, TrialCount
 
 SCHEDULES = ("training", "constant", "blocks")
 """Schedules of the probabilities: the paper's generator, its control, its test."""
 ORDERS = ("low-first", "high-first")
 """Whether the second or the first half of a test episode is volatile."""
 
+SHAPE_WHY = "each magnitude is the median of twice as many random numbers"
+
 
 @dataclass(frozen=True, kw_only=True)
 class VolatilityParams:
     """Parameters of the volatility task; defaults follow Wang et al. 2018."""
 
-    trial_count: int = 200
-    """Trials per episode, at least 1."""
+    trial_count: TrialCount = 200
+    """Trials per episode, 1 to 10,000."""
     schedule: str = "training"
     """Schedule of the probabilities: training, constant or blocks."""
-    magnitude_shape: int = 4
-    """Both shape parameters of the beta distribution of magnitudes, at least 1."""
-    probability_stable: float = 0.75
+    magnitude_shape: Annotated[int, Range(1, 50, why=SHAPE_WHY)] = 4
+    """Both shape parameters of the beta distribution of magnitudes, 1 to 50."""
+    probability_stable: Probability = 0.75
     """Probability that the better arm wins while stable, and throughout the constant
     schedule, in [0, 1]."""
-    probability_volatile: float = 1.0
+    probability_volatile: Probability = 1.0
     """Probability that the better arm wins while volatile in training, in [0, 1]."""
-    probability_swap: float = 0.2
+    probability_swap: Probability = 0.2
     """Probability per trial that the arms swap while volatile in training, in [0, 1];
     while stable they never do."""
-    log_change_least: float = -4.5
+    log_change_least: Annotated[float, Range(-100, 0)] = -4.5
     """Lower bound of the natural logarithm of the probability per trial that the
     volatility changes in training, at most `log_change_most`."""
-    log_change_most: float = -3.5
+    log_change_most: Annotated[float, Range(-100, 0)] = -3.5
     """Upper bound of the same, at most 0."""
-    probability_swap_constant: float = 0.05
+    probability_swap_constant: Probability = 0.05
     """Probability per trial that the arms swap in the constant schedule, in [0, 1]."""
-    probability_blocks: float = 0.8
+    probability_blocks: Probability = 0.8
     """Probability that the better arm wins while volatile in blocks, in [0, 1]."""
-    block_count: int = 2
-    """Equal parts of an episode of blocks, alternately stable and volatile, at least
-    1."""
-    spell_count: int = 8
-    """Equal parts of an episode of blocks, at least 1; while volatile, the arms swap
+    block_count: Annotated[int, EPISODE] = 2
+    """Equal parts of an episode of blocks, alternately stable and volatile, 1 to
+    10,000."""
+    spell_count: Annotated[int, EPISODE] = 8
+    """Equal parts of an episode of blocks, 1 to 10,000; while volatile, the arms swap
     between them."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        for field in ("trial_count", "magnitude_shape", "block_count", "spell_count"):
-            check_at_least(field, getattr(self, field), 1)
+        check_fields(self)
         check_choice("schedule", self.schedule, SCHEDULES)
-        for name in ("stable", "volatile", "swap", "swap_constant", "blocks"):
-            field = f"probability_{name}"
-            check_between(field, getattr(self, field), 0, 1)
-        check_between("log_change_most", self.log_change_most, -100, 0)
         most = self.log_change_most
         check_between("log_change_least", self.log_change_least, -100, most)
 

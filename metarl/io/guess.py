@@ -96,11 +96,7 @@ def guess_map(
     guess.missing = [
         name
         for name in schema.needed
-        if name not in present
-        and not (
-            (rule := schema.derived.get(name)) is not None
-            and set(rule.needs) <= present
-        )
+        if name not in present and not schema.follows(name, present)
     ]
     return guess
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.schema import TrialSchema
+from metarl.analysis.schema import NAMED, TrialSchema
 from metarl.core.checks import MetaRLError
 from metarl.io.cells import as_numbers, as_words, code_cells
 from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, ColumnMap
@@ -17,8 +17,6 @@ from metarl.io.files import name_parts, read_file
 from metarl.io.source import SourceTable
 from metarl.io.synonyms import best_match, plain
 
-NAMED = ("subject", "session", "episode")
-"""Columns whose cells are names, which metarl numbers."""
 LISTED = 8
 """Most cells that a message lists."""
 
@@ -168,7 +166,7 @@ def check_missing(
     """
     present = {*columns, *column_map.values}
     missing = [name for name in schema.needed if name not in present]
-    missing = [k for k in missing if not _follows(k, schema, present)]
+    missing = [k for k in missing if not schema.follows(k, present)]
     if not missing:
         return
     names = [n for n in source.table.columns if n not in columns.values()]
@@ -189,11 +187,6 @@ def check_missing(
         f"{source.name} has no column{plural} {', '.join(missing)}; it needs "
         f"{', '.join(schema.needed)}{hint}{also}"
     )
-
-
-def _follows(name: str, schema: TrialSchema, present: set[str]) -> bool:
-    rule = schema.derived.get(name)
-    return rule is not None and set(rule.needs) <= present
 
 
 def _mapped(
@@ -244,6 +237,9 @@ def _cells_of(
     if ours in column_map.codes:
         codes = column_map.codes[ours]
         return code_cells(raw, codes, column.words, theirs, ours, source.name), ""
+    named = {word: code for code, word in column.names.items() if word}
+    if column.by_name and set(as_words(raw).str.casefold()) <= {*named, ""}:
+        return as_words(raw).str.casefold().map(named), ""
     if ours in NAMED:
         return as_words(raw), ""
     if column.words:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from metarl.analysis.schema import (
     BLANK,
+    NAMED,
     CellError,
     RowError,
     TrialSchema,
@@ -12,7 +13,7 @@ from metarl.analysis.schema import (
 )
 from metarl.io.cells import as_words
 from metarl.io.column_map import ColumnMap
-from metarl.io.parts import LISTED, NAMED, Part
+from metarl.io.parts import LISTED, Part
 
 
 def _locate(parts: Sequence[Part], row: int) -> tuple[Part, int]:

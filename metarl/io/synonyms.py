@@ -57,6 +57,29 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "magnitude_right": (
             *("magnituderight", "magright", "rightmag", "mag2", "pointsright"),
         ),
+        "probability_right": ("probabilityright", "probright", "rightprob", "pright"),
+        "rt": (
+            *("rt", "reactiontime", "responsetime", "latency", "keyresprt"),
+            *("choicert", "rt1", "resprt"),
+        ),
+        "correct": ("correct", "iscorrect", "accuracy", "acc"),
+        "object": ("object", "chosenobject", "stimulus", "chosenstimulus"),
+        "rewarded_object": ("rewardedobject", "correctobject", "targetobject"),
+        "cue": ("cue", "cs", "shown"),
+        "rewarded_cue": ("rewardedcue", "csplus"),
+        "target": ("target", "bestarm"),
+        "informative": ("informative", "informativearm"),
+        "reward_safe": ("rewardsafe", "safe", "sure", "safeamount", "certain"),
+        "reward_risky": ("rewardrisky", "riskyamount", "gambleamount", "high"),
+        "reward_risky_else": ("rewardriskyelse", "loss", "low"),
+        **{
+            f"probability_{arm}": (f"probability{arm}", f"prob{arm}", f"parm{arm}")
+            for arm in range(4)
+        },
+        **{
+            f"mean_{arm}": (f"mean{arm}", f"mu{arm}", f"payoff{arm}")
+            for arm in range(4)
+        },
         "probability_left": ("probabilityleft", "probleft", "leftprob", "pleft", "p1"),
     }
 )

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.schema import TrialSchema, TrialTableError, shown
+from metarl.analysis.schema import NAMED, TrialSchema, TrialTableError, shown
 from metarl.core.checks import MetaRLError
 from metarl.io.column_map import CHANGES, ROW, ColumnMap
 from metarl.io.files import list_files
 from metarl.io.names import number_episodes, number_names, similar_names
-from metarl.io.parts import NAMED, Part, check_map
+from metarl.io.parts import Part, check_map
 from metarl.io.refusals import blank_name, explained
 from metarl.io.source import SourceTable
 
@@ -39,6 +39,10 @@ class TrialData:
     """Each file with the numbers of its rows, in the order of the trials."""
     kind: str = ""
     """Kind of the subjects of a published release, as "monkeys"; "" if not known."""
+    reward_unit: str = ""
+    """Unit of the rewards, in the plural; "" if not declared."""
+    rt_unit: str = ""
+    """Unit of the reaction times, "s" or "ms"; "" if not declared."""
 
     def place(self, row: int) -> str:
         """A trial of the table, from 0, by its file and row there."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from metarl.core.checks import check_between, check_folder_name
 from metarl.core.fields import checked
-from metarl.core.parallel import Job, Outcome, check_workers
+from metarl.core.parallel import Job, Outcome, check_workers, end_if_importing
 from metarl.experiments.spec import experiment
 from metarl.pipeline.population import (
     PlannedTest,
@@ -56,6 +56,7 @@ def train(
             the task's parameters; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, `resume` continues.
     """
+    end_if_importing()
     check_workers(workers)
     path = default_folder(config.task) if out is None else Path(out)
     run = Run(path, trust_task=True)
@@ -101,6 +102,7 @@ def evaluate(
         MetaRLError: another process uses the run.
         KeyboardInterrupt: interrupted; the earlier results are kept.
     """
+    end_if_importing()
     check_workers(workers)
     run = as_run(run)
     named = _named(run, tests)

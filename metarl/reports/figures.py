@@ -19,7 +19,6 @@ from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
 from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
-from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test, variants_of
 from metarl.io.column_map import ColumnMap
@@ -184,12 +183,9 @@ def draw_layers(layers: Sequence[AnalysisResult], title: str = "") -> Figure:
         title: heading of the figure.
     """
     drawn: list[tuple[Panel, list[AnalysisResult]]] = []
-    for panel in layers[0].analysis.panels:
-        able = [
-            layer
-            for layer in layers
-            if not panel.needs or layer.context.subjects_are == NETWORKS
-        ]
+    first = layers[0].analysis
+    for panel in (*first.panels, *first.own_panels):
+        able = [layer for layer in layers if _drawn_of(panel, layer)]
         if not able:
             continue
         if panel.shared or len(able) == 1:
@@ -197,6 +193,13 @@ def draw_layers(layers: Sequence[AnalysisResult], title: str = "") -> Figure:
         else:
             drawn += [(_titled(panel, layer), [layer]) for layer in able]
     return _draw(drawn, title)
+
+
+def _drawn_of(panel: Panel, layer: AnalysisResult) -> bool:
+    """Whether a panel can be drawn of a population."""
+    if layer.context.subjects_are == NETWORKS:
+        return panel not in layer.analysis.own_panels
+    return not panel.needs and panel.fits(layer.context.columns)
 
 
 def _titled(panel: Panel, layer: AnalysisResult) -> Panel:
@@ -369,24 +372,18 @@ def effect_line(row: Mapping[Any, Any]) -> str:
 
 
 def own_data_analysis(task: str) -> Analysis[Any]:
-    """The analysis of a task that reads tables of animals or people.
-
-    Raises:
-        MetaRLError: it reads none.
-    """
+    """The analysis of tables of animals or people in a task."""
     analysis = analysis_of(task)
-    if not analysis.own_data:
-        able = [name for name in NAMES if analysis_of(name).own_data]
-        raise MetaRLError(
-            f"{task} does not support data of animals; choose from: {', '.join(able)}"
-        )
-    return analysis
+    return analysis.own or analysis
 
 
 def read_trials(
     task: str,
     paths: pd.DataFrame | Path | str | Sequence[Path | str],
     column_map: ColumnMap | None = None,
+    *,
+    reward_unit: str = "",
+    rt_unit: str = "",
 ) -> TrialData:
     """Read trials of animals or people in a task.
 
@@ -394,6 +391,10 @@ def read_trials(
         task: name of the task.
         paths: one or more files or folders, or a table in memory.
         column_map: where columns have other names or codes than metarl's.
+        reward_unit: unit of the rewards, in the plural, as "points". Where the task's
+            rewards are codes, they are kept as `amount`, and a trial is rewarded (1) if
+            it gave more than 0.
+        rt_unit: unit of the reaction times: "s" or "ms".
 
     Returns:
         The trials in metarl's columns, the subjects' names, and notes.
@@ -401,4 +402,16 @@ def read_trials(
     Raises:
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
-    return load_trials(own_data_analysis(task), paths, column_map)
+    analysis = own_data_analysis(task)
+    schema = analysis.schema
+    wanted = schema.in_unit(reward_unit) if reward_unit else schema
+    data = load_trials(replace(analysis, schema=wanted), paths, column_map)
+    data = replace(data, reward_unit=reward_unit, rt_unit=rt_unit)
+    if not (reward_unit and schema.coded_reward):
+        return data
+    amount = data.trials["reward"].astype(float)
+    rewarded = amount.gt(0).astype(float).where(amount.notna())
+    note = f"a trial of more than 0 {reward_unit} is rewarded, any other is not"
+    trials = data.trials.assign(amount=amount, reward=rewarded)
+    schema.check(trials)
+    return replace(data, trials=trials, notes=(*data.notes, note))

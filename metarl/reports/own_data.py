@@ -4,19 +4,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metarl.analysis.analysis import AnalysisResult, analyse, part_of
+from metarl.analysis.analysis import Analysis, AnalysisResult, analyse, part_of
 from metarl.analysis.by_subject import (
     BySubject,
     measures_by_subject,
     session_units,
     with_names,
 )
-from metarl.analysis.data import ExperimentData
+from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import Effect, subject_table
 from metarl.analysis.group_plots import plot_against, plot_by_group
 from metarl.analysis.groups import (
@@ -27,6 +28,7 @@ from metarl.analysis.groups import (
 from metarl.analysis.measures import MEASURED, Tables
 from metarl.analysis.schema import shown
 from metarl.analysis.style import COLOURS, GROUP_COLOURS, figure_style
+from metarl.analysis.subject_summary import subject_summary
 from metarl.core.checks import MetaRLError
 from metarl.core.files import write_table_as_csv
 from metarl.io.column_map import ColumnMap
@@ -152,7 +154,10 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         subjects_are=kind,
         names=dict(enumerate(trials.names)),
         task=task,
+        reward_unit=trials.reward_unit or REWARD_UNITS,
+        rt_unit=trials.rt_unit or RT_UNIT,
     )
+    _check_panels(analysis, own)
     result = analyse(analysis, own)
     compared = _Compared.of(result, groups, numbers)
     layers = _layers(result, groups, networks)
@@ -162,7 +167,12 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         data=trials,
         tables={
             "behaviour": result.tables.get("behaviour", pd.DataFrame()),
-            "subjects": _subjects(compared.by_subject, trials, traits),
+            "subjects": _subjects(
+                compared.by_subject,
+                trials,
+                traits,
+                subject_summary(own, analysis.schema),
+            ),
             **_sessions(result, trials),
             **_curves(compared.by_subject, result),
             **compared.tables(),
@@ -207,7 +217,22 @@ def _networks(task: str, beside: Run | Path | str) -> AnalysisResult:
             f"--beside must be a run of {task}, got one of {run.config.task} in "
             f"{run.path}"
         )
-    return analyse(analysis_of(task), experiment_data(run))
+    analysis, data = own_data_analysis(task), experiment_data(run)
+    if analysis is analysis_of(task):
+        return analyse(analysis, data)
+    # Animals are read in another way: so are then the networks' trials, alone.
+    trials = analysis.schema.complete(data.trials)
+    return analyse(analysis, ExperimentData(trials=trials, task=task))
+
+
+def _check_panels(analysis: Analysis[Any], data: ExperimentData) -> None:
+    """Raise MetaRLError if a table has none of the columns that can be shown."""
+    if not analysis.panels_of(data.trials):
+        columns = dict.fromkeys(k for p in analysis.panels for k in p.columns)
+        raise MetaRLError(
+            f"a table of {data.task} must have one of the columns "
+            f"{', '.join(columns)}, got none with a value"
+        )
 
 
 def _beside(
@@ -401,15 +426,17 @@ def _small_panels(count: int) -> tuple[Figure, list[Axes]]:
 
 
 def _subjects(
-    by_subject: BySubject, data: TrialData, traits: Covariates
+    by_subject: BySubject, data: TrialData, traits: Covariates, summary: pd.DataFrame
 ) -> pd.DataFrame:
-    """One row a subject: name, sessions, the covariates, then every measure."""
+    """One row a subject: name, sessions, covariates, measures, and their summary."""
     sessions = data.trials.groupby("subject")["session"].nunique()
     rows = by_subject.measures.reindex(range(len(data.names)))
     own = _whole_counts(traits.table, frozenset(map(str, traits.table)))
     own = own.drop(columns=[k for k in own if k in rows])
     table = pd.concat([own, rows], axis="columns").rename_axis("subject")
     table.insert(0, "sessions", sessions.reindex(table.index))
+    further = summary.drop(columns=[k for k in summary if k in table])
+    table = table.join(further)
     return with_names(_whole_counts(table, by_subject.counts).reset_index(), _own(data))
 
 

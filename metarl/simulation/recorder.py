@@ -219,8 +219,26 @@ def _coded(task: Task[Any], name: str, column: Array) -> Any:
     if name in task.real_columns or column.dtype.kind in "iu":
         return column
     missing = np.isnan(column)
+    _check_codes(task, name, column[~missing])
     codes = np.where(missing, -1, column).astype(np.int32)
     if name in task.categories:
         words = pd.Index(task.categories[name])
         return pd.Categorical.from_codes(codes, words)
     return pd.arrays.IntegerArray(codes, missing)
+
+
+def _check_codes(task: Task[Any], name: str, values: Array) -> None:
+    """Raise ValueError if a column has a value that its whole numbers cannot hold."""
+    whole = (values == np.round(values)) & (np.abs(values) < 2**31)
+    if not whole.all():
+        raise ValueError(
+            f"the trial column {name} must hold whole numbers, as it is not in "
+            f"real_columns, got {values[~whole][0]!s}; name it in real_columns of "
+            f"{type(task).__name__}"
+        )
+    words = task.categories.get(name)
+    if words is not None and not np.isin(values, range(len(words))).all():
+        raise ValueError(
+            f"the trial column {name} must be a code of {', '.join(words)}, from 0, "
+            f"got {values.min():g} to {values.max():g}"
+        )

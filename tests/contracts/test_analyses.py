@@ -18,13 +18,11 @@ from metarl.analysis.by_subject import measures_by_subject
 from metarl.analysis.criteria import Criteria, LearnedCriterion
 from metarl.analysis.effects import NO_LEARNING, subject_table
 from metarl.analysis.measures import Measure, Tables
-from metarl.reports.figures import draw_layers, write_effects
+from metarl.reports.figures import draw_layers, own_data_analysis, write_effects
 
 every_analysis = pytest.mark.parametrize("name", ANALYSES)
 SCORED = [name for name, analysis in ANALYSES.items() if name in analysis.criteria]
 every_scored_analysis = pytest.mark.parametrize("name", SCORED)
-FOR_ANIMALS = {"condition"}
-"""Columns of tables of animals, for what is a test of its own with networks."""
 CUES = ("target_", "distractor_")
 """Beginnings of columns with the cues of objects, which differ between two tasks."""
 
@@ -98,8 +96,8 @@ def test_animals_and_networks_take_one_path(name):
     assert set(other.effects["verdict"]) == {"REPORTED"}
     for panel in ANALYSES[name].behaviour_panels:
         draw(other, panel)
-    if ANALYSES[name].own_data:
-        assert not other.tables["behaviour"].empty
+    own = own_data_analysis(name)
+    assert not analyse(own, animals).tables["behaviour"].empty
 
 
 def words_of(figure):
@@ -129,7 +127,7 @@ def test_the_words_about_people_are_about_people(name):
     assert set(subject_table(effects, people.names)["name"]) <= set(
         people.names.values()
     )
-    if ANALYSES[name].own_data:
+    if own_data_analysis(name) is ANALYSES[name]:
         assert not [w for w in words_of(draw_layers([result])) if wrong.search(w)]
 
 
@@ -376,7 +374,8 @@ def test_criteria_are_written_with_the_effects(name, tmp_path):
 def test_the_task_gives_every_column_of_the_schema(name):
     trials, schema = everything(name).trials, ANALYSES[name].schema
     schema.check(trials)
-    assert set(schema.columns) - set(trials) <= FOR_ANIMALS
+    of_animals = {k for k, column in schema.columns.items() if column.own}
+    assert set(schema.columns) - set(trials) <= of_animals
 
 
 @every_analysis

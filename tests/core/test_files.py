@@ -40,6 +40,8 @@ from metarl.core.files import (
 from metarl.reports.figures import save_figure
 from metarl.runs.checkpoint import save_policy, save_state
 
+pytestmark = pytest.mark.oldest
+
 TABLE = pd.DataFrame(
     {
         "trial": [0, 1, 2],
@@ -474,3 +476,20 @@ def test_an_impossible_path_gets_one_sentence(path, tmp_path):
     words = r"cannot be opened .*; choose another folder"
     with pytest.raises(MetaRLError, match=words):
         exists(tmp_path / path)
+
+
+def test_a_recording_names_what_it_does_not_have(tmp_path):
+    path = tmp_path / "recording.npz"
+    write_recording(path, {})
+    with pytest.raises(
+        MetaRLError, match=r"no units: this test recorded no steps; eval"
+    ):
+        read_recording(path)["units"]
+    write_recording(path, {"rpe": np.zeros(3)})
+    recording = read_recording(path)
+    with pytest.raises(
+        MetaRLError, match=r"^the recording has no unit; choose from: rpe$"
+    ):
+        recording["unit"]
+    assert recording.get("unit") is None
+    assert "unit" not in recording

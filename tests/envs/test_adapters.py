@@ -7,6 +7,7 @@ import warnings
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Box
 from gymnasium.utils.env_checker import check_env
 from short import short
@@ -14,6 +15,7 @@ from short import short
 from metarl.envs.adapters import RENDER_MODES, TaskEnv, TaskVectorEnv, make
 from metarl.envs.registry import gymnasium_id
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
+from metarl.envs.vector_state import Missing
 
 
 def parts(view):
@@ -153,7 +155,7 @@ def test_every_trial_ends_with_its_row_of_the_table(task_name):
         words = {name: row[name] for name in env.task.categories}
         assert all(type(word) in (str, type(None)) for word in words.values())
         rest = {type(v) for k, v in row.items() if k not in words and k != "trial"}
-        assert rest <= {float, type(None)}
+        assert rest <= {float, Missing}
     for name, words in env.task.categories.items():
         assert {row[name] for row in rows} <= {*words, None}
 
@@ -166,7 +168,7 @@ def test_a_transition_is_a_word_unless_the_choice_is_missing(name):
     assert {"common", "rare", None} >= transitions
     assert None in transitions
     for row in rows:
-        assert (row["transition"] is None) == (row["choice"] is None)
+        assert (row["transition"] is None) == math.isnan(row["choice"])
 
 
 def test_hidden_variables_are_reported_only_on_request(task_name):
@@ -212,12 +214,16 @@ def test_an_unknown_option_raises_one_clear_sentence(face):
 
 @pytest.mark.parametrize("face", [TaskEnv, TaskVectorEnv, make])
 def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
-    sentence = (
-        "^unknown parameter 'trials' of TwoStep; choose from: trial_count, "
-        "probability_common, probability_high, probability_low, "
-        "probability_switch, fixation$"
+    known = (
+        "choose from: trial_count, probability_common, probability_high, "
+        "probability_low, probability_switch, fixation$"
     )
-    with pytest.raises(ValueError, match=sentence):
+    # Other libraries go on without an argument of theirs after exactly these words.
+    words = "^TwoStep got an unexpected keyword argument 'frameskip'; "
+    with pytest.raises(TypeError, match=words + known):
+        face("two-step", frameskip=1)
+    meant = r"'trials'; did you mean 'trial_count'\? "
+    with pytest.raises(TypeError, match=meant + known):
         face("two-step", trials=10)
     with pytest.raises(ValueError, match=r"probability_high must be in \[0, 1\]"):
         face("two-step", probability_high=1.1)
@@ -250,12 +256,95 @@ def test_actions_that_do_not_exist_are_refused():
     env, batch = TaskEnv("two-step"), TaskVectorEnv("two-step", 2)
     env.reset()
     batch.reset()
-    for action in (3, -1, 0.5):
-        with pytest.raises(ValueError, match="actions must be 1 whole numbers"):
+    before = repr(env.task.state()), repr(batch.task.state())
+    for action in (3, -1, 0.5, 1.0, True, "1", None, [0, 1], torch.tensor(1.0)):
+        with pytest.raises(ValueError, match=r"^actions must be 1 whole number from"):
             env.step(action)
-    for actions in ([0, 3], [0], [[0, 1]], [0.0, 1.0]):
-        with pytest.raises(ValueError, match="from 0 to 2, got"):
+    for actions in ([0, 3], [0], [[0, 1]], [0.0, 1.0], [True, False], 1, ["0", "1"]):
+        with pytest.raises(ValueError, match=r"^actions must be 2 whole numbers from"):
             batch.step(np.array(actions))
+    with pytest.raises(ValueError, match=r"got \[\[0\], \[1\]\] of shape \(2, 1\)$"):
+        batch.step(np.array([[0], [1]]))
+    for face in (env, batch):
+        with pytest.raises(ValueError, match="tensor on the device meta"):
+            face.step(torch.zeros(2, dtype=torch.int64, device="meta"))
+    assert (repr(env.task.state()), repr(batch.task.state())) == before
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        1,
+        np.int64(1),
+        np.array(1),
+        np.array([1]),
+        np.uint8(1),
+        [1],
+        torch.tensor(1),
+        torch.tensor([1], dtype=torch.uint8),
+    ],
+)
+def test_every_form_of_a_whole_number_is_the_same_action(action):
+    env, plain = TaskEnv("two-step", agent_input=True), TaskEnv("two-step")
+    plain.reset(seed=1)
+    expected = plain.step(1)
+    env.reset(seed=1)
+    view, reward, *_ = env.step(action)
+    assert reward == expected[1]
+    assert view[-4:].tolist() == [0, 1, 0, reward]
+    batch = TaskVectorEnv("two-step", 1, agent_input=True)
+    batch.reset(seed=1)
+    assert batch.step(np.atleast_1d(action))[0][0, -4:-1].tolist() == [0, 1, 0]
+    assert batch.step(torch.tensor([1]))[0][0, -4:-1].tolist() == [0, 1, 0]
+
+
+def test_the_action_space_has_a_seed_of_its_own():
+    env, batch = TaskEnv("two-step"), TaskVectorEnv("two-step", 5)
+    for face in (env, batch):
+        draws = []
+        for global_seed in (0, 1):
+            np.random.seed(global_seed)  # noqa: NPY002
+            face.action_space.seed(3)
+            face.reset(seed=global_seed)
+            draws.append([face.action_space.sample() for _ in range(100)])
+        np.testing.assert_array_equal(*draws)
+        face.reset(seed=3)
+        after_reset = [face.action_space.sample() for _ in range(100)]
+        assert (np.array(after_reset) != np.array(draws[0])).any()
+
+
+def test_a_missing_number_equals_another_for_gymnasiums_checks():
+    first, second = Missing("nan"), Missing("nan")
+    assert first == second
+    assert {first} == {second}
+    assert first != 0.0
+    assert np.isnan(first)
+    check_env(gymnasium.make("metarl/Volatility-v0", schedule="constant").unwrapped)
+    env = TaskEnv("volatility", schedule="constant")
+    env.reset(seed=0)
+    assert np.isnan(env.step(0)[4]["trial"]["volatility"])
+
+
+@pytest.mark.parametrize("name", ["two-step", "harlow-line", "harlow"])
+def test_a_screen_is_drawn_alike_whenever_it_is_asked_for(name):
+    env = TaskEnv(name, render_mode="rgb_array", **short(name, 1))
+    env.reset(seed=0)
+    over = False
+    while not over:
+        frames = [env.render() for _ in range(2)]
+        assert frames[0].shape == (96, 160, 3)
+        assert frames[0].dtype == np.uint8
+        assert frames[0].any()
+        np.testing.assert_array_equal(*frames)
+        over = env.step(2)[2]
+    assert env.render().shape == (96, 160, 3)
+
+
+def test_recording_a_video_needs_a_render_mode(tmp_path):
+    from gymnasium.wrappers import RecordVideo
+
+    with pytest.raises(ValueError, match="incompatible with RecordVideo"):
+        RecordVideo(gymnasium.make("metarl/TwoStep-v0"), str(tmp_path))
 
 
 def test_stepping_needs_a_running_episode(task_name):

@@ -121,6 +121,57 @@ def test_gymnasiums_own_batch_of_single_environments_works_too(task_name):
     assert (missing > 0) == bool(idle)
 
 
+@pytest.mark.oldest
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_the_columns_of_a_batch_of_gymnasiums_are_numbers_on_every_step(
+    mode, task_name
+):
+    """Whichever environment answers first, and whatever is missing."""
+    batch = gymnasium.make_vec(
+        gymnasium_id(task_name),
+        num_envs=3,
+        vectorization_mode=mode,
+        **short(task_name, 4),
+    )
+    batch.reset(seed=1)
+    batch.action_space.seed(1)
+    rows = []
+    for _ in range(80):
+        *_, infos = batch.step(batch.action_space.sample())
+        rows += [infos["trial"]] if "trial" in infos else []
+    batch.close()
+    words = TaskEnv(task_name, **short(task_name, 4)).task.categories
+    assert len(rows) > 3
+    for row in rows:
+        for name, values in row.items():
+            if name in words:
+                assert set(values) <= {*words[name], None}
+            elif name[0] != "_":
+                assert values.dtype == (np.int64 if name == "trial" else np.float64)
+
+
+@pytest.mark.oldest
+@pytest.mark.parametrize("name", ["two-step", "harlow-line"])
+def test_gymnasium_counts_the_steps_and_rewards_of_every_episode_of_a_batch(name):
+    """Gymnasium before 1.4 counts an episode after the first one short."""
+    batch = RecordEpisodeStatistics(
+        gymnasium.make_vec(gymnasium_id(name), num_envs=3, **short(name, 5))
+    )
+    batch.reset(seed=1)
+    batch.action_space.seed(1)
+    steps, totals, ends = np.zeros(3), np.zeros(3), 0
+    for _ in range(250):
+        _, rewards, over, _, infos = batch.step(batch.action_space.sample())
+        steps, totals = steps + 1, totals + rewards
+        if over.any():
+            seen = infos["episode"]
+            assert seen["l"][over].tolist() == steps[over].tolist()
+            np.testing.assert_allclose(seen["r"][over], totals[over], atol=1e-4)
+        steps[over], totals[over], ends = 0, 0, ends + over.sum()
+    assert ends > 6
+
+
+@pytest.mark.oldest
 def test_gymnasiums_wrappers_read_a_batch(task_name):
     env = TaskVectorEnv(task_name, 3, **short(task_name, 2), agent_input=True)
     wrapped = DictInfoToList(RecordEpisodeStatistics(env))

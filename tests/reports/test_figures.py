@@ -26,6 +26,8 @@ from metarl.reports.figures import (
 from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import Run, create_run, load_run
 
+pytestmark = pytest.mark.oldest
+
 VERDICTS = {"PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED"}
 
 

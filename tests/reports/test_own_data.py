@@ -289,3 +289,12 @@ def test_a_release_names_the_kind_of_its_subjects(animal_data):
     assert data.kind == "mice"
     labels = analyze_trials("matching", data).figure.axes[1].get_legend().get_texts()
     assert labels[0].get_text() == "mice (n = 16)"
+
+
+def test_a_table_that_shows_nothing_is_refused_before_anything_is_written(tmp_path):
+    rows = [("a", t, "AB"[t % 2], "A", t % 2, 1) for t in range(8)]
+    names = ["subject", "trial", "cue", "rewarded_cue", "choice", "reward"]
+    table = pd.DataFrame(rows, columns=names)
+    with pytest.raises(MetaRLError, match="must have one of the columns rt, correct"):
+        analyze_trials("inferred-value", table, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -257,3 +257,50 @@ def test_no_step_is_taken_after_all_episodes_have_ended(monkeypatch):
     assert len(lengths) == 5
     assert lengths.nunique() > 1
     assert len(taken) == lengths.max()
+
+
+@pytest.mark.parametrize("value", [0.1, -2.5, 2.0**31, np.inf])
+def test_a_real_column_that_is_not_declared_is_never_cut(value):
+    task = task_class("two-step")(2)
+    rows = {
+        "ended": np.ones((2, 2), bool),
+        "episode": np.array([[0, 1], [0, 1]]),
+        "trial": np.array([[0, 0], [1, 1]]),
+        **{name: np.zeros((2, 2)) for name in TRIAL_COLUMNS[4:]},
+        "coherence": np.array([[0.0, np.nan], [1.0, value]]),
+    }
+    words = f"column coherence must hold whole numbers, .* got {value}; name it in real"
+    with pytest.raises(ValueError, match=words):
+        trial_table(task, dict(rows), subject=0)
+    task.real_columns = ("reward", "coherence")
+    table = trial_table(task, dict(rows), subject=0)
+    assert table["coherence"].dropna().tolist() == [0.0, 1.0, value]
+
+
+def test_a_code_without_a_word_is_refused():
+    task = task_class("two-step")(1)
+    rows = {
+        "ended": np.ones((2, 1), bool),
+        "episode": np.zeros((2, 1), int),
+        "trial": np.array([[0], [1]]),
+        **{name: np.zeros((2, 1)) for name in TRIAL_COLUMNS[4:]},
+        "transition": np.array([[0.0], [2.0]]),
+    }
+    words = "column transition must be a code of common, rare, from 0, got 0 to 2"
+    with pytest.raises(ValueError, match=words):
+        trial_table(task, rows, subject=0)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
+def test_a_choice_is_the_action_at_its_step_less_one_for_the_centre(name):
+    task, trials, recording = record(name, num_envs=8, episodes=8, record_episodes=8)
+    at_choice = recording["event"] == task.event_names.index("choice")
+    codes = pd.DataFrame(
+        {k: recording[k][at_choice] for k in ("episode", "trial", "action")}
+    )
+    table = trials.merge(codes, on=["episode", "trial"], validate="one_to_one")
+    assert len(table) == len(trials)
+    made = table[table["choice"].notna()]
+    shift = int("centre" in task.action_names)
+    assert len(made) > 4
+    assert (made["choice"] == made["action"] - shift).all()

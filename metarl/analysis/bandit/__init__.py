@@ -9,7 +9,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.arm_analysis import arm_analysis
 from metarl.analysis.bandit.behaviour import (
+    OWN_SCHEMA,
+    PROBABILITY,
     SCHEMA,
     Players,
     rasters,
@@ -84,7 +87,7 @@ ANALYSIS = Analysis(
         Panel("Networks that lack a part", plot_ablations, needs="networks"),
     ),
     criteria=read_criteria(__name__),
-    own_data=False,
+    own=arm_analysis(OWN_SCHEMA, PROBABILITY),
     published={
         "arm_count": 2,
         "trial_count": 100,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from metarl.analysis.arms import mean_columns
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, between, whole
@@ -30,7 +31,15 @@ SCHEMA = BASE_SCHEMA.extend(
     probability_0=between(0, 1, meaning="first arm's probability of reward"),
     probability_1=between(0, 1, meaning="second arm's probability of reward"),
 )
-"""Columns of the trial table; there may be more arms."""
+"""Columns of the networks' trial table; there may be more arms."""
+OWN_SCHEMA = BASE_SCHEMA.extend(
+    "bandit",
+    choice=whole(
+        blank=True, least=0, meaning="chosen arm, counted from 0", example="2"
+    ),
+    further=mean_columns(PROBABILITY, "probability of reward"),
+)
+"""Columns of a table of animals or people; arms need not be described."""
 BOUNDS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 """Bounds of the classes of problems, of a probability or of their difference."""
 MIDDLES = (0.1, 0.3, 0.5, 0.7, 0.9)

@@ -33,6 +33,7 @@ from metarl.analysis.harlow.course import (
     stage_accuracy,
 )
 from metarl.analysis.harlow.effects import effects
+from metarl.analysis.harlow.own import ANALYSIS as OWN_ANALYSIS
 from metarl.analysis.harlow.plots import (
     plot_accounts,
     plot_animals,
@@ -175,7 +176,7 @@ ANALYSIS = Analysis(
     ),
     needs=("correct",),
     criteria=read_criteria(__name__),
-    own_data=False,
+    own=OWN_ANALYSIS,
     published={"trial_count": 6},
 )
 """From trial tables and recordings to effects and panels."""

@@ -6,12 +6,23 @@ a selection. The others are counted apart: in a network, the step cap ended them
 ended the problem before they began.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from metarl.analysis.recordings import join_trials, steps_at
-from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, codes, number
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    Array,
+    Column,
+    Derived,
+    Integers,
+    codes,
+    is_blank,
+    number,
+)
 from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence, trial_sequence
 from metarl.core.files import Recording
@@ -23,10 +34,58 @@ CEILING = 0.967
 that of the paper's 14 best networks (Wang et al. 2018, Fig. 6c)."""
 LATER = (2, 6)
 """First and last trial in which a learner can know which object is rewarded."""
+
+
+def correct_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """Whether the rewarded object was selected, from the two objects' names."""
+    chosen, rewarded = table["object"], table["rewarded_object"]
+    same = (chosen == rewarded).astype(float)
+    return same.where(~is_blank(chosen.to_numpy(object)))
+
+
 SCHEMA = BASE_SCHEMA.extend(
     "learning-set",
+    derived={
+        "correct": Derived(
+            ("object", "rewarded_object"), correct_of, "1 where the two are the same"
+        ),
+        "choice": Derived(
+            ("correct",), lambda table: table["correct"], "1 for the rewarded object"
+        ),
+    },
+    episode=replace(
+        BASE_SCHEMA.columns["episode"],
+        meaning="number of the problem, in the order in which they were met",
+        example="31",
+    ),
+    choice=codes(
+        *(0, 1),
+        names=("left", "right"),
+        blank=True,
+        meaning="selected side; no measure is of sides",
+    ),
+    reward=replace(
+        BASE_SCHEMA.columns["reward"], default=np.nan, meaning="reward of the trial"
+    ),
+    object=Column(
+        words=True,
+        required=False,
+        own=True,
+        meaning="name of the selected object",
+        example="cup",
+    ),
+    rewarded_object=Column(
+        words=True,
+        required=False,
+        own=True,
+        meaning="name of the rewarded object",
+        example="cup",
+    ),
     correct=codes(
-        *(0, 1), blank=True, meaning="whether the rewarded object was selected"
+        *(0, 1),
+        blank=True,
+        meaning="whether the rewarded object was selected",
+        example="1",
     ),
     steps=number(meaning="decisions in the trial", required=False),
     target_left=codes(

@@ -20,6 +20,7 @@ from metarl.analysis.inferred_value.behaviour import (
     valid_shares,
 )
 from metarl.analysis.inferred_value.effects import effects
+from metarl.analysis.inferred_value.own import ANALYSIS as OWN_ANALYSIS
 from metarl.analysis.inferred_value.plots import (
     plot_controls,
     plot_cue_responses,
@@ -206,7 +207,7 @@ ANALYSIS = Analysis(
     ),
     needs=None,
     criteria=read_criteria(__name__),
-    own_data=False,
+    own=OWN_ANALYSIS,
     published={"block_count": 10, "block_trials": 5, "probability_switch": 0.5},
     snapshot=SnapshotPanel("Prediction error at the cue", RECORDED),
 )

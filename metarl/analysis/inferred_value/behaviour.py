@@ -4,22 +4,68 @@ A reversal is a block that starts with a change of the rewarded cue. The old cue
 one that was rewarded before it, the new cue the one that is rewarded from it on.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.schema import BASE_SCHEMA, codes, whole
-from metarl.analysis.trials import trial_sequence
+from metarl.analysis.schema import BASE_SCHEMA, KEYS, Derived, codes, whole
+from metarl.analysis.trials import EPISODE_KEYS, trial_sequence
+
+
+def _blocks(table: pd.DataFrame) -> pd.DataFrame:
+    """Blocks of a user's table: a new one wherever the rewarded cue changes.
+
+    Returns:
+        block, from 0, block_trial, from 0 by trial numbers where there are any, and
+        switched, blank in an episode's first block.
+    """
+    keys = [key for key in KEYS if key in table]
+    ordered = table.sort_values(keys, kind="stable")
+    by = [ordered[key] for key in EPISODE_KEYS]
+    cue = ordered["rewarded_cue"]
+    changed = (cue != cue.groupby(by).shift()) & (cue.groupby(by).cumcount() > 0)
+    block = changed.groupby(by).cumsum().astype(int)
+    inside = block.groupby([*by, block])
+    trial = inside.cumcount()
+    if "trial" in ordered:
+        number = pd.to_numeric(ordered["trial"], errors="coerce")
+        trial = number - number.groupby([*by, block]).transform("min")
+    switched = pd.Series(np.where(block > 0, 1.0, np.nan), ordered.index)
+    found = {"block": block, "block_trial": trial, "switched": switched}
+    return pd.DataFrame(found).reindex(table.index)
+
+
+def _derived(name: str, words: str) -> Derived:
+    return Derived(("rewarded_cue",), lambda table: _blocks(table)[name], words)
+
 
 SCHEMA = BASE_SCHEMA.extend(
     "inferred-value",
+    derived={
+        "block": _derived("block", "a new one where rewarded_cue changes"),
+        "block_trial": _derived("block_trial", "counted from there"),
+        "switched": _derived("switched", "1 but in an episode's first block"),
+    },
+    choice=codes(
+        *(0, 1),
+        names=("left", "right"),
+        blank=True,
+        meaning="response; blank where there was none",
+    ),
+    forced=replace(
+        BASE_SCHEMA.columns["forced"],
+        meaning="not read: all responses are instructed by the cue",
+    ),
     cue=codes("A", "B", meaning="cue that was shown"),
     rewarded_cue=codes("A", "B", meaning="cue that was rewarded"),
-    block=whole(meaning="number of the block in its episode"),
-    block_trial=whole(meaning="number of the trial in its block, from 0"),
+    block=whole(meaning="number of the block in its episode", example="3"),
+    block_trial=whole(meaning="number of the trial in its block, from 0", example="1"),
     switched=codes(
         *(0, 1),
         blank=True,
         meaning="whether the rewarded cue changed at the block's start",
+        example="1",
     ),
 )
 """Columns of the trial table."""

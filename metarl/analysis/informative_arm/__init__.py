@@ -22,6 +22,7 @@ from metarl.analysis.informative_arm.behaviour import (
     subject_choices,
 )
 from metarl.analysis.informative_arm.effects import effects
+from metarl.analysis.informative_arm.own import ANALYSIS as OWN_ANALYSIS
 from metarl.analysis.informative_arm.plots import (
     plot_after_clue,
     plot_choices,
@@ -78,7 +79,7 @@ ANALYSIS = Analysis(
         Panel("Regret by trial", plot_regret),
     ),
     criteria=read_criteria(__name__),
-    own_data=False,
+    own=OWN_ANALYSIS,
     published={"arm_count": 11, "trial_count": 5},
 )
 """From trial tables to effects and panels."""

@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.measures import stack
-from metarl.analysis.schema import BASE_SCHEMA, Array, Flags, whole
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    Array,
+    Derived,
+    Flags,
+    number,
+    numbers,
+    whole,
+)
 from metarl.analysis.statistics import column_means, known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 
@@ -24,7 +32,41 @@ SCHEMA = BASE_SCHEMA.extend(
     choice=whole(blank=True, meaning="arm, from 0; the last one is informative"),
     target=whole(meaning="arm with the largest reward, from 0"),
 )
-"""Columns of the trial table."""
+"""Columns of the networks' trial table."""
+
+
+def informative_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """The informative arm where it is not told: the highest number of the table."""
+    columns = [k for k in ("choice", "target") if k in table]
+    highest = max(float(np.nanmax(numbers(table, k), initial=0)) for k in columns)
+    return pd.Series(highest, table.index)
+
+
+OWN_SCHEMA = BASE_SCHEMA.extend(
+    "informative-arm",
+    derived={
+        "informative": Derived(
+            ("choice",), informative_of, "the highest number of the table"
+        )
+    },
+    choice=whole(
+        blank=True, least=0, meaning="chosen arm, counted from 0", example="3"
+    ),
+    reward=number(
+        meaning="reward of the trial, of any size", unit="reward units", example="5"
+    ),
+    informative=whole(
+        least=0, meaning="number of the informative arm", example="10", own=True
+    ),
+    target=whole(
+        least=0,
+        blank=True,
+        required=False,
+        meaning="arm with the largest expected reward",
+        example="3",
+    ),
+)
+"""Columns of a table of animals or people; the target need not be known."""
 
 
 @dataclass(frozen=True, kw_only=True)

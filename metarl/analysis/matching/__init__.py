@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel, Release
+from metarl.analysis.analysis import Analysis, Guide, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.matching.animals import load_mouse_foraging
@@ -149,6 +149,35 @@ def _by_subject(
     return stack(frames, (*KEYS, *columns))
 
 
+GUIDE = Guide(
+    measures={
+        "slope": (
+            "slope of a line of log choice ratio on log income ratio, a point a block, "
+            "from its last two thirds; 1 is perfect matching"
+        ),
+        "bias": "height of that line where both incomes are equal (log 10)",
+        "r": "correlation of the two ratios over blocks",
+        "reward weight, choice weight": (
+            "weights (log odds) of past rewards and choices in a logistic regression "
+            "of the choice, by lag"
+        ),
+        "stay_after_reward, switch_after_none": (
+            "P(same side) after a reward, and P(other side) after none, over pairs"
+        ),
+    },
+    n=(
+        "A row is one subject, and its error the standard error of its slope or weight "
+        "over blocks or trials. Means, intervals and n are over subjects."
+    ),
+    missed=(
+        "A trial counts if it is valid and free and has a choice. A trial enters the "
+        "regression only if the trials before it, as far as the regression looks "
+        "back, all count and have consecutive numbers. Number the missed trials too, "
+        "or leave their rows in blank: a table that is numbered anew joins trials "
+        "that were apart."
+    ),
+)
+"""What the numbers of animals or people are."""
 ANALYSIS = Analysis(
     schema=SCHEMA,
     parse=read_trials,
@@ -162,6 +191,7 @@ ANALYSIS = Analysis(
         Panel("Coding by units before a choice", plot_coding, needs="recording"),
         Panel("Fraction of coding units", plot_fractions, needs="recording"),
     ),
+    guide=GUIDE,
     criteria=read_criteria(__name__),
     published={"trial_least": 50, "trial_most": 100, "held_out": True},
     release=Release(

@@ -42,6 +42,7 @@ SCHEMA = BASE_SCHEMA.extend(
         names=("not rewarded", "rewarded"),
         when=WITH_CHOICE,
         meaning="outcome of the choice",
+        example="1",
     ),
     held_out=number(
         meaning="1 if the base probability was left out of training, else 0",

@@ -10,10 +10,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from metarl.analysis.analysis import Analysis, Panel, SnapshotPanel
+from metarl.analysis.arm_analysis import arm_analysis
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group
 from metarl.analysis.restless_bandit.behaviour import (
+    MEAN,
+    OWN_SCHEMA,
     SCHEMA,
     example_episodes,
     read_episodes,
@@ -91,7 +94,7 @@ ANALYSIS = Analysis(
         Panel("A volatile episode", plot_volatile_episode),
     ),
     criteria=read_criteria(__name__),
-    own_data=False,
+    own=arm_analysis(OWN_SCHEMA, MEAN),
     published={"trial_count": 100, "deviation_low": 0.02, "deviation_high": 0.2},
     snapshot=SnapshotPanel(RATE_TITLE),
 )

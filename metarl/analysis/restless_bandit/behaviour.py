@@ -11,9 +11,19 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.arms import mean_columns
 from metarl.analysis.measures import stack
 from metarl.analysis.recordings import join_trials, steps_at
-from metarl.analysis.schema import BASE_SCHEMA, Array, between, codes
+from metarl.analysis.schema import (
+    BASE_SCHEMA,
+    Array,
+    Derived,
+    between,
+    codes,
+    number,
+    numbers,
+    whole,
+)
 from metarl.analysis.statistics import column_means, known_mean
 from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
 from metarl.core.files import Recording
@@ -27,7 +37,40 @@ SCHEMA = BASE_SCHEMA.extend(
         *(0, 1), meaning="reward probability of left; right has 1 minus it"
     ),
 )
-"""Columns of the trial table."""
+"""Columns of the networks' trial table."""
+MEAN = "mean_"
+"""Start of the columns of the arms' expected rewards; the arm's number follows."""
+
+
+def _right(table: pd.DataFrame) -> "pd.Series[float]":
+    return 1 - pd.Series(numbers(table, "probability_left"), table.index)
+
+
+OWN_SCHEMA = BASE_SCHEMA.extend(
+    "restless-bandit",
+    derived={
+        "mean_0": Derived(
+            ("probability_left",),
+            lambda t: pd.Series(numbers(t, "probability_left"), t.index),
+            "the reward probability of left, of two arms of which right has the rest",
+        ),
+        "mean_1": Derived(("probability_left",), _right, "1 minus it"),
+    },
+    choice=whole(
+        blank=True, least=0, meaning="chosen arm, counted from 0", example="2"
+    ),
+    reward=number(
+        meaning="reward of the trial, of any size", unit="reward units", example="57"
+    ),
+    probability_left=between(
+        *(0, 1),
+        meaning="where two arms have p and 1 - p: reward probability of arm 0",
+        blank=True,
+        required=False,
+    ),
+    further=mean_columns(MEAN, "expected reward in this trial", "reward units"),
+)
+"""Columns of a table of animals or people; the drift need not be known."""
 EXAMPLE_COLUMNS = (
     "subject",
     "episode",

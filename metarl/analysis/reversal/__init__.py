@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel, Release
+from metarl.analysis.analysis import Analysis, Guide, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import MEASURED, Measure, by_group, subject_labels
@@ -65,6 +65,42 @@ def measures(
     }
 
 
+GUIDE = Guide(
+    measures={
+        "p_better": (
+            "share of the trials that count in which the better option was chosen; "
+            "with alignment and trial, from the block's start (from 1, up to its "
+            "first reversal) or around a reversal (0 is the first trial after it)"
+        ),
+        "stay_after_win": "share of pairs with the same choice twice, after a reward",
+        "shift_after_loss": "share of pairs with another choice, after no reward",
+        "at_reversal": "p_better on the first trial after a reversal",
+        "late_acquisition": "p_better in trials 11 to 20 of a block, before a reversal",
+        "late_reversal": "p_better in trials 11 to 20 after a reversal",
+        "first_new_better": (
+            "trials from a reversal to the first choice of the new better option; all "
+            "trials after it where it is never chosen"
+        ),
+        "switch_delay": (
+            "trials from a reversal to where choices most likely switched: the split "
+            "of the trials from the reversal before to the one after into two "
+            "stretches of one probability each that is most likely"
+        ),
+    },
+    n=(
+        "In the table, values are means over blocks, with their standard error over "
+        "blocks, and n is the number of blocks (of reversals, around a reversal). A "
+        "block's number is the mean over its reversals. In the figure and the effects, "
+        "a subject's number is the mean over its blocks, and n is the number of "
+        "subjects."
+    ),
+    missed=(
+        "A trial counts if it is valid and free and has a choice. A missed trial "
+        "keeps its place: trials from a reversal are counted by their numbers. Around "
+        "it there is no pair for staying."
+    ),
+)
+"""What the numbers of animals or people are."""
 ANALYSIS = Analysis(
     schema=SCHEMA,
     parse=read_blocks,
@@ -78,6 +114,7 @@ ANALYSIS = Analysis(
         Panel("Switching after the reversal", plot_switching, shared=True),
         Panel("Every subject", plot_subjects),
     ),
+    guide=GUIDE,
     criteria=read_criteria(__name__),
     published={
         "trial_count": 80,

@@ -1,16 +1,19 @@
 """Reversal behaviour from the trial table alone, of a network, a monkey or a person.
 
-A block is one episode: one pair of options and at most one reversal. A trial counts if
-it is valid and free and has a choice. One block gives one number of each measure, from
-the trials that count. A subject's number is the mean over its blocks, and n is then the
-number of subjects. `curves` and `behaviour_summary` take blocks as the unit instead, as
-the monkeys' published numbers do: their n is the number of blocks of all subjects.
+A block is one episode: one pair of options, and any number of reversals. A trial counts
+if it is valid and free and has a choice. One block gives one number of each measure,
+from the trials that count. Every reversal is looked at on its own, with the trials from
+the reversal before it (or the block's start) up to the next one (or its end); a block's
+number is then the mean over its reversals. A subject's number is the mean over its
+blocks, and n is then the number of subjects. `curves` and `behaviour_summary` take
+blocks as the unit instead, as the monkeys' published numbers do: their n is the number
+of blocks of all subjects (in the curves around a reversal, of reversals).
 
 Source: Costa et al. 2016, Neuron 92:505.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -23,11 +26,13 @@ from metarl.analysis.schema import (
     KEYS,
     WITH_CHOICE,
     Array,
+    Derived,
     Flags,
     Integers,
     RowError,
     between,
     codes,
+    numbers,
 )
 from metarl.analysis.statistics import (
     NO_BOUNDS,
@@ -74,43 +79,78 @@ the two probabilities.
 
 
 def check_blocks(columns: pd.DataFrame) -> None:
-    """Raise MetaRLError unless a block has one schedule and at most one reversal."""
+    """Raise RowError unless a block has one schedule."""
     keys = list(EPISODE_KEYS)
     ordered = columns.sort_values([*keys, "trial"])
     before = ordered.shift()
     same = (ordered[keys] == before[keys]).all(axis=1)
-    swaps = same & (ordered["better"] != before["better"])
-    count = swaps.groupby([ordered[key] for key in keys]).cumsum()
-    mixed = same & (ordered["schedule"] != before["schedule"])
-    for wrong, rule, got in (
-        (mixed, "one schedule", "another at"),
-        (swaps & (count > 1), "at most one reversal", "a second one at"),
-    ):
-        if wrong.any():
-            first = ordered.index[int(np.argmax(wrong))]
-            raise RowError(
-                f"a block must have {rule}",
-                got,
-                {key: columns.loc[first, key] for key in KEYS},
-                int(np.flatnonzero(columns.index == first)[0]),
-                "begin an episode of a new number there",
-            )
+    schedule, earlier = ordered["schedule"], before["schedule"]
+    unequal = (schedule != earlier) & ~(schedule.isna() & earlier.isna())
+    mixed = same & unequal
+    if mixed.any():
+        first = ordered.index[int(np.argmax(mixed))]
+        raise RowError(
+            "a block must have one schedule",
+            "another at",
+            {key: columns.loc[first, key] for key in KEYS},
+            int(np.flatnonzero(columns.index == first)[0]),
+            "begin an episode of a new number there",
+        )
 
 
+def better_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """Better option of every trial, from both options' probabilities."""
+    left, right = (numbers(table, f"probability_{side}") for side in ("left", "right"))
+    better = np.where(right > left, 1.0, 0.0)
+    return pd.Series(np.where(left == right, np.nan, better), table.index)
+
+
+_PROBABILITY = between(0, 1, blank=True, required=False, own=True)
 SCHEMA = BASE_SCHEMA.extend(
     "reversal",
     check_blocks,
-    reward=codes(0, 1, when=WITH_CHOICE, meaning="reward of the choice"),
-    better=codes(
+    derived={
+        "better": Derived(
+            ("probability_left", "probability_right"),
+            better_of,
+            "the option with the higher probability",
+        )
+    },
+    reward=codes(
         *(0, 1),
-        names=("left", "right"),
-        meaning="option with the higher probability of reward",
+        names=("unrewarded", "rewarded"),
+        when=WITH_CHOICE,
+        meaning="reward of the choice",
+        example="1",
     ),
-    schedule=between(
-        *(50, 100), unit="percent", meaning="the better option's probability of reward"
+    better=replace(
+        codes(
+            *(0, 1),
+            names=("left", "right"),
+            meaning="option with the higher probability of reward",
+        ),
+        advice="leave out the blocks in which no option is better",
+    ),
+    schedule=replace(
+        between(
+            *(50, 100),
+            unit="percent",
+            meaning="the better option's probability of reward",
+            example="80",
+            blank=True,
+        ),
+        required=False,
+    ),
+    probability_left=replace(
+        _PROBABILITY, meaning="probability of reward of left", example="0.8"
+    ),
+    probability_right=replace(
+        _PROBABILITY, meaning="probability of reward of right", example="0.2"
     ),
 )
 """Columns of the trial table."""
+NOT_KNOWN = 0.0
+"""Schedule of a block that a table does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,13 +160,14 @@ class Blocks:
     trials: TrialSequence
     """The trials; one counts where it is usable."""
     since: Array
-    """(N,) trials since the first after the reversal, negative before it; NaN in a
-    block without a reversal."""
+    """(N,) trials since the block's first reversal, negative before it; NaN in a block
+    without one."""
 
     @property
     def table(self) -> pd.DataFrame:
-        """(E, 4) subject, session, episode, schedule."""
+        """(E, 4) subject, session, episode, schedule (NOT_KNOWN where it is blank)."""
         schedule = self.trials["schedule"][self.trials.starts]
+        schedule = np.where(np.isnan(schedule), NOT_KNOWN, schedule)
         return self.trials.episodes.assign(schedule=schedule)
 
     @property
@@ -178,8 +219,58 @@ def _since_reversal(trials: TrialSequence) -> Array:
     return trials.trial.astype(float) - start[block]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reversals:
+    """Every reversal as a block of its own, R of them."""
+
+    blocks: Blocks
+    """(R,) each with the trials since the reversal before it, and up to the next."""
+    block: Integers
+    """(R,) number of the block that it is of, from 0."""
+
+    def mean(self, values: Array, count: int) -> Array:
+        """(E,) mean of (R,) values over each block's reversals; NaN without one."""
+        known = np.isfinite(values)
+        total = np.bincount(self.block[known], values[known], count)
+        number = np.bincount(self.block[known], minlength=count)
+        means: Array = np.full(count, np.nan)
+        np.divide(total, number, out=means, where=number > 0)
+        return means
+
+
+def reversals_of(blocks: Blocks) -> Reversals:
+    """Every reversal of the blocks on its own; the trials between two are of both."""
+    trials = blocks.trials
+    swaps = trials["better"][1:] != trials["better"][:-1]
+    swaps &= np.diff(trials.episode_index) == 0
+    first = np.flatnonzero(swaps) + 1
+    block = trials.episode_index[first]
+    ends = np.append(trials.starts[1:], len(trials.keys))[block]
+    before = trials.starts[block].copy()
+    if len(first) > 1:
+        again = np.flatnonzero(block[1:] == block[:-1])
+        before[again + 1] = first[again]
+        ends[again] = first[again + 1]
+    lengths = ends - before
+    number = np.repeat(np.arange(len(first)), lengths)
+    rows = np.arange(len(number)) - np.repeat(lengths.cumsum() - lengths, lengths)
+    rows += before[number]
+    keys = trials.keys[rows].copy()
+    # Numbers of their own, as two reversals of one block may share their trials.
+    keys[:, 2] = number
+    own = replace(
+        trials,
+        keys=keys,
+        columns={name: values[rows] for name, values in trials.columns.items()},
+        usable=trials.usable[rows],
+    )
+    return Reversals(blocks=Blocks(trials=own, since=_since_reversal(own)), block=block)
+
+
 def schedule_name(percent: float) -> str:
     """A schedule by both options' probabilities of reward in percent: 80/20."""
+    if percent == NOT_KNOWN:
+        return "all blocks"
     return f"{percent:g}/{100 - percent:g}"
 
 
@@ -194,17 +285,21 @@ def block_measures(blocks: Blocks) -> pd.DataFrame:
     won, late = np.append(False, blocks.won[:-1]), np.arange(*LATE)
     stayed = np.append(False, blocks.right[1:] == blocks.right[:-1])
     first_late = blocks.acquiring & np.isin(blocks.trials.place, late)
+    reversals = reversals_of(blocks)
+    each, count = reversals.blocks, len(blocks.trials.starts)
+    at_reversal = _share(each, each.correct, each.trials.usable & (each.since == 0))
+    late_reversal = _share(
+        each, each.correct, each.trials.usable & np.isin(each.since, late)
+    )
     return blocks.table.assign(
         p_better=_share(blocks, blocks.correct, counts),
         stay_after_win=_share(blocks, stayed, follows & won),
         shift_after_loss=_share(blocks, ~stayed, follows & ~won),
-        at_reversal=_share(blocks, blocks.correct, counts & (blocks.since == 0)),
+        at_reversal=reversals.mean(at_reversal, count),
         late_acquisition=_share(blocks, blocks.correct, first_late),
-        late_reversal=_share(
-            blocks, blocks.correct, counts & np.isin(blocks.since, late)
-        ),
-        first_new_better=_first_new_better(blocks),
-        switch_delay=_switch_delays(blocks),
+        late_reversal=reversals.mean(late_reversal, count),
+        first_new_better=reversals.mean(_first_new_better(each), count),
+        switch_delay=reversals.mean(_switch_delays(each), count),
     )
 
 
@@ -327,18 +422,20 @@ def curves(blocks: Blocks, by: Sequence[str] = ("subject",)) -> pd.DataFrame:
     Returns:
         One row for each unit, schedule, alignment and trial: from 1 at a block's start
         and up to its reversal at most, or from 0 at the reversal; probability, its
-        standard error over blocks, and blocks, their number.
+        standard error over blocks, and blocks, their number (of reversals, from 0).
     """
-    trials, (low, high) = blocks.trials, REVERSAL_TRIALS
+    each = reversals_of(blocks).blocks
+    start, swap = blocks.trials.place + 1, each.since
     ends = {
-        "acquisition": (trials.place + 1, blocks.acquiring, (1, ACQUISITION_TRIALS)),
-        "reversal": (blocks.since, trials.usable, (low, high)),
+        "acquisition": (blocks, start, blocks.acquiring, (1, ACQUISITION_TRIALS)),
+        "reversal": (each, swap, each.trials.usable, REVERSAL_TRIALS),
     }
     frames = []
-    for alignment, (trial, counts, (first, last)) in ends.items():
+    for alignment, (aligned, trial, counts, (first, last)) in ends.items():
         shown = counts & (trial >= first) & (trial <= last)
-        part = blocks.table.iloc[trials.episode_index[shown]].reset_index(drop=True)
-        correct = blocks.correct[shown].astype(float)
+        index = aligned.trials.episode_index[shown]
+        part = aligned.table.iloc[index].reset_index(drop=True)
+        correct = aligned.correct[shown].astype(float)
         frames.append(
             part.assign(alignment=alignment, trial=trial[shown], correct=correct)
         )
@@ -358,7 +455,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     Returns:
         One row for each label (all subjects together, then each), quantity and
         schedule: value, its standard error over blocks (error), median, n, the number
-        of blocks that have the quantity, and over ("blocks"); first, all together over
+        of blocks that have the quantity, and over ("blocks"); last, all together over
         subjects, each with its own mean.
         The curves, of all subjects together, also have alignment and trial, which are
         blank elsewhere.
@@ -381,6 +478,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     each = table[table["label"] != ALL_SUBJECTS]
     subjects = with_all_subjects(each, keys[1:]).head(each.groupby(keys[1:]).ngroups)
     over_blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
-    summary = pd.concat([subjects, over_blocks], ignore_index=True)
+    summary = pd.concat([over_blocks, subjects], ignore_index=True)
+    summary["schedule"] = summary["schedule"].replace(NOT_KNOWN, np.nan)
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
     return summary[[*keys, *order]].astype({"trial": "Int64"})

@@ -27,11 +27,11 @@ from metarl.analysis.plotting import (
     subject_label,
     subject_ticks,
 )
-from metarl.analysis.reversal.behaviour import schedule_name
+from metarl.analysis.reversal.behaviour import NOT_KNOWN, schedule_name
 from metarl.analysis.reversal.effects import IDEAL
 from metarl.analysis.style import COLOURS, baseline_colour
 
-STYLES = {80.0: "-", 70.0: "--"}
+STYLES = {80.0: "-", 70.0: "--", NOT_KNOWN: "-"}
 """Schedule -> line; dots of the same schedule are filled or open."""
 OTHER_STYLE = ":"
 """Line of a schedule without its own."""

@@ -9,7 +9,7 @@ from functools import partial
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel
+from metarl.analysis.analysis import Analysis, Guide, Panel
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
@@ -45,6 +45,11 @@ from metarl.analysis.risky_choice.plots import (
     plot_trials,
 )
 from metarl.analysis.risky_choice.rpe import error_densities, error_means, error_table
+from metarl.analysis.risky_choice.values import (
+    percent_by_value,
+    plot_by_value,
+    value_weights,
+)
 from metarl.analysis.statistics import PERCENT, POINTS
 from metarl.analysis.trials import TrialSequence
 
@@ -64,8 +69,9 @@ def measures(
         condition, too: risky. Of the measured subjects: changes, doses, and of recorded
         ones rpe (`error_means`) and rpe_density. without_rpe: rows of `subjects` for
         every expected network trained without RPE. probabilities: high and
-        low, of the large reward. behaviour: risky, of the measured subjects, with their
-        labels. Published: reference_rats.
+        low, of the large reward. by_value and value_weights: of measured subjects with
+        known amounts. behaviour: risky, of the measured subjects, with their labels.
+        Published: reference_rats.
     """
     conditions = trials_by_condition(groups[MEASURED], data.tests)
     variants = {name: read_trials(v.trials) for name, v in data.variants.items()}
@@ -76,6 +82,7 @@ def measures(
     risky = by_group({**tested, MEASURED: conditions}, percents)
     own = select_group(risky).drop(columns="group")
     errors = error_table(data.recordings, data.trials)
+    measured = {MEASURED: groups[MEASURED]}
     return {
         "subjects": Measure(subjects, "risk_sensitivity", bounds=POINTS),
         "risky": Measure(risky, "percent", ("condition", "probability"), PERCENT),
@@ -95,6 +102,10 @@ def measures(
         "rpe_density": error_densities(errors),
         "without_rpe": _without_rpe(subjects, data),
         "probabilities": pd.DataFrame([levels]),
+        "by_value": Measure(
+            by_group(measured, percent_by_value), "percent", ("difference",), PERCENT
+        ),
+        "value_weights": by_group(measured, value_weights),
         "behaviour": _behaviour(own, data),
         "reference_rats": reference_rats(),
     }
@@ -118,6 +129,40 @@ def _behaviour(risky: pd.DataFrame, data: ExperimentData) -> pd.DataFrame:
     return named.astype({"subject": "Int64", "trials": "Int64"})
 
 
+GUIDE = Guide(
+    measures={
+        "percent": (
+            "percentage of the valid, free trials with a choice in which the risky arm "
+            "was chosen, at one probability of the large reward; trials is their number"
+        ),
+        "Risky choice along an episode": (
+            "percent by free trial of the episode, counted from the first free one, in "
+            "at most 20 bins"
+        ),
+        "Risky choice by expected reward": (
+            "percent by p * reward_risky + (1 - p) * reward_risky_else - reward_safe, "
+            "in at most 8 bins of equally many trials; of tables with the amounts"
+        ),
+        "value.slope.mean": (
+            "slope of a logistic regression of risky choices on that difference (log "
+            "odds per unit of reward)"
+        ),
+        "value.premium.mean": (
+            "difference of expected rewards at which both arms are chosen equally "
+            "often: above 0 for one that avoids risk"
+        ),
+    },
+    n=(
+        "A subject's number is over its trials at one probability; means, intervals "
+        "and n are over subjects. A row of the table is one subject; trials is the "
+        "number of its choices."
+    ),
+    missed=(
+        "A trial without a valid choice, and a forced one, is left out. No measure "
+        "looks at the trial before."
+    ),
+)
+"""What the numbers of animals or people are."""
 ANALYSIS = Analysis(
     schema=SCHEMA,
     parse=read_trials,
@@ -131,6 +176,12 @@ ANALYSIS = Analysis(
         Panel("Risky choice along an episode", plot_trials, shared=True),
         Panel("Prediction error at the outcome", plot_errors, needs="recording"),
     ),
+    own_panels=(
+        Panel(
+            "Risky choice by expected reward", plot_by_value, columns=("reward_risky",)
+        ),
+    ),
+    guide=GUIDE,
     needs=("risky",),
     criteria=read_criteria(__name__),
     published={

@@ -7,6 +7,7 @@ Source: Stopper et al. 2014, Neuron 84:177; Wang et al. 2018, Nat Neurosci 21:86
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -17,16 +18,54 @@ from metarl.analysis.schema import (
     BASE_SCHEMA,
     Array,
     Column,
+    Derived,
     between,
     codes,
+    number,
 )
 from metarl.analysis.trials import TrialSequence, trial_sequence
 
+
+def _amount(words: str, example: str) -> Column:
+    return number(
+        meaning=words, unit="reward units", required=False, example=example, own=True
+    )
+
+
 SCHEMA = BASE_SCHEMA.extend(
     "risky-choice",
-    risky=codes(*(0, 1), blank=True, meaning="whether the risky arm was chosen"),
+    derived={
+        "choice": Derived(
+            ("risky",), lambda table: table["risky"], "1 for the risky option"
+        )
+    },
+    choice=codes(
+        *(0, 1),
+        names=("left", "right"),
+        blank=True,
+        meaning="chosen side; no measure is of sides",
+    ),
+    reward=replace(
+        BASE_SCHEMA.columns["reward"],
+        default=np.nan,
+        meaning="reward of the trial; a loss is below 0",
+    ),
+    risky=codes(
+        *(0, 1),
+        names=("safe", "risky"),
+        blank=True,
+        meaning="whether the risky arm was chosen",
+        example="1",
+    ),
     probability_risky=between(
-        *(0, 1), meaning="the risky arm's probability of the large reward"
+        *(0, 1),
+        meaning="the risky arm's probability of the large reward",
+        example="0.5",
+    ),
+    reward_safe=_amount("reward of the safe arm; a loss is below 0", "1"),
+    reward_risky=_amount("large reward of the risky arm", "4"),
+    reward_risky_else=_amount(
+        "what the risky arm gives otherwise, 0 if left out; a loss is below 0", "0"
     ),
     won=codes(
         *(0, 1),
@@ -37,10 +76,13 @@ SCHEMA = BASE_SCHEMA.extend(
     condition=Column(
         words=True,
         required=False,
+        own=True,
         meaning="condition, by its changed outcome, as block-safe; blank: control",
     ),
 )
 """Columns of the trial table."""
+MOST_PLACES = 20
+"""Most points along an episode, as many as the networks' has free trials."""
 DIGITS = 6
 """Decimals of a probability that are read; the table may hold single precision."""
 
@@ -137,13 +179,23 @@ def percent_by_trial(trials: TrialSequence) -> pd.DataFrame:
     """The same for each free trial of an episode.
 
     Returns:
-        One row for each subject, probability and place (from 1): percent, trials.
+        One row for each subject, probability and place (from 1; the middle of a bin
+        where there are more than MOST_PLACES): percent, trials.
     """
     return _percent(trials, ["subject", "probability", "place"])
 
 
+def _binned(place: "pd.Series[int]") -> "pd.Series[float]":
+    """Places in at most MOST_PLACES bins of one width, each as its middle."""
+    width = -(-int(place.max()) // MOST_PLACES) if len(place) else 1
+    if width <= 1:
+        return place.astype(float)
+    return (place - 1) // width * width + (width + 1) / 2
+
+
 def _percent(trials: TrialSequence, by: Sequence[str]) -> pd.DataFrame:
     free = free_trials(trials)
+    free["place"] = _binned(free["place"])
     risky = free.groupby(list(by))["risky"]
     counted = pd.DataFrame({"percent": 100 * risky.mean(), "trials": risky.count()})
     # A subject without trials in a cell has a row, too, without a number.

@@ -39,6 +39,7 @@ def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     yield from _mean_changes(tables)
     yield from _error_effects(tables)
     yield from _ablated_effects(tables, context)
+    yield from _value_effects(tables, context)
 
 
 def _probability(tables: Tables, name: str) -> float:
@@ -211,6 +212,28 @@ def _error_effects(tables: Tables) -> Iterator[Effect]:
                 values=errors[LOW] - errors[HIGH],
                 chance=0.0,
             )
+
+
+def _value_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Weight of the difference of expected rewards; without amounts, no row."""
+    weights = select_group(tables["value_weights"])
+    if weights.empty:
+        return
+    unit = context.reward_unit
+    for column, key, label in (
+        (
+            "slope",
+            "slope",
+            f"risky choice by expected reward, log odds ({unit})",
+        ),
+        ("risk_premium", "premium", f"risk premium ({unit})"),
+    ):
+        yield Effect(
+            key=f"value.{key}.mean",
+            label=f"{label}, mean",
+            values=subject_values(weights, column),
+            chance=0.0,
+        )
 
 
 def _ablated_effects(tables: Tables, context: Context) -> Iterator[Effect]:

@@ -8,13 +8,15 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from metarl.analysis.analysis import Analysis, Panel, Release
+from metarl.analysis.analysis import Analysis, Guide, Panel, Release
 from metarl.analysis.criteria import read_criteria
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
     Measure,
+    behaviour_rows,
     by_group,
+    select_group,
     stack,
     subject_labels,
     subject_rewards,
@@ -52,6 +54,7 @@ from metarl.analysis.two_step.rpe import (
     model_free_residual,
     structure_of,
 )
+from metarl.analysis.two_step.second_stage import plot_second_stage, second_stage
 from metarl.core.files import Recording
 
 POINT_COUNT = 1500
@@ -66,11 +69,11 @@ def measures(
     """Every table of the experiment, by name.
 
     Returns:
-        Per group and subject: subjects (with `product_nulls`), stays,
-        stay_regression, lags; of recorded ones rpe (`error_regressions`) and its r2
-        (one row a measure). For the scatter: rpe_points. behaviour:
-        `behaviour_summary` of the measured subjects. Published: those of
-        `reference_tables`.
+        Per group and subject: subjects (with `product_nulls`), stays, stay_regression,
+        lags, second_stage (where there are such choices); of recorded ones rpe
+        (`error_regressions`) and its r2 (one row a measure). For the scatter:
+        rpe_points. behaviour: `behaviour_summary` of the measured subjects. Published:
+        those of `reference_tables`.
     """
     stays = by_group(groups, stay_probabilities)
     keys = ["group", "subject"]
@@ -84,6 +87,7 @@ def measures(
     rpe = _regressions(errors)
     r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
     labels = subject_labels(data)
+    second = by_group(groups, second_stage)
     return {
         "subjects": Measure(subjects, "reward_per_100"),
         "stays": Measure(stays, "probability", ("reward", "transition"), PROBABILITY),
@@ -96,9 +100,22 @@ def measures(
         "rpe": rpe,
         "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
-        "behaviour": behaviour_summary(groups[MEASURED], labels),
+        "second_stage": Measure(second, "value", ("measure",), PROBABILITY),
+        "behaviour": _behaviour(groups[MEASURED], select_group(second), labels),
         **reference_tables(),
     }
+
+
+def _behaviour(
+    trials: TrialSequence, second: pd.DataFrame, labels: Mapping[int, str]
+) -> pd.DataFrame:
+    """`behaviour_summary`, and where there are second-stage choices, their measures."""
+    table = behaviour_summary(trials, labels)
+    if second.empty:
+        return table
+    rows = behaviour_rows(second.rename(columns={"measure": "quantity"}), labels)
+    rows = rows.rename(columns={"quantity": "term"})
+    return pd.concat([table, rows], ignore_index=True)[list(table.columns)]
 
 
 def _errors(data: ExperimentData) -> Errors:
@@ -144,6 +161,45 @@ def _points(errors: Errors) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)[columns]
 
 
+GUIDE = Guide(
+    measures={
+        "probability": (
+            "P(same first-stage choice as on the trial before), over pairs, by reward "
+            "and transition of the trial before"
+        ),
+        "bias, reward, transition, reward_x_transition": (
+            "weights (log odds) of a logistic regression of staying on reward (+1, -1, "
+            "0 for a medium one), transition (+1 common, -1 rare) and their product, "
+            "with a ridge of 0.5, which pulls them towards 0"
+        ),
+        "Weights of past trials": (
+            "weights (log odds) of a logistic regression of the first choice on past "
+            "trials' choices, by lag and kind of trial"
+        ),
+        "second_stay_rewarded": (
+            "P(same second-stage choice as on the trial before), of pairs in the same "
+            "second-stage state, after a reward"
+        ),
+        "second_stay_unrewarded": "the same after no reward",
+        "second_best": (
+            "share of second-stage choices of the option with the higher probability, "
+            "of tables with the options' probabilities"
+        ),
+    },
+    n=(
+        "With one session a subject, values are means over subjects, with their "
+        "standard error, and n is the number of subjects that have the number. With "
+        "several, a row is one subject's mean over its sessions, and n their number. "
+        "In the figure n is the number of subjects."
+    ),
+    missed=(
+        "A trial counts if it is valid and free and has a first choice and a "
+        "transition. A pair is two trials with consecutive numbers that both count: "
+        "around a missed or deleted trial there is no pair, whether the row is blank "
+        "or gone, if trial keeps its number."
+    ),
+)
+"""What the numbers of animals or people are."""
 ANALYSIS = Analysis(
     schema=SCHEMA,
     parse=read_trials,
@@ -163,6 +219,10 @@ ANALYSIS = Analysis(
             needs="recording",
         ),
     ),
+    own_panels=(
+        Panel("At the second stage", plot_second_stage, columns=("second_choice",)),
+    ),
+    guide=GUIDE,
     needs=("transition",),
     needs_pairs=True,
     criteria=read_criteria(__name__),

@@ -37,6 +37,7 @@ from metarl.analysis.statistics import (
     known_standard_error,
 )
 from metarl.analysis.trials import TrialSequence, trial_sequence
+from metarl.analysis.two_step.second_stage import option_columns
 from metarl.core.checks import check_between
 
 TRANSITIONS = ("common", "rare")
@@ -112,6 +113,7 @@ SCHEMA = BASE_SCHEMA.extend(
         names=("unrewarded", "medium", "rewarded"),
         when=WITH_CHOICE,
         meaning="reward of the trial",
+        example="1",
     ),
     transition=codes(
         *TRANSITIONS,
@@ -124,7 +126,9 @@ SCHEMA = BASE_SCHEMA.extend(
         when=WITH_CHOICE,
         required=False,
         meaning="second-stage state that was reached; checks choice and transition",
+        example="0",
     ),
+    further=option_columns(),
 )
 """Columns of the trial table; the second state is needed with recordings."""
 RIDGE = 0.5

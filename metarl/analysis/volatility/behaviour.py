@@ -31,36 +31,118 @@ from metarl.analysis.learners import (
 from metarl.analysis.measures import select_group, stack
 from metarl.analysis.schema import (
     BASE_SCHEMA,
+    KEYS,
     Array,
+    CellError,
+    Derived,
     Flags,
     Integers,
     between,
     codes,
+    numbers,
 )
-from metarl.analysis.statistics import fit_logit, known_standard_error
-from metarl.analysis.trials import EpisodeGrid, episode_grid, trial_sequence
-from metarl.core.checks import MetaRLError
+from metarl.analysis.statistics import fit_logit
+from metarl.analysis.trials import (
+    EPISODE_KEYS,
+    EpisodeGrid,
+    episode_grid,
+    lay_out,
+    trial_sequence,
+)
 
 ORDERS = ("low-first", "high-first")
 """Orders of a test episode: volatile in its second half, in its first."""
-MAGNITUDE_ADVICE = "divide magnitudes by the largest there can be"
-_MAGNITUDE = between(0, 1, blank=True, advice=MAGNITUDE_ADVICE)
+MAGNITUDE_ADVICE = (
+    "declare the largest that there can be, as --value magnitude_max=100 where "
+    "magnitudes are points from 0 to 100"
+)
+
+
+def winner_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """Arm that won, from choices and rewards: the chosen one if it gave any."""
+    choice, reward = (
+        pd.Series(numbers(table, name), table.index) for name in ("choice", "reward")
+    )
+    won = choice.where(reward > 0, 1 - choice)
+    return won.where(choice.notna() & reward.notna())
+
+
+def order_of(table: pd.DataFrame) -> "pd.Series[str]":
+    """Order of every episode: which kind of times came first.
+
+    Of an episode of one kind alone, it is the order in which its subject met the two.
+    """
+    given = pd.Series(numbers(table, "volatility"), table.index)
+    keys = [key for key in KEYS if key in table]
+    ordered = table.assign(volatility=given).sort_values(keys, kind="stable")
+    own = ordered.groupby(list(EPISODE_KEYS))["volatility"]
+    first = ordered.groupby("subject")["volatility"].transform("first")
+    start = own.transform("first").where(own.transform("nunique") > 1, first)
+    words = start.map(dict(enumerate(ORDERS)))
+    return words.reindex(table.index)
+
+
+def check_magnitudes(columns: pd.DataFrame) -> None:
+    """Raise CellError unless magnitudes are at most the declared largest one."""
+    for side in ("left", "right"):
+        name = f"magnitude_{side}"
+        most = columns["magnitude_max"].fillna(1.0)
+        above = (columns[name] > most).to_numpy()
+        if above.any():
+            row = int(np.argmax(above))
+            largest = float(most.iloc[row])
+            raise CellError(
+                name,
+                f"at most {largest:g}, the largest magnitude (magnitude_max)",
+                float(columns[name].iloc[row]),
+                row,
+                MAGNITUDE_ADVICE,
+            )
+
+
+_MAGNITUDE = replace(
+    between(0, np.inf, blank=True), default=1.0, example="0.4", advice=MAGNITUDE_ADVICE
+)
 SCHEMA = BASE_SCHEMA.extend(
     "volatility",
+    check_magnitudes,
+    derived={
+        "winner": Derived(
+            ("choice", "reward"),
+            winner_of,
+            "the chosen arm if it gave a reward, else the other",
+        ),
+        "order": Derived(
+            ("volatility",), order_of, "low-first where stable times came first"
+        ),
+    },
+    reward=replace(BASE_SCHEMA.columns["reward"], example="0.4"),
     winner=codes(0, 1, names=("left", "right"), blank=True, meaning="arm that won"),
     magnitude_left=replace(_MAGNITUDE, meaning="reward of left if it wins"),
-    magnitude_right=replace(_MAGNITUDE, meaning="reward of right if it wins"),
-    volatility=codes(
-        *(0, 1),
-        names=("stable", "volatile"),
-        blank=True,
-        meaning="whether the arms swap often",
+    magnitude_right=replace(
+        _MAGNITUDE, meaning="reward of right if it wins", example="0.7"
+    ),
+    magnitude_max=replace(
+        between(0, np.inf, own=True, required=False),
+        default=1.0,
+        meaning="largest magnitude that there can be, as 100 of points",
+    ),
+    volatility=replace(
+        codes(
+            *(0, 1),
+            names=("stable", "volatile"),
+            blank=True,
+            meaning="whether the arms swap often",
+        ),
+        by_name=True,
     ),
     probability_left=replace(
-        between(0, 1, blank=True), meaning="probability that left wins"
+        between(0, 1, blank=True, required=False),
+        meaning="probability that left wins",
+        example="0.75",
     ),
     order=codes(
-        *ORDERS, blank=True, meaning="order of a test episode: volatile last or first"
+        *ORDERS, blank=True, meaning="order of an episode: volatile times last or first"
     ),
 )
 """Columns of the trial table."""
@@ -112,16 +194,24 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
     Returns:
         COLUMNS, and the order of each episode; episodes by subject and number.
     """
-    return episode_grid(trial_sequence(trials, SCHEMA), COLUMNS, by_episode=["order"])
+    grid = episode_grid(trial_sequence(trials, SCHEMA), COLUMNS, by_episode=["order"])
+    if "magnitude_max" not in trials:
+        return grid
+    largest = float(np.nanmax(numbers(trials, "magnitude_max")))
+    if largest in (0, 1):
+        return grid
+    sides = ("magnitude_left", "magnitude_right")
+    return grid.assign(**{name: grid[name] / largest for name in sides})
 
 
 def by_order(grid: EpisodeGrid) -> Iterator[EpisodeGrid]:
-    """The test episodes of each subject and order."""
+    """The test episodes of each subject and order, one behind the other if unlike."""
     for _, own in grid.iter_subjects():
         for order in ORDERS:
             rows = np.equal(own.episodes["order"].to_numpy(object), order)
             if rows.any():
-                yield own.where(rows)
+                part = own.where(rows)
+                yield part if alike(part) else one_behind_the_other(part)
 
 
 def subject_measures(grid: EpisodeGrid) -> pd.DataFrame:
@@ -160,6 +250,9 @@ class Likelihood:
     """(T,) choices behind the likelihood, of all episodes."""
     episodes: int
     """Number of the episodes."""
+    alike: bool = True
+    """Whether all episodes are stable and volatile at the same trials; otherwise they
+    stand one behind the other."""
 
 
 def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
@@ -181,7 +274,31 @@ def order_likelihood(grid: EpisodeGrid) -> Likelihood:
         ),
         choices=known_choices(grid).sum(axis=0),
         episodes=len(grid.episodes),
+        alike=bool((_volatility(grid) >= 0).all()),
     )
+
+
+def alike(grid: EpisodeGrid) -> bool:
+    """Whether all episodes are stable and volatile at the same trials."""
+    volatility = _volatility(grid)
+    same = np.isnan(grid["volatility"]) | (grid["volatility"] == volatility)
+    return bool(same.all())
+
+
+def _volatility(grid: EpisodeGrid) -> Array:
+    """(T,) volatility of each trial in any of the episodes; -1 where it has none."""
+    known = np.where(np.isnan(grid["volatility"]), -1.0, grid["volatility"])
+    volatility: Array = known.max(axis=0, initial=-1.0)
+    return volatility
+
+
+def one_behind_the_other(grid: EpisodeGrid) -> EpisodeGrid:
+    """The same episodes at places of their own, each after a blank one."""
+    count, length = grid["choice"].shape
+    row, place = np.divmod(np.arange(count * length), length)
+    columns = {name: values.ravel() for name, values in grid.columns.items()}
+    moved = lay_out(row, place + row * (length + 1), columns)
+    return EpisodeGrid(episodes=grid.episodes, columns=moved)
 
 
 def rate_free_likelihood(grid: EpisodeGrid, where: Flags) -> float:
@@ -253,6 +370,8 @@ def rate_traces(fits: Sequence[Likelihood]) -> pd.DataFrame:
     """
     frames = []
     for fit in fits:
+        if not fit.alike:
+            continue
         total = np.pad(fit.values.cumsum(axis=2), ((0, 0), (0, 0), (1, 0)))
         rates = best_fit(total[:, :, WINDOW:] - total[:, :, :-WINDOW])[0]
         middles = np.arange(len(rates)) + (WINDOW - 1) / 2
@@ -279,22 +398,15 @@ def rate_differences(rates: pd.DataFrame) -> pd.DataFrame:
 def settled_trials(grid: EpisodeGrid) -> tuple[Flags, Flags]:
     """(T,) flags of the stable and of the volatile trials, after the rate has settled.
 
-    Raises:
-        MetaRLError: the episodes are not stable and volatile at the same trials.
+    Args:
+        grid: episodes that are stable and volatile at the same trials.
     """
-    with np.errstate(invalid="ignore"):
-        volatility = np.nanmax(grid["volatility"], axis=0, initial=-1.0)
-        same = np.isnan(grid["volatility"]) | (grid["volatility"] == volatility)
-    if not same.all():
-        raise MetaRLError(
-            "episodes of one order must be stable and volatile at the same trials, got "
-            f"{grid.episodes['order'].iloc[0]} episodes of subject {grid.subject[0]} "
-            "that differ"
-        )
+    volatility = _volatility(grid)
     place = np.arange(len(volatility))
     changed = np.append(True, volatility[1:] != volatility[:-1])
     since = place - np.maximum.accumulate(np.where(changed, place, 0))
-    settled = since >= int(SETTLING_SHARE * len(volatility))
+    length = int((volatility >= 0).sum())
+    settled = since >= int(SETTLING_SHARE * length)
     return settled & (volatility == 0), settled & (volatility == 1)
 
 
@@ -344,25 +456,37 @@ def best_fit(likelihood: Array) -> tuple[Array, Array]:
     return np.where(lost, np.nan, np.exp(rate)), np.exp(chosen)
 
 
-def behaviour_summary(rates: pd.DataFrame) -> pd.DataFrame:
-    """Mean learning rate of the measured subjects, by block.
+def behaviour_values(rates: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of the measured subjects as `behaviour_rows` takes them.
 
     Args:
         rates: table of `block_rates`, with its groups.
+        subjects: table of `subject_measures`, with its groups.
 
     Returns:
-        One row a block: block, value (in [0, 1]; blank where no subject has a rate),
-        error (standard error over subjects), n, label, over ("subjects"), missing,
-        subjects with choices but without a rate, trials, choices of all of them,
-        identified and at_edge, the numbers of subjects of which this holds.
+        One row a subject, quantity and block.
     """
-    by_block = select_group(rates).groupby("block", sort=False)
-    table = by_block["rate"].agg(
-        value="mean", error=known_standard_error, n="count", missing="size"
+    own = select_group(rates)
+    fitted = {
+        "learning_rate": "rate",
+        "temperature": "temperature",
+        "rate_identified": "identified",
+        "rate_at_edge": "at_edge",
+    }
+    frames = [
+        own.assign(quantity=name, value=own[column].astype(float), n=own["trials"])
+        for name, column in fitted.items()
+    ]
+    count = own.groupby("subject")["trials"].sum()
+    apart = rate_differences(own).rename(columns={"difference": "value"})
+    over = apart.groupby("subject", as_index=False)["value"].mean()
+    frames += [
+        table.assign(quantity="volatile_minus_stable", n=table["subject"].map(count))
+        for table in (over, apart)
+    ]
+    rewards = select_group(subjects).assign(quantity="reward_per_trial")
+    names = {"reward_per_trial": "value", "trials": "n"}
+    table = pd.concat([*frames, rewards.rename(columns=names)], ignore_index=True)
+    return table.reindex(
+        columns=["subject", "quantity", "order", "block", "value", "n"]
     )
-    table["missing"] -= table["n"]
-    counts = by_block[["trials", "identified", "at_edge"]].sum()
-    labels = table.assign(label="all subjects", over="subjects")
-    order = ["block", "value", "error", "n", "label", "over", "missing"]
-    ordered: pd.DataFrame = labels.join(counts).reset_index()[[*order, *counts]]
-    return ordered

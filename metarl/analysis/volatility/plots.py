@@ -122,6 +122,8 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
     means = tables.summary("traces")
     own = select_group(means)
+    if own.empty:
+        return empty_panel(ax, "too few episodes of one order")
     if own["mean"].isna().all():
         return empty_panel(ax, "no learning rate could be fitted")
     _order_lines(ax, own, subject_colour(context), subject_label(context))
@@ -177,7 +179,9 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     subject_ticks(ax, names)
     heights = tables["subjects"]["reward_per_trial"]
     low, high = min(0.2, heights.min() - 0.01), max(0.42, heights.max() + 0.01)
-    ax.set(ylabel="Reward per trial (reward units)", ylim=(low, high))
+    if context.subjects_are == "networks":
+        ax.set_ylim(low, high)
+    ax.set(ylabel=f"Reward per trial ({context.reward_unit})")
     ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
 

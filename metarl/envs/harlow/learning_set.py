@@ -6,15 +6,16 @@ Gaze moves in turns on a ring, by the finite tables of `transitions`. `HarlowLin
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_between
+from metarl.core.fields import Probability, Range, check_fields
 from metarl.envs.harlow.panorama import Panorama
 from metarl.envs.harlow.transitions import EVENTS, LEFT, RIGHT, TURNS, make_rules
-from metarl.envs.task import Step, Task
+from metarl.envs.task import EPISODE, MOST_TRIALS, Step, Task, TrialCount
 
 ROW: Mapping[str, str] = {
     "choice": "choice",
@@ -28,49 +29,50 @@ ROW: Mapping[str, str] = {
 }
 """Trial column -> attribute of the task; the choice is passed on its own."""
 
+STEPS_WHY = "an episode this long would hardly end under a network that has not learned"
+TABLE_WHY = "every decision and turn is a row of the task's tables"
+TURNS_WHY = "a finer turn than a degree is not seen"
+Turns = Annotated[int, Range(1, 180, why=TURNS_WHY)]
+"""Number of turns up to half a circle."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LearningSetParams:
     """Parameters of any learning-set task."""
 
-    trial_count: int = 6
-    """Trials per problem, at least 1."""
-    step_cap: int = 900
-    """Largest number of decisions in an episode, at least 1."""
-    hold: int = 1
-    """Decisions for which gaze must stay on the cross, at least 1."""
-    pause: int = 3
-    """Decisions with an empty screen after a selection, at least 0."""
-    ring: int = 82
-    """Turns of a full circle, more than twice `picture_turns`."""
-    picture_turns: int = 4
+    trial_count: TrialCount = 6
+    """Trials per problem, 1 to 10,000."""
+    step_cap: Annotated[int, Range(1, 50_000, why=STEPS_WHY)] = 900
+    """Largest number of decisions in an episode, 1 to 50,000."""
+    hold: Annotated[int, Range(1, 100, why=TABLE_WHY)] = 1
+    """Decisions for which gaze must stay on the cross, 1 to 100."""
+    pause: Annotated[int, Range(0, 100, why=TABLE_WHY)] = 3
+    """Decisions with an empty screen after a selection, 0 to 100."""
+    ring: Annotated[int, Range(3, 360, why=TURNS_WHY)] = 82
+    """Turns of a full circle, more than twice `picture_turns`, at most 360."""
+    picture_turns: Turns = 4
     """Turns from the cross to the middle of either object, at least 1."""
-    select_turns: int = 3
+    select_turns: Turns = 3
     """Turns from the cross at which an object is selected, 1 to `picture_turns`."""
-    start_turns: int = 6
-    """Largest number of turns from the cross at the start of an episode, at least
-    0."""
-    reward_fixation: float = 0.2
+    start_turns: Annotated[int, Range(0, 180, why=TURNS_WHY)] = 6
+    """Largest number of turns from the cross at the start of an episode, at least 0
+    and less than half of `ring`."""
+    # Below 1, because a reward of 1 marks the selection of the target.
+    reward_fixation: Annotated[float, Range(0, 1 - 1e-6)] = 0.2
     """Reward for holding the cross, in reward units, in [0, 1)."""
     held_out: bool = False
     """Whether objects are drawn from the half held out of training: the test."""
-    new_distractor: float = 0.0
+    new_distractor: Probability = 0.0
     """Probability per problem of a new unrewarded object on each trial, in [0, 1]."""
-    reversal_after: int = 0
+    reversal_after: Annotated[int, Range(0, MOST_TRIALS, why=EPISODE.why)] = 0
     """Trials after which the two objects swap roles, once; 0: never."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        for name in ("trial_count", "step_cap", "hold", "picture_turns"):
-            check_at_least(name, getattr(self, name), 1)
-        for name in ("pause", "start_turns", "reversal_after"):
-            check_at_least(name, getattr(self, name), 0)
+        check_fields(self)
         check_between("select_turns", self.select_turns, 1, self.picture_turns)
         check_at_least("ring", self.ring, 2 * self.picture_turns + 1)
         check_between("start_turns", self.start_turns, 0, (self.ring - 1) // 2)
-        # Below 1, because a reward of 1 marks the selection of the target.
-        check_between("reward_fixation", self.reward_fixation, 0, 1 - 1e-6)
-        check_between("new_distractor", self.new_distractor, 0, 1)
 
 
 Params = TypeVar("Params", bound=LearningSetParams)

@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_at_least, check_between
-from metarl.envs.harlow.learning_set import LearningSet, LearningSetParams, real_columns
+from metarl.core.checks import check_between
+from metarl.core.fields import Range
+from metarl.envs.harlow.learning_set import (
+    TURNS_WHY,
+    LearningSet,
+    LearningSetParams,
+    real_columns,
+)
 from metarl.envs.harlow.panorama import Columns, Geometry, Panorama
 from metarl.envs.harlow.transitions import make_rules
 from metarl.envs.task import Symbol
@@ -19,6 +26,9 @@ CUE_COUNT = 3
 """Leading numbers of a code that describe the object in the trial table."""
 TRIES = 1_000
 """Codes that are tried for each object before the search is given up."""
+OBJECTS_WHY = "each code is compared with every other as they are drawn"
+CODE_WHY = "every cell in view shows so many numbers"
+DISTANCE_WHY = "no two codes are further apart"
 
 Codes = np.ndarray[tuple[int, int], np.dtype[np.float32]]
 """(objects, numbers) codes of the objects."""
@@ -34,26 +44,22 @@ class HarlowLineParams(LearningSetParams):
     """Cells of a full circle, at least `cells`, more than twice `picture_turns`."""
     picture_turns: int = 3
     """Cells from the cross to either object, at least 1."""
-    cells: int = 9
-    """Cells in view, odd, at least 3."""
-    object_count: int = 2_000
-    """Number of objects, at least 4; the second half is held out of training."""
-    code_size: int = 8
-    """Length of the code of an object, at least 3."""
-    code_distance: float = 0.8
-    """Smallest distance between the codes of two objects, at least 0; two random codes
+    cells: Annotated[int, Range(3, 360, why=TURNS_WHY)] = 9
+    """Cells in view, odd, 3 to `ring`."""
+    object_count: Annotated[int, Range(4, 10_000, why=OBJECTS_WHY)] = 2_000
+    """Number of objects, 4 to 10,000; the second half is held out of training."""
+    code_size: Annotated[int, Range(CUE_COUNT, 100, why=CODE_WHY)] = 8
+    """Length of the code of an object, 3 to 100."""
+    code_distance: Annotated[float, Range(0, 20, why=DISTANCE_WHY)] = 0.8
+    """Smallest distance between the codes of two objects, 0 to 20; two random codes
     of eight numbers are 2.3 apart."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
         super().__post_init__()
-        check_at_least("cells", self.cells, 3)
         check_between("cells", self.cells, 3, self.ring)
         if self.cells % 2 == 0:
             raise ValueError(f"cells must be odd, got {self.cells}: gaze has a middle")
-        check_at_least("object_count", self.object_count, 4)
-        check_at_least("code_size", self.code_size, CUE_COUNT)
-        check_at_least("code_distance", self.code_distance, 0)
 
 
 class HarlowLine(LearningSet[HarlowLineParams]):
@@ -148,17 +154,20 @@ def make_codes(object_count: int, code_size: int, code_distance: float) -> Codes
         ValueError: so many codes at this distance were not found.
     """
     generator = np.random.default_rng(SEED)
-    codes = np.empty((0, code_size), np.float32)
-    for _ in range(TRIES * object_count):
-        code = generator.uniform(-1, 1, (1, code_size)).astype(np.float32)
-        if (np.linalg.norm(codes - code, axis=1) >= code_distance).all():
-            codes = np.concatenate([codes, code])
-        if len(codes) == object_count:
-            return codes
-    raise ValueError(
-        f"code_distance must leave room for {object_count} codes of {code_size} "
-        f"numbers, got {code_distance!r}; choose a smaller one"
-    )
+    codes = np.empty((object_count, code_size), np.float32)
+    for number in range(object_count):
+        for _ in range(TRIES):
+            code = generator.uniform(-1, 1, (1, code_size)).astype(np.float32)
+            away = np.linalg.norm(codes[:number] - code, axis=1)
+            if (away >= code_distance).all():
+                break
+        else:
+            raise ValueError(
+                f"code_distance must leave room for {object_count} codes of "
+                f"{code_size} numbers, got {code_distance!r}; choose a smaller one"
+            )
+        codes[number] = code[0]
+    return codes
 
 
 def _panorama(p: HarlowLineParams, device: torch.device) -> Panorama:

@@ -72,12 +72,15 @@ class Panorama:
         views: dict[tuple[tuple[int, ...], ...], int] = {}
         empty = (BLANK,) * geometry.window
         views[empty, empty, empty] = BLANK
-        numbers = []
-        for step, turns in zip(event.tolist(), gaze.tolist(), strict=True):
+        places = list(zip(event.tolist(), gaze.tolist(), strict=True))
+        number_of = {}
+        # Many places have the same view: those of one step that differ in a count.
+        for step, turns in dict.fromkeys(places):
             window = [turns * geometry.turn + at for at in _span(geometry.window)]
             view = tuple(_view(part, window, geometry.ring) for part in scenes[step])
             # Equal views share a number, so that an encoder computes each only once.
-            numbers.append(views.setdefault(view, len(views)))
+            number_of[step, turns] = views.setdefault(view, len(views))
+        numbers = [number_of[place] for place in places]
         self.view_of = torch.tensor(numbers, device=self.bank.device)
         tables = torch.tensor(list(views), device=self.bank.device)
         self.base = tables.sum(1)

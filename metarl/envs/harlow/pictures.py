@@ -5,12 +5,17 @@ ground. Textures are pink noise in each colour. The seeds were fixed before any 
 was trained.
 """
 
+import struct
+import warnings
+import zlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 Pictures = NDArray[np.uint8]
 """(N, size, size, 3) red, green, blue, row by row."""
@@ -29,6 +34,25 @@ HARMONICS = 4
 """Waves in an outline."""
 LEAST_PICTURES = 4
 """Smallest number of pictures in a folder: two for training, two held out."""
+BACKGROUND = 128
+"""Grey level of the empty screen, which shows where a picture is transparent."""
+PHOTOMETRIC, BITS_PER_SAMPLE = 262, 258
+"""Tags of a TIFF file."""
+DAMAGED = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+"""Errors of reading a damaged picture; each format has its own."""
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 """Suffixes of picture files."""
 
@@ -41,7 +65,9 @@ def picture_bank(size: int, *, folder: str = "", equalized: bool = False) -> Pic
         size: width and height in pixels.
         folder: a folder of a user's own pictures instead, cropped to squares; of equal
             pictures only the first by name is used, and of an odd number the last is
-            left out; then they are shuffled, always in the same order.
+            left out; then they are shuffled, always in the same order. Transparent
+            parts show the grey of an empty screen; of an animation, the first frame is
+            taken.
         equalized: give all pictures the same mean colour, mid grey.
 
     Returns:
@@ -203,15 +229,71 @@ def _read_folder(folder: str, size: int) -> Pictures:
 
 def _square(file: Path, size: int) -> Pictures:
     """(size, size, 3) the central square of a picture file."""
+    # A pipe would be waited for without end, and a device read without end.
+    if not file.is_file():
+        raise _unreadable(file, "it is no ordinary file")
     try:
-        with Image.open(file) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"pictures must be readable, got {str(file)!r} ({error}); remove it from "
-            "the folder"
-        ) from None
+        picture = _as_rgb(file)
+    except DAMAGED as error:
+        raise _unreadable(file, str(error) or type(error).__name__) from None
     side = min(picture.size)
+    if side < 1:
+        raise _unreadable(file, "it has no pixels")
     left, top = ((length - side) // 2 for length in picture.size)
     square = picture.crop((left, top, left + side, top + side))
     return _scaled(square, size)
+
+
+def _unreadable(file: Path, why: str) -> ValueError:
+    return ValueError(
+        f"pictures must be readable, got {str(file)!r} ({why}); remove it from "
+        "the folder"
+    )
+
+
+def _as_rgb(file: Path) -> Image.Image:
+    """Read a picture upright, in 8 bits a colour, on the grey of an empty screen.
+
+    Of an animation, or of several pages, it is the first picture.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        # What a picture's notes say of themselves does not matter here.
+        warnings.simplefilter("ignore", UserWarning)
+        with Image.open(file) as opened:
+            white = _white(opened)
+            opened.load()
+            upright = ImageOps.exif_transpose(opened)
+    rgba = _grey(upright, white) if white else upright.convert("RGBA")
+    ground = Image.new("RGBA", rgba.size, (BACKGROUND,) * 3)
+    return Image.alpha_composite(ground, rgba).convert("RGB")
+
+
+def _white(opened: Image.Image) -> int:
+    """Level of white of a picture with more than 8 bits of grey; 0 for any other.
+
+    Raises:
+        ValueError: the level is not known from the file.
+    """
+    unknown = opened.mode == "I" and opened.format != "PNG"
+    if unknown or opened.mode in ("F", "LAB"):
+        raise ValueError(
+            f"its levels, of the kind {opened.mode}, have no known white; save it with "
+            "8 or 16 bits as grey or red, green, blue"
+        )
+    if not opened.mode.startswith("I"):
+        return 0
+    tags: Mapping[int, Any] = getattr(opened, "tag_v2", {})
+    if tags.get(PHOTOMETRIC, 1) != 1:
+        raise ValueError("its level 0 is white; save it with 0 as black")
+    bits: int = tags.get(BITS_PER_SAMPLE, (16,))[0]
+    return int(2**bits - 1)
+
+
+def _grey(picture: Image.Image, white: int) -> Image.Image:
+    """Picture of more than 8 bits of grey as 8 bits of red, green, blue and opacity."""
+    levels = np.asarray(picture, dtype=np.float64)
+    opaque = levels != picture.info.get("transparency", -1)
+    grey = Image.fromarray((255 * levels / white).round().astype(np.uint8))
+    opacity = Image.fromarray((255 * opaque).astype(np.uint8))
+    return Image.merge("RGBA", (grey, grey, grey, opacity))

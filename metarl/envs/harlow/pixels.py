@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -9,32 +10,34 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from metarl.core.checks import check_at_least, check_between
+from metarl.core.fields import Range
 from metarl.envs.harlow.learning_set import LearningSet, LearningSetParams, real_columns
 from metarl.envs.harlow.panorama import Columns, Geometry, Panorama
-from metarl.envs.harlow.pictures import mean_colours, picture_bank
+from metarl.envs.harlow.pictures import BACKGROUND, mean_colours, picture_bank
 from metarl.envs.harlow.transitions import CHOICE, FIXATION, make_rules
 from metarl.envs.task import Symbol
 
-BACKGROUND = 128
-"""Grey level of the empty screen."""
 RED = (255, 0, 0)
 """Colour of the cross."""
 DIMMED = 0.4
 """Brightness, in a drawing, of the part of the scene outside the view."""
+
+PIXELS_WHY = "all pictures are held in memory at the height of the view"
+TURN_WHY = "a turn would move everything out of the widest view"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HarlowParams(LearningSetParams):
     """Parameters of the task from pixels; defaults follow Wang et al. 2018."""
 
-    width: int = 84
-    """Width of the view in pixels, even, at least 2."""
-    height: int = 84
-    """Height of the view in pixels, at least `picture_size`."""
-    picture_size: int = 34
-    """Width and height of a picture in pixels, even, at least 2."""
-    turn_pixels: int = 6
-    """Pixels by which a turn moves the scene, at least 1."""
+    width: Annotated[int, Range(2, 256, why=PIXELS_WHY)] = 84
+    """Width of the view in pixels, even, 2 to 256."""
+    height: Annotated[int, Range(2, 256, why=PIXELS_WHY)] = 84
+    """Height of the view in pixels, `picture_size` to 256."""
+    picture_size: Annotated[int, Range(2, 128, why=PIXELS_WHY)] = 34
+    """Width and height of a picture in pixels, even, 2 to 128."""
+    turn_pixels: Annotated[int, Range(1, 256, why=TURN_WHY)] = 6
+    """Pixels by which a turn moves the scene, 1 to 256."""
     pictures: str = ""
     """Folder with pictures of your own, half of them held out; empty: drawn ones."""
     equalized: bool = False
@@ -45,11 +48,9 @@ class HarlowParams(LearningSetParams):
         super().__post_init__()
         for name in ("width", "picture_size"):
             value = getattr(self, name)
-            check_at_least(name, value, 2)
             if value % 2:
                 raise ValueError(f"{name} must be even, got {value}: it has no middle")
         check_at_least("height", self.height, self.picture_size)
-        check_at_least("turn_pixels", self.turn_pixels, 1)
         distance = self.picture_turns * self.turn_pixels
         check_at_least("picture_turns * turn_pixels", distance, self.picture_size // 2)
         room = self.ring * self.turn_pixels

@@ -207,7 +207,7 @@ def test_animals_go_the_same_way(tmp_path, own):
     result = analysed(trials, subjects_are="animals", names=own.labels)
     assert not result.context.scored
     actual = result.tables
-    assert set(actual["behaviour"]["label"]) == {"Ada", "Bob"}
+    assert set(actual["behaviour"]["label"]) == {"all subjects", "Ada", "Bob"}
     summary = actual["behaviour"].query("label == 'Ada'")
     lines = actual["lines"].query("set == 'all' and subject == 0")
     row = summary.query("measure == 'slope' and set == 'all'")

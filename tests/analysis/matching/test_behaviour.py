@@ -313,5 +313,9 @@ def test_a_subject_with_one_trial_is_listed_without_numbers():
     assert len(by_label["one"]) == len(by_label["long"]) == 3 + 30 + 2
     assert by_label["one"]["value"].isna().all()
     assert by_label["long"]["value"].notna().all()
-    assert set(summary["over"]) == {"episodes", "trials", "pairs"}
+    assert set(summary["over"]) == {"subjects", "episodes", "trials", "pairs"}
+    assert by_label["all subjects"]["value"].tolist() == pytest.approx(
+        by_label["long"]["value"].tolist()
+    )
+    assert (by_label["all subjects"]["n"] == 1).all()
     assert (by_label["long"]["n"] > 0).all()

@@ -209,12 +209,17 @@ def test_animals_go_the_same_way(rats):
     actual = analysed(trials=own.trials, subjects_are="animals", names=own.labels)
     result = actual.tables
     assert result["probabilities"].iloc[0].tolist() == [0.4, 0.1]
-    assert set(result["behaviour"]["label"]) == {"ada", "bo"}
+    assert set(result["behaviour"]["label"]) == {"all subjects", "ada", "bo"}
     assert set(result["behaviour"]["condition"]) == {"control", "block-safe"}
     changed = result["changes"].set_index("probability")["change"]
     assert (changed > 0).all()
     # The subjects' own row is of the trials on which nothing was changed.
     calm = result["behaviour"][result["behaviour"]["condition"] == "control"]
+    everyone = calm[calm["label"] == "all subjects"].set_index("probability")
+    calm = calm[calm["label"] != "all subjects"]
+    means = calm.groupby("probability")["percent"].mean()
+    assert everyone["percent"].to_dict() == pytest.approx(means.to_dict())
+    assert (everyone["n"] == 2).all()
     calm = calm[calm["probability"] == 0.4].set_index("subject")["percent"]
     own = result["subjects"].set_index("subject")["percent_high"]
     assert own.to_dict() == pytest.approx(calm.to_dict())

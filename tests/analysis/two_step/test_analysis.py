@@ -137,7 +137,7 @@ def test_animals_go_the_same_way(macaque_file):
 
     own = load_trials(ANALYSIS, macaque_file)
     result = analysed(trials=own.trials, subjects_are="animals", names=own.labels)
-    assert set(result.tables["behaviour"]["label"]) == {"C", "J"}
+    assert set(result.tables["behaviour"]["label"]) == {"all subjects", "C", "J"}
     for panel in ANALYSIS.behaviour_panels:
         figure, ax = plt.subplots()
         panel(result.tables, result.context, ax)

@@ -90,7 +90,9 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
     result = analyse(ANALYSIS, data)
     actual = result.tables
     assert list(actual["subjects"]["label"]) == ["Ann", "Bo", "Cy"]
-    summary = actual["behaviour"].set_index("block")
+    summary = actual["behaviour"]
+    summary = summary[summary["label"] == "all subjects"]
+    summary = summary[summary["quantity"] == "learning_rate"].set_index("block")
     rates = actual["rates"].groupby("block")["rate"]
     assert summary["value"].to_dict() == pytest.approx(rates.mean().to_dict())
     assert summary["error"].to_dict() == pytest.approx(rates.sem().to_dict())
@@ -100,6 +102,6 @@ def test_peoples_trials_are_read_analysed_and_summed_up(tmp_path):
 
 def test_peoples_table_without_a_column_is_refused_by_its_name(tmp_path):
     file = tmp_path / "people.csv"
-    chooser_trials(episodes=2).drop(columns="winner").to_csv(file, index=False)
-    with pytest.raises(MetaRLError, match=r"people\.csv has no column winner"):
+    chooser_trials(episodes=2).drop(columns="volatility").to_csv(file, index=False)
+    with pytest.raises(MetaRLError, match=r"people\.csv has no column volatility"):
         load_trials(ANALYSIS, file)

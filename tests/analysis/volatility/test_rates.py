@@ -24,7 +24,6 @@ from metarl.analysis.volatility.behaviour import (
     settled_trials,
 )
 from metarl.analysis.volatility.simulated import null_differences
-from metarl.core.checks import MetaRLError
 
 
 def test_values_move_by_the_rate_towards_the_winner_of_the_trial_before():
@@ -142,12 +141,15 @@ def test_earlier_trials_still_drive_the_value_in_a_block():
     assert np.abs(whole.values - cut.values)[:, :, 20:].max() > 1
 
 
-def test_episodes_of_one_order_with_other_blocks_are_refused():
+def test_episodes_with_other_blocks_stand_one_behind_the_other():
     trials = chooser_trials(episodes=4)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 50), "volatility"] = 1
-    words = "at the same trials, got low-first episodes of subject 0 that differ"
-    with pytest.raises(MetaRLError, match=words):
-        likelihoods(read_episodes(trials))
+    fits = likelihoods(read_episodes(trials))
+    assert [fit.alike for fit in fits] == [False, True]
+    assert len(fits[0].choices) == 2 * 200 + 1
+    assert fits[0].choices.sum() == fits[1].choices.sum() == 400
+    stable, volatile = fits[0].settled
+    assert not (stable & volatile).any()
 
 
 def test_without_test_episodes_the_tables_are_empty():

@@ -67,10 +67,10 @@ def test_episodes_are_divided_by_subject_and_order_and_others_are_left_out(trial
         (
             "magnitude_left",
             73,
-            r"magnitude_left must be in \[0, 1\], or blank, got 73 in row 6; divide",
+            r"magnitude_left must be at most 1, .* got 73 in row 6; declare the",
         ),
         ("order", "low", "order must be low-first, high-first or blank, got 'low'"),
-        ("winner", "left", "column winner must hold numbers or blanks"),
+        ("winner", "left", "column winner must be 0 .* got 'left' in row 6"),
     ],
 )
 def test_wrong_codes_are_named(trials, column, value, words):

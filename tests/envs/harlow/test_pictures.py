@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import subprocess
 import sys
 
@@ -11,6 +12,8 @@ from PIL import Image
 
 from metarl.envs.harlow import pictures
 from metarl.envs.harlow.pictures import distinct, equalize, mean_colours, picture_bank
+
+pytestmark = pytest.mark.oldest
 
 HELD_OUT = 1_000
 """Number of the first picture that is held out."""
@@ -297,3 +300,189 @@ def test_a_picture_too_large_to_open_is_refused_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 40 // 2 - 1)
     with pytest.raises(ValueError, match=r"readable, got .*vast\.png' \(.*exceeds"):
         picture_bank(8, folder=str(tmp_path))
+
+
+# A user's own pictures of every kind
+
+
+LEVELS = np.linspace(0, 255, 16).round().astype(np.uint8)
+"""16 grey levels, dark on the left."""
+GREY = np.tile(LEVELS, (16, 1))
+
+
+def shown(folder, name, picture, size=16, **how):
+    """(size, size, 3) a picture as the task shows it, saved under the first name."""
+    folder.mkdir(exist_ok=True)
+    picture.save(folder / name, **how)
+    for number in range(3):
+        save(folder, f"z{number}.png", 250 - number, size=(16, 16))
+    others = np.array([colour(250 - n) for n in range(3)])[:, None, None]
+    bank = picture_bank(size, folder=str(folder)).astype(int)
+    (own,) = (each for each in bank if (each != others).any((1, 2, 3)).all())
+    return own
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_of_grey_are_scaled_to_eight(suffix, tmp_path):
+    levels = GREY.astype(np.uint16) * 257
+    pixels = shown(tmp_path / "a", f"a.{suffix}", Image.fromarray(levels))
+    assert (pixels == GREY[..., None]).all()
+
+
+def test_the_white_of_a_grey_picture_is_that_of_its_bits():
+    opened = Image.new("I;16", (1, 1))
+    assert pictures._white(opened) == 65535
+    opened.tag_v2 = {pictures.BITS_PER_SAMPLE: (12,)}
+    assert pictures._white(opened) == 4095
+    opened.tag_v2 = {pictures.PHOTOMETRIC: 0}
+    with pytest.raises(ValueError, match="its level 0 is white; save it with 0 as"):
+        pictures._white(opened)
+    assert pictures._white(Image.new("L", (1, 1))) == 0
+
+
+def test_a_level_of_sixteen_bits_can_be_transparent(tmp_path):
+    levels = Image.fromarray(GREY.astype(np.uint16) * 257)
+    pixels = shown(tmp_path / "a", "a.png", levels, transparency=257 * 17)
+    assert (pixels[:, 1] == 128).all()
+    assert (pixels[:, 2:] == GREY[:, 2:, None]).all()
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "PA"])
+def test_a_transparent_part_shows_the_empty_screen(mode, tmp_path):
+    picture = Image.new("RGBA", (16, 16), (200, 200, 200))
+    opacity = np.repeat(np.array([0, 255, 51, 255], np.uint8), 4)
+    picture = picture if mode == "RGBA" else picture.convert("LA").convert(mode)
+    picture.putalpha(Image.fromarray(np.tile(opacity, (16, 1))))
+    pixels = shown(tmp_path / "a", "a.tif" if mode == "PA" else "a.png", picture)
+    # 51 of 255 is a fifth: 128 + 72 / 5 = 142.4.
+    expected = np.repeat([128, 200, 142, 200], 4)
+    assert np.abs(pixels - expected[:, None]).max() <= 1
+
+
+@pytest.mark.parametrize(("mode", "key"), [("P", 3), ("L", 51), ("RGB", (51, 51, 51))])
+def test_a_transparent_colour_shows_the_empty_screen(mode, key, tmp_path):
+    picture = Image.fromarray(GREY).convert("L" if mode == "P" else mode)
+    if mode == "P":
+        picture = Image.fromarray(np.tile(np.arange(16, dtype=np.uint8), (16, 1)))
+        picture.putpalette([level for level in LEVELS.tolist() for _ in range(3)])
+    pixels = shown(tmp_path / "a", "a.png", picture, transparency=key)
+    expected = LEVELS.astype(int)
+    expected[3] = 128
+    assert (pixels == expected[:, None]).all()
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+def test_a_photograph_is_shown_upright(suffix, tmp_path):
+    upright = Image.fromarray(GREY).convert("RGB")
+    exact = {"lossless": True} if suffix == "webp" else {}
+    for orientation, turn in ((3, 180), (6, 90), (8, 270)):
+        notes = Image.Exif()
+        notes[0x0112] = orientation
+        folder, stored = tmp_path / str(orientation), upright.rotate(turn)
+        pixels = shown(folder, f"a.{suffix}", stored, exif=notes, **exact)
+        assert np.abs(pixels - GREY[..., None]).max() < 12
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("1", "png"),
+        ("L", "png"),
+        ("LA", "png"),
+        ("P", "gif"),
+        ("RGB", "png"),
+        ("RGBA", "png"),
+        ("CMYK", "tif"),
+        ("YCbCr", "jpg"),
+    ],
+)
+def test_a_picture_of_every_mode_shows_its_levels(mode, suffix, tmp_path):
+    expected = np.repeat(np.array([0, 255], np.uint8), 8)
+    picture = Image.fromarray(np.tile(expected, (16, 1))).convert("RGB").convert(mode)
+    pixels = shown(tmp_path / "a", f"a.{suffix}", picture)
+    assert np.abs(pixels - expected.astype(int)[:, None]).max() <= 2
+
+
+@pytest.mark.parametrize("suffix", ["gif", "png", "webp", "tif"])
+def test_an_animation_shows_its_first_frame(suffix, tmp_path):
+    first, *later = (Image.new("RGB", (16, 16), (n, n, n)) for n in (90, 10, 200))
+    exact = {"lossless": True} if suffix == "webp" else {}
+    how = {"save_all": True, "append_images": later, **exact}
+    pixels = shown(tmp_path / "a", f"a.{suffix}", first, **how)
+    assert np.abs(pixels - 90).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["I", "F", "LAB"])
+def test_levels_without_a_known_white_are_refused(mode, tmp_path):
+    Image.new(mode, (8, 8)).save(tmp_path / "a.tif")
+    words = rf"got .*a\.tif' \(its levels, of the kind {mode}, .*save it with 8 or 16"
+    with pytest.raises(ValueError, match=words):
+        picture_bank(8, folder=str(tmp_path))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "broken link", "device"])
+def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(kind, tmp_path):
+    path = tmp_path / "x.png"
+    make = {
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "broken link": lambda: path.symlink_to(tmp_path / "nothing"),
+        "device": lambda: path.symlink_to("/dev/zero"),
+    }
+    make[kind]()
+    words = r"got .*x\.png' \(it is no ordinary file\); remove it from the folder"
+    with pytest.raises(ValueError, match=words):
+        picture_bank(8, folder=str(tmp_path))
+
+
+def test_a_link_to_a_picture_is_read(tmp_path):
+    (tmp_path / "all").mkdir()
+    for number in range(4):
+        save(tmp_path, f"{number}.png", number)
+        (tmp_path / "all" / f"{number}.png").symlink_to(tmp_path / f"{number}.png")
+    bank = picture_bank(4, folder=str(tmp_path / "all"))
+    assert sorted(numbers(bank)) == [0, 1, 2, 3]
+
+
+def test_a_picture_without_pixels_is_refused(tmp_path, monkeypatch):
+    save(tmp_path, "a.png", 1)
+    monkeypatch.setattr(pictures, "_as_rgb", lambda file: Image.new("RGB", (0, 5)))
+    with pytest.raises(ValueError, match=r"a\.png' \(it has no pixels\)"):
+        picture_bank(8, folder=str(tmp_path))
+
+
+def test_a_picture_that_is_only_warned_of_as_too_large_is_refused(
+    tmp_path, monkeypatch
+):
+    save(tmp_path, "vast.png", 4, size=(40, 40))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40 * 40 - 1)
+    with pytest.raises(ValueError, match=r"readable, got .*vast\.png' \(.*exceeds"):
+        picture_bank(8, folder=str(tmp_path))
+
+
+def refusal(path):
+    """The sentence with which a picture is refused; empty if it is read."""
+    try:
+        pictures._square(path, 8)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp"])
+def test_damaged_pictures_are_read_or_refused(suffix, tmp_path):
+    generator = np.random.default_rng(1)
+    pixels = generator.integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path)
+    whole, refused = path.read_bytes(), []
+    for _ in range(100):
+        damaged = bytearray(whole[: generator.integers(1, len(whole) + 1)])
+        for _ in range(4):
+            place = generator.integers(min(len(damaged), 200))
+            damaged[place] = generator.integers(256)
+        path.write_bytes(damaged)
+        refused.append(refusal(path))
+    words = "pictures must be readable, got "
+    assert all(text.startswith(words) for text in filter(None, refused))
+    assert sum(map(bool, refused)) > 20

@@ -270,7 +270,8 @@ def test_the_defaults_are_those_of_the_paper():
     [
         ({"width": 83}, "width must be even, got 83: it has no middle"),
         ({"width": 0}, "width must be at least 2, got 0"),
-        ({"width": 494}, r"width must be in \[2, 492\], got 494"),
+        ({"width": 240, "ring": 39}, r"width must be in \[2, 234\], got 240"),
+        ({"width": 258}, "width must be at most 256, got 258: all pictures are held"),
         ({"picture_size": 33}, "picture_size must be even, got 33"),
         ({"picture_size": 0}, "picture_size must be at least 2, got 0"),
         ({"height": 33}, "height must be at least 34, got 33"),

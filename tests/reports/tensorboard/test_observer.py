@@ -12,6 +12,8 @@ from metarl.reports.tensorboard.observer import TensorBoardObserver
 from metarl.runs.folder import SubjectFolder
 from metarl.training.trainer import train_subject
 
+pytestmark = pytest.mark.oldest
+
 SCALARS = {
     "rollout/return",
     "rollout/reward_rate",
