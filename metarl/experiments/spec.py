@@ -145,22 +145,35 @@ def _module(field_name: str, module: Any) -> Any:
     """Return the module, imported if its name is given."""
     if not isinstance(module, str):
         return module
-    _check_module(field_name, module)
-    return importlib.import_module(module)
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        # A module that this one imports may be missing, too.
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise _no_module(field_name, module) from None
 
 
 def _check_module(field_name: str, name: str) -> None:
-    """Raise ValueError unless there is a module with this name."""
+    """Raise ValueError unless there is a module with this name, or its package.
+
+    The package is not imported: that takes long, and `metarl tasks` needs none.
+    """
+    package = name.partition(".")[0]
     try:
-        there = name in sys.modules or find_spec(name) is not None
-    except (ImportError, ValueError):  # a package of the name cannot be imported
+        there = package in sys.modules or find_spec(package) is not None
+    except (ImportError, ValueError):
         there = False
     if not there:
-        raise ValueError(
-            f"{field_name} must be a module, or the name of one that can be imported "
-            f"from the folder you start metarl in, got "
-            f"{name!r}{did_you_mean(name, sys.modules)}"
-        )
+        raise _no_module(field_name, name)
+
+
+def _no_module(field_name: str, name: str) -> ValueError:
+    return ValueError(
+        f"{field_name} must be a module, or the name of one that can be imported "
+        f"from the folder you start metarl in, got "
+        f"{name!r}{did_you_mean(name, sys.modules)}"
+    )
 
 
 def experiment(name: str) -> Experiment:

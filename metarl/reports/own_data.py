@@ -160,6 +160,7 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     _check_panels(analysis, own)
     result = analyse(analysis, own)
     compared = _Compared.of(result, groups, numbers)
+    summary = subject_summary(own, analysis.schema)
     layers = _layers(result, groups, networks)
     figures = {"figure": draw_layers(layers, title or task), **compared.figures()}
     analysed = TrialAnalysis(
@@ -167,12 +168,7 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         data=trials,
         tables={
             "behaviour": result.tables.get("behaviour", pd.DataFrame()),
-            "subjects": _subjects(
-                compared.by_subject,
-                trials,
-                traits,
-                subject_summary(own, analysis.schema),
-            ),
+            "subjects": _subjects(compared.by_subject, trials, traits, summary),
             **_sessions(result, trials),
             **_curves(compared.by_subject, result),
             **compared.tables(),
@@ -436,8 +432,11 @@ def _subjects(
     table = pd.concat([own, rows], axis="columns").rename_axis("subject")
     table.insert(0, "sessions", sessions.reindex(table.index))
     further = summary.drop(columns=[k for k in summary if k in table])
-    table = table.join(further)
-    return with_names(_whole_counts(table, by_subject.counts).reset_index(), _own(data))
+    table = _whole_counts(
+        pd.concat([table, further], axis="columns"), by_subject.counts
+    )
+    # A copy holds its columns together: to insert another is slow without it.
+    return with_names(table.copy().reset_index(), _own(data))
 
 
 def _own(data: TrialData) -> dict[int, str]:

@@ -43,29 +43,28 @@ def test_a_comparison_leaves_a_figure_a_table_and_words(folders, tmp_path):
     assert paths["table"] == tmp_path / "comparison.csv"
     table = pd.read_csv(paths["table"])
     assert table["run"].unique().tolist() == ["base", "other", "animals"]
-    assert paths["result"].read_text().startswith("5 of 25 effects were measured in")
+    assert paths["result"].read_text().startswith("20 of 28 effects were measured in")
 
 
 def test_the_numbers_are_those_of_each_analysis(folders, tmp_path):
     table = pd.read_csv(compare(folders, tmp_path)["table"])
     for folder in folders:
         there = read_compared(folder)
-        rows = table[table["run"] == folder.name].set_index("effect")
-        effects = there.effects.set_index("effect")
+        rows = table[table["run"] == folder.name].set_index("key")
+        effects = there.effects.set_index("key")
         assert set(rows.index) == set(effects.index)
         assert rows["value"].to_dict() == pytest.approx(
             effects["value"].to_dict(), nan_ok=True
         )
-        name = "rewards per 100 trials, missed ones too, mean"
-        values = there.numbers.loc[there.numbers["effect"] == name, "value"]
-        assert values.mean() == pytest.approx(effects.loc[name, "value"])
+        values = there.numbers.loc[there.numbers["key"] == "reward.mean", "value"]
+        assert values.mean() == pytest.approx(effects.loc["reward.mean", "value"])
 
 
 def test_animals_have_the_numbers_of_networks_that_did_the_same(folders, tmp_path):
     """The animals' table is the second run's: there is no difference."""
     table = pd.read_csv(compare(folders[1:], tmp_path)["table"])
     rows = table[table["run"] == "animals"]
-    assert len(rows) == 5
+    assert len(rows) == 20
     assert rows["difference"].to_numpy() == pytest.approx(0, abs=1e-9)
     assert rows["verdict"].unique().tolist() == ["REPORTED"]
 

@@ -110,7 +110,8 @@ def test_a_schedule_need_not_be_known():
     result = analyse(ANALYSIS, data)
     behaviour = result.tables["behaviour"]
     assert behaviour["schedule"].isna().all()
-    row = behaviour[behaviour["quantity"] == "p_better"].iloc[0]
+    blocks = behaviour[behaviour["over"] == "blocks"]
+    row = blocks[blocks["quantity"] == "p_better"].iloc[0]
     known = table[table["valid"] == 1]
     shares = (known["choice"] == known["better"]).groupby(
         [known["subject"], known["episode"]]

@@ -115,7 +115,11 @@ def test_nullable_columns_read_the_same():
 @pytest.mark.parametrize(
     ("column", "value", "sentence"),
     [
-        ("risky", 2, "column risky must be 0, 1 or blank, got 2 in row 3"),
+        (
+            "risky",
+            2,
+            "column risky must be 0 (safe), 1 (risky) or blank, got 2 in row 3",
+        ),
         ("forced", 3, "column forced must be 0 or 1, got 3 in row 3"),
         (
             "probability_risky",
@@ -181,7 +185,9 @@ def test_every_probability_has_its_percentage():
     effects = result.effects.set_index("key")["value"]
     assert effects["risky.high.mean"] == effects["risky.low.mean"] == 50
     assert {"risky.p_0.25.mean", "risky.p_0.5.mean"} <= set(effects.index)
-    assert result.tables["behaviour"]["trials"].tolist() == [20, 20, 40, 20]
+    behaviour = result.tables["behaviour"]
+    each = behaviour[behaviour["label"] != "all subjects"]
+    assert each["trials"].tolist() == [20, 20, 40, 20]
 
 
 def test_choices_of_invalid_trials_do_not_count():
