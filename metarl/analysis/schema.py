@@ -107,7 +107,8 @@ def shown(value: object) -> str:
     number = float("nan" if value is None else str(value))
     if np.isnan(number):
         return BLANK
-    return str(int(number)) if number == np.floor(number) else f"{number!r}"
+    whole = np.isfinite(number) and number == np.floor(number)
+    return str(int(number)) if whole else f"{number!r}"
 
 
 @dataclass(frozen=True)

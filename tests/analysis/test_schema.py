@@ -76,6 +76,9 @@ def with_value(table, column, row, value):
         ("trial", 1, 0.5, "trial must be whole numbers, got 0.5 in row 2"),
         ("trial", 2, None, "trial must be whole numbers, got a blank in row 3"),
         ("valid", 1, 2, "valid must be 0 or 1, got 2 in row 2"),
+        ("trial", 1, np.inf, "trial must be whole numbers, got inf in row 2"),
+        ("reward", 0, -np.inf, "reward must be finite numbers or blanks, got -inf in "
+         "row 1"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_named_with_its_rule_and_row(
