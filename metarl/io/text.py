@@ -181,17 +181,19 @@ def check_widths(text: str, layout: Layout, options: ReadingOptions, file: str) 
     head = layout.width
     if layout.header:
         next(widths, None)
-    extra = ""
+    extra, wider = "", False
     for count, (row, width, ends) in enumerate(widths):
         if count == 0 and layout.header and width == head + 1:
-            extra = "last" if ends else "first"
-        if width != head + bool(extra):
+            wider, extra = True, "last"
+        if width != head + wider:
             one = "cell" if width == 1 else "cells"
             raise MetaRLError(
-                f"{file} must have {head + bool(extra)} cells in every row, as in its "
-                f"first, got {width} {one} in row {row}; complete the row, or leave "
-                "out rows at the top with --skip-rows"
+                f"{file} must have {head + wider} cells in every row, as in its first, "
+                f"got {width} {one} in row {row}; complete the row, or leave out rows "
+                "at the top with --skip-rows"
             )
+        if wider and not ends:
+            extra = "first"
     return extra
 
 

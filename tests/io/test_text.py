@@ -102,6 +102,13 @@ def test_row_names_of_r_are_no_column(written, plain_values):
         np.testing.assert_array_equal(values(two_step(path)), plain_values)
 
 
+def test_row_names_of_r_are_known_though_a_first_row_ends_blank(written, plain_values):
+    rows = [ROWS[2].replace("A,2", "A,3"), *ROWS]
+    lines = [f'"{k}",{row}' for k, row in enumerate(rows, start=1)]
+    result = values(two_step(written("own.csv", *lines)))
+    np.testing.assert_array_equal(result[1:], plain_values)
+
+
 def test_a_separator_at_the_end_of_each_row_is_no_column(written, plain_values):
     path = written("own.csv", *[f"{row}," for row in ROWS])
     np.testing.assert_array_equal(values(two_step(path)), plain_values)
