@@ -49,6 +49,7 @@ from metarl.analysis.measures import (
     thin,
 )
 from metarl.analysis.statistics import PROBABILITY
+from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
 
 POINT_COUNT = 1200
@@ -68,7 +69,9 @@ def measures(
         episodes; units, every unit; baselines, the earnings of `baseline_earnings`;
         behaviour, `behaviour_summary`. Published: those of `reference_tables`.
     """
-    total = probability_sum(data.parameters)
+    # Animals' probabilities may have another sum than the task's.
+    networks = data.subjects_are == NETWORKS
+    total = probability_sum(data.parameters) if networks else float("nan")
     rewards = by_group(groups, partial(earnings, total=total))
     lines = by_group(groups, matching_lines)
     history = by_group(groups, history_weights)

@@ -12,6 +12,7 @@ Source: Lau & Glimcher 2005, J Exp Anal Behav 84:555; Baum 1974, J Exp Anal Beha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -28,6 +29,7 @@ from metarl.analysis.schema import (
     Array,
     Flags,
     Integers,
+    between,
     codes,
     number,
 )
@@ -48,7 +50,9 @@ SCHEMA = BASE_SCHEMA.extend(
         meaning="1 if the base probability was left out of training, else 0",
         required=False,
     ),
-    p0_left=number(meaning="base probability of left", required=False),
+    p0_left=replace(
+        between(0, 1, blank=True, required=False), meaning="base probability of left"
+    ),
     chance_left=number(
         meaning="probability that left, as baited, is rewarded now", required=False
     ),

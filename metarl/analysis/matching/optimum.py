@@ -59,8 +59,12 @@ def matching_probabilities(base: Array) -> Array:
 
         q left / q right = odds(p left) / odds(p right).
     """
-    odds = base / (1 - base)
-    probabilities: Array = odds / odds.sum(axis=1, keepdims=True)
+    sure = base == 1
+    odds = np.divide(base, 1 - base, out=np.zeros_like(base), where=~sure)
+    odds[sure.any(axis=1)] = sure[sure.any(axis=1)]
+    sums = odds.sum(axis=1, keepdims=True)
+    even = np.full_like(base, 0.5)
+    probabilities: Array = np.divide(odds, sums, out=even, where=sums != 0)
     return probabilities
 
 

@@ -241,3 +241,14 @@ def test_a_test_of_held_in_episodes_has_held_in_numbers_alone(source):
     assert lines.loc["held-out", "slope"].isna().all()
     assert lines.loc["held-in", "slope"].notna().all()
     draw_panels(result)
+
+
+def test_animals_have_no_efficiency_as_their_probabilities_may_have_another_sum():
+    trials = baited_trials("matching", episodes=12)
+    networks, mice = (
+        analysed(trials, subjects_are=kind).tables["earnings"]
+        for kind in ("networks", "mice")
+    )
+    assert networks["efficiency"].notna().any()
+    assert mice["efficiency"].isna().all()
+    assert mice["reward_per_trial"].notna().any()

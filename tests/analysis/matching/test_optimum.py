@@ -86,3 +86,9 @@ def test_an_unknown_base_probability_gives_no_number():
     result = expected_rewards(np.array([np.nan, 0.4]), np.array([10, 10]))
     assert result.iloc[0].isna().all()
     assert result.iloc[1].notna().all()
+
+
+def test_an_option_that_always_pays_is_always_chosen():
+    base = np.array([[1.0, 0.0], [0.4, 0.1], [0.0, 0.0]])
+    result = matching_probabilities(base)
+    np.testing.assert_allclose(result, [[1, 0], [6 / 7, 1 / 7], [0.5, 0.5]])
