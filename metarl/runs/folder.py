@@ -34,6 +34,7 @@ from metarl.core.files import (
     read_json,
     read_recording,
     read_table,
+    readable,
     write_json,
 )
 from metarl.core.locks import locked
@@ -153,7 +154,9 @@ def check_hash(path: Path, hashes: Mapping[str, str], made_by: str) -> None:
     """
     if path.name not in hashes or not path.exists():
         return
-    if file_hash(path) != hashes[path.name]:
+    with readable(path, made_by):
+        whole = file_hash(path) == hashes[path.name]
+    if not whole:
         raise MetaRLError(
             f"{path} was changed or damaged after `{made_by}` wrote it: its SHA-256 is "
             f"another; restore it from a copy, or delete it and run `{made_by}` again"

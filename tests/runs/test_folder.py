@@ -283,3 +283,12 @@ def test_a_task_outside_metarl_is_opened_only_if_it_is_trusted(small, tmp_path):
 def test_an_impossible_folder_is_no_run(path):
     with pytest.raises(MetaRLError, match="cannot be opened"):
         load_run(path)
+
+
+def test_a_folder_in_place_of_a_table_gets_one_sentence(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    path = tmp_path / "run" / "evaluation" / "subject-00" / "trials.csv"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(MetaRLError, match="trials.csv is damaged"):
+        _ = load_run(tmp_path / "run").evaluation(0).trials
