@@ -9,18 +9,24 @@ class MetaRLError(Exception):
     """Error that a caller may catch, such as a damaged file or a missing column."""
 
 
+def in_words(value: object) -> str:
+    """A value for a message: one line, not long."""
+    lines = repr(value).splitlines() or [""]
+    return lines[0] if len(lines) == 1 else f"a {type(value).__name__}"
+
+
 def check_between(name: str, value: float, low: float, high: float) -> None:
     """Raise ValueError unless low <= value <= high."""
     if not low <= value <= high:
-        raise ValueError(f"{name} must be in [{low}, {high}], got {value!r}")
+        raise ValueError(f"{name} must be in [{low}, {high}], got {in_words(value)}")
 
 
 def check_at_least(name: str, value: float, low: float) -> None:
     """Raise ValueError unless value >= low and finite; NaN is refused."""
     if not value >= low:
-        raise ValueError(f"{name} must be at least {low}, got {value!r}")
+        raise ValueError(f"{name} must be at least {low}, got {in_words(value)}")
     if value == math.inf:
-        raise ValueError(f"{name} must be finite, got {value!r}")
+        raise ValueError(f"{name} must be finite, got {in_words(value)}")
 
 
 def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
@@ -28,7 +34,7 @@ def check_choice(name: str, value: object, choices: Iterable[object]) -> None:
     known = list(choices)
     if value not in known:
         listed = ", ".join(map(str, known))
-        raise ValueError(f"{name} must be one of {listed}; got {value!r}")
+        raise ValueError(f"{name} must be one of {listed}; got {in_words(value)}")
 
 
 LONGEST_NAME = 200

@@ -11,13 +11,13 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, wraps
 from numbers import Integral, Real
 from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
-from metarl.core.checks import check_at_least, check_between, check_choice
+from metarl.core.checks import check_at_least, check_between, check_choice, in_words
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -80,9 +80,12 @@ def check_type(name: str, value: Any, kind: Any) -> Any:
     if kind is float:
         return _number(name, value)
     own = origin or kind
-    if isinstance(own, type) and own is not Any and not isinstance(value, own):
+    typed = isinstance(own, type) and own is not Any
+    # Bytes are a sequence for Python, but not one of names or paths.
+    wrong = own is Sequence and isinstance(value, bytes)
+    if typed and (wrong or not isinstance(value, own)):
         words = WORDS.get(own, f"of type {own.__name__}")
-        raise ValueError(f"{name} must be {words}, got {value!r}")
+        raise ValueError(f"{name} must be {words}, got {in_words(value)}")
     if origin is tuple and inner[1:] == (...,):
         return tuple(check_type(f"each of {name}", each, inner[0]) for each in value)
     if origin is Mapping:
@@ -117,7 +120,7 @@ WORDS: dict[type, str] = {
 def check_whole(name: str, value: Any, limits: Range | None = None) -> int:
     """Return a whole number as a plain one; raise ValueError if it is none."""
     if isinstance(value, bool) or not isinstance(value, Integral):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
+        raise ValueError(f"{name} must be a whole number, got {in_words(value)}")
     if limits is not None:
         check_range(name, int(value), limits)
     return int(value)
@@ -125,11 +128,11 @@ def check_whole(name: str, value: Any, limits: Range | None = None) -> int:
 
 def _number(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
-        raise ValueError(f"{name} must be a number, got {value!r}")
+        raise ValueError(f"{name} must be a number, got {in_words(value)}")
     if isinstance(value, Integral):
         return int(value)
     if not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value!r}")
+        raise ValueError(f"{name} must be a finite number, got {in_words(value)}")
     return float(value)
 
 

@@ -30,6 +30,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from metarl.core.checks import check_choice
+from metarl.core.fields import checked
 from metarl.envs.registry import task_class
 from metarl.envs.task import Task
 from metarl.envs.vector_state import (
@@ -47,6 +48,7 @@ METADATA = {"render_modes": list(RENDER_MODES), "render_fps": 4}
 VECTOR_METADATA = METADATA | {"autoreset_mode": AutoresetMode.SAME_STEP}
 
 
+@checked
 def make(
     task: str | type[Task[Any]],
     num_envs: int = 1,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.core.checks import check_choice
+from metarl.core.fields import checked
 from metarl.core.names import did_you_mean
 from metarl.envs.registry import NAMES, check_name, load, task_class
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, TrainingConfig
@@ -212,6 +213,7 @@ def all_experiments() -> dict[str, Experiment]:
     return {name: experiment(name) for name in NAMES}
 
 
+@checked
 def preset(task: str, name: str = "fast") -> RunConfig[Any]:
     """Return the configuration of a preset; for `task` see `experiment`."""
     return experiment(task).config(task, name)

@@ -18,6 +18,7 @@ from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError
+from metarl.core.fields import checked
 from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test, variants_of
@@ -253,6 +254,7 @@ def save_figure(figure: Figure, stem: Path) -> list[Path]:
     return paths
 
 
+@checked
 def analyze(run: Run | str | Path) -> dict[str, Path]:
     """Analyse an evaluated run; return the paths of figure, effects and result."""
     run = as_run(run)
@@ -377,6 +379,7 @@ def own_data_analysis(task: str) -> Analysis[Any]:
     return analysis.own or analysis
 
 
+@checked
 def read_trials(
     task: str,
     paths: pd.DataFrame | Path | str | Sequence[Path | str],

@@ -30,6 +30,7 @@ from metarl.analysis.schema import shown
 from metarl.analysis.style import COLOURS, GROUP_COLOURS, figure_style
 from metarl.analysis.subject_summary import subject_summary
 from metarl.core.checks import MetaRLError
+from metarl.core.fields import checked
 from metarl.core.files import write_table_as_csv
 from metarl.io.column_map import ColumnMap
 from metarl.io.covariates import Covariates, read_covariates
@@ -104,6 +105,7 @@ class TrialAnalysis:
         return paths
 
 
+@checked
 def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     task: str,
     data: Trials,

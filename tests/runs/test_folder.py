@@ -290,5 +290,5 @@ def test_a_folder_in_place_of_a_table_gets_one_sentence(finished, tmp_path):
     path = tmp_path / "run" / "evaluation" / "subject-00" / "trials.csv"
     path.unlink()
     path.mkdir()
-    with pytest.raises(MetaRLError, match="trials.csv is damaged"):
+    with pytest.raises(MetaRLError, match=r"trials\.csv is damaged"):
         _ = load_run(tmp_path / "run").evaluation(0).trials
