@@ -368,7 +368,7 @@ def effect_line(row: Mapping[Any, Any]) -> str:
     reference = f"; reference {row['reference']:.3g}" if known else ""
     measured = pd.notna(row["value"])
     value = f"{row['value']:.3f}{interval}" if measured else NO_NUMBER
-    if missing := row.get("missing", 0):
+    if measured and (missing := row.get("missing", 0)):
         value += f"; {missing_words(missing, row['subjects'] + missing)}"
     return f"  {row['verdict']:<11} {row['effect']}: {value}{criterion}{reference}"
 

@@ -348,7 +348,7 @@ def test_the_help_of_a_tasks_animals_lists_the_columns_of_their_table(capsys):
             main(words.split())
     of_task, plain = capsys.readouterr().out.split("usage: ")[1:]
     assert (
-        "- better (needed): option with the higher probability of reward; 0 (left) or"
+        "- better (needed, or probability_left and probability_right): option with the"
         in of_task
     )
     assert "- valid (1 if left out): " in of_task

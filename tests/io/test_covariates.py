@@ -147,7 +147,5 @@ def test_a_table_in_memory_is_read_by_the_same_rules():
         MetaRLError, match=r"the table: column choice .* got 7 in row 12"
     ):
         load_trials(ANALYSIS, wrong)
-    with pytest.raises(
-        MetaRLError, match=r"the table has no columns? better, schedule"
-    ):
+    with pytest.raises(MetaRLError, match=r"the table has no column better; it needs"):
         load_trials(REVERSAL, table)

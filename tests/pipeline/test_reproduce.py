@@ -161,7 +161,7 @@ def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
     # Rows about the networks have the missing one among them, and it has no number.
     about = [row for row in mine if row["learned"] is not None]
     assert about
-    assert {row["subjects"] for row in about} == {2}
+    assert {row["subjects"] + row["missing"] for row in about} == {2}
     assert not any(row["passed"] for row in about)
     assert "gone where no number is" in result.report_path.read_text()
     again = called(tmp_path).scorecard_path.read_bytes()

@@ -291,7 +291,14 @@ def test_a_code_without_a_word_is_refused():
         trial_table(task, rows, subject=0)
 
 
-@pytest.mark.parametrize("name", [n for n in NAMES if n not in LEARNING_SETS])
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        for name in NAMES
+        if "choice" in task_class(name).event_names and name not in LEARNING_SETS
+    ],
+)
 def test_a_choice_is_the_action_at_its_step_less_one_for_the_centre(name):
     task, trials, recording = record(name, num_envs=8, episodes=8, record_episodes=8)
     at_choice = recording["event"] == task.event_names.index("choice")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.numpy import load_file
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.learning.config import ReplayConfig
@@ -30,8 +31,15 @@ def train(config, folder, stops=()):
 
 
 def contents(files):
+    """Weights of every policy, and the learning curve; a policy names its settings."""
     paths = [*sorted(files.path.glob("snapshots/*")), files.policy_path]
-    return {p.name: p.read_bytes() for p in [*paths, files.metrics_path]}
+    policies = {path.name: load_file(path) for path in paths}
+    weights = {
+        (name, key): array.tobytes()
+        for name, tensors in policies.items()
+        for key, array in tensors.items()
+    }
+    return weights | {"metrics": files.metrics_path.read_bytes()}
 
 
 def replaying(small, mode, task="bandit", *, steps=12, **settings):

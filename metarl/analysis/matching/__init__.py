@@ -69,9 +69,9 @@ def measures(
         episodes; units, every unit; baselines, the earnings of `baseline_earnings`;
         behaviour, `behaviour_summary`. Published: those of `reference_tables`.
     """
-    # Animals' probabilities may have another sum than the task's.
-    networks = data.subjects_are == NETWORKS
-    total = probability_sum(data.parameters) if networks else float("nan")
+    total = probability_sum(data.parameters)
+    if data.subjects_are != NETWORKS and not data.parameters:
+        total = float("nan")  # animals' probabilities may have another sum
     rewards = by_group(groups, partial(earnings, total=total))
     lines = by_group(groups, matching_lines)
     history = by_group(groups, history_weights)

@@ -112,11 +112,14 @@ def parse_rates(text: str) -> tuple[float, ...] | None:
     if text == AUTO:
         return None
     try:
-        return tuple(float(word) for word in text.split(","))
+        rates = tuple(float(word) for word in text.split(","))
     except ValueError:
         raise ValueError(
             f"lr-grid must be {AUTO} or numbers separated by commas, got {text!r}"
         ) from None
+    for rate in rates:
+        check_at_least("lr-grid", rate, 0)
+    return rates
 
 
 def parse_rules(text: str) -> tuple[str, ...] | None:

@@ -176,7 +176,10 @@ def test_a_subject_without_a_whole_episode_has_no_numbers():
     ("change", "words"),
     [
         ({}, "the bandit trial table has no column probability_1; it needs subject, "),
-        ({"probability_1": 50}, "second arm's probability of reward, 0 to 1, got 50.0"),
+        (
+            {"probability_1": 50},
+            "second arm's probability of reward, 0 to 1, got 50 in",
+        ),
         (
             {"probability_1": 0.5, "choice": 0.5},
             "choice must be whole numbers or blank",
