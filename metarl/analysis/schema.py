@@ -263,6 +263,19 @@ def between(  # noqa: PLR0913 as many as a column has
     )
 
 
+def where_counted(column: Column) -> Column:
+    """The column, with any value in trials that are not valid or have no choice."""
+
+    def allowed(cells: Array | Words, columns: Columns) -> Flags:
+        fits = np.ones(len(cells), bool)
+        if column.allowed is not None:
+            fits = column.allowed(cells, columns)
+        return fits | ~WITH_CHOICE.holds(columns)
+
+    rule = f"{column.rule}, {WITH_CHOICE.words}"
+    return replace(column, rule=rule, allowed=allowed)
+
+
 def whole(
     *,
     meaning: str = "",
@@ -562,16 +575,9 @@ BASE_SCHEMA = TrialSchema(
                 codes(0, 1, meaning="whether only one choice was offered"), default=0
             ),
             "rt": replace(
-                between(
-                    0,
-                    np.inf,
-                    blank=True,
-                    required=False,
-                    own=True,
-                    example="0.62",
-                ),
+                where_counted(between(0, np.inf, blank=True, required=False, own=True)),
                 meaning="reaction time of the choice, in the unit of --rt-unit",
-                advice="leave it blank where there was no response",
+                example="0.62",
             ),
         }
     )

@@ -22,7 +22,14 @@ from metarl.analysis.plotting import (
     empty_panel,
     legend_below,
 )
-from metarl.analysis.schema import Array, Column, Flags, between, codes
+from metarl.analysis.schema import (
+    WITH_CHOICE,
+    Array,
+    Column,
+    Flags,
+    between,
+    codes,
+)
 from metarl.analysis.trials import TrialSequence
 
 MEASURES: Mapping[str, str] = MappingProxyType(
@@ -45,6 +52,7 @@ def option_columns() -> dict[str, Column]:
         *(0, 1),
         names=("left", "right"),
         blank=True,
+        when=WITH_CHOICE,
         required=False,
         own=True,
         meaning="option chosen at the second stage",

@@ -132,3 +132,13 @@ def test_a_missing_column_gets_one_sentence(six):
         "the two-step trial table has no column transition; it needs subject, session, "
         "episode, trial, choice, reward, valid, forced, transition"
     )
+
+
+def test_columns_of_a_response_may_hold_anything_in_a_trial_that_does_not_count(six):
+    more = {"second_choice": [0, 1, -2, 1, 0, 1], "rt": [0.5, 1, -1, 2, 1, 1]}
+    SCHEMA.check(six(valid=[1, 1, 0, 1, 1, 1], **more))
+    SCHEMA.check(six(choice=[0, 1, None, 1, 0, 1], **more))
+    for name, got in (("second_choice", "-2"), ("rt", "-1")):
+        wrong = six(**{name: more[name]})
+        with pytest.raises(MetaRLError, match=f"column {name} .* got {got} in row 3"):
+            SCHEMA.check(wrong)
