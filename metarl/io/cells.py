@@ -31,6 +31,11 @@ def _word(value: object) -> str:
     return str(value).strip()
 
 
+def as_plain(word: str) -> str:
+    """A word as metarl would write it: a number as the same number, "1" for "1.0"."""
+    return shown(float(word)) if _is_number(word) else word
+
+
 def as_numbers(
     cells: "pd.Series[Any]", column: str, file: str
 ) -> "tuple[pd.Series[Any], str]":
@@ -115,4 +120,7 @@ def _meaning(
         return codes[cell]
     if _is_number(cell) and float(cell) in numbers:
         return numbers[float(cell)]
+    alike = {v for k, v in codes.items() if k.casefold() == cell.casefold()}
+    if len(alike) == 1:
+        return alike.pop()
     return MISSING if cell in BLANKS else None

@@ -6,12 +6,13 @@ It is printed for the user to check; nothing applies it unasked.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from metarl.analysis.schema import TrialSchema
-from metarl.io.cells import as_words
+from metarl.io.cells import as_numbers, as_plain, as_words, code_cells
 from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, Code, ColumnMap
 from metarl.io.files import list_files, name_parts, read_file
 from metarl.io.source import SourceTable
@@ -90,7 +91,10 @@ def guess_map(
     _drop_blank(guess, table, schema)
     for ours, theirs in list(guess.columns.items()):
         if theirs in table and ours not in guess.codes:
-            _guess_codes(guess, ours, as_words(table[theirs]), schema)
+            cells, _ = as_numbers(table[theirs], theirs, source.name)
+            _guess_codes(guess, ours, as_words(cells), schema)
+    _guess_rows(guess, table)
+    _turn_states(guess, table)
     _choice_by_outcome(guess, table)
     present = {*guess.columns, *own.values, *schema.defaults}
     guess.missing = [
@@ -189,7 +193,9 @@ def _guess_codes(
     found = {str(k): int(v) for k, v in counts.items()}
     name = plain(guess.columns[ours])
     known = {str(code) for code in column.names}
-    if set(found) <= known and name not in NEGATED:
+    truths = {"True", "False"} if known >= {"0", "1"} else set()
+    written = {as_plain(cell) for cell in found}
+    if written <= known | truths and name not in NEGATED:
         return
     codes = _codes(ours, name, found, [*column.names])
     if codes is None:
@@ -277,6 +283,42 @@ def _of_numbers(found: dict[str, int]) -> dict[str, Code] | None:
     if len(pair) != 2:
         return None
     return {pair[0][1]: 0, pair[1][1]: 1, **codes}
+
+
+def _guess_rows(guess: Guess, table: pd.DataFrame) -> None:
+    """Number the trials by their rows where their own numbers are not whole."""
+    theirs = guess.columns.get("trial")
+    if theirs in table:
+        numbers = pd.to_numeric(table[theirs], errors="coerce")
+        if not (numbers == np.floor(numbers)).all():
+            guess.columns["trial"] = ROW
+            guess.reasons.append(f"{theirs} has no whole numbers: trials are in order")
+
+
+def _turn_states(guess: Guess, table: pd.DataFrame) -> None:
+    """Swap the codes of a second-stage state that contradicts every transition."""
+    names = ("choice", "second_state", "transition")
+    if not all(guess.columns.get(name) in table for name in names):
+        return
+    choice, state, transition = (
+        _coded(guess, name, table[guess.columns[name]]) for name in names
+    )
+    known = choice.isin(["0", "1"]) & state.isin(["0", "1"])
+    common = transition[known] == "common"
+    if known.any() and ((choice[known] == state[known]) != common).all():
+        codes = guess.codes.get("second_state", {"0": 0, "1": 1})
+        turned: dict[float | str, Code] = {0: 1, 1: 0}
+        guess.codes["second_state"] = {k: turned.get(v, v) for k, v in codes.items()}
+        guess.reasons.append(
+            "second_state is numbered the other way round: option 0 must commonly lead "
+            "to state 0"
+        )
+
+
+def _coded(guess: Guess, ours: str, cells: "pd.Series[Any]") -> "pd.Series[str]":
+    """Cells of a column in the codes proposed, as words."""
+    codes = guess.codes.get(ours)
+    return as_words(code_cells(cells, codes, True, ours, ours, "") if codes else cells)
 
 
 def _choice_by_outcome(guess: Guess, table: pd.DataFrame) -> None:

@@ -52,6 +52,32 @@ def test_codes_of_choices_are_found(written, cells, expected):
     assert found.where(found.notna(), None).tolist() == expected
 
 
+def test_states_numbered_the_other_way_round_are_turned(written):
+    rows = [f"A,{k},{k % 2},{1 - k % 2},1,common" for k in range(12)]
+    header = "subject,trial,choice,final_state,reward,transition"
+    path = written("own.csv", *rows, header=header)
+    guess = guess_map([path], TWO_STEP)
+    assert guess.codes == {"second_state": {"0": 1, "1": 0}}
+    data = load_table(path, TWO_STEP, guess.column_map)
+    assert (data.trials["second_state"] == data.trials["choice"]).all()
+
+
+def test_trials_without_whole_numbers_are_numbered_by_their_rows(written):
+    rows = [f"A,{k}.1,{k % 2},1" for k in range(12)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    data = load_table(path, MATCHING, guess_map([path], MATCHING).column_map)
+    assert data.trials["trial"].tolist() == list(range(12))
+
+
+def test_truth_values_need_no_code_and_words_of_them_may_differ_in_case(written):
+    rows = [f"A,{k},{k % 2},TRUE,{'TRUE' if k % 3 else 'FALSE'}" for k in range(12)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward,common")
+    guess = guess_map([path], TWO_STEP)
+    assert set(guess.codes) == {"transition"}
+    data = load_table(path, TWO_STEP, guess.column_map)
+    assert data.trials["transition"].tolist()[:2] == ["rare", "common"]
+
+
 def test_what_is_not_clear_is_left_to_the_user(written):
     rows = [f"A,{k},{k % 3},1" for k in range(30)]
     path = written("own.csv", *rows, header="subject,trial,choice,reward")

@@ -64,7 +64,7 @@ def check_second_state(columns: pd.DataFrame) -> None:
     wrong &= common != (columns["transition"] == "common")
     if wrong.any():
         row = int(np.argmax(wrong))
-        count = int(wrong.sum())
+        count, all_wrong = int(wrong.sum()), bool(wrong[known].all())
         raise RowError(
             "choice must be the option that commonly leads to the second_state of its "
             "number, so that the two are equal after a common transition",
@@ -72,8 +72,10 @@ def check_second_state(columns: pd.DataFrame) -> None:
             + (f" in {count} trials, the first of them" if count > 1 else " in"),
             {key: columns[key].iloc[row] for key in KEYS},
             row,
-            "code choice by the option, not by its side, or leave transition out, "
-            "which follows from the two",
+            "swap the codes of second_state"
+            if all_wrong
+            else "code choice by the option, not by its side; or leave out transition, "
+            "which follows from the two, or second_state, which only checks them",
         )
 
 
