@@ -417,11 +417,11 @@ class TrialSchema:
 
     def follows(self, name: str, present: Collection[str]) -> bool:
         """Whether a column follows from those that a table has, in one step or more."""
-        rule = self.derived.get(name)
-        return rule is not None and all(
-            need in present or need in self.defaults or self.follows(need, present)
-            for need in rule.needs
-        )
+        known = {*present, *self.defaults}
+        # Two columns may each follow from the other, so that a search might not end.
+        for _ in self.derived:
+            known |= {k for k, rule in self.derived.items() if known >= {*rule.needs}}
+        return name in known
 
     def complete(self, table: pd.DataFrame) -> pd.DataFrame:
         """A user's table with the columns that have a default or follow from others."""

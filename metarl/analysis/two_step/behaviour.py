@@ -56,6 +56,13 @@ def transition_of(table: pd.DataFrame) -> "pd.Series[str]":
     return words.where(choice.notna() & state.notna())
 
 
+def choice_of(table: pd.DataFrame) -> "pd.Series[float]":
+    """Option of every trial: the one that commonly leads to the state, or the other."""
+    state = pd.Series(numbers(table, "second_state"), table.index)
+    option = state.where(table["transition"] == "common", 1 - state)
+    return option.where(state.isin([0, 1]) & table["transition"].isin(TRANSITIONS))
+
+
 def check_second_state(columns: pd.DataFrame) -> None:
     """Raise RowError unless choice, transition and second-stage state agree."""
     common = columns["choice"] == columns["second_state"]
@@ -74,8 +81,8 @@ def check_second_state(columns: pd.DataFrame) -> None:
             row,
             "swap the codes of second_state"
             if all_wrong
-            else "code choice by the option, not by its side; or leave out transition, "
-            "which follows from the two, or second_state, which only checks them",
+            else "code choice by the option, not by its side or key; or leave choice "
+            "out, as it follows from transition and second_state",
         )
 
 
@@ -101,7 +108,12 @@ SCHEMA = BASE_SCHEMA.extend(
             ("choice", "second_state"),
             transition_of,
             "common where choice and second_state are equal",
-        )
+        ),
+        "choice": Derived(
+            ("transition", "second_state"),
+            choice_of,
+            "second_state after a common transition, the other after a rare one",
+        ),
     },
     warnings=[doubtful_transitions],
     choice=codes(

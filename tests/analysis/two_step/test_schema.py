@@ -142,3 +142,17 @@ def test_columns_of_a_response_may_hold_anything_in_a_trial_that_does_not_count(
         wrong = six(**{name: more[name]})
         with pytest.raises(MetaRLError, match=f"column {name} .* got {got} in row 3"):
             SCHEMA.check(wrong)
+
+
+def test_a_choice_by_side_is_refused_and_one_that_is_left_out_is_derived(six):
+    option = [0, 1, 1, 0, 0, 1]
+    transition = ["common", "rare", "common", "common", "rare", "rare"]
+    state = [0, 0, 1, 0, 1, 0]
+    right = six(choice=option, transition=transition, second_state=state)
+    SCHEMA.check(right)
+    derived = SCHEMA.complete(right.drop(columns="choice"))
+    assert derived["choice"].tolist() == option
+    side = right.assign(choice=[0, 1, 0, 1, 0, 0])
+    words = "got a contradiction in 3 trials, .* or leave choice out, as it follows"
+    with pytest.raises(MetaRLError, match=words):
+        SCHEMA.check(side)
