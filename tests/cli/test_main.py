@@ -68,15 +68,22 @@ def metarl(capsys, monkeypatch):
 
 
 def start(line, **places):
-    """Start a command in a process of its own, the leader of its group."""
+    """Start a command in a process of its own, the leader of its group.
+
+    A closed terminal ends it, although the tests may run where that is ignored.
+    """
     words = [word.format_map(places) for word in shlex.split(line)]
-    return subprocess.Popen(
-        [sys.executable, "-m", "metarl", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    ours = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "metarl", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    finally:
+        signal.signal(signal.SIGHUP, ours)
 
 
 def assert_refused(ended, *words):
