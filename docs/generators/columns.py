@@ -1,4 +1,4 @@
-"""What `metarl animals` reads and tells, a page a task, from the schemas and guides."""
+"""Pages on the tables of `metarl animals`, one per task, from schemas and guides."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from metarl.reports.figures import own_data_analysis
 
 HEADER = ("column", "", "values", "meaning", "example")
 SHOWN_NAMES = 5
-"""Most usual names of a column that are listed."""
+"""Maximum number of usual names that are listed for a column."""
 
 
 def columns_table() -> str:
@@ -77,7 +77,7 @@ def _example(analysis: Analysis[Any]) -> str:
 
 
 def _codings(analysis: Analysis[Any]) -> str:
-    """How other codes are told, for each column with codes that have names."""
+    """Return the options for other names and codes, and the names that are known."""
     columns = analysis.schema.columns
     lines = [
         f'--code "{name}: {_code_words(column)}"'

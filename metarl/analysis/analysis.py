@@ -48,7 +48,7 @@ class Context:
     task: str
     """Name of the task."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
+    """Kind of the subjects: "networks", or the user's word, such as "mice"."""
     subject_count: int = 0
     """Number of measured subjects."""
     names: Mapping[int, str] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Context:
     """Whether the criteria apply: networks, on the task, parameters and test that they
     were fixed for."""
     group: str = ""
-    """Name of the group that the subjects are, where they are only one of several."""
+    """Name of the subjects' group, if there are several groups."""
     colour: str = ""
     """Colour of the subjects; "" for that of their kind."""
     slot: int = 0
@@ -101,7 +101,7 @@ class Panel:
     """Data that it needs: "" any trial table, an animal's too; "networks"; or
     "recording", recorded networks."""
     columns: tuple[str, ...] = ()
-    """Columns of an animal's table, of which it needs at least one; () none."""
+    """Columns of a user's table, at least one of which the panel needs; (): none."""
     shared: bool = False
     """Whether several populations can be drawn on its axes, in the colours and at the
     places of their contexts; otherwise each has axes of its own."""
@@ -149,7 +149,7 @@ class Release:
     """Published data of animals or people, read as their authors released them."""
 
     variable: str
-    """Variable of the MATLAB file by which the release is known."""
+    """Variable of the MATLAB file by which the release is recognized."""
     load: Callable[[Path], pd.DataFrame]
     """Path of the file -> trial table, with the subjects' names in `animal`."""
     subjects_are: str
@@ -196,11 +196,11 @@ class Analysis(Generic[Trials]):
 
     @property
     def behaviour_panels(self) -> tuple[Panel, ...]:
-        """Panels that need only a trial table, an animal's too."""
+        """Panels that need only a trial table, of networks or animals."""
         return tuple(panel for panel in self.panels if not panel.needs)
 
     def panels_of(self, trials: pd.DataFrame) -> tuple[Panel, ...]:
-        """Panels of a table of animals or people: those whose columns it has."""
+        """Panels for a table of animals or people that has the columns they need."""
         known = known_columns(trials)
         panels = (*self.behaviour_panels, *self.own_panels)
         return tuple(panel for panel in panels if panel.fits(known))

@@ -81,7 +81,7 @@ GUIDE = Guide(
         ),
         "likelihood_gain": (
             "mean log likelihood of a choice under the fit minus that of a random "
-            "choice: near 0, the two numbers above mean little"
+            "choice: near 0, learning_rate and temperature mean little"
         ),
         "reward_by_trial": (
             "the same reward by trial of the episode, from 1; in bins where episodes "

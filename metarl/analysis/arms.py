@@ -17,7 +17,7 @@ from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence
 
 NAMED_ARMS = 4
-"""Arms whose expected rewards may be columns."""
+"""Largest number of arms with a column of expected rewards."""
 MOST_BINS = 40
 """Most points of a curve over the trials of an episode."""
 RATES = np.arange(1, 51) / 50
@@ -82,7 +82,7 @@ class ArmTrials:
     means: Array
     """(N, arms) expected reward of each arm; NaN where it is not known."""
     arms: int
-    """Number of arms: of those chosen by anyone, or described."""
+    """Number of arms that any subject chose, or that columns describe."""
 
     @property
     def known(self) -> Flags:

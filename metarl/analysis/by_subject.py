@@ -32,9 +32,9 @@ def measures_by_subject(tables: Tables, schema: TrialSchema) -> BySubject:
     """Lay out every table of the measured subjects in columns.
 
     A column is named by its table, the point and, unless it is the table's value, the
-    column there, as "stays.rewarded.common" and "stays.rewarded.common.pairs". One
-    that is the same at all points of each subject stands once, as "lags.trials".
-    Columns without any number are left out.
+    column there, as "stays.rewarded.common" and "stays.rewarded.common.pairs". One that
+    is the same at all points of each subject appears once, as "lags.trials". Columns
+    without any number are left out.
 
     Args:
         tables: every table of the analysis.

@@ -84,7 +84,7 @@ class Criterion:
         return bool(self.low <= value <= self.high)
 
     def met(self, value: float, ends: tuple[float, float]) -> bool:
-        """Whether a summary, and its interval where the rule asks for it, is within."""
+        """Whether a summary (and its interval, if required) is within the bounds."""
         return all(map(self.holds, (value, *ends) if self.interval else (value,)))
 
     def __str__(self) -> str:

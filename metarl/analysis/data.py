@@ -24,7 +24,7 @@ class ExperimentData:
     trials: pd.DataFrame
     """Trial table of all subjects, one row a trial."""
     subjects_are: str = "networks"
-    """Kind of the subjects: "networks", or in the user's word, as "mice"."""
+    """Kind of the subjects: "networks", or the user's word, such as "mice"."""
     names: Mapping[int, str] = field(default_factory=dict)
     """Subject -> its own name; networks have none."""
     reward_unit: str = REWARD_UNITS

@@ -302,7 +302,7 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
 
 
 def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
-    """Value, low, high of those of some subjects that have a number; NaN for none."""
+    """Value, low and high over the given subjects that have a number; NaN for none."""
     known = values.dropna()
     if effect.summary == "median":
         return median_interval(known)

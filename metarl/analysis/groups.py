@@ -33,12 +33,13 @@ CORRELATION_COLUMNS = (
 
 
 def main_measures(effects: Iterable[Effect]) -> list[Effect]:
-    """The few effects that stand for an experiment, by its own criteria.
+    """The few effects that represent an experiment, by its own criteria.
 
     A family is the first part of a key. Of each family with a criterion: the effects
-    that have one and a number, or else the first with a number; of all families first
-    one each, then the further ones, to MOST_MAIN. Effects of the same numbers, as a
-    mean and its lowest, count once. Where no effect has a criterion, the first ones.
+    that have one and a number, or else the first with a number; first one of each
+    family, then the others, up to MOST_MAIN. Effects of the same numbers, such as a
+    mean and its lowest, count once. If no effect has a criterion, the first ones are
+    taken.
 
     Args:
         effects: of the experiment, before scoring.
@@ -67,7 +68,7 @@ def _family(effect: Effect) -> str:
 
 
 def _distinct(effects: Iterable[Effect]) -> list[Effect]:
-    """Effects without those whose numbers an earlier one has."""
+    """Effects without those that repeat the numbers of an earlier one."""
     found: list[Effect] = []
     for effect in effects:
         if not any(effect.values.equals(other.values) for other in found):
@@ -91,7 +92,7 @@ def group_differences(
     Args:
         measures: one row a subject, a column a measure; NaN where it has none.
         groups: group of each subject; NaN for one that is in none.
-        main: columns whose p are corrected for their number.
+        main: columns with p values that are corrected for their number.
 
     Returns:
         One row a measure and pair of groups, in the order of the groups' names: first
@@ -173,7 +174,7 @@ def correlations(
     Args:
         measures: one row a subject, a column a measure; NaN where it has none.
         covariates: name -> number of each subject.
-        main: columns whose p are corrected for their number.
+        main: columns with p values that are corrected for their number.
 
     Returns:
         One row a measure and covariate: n, subjects with both; r, Pearson's, with its

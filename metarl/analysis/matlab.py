@@ -1,4 +1,4 @@
-"""What scipy raises on a MATLAB file that is damaged, newer, or another's."""
+"""Errors of scipy on a MATLAB file that is damaged, newer, or of another origin."""
 
 import zlib
 

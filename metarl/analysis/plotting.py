@@ -33,15 +33,15 @@ SECOND_LINE = 0.07
 LEAST_FOR_INTERVAL = 3
 """Subjects below which no interval of their mean is drawn."""
 MANY = 40
-"""Subjects above which they are drawn as a distribution, and not each for itself."""
+"""Number of subjects above which a distribution replaces one dot each."""
 MOST_DOTS = 150
 """Dots of a distribution: the subjects at as many evenly spaced ranks."""
 MOST_LINES = 60
 """Lines of a distribution: evenly spaced subjects."""
 MOST_NAMES = 24
-"""Names below an axis; of more subjects, only evenly spaced ones are named."""
+"""Most names below an axis; of more subjects, evenly spaced ones are named."""
 FLAT_LETTERS = 45
-"""Letters of all names below an axis above which they are written upwards."""
+"""Letters of all names below an axis above which the names are vertical."""
 GOLDEN = 0.6180339887498949
 """Golden ratio: its multiples, modulo 1, spread evenly, however many they are."""
 BAR_WIDTH = 0.34
@@ -148,11 +148,11 @@ def mean_line(
         means: rows of a summary in the line's order.
         x: column along the horizontal axis.
         colour: of line and band.
-        label: in the legend; where subjects have no number at a point, with the least
-            number of those that have one, of all.
+        label: in the legend; if subjects lack a number at a point, with the smallest
+            number that have one.
         style: of the line.
         alpha: opacity of the band; 0: no band.
-        value: column that is drawn upwards.
+        value: column along the vertical axis.
         line: further properties of the line.
     """
     words = label and f"{label}{_missing_at_most(means)}"
@@ -162,7 +162,7 @@ def mean_line(
 
 
 def _missing_at_most(means: pd.DataFrame) -> str:
-    """Addition to a label where subjects have no number: the least that have one."""
+    """Addition to a label if subjects lack a number: the fewest that have one."""
     if "missing" not in means or not (means["missing"] > 0).any():
         return ""
     row = int(means["missing"].to_numpy().argmax())
@@ -179,7 +179,7 @@ def subject_lines(
         ax: axes to draw on.
         table: one row a subject and point, in the lines' order.
         x: column along the horizontal axis.
-        value: column that is drawn upwards.
+        value: column along the vertical axis.
         colour: of the lines.
         line: further properties of the lines.
     """
@@ -207,7 +207,7 @@ def curve_with_subjects(
         tables: tables of the analysis.
         context: context of the analysis.
         name: table that is drawn, a `Measure`.
-        value: column of its rows that is drawn upwards.
+        value: column of its rows along the vertical axis.
         x: column along the horizontal axis.
         where: rows to draw, by column.
     """
@@ -241,7 +241,7 @@ def dots(
     """A dot for each value at one place, or their distribution where they are many.
 
     Of more than MANY values, small pale dots at evenly spaced ranks are spread
-    sideways, so that what stands behind them is seen.
+    sideways, so that marks behind them remain visible.
 
     Args:
         ax: axes to draw on.
@@ -277,7 +277,7 @@ def subject_dots(
         ax: axes to draw on.
         table: one row a subject and point.
         x: column along the horizontal axis.
-        value: column that is drawn upwards.
+        value: column along the vertical axis.
         colour: of the dots.
         mark: further properties of the dots.
     """
@@ -332,7 +332,7 @@ def subject_points(
         ax: axes to draw on.
         places: (N,) where the points stand.
         table: one row a subject and point.
-        value: column that is drawn upwards.
+        value: column along the vertical axis.
         colour: of the dots.
         points: (N,) the points, in the order of their places.
         size: of a dot.
@@ -362,15 +362,14 @@ def bars_with_subjects(
 ) -> NDArray[np.float64]:
     """Bars of the measured subjects' means, with intervals and a dot a subject.
 
-    Where some have no number, the number of those that have one, of all, stands at the
-    foot of the bar.
+    If some have no number, the foot of the bar shows how many of all have one.
 
     Args:
         ax: axes to draw on.
         tables: tables of the analysis.
         context: context of the analysis.
         name: table that is drawn, a `Measure`.
-        value: column of its rows that is drawn upwards.
+        value: column of its rows along the vertical axis.
         points: (N,) the points, in order.
 
     Returns:

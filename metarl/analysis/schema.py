@@ -34,7 +34,7 @@ KEYS = ("subject", "session", "episode", "trial")
 BLANK = "a blank"
 """A cell without a value, in words."""
 FEW_CHOICES = 20
-"""Choices below which it is no surprise that all are of one option."""
+"""Number of choices below which it is no surprise that all are of one option."""
 LARGEST = 2.0**53
 """Largest whole number that a float holds with all its digits."""
 ROWS_AT_ONCE = 1_000_000
@@ -44,8 +44,8 @@ ROWS_AT_ONCE = 1_000_000
 class TrialTableError(MetaRLError):
     """A rule of a trial table that a row breaks.
 
-    The message names columns and subjects as they stand in the table. What reads a
-    user's file asks `sentence` for the same in the file's own words.
+    The message names columns and subjects as in the table. The readers of a user's file
+    call `sentence` for the same message in the file's own words.
     """
 
     def __init__(self, row: int) -> None:
@@ -82,7 +82,7 @@ class CellError(TrialTableError):
 
 
 class RowError(TrialTableError):
-    """A trial that does not fit to the others."""
+    """A trial that does not fit the others."""
 
     def __init__(
         self, rule: str, got: str, keys: Mapping[str, float], row: int, advice: str
@@ -495,7 +495,7 @@ class TrialSchema:
 
         Returns:
             column, values (its codes or range), unit, meaning, presence (whether a
-            user's table needs the column, or what stands where it is left out) and
+            user's table needs the column, or the value if it is left out) and
             example, its cell in the example row.
         """
         rows = [

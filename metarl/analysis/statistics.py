@@ -83,7 +83,7 @@ PERCENT = Bounds(0, 100)
 POINTS = Bounds(-100, 100)
 """Of a difference of two shares in percent."""
 ROUNDING = 1e-6
-"""How far beyond a bound a value may be, as values in single precision are."""
+"""Tolerance beyond a bound, for the rounding of values in single precision."""
 
 
 class Interval(NamedTuple):
@@ -280,10 +280,10 @@ def mean_interval(
 
     with t the quantile of Student's t and s the subjects' standard deviation. Without
     bounds v is constant, and this is the t interval. With them it is the score
-    interval, as Wilson's of a proportion, of a variance that is estimated and shrinks
-    towards the bounds as v; it cannot reach past them. Where every subject is at one
-    and the same bound of two, their spread says nothing, and the interval is
-    the exact one (Clopper and Pearson) of n successes or failures.
+    interval, like Wilson's for a proportion, with an estimated variance that shrinks
+    towards the bounds as v does; it cannot reach past them. If there are two bounds and
+    all subjects are at the same one, their spread gives no information, and the
+    interval is the exact one (Clopper and Pearson) of n successes or failures.
 
     Args:
         values: (S,) one number a subject; NaN for one that has none, which is left out
@@ -332,7 +332,7 @@ def _exact_ends(
 
 
 def _score_ends(centre: float, reach: float, bounds: Bounds) -> tuple[float, float]:
-    """Ends of the interval of a mean, of which the t interval reaches so far."""
+    """Ends of the interval of a mean; `reach` is half the width of its t interval."""
     if np.isinf(bounds.low):
         if np.isinf(bounds.high):
             return centre - reach, centre + reach

@@ -200,7 +200,7 @@ def check_something_counts(
         trials: trial table that the schema has checked.
         schema: its columns.
         needs: columns that must not be blank in a trial that counts.
-        pairs: whether a trial says something only where the one before it counts too.
+        pairs: whether a trial is informative only if the one before it counts too.
     """
     columns = schema.read(trials)
     usable = counted(columns, needs)
@@ -227,7 +227,7 @@ def _pairs(keys: Array, usable: Flags) -> bool:
 
 
 def _nothing_counts(columns: Columns, needs: Sequence[str]) -> str:
-    """The sentence on a table in which no trial counts."""
+    """The message on a table in which no trial counts."""
     reasons = {
         "not valid": ~np.equal(columns["valid"], 1),
         "forced": ~np.equal(columns["forced"], 0),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from metarl.reports.own_data import TrialAnalysis
 
 REPEATED = ("--column", "--code", "--value", "--where")
-"""Options that may be given again, or with several values."""
+"""Options that may be repeated, or take several values."""
 SHOWN_ROWS = 40
 """Most rows of the table that are printed."""
 MOST_LABELS = 12
@@ -59,7 +59,7 @@ class AnimalsOptions:
     skip_rows: int = 0
     """Rows above the header, or above the first trial."""
     map: Path | None = None
-    """A file with all of these, as columns.toml beside an earlier result."""
+    """A file with all of these, such as columns.toml of an earlier result."""
     guess: bool = False
     """Propose a map and say why; nothing is analysed."""
     who: str = ""
@@ -71,7 +71,7 @@ class AnimalsOptions:
     subjects_file: Path | None = None
     """A table with one row a subject, by its own name: further covariates."""
     group: str = ""
-    """A covariate that names groups: their differences, in two colours or more."""
+    """A covariate that names groups, to be compared and drawn in different colours."""
     by: str = ""
     """Covariates of numbers, as age,score: their correlations with the measures."""
     beside: Path | None = None
@@ -102,7 +102,7 @@ def _description(words: list[str]) -> str | None:
 
 
 def _one_by_one(words: list[str]) -> list[str]:
-    """Words in which an option that may come again stands before each of its values."""
+    """Words in which an option that may be repeated comes before each of its values."""
     found: list[str] = []
     option = ""
     for word in words:
@@ -165,7 +165,7 @@ def _guess(options: AnimalsOptions) -> int:
             f"no column is like {', '.join(guess.missing)}; name it with --column, or "
             "give --value where it is the same in every trial"
         )
-    print("\nAdd what is not clear, check each line, then analyse by:\n")
+    print("\nAdd what is missing, check each line, then run:\n")
     print(_command(options, merge_maps(given, guess.column_map)))
     return 0
 

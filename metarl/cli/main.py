@@ -1,8 +1,8 @@
 """Command line: find the command, run it, report errors.
 
 Exit codes: 0 finished, 1 an effect missed its criterion (--require-pass), 2 bad input,
-3 a subject crashed or was not evaluated, 130 interrupted, 141 the reader of the output
-has ended.
+3 a subject crashed or was not evaluated, 130 interrupted, 141 the program that reads
+the output has ended.
 """
 
 import logging
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
-        # A path may have characters that a terminal does not; the work is done then.
+        # The terminal may lack a character of a path; the work is done by then.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

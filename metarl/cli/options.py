@@ -20,7 +20,7 @@ from metarl.core.parallel import Outcome
 
 MISSED, BAD_INPUT, CRASHED, INTERRUPTED, NO_READER = 1, 2, 3, 130, 141
 """Exit codes: a missed criterion, bad input, a crashed subject, an interrupt, and the
-end of the reader of the output, such as `head`."""
+end of the program that reads the output, such as `head`."""
 
 RunFolder = Annotated[Path, tyro.conf.Positional]
 TrustTask = Annotated[

@@ -32,7 +32,7 @@ class Range:
     high: float
     """Largest value."""
     why: str = ""
-    """Reason of the largest value, where it is not the meaning of the number."""
+    """Reason for the largest value, unless it follows from the number's meaning."""
 
 
 Probability = Annotated[float, Range(0, 1)]

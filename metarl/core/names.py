@@ -39,7 +39,7 @@ def unknown_name(kind: str, name: object, known: Iterable[object]) -> UnknownNam
 
 
 class Named(dict[str, Value]):
-    """A dictionary whose error for an unknown name lists the names there are."""
+    """A dictionary with an error for an unknown name that lists the known ones."""
 
     def __init__(self, kind: str, values: Mapping[str, Value]) -> None:
         """Copy the values; `kind` says what they are, as "test"."""

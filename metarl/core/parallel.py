@@ -83,7 +83,7 @@ class Outcome:
     failures: dict[str, str]
     """Name of each failed job -> reason."""
     kept: bool = False
-    """Whether earlier results were kept in place of new ones, as a job failed."""
+    """Whether earlier results were kept because a job failed."""
 
 
 WORKERS = Range(1, 1000, why="each is a process of some 300 MB")
@@ -305,7 +305,7 @@ class _Pool:
 
 _INTERRUPTED, _UNGUARDED = 130, 131
 UNGUARDED = (
-    "this script does not put its calls of metarl under `if __name__ == '__main__':`, "
+    "this script does not put its calls to metarl under `if __name__ == '__main__':`, "
     "so that other processes would run it again; it works in this process alone"
 )
 """Reason why a job has to be done in this process."""
@@ -363,7 +363,7 @@ def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     # Ctrl-C and the end of a terminal reach the server too; it must not end, as it
-    # starts the processes and tells how they ended.
+    # starts the processes and reports how they ended.
     with _signals(signal.SIG_IGN, signal.SIGINT, *_hang_up()):
         ensure_running()
     return context

@@ -19,7 +19,7 @@ DISTRIBUTIONS = ("independent", *DEPENDENT)
 """Distributions of the reward probabilities of an episode."""
 LABELLED_SQUARES = 4
 """Largest number of arms drawn as squares; more would overlap."""
-ARMS_WHY = "every arm is a random number of each step and a column of the trial table"
+ARMS_WHY = "every arm needs a random number per step and a column of the trial table"
 
 
 @dataclass(frozen=True, kw_only=True)

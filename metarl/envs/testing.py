@@ -1,4 +1,4 @@
-"""Check a task by playing it: what every task, one of your own too, must keep.
+"""Check a task by playing it: the rules for every task, including your own.
 
     check_task(make("my_module:EXPERIMENT"))
 
@@ -122,7 +122,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def check_task(task: Task[Any]) -> None:
-    """Raise ValueError unless a task keeps what every task must keep.
+    """Raise ValueError unless a task follows the rules for every task.
 
     That is: noise, state, rows and randomness as `check_playable` says, and results
     with the declared shapes and ranges.

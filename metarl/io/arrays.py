@@ -60,7 +60,7 @@ def _table_of_json(content: Any, path: Path) -> pd.DataFrame:
             content = content[inner]
     if isinstance(content, list) and all(isinstance(row, dict) for row in content):
         flat = [row for row in content if row]
-        return pd.DataFrame(flat)
+        return pd.DataFrame(flat).map(_flat_cell)
     if isinstance(content, dict):
         columns = {k: v for k, v in content.items() if isinstance(v, list)}
         return _columns(columns, path)
@@ -68,6 +68,11 @@ def _table_of_json(content: Any, path: Path) -> pd.DataFrame:
         f"{path.name} must be a list of trials, each with its columns, or an object of "
         f"columns, got {type(content).__name__}"
     )
+
+
+def _flat_cell(cell: Any) -> Any:
+    """A cell with a list or an object as its text."""
+    return json.dumps(cell) if isinstance(cell, list | dict) else cell
 
 
 def read_npz(path: Path) -> SourceTable:

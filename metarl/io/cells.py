@@ -15,11 +15,11 @@ from metarl.io.source import BLANKS
 COMMA_NUMBER = re.compile(r"[+-]?\d*,\d+")
 """A number with a decimal comma."""
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
-"""A number whose commas may as well stand between thousands."""
+"""A number with commas that may also separate thousands."""
 
 
 def as_words(cells: "pd.Series[Any]") -> "pd.Series[str]":
-    """Cells as words without outer blanks; "" for a missing one, "2" for 2.0."""
+    """Cells as words without surrounding blanks; "" for a missing one, "2" for 2.0."""
     codes, distinct = pd.factorize(cells)
     words = np.array([*(_word(value) for value in distinct), ""], dtype=object)
     return pd.Series(words[codes], cells.index)
@@ -42,7 +42,7 @@ def as_numbers(
     """Cells with decimal commas as numbers, and a note; other cells as they are.
 
     Raises:
-        MetaRLError: a number's comma may as well stand between thousands.
+        MetaRLError: a number's comma may also separate thousands.
     """
     if not pd.api.types.is_object_dtype(cells) and not isinstance(
         cells.dtype, pd.StringDtype

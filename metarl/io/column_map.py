@@ -1,4 +1,4 @@
-"""Which column of a user's table is which of metarl's, and what its codes mean."""
+"""The columns of a user's table in terms of metarl's, and the meaning of its codes."""
 
 import json
 import shlex
@@ -183,7 +183,7 @@ def _listed(word: str, option: str, example: str) -> tuple[str, list[str]]:
 
 
 def _code_table(name: str, items: Sequence[str]) -> dict[str, Code]:
-    """Pairs of a user's code and metarl's; the last = of each divides it."""
+    """Pairs of a user's code and metarl's; the last = of each separates them."""
     pairs: list[tuple[str, Code]] = []
     for item in items:
         theirs, equals, ours = item.rpartition("=")
@@ -271,7 +271,7 @@ def _codes_of(content: Any, part: str, path: Path) -> dict[str, Code]:
 
 
 def merge_maps(first: ColumnMap, second: ColumnMap) -> ColumnMap:
-    """One map of two; where both tell, the second holds."""
+    """Join two maps; the entries of the second take precedence."""
     return ColumnMap(
         columns={
             **{k: v for k, v in first.columns.items() if k not in second.values},

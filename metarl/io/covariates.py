@@ -72,7 +72,7 @@ def read_covariates(
 ) -> Covariates:
     """Traits of subjects, from the user's further columns or from a second file.
 
-    A blank cell says nothing: a trait may stand in one trial of a subject alone.
+    Blank cells are ignored: a trait may be given in only one trial of a subject.
 
     Args:
         data: the trials, with the user's further columns.

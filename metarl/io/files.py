@@ -1,5 +1,6 @@
 """Files and folders of trials: which reader each needs."""
 
+import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
@@ -35,6 +36,8 @@ ARRAYS: Mapping[str, Callable[[Path], SourceTable]] = MappingProxyType(
 """Ending of a file -> its reader."""
 ENTITY = re.compile(r"(?:^|_)(sub|ses)-([^_.]+)")
 """A subject or a session in the name of a file, as BIDS writes it."""
+ALF_SESSION = re.compile(r"([^/]+)/(\d{4}-\d\d-\d\d/\d+)(?:/alf)?")
+"""Subject and session in the path of an ALF folder."""
 REMEDIES = {
     ".xlsx": "save the sheet as CSV",
     ".xls": "save the sheet as CSV",
@@ -108,7 +111,7 @@ def read_file(path: Path, options: ReadingOptions, as_text: AsText) -> SourceTab
     Args:
         path: the file.
         options: how to read a text without a header.
-        as_text: columns of a text whose cells are kept as they are written.
+        as_text: columns of a text with cells that are kept as they are written.
 
     Raises:
         MetaRLError: it cannot be read.
@@ -132,13 +135,30 @@ def read_file(path: Path, options: ReadingOptions, as_text: AsText) -> SourceTab
     )
 
 
-def name_parts(path: Path) -> dict[str, str]:
-    """Subject and session that a file's name tells.
+def name_parts(path: Path, files: Sequence[Path] = ()) -> dict[str, str]:
+    """Subject and session from the name of a file or of its folders.
+
+    Args:
+        path: the file, or an ALF folder.
+        files: all files that are read; if others have the same name, the folders are
+            part of it.
 
     Returns:
-        subject and, where the name tells it, session: of a BIDS name those of its parts
-        sub- and ses-, of any other name the whole name without its ending.
+        subject and, if the name has it, session: of a BIDS name those of its parts
+        sub- and ses-, of an ALF folder those of its path, of any other name the whole
+        name without its ending.
     """
+    if path.is_dir() and (alf := ALF_SESSION.search(path.resolve().as_posix())):
+        return {"subject": alf[1], "session": alf[2]}
     found = dict(ENTITY.findall(path.name)) or dict(ENTITY.findall(path.parent.name))
-    parts = {"subject": found.get("sub", path.stem)}
+    parts = {"subject": found.get("sub", _own_name(path, files))}
     return parts | ({"session": found["ses"]} if "ses" in found else {})
+
+
+def _own_name(path: Path, files: Sequence[Path]) -> str:
+    """A file's name without its ending, with the folders that distinguish it from others."""
+    names = [str(file.resolve().with_suffix("")) for file in files]
+    stems = [file.stem for file in files]
+    if stems.count(path.stem) < 2:
+        return path.stem
+    return os.path.relpath(path.resolve().with_suffix(""), os.path.commonpath(names))

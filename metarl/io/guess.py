@@ -1,6 +1,6 @@
 """A proposal of a column map for a user's table, with the reason for each line.
 
-It is printed for the user to check; nothing applies it unasked.
+It is printed for the user to check; it is never applied automatically.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ MISSES = ("none", "timeout", "missed", "miss", "noresponse", "null", "omission",
 NEGATED = ("slow", "missed", "timeout", "rare", "israre")
 """Names, without marks and case, of columns that say the opposite of metarl's."""
 PHASES = ("phase", "trialtype", "task", "event", "stage", "screen", "part", "block")
-"""Usual names of a column that tells which rows are trials."""
+"""Usual names of a column that marks the rows that are trials."""
 
 
 @dataclass
@@ -72,7 +72,7 @@ def guess_map(
     Args:
         paths: files or folders of one experiment.
         schema: columns that are wanted.
-        given: what the user has told already, which is kept.
+        given: the part of the map that the user has given, which is kept.
 
     Raises:
         MetaRLError: the file cannot be read.
@@ -122,8 +122,10 @@ def _guess_columns(
             guess.reasons.append(f"{ours} is {theirs}, by its name")
     if "subject" not in guess.columns and "subject" not in own.values:
         guess.columns["subject"] = FILE
-        told = name_parts(file)["subject"]
-        guess.reasons.append(f"no column names the subject: {told!r}, by the file")
+        name = name_parts(file)["subject"]
+        guess.reasons.append(
+            f"no column names the subject: {name!r}, from the file name"
+        )
     if "trial" not in guess.columns and "trial" not in own.values:
         guess.columns["trial"] = ROW
         guess.reasons.append("no column numbers the trials: they are in order")
@@ -155,12 +157,12 @@ def _drop_blank(guess: Guess, table: pd.DataFrame, schema: TrialSchema) -> None:
             del guess.columns[ours]
             guess.reasons.append(
                 f"{theirs} is blank in every row that has a choice: join the rows of a "
-                f"trial, so that its {ours} stands beside its choice"
+                f"trial, so that its {ours} is in the row of its choice"
             )
 
 
 def _guess_where(guess: Guess, source: SourceTable) -> None:
-    """Find the rows that are trials, where a column tells what each row is."""
+    """Find the rows that are trials, if a column gives the kind of each row."""
     choice = guess.columns.get("choice")
     if guess.where or choice not in source.table:
         return

@@ -1,6 +1,7 @@
 """Trials of animals or people: a published release, or a user's own files."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ from scipy import io
 
 from metarl.analysis.analysis import Analysis, Release
 from metarl.analysis.matlab import UNREADABLE
-from metarl.io.cells import as_words
+from metarl.core.checks import MetaRLError
 from metarl.io.column_map import ColumnMap
+from metarl.io.parts import trial_rows
+from metarl.io.source import SourceTable
 from metarl.io.trials import TrialData, load_frame, load_table
 
 
@@ -50,9 +53,13 @@ def _holds(path: Path, release: Release) -> bool:
 
 
 def _of_release(release: Release, path: Path, column_map: ColumnMap) -> TrialData:
-    table = release.load(path)
-    for column, values in column_map.where.items():
-        table = table[as_words(table[column]).isin(values)]
+    if replace(column_map, where={}) != ColumnMap():
+        raise MetaRLError(
+            f"{path.name} is a published release, which is read as it is; leave out "
+            "all options of columns but --where"
+        )
+    source = SourceTable(name=path.name, table=release.load(path))
+    table = trial_rows(source, column_map).table
     named = table.drop_duplicates("subject").sort_values("subject")
     numbers = {old: new for new, old in enumerate(named["subject"])}
     trials = table.assign(subject=table["subject"].map(numbers)).reset_index(drop=True)

@@ -60,7 +60,7 @@ def number_episodes(names: "pd.Series[str]") -> Integers:
 
 
 def similar_names(names: Iterable[str]) -> list[str]:
-    """Notes on subjects whose names are so alike that one may be meant."""
+    """Notes on subjects with names so similar that they may be the same one."""
     alike: dict[str, list[str]] = defaultdict(list)
     notes = []
     for name in names:
@@ -70,7 +70,9 @@ def similar_names(names: Iterable[str]) -> list[str]:
     for group in alike.values():
         if len(group) > 1:
             listed = " and ".join(map(repr, group))
-            notes.append(f"subjects {listed} are taken as {len(group)}; are they one?")
+            notes.append(
+                f"subjects {listed} are taken as {len(group)}; are they the same?"
+            )
     return notes
 
 

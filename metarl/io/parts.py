@@ -77,9 +77,13 @@ class Part:
 
     @classmethod
     def read(
-        cls, file: Path, schema: TrialSchema, column_map: ColumnMap, *, several: bool
+        cls,
+        file: Path,
+        schema: TrialSchema,
+        column_map: ColumnMap,
+        files: Sequence[Path],
     ) -> "Part":
-        """Read a file and put its columns into metarl's."""
+        """Read one of several files and put its columns into metarl's."""
 
         def kept(names: Sequence[str]) -> set[str]:
             text = {*NAMED, *column_map.codes}
@@ -87,20 +91,30 @@ class Part:
             return {k for k in (*found, *column_map.where) if k and k in names}
 
         source = read_file(file, column_map.reading, kept)
-        return cls.of(source, file, schema, column_map, several=several)
+        names = name_parts(file, files)
+        by_file = len(files) > 1 or names["subject"] != file.stem
+        return cls.of(source, schema, column_map, names, subject_by_file=by_file)
 
     @classmethod
     def of(
         cls,
         whole: SourceTable,
-        file: Path,
         schema: TrialSchema,
         column_map: ColumnMap,
+        file_names: Mapping[str, str],
         *,
-        several: bool,
+        subject_by_file: bool = False,
     ) -> "Part":
-        """Put the columns of a table into metarl's."""
-        source = _rows(whole, column_map)
+        """Put the columns of a table into metarl's.
+
+        Args:
+            whole: the table.
+            schema: metarl's columns.
+            column_map: where columns have other names or codes.
+            file_names: subject and, if known, session, by the file's name.
+            subject_by_file: whether the file is the subject where no column is.
+        """
+        source = trial_rows(whole, column_map)
         names = list(source.table.columns)
         columns = {
             ours: theirs
@@ -108,9 +122,13 @@ class Part:
             if ours not in column_map.values
             and (theirs := find_column(ours, names, column_map, source.name))
         }
-        columns = _from_name(columns, file, several=several)
+        given = {*columns, *column_map.values}
+        if subject_by_file and "subject" not in given:
+            columns["subject"] = FILE
+        if "session" in file_names and "session" not in given:
+            columns["session"] = FILE
         check_missing(columns, schema, column_map, source)
-        table, notes = _mapped(source, columns, schema, column_map, file)
+        table, notes = _mapped(source, columns, schema, column_map, file_names)
         table = schema.complete(table)
         named = {name: as_words(table[name]) for name in NAMED}
         table = table.assign(**named)
@@ -126,7 +144,7 @@ class Part:
         return f"row {self.source.table.index[row]}"
 
 
-def _rows(source: SourceTable, column_map: ColumnMap) -> SourceTable:
+def trial_rows(source: SourceTable, column_map: ColumnMap) -> SourceTable:
     """The rows of a file that are trials."""
     table = source.table
     for name, values in column_map.where.items():
@@ -141,17 +159,6 @@ def _rows(source: SourceTable, column_map: ColumnMap) -> SourceTable:
                 f"{' or '.join(values)}, got only {found}"
             )
     return SourceTable(name=source.name, table=table, notes=source.notes)
-
-
-def _from_name(columns: dict[str, str], file: Path, *, several: bool) -> dict[str, str]:
-    """The columns, with subject and session from the file's name where it tells."""
-    parts = name_parts(file)
-    told = several or parts["subject"] != file.stem
-    if "subject" not in columns and told:
-        columns = {**columns, "subject": FILE}
-    if "session" not in columns and "session" in parts:
-        columns = {**columns, "session": FILE}
-    return columns
 
 
 def check_missing(
@@ -194,7 +201,7 @@ def _mapped(
     columns: Mapping[str, str],
     schema: TrialSchema,
     column_map: ColumnMap,
-    file: Path,
+    file_names: Mapping[str, str],
 ) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """The file's trials in metarl's columns, and notes on how they were read."""
     cells: dict[str, Any] = {}
@@ -205,7 +212,7 @@ def _mapped(
                 raise MetaRLError(f"{ROW} must be given for trial, got it for {ours}")
             continue
         if theirs == FILE:
-            cells[ours] = name_parts(file).get(ours, file.stem)
+            cells[ours] = file_names.get(ours, file_names["subject"])
             continue
         if theirs.startswith(CHANGES):
             if ours != "episode":

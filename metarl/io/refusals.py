@@ -46,7 +46,7 @@ def explained(
         error: the error, of the table of all files together.
         parts: the files.
         schema: columns and their codes.
-        column_map: what the user told about the columns.
+        column_map: the user's map of the columns.
     """
     part, row = _locate(parts, error.row)
     if isinstance(error, CellError):
@@ -78,7 +78,7 @@ def _about_cell(
 
 
 def _way_out(ours: str, part: Part, schema: TrialSchema, *, blank: bool) -> str:
-    """What to do about a wrong cell; "" where the rule tells."""
+    """What to do about a wrong cell; "" if the rule says it."""
     if ours == "trial":
         return "number the rows of each episode with --column trial=@row"
     if ours in (*NAMED, "valid", "forced"):

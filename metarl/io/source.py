@@ -1,4 +1,4 @@
-"""A file as a table, in its own words, and what can go wrong on the way."""
+"""A file as a table with its own names, and errors in reading it."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ import pandas as pd
 from metarl.core.checks import MetaRLError
 
 AsText = Callable[[Sequence[str]], Collection[str]]
-"""Names of a file's columns -> those whose cells are kept as they are written."""
+"""Names of a file's columns -> those with cells that are kept as they are written."""
 BLANKS = (
     *("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>", "#N/A"),
     *("-nan", "-NaN", "#NA", "."),
@@ -18,7 +18,7 @@ BLANKS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ReadingOptions:
-    """How a file is to be read, where it does not tell."""
+    """How to read a file, where the file itself does not say."""
 
     names: tuple[str, ...] = ()
     """Names of the columns of a file without a header."""
@@ -48,6 +48,5 @@ def check_names(names: Sequence[str], file: str) -> None:
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
         raise MetaRLError(
-            f"{file} has two columns named {twice[0]}; give each a name of its own, "
-            "in the file or by --names"
+            f"{file} has two columns named {twice[0]}; give each a name of its own"
         )

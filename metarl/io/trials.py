@@ -15,7 +15,7 @@ from metarl.io.files import list_files
 from metarl.io.names import number_episodes, number_names, similar_names
 from metarl.io.parts import Part, check_map
 from metarl.io.refusals import blank_name, explained
-from metarl.io.source import SourceTable
+from metarl.io.source import SourceTable, check_names
 
 FRAME = "the table"
 """Name of a table in memory, in messages."""
@@ -101,8 +101,7 @@ def load_table(
     files = list_files([Path(path) for path in given])
     own = column_map or ColumnMap()
     check_map(own, schema)
-    several = len(files) > 1
-    parts = [Part.read(file, schema, own, several=several) for file in files]
+    parts = [Part.read(file, schema, own, files) for file in files]
     return _joined(parts, schema, own)
 
 
@@ -124,8 +123,9 @@ def load_frame(
     if table.empty:
         raise MetaRLError(f"{FRAME} must have at least one trial, got none")
     rows = table.rename(columns=str).set_axis(range(1, len(table) + 1), axis="index")
+    check_names(list(rows.columns), FRAME)
     source = SourceTable(name=FRAME, table=rows)
-    part = Part.of(source, Path(FRAME), schema, own, several=False)
+    part = Part.of(source, schema, own, {"subject": FRAME})
     return _joined([part], schema, own)
 
 

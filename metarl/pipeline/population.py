@@ -89,7 +89,7 @@ class Population:
     name: str = ""
     """First words of the names of its jobs."""
     staged: bool = False
-    """Whether tests are written beside those in the run, and put in place later."""
+    """Whether tests are first written to a separate folder, and put in place later."""
 
     @property
     def tables(self) -> Run:

@@ -49,6 +49,8 @@ from metarl.runs.folder import Run, as_run
 
 UNKNOWN = "animals"
 """Kind of the subjects where neither the user nor a release says it."""
+FURTHER = ("sessions", "curves", "groups", "correlations", "beside")
+"""Files that not every analysis of own trials writes."""
 SMALL_PANEL = (3.9, 3.6)
 """Width and height of a panel of groups or traits, in inches."""
 Trials = TrialData | pd.DataFrame | Path | str | Sequence[Path | str]
@@ -63,7 +65,7 @@ class TrialAnalysis:
     data: TrialData
     """The trials, with the subjects' names."""
     tables: Mapping[str, pd.DataFrame]
-    """File -> table: behaviour, subjects; and where there is something to tell,
+    """File -> table: behaviour, subjects; and if there is something to report,
     sessions, curves, groups, correlations, beside."""
     figures: Mapping[str, Figure]
     """File -> figure: figure; and groups, correlations."""
@@ -93,6 +95,10 @@ class TrialAnalysis:
         """Write everything into a folder; return what was written, by its name."""
         folder = Path(out)
         paths: dict[str, Path] = {}
+        # Of an earlier analysis with groups, traits or networks.
+        for name in set(FURTHER) - {*self.figures, *self.tables}:
+            for ending in ("csv", "png", "pdf"):
+                (folder / f"{name}.{ending}").unlink(missing_ok=True)
         for name, figure in self.figures.items():
             png, pdf = save_figure(figure, folder / name)
             first = "" if name == "figure" else f"{name} "
@@ -134,7 +140,7 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         subjects_file: a table with one row a subject, by its own name.
         group: covariate that names groups, to be compared.
         by: covariates of numbers, to be correlated with the measures.
-        beside: evaluated run of the same task, whose networks are drawn too.
+        beside: evaluated run of the same task; its networks are drawn too.
 
     Returns:
         Tables, effects and figures.
@@ -154,7 +160,7 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     own = ExperimentData(
         trials=trials.trials,
         subjects_are=kind,
-        names=dict(enumerate(trials.names)),
+        names=trials.labels,
         task=task,
         reward_unit=trials.reward_unit or REWARD_UNITS,
         rt_unit=trials.rt_unit or RT_UNIT,
@@ -218,7 +224,7 @@ def _networks(task: str, beside: Run | Path | str) -> AnalysisResult:
     analysis, data = own_data_analysis(task), experiment_data(run)
     if analysis is analysis_of(task):
         return analyse(analysis, data)
-    # Animals are read in another way: so are then the networks' trials, alone.
+    # If animals are analysed in another way, the networks' trials alone are, too.
     trials = analysis.schema.complete(data.trials)
     return analyse(analysis, ExperimentData(trials=trials, task=task))
 
@@ -285,7 +291,7 @@ def _colours(groups: "pd.Series[str]") -> dict[str, str]:
 def _group_notes(
     groups: "pd.Series[str] | None", column: str, result: AnalysisResult
 ) -> list[str]:
-    """What is done with subjects in no group, and with more than two groups."""
+    """Notes on subjects in no group, and on more than two groups."""
     if groups is None:
         return []
     notes = []

@@ -41,7 +41,7 @@ class VideoConfig:
     subject: Annotated[int, Range(0, 999, why="no run has more subjects")] = 0
     """Subject index, from 0."""
     episodes: Annotated[
-        int, Range(1, 1000, why="nobody would watch more; choose some with a seed")
+        int, Range(1, 1000, why="more are too long to watch; choose some with a seed")
     ] = 1
     """Number of successive episodes, at least 1."""
     seed: Seed | None = None

@@ -40,7 +40,7 @@ Seed = Annotated[
     int, Range(0, 2**63 - 1, why="other programs read seeds as 64-bit whole numbers")
 ]
 """Root of random streams."""
-TRAINING_STEPS = Range(1, 10**12, why="so many steps take more than a year of a core")
+TRAINING_STEPS = Range(1, 10**12, why="so many steps take one core more than a year")
 """Range of the steps of a training."""
 ACTIVITY = Range(
     1, 10**9, why="the activity of an unroll is in memory, some 32 GB for so many"
@@ -61,7 +61,7 @@ class TrainingConfig:
     ] = 300
     """Steps between updates (t_max); gradients flow back through them."""
     updates: Annotated[
-        int, Range(1, 10**9, why="so many updates take more than a month of a core")
+        int, Range(1, 10**9, why="so many updates take one core more than a month")
     ] = 10_000
     """Total number of updates."""
     interventions: tuple[Intervention, ...] = ()

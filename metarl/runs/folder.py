@@ -449,7 +449,7 @@ def warn_of_incomplete_tests(run: Run) -> None:
 
 
 def settle(run: Run) -> None:
-    """Put an evaluation in place whose process was killed while it did so."""
+    """Put an evaluation in place if its process was killed while doing so."""
     if is_complete(run.path):
         with locked([run.path]):
             finish_swap(run.path)

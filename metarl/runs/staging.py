@@ -1,10 +1,10 @@
-"""A new evaluation of a run: written beside the earlier one, then put in its place.
+"""A new evaluation of a run: written to its own folder, then put in place.
 
 RUN/.evaluating/evaluation/...      the same folders as in the run
 RUN/.evaluating/complete.json       written when all are finished
 
-A process that is killed before leaves the earlier evaluation as it was; if it is killed
-later, `finish_swap` moves the rest.
+If the process is killed before that, the earlier evaluation stays as it was; if it is
+killed later, `finish_swap` moves the rest.
 """
 
 import shutil

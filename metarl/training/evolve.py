@@ -19,7 +19,7 @@ OPEN_EPISODE_STEPS = 300
 """Steps of an evaluation if episodes end at different times."""
 
 Count = Annotated[
-    int, Range(1, 10**9, why="so many evaluations take more than a month of a core")
+    int, Range(1, 10**9, why="so many evaluations take one core more than a month")
 ]
 """Number of generations, members or episodes; their product has a bound too."""
 

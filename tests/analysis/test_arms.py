@@ -1,4 +1,4 @@
-"""Choices among several arms, against the same numbers reckoned trial by trial."""
+"""Choices among several arms, against the same numbers computed trial by trial."""
 
 import itertools
 

@@ -69,14 +69,14 @@ def test_only_the_measured_subjects_count_and_blank_columns_are_left_out(tables)
     assert not [name for name in wide if "r2" in name or "published" in name]
 
 
-def test_counts_are_told_from_measures(tables):
+def test_counts_are_distinguished_from_measures(tables):
     counts = measures_by_subject(tables, SCHEMA).counts
     assert "trials" in counts
     assert "stays.rewarded.a.pairs" in counts
     assert not {"p", "stays.rewarded.a", "lines.all.slope"} & counts
 
 
-def test_a_column_that_is_the_same_at_all_points_stands_once():
+def test_a_column_that_is_the_same_at_all_points_appears_once():
     lags = measured(
         [(k, lag, 0.1 * lag, 50 + k) for k in (0, 1) for lag in (1, 2)],
         ["lag", "weight", "trials"],
@@ -102,7 +102,7 @@ def test_many_subjects_of_a_table_without_points_are_no_curve():
     assert laid.curves.empty
 
 
-def test_own_names_stand_in_place_of_numbers():
+def test_own_names_replace_numbers():
     table = with_names(
         pd.DataFrame({"subject": [1, 0], "p": [1.0, 2.0]}), {0: "a", 1: "b"}
     )

@@ -1,4 +1,4 @@
-"""Differences between groups and correlations, against computations written apart."""
+"""Differences between groups and correlations, against separate computations."""
 
 from itertools import combinations
 

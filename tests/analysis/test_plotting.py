@@ -113,7 +113,7 @@ def test_bars_of_two_populations_stand_side_by_side(ax, tables):
     assert spans[1][1] < 0.24  # where published values begin
 
 
-def test_many_subjects_are_a_pale_distribution_beside_the_bar(ax):
+def test_many_subjects_are_a_pale_distribution_next_to_the_bar(ax):
     subject_points(ax, [0, 1], many(600), "value", "black", POINTS)
     assert len(ax.lines) == 2
     table = many(600)

@@ -61,7 +61,7 @@ def test_from_a_laboratorys_file_to_the_figure_by_the_proposed_command(
     pd.testing.assert_frame_equal(pd.read_csv(again / "behaviour.csv"), before)
 
 
-def test_a_guess_is_never_applied_unasked(capsys, tmp_path, file):
+def test_a_guess_is_never_applied_automatically(capsys, tmp_path, file):
     code, _, error = run(capsys, "two-step", "--data", file, "--out", tmp_path / "out")
     assert code == 2
     assert "did you mean --column subject=ppt --column trial=n" in error

@@ -73,7 +73,7 @@ def uncounted(name, blank):
 
 
 @every_analysis_of_free_choices
-def test_a_choice_in_a_trial_that_does_not_count_is_as_good_as_none(name):
+def test_a_choice_in_a_trial_that_does_not_count_is_treated_as_none(name):
     invalid, blank = (
         analyse(ANALYSES[name], animals(name, uncounted(name, blank=blank)))
         for blank in (False, True)

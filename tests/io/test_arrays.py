@@ -117,8 +117,8 @@ def test_the_trials_of_an_nwb_file(tmp_path):
 
 
 def test_a_folder_of_alf_arrays_is_a_session(tmp_path):
-    for day in ("001", "002"):
-        folder = tmp_path / "KS014" / day / "alf"
+    for place in ("KS014/2019-12-10/001", "KS014/2019-12-11/001", "B/2020-01-02/001"):
+        folder = tmp_path / place / "alf"
         folder.mkdir(parents=True)
         np.save(folder / "_ibl_trials.choice.npy", [-1, 1, 0])
         np.save(folder / "_ibl_trials.feedbackType.npy", [1, -1, -1])
@@ -133,8 +133,11 @@ def test_a_folder_of_alf_arrays_is_a_session(tmp_path):
         },
         values={"transition": "common"},
     )  # fmt: skip
-    assert data.trials["choice"].fillna(-1).tolist() == [0, 1, -1] * 2
-    assert len(data.trials) == 6
+    assert data.names == ("B", "KS014")
+    sessions = data.trials.groupby("subject")["session"].nunique()
+    assert sessions.to_dict() == {0: 1, 1: 2}
+    assert data.trials["trial"].tolist() == [0, 1, 2] * 3
+    assert data.trials["choice"].fillna(-1).tolist() == [0, 1, -1] * 3
 
 
 @pytest.mark.parametrize(
@@ -169,3 +172,13 @@ def test_other_files_are_refused_with_the_way_out(tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     assert "must be a file or a folder, got a device" in refusal(tmp_path / "pipe.csv")
     assert "there is no file" in refusal(tmp_path / ("x" * 300))
+
+
+def test_cells_of_json_that_hold_more_are_text(tmp_path):
+    rows = json.loads(pd.DataFrame(COLUMNS).to_json(orient="records"))
+    rows = [row | {"mood": {"now": [1, 2]}} for row in rows]
+    (tmp_path / "own.json").write_text(json.dumps(rows))
+    assert_read(tmp_path / "own.json")
+    rows = [row | {"subject": [row["subject"]]} for row in rows]
+    (tmp_path / "own.json").write_text(json.dumps(rows))
+    assert two_step(tmp_path / "own.json").names == ('["A"]', '["B"]')

@@ -149,3 +149,11 @@ def test_a_table_in_memory_is_read_by_the_same_rules():
         load_trials(ANALYSIS, wrong)
     with pytest.raises(MetaRLError, match=r"the table has no column better; it needs"):
         load_trials(REVERSAL, table)
+
+
+def test_a_table_in_memory_with_two_columns_of_one_name_is_refused():
+    table = pd.DataFrame(
+        [["A", 0, 0, 1]], columns=["subject", "trial", "choice", "choice"]
+    )
+    with pytest.raises(MetaRLError, match="the table has two columns named choice"):
+        load_trials(ANALYSIS, table)

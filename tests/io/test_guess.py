@@ -1,4 +1,5 @@
-"""A proposed map is right on usual tables, says why, and is never applied unasked."""
+"""A proposed map is right on usual tables, has reasons, and is never applied by
+itself."""
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def test_a_task_of_a_laboratory_is_mapped_with_reasons(written):
     assert data.trials["transition"].fillna("").tolist() == ["rare", "rare", "", ""]
     assert data.trials["valid"].tolist() == [1, 1, 0, 0]
     assert "choice is choice1, by its name" in guess.reasons
-    assert "no column names the subject: 'S1', by the file" in guess.reasons
+    assert "no column names the subject: 'S1', from the file name" in guess.reasons
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_rows_without_a_response_are_no_trials(written):
     assert guess.where == {"phase": ("choice",)}
 
 
-def test_an_outcome_in_another_row_is_told(written):
+def test_an_outcome_in_another_row_is_reported(written):
     rows = []
     for k in range(4):
         rows += [f"choice,{k % 2},{2 * k},", f"feedback,,{2 * k + 1},1"]

@@ -54,7 +54,9 @@ def test_names_that_a_number_would_round_alike_stay_apart(written):
     ]
     data = two_step(written("own.csv", *trials_of(names)))
     assert set(data.names) == set(names)
-    assert data.notes == ("subjects '05136' and '5136' are taken as 2; are they one?",)
+    assert data.notes == (
+        "subjects '05136' and '5136' are taken as 2; are they the same?",
+    )
 
 
 def test_a_column_animal_of_the_user_pools_nothing(written):
@@ -114,7 +116,7 @@ def test_several_files_of_a_subject_are_sessions_where_that_is_said(written):
     assert data.trials["session"].tolist() == [0, 0, 1, 1]
 
 
-def test_a_name_of_bids_tells_subject_and_session(written):
+def test_a_name_of_bids_gives_subject_and_session(written):
     header = "onset\tduration\ttrial\tchoice\treward\ttransition"
     for ses in ("a", "b"):
         path = written(
@@ -134,3 +136,13 @@ def test_one_file_without_a_subject_says_how_to_give_it(written):
     )
     assert two_step(path, columns={"subject": "@file"}).names == ("own",)
     assert two_step(path, values={"subject": "Bob"}).names == ("Bob",)
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(written):
+    header = "trial,choice,reward,transition"
+    for folder, trial in (("m1", 0), ("m2", 1)):
+        written(f"all/{folder}/beh.csv", f"{trial},0,1,common", header=header)
+    path = written("all/other.csv", "0,1,1,common", header=header)
+    assert two_step(path.parent).names == ("m1/beh", "m2/beh", "other")
+    files = sorted(path.parent.glob("m*/beh.csv"))
+    assert two_step(files).names == ("m1/beh", "m2/beh")

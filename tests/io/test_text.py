@@ -31,7 +31,7 @@ def test_columns_may_be_apart_by_blanks(written):
     assert values(two_step(path)).tolist() == [[0, 1], [1, 0]]
 
 
-def test_decimal_commas_are_read_and_told(written, plain_values):
+def test_decimal_commas_are_read_and_reported(written, plain_values):
     lines = [row.replace(",", ";").replace(".", ",") for row in ROWS]
     data = two_step(written("own.csv", *lines, header=HEADER.replace(",", ";")))
     np.testing.assert_array_equal(values(data), plain_values)
@@ -78,7 +78,7 @@ def test_a_file_without_a_header_needs_names(written):
     path = written("own.csv", *ROWS, header="")
     assert refusal(path) == (
         "own.csv has no header: its row 1 holds values, where the names of the columns "
-        "must stand; name them with --names, as --names subject,trial,choice,reward"
+        "must be; name them with --names, as --names subject,trial,choice,reward"
     )
     data = two_step(path, names=tuple(HEADER.split(",")))
     assert data.names == ("A", "B")

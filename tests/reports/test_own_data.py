@@ -1,4 +1,4 @@
-"""A user's own trials: tables by subject, groups, traits, networks beside them."""
+"""A user's own trials: tables by subject, groups, traits and networks."""
 
 import json
 
@@ -40,7 +40,7 @@ def own_table(sessions=1, seed=3):
 
 
 def stays_of(table, reward, transition):
-    """Probability of staying after such a trial, counted apart, by subject."""
+    """Probability of staying after such a trial, counted separately, by subject."""
     keys = ["subject", "session"]
     before = table.groupby(keys, sort=False).shift()
     counts = (before["reward"] == reward) & (before["transition"] == transition)
@@ -79,7 +79,7 @@ def test_the_numbers_behind_the_effects_have_own_names_and_no_blank_effects(anal
     assert numbers["effect"].str.endswith("lowest of the people").any()
 
 
-def test_groups_differ_as_counted_apart(analysed):
+def test_groups_differ_as_counted_separately(analysed):
     rows = analysed.tables["groups"]
     row = rows[rows["measure"] == "stays.rewarded.common"].iloc[0]
     stays = stays_of(own_table(), 1, "common")
@@ -112,7 +112,7 @@ def test_each_group_has_its_colour_in_the_figure(analysed):
     assert set(analysed.figures) == {"figure", "groups", "correlations"}
 
 
-def test_titles_of_the_groups_panels_tell_difference_and_p(analysed):
+def test_titles_of_the_groups_panels_give_difference_and_p(analysed):
     ax = analysed.figures["groups"].axes[0]
     rows = analysed.tables["groups"].set_index("measure").loc[analysed.main[0]]
     texts = [text.get_text() for text in ax.texts]
@@ -174,7 +174,7 @@ def test_everything_is_written_and_again_the_same(analysed, tmp_path):
     assert all(row["value"] is not None for row in rows)
 
 
-def test_networks_are_drawn_beside_in_their_own_colour(finished):
+def test_networks_are_drawn_too_in_their_own_colour(finished):
     analysed = metarl.analyze_trials(
         "two-step", own_table(), who="mice", beside=finished.path
     )
@@ -298,3 +298,12 @@ def test_a_table_that_shows_nothing_is_refused_before_anything_is_written(tmp_pa
     with pytest.raises(MetaRLError, match="must have one of the columns rt, correct"):
         analyze_trials("inferred-value", table, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_nothing_of_an_earlier_analysis_stays_beside_a_later_one(analysed, tmp_path):
+    analysed.save(tmp_path)
+    (tmp_path / "mine.csv").write_text("")
+    analyze_trials("two-step", own_table(), tmp_path)
+    names = {path.stem for path in tmp_path.iterdir()}
+    assert {"groups", "correlations"} & names == set()
+    assert {"figure", "subjects", "mine"} <= names

@@ -2,8 +2,8 @@
 
 Trials are numbered from 1 in every table here: 1 is the least number of the trial
 table. Declared: accuracy is over the trials that count, which are valid, free and have
-a selection. The others are counted apart: in a network, the step cap ended them, or
-ended the problem before they began.
+a selection. The others are counted separately: in a network, the step cap ended them,
+or ended the problem before they began.
 """
 
 from dataclasses import replace

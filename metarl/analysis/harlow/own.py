@@ -73,7 +73,7 @@ GUIDE = Guide(
         "over subjects. In rows of one subject, n is the number of trials."
     ),
     missed=(
-        "A trial without a selection is left out, and so is its effect on others: the "
+        "A trial without a selection is left out and does not affect others: the "
         "trials after it keep their place in the problem, as places are counted by "
         "trial numbers. A deleted first trial would make the second the first: leave "
         "it in, with choice blank."
@@ -83,7 +83,7 @@ GUIDE = Guide(
 
 
 def read_problems(table: pd.DataFrame) -> pd.DataFrame:
-    """Every trial with its place in its problem, and the problem's among all.
+    """Every trial with its place in its problem, and the place of its problem.
 
     Returns:
         One row a trial: subject, problem (from 1, by session and number), part (PARTS),

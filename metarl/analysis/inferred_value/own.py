@@ -1,12 +1,12 @@
 """Inferred values in the behaviour of animals or people: reaction times and errors.
 
-One of two cues is rewarded, and now and then they swap. Where a rewarded cue is
+One of two cues is rewarded, and from time to time they swap. Where a rewarded cue is
 answered faster, or more often correctly, the cues' difference shows their values:
 
 - before: on the first trial after a reversal, when nothing indicates it yet.
-- experienced: on the second one, of trials whose cue was also that of the first.
-- inferred: the same of trials whose cue was not, so that its value follows from the
-  other's.
+- experienced: on the second one, of trials with the same cue as the first.
+- inferred: the same of trials with the other cue, so that its value follows from the
+  first cue's.
 
 Source: Bromberg-Martin et al. 2010, J Neurophysiol 104:1068.
 """
@@ -98,7 +98,7 @@ GUIDE = Guide(
     ),
     missed=(
         "Times are of valid trials with a response. A trial after one that was missed "
-        "or not valid is left out, as the outcome before it told nothing."
+        "or not valid is left out, as the outcome before it gave no information."
     ),
 )
 """What the numbers are."""
@@ -107,7 +107,7 @@ GUIDE = Guide(
 def read_responses(table: pd.DataFrame) -> pd.DataFrame:
     """`read_trials` with the two responses, rt and correct (NaN where not known).
 
-    A further column, last, tells whether a trial is the last before a reversal.
+    A further column, last, indicates the last trial before a reversal.
     """
     trials = read_trials(table)
     columns = OWN_SCHEMA.read(table)

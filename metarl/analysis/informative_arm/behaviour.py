@@ -36,7 +36,7 @@ SCHEMA = BASE_SCHEMA.extend(
 
 
 def informative_of(table: pd.DataFrame) -> "pd.Series[float]":
-    """The informative arm where it is not told: the highest number of the table."""
+    """The informative arm if no column names it: the highest number of the table."""
     columns = [k for k in ("choice", "target") if k in table]
     highest = max(float(np.nanmax(numbers(table, k), initial=0)) for k in columns)
     return pd.Series(highest, table.index)

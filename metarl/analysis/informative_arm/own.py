@@ -1,4 +1,4 @@
-"""The informative-arm task in animals or people, whose target need not be known.
+"""The informative-arm task in animals or people; the target need not be known.
 
 A trial counts if it is valid and free and has a choice and a reward. Trials of an
 episode are counted from its first row, by their numbers.
@@ -225,14 +225,14 @@ def _curve(tables: Tables, context: Context, ax: Axes, quantity: str) -> Axes:
 
 
 def plot_target_by_clue(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """P(target), with and without what the informative arm tells."""
+    """P(target), with and without a previous choice of the informative arm."""
     names = ["target_before_clue", "target_after_clue"]
     ax.set(ylabel="P(target)", ylim=(0, 1.02))
     return _by_clue(tables, context, ax, names)
 
 
 def plot_reward_by_clue(tables: Tables, context: Context, ax: Axes) -> Axes:
-    """Reward per trial, with and without what the informative arm tells."""
+    """Reward per trial, with and without a previous choice of the informative arm."""
     names = ["reward_without_clue", "reward_after_clue"]
     ax.set_ylabel(f"Reward per trial ({context.reward_unit})")
     return _by_clue(tables, context, ax, names)

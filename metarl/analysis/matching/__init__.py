@@ -108,7 +108,7 @@ def measures(
 
 
 def _too_few(trials: pd.DataFrame) -> str:
-    """The sentence on a table without a number of any subject."""
+    """Return the message on a table in which no subject has a number."""
     late = trials["usable"] & trials["late"]
     episodes = trials.loc[late, "episode_index"].nunique()
     return (
@@ -175,9 +175,9 @@ GUIDE = Guide(
     missed=(
         "A trial counts if it is valid and free and has a choice. A trial enters the "
         "regression only if the trials before it, as far as the regression looks "
-        "back, all count and have consecutive numbers. Number the missed trials too, "
-        "or leave their rows in blank: a table that is numbered anew joins trials "
-        "that were apart."
+        "back, all count and have consecutive numbers. Count the missed trials in the "
+        "numbers, or keep their rows as blanks: in a renumbered table, trials that "
+        "were not consecutive become so."
     ),
 )
 """What the numbers of animals or people are."""

@@ -52,7 +52,7 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         "mean_0": Derived(
             ("probability_left",),
             lambda t: pd.Series(numbers(t, "probability_left"), t.index),
-            "the reward probability of left, of two arms of which right has the rest",
+            "the reward probability of left, where right has 1 minus it",
         ),
         "mean_1": Derived(("probability_left",), _right, "1 minus it"),
     },

@@ -54,8 +54,9 @@ MODELS: Mapping[str, tuple[slice, slice]] = MappingProxyType(
 NODES = 401
 """Points over the range of value differences, between which choices are distributed."""
 IDENTIFIED_GAIN = 2 * float(np.log(20))
-"""BIC below that of a chooser without a rate from which on a rate is identified: the
-learner is then 20 times as likely, its further parameters allowed for."""
+"""How far BIC must be below that of a chooser without a rate for a rate to be
+identified: the learner is then 20 times as likely, with a penalty for its further
+parameters."""
 RATE_MODEL = "abe"
 """Model of the reported learning rate: it leaves temperature and lapses free."""
 FIT_COLUMNS = (

@@ -2,7 +2,7 @@
 
 A block is one episode: one pair of options, and any number of reversals. A trial counts
 if it is valid and free and has a choice. One block gives one number of each measure,
-from the trials that count. Every reversal is looked at on its own, with the trials from
+from the trials that count. Every reversal is analysed on its own, with the trials from
 the reversal before it (or the block's start) up to the next one (or its end); a block's
 number is then the mean over its reversals. A subject's number is the mean over its
 blocks, and n is then the number of subjects. `curves` and `behaviour_summary` take
@@ -150,7 +150,7 @@ SCHEMA = BASE_SCHEMA.extend(
 )
 """Columns of the trial table."""
 NOT_KNOWN = 0.0
-"""Schedule of a block that a table does not tell."""
+"""Schedule of a block if the table does not give it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,7 +159,7 @@ GUIDE = Guide(
     ),
     missed=(
         "A trial without a valid choice, and a forced one, is left out. No measure "
-        "looks at the trial before."
+        "depends on the trial before."
     ),
 )
 """What the numbers of animals or people are."""

@@ -45,7 +45,7 @@ TRANSITIONS = ("common", "rare")
 REWARDS = (0.0, 0.5, 1.0)
 """Outcomes of a valid trial: unrewarded, medium (some animals' tasks), rewarded."""
 USUAL_COMMON = (0.5, 0.95)
-"""Share of common transitions outside of which a subject's column is doubted."""
+"""Range of a share of common transitions that gives no warning."""
 
 
 def transition_of(table: pd.DataFrame) -> "pd.Series[str]":
@@ -95,7 +95,7 @@ def doubtful_transitions(columns: pd.DataFrame) -> dict[float, str]:
     usual = counted["mean"].between(low, high) | (counted["size"] < FEW_CHOICES)
     return {
         float(str(subject)): f"{100 * row['mean']:.0f} % of transitions are common"
-        + ("; is the column turned round?" if row["mean"] < low else "")
+        + ("; are common and rare swapped?" if row["mean"] < low else "")
         for subject, row in counted[~usual].to_dict("index").items()
     }
 
@@ -150,13 +150,13 @@ RIDGE = 0.5
 
 Chosen because it reproduces the macaque and human rows of reference/, which were
 computed with it; it keeps the weights finite where a subject always stays. It shrinks
-those of rare cells most, and so makes a product of a subject that has none: see
+those of rare cells most, and so gives a product to a subject that has none: see
 `product_nulls`.
 """
 NULL_DRAWS = 200
 """Simulated choosers without a product, for each unit."""
 NULL_RIDGE = 1e-6
-"""Penalty of the regression that they are drawn from: as good as none."""
+"""Penalty of the regression that they are drawn from: negligible."""
 NULL_SEED = 2011
 """Seed of their choices."""
 PRODUCT = "reward_x_transition"
@@ -279,15 +279,15 @@ def _stay_design(cells: pd.DataFrame) -> tuple[Array, Array, Array]:
 
 
 def product_nulls(trials: TrialSequence, ridge: float = RIDGE) -> pd.DataFrame:
-    """Product that the ridge alone gives to each subject, had it none.
+    """Product that the ridge alone would give each subject if it had none.
 
-    The ridge draws the log odds of a cell with few pairs more towards 0, and rare
+    The ridge shrinks the log odds of a cell with few pairs more towards 0, and rare
     transitions have few: a subject that always stays after a reward, and never without
-    one, so has a positive product. The null are NULL_DRAWS choosers that stay with the
-    probabilities of the same regression without the product and without a penalty,
-    after as many pairs in each cell as the subject. A correction of the likelihood
-    (Firth) has the same bias, and more of it; the interaction of the probabilities
-    themselves, `stay_interaction`, has none.
+    one, so has a positive product. The null is a set of NULL_DRAWS choosers that
+    stay with the probabilities of the same regression without the product and without a
+    penalty, after as many pairs in each cell as the subject. A correction of the
+    likelihood (Firth) has the same bias, and a larger one; the interaction of the
+    probabilities themselves, `stay_interaction`, has none.
 
     Args:
         trials: the trials, in order.

@@ -51,7 +51,7 @@ from metarl.analysis.volatility.units import unit_tables
 from metarl.core.checks import MetaRLError
 
 LEAST_TRACED = 5
-"""Episodes of an order below which an animal's rate is not followed along them."""
+"""Fewest episodes of an order from which an animal's rate along them is fitted."""
 SEED = 2007
 """Seed of the choices of simulated choosers."""
 NULL_SEED = 1993
@@ -141,7 +141,7 @@ def _beyond_null(differences: pd.DataFrame, nulls: pd.DataFrame) -> pd.DataFrame
 def _traced(
     data: ExperimentData, fits: Mapping[str, list[Likelihood]]
 ) -> dict[str, list[Likelihood]]:
-    """The fits with enough episodes for a window of a few trials, of people."""
+    """The fits; of animals, those with enough episodes for a window of a few trials."""
     least = 0 if data.subjects_are == "networks" else LEAST_TRACED
     return {
         group: [fit for fit in own if fit.episodes >= least]
@@ -176,7 +176,7 @@ GUIDE = Guide(
         ),
         "rate_identified": (
             "1 where the choices determine the rate: the fit is better than that of a "
-            "chooser who never learns, and the rate is not at an end of the grid; the "
+            "chooser that never learns, and the rate is not at an end of the grid; the "
             "mean is the share of subjects"
         ),
         "rate_at_edge": "1 where the rate is at an end of the grid",

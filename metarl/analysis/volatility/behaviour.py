@@ -158,12 +158,13 @@ TEMPERATURES = np.geomspace(0.5, 64.0, 15)
 PROFILE_DROP = stats.chi2.ppf(0.95, 1) / 2
 """Log likelihood below the best fit at which the interval of a rate ends."""
 IDENTIFIED_GAIN = float(np.log(20))
-"""Log likelihood above that of the chooser without a rate from which on a rate is
-identified: both have two free parameters, and the learner is then 20 times as likely.
+"""How far the log likelihood must be above that of the chooser without a rate for a
+rate to be identified: both have two free parameters, and the learner is then 20 times
+as likely.
 """
 FREE_RIDGE = 1e-6
-"""Penalty of that chooser's weights: as good as none, and finite where the magnitudes
-alone tell every choice."""
+"""Penalty of that chooser's weights: negligible, but it keeps them finite if the
+magnitudes alone predict every choice."""
 WINDOW = 10
 """Trials of the sliding window."""
 SETTLING_SHARE = 0.1
@@ -205,7 +206,7 @@ def read_episodes(trials: pd.DataFrame) -> EpisodeGrid:
 
 
 def by_order(grid: EpisodeGrid) -> Iterator[EpisodeGrid]:
-    """The test episodes of each subject and order, one behind the other if unlike."""
+    """The test episodes of each subject and order, end to end if they differ."""
     for _, own in grid.iter_subjects():
         for order in ORDERS:
             rows = np.equal(own.episodes["order"].to_numpy(object), order)
@@ -245,14 +246,14 @@ class Likelihood:
     settled: tuple[Flags, Flags]
     """(T,) each: the trials that count as stable, and as volatile."""
     rate_free: tuple[float, float]
-    """Log likelihood of those trials by a chooser who never learns."""
+    """Log likelihood of those trials by a chooser that never learns."""
     choices: Integers
     """(T,) choices behind the likelihood, of all episodes."""
     episodes: int
     """Number of the episodes."""
     alike: bool = True
     """Whether all episodes are stable and volatile at the same trials; otherwise they
-    stand one behind the other."""
+    are laid end to end."""
 
 
 def likelihoods(grid: EpisodeGrid) -> list[Likelihood]:
@@ -302,7 +303,7 @@ def one_behind_the_other(grid: EpisodeGrid) -> EpisodeGrid:
 
 
 def rate_free_likelihood(grid: EpisodeGrid, where: Flags) -> float:
-    """Log likelihood of choices by a chooser who never learns.
+    """Log likelihood of choices by a chooser that never learns.
 
     Its estimate p is one constant, so that log odds(left) = b p (l + r) - b r has two
     free weights, as the learner has a rate and b. A preference for one side, which a

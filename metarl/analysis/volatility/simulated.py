@@ -45,8 +45,8 @@ TEMPERATURE = 12.0
 SIMULATED_EPISODES = 100
 """Test episodes of each order that choosers are simulated on."""
 NULL_EPISODES = 50
-"""Least episodes that the learners of one rate are simulated on: a subject with fewer
-is simulated several times."""
+"""Smallest number of episodes that the learners of one rate are simulated on: a subject
+with fewer is simulated several times."""
 OBSERVED_EPISODES = 400
 """Test episodes of each order that the Bayesian observer sees for the figure."""
 
@@ -134,7 +134,7 @@ def null_differences(
 ) -> pd.DataFrame:
     """Volatile minus stable rate that fits give to learners of one rate.
 
-    In a short session the fitted rates of a learner whose rate never changes differ
+    In a short session the fitted rates of a learner with a constant rate differ
     between blocks on average, as the grid has ends and the blocks differ. So for each
     subject learners with its own rate and temperature, fitted to both blocks together,
     are simulated on its own trials and fitted in the same way.

@@ -31,7 +31,7 @@ ROW: Mapping[str, str] = {
 
 STEPS_WHY = "an episode this long would hardly end under a network that has not learned"
 TABLE_WHY = "every decision and turn is a row of the task's tables"
-TURNS_WHY = "a finer turn than a degree is not seen"
+TURNS_WHY = "turns of less than a degree cannot be seen"
 Turns = Annotated[int, Range(1, 180, why=TURNS_WHY)]
 """Number of turns up to half a circle."""
 

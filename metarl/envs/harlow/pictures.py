@@ -229,9 +229,9 @@ def _read_folder(folder: str, size: int) -> Pictures:
 
 def _square(file: Path, size: int) -> Pictures:
     """(size, size, 3) the central square of a picture file."""
-    # A pipe would be waited for without end, and a device read without end.
+    # Reading from a pipe or a device might never end.
     if not file.is_file():
-        raise _unreadable(file, "it is no ordinary file")
+        raise _unreadable(file, "it is not a regular file")
     try:
         picture = _as_rgb(file)
     except DAMAGED as error:
@@ -258,7 +258,7 @@ def _as_rgb(file: Path) -> Image.Image:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        # What a picture's notes say of themselves does not matter here.
+        # Warnings about a picture's metadata do not matter here.
         warnings.simplefilter("ignore", UserWarning)
         with Image.open(file) as opened:
             white = _white(opened)

@@ -1,4 +1,4 @@
-"""Learning sets of animals, against the same numbers reckoned in plain pandas."""
+"""Learning sets of animals, against the same numbers computed in plain pandas."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Inferred values in reaction times, against the same numbers reckoned by a loop."""
+"""Inferred values in reaction times, against the same numbers computed by a loop."""
 
 import itertools
 
@@ -16,7 +16,7 @@ ANALYSIS = own_data_analysis("inferred-value")
 
 
 def monkeys(seed=4, subjects=2, blocks=30):
-    """The rewarded cue is answered 80 ms faster, by what the outcomes have told."""
+    """The rewarded cue is answered 80 ms faster, given the outcomes so far."""
     random = np.random.default_rng(seed)
     rows = []
     for subject in range(subjects):

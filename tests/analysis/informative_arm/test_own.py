@@ -1,4 +1,4 @@
-"""The informative arm in people, against the same numbers reckoned by a loop."""
+"""The informative arm in people, against the same numbers computed by a loop."""
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ ANALYSIS = own_data_analysis("informative-arm")
 
 
 def people(seed=3, subjects=3, episodes=15):
-    """Some choose arm 10 first, which tells the target."""
+    """Some choose arm 10 first, which reveals the target."""
     random = np.random.default_rng(seed)
     rows = []
     for subject in range(subjects):

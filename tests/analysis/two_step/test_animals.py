@@ -16,6 +16,7 @@ from metarl.analysis.two_step.behaviour import (
     stay_probabilities,
 )
 from metarl.core.checks import MetaRLError
+from metarl.io.column_map import ColumnMap
 from metarl.io.load import load_trials
 
 RELEASE = "miranda2020_macaque_two_step.mat"
@@ -200,3 +201,15 @@ def test_a_wrong_table_gets_one_sentence(tmp_path, own, change, sentence):
     with pytest.raises(MetaRLError) as caught:
         load_trials(ANALYSIS, tmp_path / "own.csv")
     assert str(caught.value) == sentence
+
+
+def test_a_release_takes_rows_but_no_names_or_codes(macaque_file):
+    data = load_trials(ANALYSIS, macaque_file, ColumnMap(where={"animal": ("J",)}))
+    assert data.names == ("J",)
+    assert set(data.trials["subject"]) == {0}
+    with pytest.raises(MetaRLError, match="has no column monkey, given for --where"):
+        load_trials(ANALYSIS, macaque_file, ColumnMap(where={"monkey": ("J",)}))
+    with pytest.raises(MetaRLError, match="rows in which animal is K, got only"):
+        load_trials(ANALYSIS, macaque_file, ColumnMap(where={"animal": ("K",)}))
+    with pytest.raises(MetaRLError, match="is a published release, which is read as"):
+        load_trials(ANALYSIS, macaque_file, ColumnMap(columns={"choice": "side"}))

@@ -1,4 +1,4 @@
-"""Second-stage choices of people, against the same numbers reckoned by a loop."""
+"""Second-stage choices of people, against the same numbers computed by a loop."""
 
 import itertools
 

@@ -141,7 +141,7 @@ def test_earlier_trials_still_drive_the_value_in_a_block():
     assert np.abs(whole.values - cut.values)[:, :, 20:].max() > 1
 
 
-def test_episodes_with_other_blocks_stand_one_behind_the_other():
+def test_episodes_with_other_blocks_are_laid_end_to_end():
     trials = chooser_trials(episodes=4)
     trials.loc[(trials["episode"] == 1) & (trials["trial"] == 50), "volatility"] = 1
     fits = likelihoods(read_episodes(trials))
@@ -235,7 +235,7 @@ def test_the_difference_of_learners_of_one_rate_is_that_of_their_null():
     pd.testing.assert_frame_equal(nulls, again)
 
 
-def test_a_choice_of_an_invalid_trial_is_as_good_as_none():
+def test_a_choice_of_an_invalid_trial_is_treated_as_none():
     trials = chooser_trials(episodes=4)
     invalid = trials.assign(valid=(trials["trial"] % 5 > 0).astype(int))
     blank = trials.assign(choice=trials["choice"].where(invalid["valid"] == 1))

@@ -421,7 +421,7 @@ def test_levels_without_a_known_white_are_refused(mode, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "broken link", "device"])
-def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(kind, tmp_path):
+def test_what_is_not_a_regular_file_is_refused_and_not_waited_for(kind, tmp_path):
     path = tmp_path / "x.png"
     make = {
         "pipe": lambda: os.mkfifo(path),
@@ -430,7 +430,7 @@ def test_what_is_no_ordinary_file_is_refused_and_not_waited_for(kind, tmp_path):
         "device": lambda: path.symlink_to("/dev/zero"),
     }
     make[kind]()
-    words = r"got .*x\.png' \(it is no ordinary file\); remove it from the folder"
+    words = r"got .*x\.png' \(it is not a regular file\); remove it from the folder"
     with pytest.raises(ValueError, match=words):
         picture_bank(8, folder=str(tmp_path))
 
