@@ -127,7 +127,7 @@ def _column_map(options: AnimalsOptions) -> "ColumnMap":
     """The map of the options, on top of that of a file."""
     from metarl.io.column_map import ColumnMap, merge_maps, parse_map, read_map
 
-    told = parse_map(
+    given = parse_map(
         columns=options.column,
         codes=options.code,
         values=options.value,
@@ -135,7 +135,7 @@ def _column_map(options: AnimalsOptions) -> "ColumnMap":
         names=options.names,
         skip_rows=options.skip_rows,
     )
-    return merge_maps(read_map(options.map) if options.map else ColumnMap(), told)
+    return merge_maps(read_map(options.map) if options.map else ColumnMap(), given)
 
 
 def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:

@@ -156,7 +156,7 @@ def name_parts(path: Path, files: Sequence[Path] = ()) -> dict[str, str]:
 
 
 def _own_name(path: Path, files: Sequence[Path]) -> str:
-    """A file's name without its ending, with the folders that distinguish it from others."""
+    """A file's name without its ending, after the folders it needs to be unique."""
     names = [str(file.resolve().with_suffix("")) for file in files]
     stems = [file.stem for file in files]
     if stems.count(path.stem) < 2:
