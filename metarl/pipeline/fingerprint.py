@@ -9,7 +9,7 @@ from metarl.core.parallel import Job, Reporter
 from metarl.experiments.spec import experiment
 from metarl.reports.figures import analyze
 from metarl.runs.folder import Run
-from metarl.training.trainer import versions
+from metarl.runs.versions import versions
 
 FILE = "made_from.json"
 """File with the fingerprint of the tests and networks of a result."""

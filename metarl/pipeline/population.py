@@ -12,8 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from metarl.core.checks import MetaRLError
 from metarl.core.locks import locked
-from metarl.core.parallel import Job, Reporter, run_jobs
+from metarl.core.parallel import Job, Reporter, core_count, run_jobs
 from metarl.envs.registry import task_class
 from metarl.envs.testing import check_playable
 from metarl.experiments.spec import Experiment, experiment
@@ -37,7 +38,9 @@ from metarl.simulation.evaluation import (
     evaluate_network,
     list_baselines,
 )
-from metarl.training.trainer import check_trainable, train_subject
+from metarl.training.groups import train_subjects
+from metarl.training.stacked import why_alone
+from metarl.training.trainer import check_trainable
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,9 @@ BASELINE_DURATION = 1 / 50
 """Duration of a baseline's test relative to the training of a subject."""
 ENCODER_DURATION = 4.0
 """Duration of a step of training with an encoder, relative to one without."""
+
+GROUP_ENVS = 1024
+"""Environments of a group beyond which further subjects save little time."""
 
 Tests = Mapping[str, EvaluationConfig]
 """Name -> test."""
@@ -90,6 +96,8 @@ class Population:
     """First words of the names of its jobs."""
     staged: bool = False
     """Whether tests are first written to a separate folder, and put in place later."""
+    batch_subjects: int | None = None
+    """Number of subjects that share one computation; None: as many as are quickest."""
 
     @property
     def tables(self) -> Run:
@@ -97,19 +105,33 @@ class Population:
         return self.run.staging if self.staged else self.run
 
     def subject_jobs(self, *, train: bool = True) -> dict[str, Job]:
-        """Return one job per subject.
+        """Return the jobs of the subjects; those that train together have one.
 
         Args:
             train: whether to train the subjects that are not trained yet.
         """
-        return {
-            self._job_name(f"subject {k}"): Job(
-                partial(finish_subject, self, k, train),
-                finished=(folder.finished or not train) and not self.missing(k),
-                size=self.size,
+        unfinished = [
+            k for k, folder in enumerate(_subjects(self)) if not folder.finished
+        ]
+        jobs = {}
+        for subjects in self._groups(unfinished if train else []):
+            done = subjects[0] not in unfinished or not train
+            jobs[self._job_name(_names(subjects))] = Job(
+                partial(finish_subjects, self, subjects, train),
+                finished=done and not any(map(self.missing, subjects)),
+                size=self.size * len(subjects),
             )
-            for k, folder in enumerate(_subjects(self))
-        }
+        return jobs
+
+    def _groups(self, training: Sequence[int]) -> Iterator[tuple[int, ...]]:
+        """Subjects by job, in order: those in training by groups, others alone."""
+        size = group_size(self.config, len(training), self.batch_subjects)
+        chunks = [training[k : k + size] for k in range(0, len(training), size)]
+        group_of = {subject: tuple(chunk) for chunk in chunks for subject in chunk}
+        for k in range(self.config.subjects):
+            group = group_of.get(k, (k,))
+            if k == group[0]:
+                yield group
 
     def baseline_jobs(self) -> dict[str, Job]:
         """Return one job per baseline."""
@@ -224,30 +246,66 @@ def run_all(
     )
 
 
-def finish_subject(
-    population: Population, subject: int, train: bool, reporter: Reporter
+def group_size(config: RunConfig[Any], waiting: int, asked: int | None) -> int:
+    """Number of subjects that share one computation.
+
+    Args:
+        config: configuration of their training.
+        waiting: number of subjects that are not trained yet.
+        asked: number that was asked for; None: as many as are quickest.
+    """
+    if asked is None:
+        envs = config.training.num_envs
+        asked = min(max(1, GROUP_ENVS // envs), -(-waiting // core_count()))
+    return 1 if asked <= 1 or why_alone(config) else asked
+
+
+def _names(subjects: Sequence[int]) -> str:
+    """Name of the job of one subject, or of several."""
+    if len(subjects) == 1:
+        return f"subject {subjects[0]}"
+    return f"subjects {', '.join(map(str, subjects[:-1]))} and {subjects[-1]}"
+
+
+def finish_subjects(
+    population: Population, subjects: Sequence[int], train: bool, reporter: Reporter
 ) -> None:
-    """Complete the training and the tests of a subject."""
-    folder, done = population.run.subject(subject), 0.0
-    if train and not folder.finished:
+    """Complete the training and the tests of subjects that share a computation.
+
+    Raises:
+        MetaRLError: a subject could not be trained; the others are complete.
+    """
+    folders = {k: population.run.subject(k) for k in subjects}
+    waiting = {k: f for k, f in folders.items() if train and not f.finished}
+    done, failure = 0.0, None
+    if waiting:
         # Existing tests belong to an earlier network.
-        population.forget_tests(subject)
+        for k in waiting:
+            population.forget_tests(k)
         done = TRAINING_FRACTION if population.tests else 1.0
-        train_one(population.config, subject, folder, reporter.between(0, done))
-    missing = population.missing(subject)
-    evaluate_one(population, subject, missing, reporter.between(done, 1))
+        try:
+            train_some(population.config, waiting, reporter.between(0, done))
+        except MetaRLError as error:
+            failure = error
+    testing = reporter.between(done, 1)
+    trained = [k for k, folder in folders.items() if folder.finished or not waiting]
+    for number, k in enumerate(trained):
+        part = testing.part(number, len(trained))
+        evaluate_one(population, k, population.missing(k), part)
+    if failure:
+        raise failure
 
 
-def train_one(
-    config: RunConfig[Any], subject: int, folder: SubjectFolder, reporter: Reporter
+def train_some(
+    config: RunConfig[Any], folders: Mapping[int, SubjectFolder], reporter: Reporter
 ) -> None:
-    """Train one subject of a run, and write its TensorBoard file."""
+    """Train subjects of a run, and write their TensorBoard files."""
 
-    def observer(steps_done: int) -> TensorBoardObserver:
-        path = folder.path / "tensorboard"
+    def observer(subject: int, steps_done: int) -> TensorBoardObserver:
+        path = folders[subject].path / "tensorboard"
         return TensorBoardObserver(path, config, subject, steps_done=steps_done)
 
-    train_subject(config, subject, folder, reporter, observer)
+    train_subjects(config, folders, reporter, observer)
 
 
 def evaluate_one(

@@ -11,7 +11,7 @@ that failed.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import chain
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -165,9 +165,10 @@ def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
     round, so that no core is idle for long at the end.
     """
     longest_first = sorted(populations, key=lambda each: each.size, reverse=True)
-    rounds = zip(*(p.subject_jobs().items() for p in longest_first), strict=True)
+    subjects = (p.subject_jobs().items() for p in longest_first)
     baselines = (p.baseline_jobs().items() for p in populations)
-    return dict(chain(*rounds, *baselines))
+    ordered = chain(*zip_longest(*subjects), *baselines)
+    return dict(each for each in ordered if each is not None)
 
 
 def _analysis_jobs(result: Reproduction) -> dict[str, Job]:

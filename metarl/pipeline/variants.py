@@ -73,12 +73,14 @@ def _finish(
     populations: Sequence[Population], workers: int | None, *, show: bool
 ) -> dict[str, str]:
     """Train, test and analyse populations; return the reason for each failed job."""
-    jobs = {k: job for each in populations for k, job in each.subject_jobs().items()}
+    # Once, as the names of the jobs depend on the subjects that are not trained yet.
+    jobs_of = [each.subject_jobs() for each in populations]
+    jobs = {name: job for jobs in jobs_of for name, job in jobs.items()}
     failures = run_all(jobs, workers, show=show, overall=True)
     analyses = {
         f"{each.name} analysis": analysis_job(each.run)
-        for each in populations
-        if not failures.keys() & each.subject_jobs().keys()
+        for each, own in zip(populations, jobs_of, strict=True)
+        if not failures.keys() & own.keys()
     }
     return failures | run_all(analyses, workers, show=show, overall=True)
 

@@ -112,11 +112,7 @@ class Rollout:
         size = (steps, self.independent_envs, self.task.action_count)
         if self.greedy:
             return torch.zeros(size, device=self.task.device)
-        uniform = torch.rand(
-            size, generator=self.action_generator, device=self.task.device
-        )
-        # Bounds that float32 can represent, for finite logarithms.
-        return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
+        return gumbel_noise(size, self.action_generator, self.task.device)
 
     def inputs(self) -> Tensor:
         """(B, O + A + 1) inputs of the policy at the next step."""
@@ -224,6 +220,15 @@ class Rollout:
             setattr(self, name, state[name])
         if self.interventions:
             self.interventions.load_state(state["interventions"])
+
+
+def gumbel_noise(
+    size: tuple[int, ...], generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """Gumbel noise: the action with the largest noisy logit is a sample."""
+    uniform = torch.rand(size, generator=generator, device=device)
+    # Bounds that float32 can represent, for finite logarithms.
+    return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
 
 
 def finite_rewards(rewards: Tensor) -> Tensor:

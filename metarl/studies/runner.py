@@ -39,11 +39,11 @@ from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
 from metarl.reports.scorecard import missing, read_scorecard, tally, write_scorecard
 from metarl.runs.config import Seed, SubjectCount
+from metarl.runs.versions import versions
 from metarl.studies.files import read_seeds, run_seed, write_results
 from metarl.studies.plots import draw_comparison
 from metarl.studies.registry import NAMES, get_study
 from metarl.studies.spec import Condition, Results, Scale
-from metarl.training.trainer import versions
 
 
 @dataclass(frozen=True, kw_only=True)

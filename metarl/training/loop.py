@@ -1,11 +1,12 @@
 """The training loop: updates of one subject, as a generator of its learning curve."""
 
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from metarl.agents.networks.actor_critic import Network
 from metarl.core.checks import MetaRLError
@@ -24,11 +25,13 @@ Point = dict[str, float]
 """Point of the learning curve: metric -> mean since the last point."""
 
 
-class SubjectTrainer(ABC):
-    """Training of one subject; a subclass says what an update is."""
+class Subject(ABC):
+    """A subject in training: its network, progress, learning curve and state."""
 
     network: Network
     """Trained network."""
+    stacked: ClassVar[bool] = False
+    """Whether it shares its computation with others."""
 
     def __init__(self, config: RunConfig[Any], subject: int) -> None:
         """Start before the first update."""
@@ -46,41 +49,6 @@ class SubjectTrainer(ABC):
         training = self.config.training
         return self.updates * training.num_envs * training.unroll_steps
 
-    def run(
-        self,
-        until: int | None = None,
-        *,
-        every: Fraction = METRIC_INTERVAL,
-        before_update: Callable[[], None] = lambda: None,
-    ) -> Iterator[Point]:
-        """Train, and yield the points of the learning curve.
-
-        Points are at fixed updates of the whole training, wherever it was resumed.
-
-        Args:
-            until: number of updates after which to stop; by default the training's.
-            every: part of the whole training between two points.
-            before_update: called before each update; may raise to stop.
-
-        Raises:
-            MetaRLError: training diverged.
-        """
-        total = self.config.training.updates
-        stop = min(total, sys.maxsize if until is None else until)
-        while self.updates < stop:
-            before_update()
-            self.update()
-            if interval_ended(self.updates, total, every):
-                yield self.point()
-
-    @abstractmethod
-    def update(self) -> None:
-        """Make one update of the weights."""
-
-    @abstractmethod
-    def check_finite(self, metrics: Point) -> None:
-        """Raise MetaRLError if training diverged, given the latest metrics."""
-
     def point(self) -> Point:
         """Return a point of the learning curve: means since the last point.
 
@@ -90,6 +58,16 @@ class SubjectTrainer(ABC):
         row = {"update": self.updates, "steps": self.steps, **self.averages.read()}
         self.check_finite(row)
         return row
+
+    def check_finite(self, metrics: Point) -> None:
+        """Raise MetaRLError if training diverged, given the latest metrics."""
+        norm = metrics["train/grad_norm"]
+        if not math.isfinite(norm):
+            raise MetaRLError(
+                f"training diverged before step {self.steps}: the gradient's norm is "
+                f"{norm}; set a lower learning.learning_rate, or a "
+                "learning.gradient_clip"
+            )
 
     @abstractmethod
     def learner_state(self) -> dict[str, Any]:
@@ -124,6 +102,41 @@ class SubjectTrainer(ABC):
                 f"{path} does not fit this version of metarl ({error}); "
                 "delete its folder to train this subject again"
             ) from None
+
+
+class SubjectTrainer(Subject):
+    """Training of one subject alone; a subclass says what an update is."""
+
+    @abstractmethod
+    def update(self) -> None:
+        """Make one update of the weights."""
+
+    def run(
+        self,
+        until: int | None = None,
+        *,
+        every: Fraction = METRIC_INTERVAL,
+        before_update: Callable[[], None] = lambda: None,
+    ) -> Iterator[Point]:
+        """Train, and yield the points of the learning curve.
+
+        Points are at fixed updates of the whole training, wherever it was resumed.
+
+        Args:
+            until: number of updates after which to stop; by default the training's.
+            every: part of the whole training between two points.
+            before_update: called before each update; may raise to stop.
+
+        Raises:
+            MetaRLError: training diverged.
+        """
+        total = self.config.training.updates
+        stop = min(total, sys.maxsize if until is None else until)
+        while self.updates < stop:
+            before_update()
+            self.update()
+            if interval_ended(self.updates, total, every):
+                yield self.point()
 
 
 def interval_ended(updates: int, total: int, every: Fraction) -> int:

@@ -19,12 +19,12 @@ class MetricAverages:
     def __init__(self, num_envs: int) -> None:
         """Start without updates."""
         self.running = torch.zeros(num_envs)
-        self.sums: dict[str, Tensor] = {}
+        self.sums: dict[str, Tensor | float] = {}
         self.count = self.episodes = self.episodes_before = 0
         self.returns = 0.0
 
-    def add_scalars(self, scalars: dict[str, Tensor]) -> None:
-        """Add the scalars of one update."""
+    def add_scalars(self, scalars: Mapping[str, Tensor | float]) -> None:
+        """Add the scalars of one update, tensors or numbers."""
         self.count += 1
         for name, value in scalars.items():
             self.sums[name] = self.sums[name] + value if name in self.sums else value
@@ -36,7 +36,7 @@ class MetricAverages:
         self.count -= 1
         # Only the few steps at which an episode ended are visited one by one.
         first = 0
-        for t in (nonterminal.min(1).values == 0).nonzero().flatten().tolist():
+        for t in (~nonterminal.bool().all(1)).nonzero().flatten().tolist():
             self.running += rewards[first : t + 1].sum(0)
             ended = nonterminal[t] == 0
             self.returns += float(self.running[ended].sum())

@@ -1,16 +1,6 @@
 """Training of one subject: from a configuration to a folder of weights and metrics."""
 
-import math
-import os
-import platform
-import subprocess
-import time
-from collections.abc import Callable
-from fractions import Fraction
-from functools import partial
-from importlib import metadata
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,48 +15,16 @@ from metarl.agents.networks.actor_critic import (
     build,
     check_network,
 )
-from metarl.core.checks import MetaRLError
-from metarl.core.files import file_hash, write_json, write_text
-from metarl.core.parallel import Interrupted, Reporter
 from metarl.core.policy import input_size
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
-from metarl.runs.checkpoint import load_state, save_policy, save_state
-from metarl.runs.config import RunConfig, check_identity, identity, to_plain
-from metarl.runs.folder import SNAPSHOTS, SubjectFolder
+from metarl.runs.config import RunConfig
 from metarl.simulation.interventions import make_interventions
 from metarl.simulation.rollout import Rollout, finite_rewards
 from metarl.training.black_box import BlackBoxTrainer, check_whole_episodes
 from metarl.training.loop import (
-    Point,
     SubjectTrainer,
-    interval_ended,
-    stop_if_asked,
 )
-from metarl.training.metrics import ComputeCost
-
-SAVE_SECONDS = 30.0
-"""Resumable state is written at least this often, and at every snapshot."""
-
-
-class Observer(Protocol):
-    """Observer of a subject's training, such as TensorBoard."""
-
-    def on_metrics(self, row: Point) -> None:
-        """Receive a point of the learning curve."""
-        ...
-
-    def on_snapshot(self, number: int, network: Network) -> None:
-        """Receive a snapshot of the weights."""
-        ...
-
-    def close(self) -> None:
-        """End the observation: training is complete or stopped."""
-        ...
-
-
-MakeObserver = Callable[[int], Observer]
-"""Creates an observer, given the number of steps already done."""
 
 
 def check_trainable(config: RunConfig[Any]) -> None:
@@ -189,16 +147,6 @@ class Trainer(SubjectTrainer):
             logits=torch.stack([t.output.logits for t in transitions]),
         )
 
-    def check_finite(self, metrics: Point) -> None:
-        """Raise MetaRLError if the norm of the gradient is not finite."""
-        norm = metrics["train/grad_norm"]
-        if not math.isfinite(norm):
-            raise MetaRLError(
-                f"training diverged before step {self.steps}: the gradient's norm is "
-                f"{norm}; set a lower learning.learning_rate, or a "
-                "learning.gradient_clip"
-            )
-
     def learner_state(self) -> dict[str, Any]:
         """State of learner, generators, rollout and replay buffer."""
         return {
@@ -233,136 +181,3 @@ def _stacked(
         return None
     factors, additions = zip(*changes, strict=True)
     return torch.stack(factors), torch.stack(additions)
-
-
-def train_subject(
-    config: RunConfig[Any],
-    subject: int,
-    folder: SubjectFolder,
-    reporter: Reporter,
-    make_observer: MakeObserver | None = None,
-) -> None:
-    """Train one subject to the end, resuming from its folder.
-
-    Args:
-        config: configuration of the run.
-        subject: number of the subject.
-        folder: folder for its files.
-        reporter: receives the progress, and asks to stop.
-        make_observer: creates an observer, given the number of steps already done.
-
-    Raises:
-        Interrupted: asked to stop; the state is saved.
-    """
-    torch.set_num_threads(1)
-    trainer = make_trainer(config, subject)
-    saver = _Saver(trainer, folder)
-    observers = [make_observer(trainer.steps)] if make_observer else []
-    try:
-        _train(trainer, saver, reporter, observers)
-    finally:
-        for observer in observers:
-            observer.close()
-    path = folder.metrics_path
-    if path.exists():
-        write_json(folder.hashes_path, {path.name: file_hash(path)}, seal=True)
-    saver.save_policy(folder.policy_path, SNAPSHOTS)
-
-
-def _train(
-    trainer: SubjectTrainer,
-    saver: "_Saver",
-    reporter: Reporter,
-    observers: list[Observer],
-) -> None:
-    """Train to the end, saving state on the way."""
-    total, every = trainer.config.training.updates, Fraction(1, SNAPSHOTS)
-    before_update = partial(_stop_or_save, saver, reporter)
-    # A snapshot always coincides with a point of the learning curve: 200 is a
-    # multiple of SNAPSHOTS.
-    for row in trainer.run(before_update=before_update):
-        saver.rows.append(row)
-        for observer in observers:
-            observer.on_metrics(row)
-        reporter.report(trainer.progress)
-        snapshot = interval_ended(trainer.updates, total, every)
-        if snapshot:
-            saver.save_snapshot(snapshot)
-            for observer in observers:
-                observer.on_snapshot(snapshot, trainer.network)
-            saver.save()
-
-
-def _stop_or_save(saver: "_Saver", reporter: Reporter) -> None:
-    """Save and raise Interrupted if asked to stop; save if it is time to."""
-    try:
-        stop_if_asked(reporter)
-    except Interrupted:
-        saver.save()
-        raise
-    if time.monotonic() - saver.saved > SAVE_SECONDS:
-        saver.save()
-
-
-class _Saver:
-    """Files of a subject during training."""
-
-    def __init__(self, trainer: SubjectTrainer, folder: SubjectFolder) -> None:
-        """Resume from a saved state, if any; otherwise write the first files."""
-        self.trainer, self.folder = trainer, folder
-        self.rows: list[Point] = []
-        """Learning curve so far."""
-        self.owner = identity(trainer.config, trainer.subject)
-        self.cost = ComputeCost(folder)
-        if folder.state_path.exists():
-            state = load_state(folder.state_path)
-            check_identity(folder.state_path, state.get("owner", {}), self.owner)
-            trainer.load_state(state, folder.state_path)
-            self.rows = state["rows"]
-        else:
-            write_json(folder.path / "config.json", to_plain(trainer.config))
-            write_json(folder.path / "versions.json", versions())
-            self.save_snapshot(0)
-        self.saved = time.monotonic()
-        """Time of the last saving."""
-
-    def save_snapshot(self, number: int) -> None:
-        """Write the weights as a snapshot."""
-        self.save_policy(self.folder.snapshot_path(number), number)
-
-    def save_policy(self, path: Path, snapshot: int) -> None:
-        """Write the weights, with the subject and the number of the snapshot."""
-        trainer, config = self.trainer, self.trainer.config
-        owner = {**self.owner, "snapshot": snapshot}
-        save_policy(path, trainer.network, config.network, owner)
-
-    def save(self) -> None:
-        """Write state, learning curve and compute cost."""
-        state = {**self.trainer.state(), "rows": self.rows, "owner": self.owner}
-        save_state(self.folder.state_path, state)
-        if self.rows:
-            lines = [",".join(self.rows[0])]
-            lines += [",".join(repr(value) for value in r.values()) for r in self.rows]
-            write_text(self.folder.metrics_path, "\n".join(lines) + "\n")
-        self.cost.write()
-        self.saved = time.monotonic()
-
-
-def versions() -> dict[str, str]:
-    """Versions of the software behind a result, and the number of processor cores."""
-    names = ("metarl-neuro", "torch", "numpy", "scipy", "pandas", "gymnasium")
-    packages = {name: metadata.version(name) for name in names}
-    machine = {"python": platform.python_version(), "cores": str(os.cpu_count())}
-    return {**machine, **packages, "commit": commit()}
-
-
-def commit() -> str:
-    """Git commit of metarl's source; empty if it is installed from a wheel."""
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "log", "-1", "--format=%H", "--", str(folder)]
-    try:
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False
-        ).stdout.strip()
-    except OSError:
-        return ""

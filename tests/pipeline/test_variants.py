@@ -105,7 +105,7 @@ def test_what_is_finished_is_not_done_again(finished_ones, monkeypatch):
         pytest.fail("it was finished")
 
     monkeypatch.setattr(population, "evaluate_network", refuse)
-    monkeypatch.setattr(population, "train_subject", refuse)
+    monkeypatch.setattr(population, "train_subjects", refuse)
     monkeypatch.setattr(fingerprint, "analyze", refuse)
     assert quiet(run.path).failures == {}
     assert finished_variants(run, NAMES) == by_name
@@ -172,14 +172,14 @@ def test_a_variant_that_does_not_fit_is_left_out_and_logged(finished, tmp_path, 
 
 def test_a_failure_takes_no_other_variant_with_it(finished, tmp_path, monkeypatch):
     shutil.copytree(finished.path, tmp_path / "run")
-    train_one = population.train_one
+    train_some = population.train_some
 
     def broken(config, *given):
         if config.network.core == "gru":
             raise ValueError("no power")
-        train_one(config, *given)
+        train_some(config, *given)
 
-    monkeypatch.setattr(population, "train_one", broken)
+    monkeypatch.setattr(population, "train_some", broken)
     by_name = quiet(tmp_path / "run", ["core-gru", "core-rnn"])
     assert list(by_name.failures) == ["core-gru subject 0", "core-gru subject 1"]
     assert set(by_name.failures.values()) == {"no power"}

@@ -10,8 +10,8 @@ import torch
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.folder import SubjectFolder
 from metarl.training import metrics as meter_module
+from metarl.training.groups import train_subjects
 from metarl.training.metrics import ComputeCost, MetricAverages
-from metarl.training.trainer import train_subject
 
 
 def test_returns_are_summed_over_whole_episodes_by_hand():
@@ -96,9 +96,9 @@ def test_a_subject_that_starts_again_has_no_earlier_cost(tmp_path, monkeypatch):
 def test_an_interrupted_training_has_written_its_cost(small, tmp_path):
     folder, began = SubjectFolder(tmp_path), time.process_time()
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, folder, Reporter(should_stop=lambda: True))
+        train_subjects(small(), {0: folder}, Reporter(should_stop=lambda: True))
     first = json.loads(folder.cost_path.read_text())
-    train_subject(small(), 0, folder, Reporter())
+    train_subjects(small(), {0: folder}, Reporter())
     both = json.loads(folder.cost_path.read_text())
     assert 0 <= first["cpu_seconds"] <= both["cpu_seconds"]
     assert both["cpu_seconds"] <= time.process_time() - began + 0.02

@@ -21,12 +21,12 @@ from metarl.runs.checkpoint import load_policy, load_state, save_state
 from metarl.runs.config import from_plain, identity
 from metarl.runs.folder import SNAPSHOTS, SubjectFolder
 from metarl.simulation.rollout import Rollout
-from metarl.training import trainer as training
+from metarl.training import groups as training
+from metarl.training.groups import make_group, train_subjects
 from metarl.training.trainer import (
     Trainer,
     check_trainable,
     make_network,
-    train_subject,
 )
 
 METRICS = {
@@ -64,9 +64,9 @@ def train(config, folder, *, subject=0, stops=(), error=None):
     files = SubjectFolder(folder)
     for stop in stops:
         with pytest.raises(error or Interrupted):
-            train_subject(config, subject, files, Stop(stop, error))
+            train_subjects(config, {subject: files}, Stop(stop, error))
         assert not files.finished
-    train_subject(config, subject, files, Reporter())
+    train_subjects(config, {subject: files}, Reporter())
     return files
 
 
@@ -146,7 +146,7 @@ def test_saving_more_often_changes_nothing(small, reference, tmp_path, monkeypat
 
 def test_an_observer_changes_nothing(small, reference, tmp_path):
     files = SubjectFolder(tmp_path)
-    train_subject(small(), 0, files, Reporter(), lambda steps: Witness())
+    train_subjects(small(), {0: files}, Reporter(), lambda subject, steps: Witness())
     assert contents(files) == contents(reference)
 
 
@@ -170,15 +170,15 @@ class Witness:
 def test_an_observer_sees_every_point_and_snapshot_and_is_closed(small, tmp_path):
     witness, asked = Witness(), []
 
-    def make(steps):
+    def make(subject, steps):
         asked.append(steps)
         return witness
 
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, files, Stop(13), make)
+        train_subjects(small(), {0: files}, Stop(13), make)
     assert witness.closed == 1
-    train_subject(small(), 0, files, Reporter(), make)
+    train_subjects(small(), {0: files}, Reporter(), make)
     assert asked == [0, 13 * 3 * 14]
     assert witness.closed == 2
     assert [row["update"] for row in witness.rows] == list(range(1, 41))
@@ -191,8 +191,11 @@ def test_an_observer_is_closed_when_training_breaks(small, tmp_path):
     witness = Witness()
     config = small("toys:Lottery", fault="raise", fault_below=1.0)
     with pytest.raises(RuntimeError, match="burnt down"):
-        train_subject(
-            config, 0, SubjectFolder(tmp_path), Reporter(), lambda steps: witness
+        train_subjects(
+            config,
+            {0: SubjectFolder(tmp_path)},
+            Reporter(),
+            lambda subject, steps: witness,
         )
     assert witness.closed == 1
 
@@ -219,11 +222,11 @@ def test_snapshots_go_from_the_untrained_to_the_trained_network(small, reference
     first, last = reference.policy(0), reference.policy(SNAPSHOTS)
     assert weights_hash(first) == weights_hash(make_network(small(), 0))
     assert weights_hash(last) == weights_hash(reference.policy())
-    trainer, hashes = Trainer(small(), 0), []
+    group, hashes = make_group(small(), [0]), []
     for _ in range(SNAPSHOTS):
-        hashes.append(weights_hash(trainer.network))
-        trainer.update()
-        trainer.update()
+        hashes.append(weights_hash(group.members[0].network))
+        group.update()
+        group.update()
     assert len(set(hashes)) == SNAPSHOTS
     assert hashes == [weights_hash(reference.policy(k)) for k in range(SNAPSHOTS)]
 
@@ -274,7 +277,9 @@ def test_unrolls_of_one_step_train(small, tmp_path):
 
 def test_progress_is_reported_from_low_to_complete(small, tmp_path):
     received = []
-    train_subject(small(), 0, SubjectFolder(tmp_path), Reporter(report=received.append))
+    train_subjects(
+        small(), {0: SubjectFolder(tmp_path)}, Reporter(report=received.append)
+    )
     assert received == sorted(received)
     assert (len(received), received[-1]) == (40, 1.0)
 
@@ -291,7 +296,7 @@ def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_pat
     }[fault]
     files = SubjectFolder(tmp_path)
     with pytest.raises(error, match=words):
-        train_subject(config, 0, files, Reporter())
+        train_subjects(config, {0: files}, Reporter())
     assert not files.finished
     assert not files.state_path.exists()
     assert not list(tmp_path.rglob(".*"))
@@ -324,13 +329,13 @@ def test_a_state_with_other_columns_of_the_learning_curve_is_refused(small, tmp_
     """Otherwise later rows would not match the header."""
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, files, Stop(2))
+        train_subjects(small(), {0: files}, Stop(2))
     state = load_state(files.state_path)
     del state["averages"]["episodes_before"]
     save_state(files.state_path, state)
     words = r"does not fit this version of metarl \('episodes_before'\); delete its"
     with pytest.raises(MetaRLError, match=words):
-        train_subject(small(), 0, files, Reporter())
+        train_subjects(small(), {0: files}, Reporter())
 
 
 @pytest.mark.parametrize(
@@ -351,33 +356,33 @@ def test_a_state_with_other_columns_of_the_learning_curve_is_refused(small, tmp_
 def test_a_state_of_something_else_is_refused(content, words, small, tmp_path):
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, files, Stop(2))
+        train_subjects(small(), {0: files}, Stop(2))
     if isinstance(content, dict):
         content["owner"] = identity(small(), 0)
     save_state(files.state_path, {} if content is None else content)
     with pytest.raises(MetaRLError, match=words):
-        train_subject(small(), 0, files, Reporter())
+        train_subjects(small(), {0: files}, Reporter())
 
 
 def test_a_state_of_another_network_names_what_differs(small, tmp_path):
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, files, Stop(2))
+        train_subjects(small(), {0: files}, Stop(2))
     other = small(network=NetworkConfig(units=7))
     with pytest.raises(MetaRLError, match=r"this run: its configuration is .*, not"):
-        train_subject(other, 0, files, Reporter())
+        train_subjects(other, {0: files}, Reporter())
     with pytest.raises(MetaRLError, match="this run: its subject is 0, not 1; restore"):
-        train_subject(small(), 1, files, Reporter())
+        train_subjects(small(), {1: files}, Reporter())
     state = load_state(files.state_path)
     save_state(files.state_path, {**state, "owner": identity(other, 0)})
     with pytest.raises(MetaRLError, match=r"parameter core.weight is .*needs"):
-        train_subject(other, 0, files, Reporter())
+        train_subjects(other, {0: files}, Reporter())
 
 
 def test_a_state_holds_tensors_and_plain_values_alone(small, tmp_path):
     files = SubjectFolder(tmp_path)
     with pytest.raises(Interrupted):
-        train_subject(small(), 0, files, Stop(5))
+        train_subjects(small(), {0: files}, Stop(5))
     state = load_state(files.state_path)
     assert state["updates"] == 5
     assert len(state["rows"]) == 5

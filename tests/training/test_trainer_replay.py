@@ -15,7 +15,8 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_state
 from metarl.runs.config import from_plain, to_plain
 from metarl.runs.folder import SubjectFolder
-from metarl.training.trainer import Trainer, check_trainable, train_subject
+from metarl.training.groups import train_subjects
+from metarl.training.trainer import Trainer, check_trainable
 
 
 def train(config, folder, stops=()):
@@ -25,8 +26,8 @@ def train(config, folder, stops=()):
         answers = iter([False] * stop)
         stopping = Reporter(should_stop=lambda left=answers: next(left, True))
         with pytest.raises(Interrupted):
-            train_subject(config, 0, files, stopping)
-    train_subject(config, 0, files, Reporter())
+            train_subjects(config, {0: files}, stopping)
+    train_subjects(config, {0: files}, Reporter())
     return files
 
 

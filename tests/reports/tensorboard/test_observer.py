@@ -10,7 +10,7 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import NAMES
 from metarl.reports.tensorboard.observer import TensorBoardObserver
 from metarl.runs.folder import SubjectFolder
-from metarl.training.trainer import train_subject
+from metarl.training.groups import train_subjects
 
 pytestmark = pytest.mark.oldest
 
@@ -58,7 +58,7 @@ def train(config, files, after=None, error=None):
         folder = files.path / "tensorboard"
         return TensorBoardObserver(folder, config, 0, steps_done=done)
 
-    train_subject(config, 0, files, Reporter(should_stop=should_stop), observer)
+    train_subjects(config, {0: files}, Reporter(should_stop=should_stop), observer)
 
 
 def test_the_file_has_the_agreed_tags(finished):
@@ -154,6 +154,6 @@ def test_previews_change_no_byte_of_the_weights(task, small, tmp_path):
         SubjectFolder(tmp_path / "alone"),
     )
     train(config, observed)
-    train_subject(config, 0, alone, Reporter())
+    train_subjects(config, {0: alone}, Reporter())
     assert read(observed.path).Tags()["images"]
     assert observed.policy_path.read_bytes() == alone.policy_path.read_bytes()

@@ -1,0 +1,238 @@
+"""The compiled path: buffers of a group of subjects, and the calls of the kernel."""
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from metarl.agents.config import A2CConfig
+from metarl.agents.stacked.library import load_kernel
+from metarl.agents.stacked.weights import StackedWeights
+
+OPTIMIZERS = {"rmsprop": 0, "adam": 1, "rmsprop-tf": 2}
+METRICS = (
+    "loss/policy",
+    "loss/value",
+    "loss/entropy",
+    "train/grad_norm",
+    "rpe/mean",
+    "rpe/deviation",
+    "value/mean",
+)
+"""Scalars of an update, in the kernel's order."""
+MOST_ACTIONS = 64
+"""Largest number of actions; `MOST_ACTIONS` of the kernel."""
+_WHOLE = (
+    *("subjects", "envs", "steps", "observation", "units", "actions"),
+    *("padded", "row", "outputs", "numbers", "local"),
+    *("normalize", "optimizer", "train_initial", "summed"),
+)
+_REAL = ("trace_decay", "value_weight", "decay", "epsilon", "clip")
+_BUFFERS = (
+    *("mask", "weights", "gradient", "squares", "momentum", "updates"),
+    *("packed", "recurrent", "heads", "readout"),
+    *("joined", "gates", "cells", "logits", "errors", "scratch"),
+    *("chosen", "rewards", "ended", "started", "any_start"),
+    *("rpe_factor", "rpe_addition", "metrics"),
+)
+
+
+class _Group(ctypes.Structure):
+    """Sizes, settings and addresses; `struct Group` of the kernel."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in _WHOLE),
+        *((name, ctypes.c_double) for name in _REAL),
+        *((name, ctypes.c_void_p) for name in _BUFFERS),
+    ]
+
+
+class Kernel:
+    """A2C of S subjects with B environments each, by the compiled kernel.
+
+    Between two updates: `begin`, then `step` for each of T steps and once after the
+    last, then `update`. Subjects are computed one after the other by the same code, so
+    the bytes of each do not depend on the others.
+    """
+
+    def __init__(
+        self, weights: StackedWeights, config: A2CConfig, *, steps: int, num_envs: int
+    ) -> None:
+        """Allocate the buffers of an unroll.
+
+        Raises:
+            KernelError: the kernel cannot be used on this machine.
+        """
+        self.library = load_kernel()
+        self.weights, self.steps, self.num_envs = weights, steps, num_envs
+        self.buffers: dict[str, Tensor] = {}
+        self.group = _Group()
+        group, clip = self.group, config.gradient_clip
+        sizes = weights.sizes
+        width = self.library.vector_width()
+        padded, outputs = (
+            -(-n // width) * width for n in (sizes.units, sizes.actions + 1)
+        )
+        settings = {
+            "subjects": weights.subjects,
+            "envs": num_envs,
+            "steps": steps,
+            "observation": sizes.observation,
+            "units": sizes.units,
+            "actions": sizes.actions,
+            "padded": padded,
+            "row": padded + sizes.inputs + 1,
+            "outputs": outputs,
+            "numbers": sizes.numbers,
+            "normalize": config.normalize_advantages,
+            "optimizer": OPTIMIZERS[config.optimizer],
+            "local": config.rule == "eprop",
+            "train_initial": weights.trains_initial,
+            "trace_decay": config.trace_decay,
+            "value_weight": config.value_weight,
+            "decay": config.decay,
+            "epsilon": config.epsilon,
+            "clip": 0.0 if clip is None else clip,
+        }
+        for name, value in settings.items():
+            setattr(group, name, value)
+        self._allocate()
+
+    def _allocate(self) -> None:
+        """Allocate what the kernel reads and writes; zeros at first."""
+        g, weights = self.group, self.weights
+        s, t, b = g.subjects, g.steps, g.envs
+        floats = {
+            "packed": (s, g.row, 4 * g.padded),
+            "recurrent": (s, 4 * g.padded, g.padded),
+            "heads": (s, g.padded + 1, g.outputs),
+            "readout": (s, g.actions + 1, g.padded),
+            "joined": (s, t + 1, b, g.row),
+            "gates": (s, t + 1, b, 4 * g.padded),
+            "cells": (s, t + 2, b, g.padded),
+            "logits": (s, t + 1, b, g.outputs),
+            "errors": (s, t, b, g.outputs),
+            "rewards": (t, s, b),
+        }
+        for name, shape in floats.items():
+            self._use(name, torch.zeros(shape))
+        self._use("ended", torch.zeros(t, s, b, dtype=torch.bool))
+        self._use("started", torch.zeros(t + 1, s, b, dtype=torch.bool))
+        self._use("any_start", torch.zeros(t + 1, dtype=torch.bool))
+        self._use("metrics", torch.zeros(s, len(METRICS), dtype=torch.float64))
+        for name in ("weights", "gradient", "squares", "momentum", "updates"):
+            self._use(name, getattr(weights, name))
+        if weights.mask is not None:
+            self._use("mask", weights.mask)
+        self.library.scratch_size.restype = ctypes.c_int64
+        size = self.library.scratch_size(ctypes.byref(g))
+        self._use("scratch", torch.zeros(size))
+
+    def _use(self, name: str, buffer: Tensor) -> None:
+        """Keep a buffer alive, and tell the kernel its address."""
+        self.buffers[name] = buffer
+        setattr(self.group, name, buffer.data_ptr())
+
+    def begin(self) -> None:
+        """Begin an unroll with the present weights."""
+        shape = self.steps, self.group.subjects, self.num_envs
+        # New in each unroll: a task may keep the actions that it was given.
+        self._use("chosen", torch.empty(shape, dtype=torch.int64))
+        self.actions = self.buffers["chosen"].flatten(1).unbind()
+        self.library.begin(ctypes.byref(self.group))
+
+    def step(
+        self,
+        t: int,
+        observation: Tensor,
+        last_action: Tensor,
+        last_reward: Tensor,
+        ended: Tensor,
+        start: Tensor | None,
+        gumbel: Tensor | None,
+    ) -> Tensor:
+        """Take step t; return the (S B,) actions, after the last step the last ones.
+
+        Args:
+            t: number of the step, T for the step after the last.
+            observation: (S B, O) observations, subject by subject.
+            last_action: (S B,) codes of the actions before.
+            last_reward: (S B,) rewards that followed them.
+            ended: (S B,) bool: the episode ended with the step before.
+            start: (S B,) bool: environments with an initial memory; None if none.
+            gumbel: (S B, A) noise by which actions are sampled; None after the last.
+        """
+        inputs = _ready(observation, last_action, last_reward, ended)
+        where = None if start is None else start.data_ptr()
+        noise = None if gumbel is None else gumbel.data_ptr()
+        self.library.step(
+            ctypes.byref(self.group),
+            ctypes.c_int64(t),
+            *(ctypes.c_void_p(each.data_ptr()) for each in inputs),
+            ctypes.c_void_p(where),
+            ctypes.c_void_p(noise),
+        )
+        return self.actions[min(t, self.steps - 1)]
+
+    def change_errors(self, change: tuple[Tensor, Tensor] | None) -> None:
+        """Set (T, S B) factor and addition of the prediction errors of the unroll."""
+        for name, values in zip(
+            ("rpe_factor", "rpe_addition"), change or (None, None), strict=True
+        ):
+            if values is None:
+                setattr(self.group, name, None)
+            else:
+                self._use(name, values.contiguous())
+
+    def update(
+        self,
+        rates: Sequence[float],
+        discounts: Sequence[float],
+        entropy: Sequence[float],
+    ) -> None:
+        """Learn from the finished unroll; schedules hold a number a subject."""
+        self.differentiate(discounts, entropy)
+        self.library.optimize(ctypes.byref(self.group), _floats(rates))
+
+    def differentiate(
+        self, discounts: Sequence[float], entropy: Sequence[float]
+    ) -> None:
+        """Compute the gradients of the finished unroll, without a step along them."""
+        self.library.differentiate(
+            ctypes.byref(self.group), _floats(discounts), _floats(entropy)
+        )
+
+    def scalars(self) -> list[dict[str, float]]:
+        """Scalars to log of the last update, subject by subject."""
+        rows = self.buffers["metrics"].tolist()
+        return [dict(zip(METRICS, row, strict=True)) for row in rows]
+
+    def rewards(self) -> Tensor:
+        """(T, S, B) rewards of the unroll."""
+        return self.buffers["rewards"]
+
+    def ended(self) -> Tensor:
+        """(T, S, B) bool: the episode ended with the step."""
+        return self.buffers["ended"]
+
+    def memory(self, subject: int) -> tuple[Tensor, Tensor]:
+        """(B, H) activity and cell after the last step of the unroll."""
+        units, last = self.group.units, self.steps
+        joined, cells = self.buffers["joined"], self.buffers["cells"]
+        return joined[subject, last, :, :units], cells[subject, last, :, :units]
+
+    def set_memory(self, subject: int, memory: Sequence[Tensor]) -> None:
+        """Set the memory from which the next unroll begins."""
+        for part, values in zip(self.memory(subject), memory, strict=True):
+            part.copy_(values)
+
+
+def _ready(*inputs: Tensor) -> list[Tensor]:
+    """The inputs side by side in memory, as the kernel reads them."""
+    return [each if each.is_contiguous() else each.contiguous() for each in inputs]
+
+
+def _floats(values: Sequence[float]) -> Any:
+    return (ctypes.c_float * len(values))(*values)
