@@ -158,7 +158,9 @@ class StackedGroup:
         )
         for place, scalars in enumerate(self.networks.scalars()):
             member = self.members[place]
-            member.averages.add_rewards(rewards[:, place], nonterminal[:, place])
+            # Copied, as a sum over numbers that lie apart is rounded differently.
+            own = rewards[:, place].clone(), nonterminal[:, place].clone()
+            member.averages.add_rewards(*own)
             member.averages.add_scalars(scalars)
             member.updates += 1
 

@@ -60,7 +60,7 @@ def test_a_test_that_is_gone_is_taken_again_without_training(population, monkeyp
     def never(*given):
         raise AssertionError(given)
 
-    monkeypatch.setattr(module, "train_one", never)
+    monkeypatch.setattr(module, "train_some", never)
     run(jobs)
     assert population.missing(1) == []
 

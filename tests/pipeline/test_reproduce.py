@@ -86,7 +86,7 @@ def idle(monkeypatch):
     def never(*given):
         raise AssertionError(given)
 
-    for name in ("train_one", "evaluate_one", "evaluate_one_baseline"):
+    for name in ("train_some", "evaluate_one", "evaluate_one_baseline"):
         monkeypatch.setattr(population, name, never)
     monkeypatch.setattr(fingerprint, "analyze", never)
 
@@ -124,16 +124,16 @@ def test_only_what_is_missing_is_done_again_to_the_same_bytes(whole, tmp_path):
 
 def test_an_interrupted_call_resumes_to_the_same_bytes(whole, tmp_path, monkeypatch):
     calls = []
-    train_one = population.train_one
+    train_some = population.train_some
 
-    def stopped(config, subject, folder, reporter):
-        calls.append(folder)
+    def stopped(config, folders, reporter):
+        calls.append(folders)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train_one(config, subject, folder, reporter)
+        train_some(config, folders, reporter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", stopped)
+        patch.setattr(population, "train_some", stopped)
         with pytest.raises(KeyboardInterrupt):
             call(tmp_path)
     assert len(calls) == 3
@@ -144,15 +144,15 @@ def test_an_interrupted_call_resumes_to_the_same_bytes(whole, tmp_path, monkeypa
 def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
     whole, tmp_path, monkeypatch
 ):
-    train_one = population.train_one
+    train_some = population.train_some
 
-    def broken(config, subject, folder, reporter):
-        if (config.task, subject) == ("reversal", 1):
+    def broken(config, folders, reporter):
+        if config.task == "reversal" and 1 in folders:
             raise MetaRLError("the weights have gone where no number is")
-        train_one(config, subject, folder, reporter)
+        train_some(config, folders, reporter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", broken)
+        patch.setattr(population, "train_some", broken)
         outcome = call(tmp_path)
     assert list(outcome.failures) == ["reversal subject 1"]
     result = Reproduction(tmp_path, plan())
@@ -197,7 +197,7 @@ def test_a_subject_that_is_trained_again_loses_the_tests_of_its_old_network(
         raise MetaRLError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", broken)
+        patch.setattr(population, "train_some", broken)
         assert list(call(tmp_path, tasks=("reversal",)).failures)
     assert list(run.evaluated) == [0]
 
@@ -206,7 +206,7 @@ def test_an_experiment_without_any_subject_is_a_failed_row(tmp_path, monkeypatch
     def broken(*given):
         raise MetaRLError("no room")
 
-    monkeypatch.setattr(population, "train_one", broken)
+    monkeypatch.setattr(population, "train_some", broken)
     outcome = call(tmp_path, tasks=("reversal",))
     assert list(outcome.failures) == ["reversal subject 0", "reversal subject 1"]
     (row,) = read_json(tmp_path / "scorecard.json")

@@ -289,7 +289,7 @@ def test_a_tasks_failure_leaves_no_policy_and_no_half_file(fault, small, tmp_pat
     config = small("toys:Lottery", fault=fault, fault_below=1.0)
     error, words = {
         "nan": (
-            ValueError,
+            MetaRLError,
             "reward must be a finite number, got nan in environment 0; correct",
         ),
         "raise": (RuntimeError, "the lottery burnt down"),

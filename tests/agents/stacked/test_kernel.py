@@ -1,0 +1,274 @@
+"""The compiled kernel agrees with the torch path, and keeps its subjects apart."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
+from metarl.agents.stacked.kernel import Kernel
+from metarl.agents.stacked.library import KernelError, load_kernel
+from metarl.agents.stacked.weights import StackedWeights, flat, views
+from metarl.training.trainer import Trainer, make_network
+
+BASE = A2CConfig(
+    learning_rate=Schedule(start=4e-3, end=1e-3),
+    discount=Schedule(start=0.5, end=0.9),
+    value_weight=0.3,
+)
+LEARNING = {
+    "as published": BASE,
+    "standardised": replace(BASE, normalize_advantages=True, trace_decay=0.7),
+    "clipped": replace(BASE, gradient_clip=1e-3),
+    "adam": replace(BASE, optimizer="adam", entropy_weight=constant(0.2)),
+    "local errors": replace(BASE, rule="eprop"),
+}
+NETWORKS = {
+    "units in whole vectors": NetworkConfig(units=48),
+    "few units": NetworkConfig(units=5, input_gain=3.0),
+    "without inputs": NetworkConfig(units=17, action_input=False, feedback="none"),
+    "zero initial memory": NetworkConfig(units=8, learned_initial_state=False),
+}
+SHAPES = {"one": (1, 7), "odd": (13, 5), "blocks": (70, 3), "one step": (5, 1)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Skip where the kernel cannot be compiled."""
+    try:
+        load_kernel()
+    except KernelError as error:
+        pytest.skip(str(error))
+
+
+class Twin:
+    """A trainer, and the kernel with the same experience in each of its subjects."""
+
+    def __init__(self, config, subjects=3):
+        self.trainer, self.subjects = Trainer(config, 0), subjects
+        self.config = config
+        self.networks = [make_network(config, 0) for _ in range(subjects)]
+        self.weights = StackedWeights(self.networks)
+        training = config.training
+        self.kernel = Kernel(
+            self.weights,
+            config.learning,
+            steps=training.unroll_steps,
+            num_envs=training.num_envs,
+        )
+        envs = subjects * training.num_envs
+        self.feedback = torch.zeros(envs, dtype=torch.int64), torch.zeros(envs)
+        self.ended = torch.zeros(envs, dtype=torch.bool)
+
+    def repeat(self, values):
+        return None if values is None else torch.cat([values] * self.subjects)
+
+    def unroll(self):
+        """One unroll of the trainer, forced upon the kernel by its noise."""
+        trajectory = self.trainer.collect_unroll()
+        starts = [*trajectory.starts, self.trainer.rollout.start]
+        self.kernel.begin()
+        for t, observation in enumerate(trajectory.observations):
+            noise = None
+            if t < len(trajectory.actions):
+                action = self.repeat(trajectory.actions[t]).unsqueeze(1)
+                noise = torch.zeros(len(action), trajectory.logits.shape[-1])
+                noise.scatter_(1, action, 1e9)
+            now = self.repeat(observation), *self.feedback, self.ended
+            chosen = self.kernel.step(t, *now, self.repeat(starts[t]), noise)
+            if noise is not None:
+                rewards = self.repeat(trajectory.rewards[t])
+                self.feedback = chosen.clone(), rewards
+                self.ended = self.repeat(trajectory.nonterminal[t]) == 0
+        return trajectory
+
+    def update(self):
+        """One update of both; return their metrics."""
+        trajectory, progress = self.unroll(), self.trainer.progress
+        actions = self.trainer.network.action_count
+        values = self.kernel.buffers["logits"][:, :, :, actions]
+        assert torch.equal(self.kernel.actions[0], self.repeat(trajectory.actions[0]))
+        expected = self.trainer.learner.update(
+            self.trainer.unroll, trajectory, progress
+        )
+        learning = self.config.learning
+        schedules = learning.learning_rate, learning.discount, learning.entropy_weight
+        self.kernel.update(*([s.at(progress)] * self.subjects for s in schedules))
+        self.trainer.updates += 1
+        torch.testing.assert_close(values[-1], trajectory.values, rtol=1e-4, atol=1e-5)
+        return expected
+
+    def gradients(self):
+        """Gradients of the kernel's last subject, and of the trainer, by name."""
+        names = dict(self.trainer.network.named_parameters())
+        own = self.networks[-1]
+        named = {p: name for name, p in own.named_parameters()}
+        for parameter, part in views(own, self.weights.gradient[-1]):
+            reference = names[named[parameter]]
+            zero = torch.zeros_like(reference)
+            yield part, zero if reference.grad is None else reference.grad
+
+
+def check(config):
+    """Three updates agree: gradients, weights, metrics."""
+    twin = Twin(config)
+    for _ in range(3):
+        expected = twin.update()
+        clip = config.learning.gradient_clip
+        if clip is None:
+            for mine, reference in twin.gradients():
+                torch.testing.assert_close(mine, reference, rtol=2e-4, atol=2e-6)
+        for scalars in twin.kernel.scalars():
+            assert scalars == pytest.approx(
+                {name: float(value) for name, value in expected.items()},
+                rel=1e-4,
+                abs=1e-5,
+            )
+        for network in twin.networks:
+            torch.testing.assert_close(
+                flat(network), flat(twin.trainer.network), rtol=1e-3, atol=1e-4
+            )
+    moved = flat(twin.trainer.network) - flat(make_network(config, 0))
+    assert moved.abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("learning", LEARNING.values(), ids=LEARNING)
+def test_updates_agree_with_the_torch_path(learning, small):
+    check(small("two-step", learning=learning, num_envs=13, unroll_steps=9))
+
+
+@pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
+def test_networks_of_any_size_and_inputs_agree(network, small):
+    config = small("two-step", network=network, num_envs=6, unroll_steps=8)
+    check(config)
+
+
+@pytest.mark.parametrize(("num_envs", "unroll_steps"), SHAPES.values(), ids=SHAPES)
+def test_batches_and_unrolls_of_any_size_agree(num_envs, unroll_steps, small):
+    check(small("bandit", num_envs=num_envs, unroll_steps=unroll_steps))
+
+
+@pytest.mark.parametrize("reset", ["episode", "trial"])
+def test_the_initial_memory_learns_where_episodes_or_trials_start(reset, small):
+    config = small("two-step")
+    training = replace(config.training, reset_memory=reset)
+    twin = Twin(replace(config, training=training))
+    twin.update()
+    mine, reference = list(twin.gradients())[2]
+    assert reference.abs().max() > 1e-6
+    torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-7)
+
+
+def test_changed_prediction_errors_are_learned_from(small):
+    """Errors that are doubled double the gradient, where nothing is standardised."""
+    twin = Twin(small("bandit", learning=BASE), subjects=1)
+    trajectory = twin.unroll()
+    twin.kernel.differentiate([0.8], [0.0])
+    plain = twin.weights.gradient.clone()
+    shape = trajectory.rewards.shape
+    twin = Twin(small("bandit", learning=BASE), subjects=1)
+    twin.unroll()
+    twin.kernel.change_errors((torch.full(shape, 2.0), torch.zeros(shape)))
+    twin.kernel.differentiate([0.8], [0.0])
+    torch.testing.assert_close(twin.weights.gradient, 2 * plain)
+    twin.unroll()
+    twin.kernel.change_errors(None)
+    twin.kernel.differentiate([0.8], [0.0])
+    assert not torch.equal(twin.weights.gradient, 2 * plain)
+
+
+def experience(kernel, config, seed, *, spoil=()):
+    """An unroll of random inputs, the same for each subject; NaN for some of them."""
+    training = config.training
+    generator = torch.Generator().manual_seed(seed)
+    envs, subjects = training.num_envs, kernel.group.subjects
+    kernel.begin()
+    action = torch.zeros(envs * subjects, dtype=torch.int64)
+    reward = torch.zeros(envs * subjects)
+    for t in range(training.unroll_steps + 1):
+        observation = torch.rand(envs, kernel.group.observation, generator=generator)
+        gumbel = torch.rand(envs, kernel.group.actions, generator=generator)
+        ended = torch.rand(envs, generator=generator) < 0.2
+        start = None if t % 3 else torch.rand(envs, generator=generator) < 0.5
+        last = t == training.unroll_steps
+        repeated = [
+            None if each is None else each.repeat(subjects, *[1] * (each.dim() - 1))
+            for each in (observation, ended, start, None if last else gumbel)
+        ]
+        for subject in spoil:
+            repeated[0][subject * envs] = torch.nan
+        seen, over, begun, noise = repeated
+        action = kernel.step(t, seen, action, reward, over, begun, noise).clone()
+        reward = (action == 0).float()
+
+
+def kernel_of(config, subjects):
+    networks = [make_network(config, subject) for subject in subjects]
+    weights = StackedWeights(networks)
+    training = config.training
+    sizes = {"steps": training.unroll_steps, "num_envs": training.num_envs}
+    return Kernel(weights, config.learning, **sizes), networks
+
+
+def after_updates(config, subjects, *, spoil=()):
+    """(F,) weights of each subject after two updates."""
+    kernel, networks = kernel_of(config, subjects)
+    for seed in range(2):
+        experience(kernel, config, seed, spoil=spoil)
+        kernel.update(*([value] * len(subjects) for value in (1e-2, 0.9, 0.05)))
+    return [flat(network) for network in networks]
+
+
+@pytest.mark.parametrize(("num_envs", "unroll_steps"), SHAPES.values(), ids=SHAPES)
+def test_a_subject_has_the_same_bytes_alone_and_among_others(
+    num_envs, unroll_steps, small
+):
+    config = small("bandit", num_envs=num_envs, unroll_steps=unroll_steps)
+    together = after_updates(config, [4, 1, 7])
+    for place, subject in enumerate((4, 1, 7)):
+        (alone,) = after_updates(config, [subject])
+        assert torch.equal(alone, together[place])
+    assert not torch.equal(together[0], together[1])
+
+
+def test_a_subject_that_is_not_a_number_leaves_the_others_bytes_alone(small):
+    config = small("bandit")
+    sound = after_updates(config, [0, 1, 2])
+    spoilt = after_updates(config, [0, 1, 2], spoil=[1])
+    assert not spoilt[1].isfinite().all()
+    assert torch.equal(sound[0], spoilt[0])
+    assert torch.equal(sound[2], spoilt[2])
+
+
+def test_the_most_probable_of_noisy_actions_is_taken(small):
+    config = small("bandit", num_envs=40)
+    kernel, _ = kernel_of(config, [0, 1])
+    kernel.begin()
+    inputs = (
+        torch.rand(80, kernel.group.observation),
+        torch.zeros(80, dtype=torch.int64),
+    )
+    gumbel = torch.randn(80, kernel.group.actions)
+    none = torch.zeros(80), torch.zeros(80, dtype=torch.bool), None
+    chosen = kernel.step(0, *inputs, *none, gumbel)
+    logits = kernel.buffers["logits"][:, 0, :, : kernel.group.actions].flatten(0, 1)
+    assert torch.equal(chosen, (logits + gumbel).argmax(1))
+    assert len(set(chosen.tolist())) > 1
+
+
+def test_inputs_that_are_not_side_by_side_in_memory_are_read_right(small):
+    config = small("bandit", num_envs=4)
+    results = []
+    for spread in (False, True):
+        kernel, _ = kernel_of(config, [0])
+        kernel.begin()
+        seen = torch.arange(4.0).unsqueeze(1).repeat(1, kernel.group.observation)
+        if spread:
+            seen = seen.repeat_interleave(2, 0)[::2]
+            assert not seen.is_contiguous()
+        gumbel = torch.zeros(4, kernel.group.actions)
+        still = torch.zeros(4, dtype=torch.int64), torch.zeros(4), torch.zeros(4).bool()
+        kernel.step(0, seen, *still, None, gumbel)
+        results.append(kernel.buffers["logits"][0, 0].clone())
+    assert torch.equal(*results)
+    assert not torch.equal(results[0][0], results[0][1])

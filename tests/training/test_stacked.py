@@ -1,0 +1,226 @@
+"""Subjects that share a computation: each as if it were alone."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from metarl.agents.config import A2CConfig, constant
+from metarl.agents.learning.config import CostsConfig, ReplayConfig
+from metarl.agents.networks.actor_critic import weights_hash
+from metarl.agents.stacked import library
+from metarl.core.checks import MetaRLError
+from metarl.core.interventions import parse
+from metarl.core.parallel import Interrupted, Reporter
+from metarl.envs.registry import NAMES
+from metarl.runs.checkpoint import load_state
+from metarl.runs.folder import SubjectFolder
+from metarl.simulation.stacked_rollout import StackedRollout
+from metarl.training.groups import Alone, make_group, train_subjects
+from metarl.training.stacked import StackedGroup, why_alone
+from metarl.training.trainer import Trainer
+
+# The networks of the other two have an encoder, and a separate critic.
+TASKS = [name for name in NAMES if name not in ("harlow", "risky-choice")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    """Skip where the kernel cannot be compiled."""
+    try:
+        library.load_kernel()
+    except library.KernelError as error:
+        pytest.skip(str(error))
+
+
+class Stop(Reporter):
+    """Asks to stop when it is asked for the n-th time."""
+
+    def __init__(self, after):
+        self.asked, self.after = 0, after
+        super().__init__(should_stop=self._should_stop)
+
+    def _should_stop(self):
+        self.asked += 1
+        return self.asked > self.after
+
+
+def folders(path, subjects):
+    return {k: SubjectFolder(path / str(k)) for k in subjects}
+
+
+def contents(folder):
+    """The bytes of all that training leaves, except measured times."""
+    paths = [*sorted(folder.path.glob("snapshots/*")), folder.policy_path]
+    return {p.name: p.read_bytes() for p in [*paths, folder.metrics_path]}
+
+
+def trained(config, path, subjects, *, stops=()):
+    files = folders(path, subjects)
+    for stop in stops:
+        with pytest.raises(Interrupted):
+            train_subjects(config, files, Stop(stop))
+    train_subjects(config, files, Reporter())
+    return [contents(folder) for folder in files.values()]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_subject_has_the_same_bytes_alone_among_others_and_resumed(
+    task, small, tmp_path
+):
+    config = small(task, updates=20)
+    assert why_alone(config) == ""
+    alone = [trained(config, tmp_path / f"{k}", [k])[0] for k in (0, 3)]
+    assert trained(config, tmp_path / "both", [0, 3]) == alone
+    assert trained(config, tmp_path / "stopped", [0, 3], stops=(3, 8)) == alone
+    assert alone[0] != alone[1]
+
+
+@pytest.mark.parametrize("reset", ["episode", "trial"])
+def test_first_updates_are_those_of_the_torch_path(reset, small):
+    config = small("two-step")
+    config = replace(config, training=replace(config.training, reset_memory=reset))
+    group = StackedGroup(config, [0, 1])
+    trainers = [Trainer(config, subject) for subject in (0, 1)]
+    for _ in range(3):
+        group.update()
+        for member, trainer in zip(group.members, trainers, strict=True):
+            trainer.update()
+            expected = dict(trainer.network.named_parameters())
+            for name, parameter in member.network.named_parameters():
+                torch.testing.assert_close(
+                    parameter, expected[name], rtol=1e-3, atol=1e-5
+                )
+            assert member.point() == pytest.approx(
+                trainer.point(), rel=1e-3, abs=1e-5, nan_ok=True
+            )
+
+
+def test_subjects_that_are_not_equally_far_go_on_apart(small, tmp_path):
+    config = small(updates=20)
+    alone = trained(config, tmp_path / "alone", [0, 1])
+    files = folders(tmp_path / "apart", [0, 1])
+    for subject, stop in ((0, 4), (1, 9)):
+        with pytest.raises(Interrupted):
+            train_subjects(config, {subject: files[subject]}, Stop(stop))
+    train_subjects(config, files, Reporter())
+    assert [contents(folder) for folder in files.values()] == alone
+
+
+def test_a_subject_that_diverges_leaves_and_the_others_go_on(small, tmp_path):
+    config = small(updates=20)
+    sound = trained(config, tmp_path / "sound", [0, 1, 2])
+    files = folders(tmp_path / "one", [0, 1, 2])
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    spoil(files[1])
+    words = r"^subject 1: training diverged before step \d+: the gradient's norm is nan"
+    with pytest.raises(MetaRLError, match=words):
+        train_subjects(config, files, Reporter())
+    assert [contents(files[k]) for k in (0, 2)] == [sound[0], sound[2]]
+    assert not files[1].finished
+
+
+def spoil(folder):
+    """Set a weight of a saved state to NaN."""
+    from metarl.runs.checkpoint import save_state
+
+    state = load_state(folder.state_path)
+    state["network"]["core.bias"][0] = torch.nan
+    save_state(folder.state_path, state)
+
+
+def test_a_reward_that_is_not_finite_concerns_its_subject_alone(
+    small, tmp_path, monkeypatch
+):
+    config = small(updates=20)
+    sound = trained(config, tmp_path / "sound", [0, 1, 2])
+    run = StackedRollout.run
+
+    def spoilt(rollout, steps):
+        run(rollout, steps)
+        if rollout.subjects == 3:
+            rollout.networks.rewards()[2, 1, 0] = torch.nan
+
+    monkeypatch.setattr(StackedRollout, "run", spoilt)
+    files = folders(tmp_path, [0, 1, 2])
+    words = "^subject 1: the task's reward must be a finite number, got nan in"
+    with pytest.raises(MetaRLError, match=words):
+        train_subjects(config, files, Reporter())
+    assert [contents(files[k]) for k in (0, 2)] == [sound[0], sound[2]]
+    assert not files[1].finished
+
+
+def test_a_damaged_state_concerns_its_subject_alone(small, tmp_path):
+    config = small(updates=20)
+    files = folders(tmp_path, [0, 1])
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    files[0].state_path.write_bytes(b"damaged")
+    with pytest.raises(MetaRLError, match=r"^subject 0: .*is damaged"):
+        train_subjects(config, files, Reporter())
+    assert files[1].finished
+
+
+def test_without_the_kernel_subjects_are_alone_and_as_good(
+    small, tmp_path, monkeypatch
+):
+    config = small(updates=20)
+    files = folders(tmp_path, [0, 1])
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    monkeypatch.setenv(library.SWITCH, "off")
+    library.load_kernel.cache_clear()
+    try:
+        assert "METARL_KERNEL=off" in why_alone(config)
+        assert isinstance(make_group(config, [0]), Alone)
+        with pytest.raises(MetaRLError, match="began with the compiled kernel"):
+            train_subjects(config, files, Reporter())
+        begun = folders(tmp_path / "torch", [0])
+        with pytest.raises(Interrupted):
+            train_subjects(config, begun, Stop(5))
+    finally:
+        monkeypatch.undo()
+        library.load_kernel.cache_clear()
+    assert '"torch"' in (begun[0].path / "versions.json").read_text()
+    assert '"kernel"' in (files[0].path / "versions.json").read_text()
+    # What began in torch ends there, though the kernel is at hand again.
+    train_subjects(config, begun, Reporter())
+    reference = Trainer(config, 0)
+    for _ in range(20):
+        reference.update()
+    assert weights_hash(begun[0].policy()) == weights_hash(reference.network)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"network": {"core": "gru"}}, "the core is gru"),
+        ({"network": {"critic": "separate"}}, "the critic is separate"),
+        ({"learning": {"rule": "bptt-random"}}, "the rule is bptt-random"),
+        ({"learning": {"costs": CostsConfig(pfc=("reward",))}}, "costs are by area"),
+        (
+            {"learning": {"replay": ReplayConfig(mode="uniform")}},
+            "episodes are replayed",
+        ),
+        (
+            {"training": {"interventions": (parse("teaching scale 0.5"),)}},
+            "there are interventions during training",
+        ),
+    ],
+    ids=str,
+)
+def test_what_the_kernel_lacks_is_trained_alone(changes, reason, small):
+    config = small()
+    for part, values in changes.items():
+        config = replace(config, **{part: replace(getattr(config, part), **values)})
+    assert why_alone(config) == reason
+
+
+def test_learning_rates_follow_the_progress_of_training(small):
+    """With a rate of 0 in its second half, nothing is learned there."""
+    config = small(learning=A2CConfig(learning_rate=constant(0.0)))
+    group = make_group(config, [0])
+    before = weights_hash(group.members[0].network)
+    group.update()
+    assert weights_hash(group.members[0].network) == before
