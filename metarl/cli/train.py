@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.cli.options import bad_input, finish, parse
@@ -27,6 +27,8 @@ class TrainOptions(Generic[Params]):
     """Also train the variants of the experiment, into the run's folder."""
     workers: int | None = None
     """Number of parallel processes; default: all cores."""
+    batch_subjects: int | Literal["auto"] = "auto"
+    """Number of subjects that share one computation; auto: as many as are quickest."""
     subjects: int
     """Number of independently trained networks."""
     seed: int
@@ -76,6 +78,7 @@ def main(words: list[str]) -> int:
             task_params=options.task,
             **{name: getattr(options, name) for name in shared},
         )
+    batch = None if options.batch_subjects == "auto" else options.batch_subjects
     with bad_input():
         outcome = train_population(
             config,
@@ -83,5 +86,6 @@ def main(words: list[str]) -> int:
             variants=options.variants,
             resume=options.resume,
             workers=options.workers,
+            batch_subjects=batch,
         )
     return finish(outcome, f"trained {config.subjects} subjects: {options.out}")

@@ -96,6 +96,19 @@ def check_workers(workers: int | None) -> None:
         check_whole("workers", workers, WORKERS)
 
 
+def memory_left() -> int:
+    """Bytes of memory that new processes can use; half of all where this is unknown."""
+    info = Path("/proc/meminfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    except (AttributeError, ValueError):
+        return 4 * 2**30
+
+
 def core_count() -> int:
     """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):

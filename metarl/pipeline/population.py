@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import MetaRLError
+from metarl.core.fields import Range, check_whole
 from metarl.core.locks import locked
-from metarl.core.parallel import Job, Reporter, core_count, run_jobs
+from metarl.core.parallel import Job, Reporter, core_count, memory_left, run_jobs
 from metarl.envs.registry import task_class
 from metarl.envs.testing import check_playable
 from metarl.experiments.spec import Experiment, experiment
@@ -39,7 +40,7 @@ from metarl.simulation.evaluation import (
     list_baselines,
 )
 from metarl.training.groups import train_subjects
-from metarl.training.stacked import why_alone
+from metarl.training.stacked import subject_bytes, why_alone
 from metarl.training.trainer import check_trainable
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,8 @@ BASELINE_DURATION = 1 / 50
 ENCODER_DURATION = 4.0
 """Duration of a step of training with an encoder, relative to one without."""
 
+BATCH = Range(1, 10_000, why="a group beyond that saves no time")
+"""Range of the number of subjects that share one computation."""
 GROUP_ENVS = 1024
 """Environments of a group beyond which further subjects save little time."""
 
@@ -206,6 +209,7 @@ def begin(
     """
     for each in populations:
         check_trainable(each.config)
+        check_batch(each.config, each.batch_subjects)
         if ":" in each.config.task:
             own = task_class(each.config.task)
             check_playable(own(1, each.config.task_params))
@@ -256,8 +260,27 @@ def group_size(config: RunConfig[Any], waiting: int, asked: int | None) -> int:
     """
     if asked is None:
         envs = config.training.num_envs
-        asked = min(max(1, GROUP_ENVS // envs), -(-waiting // core_count()))
+        fit = memory_left() // (core_count() * subject_bytes(config))
+        asked = min(max(1, GROUP_ENVS // envs), -(-waiting // core_count()), fit)
     return 1 if asked <= 1 or why_alone(config) else asked
+
+
+def check_batch(config: RunConfig[Any], asked: int | None) -> None:
+    """Raise ValueError if so many subjects cannot share one computation."""
+    if asked is None or check_whole("batch_subjects", asked, BATCH) == 1:
+        return
+    reason = why_alone(config)
+    if reason:
+        raise ValueError(
+            f"batch_subjects must be auto or 1 here, got {asked}: subjects share a "
+            f"computation only in the compiled kernel, and {reason}"
+        )
+    fit = memory_left() // subject_bytes(config)
+    if min(asked, config.subjects) > fit:
+        raise ValueError(
+            f"batch_subjects must be at most {max(1, fit)} in the memory that is left, "
+            f"got {asked}; take fewer, or fewer environments or steps of an unroll"
+        )
 
 
 def _names(subjects: Sequence[int]) -> str:

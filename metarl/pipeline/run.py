@@ -34,6 +34,7 @@ def train(
     variants: bool = False,
     resume: bool = False,
     workers: int | None = None,
+    batch_subjects: int | None = None,
     show: bool = True,
 ) -> Outcome:
     """Train all subjects of a run; a subject's weights do not depend on the others.
@@ -45,6 +46,8 @@ def train(
             folder `variants`.
         resume: resume the run in `out`; finished subjects are kept.
         workers: number of parallel processes; default: all cores; 1: this process only.
+        batch_subjects: number of subjects that share one computation; default: as many
+            as are quickest. It changes no byte of a subject.
         show: draw progress bars, if there is a terminal.
 
     Returns:
@@ -60,7 +63,7 @@ def train(
     check_workers(workers)
     path = default_folder(config.task) if out is None else Path(out)
     run = Run(path, trust_task=True)
-    populations = [Population(run, config)]
+    populations = [Population(run, config, batch_subjects=batch_subjects)]
     if variants:
         populations += variant_populations(run, config, {})
     with begin(populations, resume=resume):

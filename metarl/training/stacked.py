@@ -51,6 +51,18 @@ def why_alone(config: RunConfig[Any]) -> str:
     return ""
 
 
+def subject_bytes(config: RunConfig[Any]) -> int:
+    """Memory of one subject of a group: the buffers of an unroll, in bytes."""
+    training, units = config.training, config.network.units
+    # Inputs with activity, four gates, cell and outputs of each step.
+    numbers = 6 * units + SMALL_BUFFERS
+    return 4 * numbers * training.num_envs * (training.unroll_steps + 2)
+
+
+SMALL_BUFFERS = 128
+"""Numbers stored for a step beyond those of the units: inputs, outputs and errors."""
+
+
 class StackedSubject(Subject):
     """One subject of a group, which makes the updates."""
 
