@@ -68,6 +68,7 @@ class StackedRollout:
         self.task, self.networks, self.generators = task, networks, generators
         self.reset_memory = reset_memory
         self.subjects = len(generators)
+        self.episode_steps = task.episode_steps
         self.num_envs = task.num_envs // self.subjects
         self.observation = task.reset(self._uniform(1)[0])
         self.last_action = torch.zeros(task.num_envs, dtype=torch.int64)
@@ -92,21 +93,27 @@ class StackedRollout:
         self.networks.begin()
         noise, gumbel = self._uniform(steps).unbind(), self._gumbel(steps).unbind()
         for t in range(steps):
-            actions = self._act(t, gumbel[t])
-            step = self.task.step(actions, noise[t])
+            self.last_action = self._act(t, gumbel[t])
+            step = self.task.step(self.last_action, noise[t])
             self.observation, self.last_reward, self.ended, trial_ended = step
-            self.last_action = actions
-            self._restart(step.terminated, trial_ended)
+            self._restart(self.ended, trial_ended)
         self._act(steps, None)
 
     def _act(self, t: int, gumbel: Tensor | None) -> Tensor:
-        feedback = self.last_action, self.last_reward, self.ended
-        return self.networks.step(t, self.observation, *feedback, self.start, gumbel)
+        return self.networks.step(
+            t,
+            self.observation,
+            self.last_action,
+            self.last_reward,
+            self.ended,
+            self.start,
+            gumbel,
+        )
 
     def _restart(self, terminated: Tensor, trial_ended: Tensor) -> None:
         """Start new episodes where they ended; note where the memory is reset."""
         self.clock += 1
-        length = self.task.episode_steps
+        length = self.episode_steps
         over = self.clock == length if length else bool(terminated.any())
         if over:
             self.clock = 0
@@ -120,7 +127,7 @@ class StackedRollout:
 
     def _noise_where(self, terminated: Tensor) -> Tensor:
         """(S B, n) noise, drawn by the subjects that start an episode."""
-        if self.task.episode_steps:
+        if self.episode_steps:
             return self._uniform(1)[0]
         size = self.num_envs, self.task.noise_size
         rows = [
@@ -162,7 +169,7 @@ class StackedRollout:
         for name in ("observation", "last_action", "last_reward", "ended"):
             setattr(self, name, torch.cat([each[name] for each in states]))
         self.clock = states[0]["clock"]
-        if self.task.episode_steps and any(e["clock"] != self.clock for e in states):
+        if self.episode_steps and any(e["clock"] != self.clock for e in states):
             raise ValueError("subjects differ in clock")
         starts = [each["start"] for each in states]
         never = torch.zeros(self.num_envs, dtype=torch.bool)

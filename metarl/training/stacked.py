@@ -154,7 +154,7 @@ class StackedGroup:
         group._continue_rollout()
         return group
 
-    @torch.no_grad()
+    @torch.inference_mode()
     def update(self) -> None:
         """Step one unroll of every subject, and learn from it."""
         learning = self.config.learning

@@ -214,13 +214,13 @@ struct Subject {
   }
 
   // Writes observation, last action and last reward into the rows of a step.
-  void join(int64_t t, const float *observation, const int64_t *action,
+  void join(int64_t t, const float *observation, int64_t stride, const int64_t *action,
             const float *reward) const {
     const uint8_t *start = g.any_start[t] ? g.started + at(t) : nullptr;
     for (int64_t b = 0; b < B; ++b) {
       float *row = joined(t) + b * KA, *x = row + HP;
       const int64_t env = s * B + b;
-      std::memcpy(x, observation + env * g.observation, 4 * g.observation);
+      std::copy_n(observation + env * stride, g.observation, x);
       float *feedback = x + g.observation;
       std::fill(feedback, feedback + A + 1, 0.f);
       if (start && start[b]) {
@@ -567,8 +567,9 @@ void begin(const Group *group) {
 
 // One step: stores what followed the step before, joins the inputs, computes gates,
 // cells and outputs, and chooses actions. `start` is null if no memory is initial now;
-// `gumbel` is null after the last step, where the value alone is needed.
-void step(const Group *group, int64_t t, const float *observation,
+// `gumbel` is null after the last step, where the value alone is needed. Observations of
+// successive environments are `stride` numbers apart; 0 if all have the same.
+void step(const Group *group, int64_t t, const float *observation, int64_t stride,
           const int64_t *action, const float *reward, const uint8_t *ended,
           const uint8_t *start, const float *gumbel) {
   const int64_t all_envs = group->subjects * group->envs;
@@ -580,7 +581,7 @@ void step(const Group *group, int64_t t, const float *observation,
   if (start) std::memcpy(group->started + t * all_envs, start, all_envs);
   for (int64_t s = 0; s < group->subjects; ++s) {
     const Subject subject(*group, s);
-    subject.join(t, observation, action, reward);
+    subject.join(t, observation, stride, action, reward);
     subject.forward(t);
     if (gumbel) subject.choose(t, gumbel);
   }

@@ -66,9 +66,14 @@ class Kernel:
             KernelError: the kernel cannot be used on this machine.
         """
         self.library = load_kernel()
+        self._step = self.library.step
+        # Declared, as conversions at each call would take as long as a small step.
+        address, whole = ctypes.c_void_p, ctypes.c_int64
+        self._step.argtypes = [address, whole, address, whole, *[address] * 5]
         self.weights, self.steps, self.num_envs = weights, steps, num_envs
         self.buffers: dict[str, Tensor] = {}
         self.group = _Group()
+        self.address = ctypes.addressof(self.group)
         group, clip = self.group, config.gradient_clip
         sizes = weights.sizes
         width = self.library.vector_width()
@@ -164,15 +169,20 @@ class Kernel:
             start: (S B,) bool: environments with an initial memory; None if none.
             gumbel: (S B, A) noise by which actions are sampled; None after the last.
         """
-        inputs = _ready(observation, last_action, last_reward, ended)
-        where = None if start is None else start.data_ptr()
-        noise = None if gumbel is None else gumbel.data_ptr()
-        self.library.step(
-            ctypes.byref(self.group),
-            ctypes.c_int64(t),
-            *(ctypes.c_void_p(each.data_ptr()) for each in inputs),
-            ctypes.c_void_p(where),
-            ctypes.c_void_p(noise),
+        # Rows may be the same one for all environments, but not in pieces.
+        if observation.stride(1) != 1:
+            observation = observation.contiguous()
+        feedback = last_action, last_reward, ended
+        if not all(each.is_contiguous() for each in feedback):
+            feedback = tuple(each.contiguous() for each in feedback)
+        self._step(
+            self.address,
+            t,
+            observation.data_ptr(),
+            observation.stride(0),
+            *[each.data_ptr() for each in feedback],
+            None if start is None else start.data_ptr(),
+            None if gumbel is None else gumbel.data_ptr(),
         )
         return self.actions[min(t, self.steps - 1)]
 
@@ -227,11 +237,6 @@ class Kernel:
         """Set the memory from which the next unroll begins."""
         for part, values in zip(self.memory(subject), memory, strict=True):
             part.copy_(values)
-
-
-def _ready(*inputs: Tensor) -> list[Tensor]:
-    """The inputs side by side in memory, as the kernel reads them."""
-    return [each if each.is_contiguous() else each.contiguous() for each in inputs]
 
 
 def _floats(values: Sequence[float]) -> Any:
