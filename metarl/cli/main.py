@@ -18,6 +18,7 @@ from metarl.cli import (
     animals,
     bench,
     compare,
+    doctor,
     evaluate,
     evolve,
     neighbours,
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "watch": watch.main,
         "neighbours": neighbours.main,
         "bench": bench.main,
+        "doctor": doctor.main,
     }
 )
 
