@@ -12,6 +12,7 @@ from metarl.analysis.comparison_plots import MARKERS, RUN_COLOURS
 from metarl.analysis.plotting import empty_panel, interval, legend_below
 from metarl.analysis.statistics import mean_interval
 from metarl.analysis.style import COLOURS
+from metarl.analysis.sweep import FIRST, SECOND
 
 ROOM = 0.7
 """Room for the colours at one value, in distances between values."""
@@ -19,6 +20,8 @@ RING: Mapping[str, Any] = {"ms": 10, "mfc": "none", "mec": "black", "zorder": 4}
 """Mark of a selected run."""
 LUMINANCE = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in the lightness of a colour (ITU-R BT.601)."""
+HALVES = (FIRST, SECOND)
+"""Columns of the halves of a test."""
 MOST_NUMBERS = 60
 """Cells of a map above which their numbers are not written."""
 
@@ -70,7 +73,12 @@ def _word(value: object) -> str:
 
 
 def plot_setting(
-    table: pd.DataFrame, axis: Axis, value: str, ax: Axes, *, hue: Axis | None = None
+    table: pd.DataFrame,
+    value: str,
+    half: str,
+    axis: Axis,
+    hue: Axis | None,
+    ax: Axes,
 ) -> Axes:
     """Draw a dot for each network against a setting, and the mean at each value.
 
@@ -79,12 +87,14 @@ def plot_setting(
 
     Args:
         table: table of a sweep.
-        axis: setting along the horizontal axis.
         value: column along the vertical axis.
-        ax: axes to draw on.
+        half: part of the test that the value is of, in words.
+        axis: setting along the horizontal axis.
         hue: second setting, in colours side by side; None: the others are not told
             apart.
+        ax: axes to draw on.
     """
+    ax.set_ylabel(f"Reward per episode, {half}")
     known = axis.places(table[table[value].notna()])
     axis.label_x(ax)
     if known.empty:
@@ -99,7 +109,7 @@ def plot_setting(
         moved = rows.assign(place=rows["place"] + (number + 0.5) * width - ROOM / 2)
         drawn = rows if axis.continuous else moved
         _draw_group(ax, drawn, axis, value, colour, marker, width, label)
-    _legend(ax, known, continuous=axis.continuous)
+    _legend(ax, known, continuous=axis.continuous, hued=hue is not None)
     return ax
 
 
@@ -113,12 +123,19 @@ def _draw_group(
     width: float,
     label: str,
 ) -> None:
-    """Draw the networks of one colour, and their mean at each value."""
+    """Draw the networks of one colour, and their mean at each value.
+
+    The mean has an interval if its networks are of one run. Those of several differ in
+    other settings too, and may share random numbers.
+    """
     means = []
     for place, part in rows.groupby("place"):
         where = np.full(len(part), float(str(place)))
         if not axis.continuous:
-            means.append((where[0] + 0.3 * width, *mean_interval(part[value])))
+            found = mean_interval(part[value])
+            if part["run"].nunique() > 1:
+                found = found._replace(low=np.nan, high=np.nan)
+            means.append((where[0] + 0.3 * width, *found))
             where = (
                 where + np.linspace(-0.3, 0.1, max(len(part), 2))[: len(part)] * width
             )
@@ -126,7 +143,12 @@ def _draw_group(
     summary = pd.DataFrame(means, columns=["place", "mean", "low", "high", "n"])
     interval(ax, summary["place"], summary, colour, width=2)
     ax.plot(summary["place"], summary["mean"], "_", color=colour, ms=9, mew=2.5)
-    ax.plot([], [], marker, color=colour, ms=5, label=label or "network")
+    ax.plot([], [], marker, color=colour, ms=5, label=label or _network(rows))
+
+
+def _network(rows: pd.DataFrame) -> str:
+    """Label of a filled dot."""
+    return "learned" if rows["learned"].notna().any() else "network"
 
 
 def _draw_networks(
@@ -156,14 +178,16 @@ def _draw_networks(
     )
 
 
-def _legend(ax: Axes, known: pd.DataFrame, *, continuous: bool) -> None:
+def _legend(ax: Axes, known: pd.DataFrame, *, continuous: bool, hued: bool) -> None:
     """Name what the marks mean, below the axes."""
     grey = COLOURS["chance"]
     if known["learned"].eq(False).fillna(False).any():
         ax.plot([], [], "o", color=grey, mfc="white", ms=5, label="did not learn")
     if known["selected"].any():
         ax.plot([], [], "o", **RING, label="selected")
-    title = "" if continuous else "bar: mean; line: 95 % over networks"
+    one = known.groupby("place")["run"].nunique().le(1).all() or hued
+    title = "bar: mean; line: 95 % over networks" if one else "bar: mean"
+    title = "" if continuous else title
     legend_below(ax, columns=3, title=title)
 
 
@@ -193,7 +217,8 @@ def plot_map(
         ringed = known["selected"].to_numpy(bool)
         ax.plot(x[ringed], y[ringed], "o", **RING)
     bar = ax.figure.colorbar(drawn, ax=ax)
-    bar.set_label("Reward per episode, mean")
+    half = f", {value.replace('_', ' ')}" if value in HALVES else ""
+    bar.set_label(f"Reward per episode{half}, mean")
     return ax
 
 
@@ -230,3 +255,28 @@ def _cell_text(row: Mapping[Any, Any], value: str, decimals: int) -> str:
     text = f"{row[value]:.{decimals}f}{'*' * bool(row['selected'])}"
     few = f"\n{row['n']} of {row['n'] + row['missing']}" if row["missing"] else ""
     return text + few
+
+
+def plot_halves(summary: pd.DataFrame, ax: Axes) -> Axes:
+    """Draw the second half of the test against the first, which selected: a dot a run.
+
+    Selected runs are above the others in the first half partly by luck; in the second
+    half they fall towards the dotted line of equal rewards, or below it.
+
+    Args:
+        summary: `summarise_runs`, with a column selected.
+        ax: axes to draw on.
+    """
+    known = summary[summary[FIRST].notna() & summary[SECOND].notna()]
+    ax.set(
+        xlabel="Reward per episode, first half",
+        ylabel="Reward per episode, second half",
+    )
+    if known.empty:
+        return empty_panel(ax, "no network was tested")
+    colour = COLOURS["agent"]
+    ax.plot(known[FIRST], known[SECOND], "o", color=colour, ms=5, label="run")
+    chosen = known[known["selected"]]
+    ax.plot(chosen[FIRST], chosen[SECOND], "o", **RING, label="selected")
+    ax.axline((float(known[FIRST].mean()),) * 2, slope=1, color="black", lw=1, ls=":")
+    return legend_below(ax)

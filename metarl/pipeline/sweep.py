@@ -49,7 +49,13 @@ from metarl.reports.sweep import (
     write_sweep,
 )
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, Seed, SubjectCount
-from metarl.runs.folder import Run, SubjectFolder, first_difference, folder_name
+from metarl.runs.folder import (
+    Run,
+    SubjectFolder,
+    first_difference,
+    folder_name,
+    load_run,
+)
 from metarl.runs.settings import (
     Span,
     Values,
@@ -563,7 +569,11 @@ def is_sweep(folder: Path) -> bool:
 
 
 def compared_runs(
-    folder: Path, workers: int | None = None, *, show: bool = True
+    folder: Path,
+    *,
+    trust_task: bool = False,
+    workers: int | None = None,
+    show: bool = True,
 ) -> tuple[dict[str, Path], dict[str, str]]:
     """Runs of a sweep to be compared, by their settings; they are analysed if needed.
 
@@ -572,6 +582,7 @@ def compared_runs(
 
     Args:
         folder: folder of the sweep.
+        trust_task: whether to import the code of a task outside metarl; see `load_run`.
         workers: number of parallel processes; default: all cores.
         show: show the progress.
 
@@ -592,7 +603,7 @@ def compared_runs(
         kept = rows["mean"].sort_values(ascending=False, kind="stable").index
         rows = rows.loc[sorted(kept[:MOST_COMPARED])]
     runs = {
-        str(label): Run(folder / "runs" / str(name), trust_task=True)
+        str(label): load_run(folder / "runs" / str(name), trust_task=trust_task)
         for label, name in zip(rows["label"], rows["run"], strict=True)
     }
     if len(runs) < 2:

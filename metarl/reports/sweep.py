@@ -1,12 +1,14 @@
 """`metarl sweep`: its scores, table, summary, figure and result in words."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from metarl.analysis.analysis import analyse
@@ -25,7 +27,7 @@ from metarl.analysis.sweep import (
     summarise_runs,
     varied,
 )
-from metarl.analysis.sweep_plots import Axis, plot_map, plot_setting
+from metarl.analysis.sweep_plots import Axis, plot_halves, plot_map, plot_setting
 from metarl.core.files import write_table_as_csv, write_text
 from metarl.experiments.spec import experiment
 from metarl.reports.figures import (
@@ -45,6 +47,8 @@ SCORES = (REWARD, FIRST, SECOND, SCORE, "learned")
 PANEL = (5.4, 4.6)
 """Width and height of a panel, in inches: two fill a page of a journal, at two thirds
 of their size."""
+COLUMNS = 2
+"""Panels beside each other."""
 MOST_COLOURS = 6
 """Values of a setting that are drawn in colours of their own."""
 SHOWN_ROWS = 40
@@ -273,47 +277,55 @@ def _selected_lines(
     mean = selected_reward(summary, selected, independent=facts.independent)
     between = ""
     if pd.notna(mean.low):
-        between = f" [95 % interval over runs {mean.low:.4g}, {mean.high:.4g}]"
+        between = f" [{mean.low:.4g}, {mean.high:.4g}]"
     return [
         f"Selected (*): {len(selected)} of {len(summary)} runs, by the first half of "
         f"the test's episodes, with {rows[FIRST].mean():.4g}",
         "reward per episode there. In the second half, which selected nothing: "
-        f"{mean.mean:.4g}{between}.",
+        f"{mean.mean:.4g}{between}"
+        + (f" (95 % over {mean.n} runs)." if between else "."),
     ]
 
 
 def sweep_figure(
     table: pd.DataFrame, summary: pd.DataFrame, facts: SweepFacts
 ) -> Figure:
-    """Draw the reward against each setting, and of two settings also a map."""
+    """Draw the reward against each setting; of two settings also a map."""
     names = varied(table, list(facts.over)) or list(facts.over)[:1]
     axes = {name: _axis(name, names, facts) for name in names}
-    both = len(names) == 2
-    plain = not any(axis.continuous for axis in axes.values())
-    value, label = (SECOND, "second half") if facts.select else (REWARD, "test")
-    coloured = names[1] if both and plain else ""
-    if coloured and len(axes[coloured].values) > MOST_COLOURS:
-        coloured = names[0]
-    drawn = [name for name in names if name != coloured] if coloured else names
-    count = len(drawn) + both
-    columns = min(2, count)
-    rows = -(-count // columns)
-    words = f"Reward per episode, {label}"
+    value, half = (SECOND, "second half") if facts.select else (REWARD, "test")
+    hue = _hue([axes[name] for name in names])
+    draws: list[Callable[[Axes], Axes]] = [
+        partial(plot_setting, table, value, half, axes[name], hue)
+        for name in names
+        if hue is None or name != hue.name
+    ]
+    if len(names) == 2:
+        mean = SECOND if facts.select else "mean"
+        across, up = axes.values()
+        draws.append(partial(plot_map, summary, across, up, mean))
+    if facts.select:
+        draws.append(partial(plot_halves, summary))
+    columns = min(COLUMNS, len(draws))
+    rows = -(-len(draws) // columns)
     with figure_style():
         size = (PANEL[0] * columns, PANEL[1] * rows + 0.4)
         figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).flat
-        for name, ax in zip(drawn, grid, strict=False):
-            hue = axes[coloured] if coloured else None
-            plot_setting(table, axes[name], value, ax, hue=hue)
-            ax.set_ylabel(words)
-        if both:
-            pair = axes[names[0]], axes[names[1]]
-            plot_map(summary, *pair, SECOND if facts.select else "mean", grid[-1])
-        for ax in list(grid)[count:]:
+        places = list(figure.subplots(rows, columns, squeeze=False).flat)
+        for draw, ax in zip(draws, places, strict=False):
+            draw(ax)
+        for ax in places[len(draws) :]:
             ax.set_axis_off()
         figure.suptitle(_title(summary, facts))
     return figure
+
+
+def _hue(axes: Sequence[Axis]) -> Axis | None:
+    """Setting that is drawn in colours: one of two with few values, else none."""
+    if len(axes) != 2 or any(axis.continuous for axis in axes):
+        return None
+    few = [axis for axis in reversed(axes) if len(axis.values) <= MOST_COLOURS]
+    return few[0] if few else None
 
 
 def _title(summary: pd.DataFrame, facts: SweepFacts) -> str:
