@@ -173,9 +173,7 @@ def _draw_networks(
             zorder=3,
         )
     ringed = part["selected"].to_numpy(bool)
-    ax.plot(
-        where[ringed], heights[ringed], "o", ms=11, mfc="none", mec="black", zorder=4
-    )
+    ax.plot(where[ringed], heights[ringed], "o", **RING)
 
 
 def _legend(ax: Axes, known: pd.DataFrame, *, continuous: bool, hued: bool) -> None:

@@ -174,11 +174,18 @@ def _is_number(value: object) -> bool:
 
 
 def _labels(summary: pd.DataFrame, settings: Sequence[str]) -> list[str]:
-    """Label of each run: the values that differ, by the short names of settings."""
-    short = short_settings(settings)
-    return [
+    """Label of each run: the values that differ, by the short names of settings.
+
+    Runs with the same settings have their names in their labels.
+    """
+    short, rows = short_settings(settings), summary.to_dict("records")
+    labels = [
         ", ".join(f"{short[name]} {shown(row[name])}" for name in settings)
-        for row in summary.to_dict("records")
+        for row in rows
+    ]
+    return [
+        label if labels.count(label) == 1 else f"{label} ({row['run']})"
+        for label, row in zip(labels, rows, strict=True)
     ]
 
 

@@ -151,7 +151,8 @@ def setting_type(config: RunConfig[Any], name: str) -> Any:
     """Return the type of a setting; raise ValueError if there is none of this name."""
     known = dict(_types(config))
     if name not in known:
-        guess = did_you_mean(name, known) or ";"
+        last = [full for full in known if full.endswith(f".{name}")]
+        guess = did_you_mean(last[0] if last else name, known) or ";"
         raise ValueError(
             f"no setting is named {name!r}{guess} `metarl train {config.task} --help` "
             "lists them"
