@@ -51,6 +51,8 @@ COLUMNS = 2
 """Panels beside each other."""
 MOST_COLOURS = 6
 """Values of a setting that are drawn in colours of their own."""
+MOST_GROUPS = 18
+"""Pairs of values that have room side by side in one panel."""
 SHOWN_ROWS = 40
 """Most runs that are listed in words."""
 
@@ -328,8 +330,10 @@ def sweep_figure(
 
 
 def _hue(axes: Sequence[Axis]) -> Axis | None:
-    """Setting that is drawn in colours: one of two with few values, else none."""
+    """Setting that is drawn in colours: of two with few values, the second."""
     if len(axes) != 2 or any(axis.continuous for axis in axes):
+        return None
+    if len(axes[0].values) * len(axes[1].values) > MOST_GROUPS:
         return None
     few = [axis for axis in reversed(axes) if len(axis.values) <= MOST_COLOURS]
     return few[0] if few else None
