@@ -13,13 +13,14 @@ from toys import wait_for
 
 import metarl
 from metarl.core.checks import MetaRLError
-from metarl.core.files import read_json, read_table
+from metarl.core.files import read_table
 from metarl.core.locks import locked
 from metarl.experiments.spec import preset
 from metarl.pipeline import population
 from metarl.pipeline import sweep as sweeping
-from metarl.pipeline.sweep import make_plan, sweep
+from metarl.pipeline.sweep import draw, make_plan, sweep
 from metarl.reports.tensorboard.observer import TensorBoardObserver
+from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import Run, load_run
 from metarl.runs.settings import Span, change_settings
 
@@ -263,9 +264,12 @@ def test_a_failed_network_has_no_number_is_not_selected_and_is_repeated(
     assert (out / "sweep.csv").read_bytes() == (grid / "sweep.csv").read_bytes()
 
 
-def test_a_score_that_fails_is_named_and_leaves_none(copy, monkeypatch):
-    name = FIRST
-    (copy / "scores" / f"{name}.json").unlink()
+def test_a_run_with_another_test_is_scored_again_and_a_failure_leaves_no_score(
+    copy, monkeypatch
+):
+    run = Run(copy / "runs" / FIRST)
+    further = {"short": EvaluationConfig(episodes=2, record_episodes=0)}
+    metarl.evaluate(run, further, workers=1, show=False, baselines=False)
 
     def broken(run):
         raise MetaRLError("the table is damaged")
@@ -273,22 +277,12 @@ def test_a_score_that_fails_is_named_and_leaves_none(copy, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(sweeping, "score_run", broken)
         outcome = call(copy, resume=True)
-    assert outcome.failures == {f"{name} score": "the table is damaged"}
+    assert outcome.failures == {f"{FIRST} score": "the table is damaged"}
     rows = table(copy)
-    assert rows.loc[rows["run"] == name, "reward_per_episode"].isna().all()
+    unknown = rows["reward_per_episode"].isna()
+    assert rows.loc[unknown, "run"].tolist() == [FIRST] * 2
     assert call(copy, resume=True).failures == {}
     assert table(copy)["reward_per_episode"].notna().all()
-
-
-def test_a_run_that_was_tested_again_is_scored_again(copy):
-    run = Run(copy / "runs" / FIRST)
-    before = read_json(copy / "scores" / f"{run.path.name}.json")
-    run.evaluation(0).metadata_path.unlink()
-    metarl.evaluate(run, workers=1, show=False, baselines=False)
-    assert call(copy, resume=True).failures == {}
-    after = read_json(copy / "scores" / f"{run.path.name}.json")
-    assert after["subjects"] == before["subjects"]
-    assert Run(run.path).evaluation(0).metadata["episodes"] == 12
 
 
 def test_on_another_task_it_is_not_said_who_learned(tmp_path):
@@ -320,6 +314,14 @@ def test_drawn_settings_are_in_their_ranges_with_few_digits():
     seeds = [run.config.seed for run in runs]
     assert len(set(seeds)) == 200
     assert abs(np.corrcoef(discounts, np.log(rates))[0, 1]) < 4 / np.sqrt(200)
+
+
+def test_each_whole_number_of_a_range_is_as_probable():
+    generator = np.random.default_rng(3)
+    span = Span(4, 7, whole=True)
+    drawn = np.array([draw(span, generator) for _ in range(4000)])
+    shares = [(drawn == value).mean() for value in (4, 5, 6, 7)]
+    np.testing.assert_allclose(shares, 0.25, atol=4 * np.sqrt(0.1875 / 4000))
 
 
 def test_more_runs_leave_the_first_as_they_were_in_any_order_of_settings():
