@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from metarl.envs.adapters import make
     from metarl.experiments.spec import preset
     from metarl.pipeline.run import evaluate, train
+    from metarl.pipeline.sweep import sweep
     from metarl.reports.figures import analyze, read_trials
     from metarl.reports.own_data import analyze_trials
     from metarl.runs.folder import load_run
@@ -31,6 +32,7 @@ __all__ = [
     "make",
     "preset",
     "read_trials",
+    "sweep",
     "train",
 ]
 
@@ -42,6 +44,7 @@ _MODULES = {
     "make": "metarl.envs.adapters",
     "preset": "metarl.experiments.spec",
     "read_trials": "metarl.reports.figures",
+    "sweep": "metarl.pipeline.sweep",
     "train": "metarl.pipeline.run",
 }
 

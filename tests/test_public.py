@@ -25,6 +25,10 @@ WRONG = (None, True, 1.5, b"x", [], {}, object(), pd.DataFrame(), "../x", "x" * 
         lambda value: metarl.read_trials(value, "own.csv"),
         lambda value: metarl.read_trials("two-step", value),
         lambda value: metarl.analyze_trials("two-step", value),
+        lambda value: metarl.sweep(value, {"network.units": (4, 8)}),
+        lambda value: metarl.sweep("two-step", value),
+        lambda value: metarl.sweep("two-step", {"network.units": value}),
+        lambda value: metarl.sweep("two-step", {"network.units": (4, 8)}, random=value),
     ],
 )
 def test_a_value_of_a_wrong_type_is_refused(call, value, tmp_path, monkeypatch):

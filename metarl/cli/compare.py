@@ -32,14 +32,15 @@ class CompareOptions:
     """
 
     runs: Annotated[tuple[Path, ...], tyro.conf.Positional]
-    """Folders of runs or of `metarl animals`."""
+    """Folders of runs or of `metarl animals`; the folder of one sweep stands for its
+    runs, the selected ones if there are any."""
     variants: Annotated[tuple[str, ...] | None, VARIANTS_HELP] = None
     out: Path | None = None
     """Folder of the figure and the table; default: runs/compare, or with --variants the
     run's folder variants."""
     trust_task: TrustTask = False
     workers: int | None = None
-    """Number of parallel processes for --variants; default: all cores."""
+    """Number of parallel processes for --variants or a sweep; default: all cores."""
 
 
 def main(words: list[str]) -> int:
@@ -53,6 +54,9 @@ def main(words: list[str]) -> int:
     if options.variants is not None:
         folders, code = with_variants(options)
         out = options.out or options.runs[0] / FOLDER
+    elif (sweep := swept(options)) is not None:
+        folders, code = sweep
+        out = options.out or options.runs[0] / "compare"
     if code and len(folders) < 2:
         return code
     paths = compare_runs(folders, out, trust_task=options.trust_task)
@@ -60,6 +64,28 @@ def main(words: list[str]) -> int:
     for name, path in paths.items():
         print(f"{name}: {path}")
     return code
+
+
+def swept(options: CompareOptions) -> tuple[dict[str, Path], int] | None:
+    """Return the runs of a sweep by their settings, analysed, and the exit code.
+
+    None if no folder is one of a sweep.
+    """
+    from metarl.pipeline.sweep import compared_runs, is_sweep
+
+    if not any(map(is_sweep, options.runs)):
+        return None
+    if len(options.runs) > 1:
+        raise MetaRLError(
+            f"a sweep is compared alone, got {len(options.runs)} folders; name runs in "
+            "its folder `runs` instead"
+        )
+    folders, failures = compared_runs(
+        options.runs[0], trust_task=options.trust_task, workers=options.workers
+    )
+    for name, reason in failures.items():
+        print(f"metarl: {name} failed: {reason}", file=sys.stderr)
+    return folders, CRASHED if failures else 0
 
 
 def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:

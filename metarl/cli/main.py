@@ -23,6 +23,7 @@ from metarl.cli import (
     evolve,
     neighbours,
     reproduce,
+    sweep,
     tasks,
     train,
     watch,
@@ -41,6 +42,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "animals": animals.main,
         "compare": compare.main,
         "reproduce": reproduce.main,
+        "sweep": sweep.main,
         "watch": watch.main,
         "neighbours": neighbours.main,
         "bench": bench.main,
@@ -51,6 +53,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
 HOW_TO_RESUME = {
     "train": "; resume with --resume",
     "evolve": "; resume with --resume",
+    "sweep": "; resume with --resume",
     "reproduce": "; resume with the same command",
     "neighbours": "; resume with the same command",
 }

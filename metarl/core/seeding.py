@@ -20,6 +20,7 @@ Purpose = Literal[
     "study",
     "rule",
     "replay",
+    "sweep",
 ]
 """Purpose of a random stream. The position of a purpose is its spawn key, so new ones
 are appended and none is moved."""
