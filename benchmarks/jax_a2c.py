@@ -22,7 +22,9 @@ def bandit_reset(key: Any, envs: int) -> Any:
 def bandit_step(state: Any, action: Any, key: Any) -> Any:
     """Next state, observation and reward."""
     chance, step = state
-    paid = jax.random.uniform(key, action.shape) < chance[jnp.arange(len(action)), action]
+    paid = (
+        jax.random.uniform(key, action.shape) < chance[jnp.arange(len(action)), action]
+    )
     step = step + 1
     fresh = bandit_reset(key, len(action))[0]
     chance = jnp.where(step == TRIALS, fresh, chance)
@@ -106,7 +108,9 @@ def loss(weights: Any, carry: Any, state: Any, key: Any, task: str, steps: int) 
         entropy = -(jnp.exp(log_policy) * log_policy).sum(1)
         return (carry, state), (chosen, entropy, value, reward, keep)
 
-    (carry, state), rows = jax.lax.scan(one, (carry, state), jax.random.split(key, steps))
+    (carry, state), rows = jax.lax.scan(
+        one, (carry, state), jax.random.split(key, steps)
+    )
     chosen, entropy, value, reward, keep = rows
     last = act(weights, carry, key)[3]
 

@@ -6,9 +6,10 @@ tests of one subject, or tests one baseline; it is finished if nothing is missin
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -235,6 +236,12 @@ def writing(populations: Sequence[Population], *more: Path) -> Iterator[None]:
                 finish_swap(each.run.path)
             discard(each.run.path)
         yield
+
+
+def in_rounds(populations: Iterable[Population]) -> dict[str, Job]:
+    """First jobs of the subjects of all populations, then the next ones."""
+    rounds = zip_longest(*(each.subject_jobs().items() for each in populations))
+    return dict(job for jobs in rounds for job in jobs if job is not None)
 
 
 def run_all(

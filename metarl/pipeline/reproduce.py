@@ -11,7 +11,7 @@ that failed.
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from itertools import chain, zip_longest
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from metarl.pipeline.population import (
     PlannedTest,
     Population,
     begin,
+    in_rounds,
     run_all,
     snapshot_tests,
     variant_populations,
@@ -165,10 +166,8 @@ def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
     round, so that no core is idle for long at the end.
     """
     longest_first = sorted(populations, key=lambda each: each.size, reverse=True)
-    subjects = (p.subject_jobs().items() for p in longest_first)
     baselines = (p.baseline_jobs().items() for p in populations)
-    ordered = chain(*zip_longest(*subjects), *baselines)
-    return dict(each for each in ordered if each is not None)
+    return in_rounds(longest_first) | dict(chain(*baselines))
 
 
 def _analysis_jobs(result: Reproduction) -> dict[str, Job]:

@@ -8,6 +8,7 @@ episode in the first half of the test; the second half remains for an unbiased r
 import contextlib
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -168,7 +169,8 @@ def search_one(result: Sweep, number: int, reporter: Reporter) -> None:
         trial.set_user_attr(NAME, trial.number)
     try:
         run = result.plan.run(trial.user_attrs[NAME], settings)
-        population = result.population(run)
+        # One after the other: a run is stopped before the training of all subjects.
+        population = replace(result.population(run), batch_subjects=1)
         watched = _Watched(trial, population, reporter)
         with begin([population], resume=True):
             watched.train_and_test()

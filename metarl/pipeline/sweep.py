@@ -38,7 +38,13 @@ from metarl.core.parallel import (
 from metarl.core.seeding import stream_seed
 from metarl.experiments.spec import experiment, preset
 from metarl.pipeline.fingerprint import analysis_job, fingerprint, is_analysed
-from metarl.pipeline.population import PlannedTest, Population, begin, run_all
+from metarl.pipeline.population import (
+    PlannedTest,
+    Population,
+    begin,
+    in_rounds,
+    run_all,
+)
 from metarl.pipeline.reproduce import SMOKE_EPISODES
 from metarl.reports.sweep import (
     SCORES,
@@ -361,7 +367,7 @@ def sweep(  # noqa: PLR0913 the options of the command, all but two by name
     populations = [result.population(each) for each in runs]
     with begin(populations, path, resume=True):
         write_plan(result)
-        failures = run_all(_in_rounds(populations), workers, show=show, overall=True)
+        failures = run_all(_jobs(populations), workers, show=show, overall=True)
         failures |= _finish(result, runs, select, workers, show=show)
     return Outcome(path, failures)
 
@@ -471,11 +477,10 @@ def write_plan(result: Sweep) -> None:
         write_json(result.plan_path, plain, seal=True)
 
 
-def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
+def _jobs(populations: Sequence[Population]) -> dict[str, Job]:
     """Jobs of the first subjects of all runs, then the next; baselines last."""
-    rounds = zip(*(p.subject_jobs().items() for p in populations), strict=True)
     baselines = {f"{p.name} baselines": _baselines_job(p) for p in populations}
-    return dict(itertools.chain(*rounds, baselines.items()))
+    return in_rounds(populations) | baselines
 
 
 def _baselines_job(population: Population) -> Job:

@@ -85,15 +85,15 @@ def test_an_interrupted_run_is_continued_and_counted_once(
     tmp_path, monkeypatch, optuna
 ):
     calls = []
-    train_one = population.train_one
+    train_some = population.train_some
 
     def stopped(config, *given):
         calls.append(config)
         if len(calls) == 2:
             signal.raise_signal(signal.SIGINT)
-        train_one(config, *given)
+        train_some(config, *given)
 
-    monkeypatch.setattr(population, "train_one", stopped)
+    monkeypatch.setattr(population, "train_some", stopped)
     with pytest.raises(KeyboardInterrupt):
         call(tmp_path)
     assert call(tmp_path, resume=True).failures == {}
@@ -104,7 +104,7 @@ def test_an_interrupted_run_is_continued_and_counted_once(
     assert len(rows) == 3
     assert (rows["state"] == "tested").all()
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", None)
+        patch.setattr(population, "train_some", None)
         assert call(tmp_path, resume=True).failures == {}
     assert call(tmp_path, search=4, resume=True).failures == {}
     assert len(calls) == 5
@@ -132,22 +132,22 @@ def test_a_run_that_is_not_promising_is_stopped_and_not_tested(
     assert rows["selected"].to_dict() == {"run-000": True, "run-001": False}
     assert "1 runs were stopped early" in (tmp_path / "result.txt").read_text()
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", None)
+        patch.setattr(population, "train_some", None)
         assert call(tmp_path, over, search=2, resume=True).failures == {}
 
 
 def test_a_run_that_fails_is_named_and_another_takes_its_place(
     tmp_path, monkeypatch, optuna
 ):
-    train_one = population.train_one
+    train_some = population.train_some
 
-    def broken(config, subject, folder, reporter):
-        if folder.path.parent.name == "run-000":
+    def broken(config, folders, reporter):
+        if folders[0].path.parent.name == "run-000":
             raise MetaRLError("training diverged")
-        train_one(config, subject, folder, reporter)
+        train_some(config, folders, reporter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", broken)
+        patch.setattr(population, "train_some", broken)
         outcome = call(tmp_path, search=2)
     assert outcome.failures == {"search 0": "run-000: training diverged"}
     assert call(tmp_path, search=2, resume=True).failures == {}

@@ -72,7 +72,7 @@ def idle(monkeypatch):
     def never(*given):
         raise AssertionError(given)
 
-    for name in ("train_one", "evaluate_one", "evaluate_one_baseline"):
+    for name in ("train_some", "evaluate_one", "evaluate_one_baseline"):
         monkeypatch.setattr(population, name, never)
     monkeypatch.setattr(sweeping, "score_run", never)
 
@@ -159,13 +159,13 @@ def test_a_finished_sweep_is_not_repeated(grid, idle):
 
 def test_a_grid_can_gain_values_and_keeps_its_runs(copy, monkeypatch):
     before, begun = stamps(copy / "runs"), []
-    train_one = population.train_one
+    train_some = population.train_some
 
     def noted(config, *rest):
         begun.append((config.network.units, config.learning.discount.end))
-        train_one(config, *rest)
+        train_some(config, *rest)
 
-    monkeypatch.setattr(population, "train_one", noted)
+    monkeypatch.setattr(population, "train_some", noted)
     more = {**GRID, "network.units": "3,4"}
     assert call(copy, more, resume=True).failures == {}
     assert set(begun) == {(3, 0.4), (3, 0.8)}
@@ -219,16 +219,16 @@ def test_a_sweep_in_use_is_refused(copy):
 
 def test_an_interrupted_sweep_resumes_to_the_same_bytes(grid, tmp_path, monkeypatch):
     calls = []
-    train_one = population.train_one
+    train_some = population.train_some
 
     def stopped(*given):
         calls.append(given)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train_one(*given)
+        train_some(*given)
 
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", stopped)
+        patch.setattr(population, "train_some", stopped)
         with pytest.raises(KeyboardInterrupt):
             call(tmp_path / "x", select=1)
     assert len(calls) == 3
@@ -241,16 +241,16 @@ def test_a_failed_network_has_no_number_is_not_selected_and_is_repeated(
     grid, tmp_path, monkeypatch
 ):
     best = read_table(grid / "summary.csv").query("selected")["run"].item()
-    train_one = population.train_one
+    train_some = population.train_some
 
-    def broken(config, subject, folder, reporter):
-        if folder.path.parent.name == best and subject == 1:
+    def broken(config, folders, reporter):
+        if 1 in folders and folders[1].path.parent.name == best:
             raise MetaRLError("training diverged")
-        train_one(config, subject, folder, reporter)
+        train_some(config, folders, reporter)
 
     out = tmp_path / "x"
     with monkeypatch.context() as patch:
-        patch.setattr(population, "train_one", broken)
+        patch.setattr(population, "train_some", broken)
         outcome = call(out, select=1)
     assert outcome.failures == {f"{best} subject 1": "training diverged"}
     row = table(out).query(f"run == '{best}' and subject == 1").iloc[0]

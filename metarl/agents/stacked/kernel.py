@@ -172,9 +172,9 @@ class Kernel:
         # Rows may be the same one for all environments, but not in pieces.
         if observation.stride(1) != 1:
             observation = observation.contiguous()
-        feedback = last_action, last_reward, ended
+        feedback = [last_action, last_reward, ended]
         if not all(each.is_contiguous() for each in feedback):
-            feedback = tuple(each.contiguous() for each in feedback)
+            feedback = [each.contiguous() for each in feedback]
         self._step(
             self.address,
             t,
