@@ -32,6 +32,13 @@ SECOND_LINE = 0.07
 """More room, where tick labels take two lines."""
 LEAST_FOR_INTERVAL = 3
 """Subjects below which no interval of their mean is drawn."""
+BAND, LINES = "band", "vertical lines"
+"""What intervals are drawn as: the mark's gid, and its name in a legend."""
+OF_INTERVALS = "95 % over subjects"
+"""What an interval is, in a legend."""
+TITLE_LETTERS = 60
+"""Letters of a legend's title above which what it says of intervals is on a line of
+its own."""
 MANY = 40
 """Number of subjects above which a distribution replaces one dot each."""
 MOST_DOTS = 150
@@ -103,7 +110,10 @@ def interval(
     enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
     shown = means[enough]
     where = np.asarray(places, float)[enough]
-    ax.vlines(where, shown["low"], shown["high"], color=colour, lw=width, zorder=zorder)
+    ends = shown["low"].astype(float), shown["high"].astype(float)
+    lines = ax.vlines(where, *ends, color=colour, lw=width, zorder=zorder)
+    if (ends[0] < ends[1]).any():
+        lines.set_gid(LINES)
 
 
 def band(
@@ -126,7 +136,8 @@ def band(
     if len(means) and (means["n"] >= LEAST_FOR_INTERVAL).all():
         low, high = means["low"].astype(float), means["high"].astype(float)
         places = means[x].astype(float)
-        ax.fill_between(places, low, high, color=colour, alpha=alpha, lw=0)
+        filled = ax.fill_between(places, low, high, color=colour, alpha=alpha, lw=0)
+        filled.set_gid(BAND)
 
 
 def mean_line(
@@ -219,7 +230,7 @@ def curve_with_subjects(
     subject_lines(ax, own, x, value, colour, lw=0.5, alpha=0.3)
     mean_line(ax, means, x, colour, label=label, lw=2.2, style="o-", ms=3)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return legend_below(ax, title="band: 95 % over subjects")
+    return legend_below(ax)
 
 
 def _spaced_subjects(table: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -671,7 +682,10 @@ def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
 def legend_below(
     ax: Axes, *, title: str = "", columns: int = 2, first: str = ""
 ) -> Axes:
-    """Draw the legend below the axes, beginning with bars, or the label `first`."""
+    """Draw the legend below the axes, beginning with bars, or the label `first`.
+
+    Its title says what the intervals are, if any are drawn.
+    """
     two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
     handles, labels = ax.get_legend_handles_labels()
     # Of several populations on the same axes, each draws the references.
@@ -683,7 +697,7 @@ def legend_below(
     ax.legend(
         [handles[index] for index in order],
         [labels[index] for index in order],
-        title=title,
+        title=_with_intervals(ax, title),
         loc="upper center",
         bbox_to_anchor=(0.5, -LEGEND_GAP - SECOND_LINE * two_lines),
         ncols=columns,
@@ -692,3 +706,15 @@ def legend_below(
         markerscale=1.2,
     )
     return ax
+
+
+def _with_intervals(ax: Axes, title: str) -> str:
+    """A legend's title, with what the marks are that show intervals on the axes."""
+    drawn = {mark.get_gid() for mark in ax.collections}
+    marks = [mark for mark in (BAND, LINES) if mark in drawn]
+    if not marks:
+        return title
+    words = f"{' and '.join(marks)}: {OF_INTERVALS}"
+    last = title.rpartition("\n")[2]
+    apart = "; " if len(last) + len(words) < TITLE_LETTERS else "\n"
+    return f"{title}{apart}{words}" if title else words

@@ -210,7 +210,10 @@ def test_summaries_are_means_over_subjects(name):
         assert not table.duplicated([*keys, "subject"]).any(), title
         summary = tables.summary(title)
         assert list(summary) == [*keys, "mean", "low", "high", "n", "missing"]
-        values = [part for _, part in table.groupby(keys, sort=False)[measure.value]]
+        cells = dict(iter(table.groupby(keys, dropna=False)[measure.value]))
+        points = list(map(tuple, summary[keys].to_numpy(object)))
+        assert len(points) == len(cells)
+        values = [cells[point] for point in points]
         known = [part.dropna() for part in values]
         means = [sum(part) / len(part) if len(part) else np.nan for part in known]
         found = summary["mean"].to_numpy(float)

@@ -265,4 +265,4 @@ def _network_bars(
 def _coding_axis(ax: Axes, coding: pd.DataFrame) -> Axes:
     ax.set_xlabel("Coded at fixation")
     count = int(select_group(coding)["subject"].nunique())
-    return legend_below(ax, title=f"n = {count} networks, 95 % intervals", columns=2)
+    return legend_below(ax, title=f"n = {count} networks", columns=2)

@@ -35,8 +35,8 @@ STYLES = {80.0: "-", 70.0: "--", NOT_KNOWN: "-"}
 """Schedule -> line; dots of the same schedule are filled or open."""
 OTHER_STYLE = ":"
 """Line of a schedule without its own."""
-ERRORS = "band: 95 % over subjects; bars: s.e. over blocks"
-"""Errors of the curves, in words."""
+ERRORS = "dots' lines: s.e. over blocks"
+"""Errors of the monkeys' curves, in words."""
 CELL_KEYS = ("measure", "schedule")
 Cells = Mapping[tuple[str, float], str]
 """A measure and a schedule -> tick label."""
@@ -59,7 +59,7 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
     means = rows_at(tables.summary("curves"), alignment=alignment)
     if select_group(means).empty:
         return empty_panel(ax, "not measured")
-    label = subject_label(context)
+    label, published = subject_label(context), False
     for schedule, style in _schedules(select_group(means)):
         name = schedule_name(schedule)
         part = rows_at(means, schedule=schedule)
@@ -68,12 +68,12 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
             colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
-            lines = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
-            lines[0].set_label(words)
-        _monkey_curve(ax, tables, alignment, schedule)
+            line = {"label": words, "style": style, "lw": 1.2}
+            mean_line(ax, ideal, "trial", colour, alpha=0, **line)
+        published |= _monkey_curve(ax, tables, alignment, schedule)
     chance_line(ax)
     ax.set(ylabel="P(choose the better option)", ylim=(0, 1.02))
-    return legend_below(ax, title=ERRORS)
+    return legend_below(ax, title=ERRORS if published else "")
 
 
 def _schedules(table: pd.DataFrame) -> list[tuple[float, str]]:
@@ -85,11 +85,11 @@ def _schedules(table: pd.DataFrame) -> list[tuple[float, str]]:
     ]
 
 
-def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> None:
-    """The monkeys' curve as dots with their standard errors."""
+def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> bool:
+    """The monkeys' curve as dots with their standard errors, if there is one."""
     rows = rows_at(tables["reference_curves"], alignment=alignment, schedule=schedule)
     if rows.empty:
-        return
+        return False
     filled = STYLES.get(schedule) == "-"
     reference_curve(
         ax,
@@ -98,6 +98,7 @@ def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> 
         filled=filled,
         label=f"{reference_label(rows)}, {schedule_name(schedule)}",
     )
+    return True
 
 
 def plot_better(tables: Tables, context: Context, ax: Axes) -> Axes:
