@@ -174,19 +174,19 @@ def arm_analysis(schema: TrialSchema, prefix: str) -> Analysis[ArmTrials]:
         return arm_trials(trial_sequence(table, schema, needs=("reward",)), prefix)
 
     known = tuple(f"{prefix}{arm}" for arm in range(NAMED_ARMS))
-    known_panel: Callable[..., Panel] = partial(Panel, columns=known)
+    known_panel: Callable[..., Panel] = partial(Panel, columns=known, shared=True)
     return Analysis(
         schema=schema,
         parse=parse,
         measures=measures,
         effects=effects,
         panels=(
-            Panel("Reward along an episode", plot_reward_curve),
+            Panel("Reward along an episode", plot_reward_curve, shared=True),
             known_panel("Choosing the best arm", plot_best_curve),
             known_panel("Regret along an episode", plot_regret_curve),
-            Panel("Staying with an arm", plot_arm_staying),
-            Panel("Arms tried", plot_tried_curve),
-            Panel("Learning rate and temperature", plot_arm_fits),
+            Panel("Staying with an arm", plot_arm_staying, shared=True),
+            Panel("Arms tried", plot_tried_curve, shared=True),
+            Panel("Learning rate and temperature", plot_arm_fits, shared=True),
         ),
         needs=("reward",),
         guide=GUIDE,

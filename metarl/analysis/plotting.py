@@ -5,7 +5,9 @@ legends and the least number of subjects for an interval stand here alone: a pan
 chooses rows and names axes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,7 +50,7 @@ MOST_LINES = 60
 MOST_NAMES = 24
 """Most names below an axis; of more subjects, evenly spaced ones are named."""
 FLAT_LETTERS = 45
-"""Letters of all names below an axis above which the names are vertical."""
+"""Letters that fit below an axis; if two names would meet, all are vertical."""
 GOLDEN = 0.6180339887498949
 """Golden ratio: its multiples, modulo 1, spread evenly, however many they are."""
 BAR_WIDTH = 0.34
@@ -224,7 +226,7 @@ def curve_with_subjects(
     """
     own = rows_at(select_group(tables[name]), **where)
     if own[value].isna().all():
-        return empty_panel(ax, "not known")
+        return ax if context.slots > 1 else empty_panel(ax, "not known")
     colour, label = subject_colour(context), subject_label(context)
     means = rows_at(select_group(tables.summary(name)), **where).sort_values(x)
     subject_lines(ax, own, x, value, colour, lw=0.5, alpha=0.3)
@@ -571,9 +573,19 @@ def reference_curve(
 
 
 def reference_label(rows: pd.DataFrame) -> str:
-    """Name of a published result and, if not of a single subject, their number."""
-    label, count = str(rows["label"].iloc[0]), int(rows["n"].iloc[0])
+    """Name of a published result with its study, and the number of several subjects."""
+    label, count = reference_name(rows), int(rows["n"].iloc[0])
     return label if count == 1 else f"{label} (n = {count})"
+
+
+def reference_name(rows: pd.DataFrame) -> str:
+    """Name of a published result with its study, as "macaques, Costa 2016"."""
+    label, study = str(rows["label"].iloc[0]), str(rows["study"].iloc[0])
+    label = NETWORKS if label == "paper" else label
+    author, year = re.match(r"[A-Z][\w-]*", study), re.search(r"\b\d{4}\b", study)
+    if author is None or year is None or year[0] in label:
+        return label
+    return f"{label}, {author[0]} {year[0]}"
 
 
 def scores_by_subject(
@@ -627,17 +639,27 @@ def subject_ticks(
     """Name subjects below the axis: as many as can be read, upwards if they are long.
 
     Args:
-        ax: axes to draw on.
+        ax: axes to draw on, with its horizontal limits.
         names: (S,) names of the subjects at 0, 1, ...
         more: place -> label of further ticks.
     """
     step = -(-len(names) // MOST_NAMES) if len(names) > MOST_NAMES else 1
     shown = dict(enumerate(names)) if step == 1 else dict(enumerate(names[::step]))
     ticks = {place * step: name for place, name in shown.items()} | dict(more or {})
-    upwards = sum(map(len, shown.values())) > FLAT_LETTERS
+    upwards = _names_meet(ticks, *ax.get_xlim())
     ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 * upwards)
     if upwards:
         ax.tick_params(axis="x", labelsize="small")
+
+
+def _names_meet(ticks: Mapping[float, str], low: float, high: float) -> bool:
+    """Whether two neighbouring names would meet, written side by side."""
+    letter = (high - low) / FLAT_LETTERS
+    places = sorted(ticks)
+    return any(
+        (len(ticks[one]) + len(ticks[other])) / 2 + 1 > (other - one) / letter
+        for one, other in pairwise(places)
+    )
 
 
 def learned_line(ax: Axes, context: Context, height: float | None = None) -> None:

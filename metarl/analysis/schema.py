@@ -280,7 +280,7 @@ def where_counted(column: Column) -> Column:
     return replace(column, rule=rule, allowed=allowed)
 
 
-def whole(
+def whole(  # noqa: PLR0913 as many as a column has
     *,
     meaning: str = "",
     unit: str = "",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -65,7 +65,8 @@ class AnimalsOptions:
     skip_rows: int = 0
     """Rows above the header, or above the first trial."""
     map: Path | None = None
-    """A file with all of these, such as columns.toml of an earlier result."""
+    """A file with all of these, and with --unit, --rt-unit, --who and --group, such as
+    columns.toml of an earlier result."""
     guess: bool = False
     """Propose a map and say why; nothing is analysed."""
     who: str = ""
@@ -154,7 +155,8 @@ def _column_map(options: AnimalsOptions) -> "ColumnMap":
 
 def _with_options(options: AnimalsOptions, column_map: "ColumnMap") -> AnimalsOptions:
     """The options, with those of a map's file."""
-    return replace(options, **column_map.further)
+    given: dict[str, Any] = dict(column_map.further)
+    return replace(options, **given)
 
 
 def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:
@@ -222,7 +224,7 @@ def _nothing_like(guess: "Guess", schema: "TrialSchema") -> str:
 def _how(schema: "TrialSchema", name: str) -> str:
     """What a column is, and how to add it to a file that has none like it."""
     column = schema.columns[name]
-    return f"the {column.meaning}: {column.how}" if column.how else ""
+    return f"the {column.meaning}; {column.how}" if column.how else ""
 
 
 def _names(listed: str) -> list[str]:
@@ -294,6 +296,5 @@ def _together(behaviour: "pd.DataFrame") -> "pd.DataFrame":
     from metarl.analysis.measures import ALL_SUBJECTS
 
     everyone = behaviour["label"] == ALL_SUBJECTS
-    if "over" in behaviour:
-        everyone |= behaviour["over"] == "subjects"
-    return behaviour[everyone]
+    over = behaviour["over"] == "subjects" if "over" in behaviour else everyone
+    return behaviour[over if over.any() else everyone]

@@ -132,7 +132,7 @@ def guess_map(
     _choice_by_outcome(guess, table)
     present = {*guess.columns, *own.values, *schema.defaults}
     used = {theirs.removeprefix(CHANGES) for theirs in guess.columns.values()}
-    guess.unused = [k for k in table if k not in used and k not in guess.where]
+    guess.unused = [str(k) for k in table if k not in used and k not in guess.where]
     guess.missing = [
         name
         for name in schema.needed
@@ -144,7 +144,9 @@ def guess_map(
 def _read(file: Path, own: ColumnMap) -> SourceTable:
     """The first file, with truth values as they are written there."""
     source = read_file(file, own.reading, lambda names: ())
-    truths = [k for k in source.table if pd.api.types.is_bool_dtype(source.table[k])]
+    truths = [
+        str(k) for k in source.table if pd.api.types.is_bool_dtype(source.table[k])
+    ]
     if not truths:
         return source
     return read_file(file, own.reading, lambda names: truths)
@@ -266,6 +268,7 @@ def _guess_codes(
     known = {str(code) for code in column.names}
     truths = {"True", "False"} if known >= {"0", "1"} else set()
     written = {as_plain(cell) for cell in found}
+    written = {k.title() if k.lower() in ("true", "false") else k for k in written}
     if written <= known | truths and name not in NEGATED:
         return
     codes = _codes(ours, name, found, [*column.names])
@@ -446,10 +449,15 @@ def _turn_states(guess: Guess, table: pd.DataFrame) -> None:
 
 
 def _drop_side(guess: Guess, table: pd.DataFrame, schema: TrialSchema) -> None:
-    """Leave out a choice that is a side or key, where the option follows from others."""
+    """Leave out a choice that is a side or key, if the option follows from others."""
     rule, theirs = schema.derived.get("choice"), guess.columns.get("choice")
     needs = ("second_state", "transition")
-    if rule is None or theirs not in table or not {*needs} <= {*guess.columns}:
+    if (
+        rule is None
+        or theirs is None
+        or theirs not in table
+        or not {*needs} <= {*guess.columns}
+    ):
         return
     if any(guess.columns[name] not in table for name in needs):
         return

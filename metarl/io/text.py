@@ -126,7 +126,7 @@ def find_layout(text: str, options: ReadingOptions, file: str) -> Layout:
 
 
 def _check_no_log(lines: Sequence[str], separator: str, file: str) -> None:
-    """Raise MetaRLError if lines without separator differ in their words, as a log's."""
+    """Raise MetaRLError if lines differ in their numbers of words, as in a log."""
     widths = Counter(len(_cells(line, separator)) for line in lines)
     usual = max(widths.values())
     if (
@@ -137,8 +137,8 @@ def _check_no_log(lines: Sequence[str], separator: str, file: str) -> None:
         return
     raise MetaRLError(
         f"{file} must be a table with one row per trial, got lines of {min(widths)} to "
-        f"{max(widths)} words without a separator; if it is a log of events, convert it "
-        "first, so that each trial is one row below a header"
+        f"{max(widths)} words without a separator; if it is a log of events, convert "
+        "it first, so that each trial is one row below a header"
     )
 
 

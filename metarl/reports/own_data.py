@@ -1,5 +1,6 @@
 """Analysis of a user's own trials: tables by subject, groups, correlations, figures."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,7 +20,12 @@ from metarl.analysis.by_subject import (
 )
 from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import Effect, subject_table
-from metarl.analysis.group_plots import plot_against, plot_by_group
+from metarl.analysis.group_plots import (
+    CORRELATIONS_NOTE,
+    groups_note,
+    plot_against,
+    plot_by_group,
+)
 from metarl.analysis.groups import (
     correlations,
     group_differences,
@@ -53,6 +59,8 @@ FURTHER = ("sessions", "curves", "groups", "correlations", "beside")
 """Files that not every analysis of own trials writes."""
 SMALL_PANEL = (3.9, 3.6)
 """Width and height of a panel of groups or traits, in inches."""
+NOTE_LETTERS = 13
+"""Letters of a note below the panels, per inch."""
 Trials = TrialData | pd.DataFrame | Path | str | Sequence[Path | str]
 
 
@@ -268,7 +276,7 @@ def _group_name(value: str, column: str) -> str:
 def _behaviour(
     result: AnalysisResult, data: ExperimentData, groups: "pd.Series[str] | None"
 ) -> pd.DataFrame:
-    """The numbers in the figure: of all subjects, of each group, and of each subject."""
+    """The numbers in the figure: of all subjects, of groups, and of each subject."""
     table = result.tables.get("behaviour", pd.DataFrame())
     if groups is None or "label" not in table:
         return table
@@ -409,6 +417,7 @@ class _Compared:
                 rows = differences[differences["measure"] == column]
                 row = _row(rows) if len(colours) == 2 else None
                 plot_by_group(ax, effect, self.groups, colours, row)
+            _note_below(figure, groups_note(list(colours)))
         return figure
 
     def _draw_correlations(self, found: pd.DataFrame) -> Figure:
@@ -428,6 +437,7 @@ class _Compared:
                     groups=self.groups,
                     colours=colours,
                 )
+            _note_below(figure, CORRELATIONS_NOTE)
             if colours and cells:
                 handles = [
                     axes[0].plot([], [], "o", color=colour, label=name)[0]
@@ -437,6 +447,13 @@ class _Compared:
                     handles=handles, loc="outside lower center", ncols=len(handles)
                 )
         return figure
+
+
+def _note_below(figure: Figure, words: str) -> None:
+    """Write what the panels show below them, as wide as they are."""
+    width = int(NOTE_LETTERS * figure.get_figwidth())
+    lines = textwrap.wrap(words, width)
+    figure.supxlabel("\n".join(lines), fontsize="small", x=0.02, ha="left")
 
 
 def _row(table: pd.DataFrame) -> dict[str, object]:

@@ -271,10 +271,10 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Accuracy by trial", plot_accuracy),
+        Panel("Accuracy by trial", plot_accuracy, shared=True),
         Panel("Quarters of the problems", plot_parts),
-        Panel("Forming the learning set", plot_formation),
-        Panel("What the first trial taught", plot_first_outcome),
+        Panel("Forming the learning set", plot_formation, shared=True),
+        Panel("What the first trial taught", plot_first_outcome, shared=True),
         Panel("Harlow's monkeys", plot_animals),
     ),
     needs=("correct",),

@@ -253,7 +253,7 @@ def plot_correct_differences(tables: Tables, context: Context, ax: Axes) -> Axes
 def _differences(tables: Tables, context: Context, ax: Axes, response: str) -> Axes:
     own = rows_at(select_group(tables["differences"]), response=response)
     if own["value"].isna().all():
-        return empty_panel(ax, "no such trials")
+        return ax if context.slots > 1 else empty_panel(ax, "no such trials")
     means = rows_at(select_group(tables.summary("differences")), response=response)
     places = dict(zip(WHEN, range(len(WHEN)), strict=True))
     colour, label = subject_colour(context), subject_label(context)
@@ -299,10 +299,18 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Times after a reversal", plot_time_differences, columns=("rt",)),
+        Panel(
+            "Times after a reversal",
+            plot_time_differences,
+            columns=("rt",),
+            shared=True,
+        ),
         Panel("Reaction time to each cue", plot_times_around, columns=("rt",)),
         Panel(
-            "Errors after a reversal", plot_correct_differences, columns=("correct",)
+            "Errors after a reversal",
+            plot_correct_differences,
+            columns=("correct",),
+            shared=True,
         ),
         Panel("Correct with each cue", plot_correct_around, columns=("correct",)),
     ),

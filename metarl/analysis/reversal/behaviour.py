@@ -105,6 +105,19 @@ def better_of(table: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series(np.where(left == right, np.nan, better), table.index)
 
 
+def never_reversed(columns: pd.DataFrame) -> dict[float, str]:
+    """The first subject of those without any reversal, with the number of others."""
+    keys = list(EPISODE_KEYS)
+    kinds = columns.groupby(keys)["better"].nunique()
+    most = kinds.groupby("subject").max()
+    without = most.index[most < 2]
+    if not len(without):
+        return {}
+    others = f", nor in {len(without) - 1} more" if len(without) > 1 else ""
+    words = f"better is the same in all trials of a block: there is no reversal{others}"
+    return {float(str(without[0])): words}
+
+
 _PROBABILITY = between(0, 1, blank=True, required=False, own=True)
 SCHEMA = BASE_SCHEMA.extend(
     "reversal",
@@ -116,6 +129,7 @@ SCHEMA = BASE_SCHEMA.extend(
             "the option with the higher probability",
         )
     },
+    warnings=[never_reversed],
     reward=codes(
         *(0, 1),
         names=("unrewarded", "rewarded"),
@@ -127,7 +141,8 @@ SCHEMA = BASE_SCHEMA.extend(
         codes(
             *(0, 1),
             names=("left", "right"),
-            meaning="option with the higher probability of reward",
+            meaning="option with the higher probability of reward; it may change any "
+            "number of times",
         ),
         advice="leave out the blocks in which no option is better",
         how="if the file has the trial of the swap, or whether a choice was correct, "
@@ -488,7 +503,7 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
 
 
 def _curves_over_subjects(blocks: Blocks) -> pd.DataFrame:
-    """Rows of `behaviour_summary`: the curves' means over subjects, as in the figure."""
+    """Rows of `behaviour_summary`: the curves over subjects, as in the figure."""
     own = curves(blocks).rename(columns={"probability": "value"})
     own = own.drop(columns=["error", "blocks"]).assign(
         label=ALL_SUBJECTS, quantity="p_better"

@@ -68,8 +68,9 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
             colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
-            line = {"label": words, "style": style, "lw": 1.2}
-            mean_line(ax, ideal, "trial", colour, alpha=0, **line)
+            mean_line(
+                ax, ideal, "trial", colour, label=words, style=style, alpha=0, lw=1.2
+            )
         published |= _monkey_curve(ax, tables, alignment, schedule)
     chance_line(ax)
     ax.set(ylabel="P(choose the better option)", ylim=(0, 1.02))
@@ -156,8 +157,8 @@ def plot_subjects(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax, tables, context, "p_better", reference=(right, monkeys)
     )
     animal = str(monkeys["label"].iloc[0])
+    ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.3 * count + 1.5))
     subject_ticks(ax, names, {right: animal})
-    ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.6 * count + 1.5))
-    ax.set(xlabel=f"Subject; {subject_label(context)}, {reference_label(monkeys)}")
+    ax.set(xlabel=f"Subject; {subject_label(context)};\n{reference_label(monkeys)}")
     ax.set_ylim(min(0.45, ax.get_ylim()[0]), 1.03)
     return ax

@@ -122,10 +122,10 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
     means = tables.summary("traces")
     own = select_group(means)
-    if own.empty and context.subjects_are != "networks":
-        return empty_panel(ax, "too few episodes of one order")
     if own["mean"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        few = own.empty and context.subjects_are != "networks"
+        why = "too few episodes of one order" if few else "no rate could be fitted"
+        return ax if context.slots > 1 else empty_panel(ax, why)
     _order_lines(ax, own, subject_colour(context), subject_label(context))
     best = select_group(means, OBSERVER)
     _order_lines(ax, best, baseline_colour(OBSERVER), OBSERVER)
@@ -176,13 +176,13 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
         if name != CONTROL
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
+    ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     subject_ticks(ax, names)
     heights = tables["subjects"]["reward_per_trial"]
     low, high = min(0.2, heights.min() - 0.01), max(0.42, heights.max() + 0.01)
     if context.subjects_are == "networks":
         ax.set_ylim(low, high)
     ax.set(ylabel=f"Reward per trial ({context.reward_unit})")
-    ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
 
 

@@ -177,7 +177,9 @@ def test_coding_is_drawn_with_both_nulls(result, tables, ax):
     units = tables["units"].query("subject == 0 and network == 'trained'")
     dots = line(ax, "units of network 0")
     np.testing.assert_allclose(dots.get_ydata(), units["r"].abs().astype(float))
-    assert ax.get_legend().get_title().get_text() == "n = 3 networks, 95 % intervals"
+    assert ax.get_legend().get_title().get_text() == (
+        "n = 3 networks; vertical lines: 95 % over subjects"
+    )
 
 
 def test_fractions_are_drawn_with_those_of_neurons(result, tables, ax):

@@ -151,7 +151,9 @@ def test_lag_weights_are_lines_with_a_dot_a_subject(result, ax):
         assert list(lines[label].get_ydata()) == pytest.approx(expected)
     assert sum(row.size for row in dots(ax)) == 4 * 4 * 5
     assert len(ax.collections) == 4
-    assert ax.get_legend().get_title().get_text() == "networks (n = 4)"
+    assert ax.get_legend().get_title().get_text() == (
+        "networks (n = 4); band: 95 % over subjects"
+    )
 
 
 @pytest.mark.parametrize(
