@@ -38,6 +38,10 @@ BAND, LINES = "band", "vertical lines"
 """What intervals are drawn as: the mark's gid, and its name in a legend."""
 OF_INTERVALS = "95 % over subjects"
 """What an interval is, in a legend."""
+LETTERS_PER_INCH = 19.4
+"""Letters of a legend per inch of the axes above it, beyond which it may reach."""
+HANDLE_LETTERS = 5
+"""Letters in whose place a handle of a legend is drawn."""
 TITLE_LETTERS = 60
 """Letters of a legend's title above which what it says of intervals is on a line of
 its own."""
@@ -654,8 +658,8 @@ def subject_ticks(
 
 def _names_meet(ticks: Mapping[float, str], low: float, high: float) -> bool:
     """Whether two neighbouring names would meet, written side by side."""
-    letter = (high - low) / FLAT_LETTERS
     places = sorted(ticks)
+    letter = (max([high, *places]) - min([low, *places])) / FLAT_LETTERS
     return any(
         (len(ticks[one]) + len(ticks[other])) / 2 + 1 > (other - one) / letter
         for one, other in pairwise(places)
@@ -706,7 +710,8 @@ def legend_below(
 ) -> Axes:
     """Draw the legend below the axes, beginning with bars, or the label `first`.
 
-    Its title says what the intervals are, if any are drawn.
+    It has fewer columns where these would be too wide for the axes. Its title says what
+    the intervals are, if any are drawn.
     """
     two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
     handles, labels = ax.get_legend_handles_labels()
@@ -716,18 +721,30 @@ def legend_below(
     order = sorted(
         once, key=lambda k: (not bars[k], not bars[k] and labels[k] != first)
     )
+    named = [labels[index] for index in order]
     ax.legend(
         [handles[index] for index in order],
-        [labels[index] for index in order],
+        named,
         title=_with_intervals(ax, title),
         loc="upper center",
         bbox_to_anchor=(0.5, -LEGEND_GAP - SECOND_LINE * two_lines),
-        ncols=columns,
+        ncols=_columns_that_fit(ax, named, columns),
         columnspacing=1.0,
         handletextpad=0.4,
         markerscale=1.2,
     )
     return ax
+
+
+def _columns_that_fit(ax: Axes, labels: Sequence[str], most: int) -> int:
+    """Columns of a legend, at most so many, so that its labels fit below the axes."""
+    room = ax.get_position().width * ax.figure.get_figwidth() * LETTERS_PER_INCH  # type: ignore[union-attr]
+    for columns in range(most, 1, -1):
+        rows = -(-len(labels) // columns)
+        parts = [labels[k : k + rows] for k in range(0, len(labels), rows)]
+        if sum(max(map(len, part)) + HANDLE_LETTERS for part in parts) <= room:
+            return columns
+    return 1
 
 
 def _with_intervals(ax: Axes, title: str) -> str:

@@ -167,11 +167,11 @@ def test_dots_leave_out_subjects_without_a_number(ax):
     ],
 )
 def test_names_of_subjects_are_thinned_and_turned(ax, names, shown, upwards):
-    subject_ticks(ax, names, {100.0: "mean"})
+    subject_ticks(ax, names, {len(names) + 1.0: "mean"})
     labels = ax.get_xticklabels()
     assert [label.get_text() for label in labels] == [*shown, "mean"]
     step = -(-len(names) // len(shown))
-    assert ax.get_xticks().tolist() == [*range(0, len(names), step), 100]
+    assert ax.get_xticks().tolist() == [*range(0, len(names), step), len(names) + 1]
     assert labels[0].get_rotation() == (90 if upwards else 0)
 
 
@@ -214,7 +214,7 @@ def test_bars_are_means_with_a_dot_a_subject_in_the_order_of_the_points(ax, tabl
 
 
 def published(**columns):
-    usual = {"kind": "animal", "label": "rats", "n": 7, "error": 0.1}
+    usual = {"kind": "animal", "label": "rats", "n": 7, "error": 0.1, "study": ""}
     return pd.DataFrame(usual | columns)
 
 

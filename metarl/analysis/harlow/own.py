@@ -257,7 +257,7 @@ def plot_first_outcome(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax.plot([0, 1], pair, "o-", color=colour, lw=0.6, ms=4, alpha=0.5)
     label = subject_label(context)
     ax.plot([0, 1], subjects[columns].mean(), "_", color=colour, ms=30, mew=3)
-    ax.lines[-1].set_label(f"{label}, mean")
+    ax.plot([], [], "_", color=colour, ms=12, mew=3, label=f"{label}, mean")
     chance_line(ax)
     ax.set_xticks([0, 1], ["correct", "error"])
     ax.set(xlabel="Trial 1 of the problem", ylabel="P(correct in trial 2)")
@@ -275,7 +275,7 @@ ANALYSIS = Analysis(
         Panel("Quarters of the problems", plot_parts),
         Panel("Forming the learning set", plot_formation, shared=True),
         Panel("What the first trial taught", plot_first_outcome, shared=True),
-        Panel("Harlow's monkeys", plot_animals),
+        Panel("Harlow's monkeys", plot_animals, shared=True),
     ),
     needs=("correct",),
     guide=GUIDE,

@@ -61,12 +61,16 @@ CODING_NAMES = {
 """Test and label -> name of the pair of bars."""
 
 
+NO_RATE = "no learning rate could be fitted"
+"""Text of a panel without a rate."""
+
+
 def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate of every subject in each block, with baselines and people."""
     colour, label = subject_colour(context), subject_label(context)
     rates, means = select_group(tables["rates"]), tables.summary("rates")
     if rates["rate"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        return empty_panel(ax, NO_RATE)
     places = np.arange(len(BLOCKS.order))
     known = rates["identified"].astype(bool)
     dots = partial(subject_points, ax, places, value="rate", points=BLOCKS, alpha=0.6)
@@ -124,7 +128,7 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     own = select_group(means)
     if own["mean"].isna().all():
         few = own.empty and context.subjects_are != "networks"
-        why = "too few episodes of one order" if few else "no rate could be fitted"
+        why = "too few episodes of one order" if few else NO_RATE
         return ax if context.slots > 1 else empty_panel(ax, why)
     _order_lines(ax, own, subject_colour(context), subject_label(context))
     best = select_group(means, OBSERVER)
@@ -190,7 +194,7 @@ def plot_differences(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Volatile minus stable rate: subjects, control networks, simulated choosers."""
     differences, simulated = tables["differences"], tables["simulated_differences"]
     if select_group(differences)["difference"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        return empty_panel(ax, NO_RATE)
     control = select_group(differences, CONTROL)
     count = control["subject"].nunique()
     groups = {

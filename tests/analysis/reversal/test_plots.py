@@ -194,7 +194,9 @@ def test_animals_have_their_colour_and_no_learned_line(ax):
     source = ExperimentData(trials=trials, subjects_are="animals", task="reversal")
     draw_alone(plot_subjects, source, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["own"])
-    assert ax.get_xlabel() == "Subject; animals (n = 2), macaques, Costa 2016 (n = 4)"
+    assert ax.get_xlabel() == (
+        "Subject; animals (n = 2);\nmacaques, Costa 2016 (n = 4)"
+    )
     assert not ax.texts
     figure, other = plt.subplots()
     draw_alone(plot_reversal, source, other)
