@@ -120,7 +120,7 @@ def test_rats_arrows_point_where_they_went(result, ax, plot):
     assert [line.get_marker() for line in arrows] == ["v", "^", "^"]
     assert all(same_color(line.get_color(), COLOURS["animal"]) for line in arrows)
     words = [text.get_text() for text in ax.texts]
-    assert words == [f"rats, Stopper 2014 (n = {n})" for n in (11, 8, 9)]
+    assert words == [f"rats, Stopper\n2014 (n = {n})" for n in (11, 8, 9)]
     top = max(line.get_ydata()[0] for line in arrows)
     assert ax.get_ylim()[1] > top > 100
 
