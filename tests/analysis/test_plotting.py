@@ -293,3 +293,11 @@ def test_names_stand_upright_where_neighbours_would_meet(ax, right, upwards):
     ax.set_xlim(-0.5, right)
     subject_ticks(ax, [f"VP0{k}" for k in range(6)])
     assert all((t.get_rotation() == 90) == upwards for t in ax.get_xticklabels())
+
+
+@pytest.mark.parametrize(("letters", "columns"), [(10, 2), (60, 1)])
+def test_a_legend_has_as_many_columns_as_fit_below_the_axes(ax, letters, columns):
+    for name in "abcd":
+        ax.plot([0], [0], label=name * letters)
+    legend_below(ax, columns=2)
+    assert ax.get_legend()._ncols == columns
