@@ -36,11 +36,16 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.schema import TrialSchema
-from metarl.analysis.statistics import PROBABILITY
+from metarl.analysis.statistics import (
+    DIFFERENCE,
+    NO_BOUNDS,
+    NOT_NEGATIVE,
+    PROBABILITY,
+)
 from metarl.analysis.trials import trial_sequence
 
 EFFECTS = {
-    "reward_per_trial": "reward per trial",
+    "reward_per_counted_trial": "reward per trial that counts",
     "p_best": "P(best arm)",
     "regret_per_trial": "regret per trial",
     "stay_after_high": "P(same arm | reward above the subject's mean)",
@@ -50,9 +55,18 @@ EFFECTS = {
     "likelihood_gain": "log likelihood per choice beyond random choice",
 }
 """Column of the table of subjects -> its effect in words."""
+BOUNDS = {
+    **dict.fromkeys(("p_best", "stay_after_high", "stay_after_low"), PROBABILITY),
+    "stay_difference": DIFFERENCE,
+    "learning_rate": PROBABILITY,
+    "regret_per_trial": NOT_NEGATIVE,
+}
+"""Number of a subject -> its bounds, if it has any."""
+OF_CURVES = {"best": PROBABILITY, "regret": NOT_NEGATIVE}
+"""Quantity along an episode -> its bounds, if it has any."""
 GUIDE = Guide(
     measures={
-        "reward_per_trial": "mean reward of the trials that count",
+        "reward_per_counted_trial": "mean reward of the trials that count",
         "p_best": (
             "share of the trials that count in which the arm with the highest expected "
             "reward was chosen (where two are equal, either); without columns of the "
@@ -120,9 +134,9 @@ def measures(
     stays, along = by_group(groups, staying), by_group(groups, curves)
     values = behaviour_values(*(select_group(t) for t in (subjects, stays, along)))
     return {
-        "subjects": Measure(subjects, "reward_per_trial"),
+        "subjects": Measure(subjects, "reward_per_counted_trial"),
         "stays": Measure(stays, "probability", ("outcome",), PROBABILITY),
-        "curves": Measure(along, "value", ("measure", "trial"), {"best": PROBABILITY}),
+        "curves": Measure(along, "value", ("measure", "trial"), OF_CURVES),
         "arms": pd.DataFrame({"arms": [groups[MEASURED].arms]}),
         "behaviour": behaviour_rows(values, subject_labels(data), points=["trial"]),
     }
@@ -135,13 +149,14 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
         "p_best": 1 / float(tables["arms"]["arms"].iloc[0]),
         "stay_difference": 0.0,
     }
-    unit = {"reward_per_trial", "regret_per_trial"}
+    unit = {"reward_per_counted_trial", "regret_per_trial"}
     return [
         Effect(
             key=f"{column}.mean",
             label=f"{words}{f' ({context.reward_unit})' * (column in unit)}, mean",
             values=subject_values(subjects, column),
             chance=chances.get(column),
+            bounds=BOUNDS.get(column, NO_BOUNDS),
         )
         for column, words in EFFECTS.items()
     ]
@@ -159,19 +174,19 @@ def arm_analysis(schema: TrialSchema, prefix: str) -> Analysis[ArmTrials]:
         return arm_trials(trial_sequence(table, schema, needs=("reward",)), prefix)
 
     known = tuple(f"{prefix}{arm}" for arm in range(NAMED_ARMS))
-    known_panel: Callable[..., Panel] = partial(Panel, columns=known)
+    known_panel: Callable[..., Panel] = partial(Panel, columns=known, shared=True)
     return Analysis(
         schema=schema,
         parse=parse,
         measures=measures,
         effects=effects,
         panels=(
-            Panel("Reward along an episode", plot_reward_curve),
+            Panel("Reward along an episode", plot_reward_curve, shared=True),
             known_panel("Choosing the best arm", plot_best_curve),
             known_panel("Regret along an episode", plot_regret_curve),
-            Panel("Staying with an arm", plot_arm_staying),
-            Panel("Arms tried", plot_tried_curve),
-            Panel("Learning rate and temperature", plot_arm_fits),
+            Panel("Staying with an arm", plot_arm_staying, shared=True),
+            Panel("Arms tried", plot_tried_curve, shared=True),
+            Panel("Learning rate and temperature", plot_arm_fits, shared=True),
         ),
         needs=("reward",),
         guide=GUIDE,

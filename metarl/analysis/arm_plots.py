@@ -74,7 +74,8 @@ def plot_arm_fits(tables: Tables, context: Context, ax: Axes) -> Axes:
     subjects = select_group(tables["subjects"])
     known = subjects.dropna(subset=["learning_rate"])
     if known.empty:
-        return empty_panel(ax, "no learning rate could be fitted")
+        none = "no learning rate could be fitted"
+        return ax if context.slots > 1 else empty_panel(ax, none)
     colour = subject_colour(context)
     ax.plot(
         known["learning_rate"],
@@ -82,19 +83,18 @@ def plot_arm_fits(tables: Tables, context: Context, ax: Axes) -> Axes:
         "o",
         color=colour,
         alpha=0.7,
-        label=f"{len(known)} of {subject_label(context)}",
+        label=f"{len(known)} of {subject_label(context)}: {_gain_words(subjects)}",
     )
     ax.set(yscale="log", xlim=(-0.03, 1.03), xlabel="Learning rate")
     ax.set_ylim(0.2, 80)
     ax.set_yticks(TEMPERATURE_TICKS, [f"{tick:g}" for tick in TEMPERATURE_TICKS])
     ax.minorticks_off()
     ax.set_ylabel("Inverse temperature (per range of rewards)")
-    gain = subjects["likelihood_gain"]
-    return legend_below(ax, title=_gain_words(gain))
+    return legend_below(ax, title="log likelihood per choice over random", columns=1)
 
 
-def _gain_words(gain: "pd.Series[float]") -> str:
+def _gain_words(subjects: pd.DataFrame) -> str:
     """How much the fits explain, in words."""
-    known = gain.dropna()
-    words = f"log likelihood over random, per choice: median {known.median():.2f}"
-    return f"{words}\nlowest {known.min():.2f}" if len(known) > 1 else words
+    known = subjects["likelihood_gain"].dropna()
+    words = f"median {known.median():.2f}"
+    return f"{words}, lowest {known.min():.2f}" if len(known) > 1 else words

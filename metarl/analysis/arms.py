@@ -5,19 +5,29 @@ no choice, but its reward is learned from. Arms are numbered from 0; rewards may
 any unit. The arms' expected rewards need not be known.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from metarl.analysis.measures import stack
-from metarl.analysis.schema import Array, Column, Flags, Integers, between, number
+from metarl.analysis.schema import (
+    Array,
+    CellError,
+    Column,
+    Flags,
+    Integers,
+    between,
+    number,
+)
 from metarl.analysis.statistics import known_mean
 from metarl.analysis.trials import TrialSequence
 
 NAMED_ARMS = 4
 """Largest number of arms with a column of expected rewards."""
+MOST_CODES = 8
+"""Most codes that a message lists."""
 MOST_BINS = 40
 """Most points of a curve over the trials of an episode."""
 RATES = np.arange(1, 51) / 50
@@ -31,7 +41,7 @@ OUTCOMES = ("high", "low")
 CURVES = ("reward", "best", "regret", "arms_tried")
 """Quantities along an episode."""
 MEASURES = (
-    "reward_per_trial",
+    "reward_per_counted_trial",
     "p_best",
     "regret_per_trial",
     "stay_after_high",
@@ -71,6 +81,35 @@ def mean_columns(prefix: str, meaning: str, unit: str = "") -> dict[str, Column]
         )
 
     return {f"{prefix}{arm}": column(arm) for arm in range(NAMED_ARMS)}
+
+
+def check_arms(prefix: str) -> Callable[[pd.DataFrame], None]:
+    """A rule for the chosen arms: one of them is arm 0.
+
+    Arms that are counted from 1 would give the fits one arm more than there is, which
+    nobody chooses. A single arm may be any, and arm 0 is there where it is described.
+
+    Args:
+        prefix: of the columns of the arms' expected rewards.
+    """
+
+    def check(columns: pd.DataFrame) -> None:
+        choice, described = columns["choice"], columns[f"{prefix}0"].notna().any()
+        arms = sorted(choice.dropna().unique())
+        if described or len(arms) < 2 or arms[0] == 0:
+            return
+        codes = " ".join(f"{arm:g}={arm - arms[0]:g}" for arm in arms[:MOST_CODES])
+        more = " ..." if len(arms) > MOST_CODES else ""
+        raise CellError(
+            "choice",
+            "the chosen arm, counted from 0, and 0 in some trial",
+            arms[0],
+            int(np.argmax((choice == arms[0]).to_numpy())),
+            f'count from 0 with --code "choice: {codes}{more}"; if there is an arm 0 '
+            f"that was never chosen, give its {prefix}0",
+        )
+
+    return check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,7 +357,7 @@ def subject_numbers(arms: ArmTrials) -> pd.DataFrame:
     """Every number of each subject.
 
     Returns:
-        One row a subject: subject, episodes, trials (that count), and MEASURES.
+        One row a subject: subject, episodes, counted (trials), and MEASURES.
     """
     trials, stays = arms.trials, staying(arms)
     wide = stays.pivot(index="subject", columns="outcome", values="probability")
@@ -334,8 +373,8 @@ def subject_numbers(arms: ArmTrials) -> pd.DataFrame:
             {
                 "subject": int(subject),
                 "episodes": len(np.unique(index)),
-                "trials": int(trials.usable[own].sum()),
-                "reward_per_trial": known_mean(counted[own]),
+                "counted": int(trials.usable[own].sum()),
+                "reward_per_counted_trial": known_mean(counted[own]),
                 "p_best": known_mean(best[own]),
                 "regret_per_trial": known_mean(regret[own]),
                 "stay_after_high": high,
@@ -357,9 +396,9 @@ def behaviour_values(
         stays: `staying`.
         along: `curves`.
     """
-    long = subjects.melt(["subject", "trials"], list(MEASURES), "quantity", "value")
+    long = subjects.melt(["subject", "counted"], list(MEASURES), "quantity", "value")
     pairs = stays.assign(quantity="stay_after_" + stays["outcome"])
-    long = long.rename(columns={"trials": "n"}).merge(
+    long = long.rename(columns={"counted": "n"}).merge(
         pairs[["subject", "quantity", "pairs"]], how="left", on=["subject", "quantity"]
     )
     long["n"] = long["pairs"].fillna(long["n"])

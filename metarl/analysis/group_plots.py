@@ -1,7 +1,7 @@
 """Panels of main measures by group, and against a trait of the subjects."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -57,6 +57,25 @@ def _difference_words(row: Mapping[str, object]) -> str:
     if np.isnan(shown[3]):
         return "no test: too few subjects, or no spread"
     return f"difference {_three(*shown[:3])}, {p_words(shown[3])}"
+
+
+def groups_note(names: Sequence[str]) -> str:
+    """What is drawn and compared, for a note below the panels."""
+    means = "Dots: subjects. Lines: means with 95 % intervals over subjects."
+    if len(names) != 2:
+        return f"{means} Differences of every two groups are in groups.csv."
+    return (
+        f"{means} Difference: {names[1]} minus {names[0]}, with the 95 % interval and "
+        "p of Welch's t test, not corrected for the number of measures (p_holm in "
+        "groups.csv)."
+    )
+
+
+CORRELATIONS_NOTE = (
+    "r: Pearson's, with the 95 % interval by Fisher's z; p is not corrected for the "
+    "number of tests (p_holm in correlations.csv)."
+)
+"""What is compared, for a note below the panels."""
 
 
 def plot_against(

@@ -44,7 +44,8 @@ class Measure:
     summary keeps."""
     bounds: Bounds | Mapping[str, Bounds] = NO_BOUNDS
     """Least and greatest value; or, where rows are of several measures, those of each
-    entry of the column `measure`, without bounds if it is not named."""
+    entry of the column `measure`, or else of the first key, without bounds if it is not
+    named."""
 
     def summary(self) -> pd.DataFrame:
         """Mean over subjects and its 95 % interval, one row a group and point.
@@ -222,24 +223,49 @@ def summarise(
         table: one row a subject and group.
         value: column that is averaged over the subjects that have a number.
         by: columns that name a group.
-        bounds: of the value, or of each entry of the column `measure`.
+        bounds: of the value, or of each entry of the column `measure`, or else of the
+            first column of `by` that is not `group`.
 
     Returns:
         The columns of `by`, then mean, low, high (unit of the value), n, subjects with
-        a number, and missing, those without one.
+        a number, and missing, those without one; in the order of `in_key_order`.
     """
     rows = []
     for group, part in table.groupby(list(by), sort=False):
-        interval = mean_interval(part[value], _bounds_of(part, bounds))
+        interval = mean_interval(part[value], _bounds_of(part, by, bounds))
         rows.append((*group, *interval, len(part) - interval.n))
-    return pd.DataFrame(rows, columns=[*by, "mean", "low", "high", "n", "missing"])
+    columns = [*by, "mean", "low", "high", "n", "missing"]
+    return in_key_order(pd.DataFrame(rows, columns=columns), by)
 
 
-def _bounds_of(part: pd.DataFrame, bounds: Bounds | Mapping[str, Bounds]) -> Bounds:
+def in_key_order(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Rows by their keys: numbers ascend, words stay in the order of their first row.
+
+    A point that the first subject lacks is first met in a later subject: in the order
+    of the rows it would come last, and a line through the points would run back.
+    """
+    if table.empty:
+        return table
+    ranks = [
+        table[key] if pd.api.types.is_numeric_dtype(table[key]) else _first(table[key])
+        for key in reversed(list(keys))
+    ]
+    return table.iloc[np.lexsort(ranks)].reset_index(drop=True)
+
+
+def _first(words: "pd.Series[Any]") -> NDArray[np.int64]:
+    """(N,) place of each word among the words, by their first rows."""
+    return pd.factorize(words, use_na_sentinel=False)[0].astype(np.int64)
+
+
+def _bounds_of(
+    part: pd.DataFrame, by: Sequence[str], bounds: Bounds | Mapping[str, Bounds]
+) -> Bounds:
     """Bounds of one point's values."""
     if isinstance(bounds, Bounds):
         return bounds
-    return bounds.get(str(part["measure"].iloc[0]), NO_BOUNDS)
+    named = next(k for k in ("measure", *by) if k in part and k != "group")
+    return bounds.get(str(part[named].iloc[0]), NO_BOUNDS)
 
 
 def with_all_subjects(
@@ -259,6 +285,7 @@ def with_all_subjects(
     cells = table.groupby(list(keys), sort=False, dropna=False)[value]
     means = cells.agg(["mean", known_standard_error, "count"]).reset_index()
     means.columns = pd.Index([*keys, value, "error", "n"])
+    means = in_key_order(means, keys)
     means = means.assign(label=ALL_SUBJECTS, over="subjects")
     order = [*table, *(name for name in ("error", "n", "over") if name not in table)]
     return pd.concat([means, table], ignore_index=True)[order]
@@ -322,6 +349,7 @@ def behaviour_rows(
     together = cells.agg(
         value="mean", error=known_standard_error, n="count"
     ).reset_index()
+    together = in_key_order(together, keys)
     each = values.assign(label=values["subject"].map(dict(labels)), over="trials")
     table = pd.concat(
         [together.assign(label="all subjects", over="subjects"), each],

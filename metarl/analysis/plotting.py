@@ -5,7 +5,9 @@ legends and the least number of subjects for an interval stand here alone: a pan
 chooses rows and names axes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +34,17 @@ SECOND_LINE = 0.07
 """More room, where tick labels take two lines."""
 LEAST_FOR_INTERVAL = 3
 """Subjects below which no interval of their mean is drawn."""
+BAND, LINES = "band", "vertical lines"
+"""What intervals are drawn as: the mark's gid, and its name in a legend."""
+OF_INTERVALS = "95 % over subjects"
+"""What an interval is, in a legend."""
+LETTERS_PER_INCH = 19.4
+"""Letters of a legend per inch of the axes above it, beyond which it may reach."""
+HANDLE_LETTERS = 5
+"""Letters in whose place a handle of a legend is drawn."""
+TITLE_LETTERS = 60
+"""Letters of a legend's title above which what it says of intervals is on a line of
+its own."""
 MANY = 40
 """Number of subjects above which a distribution replaces one dot each."""
 MOST_DOTS = 150
@@ -41,7 +54,7 @@ MOST_LINES = 60
 MOST_NAMES = 24
 """Most names below an axis; of more subjects, evenly spaced ones are named."""
 FLAT_LETTERS = 45
-"""Letters of all names below an axis above which the names are vertical."""
+"""Letters that fit below an axis; if two names would meet, all are vertical."""
 GOLDEN = 0.6180339887498949
 """Golden ratio: its multiples, modulo 1, spread evenly, however many they are."""
 BAR_WIDTH = 0.34
@@ -103,7 +116,10 @@ def interval(
     enough = (means["n"] >= LEAST_FOR_INTERVAL).to_numpy()
     shown = means[enough]
     where = np.asarray(places, float)[enough]
-    ax.vlines(where, shown["low"], shown["high"], color=colour, lw=width, zorder=zorder)
+    ends = shown["low"].astype(float), shown["high"].astype(float)
+    lines = ax.vlines(where, *ends, color=colour, lw=width, zorder=zorder)
+    if (ends[0] < ends[1]).any():
+        lines.set_gid(LINES)
 
 
 def band(
@@ -126,7 +142,8 @@ def band(
     if len(means) and (means["n"] >= LEAST_FOR_INTERVAL).all():
         low, high = means["low"].astype(float), means["high"].astype(float)
         places = means[x].astype(float)
-        ax.fill_between(places, low, high, color=colour, alpha=alpha, lw=0)
+        filled = ax.fill_between(places, low, high, color=colour, alpha=alpha, lw=0)
+        filled.set_gid(BAND)
 
 
 def mean_line(
@@ -213,13 +230,13 @@ def curve_with_subjects(
     """
     own = rows_at(select_group(tables[name]), **where)
     if own[value].isna().all():
-        return empty_panel(ax, "not known")
+        return ax if context.slots > 1 else empty_panel(ax, "not known")
     colour, label = subject_colour(context), subject_label(context)
     means = rows_at(select_group(tables.summary(name)), **where).sort_values(x)
     subject_lines(ax, own, x, value, colour, lw=0.5, alpha=0.3)
     mean_line(ax, means, x, colour, label=label, lw=2.2, style="o-", ms=3)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-    return legend_below(ax, title="band: 95 % over subjects")
+    return legend_below(ax)
 
 
 def _spaced_subjects(table: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -560,9 +577,19 @@ def reference_curve(
 
 
 def reference_label(rows: pd.DataFrame) -> str:
-    """Name of a published result and, if not of a single subject, their number."""
-    label, count = str(rows["label"].iloc[0]), int(rows["n"].iloc[0])
+    """Name of a published result with its study, and the number of several subjects."""
+    label, count = reference_name(rows), int(rows["n"].iloc[0])
     return label if count == 1 else f"{label} (n = {count})"
+
+
+def reference_name(rows: pd.DataFrame) -> str:
+    """Name of a published result with its study, as "macaques, Costa 2016"."""
+    label, study = str(rows["label"].iloc[0]), str(rows["study"].iloc[0])
+    label = NETWORKS if label == "paper" else label
+    author, year = re.match(r"[A-Z][\w-]*", study), re.search(r"\b\d{4}\b", study)
+    if author is None or year is None or year[0] in label:
+        return label
+    return f"{label}, {author[0]} {year[0]}"
 
 
 def scores_by_subject(
@@ -616,17 +643,27 @@ def subject_ticks(
     """Name subjects below the axis: as many as can be read, upwards if they are long.
 
     Args:
-        ax: axes to draw on.
+        ax: axes to draw on, with its horizontal limits.
         names: (S,) names of the subjects at 0, 1, ...
         more: place -> label of further ticks.
     """
     step = -(-len(names) // MOST_NAMES) if len(names) > MOST_NAMES else 1
     shown = dict(enumerate(names)) if step == 1 else dict(enumerate(names[::step]))
     ticks = {place * step: name for place, name in shown.items()} | dict(more or {})
-    upwards = sum(map(len, shown.values())) > FLAT_LETTERS
+    upwards = _names_meet(ticks, *ax.get_xlim())
     ax.set_xticks(list(ticks), list(ticks.values()), rotation=90 * upwards)
     if upwards:
         ax.tick_params(axis="x", labelsize="small")
+
+
+def _names_meet(ticks: Mapping[float, str], low: float, high: float) -> bool:
+    """Whether two neighbouring names would meet, written side by side."""
+    places = sorted(ticks)
+    letter = (max([high, *places]) - min([low, *places])) / FLAT_LETTERS
+    return any(
+        (len(ticks[one]) + len(ticks[other])) / 2 + 1 > (other - one) / letter
+        for one, other in pairwise(places)
+    )
 
 
 def learned_line(ax: Axes, context: Context, height: float | None = None) -> None:
@@ -671,7 +708,11 @@ def empty_panel(ax: Axes, text: str = "no recording") -> Axes:
 def legend_below(
     ax: Axes, *, title: str = "", columns: int = 2, first: str = ""
 ) -> Axes:
-    """Draw the legend below the axes, beginning with bars, or the label `first`."""
+    """Draw the legend below the axes, beginning with bars, or the label `first`.
+
+    It has fewer columns where these would be too wide for the axes. Its title says what
+    the intervals are, if any are drawn.
+    """
     two_lines = any("\n" in label.get_text() for label in ax.get_xticklabels())
     handles, labels = ax.get_legend_handles_labels()
     # Of several populations on the same axes, each draws the references.
@@ -680,15 +721,39 @@ def legend_below(
     order = sorted(
         once, key=lambda k: (not bars[k], not bars[k] and labels[k] != first)
     )
+    named = [labels[index] for index in order]
     ax.legend(
         [handles[index] for index in order],
-        [labels[index] for index in order],
-        title=title,
+        named,
+        title=_with_intervals(ax, title),
         loc="upper center",
         bbox_to_anchor=(0.5, -LEGEND_GAP - SECOND_LINE * two_lines),
-        ncols=columns,
+        ncols=_columns_that_fit(ax, named, columns),
         columnspacing=1.0,
         handletextpad=0.4,
         markerscale=1.2,
     )
     return ax
+
+
+def _columns_that_fit(ax: Axes, labels: Sequence[str], most: int) -> int:
+    """Columns of a legend, at most so many, so that its labels fit below the axes."""
+    room = ax.get_position().width * ax.figure.get_figwidth() * LETTERS_PER_INCH  # type: ignore[union-attr]
+    for columns in range(most, 1, -1):
+        rows = -(-len(labels) // columns)
+        parts = [labels[k : k + rows] for k in range(0, len(labels), rows)]
+        if sum(max(map(len, part)) + HANDLE_LETTERS for part in parts) <= room:
+            return columns
+    return 1
+
+
+def _with_intervals(ax: Axes, title: str) -> str:
+    """A legend's title, with what the marks are that show intervals on the axes."""
+    drawn = {mark.get_gid() for mark in ax.collections}
+    marks = [mark for mark in (BAND, LINES) if mark in drawn]
+    if not marks:
+        return title
+    words = f"{' and '.join(marks)}: {OF_INTERVALS}"
+    last = title.rpartition("\n")[2]
+    apart = "; " if len(last) + len(words) < TITLE_LETTERS else "\n"
+    return f"{title}{apart}{words}" if title else words

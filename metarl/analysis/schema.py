@@ -158,6 +158,10 @@ class Column:
     """Whether only tables of animals or people have it, not those of networks."""
     by_name: bool = False
     """Whether a file may have the names of its codes in place of the codes."""
+    options: bool = False
+    """Whether its numbers are options, which are counted from 0."""
+    how: str = ""
+    """How to add the column to a file that has none like it."""
 
     @property
     def shown_example(self) -> str:
@@ -276,7 +280,7 @@ def where_counted(column: Column) -> Column:
     return replace(column, rule=rule, allowed=allowed)
 
 
-def whole(
+def whole(  # noqa: PLR0913 as many as a column has
     *,
     meaning: str = "",
     unit: str = "",
@@ -286,8 +290,12 @@ def whole(
     required: bool = True,
     example: str = "",
     own: bool = False,
+    options: bool = False,
 ) -> Column:
-    """A column of whole numbers from `least` on; blank only if `blank`."""
+    """A column of whole numbers from `least` on; blank only if `blank`.
+
+    With `options` they are numbers of options, counted from 0.
+    """
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
         values = np.asarray(cells, float)
@@ -305,6 +313,7 @@ def whole(
         required=required,
         example=example,
         own=own,
+        options=options,
     )
 
 

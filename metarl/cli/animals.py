@@ -3,9 +3,9 @@
 import shlex
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -16,15 +16,21 @@ from metarl.envs.registry import NAMES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from metarl.analysis.schema import TrialSchema
     from metarl.io.column_map import ColumnMap
+    from metarl.io.guess import Guess
     from metarl.reports.own_data import TrialAnalysis
 
 REPEATED = ("--column", "--code", "--value", "--where")
 """Options that may be repeated, or take several values."""
 SHOWN_ROWS = 40
 """Most rows of the table that are printed."""
+ALONG = ("trial", "place", "problem")
+"""Columns that name a point of a curve; curves are only written, not printed."""
 MOST_LABELS = 12
 """Subjects above which only the rows of all together are shown."""
+LISTED = 12
+"""Most columns that a line lists."""
 Repeated = Annotated[tuple[str, ...], tyro.conf.UseAppendAction]
 
 
@@ -59,7 +65,8 @@ class AnimalsOptions:
     skip_rows: int = 0
     """Rows above the header, or above the first trial."""
     map: Path | None = None
-    """A file with all of these, such as columns.toml of an earlier result."""
+    """A file with all of these, and with --unit, --rt-unit, --who and --group, such as
+    columns.toml of an earlier result."""
     guess: bool = False
     """Propose a map and say why; nothing is analysed."""
     who: str = ""
@@ -125,7 +132,13 @@ def main(words: list[str]) -> int:
 
 def _column_map(options: AnimalsOptions) -> "ColumnMap":
     """The map of the options, on top of that of a file."""
-    from metarl.io.column_map import ColumnMap, merge_maps, parse_map, read_map
+    from metarl.io.column_map import (
+        OPTIONS,
+        ColumnMap,
+        merge_maps,
+        parse_map,
+        read_map,
+    )
 
     given = parse_map(
         columns=options.column,
@@ -135,7 +148,15 @@ def _column_map(options: AnimalsOptions) -> "ColumnMap":
         names=options.names,
         skip_rows=options.skip_rows,
     )
+    own = {name: value for name in OPTIONS if (value := getattr(options, name))}
+    given = replace(given, further=own)
     return merge_maps(read_map(options.map) if options.map else ColumnMap(), given)
+
+
+def _with_options(options: AnimalsOptions, column_map: "ColumnMap") -> AnimalsOptions:
+    """The options, with those of a map's file."""
+    given: dict[str, Any] = dict(column_map.further)
+    return replace(options, **given)
 
 
 def _command(options: AnimalsOptions, column_map: "ColumnMap") -> str:
@@ -157,17 +178,53 @@ def _guess(options: AnimalsOptions) -> int:
     from metarl.reports.figures import own_data_analysis
 
     given = _column_map(options)
+    options = _with_options(options, given)
     schema = own_data_analysis(options.task).schema
-    guess = guess_map(options.data, schema, given)
+    wanted = schema.in_unit(options.unit) if options.unit else schema
+    guess = guess_map(options.data, wanted, given)
     print("\n".join(guess.reasons or ["all columns have metarl's names and codes"]))
+    for line in _left_over(options, guess):
+        print(line)
+    command = _command(options, merge_maps(given, guess.column_map))
     if guess.missing:
-        raise MetaRLError(
-            f"no column is like {', '.join(guess.missing)}; name it with --column, or "
-            "give --value where it is the same in every trial"
-        )
-    print("\nAdd what is missing, check each line, then run:\n")
-    print(_command(options, merge_maps(given, guess.column_map)))
+        print(f"\nSo far:\n\n{command}")
+        raise MetaRLError(_nothing_like(guess, schema))
+    print(f"\nCheck each line, then run:\n\n{command}")
     return 0
+
+
+def _left_over(options: AnimalsOptions, guess: "Guess") -> "Iterator[str]":
+    """What is not guessed, and columns that nothing is taken from."""
+    asked = []
+    if "rt" in guess.columns and not options.rt_unit:
+        asked.append("--rt-unit (s or ms)")
+    asked += [] if options.who else ["--who (people, mice)"]
+    asked += [] if options.unit else ["--unit (points, cents), if rewards are amounts"]
+    if asked:
+        yield f"Not guessed: {', '.join(asked)}."
+    if guess.unused:
+        listed = ", ".join(guess.unused[:LISTED])
+        more = f" and {len(guess.unused) - LISTED} more"
+        yield f"Not used: {listed}{more * (len(guess.unused) > LISTED)}."
+
+
+def _nothing_like(guess: "Guess", schema: "TrialSchema") -> str:
+    """Sentence about columns that no column of the file is like."""
+    listed = ", ".join(guess.unused[:LISTED]) or "none"
+    missing = ", ".join(guess.missing)
+    how = [
+        f"; {name} is {how}" for name in guess.missing if (how := _how(schema, name))
+    ]
+    return (
+        f"no column is like {missing} (not used: {listed}); name it with --column, or "
+        f"give --value where it is the same in every trial{''.join(how)}"
+    )
+
+
+def _how(schema: "TrialSchema", name: str) -> str:
+    """What a column is, and how to add it to a file that has none like it."""
+    column = schema.columns[name]
+    return f"the {column.meaning}; {column.how}" if column.how else ""
 
 
 def _names(listed: str) -> list[str]:
@@ -181,6 +238,7 @@ def _analyse(options: AnimalsOptions) -> int:
     from metarl.reports.own_data import analyze_trials
 
     column_map = _column_map(options)
+    options = _with_options(options, column_map)
     data = read_trials(
         options.task,
         options.data,
@@ -216,15 +274,27 @@ def _analyse(options: AnimalsOptions) -> int:
 
 
 def _shown(analysed: "TrialAnalysis") -> "Iterator[pd.DataFrame]":
-    """Tables for the screen: of many subjects, or of all measures, the main rows."""
-    from metarl.analysis.measures import ALL_SUBJECTS
+    """Tables for the screen: main comparisons, then numbers that are no curves.
 
-    behaviour = analysed.tables["behaviour"]
-    if "label" in behaviour and behaviour["label"].nunique() > MOST_LABELS:
-        everyone = behaviour[behaviour["label"] == ALL_SUBJECTS]
-        behaviour = everyone if len(everyone) else behaviour.head(MOST_LABELS)
-    yield behaviour
+    Of many subjects, only the rows of all together and of groups.
+    """
     for name in ("groups", "correlations"):
         if name in analysed.tables:
             table = analysed.tables[name]
             yield table[table["main"]].drop(columns="main")
+    behaviour = analysed.tables["behaviour"]
+    points = [name for name in ALONG if name in behaviour]
+    behaviour = behaviour[behaviour[points].isna().all(axis="columns")]
+    if "label" in behaviour and behaviour["label"].nunique() > MOST_LABELS:
+        together = _together(behaviour)
+        behaviour = together if len(together) else behaviour.head(MOST_LABELS)
+    yield behaviour.dropna(axis="columns", how="all")
+
+
+def _together(behaviour: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of several subjects together."""
+    from metarl.analysis.measures import ALL_SUBJECTS
+
+    everyone = behaviour["label"] == ALL_SUBJECTS
+    over = behaviour["over"] == "subjects" if "over" in behaviour else everyone
+    return behaviour[over if over.any() else everyone]

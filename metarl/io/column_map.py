@@ -21,8 +21,14 @@ FILE, ROW, CHANGES = "@file", "@row", "@changes:"
 """In place of a column: the name of the file; the number of the row within subject,
 session and episode, from 0; and, before a column's name, how often that column has
 changed within subject and session."""
-PARTS = ("columns", "codes", "values", "where", "names", "skip_rows")
+PARTS = ("columns", "codes", "values", "where", "names", "skip_rows", "options")
 """Parts of a map's file."""
+OPTIONS = ("unit", "rt_unit", "who", "group")
+"""Further options of the command that a map keeps."""
+
+
+RT_UNITS = ("s", "ms")
+"""Units of reaction times."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +48,8 @@ class ColumnMap:
     """Names of the columns, where the file has no header."""
     skip_rows: int = 0
     """Rows above the header, or above the first trial."""
+    further: Mapping[str, str] = field(default_factory=dict)
+    """One of OPTIONS -> its value, where it is given."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -91,6 +99,7 @@ class ColumnMap:
             **{f"codes.{_key(ours)}": codes for ours, codes in self.codes.items()},
             "values": self.values,
             "where": {k: list(v) for k, v in self.where.items()},
+            "options": self.further,
         }
         for name, content in tables.items():
             if content:
@@ -237,6 +246,7 @@ def read_map(path: Path) -> ColumnMap:
             },
             names=tuple(map(str, content.get("names", ()))),
             skip_rows=int(content.get("skip_rows", 0)),
+            further=_options(content.get("options", {}), path),
         )
     except (TypeError, ValueError) as error:
         raise MetaRLError(f"{path.name} is no column map: {error}") from None
@@ -256,6 +266,22 @@ def _strings(content: Any, part: str, path: Path) -> dict[str, str]:
                 f"{part}.{name} in {path.name} must be a name in quotes, got {value!r}"
             )
     return dict(pairs)
+
+
+def _options(content: Any, path: Path) -> dict[str, str]:
+    found = _strings(content, "options", path)
+    unknown = sorted(set(found) - set(OPTIONS))
+    if unknown:
+        raise MetaRLError(
+            f"options in {path.name} must be of {', '.join(OPTIONS)}, got "
+            f"{unknown[0]!r}; give it to the command"
+        )
+    if found.get("rt_unit", RT_UNITS[0]) not in RT_UNITS:
+        raise MetaRLError(
+            f"options.rt_unit in {path.name} must be {' or '.join(RT_UNITS)}, got "
+            f"{found['rt_unit']!r}"
+        )
+    return found
 
 
 def _codes_of(content: Any, part: str, path: Path) -> dict[str, Code]:
@@ -285,4 +311,5 @@ def merge_maps(first: ColumnMap, second: ColumnMap) -> ColumnMap:
         where={**first.where, **second.where},
         names=second.names or first.names,
         skip_rows=second.skip_rows or first.skip_rows,
+        further={**first.further, **second.further},
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from metarl.analysis.data import READ_COLUMNS
 from metarl.analysis.schema import shown
 from metarl.core.checks import MetaRLError
 from metarl.io.cells import as_numbers, as_words
@@ -98,7 +99,7 @@ def read_covariates(
             columns[name] = _constant(data, name)
         else:
             close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else "name one of the table's"
+            hint = f"did you mean {close[0]}?" if close else _columns_words(data, there)
             raise MetaRLError(
                 f"there is no column {name} in the table"
                 + (f" or in {Path(subjects_file).name}" if subjects_file else "")
@@ -107,6 +108,16 @@ def read_covariates(
     index = pd.RangeIndex(len(data.names), name="subject")
     table = pd.DataFrame(columns, index=index)
     return Covariates(table=table, notes=() if second is None else second.notes)
+
+
+def _columns_words(data: TrialData, there: Sequence[str]) -> str:
+    """Advice to name a column, with those that may be meant: not the task's own."""
+    further = [str(k) for k in data.trials if str(k) not in READ_COLUMNS]
+    names = list(dict.fromkeys([*further, *there]))
+    if not names:
+        return "the table has no further columns"
+    more = ", ..." if len(names) > LISTED else ""
+    return f"name one of {', '.join(names[:LISTED])}{more}"
 
 
 def _constant(data: TrialData, name: str) -> "pd.Series[Any]":

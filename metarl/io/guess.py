@@ -3,7 +3,7 @@
 It is printed for the user to check; it is never applied automatically.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.schema import TrialSchema
+from metarl.analysis.schema import TrialSchema, shown
 from metarl.io.cells import as_numbers, as_plain, as_words, code_cells
 from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, Code, ColumnMap
 from metarl.io.files import list_files, name_parts, read_file
+from metarl.io.names import natural_key
+from metarl.io.parts import LISTED
 from metarl.io.source import SourceTable
 from metarl.io.synonyms import best_match, plain
 
@@ -24,6 +26,8 @@ PROBABILITIES = ("p1", "p0", "pleft", "probleft", "probabilityleft", "p", "prob"
 """Usual names of a base probability, without marks and case."""
 FEWEST_OF_BLOCK = 10
 """Trials of a block, on average, below which a probability is not one of blocks."""
+MOSTLY = 0.8
+"""Share of rows from which on a column counts as one that numbers trials."""
 RARE = 0.2
 """Largest share of a code that stands for a missed trial."""
 WORDS = {
@@ -37,9 +41,29 @@ WORDS = {
     ("loss", "win"): (0, 1),
     ("incorrect", "correct"): (0, 1),
     ("unrewarded", "rewarded"): (0, 1),
+    ("links", "rechts"): (0, 1),
+    ("gauche", "droite"): (0, 1),
+    ("izquierda", "derecha"): (0, 1),
+    ("sinistra", "destra"): (0, 1),
+    ("esquerda", "direita"): (0, 1),
+    ("nein", "ja"): (0, 1),
+    ("nee", "ja"): (0, 1),
+    ("non", "oui"): (0, 1),
+    ("no", "si"): (0, 1),
+    ("falsch", "richtig"): (0, 1),
+    ("faux", "vrai"): (0, 1),
+    ("falso", "verdadero"): (0, 1),
+    ("falso", "vero"): (0, 1),
+    ("fout", "goed"): (0, 1),
 }
-"""Pairs of words of a column, in lower case -> the codes that they likely mean."""
-MISSES = ("none", "timeout", "missed", "miss", "noresponse", "null", "omission", "late")
+"""Pairs of words of a column, without marks and case -> the codes that they likely
+mean."""
+MISSES = (
+    *("none", "timeout", "missed", "miss", "noresponse", "null", "omission", "late"),
+    *("keine", "keiner", "kein", "verpasst", "zuspat", "zuspaet", "ausgelassen"),
+    *("aucun", "aucune", "ninguna", "ninguno", "nessuna", "nessuno", "geen", "niets"),
+    *("nenhuma", "nenhum"),
+)
 """Words that likely stand for a missed trial, without marks and case."""
 NEGATED = ("slow", "missed", "timeout", "rare", "israre")
 """Names, without marks and case, of columns that say the opposite of metarl's."""
@@ -56,6 +80,8 @@ class Guess:
     where: dict[str, tuple[str, ...]] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    """Columns of the file that nothing is taken from."""
 
     @property
     def column_map(self) -> ColumnMap:
@@ -79,7 +105,7 @@ def guess_map(
     """
     own = given or ColumnMap()
     file = list_files(paths)[0]
-    source = read_file(file, own.reading, lambda names: ())
+    source = _read(file, own)
     guess = Guess(dict(own.columns), {k: dict(v) for k, v in own.codes.items()})
     guess.where = dict(own.where)
     _guess_columns(guess, source, schema, own, file)
@@ -93,16 +119,37 @@ def guess_map(
         if theirs in table and ours not in guess.codes:
             cells, _ = as_numbers(table[theirs], theirs, source.name)
             _guess_codes(guess, ours, as_words(cells), schema)
+    _guess_options(guess, table, schema, own)
     _guess_rows(guess, table)
     _turn_states(guess, table)
+    _drop_side(guess, table, schema)
+    for name, value in own.values.items():
+        if name in schema.columns and (how := schema.columns[name].how):
+            guess.reasons.append(
+                f"{name} is {shown(value)} in every trial: right only if it never "
+                f"changes; {how}"
+            )
     _choice_by_outcome(guess, table)
     present = {*guess.columns, *own.values, *schema.defaults}
+    used = {theirs.removeprefix(CHANGES) for theirs in guess.columns.values()}
+    guess.unused = [str(k) for k in table if k not in used and k not in guess.where]
     guess.missing = [
         name
         for name in schema.needed
         if name not in present and not schema.follows(name, present)
     ]
     return guess
+
+
+def _read(file: Path, own: ColumnMap) -> SourceTable:
+    """The first file, with truth values as they are written there."""
+    source = read_file(file, own.reading, lambda names: ())
+    truths = [
+        str(k) for k in source.table if pd.api.types.is_bool_dtype(source.table[k])
+    ]
+    if not truths:
+        return source
+    return read_file(file, own.reading, lambda names: truths)
 
 
 def _guess_columns(
@@ -125,10 +172,34 @@ def _guess_columns(
         name = name_parts(file)["subject"]
         guess.reasons.append(
             f"no column names the subject: {name!r}, from the file name"
+            + _or_column("subject", [k for k in free if _names(source.table[k])])
         )
     if "trial" not in guess.columns and "trial" not in own.values:
         guess.columns["trial"] = ROW
-        guess.reasons.append("no column numbers the trials: they are in order")
+        guess.reasons.append(
+            "no column numbers the trials: they are in order"
+            + _or_column("trial", [k for k in free if _counts(source.table[k])])
+        )
+
+
+def _or_column(ours: str, names: Sequence[str]) -> str:
+    """Advice on columns that may be one of metarl's after all."""
+    if not names:
+        return ""
+    listed = " or ".join(names[:LISTED])
+    return f"; if {listed} does, give --column {ours}={names[0]}"
+
+
+def _names(cells: "pd.Series[Any]") -> bool:
+    """Whether a column may name subjects: a few names, mostly as in the row before."""
+    same = (cells == cells.shift()).iloc[1:]
+    return bool(cells.nunique() > 1 and len(same) and same.mean() > MOSTLY)
+
+
+def _counts(cells: "pd.Series[Any]") -> bool:
+    """Whether a column may number trials: mostly 1 more than in the row before."""
+    steps = pd.to_numeric(cells, errors="coerce").diff().iloc[1:]
+    return bool(len(steps) and (steps == 1).mean() > MOSTLY)
 
 
 def _guess_episode(
@@ -197,6 +268,7 @@ def _guess_codes(
     known = {str(code) for code in column.names}
     truths = {"True", "False"} if known >= {"0", "1"} else set()
     written = {as_plain(cell) for cell in found}
+    written = {k.title() if k.lower() in ("true", "false") else k for k in written}
     if written <= known | truths and name not in NEGATED:
         return
     codes = _codes(ours, name, found, [*column.names])
@@ -206,10 +278,69 @@ def _guess_codes(
             f'--code "{ours}: ..."'
         )
         return
+    advice = ""
+    if ours == "choice" and "left" not in column.names.values():
+        meant = [f"{k} {column.names[v]}" for k, v in codes.items() if v != MISSING]
+        advice = f", which is right only if {' and '.join(meant)}; swap them otherwise"
+    if ours == "reward" and _amounts(found):
+        advice = "; to keep the amounts, give --unit points instead"
+    _take(guess, ours, codes, advice)
+
+
+def _take(guess: Guess, ours: str, codes: dict[str, Code], advice: str = "") -> None:
+    """Propose codes, with the reason."""
     guess.codes[ours] = codes
-    guess.reasons.append(
-        f"{ours}: " + ", ".join(f"{k} is taken for {v}" for k, v in codes.items())
-    )
+    pairs = ", ".join(f"{k} is taken for {v}" for k, v in codes.items())
+    guess.reasons.append(f"{ours}: {pairs}{advice}")
+
+
+def _amounts(found: Collection[str]) -> bool:
+    """Whether cells are numbers that may be amounts: others than 0, 1 and 2."""
+    try:
+        return not {float(cell) for cell in found} <= {0.0, 1.0, 2.0}
+    except ValueError:
+        return False
+
+
+def _guess_options(
+    guess: Guess, table: pd.DataFrame, schema: TrialSchema, own: ColumnMap
+) -> None:
+    """Propose codes of columns of options, which are counted from 0, all alike."""
+    cells = {
+        ours: as_words(table[theirs])
+        for ours, theirs in guess.columns.items()
+        if theirs in table and schema.columns[ours].options and ours not in guess.codes
+    }
+    if "choice" not in cells or not {*cells}.isdisjoint(own.codes):
+        return
+    codes = _of_options({cell for each in cells.values() for cell in each} - {""})
+    for ours, each in cells.items():
+        present = {*each} - {""}
+        if {cell for cell, code in codes.items() if as_plain(cell) != str(code)} & (
+            present
+        ):
+            own_codes = {k: v for k, v in codes.items() if k in present}
+            _take(guess, ours, own_codes, ", as options are counted from 0")
+
+
+def _of_options(found: set[str]) -> dict[str, Code]:
+    """Codes of options by number, from 0, or by words in their order."""
+    missed = {cell for cell in found if plain(cell) in MISSES or _below_zero(cell)}
+    rest = sorted(found - missed, key=natural_key)
+    if len(rest) > FEW:
+        return {}
+    if all(cell.isdecimal() for cell in map(as_plain, rest)):
+        first = min((int(as_plain(cell)) for cell in rest), default=0)
+        codes: dict[str, Code] = {cell: int(as_plain(cell)) - first for cell in rest}
+    else:
+        codes = _of_words(dict.fromkeys(rest, 1)) or {
+            cell: number for number, cell in enumerate(rest)
+        }
+    return codes | dict.fromkeys(sorted(missed), MISSING)
+
+
+def _below_zero(cell: str) -> bool:
+    return cell.startswith("-") and cell[1:].replace(".", "", 1).isdecimal()
 
 
 def _codes(
@@ -248,7 +379,7 @@ def _ordered(found: dict[str, int], pair: tuple[Code, Code]) -> dict[str, Code] 
 
 def _of_words(found: dict[str, int]) -> dict[str, Code] | None:
     """A pair of words that has a usual meaning."""
-    lower = {cell.lower(): cell for cell in found}
+    lower = {plain(cell): cell for cell in found}
     for pair, codes in WORDS.items():
         if lower and set(lower) <= set(pair):
             return {
@@ -315,6 +446,41 @@ def _turn_states(guess: Guess, table: pd.DataFrame) -> None:
             "second_state is numbered the other way round: option 0 must commonly lead "
             "to state 0"
         )
+
+
+def _drop_side(guess: Guess, table: pd.DataFrame, schema: TrialSchema) -> None:
+    """Leave out a choice that is a side or key, if the option follows from others."""
+    rule, theirs = schema.derived.get("choice"), guess.columns.get("choice")
+    needs = ("second_state", "transition")
+    if (
+        rule is None
+        or theirs is None
+        or theirs not in table
+        or not {*needs} <= {*guess.columns}
+    ):
+        return
+    if any(guess.columns[name] not in table for name in needs):
+        return
+    choice, state, transition = (
+        _coded(guess, name, table[guess.columns[name]]) for name in ("choice", *needs)
+    )
+    known = choice.isin(["0", "1"]) & state.isin(["0", "1"]) & (transition != "")
+    wrong = (choice == state) != (transition == "common")
+    count, whole = int((known & wrong).sum()), int(known.sum())
+    if count in (0, whole):
+        return
+    why = (
+        f"{theirs} is no option, but a side or key: in {count} of {whole} trials it "
+        "contradicts transition and second_state"
+    )
+    if plain(theirs) == "choice":
+        guess.reasons.append(f"{why}; give the column another name")
+        return
+    del guess.columns["choice"]
+    guess.codes.pop("choice", None)
+    starts = (f"choice is {theirs}", "choice: ")
+    guess.reasons = [r for r in guess.reasons if not r.startswith(starts)]
+    guess.reasons.append(f"{why}; choice is left out, as it follows from these")
 
 
 def _coded(guess: Guess, ours: str, cells: "pd.Series[Any]") -> "pd.Series[str]":

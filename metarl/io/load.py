@@ -53,7 +53,7 @@ def _holds(path: Path, release: Release) -> bool:
 
 
 def _of_release(release: Release, path: Path, column_map: ColumnMap) -> TrialData:
-    if replace(column_map, where={}) != ColumnMap():
+    if replace(column_map, where={}, further={}) != ColumnMap():
         raise MetaRLError(
             f"{path.name} is a published release, which is read as it is; leave out "
             "all options of columns but --where"

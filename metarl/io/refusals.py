@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pandas as pd
+
 from metarl.analysis.schema import (
     BLANK,
     NAMED,
@@ -86,8 +88,17 @@ def _way_out(ours: str, part: Part, schema: TrialSchema, *, blank: bool) -> str:
     if blank:
         return "set valid to 0, or leave choice blank, where no trial was finished"
     if part.columns.get(ours) in part.source.table and schema.columns[ours].names:
-        return f"say what its codes mean: {_code_option(ours, part, schema)}"
+        say = f"say what its codes mean: {_code_option(ours, part, schema)}"
+        amounts = ours == "reward" and _is_numeric(part, ours)
+        return f"{say}, or keep the amounts with --unit points" if amounts else say
     return ""
+
+
+def _is_numeric(part: Part, ours: str) -> bool:
+    """Whether the cells of the user's column are numbers or blanks."""
+    words = as_words(part.source.table[part.columns[ours]])
+    numbers = pd.to_numeric(words.str.replace(",", "."), errors="coerce")
+    return bool(numbers[words != ""].notna().all())
 
 
 def _code_option(ours: str, part: Part, schema: TrialSchema) -> str:

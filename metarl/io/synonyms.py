@@ -1,11 +1,12 @@
-"""Names under which laboratories keep the columns of a trial table."""
+"""Names under which laboratories keep the columns of a trial table, in any language."""
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+USUAL: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "subject": (
             *(
@@ -19,6 +20,7 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             ),
             *("participantid", "animal", "animalid", "mouse", "rat", "monkey", "ppt"),
             *("pid", "prolificpid", "workerid", "id", "runid", "name"),
+            *("sid", "person", "player", "patient", "subjectnr", "subjectnumber"),
         ),
         "session": ("session", "sessionid", "sess", "ses", "day", "date", "visit"),
         "episode": ("episode", "block", "blocknumber", "splitby", "game", "problem"),
@@ -83,12 +85,73 @@ SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "probability_left": ("probabilityleft", "probleft", "leftprob", "pleft", "p1"),
     }
 )
-"""metarl's column -> usual names, without marks and case, the likeliest first."""
+"""metarl's column -> usual English names, without marks and case, the likeliest
+first."""
+FOREIGN: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "subject": (
+            *("vpn", "vp", "vpnr", "vpnummer", "vpcode", "versuchsperson", "proband"),
+            *("probandin", "probandennummer", "tier", "maus", "ratte", "affe"),
+            *("sujet", "souris", "singe", "sujeto", "participante", "raton", "mono"),
+            *("soggetto", "partecipante", "topo", "proefpersoon", "deelnemer", "pp"),
+            *("ppn", "ppnr", "muis", "dier", "sujeito"),
+        ),
+        "session": (
+            *("sitzung", "termin", "tag", "seance", "jour", "sesion", "dia"),
+            *("sessione", "giorno", "sessie", "dag", "sessao"),
+        ),
+        "episode": ("durchlauf", "bloc", "bloque", "blocco", "blok", "bloco"),
+        "trial": (
+            *("durchgang", "durchgangnr", "durchgangsnummer", "trialnr", "versuch"),
+            *("versuchnr", "essai", "numessai", "ensayo", "prueba", "prova", "prove"),
+            *("poging", "beurt", "tentativa"),
+        ),
+        "choice": (
+            *("wahl", "taste", "antwort", "entscheidung", "gewahlt", "gewaehlt"),
+            *("choix", "reponse", "touche", "eleccion", "respuesta", "tecla"),
+            *("scelta", "risposta", "tasto", "keuze", "antwoord", "toets", "escolha"),
+            *("resposta", "seite"),
+        ),
+        "reward": (
+            *("belohnung", "belohnt", "gewinn", "punkte", "ergebnis", "ruckmeldung"),
+            *("rueckmeldung", "recompense", "gains", "resultat", "recompensa"),
+            *("ganancia", "premio", "puntos", "ricompensa", "vincita", "punti"),
+            *("beloning", "winst", "punten", "pontos"),
+        ),
+        "transition": (
+            "ubergang",
+            "uebergang",
+            "transicion",
+            "transizione",
+            "overgang",
+        ),
+        "valid": ("gultig", "gueltig", "valide", "valido", "geldig"),
+        "better": (
+            *("gut", "gute", "bessere", "besser", "bon", "bonne", "meilleur"),
+            *("meilleure", "mejor", "buena", "bueno", "migliore", "buono", "beter"),
+            *("goed", "goede", "melhor"),
+        ),
+        "rt": (
+            *("rtms", "rts", "rtsec", "rtmsec", "reactiontimems", "reaktionszeit"),
+            *("reaktionszeitms", "tr", "trms", "tempsdereaction", "tempsreaction"),
+            *("tiemporeaccion", "tiempodereaccion", "temporeazione"),
+            *("tempodireazione", "reactietijd", "temporeacao"),
+        ),
+        "correct": ("richtig", "korrekt", "juste", "correcto", "corretto", "juist"),
+    }
+)
+"""metarl's column -> usual names in German, French, Spanish, Italian, Dutch and
+Portuguese, without marks and case."""
+SYNONYMS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {ours: (*names, *FOREIGN.get(ours, ())) for ours, names in USUAL.items()}
+)
+"""metarl's column -> usual names, the likeliest first."""
 
 
 def plain(name: str) -> str:
-    """A name without case, blanks and marks."""
-    return re.sub(r"[^a-z0-9]", "", name.casefold())
+    """A name without case, blanks and marks; a letter with an accent as without."""
+    letters = unicodedata.normalize("NFKD", name.casefold())
+    return re.sub(r"[^a-z0-9]", "", letters)
 
 
 def best_match(ours: str, names: Sequence[str]) -> str | None:

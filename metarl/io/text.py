@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,10 @@ BLANKS_BETWEEN = r"\s+"
 """Separator of columns that are apart by blanks, as pandas writes it."""
 SAMPLE = 200
 """First lines that the separator and the header are found from."""
+FEWEST_OF_LOG = 10
+"""Lines from which on a text may be known as a log of events."""
+EVEN = 0.9
+"""Share of lines with equally many words from which on a text is no log."""
 BYTE_ORDER_MARKS = {
     b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
@@ -108,6 +112,7 @@ def find_layout(text: str, options: ReadingOptions, file: str) -> Layout:
     if not lines:
         raise MetaRLError(f"{file} must have at least one trial, got none")
     separator = _separator(lines)
+    _check_no_log(lines, separator, file)
     first = _cells(lines[0], separator)
     header = not options.names and _is_header(first)
     if not header and not options.names:
@@ -118,6 +123,23 @@ def find_layout(text: str, options: ReadingOptions, file: str) -> Layout:
             + _where_to_start(lines, separator, options.skip_rows)
         )
     return Layout(separator=separator, width=len(first), header=header)
+
+
+def _check_no_log(lines: Sequence[str], separator: str, file: str) -> None:
+    """Raise MetaRLError if lines differ in their numbers of words, as in a log."""
+    widths = Counter(len(_cells(line, separator)) for line in lines)
+    usual = max(widths.values())
+    if (
+        separator != BLANKS_BETWEEN
+        or len(lines) < FEWEST_OF_LOG
+        or usual >= EVEN * len(lines)
+    ):
+        return
+    raise MetaRLError(
+        f"{file} must be a table with one row per trial, got lines of {min(widths)} to "
+        f"{max(widths)} words without a separator; if it is a log of events, convert "
+        "it first, so that each trial is one row below a header"
+    )
 
 
 def _lines(text: str, skip: int) -> Iterator[str]:

@@ -393,7 +393,8 @@ def read_trials(
     Args:
         task: name of the task.
         paths: one or more files or folders, or a table in memory.
-        column_map: where columns have other names or codes than metarl's.
+        column_map: where columns have other names or codes than metarl's; its further
+            options are units that are not given here.
         reward_unit: unit of the rewards, in the plural, as "points". Where the task's
             rewards are codes, they are kept as `amount`, and a trial is rewarded (1) if
             it gave more than 0.
@@ -406,6 +407,9 @@ def read_trials(
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
     analysis = own_data_analysis(task)
+    options = {} if column_map is None else column_map.further
+    reward_unit = reward_unit or options.get("unit", "")
+    rt_unit = rt_unit or options.get("rt_unit", "")
     schema = analysis.schema
     wanted = schema.in_unit(reward_unit) if reward_unit else schema
     data = load_trials(replace(analysis, schema=wanted), paths, column_map)

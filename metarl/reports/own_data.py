@@ -1,5 +1,6 @@
 """Analysis of a user's own trials: tables by subject, groups, correlations, figures."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,13 +20,18 @@ from metarl.analysis.by_subject import (
 )
 from metarl.analysis.data import REWARD_UNITS, RT_UNIT, ExperimentData
 from metarl.analysis.effects import Effect, subject_table
-from metarl.analysis.group_plots import plot_against, plot_by_group
+from metarl.analysis.group_plots import (
+    CORRELATIONS_NOTE,
+    groups_note,
+    plot_against,
+    plot_by_group,
+)
 from metarl.analysis.groups import (
     correlations,
     group_differences,
     main_measures,
 )
-from metarl.analysis.measures import MEASURED, Tables
+from metarl.analysis.measures import ALL_SUBJECTS, MEASURED, Tables
 from metarl.analysis.schema import shown
 from metarl.analysis.style import COLOURS, GROUP_COLOURS, figure_style
 from metarl.analysis.subject_summary import subject_summary
@@ -34,7 +40,6 @@ from metarl.core.fields import checked
 from metarl.core.files import write_table_as_csv
 from metarl.io.column_map import ColumnMap
 from metarl.io.covariates import Covariates, read_covariates
-from metarl.io.load import load_trials
 from metarl.io.trials import TrialData
 from metarl.reports.figures import (
     COLUMNS,
@@ -42,6 +47,7 @@ from metarl.reports.figures import (
     draw_layers,
     experiment_data,
     own_data_analysis,
+    read_trials,
     save_figure,
     write_effects,
 )
@@ -53,6 +59,8 @@ FURTHER = ("sessions", "curves", "groups", "correlations", "beside")
 """Files that not every analysis of own trials writes."""
 SMALL_PANEL = (3.9, 3.6)
 """Width and height of a panel of groups or traits, in inches."""
+NOTE_LETTERS = 13
+"""Letters of a note below the panels, per inch."""
 Trials = TrialData | pd.DataFrame | Path | str | Sequence[Path | str]
 
 
@@ -132,7 +140,8 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         task: name of the task.
         data: the trials, from `read_trials`, or a table of them, or their files.
         out: folder to write everything into; None: nothing is written.
-        column_map: where columns have other names or codes than metarl's.
+        column_map: where columns have other names or codes than metarl's; its further
+            options are those that are not given here.
         who: kind of the subjects, in the plural, as "people".
         title: heading of the figure.
         covariates: columns of the table, or of the subjects' file, that are the same
@@ -151,7 +160,9 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
     """
     analysis = own_data_analysis(task)
     trials = data if isinstance(data, TrialData) else None
-    trials = trials or load_trials(analysis, data, column_map)  # type: ignore[arg-type]
+    trials = trials or read_trials(task, data, column_map)  # type: ignore[arg-type]
+    options = {} if column_map is None else column_map.further
+    who, group = who or options.get("who", ""), group or options.get("group", "")
     traits = _traits(trials, covariates, subjects_file, group, by)
     groups = traits.words(group, len(GROUP_COLOURS)) if group else None
     numbers = {name: traits.numbers(name) for name in by}
@@ -175,7 +186,7 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         result=result,
         data=trials,
         tables={
-            "behaviour": result.tables.get("behaviour", pd.DataFrame()),
+            "behaviour": _behaviour(result, own, groups),
             "subjects": _subjects(compared.by_subject, trials, traits, summary),
             **_sessions(result, trials),
             **_curves(compared.by_subject, result),
@@ -260,6 +271,30 @@ def _beside(
 def _group_name(value: str, column: str) -> str:
     """A group as it is called in legends: a bare number with its column."""
     return f"{column} {value}" if value.replace(".", "", 1).isdecimal() else value
+
+
+def _behaviour(
+    result: AnalysisResult, data: ExperimentData, groups: "pd.Series[str] | None"
+) -> pd.DataFrame:
+    """The numbers in the figure: of all subjects, of groups, and of each subject."""
+    table = result.tables.get("behaviour", pd.DataFrame())
+    if groups is None or "label" not in table:
+        return table
+    parts = []
+    for name in _colours(groups):
+        own = data.trials["subject"].isin(groups.index[groups == name])
+        trials = data.trials[own].reset_index(drop=True)
+        measured = result.analysis.measures(
+            replace(data, trials=trials), {MEASURED: result.analysis.parse(trials)}
+        )
+        rows = measured["behaviour"]
+        assert isinstance(rows, pd.DataFrame)
+        label = _group_name(name, str(groups.name))
+        parts.append(rows[rows["label"] == ALL_SUBJECTS].assign(label=label))
+    everyone = table["label"] == ALL_SUBJECTS
+    return pd.concat(
+        [table[everyone], *parts, table[~everyone]], ignore_index=True
+    ).astype(table.dtypes)
 
 
 def _layers(
@@ -382,6 +417,7 @@ class _Compared:
                 rows = differences[differences["measure"] == column]
                 row = _row(rows) if len(colours) == 2 else None
                 plot_by_group(ax, effect, self.groups, colours, row)
+            _note_below(figure, groups_note(list(colours)))
         return figure
 
     def _draw_correlations(self, found: pd.DataFrame) -> Figure:
@@ -401,6 +437,7 @@ class _Compared:
                     groups=self.groups,
                     colours=colours,
                 )
+            _note_below(figure, CORRELATIONS_NOTE)
             if colours and cells:
                 handles = [
                     axes[0].plot([], [], "o", color=colour, label=name)[0]
@@ -410,6 +447,13 @@ class _Compared:
                     handles=handles, loc="outside lower center", ncols=len(handles)
                 )
         return figure
+
+
+def _note_below(figure: Figure, words: str) -> None:
+    """Write what the panels show below them, as wide as they are."""
+    width = int(NOTE_LETTERS * figure.get_figwidth())
+    lines = textwrap.wrap(words, width)
+    figure.supxlabel("\n".join(lines), fontsize="small", x=0.02, ha="left")
 
 
 def _row(table: pd.DataFrame) -> dict[str, object]:

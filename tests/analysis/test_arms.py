@@ -55,7 +55,7 @@ def by_hand(own):
                 )
     tried = counted.groupby("episode")["choice"].nunique().mean()
     return {
-        "reward_per_trial": mean,
+        "reward_per_counted_trial": mean,
         "p_best": np.mean(best),
         "regret_per_trial": np.mean(regret),
         "stay_after_high": np.mean(stays[True]),
@@ -119,7 +119,7 @@ def test_points_give_the_same_learning_as_rewards_of_0_and_1(table, tmp_path):
     for measure in ("learning_rate", "temperature", "stay_difference"):
         pd.testing.assert_series_equal(plain[measure], points[measure])
     np.testing.assert_allclose(
-        25 * plain["reward_per_trial"], points["reward_per_trial"]
+        25 * plain["reward_per_counted_trial"], points["reward_per_counted_trial"]
     )
 
 
@@ -147,8 +147,8 @@ def test_a_forced_trial_is_learned_from_but_no_choice(tmp_path):
     names = ["subject", "episode", "trial", "choice", "reward", "forced"]
     table = pd.DataFrame(rows, columns=names)
     subjects = loaded(table, tmp_path).tables["subjects"].set_index("label")
-    assert subjects.loc["a", "trials"] == 18
-    assert subjects.loc["b", "trials"] == 36
+    assert subjects.loc["a", "counted"] == 18
+    assert subjects.loc["b", "counted"] == 36
 
 
 def test_four_drifting_arms_are_read_with_their_means(tmp_path):

@@ -26,6 +26,7 @@ from metarl.analysis.plotting import (
     legend_below,
     mean_line,
     reference_curve,
+    reference_label,
     reference_points,
     scores_by_subject,
     subject_colour,
@@ -166,11 +167,11 @@ def test_dots_leave_out_subjects_without_a_number(ax):
     ],
 )
 def test_names_of_subjects_are_thinned_and_turned(ax, names, shown, upwards):
-    subject_ticks(ax, names, {100.0: "mean"})
+    subject_ticks(ax, names, {len(names) + 1.0: "mean"})
     labels = ax.get_xticklabels()
     assert [label.get_text() for label in labels] == [*shown, "mean"]
     step = -(-len(names) // len(shown))
-    assert ax.get_xticks().tolist() == [*range(0, len(names), step), 100]
+    assert ax.get_xticks().tolist() == [*range(0, len(names), step), len(names) + 1]
     assert labels[0].get_rotation() == (90 if upwards else 0)
 
 
@@ -213,7 +214,7 @@ def test_bars_are_means_with_a_dot_a_subject_in_the_order_of_the_points(ax, tabl
 
 
 def published(**columns):
-    usual = {"kind": "animal", "label": "rats", "n": 7, "error": 0.1}
+    usual = {"kind": "animal", "label": "rats", "n": 7, "error": 0.1, "study": ""}
     return pd.DataFrame(usual | columns)
 
 
@@ -270,3 +271,33 @@ def test_half_a_violin_reaches_from_its_line_as_far_as_the_density(ax):
     corners = {tuple(corner) for corner in filled.get_paths()[0].vertices.tolist()}
     assert corners == {(3, 0), (3, 1), (3, 2), (2.9, 0), (2.6, 1)}
     assert same_color(filled.get_facecolor()[0][:3], "red")
+
+
+@pytest.mark.parametrize(
+    ("label", "study", "n", "expected"),
+    [
+        ("macaques", "Costa et al. 2016 (Neuron)", 4, "macaques, Costa 2016 (n = 4)"),
+        ("paper", "Wang et al. 2018", 8, "networks, Wang 2018 (n = 8)"),
+        ("humans, Kool 2016", "Kool & Gershman 2016", 9, "humans, Kool 2016 (n = 9)"),
+        ("macaque C", "Miranda et al. 2020", 1, "macaque C, Miranda 2020"),
+        ("random", "this project", 1, "random"),
+    ],
+)
+def test_a_published_result_is_named_with_its_study(label, study, n, expected):
+    rows = pd.DataFrame({"label": [label], "study": [study], "n": [n]})
+    assert reference_label(rows) == expected
+
+
+@pytest.mark.parametrize(("right", "upwards"), [(6, False), (16, True)])
+def test_names_stand_upright_where_neighbours_would_meet(ax, right, upwards):
+    ax.set_xlim(-0.5, right)
+    subject_ticks(ax, [f"VP0{k}" for k in range(6)])
+    assert all((t.get_rotation() == 90) == upwards for t in ax.get_xticklabels())
+
+
+@pytest.mark.parametrize(("letters", "columns"), [(10, 2), (60, 1)])
+def test_a_legend_has_as_many_columns_as_fit_below_the_axes(ax, letters, columns):
+    for name in "abcd":
+        ax.plot([0], [0], label=name * letters)
+    legend_below(ax, columns=2)
+    assert ax.get_legend()._ncols == columns

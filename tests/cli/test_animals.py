@@ -99,3 +99,83 @@ def test_bad_input_gets_one_sentence_and_leaves_nothing(
     assert len(error.strip().splitlines()) == 1
     assert printed == ""
     assert not out.exists()
+
+
+@pytest.fixture
+def points(tmp_path):
+    """A reversal in points, of two groups, with a blank for a missed trial."""
+    rows = [
+        f"{name},{k},{(k + n) % 2 if k != 7 else ''},{10 * (k % 2)},{k // 10 % 2},"
+        f"{300 + k},{'ab'[n % 2]}"
+        for n, name in enumerate("ABCDEF")
+        for k in range(40)
+    ]
+    path = tmp_path / "points.csv"
+    header = "subject,trial,choice,reward,better,rt,arm"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def test_a_map_of_an_earlier_result_is_all_that_is_needed(capsys, tmp_path, points):
+    given = ("--unit", "points", "--rt-unit", "ms", "--who", "people", "--group", "arm")
+    first, again = tmp_path / "first", tmp_path / "again"
+    words = ("reversal", "--data", points)
+    assert run(capsys, *words, *given, "--out", first)[0] == 0
+    mapped = ("--map", first / "columns.toml", "--out", again)
+    assert run(capsys, *words, *mapped)[0] == 0
+    for name in ("subjects", "groups", "behaviour"):
+        assert (again / f"{name}.csv").read_bytes() == (
+            first / f"{name}.csv"
+        ).read_bytes()
+
+
+def test_the_screen_shows_comparisons_first_and_no_curves(capsys, tmp_path, points):
+    given = ("--unit", "points", "--group", "arm", "--out", tmp_path / "out")
+    code, out, _ = run(capsys, "reversal", "--data", points, *given)
+    assert code == 0
+    assert out.index("p_welch") < out.index("quantity")
+    assert "acquisition" not in out.replace("late_acquisition", "")
+    assert "acquisition" in (tmp_path / "out" / "behaviour.csv").read_text()
+
+
+def test_a_guess_without_a_column_prints_the_rest_of_the_command(
+    capsys, tmp_path, points
+):
+    lines = [line.split(",") for line in points.read_text().splitlines()]
+    cut = tmp_path / "cut.csv"
+    cut.write_text("\n".join(",".join([*k[:4], *k[5:]]) for k in lines))
+    code, out, error = run(capsys, "reversal", "--data", cut, "--guess")
+    assert code == 2
+    assert "metarl animals reversal" in out
+    assert "Not guessed: --rt-unit (s or ms), --who (people, mice), --unit" in out
+    assert "Not used: arm." in out
+    assert "no column is like better (not used: arm)" in error
+    assert "better is the option with the higher probability of reward" in error
+
+
+def test_amounts_are_refused_with_both_ways_out(capsys, tmp_path, points):
+    code, _, error = run(
+        capsys, "reversal", "--data", points, "--out", tmp_path / "out"
+    )
+    assert code == 2
+    assert 'reward: 0=0 10=?", with missing for no choice, or keep the amounts' in error
+    assert "--unit points" in error
+
+
+def test_a_column_that_is_not_there_is_answered_with_those_that_are(
+    capsys, tmp_path, points
+):
+    given = ("--unit", "points", "--group", "Vorname", "--out", tmp_path / "out")
+    code, _, error = run(capsys, "reversal", "--data", points, *given)
+    assert code == 2
+    assert "there is no column Vorname in the table; name one of " in error
+    assert "arm" in error
+
+
+def test_a_better_option_that_never_changes_gets_a_note(capsys, tmp_path, points):
+    points.write_text(points.read_text().replace("better", "other"))
+    given = ("--unit", "points", "--value", "better=0", "--out", tmp_path / "out")
+    code, _, error = run(capsys, "reversal", "--data", points, *given)
+    assert code == 0
+    assert error.count("there is no reversal") == 1
+    assert "nor in 5 more" in error

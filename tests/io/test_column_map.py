@@ -1,5 +1,7 @@
 """Columns of other names and codes become metarl's in one line."""
 
+import re
+
 import pytest
 from own_tables import refusal, two_step
 
@@ -198,3 +200,27 @@ def test_a_wrong_file_is_refused(tmp_path, text, sentence):
     with pytest.raises(MetaRLError) as caught:
         read_map(path)
     assert str(caught.value).startswith(sentence)
+
+
+def test_a_map_keeps_units_kind_and_group(tmp_path):
+    further = {"unit": "points", "rt_unit": "ms", "who": "people", "group": "arm"}
+    own = ColumnMap(columns={"choice": "resp"}, further=further)
+    path = tmp_path / "columns.toml"
+    path.write_text(own.to_toml())
+    assert read_map(path) == own
+    changed = merge_maps(own, ColumnMap(further={"unit": "cents"}))
+    assert changed.further == {**further, "unit": "cents"}
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ('age = "1"', "options in columns.toml must be of unit, rt_unit, who, group"),
+        ('rt_unit = "min"', "options.rt_unit in columns.toml must be s or ms"),
+    ],
+)
+def test_another_option_in_a_map_is_refused(tmp_path, line, sentence):
+    path = tmp_path / "columns.toml"
+    path.write_text(f"[options]\n{line}\n")
+    with pytest.raises(MetaRLError, match=re.escape(sentence)):
+        read_map(path)

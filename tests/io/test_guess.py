@@ -4,8 +4,12 @@ itself."""
 import numpy as np
 import pytest
 
+from metarl.analysis.bandit.behaviour import OWN_SCHEMA as BANDIT
+from metarl.analysis.informative_arm.behaviour import OWN_SCHEMA as INFORMATIVE
 from metarl.analysis.matching.behaviour import SCHEMA as MATCHING
+from metarl.analysis.reversal.behaviour import SCHEMA as REVERSAL
 from metarl.analysis.two_step.behaviour import SCHEMA as TWO_STEP
+from metarl.io.column_map import ColumnMap
 from metarl.io.guess import guess_map
 from metarl.io.trials import load_table
 
@@ -114,3 +118,104 @@ def test_an_outcome_in_another_row_is_reported(written):
     guess = guess_map([path], MATCHING)
     assert guess.missing == ["reward"]
     assert any("join the rows of a trial" in reason for reason in guess.reasons)
+
+
+def test_arms_counted_from_1_are_counted_from_0(written):
+    rows = [f"A,{k},{1 + k % 3},{k % 2}" for k in range(30)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    guess = guess_map([path], BANDIT)
+    assert guess.codes == {"choice": {"1": 0, "2": 1, "3": 2}}
+    assert any("options are counted from 0" in reason for reason in guess.reasons)
+    path = written("own.csv", *[row.replace(",3,", ",0,") for row in rows],
+                   header="subject,trial,choice,reward")  # fmt: skip
+    assert guess_map([path], BANDIT).codes == {}
+
+
+def test_columns_of_options_are_counted_alike(written):
+    rows = [f"A,{k},{1 + k % 3},{2 + k % 2},3,{k % 2}" for k in range(30)]
+    header = "subject,trial,choice,target,informative,reward"
+    guess = guess_map([written("own.csv", *rows, header=header)], INFORMATIVE)
+    assert guess.codes == {
+        "choice": {"1": 0, "2": 1, "3": 2},
+        "target": {"2": 1, "3": 2},
+        "informative": {"3": 2},
+    }
+
+
+def test_arms_that_are_words_have_numbers_and_a_miss_is_blank(written):
+    rows = [f"A,{k},{('blue', 'red', 'green', '-1')[k % 4]},1" for k in range(30)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    assert guess_map([path], BANDIT).codes == {
+        "choice": {"blue": 0, "green": 1, "red": 2, "-1": "missing"}
+    }
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("Vpn;Durchgang;Taste;Belohnung;Gut", ("links", "rechts", "keine")),
+        ("Sujet;Essai;Réponse;Récompense;Meilleur", ("gauche", "droite", "aucune")),
+        ("Sujeto;Ensayo;Elección;Recompensa;Mejor", ("izquierda", "derecha", "")),
+        ("Proefpersoon;Poging;Keuze;Beloning;Beter", ("links", "rechts", "geen")),
+        ("Soggetto;Prova;Scelta;Ricompensa;Migliore", ("sinistra", "destra", "")),
+    ],
+)
+def test_names_and_words_of_other_languages_are_known(written, header, words):
+    rows = [f"A;{k};{words[k % 2]};{k % 2};{words[k // 5 % 2]}" for k in range(20)]
+    rows += [f"A;20;{words[2]};;{words[0]}"]
+    path = written("own.csv", *rows, header=header)
+    guess = guess_map([path], REVERSAL)
+    assert guess.missing == []
+    assert guess.columns["subject"] == header.partition(";")[0]
+    data = load_table(path, REVERSAL, guess.column_map)
+    assert data.trials["choice"].fillna(9).tolist() == [0, 1] * 10 + [9]
+
+
+def test_truth_values_are_given_as_they_are_written(written):
+    rows = [f"A,{k},{k % 2},1,{'true' if k % 3 else 'false'}" for k in range(12)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward,common")
+    codes = guess_map([path], TWO_STEP).codes["transition"]
+    assert codes == {"true": "common", "false": "rare"}
+
+
+def test_a_side_in_place_of_the_option_is_left_out(written):
+    rows = [f"A,{k},{k // 2 % 2},{k % 2},1,{('common', 'rare')[k // 3 % 2]}"
+            for k in range(24)]  # fmt: skip
+    header = "subject,trial,key,state,reward,transition"
+    path = written("own.csv", *rows, header=header)
+    guess = guess_map([path], TWO_STEP)
+    assert "choice" not in {*guess.columns, *guess.codes}
+    assert guess.missing == []
+    assert any("key is no option, but a side or key" in r for r in guess.reasons)
+    load_table(path, TWO_STEP, guess.column_map)
+
+
+def test_a_choice_by_its_side_is_proposed_with_its_condition(written):
+    rows = [f"A,{k},{('left', 'right')[k % 2]},1,common" for k in range(12)]
+    path = written("own.csv", *rows)
+    (reason,) = [r for r in guess_map([path], TWO_STEP).reasons if "choice: " in r]
+    assert "right only if left commonly leads to state 0" in reason
+
+
+def test_amounts_may_be_kept(written):
+    rows = [f"A,{k},{k % 2},{10 * (k % 2)}" for k in range(12)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    assert any("--unit points" in r for r in guess_map([path], MATCHING).reasons)
+    guess = guess_map([path], MATCHING.in_unit("points"))
+    assert "reward" not in guess.codes
+
+
+def test_columns_that_may_be_the_subject_or_the_trial_are_named(written):
+    rows = [f"P{k // 10},{k % 10 + 5},{k % 2},1" for k in range(40)]
+    path = written("own.csv", *rows, header="who,count,choice,reward")
+    reasons = " ".join(guess_map([path], MATCHING).reasons)
+    assert "if who does, give --column subject=who" in reasons
+    assert "if count does, give --column trial=count" in reasons
+
+
+def test_a_better_option_that_never_changes_is_questioned(written):
+    rows = [f"A,{k},{k % 2},1" for k in range(12)]
+    path = written("own.csv", *rows, header="subject,trial,choice,reward")
+    guess = guess_map([path], REVERSAL, ColumnMap(values={"better": 0.0}))
+    assert any("better is 0 in every trial: right only if" in r for r in guess.reasons)
+    assert guess.unused == []

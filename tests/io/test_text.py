@@ -165,3 +165,16 @@ def test_a_million_rows_take_seconds(written):
     path = written("own.csv")
     trials.to_csv(path, index=False)
     assert len(two_step(path).trials) == rows
+
+
+def test_a_log_of_events_is_no_table(written):
+    lines = ["", "Block: 2 / Start: 0"]
+    for k in range(20):
+        lines += [f"{k}.5 :trial-{k}", f"{k}.7 :triggered Up", f"{k}.9 :left"]
+    sentence = refusal(written("log.txt", *lines, header=""))
+    assert sentence.startswith("log.txt must be a table with one row per trial, got")
+    assert sentence.endswith("so that each trial is one row below a header")
+    assert "--names" not in sentence
+    assert "log of events" in refusal(
+        written("log.txt", *lines, header=""), names=("time", "event"), skip_rows=2
+    )

@@ -149,7 +149,7 @@ def test_sessions_are_summarised_within_people_and_then_over_people(several):
 def test_one_session_each_needs_no_table_of_sessions(analysed):
     assert "sessions" not in analysed.tables
     behaviour = analysed.tables["behaviour"]
-    assert set(behaviour["label"]) == {"all subjects", *NAMES}
+    assert set(behaviour["label"]) == {"all subjects", "a", "b", *NAMES}
 
 
 def test_everything_is_written_and_again_the_same(analysed, tmp_path):
@@ -307,3 +307,34 @@ def test_nothing_of_an_earlier_analysis_stays_beside_a_later_one(analysed, tmp_p
     names = {path.stem for path in tmp_path.iterdir()}
     assert {"groups", "correlations"} & names == set()
     assert {"figure", "subjects", "mine"} <= names
+
+
+def test_the_panels_of_groups_say_what_is_compared(analysed):
+    note = analysed.figures["groups"].get_supxlabel()
+    note = " ".join(note.split())
+    assert "b minus a, with the 95 % interval and p of Welch's t test" in note
+    assert "not corrected for the number of measures (p_holm" in note
+    assert "Fisher's z" in analysed.figures["correlations"].get_supxlabel()
+
+
+def test_groups_of_an_armed_bandit_share_their_panels():
+    random = np.random.default_rng(1)
+    rows = [(f"s{n}", k, random.integers(2), random.integers(2), "ab"[n % 2])
+            for n in range(6) for k in range(30)]  # fmt: skip
+    columns = ["subject", "trial", "choice", "reward", "half"]
+    table = pd.DataFrame(rows, columns=columns)
+    figure = analyze_trials("bandit", table, who="people", group="half").figure
+    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.axison]
+    assert titles == [
+        *("Reward along an episode", "Staying with an arm", "Arms tried"),
+        "Learning rate and temperature",
+    ]
+    for ax in figure.axes[:3]:
+        shown = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert shown == ["a (n = 3)", "b (n = 3)"]
+
+
+def test_the_null_of_the_product_is_named_by_it(analysed):
+    names = [k for k in analysed.tables["subjects"] if "null" in k]
+    assert names
+    assert all(name.startswith("reward_x_transition_") for name in names)

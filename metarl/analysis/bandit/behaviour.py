@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from metarl.analysis.arms import mean_columns
+from metarl.analysis.arms import check_arms, mean_columns
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import stack
 from metarl.analysis.schema import BASE_SCHEMA, Array, Integers, between, whole
@@ -34,8 +34,13 @@ SCHEMA = BASE_SCHEMA.extend(
 """Columns of the networks' trial table; there may be more arms."""
 OWN_SCHEMA = BASE_SCHEMA.extend(
     "bandit",
+    check_arms(PROBABILITY),
     choice=whole(
-        blank=True, least=0, meaning="chosen arm, counted from 0", example="2"
+        blank=True,
+        least=0,
+        meaning="chosen arm, counted from 0",
+        example="2",
+        options=True,
     ),
     further=mean_columns(PROBABILITY, "probability of reward"),
 )

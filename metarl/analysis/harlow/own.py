@@ -34,7 +34,7 @@ from metarl.analysis.plotting import (
     subject_label,
 )
 from metarl.analysis.references import read_reference
-from metarl.analysis.statistics import PROBABILITY
+from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
 from metarl.analysis.trials import TrialSequence, trial_sequence
 
 PARTS = ("first quarter", "second quarter", "third quarter", "last quarter")
@@ -129,7 +129,7 @@ def second_by_problem(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a subject: subject, problems, trials (that count), and MEASURES."""
+    """One row a subject: subject, problems, counted (trials), and MEASURES."""
     rows = []
     for subject, own in trials.groupby("subject"):
         second = own[own["trial"] == 2]
@@ -139,7 +139,7 @@ def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
             {
                 "subject": subject,
                 "problems": own["problem"].nunique(),
-                "trials": int(own["correct"].count()),
+                "counted": int(own["correct"].count()),
                 "first_trial": own.loc[own["trial"] == 1, "correct"].mean(),
                 "second_trial": second["correct"].mean(),
                 "later_trials": own.loc[own["trial"] > 1, "correct"].mean(),
@@ -182,10 +182,10 @@ def measures(
 def _values(subjects: pd.DataFrame, *curves: pd.DataFrame) -> pd.DataFrame:
     """Every number of the measured subjects, one row each."""
     own = select_group(subjects)
-    keys = ["subject", "trials"]
+    keys = ["subject", "counted"]
     long = own.melt(keys, list(MEASURES), "quantity", "value")
     names = ("accuracy_by_trial", "accuracy_by_part", "second_by_problem")
-    frames = [long.rename(columns={"trials": "n"})]
+    frames = [long.rename(columns={"counted": "n"})]
     for name, curve in zip(names, curves, strict=True):
         frames.append(select_group(curve).assign(quantity=name))
     table = pd.concat(frames, ignore_index=True)
@@ -201,6 +201,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
             label=f"{words}, mean",
             values=subject_values(subjects, column),
             chance=0.0 if column.endswith("gain") else 0.5,
+            bounds=DIFFERENCE if column.endswith("gain") else PROBABILITY,
         )
         for column, words in MEASURES.items()
     ]
@@ -256,7 +257,7 @@ def plot_first_outcome(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax.plot([0, 1], pair, "o-", color=colour, lw=0.6, ms=4, alpha=0.5)
     label = subject_label(context)
     ax.plot([0, 1], subjects[columns].mean(), "_", color=colour, ms=30, mew=3)
-    ax.lines[-1].set_label(f"{label}, mean")
+    ax.plot([], [], "_", color=colour, ms=12, mew=3, label=f"{label}, mean")
     chance_line(ax)
     ax.set_xticks([0, 1], ["correct", "error"])
     ax.set(xlabel="Trial 1 of the problem", ylabel="P(correct in trial 2)")
@@ -270,11 +271,11 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Accuracy by trial", plot_accuracy),
+        Panel("Accuracy by trial", plot_accuracy, shared=True),
         Panel("Quarters of the problems", plot_parts),
-        Panel("Forming the learning set", plot_formation),
-        Panel("What the first trial taught", plot_first_outcome),
-        Panel("Harlow's monkeys", plot_animals),
+        Panel("Forming the learning set", plot_formation, shared=True),
+        Panel("What the first trial taught", plot_first_outcome, shared=True),
+        Panel("Harlow's monkeys", plot_animals, shared=True),
     ),
     needs=("correct",),
     guide=GUIDE,

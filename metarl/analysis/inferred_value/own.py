@@ -42,6 +42,7 @@ from metarl.analysis.plotting import (
     subject_lines,
 )
 from metarl.analysis.schema import codes
+from metarl.analysis.statistics import DIFFERENCE, NO_BOUNDS, PROBABILITY
 
 OWN_SCHEMA = SCHEMA.extend(
     "inferred-value",
@@ -62,6 +63,10 @@ WHEN = {
 """Comparison -> its name on an axis."""
 RESPONSES = {"rt": "reaction time", "correct": "P(correct)"}
 """Column of a trial table -> in words."""
+OF_RESPONSES = {"correct": PROBABILITY}
+"""Response -> bounds of its mean, if it has any."""
+OF_DIFFERENCES = {"correct": DIFFERENCE}
+"""Response -> bounds of a difference of two means, if it has any."""
 PLACES = range(BEFORE, 5)
 """Trials around a reversal that are followed."""
 CUES = {"old": "cue rewarded before", "new": "cue rewarded from then on"}
@@ -199,8 +204,8 @@ def measures(
     columns = ["subject", "quantity", "cue", "place", "value", "n"]
     return {
         "subjects": Measure(subjects, "reward_per_trial"),
-        "differences": Measure(apart, "value", ("response", "when")),
-        "around": Measure(course, "value", ("response", "cue", "place")),
+        "differences": Measure(apart, "value", ("response", "when"), OF_DIFFERENCES),
+        "around": Measure(course, "value", ("response", "cue", "place"), OF_RESPONSES),
         "behaviour": behaviour_rows(
             values.loc[known].reindex(columns=columns),
             subject_labels(data),
@@ -226,6 +231,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
                 rows_at(apart, response=response, when=when), "value"
             ),
             chance=0.0,
+            bounds=OF_DIFFERENCES.get(response, NO_BOUNDS),
         )
         for response, words in RESPONSES.items()
         for when in WHEN
@@ -247,7 +253,7 @@ def plot_correct_differences(tables: Tables, context: Context, ax: Axes) -> Axes
 def _differences(tables: Tables, context: Context, ax: Axes, response: str) -> Axes:
     own = rows_at(select_group(tables["differences"]), response=response)
     if own["value"].isna().all():
-        return empty_panel(ax, "no such trials")
+        return ax if context.slots > 1 else empty_panel(ax, "no such trials")
     means = rows_at(select_group(tables.summary("differences")), response=response)
     places = dict(zip(WHEN, range(len(WHEN)), strict=True))
     colour, label = subject_colour(context), subject_label(context)
@@ -293,10 +299,18 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Times after a reversal", plot_time_differences, columns=("rt",)),
+        Panel(
+            "Times after a reversal",
+            plot_time_differences,
+            columns=("rt",),
+            shared=True,
+        ),
         Panel("Reaction time to each cue", plot_times_around, columns=("rt",)),
         Panel(
-            "Errors after a reversal", plot_correct_differences, columns=("correct",)
+            "Errors after a reversal",
+            plot_correct_differences,
+            columns=("correct",),
+            shared=True,
         ),
         Panel("Correct with each cue", plot_correct_around, columns=("correct",)),
     ),

@@ -50,13 +50,21 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         )
     },
     choice=whole(
-        blank=True, least=0, meaning="chosen arm, counted from 0", example="3"
+        blank=True,
+        least=0,
+        meaning="chosen arm, counted from 0",
+        example="3",
+        options=True,
     ),
     reward=number(
         meaning="reward of the trial, of any size", unit="reward units", example="5"
     ),
     informative=whole(
-        least=0, meaning="number of the informative arm", example="10", own=True
+        least=0,
+        meaning="number of the informative arm",
+        example="10",
+        own=True,
+        options=True,
     ),
     target=whole(
         least=0,
@@ -64,6 +72,7 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         required=False,
         meaning="arm with the largest expected reward",
         example="3",
+        options=True,
     ),
 )
 """Columns of a table of animals or people; the target need not be known."""

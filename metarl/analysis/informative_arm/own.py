@@ -30,7 +30,7 @@ from metarl.analysis.plotting import (
     curve_with_subjects,
     legend_below,
 )
-from metarl.analysis.statistics import PROBABILITY
+from metarl.analysis.statistics import NO_BOUNDS, PROBABILITY
 from metarl.analysis.trials import trial_sequence
 
 MEASURES = {
@@ -124,7 +124,7 @@ def read_choices(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
-    """One row a subject: subject, trials (that count), and MEASURES."""
+    """One row a subject: subject, counted (trials), and MEASURES."""
     rows = []
     for subject, own in trials.groupby("subject"):
         after, before = (own[own["clue"] == state] for state in ("after", "before"))
@@ -132,7 +132,7 @@ def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
         rows.append(
             {
                 "subject": subject,
-                "trials": len(own),
+                "counted": len(own),
                 "informative_first": own.loc[own["trial"] == 1, "informative"].mean(),
                 "informative_any": by_episode["informative"].max().mean(),
                 "target_later": own.loc[own["trial"] > 1, "target"].mean(),
@@ -143,7 +143,7 @@ def subject_numbers(trials: pd.DataFrame) -> pd.DataFrame:
                 "reward_per_episode": by_episode["reward"].sum().mean(),
             }
         )
-    return pd.DataFrame(rows, columns=["subject", "trials", *MEASURES])
+    return pd.DataFrame(rows, columns=["subject", "counted", *MEASURES])
 
 
 def curves(trials: pd.DataFrame) -> pd.DataFrame:
@@ -169,10 +169,12 @@ def measures(
     subjects, along = by_group(groups, subject_numbers), by_group(groups, curves)
     clue = subjects.melt(["group", "subject"], list(MEASURES), "measure", "value")
     long = select_group(subjects).melt(
-        ["subject", "trials"], list(MEASURES), "quantity", "value"
+        ["subject", "counted"], list(MEASURES), "quantity", "value"
     )
     shown = select_group(along).rename(columns={"measure": "quantity"})
-    values = pd.concat([long.rename(columns={"trials": "n"}), shown], ignore_index=True)
+    values = pd.concat(
+        [long.rename(columns={"counted": "n"}), shown], ignore_index=True
+    )
     known = values.groupby("quantity")["value"].transform("count") > 0
     return {
         "subjects": Measure(subjects, "reward_per_episode"),
@@ -196,6 +198,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
             + (f" ({context.reward_unit})" if column.startswith("reward") else "")
             + ", mean",
             values=subject_values(subjects, column),
+            bounds=BOUNDS.get(column, NO_BOUNDS),
         )
         for column, words in MEASURES.items()
     ]
@@ -252,11 +255,16 @@ ANALYSIS = Analysis(
     measures=measures,
     effects=effects,
     panels=(
-        Panel("Choosing information", plot_information),
-        Panel("Choosing the target", plot_target, columns=("target",)),
-        Panel("Reward along an episode", plot_reward),
-        Panel("The target, with and without", plot_target_by_clue, columns=("target",)),
-        Panel("Reward, with and without", plot_reward_by_clue),
+        Panel("Choosing information", plot_information, shared=True),
+        Panel("Choosing the target", plot_target, columns=("target",), shared=True),
+        Panel("Reward along an episode", plot_reward, shared=True),
+        Panel(
+            "The target, with and without",
+            plot_target_by_clue,
+            columns=("target",),
+            shared=True,
+        ),
+        Panel("Reward, with and without", plot_reward_by_clue, shared=True),
     ),
     needs=("reward",),
     guide=GUIDE,

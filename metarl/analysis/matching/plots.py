@@ -100,10 +100,11 @@ def _published_lines(ax: Axes, tables: Tables, ends: Array) -> None:
     """Lines with the slopes of mice, without bias."""
     rows = rows_at(tables["reference_behaviour"], measure="slope")
     mice = rows[rows["label"].str.startswith("mice")]
-    for (_, row), style in zip(mice.iterrows(), ("-.", (0, (1, 1))), strict=True):
-        text = f"{row['label']} (n = {row['n']}): slope {row['value']:.2f}"
+    for row, style in zip(range(len(mice)), ("-.", (0, (1, 1))), strict=True):
+        slope = float(mice["value"].iloc[row])
+        text = f"{reference_label(mice.iloc[[row]])}: slope {slope:.2f}"
         colour = COLOURS["animal"]
-        ax.plot(ends, row["value"] * ends, ls=style, color=colour, lw=1.5, label=text)
+        ax.plot(ends, slope * ends, ls=style, color=colour, lw=1.5, label=text)
 
 
 def plot_slopes(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -265,4 +266,4 @@ def _network_bars(
 def _coding_axis(ax: Axes, coding: pd.DataFrame) -> Axes:
     ax.set_xlabel("Coded at fixation")
     count = int(select_group(coding)["subject"].nunique())
-    return legend_below(ax, title=f"n = {count} networks, 95 % intervals", columns=2)
+    return legend_below(ax, title=f"n = {count} networks", columns=2)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from metarl.analysis.arms import mean_columns
+from metarl.analysis.arms import check_arms, mean_columns
 from metarl.analysis.measures import stack
 from metarl.analysis.recordings import join_trials, steps_at
 from metarl.analysis.schema import (
@@ -48,6 +48,7 @@ def _right(table: pd.DataFrame) -> "pd.Series[float]":
 
 OWN_SCHEMA = BASE_SCHEMA.extend(
     "restless-bandit",
+    check_arms(MEAN),
     derived={
         "mean_0": Derived(
             ("probability_left",),
@@ -57,7 +58,11 @@ OWN_SCHEMA = BASE_SCHEMA.extend(
         "mean_1": Derived(("probability_left",), _right, "1 minus it"),
     },
     choice=whole(
-        blank=True, least=0, meaning="chosen arm, counted from 0", example="2"
+        blank=True,
+        least=0,
+        meaning="chosen arm, counted from 0",
+        example="2",
+        options=True,
     ),
     reward=number(
         meaning="reward of the trial, of any size", unit="reward units", example="57"

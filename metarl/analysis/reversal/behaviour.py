@@ -105,6 +105,19 @@ def better_of(table: pd.DataFrame) -> "pd.Series[float]":
     return pd.Series(np.where(left == right, np.nan, better), table.index)
 
 
+def never_reversed(columns: pd.DataFrame) -> dict[float, str]:
+    """The first subject of those without any reversal, with the number of others."""
+    keys = list(EPISODE_KEYS)
+    kinds = columns.groupby(keys)["better"].nunique()
+    most = kinds.groupby("subject").max()
+    without = most.index[most < 2]
+    if not len(without):
+        return {}
+    others = f", nor in {len(without) - 1} more" if len(without) > 1 else ""
+    words = f"better is the same in all trials of a block: there is no reversal{others}"
+    return {float(str(without[0])): words}
+
+
 _PROBABILITY = between(0, 1, blank=True, required=False, own=True)
 SCHEMA = BASE_SCHEMA.extend(
     "reversal",
@@ -116,6 +129,7 @@ SCHEMA = BASE_SCHEMA.extend(
             "the option with the higher probability",
         )
     },
+    warnings=[never_reversed],
     reward=codes(
         *(0, 1),
         names=("unrewarded", "rewarded"),
@@ -127,9 +141,12 @@ SCHEMA = BASE_SCHEMA.extend(
         codes(
             *(0, 1),
             names=("left", "right"),
-            meaning="option with the higher probability of reward",
+            meaning="option with the higher probability of reward; it may change any "
+            "number of times",
         ),
         advice="leave out the blocks in which no option is better",
+        how="if the file has the trial of the swap, or whether a choice was correct, "
+        "add the column first, as the page of own data shows",
     ),
     schedule=replace(
         between(
@@ -455,10 +472,10 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     Returns:
         One row for each label (all subjects together, then each), quantity and
         schedule: value, its standard error over blocks (error), median, n, the number
-        of blocks that have the quantity, and over ("blocks"); last, all together over
-        subjects, each with its own mean.
-        The curves, of all subjects together, also have alignment and trial, which are
-        blank elsewhere.
+        of blocks that have the quantity (of reversals, around one), and over
+        ("blocks"); last, all together over subjects, each with its own mean, as in the
+        figure. The curves, of all subjects together, also have alignment and trial,
+        which are blank elsewhere.
     """
     measures = block_measures(blocks)
     named = measures["subject"].map(dict(labels))
@@ -478,7 +495,18 @@ def behaviour_summary(blocks: Blocks, labels: Mapping[int, str]) -> pd.DataFrame
     each = table[table["label"] != ALL_SUBJECTS]
     subjects = with_all_subjects(each, keys[1:]).head(each.groupby(keys[1:]).ngroups)
     over_blocks = pd.concat([table, shown], ignore_index=True).assign(over="blocks")
-    summary = pd.concat([over_blocks, subjects], ignore_index=True)
+    parts = [over_blocks, subjects, _curves_over_subjects(blocks)]
+    summary = pd.concat(parts, ignore_index=True)
     summary["schedule"] = summary["schedule"].replace(NOT_KNOWN, np.nan)
     order = ["alignment", "trial", "value", "error", "median", "n", "over"]
-    return summary[[*keys, *order]].astype({"trial": "Int64"})
+    return summary[[*keys, *order]].astype({"trial": "Int64", "n": "Int64"})
+
+
+def _curves_over_subjects(blocks: Blocks) -> pd.DataFrame:
+    """Rows of `behaviour_summary`: the curves over subjects, as in the figure."""
+    own = curves(blocks).rename(columns={"probability": "value"})
+    own = own.drop(columns=["error", "blocks"]).assign(
+        label=ALL_SUBJECTS, quantity="p_better"
+    )
+    keys = ("quantity", "schedule", "alignment", "trial")
+    return with_all_subjects(own, keys).head(len(own[list(keys)].drop_duplicates()))

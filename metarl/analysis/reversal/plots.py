@@ -35,8 +35,8 @@ STYLES = {80.0: "-", 70.0: "--", NOT_KNOWN: "-"}
 """Schedule -> line; dots of the same schedule are filled or open."""
 OTHER_STYLE = ":"
 """Line of a schedule without its own."""
-ERRORS = "band: 95 % over subjects; bars: s.e. over blocks"
-"""Errors of the curves, in words."""
+ERRORS = "dots' lines: s.e. over blocks"
+"""Errors of the monkeys' curves, in words."""
 CELL_KEYS = ("measure", "schedule")
 Cells = Mapping[tuple[str, float], str]
 """A measure and a schedule -> tick label."""
@@ -59,7 +59,7 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
     means = rows_at(tables.summary("curves"), alignment=alignment)
     if select_group(means).empty:
         return empty_panel(ax, "not measured")
-    label = subject_label(context)
+    label, published = subject_label(context), False
     for schedule, style in _schedules(select_group(means)):
         name = schedule_name(schedule)
         part = rows_at(means, schedule=schedule)
@@ -68,12 +68,13 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
             colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
-            lines = ax.plot(ideal["trial"], ideal["mean"], style, color=colour, lw=1.2)
-            lines[0].set_label(words)
-        _monkey_curve(ax, tables, alignment, schedule)
+            mean_line(
+                ax, ideal, "trial", colour, label=words, style=style, alpha=0, lw=1.2
+            )
+        published |= _monkey_curve(ax, tables, alignment, schedule)
     chance_line(ax)
     ax.set(ylabel="P(choose the better option)", ylim=(0, 1.02))
-    return legend_below(ax, title=ERRORS)
+    return legend_below(ax, title=ERRORS if published else "")
 
 
 def _schedules(table: pd.DataFrame) -> list[tuple[float, str]]:
@@ -85,11 +86,11 @@ def _schedules(table: pd.DataFrame) -> list[tuple[float, str]]:
     ]
 
 
-def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> None:
-    """The monkeys' curve as dots with their standard errors."""
+def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> bool:
+    """The monkeys' curve as dots with their standard errors, if there is one."""
     rows = rows_at(tables["reference_curves"], alignment=alignment, schedule=schedule)
     if rows.empty:
-        return
+        return False
     filled = STYLES.get(schedule) == "-"
     reference_curve(
         ax,
@@ -98,6 +99,7 @@ def _monkey_curve(ax: Axes, tables: Tables, alignment: str, schedule: float) -> 
         filled=filled,
         label=f"{reference_label(rows)}, {schedule_name(schedule)}",
     )
+    return True
 
 
 def plot_better(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -155,8 +157,8 @@ def plot_subjects(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax, tables, context, "p_better", reference=(right, monkeys)
     )
     animal = str(monkeys["label"].iloc[0])
+    ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.3 * count + 1.5))
     subject_ticks(ax, names, {right: animal})
-    ax.set(ylabel="P(choose the better option)", xlim=(-0.5, 1.6 * count + 1.5))
-    ax.set(xlabel=f"Subject; {subject_label(context)}, {reference_label(monkeys)}")
+    ax.set(xlabel=f"Subject; {subject_label(context)};\n{reference_label(monkeys)}")
     ax.set_ylim(min(0.45, ax.get_ylim()[0]), 1.03)
     return ax

@@ -20,8 +20,8 @@ def reference_tables() -> dict[str, pd.DataFrame]:
         reference_curves (by schedule, alignment, trial) and reference_measures (by
         schedule), in the format of `metarl.analysis.references`, with blocks, the
         number of blocks that a value and its standard error are over; a measure that is
-        read off the curves has no error. reference_overall: kind, label, n, measure,
-        and value over the blocks of both schedules together.
+        read off the curves has no error. reference_overall: kind, label, n, study,
+        measure, and value over the blocks of both schedules together.
     """
     curves = _macaques(read_reference(PACKAGE, "curves"))
     stated = _macaques(read_reference(PACKAGE, "measures"))
@@ -51,7 +51,7 @@ def _from_curves(curves: pd.DataFrame) -> pd.DataFrame:
 
 def _overall(measures: pd.DataFrame) -> pd.DataFrame:
     """Means over schedules, weighted by their numbers of blocks."""
-    by = ["kind", "label", "n", "measure"]
+    by = ["kind", "label", "n", "study", "measure"]
     weighted = measures.assign(total=measures["value"] * measures["blocks"])
     sums = weighted.groupby(by, sort=False)[["total", "blocks"]].sum()
     return (sums["total"] / sums["blocks"]).rename("value").reset_index()

@@ -215,8 +215,8 @@ def subject_measures(trials: TrialSequence, levels: Probabilities) -> pd.DataFra
     Returns:
         One row a subject: percent_high, percent_low (of free choices, risky), and
         risk_sensitivity, their difference, in percentage points; choices, at all
-        probabilities; reward_per_trial (free trials, those without a valid choice and
-        penalties included) and invalid_fraction (of all trials).
+        probabilities; reward_per_free_trial (those without a valid choice, and
+        penalties, included) and invalid_fraction (of all trials).
     """
     valid = pd.Series(trials["valid"]).groupby(trials.subject).mean()
     cells = percent_risky(trials).set_index(["subject", "probability"])["percent"]
@@ -234,7 +234,7 @@ def subject_measures(trials: TrialSequence, levels: Probabilities) -> pd.DataFra
             "percent_low": low,
             "risk_sensitivity": high - low,
             "choices": choices.reindex(valid.index, fill_value=0),
-            "reward_per_trial": reward.reindex(valid.index),
+            "reward_per_free_trial": reward.reindex(valid.index),
             "invalid_fraction": 1 - valid,
         }
     )

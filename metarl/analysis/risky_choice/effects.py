@@ -88,7 +88,7 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         )
     for column, label, chance, bounds in (
         ("risk_sensitivity", "risky choices, better minus worse (points)", 0.0, POINTS),
-        ("reward_per_trial", "reward per free trial", None, NO_BOUNDS),
+        ("reward_per_free_trial", "reward per free trial", None, NO_BOUNDS),
     ):
         yield Effect(
             key=f"{column}.mean",

@@ -4,6 +4,7 @@ Dots are networks or animals, lines and bars their means, intervals over subject
 arrows are the published directions of rats.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import cycle, islice
 
@@ -273,7 +274,9 @@ def _rats(ax: Axes, tables: Tables, height: float) -> None:
     for index, outcome in enumerate(STIMULATIONS):
         rows = rows_at(tables["reference_rats"], outcome=outcome)
         marker = "^" if rows["value"].item() > 0 else "v"
-        start, words = index * OUTCOME_WIDTH - 0.25, reference_label(rows)
+        start = index * OUTCOME_WIDTH - 0.25
+        # In two lines, as the next arrow is near.
+        words = re.sub(r" (?=\d{4})", "\n", reference_label(rows))
         ax.plot(start, height, marker, color=colour, ms=9)
         ax.text(start + 0.2, height, words, color=colour, va="center", fontsize="small")
 

@@ -220,7 +220,12 @@ ANALYSIS = Analysis(
         ),
     ),
     own_panels=(
-        Panel("At the second stage", plot_second_stage, columns=("second_choice",)),
+        Panel(
+            "At the second stage",
+            plot_second_stage,
+            columns=("second_choice",),
+            shared=True,
+        ),
     ),
     guide=GUIDE,
     needs=("transition",),

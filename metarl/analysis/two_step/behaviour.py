@@ -161,8 +161,10 @@ NULL_SEED = 2011
 """Seed of their choices."""
 PRODUCT = "reward_x_transition"
 """Term of the stay regression that the null is for."""
-NULL_COLUMNS = ("null", "null_low", "null_high", "beyond_null")
-"""Columns of the table of `product_nulls`."""
+NULL_COLUMNS = tuple(
+    f"{PRODUCT}_{name}" for name in ("null", "null_low", "null_high", "beyond_null")
+)
+"""Columns of the table of `product_nulls`, by the term that they are of."""
 STAY_TERMS = ("bias", "reward", "transition", PRODUCT)
 """Predictors of the stay regression."""
 LAG_TYPES = tuple(product(TRANSITIONS, (1.0, 0.0)))
@@ -294,9 +296,10 @@ def product_nulls(trials: TrialSequence, ridge: float = RIDGE) -> pd.DataFrame:
         ridge: penalty of `stay_regression`.
 
     Returns:
-        One row a subject: null, the mean product of the choosers; null_low and
-        null_high, their middle 95 %; beyond_null, the subject's product minus null (all
-        in log odds). NaN where one of the four cells has no pair.
+        One row a subject, with columns that begin with the term: null, the mean product
+        of the choosers; null_low and null_high, their middle 95 %; beyond_null, the
+        subject's product minus null (all in log odds). NaN where one of the four cells
+        has no pair.
 
     Source: Davison & Hinkley 1997, Bootstrap Methods, section 4.2.3.
     """

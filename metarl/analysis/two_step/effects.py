@@ -149,7 +149,7 @@ def _regression_effects(tables: Tables) -> list[Effect]:
         Effect(
             key=f"stay_regression.reward_x_transition.{column}.mean",
             label=f"stay regression, reward x transition, {label} ({words}), mean",
-            values=subject_values(subjects, column),
+            values=subject_values(subjects, f"{PRODUCT}_{column}"),
             chance=chance,
         )
         for column, label, chance in (

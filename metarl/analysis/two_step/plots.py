@@ -45,12 +45,12 @@ def plot_stay_probabilities(tables: Tables, context: Context, ax: Axes) -> Axes:
     published = tables["reference_stays"]
     _references(ax, places, published[published["kind"] != "human"], STAYS)
     baseline_ticks(ax, places, tables.summary("stays"), STAYS)
-    names = [f"{t}\n{'reward' if r else 'none'}" for r, t in STAYS.order]
+    names = [f"{t}\n{'rewarded' if r else 'unrewarded'}" for r, t in STAYS.order]
     ax.set_xticks(places + 0.15, names)
     ax.set(ylabel="P(same first choice)", ylim=(0, 1.02))
     ax.set_xlabel("Transition and reward of the trial before")
     chance_line(ax)
-    return legend_below(ax, columns=3, first=subject_label(context))
+    return legend_below(ax, first=subject_label(context))
 
 
 def plot_stay_regression(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -100,8 +100,8 @@ def plot_model_free_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
 def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Rewards per 100 trials of every subject, with the baselines' lines."""
     names = scores_by_subject(ax, tables, context, "reward_per_100")
-    subject_ticks(ax, names)
     ax.set(ylabel="Reward per 100 trials", xlim=(-0.5, len(names) + 1))
+    subject_ticks(ax, names)
     low, high = ax.get_ylim()
     room = max(0.0, LEAST_SPAN - (high - low)) / 2
     ax.set_ylim(low - room, high + room)

@@ -124,7 +124,8 @@ def plot_second_stage(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Choices at the second stage, a bar a measure and a dot a subject."""
     present = set(tables["second_stage"]["measure"])
     if not present:
-        return empty_panel(ax, "no second-stage choices")
+        none = "no second-stage choices"
+        return ax if context.slots > 1 else empty_panel(ax, none)
     shown = [name for name in MEASURES if name in present]
     points = Points(("measure",), shown)
     places = bars_with_subjects(ax, tables, context, "second_stage", "value", points)

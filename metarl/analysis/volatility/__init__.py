@@ -211,7 +211,7 @@ ANALYSIS = Analysis(
     effects=effects,
     panels=(
         Panel("Learning rate by block", plot_block_rates),
-        Panel("Learning rate along the episode", plot_rate_traces),
+        Panel("Learning rate along the episode", plot_rate_traces, shared=True),
         Panel("Rewards", plot_rewards),
         Panel(
             "Volatile minus stable, and controls", plot_differences, needs="networks"

@@ -61,12 +61,16 @@ CODING_NAMES = {
 """Test and label -> name of the pair of bars."""
 
 
+NO_RATE = "no learning rate could be fitted"
+"""Text of a panel without a rate."""
+
+
 def plot_block_rates(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate of every subject in each block, with baselines and people."""
     colour, label = subject_colour(context), subject_label(context)
     rates, means = select_group(tables["rates"]), tables.summary("rates")
     if rates["rate"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        return empty_panel(ax, NO_RATE)
     places = np.arange(len(BLOCKS.order))
     known = rates["identified"].astype(bool)
     dots = partial(subject_points, ax, places, value="rate", points=BLOCKS, alpha=0.6)
@@ -122,10 +126,10 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Learning rate in a sliding window, mean over subjects, for both orders."""
     means = tables.summary("traces")
     own = select_group(means)
-    if own.empty and context.subjects_are != "networks":
-        return empty_panel(ax, "too few episodes of one order")
     if own["mean"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        few = own.empty and context.subjects_are != "networks"
+        why = "too few episodes of one order" if few else NO_RATE
+        return ax if context.slots > 1 else empty_panel(ax, why)
     _order_lines(ax, own, subject_colour(context), subject_label(context))
     best = select_group(means, OBSERVER)
     _order_lines(ax, best, baseline_colour(OBSERVER), OBSERVER)
@@ -176,13 +180,13 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
         if name != CONTROL
     }
     names = scores_by_subject(ax, tables, context, "reward_per_trial", baselines=labels)
+    ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     subject_ticks(ax, names)
     heights = tables["subjects"]["reward_per_trial"]
     low, high = min(0.2, heights.min() - 0.01), max(0.42, heights.max() + 0.01)
     if context.subjects_are == "networks":
         ax.set_ylim(low, high)
     ax.set(ylabel=f"Reward per trial ({context.reward_unit})")
-    ax.set(xlabel="Subject", xlim=(-0.5, len(names) + 0.8))
     return legend_below(ax, first=subject_label(context))
 
 
@@ -190,7 +194,7 @@ def plot_differences(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Volatile minus stable rate: subjects, control networks, simulated choosers."""
     differences, simulated = tables["differences"], tables["simulated_differences"]
     if select_group(differences)["difference"].isna().all():
-        return empty_panel(ax, "no learning rate could be fitted")
+        return empty_panel(ax, NO_RATE)
     control = select_group(differences, CONTROL)
     count = control["subject"].nunique()
     groups = {

@@ -111,7 +111,9 @@ def test_cue_responses_are_means_dots_and_baselines(result, ax):
             assert td[index] == cell(each, group="td")["rpe"].tolist()
     intervals = [s for c in ax.collections for s in c.get_segments()]
     assert len(intervals) == 18
-    assert ax.get_legend().get_title().get_text() == "networks (n = 3), a dot each"
+    assert ax.get_legend().get_title().get_text() == (
+        "networks (n = 3), a dot each\nvertical lines: 95 % over subjects"
+    )
     assert {"ideal", "td", "cue rewarded before"} <= labels(ax)
     assert list(ax.get_xticks()) == [1, 5, 9]
     names = [text.get_text() for text in ax.get_xticklabels()]
@@ -221,7 +223,7 @@ def test_readouts_of_trained_and_of_untrained_units_are_lines(result, ax):
         assert [len(line.get_xdata()) for line in dots] == [16] * 3
     assert labels(ax) == {"trained", "untrained"}
     title = ax.get_legend().get_title().get_text()
-    assert title == "networks (n = 3), same inputs"
+    assert title == "networks (n = 3), same inputs; band: 95 % over subjects"
 
 
 def test_states_are_dots_and_crosses_at_their_step(result, ax):

@@ -107,10 +107,10 @@ def test_slopes_are_drawn_with_those_of_animals_and_of_baselines(result, tables,
     names += ["stay_after_reward", "switch_after_none"]
     assert bars(ax, "networks (n = 3)") == pytest.approx(summary[names].tolist())
     np.testing.assert_allclose(
-        points_of(ax, "macaque X51"), [0.373, 0.373, 0.623, 0.703]
+        points_of(ax, "macaque X51, Tsutsui 2016"), [0.373, 0.373, 0.623, 0.703]
     )
     np.testing.assert_allclose(
-        points_of(ax, "mice, both (n = 16)"), [np.nan, np.nan, 0.862, 0.369]
+        points_of(ax, "mice, both, Bari 2019 (n = 16)"), [np.nan, np.nan, 0.862, 0.369]
     )
     own = tables.summary("slopes").query("group == 'matching'").set_index("measure")
     assert levels_of(ax, "matching") == pytest.approx(own.loc[names, "mean"].tolist())
@@ -131,7 +131,7 @@ def test_history_weights_are_drawn_by_lag_with_those_of_mice(result, tables, ax)
         curve = line(ax, f"past {predictor}s")
         np.testing.assert_allclose(curve.get_xdata(), own["lag"])
         np.testing.assert_allclose(curve.get_ydata(), own["mean"])
-        mice = points_of(ax, f"past {predictor}s, mice (n = 16)")
+        mice = points_of(ax, f"past {predictor}s, mice, Bari 2019 (n = 16)")
         assert mice[0] == {"reward": 1.836, "choice": -0.178}[predictor]
         assert len(mice) == 15
     assert len(ax.collections) >= 2
@@ -177,7 +177,9 @@ def test_coding_is_drawn_with_both_nulls(result, tables, ax):
     units = tables["units"].query("subject == 0 and network == 'trained'")
     dots = line(ax, "units of network 0")
     np.testing.assert_allclose(dots.get_ydata(), units["r"].abs().astype(float))
-    assert ax.get_legend().get_title().get_text() == "n = 3 networks, 95 % intervals"
+    assert ax.get_legend().get_title().get_text() == (
+        "n = 3 networks; vertical lines: 95 % over subjects"
+    )
 
 
 def test_fractions_are_drawn_with_those_of_neurons(result, tables, ax):

@@ -77,18 +77,18 @@ def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
         line = lines[f"bayes-greedy, {name}"]
         assert list(line.get_ydata()) == list(ideal["mean"])
         monkeys = result.tables["reference_curves"].query(point)
-        dots = lines[f"macaques (n = 4), {name}"]
+        dots = lines[f"macaques, Costa 2016 (n = 4), {name}"]
         assert list(dots.get_xdata()) == list(trials)
         assert list(dots.get_ydata()) == list(monkeys["value"])
         filled = COLOURS[inside] if inside else "white"
         assert same_color(dots.get_markerfacecolor(), filled)
     assert ax.get_legend().get_title().get_text() == (
-        "band: 95 % over subjects; bars: s.e. over blocks"
+        "dots' lines: s.e. over blocks; band: 95 % over subjects"
     )
     assert labels(ax) == [
         f"{who}, {name}"
         for name in ("80/20", "70/30")
-        for who in ("networks (n = 4)", "bayes-greedy", "macaques (n = 4)")
+        for who in ("networks (n = 4)", "bayes-greedy", "macaques, Costa 2016 (n = 4)")
     ]
 
 
@@ -154,7 +154,7 @@ def test_bars_are_means_with_a_dot_a_subject_monkeys_and_baselines(result, ax, d
     actual = [tuple(segment[:, 1]) for segment in whiskers.get_segments()]
     assert actual == list(zip(means["low"], means["high"], strict=True))
     assert labels(ax)[0] == "networks (n = 4)"
-    assert "macaques (n = 4)" in labels(ax)
+    assert "macaques, Costa 2016 (n = 4)" in labels(ax)
 
 
 def test_ticks_name_measure_and_schedule(result, ax):
@@ -194,7 +194,9 @@ def test_animals_have_their_colour_and_no_learned_line(ax):
     source = ExperimentData(trials=trials, subjects_are="animals", task="reversal")
     draw_alone(plot_subjects, source, ax)
     assert same_color(ax.lines[0].get_color(), COLOURS["own"])
-    assert ax.get_xlabel() == "Subject; animals (n = 2), macaques (n = 4)"
+    assert ax.get_xlabel() == (
+        "Subject; animals (n = 2);\nmacaques, Costa 2016 (n = 4)"
+    )
     assert not ax.texts
     figure, other = plt.subplots()
     draw_alone(plot_reversal, source, other)

@@ -56,7 +56,7 @@ def test_a_subjects_row_by_hand(by_hand):
     assert row["percent_high"] == pytest.approx(100 / 3)
     assert row["percent_low"] == 100
     assert row["risk_sensitivity"] == pytest.approx(100 / 3 - 100)
-    assert row["reward_per_trial"] == pytest.approx((0 + 4 + 1 - 1 + 1 + 0) / 6)
+    assert row["reward_per_free_trial"] == pytest.approx((0 + 4 + 1 - 1 + 1 + 0) / 6)
     assert row["invalid_fraction"] == pytest.approx(1 / 8)
 
 
@@ -176,7 +176,7 @@ def test_one_probability_has_a_percentage_and_no_difference(count):
     effects = result.effects.set_index("key")
     known = effects.index[effects["value"].notna()]
     assert set(known) == {
-        *("risky.high.mean", "risky.high.lowest", "reward_per_trial.mean")
+        *("risky.high.mean", "risky.high.lowest", "reward_per_free_trial.mean")
     }
 
 

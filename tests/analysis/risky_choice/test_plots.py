@@ -120,7 +120,7 @@ def test_rats_arrows_point_where_they_went(result, ax, plot):
     assert [line.get_marker() for line in arrows] == ["v", "^", "^"]
     assert all(same_color(line.get_color(), COLOURS["animal"]) for line in arrows)
     words = [text.get_text() for text in ax.texts]
-    assert words == ["rats (n = 11)", "rats (n = 8)", "rats (n = 9)"]
+    assert words == [f"rats, Stopper\n2014 (n = {n})" for n in (11, 8, 9)]
     top = max(line.get_ydata()[0] for line in arrows)
     assert ax.get_ylim()[1] > top > 100
 
@@ -157,7 +157,7 @@ def test_changes_are_means_with_intervals_on_all_and_on_free_trials(result, ax):
             pair = (row["low"], row["high"])
             assert any(one == pytest.approx(pair) for one in actual)
     assert legend(ax) == (
-        "networks (n = 3), RPE changed",
+        "networks (n = 3), RPE changed\nvertical lines: 95 % over subjects",
         ["on all trials", "on free trials"],
     )
 
@@ -197,7 +197,9 @@ def test_doses_are_lines_with_the_control_across(result, ax):
     expected = [control.loc[("measured", "control", p), "mean"] for p in (0.5, 0.125)]
     assert levels == pytest.approx(expected)
     title, names = legend(ax)
-    assert title == "networks (n = 3); p = 0.5 solid, 0.125 dashed"
+    assert title == (
+        "networks (n = 3); p = 0.5 solid, 0.125 dashed\nband: 95 % over subjects"
+    )
     assert set(names) == {*KINDS.values(), "nothing changed"}
     assert len(ax.collections) == 6
 

@@ -81,7 +81,9 @@ def test_amounts_are_analysed_in_their_unit(table, tmp_path):
     assert effects["value.premium.mean"]["effect"] == "risk premium (points), mean"
     subjects = pd.read_csv(paths["subjects"])
     expected = table.groupby("subject")["reward"].mean()
-    assert subjects["reward_per_trial"].tolist() == pytest.approx(expected.tolist())
+    assert subjects["reward_per_free_trial"].tolist() == pytest.approx(
+        expected.tolist()
+    )
     assert set(subjects["reward_unit"]) == {"points"}
 
 

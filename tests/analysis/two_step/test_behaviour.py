@@ -299,15 +299,24 @@ def test_the_ridge_makes_a_product_of_a_habit_and_its_null_is_the_same(table):
     assert (weights["ridge"] == RIDGE).all()
     assert stay_interaction(stay_probabilities(trials))[0] == 0
     (null,) = product_nulls(trials).to_dict("records")
-    assert null["null"] == pytest.approx(weights.loc[PRODUCT, "weight"], abs=0.01)
-    assert null["beyond_null"] == pytest.approx(0, abs=0.01)
+    assert null[f"{PRODUCT}_null"] == pytest.approx(
+        weights.loc[PRODUCT, "weight"], abs=0.01
+    )
+    assert null[f"{PRODUCT}_beyond_null"] == pytest.approx(0, abs=0.01)
 
 
 def test_a_planner_has_a_product_far_beyond_its_null(simulate):
     trials, _ = simulate("planner", 4, temperature=0.05)
     (null,) = product_nulls(read_trials(trials)).to_dict("records")
-    assert null["null_low"] < null["null"] < null["null_high"]
-    assert null["beyond_null"] > null["null_high"] - null["null"]
+    assert (
+        null[f"{PRODUCT}_null_low"]
+        < null[f"{PRODUCT}_null"]
+        < null[f"{PRODUCT}_null_high"]
+    )
+    assert (
+        null[f"{PRODUCT}_beyond_null"]
+        > null[f"{PRODUCT}_null_high"] - null[f"{PRODUCT}_null"]
+    )
     repeated = product_nulls(read_trials(trials))
     assert repeated.to_dict("records") == [null]
 
@@ -321,13 +330,19 @@ def test_choosers_without_a_product_are_seldom_beyond_their_null(table):
         counts = zip(stays, pairs - stays, strict=True)
         one = read_trials(long_by_hand(table, dict(zip(CELLS, counts, strict=True))))
         (null,) = product_nulls(one).to_dict("records")
-        product = null["beyond_null"] + null["null"]
-        beyond.append(not null["null_low"] <= product <= null["null_high"])
+        product = null[f"{PRODUCT}_beyond_null"] + null[f"{PRODUCT}_null"]
+        beyond.append(
+            not null[f"{PRODUCT}_null_low"] <= product <= null[f"{PRODUCT}_null_high"]
+        )
     assert np.mean(beyond) <= 0.15
 
 
 def test_without_a_kind_of_pair_there_is_no_null(table):
-    assert product_nulls(habit(table, (80, 20, 80, 0)))["beyond_null"].isna().all()
+    assert (
+        product_nulls(habit(table, (80, 20, 80, 0)))[f"{PRODUCT}_beyond_null"]
+        .isna()
+        .all()
+    )
 
 
 def test_a_missed_trial_parts_pairs_whether_it_is_blank_invalid_or_absent(by_hand):

@@ -59,6 +59,10 @@ def errorbars(ax):
     }
 
 
+PAPER = "networks, Wang 2018 (n = 8)"
+MONKEYS = ("macaque C, Miranda 2020", "macaque J, Miranda 2020")
+
+
 def dots(ax, marker="o"):
     lines = [line for line in ax.lines if line.get_marker() == marker]
     return np.array([line.get_ydata() for line in lines], dtype=float)
@@ -78,8 +82,8 @@ def test_stay_bars_dots_and_published_values_are_the_tables(result, ax):
     expected = [[each[subject, *cell] for cell in CELLS] for subject in range(4)]
     assert dots(ax) == pytest.approx(np.array(expected))
     bars = errorbars(ax)
-    assert list(bars) == ["paper (n = 8)", "macaque C", "macaque J"]
-    paper, monkey = bars["paper (n = 8)"], bars["macaque J"]
+    assert list(bars) == [PAPER, *MONKEYS]
+    paper, monkey = bars[PAPER], bars[MONKEYS[1]]
     assert list(paper[0].get_ydata()) == [0.989, 0.636, 0.619, 0.989]
     assert list(monkey[0].get_ydata()) == [0.977, 0.125, 0.301, 0.809]
     tips = [segment[:, 1] for segment in monkey[2][0].get_segments()]
@@ -119,7 +123,7 @@ def test_the_subjects_are_counted_in_the_legend(result, ax):
     plot_stay_probabilities(result.tables, result.context, ax)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0] == "networks (n = 4)"
-    assert {"random", "paper (n = 8)", "macaque C", "macaque J"} < set(labels)
+    assert {"random", PAPER, *MONKEYS} < set(labels)
 
 
 def test_stay_regression_weights_stand_with_animals_and_people(result, ax):
@@ -130,7 +134,7 @@ def test_stay_regression_weights_stand_with_animals_and_people(result, ax):
     ]
     assert [bar.get_height() for bar in ax.patches] == pytest.approx(list(means))
     bars = errorbars(ax)
-    assert list(bars["macaque C"][0].get_ydata()) == [0.169, 0.129, 1.165]
+    assert list(bars[MONKEYS[0]][0].get_ydata()) == [0.169, 0.129, 1.165]
     people = bars["humans, Gillan 2016 study 1 (n = 593)"]
     assert list(people[0].get_ydata()) == [0.633, 0.056, 0.272]
     assert same_color(people[0].get_color(), COLOURS["human"])
@@ -151,7 +155,9 @@ def test_lag_weights_are_lines_with_a_dot_a_subject(result, ax):
         assert list(lines[label].get_ydata()) == pytest.approx(expected)
     assert sum(row.size for row in dots(ax)) == 4 * 4 * 5
     assert len(ax.collections) == 4
-    assert ax.get_legend().get_title().get_text() == "networks (n = 4)"
+    assert ax.get_legend().get_title().get_text() == (
+        "networks (n = 4); band: 95 % over subjects"
+    )
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,8 @@ def test_volatility_is_drawn_as_estimated_and_as_decoded(result, tables, ax):
     r = tables.summary("decoding").set_index(["test", "units"])["mean"]
     words = (
         f"held out: r = {r['test', 'trained']:.2f}; "
-        f"untrained, same inputs {r['test', 'untrained']:.2f}"
+        f"untrained, same inputs {r['test', 'untrained']:.2f}\n"
+        "band: 95 % over subjects"
     )
     assert ax.get_legend().get_title().get_text() == words
 
@@ -163,7 +164,7 @@ def test_coding_is_bars_of_trained_and_untrained_with_the_papers(result, tables,
     assert legend == [
         f"trained (n = {SUBJECT_COUNT})",
         f"untrained (n = {SUBJECT_COUNT})",
-        "paper (n = 8)",
+        "networks, Wang 2018 (n = 8)",
     ]
 
 
