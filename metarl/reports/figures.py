@@ -17,7 +17,7 @@ from metarl.analysis.measures import missing_words
 from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
-from metarl.core.checks import MetaRLError
+from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
 from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
 from metarl.experiments.spec import experiment
@@ -405,10 +405,16 @@ def read_trials(
     Raises:
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
+    check_word("reward_unit", reward_unit)
     analysis = own_data_analysis(task)
     schema = analysis.schema
     wanted = schema.in_unit(reward_unit) if reward_unit else schema
     data = load_trials(replace(analysis, schema=wanted), paths, column_map)
+    if rt_unit and "rt" not in data.trials:
+        raise MetaRLError(
+            f"rt_unit is the unit of the column rt, got {rt_unit!r} for a table without "
+            "it; leave it out, or name the column with --column rt=..."
+        )
     data = replace(data, reward_unit=reward_unit, rt_unit=rt_unit)
     if not (reward_unit and schema.coded_reward):
         return data

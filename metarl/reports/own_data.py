@@ -26,10 +26,11 @@ from metarl.analysis.groups import (
     main_measures,
 )
 from metarl.analysis.measures import MEASURED, Tables
-from metarl.analysis.schema import shown
+from metarl.analysis.schema import LARGEST, shown
 from metarl.analysis.style import COLOURS, GROUP_COLOURS, figure_style
 from metarl.analysis.subject_summary import subject_summary
-from metarl.core.checks import MetaRLError
+from metarl.analysis.words import NETWORKS
+from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
 from metarl.core.files import write_table_as_csv
 from metarl.io.column_map import ColumnMap
@@ -150,6 +151,12 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
             does not fit.
     """
     analysis = own_data_analysis(task)
+    check_word("who", who)
+    if who.strip() == NETWORKS:
+        raise MetaRLError(
+            f"who must be the kind of your subjects, got {who!r}; metarl's own are "
+            "called so"
+        )
     trials = data if isinstance(data, TrialData) else None
     trials = trials or load_trials(analysis, data, column_map)  # type: ignore[arg-type]
     traits = _traits(trials, covariates, subjects_file, group, by)
@@ -436,7 +443,12 @@ def _subjects(
     sessions = data.trials.groupby("subject")["session"].nunique()
     rows = by_subject.measures.reindex(range(len(data.names)))
     own = _whole_counts(traits.table, frozenset(map(str, traits.table)))
-    own = own.drop(columns=[k for k in own if k in rows])
+    both = [str(k) for k in own if k in rows or k in summary]
+    if both:
+        raise MetaRLError(
+            f"a covariate must not be called {both[0]}, as a measure in subjects.csv "
+            "is; rename the column"
+        )
     table = pd.concat([own, rows], axis="columns").rename_axis("subject")
     table.insert(0, "sessions", sessions.reindex(table.index))
     further = summary.drop(columns=[k for k in summary if k in table])
@@ -458,6 +470,7 @@ def _whole_counts(table: pd.DataFrame, counts: frozenset[str]) -> pd.DataFrame:
         for k in table
         if k in counts
         and pd.api.types.is_numeric_dtype(table[k])
+        and (table[k].dropna().abs() <= LARGEST).all()
         and (table[k].dropna() % 1 == 0).all()
     ]
     return table.astype(dict.fromkeys(whole, "Int64"))

@@ -185,6 +185,8 @@ class EvaluationFolder:
         default=dict, compare=False, repr=False
     )
     """Function that returns entries which the metadata must have."""
+    place: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Test and snapshot that the folder is for; the metadata repeats them."""
 
     @property
     def metadata_path(self) -> Path:
@@ -214,7 +216,7 @@ class EvaluationFolder:
             raise MetaRLError(
                 f"{self.metadata_path} is damaged ({error}); run `{EVALUATE}` again"
             ) from None
-        expected = self.owner()
+        expected = {**self.owner(), **self.place}
         known = {name: value for name, value in expected.items() if name in metadata}
         check_identity(self.metadata_path, metadata, known)
         return metadata
@@ -286,7 +288,11 @@ class Run:
         if test != TEST:
             folder = folder / "tests" / test
         path = folder / f"subject-{number:02d}"
-        return EvaluationFolder(path, lambda: identity(self.config, number))
+        return EvaluationFolder(
+            path,
+            lambda: identity(self.config, number),
+            {"test": test, "snapshot": snapshot},
+        )
 
     def further_tests(self) -> list[str]:
         """Names of existing tests except the main one."""
