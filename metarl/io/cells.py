@@ -91,10 +91,18 @@ def _numbers_of(cells: "pd.Series[Any]", words: "pd.Series[str]") -> "pd.Series[
     numeric = pd.to_numeric(known, errors="coerce")
     if (numeric.notna() == known.notna()).all():
         return numeric
+    return known.map({"True": 1.0, "False": 0.0}) if are_flags(cells) else known
+
+
+def are_flags(cells: "pd.Series[Any]") -> bool:
+    """Whether all cells that are not blank are True or False."""
+    if pd.api.types.is_bool_dtype(cells):
+        return True
+    if not pd.api.types.is_object_dtype(cells):
+        return False
+    words = as_words(cells)
     flags = cells.map(lambda cell: isinstance(cell, bool | np.bool_))
-    if (flags == known.notna()).all():
-        return known.map({"True": 1.0, "False": 0.0})
-    return known
+    return bool((flags == ~words.isin(BLANKS)).all())
 
 
 def code_cells(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from metarl.analysis.schema import shown
 from metarl.core.checks import MetaRLError
-from metarl.io.cells import as_numbers, as_words
+from metarl.io.cells import are_flags, as_numbers, as_words
 from metarl.io.files import list_files, read_file
 from metarl.io.source import BLANKS, ReadingOptions, SourceTable
 from metarl.io.synonyms import best_match
@@ -135,7 +135,7 @@ def _check_own(names: Sequence[str]) -> None:
 def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
     """A column of the trial table that is the same in all trials of a subject."""
     cells = data.trials[name]
-    if pd.api.types.is_bool_dtype(cells):
+    if are_flags(cells):
         cells = as_words(cells)
     cells, _ = as_numbers(cells, name, "the trial table")
     words = as_words(cells)
