@@ -52,6 +52,10 @@ UNKNOWN = "animals"
 """Kind of the subjects where neither the user nor a release says it."""
 FURTHER = ("sessions", "curves", "groups", "correlations", "beside")
 """Files that not every analysis of own trials writes."""
+LEAST_CORRELATED = 3
+"""Subjects from which a trait has a correlation."""
+SAME_UNIT = 1.5
+"""Ratio of the largest rewards of two groups from which their units seem to differ."""
 SMALL_PANEL = (3.9, 3.6)
 """Width and height of a panel of groups or traits, in inches."""
 Trials = TrialData | pd.DataFrame | Path | str | Sequence[Path | str]
@@ -190,7 +194,13 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
             **_beside(result, networks),
         },
         figures=figures,
-        notes=(*trials.notes, *traits.notes, *_group_notes(groups, group, result)),
+        notes=(
+            *trials.notes,
+            *traits.notes,
+            *_group_notes(groups, group, result),
+            *_trait_notes(numbers),
+            *_beside_notes(analysis, own, beside),
+        ),
         main=tuple(compared.main),
     )
     if out is not None:
@@ -314,6 +324,42 @@ def _group_notes(
             "over pairs and main measures, and p_all_groups is a Kruskal-Wallis test"
         )
     return notes
+
+
+def _trait_notes(numbers: "Mapping[str, pd.Series[float]]") -> list[str]:
+    """Notes on traits that have no correlation."""
+    notes = []
+    for name, values in numbers.items():
+        known = values.dropna()
+        if len(known) < LEAST_CORRELATED:
+            notes.append(
+                f"only {len(known)} with {name}: a correlation needs "
+                f"{LEAST_CORRELATED} subjects"
+            )
+        elif known.nunique() == 1:
+            notes.append(
+                f"{name} is {shown(known.iloc[0])} of all {len(known)}: there is no "
+                "correlation"
+            )
+    return notes
+
+
+def _beside_notes(
+    analysis: Analysis[Any], own: ExperimentData, beside: Run | Path | str | None
+) -> list[str]:
+    """A note if the networks' rewards are of another size than the subjects'."""
+    if beside is None or analysis.schema.coded_reward:
+        return []
+    ours, theirs = (
+        float(pd.to_numeric(trials["reward"]).max()) if "reward" in trials else 0.0
+        for trials in (own.trials, as_run(beside).trials)
+    )
+    if min(ours, theirs) <= 0 or max(ours, theirs) < SAME_UNIT * min(ours, theirs):
+        return []
+    return [
+        f"rewards are at most {ours:g} of the {own.subjects_are}, {theirs:g} of the "
+        "networks: differences of rewards in beside.csv are not in one unit"
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

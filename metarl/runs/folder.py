@@ -17,6 +17,7 @@ runs/x/variants/NAME/                              a separate run: the same netw
                                                    but trained differently
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -372,6 +373,13 @@ class Run:
     def effects_path(self) -> Path:
         """File of the effects with their verdicts."""
         return self.analysis_path / "effects.json"
+
+    def tests_digest(self) -> str:
+        """SHA-256 of the metadata of all tests of the run; "" if there is none."""
+        folder = self.path / "evaluation"
+        paths = sorted(folder.rglob("evaluation.json"))
+        parts = [f"{path.relative_to(folder)} {file_hash(path)}" for path in paths]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest() if parts else ""
 
     @property
     def metrics(self) -> "pd.DataFrame":
