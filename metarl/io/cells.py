@@ -69,7 +69,9 @@ def as_numbers(
             "it without a comma"
         )
     plain = words.str.replace(",", ".", regex=False)
-    return _numbers_of(cells, plain), f"decimal commas were read in column {column} of {file}"
+    return _numbers_of(
+        cells, plain
+    ), f"decimal commas were read in column {column} of {file}"
 
 
 def _plain_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -176,13 +176,13 @@ def _with_single(
         if ours in column_map.values:
             continue
         theirs = find_column(ours, names, column_map, source.name)
-        if theirs in source.left_out:
+        if theirs is not None and theirs in source.left_out:
             raise MetaRLError(
                 f"{source.name}: {theirs} must have one value for each of the "
                 f"{len(table):,} trials, got {source.left_out[theirs]}; save it so, "
                 f"rename it if it is not {ours}, or give --value {ours}=..."
             )
-        if theirs in source.single:
+        if theirs is not None and theirs in source.single:
             table = table.assign(**{theirs: source.single[theirs]})
     return replace(source, table=table)
 

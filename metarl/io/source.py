@@ -54,11 +54,12 @@ def plain_table(table: pd.DataFrame) -> pd.DataFrame:
     """A table with its named index as columns, and with lists in cells as text."""
     named = [name for name in table.index.names if name is not None]
     plain = table.reset_index([name for name in named if name not in table.columns])
-    objects = [k for k, kind in enumerate(plain.dtypes) if kind == object]
-    plain = plain.copy() if objects else plain
-    for k in objects:
-        plain.isetitem(k, plain.iloc[:, k].map(_flat_cell))
-    return plain.rename(columns=str)
+    columns = [
+        cells.map(_flat_cell) if cells.dtype == object else cells
+        for _, cells in plain.items()
+    ]
+    names = list(map(str, plain.columns))
+    return pd.concat(columns, axis="columns", keys=names) if columns else plain
 
 
 def _flat_cell(cell: Any) -> Any:

@@ -168,8 +168,12 @@ def _joined(
 def _numbered(
     table: pd.DataFrame, parts: Sequence[Part]
 ) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...], list[str]]:
-    """The table with numbers for names, the names of subjects and sessions, and notes
-    on the order of the sessions."""
+    """Number the names of a table.
+
+    Returns:
+        The table with numbers, the names of subjects and of sessions, and notes on the
+        order of the sessions.
+    """
     subjects, names = number_names(table["subject"])
     sessions, own = number_sessions(table["session"], table["subject"])
     notes = session_notes(table["session"], sessions, table["subject"])
@@ -199,11 +203,14 @@ def _check_not_joined(
     joined = (first != table["file"]).to_numpy()
     if joined.any():
         row = int(np.argmax(joined))
-        one, other = (parts[int(k)].source.name for k in (first[row], table["file"][row]))
+        one, other = (
+            parts[int(k)].source.name for k in (first[row], table["file"][row])
+        )
+        name = names[int(table["subject"][row])]
         raise MetaRLError(
             f"{one} and {other} must be sessions or episodes of their own where trials "
-            f"are numbered by their rows, got one episode of {names[table['subject'][row]]}"
-            " in both; give --column session=@file, or subject=@file"
+            f"are numbered by their rows, got one episode of {name} in both; give "
+            "--column session=@file, or subject=@file"
         )
 
 

@@ -306,7 +306,10 @@ def write_effects(
         names: the subjects' own names.
         made_from: digest of the tests that the effects are of.
     """
-    hashes_path, table_path = path.with_name(HASHES_FILE), path.with_name(BY_SUBJECT_FILE)
+    hashes_path, table_path = (
+        path.with_name(HASHES_FILE),
+        path.with_name(BY_SUBJECT_FILE),
+    )
     hashes_path.unlink(missing_ok=True)
     write_json(path, json.loads(effects.to_json(orient="records")))
     write_table_as_csv(table_path, subject_table(effects, names))
@@ -476,8 +479,8 @@ def read_trials(
     data = load_trials(replace(analysis, schema=wanted), paths, column_map)
     if rt_unit and "rt" not in data.trials:
         raise MetaRLError(
-            f"rt_unit is the unit of the column rt, got {rt_unit!r} for a table without "
-            "it; leave it out, or name the column with --column rt=..."
+            f"rt_unit is the unit of the column rt, got {rt_unit!r} for a table "
+            "without it; leave it out, or name the column with --column rt=..."
         )
     data = replace(data, reward_unit=reward_unit, rt_unit=rt_unit)
     if not (reward_unit and schema.coded_reward):
