@@ -52,6 +52,6 @@ def check_folder_name(name: str, value: str) -> None:
 
 
 def check_word(name: str, text: str) -> None:
-    """Raise MetaRLError if a text is blank, or no line of printable letters; "" fits."""
+    """Raise MetaRLError if a text is blank or not one printable line; "" fits."""
     if text and (not text.strip() or not text.isprintable()):
         raise MetaRLError(f"{name} must be a word or a few in one line, got {text!r}")

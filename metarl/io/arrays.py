@@ -251,7 +251,7 @@ def _columns(arrays: Mapping[str, Any], path: Path) -> SourceTable:
         _numbered(path, table),
         single={k: v for k, v in single.items() if v is not None},
         left_out={
-            **{k: "cells that are no number or word" for k in empty},
+            **dict.fromkeys(empty, "cells that are no number or word"),
             **{k: _shape(v) for k, v in others.items() if single[k] is None},
         },
     )

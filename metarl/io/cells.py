@@ -83,7 +83,7 @@ def _plain_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
 
 
 def _numbers_of(cells: "pd.Series[Any]", words: "pd.Series[str]") -> "pd.Series[Any]":
-    """Words as numbers if all that are not blank are numbers or flags, else as they are.
+    """Words as numbers if all but blanks are numbers or flags, else as they are.
 
     Args:
         cells: the cells.

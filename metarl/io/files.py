@@ -175,9 +175,9 @@ def _own_name(path: Path, files: Sequence[Path]) -> str:
     alike = [file for file in files if file.stem == path.stem]
     if len(alike) < 2:
         return path.stem
-    folder = os.path.commonpath([os.path.abspath(file.parent) for file in files])
+    folder = os.path.commonpath([file.parent.absolute() for file in files])
     own, *others = (
-        Path(os.path.relpath(os.path.abspath(file), folder))
+        Path(os.path.relpath(file, folder))
         for file in (path, *(file for file in alike if file != path))
     )
     bare = [other.with_suffix("") for other in others]

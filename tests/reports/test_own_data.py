@@ -163,7 +163,7 @@ def test_everything_is_written_and_again_the_same(analysed, tmp_path):
         *(f"{k}.{end}" for k in ("figure", "groups", "correlations") for end in
           ("png", "pdf")),
         *("behaviour.csv", "subjects.csv", "groups.csv", "correlations.csv"),
-        *("effects.json", "effects_by_subject.csv"),
+        *("effects.json", "effects_by_subject.csv", "hashes.json"),
     }  # fmt: skip
     for name, path in paths.items():
         assert again[name].read_bytes() == path.read_bytes(), name

@@ -211,5 +211,7 @@ def test_a_changed_result_of_a_seed_is_refused(tmp_path):
     seed = json.loads(path.read_text())
     seed["results"]["number"] += 1
     path.write_text(json.dumps(seed))
-    with pytest.raises(MetaRLError, match="was changed or damaged after it was written"):
+    with pytest.raises(
+        MetaRLError, match="was changed or damaged after it was written"
+    ):
         run(tmp_path, studies=("toy",))
