@@ -37,6 +37,8 @@ FEW_CHOICES = 20
 """Number of choices below which it is no surprise that all are of one option."""
 LARGEST = 2.0**53
 """Largest whole number that a float holds with all its digits."""
+MOST_WRITTEN = 1e25
+"""Number from which on messages do not write every digit."""
 ROWS_AT_ONCE = 1_000_000
 """Rows that are read at once to be checked."""
 
@@ -104,10 +106,15 @@ def shown(value: object) -> str:
         return repr(value) if value else BLANK
     if isinstance(value, bool | np.bool_):
         return str(value)
-    number = float("nan" if value is None else str(value))
+    if value is None or value is pd.NA or value is pd.NaT:
+        return BLANK
+    try:
+        number = float(str(value))
+    except ValueError:
+        return repr(str(value))
     if np.isnan(number):
         return BLANK
-    whole = np.isfinite(number) and number == np.floor(number)
+    whole = abs(number) < MOST_WRITTEN and number == np.floor(number)
     return str(int(number)) if whole else f"{number!r}"
 
 
@@ -247,7 +254,7 @@ def between(  # noqa: PLR0913 as many as a column has
 
     def allowed(cells: Array | Words, columns: Columns) -> Flags:
         values = np.asarray(cells, float)
-        fits: Flags = (values >= low) & (values <= high)
+        fits: Flags = (values >= low) & (values <= high) & ~np.isinf(values)
         return fits | np.isnan(values) if blank else fits
 
     top = f"{high:g}" if np.isfinite(high) else "any"

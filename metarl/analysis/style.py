@@ -84,11 +84,15 @@ def baseline_colour(name: str) -> str:
 
 
 @contextmanager
-def figure_style() -> Iterator[None]:
+def figure_style(*, math: bool = False) -> Iterator[None]:
     """Fonts and sizes that can be read from the back of a lecture room.
 
     Use as `with figure_style(): ...`; the caller's own settings are restored
     afterwards.
+
+    Args:
+        math: whether text between two $ is a formula, as ticks of log axes are; names
+            of a user's subjects, groups and units may hold a $.
     """
     with mpl.rc_context():
         sns.set_theme(
@@ -106,6 +110,7 @@ def figure_style() -> Iterator[None]:
                 "legend.fontsize": 10,
                 "legend.title_fontsize": 10,
                 "pdf.fonttype": 42,
+                "text.parse_math": math,
             },
         )
         yield

@@ -49,3 +49,9 @@ def check_folder_name(name: str, value: str) -> None:
             f"{name} must be a plain name of at most {LONGEST_NAME} bytes, got "
             f"{value!r}: its files are in a folder of this name"
         )
+
+
+def check_word(name: str, text: str) -> None:
+    """Raise MetaRLError if a text is blank or not one printable line; "" fits."""
+    if text and (not text.strip() or not text.isprintable()):
+        raise MetaRLError(f"{name} must be a word or a few in one line, got {text!r}")

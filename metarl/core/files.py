@@ -189,7 +189,7 @@ def read_json(path: Path, kind: type = object) -> Any:
     try:
         value = json.loads(
             path.read_text(encoding="utf-8"),
-            object_pairs_hook=_distinct,
+            object_pairs_hook=distinct,
             parse_constant=_refuse_constant,
         )
     except FileNotFoundError:
@@ -207,7 +207,7 @@ def read_json(path: Path, kind: type = object) -> Any:
     return _unsealed(path, value) if isinstance(value, dict) else value
 
 
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Dictionary of the entries of a JSON object; refuse a repeated name."""
     value = dict(pairs)
     if len(value) < len(pairs):

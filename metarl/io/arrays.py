@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from scipy import io
 
 from metarl.analysis.matlab import UNREADABLE as MATLAB_ERRORS
 from metarl.core.checks import MetaRLError
-from metarl.io.source import SourceTable, first_line
+from metarl.core.files import distinct
+from metarl.io.source import SourceTable, first_line, plain_table
 
 UNREADABLE = (*MATLAB_ERRORS, EOFError, zipfile.BadZipFile)
 """Errors of the readers of files that are damaged or hold something else."""
@@ -37,7 +39,7 @@ def read_parquet(path: Path) -> SourceTable:
         ) from None
     except UNREADABLE as error:
         raise _damaged(path, "parquet", error) from None
-    return _numbered(path, table)
+    return _numbered(path, plain_table(table))
 
 
 def read_json(path: Path) -> SourceTable:
@@ -46,33 +48,40 @@ def read_json(path: Path) -> SourceTable:
         text = path.read_text(encoding="utf-8-sig")
         lines = [line for line in text.splitlines() if line.strip()]
         if len(lines) > 1 and all(line.startswith("{") for line in lines[:2]):
-            content: Any = [json.loads(line) for line in lines]
+            content: Any = [_loads(line) for line in lines]
         else:
-            content = json.loads(text)
+            content = _loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise _damaged(path, "JSON", error) from None
-    return _numbered(path, _table_of_json(content, path))
+    return _source_of_json(content, path)
 
 
-def _table_of_json(content: Any, path: Path) -> pd.DataFrame:
+def _loads(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=distinct)
+
+
+def _source_of_json(content: Any, path: Path) -> SourceTable:
     for inner in ("trials", "data"):
         if isinstance(content, dict) and isinstance(content.get(inner), list | dict):
             content = content[inner]
     if isinstance(content, list) and all(isinstance(row, dict) for row in content):
         flat = [row for row in content if row]
-        return pd.DataFrame(flat).map(_flat_cell)
+        return _numbered(path, plain_table(pd.DataFrame(flat)))
     if isinstance(content, dict):
-        columns = {k: v for k, v in content.items() if isinstance(v, list)}
-        return _columns(columns, path)
+        known = {k: v for k, v in content.items() if not isinstance(v, dict)}
+        return _columns({k: _array(v) for k, v in known.items()}, path)
     raise MetaRLError(
         f"{path.name} must be a list of trials, each with its columns, or an object of "
         f"columns, got {type(content).__name__}"
     )
 
 
-def _flat_cell(cell: Any) -> Any:
-    """A cell with a list or an object as its text."""
-    return json.dumps(cell) if isinstance(cell, list | dict) else cell
+def _array(value: Any) -> "np.ndarray[Any, Any]":
+    """A list of JSON as an array, with lists of unequal lengths as cells."""
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return np.asarray(value, dtype=object)
 
 
 def read_npz(path: Path) -> SourceTable:
@@ -82,7 +91,7 @@ def read_npz(path: Path) -> SourceTable:
             arrays = {name: archive[name] for name in archive.files}
     except UNREADABLE as error:
         raise _damaged(path, "a NumPy archive", error) from None
-    return _numbered(path, _columns(arrays, path))
+    return _columns(arrays, path)
 
 
 def read_mat(path: Path) -> SourceTable:
@@ -98,7 +107,7 @@ def read_mat(path: Path) -> SourceTable:
     except UNREADABLE as error:
         raise _damaged(path, "a MATLAB file", error) from None
     own = {k: v for k, v in contents.items() if not k.startswith("__")}
-    return _numbered(path, _columns(_flat_structures(own, path), path))
+    return _columns(_flat_structures(own, path), path)
 
 
 def _flat_structures(own: Mapping[str, Any], path: Path) -> dict[str, Any]:
@@ -141,7 +150,7 @@ def _read_hdf5_mat(path: Path) -> SourceTable:
                         arrays[name] = _matlab_array(value)
     except UNREADABLE as error:
         raise _damaged(path, "a MATLAB file of version 7.3", error) from None
-    return _numbered(path, _columns(arrays, path))
+    return _columns(arrays, path)
 
 
 def _matlab_array(dataset: Any) -> "np.ndarray[Any, Any]":
@@ -184,7 +193,7 @@ def read_nwb(path: Path) -> SourceTable:
                     arrays[name] = np.full(len(group["id"]), _plain(file[place][()]))
     except UNREADABLE as error:
         raise _damaged(path, "an NWB file", error) from None
-    return _numbered(path, _columns(arrays, path))
+    return _columns(arrays, path)
 
 
 def _nwb_column(dataset: Any) -> "np.ndarray[Any, Any]":
@@ -212,27 +221,46 @@ def read_alf(folder: Path) -> SourceTable:
                 arrays[name] = np.load(opened, allow_pickle=False)
         except UNREADABLE as error:
             raise _damaged(file, "a NumPy array", error) from None
-    return _numbered(folder, _columns(arrays, folder))
+    return _columns(arrays, folder)
 
 
-def _columns(arrays: Mapping[str, Any], path: Path) -> pd.DataFrame:
-    """Arrays of the most frequent length as columns; others are left out.
+def _columns(arrays: Mapping[str, Any], path: Path) -> SourceTable:
+    """Arrays with one value a trial as columns.
 
     Raises:
-        MetaRLError: there is none, or several lengths are equally frequent.
+        MetaRLError: there is none, or there are several lengths.
     """
     flat = {name: np.squeeze(np.asarray(value)) for name, value in arrays.items()}
-    flat = {name: np.atleast_1d(value) for name, value in flat.items()}
     lines = {k: v for k, v in flat.items() if v.ndim == 1 and len(v) > 1}
     lengths = sorted({len(value) for value in lines.values()})
     if len(lengths) != 1:
-        found = ", ".join(f"{k} {'x'.join(map(str, v.shape))}" for k, v in flat.items())
+        found = ", ".join(
+            f"{k} {'x'.join(map(str, np.atleast_1d(v).shape))}" for k, v in flat.items()
+        )
         raise MetaRLError(
             f"{path.name} must hold one array a column, all with one value a trial, "
             f"got {found or 'none'}; save the columns of the trials alone"
         )
-    table = pd.DataFrame({name: _words(value) for name, value in lines.items()})
-    return table.dropna(axis="columns", how="all")
+    cells = {name: _words(value) for name, value in lines.items()}
+    # MATLAB's cells that hold no number or word.
+    empty = [k for k, v in cells.items() if v.dtype == object and pd.isna(v).all()]
+    table = pd.DataFrame({k: v for k, v in cells.items() if k not in empty})
+    others = {k: v for k, v in flat.items() if k not in lines}
+    single = {k: _scalar(v) for k, v in others.items()}
+    return replace(
+        _numbered(path, table),
+        single={k: v for k, v in single.items() if v is not None},
+        left_out={
+            **dict.fromkeys(empty, "cells that are no number or word"),
+            **{k: _shape(v) for k, v in others.items() if single[k] is None},
+        },
+    )
+
+
+def _shape(values: "np.ndarray[Any, Any]") -> str:
+    """Content of an array that is no column, in words."""
+    size = "x".join(map(str, values.shape)) or "1"
+    return f"an array of {size}" if values.size else "nothing"
 
 
 def _words(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
@@ -245,9 +273,10 @@ def _words(values: "np.ndarray[Any, Any]") -> "np.ndarray[Any, Any]":
     return plain
 
 
-def _scalar(cell: "np.ndarray[Any, Any]") -> object:
+def _scalar(cell: "np.ndarray[Any, Any]") -> str | float | None:
     """A word or a number; None for a cell that holds anything else."""
     value = cell.item() if cell.ndim == 0 else None
+    value = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
     return value if isinstance(value, str | float | int) else None
 
 

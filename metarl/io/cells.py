@@ -28,7 +28,11 @@ def as_words(cells: "pd.Series[Any]") -> "pd.Series[str]":
 def _word(value: object) -> str:
     if isinstance(value, float | np.floating):
         return shown(float(value)) if np.isfinite(value) else str(value)
-    return str(value).strip()
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    word = str(value).strip()
+    midnight = isinstance(value, pd.Timestamp | np.datetime64)
+    return word.removesuffix(" 00:00:00") if midnight else word
 
 
 def as_plain(word: str) -> str:
@@ -39,21 +43,24 @@ def as_plain(word: str) -> str:
 def as_numbers(
     cells: "pd.Series[Any]", column: str, file: str
 ) -> "tuple[pd.Series[Any], str]":
-    """Cells with decimal commas as numbers, and a note; other cells as they are.
+    """Cells as numbers where all are, else as words, and a note on decimal commas.
+
+    Times, dates and complex numbers stay words, which the check of the column refuses.
 
     Raises:
         MetaRLError: a number's comma may also separate thousands.
     """
-    if not pd.api.types.is_object_dtype(cells) and not isinstance(
-        cells.dtype, pd.StringDtype
-    ):
-        return cells, ""
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        cells = cells.astype(object)
+    kinds = pd.api.types
+    if kinds.is_numeric_dtype(cells) and not kinds.is_complex_dtype(cells):
+        return _plain_numbers(cells), ""
     words = as_words(cells)
     distinct = [w for w in words.unique() if w not in BLANKS]
     commas = [w for w in distinct if COMMA_NUMBER.fullmatch(w)]
     points = [w for w in distinct if "." in w]
     if not commas or points:
-        return cells.where(~words.isin(BLANKS)), ""
+        return _numbers_of(cells, words), ""
     if all(THOUSANDS.fullmatch(word) for word in commas):
         row = words.index[int(np.argmax(words.isin(commas).to_numpy()))]
         raise MetaRLError(
@@ -61,8 +68,43 @@ def as_numbers(
             f"{words[row]!r} in row {row}, which may be thousands or a decimal; write "
             "it without a comma"
         )
-    plain = words.str.replace(",", ".", regex=False).where(~words.isin(BLANKS))
-    return plain, f"decimal commas were read in column {column} of {file}"
+    plain = words.str.replace(",", ".", regex=False)
+    return _numbers_of(
+        cells, plain
+    ), f"decimal commas were read in column {column} of {file}"
+
+
+def _plain_numbers(cells: "pd.Series[Any]") -> "pd.Series[Any]":
+    """Numbers of any type as plain floats or whole numbers, blank as NaN."""
+    if isinstance(cells.dtype, np.dtype) and cells.dtype.kind in "iuf":
+        return cells
+    whole = pd.api.types.is_integer_dtype(cells) and cells.notna().all()
+    return cells.astype("int64" if whole else "float64")
+
+
+def _numbers_of(cells: "pd.Series[Any]", words: "pd.Series[str]") -> "pd.Series[Any]":
+    """Words as numbers if all but blanks are numbers or flags, else as they are.
+
+    Args:
+        cells: the cells.
+        words: the same as words.
+    """
+    known = words.where(~words.isin(BLANKS))
+    numeric = pd.to_numeric(known, errors="coerce")
+    if (numeric.notna() == known.notna()).all():
+        return numeric
+    return known.map({"True": 1.0, "False": 0.0}) if are_flags(cells) else known
+
+
+def are_flags(cells: "pd.Series[Any]") -> bool:
+    """Whether all cells that are not blank are True or False."""
+    if pd.api.types.is_bool_dtype(cells):
+        return True
+    if not pd.api.types.is_object_dtype(cells):
+        return False
+    words = as_words(cells)
+    flags = cells.map(lambda cell: isinstance(cell, bool | np.bool_))
+    return bool((flags == ~words.isin(BLANKS)).all())
 
 
 def code_cells(

@@ -11,7 +11,7 @@ import pandas as pd
 from metarl.analysis.data import READ_COLUMNS
 from metarl.analysis.schema import shown
 from metarl.core.checks import MetaRLError
-from metarl.io.cells import as_numbers, as_words
+from metarl.io.cells import are_flags, as_numbers, as_words
 from metarl.io.files import list_files, read_file
 from metarl.io.source import BLANKS, ReadingOptions, SourceTable
 from metarl.io.synonyms import best_match
@@ -19,6 +19,8 @@ from metarl.io.trials import TrialData
 
 LISTED = 6
 """Most names that a message lists."""
+MOST = 1e100
+"""Largest number of a trait: the square of a larger one may be infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,12 @@ class Covariates:
         """
         values = self.table[name]
         if pd.api.types.is_numeric_dtype(values):
+            huge = values.abs() > MOST
+            if huge.any():
+                raise MetaRLError(
+                    f"--by {name} must name a column of finite numbers, got "
+                    f"{shown(values[huge].iloc[0])}; correct it, or leave it blank"
+                )
             return values.astype(float)
         word = values.dropna().iloc[0] if values.notna().any() else "only blanks"
         raise MetaRLError(
@@ -90,6 +98,7 @@ def read_covariates(
     second = None if subjects_file is None else _read_second(Path(subjects_file), data)
     there = [] if second is None else list(map(str, second.table))
     wanted = list(dict.fromkeys(names)) or there
+    _check_own(wanted)
     known = [*map(str, data.trials), *there]
     columns = {}
     for name in wanted:
@@ -120,9 +129,26 @@ def _columns_words(data: TrialData, there: Sequence[str]) -> str:
     return f"name one of {', '.join(names[:LISTED])}{more}"
 
 
+RESERVED = ("subject", "name", "sessions")
+"""Columns of metarl's in the table of subjects."""
+
+
+def _check_own(names: Sequence[str]) -> None:
+    """Raise MetaRLError if a trait has the name of a column of the results."""
+    for name in names:
+        if name in RESERVED:
+            raise MetaRLError(
+                f"a covariate must not be called {name}, as a column of subjects.csv "
+                "is; rename the column"
+            )
+
+
 def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
     """A column of the trial table that is the same in all trials of a subject."""
-    cells, _ = as_numbers(data.trials[name], name, "the trial table")
+    cells = data.trials[name]
+    if are_flags(cells):
+        cells = as_words(cells)
+    cells, _ = as_numbers(cells, name, "the trial table")
     words = as_words(cells)
     filled = cells[~words.isin(BLANKS).to_numpy()]
     subjects = data.trials["subject"].loc[filled.index]
@@ -156,7 +182,12 @@ def _typed(cells: "pd.Series[Any]") -> "pd.Series[Any]":
 
 def _read_second(path: Path, data: TrialData) -> Covariates:
     """Traits from a table with one row a subject."""
-    (file,) = list_files([path])[:1]
+    file, *others = list_files([path])
+    if others:
+        raise MetaRLError(
+            f"--subjects-file must be one file, got the folder {str(path)!r} with "
+            f"{len(others) + 1}; join them"
+        )
     source = read_file(file, ReadingOptions(), set)
     column = _name_column(source, data)
     own = as_words(source.table[column])

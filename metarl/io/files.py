@@ -72,7 +72,21 @@ def list_files(paths: Sequence[Path]) -> list[Path]:
             found.append(path)
         else:
             raise MetaRLError(f"{str(path)!r} must be a file or a folder, got a device")
-    return list(dict.fromkeys(found))
+    files = list(dict.fromkeys(found))
+    _check_distinct(files)
+    return files
+
+
+def _check_distinct(files: Sequence[Path]) -> None:
+    """Raise MetaRLError if two paths lead to one file: its trials would count twice."""
+    known: dict[tuple[int, int], Path] = {}
+    for path in files:
+        place = path.stat()
+        first = known.setdefault((place.st_dev, place.st_ino), path)
+        if first is not path:
+            raise MetaRLError(
+                f"{str(first)!r} and {str(path)!r} are one file; give it once"
+            )
 
 
 def _exists(path: Path) -> bool:
@@ -144,21 +158,27 @@ def name_parts(path: Path, files: Sequence[Path] = ()) -> dict[str, str]:
             part of it.
 
     Returns:
-        subject and, if the name has it, session: of a BIDS name those of its parts
-        sub- and ses-, of an ALF folder those of its path, of any other name the whole
-        name without its ending.
+        file, its whole name without its ending; subject and, if the name has it,
+        session: of a BIDS name those of its parts sub- and ses-, of an ALF folder those
+        of its path, of any other name the whole name.
     """
+    whole = {"file": _own_name(path, files)}
     if path.is_dir() and (alf := ALF_SESSION.search(path.resolve().as_posix())):
-        return {"subject": alf[1], "session": alf[2]}
+        return whole | {"subject": alf[1], "session": alf[2]}
     found = dict(ENTITY.findall(path.name)) or dict(ENTITY.findall(path.parent.name))
-    parts = {"subject": found.get("sub", _own_name(path, files))}
+    parts = whole | {"subject": found.get("sub", whole["file"])}
     return parts | ({"session": found["ses"]} if "ses" in found else {})
 
 
 def _own_name(path: Path, files: Sequence[Path]) -> str:
-    """A file's name without its ending, after the folders it needs to be unique."""
-    names = [str(file.resolve().with_suffix("")) for file in files]
-    stems = [file.stem for file in files]
-    if stems.count(path.stem) < 2:
+    """A file's name, after the folders and with the ending if it needs them."""
+    alike = [file for file in files if file.stem == path.stem]
+    if len(alike) < 2:
         return path.stem
-    return os.path.relpath(path.resolve().with_suffix(""), os.path.commonpath(names))
+    folder = os.path.commonpath([file.parent.absolute() for file in files])
+    own, *others = (
+        Path(os.path.relpath(file, folder))
+        for file in (path, *(file for file in alike if file != path))
+    )
+    bare = [other.with_suffix("") for other in others]
+    return str(own if own.with_suffix("") in bare else own.with_suffix(""))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.schema import TrialSchema, shown
-from metarl.io.cells import as_numbers, as_plain, as_words, code_cells
+from metarl.io.cells import are_flags, as_numbers, as_plain, as_words, code_cells
 from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, Code, ColumnMap
 from metarl.io.files import list_files, name_parts, read_file
 from metarl.io.names import natural_key
@@ -117,7 +117,9 @@ def guess_map(
     _drop_blank(guess, table, schema)
     for ours, theirs in list(guess.columns.items()):
         if theirs in table and ours not in guess.codes:
-            cells, _ = as_numbers(table[theirs], theirs, source.name)
+            cells = table[theirs]
+            if not are_flags(cells):
+                cells, _ = as_numbers(cells, theirs, source.name)
             _guess_codes(guess, ours, as_words(cells), schema)
     _guess_options(guess, table, schema, own)
     _guess_rows(guess, table)

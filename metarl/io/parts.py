@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,7 @@ class Part:
             subject_by_file: whether the file is the subject where no column is.
         """
         source = trial_rows(whole, column_map)
+        source = _with_single(source, schema, column_map)
         names = list(source.table.columns)
         columns = {
             ours: theirs
@@ -158,7 +159,32 @@ def trial_rows(source: SourceTable, column_map: ColumnMap) -> SourceTable:
                 f"{source.name} must have rows in which {name} is "
                 f"{' or '.join(values)}, got only {found}"
             )
-    return SourceTable(name=source.name, table=table, notes=source.notes)
+    return replace(source, table=table)
+
+
+def _with_single(
+    source: SourceTable, schema: TrialSchema, column_map: ColumnMap
+) -> SourceTable:
+    """The table with columns that the file gives as one value for all trials.
+
+    Raises:
+        MetaRLError: one of metarl's columns is there, but not with a value a trial.
+    """
+    table, odd = source.table, {**source.single, **source.left_out}
+    names = [*table.columns, *odd]
+    for ours in schema.columns if odd else ():
+        if ours in column_map.values:
+            continue
+        theirs = find_column(ours, names, column_map, source.name)
+        if theirs is not None and theirs in source.left_out:
+            raise MetaRLError(
+                f"{source.name}: {theirs} must have one value for each of the "
+                f"{len(table):,} trials, got {source.left_out[theirs]}; save it so, "
+                f"rename it if it is not {ours}, or give --value {ours}=..."
+            )
+        if theirs is not None and theirs in source.single:
+            table = table.assign(**{theirs: source.single[theirs]})
+    return replace(source, table=table)
 
 
 def check_missing(
@@ -212,7 +238,7 @@ def _mapped(
                 raise MetaRLError(f"{ROW} must be given for trial, got it for {ours}")
             continue
         if theirs == FILE:
-            cells[ours] = file_names.get(ours, file_names["subject"])
+            cells[ours] = file_names.get(ours, file_names["file"])
             continue
         if theirs.startswith(CHANGES):
             if ours != "episode":

@@ -1,8 +1,11 @@
 """A file as a table with its own names, and errors in reading it."""
 
-from collections.abc import Callable, Collection, Sequence
+import json
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from metarl.core.checks import MetaRLError
@@ -36,11 +39,34 @@ class SourceTable:
     """Its cells; the index is the number of each row, as the file's reader sees it."""
     notes: tuple[str, ...] = field(default=())
     """What was done to read it that the user should know."""
+    single: Mapping[str, str | float] = field(default_factory=dict)
+    """Name -> the one value that the file gives for all trials."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Name -> content, in words, of what does not have one value a trial."""
 
 
 def first_line(error: Exception) -> str:
     """The first line of an error's message."""
     return str(error).strip().partition("\n")[0]
+
+
+def plain_table(table: pd.DataFrame) -> pd.DataFrame:
+    """A table with its named index as columns, and with lists in cells as text."""
+    named = [name for name in table.index.names if name is not None]
+    plain = table.reset_index([name for name in named if name not in table.columns])
+    columns = [
+        cells.map(_flat_cell) if cells.dtype == object else cells
+        for _, cells in plain.items()
+    ]
+    names = list(map(str, plain.columns))
+    return pd.concat(columns, axis="columns", keys=names) if columns else plain
+
+
+def _flat_cell(cell: Any) -> Any:
+    """A cell with a list or an object as its text."""
+    if isinstance(cell, np.ndarray):
+        cell = cell.tolist()
+    return json.dumps(cell, default=str) if isinstance(cell, list | dict) else cell
 
 
 def check_names(names: Sequence[str], file: str) -> None:

@@ -12,10 +12,16 @@ from metarl.analysis.schema import NAMED, TrialSchema, TrialTableError, shown
 from metarl.core.checks import MetaRLError
 from metarl.io.column_map import CHANGES, ROW, ColumnMap
 from metarl.io.files import list_files
-from metarl.io.names import number_episodes, number_names, similar_names
+from metarl.io.names import (
+    number_episodes,
+    number_names,
+    number_sessions,
+    session_notes,
+    similar_names,
+)
 from metarl.io.parts import Part, check_map
 from metarl.io.refusals import blank_name, explained
-from metarl.io.source import SourceTable, check_names
+from metarl.io.source import SourceTable, check_names, plain_table
 
 FRAME = "the table"
 """Name of a table in memory, in messages."""
@@ -122,10 +128,10 @@ def load_frame(
     check_map(own, schema)
     if table.empty:
         raise MetaRLError(f"{FRAME} must have at least one trial, got none")
-    rows = table.rename(columns=str).set_axis(range(1, len(table) + 1), axis="index")
+    rows = plain_table(table).set_axis(range(1, len(table) + 1), axis="index")
     check_names(list(rows.columns), FRAME)
     source = SourceTable(name=FRAME, table=rows)
-    part = Part.of(source, schema, own, {"subject": FRAME})
+    part = Part.of(source, schema, own, {"subject": FRAME, "file": FRAME})
     return _joined([part], schema, own)
 
 
@@ -140,12 +146,13 @@ def _joined(
         blank = (table[name] == "").to_numpy()
         if blank.any():
             raise MetaRLError(blank_name(parts, name, int(np.argmax(blank))))
-    table, names, sessions = _numbered(table, parts)
+    table, names, sessions, order_notes = _numbered(table, parts)
     try:
         schema.check(table)
     except TrialTableError as error:
         raise MetaRLError(explained(error, parts, schema, column_map)) from None
     notes = [note for part in parts for note in part.notes] + similar_names(names)
+    notes += order_notes
     for subject, sentences in schema.warn(table).items():
         notes += [f"{names[subject]}: {sentence}" for sentence in sentences]
     return TrialData(
@@ -160,19 +167,51 @@ def _joined(
 
 def _numbered(
     table: pd.DataFrame, parts: Sequence[Part]
-) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...]]:
-    """The table with numbers for names, and the names of subjects and sessions."""
+) -> tuple[pd.DataFrame, tuple[str, ...], tuple[str, ...], list[str]]:
+    """Number the names of a table.
+
+    Returns:
+        The table with numbers, the names of subjects and of sessions, and notes on the
+        order of the sessions.
+    """
     subjects, names = number_names(table["subject"])
-    sessions, own = number_names(table["session"], keep_numbers=True)
+    sessions, own = number_sessions(table["session"], table["subject"])
+    notes = session_notes(table["session"], sessions, table["subject"])
     table = table.assign(subject=subjects, session=sessions)
     sources = {part.columns.get("episode", "") for part in parts}
     by_change = any(source.startswith(CHANGES) for source in sources)
-    number: Any = _changes if by_change else lambda t: number_episodes(t["episode"])
+    number: Any = _changes if by_change else number_episodes
     table = table.assign(episode=number)
     if any(part.columns.get("trial") == ROW for part in parts):
+        _check_not_joined(table, parts, names)
         keys = [table[name] for name in NAMED]
         table = table.assign(trial=table.groupby(keys, sort=False).cumcount())
-    return table, names, own
+    return table, names, own, notes
+
+
+def _check_not_joined(
+    table: pd.DataFrame, parts: Sequence[Part], names: Sequence[str]
+) -> None:
+    """Raise MetaRLError if rows of two files would be numbered as one episode.
+
+    The last trial of one file and the first of the next would then be a pair.
+    """
+    keys = [*NAMED]
+    lengths = [len(part.table) for part in parts]
+    table = table[keys].assign(file=np.repeat(np.arange(len(parts)), lengths))
+    first = table.groupby(keys, sort=False)["file"].transform("first")
+    joined = (first != table["file"]).to_numpy()
+    if joined.any():
+        row = int(np.argmax(joined))
+        one, other = (
+            parts[int(k)].source.name for k in (first[row], table["file"][row])
+        )
+        name = names[int(table["subject"][row])]
+        raise MetaRLError(
+            f"{one} and {other} must be sessions or episodes of their own where trials "
+            f"are numbered by their rows, got one episode of {name} in both; give "
+            "--column session=@file, or subject=@file"
+        )
 
 
 def _changes(table: pd.DataFrame) -> "pd.Series[int]":

@@ -22,12 +22,16 @@ from metarl.analysis.comparison_plots import (
     row_height,
     run_styles,
 )
-from metarl.analysis.effects import COLUMNS
 from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
-from metarl.core.files import csv_text, read_json, read_table, write_text
-from metarl.reports.figures import BY_SUBJECT_FILE, NO_NUMBER, save_figure
+from metarl.core.files import csv_text, read_table, write_text
+from metarl.reports.figures import (
+    BY_SUBJECT_FILE,
+    NO_NUMBER,
+    read_effects,
+    save_figure,
+)
 from metarl.runs.folder import Run, load_run
 
 PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6
@@ -116,18 +120,29 @@ def read_compared(folder: Path, *, trust_task: bool = False) -> Compared:
     where = run.analysis_path if run else folder
     command = f"metarl analyze {folder}" if run else "metarl animals"
     numbers = read_table(where / BY_SUBJECT_FILE, made_by=command)
-    effects = pd.DataFrame(read_json(where / "effects.json", list))
-    lacks = [name for name in COLUMNS if name not in effects]
-    if lacks:
-        raise MetaRLError(
-            f"{where / 'effects.json'} has no {', '.join(lacks)}; run `{command}` again"
-        )
+    made_from = run.tests_digest() if run else ""
+    effects = pd.DataFrame(read_effects(where / "effects.json", command, made_from))
+    _check_numbers(where / BY_SUBJECT_FILE, numbers, effects, command)
     return Compared(
         task=str(effects["experiment"].iloc[0]),
         effects=effects,
         numbers=numbers,
         curves=run.metrics if run else None,
     )
+
+
+def _check_numbers(
+    path: Path, numbers: pd.DataFrame, effects: pd.DataFrame, made_by: str
+) -> None:
+    """Raise MetaRLError unless keys are given once, and a subject has each once."""
+    lacks = [k for k in ("key", "subject", "value") if k not in numbers]
+    fits = not lacks and pd.api.types.is_numeric_dtype(numbers["value"])
+    again = effects["key"].duplicated().any()
+    if not fits or again or numbers.duplicated(["key", "subject"]).any():
+        raise MetaRLError(
+            f"{path} must have one number of each subject in each effect; run "
+            f"`{made_by}` again"
+        )
 
 
 def _check_one_task(compared: Mapping[str, Compared]) -> None:

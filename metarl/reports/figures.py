@@ -12,14 +12,22 @@ from matplotlib.figure import Figure
 
 from metarl.analysis.analysis import Analysis, AnalysisResult, Draw, Panel, analyse
 from metarl.analysis.data import ExperimentData
+from metarl.analysis.effects import COLUMNS as EFFECT_COLUMNS
 from metarl.analysis.effects import subject_table
 from metarl.analysis.measures import missing_words
 from metarl.analysis.scoring import why_unscored
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
-from metarl.core.checks import MetaRLError
+from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
-from metarl.core.files import whole_file, write_json, write_table_as_csv, write_text
+from metarl.core.files import (
+    file_hash,
+    read_json,
+    whole_file,
+    write_json,
+    write_table_as_csv,
+    write_text,
+)
 from metarl.experiments.spec import experiment
 from metarl.experiments.variants import matching_test, variants_of
 from metarl.io.column_map import ColumnMap
@@ -30,12 +38,19 @@ from metarl.runs.folder import (
     SNAPSHOTS,
     Run,
     as_run,
+    check_hash,
     trials_of,
     warn_of_incomplete_tests,
 )
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
+HASHES_FILE = "hashes.json"
+"""File of the SHA-256 of both, and of the tests that they were made from."""
+MADE_FROM = "tests"
+"""Entry of the digest of these tests."""
+NUMBERS = ("value", "low", "high", "subjects", "missing")
+"""Columns of effects.json that hold numbers or blanks."""
 NO_NUMBER = "no number"
 """Value of an effect that no subject, or not every subject it needs, has."""
 PANEL_SIZE = (5.4, 4.8)
@@ -264,6 +279,7 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
             f"tables in {run.path / 'evaluation'}"
         )
     warn_of_incomplete_tests(run)
+    made_from = run.tests_digest()
     analysis, data = analysis_of(run.config.task), experiment_data(run)
     result = analyse(analysis, data)
     folder = run.analysis_path
@@ -272,16 +288,67 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     text = folder / "result.txt"
     unscored = why_unscored(analysis.criteria, analysis.published, data)
     write_text(text, result_text(run, result.effects, unscored))
-    write_effects(run.effects_path, result.effects)
+    write_effects(run.effects_path, result.effects, made_from=made_from)
     return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
 
 
 def write_effects(
-    path: Path, effects: pd.DataFrame, names: Mapping[int, str] | None = None
+    path: Path,
+    effects: pd.DataFrame,
+    names: Mapping[int, str] | None = None,
+    made_from: str = "",
 ) -> None:
-    """Write effects as JSON rows, NaN as null, and a table of them by subject."""
+    """Write effects as JSON rows, NaN as null, and a table of them by subject.
+
+    Args:
+        path: file of the rows; the table and the hashes of both are beside it.
+        effects: the rows.
+        names: the subjects' own names.
+        made_from: digest of the tests that the effects are of.
+    """
+    hashes_path, table_path = (
+        path.with_name(HASHES_FILE),
+        path.with_name(BY_SUBJECT_FILE),
+    )
+    hashes_path.unlink(missing_ok=True)
     write_json(path, json.loads(effects.to_json(orient="records")))
-    write_table_as_csv(path.with_name(BY_SUBJECT_FILE), subject_table(effects, names))
+    write_table_as_csv(table_path, subject_table(effects, names))
+    hashes = {each.name: file_hash(each) for each in (path, table_path)}
+    write_json(hashes_path, {**hashes, MADE_FROM: made_from}, seal=True)
+
+
+def read_effects(path: Path, made_by: str, made_from: str = "") -> list[dict[str, Any]]:
+    """Read the rows of effects of a run or of a user's own trials.
+
+    Args:
+        path: file from `write_effects`.
+        made_by: command that makes it.
+        made_from: digest of the tests as they are now; "": it is not compared.
+
+    Raises:
+        MetaRLError: it is missing or damaged, or of an earlier test.
+    """
+    rows: list[dict[str, Any]] = read_json(path, list)
+    hashes_path = path.with_name(HASHES_FILE)
+    if hashes_path.exists():
+        hashes = read_json(hashes_path, dict)
+        for name in (path.name, BY_SUBJECT_FILE):
+            check_hash(path.with_name(name), hashes, made_by)
+        if made_from and hashes.get(MADE_FROM) not in ("", made_from):
+            raise MetaRLError(
+                f"{path} is of an earlier test than {path.parents[1] / 'evaluation'}; "
+                f"run `{made_by}` again"
+            )
+    for name in EFFECT_COLUMNS:
+        if not rows or any(name not in row for row in rows if isinstance(row, dict)):
+            raise MetaRLError(f"{path} has no {name}; run `{made_by}` again")
+    try:
+        pd.DataFrame(rows)[[*NUMBERS]].astype(float)
+    except (TypeError, ValueError, KeyError):
+        raise MetaRLError(
+            f"{path} must hold numbers in {', '.join(NUMBERS)}; run `{made_by}` again"
+        ) from None
+    return rows
 
 
 def passed(effects_path: Path) -> bool:
@@ -406,6 +473,7 @@ def read_trials(
     Raises:
         MetaRLError: a file is missing, cannot be read, or is not coded as required.
     """
+    check_word("reward_unit", reward_unit)
     analysis = own_data_analysis(task)
     options = {} if column_map is None else column_map.further
     reward_unit = reward_unit or options.get("unit", "")
@@ -413,6 +481,11 @@ def read_trials(
     schema = analysis.schema
     wanted = schema.in_unit(reward_unit) if reward_unit else schema
     data = load_trials(replace(analysis, schema=wanted), paths, column_map)
+    if rt_unit and "rt" not in data.trials:
+        raise MetaRLError(
+            f"rt_unit is the unit of the column rt, got {rt_unit!r} for a table "
+            "without it; leave it out, or name the column with --column rt=..."
+        )
     data = replace(data, reward_unit=reward_unit, rt_unit=rt_unit)
     if not (reward_unit and schema.coded_reward):
         return data

@@ -32,10 +32,11 @@ from metarl.analysis.groups import (
     main_measures,
 )
 from metarl.analysis.measures import ALL_SUBJECTS, MEASURED, Tables
-from metarl.analysis.schema import shown
+from metarl.analysis.schema import LARGEST, shown
 from metarl.analysis.style import COLOURS, GROUP_COLOURS, figure_style
 from metarl.analysis.subject_summary import subject_summary
-from metarl.core.checks import MetaRLError
+from metarl.analysis.words import NETWORKS
+from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
 from metarl.core.files import write_table_as_csv
 from metarl.io.column_map import ColumnMap
@@ -57,6 +58,10 @@ UNKNOWN = "animals"
 """Kind of the subjects where neither the user nor a release says it."""
 FURTHER = ("sessions", "curves", "groups", "correlations", "beside")
 """Files that not every analysis of own trials writes."""
+LEAST_CORRELATED = 3
+"""Subjects from which a trait has a correlation."""
+SAME_UNIT = 1.5
+"""Ratio of the largest rewards of two groups from which their units seem to differ."""
 SMALL_PANEL = (3.9, 3.6)
 """Width and height of a panel of groups or traits, in inches."""
 NOTE_LETTERS = 13
@@ -159,6 +164,12 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
             does not fit.
     """
     analysis = own_data_analysis(task)
+    check_word("who", who)
+    if who.strip() == NETWORKS:
+        raise MetaRLError(
+            f"who must be the kind of your subjects, got {who!r}; metarl's own are "
+            "called so"
+        )
     trials = data if isinstance(data, TrialData) else None
     trials = trials or read_trials(task, data, column_map)  # type: ignore[arg-type]
     options = {} if column_map is None else column_map.further
@@ -194,7 +205,13 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
             **_beside(result, networks),
         },
         figures=figures,
-        notes=(*trials.notes, *traits.notes, *_group_notes(groups, group, result)),
+        notes=(
+            *trials.notes,
+            *traits.notes,
+            *_group_notes(groups, group, result),
+            *_trait_notes(numbers),
+            *_beside_notes(analysis, own, beside),
+        ),
         main=tuple(compared.main),
     )
     if out is not None:
@@ -344,6 +361,42 @@ def _group_notes(
     return notes
 
 
+def _trait_notes(numbers: "Mapping[str, pd.Series[float]]") -> list[str]:
+    """Notes on traits that have no correlation."""
+    notes = []
+    for name, values in numbers.items():
+        known = values.dropna()
+        if len(known) < LEAST_CORRELATED:
+            notes.append(
+                f"only {len(known)} with {name}: a correlation needs "
+                f"{LEAST_CORRELATED} subjects"
+            )
+        elif known.nunique() == 1:
+            notes.append(
+                f"{name} is {shown(known.iloc[0])} of all {len(known)}: there is no "
+                "correlation"
+            )
+    return notes
+
+
+def _beside_notes(
+    analysis: Analysis[Any], own: ExperimentData, beside: Run | Path | str | None
+) -> list[str]:
+    """A note if the networks' rewards are of another size than the subjects'."""
+    if beside is None or analysis.schema.coded_reward:
+        return []
+    ours, theirs = (
+        float(pd.to_numeric(trials["reward"]).max()) if "reward" in trials else 0.0
+        for trials in (own.trials, as_run(beside).trials)
+    )
+    if min(ours, theirs) <= 0 or max(ours, theirs) < SAME_UNIT * min(ours, theirs):
+        return []
+    return [
+        f"rewards are at most {ours:g} of the {own.subjects_are}, {theirs:g} of the "
+        "networks: differences of rewards in beside.csv are not in one unit"
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Compared:
     """Measures by subject, with their groups and traits."""
@@ -480,7 +533,12 @@ def _subjects(
     sessions = data.trials.groupby("subject")["session"].nunique()
     rows = by_subject.measures.reindex(range(len(data.names)))
     own = _whole_counts(traits.table, frozenset(map(str, traits.table)))
-    own = own.drop(columns=[k for k in own if k in rows])
+    both = [str(k) for k in own if k in rows or k in summary]
+    if both:
+        raise MetaRLError(
+            f"a covariate must not be called {both[0]}, as a measure in subjects.csv "
+            "is; rename the column"
+        )
     table = pd.concat([own, rows], axis="columns").rename_axis("subject")
     table.insert(0, "sessions", sessions.reindex(table.index))
     further = summary.drop(columns=[k for k in summary if k in table])
@@ -502,6 +560,7 @@ def _whole_counts(table: pd.DataFrame, counts: frozenset[str]) -> pd.DataFrame:
         for k in table
         if k in counts
         and pd.api.types.is_numeric_dtype(table[k])
+        and (table[k].dropna().abs() <= LARGEST).all()
         and (table[k].dropna() % 1 == 0).all()
     ]
     return table.astype(dict.fromkeys(whole, "Int64"))

@@ -11,7 +11,7 @@ from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import COLUMNS, Effect, effect_table
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import experiment
-from metarl.reports.figures import effect_line
+from metarl.reports.figures import effect_line, read_effects
 from metarl.runs.config import check_trusted
 from metarl.runs.folder import Run
 
@@ -35,8 +35,8 @@ def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
 def effect_rows(name: str, run: Run) -> list[dict[str, Any]]:
     """Return effects of one experiment; one failed row if its analysis is missing."""
     if run.effects_path.exists():
-        rows: list[dict[str, Any]] = read_json(run.effects_path)
-        return rows
+        command = f"metarl analyze {run.path}"
+        return read_effects(run.effects_path, command, run.tests_digest())
     return json.loads(missing(name, run.config.subjects).to_json(orient="records"))  # type: ignore[no-any-return]
 
 

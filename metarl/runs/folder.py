@@ -17,6 +17,7 @@ runs/x/variants/NAME/                              a separate run: the same netw
                                                    but trained differently
 """
 
+import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -185,6 +186,8 @@ class EvaluationFolder:
         default=dict, compare=False, repr=False
     )
     """Function that returns entries which the metadata must have."""
+    place: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Test and snapshot that the folder is for; the metadata repeats them."""
 
     @property
     def metadata_path(self) -> Path:
@@ -214,7 +217,7 @@ class EvaluationFolder:
             raise MetaRLError(
                 f"{self.metadata_path} is damaged ({error}); run `{EVALUATE}` again"
             ) from None
-        expected = self.owner()
+        expected = {**self.owner(), **self.place}
         known = {name: value for name, value in expected.items() if name in metadata}
         check_identity(self.metadata_path, metadata, known)
         return metadata
@@ -286,7 +289,11 @@ class Run:
         if test != TEST:
             folder = folder / "tests" / test
         path = folder / f"subject-{number:02d}"
-        return EvaluationFolder(path, lambda: identity(self.config, number))
+        return EvaluationFolder(
+            path,
+            lambda: identity(self.config, number),
+            {"test": test, "snapshot": snapshot},
+        )
 
     def further_tests(self) -> list[str]:
         """Names of existing tests except the main one."""
@@ -366,6 +373,13 @@ class Run:
     def effects_path(self) -> Path:
         """File of the effects with their verdicts."""
         return self.analysis_path / "effects.json"
+
+    def tests_digest(self) -> str:
+        """SHA-256 of the metadata of all tests of the run; "" if there is none."""
+        folder = self.path / "evaluation"
+        paths = sorted(folder.rglob("evaluation.json"))
+        parts = [f"{path.relative_to(folder)} {file_hash(path)}" for path in paths]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest() if parts else ""
 
     @property
     def metrics(self) -> "pd.DataFrame":

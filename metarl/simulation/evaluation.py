@@ -208,6 +208,7 @@ def _write(
         write_recording(new.recording_path, change_recording(whole))
         metadata = {
             **metadata,
+            **folder.place,
             "reward_per_episode": rewards / metadata["episodes"],
             **more_metadata(),
             "files": new.hashes(),

@@ -25,7 +25,7 @@ def run_seed(condition: Condition, seed: int, path: Path, reporter: Reporter) ->
     began = time.process_time()
     results = condition(seed, reporter)
     seconds = time.process_time() - began
-    write_json(path, {"results": results, "seconds": seconds})
+    write_json(path, {"results": results, "seconds": seconds}, seal=True)
 
 
 def read_seeds(paths: Mapping[str, Sequence[Path]]) -> Results | None:
@@ -62,7 +62,7 @@ def write_results(study: Study, results: Results, folder: Path) -> pd.DataFrame:
     tables = study.tables(results)
     for title, table in tables.items():
         write_table(folder / f"{title}.csv", table)
-    with figure_style():
+    with figure_style(math=True):
         for title, figure in study.figures(results).items():
             with whole_file(folder / f"{title}.png") as temporary:
                 figure.savefig(temporary, format="png")

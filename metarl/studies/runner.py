@@ -172,7 +172,7 @@ def _write_comparison(
     comparison = _ordered(rows)
     if len(comparison):
         write_table(path, comparison)
-        with figure_style():
+        with figure_style(math=True):
             _save(draw_comparison(comparison), folder / "comparison.png")
     return comparison
 

@@ -21,6 +21,8 @@ from metarl.reports.comparison import (
 )
 from metarl.reports.figures import BY_SUBJECT_FILE, analyze
 from metarl.reports.own_data import analyze_trials
+from metarl.reports.scorecard import effect_rows
+from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import load_run
 
 
@@ -201,3 +203,50 @@ def test_animals_alone_have_no_curves(folders, tmp_path):
     paths = compare([folders[2], tmp_path / "more"], tmp_path / "out")
     assert paths["figure"].exists()
     assert load_run(folders[0]).metrics is not None
+
+
+@pytest.fixture
+def other(folders, tmp_path):
+    """A copy of the second run, which may be damaged."""
+    return Path(shutil.copytree(folders[1], tmp_path / "other"))
+
+
+@pytest.mark.parametrize("name", ["effects.json", BY_SUBJECT_FILE])
+def test_changed_effects_are_refused(folders, other, tmp_path, name):
+    path = other / "analysis" / name
+    text = path.read_text()
+    place = text.index(".", len(text) // 2)
+    path.write_text(text[:place] + text[place + 1 :])
+    with pytest.raises(MetaRLError, match=f"{name} was changed or damaged after"):
+        compare([folders[0], other], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "words"),
+    [
+        ("effects.json", '"value":', '"worth":', "has no value; run"),
+        ("effects.json", '"subjects": 2', '"subjects": "two"', "must hold numbers in"),
+        (BY_SUBJECT_FILE, "value", "worth", "must have one number of each subject in"),
+    ],
+)
+def test_effects_without_a_hash_are_examined(
+    folders, other, tmp_path, name, before, after, words
+):
+    (other / "analysis" / "hashes.json").unlink()
+    path = other / "analysis" / name
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after, 1))
+    with pytest.raises(MetaRLError, match=words):
+        compare([folders[0], other], tmp_path / "out")
+
+
+def test_effects_of_an_earlier_test_are_refused(folders, other, tmp_path):
+    evaluate(other, {"test": EvaluationConfig(episodes=2)}, workers=1, show=False)
+    words = f"is of an earlier test than .*; run `metarl analyze {other}` again"
+    with pytest.raises(MetaRLError, match=words):
+        compare([folders[0], other], tmp_path / "out")
+    with pytest.raises(MetaRLError, match=words):
+        effect_rows("two-step", load_run(other))
+    analyze(other)
+    compare([folders[0], other], tmp_path / "out")

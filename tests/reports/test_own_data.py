@@ -163,7 +163,7 @@ def test_everything_is_written_and_again_the_same(analysed, tmp_path):
         *(f"{k}.{end}" for k in ("figure", "groups", "correlations") for end in
           ("png", "pdf")),
         *("behaviour.csv", "subjects.csv", "groups.csv", "correlations.csv"),
-        *("effects.json", "effects_by_subject.csv"),
+        *("effects.json", "effects_by_subject.csv", "hashes.json"),
     }  # fmt: skip
     for name, path in paths.items():
         assert again[name].read_bytes() == path.read_bytes(), name
@@ -338,3 +338,57 @@ def test_the_null_of_the_product_is_named_by_it(analysed):
     names = [k for k in analysed.tables["subjects"] if "null" in k]
     assert names
     assert all(name.startswith("reward_x_transition_") for name in names)
+
+
+@pytest.mark.parametrize("name", ["trials", "stay_interaction", "reward_per_trial"])
+def test_a_trait_is_not_called_as_a_measure(name):
+    table = own_table().assign(**{name: range(6 * 60)})
+    table[name] = table.groupby("subject")[name].transform("first")
+    with pytest.raises(MetaRLError, match=f"must not be called {name}, as a measure"):
+        analyze_trials("two-step", table, by=[name])
+
+
+def test_a_trait_without_a_correlation_is_noted():
+    table = own_table().assign(same=3, few=lambda t: t["age"].where(t["age"] < 40))
+    notes = analyze_trials("two-step", table, by=["same", "few"]).notes
+    assert "same is 3 of all 6: there is no correlation" in notes
+    assert "only 2 with few: a correlation needs 3 subjects" in notes
+
+
+def test_a_huge_whole_trait_keeps_its_value():
+    table = own_table().assign(id=1e300)
+    rows = analyze_trials("two-step", table, covariates=["id"]).tables["subjects"]
+    assert rows["id"].tolist() == [1e300] * 6
+
+
+def test_names_with_a_dollar_are_drawn_as_they_are(tmp_path):
+    table = own_table().assign(half=lambda t: "$x_{" + t["half"] + "$")
+    analyze_trials("two-step", table, tmp_path, who="$y_{$ z", group="half")
+    assert (tmp_path / "groups.png").exists()
+
+
+@pytest.mark.parametrize("who", [" ", "a\nb", "networks"])
+def test_a_kind_is_a_word_of_the_users(who):
+    with pytest.raises(MetaRLError, match="who must be"):
+        analyze_trials("two-step", own_table(), who=who)
+
+
+def test_units_are_words_of_a_column_that_is_there():
+    with pytest.raises(MetaRLError, match="reward_unit must be a word or a few in one"):
+        read_trials("two-step", own_table(), reward_unit=" ")
+    with pytest.raises(MetaRLError, match="'ms' for a table without it; leave it out"):
+        read_trials("two-step", own_table(), rt_unit="ms")
+
+
+def test_rewards_of_another_size_than_the_networks_are_noted(small, tmp_path):
+    metarl.train(small("restless-bandit", updates=1), tmp_path, workers=1, show=False)
+    metarl.evaluate(tmp_path, workers=1, show=False)
+    own = metarl.load_run(tmp_path).trials
+    same = analyze_trials("restless-bandit", own, beside=tmp_path)
+    assert not [note for note in same.notes if "in one unit" in note]
+    points = own.assign(reward=own["reward"] * 100)
+    (note,) = analyze_trials("restless-bandit", points, beside=tmp_path).notes
+    assert note == (
+        "rewards are at most 100 of the animals, 1 of the networks: differences of "
+        "rewards in beside.csv are not in one unit"
+    )

@@ -14,6 +14,7 @@ from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
+from metarl.pipeline.run import evaluate, train
 from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import ENTRIES, Run, create_run, load_run
 
@@ -292,3 +293,16 @@ def test_a_folder_in_place_of_a_table_gets_one_sentence(finished, tmp_path):
     path.mkdir()
     with pytest.raises(MetaRLError, match=r"trials\.csv is damaged"):
         _ = load_run(tmp_path / "run").evaluation(0).trials
+
+
+def test_a_test_in_the_place_of_another_is_refused(small, tmp_path):
+    train(small("bandit", subjects=1, updates=1), tmp_path, workers=1, show=False)
+    taken = {name: EvaluationConfig(episodes=1) for name in ("test", "easy", "hard")}
+    evaluate(tmp_path, taken, workers=1, show=False)
+    run = load_run(tmp_path)
+    easy, hard = (run.evaluation(0, test=name).path for name in ("easy", "hard"))
+    shutil.rmtree(easy)
+    shutil.copytree(hard, easy)
+    words = "its test is hard, not easy; restore it"
+    with pytest.raises(MetaRLError, match=words):
+        _ = run.evaluation(0, test="easy").metadata

@@ -203,3 +203,15 @@ def test_the_command_runs_and_prints_its_paths(tmp_path, capsys):
     assert main([*words, str(tmp_path / "x"), "--seed", "5"]) == 2
     toy_study.FAILING.add("plain")
     assert main([*words, str(tmp_path / "y")]) == 3
+
+
+def test_a_changed_result_of_a_seed_is_refused(tmp_path):
+    run(tmp_path, studies=("toy",))
+    path = tmp_path / "toy/plain/0.json"
+    seed = json.loads(path.read_text())
+    seed["results"]["number"] += 1
+    path.write_text(json.dumps(seed))
+    with pytest.raises(
+        MetaRLError, match="was changed or damaged after it was written"
+    ):
+        run(tmp_path, studies=("toy",))
