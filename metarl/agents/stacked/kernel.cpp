@@ -10,6 +10,10 @@
 // holds all gates of W units, and the cell is updated before they leave the registers.
 // A padded unit has zero weights, so its activity and gradient stay 0.
 
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -30,20 +34,39 @@ typedef int32_t I __attribute__((vector_size(W * 4), aligned(4), may_alias));
 
 constexpr int ENVS_AT_ONCE = 64;   // of a block: its errors stay in the first cache
 constexpr int GRADIENT_ROWS = 96;  // (step, environment) pairs for one weight gradient
+constexpr int WAITING_ROWS = GRADIENT_ROWS + ENVS_AT_ONCE;
 constexpr int MOST_ACTIONS = 64;
 
 inline V load(const float *p) { return *reinterpret_cast<const V *>(p); }
 inline void store(float *p, V v) { *reinterpret_cast<V *>(p) = v; }
 inline V all(float x) { return x - V{}; }
 
-// exp, with a relative error of 2e-7. NaN stays NaN: comparisons with it are false.
+#if defined(__AVX512F__)
+inline V rounded(V x) { return _mm512_roundscale_ps(x, 8); }
+inline V times_power(V y, V n) { return _mm512_scalef_ps(y, n); }
+// NaN stays NaN: the second argument is the result if one is not a number.
+inline V at_least(float low, V x) { return _mm512_max_ps(all(low), x); }
+// 1 / x by an estimate of 14 bits and a step of Newton's method.
+inline V inverse(V x) {
+  const V y = _mm512_rcp14_ps(x);
+  return y * (2.f - x * y);
+}
+#else
+constexpr float MAGIC = 12582912.f;  // 1.5 * 2^23: adding it rounds to a whole number
+inline V rounded(V x) { return (x + MAGIC) - MAGIC; }
+// The low bits of n + MAGIC hold n; shifted into the exponent.
+inline V times_power(V y, V n) {
+  n = n < all(-126.f) ? all(-126.f) : n;
+  const I bits = (reinterpret_cast<I>(n + MAGIC) << 23) + 0x3f800000;
+  return y * reinterpret_cast<V>(bits);
+}
+inline V at_least(float low, V x) { return x < all(low) ? all(low) : x; }
+inline V inverse(V x) { return 1.f / x; }
+#endif
+
+// exp(x) for x <= 85, with a relative error of 2e-7.
 inline V exponential(V x) {
-  x = x > all(88.f) ? all(88.f) : x;
-  x = x < all(-87.f) ? all(-87.f) : x;
-  const V magic = all(12582912.f);  // 1.5 * 2^23: adding it rounds to a whole number
-  V n = x * 1.44269504f + magic;
-  const I whole = reinterpret_cast<I>(n);
-  n -= magic;
+  const V n = rounded(x * 1.44269504f);
   V r = x - n * .693359375f;
   r += n * 2.12194440e-4f;
   V y = r * 1.9875691500e-4f + 1.3981999507e-3f;
@@ -51,26 +74,29 @@ inline V exponential(V x) {
   y = y * r + 4.1665795894e-2f;
   y = y * r + 1.6666665459e-1f;
   y = y * r + 5.0000001201e-1f;
-  y = y * (r * r) + r + 1.f;
-  // The low bits of `magic + n` hold n; shifted into the exponent.
-  return y * reinterpret_cast<V>((whole << 23) + 0x3f800000);
+  y = y * (r * r) + (r + 1.f);
+  return times_power(y, n);
 }
 
-// 1 + exp(-x), small enough for the product of two to be finite.
-inline V one_and_exponential(V x) {
-  x = x > all(43.f) ? all(43.f) : x;
-  x = x < all(-43.f) ? all(-43.f) : x;
-  return 1.f + exponential(-x);
-}
+inline V sigmoid(V x) { return inverse(1.f + exponential(-at_least(-80.f, x))); }
+inline V tanh_of(V x) { return 2.f * sigmoid(2.f * x) - 1.f; }
 
-// Sigmoids of two vectors by one division, which takes as long as many products.
-inline void sigmoids(V &x, V &y) {
-  const V a = one_and_exponential(x), b = one_and_exponential(y), both = 1.f / (a * b);
-  x = both * b;
-  y = both * a;
+// log(x) for normal x > 0, with an absolute error of 1e-7.
+inline V logarithm(V x) {
+  const I bits = reinterpret_cast<I>(x) - 0x3f3504f3;  // sqrt(1/2)
+  const V n = __builtin_convertvector(bits >> 23, V);
+  const V m = reinterpret_cast<V>((bits & 0x7fffff) + 0x3f3504f3) - 1.f;
+  V y = m * 7.0376836292e-2f - 1.1514610310e-1f;
+  y = y * m + 1.1676998740e-1f;
+  y = y * m - 1.2420140846e-1f;
+  y = y * m + 1.4249322787e-1f;
+  y = y * m - 1.6668057665e-1f;
+  y = y * m + 2.0000714765e-1f;
+  y = y * m - 2.4999993993e-1f;
+  y = y * m + 3.3333331174e-1f;
+  y = y * m * m * m - .5f * m * m + n * -2.12194440e-4f;
+  return m + y + n * .693359375f;
 }
-
-inline V tanh_of(V x) { return 2.f / one_and_exponential(2.f * x) - 1.f; }
 
 // Calls body.template operator()<N>(first) for N = n, 1 <= n <= Most.
 template <int Most, class Body>
@@ -120,7 +146,7 @@ struct Group {
   float *heads;       // (S, HP, NP) weights, then (S, NP) biases
   float *readout;     // (S, actions + 1, HP)
   float *joined;      // (S, T + 1, B, row)
-  float *gates;       // (S, T + 1, B, 4 HP); after learning, gradients in the drives
+  float *gates;       // (S, T + 1, B, 4 HP)
   float *cells;       // (S, T + 2, B, HP) before each step
   float *logits;      // (S, T + 1, B, NP); the value follows the last logit
   float *errors;      // (S, T, B, NP) gradient of the loss in the outputs
@@ -244,10 +270,8 @@ struct Subject {
     multiply<R, 4>(acc, joined(t) + b * KA, KA, 1, packed() + u * 4 * W, G4, int(KA));
     const bool last = t == T;
     for (int r = 0; r < R; ++r) {
-      V i = acc[r][0], f = acc[r][1], half = 2.f * acc[r][2], o = acc[r][3];
-      sigmoids(i, f);
-      sigmoids(half, o);
-      const V c = 2.f * half - 1.f;  // tanh
+      const V i = sigmoid(acc[r][0]), f = sigmoid(acc[r][1]);
+      const V c = tanh_of(acc[r][2]), o = sigmoid(acc[r][3]);
       float *gate = gates(t) + (b + r) * G4 + u * 4 * W;
       store(gate, i), store(gate + W, f), store(gate + 2 * W, c), store(gate + 3 * W, o);
       const V cell = f * load(cells(t) + (b + r) * HP + u * W) + i * c;
@@ -368,11 +392,10 @@ struct Subject {
           total += chance[a];
         }
         V spread{};
-        float log_total[W];
-        for (int k = 0; k < W; ++k) log_total[k] = std::log(total[k]);
+        const V log_total = logarithm(total), share_of = 1.f / total;
         for (int64_t a = 0; a < A; ++a) {
-          chance[a] /= total;
-          logit[a] -= load(log_total);
+          chance[a] *= share_of;
+          logit[a] -= log_total;
           spread -= chance[a] * logit[a];
         }
         for (int k = 0; k < lanes; ++k) {
@@ -400,11 +423,13 @@ struct Subject {
     out[6] = mean;
   }
 
-  // Errors of one environment at one step; drives are overwritten by their gradients.
-  void cell_errors(int64_t t, int64_t b, float *dh, float *dc, float *head) const {
+  // Gradient in the drives of one environment at one step, from errors after it.
+  void cell_errors(int64_t t, int64_t b, float *dh, float *dc, float *head,
+                   float *drive) const {
     const float *error = errors(t) + b * NP, *read = readout();
     for (int64_t u = 0; u < HP; u += W) {
-      float *gate = gates(t) + b * G4 + u * 4;
+      const float *gate = gates(t) + b * G4 + u * 4;
+      float *into_gate = drive + u * 4;
       const V i = load(gate), f = load(gate + W), c = load(gate + 2 * W);
       const V o = load(gate + 3 * W), before = load(cells(t) + b * HP + u);
       const V squashed = tanh_of(f * before + i * c), activity = o * squashed;
@@ -414,10 +439,10 @@ struct Subject {
         store(head + n * HP + u, load(head + n * HP + u) + error[n] * activity);
       }
       const V cell = load(dc + u) + into * o * (1.f - squashed * squashed);
-      store(gate, cell * c * i * (1.f - i));
-      store(gate + W, cell * before * f * (1.f - f));
-      store(gate + 2 * W, cell * i * (1.f - c * c));
-      store(gate + 3 * W, into * squashed * o * (1.f - o));
+      store(into_gate, cell * c * i * (1.f - i));
+      store(into_gate + W, cell * before * f * (1.f - f));
+      store(into_gate + 2 * W, cell * i * (1.f - c * c));
+      store(into_gate + 3 * W, into * squashed * o * (1.f - o));
       store(dc + u, cell * f);
     }
   }
@@ -452,27 +477,30 @@ struct Subject {
   void backward() const {
     float *core = g.scratch, *head = core + KA * G4, *bias_of = head + (A + 1) * HP;
     float *start_of = bias_of + NP, *dh = start_of + 2 * HP, *dc = dh + ENVS_AT_ONCE * HP;
-    std::memset(core, 0, sizeof(float) * (dc + ENVS_AT_ONCE * HP - core));
+    float *waiting = dc + ENVS_AT_ONCE * HP;
+    std::memset(core, 0, sizeof(float) * (waiting - core));
     for (int64_t first = 0; first < B; first += ENVS_AT_ONCE) {
       const int64_t count = std::min<int64_t>(ENVS_AT_ONCE, B - first);
       std::memset(dh, 0, sizeof(float) * 2 * ENVS_AT_ONCE * HP);
-      int64_t waiting = 0;
+      // Gradients in the drives, the latest step last; in the cache, as they are
+      // needed twice and then no more.
+      float *const end = waiting + WAITING_ROWS * G4, *drives = end;
       for (int64_t t = T - 1; t >= 0; --t) {
+        drives -= count * G4;
         for (int64_t b = 0; b < count; ++b) {
-          cell_errors(t, first + b, dh + b * HP, dc + b * HP, head);
+          cell_errors(t, first + b, dh + b * HP, dc + b * HP, head, drives + b * G4);
           for (int64_t n = 0; n <= A; ++n) bias_of[n] += errors(t)[(first + b) * NP + n];
         }
         if (g.local)
           std::memset(dh, 0, sizeof(float) * count * HP);
         else
-          errors_before(gates(t) + first * G4, count, dh);
+          errors_before(drives, count, dh);
         if (g.any_start[t]) initial_errors(t, first, count, dh, dc, start_of);
         // Rows of successive steps lie side by side if the block has all environments.
-        ++waiting;
-        if (count < B || waiting * B >= GRADIENT_ROWS || t == 0) {
-          weight_gradient(joined(t) + first * KA, gates(t) + first * G4,
-                          waiting * count, core);
-          waiting = 0;
+        const int64_t rows = (end - drives) / G4;
+        if (count < B || rows >= GRADIENT_ROWS || t == 0) {
+          weight_gradient(joined(t) + first * KA, drives, rows, core);
+          drives = end;
         }
       }
     }
@@ -551,7 +579,8 @@ int64_t scratch_size(const Group *group) {
   const Subject one(*group, 0);
   const int64_t targets = 4 * (one.T + 1) * one.B;
   const int64_t gradients = one.KA * one.G4 + (one.A + 1) * one.HP + one.NP +
-                            2 * one.HP + 2 * ENVS_AT_ONCE * one.HP;
+                            2 * one.HP + 2 * ENVS_AT_ONCE * one.HP +
+                            WAITING_ROWS * one.G4;
   return std::max(std::max(targets, gradients), one.B * one.HP);
 }
 
