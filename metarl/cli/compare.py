@@ -7,7 +7,14 @@ from typing import Annotated
 
 import tyro
 
-from metarl.cli.options import CRASHED, TrustTask, bad_input, parse
+from metarl.cli.options import (
+    CRASHED,
+    EngineOptions,
+    TrustTask,
+    bad_input,
+    engine_of,
+    parse,
+)
 from metarl.core.checks import MetaRLError
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.folder import VARIANTS as FOLDER
@@ -21,7 +28,7 @@ VARIANTS_HELP = tyro.conf.arg(
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions:
+class CompareOptions(EngineOptions):
     """Compare runs of one task: learning curves, effects, differences.
 
     Runs must be analysed (`metarl analyze`). A folder of `metarl animals` can be
@@ -38,8 +45,6 @@ class CompareOptions:
     """Folder of the figure and the table; default: runs/compare, or with --variants the
     run's folder variants."""
     trust_task: TrustTask = False
-    workers: int | None = None
-    """Number of parallel processes for --variants; default: all cores."""
 
 
 def main(words: list[str]) -> int:
@@ -73,8 +78,10 @@ def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:
     (path,) = options.runs
     names = options.variants or ()
     run = load_run(path, trust_task=options.trust_task)
-    with bad_input():
-        outcome = finish_variants(run, names, workers=options.workers)
+    with bad_input(), engine_of(options, path / FOLDER) as executor:
+        outcome = finish_variants(
+            run, names, workers=options.workers, executor=executor
+        )
     for name, reason in outcome.failures.items():
         print(f"metarl: {name} failed: {reason}", file=sys.stderr)
     finished = finished_variants(run, names)

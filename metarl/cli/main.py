@@ -22,13 +22,14 @@ from metarl.cli import (
     evolve,
     neighbours,
     reproduce,
+    status,
     tasks,
     train,
     watch,
 )
 from metarl.cli.options import BAD_INPUT, INTERRUPTED, NO_READER
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import failure_log
+from metarl.core.parallel import Detached, failure_log
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
     {
@@ -40,6 +41,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "animals": animals.main,
         "compare": compare.main,
         "reproduce": reproduce.main,
+        "status": status.main,
         "watch": watch.main,
         "neighbours": neighbours.main,
         "bench": bench.main,
@@ -67,6 +69,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MetaRLError as error:
         print(f"metarl: {error}", file=sys.stderr)
         return BAD_INPUT
+    except Detached as end:
+        print(end)
+        return 0
     except KeyboardInterrupt:
         print(f"metarl: interrupted{HOW_TO_RESUME.get(words[0], '')}", file=sys.stderr)
         return INTERRUPTED

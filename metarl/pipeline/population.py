@@ -7,11 +7,13 @@ tests of one subject, or tests one baseline; it is finished if nothing is missin
 import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from metarl.core.job_files import take_over
 from metarl.core.locks import locked
 from metarl.core.parallel import Job, Reporter, run_jobs
 from metarl.envs.registry import task_class
@@ -201,9 +203,12 @@ def writing(populations: Sequence[Population], *more: Path) -> Iterator[None]:
     """Context in which no other process writes to these runs, and more folders.
 
     Raises:
-        MetaRLError: another process uses one of them, or one cannot be written to.
+        MetaRLError: another process or jobs on other machines use one of them, or one
+            cannot be written to.
     """
-    with locked([*(each.run.path for each in populations), *more]):
+    folders = [*(each.run.path for each in populations), *more]
+    with locked(folders):
+        take_over(folders)
         for each in populations:
             if is_complete(each.run.path):
                 finish_swap(each.run.path)
@@ -217,10 +222,20 @@ def run_all(
     *,
     show: bool,
     overall: bool = False,
+    executor: Executor | None = None,
+    detach: bool = False,
+    folder: Path | None = None,
 ) -> dict[str, str]:
     """Run jobs of populations; return the reason for each that failed."""
     return run_jobs(
-        jobs, workers=workers, show=show, overall=overall, preload=(__name__,)
+        jobs,
+        workers=workers,
+        show=show,
+        overall=overall,
+        preload=(__name__,),
+        executor=executor,
+        detach=detach,
+        folder=folder,
     )
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 from metarl.core.checks import MetaRLError, check_choice
@@ -23,6 +24,7 @@ from metarl.pipeline.population import (
 )
 from metarl.reports.figures import has_analysis
 from metarl.runs.config import TEST, EvaluationConfig
+from metarl.runs.folder import VARIANTS as VARIANTS_FOLDER
 from metarl.runs.folder import Run, as_run
 from metarl.simulation.evaluation import check_test
 from metarl.training.trainer import check_trainable
@@ -37,6 +39,7 @@ def finish_variants(
     *,
     workers: int | None = None,
     show: bool = True,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Train, test and analyse variants of a run; finished work is kept.
 
@@ -50,6 +53,8 @@ def finish_variants(
         names: general variants or the experiment's own; default: all general ones.
         workers: number of parallel processes; default: all cores; 1: this process only.
         show: show the progress.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
 
     Returns:
         Folder of the run, and the reason for each job that failed.
@@ -64,17 +69,30 @@ def finish_variants(
     for name in names:
         check_choice("variant", name, variants_of(run.config.task))
     populations = list(_fitting(run, names or VARIANTS, _main_test(run)))
-    with begin(populations, resume=True):
-        failures = _finish(populations, workers, show=show)
+    shared = [run.path / VARIANTS_FOLDER] if executor else []
+    with begin(populations, *shared, resume=True):
+        failures = _finish(run, populations, workers, show=show, executor=executor)
     return Outcome(run.path, failures)
 
 
 def _finish(
-    populations: Sequence[Population], workers: int | None, *, show: bool
+    run: Run,
+    populations: Sequence[Population],
+    workers: int | None,
+    *,
+    show: bool,
+    executor: Executor | None,
 ) -> dict[str, str]:
     """Train, test and analyse populations; return the reason for each failed job."""
     jobs = {k: job for each in populations for k, job in each.subject_jobs().items()}
-    failures = run_all(jobs, workers, show=show, overall=True)
+    failures = run_all(
+        jobs,
+        workers,
+        show=show,
+        overall=True,
+        executor=executor,
+        folder=run.path / VARIANTS_FOLDER,
+    )
     analyses = {
         f"{each.name} analysis": analysis_job(each.run)
         for each in populations

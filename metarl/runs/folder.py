@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl.core.checks import MetaRLError, check_folder_name
-from metarl.core.fields import check_type, checked
+from metarl.core.fields import check_type, check_whole, checked
 from metarl.core.files import (
     Recording,
     exists,
@@ -266,6 +266,16 @@ class Run:
         """Configuration."""
         plain = read_json(self.path / "config.json", dict)
         return from_plain(plain, trust_task=self.trust_task)
+
+    @property
+    def subject_count(self) -> int:
+        """Number of subjects; the task's code is not needed."""
+        path = self.path / "config.json"
+        count: int = read_json(path, dict).get("subjects", 0)
+        try:
+            return check_whole("subjects", count)
+        except ValueError as error:
+            raise MetaRLError(f"{path} is damaged ({error}); restore it") from None
 
     @property
     def subjects(self) -> list[SubjectFolder]:
