@@ -190,7 +190,7 @@ def _read(path: Path) -> JobState | None:
 
 def _folder_name(name: str) -> str:
     """Name of a job in the form of a folder name, different for different jobs."""
-    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name)
-    if plain == name.replace(" ", "-") and len(plain) < LONGEST_NAME // 2:
+    plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+    if plain.replace("-", " ") == name and len(name) < LONGEST_NAME // 2:
         return plain
     return f"{plain[:60]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"

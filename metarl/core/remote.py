@@ -66,7 +66,7 @@ _TURN = threading.Lock()
 
 
 class SupersededError(Exception):
-    """Raised in a job if another call has taken its folder; it must not write."""
+    """Raised in a job that another call or worker has taken over; it must not write."""
 
 
 class Ended(NamedTuple):
@@ -116,23 +116,26 @@ class _Worker:
 
     def __init__(self, job: RemoteJob) -> None:
         self.job, self.files = job, job.files
-        self.state = self.files.read(job.name)
+        self.state = JobState(job.name)
         self.asked = False
         self.looked = self.wrote = 0.0
 
     def run(self) -> Ended:
         self._look()
-        lost = self.state.state == RUNNING
+        if self.asked:
+            return self.end(STOPPED)
+        before = self.files.read(self.job.name)
+        losses = before.losses + (before.state == RUNNING)
+        if losses > RESUBMISSIONS:
+            return self.end(FAILED, LOST)
         self.state = replace(
-            self.state,
+            before,
             state=RUNNING,
-            losses=self.state.losses + lost,
+            losses=losses,
             host=socket.gethostname(),
             pid=os.getpid(),
         )
-        if self.state.losses > RESUBMISSIONS:
-            return self.end(FAILED, LOST)
-        self._write()
+        self._write(begins=True)
         try:
             self._enter()
             pickle.loads(self.job.work)(Reporter(self.report, self.should_stop))
@@ -178,9 +181,19 @@ class _Worker:
         return self.asked
 
     def _look(self) -> None:
-        if not self.files.belongs_to(self.job.call):
+        if not self._owns():
             raise SupersededError
         self.asked = self.files.stopping
+
+    def _owns(self) -> bool:
+        """Whether no other call, and no other worker, has taken the job over."""
+        if not self.files.belongs_to(self.job.call):
+            return False
+        if self.state.state != RUNNING:
+            return True
+        # An engine may take a worker for lost that only does not answer.
+        now = self.files.read(self.job.name)
+        return not now.pid or (now.host, now.pid) == (self.state.host, self.state.pid)
 
     def end(self, state: str, failure: str = "") -> Ended:
         """Write the end of the job; raises SupersededError if it is not wanted."""
@@ -189,12 +202,12 @@ class _Worker:
         self._write()
         return Ended(state, failure)
 
-    def _write(self) -> None:
+    def _write(self, *, begins: bool = False) -> None:
         self.wrote = time.monotonic()
         self.state = replace(self.state, changed=time.time())
         # A full disk shows in the job's own files.
         with contextlib.suppress(MetaRLError):
-            if self.files.belongs_to(self.job.call):
+            if begins or self._owns():
                 self.files.write(self.state)
 
 
@@ -266,6 +279,7 @@ class _Driver:
         self.submitted: dict[Future[Ended], tuple[str, int]] = {}
         self.begun: set[str] = set()
         self.failures: dict[str, str] = {}
+        self.stopped = False
 
     def run(self) -> dict[str, str]:
         with stop_on_interrupt() as asked:
@@ -274,6 +288,8 @@ class _Driver:
                     self._stop()
                 self.submit()
                 self._follow()
+        if self.stopped:
+            raise KeyboardInterrupt
         return self.failures
 
     def submit(self) -> None:
@@ -287,7 +303,7 @@ class _Driver:
                     self.files.clear()
                     raise MetaRLError(
                         f"the engine takes no jobs ({_line(error)}); nothing was "
-                        "started, and the same command goes on from here"
+                        "started: correct the engine or its options, and resume"
                     ) from error
                 self._end(name, f"the engine took it no more ({_line(error)})")
             else:
@@ -325,14 +341,18 @@ class _Driver:
             else:
                 self._end(name, f"{LOST} ({_line(error)})")
             return
-        if state == STOPPED and not self.files.stopping:
-            failure = "it was asked to stop on its worker"
-        if state != STOPPED or failure:
+        if state == STOPPED and self.files.stopping:
+            self.stopped = True
+        elif state == STOPPED:
+            self._end(name, "it was asked to stop on its worker")
+        else:
             self._end(name, failure)
 
     def _end(self, name: str, failure: str) -> None:
         if failure:
             self.failures[name] = failure
+            state = replace(self.files.read(name), state=FAILED, failure=failure)
+            self.files.write(state)
         self._begin(name)
         self.shown.end(name, failure)
 
