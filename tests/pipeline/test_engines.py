@@ -125,7 +125,7 @@ def scheduler(tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
 def test_a_worker_of_dask_that_is_killed_costs_no_byte(scheduler, small, tmp_path):
-    config = small(updates=200)
+    config = small(updates=8)
     here = train(config, tmp_path / "here", workers=1, show=False)
     there = tmp_path / "there"
 
@@ -152,7 +152,7 @@ def test_a_worker_of_dask_that_is_killed_costs_no_byte(scheduler, small, tmp_pat
 def test_a_job_of_slurm_that_is_killed_costs_no_byte(small, tmp_path, monkeypatch):
     pytest.importorskip("submitit", reason="needs the extra `slurm`")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([HELPERS, *sys.path]))
-    config = small(updates=200)
+    config = small(updates=8)
     here = train(config, tmp_path / "here", workers=1, show=False)
     there = tmp_path / "there"
 
