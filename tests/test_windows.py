@@ -68,7 +68,8 @@ def test_every_module_is_imported_and_networks_train_without_posix(tmp_path):
     script.write_text(text + REST)
     words = (
         "train two-step --preset smoke --subjects 2 --workers 2 --network.units 5 "
-        "--training.num-envs 3 --training.unroll-steps 14 --training.updates 2 --out run"
+        "--training.num-envs 3 --training.unroll-steps 14 --training.updates 2 "
+        "--out run"
     )
     ended = subprocess.run(
         [sys.executable, str(script), *words.split()],

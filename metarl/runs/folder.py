@@ -2,6 +2,7 @@
 
 runs/x/config.json                                 the configuration
 runs/x/.lock                                       while a process writes to the run
+runs/x/.jobs/                                      progress of jobs on other machines
 runs/x/.evaluating/                                an evaluation that is not finished
 runs/x/subject-00/                                 one folder per subject
     policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
