@@ -146,6 +146,8 @@ class _Worker:
         except Exception as error:  # noqa: BLE001 named in the result
             return self.end(FAILED, describe(error))
         except SystemExit as error:
+            if self.files.read(self.job.name).state == WAITING:
+                raise  # the engine ends the process, to begin again elsewhere
             return self.end(FAILED, f"its process ended with exit code {error.code}")
         self.state = replace(self.state, progress=1.0)
         return self.end(DONE)

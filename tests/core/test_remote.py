@@ -5,7 +5,9 @@ import signal
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,39 @@ def test_a_stop_saves_what_runs_and_starts_no_more(by, tmp_path):
     with ThreadPoolExecutor(1) as executor:
         assert run(jobs, executor, tmp_path) == {}
     assert third.exists()
+
+
+def stop_all(folder, reporter):
+    JobFiles.within(folder).stop()
+    raise Interrupted
+
+
+def test_a_stop_is_noticed_after_the_last_job_too(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run({"one": partial(stop_all, tmp_path)}, Losing(0), tmp_path)
+
+
+def be_requeued(reporter):
+    """As a job of Slurm near its time limit, in the handler of its signal."""
+    REQUEUED[0].set_aside()
+    raise SystemExit(-1)
+
+
+REQUEUED = []
+
+
+def test_a_job_that_is_requeued_has_not_failed(tmp_path):
+    files = JobFiles.within(tmp_path)
+    call = files.begin(["one"], detached=False)
+    work = bytes(ForkingPickler.dumps(be_requeued))
+    job = remote.RemoteJob(work, "one", files, call, Path.cwd(), ())
+    REQUEUED[:] = [job]
+    with pytest.raises(SystemExit):
+        job()
+    assert files.read("one").state == "waiting"
+    again = replace(job, work=bytes(ForkingPickler.dumps(climb)))
+    assert again() == ("done", "")
+    assert files.read("one").losses == 0
 
 
 def test_a_second_interrupt_leaves_the_jobs_alone(threads, tmp_path):
