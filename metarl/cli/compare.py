@@ -58,6 +58,11 @@ def main(words: list[str]) -> int:
     if options.variants is not None:
         folders, code = with_variants(options)
         out = options.out or options.runs[0] / FOLDER
+    elif options.engine is not None:
+        raise MetaRLError(
+            f"--engine needs --variants, got {options.engine!r}: runs are compared on "
+            "this machine; omit --engine"
+        )
     if code and len(folders) < 2:
         return code
     paths = compare_runs(folders, out, trust_task=options.trust_task)

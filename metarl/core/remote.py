@@ -10,6 +10,7 @@ import contextlib
 import logging
 import os
 import pickle
+import site
 import socket
 import sys
 import threading
@@ -240,7 +241,7 @@ def run_remote(
     pickled = {name: _pickled(name, job, executor) for name, job in jobs.items()}
     files = JobFiles(JobFiles.within(folder).path.resolve())
     call = files.begin(jobs, detached=detach)
-    place, modules = Path.cwd(), tuple(each for each in sys.path if each)
+    place, modules = Path.cwd(), own_modules()
     remote = {
         name: RemoteJob(work, name, files, call, place, modules)
         for name, work in pickled.items()
@@ -252,6 +253,20 @@ def run_remote(
             f"submitted {len(jobs)} jobs; look at them with `metarl status {folder}`"
         )
     return driver.run()
+
+
+def own_modules() -> tuple[str, ...]:
+    """Folders from which the user's own modules are imported.
+
+    Those of the installation are left out, as each machine has its own.
+    """
+    installed = {sys.prefix, sys.base_prefix, sys.exec_prefix, *site.getsitepackages()}
+    folders = [Path(each).absolute() for each in sys.path if Path(each).is_dir()]
+    return tuple(
+        str(each)
+        for each in dict.fromkeys(folders)
+        if not any(each.is_relative_to(base) for base in installed)
+    )
 
 
 def _pickled(name: str, job: Job, executor: Executor) -> bytes:

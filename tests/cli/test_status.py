@@ -102,6 +102,11 @@ def test_a_bad_engine_is_one_sentence_and_nothing_is_begun(
     assert not out.exists()
 
 
+def test_runs_are_compared_on_this_machine(finished, capsys):
+    assert main(["compare", str(finished.path), "--engine", "slurm"]) == 2
+    assert "--engine needs --variants, got 'slurm'" in capsys.readouterr().err
+
+
 @pytest.fixture
 def threads(monkeypatch):
     """Threads in the place of dask's workers."""

@@ -385,6 +385,17 @@ def test_work_of_a_script_is_refused_for_other_machines(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_worker_gets_the_folders_of_the_users_modules_alone(monkeypatch, tmp_path):
+    installed = str(Path(pytest.__file__).parents[1])
+    monkeypatch.setattr(remote.sys, "prefix", str(Path(installed).parents[2]))
+    for where in ([str(tmp_path), installed], [installed, str(tmp_path), "none"]):
+        monkeypatch.setattr(remote.sys, "path", where)
+        assert remote.own_modules() == (str(tmp_path),)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(remote.sys, "path", ["", installed])
+    assert remote.own_modules() == (str(tmp_path),)
+
+
 def test_a_folder_that_is_not_shared_is_named(tmp_path, monkeypatch, threads):
     gone = tmp_path / "gone"
     gone.mkdir()
