@@ -22,6 +22,7 @@ DIRECTIVES = {"{toctree}", "{help}", "{image}"}
 """Blocks for Sphinx, which fails where they are wrong."""
 
 ELSEWHERE = {
+    "dask": "runs until it is stopped",
     "git": "needs a network",
     "make": "installs; only its targets are checked",
     "source": "is for a person's shell",
@@ -99,6 +100,12 @@ def run_command(line, monkeypatch):
     if any(word.endswith(".mat") for word in words):
         return
     if "--search" in words and find_spec("optuna") is None:
+        return
+    if "--engine" in words:
+        # No workers are there; other tests show that the jobs run.
+        monkeypatch.setattr("metarl.cli.options.open_engine", stopped_there)
+        with pytest.raises(StoppedThereError):
+            main(words[1:])
         return
     if words[1] == "reproduce":
         # All tests of all tasks take minutes; another test shows that they run.

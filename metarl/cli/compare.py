@@ -7,7 +7,14 @@ from typing import Annotated
 
 import tyro
 
-from metarl.cli.options import CRASHED, TrustTask, bad_input, parse
+from metarl.cli.options import (
+    CRASHED,
+    EngineOptions,
+    TrustTask,
+    bad_input,
+    engine_of,
+    parse,
+)
 from metarl.core.checks import MetaRLError
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.folder import VARIANTS as FOLDER
@@ -21,7 +28,7 @@ VARIANTS_HELP = tyro.conf.arg(
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareOptions:
+class CompareOptions(EngineOptions):
     """Compare runs of one task: learning curves, effects, differences.
 
     Runs must be analysed (`metarl analyze`). A folder of `metarl animals` can be
@@ -39,8 +46,6 @@ class CompareOptions:
     """Folder of the figure and the table; default: runs/compare, or with --variants the
     run's folder variants."""
     trust_task: TrustTask = False
-    workers: int | None = None
-    """Number of parallel processes for --variants or a sweep; default: all cores."""
 
 
 def main(words: list[str]) -> int:
@@ -54,6 +59,11 @@ def main(words: list[str]) -> int:
     if options.variants is not None:
         folders, code = with_variants(options)
         out = options.out or options.runs[0] / FOLDER
+    elif options.engine is not None:
+        raise MetaRLError(
+            f"--engine needs --variants, got {options.engine!r}: runs are compared on "
+            "this machine; omit --engine"
+        )
     elif (sweep := swept(options)) is not None:
         folders, code = sweep
         out = options.out or options.runs[0] / "compare"
@@ -99,8 +109,10 @@ def with_variants(options: CompareOptions) -> tuple[dict[str, Path], int]:
     (path,) = options.runs
     names = options.variants or ()
     run = load_run(path, trust_task=options.trust_task)
-    with bad_input():
-        outcome = finish_variants(run, names, workers=options.workers)
+    with bad_input(), engine_of(options, path / FOLDER) as executor:
+        outcome = finish_variants(
+            run, names, workers=options.workers, executor=executor
+        )
     for name, reason in outcome.failures.items():
         print(f"metarl: {name} failed: {reason}", file=sys.stderr)
     finished = finished_variants(run, names)

@@ -1,18 +1,30 @@
 """metarl evaluate."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from metarl.cli.options import RunFolder, TrustTask, bad_input, finish, parse
+from metarl.cli.options import (
+    EngineOptions,
+    RunFolder,
+    TrustTask,
+    bad_input,
+    engine_of,
+    finish,
+    parse,
+)
 from metarl.core.checks import check_choice, check_folder_name
 from metarl.core.interventions import Intervention
+from metarl.core.parallel import Outcome
 from metarl.experiments.spec import experiment
 from metarl.runs.config import TEST, EvaluationConfig, ResetMemory, parse_settings
 
+if TYPE_CHECKING:
+    from metarl.runs.folder import Run
+
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions:
+class EvaluateOptions(EngineOptions):
     """Test trained networks with frozen weights, on new problems.
 
     Without options, they take every test of the experiment; `metarl tasks` lists them.
@@ -26,8 +38,6 @@ class EvaluateOptions:
     with --settings or --interventions, may have any name."""
     snapshot: str | None = None
     """Number of a snapshot of training, 0 (untrained) to 20 (trained), or `all`."""
-    workers: int | None = None
-    """Number of parallel processes; default: all cores."""
     episodes: int | None = None
     """Episodes per subject, at least 1; default: the experiment's."""
     record_episodes: int | None = None
@@ -95,20 +105,37 @@ def main(words: list[str]) -> int:
     with bad_input():
         tests = chosen_tests(run.config.task, options)
         numbers = snapshots(options.snapshot, run.subject(0).snapshots)
-    for number in numbers:
-        with bad_input():
-            outcome = evaluate_run(run, tests, snapshot=number, workers=options.workers)
-        first = TEST if TEST in tests else next(iter(tests))
-        for subject in range(run.config.subjects):
-            folder = run.evaluation(subject, number, first)
-            if not outcome.kept and f"subject {subject}" not in outcome.failures:
-                print(frozen_line(subject, folder.metadata))
-        where = run.evaluation(0, number, first).path.parent
-        taken = tests if number is None or TEST not in tests else [TEST]
-        code = finish(outcome, f"tests: {', '.join(taken)}\ntables: {where}")
-        if code:
-            return code
+    with engine_of(options, run.path) as executor:
+        for number in numbers:
+            with bad_input():
+                outcome = evaluate_run(
+                    run,
+                    tests,
+                    snapshot=number,
+                    workers=options.workers,
+                    executor=executor,
+                )
+            code = report(run, tests, number, outcome)
+            if code:
+                return code
     return 0
+
+
+def report(
+    run: "Run",
+    tests: Mapping[str, EvaluationConfig],
+    number: int | None,
+    ended: Outcome,
+) -> int:
+    """Print the outcome of the tests of one policy, and return the exit code."""
+    first = TEST if TEST in tests else next(iter(tests))
+    for subject in range(run.config.subjects):
+        folder = run.evaluation(subject, number, first)
+        if not ended.kept and f"subject {subject}" not in ended.failures:
+            print(frozen_line(subject, folder.metadata))
+    where = run.evaluation(0, number, first).path.parent
+    taken = tests if number is None or TEST not in tests else [TEST]
+    return finish(ended, f"tests: {', '.join(taken)}\ntables: {where}")
 
 
 def snapshots(asked: str | None, saved: list[int]) -> Sequence[int | None]:

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from metarl.cli.options import bad_input, finish, parse
+from metarl.cli.options import DetachOptions, bad_input, engine_of, finish, parse
 from metarl.runs.config import parse_settings
 from metarl.runs.folder import folder_name
 from metarl.training.evolve import EvolutionConfig
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvolveOptions(EvolutionConfig):
+class EvolveOptions(DetachOptions, EvolutionConfig):
     """Evolve networks without gradients or RPEs: the mean of a population moves.
 
     `metarl evaluate` and `metarl analyze` work with the run as with any other.
@@ -24,8 +24,6 @@ class EvolveOptions(EvolutionConfig):
     """Folder of the run; default: runs/evolved-TASK."""
     resume: bool = False
     """Resume the run in --out; start it if there is none."""
-    workers: int | None = None
-    """Number of parallel processes; default: all cores."""
     subjects: int = 4
     """Number of independently evolved populations."""
     seed: int = 1
@@ -48,5 +46,13 @@ def main(words: list[str]) -> int:
             subjects=options.subjects,
             seed=options.seed,
         )
-        outcome = train(config, out, resume=options.resume, workers=options.workers)
+    with bad_input(), engine_of(options, out) as executor:
+        outcome = train(
+            config,
+            out,
+            resume=options.resume,
+            workers=options.workers,
+            executor=executor,
+            detach=options.detach,
+        )
     return finish(outcome, f"evolved {config.subjects} populations: {out}")

@@ -23,6 +23,7 @@ from metarl.cli import (
     evolve,
     neighbours,
     reproduce,
+    status,
     sweep,
     tasks,
     train,
@@ -30,7 +31,7 @@ from metarl.cli import (
 )
 from metarl.cli.options import BAD_INPUT, INTERRUPTED, NO_READER
 from metarl.core.checks import MetaRLError
-from metarl.core.parallel import failure_log
+from metarl.core.parallel import Detached, failure_log
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
     {
@@ -43,6 +44,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "compare": compare.main,
         "reproduce": reproduce.main,
         "sweep": sweep.main,
+        "status": status.main,
         "watch": watch.main,
         "neighbours": neighbours.main,
         "bench": bench.main,
@@ -72,6 +74,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MetaRLError as error:
         print(f"metarl: {error}", file=sys.stderr)
         return BAD_INPUT
+    except Detached as end:
+        print(end)
+        return 0
     except KeyboardInterrupt:
         print(f"metarl: interrupted{HOW_TO_RESUME.get(words[0], '')}", file=sys.stderr)
         return INTERRUPTED

@@ -6,12 +6,19 @@ from typing import Annotated
 
 import tyro
 
-from metarl.cli.options import MISSED, bad_input, finish, parse
+from metarl.cli.options import (
+    MISSED,
+    DetachOptions,
+    bad_input,
+    engine_of,
+    finish,
+    parse,
+)
 from metarl.studies.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighboursOptions:
+class NeighboursOptions(DetachOptions):
     """Compare neighbouring ideas: learning rules, costs, replay, evolution.
 
     Finished seeds are kept: the same command resumes where it was interrupted, and
@@ -30,8 +37,6 @@ class NeighboursOptions:
     """Take only a few steps of each: everything runs, nothing is learned."""
     out: Path = Path("runs/neighbours")
     """Folder of the results, created if it does not exist."""
-    workers: int | None = None
-    """Number of parallel processes; default: all cores."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
@@ -55,7 +60,14 @@ def main(words: list[str]) -> int:
             seed=options.seed,
             scale=Scale(grid=options.grid, smoke=options.smoke),
         )
-        outcome = compare_neighbours(plan, options.out, workers=options.workers)
+    with bad_input(), engine_of(options, options.out) as executor:
+        outcome = compare_neighbours(
+            plan,
+            options.out,
+            workers=options.workers,
+            executor=executor,
+            detach=options.detach,
+        )
     print((outcome.path / RESULT).read_text(encoding="utf-8"))
     scorecard = outcome.path / SCORECARD
     code = finish(outcome, f"scorecard: {scorecard}")

@@ -3,6 +3,8 @@
 import contextlib
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from tyro.constructors import (
 )
 
 from metarl.core.checks import MetaRLError
+from metarl.core.engines import open_engine
 from metarl.core.interventions import Intervention
 from metarl.core.interventions import parse as parse_intervention
 from metarl.core.parallel import Outcome
@@ -29,6 +32,39 @@ TrustTask = Annotated[
         help="Run the code of a task outside metarl, if the run is of one.",
     ),
 ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EngineOptions:
+    """Options of commands with many jobs."""
+
+    workers: int | None = None
+    """Number of parallel processes; default: all cores. With --engine: number of jobs
+    that are submitted at the same time; default: all."""
+    engine: str | None = None
+    """Where the jobs run: slurm, slurm:OPTION=VALUE,OPTION=VALUE or dask:ADDRESS;
+    default: processes of this machine."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetachOptions(EngineOptions):
+    """Options of commands with jobs that can go on alone."""
+
+    detach: bool = False
+    """With --engine: end after submitting the jobs; `metarl status` shows them."""
+
+
+@contextlib.contextmanager
+def engine_of(options: EngineOptions, folder: Path) -> Iterator[Executor | None]:
+    """Context with the executor that the options name; None for this machine.
+
+    Args:
+        options: options of a command.
+        folder: folder of its results.
+    """
+    detach = isinstance(options, DetachOptions) and options.detach
+    with bad_input(), open_engine(options.engine, folder, detach=detach) as engine:
+        yield engine
 
 
 @contextlib.contextmanager

@@ -6,12 +6,19 @@ from typing import Annotated
 
 import tyro
 
-from metarl.cli.options import MISSED, bad_input, finish, parse
+from metarl.cli.options import (
+    MISSED,
+    DetachOptions,
+    bad_input,
+    engine_of,
+    finish,
+    parse,
+)
 from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions:
+class ReproduceOptions(DetachOptions):
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
     Finished work is kept: the same command resumes where it was interrupted, and
@@ -31,8 +38,6 @@ class ReproduceOptions:
     """Folder of the results, created if it does not exist."""
     variants: bool = False
     """Also train and test the variants of the experiments."""
-    workers: int | None = None
-    """Number of parallel processes; default: all cores."""
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
 
@@ -52,8 +57,15 @@ def main(words: list[str]) -> int:
             seed=options.seed,
             variants=options.variants,
         )
-        command = " ".join(["metarl reproduce", *words])
-        outcome = reproduce(plan, options.out, workers=options.workers, command=command)
+    with bad_input(), engine_of(options, options.out) as executor:
+        outcome = reproduce(
+            plan,
+            options.out,
+            workers=options.workers,
+            command=" ".join(["metarl reproduce", *words]),
+            executor=executor,
+            detach=options.detach,
+        )
     result = Reproduction(outcome.path, plan)
     print(scorecard_text(read_scorecard(result.scorecard_path)))
     paths = f"scorecard: {result.scorecard_path}\nreport: {result.report_path}"

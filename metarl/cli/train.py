@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
-from metarl.cli.options import bad_input, finish, parse
+from metarl.cli.options import DetachOptions, bad_input, engine_of, finish, parse
 from metarl.core.checks import MetaRLError
 from metarl.envs.registry import NAMES
 from metarl.runs.config import TrainingConfig
@@ -16,7 +16,7 @@ Params = TypeVar("Params")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(Generic[Params]):
+class TrainOptions(DetachOptions, Generic[Params]):
     """Train subjects: independent networks, each with its own random streams."""
 
     out: Path
@@ -25,8 +25,6 @@ class TrainOptions(Generic[Params]):
     """Resume the run in --out; start it if there is none."""
     variants: bool = False
     """Also train the variants of the experiment, into the run's folder."""
-    workers: int | None = None
-    """Number of parallel processes; default: all cores."""
     batch_subjects: int | Literal["auto"] = "auto"
     """Number of subjects that share one computation; auto: as many as are quickest."""
     subjects: int
@@ -79,7 +77,7 @@ def main(words: list[str]) -> int:
             **{name: getattr(options, name) for name in shared},
         )
     batch = None if options.batch_subjects == "auto" else options.batch_subjects
-    with bad_input():
+    with bad_input(), engine_of(options, options.out) as executor:
         outcome = train_population(
             config,
             options.out,
@@ -87,5 +85,7 @@ def main(words: list[str]) -> int:
             resume=options.resume,
             workers=options.workers,
             batch_subjects=batch,
+            executor=executor,
+            detach=options.detach,
         )
     return finish(outcome, f"trained {config.subjects} subjects: {options.out}")

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         _remove_remains(path)
         yield temporary
         if temporary.exists():
-            temporary.replace(path)
+            _put(temporary, path)
     except OSError as error:
         raise unwritten(path, error) from error
     finally:
@@ -85,6 +86,24 @@ def whole_folder(path: Path) -> Iterator[Path]:
         raise unwritten(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+REPLACE_SECONDS = 2.0
+"""Windows replaces no file while another process reads it: time to try again."""
+
+
+def _put(new: Path, path: Path) -> None:
+    """Move a file to a path, in the place of the one that is there."""
+    end = time.monotonic() + REPLACE_SECONDS
+    while True:
+        try:
+            new.replace(path)
+        except PermissionError:
+            if os.name == "posix" or time.monotonic() > end:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 FORMER = ".former"
@@ -277,7 +296,7 @@ class _TableWriter:
     def __init__(self, csv: Path, parquet: Path | None) -> None:
         """Start without rows; the file of parquet is opened with its columns."""
         self.path, self.parquet = csv, parquet
-        self.csv = csv.open("w", encoding="utf-8")
+        self.csv = csv.open("w", encoding="utf-8", newline="\n")
         self.part: Any = None
         self.rows, self.empty = 0, True
 

@@ -10,6 +10,7 @@ import errno
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,11 +20,13 @@ from metarl.core.files import is_alive, unwritten
 
 try:
     import fcntl
-except ImportError:  # a system without this call has no locks
+except ImportError:  # on Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK = ".lock"
 """Name of the file in a locked folder."""
+_LOCKED_BYTE = 1_000_000
+"""Byte of the file that is locked on Windows."""
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 """Errors of drives that have no locks."""
 
@@ -51,7 +54,8 @@ def _locked(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Removed before it is released, so that only its holder ever removes it.
+        # Removed before it is released, so that only its holder ever removes it. On
+        # Windows an open file stays, which does no harm.
         with contextlib.suppress(OSError):
             path.unlink()
         os.close(file)
@@ -67,6 +71,7 @@ def _acquire(path: Path) -> int:
                 _lock(path, file)
                 if _is_file(path, file):
                     os.ftruncate(file, 0)
+                    os.lseek(file, 0, os.SEEK_SET)
                     os.write(file, _holder().encode())
                     return file
             except BaseException:
@@ -80,10 +85,9 @@ def _acquire(path: Path) -> int:
 
 def _lock(path: Path, file: int) -> None:
     """Lock an open file; raise MetaRLError if another process has the lock."""
-    supported = fcntl is not None
+    supported = True
     try:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _take(file)
     except BlockingIOError:
         raise _held(path, _read(file)) from None
     except OSError as error:
@@ -96,6 +100,28 @@ def _lock(path: Path, file: int) -> None:
     pid = before.get("pid", "")
     if elsewhere or (not supported and pid.isdigit() and is_alive(int(pid))):
         raise _held(path, before)
+
+
+def _take(file: int) -> None:
+    """Take the system's lock of an open file; it ends with the process.
+
+    Raises:
+        BlockingIOError: another process has it.
+        OSError: the drive has no locks.
+    """
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    elif sys.platform == "win32":
+        import msvcrt
+
+        # One byte far behind the text, as a locked byte cannot be read there.
+        os.lseek(file, _LOCKED_BYTE, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(error.errno, error.strerror) from None
+    else:
+        raise OSError(errno.ENOSYS, "no locks")
 
 
 def _is_file(path: Path, file: int) -> bool:
@@ -115,7 +141,8 @@ def _holder() -> str:
 def _read(file: int) -> dict[str, str]:
     """Holder in an open file; empty if it has none."""
     with contextlib.suppress(ValueError, AttributeError, TypeError):
-        known = json.loads(os.pread(file, 10_000, 0))
+        os.lseek(file, 0, os.SEEK_SET)
+        known = json.loads(os.read(file, 10_000))
         return {name: str(known.get(name, "")) for name in ("pid", "host", "since")}
     return {}
 

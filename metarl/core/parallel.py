@@ -2,7 +2,8 @@
 
 A job that fails or is killed does not affect the others. An interrupt is passed on to
 each job, which saves its state and ends. Finished jobs are skipped, so the same call
-resumes after an interrupt.
+resumes after an interrupt. With an executor, the processes are its workers, which may
+be on other machines: see `metarl.core.remote`.
 """
 
 import contextlib
@@ -12,21 +13,25 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkServerContext, SpawnContext
-from multiprocessing.forkserver import ensure_running
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metarl.core.checks import MetaRLError
 from metarl.core.fields import Range, check_whole
 from metarl.core.progress import Bars, Display, Overall
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 log = logging.getLogger(__name__)
 failure_log = logging.getLogger(f"{__name__}.failures")
@@ -35,6 +40,10 @@ failure_log = logging.getLogger(f"{__name__}.failures")
 
 class Interrupted(Exception):
     """Raised by a job that was asked to stop, after it saved its state."""
+
+
+class Detached(Exception):
+    """Raised after jobs were submitted that go on without this process."""
 
 
 @dataclass
@@ -123,55 +132,97 @@ def run_jobs(
     show: bool = True,
     overall: bool = False,
     preload: Sequence[str] = (),
+    executor: Executor | None = None,
+    detach: bool = False,
+    folder: Path | None = None,
 ) -> dict[str, str]:
     """Run all jobs that are not finished, in parallel.
 
     Args:
         jobs: jobs by displayed name.
         workers: number of parallel processes; default: all cores; 1: this process only.
+            With an executor: jobs submitted at the same time; default: all.
         show: draw progress bars, if there is a terminal.
         overall: one bar for all jobs, instead of a bar for each.
         preload: modules that all processes need; they are imported only once.
+        executor: workers for the jobs; default: processes of this machine.
+        detach: end after submitting the jobs to the executor.
+        folder: folder that this process and the executor's workers share, for the
+            progress of the jobs; needed with an executor.
 
     Returns:
         Name of each failed job -> reason.
 
     Raises:
         KeyboardInterrupt: interrupted; every running job has saved its state.
+        Detached: the jobs are submitted, and `detach` is on.
+        MetaRLError: the executor takes no jobs.
     """
     end_if_importing()
     check_workers(workers)
+    check_detach(executor, detach=detach)
     left = {name: job for name, job in jobs.items() if not job.finished}
     if not left:
         return {}
-    work = {name: job.work for name, job in left.items()}
-    count = min(workers or core_count(), len(left))
-    if count > 1 and not _main_is_file() and any(map(_needs_main, work.values())):
-        log.warning(NO_FILE)
-        count = 1
-    failures = {}
-    if count > 1:
-        with _display(left, workers, show=show, overall=overall) as shown:
-            failures = _Pool(work, count, shown, preload).run()
-        work = {name: work[name] for name in failures if failures[name] == UNGUARDED}
-        if work:
-            log.warning(UNGUARDED)
-    if work and (count == 1 or failures):
-        with _display(left, workers, show=show, overall=overall) as shown:
-            again = _run_in_process(work, shown)
-        failures = {k: v for k, v in failures.items() if k not in work} | again
+    if executor is None:
+        display = partial(_display, left, workers or core_count(), overall=overall)
+        failures = _run_here(left, workers, partial(display, show=show), preload)
+    else:
+        from metarl.core.remote import run_remote
+
+        assert folder is not None, "jobs of an executor need a folder"
+        count = min(workers or len(left), len(left))
+        with _display(left, count, show=show, overall=overall) as shown:
+            failures = run_remote(
+                left, executor, folder, shown, count=count, detach=detach
+            )
     for name, reason in failures.items():
         failure_log.error("%s failed: %s", name, reason)
     return failures
 
 
+def check_detach(executor: Executor | None, *, detach: bool) -> None:
+    """Raise ValueError if the jobs of this machine would have to go on alone."""
+    if detach and executor is None:
+        raise ValueError(
+            "detach must be off, got True: the jobs of this machine end with this "
+            "command; choose an engine too, slurm or dask:ADDRESS"
+        )
+
+
+def _run_here(
+    left: Mapping[str, Job],
+    workers: int | None,
+    display: Callable[[], Display],
+    preload: Sequence[str],
+) -> dict[str, str]:
+    """Run jobs on this machine: in a pool of processes, or in this process."""
+    work = {name: job.work for name, job in left.items()}
+    count = min(workers or core_count(), len(left))
+    if count > 1 and not _main_is_file() and any(map(needs_main, work.values())):
+        log.warning(NO_FILE)
+        count = 1
+    failures: dict[str, str] = {}
+    if count > 1:
+        with display() as shown:
+            failures = _Pool(work, count, shown, preload).run()
+        work = {name: work[name] for name in failures if failures[name] == UNGUARDED}
+        if work:
+            log.warning(UNGUARDED)
+    if work and (count == 1 or failures):
+        with display() as shown:
+            again = _run_in_process(work, shown)
+        failures = {k: v for k, v in failures.items() if k not in work} | again
+    return failures
+
+
 def _display(
-    jobs: Mapping[str, Job], workers: int | None, *, show: bool, overall: bool
+    jobs: Mapping[str, Job], workers: int, *, show: bool, overall: bool
 ) -> Display:
     if not overall:
         return Bars(jobs, show=show)
     sizes = {name: job.size for name, job in jobs.items()}
-    return Overall(sizes, workers or core_count(), show=show)
+    return Overall(sizes, workers, show=show)
 
 
 @contextlib.contextmanager
@@ -237,6 +288,8 @@ def describe(error: Exception) -> str:
 class _Running:
     name: str
     process: BaseProcess
+    line: Connection
+    """Closed to ask the job to stop; it also closes when this process ends."""
     failure: str = ""
 
 
@@ -253,6 +306,7 @@ class _Pool:
         self.waiting, self.count, self.shown = dict(jobs), count, shown
         self.running: dict[Connection, _Running] = {}
         self.failures: dict[str, str] = {}
+        self.interrupted: list[str] = []
         self.stopping = False
         self.context = _context(preload)
 
@@ -267,20 +321,26 @@ class _Pool:
                     self._start()
                 for channel in wait(list(self.running), timeout=0.2):
                     self._receive(channel)  # type: ignore[arg-type]
-        if self.stopping:
-            raise KeyboardInterrupt
-        return self.failures
+            # Jobs may hear an interrupt of the terminal before this process does.
+            if self.stopping or (self.interrupted and should_stop()):
+                raise KeyboardInterrupt
+        alone = dict.fromkeys(self.interrupted, "its process was asked to stop")
+        return self.failures | alone
 
     def _start(self) -> None:
         name = next(iter(self.waiting))
         job = self.waiting.pop(name)
         ours, theirs = self.context.Pipe(duplex=False)
-        process = self.context.Process(target=_work, args=(job, theirs), daemon=True)
-        with contextlib.nullcontext() if _needs_main(job) else _without_main():
+        their_line, line = self.context.Pipe(duplex=False)
+        process = self.context.Process(
+            target=_work, args=(job, theirs, their_line), daemon=True
+        )
+        with contextlib.nullcontext() if needs_main(job) else _without_main():
             process.start()
         theirs.close()
+        their_line.close()
         self.shown.begin(name)
-        self.running[ours] = _Running(name, process)
+        self.running[ours] = _Running(name, process, line)
 
     def _receive(self, channel: Connection) -> None:
         """Receive a message or the end of a job: its channel closes at any exit."""
@@ -298,6 +358,7 @@ class _Pool:
     def _end(self, channel: Connection) -> None:
         job = self.running.pop(channel)
         job.process.join()
+        job.line.close()
         code = job.process.exitcode
         if code == _UNGUARDED:
             job.failure = UNGUARDED
@@ -306,14 +367,16 @@ class _Pool:
             job.failure = f"its process ended with {how}"
         if job.failure:
             self.failures[job.name] = job.failure
-        if code != _INTERRUPTED:
+        if code == _INTERRUPTED:
+            self.interrupted.append(job.name)
+        else:
             self.shown.end(job.name, job.failure)
 
     def _stop(self) -> None:
+        # By no signal: on Windows it would end the process before it saves.
         self.stopping = True
         for job in self.running.values():
-            if job.process.pid is not None and job.process.is_alive():
-                os.kill(job.process.pid, signal.SIGINT)
+            job.line.close()
 
 
 _INTERRUPTED, _UNGUARDED = 130, 131
@@ -338,8 +401,8 @@ def end_if_importing() -> None:
         os._exit(_UNGUARDED)
 
 
-def _needs_main(job: Work) -> bool:
-    """Whether a job refers to something that the user's script defines."""
+def needs_main(job: Work) -> bool:
+    """Whether work refers to something that the user's script defines."""
     return b"__main__" in bytes(ForkingPickler.dumps(job))
 
 
@@ -369,10 +432,12 @@ def _without_main() -> Iterator[None]:
         main.update(before)
 
 
-def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
+def _context(preload: Sequence[str]) -> "SpawnContext | ForkServerContext":
     """Return a fork server that has imported modules, if the system has one."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
+    from multiprocessing.forkserver import ensure_running
+
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     # Ctrl-C and the end of a terminal reach the server too; it must not end, as it
@@ -382,9 +447,27 @@ def _context(preload: Sequence[str]) -> SpawnContext | ForkServerContext:
     return context
 
 
-def _work(job: Work, channel: Connection) -> None:
+class _Line:
+    """Line to the parent, which closes it to ask for a stop, or when it ends."""
+
+    def __init__(self, line: Connection) -> None:
+        self.line, self.looked, self.closed = line, 0.0, False
+
+    def is_closed(self) -> bool:
+        """Whether it is closed; looks at most ten times a second."""
+        now = time.monotonic()
+        if not self.closed and now - self.looked > 0.1:
+            self.looked = now
+            try:
+                self.closed = self.line.poll()
+            except OSError:  # on Windows, the end of the other side
+                self.closed = True
+        return self.closed
+
+
+def _work(job: Work, channel: Connection, line: Connection) -> None:
     """Run a job in a child process, and report to the parent."""
-    lost = threading.Event()
+    lost, parent = threading.Event(), _Line(line)
 
     def report(progress: float) -> None:
         try:
@@ -393,8 +476,12 @@ def _work(job: Work, channel: Connection) -> None:
             lost.set()
 
     with stop_on_interrupt() as asked:
+
+        def should_stop() -> bool:
+            return asked() or lost.is_set() or parent.is_closed()
+
         try:
-            job(Reporter(report, lambda: asked() or lost.is_set()))
+            job(Reporter(report, should_stop))
         except Interrupted:
             sys.exit(_INTERRUPTED)
         except Exception as error:  # noqa: BLE001 sent to the parent, which continues

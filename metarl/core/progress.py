@@ -210,3 +210,8 @@ def minutes(seconds: float) -> str:
     if seconds < 5400:
         return f"about {seconds / 60:.0f} min"
     return f"about {seconds / 3600:.1f} h"
+
+
+def ago(seconds: float) -> str:
+    """Format the time since an event."""
+    return f"{minutes(max(seconds, 0.0)).removeprefix('about ')} ago"

@@ -7,7 +7,8 @@ tests of one subject, or tests one baseline; it is finished if nothing is missin
 import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from metarl.core.checks import MetaRLError
 from metarl.core.fields import Range, check_whole
+from metarl.core.job_files import take_over
 from metarl.core.locks import locked
 from metarl.core.parallel import Job, Reporter, core_count, memory_left, run_jobs
 from metarl.envs.registry import task_class
@@ -228,14 +230,31 @@ def writing(populations: Sequence[Population], *more: Path) -> Iterator[None]:
     """Context in which no other process writes to these runs, and more folders.
 
     Raises:
-        MetaRLError: another process uses one of them, or one cannot be written to.
+        MetaRLError: another process or jobs on other machines use one of them, or one
+            cannot be written to.
     """
-    with locked([*(each.run.path for each in populations), *more]):
+    folders = [*(each.run.path for each in populations), *more]
+    with locked(folders):
+        take_over(folders)
         for each in populations:
             if is_complete(each.run.path):
                 finish_swap(each.run.path)
             discard(each.run.path)
         yield
+
+
+def for_workers(
+    populations: Iterable[Population], executor: Executor | None
+) -> list[Population]:
+    """Populations with one subject a job, unless they run on this machine alone.
+
+    Other machines may have many more cores than this one.
+    """
+    if executor is None:
+        return list(populations)
+    return [
+        replace(each, batch_subjects=each.batch_subjects or 1) for each in populations
+    ]
 
 
 def in_rounds(populations: Iterable[Population]) -> dict[str, Job]:
@@ -250,10 +269,20 @@ def run_all(
     *,
     show: bool,
     overall: bool = False,
+    executor: Executor | None = None,
+    detach: bool = False,
+    folder: Path | None = None,
 ) -> dict[str, str]:
     """Run jobs of populations; return the reason for each that failed."""
     return run_jobs(
-        jobs, workers=workers, show=show, overall=overall, preload=(__name__,)
+        jobs,
+        workers=workers,
+        show=show,
+        overall=overall,
+        preload=(__name__,),
+        executor=executor,
+        detach=detach,
+        folder=folder,
     )
 
 

@@ -9,6 +9,7 @@ that failed.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -18,7 +19,7 @@ from typing import Any
 from metarl.core.checks import check_choice
 from metarl.core.fields import check_fields, checked
 from metarl.core.files import write_json
-from metarl.core.parallel import Job, Outcome, check_workers
+from metarl.core.parallel import Job, Outcome, check_detach, check_workers
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import Experiment, experiment, preset
 from metarl.pipeline import fingerprint
@@ -26,6 +27,7 @@ from metarl.pipeline.population import (
     PlannedTest,
     Population,
     begin,
+    for_workers,
     in_rounds,
     run_all,
     snapshot_tests,
@@ -118,6 +120,8 @@ def reproduce(
     workers: int | None = None,
     show: bool = True,
     command: str = "",
+    executor: Executor | None = None,
+    detach: bool = False,
 ) -> Outcome:
     """Train, freeze, test and score every experiment; finished work is kept.
 
@@ -127,6 +131,9 @@ def reproduce(
         workers: number of parallel processes; default: all cores; 1: this process only.
         show: show the progress.
         command: the user's command, for the report.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
+        detach: end after submitting the jobs to the executor, with `Detached`.
 
     Returns:
         Folder of a `Reproduction`, and the reason for each job that failed.
@@ -136,12 +143,23 @@ def reproduce(
             started.
         ValueError: a variant does not fit; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
+        Detached: the jobs are submitted, and `detach` is on.
     """
     check_workers(workers)
+    check_detach(executor, detach=detach)
     result = Reproduction(Path(out), plan)
-    populations = [p for task in plan.tasks for p in _populations(result, task)]
+    planned = (p for task in plan.tasks for p in _populations(result, task))
+    populations = for_workers(planned, executor)
     with begin(populations, result.path, resume=True):
-        failures = run_all(_in_rounds(populations), workers, show=show, overall=True)
+        failures = run_all(
+            _in_rounds(populations),
+            workers,
+            show=show,
+            overall=True,
+            executor=executor,
+            detach=detach,
+            folder=result.path,
+        )
         failures |= run_all(_analysis_jobs(result), workers, show=show, overall=True)
         _write_results(result, command, failures)
     return Outcome(result.path, failures)

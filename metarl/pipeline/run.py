@@ -1,19 +1,27 @@
 """Train all subjects of a run, and test them with frozen weights."""
 
 from collections.abc import Iterable
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_between
 from metarl.core.fields import checked
-from metarl.core.parallel import Job, Outcome, check_workers, end_if_importing
+from metarl.core.parallel import (
+    Job,
+    Outcome,
+    check_detach,
+    check_workers,
+    end_if_importing,
+)
 from metarl.experiments.spec import experiment
 from metarl.pipeline.population import (
     PlannedTest,
     Population,
     Tests,
     begin,
+    for_workers,
     run_all,
     snapshot_tests,
     trained_variants,
@@ -27,7 +35,7 @@ from metarl.simulation.evaluation import check_test
 
 
 @checked
-def train(
+def train(  # noqa: PLR0913 one for each option
     config: RunConfig[Any],
     out: str | Path | None = None,
     *,
@@ -36,6 +44,8 @@ def train(
     workers: int | None = None,
     batch_subjects: int | None = None,
     show: bool = True,
+    executor: Executor | None = None,
+    detach: bool = False,
 ) -> Outcome:
     """Train all subjects of a run; a subject's weights do not depend on the others.
 
@@ -49,6 +59,9 @@ def train(
         batch_subjects: number of subjects that share one computation; default: as many
             as are quickest. It changes no byte of a subject.
         show: draw progress bars, if there is a terminal.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
+        detach: end after submitting the jobs to the executor, with `Detached`.
 
     Returns:
         Folder of the run, and the reason for each job that failed.
@@ -58,17 +71,28 @@ def train(
         ValueError: training has an impossible intervention, or a variant does not fit
             the task's parameters; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, `resume` continues.
+        Detached: the jobs are submitted, and `detach` is on.
     """
     end_if_importing()
     check_workers(workers)
+    check_detach(executor, detach=detach)
     path = default_folder(config.task) if out is None else Path(out)
     run = Run(path, trust_task=True)
     populations = [Population(run, config, batch_subjects=batch_subjects)]
     if variants:
         populations += variant_populations(run, config, {})
+    populations = for_workers(populations, executor)
     with begin(populations, resume=resume):
         jobs = _merged(each.subject_jobs() for each in populations)
-        return Outcome(run.path, run_all(jobs, workers, show=show))
+        failures = run_all(
+            jobs,
+            workers,
+            show=show,
+            executor=executor,
+            detach=detach,
+            folder=run.path,
+        )
+        return Outcome(run.path, failures)
 
 
 @checked
@@ -80,6 +104,7 @@ def evaluate(
     baselines: bool = True,
     workers: int | None = None,
     show: bool = True,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Test every trained subject, and the task's baselines, on new episodes.
 
@@ -96,6 +121,8 @@ def evaluate(
         baselines: also test the task's baselines, in the main test.
         workers: number of parallel processes; default: all cores; 1: this process only.
         show: draw progress bars, if there is a terminal.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
 
     Returns:
         Folder of the run, and the reason for each job that failed.
@@ -121,7 +148,9 @@ def evaluate(
         jobs = _merged(each.subject_jobs(train=False) for each in populations)
         jobs |= populations[0].baseline_jobs()
         try:
-            failures = run_all(jobs, workers, show=show)
+            failures = run_all(
+                jobs, workers, show=show, executor=executor, folder=run.path
+            )
             kept = bool(failures) and any(each.taken() for each in populations)
             if not kept:
                 for each in populations:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 from metarl.core.checks import MetaRLError, check_choice
@@ -18,11 +19,13 @@ from metarl.pipeline.population import (
     PlannedTest,
     Population,
     begin,
+    for_workers,
     possible_tests,
     run_all,
 )
 from metarl.reports.figures import has_analysis
 from metarl.runs.config import TEST, EvaluationConfig
+from metarl.runs.folder import VARIANTS as VARIANTS_FOLDER
 from metarl.runs.folder import Run, as_run
 from metarl.simulation.evaluation import check_test
 from metarl.training.trainer import check_trainable
@@ -37,6 +40,7 @@ def finish_variants(
     *,
     workers: int | None = None,
     show: bool = True,
+    executor: Executor | None = None,
 ) -> Outcome:
     """Train, test and analyse variants of a run; finished work is kept.
 
@@ -50,6 +54,8 @@ def finish_variants(
         names: general variants or the experiment's own; default: all general ones.
         workers: number of parallel processes; default: all cores; 1: this process only.
         show: show the progress.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
 
     Returns:
         Folder of the run, and the reason for each job that failed.
@@ -63,20 +69,33 @@ def finish_variants(
     run = as_run(run)
     for name in names:
         check_choice("variant", name, variants_of(run.config.task))
-    populations = list(_fitting(run, names or VARIANTS, _main_test(run)))
-    with begin(populations, resume=True):
-        failures = _finish(populations, workers, show=show)
+    fitting = _fitting(run, names or VARIANTS, _main_test(run))
+    populations = for_workers(fitting, executor)
+    shared = [run.path / VARIANTS_FOLDER] if executor else []
+    with begin(populations, *shared, resume=True):
+        failures = _finish(run, populations, workers, show=show, executor=executor)
     return Outcome(run.path, failures)
 
 
 def _finish(
-    populations: Sequence[Population], workers: int | None, *, show: bool
+    run: Run,
+    populations: Sequence[Population],
+    workers: int | None,
+    *,
+    show: bool,
+    executor: Executor | None,
 ) -> dict[str, str]:
     """Train, test and analyse populations; return the reason for each failed job."""
     # Once, as the names of the jobs depend on the subjects that are not trained yet.
     jobs_of = [each.subject_jobs() for each in populations]
-    jobs = {name: job for jobs in jobs_of for name, job in jobs.items()}
-    failures = run_all(jobs, workers, show=show, overall=True)
+    failures = run_all(
+        {name: job for jobs in jobs_of for name, job in jobs.items()},
+        workers,
+        show=show,
+        overall=True,
+        executor=executor,
+        folder=run.path / VARIANTS_FOLDER,
+    )
     analyses = {
         f"{each.name} analysis": analysis_job(each.run)
         for each, own in zip(populations, jobs_of, strict=True)

@@ -2,6 +2,7 @@
 
 runs/x/config.json                                 the configuration
 runs/x/.lock                                       while a process writes to the run
+runs/x/.jobs/                                      progress of jobs on other machines
 runs/x/.evaluating/                                an evaluation that is not finished
 runs/x/subject-00/                                 one folder per subject
     policy.safetensors  snapshots/  metrics.csv  versions.json  cost.json
@@ -27,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metarl.core.checks import MetaRLError, check_folder_name
-from metarl.core.fields import check_type, checked
+from metarl.core.fields import check_type, check_whole, checked
 from metarl.core.files import (
     Recording,
     exists,
@@ -269,6 +270,16 @@ class Run:
         """Configuration."""
         plain = read_json(self.path / "config.json", dict)
         return from_plain(plain, trust_task=self.trust_task)
+
+    @property
+    def subject_count(self) -> int:
+        """Number of subjects; the task's code is not needed."""
+        path = self.path / "config.json"
+        count: int = read_json(path, dict).get("subjects", 0)
+        try:
+            return check_whole("subjects", count)
+        except ValueError as error:
+            raise MetaRLError(f"{path} is damaged ({error}); restore it") from None
 
     @property
     def subjects(self) -> list[SubjectFolder]:

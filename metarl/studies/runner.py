@@ -11,7 +11,8 @@ A seed that is done is not done again: the same command goes on where it was sto
 """
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -33,8 +34,15 @@ from metarl.core.files import (
     write_table,
     write_text,
 )
+from metarl.core.job_files import take_over
 from metarl.core.locks import locked
-from metarl.core.parallel import Job, Outcome, check_workers, run_jobs
+from metarl.core.parallel import (
+    Job,
+    Outcome,
+    check_detach,
+    check_workers,
+    run_jobs,
+)
 from metarl.core.seeding import stream_seed
 from metarl.reports.figures import effect_line
 from metarl.reports.scorecard import missing, read_scorecard, tally, write_scorecard
@@ -100,6 +108,8 @@ def compare_neighbours(
     *,
     workers: int | None = None,
     show: bool = True,
+    executor: Executor | None = None,
+    detach: bool = False,
 ) -> Outcome:
     """Run every study's seeds, or what of them is missing, and score them.
 
@@ -108,6 +118,9 @@ def compare_neighbours(
         out: the folder, made where there is none.
         workers: processes at once; all cores by default, 1 for this process alone.
         show: report the progress.
+        executor: workers for the jobs, perhaps on other machines that share the folder;
+            default: processes of this machine.
+        detach: end after submitting the jobs to the executor, with `Detached`.
 
     Returns:
         The folder, and for each seed that failed, the reason.
@@ -115,15 +128,30 @@ def compare_neighbours(
     Raises:
         MetaRLError: `out` holds seeds of another root or scale; nothing is begun.
         KeyboardInterrupt: interrupted; what is done is kept, the same call goes on.
+        Detached: the jobs are submitted, and `detach` is on.
     """
     check_workers(workers)
+    check_detach(executor, detach=detach)
     folder = Path(out)
+    run = partial(
+        run_jobs,
+        workers=workers,
+        show=show,
+        overall=True,
+        preload=(__name__,),
+        executor=executor,
+        detach=detach,
+        folder=folder,
+    )
     with locked([folder]):
-        return _compare(plan, folder, workers, show=show)
+        take_over([folder])
+        return _compare(plan, folder, run)
 
 
 def _compare(
-    plan: NeighboursPlan, folder: Path, workers: int | None, *, show: bool
+    plan: NeighboursPlan,
+    folder: Path,
+    run: Callable[[dict[str, Job]], dict[str, str]],
 ) -> Outcome:
     _settle(folder, plan)
     jobs = {
@@ -133,9 +161,7 @@ def _compare(
         )
         for piece, ask in _pieces(plan)
     }
-    failures = run_jobs(
-        jobs, workers=workers, show=show, overall=True, preload=(__name__,)
-    )
+    failures = run(jobs)
     found = {name: read_results(plan, name, folder) for name in plan.studies}
     whole = {name: results for name, results in found.items() if results is not None}
     tables = {

@@ -42,7 +42,7 @@ def test_the_result_is_printed_and_the_files_named(finished, capsys):
 
 def test_the_default_folder_is_named_after_the_task(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(population, "train_one", None)
+    monkeypatch.setattr(population, "train_some", None)
     assert main(WORDS) == 3
     assert "discount=0.4,updates=1 subject 0 failed" in capsys.readouterr().err
     assert (tmp_path / "runs" / "sweep" / "informative-arm" / "sweep.csv").exists()

@@ -71,6 +71,32 @@ def test_an_interrupt_stops_what_runs_and_starts_no_more(tmp_path):
     assert signal.getsignal(signal.SIGINT) is before
 
 
+def test_jobs_are_stopped_without_a_signal(tmp_path, monkeypatch):
+    """On Windows a signal would end a process before it saves."""
+
+    def kill(pid, number):
+        raise AssertionError("a signal was sent")
+
+    started, saved = tmp_path / "started", tmp_path / "saved"
+    jobs = {
+        "worker": partial(toys.stop_when_asked, started, saved),
+        "interrupter": partial(toys.interrupt, os.getpid(), started, saved),
+    }
+    monkeypatch.setattr("metarl.core.parallel.os.kill", kill)
+    with pytest.raises(KeyboardInterrupt):
+        run(jobs, 2)
+    assert saved.read_text() == "saved"
+
+
+def test_a_job_that_alone_was_asked_to_stop_is_named(tmp_path):
+    jobs = {
+        "asked": toys.be_terminated,
+        "last": partial(toys.succeed, tmp_path / "last"),
+    }
+    assert run(jobs, 2) == {"asked": "its process was asked to stop"}
+    assert (tmp_path / "last").exists()
+
+
 def interrupt_me(path, reporter):
     assert not reporter.should_stop()
     os.kill(os.getpid(), signal.SIGINT)

@@ -180,6 +180,12 @@ def interrupt(process: int, started: Path, saved: Path, reporter) -> None:
     wait_for(saved.exists)
 
 
+def be_terminated(reporter) -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    wait_for(reporter.should_stop)
+    raise Interrupted
+
+
 def stop_when_asked(started: Path, saved: Path, reporter) -> None:
     started.write_text("started")
     wait_for(reporter.should_stop)
