@@ -13,7 +13,7 @@ from toys import Lottery
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import preset
-from metarl.reports.figures import analyze
+from metarl.reports.figures import HASHES_FILE, analyze
 from metarl.reports.html.page import (
     duration,
     further,
@@ -77,6 +77,7 @@ def folder(finished, tmp_path_factory):
     for row, verdict in zip(rows, VERDICTS, strict=False):
         row["verdict"] = verdict
     write_json(path, rows)
+    path.with_name(HASHES_FILE).unlink()
     for subject in load_run(folder / "two-step").subjects:
         subject.cost_path.unlink()
     create_run(folder / "bandit", preset("bandit"))
