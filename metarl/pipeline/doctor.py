@@ -25,6 +25,9 @@ GIB = 2**30
 EXTRAS = {
     "pyarrow": ("data", "parquet files"),
     "h5py": ("hdf5", "MATLAB v7.3 and NWB files"),
+    "optuna": ("search", "metarl sweep --search"),
+    "submitit": ("slurm", "--engine slurm"),
+    "distributed": ("dask", "--engine dask"),
 }
 """Module -> the extra that installs it, and its purpose."""
 

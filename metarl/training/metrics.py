@@ -45,6 +45,11 @@ class MetricAverages:
             first = t + 1
         self.running += rewards[first:].sum(0)
 
+    def add_returns(self, total: float, episodes: int) -> None:
+        """Add the returns of episodes that ended, as their sum and number."""
+        self.returns += total
+        self.episodes += episodes
+
     def read(self) -> dict[str, float]:
         """Return means since the last reading, and the number of episodes so far.
 

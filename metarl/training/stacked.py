@@ -4,6 +4,7 @@ Each subject keeps its own random numbers, weights, schedules and learning curve
 its bytes do not depend on the other subjects of the group.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -126,6 +127,14 @@ class StackedGroup:
             [each.generator for each in self.members],
             reset_memory=training.reset_memory,
         )
+        self._share_returns()
+
+    def _share_returns(self) -> None:
+        """Let the kernel count the returns of episodes in progress."""
+        for place, member in enumerate(self.members):
+            shared = self.networks.running(place)
+            shared.copy_(member.averages.running)
+            member.averages.running = shared
 
     def load_states(
         self, states: Sequence[dict[str, Any]], paths: Sequence[Path]
@@ -137,6 +146,7 @@ class StackedGroup:
 
     def _continue_rollout(self) -> None:
         """Continue the episodes of all members."""
+        self._share_returns()
         self.rollout.load_states([m.rollout_state or {} for m in self.members])
         for member in self.members:
             member.rollout_state = None
@@ -159,27 +169,26 @@ class StackedGroup:
         """Step one unroll of every subject, and learn from it."""
         learning = self.config.learning
         self.rollout.run(self.config.training.unroll_steps)
-        rewards, nonterminal = self.networks.rewards(), ~self.networks.ended()
-        if not bool(rewards.isfinite().all()):
-            self._find_faults(rewards)
         progress = [each.progress for each in self.members]
         self.networks.update(
             [learning.learning_rate.at(p) for p in progress],
             [learning.discount.at(p) for p in progress],
             [learning.entropy_weight.at(p) for p in progress],
         )
-        for place, scalars in enumerate(self.networks.scalars()):
-            member = self.members[place]
-            # Copied, as a sum over numbers that lie apart is rounded differently.
-            own = rewards[:, place].clone(), nonterminal[:, place].clone()
-            member.averages.add_rewards(*own)
+        rows = zip(self.networks.scalars(), self.networks.returns(), strict=True)
+        for member, (scalars, (total, episodes)) in zip(
+            self.members, rows, strict=True
+        ):
             member.averages.add_scalars(scalars)
+            member.averages.add_returns(total, episodes)
             member.updates += 1
+            if not math.isfinite(scalars["rollout/reward_rate"]):
+                self._find_fault(member)
 
-    def _find_faults(self, rewards: torch.Tensor) -> None:
-        """Note the subjects with a reward that is not finite."""
-        for member, own in zip(self.members, rewards.unbind(1), strict=True):
-            try:
-                finite_rewards(own)
-            except ValueError as error:
-                self.faults[member.subject] = str(error)
+    def _find_fault(self, member: StackedSubject) -> None:
+        """Note which reward of a subject is not finite."""
+        own = self.networks.rewards()[:, self.members.index(member)]
+        try:
+            finite_rewards(own)
+        except ValueError as error:
+            self.faults[member.subject] = str(error)

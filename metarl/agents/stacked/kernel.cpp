@@ -36,6 +36,7 @@ constexpr int ENVS_AT_ONCE = 64;   // of a block: its errors stay in the first c
 constexpr int GRADIENT_ROWS = 96;  // (step, environment) pairs for one weight gradient
 constexpr int WAITING_ROWS = GRADIENT_ROWS + ENVS_AT_ONCE;
 constexpr int MOST_ACTIONS = 64;
+constexpr int METRICS = 10;
 
 inline V load(const float *p) { return *reinterpret_cast<const V *>(p); }
 inline void store(float *p, V v) { *reinterpret_cast<V *>(p) = v; }
@@ -158,7 +159,8 @@ struct Group {
   uint8_t *any_start; // (T + 1,)
   float *rpe_factor;  // (T, S, B), or null
   float *rpe_addition;
-  double *metrics;    // (S, 7)
+  float *running;     // (S, B) return so far of the episode in progress
+  double *metrics;    // (S, METRICS)
 };
 
 int64_t vector_width() { return W; }
@@ -414,13 +416,30 @@ struct Subject {
           entropy += spread[k];
         }
       }
-    double *out = g.metrics + s * 7, mean, deviation;
+    double *out = g.metrics + s * METRICS, mean, deviation;
     const double n = double(T * B);
     out[0] = policy / n, out[1] = value / n, out[2] = entropy / n;
     moments(target.rpes, T * B, mean, deviation);
     out[4] = mean, out[5] = deviation;
     moments(target.values, (T + 1) * B, mean, deviation);
     out[6] = mean;
+  }
+
+  // Mean reward, and returns of the episodes that ended.
+  void count_returns() const {
+    float *running = g.running + s * B;
+    double sum = 0, returns = 0, episodes = 0;
+    for (int64_t t = 0; t < T; ++t)
+      for (int64_t b = 0; b < B; ++b) {
+        sum += g.rewards[at(t) + b];
+        running[b] += g.rewards[at(t) + b];
+        if (!g.ended[at(t) + b]) continue;
+        returns += running[b];
+        episodes += 1;
+        running[b] = 0.f;
+      }
+    double *out = g.metrics + s * METRICS;
+    out[7] = sum / double(T * B), out[8] = returns, out[9] = episodes;
   }
 
   // Gradient in the drives of one environment at one step, from errors after it.
@@ -557,7 +576,7 @@ struct Subject {
     double squares = 0;
     for (int64_t k = 0; k < g.numbers; ++k) squares += double(gradient[k]) * gradient[k];
     const double norm = std::sqrt(squares);
-    g.metrics[s * 7 + 3] = norm;
+    g.metrics[s * METRICS + 3] = norm;
     const double factor = g.clip > 0 ? std::min(1.0, g.clip / (norm + 1e-6)) : 1.0;
     bool any = false;
     for (int64_t t = 0; t < T; ++t)
@@ -620,6 +639,7 @@ void step(const Group *group, int64_t t, const float *observation, int64_t strid
 void differentiate(const Group *group, const float *discount, const float *entropy) {
   for (int64_t s = 0; s < group->subjects; ++s) {
     const Subject subject(*group, s);
+    subject.count_returns();
     subject.loss(discount[s], entropy[s]);
     subject.backward();
   }

@@ -20,8 +20,9 @@ METRICS = (
     "rpe/mean",
     "rpe/deviation",
     "value/mean",
+    "rollout/reward_rate",
 )
-"""Scalars of an update, in the kernel's order."""
+"""Scalars of an update, in the kernel's order; sum and number of returns follow."""
 MOST_ACTIONS = 64
 """Largest number of actions; `MOST_ACTIONS` of the kernel."""
 _WHOLE = (
@@ -35,7 +36,7 @@ _BUFFERS = (
     *("packed", "recurrent", "heads", "readout"),
     *("joined", "gates", "cells", "logits", "errors", "scratch"),
     *("chosen", "rewards", "ended", "started", "any_start"),
-    *("rpe_factor", "rpe_addition", "metrics"),
+    *("rpe_factor", "rpe_addition", "running", "metrics"),
 )
 
 
@@ -126,7 +127,8 @@ class Kernel:
         self._use("ended", torch.zeros(t, s, b, dtype=torch.bool))
         self._use("started", torch.zeros(t + 1, s, b, dtype=torch.bool))
         self._use("any_start", torch.zeros(t + 1, dtype=torch.bool))
-        self._use("metrics", torch.zeros(s, len(METRICS), dtype=torch.float64))
+        self._use("running", torch.zeros(s, b))
+        self._use("metrics", torch.zeros(s, len(METRICS) + 2, dtype=torch.float64))
         for name in ("weights", "gradient", "squares", "momentum", "updates"):
             self._use(name, getattr(weights, name))
         if weights.mask is not None:
@@ -217,15 +219,20 @@ class Kernel:
     def scalars(self) -> list[dict[str, float]]:
         """Scalars to log of the last update, subject by subject."""
         rows = self.buffers["metrics"].tolist()
-        return [dict(zip(METRICS, row, strict=True)) for row in rows]
+        return [dict(zip(METRICS, row, strict=False)) for row in rows]
+
+    def returns(self) -> list[tuple[float, int]]:
+        """Sum and number of the returns of episodes that ended, subject by subject."""
+        rows = self.buffers["metrics"][:, len(METRICS) :].tolist()
+        return [(total, int(count)) for total, count in rows]
+
+    def running(self, subject: int) -> Tensor:
+        """(B,) returns so far of the episodes in progress."""
+        return self.buffers["running"][subject]
 
     def rewards(self) -> Tensor:
         """(T, S, B) rewards of the unroll."""
         return self.buffers["rewards"]
-
-    def ended(self) -> Tensor:
-        """(T, S, B) bool: the episode ended with the step."""
-        return self.buffers["ended"]
 
     def memory(self, subject: int) -> tuple[Tensor, Tensor]:
         """(B, H) activity and cell after the last step of the unroll."""

@@ -17,7 +17,11 @@ from pathlib import Path
 SOURCE = Path(__file__).with_name("kernel.cpp")
 SWITCH = "METARL_KERNEL"
 """Environment variable: off for the torch path, or the path of a compiler."""
-FLAGS = "-std=c++20", "-O3", "-march=native", "-fno-math-errno", "-shared", "-fPIC"
+PROCESSOR = "mcpu" if platform.machine() in ("arm64", "aarch64") else "march"
+FLAGS = (
+    *("-std=c++20", "-O3", f"-{PROCESSOR}=native"),
+    *("-fno-math-errno", "-shared", "-fPIC"),
+)
 COMPILERS = "g++", "clang++", "c++"
 COMPILE_SECONDS = 120.0
 

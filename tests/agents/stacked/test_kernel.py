@@ -9,6 +9,7 @@ from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.stacked.kernel import Kernel
 from metarl.agents.stacked.library import KernelError, load_kernel
 from metarl.agents.stacked.weights import StackedWeights, flat, views
+from metarl.training.metrics import MetricAverages
 from metarl.training.trainer import Trainer, make_network
 
 BASE = A2CConfig(
@@ -59,6 +60,7 @@ class Twin:
         envs = subjects * training.num_envs
         self.feedback = torch.zeros(envs, dtype=torch.int64), torch.zeros(envs)
         self.ended = torch.zeros(envs, dtype=torch.bool)
+        self.averages = MetricAverages(training.num_envs)
 
     def repeat(self, values):
         return None if values is None else torch.cat([values] * self.subjects)
@@ -95,8 +97,10 @@ class Twin:
         schedules = learning.learning_rate, learning.discount, learning.entropy_weight
         self.kernel.update(*([s.at(progress)] * self.subjects for s in schedules))
         self.trainer.updates += 1
+        self.averages.add_rewards(trajectory.rewards, trajectory.nonterminal)
         torch.testing.assert_close(values[-1], trajectory.values, rtol=1e-4, atol=1e-5)
-        return expected
+        rate = {"rollout/reward_rate": trajectory.rewards.mean()}
+        return {name: float(value) for name, value in (expected | rate).items()}
 
     def gradients(self):
         """Gradients of the kernel's last subject, and of the trainer, by name."""
@@ -119,15 +123,17 @@ def check(config):
             for mine, reference in twin.gradients():
                 torch.testing.assert_close(mine, reference, rtol=2e-4, atol=2e-6)
         for scalars in twin.kernel.scalars():
-            assert scalars == pytest.approx(
-                {name: float(value) for name, value in expected.items()},
-                rel=1e-4,
-                abs=1e-5,
-            )
+            assert scalars == pytest.approx(expected, rel=1e-4, abs=1e-5)
         for network in twin.networks:
             torch.testing.assert_close(
                 flat(network), flat(twin.trainer.network), rtol=1e-3, atol=1e-4
             )
+        total, episodes = twin.kernel.returns()[-1]
+        assert total == pytest.approx(twin.averages.returns, abs=1e-4)
+        assert episodes == twin.averages.episodes
+        twin.averages.returns, twin.averages.episodes = 0.0, 0
+        running = twin.kernel.running(0)
+        torch.testing.assert_close(running, twin.averages.running)
     moved = flat(twin.trainer.network) - flat(make_network(config, 0))
     assert moved.abs().max() > 1e-3
 
