@@ -15,7 +15,8 @@ CoreName = Literal["lstm", "gru", "rnn", "feedforward", "episodic"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
-OptimizerName = Literal["rmsprop", "adam"]
+OptimizerName = Literal["rmsprop", "adam", "rmsprop-tf"]
+Reduction = Literal["mean", "sum"]
 Rule = Literal[
     "bptt",
     "bptt-random",
@@ -189,11 +190,15 @@ class A2CConfig:
     entropy_weight: Schedule = Schedule(start=0.05, end=0.05)
     """Weight of the entropy of the policy (beta_e), >= 0."""
     optimizer: OptimizerName = "rmsprop"
-    """RMSProp as in the paper, or Adam."""
+    """RMSProp as in the paper, Adam, or RMSProp as in TensorFlow 1: epsilon is added
+    inside the root, and the mean of squared gradients starts at 1."""
     decay: float = 0.99
     """Decay per update of RMSProp's mean of squared gradients, in [0, 1)."""
     epsilon: float = 1e-5
     """Constant added to the root of the mean of squared gradients, > 0."""
+    reduction: Reduction = "mean"
+    """Whether the loss is the mean over the steps and environments of an unroll, or
+    their sum, as in programs of the time."""
     gradient_clip: float | None = None
     """Maximum norm of the whole gradient, > 0; None: no clipping."""
     normalize_advantages: bool = False

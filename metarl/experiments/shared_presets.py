@@ -22,6 +22,16 @@ PAPER = Preset(
 )
 """Wang et al. 2018, Simulation 4: one update per episode, 10,000 episodes."""
 
+PAPER_TF = Preset(
+    network=NetworkConfig(),
+    learning=A2CConfig(
+        optimizer="rmsprop-tf", decay=0.9, epsilon=1e-10, reduction="sum"
+    ),
+    training=PAPER.training,
+)
+"""PAPER with the defaults of TensorFlow 1, and the loss as a sum: what the paper leaves
+open, as a program of its time would have it."""
+
 FAST = Preset(
     network=NetworkConfig(input_gain=3.0, forget_bias=1.0),
     learning=A2CConfig(

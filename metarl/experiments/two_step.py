@@ -1,6 +1,6 @@
 """Two-step task: Wang et al. 2018, Simulation 4."""
 
-from metarl.experiments.shared_presets import FAST, PAPER, SMOKE
+from metarl.experiments.shared_presets import FAST, PAPER, PAPER_TF, SMOKE
 from metarl.experiments.spec import Experiment
 
 EXPERIMENT = Experiment(
@@ -13,9 +13,10 @@ EXPERIMENT = Experiment(
         "last reward?"
     ),
     source="Wang et al. 2018, Simulation 4; Daw et al. 2011",
-    presets={"paper": PAPER, "fast": FAST, "smoke": SMOKE},
+    presets={"paper": PAPER, "paper-tf": PAPER_TF, "fast": FAST, "smoke": SMOKE},
     notes="""
-Training: as published, one update per episode, 10,000 episodes. `fast` has many
-    environments, short unrolls, and rates that fall to zero.
+Training: as published, one update per episode, 10,000 episodes. `paper-tf` is `paper`
+    with TensorFlow 1's RMSProp and a summed loss. `fast` has many environments, short
+    unrolls, and rates that fall to zero.
 """,
 )

@@ -82,7 +82,9 @@ def test_an_impossible_network_is_refused(settings, words):
 def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
     # The tests' type checker would be the first to say so; users run without it.
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
-    with pytest.raises(ValueError, match="optimizer must be one of rmsprop, adam; got"):
+    with pytest.raises(
+        ValueError, match="optimizer must be one of rmsprop, adam, rmsprop-tf"
+    ):
         A2CConfig(optimizer="sgd")
     with pytest.raises(
         ValueError, match="rule must be one of bptt, bptt-random, eprop"

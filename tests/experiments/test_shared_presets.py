@@ -201,7 +201,7 @@ def test_a_users_own_task_has_the_two_step_tasks_presets():
 
 
 def test_unknown_presets_and_tasks_are_refused():
-    words = "preset must be one of fast, paper, smoke; got 'slow'"
+    words = "preset must be one of fast, paper, paper-tf, smoke; got 'slow'"
     with pytest.raises(ValueError, match=words):
         preset("two-step", "slow")
     with pytest.raises(ValueError, match="unknown task 'two-steps'"):

@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from metarl.agents.config import A2CConfig
+from metarl.agents.learning.tensorflow_rmsprop import TensorFlowRMSprop
 from metarl.agents.networks.actor_critic import Network
 from metarl.agents.returns import advantages, reward_prediction_error
 from metarl.agents.unrolls.branch import Starts
@@ -174,7 +175,8 @@ class Learner:
             value_weight=config.value_weight,
             entropy_weight=config.entropy_weight.at(progress),
         )
-        losses.total.backward()
+        terms = trajectory.rewards.numel() if config.reduction == "sum" else 1
+        (terms * losses.total).backward()
         return losses
 
     def optimizer_step(self, learning_rate: float) -> Tensor:
@@ -204,6 +206,10 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Create the optimizer named in the configuration."""
     rate = config.learning_rate.start
+    if config.optimizer == "rmsprop-tf":
+        return TensorFlowRMSprop(
+            parameters, lr=rate, decay=config.decay, epsilon=config.epsilon
+        )
     if config.optimizer == "adam":
         return torch.optim.Adam(parameters, lr=rate, eps=config.epsilon)
     return torch.optim.RMSprop(

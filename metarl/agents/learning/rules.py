@@ -92,6 +92,10 @@ class LearningRule(ABC):
         self.check_network(config.network, config.learning)
         self.check_training(config)
 
+    def sums(self, learning: A2CConfig) -> bool:
+        """Whether the loss can be a sum over the steps of an unroll."""
+        return False
+
     def check_learning(self, learning: A2CConfig) -> None:
         """Raise ValueError unless costs and replay fit the rule."""
         plain = learning.costs.plain
@@ -101,6 +105,11 @@ class LearningRule(ABC):
                 f"area, got {self.name!r}"
             )
         replays = learning.replay.mode != "none"
+        if learning.reduction == "sum" and (replays or not self.sums(learning)):
+            raise ValueError(
+                f"reduction must be mean where the rule is {self.name}, costs are by "
+                "area or episodes are replayed, got 'sum'"
+            )
         if replays and not (plain and self.supports_replay):
             raise ValueError(
                 f"replay.mode must be none where the rule is {self.name} or costs are "
@@ -180,6 +189,10 @@ class GradientRule(UnrollRule):
     """Whether errors stop at the recurrent weights."""
     random_feedback: bool = False
     """Whether errors reach the core through fixed random weights."""
+
+    def sums(self, learning: A2CConfig) -> bool:
+        """Whether the loss can be a sum: not with costs by area."""
+        return learning.costs.plain
 
     def check_network(self, network: NetworkConfig, learning: A2CConfig) -> None:
         """Raise ValueError if random feedback or area costs meet a separate critic."""

@@ -94,6 +94,7 @@ class Kernel:
             "numbers": sizes.numbers,
             "normalize": config.normalize_advantages,
             "optimizer": OPTIMIZERS[config.optimizer],
+            "summed": config.reduction == "sum",
             "local": config.rule == "eprop",
             "train_initial": weights.trains_initial,
             "trace_decay": config.trace_decay,
@@ -104,6 +105,8 @@ class Kernel:
         }
         for name, value in settings.items():
             setattr(group, name, value)
+        if config.optimizer == "rmsprop-tf":
+            weights.squares.fill_(1)
         self._allocate()
 
     def _allocate(self) -> None:

@@ -23,6 +23,9 @@ LEARNING = {
     "clipped": replace(BASE, gradient_clip=1e-3),
     "adam": replace(BASE, optimizer="adam", entropy_weight=constant(0.2)),
     "local errors": replace(BASE, rule="eprop"),
+    "tensorflow 1": replace(
+        BASE, optimizer="rmsprop-tf", decay=0.9, epsilon=1e-10, reduction="sum"
+    ),
 }
 NETWORKS = {
     "units in whole vectors": NetworkConfig(units=48),
