@@ -404,7 +404,8 @@ def _choice(base: RunConfig[Any], name: str, given: Any) -> Values | Span:
         return read_values(base, name, str(given))
     if isinstance(given, Values):
         return make_values(base, name, given.values)
-    several = isinstance(given, Sequence) or hasattr(given, "tolist")
+    listed = isinstance(given, Sequence) and not isinstance(given, bytes)
+    several = listed or hasattr(given, "tolist")
     return make_values(base, name, list(given) if several else [given])
 
 

@@ -4,6 +4,7 @@ Subjects whose network and rule allow it share one computation, if they are equa
 in their training. A subject that diverges leaves its group, and the others go on.
 """
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -32,6 +33,8 @@ from metarl.training.loop import (
 from metarl.training.metrics import ComputeCost
 from metarl.training.stacked import StackedGroup, why_alone
 from metarl.training.trainer import make_trainer
+
+log = logging.getLogger(__name__)
 
 SAVE_SECONDS = 30.0
 """Resumable state is written at least this often, and at every snapshot."""
@@ -126,20 +129,11 @@ def train_subjects(
     """
     torch.set_num_threads(1)
     errors: dict[int, str] = {}
-    states = _read_states(config, folders, errors)
-    parts = list(_parts(config, states))
+    parts = list(_parts(config, _read_states(config, folders, errors)))
     for number, part in enumerate(parts):
-        present = {subject: states[subject] for subject in part}
-        try:
-            training = _Training(config, present, folders, make_observer)
-        except MetaRLError as error:
-            errors |= dict.fromkeys(part, str(error))
-            continue
-        try:
-            training.run(reporter.part(number, len(parts)))
-        finally:
-            training.close()
-        errors |= training.errors
+        own = {subject: folders[subject] for subject in part}
+        reporting = reporter.part(number, len(parts))
+        errors |= _train_part(config, own, reporting, make_observer)
     if errors:
         alone = len(folders) == 1
         named = [
@@ -181,17 +175,25 @@ def _read_states(
     """Saved states, None before the first one; unreadable ones become errors."""
     states: dict[int, State | None] = {}
     for subject, folder in folders.items():
-        path, state = folder.state_path, None
         try:
-            if path.exists():
-                state = load_state(path)
-                owner = identity(config, subject)
-                check_identity(path, state.get("owner", {}), owner)
+            states[subject] = _state(config, subject, folder)
         except MetaRLError as error:
             errors[subject] = str(error)
-        else:
-            states[subject] = state
     return states
+
+
+def _state(config: RunConfig[Any], subject: int, folder: SubjectFolder) -> State | None:
+    """Saved state of a subject; None before the first one.
+
+    Raises:
+        MetaRLError: it is damaged, or of another training.
+    """
+    path = folder.state_path
+    if not path.exists():
+        return None
+    state = load_state(path)
+    check_identity(path, state.get("owner", {}), identity(config, subject))
+    return state
 
 
 def _parts(
@@ -207,6 +209,56 @@ def _parts(
     for (stacked, _), found in groupby(sorted(states, key=place), key=place):
         part = list(found)
         yield from [part] if stacked else ([subject] for subject in part)
+
+
+def _train_part(
+    config: RunConfig[Any],
+    folders: Mapping[int, SubjectFolder],
+    reporter: Reporter,
+    make_observer: MakeObserver | None,
+) -> dict[int, str]:
+    """Train subjects that are equally far; return the error of each that has one.
+
+    If the task fails, which it does for all at once, each goes on alone from its last
+    state, so that only those fail that meet the fault.
+    """
+    states = {k: _state(config, k, folder) for k, folder in folders.items()}
+    try:
+        training = _Training(config, states, folders, make_observer)
+    except MetaRLError as error:
+        return dict.fromkeys(folders, str(error))
+    try:
+        training.run(reporter)
+    except Interrupted:
+        raise
+    except Exception:
+        if len(folders) == 1:
+            raise
+        log.warning("training goes on one by one after an error", exc_info=True)
+    else:
+        return training.errors
+    finally:
+        training.close()
+    return _train_alone(config, folders, reporter, make_observer)
+
+
+def _train_alone(
+    config: RunConfig[Any],
+    folders: Mapping[int, SubjectFolder],
+    reporter: Reporter,
+    make_observer: MakeObserver | None,
+) -> dict[int, str]:
+    """Train subjects one after the other; return the error of each that has one."""
+    errors: dict[int, str] = {}
+    for number, (subject, folder) in enumerate(folders.items()):
+        part = reporter.part(number, len(folders))
+        try:
+            errors |= _train_part(config, {subject: folder}, part, make_observer)
+        except Interrupted:
+            raise
+        except Exception as error:  # noqa: BLE001 whatever the user's task raises
+            errors[subject] = f"{type(error).__name__}: {error}"
+    return errors
 
 
 class _Training:

@@ -169,7 +169,7 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
         ("train three-step", "unknown task 'three-step'; choose from: two-step"),
         ("train os:path", "'os:path' is no task"),
         ("train nowhere:Task", "'nowhere:Task' cannot be imported"),
-        ("train two-step --preset slow", "must be one of fast, paper, smoke; got"),
+        ("train two-step --preset slow", "must be one of fast, paper, paper-tf, smoke"),
         ("train two-step --seed -1", "seed must be at least 0, got -1"),
         ("train two-step --subjects 0", "subjects must be at least 1, got 0"),
         ("evaluate nowhere", "nowhere is not a run: it has no config.json"),

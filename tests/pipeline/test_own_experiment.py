@@ -129,6 +129,7 @@ def test_a_variant_that_is_first_trained_by_compare_takes_its_own_tests(copy):
 
 def test_a_test_that_the_run_did_not_take_is_left_out_and_logged(copy, caplog):
     shutil.rmtree(copy.path / "evaluation" / "tests" / "hard")
+    command("analyze", copy.path)
     caplog.set_level("INFO")
     command("compare", copy.path, "--variants", "uniform", "--workers", 1)
     assert copy.variant("uniform").further_tests() == []

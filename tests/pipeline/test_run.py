@@ -79,7 +79,7 @@ def test_a_subject_that_fails_takes_no_other_with_it(
     fault, workers, words, small, tmp_path
 ):
     config, failing = stop_some(small("toys:Lottery", subjects=3, updates=20), fault)
-    outcome = train(config, tmp_path, workers=workers, show=False)
+    outcome = train(config, tmp_path, workers=workers, batch_subjects=1, show=False)
     assert list(outcome.failures) == [f"subject {failing}"]
     assert words in outcome.failures[f"subject {failing}"]
     done = [subject.finished for subject in Run(outcome.path).subjects]

@@ -84,7 +84,7 @@ def test_without_replay_its_settings_change_no_byte(small, tmp_path):
     config = replace(config, learning=replace(config.learning, replay=replay))
     feedback = train(config, tmp_path / "feedback")
     assert contents(feedback) == contents(plain)
-    assert load_state(plain.state_path)["replayer"] == {}
+    assert load_state(plain.state_path).get("replayer", {}) == {}
 
 
 @pytest.mark.parametrize("task", ["two-step", "risky-choice", "inferred-value"])

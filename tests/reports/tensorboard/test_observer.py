@@ -54,7 +54,7 @@ def train(config, files, after=None, error=None):
             raise error
         return after is not None and len(asked) > after
 
-    def observer(done):
+    def observer(subject, done):
         folder = files.path / "tensorboard"
         return TensorBoardObserver(folder, config, 0, steps_done=done)
 
