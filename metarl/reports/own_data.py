@@ -38,7 +38,7 @@ from metarl.analysis.subject_summary import subject_summary
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
-from metarl.core.files import write_table_as_csv
+from metarl.core.files import check_folder, write_table_as_csv
 from metarl.io.column_map import ColumnMap
 from metarl.io.covariates import Covariates, read_covariates
 from metarl.io.trials import TrialData
@@ -107,6 +107,7 @@ class TrialAnalysis:
     def save(self, out: Path | str) -> dict[str, Path]:
         """Write everything into a folder; return what was written, by its name."""
         folder = Path(out)
+        check_folder(folder)
         paths: dict[str, Path] = {}
         # Of an earlier analysis with groups, traits or networks.
         for name in set(FURTHER) - {*self.figures, *self.tables}:

@@ -392,3 +392,10 @@ def test_rewards_of_another_size_than_the_networks_are_noted(small, tmp_path):
         "rewards are at most 100 of the animals, 1 of the networks: differences of "
         "rewards in beside.csv are not in one unit"
     )
+
+
+def test_results_are_refused_where_a_file_is_and_leave_nothing(analysed, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MetaRLError, match="'.*taken' is a file, not a folder; choose"):
+        analysed.save(tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "a file"
