@@ -151,7 +151,7 @@ def test_every_writer_says_when_the_disk_takes_no_more(write, tmp_path):
 @pytest.mark.parametrize("place", ["taken", "taken/deeper"])
 def test_a_file_where_a_folder_should_be_gets_one_sentence(place, tmp_path):
     (tmp_path / "taken").write_text("I am a file")
-    words = "could not be written: '.*taken' is a file, not a folder; choose another"
+    words = r"could not be written: '.*taken' is a file, not a folder; choose another"
     with pytest.raises(MetaRLError, match=words):
         write_text(tmp_path / place / "file.txt", "text")
     with pytest.raises(MetaRLError, match=words):

@@ -396,6 +396,6 @@ def test_rewards_of_another_size_than_the_networks_are_noted(small, tmp_path):
 
 def test_results_are_refused_where_a_file_is_and_leave_nothing(analysed, tmp_path):
     (tmp_path / "taken").write_text("a file")
-    with pytest.raises(MetaRLError, match="'.*taken' is a file, not a folder; choose"):
+    with pytest.raises(MetaRLError, match=r"'.*taken' is a file, not a folder"):
         analysed.save(tmp_path / "taken")
     assert (tmp_path / "taken").read_text() == "a file"
