@@ -88,7 +88,8 @@ class Part:
         def kept(names: Sequence[str]) -> set[str]:
             text = {*NAMED, *column_map.codes}
             found = [find_column(k, names, column_map, file.name) for k in text]
-            return {k for k in (*found, *column_map.where) if k and k in names}
+            found += [*column_map.where, column_map.further.get("group")]
+            return {k for k in found if k and k in names}
 
         source = read_file(file, column_map.reading, kept)
         names = name_parts(file, files)
