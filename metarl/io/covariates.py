@@ -1,6 +1,7 @@
 """Traits of subjects, as age or group, from the trial table or a file of their own."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,12 @@ LISTED = 6
 """Most names that a message lists."""
 MOST = 1e100
 """Largest number of a trait: the square of a larger one may be infinite."""
+NINES = re.compile("9+")
+"""A number that often stands for a missing value."""
+LONG = 3
+"""Nines from which a number is likely no measurement, even of one subject alone."""
+MOST_CODES = 2
+"""Most negative numbers that are taken for codes; more are likely measurements."""
 LED_BY_ZERO = r"[+-]?0\d.*"
 """A word, as 01, that is more than the number it may be read as."""
 
@@ -79,6 +86,33 @@ class Covariates:
                 + (hint if numeric else "; join some of them")
             )
         return names
+
+
+def likely_codes(values: "pd.Series[float]") -> list[float]:
+    """Numbers that may stand for a missing value, as -999, 999 or -1, in order.
+
+    They are one or two negative numbers where no other is negative, and a number of
+    nines that is more than twice any other; each is repeated, or has three nines.
+
+    Args:
+        values: one number a subject, or NaN.
+    """
+    counts = values.dropna().value_counts()
+    rows = zip(counts.index.tolist(), counts.tolist(), strict=True)
+    codes = {value for value, count in rows if _is_code(value, count)}
+    low = [value for value in counts.index if value < 0]
+    if len(low) > MOST_CODES or not codes.issuperset(low):
+        return []
+    *others, most = sorted(value for value in counts.index if value >= 0) or [0.0]
+    nines = most in codes and bool(NINES.fullmatch(shown(most)))
+    high = [most] if nines and others and most > 2 * others[-1] else []
+    return sorted([*low, *high]) if counts.size > len(low) else []
+
+
+def _is_code(value: float, count: int) -> bool:
+    """Whether a number of some subjects may be a code rather than a measurement."""
+    long = len(shown(abs(value))) >= LONG
+    return count > 1 or (long and bool(NINES.fullmatch(shown(abs(value)))))
 
 
 def read_covariates(

@@ -41,7 +41,7 @@ from metarl.core.fields import checked
 from metarl.core.files import check_folder, write_table_as_csv
 from metarl.io.cells import as_plain
 from metarl.io.column_map import ColumnMap
-from metarl.io.covariates import Covariates, read_covariates
+from metarl.io.covariates import Covariates, likely_codes, read_covariates
 from metarl.io.trials import TrialData
 from metarl.reports.figures import (
     COLUMNS,
@@ -389,6 +389,14 @@ def _trait_notes(numbers: "Mapping[str, pd.Series[float]]") -> list[str]:
     notes = []
     for name, values in numbers.items():
         known = values.dropna()
+        if codes := likely_codes(known):
+            listed = " and ".join(map(shown, codes))
+            count = int(known.isin(codes).sum())
+            notes.append(
+                f"{name} is {listed} in {count} of {len(known)} subjects, which is "
+                "taken as a number; if it means missing, make these cells blank to "
+                "leave them out"
+            )
         if len(known) < LEAST_CORRELATED:
             notes.append(
                 f"only {len(known)} with {name}: a correlation needs "

@@ -8,7 +8,7 @@ from metarl.analysis.reversal import ANALYSIS as REVERSAL
 from metarl.analysis.two_step import ANALYSIS
 from metarl.core.checks import MetaRLError
 from metarl.io.column_map import ColumnMap
-from metarl.io.covariates import read_covariates
+from metarl.io.covariates import likely_codes, read_covariates
 from metarl.io.load import load_trials
 
 NAMES = ["anna", "bert", "cleo"]
@@ -105,6 +105,34 @@ def test_names_that_look_like_numbers_keep_their_spelling(tmp_path):
     traits = read_covariates(data, (), written(tmp_path / "p.csv", people)).table
     ages = dict(zip(data.names, traits["age"], strict=True))
     assert ages == {"7": 1, "007": 2, "4011612345": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ([30, 41, -999, -999], [-999]),
+        ([30, 41, 999, 999], [999]),
+        ([0, 3, -1, -1], [-1]),
+        ([30, 41, -999], [-999]),
+        ([30, 41, 999], [999]),
+        ([1, 2, 2, 4, 9, 9], [9]),
+        ([3, 4, -8, -8, -9, -9, 99, 99], [-9, -8, 99]),
+        ([30, np.nan, -1, -1], [-1]),
+        # Measurements
+        ([30, 41, -1], []),
+        ([-3, -1, -1, 0, 2], []),
+        ([-1.5, -1.5, -0.2, 0.4, 1], []),
+        ([60, 71, 99, 99], []),
+        ([30, 30, 41, 41, 90, 90], []),
+        ([0.5, 0.5, 0.7, 0.99, 0.99], []),
+        ([-1, -1, -1], []),
+        ([999, 999], []),
+        ([], []),
+        ([np.nan], []),
+    ],
+)
+def test_numbers_that_may_mean_missing_are_known_from_measurements(values, codes):
+    assert likely_codes(pd.Series(values, dtype=float)) == codes
 
 
 GROUP = ColumnMap(further={"group": "arm"})

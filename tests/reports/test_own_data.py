@@ -427,3 +427,28 @@ def test_a_note_on_a_column_in_both_files_is_given_once(tmp_path):
     )
     notes = [note for note in analysed.notes if "of the second" in note]
     assert [note.split()[1] for note in notes] == ["age", "half"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "says"),
+    [
+        (
+            [20, 30, 40, 50, -999, -999],
+            "age is -999 in 2 of 6 subjects, which is taken as a number",
+        ),
+        ([-1, -1, 40, 50, 99, 999], "age is -1 and 999 in 3 of 6 subjects, which"),
+        ([-1, -1, 40, 50, 55, 999], "age is -1 and 999 in 3 of 6"),
+    ],
+)
+def test_codes_among_numbers_to_correlate_by_get_a_note(ages, says):
+    age = own_table()["subject"].map(dict(zip(NAMES, ages, strict=True)))
+    analysed = analyze_trials("two-step", own_table().assign(age=age), by=["age"])
+    (note,) = [note for note in analysed.notes if "age is" in note]
+    assert says in note
+    assert note.endswith(
+        "; if it means missing, make these cells blank to leave them out"
+    )
+
+
+def test_plain_ages_get_no_note_on_codes(analysed):
+    assert not [note for note in analysed.notes if "taken as" in note]
