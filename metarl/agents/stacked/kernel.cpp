@@ -1,9 +1,9 @@
 // A2C with an LSTM for several subjects: one step, and one update, as one call each.
 //
 // Subjects are computed one after the other by the same code, so the bytes of a subject
-// do not depend on the others. metarl/agents/stacked/reference.py has the same equations in torch;
-// the tests compare them. Written with the vector types of GCC and Clang, so that one
-// source serves AVX-512, AVX2 and NEON.
+// do not depend on the others. The tests compare it with the same equations in torch:
+// metarl/agents/learning/a2c.py and metarl/agents/unrolls/branch.py. Written with the
+// vector types of GCC and Clang, so that one source serves AVX-512, AVX2 and NEON.
 //
 // Layout. Units are padded to whole vectors (HP) and the gates interleaved by vector:
 // i f g o of the first W units, then of the next. One tile of the matrix product then
@@ -157,8 +157,6 @@ struct Group {
   uint8_t *ended;     // (T, S, B)
   uint8_t *started;   // (T + 1, S, B)
   uint8_t *any_start; // (T + 1,)
-  float *rpe_factor;  // (T, S, B), or null
-  float *rpe_addition;
   float *running;     // (S, B) return so far of the episode in progress
   double *metrics;    // (S, METRICS)
 };
@@ -357,15 +355,6 @@ struct Subject {
     }
     accumulate(result, discount);
     moments(result.advantages, n, result.mean, result.deviation);
-    if (g.rpe_factor) {
-      for (int64_t t = 0; t < T; ++t)
-        for (int64_t b = 0; b < B; ++b) {
-          float &rpe = result.rpes[t * B + b];
-          rpe = rpe * g.rpe_factor[at(t) + b] + g.rpe_addition[at(t) + b];
-        }
-      accumulate(result, discount);
-      result.mean = 0;  // not centred, which would undo the intervention
-    }
     return result;
   }
 

@@ -36,7 +36,7 @@ _BUFFERS = (
     *("packed", "recurrent", "heads", "readout"),
     *("joined", "gates", "cells", "logits", "errors", "scratch"),
     *("chosen", "rewards", "ended", "started", "any_start"),
-    *("rpe_factor", "rpe_addition", "running", "metrics"),
+    *("running", "metrics"),
 )
 
 
@@ -190,16 +190,6 @@ class Kernel:
             None if gumbel is None else gumbel.data_ptr(),
         )
         return self.actions[min(t, self.steps - 1)]
-
-    def change_errors(self, change: tuple[Tensor, Tensor] | None) -> None:
-        """Set (T, S B) factor and addition of the prediction errors of the unroll."""
-        for name, values in zip(
-            ("rpe_factor", "rpe_addition"), change or (None, None), strict=True
-        ):
-            if values is None:
-                setattr(self.group, name, None)
-            else:
-                self._use(name, values.contiguous())
 
     def update(
         self,

@@ -168,24 +168,6 @@ def test_the_initial_memory_learns_where_episodes_or_trials_start(reset, small):
     torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-7)
 
 
-def test_changed_prediction_errors_are_learned_from(small):
-    """Errors that are doubled double the gradient, where nothing is standardised."""
-    twin = Twin(small("bandit", learning=BASE), subjects=1)
-    trajectory = twin.unroll()
-    twin.kernel.differentiate([0.8], [0.0])
-    plain = twin.weights.gradient.clone()
-    shape = trajectory.rewards.shape
-    twin = Twin(small("bandit", learning=BASE), subjects=1)
-    twin.unroll()
-    twin.kernel.change_errors((torch.full(shape, 2.0), torch.zeros(shape)))
-    twin.kernel.differentiate([0.8], [0.0])
-    torch.testing.assert_close(twin.weights.gradient, 2 * plain)
-    twin.unroll()
-    twin.kernel.change_errors(None)
-    twin.kernel.differentiate([0.8], [0.0])
-    assert not torch.equal(twin.weights.gradient, 2 * plain)
-
-
 def experience(kernel, config, seed, *, spoil=()):
     """An unroll of random inputs, the same for each subject; NaN for some of them."""
     training = config.training
