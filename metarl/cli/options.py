@@ -17,6 +17,7 @@ from tyro.constructors import (
 
 from metarl.core.checks import MetaRLError
 from metarl.core.engines import open_engine
+from metarl.core.files import check_folder
 from metarl.core.interventions import Intervention
 from metarl.core.interventions import parse as parse_intervention
 from metarl.core.parallel import Outcome
@@ -24,6 +25,9 @@ from metarl.core.parallel import Outcome
 MISSED, BAD_INPUT, CRASHED, INTERRUPTED, NO_READER = 1, 2, 3, 130, 141
 """Exit codes: a missed criterion, bad input, a crashed subject, an interrupt, and the
 end of the program that reads the output, such as `head`."""
+
+OUT_IS_FILE = ("watch",)
+"""Commands that write a file to --out; others write to a folder."""
 
 RunFolder = Annotated[Path, tyro.conf.Positional]
 TrustTask = Annotated[
@@ -103,10 +107,18 @@ def read_intervention(words: list[str]) -> Intervention:
 
 
 def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
-    """Parse the options of a command into an instance of a dataclass."""
+    """Parse the options of a command into an instance of a dataclass.
+
+    Raises:
+        MetaRLError: the results cannot be written to --out, as a file is there.
+    """
     with bad_input():
         prog = f"metarl {command}"
-        return tyro.cli(kind, prog=prog, args=words, registry=REGISTRY, **more)
+        options = tyro.cli(kind, prog=prog, args=words, registry=REGISTRY, **more)
+    out = getattr(options, "out", None)
+    if out is not None and command not in OUT_IS_FILE:
+        check_folder(out)
+    return options
 
 
 def finish(outcome: Outcome, done: str) -> int:

@@ -38,9 +38,32 @@ Recording = Mapping[str, "np.ndarray[Any, Any]"]
 
 def unwritten(path: Path, error: OSError) -> MetaRLError:
     """Return the error for a file that could not be written."""
+    if (file := _file_in_place(path.parent)) is not None:
+        return _no_folder(path, file)
     return MetaRLError(
         f"{path} could not be written ({error.strerror or error}); make room or "
         "choose another folder, then repeat the command"
+    )
+
+
+def check_folder(path: Path) -> None:
+    """Raise MetaRLError if a file is in the place of a folder that is to be written."""
+    if (file := _file_in_place(path)) is not None:
+        raise _no_folder(path, file)
+
+
+def _file_in_place(folder: Path) -> Path | None:
+    """The file in the place of a folder, or of one above it; None if there is none."""
+    for path in (folder, *folder.parents):
+        if exists(path):
+            return None if path.is_dir() else path
+    return None
+
+
+def _no_folder(path: Path, file: Path) -> MetaRLError:
+    return MetaRLError(
+        f"{path} could not be written: {str(file)!r} is a file, not a folder; choose "
+        "another folder"
     )
 
 

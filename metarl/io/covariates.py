@@ -1,8 +1,9 @@
 """Traits of subjects, as age or group, from the trial table or a file of their own."""
 
 import difflib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,14 @@ LISTED = 6
 """Most names that a message lists."""
 MOST = 1e100
 """Largest number of a trait: the square of a larger one may be infinite."""
+NINES = re.compile("9+")
+"""A number that often stands for a missing value."""
+LONG = 3
+"""Nines from which a number is likely no measurement, even of one subject alone."""
+MOST_CODES = 2
+"""Most negative numbers that are taken for codes; more are likely measurements."""
+LED_BY_ZERO = r"[+-]?0\d.*"
+"""A word, as 01, that is more than the number it may be read as."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,8 @@ class Covariates:
     with NaN."""
     notes: tuple[str, ...] = ()
     """What the user should know, as which subjects have no row."""
+    written: pd.DataFrame = field(default_factory=pd.DataFrame)
+    """The traits as names of groups: numbers that a zero leads, as they are written."""
 
     def numbers(self, name: str) -> "pd.Series[float]":
         """A trait as numbers.
@@ -60,7 +71,8 @@ class Covariates:
         Raises:
             MetaRLError: there are fewer or more.
         """
-        cells = as_words(self.table[name]).astype(object)
+        own = self.written if name in self.written else self.table
+        cells = as_words(own[name]).astype(object)
         names = cells.where(cells != "").rename(name)
         found = sorted(names.dropna().unique())
         if len(found) < 2:
@@ -74,6 +86,33 @@ class Covariates:
                 + (hint if numeric else "; join some of them")
             )
         return names
+
+
+def likely_codes(values: "pd.Series[float]") -> list[float]:
+    """Numbers that may stand for a missing value, as -999, 999 or -1, in order.
+
+    They are one or two negative numbers where no other is negative, and a number of
+    nines that is more than twice any other; each is repeated, or has three nines.
+
+    Args:
+        values: one number a subject, or NaN.
+    """
+    counts = values.dropna().value_counts()
+    rows = zip(counts.index.tolist(), counts.tolist(), strict=True)
+    codes = {value for value, count in rows if _is_code(value, count)}
+    low = [value for value in counts.index if value < 0]
+    if len(low) > MOST_CODES or not codes.issuperset(low):
+        return []
+    *others, most = sorted(value for value in counts.index if value >= 0) or [0.0]
+    nines = most in codes and bool(NINES.fullmatch(shown(most)))
+    high = [most] if nines and others and most > 2 * others[-1] else []
+    return sorted([*low, *high]) if counts.size > len(low) else []
+
+
+def _is_code(value: float, count: int) -> bool:
+    """Whether a number of some subjects may be a code rather than a measurement."""
+    long = len(shown(abs(value))) >= LONG
+    return count > 1 or (long and bool(NINES.fullmatch(shown(abs(value)))))
 
 
 def read_covariates(
@@ -100,12 +139,12 @@ def read_covariates(
     wanted = list(dict.fromkeys(names)) or there
     _check_own(wanted)
     known = [*map(str, data.trials), *there]
-    columns = {}
+    columns, written = {}, {}
     for name in wanted:
         if name in there and second is not None:
-            columns[name] = second.table[name]
+            columns[name], written[name] = second.table[name], second.written[name]
         elif name in data.trials:
-            columns[name] = _constant(data, name)
+            columns[name], written[name] = _constant(data, name)
         else:
             close = difflib.get_close_matches(name, known, 1)
             hint = f"did you mean {close[0]}?" if close else _columns_words(data, there)
@@ -115,8 +154,18 @@ def read_covariates(
                 + f"; {hint}"
             )
     index = pd.RangeIndex(len(data.names), name="subject")
-    table = pd.DataFrame(columns, index=index)
-    return Covariates(table=table, notes=() if second is None else second.notes)
+    notes = [] if second is None else list(second.notes)
+    notes += [
+        f"column {name} is in the table and in {Path(str(subjects_file)).name}: that "
+        "of the second is taken"
+        for name in wanted
+        if name in there and name in data.trials
+    ]
+    return Covariates(
+        table=pd.DataFrame(columns, index=index),
+        notes=tuple(notes),
+        written=pd.DataFrame(written, index=index),
+    )
 
 
 def _columns_words(data: TrialData, there: Sequence[str]) -> str:
@@ -143,9 +192,14 @@ def _check_own(names: Sequence[str]) -> None:
             )
 
 
-def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
-    """A column of the trial table that is the same in all trials of a subject."""
+def _constant(data: TrialData, name: str) -> "tuple[pd.Series[Any], pd.Series[Any]]":
+    """A column of the trial table that is the same in all trials of a subject.
+
+    Returns:
+        The trait, and as it is written.
+    """
     cells = data.trials[name]
+    own = as_words(cells)
     if are_flags(cells):
         cells = as_words(cells)
     cells, _ = as_numbers(cells, name, "the trial table")
@@ -163,7 +217,19 @@ def _constant(data: TrialData, name: str) -> "pd.Series[Any]":
             f"{data.names[subject]} in {data.place(row)}; leave it out, or give one "
             "row a subject with --subjects-file"
         )
-    return _typed(first.reindex(range(len(data.names))))
+    everyone = range(len(data.names))
+    trait = _typed(first.reindex(everyone))
+    spelled = own.loc[filled.index].groupby(subjects)
+    if (spelled.nunique() > 1).any():
+        # In one subject 01 and 1 are the same, so they are in two.
+        return trait, as_words(trait)
+    return trait, _as_written(spelled.first().reindex(everyone), trait)
+
+
+def _as_written(words: "pd.Series[Any]", trait: "pd.Series[Any]") -> "pd.Series[str]":
+    """A trait as words: as it is written where a zero leads, so that 01 is not 1."""
+    led = words.fillna("").astype(str).str.fullmatch(LED_BY_ZERO)
+    return words.where(led, as_words(trait))
 
 
 def _cell(value: object) -> str:
@@ -205,12 +271,17 @@ def _read_second(path: Path, data: TrialData) -> Covariates:
     notes = [_listed(missing, f"no row in {source.name}, so their traits are blank")]
     notes += [_listed(unknown, f"a row in {source.name} but no trial")]
     traits = rows[rows.index.notna()].reindex(range(len(data.names)))
+    index = pd.RangeIndex(len(data.names), name="subject")
     typed = {
         str(name): _typed(as_numbers(traits[name], str(name), source.name)[0])
         for name in traits
     }
-    table = pd.DataFrame(typed, index=pd.RangeIndex(len(data.names), name="subject"))
-    return Covariates(table=table, notes=tuple(note for note in notes if note))
+    written = {k: _as_written(as_words(traits[k]), typed[str(k)]) for k in traits}
+    return Covariates(
+        table=pd.DataFrame(typed, index=index),
+        notes=tuple(note for note in notes if note),
+        written=pd.DataFrame(written, index=index),
+    )
 
 
 def _listed(names: Sequence[str], words: str) -> str:

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -160,14 +161,78 @@ def name_parts(path: Path, files: Sequence[Path] = ()) -> dict[str, str]:
     Returns:
         file, its whole name without its ending; subject and, if the name has it,
         session: of a BIDS name those of its parts sub- and ses-, of an ALF folder those
-        of its path, of any other name the whole name.
+        of its path, of any other name the whole name. Equal subjects of several BIDS
+        data sets are kept apart by the folders of these.
     """
     whole = {"file": _own_name(path, files)}
     if path.is_dir() and (alf := ALF_SESSION.search(path.resolve().as_posix())):
         return whole | {"subject": alf[1], "session": alf[2]}
-    found = dict(ENTITY.findall(path.name)) or dict(ENTITY.findall(path.parent.name))
-    parts = whole | {"subject": found.get("sub", whole["file"])}
+    found = _entities(path)
+    names = _names_of_subjects(tuple(files) or (path,))
+    subject = names.get(found.get("sub", ""), {}).get(path, whole["file"])
+    parts = whole | {"subject": subject}
     return parts | ({"session": found["ses"]} if "ses" in found else {})
+
+
+def data_set_note(path: Path, files: Sequence[Path]) -> str:
+    """A note on a subject that is in several BIDS data sets; "" for any other."""
+    subject = _entities(path).get("sub", "")
+    names = _names_of_subjects(tuple(files)).get(subject, {})
+    apart = sorted(set(names.values()))
+    if len(apart) < 2:
+        return ""
+    return (
+        f"sub-{subject} is in {len(apart)} data sets, and is a subject of its own in "
+        f"each ({', '.join(apart)}); if it is one, give the files a column subject"
+    )
+
+
+def _entities(path: Path) -> dict[str, str]:
+    """Subject and session in the BIDS name of a file, or of its folder."""
+    return dict(ENTITY.findall(path.name)) or dict(ENTITY.findall(path.parent.name))
+
+
+@lru_cache(maxsize=1)
+def _names_of_subjects(files: tuple[Path, ...]) -> dict[str, dict[Path, str]]:
+    """Subject in BIDS names -> its files, each with the subject's name.
+
+    The name is that in the files, after the data set if it is in several.
+    """
+    of: dict[str, list[Path]] = {}
+    for file in files:
+        if subject := _entities(file).get("sub"):
+            of.setdefault(subject, []).append(file)
+    return {subject: _with_data_sets(subject, own) for subject, own in of.items()}
+
+
+def _with_data_sets(subject: str, files: Sequence[Path]) -> dict[Path, str]:
+    """The files of one BIDS subject, each with its name."""
+    names = {file.name for file in files}
+    places = {f: _data_set(f, subject, apart=len(names) < len(files)) for f in files}
+    known = {place for place in places.values() if place is not None}
+    if len(known) < 2:
+        return dict.fromkeys(files, subject)
+    folder = os.path.commonpath(known)
+    return {
+        file: str(Path(os.path.relpath(place or folder, folder)) / subject)
+        for file, place in places.items()
+    }
+
+
+def _data_set(path: Path, subject: str, *, apart: bool) -> Path | None:
+    """Folder of a BIDS data set: that above the folder of the subject.
+
+    Args:
+        path: a file.
+        subject: the subject in its name.
+        apart: where there is no such folder, take that of the file, or of its session;
+            else None.
+    """
+    above = path.absolute().parents
+    for folder in above:
+        if folder.name == f"sub-{subject}":
+            return folder.parent
+    return next(k for k in above if not k.name.startswith("ses-")) if apart else None
 
 
 def _own_name(path: Path, files: Sequence[Path]) -> str:

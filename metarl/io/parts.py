@@ -13,7 +13,7 @@ from metarl.analysis.schema import NAMED, TrialSchema
 from metarl.core.checks import MetaRLError
 from metarl.io.cells import as_numbers, as_words, code_cells
 from metarl.io.column_map import CHANGES, FILE, MISSING, ROW, ColumnMap
-from metarl.io.files import name_parts, read_file
+from metarl.io.files import data_set_note, name_parts, read_file
 from metarl.io.source import SourceTable
 from metarl.io.synonyms import best_match, plain
 
@@ -88,12 +88,16 @@ class Part:
         def kept(names: Sequence[str]) -> set[str]:
             text = {*NAMED, *column_map.codes}
             found = [find_column(k, names, column_map, file.name) for k in text]
-            return {k for k in (*found, *column_map.where) if k and k in names}
+            found += [*column_map.where, column_map.further.get("group")]
+            return {k for k in found if k and k in names}
 
         source = read_file(file, column_map.reading, kept)
         names = name_parts(file, files)
         by_file = len(files) > 1 or names["subject"] != file.stem
-        return cls.of(source, schema, column_map, names, subject_by_file=by_file)
+        part = cls.of(source, schema, column_map, names, subject_by_file=by_file)
+        note = data_set_note(file, files)
+        by_file = part.columns.get("subject") == FILE
+        return replace(part, notes=(*part.notes, note)) if note and by_file else part
 
     @classmethod
     def of(

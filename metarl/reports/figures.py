@@ -42,6 +42,7 @@ from metarl.runs.folder import (
     trials_of,
     warn_of_incomplete_tests,
 )
+from metarl.simulation.evaluation import list_baselines
 
 BY_SUBJECT_FILE = "effects_by_subject.csv"
 """File of the values of each subject in effects.json: key, effect, subject, value."""
@@ -371,6 +372,7 @@ def result_text(run: Run, effects: pd.DataFrame, unscored: str = "") -> str:
         "",
         *_subject_lines(run),
         *_variant_lines(run),
+        *_baseline_lines(run),
         "",
         *([f"Nothing is scored: {unscored}.", ""] if unscored else []),
         "Effects (value [95 % interval over subjects]; criterion; verdict)",
@@ -422,6 +424,20 @@ def _variant_lines(run: Run) -> list[str]:
         "(metarl train --variants, metarl evaluate)"
         for name, variant in experiment(run.config.task).variants.items()
         if name not in run.variants or not run.variants[name].evaluated
+    ]
+
+
+def _baseline_lines(run: Run) -> list[str]:
+    """Baselines of the experiment without tables, and how to get them."""
+    metadata = next(iter(run.evaluated.values())).metadata
+    test = EvaluationConfig.from_plain(metadata)
+    make = experiment(run.config.task).make_baselines
+    folder = run.path.parent.parent if run.is_variant else run.path
+    return [
+        f"  baseline {name}: no table, so it is in no panel and no effect "
+        f"(metarl evaluate {folder})"
+        for name in list_baselines(run.config, make, test)
+        if name not in run.baselines
     ]
 
 

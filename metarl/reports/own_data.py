@@ -38,9 +38,10 @@ from metarl.analysis.subject_summary import subject_summary
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError, check_word
 from metarl.core.fields import checked
-from metarl.core.files import write_table_as_csv
+from metarl.core.files import check_folder, write_table_as_csv
+from metarl.io.cells import as_plain
 from metarl.io.column_map import ColumnMap
-from metarl.io.covariates import Covariates, read_covariates
+from metarl.io.covariates import Covariates, likely_codes, read_covariates
 from metarl.io.trials import TrialData
 from metarl.reports.figures import (
     COLUMNS,
@@ -107,6 +108,7 @@ class TrialAnalysis:
     def save(self, out: Path | str) -> dict[str, Path]:
         """Write everything into a folder; return what was written, by its name."""
         folder = Path(out)
+        check_folder(folder)
         paths: dict[str, Path] = {}
         # Of an earlier analysis with groups, traits or networks.
         for name in set(FURTHER) - {*self.figures, *self.tables}:
@@ -171,9 +173,12 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
             "called so"
         )
     trials = data if isinstance(data, TrialData) else None
-    trials = trials or read_trials(task, data, column_map)  # type: ignore[arg-type]
-    options = {} if column_map is None else column_map.further
+    column_map = column_map or ColumnMap()
+    options = column_map.further
     who, group = who or options.get("who", ""), group or options.get("group", "")
+    # Read with the group, its cells are kept as they are written.
+    column_map = replace(column_map, further={**options, "group": group})
+    trials = trials or read_trials(task, data, column_map)  # type: ignore[arg-type]
     traits = _traits(trials, covariates, subjects_file, group, by)
     groups = traits.words(group, len(GROUP_COLOURS)) if group else None
     numbers = {name: traits.numbers(name) for name in by}
@@ -198,7 +203,9 @@ def analyze_trials(  # noqa: PLR0913 the command's options, as one call
         data=trials,
         tables={
             "behaviour": _behaviour(result, own, groups),
-            "subjects": _subjects(compared.by_subject, trials, traits, summary),
+            "subjects": _subjects(
+                compared.by_subject, trials, _with_groups(traits, groups), summary
+            ),
             **_sessions(result, trials),
             **_curves(compared.by_subject, result),
             **compared.tables(),
@@ -238,7 +245,16 @@ def _traits(
     if not covariates and subjects_file is None:
         return further
     table = pd.concat([traits.table, further.table[more]], axis="columns")
-    return replace(traits, table=table)
+    written = pd.concat([traits.written, further.written[more]], axis="columns")
+    notes = tuple(dict.fromkeys([*traits.notes, *further.notes]))
+    return replace(traits, table=table, written=written, notes=notes)
+
+
+def _with_groups(traits: Covariates, groups: "pd.Series[str] | None") -> Covariates:
+    """The traits, with groups by their names where two are the same number."""
+    if groups is None or groups.nunique() == traits.table[groups.name].nunique():
+        return traits
+    return replace(traits, table=traits.table.assign(**{str(groups.name): groups}))
 
 
 def _networks(task: str, beside: Run | Path | str) -> AnalysisResult:
@@ -353,6 +369,13 @@ def _group_notes(
             f"{len(without)} without {column} ({', '.join(without[:6])}) "
             f"{'is' if len(without) == 1 else 'are'} in no group"
         )
+    alike = groups.dropna().drop_duplicates()
+    alike = alike[alike.map(as_plain).duplicated(keep=False)]
+    if len(alike):
+        notes.append(
+            f"{' and '.join(sorted(alike))} of {column} are groups of their own, as "
+            "they are written; write them alike if they are one"
+        )
     if groups.nunique() > 2:
         notes.append(
             f"{groups.nunique()} groups: every two are compared, p_holm is corrected "
@@ -366,6 +389,14 @@ def _trait_notes(numbers: "Mapping[str, pd.Series[float]]") -> list[str]:
     notes = []
     for name, values in numbers.items():
         known = values.dropna()
+        if codes := likely_codes(known):
+            listed = " and ".join(map(shown, codes))
+            count = int(known.isin(codes).sum())
+            notes.append(
+                f"{name} is {listed} in {count} of {len(known)} subjects, which is "
+                "taken as a number; if it means missing, make these cells blank to "
+                "leave them out"
+            )
         if len(known) < LEAST_CORRELATED:
             notes.append(
                 f"only {len(known)} with {name}: a correlation needs "

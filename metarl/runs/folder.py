@@ -49,6 +49,7 @@ from metarl.runs.config import (
     identity,
     to_plain,
 )
+from metarl.runs.curves import check_curve
 from metarl.runs.staging import STAGING, finish_swap, is_complete
 
 if TYPE_CHECKING:
@@ -139,7 +140,9 @@ class SubjectFolder:
         """Learning curve, one row per point."""
         if self.finished and self.hashes_path.exists():
             check_hash(self.metrics_path, read_json(self.hashes_path, dict), TRAIN)
-        return read_table(self.metrics_path, made_by=TRAIN)
+        curve = read_table(self.metrics_path, made_by=TRAIN)
+        check_curve(self.metrics_path, curve)
+        return curve
 
 
 TRAIN, EVALUATE = "metarl train", "metarl evaluate"

@@ -7,6 +7,7 @@ import pytest
 from metarl.cli.main import main
 from metarl.experiments.variants import VARIANTS
 from metarl.reports.figures import analyze
+from metarl.runs.folder import load_run
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,18 @@ def test_the_help_names_every_general_variant(capsys):
     assert ended.value.code == 0
     out = capsys.readouterr().out
     assert all(name in out for name in VARIANTS)
+
+
+def test_words_in_a_learning_curve_get_one_sentence(runs, tmp_path, capsys):
+    shutil.copytree(runs[0], tmp_path / "bad")
+    subject = load_run(tmp_path / "bad").subject(0)
+    subject.hashes_path.unlink(missing_ok=True)
+    head, first, *rest = subject.metrics_path.read_text().splitlines()
+    first = ",".join(["one", *first.split(",")[1:]])
+    subject.metrics_path.write_text("\n".join([head, first, *rest]) + "\n")
+    capsys.readouterr()
+    out = ["--out", str(tmp_path / "out")]
+    assert main(["compare", str(tmp_path / "bad"), str(runs[1]), *out]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "metrics.csv is damaged: row 1 below the header" in line
+    assert not (tmp_path / "out").exists()

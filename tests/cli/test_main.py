@@ -232,6 +232,31 @@ def test_a_run_cannot_stand_where_a_file_is(place, metarl, tmp_path):
     assert (tmp_path / "taken").read_text() == "a file"
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/deeper"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "animals two-step --data taken",
+        "animals two-step --data taken --guess",
+        "bench optimizers",
+        "compare taken taken",
+        "evolve",
+        "neighbours",
+        "reproduce two-step",
+        "sweep two-step --over learning.discount=.4,.8",
+        "train two-step",
+    ],
+)
+def test_results_cannot_stand_where_a_file_is(
+    line, place, metarl, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("a file")
+    says = f"{place} could not be written: 'taken' is a file, not a folder"
+    assert_refused(metarl(f"{line} --out {place}"), says, "choose another folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
+
+
 def test_a_finished_run_is_not_overwritten(finished, metarl):
     before = (finished.path / "config.json").read_bytes()
     line = f"train two-step {TINY} --out {{run}}"

@@ -22,6 +22,7 @@ from metarl.core.checks import MetaRLError
 from metarl.core.files import (
     CSV_ROWS,
     _host,
+    check_folder,
     csv_text,
     escaped,
     exists,
@@ -150,8 +151,11 @@ def test_every_writer_says_when_the_disk_takes_no_more(write, tmp_path):
 @pytest.mark.parametrize("place", ["taken", "taken/deeper"])
 def test_a_file_where_a_folder_should_be_gets_one_sentence(place, tmp_path):
     (tmp_path / "taken").write_text("I am a file")
-    with pytest.raises(MetaRLError, match="could not be written"):
+    words = r"could not be written: '.*taken' is a file, not a folder; choose another"
+    with pytest.raises(MetaRLError, match=words):
         write_text(tmp_path / place / "file.txt", "text")
+    with pytest.raises(MetaRLError, match=words):
+        check_folder(tmp_path / place)
     assert (tmp_path / "taken").read_text() == "I am a file"
 
 

@@ -7,7 +7,8 @@ import pytest
 from metarl.analysis.reversal import ANALYSIS as REVERSAL
 from metarl.analysis.two_step import ANALYSIS
 from metarl.core.checks import MetaRLError
-from metarl.io.covariates import read_covariates
+from metarl.io.column_map import ColumnMap
+from metarl.io.covariates import likely_codes, read_covariates
 from metarl.io.load import load_trials
 
 NAMES = ["anna", "bert", "cleo"]
@@ -104,6 +105,77 @@ def test_names_that_look_like_numbers_keep_their_spelling(tmp_path):
     traits = read_covariates(data, (), written(tmp_path / "p.csv", people)).table
     ages = dict(zip(data.names, traits["age"], strict=True))
     assert ages == {"7": 1, "007": 2, "4011612345": 3}
+
+
+@pytest.mark.parametrize(
+    ("values", "codes"),
+    [
+        ([30, 41, -999, -999], [-999]),
+        ([30, 41, 999, 999], [999]),
+        ([0, 3, -1, -1], [-1]),
+        ([30, 41, -999], [-999]),
+        ([30, 41, 999], [999]),
+        ([1, 2, 2, 4, 9, 9], [9]),
+        ([3, 4, -8, -8, -9, -9, 99, 99], [-9, -8, 99]),
+        ([30, np.nan, -1, -1], [-1]),
+        # Measurements
+        ([30, 41, -1], []),
+        ([-3, -1, -1, 0, 2], []),
+        ([-1.5, -1.5, -0.2, 0.4, 1], []),
+        ([60, 71, 99, 99], []),
+        ([30, 30, 41, 41, 90, 90], []),
+        ([0.5, 0.5, 0.7, 0.99, 0.99], []),
+        ([-1, -1, -1], []),
+        ([999, 999], []),
+        ([], []),
+        ([np.nan], []),
+    ],
+)
+def test_numbers_that_may_mean_missing_are_known_from_measurements(values, codes):
+    assert likely_codes(pd.Series(values, dtype=float)) == codes
+
+
+GROUP = ColumnMap(further={"group": "arm"})
+
+
+def test_numbers_led_by_a_zero_are_groups_as_they_are_written(tmp_path):
+    table = trials(arm=each("01", "1", "1.0"))
+    data = load_trials(ANALYSIS, written(tmp_path / "t.csv", table), GROUP)
+    traits = read_covariates(data, ["arm"])
+    assert traits.numbers("arm").tolist() == [1, 1, 1]
+    assert traits.words("arm", 9).tolist() == ["01", "1", "1"]
+    people = pd.DataFrame({"subject": NAMES, "arm": ["01", "1", ""]})
+    data = load_trials(ANALYSIS, written(tmp_path / "t.csv", trials()))
+    traits = read_covariates(data, (), written(tmp_path / "people.csv", people))
+    assert traits.numbers("arm").tolist()[:2] == [1, 1]
+    assert traits.words("arm", 9).tolist()[:2] == ["01", "1"]
+    assert traits.words("arm", 9).isna().tolist() == [False, False, True]
+
+
+def test_numbers_spelled_in_two_ways_in_one_subject_are_one_group(tmp_path):
+    table = trials(arm=["01", "1", *each("1", "2", "")[2:]])
+    data = load_trials(ANALYSIS, written(tmp_path / "t.csv", table), GROUP)
+    traits = read_covariates(data, ["arm"])
+    assert traits.words("arm", 9).tolist()[:2] == ["1", "2"]
+
+
+def test_words_led_by_a_zero_are_groups_in_a_column_of_words(tmp_path):
+    table = trials(arm=each("01", "1", "x"))
+    data = load_trials(ANALYSIS, written(tmp_path / "t.csv", table))
+    traits = read_covariates(data, ["arm"])
+    assert traits.words("arm", 9).tolist() == ["01", "1", "x"]
+
+
+def test_a_column_in_both_files_is_that_of_the_second_with_a_note(tmp_path):
+    data = load_trials(ANALYSIS, written(tmp_path / "t.csv", trials(age=each(1, 2, 3))))
+    people = pd.DataFrame({"subject": NAMES, "age": [30, 41, 52], "arm": [*"xyx"]})
+    path = written(tmp_path / "people.csv", people)
+    traits = read_covariates(data, ["age"], path)
+    assert traits.table["age"].tolist() == [30, 41, 52]
+    assert traits.notes == (
+        "column age is in the table and in people.csv: that of the second is taken",
+    )
+    assert read_covariates(data, ["arm"], path).notes == ()
 
 
 def test_a_second_file_with_a_name_twice_is_refused(tmp_path):

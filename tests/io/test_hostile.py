@@ -73,6 +73,55 @@ def test_runs_of_a_bids_subject_become_sessions_by_their_files(written):
     assert data.trials["session"].tolist() == [0, 0, 0, 1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "place", ["{}/sub-01/ses-1/beh/", "{}/sub-01/", "{}/", "{}/beh/"]
+)
+def test_one_name_in_two_bids_data_sets_is_two_people_with_a_note(place, written):
+    paths = [
+        written(f"{place.format(k)}sub-01_task-x_beh.tsv", *LINES, header=BARE)
+        for k in ("east", "west")
+    ]
+    other = place.format("west").replace("01", "02")
+    paths.append(written(f"{other}sub-02_task-x_beh.tsv", *LINES, header=BARE))
+    data = two_step(paths, columns={"trial": "@row"})
+    inner = "beh/" if place == "{}/beh/" else ""
+    east, west = (f"{k}/{inner}01" for k in ("east", "west"))
+    assert data.names == tuple(sorted([east, west, "02"]))
+    assert [note for note in data.notes if "data sets" in note] == [
+        f"sub-01 is in 2 data sets, and is a subject of its own in each ({east}, "
+        f"{west}); if it is one, give the files a column subject"
+    ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "sub-01/ses-{}/beh/sub-01_ses-{}_beh.tsv",
+        "sub-01/ses-{}/sub-01_beh.tsv",
+        "ses-{}/sub-01_beh.tsv",
+        "day{}/sub-01_ses-{}_beh.tsv",
+        "sub-01_ses-{}_beh.tsv",
+    ],
+)
+def test_one_subject_of_one_bids_data_set_stays_one(name, written):
+    paths = [written(name.replace("{}", k), *LINES, header=BARE) for k in "12"]
+    data = two_step(paths, columns={"trial": "@row", "session": "@file"})
+    assert data.names == ("01",)
+    assert not [note for note in data.notes if "data sets" in note]
+
+
+def test_subjects_of_a_column_are_not_kept_apart_by_data_sets(written):
+    lines = [f"A,{line}" for line in LINES]
+    paths = [
+        written(f"{k}/sub-01/sub-01_beh.tsv", *lines, header=f"subject,{BARE}")
+        for k in ("east", "west")
+    ]
+    columns = {"trial": "@row", "session": "@file"}
+    data = two_step(paths, columns=columns)
+    assert data.names == ("A",)
+    assert not [note for note in data.notes if "data sets" in note]
+
+
 def test_files_that_differ_in_their_ending_alone_are_two_subjects(written):
     paths = [written(name, *LINES, header=BARE) for name in ("S1.csv", "S1.txt")]
     assert two_step(paths, columns={"trial": "@row"}).names == ("S1.csv", "S1.txt")

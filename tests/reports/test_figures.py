@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.effects import COLUMNS
+from metarl.cli.main import main
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.core.interventions import parse
@@ -104,6 +105,25 @@ def test_the_page_names_task_subjects_hashes_and_every_effect(analysed):
     assert "CHANGED" not in text
     for row in json.loads(paths["effects"].read_text()):
         assert row["effect"] in text
+
+
+def test_a_baseline_without_a_table_is_named_with_the_way_to_get_it(
+    analysed, tmp_path, capsys
+):
+    run, paths = analysed
+    assert "baseline" not in paths["result"].read_text()
+    shutil.copytree(run.path, tmp_path / "run")
+    copy = load_run(tmp_path / "run")
+    missing = next(iter(copy.baselines))
+    shutil.rmtree(copy.baseline(missing).path)
+    assert main(["analyze", str(copy.path)]) == 0
+    line = (
+        f"  baseline {missing}: no table, so it is in no panel and no effect "
+        f"(metarl evaluate {copy.path})"
+    )
+    text = (copy.analysis_path / "result.txt").read_text()
+    assert [row for row in text.splitlines() if "baseline" in row] == [line]
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_changed_weights_are_cried_out(analysed, tmp_path):

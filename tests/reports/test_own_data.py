@@ -392,3 +392,63 @@ def test_rewards_of_another_size_than_the_networks_are_noted(small, tmp_path):
         "rewards are at most 100 of the animals, 1 of the networks: differences of "
         "rewards in beside.csv are not in one unit"
     )
+
+
+def test_results_are_refused_where_a_file_is_and_leave_nothing(analysed, tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(MetaRLError, match=r"'.*taken' is a file, not a folder"):
+        analysed.save(tmp_path / "taken")
+    assert (tmp_path / "taken").read_text() == "a file"
+
+
+def test_groups_led_by_a_zero_are_kept_apart_with_a_note(tmp_path):
+    half = own_table()["half"].map({"a": "01", "b": "1"})
+    path = tmp_path / "own.csv"
+    own_table().assign(half=half).to_csv(path, index=False)
+    analysed = analyze_trials("two-step", path, group="half")
+    names = analysed.tables["subjects"].set_index("name")["half"]
+    assert names.to_dict() == dict(zip(NAMES, ["01"] * 3 + ["1"] * 3, strict=True))
+    assert {"half 01", "half 1"} <= set(analysed.tables["behaviour"]["label"])
+    assert (
+        "01 and 1 of half are groups of their own, as they are written; write them "
+        "alike if they are one"
+    ) in analysed.notes
+
+
+def test_a_note_on_a_column_in_both_files_is_given_once(tmp_path):
+    people = own_table()[["subject", "age", "half"]].drop_duplicates()
+    people.to_csv(tmp_path / "people.csv", index=False)
+    analysed = analyze_trials(
+        "two-step",
+        own_table(),
+        covariates=["age"],
+        subjects_file=tmp_path / "people.csv",
+        group="half",
+    )
+    notes = [note for note in analysed.notes if "of the second" in note]
+    assert [note.split()[1] for note in notes] == ["age", "half"]
+
+
+@pytest.mark.parametrize(
+    ("ages", "says"),
+    [
+        (
+            [20, 30, 40, 50, -999, -999],
+            "age is -999 in 2 of 6 subjects, which is taken as a number",
+        ),
+        ([-1, -1, 40, 50, 99, 999], "age is -1 and 999 in 3 of 6 subjects, which"),
+        ([-1, -1, 40, 50, 55, 999], "age is -1 and 999 in 3 of 6"),
+    ],
+)
+def test_codes_among_numbers_to_correlate_by_get_a_note(ages, says):
+    age = own_table()["subject"].map(dict(zip(NAMES, ages, strict=True)))
+    analysed = analyze_trials("two-step", own_table().assign(age=age), by=["age"])
+    (note,) = [note for note in analysed.notes if "age is" in note]
+    assert says in note
+    assert note.endswith(
+        "; if it means missing, make these cells blank to leave them out"
+    )
+
+
+def test_plain_ages_get_no_note_on_codes(analysed):
+    assert not [note for note in analysed.notes if "taken as" in note]

@@ -252,6 +252,53 @@ def test_a_cut_learning_curve_of_a_finished_subject_is_refused(finished, tmp_pat
         _ = load_run(tmp_path / "run").metrics
 
 
+def changed_curve(finished, folder, column, cell):
+    """A copy of a run, without a hash of its second curve, and one cell changed."""
+    shutil.copytree(finished.path, folder)
+    subject = load_run(folder).subject(1)
+    subject.hashes_path.unlink()
+    curve = pd.read_csv(subject.metrics_path, dtype=str)
+    if cell is None:
+        curve = curve.drop(columns=column)
+    else:
+        curve.loc[1, column] = cell
+    curve.to_csv(subject.metrics_path, index=False)
+    return load_run(folder)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("rollout/reward_rate", "much", "must have a number in the column {}, got "),
+        ("rollout/return", "True", "must have a number in the column {}, got 'True'"),
+        ("steps", "nan", "must have a whole number in the column {}, got a blank"),
+        ("steps", "", "must have a whole number in the column {}, got a blank"),
+        ("update", "1.5", "must have a whole number in the column {}, got 1.5"),
+        ("update", "inf", "must have a whole number in the column {}, got inf"),
+        ("steps", None, "it has no column {}"),
+    ],
+)
+def test_a_learning_curve_without_its_numbers_is_refused_by_the_cell(
+    column, cell, words, finished, tmp_path
+):
+    run = changed_curve(finished, tmp_path / "run", column, cell)
+    with pytest.raises(MetaRLError) as refused:
+        _ = run.metrics
+    assert str(run.subject(1).metrics_path) in str(refused.value)
+    assert words.format(column) in str(refused.value)
+    assert cell is None or "row 2 below the header" in str(refused.value)
+    assert str(refused.value).endswith("or train again with `metarl train`")
+
+
+def test_a_missing_cell_of_a_learning_curve_and_nan_are_the_same(finished, tmp_path):
+    tables = [
+        changed_curve(finished, tmp_path / k, "rollout/reward_rate", cell).metrics
+        for k, cell in (("blank", ""), ("nan", "nan"))
+    ]
+    assert tables[0]["rollout/reward_rate"].isna().sum() == 1
+    pd.testing.assert_frame_equal(*tables)
+
+
 def test_evaluations_of_two_subjects_are_not_taken_for_each_other(finished, tmp_path):
     shutil.copytree(finished.path, tmp_path / "run")
     one, other = (finished.evaluation(k).path for k in (0, 1))

@@ -5,17 +5,21 @@ ground. Textures are pink noise in each colour. The seeds were fixed before any 
 was trained.
 """
 
+import logging
 import struct
 import warnings
 import zlib
 from collections.abc import Mapping
 from functools import cache
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+
+log = logging.getLogger(__name__)
 
 Pictures = NDArray[np.uint8]
 """(N, size, size, 3) red, green, blue, row by row."""
@@ -204,6 +208,7 @@ def equalize(bank: Pictures, level: float = 128.0) -> Pictures:
     return (values + level).round().clip(0, 255).astype(np.uint8)
 
 
+@cache
 def _read_folder(folder: str, size: int) -> Pictures:
     """Read the pictures of a folder, shuffled, in two halves of equal length."""
     path = Path(folder)
@@ -223,8 +228,22 @@ def _read_folder(folder: str, size: int) -> Pictures:
             "add some"
         )
     even = len(different) // 2 * 2
+    left_out = _left_out(len(files) - len(different), len(different) - even)
+    # Processes that share the work read the folder too; only the first says it.
+    if left_out and parent_process() is None:
+        log.warning(
+            "%r has %d pictures; %d are used, without %s",
+            *(folder, len(files), even, left_out),
+        )
     order = np.random.default_rng(SEEDS[0]).permutation(even)
     return np.stack([different[number] for number in order])
+
+
+def _left_out(equal: int, odd: int) -> str:
+    """Words on the pictures of a folder that are not used; "" if all are."""
+    parts = [f"{equal} equal to an earlier one"] * (equal > 0)
+    parts += ["the last by name, as the held-out half must be as large"] * odd
+    return " and ".join(parts)
 
 
 def _square(file: Path, size: int) -> Pictures:

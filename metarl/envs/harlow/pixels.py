@@ -39,7 +39,8 @@ class HarlowParams(LearningSetParams):
     turn_pixels: Annotated[int, Range(1, 256, why=TURN_WHY)] = 6
     """Pixels by which a turn moves the scene, 1 to 256."""
     pictures: str = ""
-    """Folder with pictures of your own, half of them held out; empty: drawn ones."""
+    """Folder with pictures of your own, half of them held out; of an odd number the
+    last is left out; empty: drawn ones."""
     equalized: bool = False
     """Whether all pictures have the same mean colour."""
 

@@ -238,6 +238,43 @@ def test_a_folder_keeps_the_first_of_equal_pictures_and_an_even_number(tmp_path)
     assert sorted(numbers(picture_bank(8, folder=str(tmp_path)))) == [1, 2, 3, 5]
 
 
+@pytest.mark.parametrize(
+    ("colours", "used", "without"),
+    [
+        (range(13), 12, "the last by name, as the held-out half must be as large"),
+        ([0, 1, 2, 3, 1], 4, "1 equal to an earlier one"),
+        (
+            [5, 1, 5, 2, 1, 3, 4],
+            4,
+            "2 equal to an earlier one and the last by name, as the held-out half must "
+            "be as large",
+        ),
+        (range(14), 14, ""),
+    ],
+)
+def test_pictures_that_are_left_out_get_one_note(
+    colours, used, without, tmp_path, caplog
+):
+    for place, number in enumerate(colours):
+        save(tmp_path, f"{place:02d}.png", number, size=(8, 8))
+    for equalized in (True, False):
+        bank = picture_bank(8, folder=str(tmp_path), equalized=equalized)
+        assert len(bank) == used
+    note = (
+        f"{str(tmp_path)!r} has {len(colours)} pictures; {used} are used, without "
+        f"{without}"
+    )
+    assert caplog.messages == ([note] if without else [])
+
+
+def test_a_process_that_shares_the_work_gives_no_note(tmp_path, caplog, monkeypatch):
+    monkeypatch.setattr(pictures, "parent_process", lambda: "the first process")
+    for number in range(5):
+        save(tmp_path, f"{number}.png", number, size=(8, 8))
+    assert len(picture_bank(8, folder=str(tmp_path))) == 4
+    assert not caplog.messages
+
+
 @pytest.mark.parametrize("wide", [True, False])
 def test_the_middle_of_a_picture_is_shown(tmp_path, wide):
     for number in range(4):
