@@ -13,7 +13,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c '$(SUPPORTED)' 2> /dev/null && echo $$python && break; done)
 INSTALL := $(BIN)/python -m pip install --constraint constraints.txt
 
-.PHONY: demo test check docs oldest clean
+.PHONY: demo test check style types layers wheel docs oldest clean
 
 demo: $(READY)
 	$(BIN)/metarl train two-step --preset fast --subjects 8 --out runs/demo --resume
@@ -25,12 +25,20 @@ test: $(READY)
 	$(BIN)/python -m pytest -n 2 $(if $(ANIMAL_DATA),--animal-data="$(ANIMAL_DATA)")
 
 check: $(READY)
+	$(MAKE) --jobs 2 --output-sync style types layers wheel docs
+
+style: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(READY)
 	$(BIN)/mypy --strict metarl scripts
+
+layers: $(READY)
 	$(BIN)/lint-imports --no-logo
+
+wheel: $(READY)
 	$(BIN)/python scripts/check_wheel.py
-	$(MAKE) docs
 
 # The site, into docs/_build/html; a warning is an error.
 docs: $(READY)

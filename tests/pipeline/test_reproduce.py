@@ -270,7 +270,7 @@ def command(*words):
 
 
 def test_a_killed_call_resumes_to_the_same_bytes(tmp_path):
-    words = (*TWO, "--preset", "smoke", "--subjects", "2")
+    words = ("reversal", "--preset", "smoke", "--subjects", "2")
     killed = subprocess.Popen(
         command(*words, "--out", tmp_path / "killed", "--workers", "1"),
         stdout=subprocess.DEVNULL,
@@ -281,8 +281,8 @@ def test_a_killed_call_resumes_to_the_same_bytes(tmp_path):
     finally:
         killed.kill()
         killed.wait()
-    runs = [Run(tmp_path / "killed" / task) for task in TWO]
-    assert not all(s.finished for run in runs for s in run.subjects)
+    run = Run(tmp_path / "killed" / "reversal")
+    assert not all(s.finished for s in run.subjects)
     cards = []
     for name in ("killed", "unbroken"):
         out = tmp_path / name
