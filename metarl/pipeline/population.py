@@ -43,7 +43,7 @@ from metarl.simulation.evaluation import (
     list_baselines,
 )
 from metarl.training.groups import train_subjects
-from metarl.training.stacked import subject_bytes, why_alone
+from metarl.training.stacked import missing_kernel, subject_bytes, why_alone
 from metarl.training.trainer import check_trainable
 
 log = logging.getLogger(__name__)
@@ -222,6 +222,9 @@ def begin(
         create_runs(configs, resume=resume)
         for each in populations:
             each.check_policies()
+        faults = dict.fromkeys(missing_kernel(each.config) for each in populations)
+        for fault in filter(None, faults):
+            log.info("training takes the slower path by torch: %s", fault)
         yield
 
 

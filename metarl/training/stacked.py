@@ -29,6 +29,25 @@ STACKED_RULES = "bptt", "eprop"
 
 def why_alone(config: RunConfig[Any]) -> str:
     """Reason for which each subject needs a computation of its own; empty if none."""
+    return _unfit(config) or kernel_fault()
+
+
+def missing_kernel(config: RunConfig[Any]) -> str:
+    """Reason for which subjects that could share a computation do not, or nothing."""
+    return "" if _unfit(config) else kernel_fault()
+
+
+def kernel_fault() -> str:
+    """Reason for which the kernel cannot be used here; empty if it can."""
+    try:
+        load_kernel()
+    except KernelError as error:
+        return str(error)
+    return ""
+
+
+def _unfit(config: RunConfig[Any]) -> str:
+    """Property of a configuration that the kernel lacks; empty if it has all."""
     network, learning = config.network, config.learning
     reasons = {
         f"the core is {network.core}": network.core != "lstm",
@@ -45,10 +64,6 @@ def why_alone(config: RunConfig[Any]) -> str:
     actions = task_class(config.task)(1, config.task_params).action_count
     if actions > MOST_ACTIONS:
         return f"the task has {actions} actions, more than {MOST_ACTIONS}"
-    try:
-        load_kernel()
-    except KernelError as error:
-        return str(error)
     return ""
 
 

@@ -107,3 +107,54 @@ def test_training_with_an_encoder_counts_as_longer(small, tmp_path):
         for task in ("harlow-line", "harlow")
     )
     assert pixels.size == module.ENCODER_DURATION * plain.size
+
+
+def test_a_missing_kernel_is_one_line_where_it_would_be_used(
+    small, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(module, "missing_kernel", lambda config: "no compiler; get one")
+    caplog.set_level("INFO")
+    runs = [Population(Run(tmp_path / name), small(updates=2)) for name in "ab"]
+    with begin(runs, resume=False):
+        pass
+    assert caplog.messages == [
+        "training takes the slower path by torch: no compiler; get one"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "asked", "size"), [(8, None, 4), (1, None, 1), (8, 3, 3), (8, 1, 1)]
+)
+def test_subjects_are_divided_among_the_cores(waiting, asked, size, small, monkeypatch):
+    monkeypatch.setattr(module, "core_count", lambda: 2)
+    monkeypatch.setattr(module, "why_alone", lambda config: "")
+    assert module.group_size(small(), waiting, asked) == size
+    assert module.group_size(small(num_envs=1024), waiting, None) == 1
+    monkeypatch.setattr(module, "memory_left", lambda: 0)
+    assert module.group_size(small(), waiting, None) == 1
+    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    assert module.group_size(small(), waiting, asked) == 1
+
+
+def test_jobs_of_several_subjects_are_named_and_finish_all(population, monkeypatch):
+    together = replace(population, batch_subjects=2)
+    monkeypatch.setattr(module, "why_alone", lambda config: "")
+    jobs = together.subject_jobs()
+    assert list(jobs) == ["two subjects 0 and 1"]
+    run(jobs)
+    assert all(job.finished for job in together.subject_jobs().values())
+    assert not together.missing(0) + together.missing(1)
+
+
+def test_a_batch_beyond_the_memory_or_the_kernel_is_refused(small, monkeypatch):
+    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    with pytest.raises(ValueError, match=r"auto or 1 here, got 2: .*the core is gru"):
+        module.check_batch(small(), 2)
+    module.check_batch(small(), 1)
+    monkeypatch.setattr(module, "why_alone", lambda config: "")
+    monkeypatch.setattr(module, "memory_left", lambda: 10)
+    with pytest.raises(ValueError, match="at most 1 in the memory that is left, got 2"):
+        module.check_batch(small(), 2)
+    module.check_batch(small(), None)
+    with pytest.raises(ValueError, match="at most 10,000, got 99999"):
+        module.check_batch(small(), 99999)
