@@ -281,7 +281,11 @@ class _Training:
             self.group.load_states(saved, [folders[k].state_path for k in states])
         self.sessions = {
             member.subject: _Session(
-                member, folders[member.subject], states[member.subject], make_observer
+                member,
+                folders[member.subject],
+                states[member.subject],
+                make_observer,
+                ComputeCost(folders[member.subject], len(self.group.members)),
             )
             for member in self.group.members
         }
@@ -363,11 +367,11 @@ class _Session:
         folder: SubjectFolder,
         state: State | None,
         make_observer: MakeObserver | None,
+        cost: ComputeCost,
     ) -> None:
         """Continue from a state, if any; otherwise write the first files."""
-        self.member, self.folder = member, folder
+        self.member, self.folder, self.cost = member, folder, cost
         self.owner = identity(member.config, member.subject)
-        self.cost = ComputeCost(folder)
         self.rows: list[Point] = state["rows"] if state else []
         """Learning curve so far."""
         if not state:

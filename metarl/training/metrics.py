@@ -91,21 +91,25 @@ def read_cost(folder: SubjectFolder) -> dict[str, float]:
 class ComputeCost:
     """Compute cost of a subject's training in seconds, over all its resumptions.
 
-    The time of a killed training since its last saving is not included.
+    Of a computation that several subjects share, each has an equal part. The time of a
+    killed training since its last saving is not included.
     """
 
-    def __init__(self, folder: SubjectFolder) -> None:
+    def __init__(self, folder: SubjectFolder, shared_by: int = 1) -> None:
         """Start the clocks from the cost in the folder, if training is resumed."""
-        self.path = folder.cost_path
+        self.path, self.shared_by = folder.cost_path, shared_by
         resumed = folder.state_path.exists() and self.path.exists()
         before = read_cost(folder) if resumed else {}
-        self.cpu = before.get("cpu_seconds", 0.0) - time.process_time()
-        self.wall = before.get("wall_seconds", 0.0) - time.perf_counter()
+        self.cpu_before = before.get("cpu_seconds", 0.0)
+        self.wall_before = before.get("wall_seconds", 0.0)
+        self.cpu, self.wall = time.process_time(), time.perf_counter()
 
     def write(self) -> None:
         """Write processor and wall time."""
+        cpu = (time.process_time() - self.cpu) / self.shared_by
+        wall = (time.perf_counter() - self.wall) / self.shared_by
         seconds = {
-            "cpu_seconds": self.cpu + time.process_time(),
-            "wall_seconds": self.wall + time.perf_counter(),
+            "cpu_seconds": self.cpu_before + cpu,
+            "wall_seconds": self.wall_before + wall,
         }
         write_json(self.path, {name: round(s, 2) for name, s in seconds.items()})

@@ -11,7 +11,7 @@ from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.folder import SubjectFolder
 from metarl.training import metrics as meter_module
 from metarl.training.groups import train_subjects
-from metarl.training.metrics import ComputeCost, MetricAverages
+from metarl.training.metrics import ComputeCost, MetricAverages, read_cost
 
 
 def test_returns_are_summed_over_whole_episodes_by_hand():
@@ -103,3 +103,12 @@ def test_an_interrupted_training_has_written_its_cost(small, tmp_path):
     assert 0 <= first["cpu_seconds"] <= both["cpu_seconds"]
     assert both["cpu_seconds"] <= time.process_time() - began + 0.02
     assert both["wall_seconds"] > 0
+
+
+def test_a_shared_computation_costs_each_subject_its_part(tmp_path, monkeypatch):
+    clock = iter([10.0, 18.0])
+    monkeypatch.setattr(meter_module.time, "process_time", lambda: next(clock))
+    monkeypatch.setattr(meter_module.time, "perf_counter", lambda: 0.0)
+    cost = ComputeCost(SubjectFolder(tmp_path), shared_by=4)
+    cost.write()
+    assert read_cost(SubjectFolder(tmp_path))["cpu_seconds"] == 2.0
