@@ -86,8 +86,8 @@ def mean_columns(prefix: str, meaning: str, unit: str = "") -> dict[str, Column]
 def check_arms(prefix: str) -> Callable[[pd.DataFrame], None]:
     """A rule for the chosen arms: one of them is arm 0.
 
-    Arms that are counted from 1 would give the fits one arm more than there is, which
-    nobody chooses. A single arm may be any, and arm 0 is there where it is described.
+    Arms that are counted from 1 would give the fits one arm too many, which is never
+    chosen. A single arm may be any, and arm 0 is there where it is described.
 
     Args:
         prefix: of the columns of the arms' expected rewards.

@@ -90,8 +90,8 @@ def plot_setting(
         value: column along the vertical axis.
         half: part of the test that the value is of, in words.
         axis: setting along the horizontal axis.
-        hue: second setting, in colours side by side; None: the others are not told
-            apart.
+        hue: second setting, in colours side by side; None: the others are not
+            distinguished.
         ax: axes to draw on.
     """
     ax.set_ylabel(f"Reward per episode, {half}")
@@ -258,7 +258,7 @@ def _cell_text(row: Mapping[Any, Any], value: str, decimals: int) -> str:
 def plot_halves(summary: pd.DataFrame, ax: Axes) -> Axes:
     """Draw the second half of the test against the first, which selected: a dot a run.
 
-    Selected runs are above the others in the first half partly by luck; in the second
+    Selected runs are above the others in the first half partly by chance; in the second
     half they fall towards the dotted line of equal rewards, or below it.
 
     Args:

@@ -135,11 +135,13 @@ def check_task(task: Task[Any]) -> None:
 def check_playable(task: Task[Any]) -> None:
     """Raise ValueError unless networks can be trained on a task and tested with it.
 
-    Its only randomness is the noise, of which `noise_size` is enough; an episode does
-    not depend on the one before, nor an environment on the others; `state_names` has
-    the whole state; and `trial_row` has the columns of a trial table.
+    Its results have the declared types. Its only randomness is the noise, of which
+    `noise_size` is enough; an episode does not depend on the one before, nor an
+    environment on the others; `state_names` has the whole state; and `trial_row` has
+    the columns of a trial table.
     """
     check_noise(task)
+    check_types(task)
     check_rows(task)
     check_randomness(task)
     check_environments(task)
@@ -298,8 +300,12 @@ def check_rows(task: Task[Any]) -> None:
             raise _error(task, f"{name} of trial_row has a code without a word")
 
 
-def check_results(task: Task[Any]) -> None:
-    """Raise ValueError unless results have the declared types, shapes and ranges."""
+def check_types(task: Task[Any]) -> Course:
+    """Raise ValueError unless results have the declared types and shapes.
+
+    Returns:
+        The results of some episodes.
+    """
     played = _fresh(task)
     course = play(played, write_script(played, _steps(task)), restart=True)
     course["observation"] = torch.cat((course["first"], course["observation"]))
@@ -309,6 +315,12 @@ def check_results(task: Task[Any]) -> None:
     _check_result(task, course, "terminated", torch.bool, (ENVS,))
     _check_result(task, course, "trial_ended", torch.bool, (ENVS,))
     _check_result(task, course, "event", torch.int64, (ENVS,))
+    return course
+
+
+def check_results(task: Task[Any]) -> None:
+    """Raise ValueError unless results have the declared types, shapes and ranges."""
+    played, course = _fresh(task), check_types(task)
     bounds = {
         "observation": task.observation_range,
         "reward": task.reward_range,

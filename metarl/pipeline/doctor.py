@@ -10,7 +10,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from metarl.agents.stacked.library import (
+from metarl.agents.stacked.loading import (
     KernelError,
     cache_folder,
     find_compiler,

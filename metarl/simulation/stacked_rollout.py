@@ -121,9 +121,9 @@ class StackedRollout:
             self.observation = self.task.reset(noise, where=terminated)
         self.start = None
         if self.reset_memory == "episode" and over:
-            self.start = terminated
+            self.start = terminated.bool()
         elif self.reset_memory == "trial" and bool(trial_ended.any()):
-            self.start = trial_ended
+            self.start = trial_ended.bool()
 
     def _noise_where(self, terminated: Tensor) -> Tensor:
         """(S B, n) noise, drawn by the subjects that start an episode."""

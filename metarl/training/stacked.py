@@ -13,7 +13,7 @@ import torch
 
 from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.stacked.kernel import MOST_ACTIONS, Kernel
-from metarl.agents.stacked.library import KernelError, load_kernel
+from metarl.agents.stacked.loading import KernelError, load_kernel
 from metarl.agents.stacked.weights import StackedWeights
 from metarl.core.seeding import stream_seed
 from metarl.envs.registry import task_class

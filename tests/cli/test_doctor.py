@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from metarl.agents.stacked import library
+from metarl.agents.stacked import loading
 from metarl.cli.main import main
 from metarl.cli.options import BAD_INPUT
 from metarl.pipeline import doctor
@@ -44,7 +44,7 @@ def test_every_part_is_shown(findings, capsys):
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 def test_the_kernel_and_its_compiler_are_named(findings):
-    library.load_kernel.cache_clear()
+    loading.load_kernel.cache_clear()
     kernel = findings()["kernel"]
     assert kernel["found"].startswith("compiled by ")
     assert kernel["remedy"] == ""
@@ -54,11 +54,11 @@ def test_a_missing_kernel_has_a_remedy_and_is_no_failure(
     findings, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
-    library.load_kernel.cache_clear()
+    loading.load_kernel.cache_clear()
     try:
         kernel = findings()["kernel"]
     finally:
-        library.load_kernel.cache_clear()
+        loading.load_kernel.cache_clear()
     assert kernel["found"] == "torch is used, which is slower"
     assert "install g++ or clang++" in kernel["remedy"]
 

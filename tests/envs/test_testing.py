@@ -202,6 +202,7 @@ def test_tasks_with_environments_apart_and_with_views_pass(task):
             Greedy,
             "noise_size must be 3, the number of uniform numbers that a reset or ",
         ),
+        (Doubled, r"observation must be torch.float32 of shape \(7, 2\) in a batch of"),
         (Private, "the same noise and actions must give the same course, and did not"),
         (Lasting, "an episode must not depend on the one before, and did: reset must"),
         (Crowded, "an environment must not depend on the others of its batch, and did"),

@@ -8,7 +8,7 @@ import torch
 from metarl.agents.config import A2CConfig, constant
 from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.networks.actor_critic import weights_hash
-from metarl.agents.stacked import library
+from metarl.agents.stacked import loading
 from metarl.core.checks import MetaRLError
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
@@ -28,8 +28,8 @@ TASKS = [name for name in NAMES if name not in ("harlow", "risky-choice")]
 def compiled():
     """Skip where the kernel cannot be compiled."""
     try:
-        library.load_kernel()
-    except library.KernelError as error:
+        loading.load_kernel()
+    except loading.KernelError as error:
         pytest.skip(str(error))
 
 
@@ -205,8 +205,8 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
     files = folders(tmp_path, [0, 1])
     with pytest.raises(Interrupted):
         train_subjects(config, files, Stop(5))
-    monkeypatch.setenv(library.SWITCH, "off")
-    library.load_kernel.cache_clear()
+    monkeypatch.setenv(loading.SWITCH, "off")
+    loading.load_kernel.cache_clear()
     try:
         assert "METARL_KERNEL=off" in why_alone(config)
         assert isinstance(make_group(config, [0]), Alone)
@@ -217,7 +217,7 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
             train_subjects(config, begun, Stop(5))
     finally:
         monkeypatch.undo()
-        library.load_kernel.cache_clear()
+        loading.load_kernel.cache_clear()
     assert '"torch"' in (begun[0].path / "versions.json").read_text()
     assert '"kernel"' in (files[0].path / "versions.json").read_text()
     # What began in torch ends there, though the kernel is at hand again.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from metarl.agents.config import A2CConfig
-from metarl.agents.stacked.library import load_kernel
+from metarl.agents.stacked.loading import load_kernel
 from metarl.agents.stacked.weights import StackedWeights
 
 OPTIMIZERS = {"rmsprop": 0, "adam": 1, "rmsprop-tf": 2}
@@ -23,6 +23,13 @@ METRICS = (
     "rollout/reward_rate",
 )
 """Scalars of an update, in the kernel's order; sum and number of returns follow."""
+INPUTS = {
+    "observation": torch.float32,
+    "action": torch.int64,
+    "reward": torch.float32,
+    "terminated": torch.bool,
+}
+"""Inputs of a step that come from the task, and the types that the kernel reads."""
 MOST_ACTIONS = 64
 """Largest number of actions; `MOST_ACTIONS` of the kernel."""
 _WHOLE = (
@@ -66,8 +73,8 @@ class Kernel:
         Raises:
             KernelError: the kernel cannot be used on this machine.
         """
-        self.library = load_kernel()
-        self._step = self.library.step
+        self.compiled = load_kernel()
+        self._step = self.compiled.step
         # Declared, as conversions at each call would take as long as a small step.
         address, whole = ctypes.c_void_p, ctypes.c_int64
         self._step.argtypes = [address, whole, address, whole, *[address] * 5]
@@ -77,7 +84,7 @@ class Kernel:
         self.address = ctypes.addressof(self.group)
         group, clip = self.group, config.gradient_clip
         sizes = weights.sizes
-        width = self.library.vector_width()
+        width = self.compiled.vector_width()
         padded, outputs = (
             -(-n // width) * width for n in (sizes.units, sizes.actions + 1)
         )
@@ -136,8 +143,8 @@ class Kernel:
             self._use(name, getattr(weights, name))
         if weights.mask is not None:
             self._use("mask", weights.mask)
-        self.library.scratch_size.restype = ctypes.c_int64
-        size = self.library.scratch_size(ctypes.byref(g))
+        self.compiled.scratch_size.restype = ctypes.c_int64
+        size = self.compiled.scratch_size(ctypes.byref(g))
         self._use("scratch", torch.zeros(size))
 
     def _use(self, name: str, buffer: Tensor) -> None:
@@ -151,7 +158,7 @@ class Kernel:
         # New in each unroll: a task may keep the actions that it was given.
         self._use("chosen", torch.empty(shape, dtype=torch.int64))
         self.actions = self.buffers["chosen"].flatten(1).unbind()
-        self.library.begin(ctypes.byref(self.group))
+        self.compiled.begin(ctypes.byref(self.group))
 
     def step(
         self,
@@ -174,10 +181,12 @@ class Kernel:
             start: (S B,) bool: environments with an initial memory; None if none.
             gumbel: (S B, A) noise by which actions are sampled; None after the last.
         """
+        observation, *feedback = self._checked(
+            observation, last_action, last_reward, ended
+        )
         # Rows may be the same one for all environments, but not in pieces.
         if observation.stride(1) != 1:
             observation = observation.contiguous()
-        feedback = [last_action, last_reward, ended]
         if not all(each.is_contiguous() for each in feedback):
             feedback = [each.contiguous() for each in feedback]
         self._step(
@@ -191,6 +200,24 @@ class Kernel:
         )
         return self.actions[min(t, self.steps - 1)]
 
+    def _checked(self, *inputs: Tensor) -> Sequence[Tensor]:
+        """Inputs of a step in the types that the kernel reads.
+
+        Raises:
+            ValueError: the task gave one of another shape.
+        """
+        envs = self.group.subjects * self.num_envs
+        rows = (envs, self.group.observation), (envs,), (envs,), (envs,)
+        for name, values, shape in zip(INPUTS, inputs, rows, strict=True):
+            if values.shape != shape:
+                raise ValueError(
+                    f"{name} of {envs} environments must be of shape {shape}, got "
+                    f"{tuple(values.shape)}; correct the task's `step`"
+                )
+        if all(v.dtype is d for v, d in zip(inputs, INPUTS.values(), strict=True)):
+            return inputs
+        return [v.to(d) for v, d in zip(inputs, INPUTS.values(), strict=True)]
+
     def update(
         self,
         rates: Sequence[float],
@@ -199,13 +226,13 @@ class Kernel:
     ) -> None:
         """Learn from the finished unroll; schedules hold a number a subject."""
         self.differentiate(discounts, entropy)
-        self.library.optimize(ctypes.byref(self.group), _floats(rates))
+        self.compiled.optimize(ctypes.byref(self.group), _floats(rates))
 
     def differentiate(
         self, discounts: Sequence[float], entropy: Sequence[float]
     ) -> None:
         """Compute the gradients of the finished unroll, without a step along them."""
-        self.library.differentiate(
+        self.compiled.differentiate(
             ctypes.byref(self.group), _floats(discounts), _floats(entropy)
         )
 

@@ -7,7 +7,7 @@ import torch
 
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.stacked.kernel import Kernel
-from metarl.agents.stacked.library import KernelError, load_kernel
+from metarl.agents.stacked.loading import KernelError, load_kernel
 from metarl.agents.stacked.weights import StackedWeights, flat, views
 from metarl.training.metrics import MetricAverages
 from metarl.training.trainer import Trainer, make_network
@@ -263,3 +263,30 @@ def test_inputs_that_are_not_side_by_side_in_memory_are_read_right(small):
         results.append(kernel.buffers["logits"][0, 0].clone())
     assert torch.equal(*results)
     assert not torch.equal(results[0][0], results[0][1])
+
+
+def one_step(kernel, observation, reward, ended):
+    kernel.begin()
+    action, gumbel = torch.zeros(4, dtype=torch.int64), torch.zeros(4, 2)
+    kernel.step(0, observation, action, reward, ended, None, gumbel)
+    return kernel.buffers["logits"][0, 0].clone()
+
+
+def test_numbers_of_other_types_are_read_right(small):
+    kernel, _ = kernel_of(small("bandit", num_envs=4), [0])
+    observation = torch.arange(4.0).unsqueeze(1).repeat(1, kernel.group.observation)
+    reward, ended = torch.tensor([0.0, 1.0, -1.0, 2.0]), torch.zeros(4)
+    expected = one_step(kernel, observation, reward, ended.bool())
+    wide = observation.double(), reward.double(), ended
+    assert torch.equal(one_step(kernel, *wide), expected)
+    whole = observation.long(), reward.int(), ended.long()
+    assert torch.equal(one_step(kernel, *whole), expected)
+
+
+def test_inputs_of_another_shape_are_refused(small):
+    kernel, _ = kernel_of(small("bandit", num_envs=4), [0])
+    observation, ended = torch.zeros(4, kernel.group.observation), torch.zeros(4).bool()
+    with pytest.raises(ValueError, match=r"reward of 4 .* shape \(4,\), got \(4, 1\)"):
+        one_step(kernel, observation, torch.zeros(4, 1), ended)
+    with pytest.raises(ValueError, match="observation of 4 environments must be of"):
+        one_step(kernel, observation[:3], torch.zeros(4), ended)

@@ -4,15 +4,15 @@ import shutil
 
 import pytest
 
-from metarl.agents.stacked import library
-from metarl.agents.stacked.library import KernelError, cache_folder, load_kernel
+from metarl.agents.stacked import loading
+from metarl.agents.stacked.loading import KernelError, cache_folder, load_kernel
 
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch, tmp_path):
     """An empty cache of compiled kernels, in the file system and in memory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(library.SWITCH, raising=False)
+    monkeypatch.delenv(loading.SWITCH, raising=False)
     load_kernel.cache_clear()
     yield
     load_kernel.cache_clear()
@@ -31,7 +31,7 @@ def test_the_kernel_is_compiled_once_and_loads():
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 def test_a_damaged_library_is_named(tmp_path):
-    path = library._library_path(library.find_compiler())
+    path = loading._library_path(loading.find_compiler())
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no library")
     with pytest.raises(KernelError, match=r"does not load .*; delete it"):
@@ -39,7 +39,7 @@ def test_a_damaged_library_is_named(tmp_path):
 
 
 def test_a_switched_off_kernel_is_not_compiled(monkeypatch):
-    monkeypatch.setenv(library.SWITCH, "off")
+    monkeypatch.setenv(loading.SWITCH, "off")
     with pytest.raises(KernelError, match="METARL_KERNEL=off"):
         load_kernel()
     assert not cache_folder().exists()
@@ -49,7 +49,7 @@ def test_a_machine_without_a_compiler_is_told_what_to_install(monkeypatch, tmp_p
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(KernelError, match=r"no C\+\+ compiler; install g\+\+ or clang"):
         load_kernel()
-    monkeypatch.setenv(library.SWITCH, "no-such-compiler")
+    monkeypatch.setenv(loading.SWITCH, "no-such-compiler")
     with pytest.raises(KernelError, match="METARL_KERNEL names no compiler: no-such"):
         load_kernel()
 
@@ -58,7 +58,7 @@ def test_a_compiler_that_fails_leaves_no_file(monkeypatch, tmp_path):
     compiler = tmp_path / "broken"
     compiler.write_text("#!/bin/sh\necho 'out of registers' >&2\nexit 1\n")
     compiler.chmod(0o755)
-    monkeypatch.setenv(library.SWITCH, str(compiler))
+    monkeypatch.setenv(loading.SWITCH, str(compiler))
     with pytest.raises(KernelError, match=r"does not compile the kernel .out of reg"):
         load_kernel()
     assert not list(cache_folder().iterdir())
