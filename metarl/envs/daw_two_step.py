@@ -33,6 +33,10 @@ class DawTwoStepParams:
     """Lower bound of reward probabilities, which reflects the drift, in [0, 1]."""
     probability_most: Probability = 0.75
     """Upper bound of reward probabilities, which reflects the drift, in [0, 1]."""
+    largest_easing: Probability = 0.0
+    """Most by which an episode is easier, drawn uniformly from 0 to this for each, in
+    [0, 1]: the share of the way that the bounds are moved to 0 and 1, and the
+    probability of common transitions to 1."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
@@ -64,6 +68,7 @@ class DawTwoStep(TwoStageTask[DawTwoStepParams]):
     Source: Daw et al. 2011, Neuron 69:1204.
     Declared: the start of each walk is drawn uniformly between the bounds in each
         episode, which is the stationary distribution of a reflected walk.
+        `largest_easing` is for training; the source has none.
     Departs: the fixation step, and going on after an invalid response, are metarl's
         rules for every task; choices have no time limit, and options keep their sides.
     """
@@ -79,6 +84,9 @@ class DawTwoStep(TwoStageTask[DawTwoStepParams]):
     state_names = (
         "trial",
         "phase",
+        "common",
+        "least",
+        "most",
         "probabilities",
         "fixated",
         "responded",
@@ -96,14 +104,23 @@ class DawTwoStep(TwoStageTask[DawTwoStepParams]):
     real_columns = ("reward", *PROBABILITIES)
 
     def start_rewards(self, noise: Tensor, options: Mapping[str, float]) -> None:
-        """Draw the start of each walk, or take it from the options."""
+        """Draw the easing, and the start of each walk, or take it from the options."""
         least, most = self.params.probability_least, self.params.probability_most
-        self.probabilities = least + (most - least) * noise[:, : len(PROBABILITIES)]
+        common = self.params.probability_common
+        count = len(PROBABILITIES)
+        easing = self.params.largest_easing * noise[:, count : count + 1]
+        self.common = common + easing[:, 0] * (1 - common)
+        self.least, self.most = least * (1 - easing), most + easing * (1 - most)
+        self.probabilities = self.least + (self.most - self.least) * noise[:, :count]
         for name, value in options.items():
             check_between(name, value, least, most)
             self.probabilities[:, PROBABILITIES.index(name)] = value
         self.trial_probabilities = self.probabilities
         self.second_responded, self.second_right = self.always, self.never
+
+    def probability_common(self) -> Tensor:
+        """(B,) probability of a common transition in this episode."""
+        return self.common
 
     def hidden_high(self) -> Tensor:
         """(B,) bool: whether the better option of S2 beats the better one of S1."""
@@ -123,12 +140,12 @@ class DawTwoStep(TwoStageTask[DawTwoStepParams]):
 
     def _drift(self, noise: Tensor) -> Tensor:
         """One step of the walks, reflected at both bounds."""
-        least, most = self.params.probability_least, self.params.probability_most
+        least, most = self.least, self.most
         normal: Tensor = torch.special.ndtri(noise.clamp(min=SMALLEST_NOISE))
         walk = self.probabilities + self.params.drift_deviation * normal
         walk = least + (walk - least).abs()
         walk = most - (most - walk).abs()
-        return walk.clamp(least, most)
+        return torch.minimum(torch.maximum(walk, least), most)
 
     def _second_invalid(self) -> Tensor:
         """(B,) 1 where the response to a second-stage state was invalid."""

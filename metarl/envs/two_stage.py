@@ -102,10 +102,14 @@ class TwoStageTask(ChoiceTask[Params]):
     def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
         """(B,) reward of the first-stage choice, which leads to the second stage."""
         self.note_choice(actions)
-        self.rare = noise[:, 0] >= self.params.probability_common
+        self.rare = noise[:, 0] >= self.probability_common()
         self.second = self.right ^ self.rare
         self.trial_high = self.hidden_high()
         return invalid_response_reward(self.responded)
+
+    def probability_common(self) -> float | Tensor:
+        """Probability of a common transition: one for all, or (B,)."""
+        return self.params.probability_common
 
     @abstractmethod
     def answer(self, actions: Tensor, noise: Tensor) -> Tensor:

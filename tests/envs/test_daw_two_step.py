@@ -15,7 +15,10 @@ SCREENS = ("fixation", "first stage", "S1", "S2")
 
 def episode_by_hand(params, start, noise, actions):
     """One subject's episode, in the experimenter's words: screens, rewards, rows."""
-    least, most = params.probability_least, params.probability_most
+    easing = params.largest_easing * start[4]
+    least = params.probability_least * (1 - easing)
+    most = 1 - (1 - params.probability_most) * (1 - easing)
+    likely = 1 - (1 - params.probability_common) * (1 - easing)
     probabilities = [least + (most - least) * u for u in start[:4]]
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
@@ -34,7 +37,7 @@ def episode_by_hand(params, start, noise, actions):
         missing = ("choice", "transition", "second_state", "second_choice")
         if choice in (0, 1):
             rewards.append(0.0)
-            common = numbers[0] < params.probability_common
+            common = numbers[0] < likely
             second = choice if common else 1 - choice
             row |= {"transition": int(not common), "second_state": second}
             screens.append(f"S{second + 1}")
@@ -72,6 +75,7 @@ def episode_by_hand(params, start, noise, actions):
         DawTwoStepParams(
             probability_common=0.9, probability_least=0.0, probability_most=1.0
         ),
+        DawTwoStepParams(largest_easing=0.8, drift_deviation=0.1),
     ],
 )
 def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
@@ -190,7 +194,30 @@ def test_the_defaults_are_those_of_the_source():
     assert (params.trial_count, params.probability_common) == (201, 0.7)
     assert params.drift_deviation == 0.025
     assert (params.probability_least, params.probability_most) == (0.25, 0.75)
+    assert params.largest_easing == 0
     assert DawTwoStep().episode_steps == 603
+
+
+def test_an_episode_is_eased_to_certain_transitions_and_wide_bounds(
+    write_script, perform
+):
+    task = DawTwoStep(4000, DawTwoStepParams(largest_easing=1.0, trial_count=1))
+    script = write_script(task, 3, seed=5)
+    actions = torch.where(torch.arange(3)[:, None] == 0, CENTRE, script.actions % 2 + 1)
+    course = perform(task, script._replace(actions=actions))
+    easing = script.start[:, 4]
+    rare = course["row transition"].flatten()
+    for low in (0.0, 0.5, 0.9):
+        near = (easing >= low) & (easing < low + 0.1)
+        expected = float((0.3 * (1 - easing[near])).mean())
+        error = math.sqrt(expected * (1 - expected) / int(near.sum()))
+        assert abs(float(rare[near].mean()) - expected) < 4 * error
+    chances = torch.stack([course[f"row {name}"].flatten() for name in PROBABILITIES])
+    assert (chances >= 0.25 * (1 - easing) - 1e-6).all()
+    assert (chances <= 0.75 + 0.25 * easing + 1e-6).all()
+    wide = chances[:, easing > 0.9]
+    assert wide.min() < 0.06
+    assert wide.max() > 0.94
 
 
 def test_bounds_in_the_wrong_order_are_refused():

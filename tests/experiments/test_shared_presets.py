@@ -1,5 +1,7 @@
 """The presets: `paper` is literal, `smoke` small, and every task has all of them."""
 
+from dataclasses import replace
+
 import pytest
 from toys import LotteryParams
 
@@ -185,7 +187,11 @@ def test_the_papers_tasks_are_what_was_published():
 @pytest.mark.parametrize("task", PAPERS)
 def test_the_fast_preset_trains_the_same_network_on_the_same_task(task):
     fast, paper = preset(task, "fast"), preset(task, "paper")
-    assert fast.task_params == paper.task_params
+    trained = fast.task_params
+    if task == "daw-two-step":
+        # Training is eased; the test is not.
+        trained = replace(trained, **experiment(task).test.task)
+    assert trained == paper.task_params
     names = ("core", "units", "critic", "feedback", "action_input")
     for name in names:
         assert getattr(fast.network, name) == getattr(paper.network, name)

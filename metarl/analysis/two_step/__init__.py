@@ -1,7 +1,6 @@
-"""The two-step experiments: do choices and errors follow a model of the task?
+"""The two-step experiment: do choices and errors follow a model of the task?
 
-The task of the paper and the human one share behaviour and panels; the criteria and the
-model-based learner fit the former alone.
+Its measures of choices serve the human task too, see `metarl.analysis.two_step.daw`.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,12 +13,7 @@ from metarl.analysis.data import ExperimentData
 from metarl.analysis.measures import (
     MEASURED,
     Measure,
-    behaviour_rows,
-    by_group,
-    select_group,
     stack,
-    subject_labels,
-    subject_rewards,
     thin,
     trials_by_group,
 )
@@ -28,14 +22,9 @@ from metarl.analysis.trials import TrialSequence
 from metarl.analysis.two_step.animals import load_macaque_two_step
 from metarl.analysis.two_step.behaviour import (
     SCHEMA,
-    behaviour_summary,
-    lag_regression,
-    product_nulls,
     read_trials,
-    stay_interaction,
-    stay_probabilities,
-    stay_regression,
 )
+from metarl.analysis.two_step.choices import choice_tables
 from metarl.analysis.two_step.effects import TASK, effects
 from metarl.analysis.two_step.plots import (
     plot_lag_weights,
@@ -54,7 +43,7 @@ from metarl.analysis.two_step.rpe import (
     model_free_residual,
     structure_of,
 )
-from metarl.analysis.two_step.second_stage import plot_second_stage, second_stage
+from metarl.analysis.two_step.second_stage import plot_second_stage
 from metarl.core.files import Recording
 
 POINT_COUNT = 1500
@@ -69,53 +58,20 @@ def measures(
     """Every table of the experiment, by name.
 
     Returns:
-        Per group and subject: subjects (with `product_nulls`), stays, stay_regression,
-        lags, second_stage (where there are such choices); of recorded ones rpe
-        (`error_regressions`) and its r2 (one row a measure). For the scatter:
-        rpe_points. behaviour: `behaviour_summary` of the measured subjects. Published:
-        those of `reference_tables`.
+        Those of `choice_tables`; of recorded subjects rpe (`error_regressions`) and its
+        r2 (one row a measure). For the scatter: rpe_points. Published: those of
+        `reference_tables`.
     """
-    stays = by_group(groups, stay_probabilities)
-    keys = ["group", "subject"]
-    interaction = stay_interaction(stays, keys).reset_index()
-    subjects = (
-        by_group(groups, subject_rewards)
-        .merge(interaction, "left", on=keys)
-        .merge(by_group(groups, product_nulls), "left", on=keys)
-    )
     errors = _errors(data)
     rpe = _regressions(errors)
     r2 = rpe.melt(["group", "subject", "event"], list(R2_COLUMNS), "measure", "r2")
-    labels = subject_labels(data)
-    second = by_group(groups, second_stage)
     return {
-        "subjects": Measure(subjects, "reward_per_100"),
-        "stays": Measure(stays, "probability", ("reward", "transition"), PROBABILITY),
-        "stay_regression": Measure(
-            by_group(groups, stay_regression), "weight", ("term",)
-        ),
-        "lags": Measure(
-            by_group(groups, lag_regression), "weight", ("lag", "transition", "reward")
-        ),
+        **choice_tables(data, groups),
         "rpe": rpe,
         "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
-        "second_stage": Measure(second, "value", ("measure",), PROBABILITY),
-        "behaviour": _behaviour(groups[MEASURED], select_group(second), labels),
         **reference_tables(),
     }
-
-
-def _behaviour(
-    trials: TrialSequence, second: pd.DataFrame, labels: Mapping[int, str]
-) -> pd.DataFrame:
-    """`behaviour_summary`, and where there are second-stage choices, their measures."""
-    table = behaviour_summary(trials, labels)
-    if second.empty:
-        return table
-    rows = behaviour_rows(second.rename(columns={"measure": "quantity"}), labels)
-    rows = rows.rename(columns={"quantity": "term"})
-    return pd.concat([table, rows], ignore_index=True)[list(table.columns)]
 
 
 def _errors(data: ExperimentData) -> Errors:

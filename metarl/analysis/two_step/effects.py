@@ -41,23 +41,34 @@ R2_WORDS = {
 R2_PANELS = {"model_based": "f", "model_free": "g"}
 """Reference learner -> its panel in the paper's Fig. 5."""
 PAPER = "Wang et al. 2018, Fig. 5"
+PLANNER_SOURCE = "Bayes-greedy planner on the same task"
 
 
 def effects(tables: Tables, context: Context) -> list[Effect]:
     """Every effect of the experiment."""
     rows = [
-        *_reward_effects(tables, context),
+        *reward_effects(tables, context, PLANNER, PLANNER_SOURCE),
         *_interaction_effects(tables, context),
         *_stay_effects(tables, context),
-        *_regression_effects(tables),
+        *regression_effects(tables, "mean of 2 macaques, Miranda et al. 2020"),
     ]
     if context.task == TASK and context.subjects_are == "networks":
         rows += [*_error_effects(tables, context), _sarsa_effect(tables, context)]
     return rows
 
 
-def _reward_effects(tables: Tables, context: Context) -> list[Effect]:
-    best = group_mean(tables["subjects"], PLANNER, "reward_per_100")
+def reward_effects(
+    tables: Tables, context: Context, planner: str, source: str
+) -> list[Effect]:
+    """Rewards, with those of a planner.
+
+    Args:
+        tables: tables of the analysis.
+        context: context of the analysis.
+        planner: baseline that is the reference.
+        source: its name in words.
+    """
+    best = group_mean(tables["subjects"], planner, "reward_per_100")
     own = select_group(tables["subjects"])
     every = mean_and_lowest(
         "reward",
@@ -67,7 +78,7 @@ def _reward_effects(tables: Tables, context: Context) -> list[Effect]:
         lowest=context.criteria["reward, each network"],
         needs_learning=False,
         reference=best,
-        source="" if best is None else "Bayes-greedy planner on the same task",
+        source="" if best is None else source,
     )
     counted = Effect(
         key="reward.counted.mean",
@@ -132,17 +143,24 @@ def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
     return [*means, *distances]
 
 
-def _regression_effects(tables: Tables) -> list[Effect]:
-    """Weights of the regressions, shrunk by their ridge, and the product beyond it."""
+def regression_effects(tables: Tables, source: str) -> list[Effect]:
+    """Weights of the regressions, shrunk by their ridge, and the product beyond it.
+
+    Args:
+        tables: tables of the analysis; the reference is the mean of the first kind of
+            subjects in reference_regression.
+        source: of the reference.
+    """
     own = rows_at(select_group(tables["stay_regression"]), term=PRODUCT)
-    macaques = rows_at(tables["reference_regression"], kind="animal", term=PRODUCT)
+    published = rows_at(tables["reference_regression"], term=PRODUCT)
+    published = rows_at(published, kind=published["kind"].iloc[0])
     words = f"log odds, ridge {RIDGE:g}"
     interaction = Effect(
         key="stay_regression.reward_x_transition.mean",
         label=f"stay regression, reward x transition ({words}), mean",
         values=subject_values(own, "weight"),
-        reference=float(macaques["value"].mean()),
-        source="mean of 2 macaques, Miranda et al. 2020",
+        reference=float(published["value"].mean()),
+        source=source,
     )
     subjects = select_group(tables["subjects"])
     nulls = [

@@ -41,9 +41,16 @@ LEAST_SPAN = 10.0
 
 def plot_stay_probabilities(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Staying by the trial before, with the paper, animals and baselines."""
-    places = bars_with_subjects(ax, tables, context, "stays", "probability", STAYS)
     published = tables["reference_stays"]
-    _references(ax, places, published[published["kind"] != "human"], STAYS)
+    return stay_panel(ax, tables, context, published[published["kind"] != "human"])
+
+
+def stay_panel(
+    ax: Axes, tables: Tables, context: Context, published: pd.DataFrame
+) -> Axes:
+    """Staying by the trial before, with published rows and baselines."""
+    places = bars_with_subjects(ax, tables, context, "stays", "probability", STAYS)
+    published_points(ax, places, published, STAYS)
     baseline_ticks(ax, places, tables.summary("stays"), STAYS)
     names = [f"{t}\n{'rewarded' if r else 'unrewarded'}" for r, t in STAYS.order]
     ax.set_xticks(places + 0.15, names)
@@ -57,7 +64,7 @@ def plot_stay_regression(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Weights of the stay regression, with animals and people."""
     name = "stay_regression"
     places = bars_with_subjects(ax, tables, context, name, "weight", TERMS)
-    _references(ax, places, tables["reference_regression"], TERMS)
+    published_points(ax, places, tables["reference_regression"], TERMS)
     ax.set_xticks(places + 0.15, ["reward", "transition", "product"])
     ax.set(ylabel="Weight on staying (log odds)")
     ax.set_xlabel("Predictor, from the trial before")
@@ -109,7 +116,7 @@ def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     return ax
 
 
-def _references(
+def published_points(
     ax: Axes, places: Array, published: pd.DataFrame, points: Points
 ) -> None:
     """Published values with their errors, side by side right of the bars."""
