@@ -10,7 +10,7 @@ from metarl.runs.config import TEST, EvaluationConfig
 FAST = fast(
     32,
     60,
-    4200,
+    6300,
     rate=8e-3,
     discount=constant(0.8),
     trace_decay=0.2,

@@ -31,9 +31,17 @@ STAYS = Points(("reward", "transition"), list(CELLS.values()))
 """Cells of the panel of staying."""
 TERMS = Points(("term",), list(STAY_TERMS[1:]))
 """Terms of the panel of the stay regression."""
-MARKERS = {"paper": "D", "macaque C": "^", "macaque J": "v"}
+MARKERS = {
+    "paper": "D",
+    "macaque C": "^",
+    "macaque J": "v",
+    "humans, Gillan 2016 study 1": "s",
+    "humans, Gillan 2016 study 2": "P",
+    "humans, Kool 2016": "X",
+    "humans, Feher da Silva 2020": "*",
+}
 """Label of a published result -> its marker, the same in every panel."""
-OTHER_MARKERS = ("s", "P", "X", "*", "h")
+OTHER_MARKERS = ("h", "p", "8", "d", "<")
 """Markers of those without their own, in turn."""
 LEAST_SPAN = 10.0
 """Least height of the reward axis, so that nearly equal subjects appear so."""

@@ -39,7 +39,7 @@ PARAMETERS = (
 """Parameters of the fit; w is the first."""
 FIT_COLUMNS = ("subject", *PARAMETERS, "log_likelihood", "choices")
 """Columns of the table of `hybrid_fits`."""
-MOST_TRIALS = 5_000
+MOST_TRIALS = 20_000
 """Trials of a subject up to which all episodes are fitted, and whole ones beyond."""
 LEAST_TRIALS = 50
 """Trials below which a subject has no fit: seven parameters would be arbitrary."""

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 
 from metarl.analysis.two_step.behaviour import SCHEMA, read_trials
+from metarl.analysis.two_step.daw import hybrid
 from metarl.analysis.two_step.daw.hybrid import (
     LEAST_TRIALS,
-    MOST_TRIALS,
     Likelihood,
     _choices,
     hybrid_fits,
@@ -129,9 +129,10 @@ def test_missed_trials_are_left_out_and_values_carried_over():
     pd.testing.assert_frame_equal(left, right)
 
 
-def test_episodes_beyond_the_most_trials_are_not_fitted():
-    row = hybrid_fits(sequence(learner(1.0, episodes=30))).iloc[0]
-    assert row["choices"] == 2 * 201 * math.ceil(MOST_TRIALS / 201)
+def test_episodes_beyond_the_most_trials_are_not_fitted(monkeypatch):
+    monkeypatch.setattr(hybrid, "MOST_TRIALS", 250)
+    row = hybrid_fits(sequence(learner(1.0, episodes=5, trials=100))).iloc[0]
+    assert row["choices"] == 2 * 300
 
 
 def test_too_few_trials_or_no_second_choices_give_no_fit():
