@@ -21,7 +21,7 @@ from metarl.analysis.two_step.behaviour import SCHEMA, read_trials
 from metarl.analysis.two_step.choices import choice_tables
 from metarl.analysis.two_step.daw.better import better_options
 from metarl.analysis.two_step.daw.effects import effects
-from metarl.analysis.two_step.daw.hybrid import PARAMETERS, hybrid_fits
+from metarl.analysis.two_step.daw.hybrid import PARAMETERS, SHARES, hybrid_fits
 from metarl.analysis.two_step.daw.plots import (
     plot_better_options,
     plot_hybrid,
@@ -53,12 +53,12 @@ def measures(
     }
     fits = by_group(groups, hybrid_fits)
     long = fits.melt(
-        ["group", "subject"], list(PARAMETERS), "parameter", "estimate"
+        ["group", "subject"], list(PARAMETERS), "measure", "estimate"
     ).astype({"estimate": float})
     better = by_group(groups, better_options)
     return {
         **choice_tables(data, groups),
-        "hybrid": Measure(long, "estimate", ("parameter",)),
+        "hybrid": Measure(long, "estimate", ("measure",), SHARES),
         "hybrid_fits": fits,
         "better_options": Measure(better, "value", ("measure",), PROBABILITY),
         **people,
@@ -105,5 +105,14 @@ ANALYSIS = Analysis(
     needs=("transition",),
     needs_pairs=True,
     criteria=read_criteria(__name__),
+    published={
+        "trial_count": 201,
+        "probability_common": 0.7,
+        "drift_deviation": 0.025,
+        "probability_least": 0.25,
+        "probability_most": 0.75,
+        "largest_easing": 0.0,
+        "fixation": True,
+    },
 )
 """From trial tables to effects and panels."""

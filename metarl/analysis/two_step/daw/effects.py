@@ -15,9 +15,9 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
-from metarl.analysis.statistics import INTERACTION, PROBABILITY
+from metarl.analysis.statistics import INTERACTION, NO_BOUNDS, PROBABILITY
 from metarl.analysis.two_step.daw.better import FIRST, SECOND
-from metarl.analysis.two_step.daw.hybrid import PARAMETERS
+from metarl.analysis.two_step.daw.hybrid import PARAMETERS, SHARES
 from metarl.analysis.two_step.effects import (
     CELLS,
     regression_effects,
@@ -100,10 +100,10 @@ def _weight_effects(tables: Tables, context: Context) -> list[Effect]:
     weight = mean_and_lowest(
         WEIGHT,
         "model-based weight of the hybrid",
-        subject_values(rows_at(own, parameter=WEIGHT), "estimate"),
+        subject_values(rows_at(own, measure=WEIGHT), "estimate"),
         mean=context.criteria["model-based weight"],
         lowest=context.criteria["model-based weight, each network"],
-        reference=reference_value(people, parameter=WEIGHT),
+        reference=reference_value(people, measure=WEIGHT),
         source=PEOPLE_WORDS,
         bounds=PROBABILITY,
     )
@@ -111,9 +111,10 @@ def _weight_effects(tables: Tables, context: Context) -> list[Effect]:
         Effect(
             key=f"{name}.mean",
             label=f"hybrid, {PARAMETER_WORDS[name]}, mean",
-            values=subject_values(rows_at(own, parameter=name), "estimate"),
-            reference=reference_value(people, parameter=name),
+            values=subject_values(rows_at(own, measure=name), "estimate"),
+            reference=reference_value(people, measure=name),
             source=PEOPLE_WORDS,
+            bounds=SHARES.get(name, NO_BOUNDS),
         )
         for name in OTHERS
     ]
@@ -129,7 +130,7 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         yield Effect(
             key=f"{WEIGHT}.{name}",
             label=f"model-based weight of the hybrid, simulated {name} learner",
-            values=subject_values(rows_at(table, parameter=WEIGHT), "estimate"),
+            values=subject_values(rows_at(table, measure=WEIGHT), "estimate"),
             criterion=context.criteria[f"model-based weight, {name} learner"],
             needs_learning=False,
             learning=NO_LEARNING,

@@ -25,6 +25,7 @@ import pandas as pd
 from scipy import optimize, signal, special
 
 from metarl.analysis.schema import Array, Flags, Integers
+from metarl.analysis.statistics import PROBABILITY
 from metarl.analysis.trials import TrialSequence
 
 PARAMETERS = (
@@ -37,6 +38,10 @@ PARAMETERS = (
     "stickiness",
 )
 """Parameters of the fit; w is the first."""
+SHARES = dict.fromkeys(
+    ("model_based_weight", "first_rate", "second_rate", "eligibility"), PROBABILITY
+)
+"""Parameter between 0 and 1 -> its bounds."""
 FIT_COLUMNS = ("subject", *PARAMETERS, "log_likelihood", "choices")
 """Columns of the table of `hybrid_fits`."""
 MOST_TRIALS = 20_000

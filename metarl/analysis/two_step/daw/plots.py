@@ -27,7 +27,7 @@ ESTIMATES = {
     "eligibility": "eligibility",
 }
 """Parameter of the hybrid between 0 and 1 -> its name on the axis."""
-HYBRID = Points(("parameter",), list(ESTIMATES))
+HYBRID = Points(("measure",), list(ESTIMATES))
 """Bars of the panel of the hybrid."""
 LEARNERS = ("model-free", "model-based", "kalman-greedy")
 """Baselines that learn, and so have estimates that mean something."""
