@@ -33,14 +33,20 @@ EXPERIMENT = Experiment(
         "fast": replace(FAST, task={"largest_easing": 1.0}),
         "smoke": SMOKE,
     },
-    tests={TEST: EvaluationConfig(task={"largest_easing": 0.0})},
+    tests={
+        TEST: EvaluationConfig(
+            episodes=1_000, shared_problems=True, task={"largest_easing": 0.0}
+        )
+    },
     notes="""
 Training: `fast` eases each episode by another amount, from the task of the test to
     bounds of 0 and 1 and certain transitions. With wider bounds alone, networks learn
     the second stage but not the first. The critic learns the states' values; a short
     trace (lambda = .2) teaches the first choice by them, as the reward is much noisier.
     Normalised advantages leave the networks at chance.
-Test: 300 frozen episodes of 201 trials, without easing.
+Test: 1,000 frozen episodes of 201 trials, without easing, the same for networks and
+    baselines. With 300 episodes, the rewards per 100 trials of one network have a
+    standard error of .4, too much for a criterion of each network.
 Declared: no network was published on this task; `paper` has the settings of two-step.
 """,
 )

@@ -115,6 +115,11 @@ def plot_model_free_errors(tables: Tables, context: Context, ax: Axes) -> Axes:
 def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Rewards per 100 trials of every subject, with the baselines' lines."""
     names = scores_by_subject(ax, tables, context, "reward_per_100")
+    return reward_axes(ax, context, names)
+
+
+def reward_axes(ax: Axes, context: Context, names: Sequence[str]) -> Axes:
+    """Label the axes of the subjects' rewards, and make them high enough."""
     ax.set(ylabel="Reward per 100 trials", xlim=(-0.5, len(names) + 1))
     subject_ticks(ax, names)
     low, high = ax.get_ylim()

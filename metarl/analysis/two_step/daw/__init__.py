@@ -25,11 +25,11 @@ from metarl.analysis.two_step.daw.hybrid import PARAMETERS, SHARES, hybrid_fits
 from metarl.analysis.two_step.daw.plots import (
     plot_better_options,
     plot_hybrid,
+    plot_rewards,
     plot_stays,
 )
 from metarl.analysis.two_step.plots import (
     plot_lag_weights,
-    plot_rewards,
     plot_stay_regression,
 )
 from metarl.analysis.two_step.references import reference_tables

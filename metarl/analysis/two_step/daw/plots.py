@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 
 from metarl.analysis.analysis import Context
-from metarl.analysis.measures import Tables
+from metarl.analysis.measures import Tables, baseline_names
 from metarl.analysis.plotting import (
     Points,
     bars_with_subjects,
@@ -11,10 +11,11 @@ from metarl.analysis.plotting import (
     chance_line,
     empty_panel,
     legend_below,
+    scores_by_subject,
     subject_label,
 )
 from metarl.analysis.two_step.daw.better import FIRST, SECOND
-from metarl.analysis.two_step.plots import published_points, stay_panel
+from metarl.analysis.two_step.plots import published_points, reward_axes, stay_panel
 
 BETTER = Points(("measure",), [FIRST, SECOND])
 """Bars of the panel of better options."""
@@ -31,6 +32,16 @@ HYBRID = Points(("measure",), list(ESTIMATES))
 """Bars of the panel of the hybrid."""
 LEARNERS = ("model-free", "model-based", "kalman-greedy")
 """Baselines that learn, and so have estimates that mean something."""
+
+
+def plot_rewards(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Rewards per 100 trials of every subject; a legend names the baselines' lines."""
+    # Their lines are too close for names at them.
+    groups = baseline_names(tables.summary("subjects"))
+    shown = {name: name for name in groups}
+    score, words = "reward_per_100", subject_label(context)
+    names = scores_by_subject(ax, tables, context, score, baselines=shown)
+    return legend_below(reward_axes(ax, context, names), first=words)
 
 
 def plot_stays(tables: Tables, context: Context, ax: Axes) -> Axes:

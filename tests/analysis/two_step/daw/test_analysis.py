@@ -177,5 +177,7 @@ def test_the_panels_draw_the_tables(filters, ax):
 
 
 def test_the_test_is_the_task_of_the_source():
-    assert experiment(TASK).test.task == {"largest_easing": 0.0}
+    test = experiment(TASK).test
+    assert test.task == {"largest_easing": 0.0}
+    assert (test.episodes, test.shared_problems) == (1000, True)
     assert preset(TASK, "fast").task_params.largest_easing == 1
