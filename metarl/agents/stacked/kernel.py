@@ -236,15 +236,9 @@ class Kernel:
             ctypes.byref(self.group), _floats(discounts), _floats(entropy)
         )
 
-    def scalars(self) -> list[dict[str, float]]:
-        """Scalars to log of the last update, subject by subject."""
-        rows = self.buffers["metrics"].tolist()
-        return [dict(zip(METRICS, row, strict=False)) for row in rows]
-
-    def returns(self) -> list[tuple[float, int]]:
-        """Sum and number of the returns of episodes that ended, subject by subject."""
-        rows = self.buffers["metrics"][:, len(METRICS) :].tolist()
-        return [(total, int(count)) for total, count in rows]
+    def metrics(self) -> Tensor:
+        """(S, M + 2) `METRICS` of the last update, sum and number of returns."""
+        return self.buffers["metrics"]
 
     def running(self, subject: int) -> Tensor:
         """(B,) returns so far of the episodes in progress."""
