@@ -51,6 +51,15 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """Option of commands whose jobs step networks."""
+
+    device: str = "cpu"
+    """Device of networks and tasks: cpu, cuda, cuda:NUMBER, mps, or auto for a GPU if
+    there is one. The numbers of devices differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DetachOptions(EngineOptions):
     """Options of commands with jobs that can go on alone."""
 

@@ -9,6 +9,7 @@ import tyro
 from metarl.cli.options import (
     MISSED,
     DetachOptions,
+    DeviceOptions,
     bad_input,
     engine_of,
     finish,
@@ -18,7 +19,7 @@ from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions(DetachOptions):
+class ReproduceOptions(DetachOptions, DeviceOptions):
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
     Finished work is kept: the same command resumes where it was interrupted, and
@@ -62,6 +63,7 @@ def main(words: list[str]) -> int:
             plan,
             options.out,
             workers=options.workers,
+            device=options.device,
             command=" ".join(["metarl reproduce", *words]),
             executor=executor,
             detach=options.detach,

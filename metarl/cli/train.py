@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
-from metarl.cli.options import DetachOptions, bad_input, engine_of, finish, parse
+from metarl.cli.options import (
+    DetachOptions,
+    DeviceOptions,
+    bad_input,
+    engine_of,
+    finish,
+    parse,
+)
 from metarl.core.checks import MetaRLError
 from metarl.envs.registry import NAMES
 from metarl.runs.config import TrainingConfig
@@ -16,7 +23,7 @@ Params = TypeVar("Params")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(DetachOptions, Generic[Params]):
+class TrainOptions(DetachOptions, DeviceOptions, Generic[Params]):
     """Train subjects: independent networks, each with its own random streams."""
 
     out: Path
@@ -84,6 +91,7 @@ def main(words: list[str]) -> int:
             variants=options.variants,
             resume=options.resume,
             workers=options.workers,
+            device=options.device,
             batch_subjects=batch,
             executor=executor,
             detach=options.detach,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_choice
+from metarl.core.devices import CPU
 from metarl.core.fields import check_fields, checked
 from metarl.core.files import write_json
 from metarl.core.parallel import Job, Outcome, check_detach, check_workers
@@ -27,11 +28,13 @@ from metarl.pipeline.population import (
     PlannedTest,
     Population,
     begin,
+    device_for,
     for_workers,
     in_rounds,
     run_all,
     snapshot_tests,
     variant_populations,
+    workers_for,
 )
 from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
@@ -118,6 +121,7 @@ def reproduce(
     out: str | Path,
     *,
     workers: int | None = None,
+    device: str = CPU,
     show: bool = True,
     command: str = "",
     executor: Executor | None = None,
@@ -129,6 +133,7 @@ def reproduce(
         plan: experiments and settings.
         out: folder of the results, created if it does not exist.
         workers: number of parallel processes; default: all cores; 1: this process only.
+        device: cpu, cuda, cuda:NUMBER, mps or auto.
         show: show the progress.
         command: the user's command, for the report.
         executor: workers for the jobs, perhaps on other machines that share the folder;
@@ -148,8 +153,12 @@ def reproduce(
     check_workers(workers)
     check_detach(executor, detach=detach)
     result = Reproduction(Path(out), plan)
+    device = device_for(device, executor)
+    workers = workers_for(device, workers)
     planned = (p for task in plan.tasks for p in _populations(result, task))
-    populations = for_workers(planned, executor)
+    populations = [
+        replace(each, device=device) for each in for_workers(planned, executor)
+    ]
     with begin(populations, result.path, resume=True):
         failures = run_all(
             _in_rounds(populations),

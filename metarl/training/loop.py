@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from metarl.agents.networks.actor_critic import Network
 from metarl.core.checks import MetaRLError
@@ -30,8 +30,6 @@ class Subject(ABC):
 
     network: Network
     """Trained network."""
-    stacked: ClassVar[bool] = False
-    """Whether it shares its computation with others."""
 
     def __init__(self, config: RunConfig[Any], subject: int) -> None:
         """Start before the first update."""

@@ -126,11 +126,11 @@ def test_an_interrupted_call_resumes_to_the_same_bytes(whole, tmp_path, monkeypa
     calls = []
     train_some = population.train_some
 
-    def stopped(config, folders, reporter):
+    def stopped(config, folders, reporter, device):
         calls.append(folders)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", stopped)
@@ -146,10 +146,10 @@ def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
 ):
     train_some = population.train_some
 
-    def broken(config, folders, reporter):
+    def broken(config, folders, reporter, device):
         if config.task == "reversal" and 1 in folders:
             raise MetaRLError("the weights have gone where no number is")
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", broken)

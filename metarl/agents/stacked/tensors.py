@@ -119,7 +119,7 @@ class TensorNetworks:
 
     def _by_subject(self, values: Tensor) -> Tensor:
         """(S, B, ...) view of values of all environments."""
-        return values.unflatten(0, (self.weights.subjects, self.num_envs))
+        return values.view(self.weights.subjects, self.num_envs, *values.shape[1:])
 
     def _join(
         self,
