@@ -49,7 +49,7 @@ from metarl.training.stacked import (
     computation_of,
     missing_kernel,
     subject_bytes,
-    unfit,
+    why_alone,
 )
 from metarl.training.trainer import check_trainable
 
@@ -327,7 +327,7 @@ def group_size(
         asked: number that was asked for; None: as many as are quickest.
         device: device of the computation.
     """
-    if unfit(config) or asked == 1:
+    if why_alone(config) or asked == 1:
         return 1
     if asked is not None:
         return asked
@@ -351,7 +351,7 @@ def check_batch(config: RunConfig[Any], asked: int | None, device: str = CPU) ->
     """Raise ValueError if so many subjects cannot share one computation."""
     if asked is None or check_whole("batch_subjects", asked, BATCH) == 1:
         return
-    if reason := unfit(config):
+    if reason := why_alone(config):
         raise ValueError(
             f"batch_subjects must be auto or 1 here, got {asked}: subjects share a "
             f"computation only where all is as in Wang et al. 2018, and {reason}"

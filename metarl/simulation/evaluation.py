@@ -43,7 +43,7 @@ STREAMS = 20
 """Number of environments if memory is never reset: long streams of episodes."""
 
 
-def evaluate_network(
+def evaluate_network(  # noqa: PLR0913 settings with defaults
     config: RunConfig[Any],
     subject: int,
     network: Network,

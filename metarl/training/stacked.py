@@ -45,7 +45,7 @@ def computation_of(
         device: device of the training.
         shared: whether several subjects share it.
     """
-    if unfit(config):
+    if why_alone(config):
         return "torch"
     if device == CPU and not kernel_fault():
         return "kernel"
@@ -54,7 +54,7 @@ def computation_of(
 
 def missing_kernel(config: RunConfig[Any], device: str) -> str:
     """Reason for which a training by the kernel takes another path, or nothing."""
-    return "" if device != CPU or unfit(config) else kernel_fault()
+    return "" if device != CPU or why_alone(config) else kernel_fault()
 
 
 def kernel_fault() -> str:
@@ -66,7 +66,7 @@ def kernel_fault() -> str:
     return ""
 
 
-def unfit(config: RunConfig[Any]) -> str:
+def why_alone(config: RunConfig[Any]) -> str:
     """Reason for which a subject needs a computation of its own; empty if none."""
     network, learning = config.network, config.learning
     reasons = {

@@ -9,6 +9,7 @@ from metarl.agents.config import A2CConfig, constant
 from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.agents.stacked import loading
+from metarl.agents.stacked.weights import flat
 from metarl.core.checks import MetaRLError
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
@@ -17,7 +18,13 @@ from metarl.runs.checkpoint import load_state
 from metarl.runs.folder import SubjectFolder
 from metarl.simulation.stacked_rollout import StackedRollout
 from metarl.training.groups import Alone, make_group, train_subjects
-from metarl.training.stacked import StackedGroup, why_alone
+from metarl.training.stacked import (
+    StackedGroup,
+    check_device,
+    computation_of,
+    kernel_fault,
+    why_alone,
+)
 from metarl.training.trainer import Trainer
 
 # The networks of the other two have an encoder, and a separate critic.
@@ -69,7 +76,7 @@ def test_a_subject_has_the_same_bytes_alone_among_others_and_resumed(
     task, small, tmp_path
 ):
     config = small(task, updates=20)
-    assert why_alone(config) == ""
+    assert computation_of(config) == "kernel"
     alone = [trained(config, tmp_path / f"{k}", [k])[0] for k in (0, 3)]
     assert trained(config, tmp_path / "both", [0, 3]) == alone
     assert trained(config, tmp_path / "stopped", [0, 3], stops=(3, 8)) == alone
@@ -208,7 +215,8 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
     monkeypatch.setenv(loading.SWITCH, "off")
     loading.load_kernel.cache_clear()
     try:
-        assert "METARL_KERNEL=off" in why_alone(config)
+        assert "METARL_KERNEL=off" in kernel_fault()
+        assert computation_of(config) == "torch"
         assert isinstance(make_group(config, [0]), Alone)
         with pytest.raises(MetaRLError, match="began with the compiled kernel"):
             train_subjects(config, files, Reporter())
@@ -226,6 +234,64 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
     for _ in range(20):
         reference.update()
     assert weights_hash(begun[0].policy()) == weights_hash(reference.network)
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """The kernel is switched off."""
+    monkeypatch.setenv(loading.SWITCH, "off")
+    loading.load_kernel.cache_clear()
+    yield
+    loading.load_kernel.cache_clear()
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_without_the_kernel_subjects_can_share_a_computation_by_torch(small, tmp_path):
+    config = small(updates=20)
+    whole = trained(config, tmp_path / "whole", [0, 1])
+    assert trained(config, tmp_path / "again", [0, 1], stops=(3, 8)) == whole
+    folder = folders(tmp_path / "whole", [1])[1]
+    versions = (folder.path / "versions.json").read_text()
+    assert '"stacked"' in versions
+    assert '"cpu"' in versions
+    reference = Trainer(config, 1)
+    for _ in range(20):
+        reference.update()
+    torch.testing.assert_close(
+        flat(folder.policy()), flat(reference.network), rtol=1e-2, atol=1e-3
+    )
+
+
+def test_on_another_device_metrics_are_read_at_points_of_the_curve_and_saves(small):
+    config = small(updates=400)
+    group, reference = (StackedGroup(config, [0, 1], by="stacked") for _ in range(2))
+    group.device = "elsewhere"
+    group.update()
+    reference.update()
+    (member, _), (expected, _) = group.members, reference.members
+    assert member.averages.count == 0
+    assert member.state()["averages"]["sums"] == expected.averages.sums
+    group.update()
+    reference.update()
+    assert member.averages.count == 2
+    assert member.point() == expected.point()
+
+
+def test_training_goes_on_where_it_began(small, tmp_path):
+    config, files = small(updates=20), folders(tmp_path, [0])
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    with pytest.raises(MetaRLError, match="began on the device cpu, which .* cuda:1"):
+        train_subjects(config, files, Reporter(), device="cuda:1")
+    train_subjects(config, files, Reporter())
+
+
+def test_rules_without_gradients_are_for_the_cpu(small):
+    config = small(learning=A2CConfig(rule="np"))
+    check_device(config, "cpu")
+    with pytest.raises(ValueError, match="cpu here, got cuda, as the rule is np"):
+        check_device(config, "cuda")
+    check_device(small(), "cuda")
 
 
 @pytest.mark.parametrize(
