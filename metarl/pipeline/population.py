@@ -343,8 +343,8 @@ def group_size(
 
 def _fit(config: RunConfig[Any], device: str) -> int:
     """Number of subjects for which there is memory."""
-    left = memory_of(device)
-    return (memory_left() if left is None else left) // subject_bytes(config)
+    left, by = memory_of(device), computation_of(config, device, shared=True)
+    return (memory_left() if left is None else left) // subject_bytes(config, by)
 
 
 def check_batch(config: RunConfig[Any], asked: int | None, device: str = CPU) -> None:

@@ -100,14 +100,16 @@ def check_device(config: RunConfig[Any], device: str) -> None:
         raise ValueError(f"device must be cpu here, got {device}, as {found[0]}")
 
 
-def subject_bytes(config: RunConfig[Any]) -> int:
+def subject_bytes(config: RunConfig[Any], by: Computation = "kernel") -> int:
     """Memory of one subject of a group: the buffers of an unroll, in bytes."""
     training, units = config.training, config.network.units
-    # Inputs with activity, four gates, cell and outputs of each step.
-    numbers = 6 * units + SMALL_BUFFERS
+    numbers = UNIT_NUMBERS[by] * units + SMALL_BUFFERS
     return 4 * numbers * training.num_envs * (training.unroll_steps + 2)
 
 
+UNIT_NUMBERS = {"kernel": 6, "stacked": 18}
+"""Numbers stored for a unit at each step: inputs, four gates, cell; and by torch the
+gradients in them, with temporary copies."""
 SMALL_BUFFERS = 128
 """Numbers stored for a step beyond those of the units: inputs, outputs and errors."""
 

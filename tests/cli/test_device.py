@@ -38,8 +38,9 @@ def test_a_test_on_a_device_that_is_not_there_leaves_the_earlier_one(
 
 def test_rules_without_a_gradient_need_the_cpu(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    words = "train two-step --preset smoke --learning.rule np --device cuda --out"
-    assert main([*words.split(), str(tmp_path / "run")]) == 2
+    words = "train two-step --preset smoke --network.core rnn --learning.rule np"
+    out = ["--device", "cuda", "--out", str(tmp_path / "run")]
+    assert main([*words.split(), *out]) == 2
     assert "device must be cpu here, got cuda, as the rule is np" in (
         capsys.readouterr().err
     )

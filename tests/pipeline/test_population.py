@@ -127,12 +127,13 @@ def test_a_missing_kernel_is_one_line_where_it_would_be_used(
 )
 def test_subjects_are_divided_among_the_cores(waiting, asked, size, small, monkeypatch):
     monkeypatch.setattr(module, "core_count", lambda: 2)
-    monkeypatch.setattr(module, "computation_of", lambda config: "kernel")
+    monkeypatch.setattr(module, "computation_of", lambda *_, **__: "kernel")
     assert module.group_size(small(), waiting, asked) == size
     assert module.group_size(small(num_envs=1024), waiting, None) == 1
     monkeypatch.setattr(module, "memory_left", lambda: 0)
     assert module.group_size(small(), waiting, None) == 1
-    monkeypatch.setattr(module, "computation_of", lambda config: "torch")
+    monkeypatch.setattr(module, "memory_left", lambda: 2**40)
+    monkeypatch.setattr(module, "computation_of", lambda *_, **__: "stacked")
     assert module.group_size(small(), waiting, None) == 1
     assert module.group_size(small(), waiting, asked) == (asked or 1)
     monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
@@ -143,7 +144,7 @@ def test_on_a_gpu_all_subjects_share_as_far_as_there_is_memory(small, monkeypatc
     config = replace(small(), subjects=8)
     monkeypatch.setattr(module, "memory_of", lambda device: 10**12)
     assert module.group_size(config, 8, None, "cuda") == 8
-    room = 3 * module.subject_bytes(config) + 1
+    room = 3 * module.subject_bytes(config, "stacked") + 1
     monkeypatch.setattr(module, "memory_of", lambda device: room)
     assert module.group_size(config, 8, None, "cuda") == 3
     with pytest.raises(ValueError, match="at most 3 in the memory"):

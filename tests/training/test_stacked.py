@@ -281,7 +281,7 @@ def test_training_goes_on_where_it_began(small, tmp_path):
     config, files = small(updates=20), folders(tmp_path, [0])
     with pytest.raises(Interrupted):
         train_subjects(config, files, Stop(5))
-    with pytest.raises(MetaRLError, match="began on the device cpu, which .* cuda:1"):
+    with pytest.raises(MetaRLError, match=r"began on the device cpu, which .* cuda:1"):
         train_subjects(config, files, Reporter(), device="cuda:1")
     train_subjects(config, files, Reporter())
 
