@@ -7,11 +7,10 @@ its bytes do not depend on the other subjects of the group.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 
-from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.stacked.kernel import MOST_ACTIONS, Kernel
 from metarl.agents.stacked.loading import KernelError, load_kernel
 from metarl.agents.stacked.weights import StackedWeights
@@ -51,7 +50,6 @@ def _unfit(config: RunConfig[Any]) -> str:
     network, learning = config.network, config.learning
     reasons = {
         f"the core is {network.core}": network.core != "lstm",
-        f"the critic is {network.critic}": network.critic != "shared",
         f"the encoder is {network.encoder}": network.encoder != "none",
         f"the rule is {learning.rule}": learning.rule not in STACKED_RULES,
         "costs are by area": not learning.costs.plain,
@@ -72,7 +70,8 @@ def subject_bytes(config: RunConfig[Any]) -> int:
     training, units = config.training, config.network.units
     # Inputs with activity, four gates, cell and outputs of each step.
     numbers = 6 * units + SMALL_BUFFERS
-    return 4 * numbers * training.num_envs * (training.unroll_steps + 2)
+    cores = 1 if config.network.critic == "shared" else 2
+    return 4 * cores * numbers * training.num_envs * (training.unroll_steps + 2)
 
 
 SMALL_BUFFERS = 128
@@ -82,13 +81,13 @@ SMALL_BUFFERS = 128
 class StackedSubject(Subject):
     """One subject of a group, which makes the updates."""
 
-    network: ActorCritic
     stacked = True
 
     def __init__(self, config: RunConfig[Any], subject: int) -> None:
         """Start from random weights."""
         super().__init__(config, subject)
-        self.network = cast("ActorCritic", make_network(config, subject))
+        self.network = make_network(config, subject)
+        self.update_discount()
         seed = stream_seed(config.seed, subject, "training")
         self.generator = torch.Generator().manual_seed(seed)
         self.group: StackedGroup
@@ -197,6 +196,7 @@ class StackedGroup:
             member.averages.add_scalars(scalars)
             member.averages.add_returns(total, episodes)
             member.updates += 1
+            member.update_discount()
             if not math.isfinite(scalars["rollout/reward_rate"]):
                 self._find_fault(member)
 

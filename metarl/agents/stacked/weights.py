@@ -7,10 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from metarl.agents.networks.actor_critic import ActorCritic
-
-PARTS = "core.weight", "core.bias", "core.initial", "heads.weight", "heads.bias"
-"""Parameters of a network in their order in the flat tensor."""
+from metarl.agents.networks.actor_critic import Branch, Network, SeparateActorCritic
 
 
 @dataclass(frozen=True)
@@ -20,6 +17,8 @@ class Sizes:
     observation: int
     actions: int
     units: int
+    heads: tuple[int, ...]
+    """Outputs of each core."""
 
     @property
     def inputs(self) -> int:
@@ -29,22 +28,30 @@ class Sizes:
     @property
     def numbers(self) -> int:
         """Number of weights, with biases and initial memory."""
-        rows, outputs = self.inputs + self.units, self.actions + 1
-        return (rows + 1) * 4 * self.units + 2 * self.units + outputs * (self.units + 1)
+        return self.first(len(self.heads))
+
+    def first(self, core: int) -> int:
+        """Place of the numbers of a core among those of a network."""
+        rows, units = self.inputs + self.units + 1, self.units
+        outputs = sum(self.heads[:core])
+        return core * (rows * 4 * units + 2 * units) + outputs * (units + 1)
 
 
 class StackedWeights:
-    """Weights and moments of S networks with an LSTM, each an (S, F) tensor.
+    """Weights and moments of S networks with LSTM cores, each an (S, F) tensor.
 
     The parameters of the networks become views of their rows, so that each network can
     be tested and saved as if it were alone.
     """
 
-    def __init__(self, networks: Sequence[ActorCritic]) -> None:
+    def __init__(self, networks: Sequence[Network]) -> None:
         """Move the weights of the networks into one tensor."""
         first = networks[0]
         observation = first.input_size - first.action_count - 1
-        self.sizes = Sizes(observation, first.action_count, first.config.units)
+        heads = tuple(branch.heads.out_features for branch in branches(first))
+        units = first.config.units
+        self.sizes = Sizes(observation, first.action_count, units, heads)
+        self.feedback = first.config.feedback
         self.trains_initial = first.config.learned_initial_state
         self.mask = first.input_mask.mask
         self.subjects = len(networks)
@@ -59,6 +66,11 @@ class StackedWeights:
         for network, row in zip(networks, self.weights, strict=True):
             for parameter, part in views(network, row):
                 parameter.data = part
+        self.discounts = torch.zeros(self.subjects)
+        """(S,) discounts of the prediction errors that the actors receive."""
+        for network, discount in zip(networks, self.discounts, strict=True):
+            if isinstance(network, SeparateActorCritic):
+                network.discount = discount.copy_(network.discount)
 
     def state(self, subject: int) -> dict[str, Any]:
         """Resumable state of the optimizer of one subject."""
@@ -71,17 +83,29 @@ class StackedWeights:
             getattr(self, name)[subject].copy_(values)
 
 
-def flat(network: nn.Module) -> Tensor:
+def branches(network: Network) -> tuple[Branch, ...]:
+    """Cores of a network with their heads: one, or the actor's and the critic's."""
+    if isinstance(network, SeparateActorCritic):
+        return network.actor, network.critic
+    return (network,)
+
+
+def parameters(network: Network) -> Iterator[nn.Parameter]:
+    """Parameters of a network in their order in the flat tensor."""
+    for branch in branches(network):
+        core, heads = branch.core, branch.heads
+        yield from (core.weight, core.bias, core.initial, heads.weight, heads.bias)
+
+
+def flat(network: Network) -> Tensor:
     """(F,) copy of the weights of a network."""
-    parameters = dict(network.named_parameters())
-    return torch.cat([parameters[name].detach().flatten() for name in PARTS])
+    return torch.cat([each.detach().flatten() for each in parameters(network)])
 
 
-def views(network: nn.Module, row: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:
+def views(network: Network, row: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:
     """Each parameter with its part of an (F,) row."""
-    parameters, first = dict(network.named_parameters()), 0
-    for name in PARTS:
-        parameter = parameters[name]
+    first = 0
+    for parameter in parameters(network):
         stop = first + parameter.numel()
         yield parameter, row[first:stop].view_as(parameter)
         first = stop

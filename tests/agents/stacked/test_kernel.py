@@ -33,6 +33,14 @@ NETWORKS = {
     "without inputs": NetworkConfig(units=17, action_input=False, feedback="none"),
     "zero initial memory": NetworkConfig(units=8, learned_initial_state=False),
 }
+SEPARATE = NetworkConfig(units=6, critic="separate", feedback="rpe", input_gain=2.0)
+CRITICS = {
+    "prediction error": SEPARATE,
+    "reward": replace(SEPARATE, feedback="reward"),
+    "no feedback": replace(SEPARATE, feedback="none"),
+    "units in whole vectors": replace(SEPARATE, units=48, action_input=False),
+    "zero initial memory": replace(SEPARATE, learned_initial_state=False),
+}
 SHAPES = {"one": (1, 7), "odd": (13, 5), "blocks": (70, 3), "one step": (5, 1)}
 
 
@@ -63,6 +71,7 @@ class Twin:
         envs = subjects * training.num_envs
         self.feedback = torch.zeros(envs, dtype=torch.int64), torch.zeros(envs)
         self.ended = torch.zeros(envs, dtype=torch.bool)
+        self.weights.discounts.fill_(config.learning.discount.start)
         self.averages = MetricAverages(training.num_envs)
 
     def repeat(self, values):
@@ -90,8 +99,8 @@ class Twin:
     def update(self):
         """One update of both; return their metrics."""
         trajectory, progress = self.unroll(), self.trainer.progress
-        actions = self.trainer.network.action_count
-        values = self.kernel.buffers["logits"][:, :, :, actions]
+        critic = self.kernel.cores[-1]
+        values = critic.buffers["logits"][:, :, :, critic.core.heads - 1]
         assert torch.equal(self.kernel.actions[0], self.repeat(trajectory.actions[0]))
         expected = self.trainer.learner.update(
             self.trainer.unroll, trajectory, progress
@@ -100,6 +109,8 @@ class Twin:
         schedules = learning.learning_rate, learning.discount, learning.entropy_weight
         self.kernel.update(*([s.at(progress)] * self.subjects for s in schedules))
         self.trainer.updates += 1
+        self.trainer.update_discount()
+        self.weights.discounts.fill_(learning.discount.at(self.trainer.progress))
         self.averages.add_rewards(trajectory.rewards, trajectory.nonterminal)
         torch.testing.assert_close(values[-1], trajectory.values, rtol=1e-4, atol=1e-5)
         rate = {"rollout/reward_rate": trajectory.rewards.mean()}
@@ -146,6 +157,30 @@ def test_updates_agree_with_the_torch_path(learning, small):
     check(small("two-step", learning=learning, num_envs=13, unroll_steps=9))
 
 
+@pytest.mark.parametrize("learning", LEARNING.values(), ids=LEARNING)
+def test_updates_with_a_separate_critic_agree(learning, small):
+    check(
+        small(
+            "risky-choice",
+            network=SEPARATE,
+            learning=learning,
+            num_envs=13,
+            unroll_steps=9,
+        )
+    )
+
+
+@pytest.mark.parametrize("network", CRITICS.values(), ids=CRITICS)
+def test_actors_with_any_feedback_agree(network, small):
+    check(small("two-step", network=network, num_envs=6, unroll_steps=8))
+
+
+@pytest.mark.parametrize(("num_envs", "unroll_steps"), SHAPES.values(), ids=SHAPES)
+def test_batches_and_unrolls_of_two_cores_agree(num_envs, unroll_steps, small):
+    sizes = {"num_envs": num_envs, "unroll_steps": unroll_steps}
+    check(small("bandit", network=SEPARATE, **sizes))
+
+
 @pytest.mark.parametrize("network", NETWORKS.values(), ids=NETWORKS)
 def test_networks_of_any_size_and_inputs_agree(network, small):
     config = small("two-step", network=network, num_envs=6, unroll_steps=8)
@@ -157,15 +192,18 @@ def test_batches_and_unrolls_of_any_size_agree(num_envs, unroll_steps, small):
     check(small("bandit", num_envs=num_envs, unroll_steps=unroll_steps))
 
 
+@pytest.mark.parametrize("network", [None, SEPARATE], ids=["shared", "separate"])
 @pytest.mark.parametrize("reset", ["episode", "trial"])
-def test_the_initial_memory_learns_where_episodes_or_trials_start(reset, small):
-    config = small("two-step")
+def test_the_initial_memory_learns_where_episodes_or_trials_start(
+    reset, network, small
+):
+    config = small("two-step", network=network)
     training = replace(config.training, reset_memory=reset)
     twin = Twin(replace(config, training=training))
     twin.update()
-    mine, reference = list(twin.gradients())[2]
-    assert reference.abs().max() > 1e-6
-    torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-7)
+    for mine, reference in list(twin.gradients())[2::5]:
+        assert reference.abs().max() > 1e-6
+        torch.testing.assert_close(mine, reference, rtol=1e-4, atol=1e-7)
 
 
 def experience(kernel, config, seed, *, spoil=()):
@@ -210,11 +248,13 @@ def after_updates(config, subjects, *, spoil=()):
     return [flat(network) for network in networks]
 
 
+@pytest.mark.parametrize("network", [None, SEPARATE], ids=["shared", "separate"])
 @pytest.mark.parametrize(("num_envs", "unroll_steps"), SHAPES.values(), ids=SHAPES)
 def test_a_subject_has_the_same_bytes_alone_and_among_others(
-    num_envs, unroll_steps, small
+    num_envs, unroll_steps, network, small
 ):
-    config = small("bandit", num_envs=num_envs, unroll_steps=unroll_steps)
+    sizes = {"num_envs": num_envs, "unroll_steps": unroll_steps}
+    config = small("bandit", network=network, **sizes)
     together = after_updates(config, [4, 1, 7])
     for place, subject in enumerate((4, 1, 7)):
         (alone,) = after_updates(config, [subject])
@@ -222,8 +262,9 @@ def test_a_subject_has_the_same_bytes_alone_and_among_others(
     assert not torch.equal(together[0], together[1])
 
 
-def test_a_subject_that_is_not_a_number_leaves_the_others_bytes_alone(small):
-    config = small("bandit")
+@pytest.mark.parametrize("network", [None, SEPARATE], ids=["shared", "separate"])
+def test_a_subject_that_is_not_a_number_leaves_the_others_bytes_alone(network, small):
+    config = small("bandit", network=network)
     sound = after_updates(config, [0, 1, 2])
     spoilt = after_updates(config, [0, 1, 2], spoil=[1])
     assert not spoilt[1].isfinite().all()
@@ -242,7 +283,9 @@ def test_the_most_probable_of_noisy_actions_is_taken(small):
     gumbel = torch.randn(80, kernel.group.actions)
     none = torch.zeros(80), torch.zeros(80, dtype=torch.bool), None
     chosen = kernel.step(0, *inputs, *none, gumbel)
-    logits = kernel.buffers["logits"][:, 0, :, : kernel.group.actions].flatten(0, 1)
+    logits = (
+        kernel.cores[0].buffers["logits"][:, 0, :, : kernel.group.actions].flatten(0, 1)
+    )
     assert torch.equal(chosen, (logits + gumbel).argmax(1))
     assert len(set(chosen.tolist())) > 1
 
@@ -260,7 +303,7 @@ def test_inputs_that_are_not_side_by_side_in_memory_are_read_right(small):
         gumbel = torch.zeros(4, kernel.group.actions)
         still = torch.zeros(4, dtype=torch.int64), torch.zeros(4), torch.zeros(4).bool()
         kernel.step(0, seen, *still, None, gumbel)
-        results.append(kernel.buffers["logits"][0, 0].clone())
+        results.append(kernel.cores[0].buffers["logits"][0, 0].clone())
     assert torch.equal(*results)
     assert not torch.equal(results[0][0], results[0][1])
 
@@ -269,7 +312,7 @@ def one_step(kernel, observation, reward, ended):
     kernel.begin()
     action, gumbel = torch.zeros(4, dtype=torch.int64), torch.zeros(4, 2)
     kernel.step(0, observation, action, reward, ended, None, gumbel)
-    return kernel.buffers["logits"][0, 0].clone()
+    return kernel.cores[0].buffers["logits"][0, 0].clone()
 
 
 def test_numbers_of_other_types_are_read_right(small):
