@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from metarl.agents.networks.actor_critic import Branch, Network, SeparateActorCritic
 
@@ -90,7 +90,7 @@ def branches(network: Network) -> tuple[Branch, ...]:
     return (network,)
 
 
-def parameters(network: Network) -> Iterator[nn.Parameter]:
+def parameters(network: Network) -> Iterator[Tensor]:
     """Parameters of a network in their order in the flat tensor."""
     for branch in branches(network):
         core, heads = branch.core, branch.heads
@@ -102,7 +102,7 @@ def flat(network: Network) -> Tensor:
     return torch.cat([each.detach().flatten() for each in parameters(network)])
 
 
-def views(network: Network, row: Tensor) -> Iterator[tuple[nn.Parameter, Tensor]]:
+def views(network: Network, row: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Each parameter with its part of an (F,) row."""
     first = 0
     for parameter in parameters(network):
