@@ -8,6 +8,7 @@ import tyro
 
 from metarl.cli.options import (
     MISSED,
+    BatchOptions,
     DetachOptions,
     bad_input,
     engine_of,
@@ -18,7 +19,7 @@ from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions(DetachOptions):
+class ReproduceOptions(BatchOptions, DetachOptions):
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
     Finished work is kept: the same command resumes where it was interrupted, and
@@ -62,6 +63,7 @@ def main(words: list[str]) -> int:
             plan,
             options.out,
             workers=options.workers,
+            batch_subjects=options.batch,
             command=" ".join(["metarl reproduce", *words]),
             executor=executor,
             detach=options.detach,

@@ -322,6 +322,22 @@ def check_batch(config: RunConfig[Any], asked: int | None) -> None:
         )
 
 
+def in_batches(
+    populations: Sequence[Population], asked: int | None
+) -> list[Population]:
+    """Populations with so many subjects in one computation, where they can share one.
+
+    `begin` refuses the number if no population can, or if it is out of range.
+    """
+    alone = [bool(why_alone(each.config)) for each in populations]
+    if asked is None or all(alone):
+        alone = [False] * len(populations)
+    return [
+        replace(each, batch_subjects=1 if one else asked)
+        for each, one in zip(populations, alone, strict=True)
+    ]
+
+
 def _names(subjects: Sequence[int]) -> str:
     """Name of the job of one subject, or of several."""
     if len(subjects) == 1:

@@ -28,6 +28,7 @@ from metarl.pipeline.population import (
     Population,
     begin,
     for_workers,
+    in_batches,
     in_rounds,
     run_all,
     snapshot_tests,
@@ -118,6 +119,7 @@ def reproduce(
     out: str | Path,
     *,
     workers: int | None = None,
+    batch_subjects: int | None = None,
     show: bool = True,
     command: str = "",
     executor: Executor | None = None,
@@ -129,6 +131,9 @@ def reproduce(
         plan: experiments and settings.
         out: folder of the results, created if it does not exist.
         workers: number of parallel processes; default: all cores; 1: this process only.
+        batch_subjects: number of subjects that share one computation, in experiments
+            whose subjects can; default: as many as are quickest. It changes no byte of
+            a subject.
         show: show the progress.
         command: the user's command, for the report.
         executor: workers for the jobs, perhaps on other machines that share the folder;
@@ -141,15 +146,16 @@ def reproduce(
     Raises:
         MetaRLError: `out` has an experiment with another configuration; nothing is
             started.
-        ValueError: a variant does not fit; nothing is started.
+        ValueError: a variant does not fit, or so many subjects cannot share a
+            computation; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
         Detached: the jobs are submitted, and `detach` is on.
     """
     check_workers(workers)
     check_detach(executor, detach=detach)
     result = Reproduction(Path(out), plan)
-    planned = (p for task in plan.tasks for p in _populations(result, task))
-    populations = for_workers(planned, executor)
+    planned = [p for task in plan.tasks for p in _populations(result, task)]
+    populations = for_workers(in_batches(planned, batch_subjects), executor)
     with begin(populations, result.path, resume=True):
         failures = run_all(
             _in_rounds(populations),
