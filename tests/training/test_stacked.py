@@ -13,11 +13,12 @@ from metarl.core.checks import MetaRLError
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import NAMES
+from metarl.experiments.spec import preset
 from metarl.runs.checkpoint import load_state
 from metarl.runs.folder import SubjectFolder
 from metarl.simulation.stacked_rollout import StackedRollout
 from metarl.training.groups import Alone, make_group, train_subjects
-from metarl.training.stacked import StackedGroup, why_alone
+from metarl.training.stacked import StackedGroup, subject_bytes, why_alone
 from metarl.training.trainer import Trainer
 
 # The network of the other one has an encoder.
@@ -262,6 +263,15 @@ def test_what_the_kernel_lacks_is_trained_alone(changes, reason, small):
     for part, values in changes.items():
         config = replace(config, **{part: replace(getattr(config, part), **values)})
     assert why_alone(config) == reason
+
+
+@pytest.mark.parametrize("task", ["two-step", "risky-choice"])
+def test_the_memory_of_a_subject_is_estimated_from_above(task):
+    group = StackedGroup(preset(task), [0])
+    kernel = group.networks
+    buffers = [core.buffers for core in kernel.cores] + [kernel.buffers]
+    used = sum(each.nbytes for part in buffers for each in part.values())
+    assert 0.8 * used < subject_bytes(group.config) < 2 * used
 
 
 def test_learning_rates_follow_the_progress_of_training(small):

@@ -132,27 +132,27 @@ extern "C" {
 
 // One core of each subject, with linear heads on its activity.
 struct Cores {
-  int64_t heads;      // N, number of outputs
-  int64_t outputs;    // NP, outputs in whole vectors
-  int64_t first;      // place of its numbers among those of a subject
-  float *packed;      // (S, row, 4 HP)
-  float *recurrent;   // (S, 4 HP, HP) transposed
-  float *readin;      // (S, HP, NP) weights of the heads, then (S, NP) biases
-  float *readout;     // (S, N, HP)
-  float *joined;      // (S, T + 1, B, row)
-  float *gates;       // (S, T + 1, B, 4 HP)
-  float *cells;       // (S, T + 2, B, HP) before each step
-  float *logits;      // (S, T + 1, B, NP); the value follows the last logit
-  float *errors;      // (S, T, B, NP) gradient of the loss in the outputs
+  int64_t heads;        // N, number of outputs
+  int64_t outputs;      // NP, outputs in whole vectors
+  int64_t first;        // place of its numbers among those of a subject
+  float *packed;        // (S, row, 4 HP)
+  float *recurrent;     // (S, 4 HP, HP) transposed
+  float *head_weights;  // (S, HP, NP) weights, then (S, NP) biases
+  float *readout;       // (S, N, HP)
+  float *joined;        // (S, T + 1, B, row)
+  float *gates;         // (S, T + 1, B, 4 HP)
+  float *cells;         // (S, T + 2, B, HP) before each step
+  float *logits;        // (S, T + 1, B, NP) outputs; a shared critic's value is last
+  float *errors;        // (S, T, B, NP) gradient of the loss in the outputs
 };
 
 struct Group {
   // Sizes: subjects, environments of each, steps of an unroll, inputs, units, actions.
   int64_t subjects, envs, steps, observation, units, actions;
-  int64_t padded;   // HP, units in whole vectors
-  int64_t row;      // HP + inputs + 1: activity, inputs, and a 1 for the bias
-  int64_t numbers;  // trainable numbers of a subject
-  int64_t local;    // whether errors stop at the recurrent weights
+  int64_t padded;    // HP, units in whole vectors
+  int64_t row;       // HP + inputs + 1: activity, inputs, and a 1 for the bias
+  int64_t numbers;   // trainable numbers of a subject
+  int64_t local;     // whether errors stop at the recurrent weights
   int64_t normalize, optimizer, train_initial, summed;
   int64_t separate;  // whether the critic has a core of its own
   int64_t feedback;  // of an actor: 0 none, 1 the reward, 2 the prediction error
@@ -172,9 +172,9 @@ struct Group {
   float *running;     // (S, B) return so far of the episode in progress
   double *metrics;    // (S, METRICS)
   const float *discounts;  // (S,) of the prediction error that an actor receives
-  float *values;           // (S, B) of a separate critic at the step before
-  Cores actor;   // with a shared critic, the core of policy and value
-  Cores critic;  // unused if it is shared
+  float *values;      // (S, B) of a separate critic at the step before
+  Cores actor;        // with a shared critic, the core of policy and value
+  Cores critic;       // unused if it is shared
 };
 
 int64_t vector_width() { return W; }
@@ -214,7 +214,7 @@ struct Core {
 
   float *packed() const { return own.packed + s * KA * G4; }
   float *recurrent() const { return own.recurrent + s * G4 * HP; }
-  float *head_weights() const { return own.readin + s * (HP + 1) * NP; }
+  float *head_weights() const { return own.head_weights + s * (HP + 1) * NP; }
   float *readout() const { return own.readout + s * N * HP; }
   float *joined(int64_t t) const { return own.joined + ((s * (T + 1) + t) * B) * KA; }
   float *gates(int64_t t) const { return own.gates + ((s * (T + 1) + t) * B) * G4; }

@@ -47,7 +47,7 @@ _BUFFERS = (
 )
 _CORE_WHOLE = "heads", "outputs", "first"
 _CORE_BUFFERS = (
-    *("packed", "recurrent", "readin", "readout"),
+    *("packed", "recurrent", "head_weights", "readout"),
     *("joined", "gates", "cells", "logits", "errors"),
 )
 
@@ -96,7 +96,7 @@ class CoreBuffers:
         shapes = {
             "packed": (s, g.row, 4 * g.padded),
             "recurrent": (s, 4 * g.padded, g.padded),
-            "readin": (s, g.padded + 1, outputs),
+            "head_weights": (s, g.padded + 1, outputs),
             "readout": (s, heads, g.padded),
             "joined": (s, t + 1, b, g.row),
             "gates": (s, t + 1, b, 4 * g.padded),
