@@ -8,6 +8,7 @@ import tyro
 
 from metarl.cli.options import (
     MISSED,
+    BatchOptions,
     DetachOptions,
     DeviceOptions,
     bad_input,
@@ -19,7 +20,7 @@ from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions(DetachOptions, DeviceOptions):
+class ReproduceOptions(BatchOptions, DetachOptions, DeviceOptions):
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
     Finished work is kept: the same command resumes where it was interrupted, and
@@ -64,6 +65,7 @@ def main(words: list[str]) -> int:
             options.out,
             workers=options.workers,
             device=options.device,
+            batch_subjects=options.batch,
             command=" ".join(["metarl reproduce", *words]),
             executor=executor,
             detach=options.detach,

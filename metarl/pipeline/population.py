@@ -327,7 +327,7 @@ def group_size(
         asked: number that was asked for; None: as many as are quickest.
         device: device of the computation.
     """
-    if why_alone(config) or asked == 1:
+    if why_alone(config, device) or asked == 1:
         return 1
     if asked is not None:
         return asked
@@ -351,7 +351,7 @@ def check_batch(config: RunConfig[Any], asked: int | None, device: str = CPU) ->
     """Raise ValueError if so many subjects cannot share one computation."""
     if asked is None or check_whole("batch_subjects", asked, BATCH) == 1:
         return
-    if reason := why_alone(config):
+    if reason := why_alone(config, device):
         raise ValueError(
             f"batch_subjects must be auto or 1 here, got {asked}: subjects share a "
             f"computation only where all is as in Wang et al. 2018, and {reason}"
@@ -362,6 +362,22 @@ def check_batch(config: RunConfig[Any], asked: int | None, device: str = CPU) ->
             f"batch_subjects must be at most {max(1, fit)} in the memory that is left, "
             f"got {asked}; take fewer, or fewer environments or steps of an unroll"
         )
+
+
+def in_batches(
+    populations: Sequence[Population], asked: int | None
+) -> list[Population]:
+    """Populations with so many subjects in one computation, where they can share one.
+
+    `begin` refuses the number if no population can, or if it is out of range.
+    """
+    alone = [bool(why_alone(each.config, each.device)) for each in populations]
+    if asked is None or all(alone):
+        alone = [False] * len(populations)
+    return [
+        replace(each, batch_subjects=1 if one else asked)
+        for each, one in zip(populations, alone, strict=True)
+    ]
 
 
 def _names(subjects: Sequence[int]) -> str:

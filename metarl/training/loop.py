@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from metarl.agents.networks.actor_critic import Network
+from metarl.agents.networks.actor_critic import Network, SeparateActorCritic
 from metarl.core.checks import MetaRLError
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_weights
@@ -46,6 +46,12 @@ class Subject(ABC):
         """Number of steps done, in all environments."""
         training = self.config.training
         return self.updates * training.num_envs * training.unroll_steps
+
+    def update_discount(self) -> None:
+        """Set the discount of a prediction error input to that of the learning rule."""
+        if isinstance(self.network, SeparateActorCritic):
+            discount = self.config.learning.discount.at(self.progress)
+            self.network.discount.fill_(discount)
 
     def point(self) -> Point:
         """Return a point of the learning curve: means since the last point.

@@ -7,12 +7,11 @@ its bytes do not depend on the other subjects of the group.
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
-from metarl.agents.networks.actor_critic import ActorCritic
 from metarl.agents.stacked.kernel import METRICS, MOST_ACTIONS, Kernel
 from metarl.agents.stacked.loading import KernelError, load_kernel
 from metarl.agents.stacked.tensors import TensorNetworks
@@ -45,16 +44,26 @@ def computation_of(
         device: device of the training.
         shared: whether several subjects share it.
     """
-    if why_alone(config):
+    if why_alone(config, device):
         return "torch"
     if device == CPU and not kernel_fault():
         return "kernel"
     return "stacked" if shared or device != CPU else "torch"
 
 
+def why_alone(config: RunConfig[Any], device: str = CPU) -> str:
+    """Reason for which a subject needs a computation of its own; empty if none."""
+    if reason := _unfit(config):
+        return reason
+    critic = config.network.critic
+    if critic == "shared" or (device == CPU and not kernel_fault()):
+        return ""
+    return f"the critic is {critic}, for which the compiled kernel is needed"
+
+
 def missing_kernel(config: RunConfig[Any], device: str) -> str:
     """Reason for which a training by the kernel takes another path, or nothing."""
-    return "" if device != CPU or why_alone(config) else kernel_fault()
+    return "" if device != CPU or _unfit(config) else kernel_fault()
 
 
 def kernel_fault() -> str:
@@ -66,12 +75,11 @@ def kernel_fault() -> str:
     return ""
 
 
-def why_alone(config: RunConfig[Any]) -> str:
-    """Reason for which a subject needs a computation of its own; empty if none."""
+def _unfit(config: RunConfig[Any]) -> str:
+    """Property of a configuration that no shared computation has; empty if none."""
     network, learning = config.network, config.learning
     reasons = {
         f"the core is {network.core}": network.core != "lstm",
-        f"the critic is {network.critic}": network.critic != "shared",
         f"the encoder is {network.encoder}": network.encoder != "none",
         f"the rule is {learning.rule}": learning.rule not in STACKED_RULES,
         "costs are by area": not learning.costs.plain,
@@ -104,7 +112,8 @@ def subject_bytes(config: RunConfig[Any], by: Computation = "kernel") -> int:
     """Memory of one subject of a group: the buffers of an unroll, in bytes."""
     training, units = config.training, config.network.units
     numbers = UNIT_NUMBERS[by] * units + SMALL_BUFFERS
-    return 4 * numbers * training.num_envs * (training.unroll_steps + 2)
+    cores = 1 if config.network.critic == "shared" else 2
+    return 4 * cores * numbers * training.num_envs * (training.unroll_steps + 2)
 
 
 UNIT_NUMBERS = {"kernel": 6, "stacked": 18}
@@ -117,12 +126,11 @@ SMALL_BUFFERS = 128
 class StackedSubject(Subject):
     """One subject of a group, which makes the updates."""
 
-    network: ActorCritic
-
     def __init__(self, config: RunConfig[Any], subject: int) -> None:
         """Start from random weights."""
         super().__init__(config, subject)
-        self.network = cast("ActorCritic", make_network(config, subject))
+        self.network = make_network(config, subject)
+        self.update_discount()
         self.group: StackedGroup
         self.rollout_state: dict[str, Any] | None = None
         """State of the rollout, until the group continues it."""
@@ -241,6 +249,7 @@ class StackedGroup:
         self.measured.append(self.networks.metrics().clone())
         for member in self.members:
             member.updates += 1
+            member.update_discount()
         total = self.config.training.updates
         # Rarely on a GPU, which would have to be waited for.
         ended = interval_ended(self.members[0].updates, total, METRIC_INTERVAL)

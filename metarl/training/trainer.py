@@ -10,7 +10,6 @@ from metarl.agents.learning.replay import check_replayable, make_replayer
 from metarl.agents.learning.rules import RULES, PopulationRule, make_learner
 from metarl.agents.networks.actor_critic import (
     Network,
-    SeparateActorCritic,
     attach_renderer,
     build,
     check_network,
@@ -105,17 +104,11 @@ class Trainer(SubjectTrainer):
             episode_steps=self.task.episode_steps,
             generator=self._generator("replay"),
         )
-        self._update_discount()
+        self.update_discount()
 
     def _generator(self, purpose: Purpose) -> torch.Generator:
         seed = stream_seed(self.config.seed, self.subject, purpose)
         return make_generator(seed, self.device)
-
-    def _update_discount(self) -> None:
-        """Set the discount of a prediction error input to that of the learning rule."""
-        if isinstance(self.network, SeparateActorCritic):
-            discount = self.config.learning.discount.at(self.progress)
-            self.network.discount.fill_(discount)
 
     def update(self) -> None:
         """Step one unroll, learn from it, and replay."""
@@ -128,7 +121,7 @@ class Trainer(SubjectTrainer):
             scalars |= self.replayer.update(trajectory, self.progress)
         self.averages.add_scalars(scalars)
         self.updates += 1
-        self._update_discount()
+        self.update_discount()
 
     @torch.no_grad()
     def collect_unroll(self) -> Trajectory:

@@ -160,6 +160,24 @@ def test_jobs_of_several_subjects_are_named_and_finish_all(population, monkeypat
     assert not together.missing(0) + together.missing(1)
 
 
+def test_a_batch_is_for_the_populations_whose_subjects_can_share(small, monkeypatch):
+    kinds = [small(), small("harlow", num_envs=2)]
+    populations = [Population(Run("run"), config) for config in kinds]
+
+    def sizes(asked):
+        return [p.batch_subjects for p in module.in_batches(populations, asked)]
+
+    pixels = kinds[1].network.encoder
+    monkeypatch.setattr(
+        module, "why_alone", lambda c: "pixels" * (c.network.encoder == pixels)
+    )
+    assert sizes(3) == [3, 1]
+    assert sizes(None) == [None, None]
+    # Refused in `begin`, with the reason.
+    monkeypatch.setattr(module, "why_alone", lambda c: "no compiler")
+    assert sizes(3) == [3, 3]
+
+
 def test_a_batch_beyond_the_memory_or_the_kernel_is_refused(small, monkeypatch):
     monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
     with pytest.raises(ValueError, match=r"auto or 1 here, got 2: .*the core is gru"):

@@ -13,7 +13,7 @@ from torch import Tensor
 from metarl.agents.config import A2CConfig
 from metarl.agents.returns import advantages, reward_prediction_error
 from metarl.agents.stacked.kernel import METRICS
-from metarl.agents.stacked.weights import StackedWeights
+from metarl.agents.stacked.weights import PARTS, StackedWeights
 
 FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.999
 """Decay of Adam's means of gradients and of squared gradients."""
@@ -33,9 +33,10 @@ class Targets(NamedTuple):
 class TensorNetworks:
     """A2C of S subjects with B environments each, by operations of torch.
 
-    Between two updates: `begin`, then `step` for each of T steps and once after the
-    last, then `update`; as for the kernel. A unit of the g gate is computed as
-    tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves all gates.
+    With one core for policy and value. Between two updates: `begin`, then `step` for
+    each of T steps and once after the last, then `update`, as for the kernel. A unit of
+    the g gate is computed as tanh(x) = 2 sigmoid(2 x) - 1, so that one sigmoid serves
+    all gates.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class TensorNetworks:
             weights.squares.fill_(1)
         mask = weights.mask
         self.mask = None if mask is None else mask.to(weights.device)
-        self.initial = weights.places()["core.initial"]
+        self.initial = weights.places()[PARTS.index("core.initial")]
         self.counter = torch.zeros(sizes.numbers, dtype=torch.int64)
         self.counter[self.initial] = 1
         self.counter = self.counter.to(weights.device)
