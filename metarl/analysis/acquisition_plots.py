@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from metarl.analysis.comparison_plots import run_styles
-from metarl.analysis.plotting import LEAST_FOR_INTERVAL, label_line
+from metarl.analysis.plotting import BAND, LEAST_FOR_INTERVAL, label_line
 
 EARLY = 0.25
 """Part of training whose tests do not set the limits of the statistic's axis: untrained
@@ -28,15 +28,14 @@ def plot_shares(
     colours = colours or run_colours(list(dict.fromkeys(curves["run"])))
     for run, own in curves.groupby("run", sort=False):
         colour = colours[str(run)]
-        ax.step(own["episodes"], own["share"], where="post", color=colour, lw=2)
+        x, style = own["episodes"], "steps-post"
+        ax.plot(x, own["share"], color=colour, lw=2, label=str(run), drawstyle=style)
         if own["n"].iloc[0] >= LEAST_FOR_INTERVAL:
-            ax.fill_between(
-                *(own["episodes"], own["low"], own["high"]),
-                step="post",
-                color=colour,
-                alpha=0.15,
-                lw=0,
+            ends = own["low"], own["high"]
+            band = ax.fill_between(
+                x, *ends, step="post", color=colour, alpha=0.15, lw=0
             )
+            band.set_gid(BAND)
     ax.set(ylabel="Share of networks that have learned", ylim=(-0.03, 1.03))
     return episode_axis(ax)
 
