@@ -51,7 +51,8 @@ def read_arms(folder: Path, more: Iterable[tuple[str, str, str]]) -> Arms:
             raise MetaRLError(f"{path} is of {run.config.task}, not of {task}")
         left = sum(not subject.finished for subject in run.subjects)
         if left:
-            print(f"left out: {path}, {left} networks are not trained", file=sys.stderr)
+            untrained = f"{left} of {run.config.subjects} networks are not trained"
+            print(f"left out: {path}, {untrained}", file=sys.stderr)
         else:
             arms.setdefault(task, {})[arm] = run
     return arms
@@ -121,7 +122,7 @@ def draw(shares: pd.DataFrame) -> Figure:
     with figure_style():
         size = (PANEL[0] * columns, PANEL[1] * rows)
         figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(rows, columns, squeeze=False).flat
+        grid = list(figure.subplots(rows, columns, squeeze=False).flat)
         for ax in grid:
             ax.set_axis_off()
         for task, ax in zip(tasks, grid, strict=False):

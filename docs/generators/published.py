@@ -24,13 +24,15 @@ TRAINING = ("Training", "Departs", "Declared")
 SCORED = ("PASS", "FAIL", "NOT LEARNED", "MISSING")
 
 
-def blocks(folder: Path = RESULTS) -> dict[str, str]:
+def blocks(folder: Path | None = None) -> dict[str, str]:
     """Return every table of the page by name, as Markdown.
 
     Args:
         folder: folder with runs.csv, learned.csv, comparison.csv and effects.csv, as
             `scripts/published_settings.py` writes them; a missing file has no rows.
+            RESULTS by default.
     """
+    folder = folder or RESULTS
     rows = {name: _rows(folder / f"{name}.csv") for name in FILES}
     found = {name: make(rows[name]) for name, make in FILES.items()}
     found["figure"] = _figure(folder)

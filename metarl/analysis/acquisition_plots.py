@@ -10,6 +10,8 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from metarl.analysis.comparison_plots import run_styles
 from metarl.analysis.plotting import BAND, LEAST_FOR_INTERVAL, label_line
 
+STYLES = ("-", "--", "-.", ":")
+"""Styles of the lines of runs, in their order."""
 EARLY = 0.25
 """Part of training whose tests do not set the limits of the statistic's axis: untrained
 networks are often penalised far below chance."""
@@ -26,10 +28,11 @@ def plot_shares(
         colours: run -> colour; None: those of compared runs.
     """
     colours = colours or run_colours(list(dict.fromkeys(curves["run"])))
-    for run, own in curves.groupby("run", sort=False):
-        colour = colours[str(run)]
-        x, style = own["episodes"], "steps-post"
-        ax.plot(x, own["share"], color=colour, lw=2, label=str(run), drawstyle=style)
+    for number, (run, own) in enumerate(curves.groupby("run", sort=False)):
+        colour, x = colours[str(run)], own["episodes"]
+        # Later runs have gaps, through which an equal line behind them remains visible.
+        (line,) = ax.plot(x, own["share"], color=colour, lw=2, label=str(run))
+        line.set(drawstyle="steps-post", linestyle=STYLES[number % len(STYLES)])
         if own["n"].iloc[0] >= LEAST_FOR_INTERVAL:
             ends = own["low"], own["high"]
             band = ax.fill_between(

@@ -14,7 +14,12 @@ from metarl.analysis.acquisition import (
     shares,
     summarise_acquisition,
 )
-from metarl.analysis.acquisition_plots import plot_shares, plot_statistics, run_colours
+from metarl.analysis.acquisition_plots import (
+    STYLES,
+    plot_shares,
+    plot_statistics,
+    run_colours,
+)
 from metarl.analysis.analysis import analyse
 from metarl.analysis.criteria import Criteria, LearnedCriterion
 from metarl.analysis.data import READ_COLUMNS
@@ -203,7 +208,10 @@ def acquisition_figure(
 def _draw_legend(figure: Figure, summary: pd.DataFrame) -> None:
     """Name the runs below the panels, with the numbers that learned."""
     colours = run_colours(list(summary["run"]))
-    handles = [Line2D([], [], lw=2, color=colour) for colour in colours.values()]
+    handles = [
+        Line2D([], [], lw=2, color=colour, ls=STYLES[number % len(STYLES)])
+        for number, colour in enumerate(colours.values())
+    ]
     labels = [
         f"{row['run']} ({row['learned']} of {row['networks']} learned)"
         for row in summary.to_dict("records")
