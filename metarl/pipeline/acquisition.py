@@ -11,7 +11,9 @@ acquisition/result.txt                  all of it in words
 Tests are kept, so the same call resumes after an interrupt. The runs are not changed.
 """
 
+import hashlib
 import math
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -44,7 +46,7 @@ from metarl.reports.acquisition import (
     write_acquisition,
 )
 from metarl.reports.comparison import short_names
-from metarl.runs.config import EvaluationConfig, identity
+from metarl.runs.config import EvaluationConfig
 from metarl.runs.folder import (
     SNAPSHOTS,
     Run,
@@ -268,6 +270,9 @@ def _named(
         for name in runs:
             check_word("a label", name)
         named = {name: Path(folder) for name, folder in runs.items()}
+        if len({folder.resolve() for folder in named.values()}) < len(named):
+            listed = ", ".join(map(str, named.values()))
+            raise ValueError(f"runs must be different folders, got {listed}")
     else:
         named = short_names([runs] if isinstance(runs, str | Path) else runs)
     if not named:
@@ -282,8 +287,9 @@ def default_folder(folders: Sequence[Path]) -> Path:
 
 def _folder_of(run: Run) -> str:
     """Name of the folder of a run's tests, which does not depend on its label."""
-    digest = identity(run.config, 0)["configuration"][:12]
-    return f"{folder_name(run.config.task)}-{run.config.seed}-{digest}"
+    # Of the path, as runs with the same configuration may have other weights.
+    digest = hashlib.sha256(os.fsencode(run.path.resolve())).hexdigest()[:12]
+    return f"{folder_name(run.config.task)}-{digest}"
 
 
 def acquisition_test(

@@ -52,6 +52,11 @@ def test_those_that_never_learn_are_censored_at_the_end():
     assert times.censored.tolist() == [1500, 1500]
 
 
+def test_a_single_lucky_test_is_not_the_time_of_learning():
+    tests = meeting_from("one", [NEVER]).assign(statistic=[0, 1, 0, 1, 1, 1])
+    assert times_of(with_learned(tests, threshold=1)).learned.tolist() == [900]
+
+
 def test_times_are_means_over_networks_at_a_snapshot():
     table = table_of(("one", [1, 2]))
     table.loc[table["subject"] == 1, "episodes"] *= 2

@@ -168,10 +168,10 @@ def test_an_interrupted_call_resumes_to_the_same_bytes(
 
 
 def test_tests_of_other_weights_or_settings_are_repeated(
-    trained, whole, tmp_path, monkeypatch
+    trained, tmp_path, monkeypatch
 ):
-    shutil.copytree(whole, tmp_path / "out")
     shutil.copytree(trained, tmp_path / "run")
+    call(tmp_path / "run", tmp_path / "out")
     other = load_run(tmp_path / "run").subject(1)
     shutil.copy(other.snapshot_path(3), other.snapshot_path(2))
     repeated = []
@@ -183,7 +183,7 @@ def test_tests_of_other_weights_or_settings_are_repeated(
     call(tmp_path / "run", tmp_path / "out")
     assert repeated == [1]
     repeated.clear()
-    call(trained, tmp_path / "out", episodes=5)
+    call(tmp_path / "run", tmp_path / "out", episodes=5)
     assert repeated == [0, 1]
 
 
@@ -221,6 +221,19 @@ def test_runs_are_compared_by_label(trained, tmp_path, small):
     assert contents(tmp_path / "out" / "tests") == before
     call(trained, tmp_path / "out")
     assert not (tmp_path / "out" / "comparison.csv").exists()
+
+
+def test_copies_of_a_run_have_tests_of_their_own(trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "copy")
+    assert not call([trained, tmp_path / "copy"], tmp_path / "out").failures
+    assert len(saved_tests(tmp_path / "out")) == 4
+    table = read_table(tmp_path / "out" / "comparison.csv")
+    assert table["p_fisher"].tolist() == [1]
+
+
+def test_the_same_run_twice_is_refused(trained, tmp_path):
+    line = refused({"a": trained, "b": trained}, tmp_path / "out")
+    assert line.startswith("runs must be different folders, got ")
 
 
 def refused(runs, out, **changes):
