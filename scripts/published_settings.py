@@ -41,11 +41,10 @@ Arms = dict[str, dict[str, Run]]
 
 def read_arms(folder: Path, more: Iterable[tuple[str, str, str]]) -> Arms:
     """Return the finished runs by task and arm; name the others."""
-    named = [(task, MAIN, str(folder / task)) for task in NAMES]
+    own = ((task, MAIN, str(folder / task)) for task in NAMES)
+    named = [each for each in own if (Path(each[2]) / "config.json").exists()]
     arms: Arms = {}
     for task, arm, path in [*named, *more]:
-        if arm == MAIN and not (Path(path) / "config.json").exists():
-            continue
         run = metarl.load_run(path)
         if run.config.task != task:
             raise MetaRLError(f"{path} is of {run.config.task}, not of {task}")

@@ -99,6 +99,8 @@ def test_one_command_writes_the_results_and_fills_the_page(
 def test_an_arm_of_another_task_is_refused(script, runs):
     with pytest.raises(MetaRLError, match=f"is of {TASK}, not of bandit"):
         script.read_arms(runs / "all", [("bandit", "x", str(runs / "arm"))])
+    with pytest.raises(MetaRLError, match="is not a run"):
+        script.read_arms(runs / "all", [("bandit", script.MAIN, str(runs / "none"))])
 
 
 def test_settings_that_differ_are_named_with_their_values(script):
