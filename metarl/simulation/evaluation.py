@@ -78,11 +78,8 @@ def evaluate_network(  # noqa: PLR0913 settings with defaults
     # Of bytes, as equal numbers would not show a change from 0.0 to -0.0.
     before = weights_hash(network)
 
-    def check_frozen() -> dict[str, Any]:
-        after = weights_hash(network)
-        if before != after:
-            raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
-        return {"weights_before": before, "weights_after": after, "progress": progress}
+    def more_metadata() -> dict[str, Any]:
+        return {**check_frozen(network, before, subject), "progress": progress}
 
     def add_untrained(recording: Recording) -> Recording:
         if untrained is None or not evaluation.record_untrained or not recording:
@@ -105,8 +102,51 @@ def evaluate_network(  # noqa: PLR0913 settings with defaults
         parts,
         {**evaluation.to_plain(), **_owner(config, subject, progress)},
         change_recording=add_untrained,
-        more_metadata=check_frozen,
+        more_metadata=more_metadata,
     )
+
+
+def check_frozen(network: Network, before: str, subject: int) -> dict[str, str]:
+    """Return the hashes of a network's weights before and after a test.
+
+    Raises:
+        MetaRLError: they differ.
+    """
+    after = weights_hash(network)
+    if before != after:
+        raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
+    return {"weights_before": before, "weights_after": after}
+
+
+def run_frozen(
+    config: RunConfig[Any],
+    subject: int,
+    network: Network,
+    evaluation: EvaluationConfig,
+    *,
+    progress: float = 1.0,
+    reporter: Reporter | None = None,
+) -> tuple["pd.DataFrame", Recording, dict[str, str]]:
+    """Test one frozen network as `evaluate_network` does, without writing its tables.
+
+    Returns:
+        Trial table, recording, and the hashes of the weights before and after.
+
+    Raises:
+        MetaRLError: the weights changed during the test.
+        Interrupted: asked to stop.
+    """
+    check_fits(network, task_class(config.task)(1, config.task_params))
+    before = weights_hash(network)
+    trials, recording = run_episodes(
+        config,
+        subject,
+        lambda task: attach_renderer(network, task.render_views),
+        evaluation,
+        progress=progress,
+        reporter=reporter,
+    )
+    return trials, recording, check_frozen(network, before, subject)
 
 
 def _owner(config: RunConfig[Any], subject: int, progress: float) -> dict[str, Any]:

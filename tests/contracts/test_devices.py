@@ -25,7 +25,7 @@ from metarl.training.groups import train_subjects
 from metarl.training.stacked import StackedGroup, why_alone
 from metarl.training.trainer import Trainer, make_network
 
-STACKED = [name for name in NAMES if not why_alone(preset(name, "smoke"))]
+STACKED = [name for name in NAMES if not why_alone(preset(name, "smoke"), "cuda")]
 ONE_LENGTH = [
     name
     for name in NAMES

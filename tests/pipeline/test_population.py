@@ -136,7 +136,7 @@ def test_subjects_are_divided_among_the_cores(waiting, asked, size, small, monke
     monkeypatch.setattr(module, "computation_of", lambda *_, **__: "stacked")
     assert module.group_size(small(), waiting, None) == 1
     assert module.group_size(small(), waiting, asked) == (asked or 1)
-    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    monkeypatch.setattr(module, "why_alone", lambda *_: "the core is gru")
     assert module.group_size(small(), waiting, asked) == 1
 
 
@@ -169,7 +169,7 @@ def test_a_batch_is_for_the_populations_whose_subjects_can_share(small, monkeypa
 
     pixels = kinds[1].network.encoder
     monkeypatch.setattr(
-        module, "why_alone", lambda c: "pixels" * (c.network.encoder == pixels)
+        module, "why_alone", lambda c, _: "pixels" * (c.network.encoder == pixels)
     )
     assert sizes(3) == [3, 1]
     assert sizes(None) == [None, None]
@@ -179,7 +179,7 @@ def test_a_batch_is_for_the_populations_whose_subjects_can_share(small, monkeypa
 
 
 def test_a_batch_beyond_the_memory_or_the_kernel_is_refused(small, monkeypatch):
-    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    monkeypatch.setattr(module, "why_alone", lambda *_: "the core is gru")
     with pytest.raises(ValueError, match=r"auto or 1 here, got 2: .*the core is gru"):
         module.check_batch(small(), 2)
     module.check_batch(small(), 1)
