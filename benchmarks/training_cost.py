@@ -38,7 +38,7 @@ from metarl.envs.adapters import TaskEnv, TaskVectorEnv
 from metarl.experiments.spec import preset
 from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.training.groups import make_group
-from metarl.training.stacked import why_alone
+from metarl.training.stacked import computation_of
 from metarl.training.trainer import Trainer
 
 TASKS = {"bandit": "bandit:Bandit", "two-step": "two-step"}
@@ -201,7 +201,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     print(f"torch {torch.__version__}, {platform.machine()}, {core_count()} cores")
-    print(f"computation of metarl: {why_alone(preset('bandit')) or 'kernel'}")
+    print(f"computation of metarl: {computation_of(preset('bandit'))}")
     for name in [options.task] if options.task else TASKS:
         task = TASKS[name]
         print(f"{name}\n envs steps subjects  CPU-s/M        min-max", end="")

@@ -16,6 +16,7 @@ from metarl.envs.registry import register
 if TYPE_CHECKING:
     from metarl.envs.adapters import make
     from metarl.experiments.spec import preset
+    from metarl.pipeline.acquisition import acquisition
     from metarl.pipeline.run import evaluate, train
     from metarl.pipeline.sweep import sweep
     from metarl.reports.figures import analyze, read_trials
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "acquisition",
     "analyze",
     "analyze_trials",
     "evaluate",
@@ -37,6 +39,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "acquisition": "metarl.pipeline.acquisition",
     "analyze": "metarl.reports.figures",
     "analyze_trials": "metarl.reports.own_data",
     "evaluate": "metarl.pipeline.run",

@@ -36,6 +36,7 @@ TRAINING = (
 TINY = {
     "train": TRAINING,
     "evaluate": "--episodes 4 --record-episodes 2 --workers 1",
+    "acquisition": "--episodes 4 --workers 1",
     "sweep": (
         "--preset smoke --subjects 1 --over training.updates=1 --episodes 4 --select 0 "
         "--workers 1"
@@ -44,6 +45,8 @@ TINY = {
     "evolve": "--generations 2 --members 4 --episodes 2 --subjects 1 --workers 1",
 }
 """Command -> options after those of the page, which make it quick."""
+SHORTENED = set(EXPERIMENTS) - {"informative-arm"}
+"""Tasks whose episodes are shortened; those of the other have five steps."""
 TASK = "reversal"
 """What a page calls TASK."""
 RELEASES = {
@@ -56,7 +59,7 @@ RELEASES = {
 def words_of(line):
     """A line's words, with a tiny budget where it would take long."""
     words = shlex.split(line.replace("TASK", TASK), comments=True)
-    if words[:2] == ["metarl", "train"] and words[2] in EXPERIMENTS:
+    if words[:2] == ["metarl", "train"] and words[2] in SHORTENED:
         few = short(words[2], 8)
         words += [f"--task.{k.replace('_', '-')}={v}" for k, v in few.items()]
     for number, word in enumerate(words):

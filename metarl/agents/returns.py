@@ -1,4 +1,7 @@
-"""Reward prediction errors, and advantages as their discounted sums."""
+"""Reward prediction errors, and advantages as their discounted sums.
+
+Between the axes of time and of environments there may be others, such as subjects.
+"""
 
 import torch
 from jaxtyping import Float
@@ -6,10 +9,10 @@ from torch import Tensor
 
 
 def reward_prediction_error(
-    rewards: Float[Tensor, "time batch"],
-    values: Float[Tensor, "time+1 batch"],
-    discounts: Float[Tensor, "time batch"],
-) -> Float[Tensor, "time batch"]:
+    rewards: Float[Tensor, "time *group batch"],
+    values: Float[Tensor, "time+1 *group batch"],
+    discounts: Float[Tensor, "time *group batch"],
+) -> Float[Tensor, "time *group batch"]:
     """One-step reward prediction error, our model of phasic dopamine.
 
         rpe[t] = rewards[t] + discounts[t] * values[t + 1] - values[t]
@@ -29,10 +32,10 @@ def reward_prediction_error(
 
 
 def advantages(
-    rpes: Float[Tensor, "time batch"],
-    discounts: Float[Tensor, "time batch"],
+    rpes: Float[Tensor, "time *group batch"],
+    discounts: Float[Tensor, "time *group batch"],
     trace_decay: float = 1.0,
-) -> Float[Tensor, "time batch"]:
+) -> Float[Tensor, "time *group batch"]:
     """Discounted sum of the prediction errors from each step to the unroll's end.
 
         advantage[t] = rpe[t] + discounts[t] * trace_decay * advantage[t + 1]
@@ -59,8 +62,8 @@ def advantages(
 
 
 def prediction_errors_on_arrival(
-    rpes: Float[Tensor, "time batch"],
-) -> Float[Tensor, "time+1 batch"]:
+    rpes: Float[Tensor, "time *group batch"],
+) -> Float[Tensor, "time+1 *group batch"]:
     """(T + 1, B) prediction errors at the step that reveals them, one after the action.
 
     The first row is NaN, as nothing was predicted before it.

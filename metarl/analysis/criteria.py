@@ -108,6 +108,8 @@ class LearnedCriterion:
     """Least value, in the statistic's unit."""
     why: str
     """Position of the threshold between chance and the optimum."""
+    needs_recording: bool = False
+    """Whether the statistic is of recorded steps, and not of trials alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from metarl.cli.options import (
+    DeviceOptions,
     EngineOptions,
     RunFolder,
     TrustTask,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateOptions(EngineOptions):
+class EvaluateOptions(EngineOptions, DeviceOptions):
     """Test trained networks with frozen weights, on new problems.
 
     Without options, they take every test of the experiment; `metarl tasks` lists them.
@@ -113,6 +114,7 @@ def main(words: list[str]) -> int:
                     tests,
                     snapshot=number,
                     workers=options.workers,
+                    device=options.device,
                     executor=executor,
                 )
             code = report(run, tests, number, outcome)

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from metarl.cli import (
+    acquisition,
     analyze,
     animals,
     bench,
@@ -42,6 +43,7 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "analyze": analyze.main,
         "animals": animals.main,
         "compare": compare.main,
+        "acquisition": acquisition.main,
         "reproduce": reproduce.main,
         "sweep": sweep.main,
         "status": status.main,
@@ -56,6 +58,7 @@ HOW_TO_RESUME = {
     "train": "; resume with --resume",
     "evolve": "; resume with --resume",
     "sweep": "; resume with --resume",
+    "acquisition": "; resume with the same command",
     "reproduce": "; resume with the same command",
     "neighbours": "; resume with the same command",
 }
@@ -129,5 +132,5 @@ def overview() -> str:
     """Return the text of `metarl --help`."""
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
-        lines.append(f"  {name:<10} {(command.__doc__ or '').splitlines()[0]}")
+        lines.append(f"  {name:<11} {(command.__doc__ or '').splitlines()[0]}")
     return "\n".join([*lines, "", "metarl COMMAND --help shows its options."])

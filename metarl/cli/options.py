@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 from tyro.constructors import (
@@ -51,11 +51,33 @@ class EngineOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeviceOptions:
+    """Option of commands whose jobs step networks."""
+
+    device: str = "cpu"
+    """Device of networks and tasks: cpu, cuda, cuda:NUMBER, mps, or auto for a GPU if
+    there is one. The numbers of devices differ."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class DetachOptions(EngineOptions):
     """Options of commands with jobs that can go on alone."""
 
     detach: bool = False
     """With --engine: end after submitting the jobs; `metarl status` shows them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchOptions:
+    """Options of commands that train populations."""
+
+    batch_subjects: int | Literal["auto"] = "auto"
+    """Number of subjects that share one computation; auto: as many as are quickest."""
+
+    @property
+    def batch(self) -> int | None:
+        """The number that was asked for; None: as many as are quickest."""
+        return None if self.batch_subjects == "auto" else self.batch_subjects
 
 
 @contextlib.contextmanager

@@ -8,7 +8,9 @@ import tyro
 
 from metarl.cli.options import (
     MISSED,
+    BatchOptions,
     DetachOptions,
+    DeviceOptions,
     bad_input,
     engine_of,
     finish,
@@ -18,7 +20,7 @@ from metarl.envs.registry import NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReproduceOptions(DetachOptions):
+class ReproduceOptions(BatchOptions, DetachOptions, DeviceOptions):
     """Train, freeze, test and score every experiment: a scorecard and a report.
 
     Finished work is kept: the same command resumes where it was interrupted, and
@@ -62,6 +64,8 @@ def main(words: list[str]) -> int:
             plan,
             options.out,
             workers=options.workers,
+            device=options.device,
+            batch_subjects=options.batch,
             command=" ".join(["metarl reproduce", *words]),
             executor=executor,
             detach=options.detach,

@@ -3,10 +3,18 @@
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
-from metarl.cli.options import DetachOptions, bad_input, engine_of, finish, parse
+from metarl.cli.options import (
+    BatchOptions,
+    DetachOptions,
+    DeviceOptions,
+    bad_input,
+    engine_of,
+    finish,
+    parse,
+)
 from metarl.core.checks import MetaRLError
 from metarl.envs.registry import NAMES
 from metarl.runs.config import TrainingConfig
@@ -16,7 +24,7 @@ Params = TypeVar("Params")
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainOptions(DetachOptions, Generic[Params]):
+class TrainOptions(BatchOptions, DetachOptions, DeviceOptions, Generic[Params]):
     """Train subjects: independent networks, each with its own random streams."""
 
     out: Path
@@ -25,8 +33,6 @@ class TrainOptions(DetachOptions, Generic[Params]):
     """Resume the run in --out; start it if there is none."""
     variants: bool = False
     """Also train the variants of the experiment, into the run's folder."""
-    batch_subjects: int | Literal["auto"] = "auto"
-    """Number of subjects that share one computation; auto: as many as are quickest."""
     subjects: int
     """Number of independently trained networks."""
     seed: int
@@ -76,7 +82,6 @@ def main(words: list[str]) -> int:
             task_params=options.task,
             **{name: getattr(options, name) for name in shared},
         )
-    batch = None if options.batch_subjects == "auto" else options.batch_subjects
     with bad_input(), engine_of(options, options.out) as executor:
         outcome = train_population(
             config,
@@ -84,7 +89,8 @@ def main(words: list[str]) -> int:
             variants=options.variants,
             resume=options.resume,
             workers=options.workers,
-            batch_subjects=batch,
+            device=options.device,
+            batch_subjects=options.batch,
             executor=executor,
             detach=options.detach,
         )

@@ -141,15 +141,11 @@ class Matching(ChoiceTask[MatchingParams]):
     ) -> Tensor:
         """Start an episode; in only some environments right after a trial has ended."""
         checked = self.check_options(options)
-        if where is None or bool(where.all()):
-            self.start_all(where)
+        # Within a trial all environments start, or none can.
+        if where is None or where is self.always or self.phase:
+            self._start_whole(where)
             self.start_episode(noise, checked)
             return self.observation()
-        if self.phase:
-            raise ValueError(
-                "where must select all environments within a trial, because they share "
-                "its steps; reset some of them after the trial has ended"
-            )
         before = self.trials_left, self.base, self.empty
         self.start_episode(noise, checked)
         started = self.trials_left, self.base, self.empty
@@ -158,6 +154,15 @@ class Matching(ChoiceTask[MatchingParams]):
             torch.where, chosen, started, before
         )
         return self.observation()
+
+    def _start_whole(self, where: Tensor | None) -> None:
+        """Return to the first step of a trial in all environments."""
+        if not self.selects_all(where):
+            raise ValueError(
+                "where must select all environments within a trial, because they share "
+                "its steps; reset some of them after the trial has ended"
+            )
+        self.start_all(None)
 
     def start_episode(self, noise: Tensor, options: Mapping[str, float]) -> None:
         """Draw the number of trials and the base probabilities."""

@@ -270,9 +270,14 @@ class LockstepTask(Task[Params]):
         event = self.phase_events[self.phase]
         return torch.full((self.num_envs,), event, device=self.device)
 
+    def selects_all(self, where: Tensor | None) -> bool:
+        """Whether `where` selects all environments."""
+        # `always` need not be read, for which a GPU would have to be waited for.
+        return where is None or where is self.always or bool(where.all())
+
     def start_all(self, where: Tensor | None) -> None:
         """Return to the first step of the first trial in all environments."""
-        if where is not None and not bool(where.all()):
+        if not self.selects_all(where):
             raise ValueError(
                 "where must select all environments, which share the step of the "
                 "trial in this task; reset them together"

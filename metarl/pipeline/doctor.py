@@ -107,7 +107,8 @@ def _gpu() -> Finding:
 
     names = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     found = ", ".join(names) or "none"
-    return Finding("GPU", f"{found}; training and tests run on the CPU")
+    use = "; `--device cuda` uses one" if names else ""
+    return Finding("GPU", f"{found}{use}")
 
 
 def _extras() -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import MetaRLError
+from metarl.core.devices import CPU, check_name, find_device, memory_of
 from metarl.core.fields import Range, check_whole
 from metarl.core.job_files import take_over
 from metarl.core.locks import locked
@@ -43,7 +44,13 @@ from metarl.simulation.evaluation import (
     list_baselines,
 )
 from metarl.training.groups import train_subjects
-from metarl.training.stacked import missing_kernel, subject_bytes, why_alone
+from metarl.training.stacked import (
+    check_device,
+    computation_of,
+    missing_kernel,
+    subject_bytes,
+    why_alone,
+)
 from metarl.training.trainer import check_trainable
 
 log = logging.getLogger(__name__)
@@ -104,6 +111,8 @@ class Population:
     """Whether tests are first written to a separate folder, and put in place later."""
     batch_subjects: int | None = None
     """Number of subjects that share one computation; None: as many as are quickest."""
+    device: str = CPU
+    """Device of training and tests, as for `find_device`, where the jobs run."""
 
     @property
     def tables(self) -> Run:
@@ -131,7 +140,7 @@ class Population:
 
     def _groups(self, training: Sequence[int]) -> Iterator[tuple[int, ...]]:
         """Subjects by job, in order: those in training by groups, others alone."""
-        size = group_size(self.config, len(training), self.batch_subjects)
+        size = group_size(self.config, len(training), self.batch_subjects, self.device)
         chunks = [training[k : k + size] for k in range(0, len(training), size)]
         group_of = {subject: tuple(chunk) for chunk in chunks for subject in chunk}
         for k in range(self.config.subjects):
@@ -212,7 +221,8 @@ def begin(
     """
     for each in populations:
         check_trainable(each.config)
-        check_batch(each.config, each.batch_subjects)
+        check_device(each.config, each.device)
+        check_batch(each.config, each.batch_subjects, each.device)
         if ":" in each.config.task:
             own = task_class(each.config.task)
             check_playable(own(1, each.config.task_params))
@@ -222,7 +232,9 @@ def begin(
         create_runs(configs, resume=resume)
         for each in populations:
             each.check_policies()
-        faults = dict.fromkeys(missing_kernel(each.config) for each in populations)
+        faults = dict.fromkeys(
+            missing_kernel(each.config, each.device) for each in populations
+        )
         for fault in filter(None, faults):
             log.info("training takes the slower path by torch: %s", fault)
         yield
@@ -260,6 +272,21 @@ def for_workers(
     ]
 
 
+def device_for(device: str, executor: Executor | None) -> str:
+    """Device of the jobs; on other machines it is looked for when they run.
+
+    Raises:
+        ValueError: the name is unknown, or there is no such device here.
+    """
+    check_name(device)
+    return device if executor else find_device(device)
+
+
+def workers_for(device: str, workers: int | None) -> int | None:
+    """Number of parallel processes: one by default if a GPU does the work."""
+    return 1 if workers is None and device != CPU else workers
+
+
 def in_rounds(populations: Iterable[Population]) -> dict[str, Job]:
     """First jobs of the subjects of all populations, then the next ones."""
     rounds = zip_longest(*(each.subject_jobs().items() for each in populations))
@@ -289,37 +316,68 @@ def run_all(
     )
 
 
-def group_size(config: RunConfig[Any], waiting: int, asked: int | None) -> int:
+def group_size(
+    config: RunConfig[Any], waiting: int, asked: int | None, device: str = CPU
+) -> int:
     """Number of subjects that share one computation.
 
     Args:
         config: configuration of their training.
         waiting: number of subjects that are not trained yet.
         asked: number that was asked for; None: as many as are quickest.
+        device: device of the computation.
     """
-    if asked is None:
-        envs = config.training.num_envs
-        fit = memory_left() // (core_count() * subject_bytes(config))
-        asked = min(max(1, GROUP_ENVS // envs), -(-waiting // core_count()), fit)
-    return 1 if asked <= 1 or why_alone(config) else asked
+    if why_alone(config, device) or asked == 1:
+        return 1
+    if asked is not None:
+        return asked
+    if device != CPU:
+        return max(1, min(waiting, _fit(config, device)))
+    # The bytes of a subject depend on its group, except in the kernel.
+    if computation_of(config) != "kernel":
+        return 1
+    most = max(1, GROUP_ENVS // config.training.num_envs)
+    fit = _fit(config, device) // core_count()
+    return max(1, min(most, -(-waiting // core_count()), fit))
 
 
-def check_batch(config: RunConfig[Any], asked: int | None) -> None:
+def _fit(config: RunConfig[Any], device: str) -> int:
+    """Number of subjects for which there is memory."""
+    left, by = memory_of(device), computation_of(config, device, shared=True)
+    return (memory_left() if left is None else left) // subject_bytes(config, by)
+
+
+def check_batch(config: RunConfig[Any], asked: int | None, device: str = CPU) -> None:
     """Raise ValueError if so many subjects cannot share one computation."""
     if asked is None or check_whole("batch_subjects", asked, BATCH) == 1:
         return
-    reason = why_alone(config)
-    if reason:
+    if reason := why_alone(config, device):
         raise ValueError(
             f"batch_subjects must be auto or 1 here, got {asked}: subjects share a "
-            f"computation only in the compiled kernel, and {reason}"
+            f"computation only where all is as in Wang et al. 2018, and {reason}"
         )
-    fit = memory_left() // subject_bytes(config)
+    fit = _fit(config, device)
     if min(asked, config.subjects) > fit:
         raise ValueError(
             f"batch_subjects must be at most {max(1, fit)} in the memory that is left, "
             f"got {asked}; take fewer, or fewer environments or steps of an unroll"
         )
+
+
+def in_batches(
+    populations: Sequence[Population], asked: int | None
+) -> list[Population]:
+    """Populations with so many subjects in one computation, where they can share one.
+
+    `begin` refuses the number if no population can, or if it is out of range.
+    """
+    alone = [bool(why_alone(each.config, each.device)) for each in populations]
+    if asked is None or all(alone):
+        alone = [False] * len(populations)
+    return [
+        replace(each, batch_subjects=1 if one else asked)
+        for each, one in zip(populations, alone, strict=True)
+    ]
 
 
 def _names(subjects: Sequence[int]) -> str:
@@ -346,7 +404,8 @@ def finish_subjects(
             population.forget_tests(k)
         done = TRAINING_FRACTION if population.tests else 1.0
         try:
-            train_some(population.config, waiting, reporter.between(0, done))
+            device = find_device(population.device)
+            train_some(population.config, waiting, reporter.between(0, done), device)
         except MetaRLError as error:
             failure = error
     testing = reporter.between(done, 1)
@@ -359,7 +418,10 @@ def finish_subjects(
 
 
 def train_some(
-    config: RunConfig[Any], folders: Mapping[int, SubjectFolder], reporter: Reporter
+    config: RunConfig[Any],
+    folders: Mapping[int, SubjectFolder],
+    reporter: Reporter,
+    device: str,
 ) -> None:
     """Train subjects of a run, and write their TensorBoard files."""
 
@@ -367,7 +429,7 @@ def train_some(
         path = folders[subject].path / "tensorboard"
         return TensorBoardObserver(path, config, subject, steps_done=steps_done)
 
-    train_subjects(config, folders, reporter, observer)
+    train_subjects(config, folders, reporter, observer, device)
 
 
 def evaluate_one(
@@ -388,6 +450,7 @@ def evaluate_one(
             progress=1.0 if each.snapshot is None else each.snapshot / SNAPSHOTS,
             untrained=folder.policy(0) if each.test.record_untrained else None,
             reporter=reporter.part(number, len(tests)),
+            device=find_device(population.device),
         )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_choice
+from metarl.core.devices import CPU
 from metarl.core.fields import check_fields, checked
 from metarl.core.files import write_json
 from metarl.core.parallel import Job, Outcome, check_detach, check_workers
@@ -27,11 +28,14 @@ from metarl.pipeline.population import (
     PlannedTest,
     Population,
     begin,
+    device_for,
     for_workers,
+    in_batches,
     in_rounds,
     run_all,
     snapshot_tests,
     variant_populations,
+    workers_for,
 )
 from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
@@ -113,11 +117,13 @@ class Reproduction:
 
 
 @checked
-def reproduce(
+def reproduce(  # noqa: PLR0913 one for each option
     plan: Plan,
     out: str | Path,
     *,
     workers: int | None = None,
+    batch_subjects: int | None = None,
+    device: str = CPU,
     show: bool = True,
     command: str = "",
     executor: Executor | None = None,
@@ -129,6 +135,10 @@ def reproduce(
         plan: experiments and settings.
         out: folder of the results, created if it does not exist.
         workers: number of parallel processes; default: all cores; 1: this process only.
+        batch_subjects: number of subjects that share one computation, in experiments
+            whose subjects can; default: as many as are quickest. With the compiled
+            kernel it changes no byte of a subject.
+        device: cpu, cuda, cuda:NUMBER, mps or auto. The numbers of devices differ.
         show: show the progress.
         command: the user's command, for the report.
         executor: workers for the jobs, perhaps on other machines that share the folder;
@@ -141,15 +151,22 @@ def reproduce(
     Raises:
         MetaRLError: `out` has an experiment with another configuration; nothing is
             started.
-        ValueError: a variant does not fit; nothing is started.
+        ValueError: a variant does not fit, or so many subjects cannot share a
+            computation; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
         Detached: the jobs are submitted, and `detach` is on.
     """
     check_workers(workers)
     check_detach(executor, detach=detach)
     result = Reproduction(Path(out), plan)
-    planned = (p for task in plan.tasks for p in _populations(result, task))
-    populations = for_workers(planned, executor)
+    device = device_for(device, executor)
+    workers = workers_for(device, workers)
+    planned = [
+        replace(each, device=device)
+        for task in plan.tasks
+        for each in _populations(result, task)
+    ]
+    populations = for_workers(in_batches(planned, batch_subjects), executor)
     with begin(populations, result.path, resume=True):
         failures = run_all(
             _in_rounds(populations),

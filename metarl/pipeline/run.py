@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metarl.core.checks import check_between
+from metarl.core.devices import CPU
 from metarl.core.fields import checked
 from metarl.core.parallel import (
     Job,
@@ -21,11 +22,13 @@ from metarl.pipeline.population import (
     Population,
     Tests,
     begin,
+    device_for,
     for_workers,
     run_all,
     snapshot_tests,
     trained_variants,
     variant_populations,
+    workers_for,
     writing,
 )
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig
@@ -43,6 +46,7 @@ def train(  # noqa: PLR0913 one for each option
     resume: bool = False,
     workers: int | None = None,
     batch_subjects: int | None = None,
+    device: str = CPU,
     show: bool = True,
     executor: Executor | None = None,
     detach: bool = False,
@@ -57,7 +61,8 @@ def train(  # noqa: PLR0913 one for each option
         resume: resume the run in `out`; finished subjects are kept.
         workers: number of parallel processes; default: all cores; 1: this process only.
         batch_subjects: number of subjects that share one computation; default: as many
-            as are quickest. It changes no byte of a subject.
+            as are quickest. With the compiled kernel it changes no byte of a subject.
+        device: cpu, cuda, cuda:NUMBER, mps or auto. The numbers of devices differ.
         show: draw progress bars, if there is a terminal.
         executor: workers for the jobs, perhaps on other machines that share the folder;
             default: processes of this machine.
@@ -78,9 +83,12 @@ def train(  # noqa: PLR0913 one for each option
     check_detach(executor, detach=detach)
     path = default_folder(config.task) if out is None else Path(out)
     run = Run(path, trust_task=True)
+    device = device_for(device, executor)
+    workers = workers_for(device, workers)
     populations = [Population(run, config, batch_subjects=batch_subjects)]
     if variants:
         populations += variant_populations(run, config, {})
+    populations = [replace(each, device=device) for each in populations]
     populations = for_workers(populations, executor)
     with begin(populations, resume=resume):
         jobs = _merged(each.subject_jobs() for each in populations)
@@ -103,6 +111,7 @@ def evaluate(
     snapshot: int | None = None,
     baselines: bool = True,
     workers: int | None = None,
+    device: str = CPU,
     show: bool = True,
     executor: Executor | None = None,
 ) -> Outcome:
@@ -120,6 +129,7 @@ def evaluate(
             policy, for all tests.
         baselines: also test the task's baselines, in the main test.
         workers: number of parallel processes; default: all cores; 1: this process only.
+        device: cpu, cuda, cuda:NUMBER, mps or auto; baselines are tested on the CPU.
         show: draw progress bars, if there is a terminal.
         executor: workers for the jobs, perhaps on other machines that share the folder;
             default: processes of this machine.
@@ -144,6 +154,9 @@ def evaluate(
     if snapshot is None:
         variants = trained_variants(run, named)
         populations += [replace(each, staged=True) for each in variants]
+    device = device_for(device, executor)
+    workers = workers_for(device, workers)
+    populations = [replace(each, device=device) for each in populations]
     with writing(populations):
         jobs = _merged(each.subject_jobs(train=False) for each in populations)
         jobs |= populations[0].baseline_jobs()

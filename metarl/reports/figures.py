@@ -99,20 +99,46 @@ def _data(run: Run, **more: Any) -> ExperimentData:
         raise MetaRLError(f"{run.path} has no evaluation; run `metarl evaluate` first")
     metadata = next(iter(evaluated.values())).metadata
     further = {name: run.evaluated_in(name) for name in run.further_tests()}
-    main, departure = experiment(run.config.task).test, _departure(run)
-    return make_data(
-        run.config,
+    return network_data(
+        run,
         run.trials,
-        test=EvaluationConfig.from_plain(metadata),
+        EvaluationConfig.from_plain(metadata),
+        departure=_departure(run),
         recordings=_recordings(evaluated),
         discount=float(metadata["discount"]),
         expected_subjects=run.config.subjects,
-        as_published=not departure,
-        departure=departure,
-        declared=vars(change_params(_preset_params(run.config), main.task)),
         tests={k: trials_of(folders) for k, folders in further.items()},
         test_recordings={k: _recordings(f) for k, f in further.items()},
         **_course(run),
+        **more,
+    )
+
+
+def network_data(
+    run: Run,
+    trials: pd.DataFrame,
+    test: EvaluationConfig,
+    *,
+    departure: str = "",
+    **more: Any,
+) -> ExperimentData:
+    """Return the data of a run's networks in one test.
+
+    Args:
+        run: run of the networks.
+        trials: trial table of the test.
+        test: settings of the test.
+        departure: departure of training or test from the experiment; empty: none.
+        more: further fields of the data.
+    """
+    main = experiment(run.config.task).test
+    return make_data(
+        run.config,
+        trials,
+        test=test,
+        as_published=not departure,
+        departure=departure,
+        declared=vars(change_params(_preset_params(run.config), main.task)),
         **more,
     )
 
@@ -132,23 +158,32 @@ def _course(run: Run) -> dict[str, Any]:
 def _departure(run: Run) -> str:
     """Describe the departure of training or tests from the experiment; empty: none.
 
-    There is none if every subject took every test of the experiment, except for the
-    number of episodes, with memory resets as in training; if none was trained with a
-    changed parameter that the main test sets; and never in a variant.
+    Besides `training_departure`, every subject must have taken every test of the
+    experiment, except for the number of episodes, with memory resets as in training.
     """
-    if run.is_variant:
-        return "the networks are a variant"
-    own, trained = _preset_params(run.config), run.config.task_params
-    chosen = experiment(run.config.task)
-    for name in chosen.test.task:
-        before, now = getattr(own, name), getattr(trained, name)
-        if before != now:
-            return f"{name} was {now} in training, the criteria are for {before}"
-    for name, test in chosen.tests.items():
+    if departure := training_departure(run):
+        return departure
+    for name, test in experiment(run.config.task).tests.items():
         expected = matching_test(run.config, test)
         for folder in run.evaluated_in(name).values():
             if not _taken_as(expected, folder.metadata):
                 return f"the test {name} was changed"
+    return ""
+
+
+def training_departure(run: Run) -> str:
+    """Describe the departure of training from the experiment; empty: none.
+
+    There is none if the run is not a variant, and was not trained with a changed
+    parameter that the main test sets.
+    """
+    if run.is_variant:
+        return "the networks are a variant"
+    own, trained = _preset_params(run.config), run.config.task_params
+    for name in experiment(run.config.task).test.task:
+        before, now = getattr(own, name), getattr(trained, name)
+        if before != now:
+            return f"{name} was {now} in training, the criteria are for {before}"
     return ""
 
 

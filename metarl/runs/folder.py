@@ -66,6 +66,17 @@ VARIANTS = "variants"
 """Folder of the variants, each a separate run."""
 
 
+def snapshot_updates(total: int) -> dict[int, int]:
+    """Number of each snapshot of a training -> updates that were made before it.
+
+    Args:
+        total: updates of the whole training; if it has fewer than SNAPSHOTS, some
+            numbers have no snapshot.
+    """
+    updates = {n: -(-n * total // SNAPSHOTS) for n in range(SNAPSHOTS + 1)}
+    return {n: done for n, done in updates.items() if done * SNAPSHOTS // total == n}
+
+
 @dataclass(frozen=True)
 class SubjectFolder:
     """Files of one trained subject."""

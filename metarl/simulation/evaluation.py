@@ -9,6 +9,7 @@ import torch
 
 from metarl.agents.networks.actor_critic import Network, attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
+from metarl.core.devices import CPU, make_generator
 from metarl.core.files import (
     Recording,
     table_writer,
@@ -42,7 +43,7 @@ STREAMS = 20
 """Number of environments if memory is never reset: long streams of episodes."""
 
 
-def evaluate_network(
+def evaluate_network(  # noqa: PLR0913 settings with defaults
     config: RunConfig[Any],
     subject: int,
     network: Network,
@@ -52,6 +53,7 @@ def evaluate_network(
     progress: float = 1.0,
     untrained: Network | None = None,
     reporter: Reporter | None = None,
+    device: str = CPU,
 ) -> dict[str, Any]:
     """Test one frozen network, write its tables, and return its metadata.
 
@@ -65,20 +67,19 @@ def evaluate_network(
         untrained: the subject's network before training; with
             `evaluation.record_untrained` it receives the same inputs.
         reporter: receives the progress, and asks to stop.
+        device: device of the test, to which the network is moved.
 
     Raises:
         MetaRLError: the weights changed during the test.
         Interrupted: asked to stop; nothing is written.
     """
     check_fits(network, task_class(config.task)(1, config.task_params))
+    network = network.to(device)
     # Of bytes, as equal numbers would not show a change from 0.0 to -0.0.
     before = weights_hash(network)
 
-    def check_frozen() -> dict[str, Any]:
-        after = weights_hash(network)
-        if before != after:
-            raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
-        return {"weights_before": before, "weights_after": after, "progress": progress}
+    def more_metadata() -> dict[str, Any]:
+        return {**check_frozen(network, before, subject), "progress": progress}
 
     def add_untrained(recording: Recording) -> Recording:
         if untrained is None or not evaluation.record_untrained or not recording:
@@ -94,14 +95,58 @@ def evaluate_network(
         evaluation,
         progress=progress,
         reporter=reporter,
+        device=device,
     )
     return _write(
         folder,
         parts,
         {**evaluation.to_plain(), **_owner(config, subject, progress)},
         change_recording=add_untrained,
-        more_metadata=check_frozen,
+        more_metadata=more_metadata,
     )
+
+
+def check_frozen(network: Network, before: str, subject: int) -> dict[str, str]:
+    """Return the hashes of a network's weights before and after a test.
+
+    Raises:
+        MetaRLError: they differ.
+    """
+    after = weights_hash(network)
+    if before != after:
+        raise MetaRLError(f"the weights of subject {subject} changed in evaluation")
+    return {"weights_before": before, "weights_after": after}
+
+
+def run_frozen(
+    config: RunConfig[Any],
+    subject: int,
+    network: Network,
+    evaluation: EvaluationConfig,
+    *,
+    progress: float = 1.0,
+    reporter: Reporter | None = None,
+) -> tuple["pd.DataFrame", Recording, dict[str, str]]:
+    """Test one frozen network as `evaluate_network` does, without writing its tables.
+
+    Returns:
+        Trial table, recording, and the hashes of the weights before and after.
+
+    Raises:
+        MetaRLError: the weights changed during the test.
+        Interrupted: asked to stop.
+    """
+    check_fits(network, task_class(config.task)(1, config.task_params))
+    before = weights_hash(network)
+    trials, recording = run_episodes(
+        config,
+        subject,
+        lambda task: attach_renderer(network, task.render_views),
+        evaluation,
+        progress=progress,
+        reporter=reporter,
+    )
+    return trials, recording, check_frozen(network, before, subject)
 
 
 def _owner(config: RunConfig[Any], subject: int, progress: float) -> dict[str, Any]:
@@ -245,6 +290,7 @@ def run_batches(
     purpose: Purpose = "evaluation",
     progress: float = 1.0,
     reporter: Reporter | None = None,
+    device: str = CPU,
 ) -> Iterator[tuple["pd.DataFrame", Recording]]:
     """Step a policy through new episodes.
 
@@ -256,6 +302,7 @@ def run_batches(
         purpose: purpose of the random stream.
         progress: part of training behind the policy, for the recorded discount.
         reporter: receives the progress, and asks to stop.
+        device: device of the task, and of the policy.
 
     Yields:
         Trial tables and recordings of successive episodes.
@@ -272,14 +319,16 @@ def run_batches(
     for first, num_envs, episodes in _batches(evaluation):
         if reporter.should_stop():
             raise Interrupted
-        task = task_class(config.task)(num_envs, params)
+        task = task_class(config.task)(num_envs, params, device)
         policy = make_policy(task)
         rollout = Rollout(
             task,
             policy,
-            _generator(config, *shared, first),
+            _generator(config, *shared, first, device=device),
             action_generator=(
-                _generator(config, *own, first) if shared != own else None
+                _generator(config, *own, first, device=device)
+                if shared != own
+                else None
             ),
             reset_memory=evaluation.reset_memory,
             greedy=evaluation.greedy,
@@ -304,8 +353,10 @@ def run_batches(
         reporter.report((first + episodes) / evaluation.episodes)
 
 
-def _generator(config: RunConfig[Any], *stream: Any) -> torch.Generator:
-    return torch.Generator().manual_seed(stream_seed(config.seed, *stream))
+def _generator(
+    config: RunConfig[Any], *stream: Any, device: torch.device | str
+) -> torch.Generator:
+    return make_generator(stream_seed(config.seed, *stream), device)
 
 
 def _interventions(
@@ -316,7 +367,7 @@ def _interventions(
     first: int,
 ) -> Interventions | None:
     """Create the interventions of a test, with a random stream of their own."""
-    noise = _generator(config, subject, "interventions", first)
+    noise = _generator(config, subject, "interventions", first, device=task.device)
     return make_interventions(evaluation.interventions, task, config.network, noise)
 
 

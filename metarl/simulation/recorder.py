@@ -49,7 +49,7 @@ class Recorder:
         self.record_stop = first_episode + min(record_episodes, episodes)
         self.record_envs = min(record_episodes, self.task.num_envs)
         self.subject, self.discount = subject, discount
-        numbers = torch.arange(self.task.num_envs)
+        numbers = torch.arange(self.task.num_envs, device=self.task.device)
         self.episode = first_episode + numbers
         self.trial = torch.zeros_like(numbers)
         self.rows: list[dict[str, Tensor]] = []
@@ -130,7 +130,7 @@ class Recorder:
         ended = table["ended"] & (table["episode"] < unfinished)
         later = table["ended"] & ~ended
         self.rows = [
-            {**row, "ended": torch.from_numpy(left)}
+            {**row, "ended": torch.from_numpy(left).to(self.task.device)}
             for row, left in zip(self.rows, later, strict=True)
             if left.any()
         ]

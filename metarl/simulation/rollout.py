@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import torch
 from torch import Tensor
 
+from metarl.core.devices import moved, uniform
 from metarl.core.policy import (
     Memory,
     Policy,
@@ -102,7 +103,7 @@ class Rollout:
 
     def _noise(self, steps: int) -> Tensor:
         size = (steps, self.independent_envs, self.task.noise_size)
-        return torch.rand(size, generator=self.generator, device=self.task.device)
+        return uniform(size, self.generator, self.task.device)
 
     def _gumbel(self, steps: int) -> Tensor:
         """(T, B, A) Gumbel noise: the largest noisy logit is a sample; 0 if greedy.
@@ -212,6 +213,7 @@ class Rollout:
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore a `state`."""
+        state = moved(dict(state), self.task.device)
         self.task.load_state(state["task"])
         self.action_generator.set_state(state["action_generator"])
         self.generator.set_state(state["generator"])
@@ -226,9 +228,9 @@ def gumbel_noise(
     size: tuple[int, ...], generator: torch.Generator, device: torch.device
 ) -> Tensor:
     """Gumbel noise: the action with the largest noisy logit is a sample."""
-    uniform = torch.rand(size, generator=generator, device=device)
     # Bounds that float32 can represent, for finite logarithms.
-    return uniform.clamp_(1e-20, 1 - 2**-24).log_().neg_().log_().neg_()
+    bounded = uniform(size, generator, device).clamp_(1e-20, 1 - 2**-24)
+    return bounded.log_().neg_().log_().neg_()
 
 
 def finite_rewards(rewards: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from metarl.core.devices import CPU, moved, uniform
 from metarl.envs.stacking import env_axes, joined_state, state_of
 from metarl.envs.task import Task
 from metarl.runs.config import TrainingReset
@@ -70,9 +71,13 @@ class StackedRollout:
         self.subjects = len(generators)
         self.episode_steps = task.episode_steps
         self.num_envs = task.num_envs // self.subjects
+        self.reads = task.device.type == CPU
+        """Whether the loop reads tensors; it must not wait for another device."""
+        self.spare: Sequence[Tensor] = ()
+        """Noise for an episode that starts at each step, drawn beforehand."""
         self.observation = task.reset(self._uniform(1)[0])
-        self.last_action = torch.zeros(task.num_envs, dtype=torch.int64)
-        self.last_reward = torch.zeros(task.num_envs)
+        self.last_reward = torch.zeros(task.num_envs, device=task.device)
+        self.last_action = self.last_reward.long()
         self.ended = task.never
         self.start: Tensor | None = task.always
         self.clock = 0
@@ -80,7 +85,8 @@ class StackedRollout:
     def _uniform(self, steps: int) -> Tensor:
         """(T, S B, n) noise of the task."""
         size = (steps, self.num_envs, self.task.noise_size)
-        return torch.cat([torch.rand(size, generator=g) for g in self.generators], 1)
+        device = self.task.device
+        return torch.cat([uniform(size, g, device) for g in self.generators], 1)
 
     def _gumbel(self, steps: int) -> Tensor:
         """(T, S B, A) noise of the actions."""
@@ -92,11 +98,13 @@ class StackedRollout:
         """Take `steps` steps, and one more of the networks alone, for their values."""
         self.networks.begin()
         noise, gumbel = self._uniform(steps).unbind(), self._gumbel(steps).unbind()
+        if not self.reads and not self.episode_steps:
+            self.spare = self._uniform(steps).unbind()
         for t in range(steps):
             self.last_action = self._act(t, gumbel[t])
             step = self.task.step(self.last_action, noise[t])
             self.observation, self.last_reward, self.ended, trial_ended = step
-            self._restart(self.ended, trial_ended)
+            self._restart(t, self.ended, trial_ended)
         self._act(steps, None)
 
     def _act(self, t: int, gumbel: Tensor | None) -> Tensor:
@@ -110,28 +118,36 @@ class StackedRollout:
             gumbel,
         )
 
-    def _restart(self, terminated: Tensor, trial_ended: Tensor) -> None:
+    def _restart(self, t: int, terminated: Tensor, trial_ended: Tensor) -> None:
         """Start new episodes where they ended; note where the memory is reset."""
         self.clock += 1
         length = self.episode_steps
-        over = self.clock == length if length else bool(terminated.any())
+        over = self.clock == length if length else self._any(terminated)
         if over:
             self.clock = 0
-            noise = self._noise_where(terminated)
+            noise = self.spare[t] if self.spare else self._noise_where(terminated)
             self.observation = self.task.reset(noise, where=terminated)
         self.start = None
         if self.reset_memory == "episode" and over:
             self.start = terminated.bool()
-        elif self.reset_memory == "trial" and bool(trial_ended.any()):
+        elif self.reset_memory == "trial" and self._any(trial_ended):
             self.start = trial_ended.bool()
+
+    def _any(self, flags: Tensor) -> bool:
+        """Whether a flag may be set."""
+        if flags is self.task.never:
+            return False
+        return not self.reads or bool(flags.any())
 
     def _noise_where(self, terminated: Tensor) -> Tensor:
         """(S B, n) noise, drawn by the subjects that start an episode."""
         if self.episode_steps:
             return self._uniform(1)[0]
-        size = self.num_envs, self.task.noise_size
+        size, device = (self.num_envs, self.task.noise_size), self.task.device
         rows = [
-            torch.rand(1, *size, generator=generator)[0] if ended else torch.zeros(size)
+            uniform(size, generator, device)
+            if ended
+            else torch.zeros(size, device=device)
             for generator, ended in zip(
                 self.generators, terminated.view(self.subjects, -1).any(1), strict=True
             )
@@ -143,7 +159,7 @@ class StackedRollout:
         axes = env_axes(type(self.task), self.task.params)
         rows = slice(subject * self.num_envs, (subject + 1) * self.num_envs)
         start = None if self.start is None else self.start[rows].clone()
-        return {
+        state = {
             "task": state_of(self.task.state(), axes, subject, self.num_envs),
             "generator": self.generators[subject].get_state(),
             "observation": self.observation[rows].clone(),
@@ -154,6 +170,7 @@ class StackedRollout:
             "start": start,
             "clock": self.clock,
         }
+        return dict(moved(state, CPU))
 
     def load_states(self, states: Sequence[dict[str, Any]]) -> None:
         """Restore the `state` of every subject.
@@ -161,6 +178,7 @@ class StackedRollout:
         Raises:
             ValueError: the subjects are at different steps of their episodes.
         """
+        states = [moved(each, self.task.device) for each in states]
         axes = env_axes(type(self.task), self.task.params)
         self.task.load_state(joined_state([each["task"] for each in states], axes))
         for subject, each in enumerate(states):
@@ -172,6 +190,6 @@ class StackedRollout:
         if self.episode_steps and any(e["clock"] != self.clock for e in states):
             raise ValueError("subjects differ in clock")
         starts = [each["start"] for each in states]
-        never = torch.zeros(self.num_envs, dtype=torch.bool)
+        never = self.task.never[: self.num_envs]
         known = [never if start is None else start for start in starts]
         self.start = torch.cat(known) if any(s is not None for s in starts) else None

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 
 from metarl.agents.networks.actor_critic import Network
 from metarl.core.checks import MetaRLError
+from metarl.core.devices import CPU, kind_of, moved
 from metarl.core.files import file_hash, write_json, write_text
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_state, save_policy, save_state
@@ -31,7 +32,12 @@ from metarl.training.loop import (
     stop_if_asked,
 )
 from metarl.training.metrics import ComputeCost
-from metarl.training.stacked import StackedGroup, why_alone
+from metarl.training.stacked import (
+    Computation,
+    StackedGroup,
+    computation_of,
+    kernel_fault,
+)
 from metarl.training.trainer import make_trainer
 
 log = logging.getLogger(__name__)
@@ -62,6 +68,17 @@ MakeObserver = Callable[[int, int], Observer]
 """Creates an observer, given the subject and the number of steps already done."""
 
 
+class Setting(NamedTuple):
+    """What the training of all subjects has in common."""
+
+    config: RunConfig[Any]
+    """Configuration of the run."""
+    make_observer: MakeObserver | None = None
+    """Creates an observer of a subject."""
+    device: str = CPU
+    """Device of the computation, one that is there."""
+
+
 class Group(Protocol):
     """Subjects that are updated together."""
 
@@ -72,6 +89,10 @@ class Group(Protocol):
 
     faults: dict[int, str]
     """Subject -> error in its latest update."""
+    by: Computation
+    """Computation of the updates."""
+    device: str
+    """Device of the computation."""
 
     def update(self) -> None:
         """Make one update of every member."""
@@ -89,9 +110,12 @@ class Group(Protocol):
 class Alone:
     """Group of one subject, or of none."""
 
-    def __init__(self, *trainers: SubjectTrainer) -> None:
+    by: Computation = "torch"
+
+    def __init__(self, *trainers: SubjectTrainer, device: str = CPU) -> None:
         """Update it by its own trainer."""
         self.members, self.faults = trainers, dict[int, str]()
+        self.device = device
 
     def update(self) -> None:
         """Make one update."""
@@ -105,7 +129,8 @@ class Alone:
 
     def without(self, subjects: set[int]) -> "Alone":
         """Return the empty group."""
-        return Alone(*(m for m in self.members if m.subject not in subjects))
+        rest = [m for m in self.members if m.subject not in subjects]
+        return Alone(*rest, device=self.device)
 
 
 def train_subjects(
@@ -113,6 +138,7 @@ def train_subjects(
     folders: Mapping[int, SubjectFolder],
     reporter: Reporter,
     make_observer: MakeObserver | None = None,
+    device: str = CPU,
 ) -> None:
     """Train subjects to the end, resuming from their folders.
 
@@ -121,6 +147,7 @@ def train_subjects(
         folders: subject -> folder for its files.
         reporter: receives the progress, and asks to stop.
         make_observer: creates an observer of a subject, given the steps already done.
+        device: device of the computation, one that is there.
 
     Raises:
         Interrupted: asked to stop; the states are saved.
@@ -128,12 +155,11 @@ def train_subjects(
             others were trained to the end.
     """
     torch.set_num_threads(1)
-    errors: dict[int, str] = {}
-    parts = list(_parts(config, _read_states(config, folders, errors)))
+    setting, errors = Setting(config, make_observer, device), dict[int, str]()
+    parts = list(_parts(setting, _read_states(setting, folders, errors)))
     for number, part in enumerate(parts):
         own = {subject: folders[subject] for subject in part}
-        reporting = reporter.part(number, len(parts))
-        errors |= _train_part(config, own, reporting, make_observer)
+        errors |= _train_part(setting, own, reporter.part(number, len(parts)))
     if errors:
         alone = len(folders) == 1
         named = [
@@ -143,88 +169,94 @@ def train_subjects(
 
 
 def make_group(
-    config: RunConfig[Any], subjects: Sequence[int], *, stacked: bool | None = None
+    config: RunConfig[Any],
+    subjects: Sequence[int],
+    by: Computation | None = None,
+    device: str = CPU,
 ) -> Group:
     """Make untrained subjects, which share one computation if they can.
 
     Args:
         config: configuration of the run.
         subjects: numbers of the subjects; one, if they cannot share.
-        stacked: whether their training began in the compiled kernel; None: it has not
-            begun.
+        by: computation by which their training began; None: it has not begun.
+        device: device of the computation.
 
     Raises:
-        MetaRLError: it began in the kernel, which cannot be used now.
+        MetaRLError: it began with the kernel, which cannot be used now.
     """
-    reason = why_alone(config)
-    if stacked and reason:
+    by = by or computation_of(config, device, shared=len(subjects) > 1)
+    if by == "kernel" and (fault := kernel_fault()):
         raise MetaRLError(
-            f"training began with the compiled kernel, and {reason}; mend this, or "
+            f"training began with the compiled kernel, and {fault}; mend this, or "
             "delete the subject's folder to train it again"
         )
-    if stacked or (stacked is None and not reason):
-        return StackedGroup(config, subjects)
-    return Alone(*(make_trainer(config, subject) for subject in subjects))
+    if by == "torch":
+        trainers = [make_trainer(config, subject, device) for subject in subjects]
+        return Alone(*trainers, device=device)
+    return StackedGroup(config, subjects, by=by, device=device)
 
 
 def _read_states(
-    config: RunConfig[Any],
-    folders: Mapping[int, SubjectFolder],
-    errors: dict[int, str],
+    setting: Setting, folders: Mapping[int, SubjectFolder], errors: dict[int, str]
 ) -> dict[int, State | None]:
     """Saved states, None before the first one; unreadable ones become errors."""
     states: dict[int, State | None] = {}
     for subject, folder in folders.items():
         try:
-            states[subject] = _state(config, subject, folder)
+            states[subject] = _state(setting, subject, folder)
         except MetaRLError as error:
             errors[subject] = str(error)
     return states
 
 
-def _state(config: RunConfig[Any], subject: int, folder: SubjectFolder) -> State | None:
+def _state(setting: Setting, subject: int, folder: SubjectFolder) -> State | None:
     """Saved state of a subject; None before the first one.
 
     Raises:
-        MetaRLError: it is damaged, or of another training.
+        MetaRLError: it is damaged, of another training, or of another kind of device.
     """
     path = folder.state_path
     if not path.exists():
         return None
     state = load_state(path)
-    check_identity(path, state.get("owner", {}), identity(config, subject))
+    owner = identity(setting.config, subject)
+    check_identity(path, state.get("owner", {}), owner)
+    began = state.get("device", CPU)
+    if kind_of(began) != kind_of(setting.device):
+        raise MetaRLError(
+            f"training began on the device {began}, which gives other numbers than "
+            f"{setting.device}; add --device {began}, or delete {path.parent} to train "
+            "this subject again"
+        )
     return state
 
 
-def _parts(
-    config: RunConfig[Any], states: Mapping[int, State | None]
-) -> Iterator[list[int]]:
+def _parts(setting: Setting, states: Mapping[int, State | None]) -> Iterator[list[int]]:
     """Subjects that are trained together: equally far, by the same computation."""
-    by_default = not why_alone(config)
+    shared = len(states) > 1
+    new = computation_of(setting.config, setting.device, shared=shared)
 
-    def place(subject: int) -> tuple[bool, int]:
+    def place(subject: int) -> tuple[str, int]:
         state = states[subject] or {}
-        return state.get("stacked", by_default), state.get("updates", 0)
+        return state.get("computation", new), state.get("updates", 0)
 
-    for (stacked, _), found in groupby(sorted(states, key=place), key=place):
+    for (by, _), found in groupby(sorted(states, key=place), key=place):
         part = list(found)
-        yield from [part] if stacked else ([subject] for subject in part)
+        yield from ([subject] for subject in part) if by == "torch" else [part]
 
 
 def _train_part(
-    config: RunConfig[Any],
-    folders: Mapping[int, SubjectFolder],
-    reporter: Reporter,
-    make_observer: MakeObserver | None,
+    setting: Setting, folders: Mapping[int, SubjectFolder], reporter: Reporter
 ) -> dict[int, str]:
     """Train subjects that are equally far; return the error of each that has one.
 
     If the task fails, which it does for all at once, each goes on alone from its last
     state, so that only those fail that meet the fault.
     """
-    states = {k: _state(config, k, folder) for k, folder in folders.items()}
+    states = {k: _state(setting, k, folder) for k, folder in folders.items()}
     try:
-        training = _Training(config, states, folders, make_observer)
+        training = _Training(setting, states, folders)
     except MetaRLError as error:
         return dict.fromkeys(folders, str(error))
     try:
@@ -239,21 +271,18 @@ def _train_part(
         return training.errors
     finally:
         training.close()
-    return _train_alone(config, folders, reporter, make_observer)
+    return _train_alone(setting, folders, reporter)
 
 
 def _train_alone(
-    config: RunConfig[Any],
-    folders: Mapping[int, SubjectFolder],
-    reporter: Reporter,
-    make_observer: MakeObserver | None,
+    setting: Setting, folders: Mapping[int, SubjectFolder], reporter: Reporter
 ) -> dict[int, str]:
     """Train subjects one after the other; return the error of each that has one."""
     errors: dict[int, str] = {}
     for number, (subject, folder) in enumerate(folders.items()):
         part = reporter.part(number, len(folders))
         try:
-            errors |= _train_part(config, {subject: folder}, part, make_observer)
+            errors |= _train_part(setting, {subject: folder}, part)
         except Interrupted:
             raise
         except Exception as error:  # noqa: BLE001 whatever the user's task raises
@@ -266,16 +295,18 @@ class _Training:
 
     def __init__(
         self,
-        config: RunConfig[Any],
+        setting: Setting,
         states: Mapping[int, State | None],
         folders: Mapping[int, SubjectFolder],
-        make_observer: MakeObserver | None,
     ) -> None:
         """Make the group, and resume it if there are states."""
+        config, device = setting.config, setting.device
         self.config = config
         self.errors: dict[int, str] = {}
         first = next(iter(states.values())) or {}
-        self.group = make_group(config, list(states), stacked=first.get("stacked"))
+        self.group = make_group(
+            self.config, list(states), first.get("computation"), device
+        )
         saved = [state for state in states.values() if state is not None]
         if saved:
             self.group.load_states(saved, [folders[k].state_path for k in states])
@@ -284,7 +315,8 @@ class _Training:
                 member,
                 folders[member.subject],
                 states[member.subject],
-                make_observer,
+                setting.make_observer,
+                {"computation": self.group.by, "device": device},
                 ComputeCost(folders[member.subject], len(self.group.members)),
             )
             for member in self.group.members
@@ -367,20 +399,19 @@ class _Session:
         folder: SubjectFolder,
         state: State | None,
         make_observer: MakeObserver | None,
+        path: Mapping[str, str],
         cost: ComputeCost,
     ) -> None:
         """Continue from a state, if any; otherwise write the first files."""
         self.member, self.folder, self.cost = member, folder, cost
+        self.path = path
+        """Computation and device of the training."""
         self.owner = identity(member.config, member.subject)
         self.rows: list[Point] = state["rows"] if state else []
         """Learning curve so far."""
         if not state:
             write_json(folder.path / "config.json", to_plain(member.config))
-            computation = "kernel" if member.stacked else "torch"
-            write_json(
-                folder.path / "versions.json",
-                versions() | {"computation": computation},
-            )
+            write_json(folder.path / "versions.json", versions() | dict(path))
             self._save_policy(folder.snapshot_path(0), 0)
         steps = member.steps
         self.observers = [make_observer(member.subject, steps)] if make_observer else []
@@ -401,8 +432,8 @@ class _Session:
     def save(self) -> None:
         """Write state, learning curve and compute cost."""
         member = self.member
-        kept = {"rows": self.rows, "owner": self.owner, "stacked": member.stacked}
-        save_state(self.folder.state_path, member.state() | kept)
+        kept = {"rows": self.rows, "owner": self.owner, **self.path}
+        save_state(self.folder.state_path, moved(member.state() | kept, CPU))
         if self.rows:
             lines = [",".join(self.rows[0])]
             lines += [",".join(repr(value) for value in r.values()) for r in self.rows]

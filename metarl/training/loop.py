@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
-from metarl.agents.networks.actor_critic import Network
+from metarl.agents.networks.actor_critic import Network, SeparateActorCritic
 from metarl.core.checks import MetaRLError
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.runs.checkpoint import load_weights
@@ -30,8 +30,6 @@ class Subject(ABC):
 
     network: Network
     """Trained network."""
-    stacked: ClassVar[bool] = False
-    """Whether it shares its computation with others."""
 
     def __init__(self, config: RunConfig[Any], subject: int) -> None:
         """Start before the first update."""
@@ -48,6 +46,12 @@ class Subject(ABC):
         """Number of steps done, in all environments."""
         training = self.config.training
         return self.updates * training.num_envs * training.unroll_steps
+
+    def update_discount(self) -> None:
+        """Set the discount of a prediction error input to that of the learning rule."""
+        if isinstance(self.network, SeparateActorCritic):
+            discount = self.config.learning.discount.at(self.progress)
+            self.network.discount.fill_(discount)
 
     def point(self) -> Point:
         """Return a point of the learning curve: means since the last point.

@@ -10,11 +10,11 @@ from metarl.agents.learning.replay import check_replayable, make_replayer
 from metarl.agents.learning.rules import RULES, PopulationRule, make_learner
 from metarl.agents.networks.actor_critic import (
     Network,
-    SeparateActorCritic,
     attach_renderer,
     build,
     check_network,
 )
+from metarl.core.devices import CPU, make_generator
 from metarl.core.policy import input_size
 from metarl.core.seeding import Purpose, stream_seed
 from metarl.envs.registry import task_class
@@ -64,7 +64,7 @@ def make_network(config: RunConfig[Any], subject: int) -> Network:
 class Trainer(SubjectTrainer):
     """Training of one subject by a rule that learns from unrolls."""
 
-    def __init__(self, config: RunConfig[Any], subject: int) -> None:
+    def __init__(self, config: RunConfig[Any], subject: int, device: str = CPU) -> None:
         """Start from random weights.
 
         Raises:
@@ -73,8 +73,11 @@ class Trainer(SubjectTrainer):
         super().__init__(config, subject)
         training = config.training
         RULES[config.learning.rule].check(config)
-        self.network = make_network(config, subject)
-        self.task = task_class(config.task)(training.num_envs, config.task_params)
+        self.device = device
+        self.network = make_network(config, subject).to(device)
+        self.task = task_class(config.task)(
+            training.num_envs, config.task_params, device
+        )
         # Used by the rule alone: random feedback, or noise for exploration.
         self.rule_generator = self._generator("rule")
         self.unroll, self.learner = make_learner(
@@ -101,28 +104,24 @@ class Trainer(SubjectTrainer):
             episode_steps=self.task.episode_steps,
             generator=self._generator("replay"),
         )
-        self._update_discount()
+        self.update_discount()
 
     def _generator(self, purpose: Purpose) -> torch.Generator:
         seed = stream_seed(self.config.seed, self.subject, purpose)
-        return torch.Generator().manual_seed(seed)
-
-    def _update_discount(self) -> None:
-        """Set the discount of a prediction error input to that of the learning rule."""
-        if isinstance(self.network, SeparateActorCritic):
-            discount = self.config.learning.discount.at(self.progress)
-            self.network.discount.fill_(discount)
+        return make_generator(seed, self.device)
 
     def update(self) -> None:
         """Step one unroll, learn from it, and replay."""
         trajectory = self.collect_unroll()
-        self.averages.add_rewards(trajectory.rewards, trajectory.nonterminal)
+        self.averages.add_rewards(
+            trajectory.rewards.cpu(), trajectory.nonterminal.cpu()
+        )
         scalars = self.learner.update(self.unroll, trajectory, self.progress)
         if self.replayer:
             scalars |= self.replayer.update(trajectory, self.progress)
         self.averages.add_scalars(scalars)
         self.updates += 1
-        self._update_discount()
+        self.update_discount()
 
     @torch.no_grad()
     def collect_unroll(self) -> Trajectory:
@@ -165,11 +164,13 @@ class Trainer(SubjectTrainer):
             self.replayer.load_state(state["replayer"])
 
 
-def make_trainer(config: RunConfig[Any], subject: int) -> SubjectTrainer:
+def make_trainer(
+    config: RunConfig[Any], subject: int, device: str = CPU
+) -> SubjectTrainer:
     """Create the trainer of one subject for the configured learning rule."""
     if isinstance(RULES[config.learning.rule], PopulationRule):
         return BlackBoxTrainer(config, subject, make_network(config, subject))
-    return Trainer(config, subject)
+    return Trainer(config, subject, device)
 
 
 def _stacked(

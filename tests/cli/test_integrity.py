@@ -260,6 +260,7 @@ def test_a_second_command_is_refused_with_the_holder(run, metarl):
         ("neighbours --seeds 0", "seeds must be at least 1, got 0"),
         ("reproduce bandit --workers 0", "workers must be at least 1, got 0"),
         ("reproduce bandit --subjects 0", "subjects must be at least 1, got 0"),
+        ("reproduce bandit --batch-subjects 0", "batch_subjects must be at least 1"),
         ("bench optimizers --workers 0", "workers must be at least 1, got 0"),
         ("evolve --members 1000000000000", "members must be at most"),
         ("evolve --workers 0", "workers must be at least 1, got 0"),

@@ -112,7 +112,7 @@ def test_training_with_an_encoder_counts_as_longer(small, tmp_path):
 def test_a_missing_kernel_is_one_line_where_it_would_be_used(
     small, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr(module, "missing_kernel", lambda config: "no compiler; get one")
+    monkeypatch.setattr(module, "missing_kernel", lambda *_: "no compiler; get one")
     caplog.set_level("INFO")
     runs = [Population(Run(tmp_path / name), small(updates=2)) for name in "ab"]
     with begin(runs, resume=False):
@@ -127,18 +127,32 @@ def test_a_missing_kernel_is_one_line_where_it_would_be_used(
 )
 def test_subjects_are_divided_among_the_cores(waiting, asked, size, small, monkeypatch):
     monkeypatch.setattr(module, "core_count", lambda: 2)
-    monkeypatch.setattr(module, "why_alone", lambda config: "")
+    monkeypatch.setattr(module, "computation_of", lambda *_, **__: "kernel")
     assert module.group_size(small(), waiting, asked) == size
     assert module.group_size(small(num_envs=1024), waiting, None) == 1
     monkeypatch.setattr(module, "memory_left", lambda: 0)
     assert module.group_size(small(), waiting, None) == 1
-    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    monkeypatch.setattr(module, "memory_left", lambda: 2**40)
+    monkeypatch.setattr(module, "computation_of", lambda *_, **__: "stacked")
+    assert module.group_size(small(), waiting, None) == 1
+    assert module.group_size(small(), waiting, asked) == (asked or 1)
+    monkeypatch.setattr(module, "why_alone", lambda *_: "the core is gru")
     assert module.group_size(small(), waiting, asked) == 1
+
+
+def test_on_a_gpu_all_subjects_share_as_far_as_there_is_memory(small, monkeypatch):
+    config = replace(small(), subjects=8)
+    monkeypatch.setattr(module, "memory_of", lambda device: 10**12)
+    assert module.group_size(config, 8, None, "cuda") == 8
+    room = 3 * module.subject_bytes(config, "stacked") + 1
+    monkeypatch.setattr(module, "memory_of", lambda device: room)
+    assert module.group_size(config, 8, None, "cuda") == 3
+    with pytest.raises(ValueError, match="at most 3 in the memory"):
+        module.check_batch(config, 8, "cuda")
 
 
 def test_jobs_of_several_subjects_are_named_and_finish_all(population, monkeypatch):
     together = replace(population, batch_subjects=2)
-    monkeypatch.setattr(module, "why_alone", lambda config: "")
     jobs = together.subject_jobs()
     assert list(jobs) == ["two subjects 0 and 1"]
     run(jobs)
@@ -146,12 +160,30 @@ def test_jobs_of_several_subjects_are_named_and_finish_all(population, monkeypat
     assert not together.missing(0) + together.missing(1)
 
 
+def test_a_batch_is_for_the_populations_whose_subjects_can_share(small, monkeypatch):
+    kinds = [small(), small("harlow", num_envs=2)]
+    populations = [Population(Run("run"), config) for config in kinds]
+
+    def sizes(asked):
+        return [p.batch_subjects for p in module.in_batches(populations, asked)]
+
+    pixels = kinds[1].network.encoder
+    monkeypatch.setattr(
+        module, "why_alone", lambda c, _: "pixels" * (c.network.encoder == pixels)
+    )
+    assert sizes(3) == [3, 1]
+    assert sizes(None) == [None, None]
+    # Refused in `begin`, with the reason.
+    monkeypatch.setattr(module, "why_alone", lambda c: "no compiler")
+    assert sizes(3) == [3, 3]
+
+
 def test_a_batch_beyond_the_memory_or_the_kernel_is_refused(small, monkeypatch):
-    monkeypatch.setattr(module, "why_alone", lambda config: "the core is gru")
+    monkeypatch.setattr(module, "why_alone", lambda *_: "the core is gru")
     with pytest.raises(ValueError, match=r"auto or 1 here, got 2: .*the core is gru"):
         module.check_batch(small(), 2)
     module.check_batch(small(), 1)
-    monkeypatch.setattr(module, "why_alone", lambda config: "")
+    monkeypatch.undo()
     monkeypatch.setattr(module, "memory_left", lambda: 10)
     with pytest.raises(ValueError, match="at most 1 in the memory that is left, got 2"):
         module.check_batch(small(), 2)

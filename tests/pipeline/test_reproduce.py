@@ -20,6 +20,7 @@ from metarl.pipeline.reproduce import SMOKE_EPISODES, Plan, Reproduction, reprod
 from metarl.pipeline.run import train
 from metarl.runs.config import TrainingConfig
 from metarl.runs.folder import Run
+from metarl.training.stacked import kernel_fault
 
 TWO = ("informative-arm", "reversal")
 
@@ -104,6 +105,30 @@ def test_the_weights_are_those_that_train_gives_with_the_same_seed(whole, tmp_pa
         assert one.policy_path.read_bytes() == other.policy_path.read_bytes()
 
 
+def test_a_batch_of_subjects_is_one_job_and_changes_no_byte(whole, tmp_path):
+    if kernel_fault():
+        pytest.skip(kernel_fault())
+    called = []
+
+    def noted(jobs, *given, **more):
+        called.extend(jobs)
+        return run_all(jobs, *given, **more)
+
+    run_all = reproduction.run_all
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reproduction, "run_all", noted)
+        reproduce(plan(), tmp_path, workers=1, batch_subjects=2, show=False)
+    assert "reversal subjects 0 and 1" in called
+    for one, other in zip(run_of(tmp_path), run_of(whole.path), strict=True):
+        assert one.policy_path.read_bytes() == other.policy_path.read_bytes()
+    with pytest.raises(ValueError, match="batch_subjects must be at least 1, got 0"):
+        reproduce(plan(), tmp_path, workers=1, batch_subjects=0, show=False)
+
+
+def run_of(path):
+    return Reproduction(path, plan()).runs["reversal"].subjects
+
+
 def test_only_what_is_missing_is_done_again_to_the_same_bytes(whole, tmp_path):
     out = tmp_path / "again"
     result = called(out)
@@ -126,11 +151,11 @@ def test_an_interrupted_call_resumes_to_the_same_bytes(whole, tmp_path, monkeypa
     calls = []
     train_some = population.train_some
 
-    def stopped(config, folders, reporter):
+    def stopped(config, folders, reporter, device):
         calls.append(folders)
         if len(calls) == 3:
             signal.raise_signal(signal.SIGINT)
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", stopped)
@@ -146,10 +171,10 @@ def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
 ):
     train_some = population.train_some
 
-    def broken(config, folders, reporter):
+    def broken(config, folders, reporter, device):
         if config.task == "reversal" and 1 in folders:
             raise MetaRLError("the weights have gone where no number is")
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", broken)

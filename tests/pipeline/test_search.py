@@ -141,10 +141,10 @@ def test_a_run_that_fails_is_named_and_another_takes_its_place(
 ):
     train_some = population.train_some
 
-    def broken(config, folders, reporter):
+    def broken(config, folders, reporter, device):
         if folders[0].path.parent.name == "run-000":
             raise MetaRLError("training diverged")
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", broken)

@@ -243,10 +243,10 @@ def test_a_failed_network_has_no_number_is_not_selected_and_is_repeated(
     best = read_table(grid / "summary.csv").query("selected")["run"].item()
     train_some = population.train_some
 
-    def broken(config, folders, reporter):
+    def broken(config, folders, reporter, device):
         if 1 in folders and folders[1].path.parent.name == best:
             raise MetaRLError("training diverged")
-        train_some(config, folders, reporter)
+        train_some(config, folders, reporter, device)
 
     out = tmp_path / "x"
     with monkeypatch.context() as patch:

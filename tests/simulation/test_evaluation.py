@@ -26,6 +26,7 @@ from metarl.simulation.evaluation import (
     recorded_inputs,
     replay_recording,
     run_episodes,
+    run_frozen,
 )
 from metarl.training.trainer import make_network
 
@@ -55,6 +56,8 @@ def test_a_weight_that_moves_is_found_and_nothing_is_written(small, tmp_path):
         return act(inputs, memory)
 
     network.act = learn
+    with pytest.raises(MetaRLError, match="weights of subject 0 changed in evaluation"):
+        run_frozen(config, 0, network, EvaluationConfig(episodes=2))
     with pytest.raises(MetaRLError, match="weights of subject 0 changed in evaluation"):
         evaluate_network(
             config, 0, network, EvaluationConfig(episodes=2), EvaluationFolder(tmp_path)

@@ -5,23 +5,34 @@ from dataclasses import replace
 import pytest
 import torch
 
-from metarl.agents.config import A2CConfig, constant
+from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.agents.learning.config import CostsConfig, ReplayConfig
 from metarl.agents.networks.actor_critic import weights_hash
 from metarl.agents.stacked import loading
+from metarl.agents.stacked.weights import flat
 from metarl.core.checks import MetaRLError
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import NAMES
+from metarl.experiments.spec import preset
 from metarl.runs.checkpoint import load_state
 from metarl.runs.folder import SubjectFolder
 from metarl.simulation.stacked_rollout import StackedRollout
 from metarl.training.groups import Alone, make_group, train_subjects
-from metarl.training.stacked import StackedGroup, why_alone
+from metarl.training.stacked import (
+    StackedGroup,
+    check_device,
+    computation_of,
+    kernel_fault,
+    subject_bytes,
+    why_alone,
+)
 from metarl.training.trainer import Trainer
 
-# The networks of the other two have an encoder, and a separate critic.
-TASKS = [name for name in NAMES if name not in ("harlow", "risky-choice")]
+# The network of the other one has an encoder.
+TASKS = [name for name in NAMES if name != "harlow"]
+# A discount that changes, as the actor's input depends on it.
+CHANGING = A2CConfig(discount=Schedule(start=0.3, end=0.9))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +80,7 @@ def test_a_subject_has_the_same_bytes_alone_among_others_and_resumed(
     task, small, tmp_path
 ):
     config = small(task, updates=20)
-    assert why_alone(config) == ""
+    assert computation_of(config) == "kernel"
     alone = [trained(config, tmp_path / f"{k}", [k])[0] for k in (0, 3)]
     assert trained(config, tmp_path / "both", [0, 3]) == alone
     assert trained(config, tmp_path / "stopped", [0, 3], stops=(3, 8)) == alone
@@ -77,8 +88,9 @@ def test_a_subject_has_the_same_bytes_alone_among_others_and_resumed(
 
 
 @pytest.mark.parametrize("reset", ["episode", "trial"])
-def test_first_updates_are_those_of_the_torch_path(reset, small):
-    config = small("two-step")
+@pytest.mark.parametrize("task", ["two-step", "risky-choice"])
+def test_first_updates_are_those_of_the_torch_path(task, reset, small):
+    config = small(task, learning=CHANGING)
     config = replace(config, training=replace(config.training, reset_memory=reset))
     group = StackedGroup(config, [0, 1])
     trainers = [Trainer(config, subject) for subject in (0, 1)]
@@ -86,14 +98,21 @@ def test_first_updates_are_those_of_the_torch_path(reset, small):
         group.update()
         for member, trainer in zip(group.members, trainers, strict=True):
             trainer.update()
-            expected = dict(trainer.network.named_parameters())
-            for name, parameter in member.network.named_parameters():
-                torch.testing.assert_close(
-                    parameter, expected[name], rtol=1e-3, atol=1e-5
-                )
+            # With the discount of an actor's input.
+            expected = trainer.network.state_dict()
+            for name, values in member.network.state_dict().items():
+                torch.testing.assert_close(values, expected[name], rtol=1e-3, atol=1e-5)
             assert member.point() == pytest.approx(
                 trainer.point(), rel=1e-3, abs=1e-5, nan_ok=True
             )
+
+
+def test_a_resumed_actor_goes_on_with_value_and_discount(small, tmp_path):
+    network = NetworkConfig(critic="separate", feedback="rpe", units=5, input_gain=3.0)
+    # Unrolls within an episode: the value before each first step is one of the state.
+    config = small(network=network, learning=CHANGING, unroll_steps=3, updates=20)
+    unbroken = trained(config, tmp_path / "unbroken", [0, 3])
+    assert trained(config, tmp_path / "stopped", [0, 3], stops=(3, 6)) == unbroken
 
 
 def test_subjects_that_are_not_equally_far_go_on_apart(small, tmp_path):
@@ -107,8 +126,9 @@ def test_subjects_that_are_not_equally_far_go_on_apart(small, tmp_path):
     assert [contents(folder) for folder in files.values()] == alone
 
 
-def test_a_subject_that_diverges_leaves_and_the_others_go_on(small, tmp_path):
-    config = small(updates=20)
+@pytest.mark.parametrize("task", ["two-step", "risky-choice"])
+def test_a_subject_that_diverges_leaves_and_the_others_go_on(task, small, tmp_path):
+    config = small(task, updates=20)
     sound = trained(config, tmp_path / "sound", [0, 1, 2])
     files = folders(tmp_path / "one", [0, 1, 2])
     with pytest.raises(Interrupted):
@@ -126,7 +146,8 @@ def spoil(folder):
     from metarl.runs.checkpoint import save_state
 
     state = load_state(folder.state_path)
-    state["network"]["core.bias"][0] = torch.nan
+    name = next(name for name in state["network"] if name.endswith("core.bias"))
+    state["network"][name][0] = torch.nan
     save_state(folder.state_path, state)
 
 
@@ -208,7 +229,8 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
     monkeypatch.setenv(loading.SWITCH, "off")
     loading.load_kernel.cache_clear()
     try:
-        assert "METARL_KERNEL=off" in why_alone(config)
+        assert "METARL_KERNEL=off" in kernel_fault()
+        assert computation_of(config) == "torch"
         assert isinstance(make_group(config, [0]), Alone)
         with pytest.raises(MetaRLError, match="began with the compiled kernel"):
             train_subjects(config, files, Reporter())
@@ -228,11 +250,68 @@ def test_without_the_kernel_subjects_are_alone_and_as_good(
     assert weights_hash(begun[0].policy()) == weights_hash(reference.network)
 
 
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """The kernel is switched off."""
+    monkeypatch.setenv(loading.SWITCH, "off")
+    loading.load_kernel.cache_clear()
+    yield
+    loading.load_kernel.cache_clear()
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_without_the_kernel_subjects_can_share_a_computation_by_torch(small, tmp_path):
+    config = small(updates=20)
+    whole = trained(config, tmp_path / "whole", [0, 1])
+    assert trained(config, tmp_path / "again", [0, 1], stops=(3, 8)) == whole
+    folder = folders(tmp_path / "whole", [1])[1]
+    versions = (folder.path / "versions.json").read_text()
+    assert '"stacked"' in versions
+    assert '"cpu"' in versions
+    reference = Trainer(config, 1)
+    for _ in range(20):
+        reference.update()
+    torch.testing.assert_close(
+        flat(folder.policy()), flat(reference.network), rtol=1e-2, atol=1e-3
+    )
+
+
+def test_on_another_device_metrics_are_read_at_points_of_the_curve_and_saves(small):
+    config = small(updates=400)
+    group, reference = (StackedGroup(config, [0, 1], by="stacked") for _ in range(2))
+    group.device = "elsewhere"
+    group.update()
+    reference.update()
+    (member, _), (expected, _) = group.members, reference.members
+    assert member.averages.count == 0
+    assert member.state()["averages"]["sums"] == expected.averages.sums
+    group.update()
+    reference.update()
+    assert member.averages.count == 2
+    assert member.point() == expected.point()
+
+
+def test_training_goes_on_where_it_began(small, tmp_path):
+    config, files = small(updates=20), folders(tmp_path, [0])
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    with pytest.raises(MetaRLError, match=r"began on the device cpu, which .* cuda:1"):
+        train_subjects(config, files, Reporter(), device="cuda:1")
+    train_subjects(config, files, Reporter())
+
+
+def test_rules_without_gradients_are_for_the_cpu(small):
+    config = small(learning=A2CConfig(rule="np"))
+    check_device(config, "cpu")
+    with pytest.raises(ValueError, match="cpu here, got cuda, as the rule is np"):
+        check_device(config, "cuda")
+    check_device(small(), "cuda")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"network": {"core": "gru"}}, "the core is gru"),
-        ({"network": {"critic": "separate"}}, "the critic is separate"),
         ({"learning": {"rule": "bptt-random"}}, "the rule is bptt-random"),
         ({"learning": {"costs": CostsConfig(pfc=("reward",))}}, "costs are by area"),
         (
@@ -251,6 +330,15 @@ def test_what_the_kernel_lacks_is_trained_alone(changes, reason, small):
     for part, values in changes.items():
         config = replace(config, **{part: replace(getattr(config, part), **values)})
     assert why_alone(config) == reason
+
+
+@pytest.mark.parametrize("task", ["two-step", "risky-choice"])
+def test_the_memory_of_a_subject_is_estimated_from_above(task):
+    group = StackedGroup(preset(task), [0])
+    kernel = group.networks
+    buffers = [core.buffers for core in kernel.cores] + [kernel.buffers]
+    used = sum(each.nbytes for part in buffers for each in part.values())
+    assert 0.8 * used < subject_bytes(group.config) < 2 * used
 
 
 def test_learning_rates_follow_the_progress_of_training(small):

@@ -5,6 +5,10 @@
 // metarl/agents/learning/a2c.py and metarl/agents/unrolls/branch.py. Written with the
 // vector types of GCC and Clang, so that one source serves AVX-512, AVX2 and NEON.
 //
+// A network has one core for policy and value, or two: an actor, and a separate critic
+// that is stepped first and whose prediction error the actor can receive. Both are the
+// same code with other weights and heads.
+//
 // Layout. Units are padded to whole vectors (HP) and the gates interleaved by vector:
 // i f g o of the first W units, then of the next. One tile of the matrix product then
 // holds all gates of W units, and the cell is updated before they leave the registers.
@@ -126,15 +130,32 @@ inline void multiply(V (&acc)[R][N], const float *a, long row, long column,
 
 extern "C" {
 
+// One core of each subject, with linear heads on its activity.
+struct Cores {
+  int64_t heads;        // N, number of outputs
+  int64_t outputs;      // NP, outputs in whole vectors
+  int64_t first;        // place of its numbers among those of a subject
+  float *packed;        // (S, row, 4 HP)
+  float *recurrent;     // (S, 4 HP, HP) transposed
+  float *head_weights;  // (S, HP, NP) weights, then (S, NP) biases
+  float *readout;       // (S, N, HP)
+  float *joined;        // (S, T + 1, B, row)
+  float *gates;         // (S, T + 1, B, 4 HP)
+  float *cells;         // (S, T + 2, B, HP) before each step
+  float *logits;        // (S, T + 1, B, NP) outputs; a shared critic's value is last
+  float *errors;        // (S, T, B, NP) gradient of the loss in the outputs
+};
+
 struct Group {
   // Sizes: subjects, environments of each, steps of an unroll, inputs, units, actions.
   int64_t subjects, envs, steps, observation, units, actions;
-  int64_t padded;   // HP, units in whole vectors
-  int64_t row;      // HP + inputs + 1: activity, inputs, and a 1 for the bias
-  int64_t outputs;  // NP, actions + 1 in whole vectors
-  int64_t numbers;  // trainable numbers of a subject
-  int64_t local;    // whether errors stop at the recurrent weights
+  int64_t padded;    // HP, units in whole vectors
+  int64_t row;       // HP + inputs + 1: activity, inputs, and a 1 for the bias
+  int64_t numbers;   // trainable numbers of a subject
+  int64_t local;     // whether errors stop at the recurrent weights
   int64_t normalize, optimizer, train_initial, summed;
+  int64_t separate;  // whether the critic has a core of its own
+  int64_t feedback;  // of an actor: 0 none, 1 the reward, 2 the prediction error
   double trace_decay, value_weight, decay, epsilon, clip;
   const float *mask;  // (inputs,) 0 for an ablated input
   float *weights;     // (S, numbers) core, bias, initial memory, heads, their bias
@@ -142,16 +163,7 @@ struct Group {
   float *squares;     // (S, numbers) running mean of squared gradients
   float *momentum;    // (S, numbers) running mean of gradients; Adam alone
   int64_t *updates;   // (S, 2) updates of all weights, and of the initial memory
-  float *packed;      // (S, row, 4 HP)
-  float *recurrent;   // (S, 4 HP, HP) transposed
-  float *heads;       // (S, HP, NP) weights, then (S, NP) biases
-  float *readout;     // (S, actions + 1, HP)
-  float *joined;      // (S, T + 1, B, row)
-  float *gates;       // (S, T + 1, B, 4 HP)
-  float *cells;       // (S, T + 2, B, HP) before each step
-  float *logits;      // (S, T + 1, B, NP); the value follows the last logit
-  float *errors;      // (S, T, B, NP) gradient of the loss in the outputs
-  float *scratch;     // for one subject: see scratch_size
+  float *scratch;     // for one core: see scratch_size
   int64_t *chosen;    // (T, S, B)
   float *rewards;     // (T, S, B)
   uint8_t *ended;     // (T, S, B)
@@ -159,6 +171,10 @@ struct Group {
   uint8_t *any_start; // (T + 1,)
   float *running;     // (S, B) return so far of the episode in progress
   double *metrics;    // (S, METRICS)
+  const float *discounts;  // (S,) of the prediction error that an actor receives
+  float *values;      // (S, B) of a separate critic at the step before
+  Cores actor;        // with a shared critic, the core of policy and value
+  Cores critic;       // unused if it is shared
 };
 
 int64_t vector_width() { return W; }
@@ -178,31 +194,33 @@ inline void in_tiles(int64_t first, int64_t stop, Body &&body) {
   }
 }
 
-struct Subject {
+// A core of one subject.
+struct Core {
   const Group &g;
-  const int64_t s, B, T, H, HP, KA, A, NP, G4, inputs;
+  const Cores &own;
+  const int64_t s, B, T, H, HP, KA, A, N, NP, G4, inputs, place;
   float *const weights, *const gradient;
   // Parts of the flat weights.
   const int64_t bias, initial, heads, head_bias;
 
-  Subject(const Group &group, int64_t subject)
-      : g(group), s(subject), B(group.envs), T(group.steps), H(group.units),
-        HP(group.padded), KA(group.row), A(group.actions), NP(group.outputs),
-        G4(4 * group.padded), inputs(group.observation + group.actions + 1),
-        weights(group.weights + subject * group.numbers),
-        gradient(group.gradient + subject * group.numbers),
-        bias((inputs + H) * 4 * H), initial(bias + 4 * H), heads(initial + 2 * H),
-        head_bias(heads + (A + 1) * H) {}
+  Core(const Group &group, const Cores &cores, int64_t subject)
+      : g(group), own(cores), s(subject), B(group.envs), T(group.steps),
+        H(group.units), HP(group.padded), KA(group.row), A(group.actions),
+        N(cores.heads), NP(cores.outputs), G4(4 * group.padded),
+        inputs(group.observation + group.actions + 1),
+        place(subject * group.numbers + cores.first), weights(group.weights + place),
+        gradient(group.gradient + place), bias((inputs + H) * 4 * H),
+        initial(bias + 4 * H), heads(initial + 2 * H), head_bias(heads + N * H) {}
 
-  float *packed() const { return g.packed + s * KA * G4; }
-  float *recurrent() const { return g.recurrent + s * G4 * HP; }
-  float *head_weights() const { return g.heads + s * (HP + 1) * NP; }
-  float *readout() const { return g.readout + s * (A + 1) * HP; }
-  float *joined(int64_t t) const { return g.joined + ((s * (T + 1) + t) * B) * KA; }
-  float *gates(int64_t t) const { return g.gates + ((s * (T + 1) + t) * B) * G4; }
-  float *cells(int64_t t) const { return g.cells + ((s * (T + 2) + t) * B) * HP; }
-  float *logits(int64_t t) const { return g.logits + ((s * (T + 1) + t) * B) * NP; }
-  float *errors(int64_t t) const { return g.errors + ((s * T + t) * B) * NP; }
+  float *packed() const { return own.packed + s * KA * G4; }
+  float *recurrent() const { return own.recurrent + s * G4 * HP; }
+  float *head_weights() const { return own.head_weights + s * (HP + 1) * NP; }
+  float *readout() const { return own.readout + s * N * HP; }
+  float *joined(int64_t t) const { return own.joined + ((s * (T + 1) + t) * B) * KA; }
+  float *gates(int64_t t) const { return own.gates + ((s * (T + 1) + t) * B) * G4; }
+  float *cells(int64_t t) const { return own.cells + ((s * (T + 2) + t) * B) * HP; }
+  float *logits(int64_t t) const { return own.logits + ((s * (T + 1) + t) * B) * NP; }
+  float *errors(int64_t t) const { return own.errors + ((s * T + t) * B) * NP; }
   int64_t at(int64_t t) const { return (t * g.subjects + s) * B; }
 
   // Column of a gate of a unit in the packed layout.
@@ -231,28 +249,40 @@ struct Subject {
     });
     float *out = head_weights(), *read = readout();
     std::memset(out, 0, sizeof(float) * (HP + 1) * NP);
-    std::memset(read, 0, sizeof(float) * (A + 1) * HP);
-    for (int64_t n = 0; n <= A; ++n) {
+    std::memset(read, 0, sizeof(float) * N * HP);
+    for (int64_t n = 0; n < N; ++n) {
       for (int64_t h = 0; h < H; ++h)
         out[h * NP + n] = read[n * HP + h] = weights[heads + n * H + h];
       out[HP * NP + n] = weights[head_bias + n];
     }
   }
 
+  // Begins an unroll with the present weights, after the last step of the one before.
+  void begin() const {
+    pack();
+    std::memcpy(joined(0), joined(T), sizeof(float) * B * KA);
+    std::memcpy(cells(0), cells(T), sizeof(float) * B * HP);
+  }
+
+  // Sets activity and cell of an environment to the initial ones.
+  void start(int64_t t, int64_t b) const {
+    float *row = joined(t) + b * KA, *cell = cells(t) + b * HP;
+    std::copy(weights + initial, weights + initial + H, row);
+    std::copy(weights + initial + H, weights + initial + 2 * H, cell);
+  }
+
   // Writes observation, last action and last reward into the rows of a step.
   void join(int64_t t, const float *observation, int64_t stride, const int64_t *action,
             const float *reward) const {
-    const uint8_t *start = g.any_start[t] ? g.started + at(t) : nullptr;
+    const uint8_t *starts = g.any_start[t] ? g.started + at(t) : nullptr;
     for (int64_t b = 0; b < B; ++b) {
       float *row = joined(t) + b * KA, *x = row + HP;
       const int64_t env = s * B + b;
       std::copy_n(observation + env * stride, g.observation, x);
       float *feedback = x + g.observation;
       std::fill(feedback, feedback + A + 1, 0.f);
-      if (start && start[b]) {
-        float *cell = cells(t) + b * HP;
-        std::copy(weights + initial, weights + initial + H, row);
-        std::copy(weights + initial + H, weights + initial + 2 * H, cell);
+      if (starts && starts[b]) {
+        start(t, b);
       } else {
         feedback[action[env]] = 1.f;
         feedback[A] = reward[env];
@@ -304,133 +334,6 @@ struct Subject {
     }
   }
 
-  void choose(int64_t t, const float *gumbel) const {
-    for (int64_t b = 0; b < B; ++b) {
-      const float *out = logits(t) + b * NP, *noise = gumbel + (s * B + b) * A;
-      int64_t best = 0;
-      for (int64_t a = 1; a < A; ++a)
-        if (out[a] + noise[a] > out[best] + noise[best]) best = a;
-      g.chosen[at(t) + b] = best;
-    }
-  }
-
-  // Prediction errors, advantages and returns into the scratch; three times (T, B).
-  struct Targets {
-    float *values, *rpes, *advantages;
-    double mean, deviation;
-  };
-
-  static void moments(const float *x, int64_t n, double &mean, double &deviation) {
-    double sum = 0, squares = 0;
-    for (int64_t k = 0; k < n; ++k) sum += x[k];
-    mean = sum / n;
-    for (int64_t k = 0; k < n; ++k) squares += (x[k] - mean) * (x[k] - mean);
-    deviation = std::sqrt(squares / n);
-  }
-
-  void accumulate(const Targets &target, float discount) const {
-    const float carry = discount * float(g.trace_decay);
-    for (int64_t t = T - 1; t >= 0; --t) {
-      const float *rpe = target.rpes + t * B, *next = target.advantages + (t + 1) * B;
-      const uint8_t *over = g.ended + at(t);
-      float *advantage = target.advantages + t * B;
-      for (int64_t b = 0; b < B; ++b)
-        advantage[b] = t < T - 1 && !over[b] ? rpe[b] + carry * next[b] : rpe[b];
-    }
-  }
-
-  Targets targets(float discount) const {
-    const int64_t n = T * B;
-    Targets result{g.scratch, g.scratch + n + B, g.scratch + 2 * n + B, 0, 0};
-    for (int64_t t = 0; t <= T; ++t)
-      for (int64_t b = 0; b < B; ++b)
-        result.values[t * B + b] = logits(t)[b * NP + A];
-    for (int64_t t = 0; t < T; ++t) {
-      const float *now = result.values + t * B, *next = now + B;
-      const float *reward = g.rewards + at(t);
-      const uint8_t *over = g.ended + at(t);
-      float *rpe = result.rpes + t * B;
-      for (int64_t b = 0; b < B; ++b)
-        rpe[b] = reward[b] + (over[b] ? 0.f : discount * next[b]) - now[b];
-    }
-    accumulate(result, discount);
-    moments(result.advantages, n, result.mean, result.deviation);
-    return result;
-  }
-
-  // The gradient of the loss in logits and values, in closed form.
-  void loss(float discount, float entropy_weight) const {
-    const Targets target = targets(discount);
-    const float share = g.summed ? 1.f : 1.f / float(T * B);
-    const float scale = g.normalize ? 1.f / float(target.deviation + 1e-8) : 1.f;
-    const float centre = g.normalize ? float(target.mean) : 0.f;
-    double policy = 0, value = 0, entropy = 0;
-    for (int64_t t = 0; t < T; ++t)
-      for (int64_t first = 0; first < B; first += W) {
-        const int lanes = int(std::min<int64_t>(W, B - first));
-        V logit[MOST_ACTIONS], chance[MOST_ACTIONS];
-        const float *out = logits(t) + first * NP;
-        V most = all(-INFINITY);
-        for (int64_t a = 0; a < A; ++a) {
-          logit[a] = V{};
-          for (int k = 0; k < lanes; ++k) logit[a][k] = out[k * NP + a];
-          most = logit[a] > most ? logit[a] : most;
-        }
-        V total{};
-        for (int64_t a = 0; a < A; ++a) {
-          logit[a] -= most;
-          chance[a] = exponential(logit[a]);
-          total += chance[a];
-        }
-        V spread{};
-        const V log_total = logarithm(total), share_of = 1.f / total;
-        for (int64_t a = 0; a < A; ++a) {
-          chance[a] *= share_of;
-          logit[a] -= log_total;
-          spread -= chance[a] * logit[a];
-        }
-        for (int k = 0; k < lanes; ++k) {
-          const int64_t b = first + k, i = t * B + b, action = g.chosen[at(t) + b];
-          const float advantage = (target.advantages[i] - centre) * scale;
-          const float wrong = -target.advantages[i];  // the value less its return
-          float *error = errors(t) + b * NP;
-          for (int64_t a = 0; a < A; ++a) {
-            const float one = a == action ? 1.f : 0.f, p = chance[a][k];
-            error[a] = share * (advantage * (p - one) +
-                                entropy_weight * p * (logit[a][k] + spread[k]));
-          }
-          error[A] = share * float(g.value_weight) * wrong;
-          policy -= double(advantage) * logit[action][k];
-          value += .5 * double(wrong) * wrong;
-          entropy += spread[k];
-        }
-      }
-    double *out = g.metrics + s * METRICS, mean, deviation;
-    const double n = double(T * B);
-    out[0] = policy / n, out[1] = value / n, out[2] = entropy / n;
-    moments(target.rpes, T * B, mean, deviation);
-    out[4] = mean, out[5] = deviation;
-    moments(target.values, (T + 1) * B, mean, deviation);
-    out[6] = mean;
-  }
-
-  // Mean reward, and returns of the episodes that ended.
-  void count_returns() const {
-    float *running = g.running + s * B;
-    double sum = 0, returns = 0, episodes = 0;
-    for (int64_t t = 0; t < T; ++t)
-      for (int64_t b = 0; b < B; ++b) {
-        sum += g.rewards[at(t) + b];
-        running[b] += g.rewards[at(t) + b];
-        if (!g.ended[at(t) + b]) continue;
-        returns += running[b];
-        episodes += 1;
-        running[b] = 0.f;
-      }
-    double *out = g.metrics + s * METRICS;
-    out[7] = sum / double(T * B), out[8] = returns, out[9] = episodes;
-  }
-
   // Gradient in the drives of one environment at one step, from errors after it.
   void cell_errors(int64_t t, int64_t b, float *dh, float *dc, float *head,
                    float *drive) const {
@@ -442,7 +345,7 @@ struct Subject {
       const V o = load(gate + 3 * W), before = load(cells(t) + b * HP + u);
       const V squashed = tanh_of(f * before + i * c), activity = o * squashed;
       V into = load(dh + u);
-      for (int64_t n = 0; n <= A; ++n) {
+      for (int64_t n = 0; n < N; ++n) {
         into += error[n] * load(read + n * HP + u);
         store(head + n * HP + u, load(head + n * HP + u) + error[n] * activity);
       }
@@ -483,7 +386,7 @@ struct Subject {
   }
 
   void backward() const {
-    float *core = g.scratch, *head = core + KA * G4, *bias_of = head + (A + 1) * HP;
+    float *core = g.scratch, *head = core + KA * G4, *bias_of = head + N * HP;
     float *start_of = bias_of + NP, *dh = start_of + 2 * HP, *dc = dh + ENVS_AT_ONCE * HP;
     float *waiting = dc + ENVS_AT_ONCE * HP;
     std::memset(core, 0, sizeof(float) * (waiting - core));
@@ -497,7 +400,7 @@ struct Subject {
         drives -= count * G4;
         for (int64_t b = 0; b < count; ++b) {
           cell_errors(t, first + b, dh + b * HP, dc + b * HP, head, drives + b * G4);
-          for (int64_t n = 0; n <= A; ++n) bias_of[n] += errors(t)[(first + b) * NP + n];
+          for (int64_t n = 0; n < N; ++n) bias_of[n] += errors(t)[(first + b) * NP + n];
         }
         if (g.local)
           std::memset(dh, 0, sizeof(float) * count * HP);
@@ -519,7 +422,7 @@ struct Subject {
       gradient[initial + h] = g.train_initial ? start_of[h] : 0.f;
       gradient[initial + H + h] = g.train_initial ? start_of[HP + h] : 0.f;
     }
-    for (int64_t n = 0; n <= A; ++n) {
+    for (int64_t n = 0; n < N; ++n) {
       std::copy(head + n * HP, head + n * HP + H, gradient + heads + n * H);
       gradient[head_bias + n] = bias_of[n];
     }
@@ -542,7 +445,7 @@ struct Subject {
   // One optimizer step on weights [from, to) after `count` steps.
   void descend(int64_t from, int64_t to, int64_t count, float rate, float factor) const {
     const float decay = float(g.decay), epsilon = float(g.epsilon);
-    float *square = g.squares + s * g.numbers, *mean = g.momentum + s * g.numbers;
+    float *square = g.squares + place, *mean = g.momentum + place;
     const double first = 1 - std::pow(.9, double(count));
     const double second = std::sqrt(1 - std::pow(.999, double(count)));
     for (int64_t k = from; k < to; ++k) {
@@ -561,7 +464,197 @@ struct Subject {
     }
   }
 
+};
+
+// A subject: its actor and its critic, one core or two.
+struct Subject {
+  const Group &g;
+  const int64_t s, B, T, A;
+  const Core actor, critic;
+  const int64_t value;  // place of the value among the critic's outputs
+
+  Subject(const Group &group, int64_t subject)
+      : g(group), s(subject), B(group.envs), T(group.steps), A(group.actions),
+        actor(group, group.actor, subject),
+        critic(group, group.separate ? group.critic : group.actor, subject),
+        value(group.separate ? 0 : group.actions) {}
+
+  int64_t at(int64_t t) const { return actor.at(t); }
+
+  template <class F>
+  void for_cores(F f) const {
+    f(actor);
+    if (g.separate) f(critic);
+  }
+
+  // The critic first: its value is part of the error that the actor receives. After the
+  // last step, without noise, the value alone is needed.
+  void step(int64_t t, const float *observation, int64_t stride, const int64_t *action,
+            const float *reward, const float *gumbel) const {
+    critic.join(t, observation, stride, action, reward);
+    critic.forward(t);
+    if (!gumbel) return;
+    if (g.separate) {
+      join_actor(t);
+      actor.forward(t);
+    }
+    choose(t, gumbel);
+  }
+
+  // Writes the inputs of the critic into the rows of the actor, with other feedback.
+  void join_actor(int64_t t) const {
+    const int64_t KA = actor.KA, HP = actor.HP, inputs = actor.inputs;
+    const uint8_t *starts = g.any_start[t] ? g.started + at(t) : nullptr;
+    float *before = g.values + s * B;
+    for (int64_t b = 0; b < B; ++b) {
+      const float *from = critic.joined(t) + b * KA + HP;
+      float *x = actor.joined(t) + b * KA + HP, &feedback = x[inputs - 1];
+      const float now = critic.logits(t)[b * critic.NP + value];
+      std::copy_n(from, inputs + 1, x);
+      const bool first = starts && starts[b];
+      if (first) actor.start(t, b);
+      if (g.feedback == 0 || (g.feedback == 2 && first)) feedback = 0.f;
+      else if (g.feedback == 2) feedback += g.discounts[s] * now - before[b];
+      before[b] = now;
+    }
+  }
+
+  void choose(int64_t t, const float *gumbel) const {
+    for (int64_t b = 0; b < B; ++b) {
+      const float *out = actor.logits(t) + b * actor.NP, *noise = gumbel + (s * B + b) * A;
+      int64_t best = 0;
+      for (int64_t a = 1; a < A; ++a)
+        if (out[a] + noise[a] > out[best] + noise[best]) best = a;
+      g.chosen[at(t) + b] = best;
+    }
+  }
+
+  // Prediction errors, advantages and returns into the scratch; three times (T, B).
+  struct Targets {
+    float *values, *rpes, *advantages;
+    double mean, deviation;
+  };
+
+  static void moments(const float *x, int64_t n, double &mean, double &deviation) {
+    double sum = 0, squares = 0;
+    for (int64_t k = 0; k < n; ++k) sum += x[k];
+    mean = sum / n;
+    for (int64_t k = 0; k < n; ++k) squares += (x[k] - mean) * (x[k] - mean);
+    deviation = std::sqrt(squares / n);
+  }
+
+  void accumulate(const Targets &target, float discount) const {
+    const float carry = discount * float(g.trace_decay);
+    for (int64_t t = T - 1; t >= 0; --t) {
+      const float *rpe = target.rpes + t * B, *next = target.advantages + (t + 1) * B;
+      const uint8_t *over = g.ended + at(t);
+      float *advantage = target.advantages + t * B;
+      for (int64_t b = 0; b < B; ++b)
+        advantage[b] = t < T - 1 && !over[b] ? rpe[b] + carry * next[b] : rpe[b];
+    }
+  }
+
+  Targets targets(float discount) const {
+    const int64_t n = T * B;
+    Targets result{g.scratch, g.scratch + n + B, g.scratch + 2 * n + B, 0, 0};
+    for (int64_t t = 0; t <= T; ++t)
+      for (int64_t b = 0; b < B; ++b)
+        result.values[t * B + b] = critic.logits(t)[b * critic.NP + value];
+    for (int64_t t = 0; t < T; ++t) {
+      const float *now = result.values + t * B, *next = now + B;
+      const float *reward = g.rewards + at(t);
+      const uint8_t *over = g.ended + at(t);
+      float *rpe = result.rpes + t * B;
+      for (int64_t b = 0; b < B; ++b)
+        rpe[b] = reward[b] + (over[b] ? 0.f : discount * next[b]) - now[b];
+    }
+    accumulate(result, discount);
+    moments(result.advantages, n, result.mean, result.deviation);
+    return result;
+  }
+
+  // The gradient of the loss in logits and values, in closed form.
+  void loss(float discount, float entropy_weight) const {
+    const Targets target = targets(discount);
+    const float share = g.summed ? 1.f : 1.f / float(T * B);
+    const float scale = g.normalize ? 1.f / float(target.deviation + 1e-8) : 1.f;
+    const float centre = g.normalize ? float(target.mean) : 0.f;
+    double policy = 0, squares = 0, entropy = 0;
+    for (int64_t t = 0; t < T; ++t)
+      for (int64_t first = 0; first < B; first += W) {
+        const int lanes = int(std::min<int64_t>(W, B - first));
+        V logit[MOST_ACTIONS], chance[MOST_ACTIONS];
+        const float *out = actor.logits(t) + first * actor.NP;
+        V most = all(-INFINITY);
+        for (int64_t a = 0; a < A; ++a) {
+          logit[a] = V{};
+          for (int k = 0; k < lanes; ++k) logit[a][k] = out[k * actor.NP + a];
+          most = logit[a] > most ? logit[a] : most;
+        }
+        V total{};
+        for (int64_t a = 0; a < A; ++a) {
+          logit[a] -= most;
+          chance[a] = exponential(logit[a]);
+          total += chance[a];
+        }
+        V spread{};
+        const V log_total = logarithm(total), share_of = 1.f / total;
+        for (int64_t a = 0; a < A; ++a) {
+          chance[a] *= share_of;
+          logit[a] -= log_total;
+          spread -= chance[a] * logit[a];
+        }
+        for (int k = 0; k < lanes; ++k) {
+          const int64_t b = first + k, i = t * B + b, action = g.chosen[at(t) + b];
+          const float advantage = (target.advantages[i] - centre) * scale;
+          const float wrong = -target.advantages[i];  // the value less its return
+          float *error = actor.errors(t) + b * actor.NP;
+          for (int64_t a = 0; a < A; ++a) {
+            const float one = a == action ? 1.f : 0.f, p = chance[a][k];
+            error[a] = share * (advantage * (p - one) +
+                                entropy_weight * p * (logit[a][k] + spread[k]));
+          }
+          critic.errors(t)[b * critic.NP + value] =
+              share * float(g.value_weight) * wrong;
+          policy -= double(advantage) * logit[action][k];
+          squares += .5 * double(wrong) * wrong;
+          entropy += spread[k];
+        }
+      }
+    double *out = g.metrics + s * METRICS, mean, deviation;
+    const double n = double(T * B);
+    out[0] = policy / n, out[1] = squares / n, out[2] = entropy / n;
+    moments(target.rpes, T * B, mean, deviation);
+    out[4] = mean, out[5] = deviation;
+    moments(target.values, (T + 1) * B, mean, deviation);
+    out[6] = mean;
+  }
+
+  // Mean reward, and returns of the episodes that ended.
+  void count_returns() const {
+    float *running = g.running + s * B;
+    double sum = 0, returns = 0, episodes = 0;
+    for (int64_t t = 0; t < T; ++t)
+      for (int64_t b = 0; b < B; ++b) {
+        sum += g.rewards[at(t) + b];
+        running[b] += g.rewards[at(t) + b];
+        if (!g.ended[at(t) + b]) continue;
+        returns += running[b];
+        episodes += 1;
+        running[b] = 0.f;
+      }
+    double *out = g.metrics + s * METRICS;
+    out[7] = sum / double(T * B), out[8] = returns, out[9] = episodes;
+  }
+
+  void differentiate(float discount, float entropy_weight) const {
+    count_returns();
+    loss(discount, entropy_weight);
+    for_cores([](const Core &core) { core.backward(); });
+  }
+
   void optimize(float rate) const {
+    const float *gradient = g.gradient + s * g.numbers;
     double squares = 0;
     for (int64_t k = 0; k < g.numbers; ++k) squares += double(gradient[k]) * gradient[k];
     const double norm = std::sqrt(squares);
@@ -571,10 +664,14 @@ struct Subject {
     for (int64_t t = 0; t < T; ++t)
       any |= g.any_start[t] && std::memchr(g.started + at(t), 1, size_t(B));
     int64_t *count = g.updates + 2 * s;
-    descend(0, initial, ++count[0], rate, float(factor));
     // Unused in this unroll, the initial memory and its moments stay as they are.
-    if (any && g.train_initial) descend(initial, heads, ++count[1], rate, float(factor));
-    descend(heads, g.numbers, count[0], rate, float(factor));
+    const bool starts = any && g.train_initial;
+    count[0] += 1, count[1] += starts;
+    for_cores([&](const Core &core) {
+      core.descend(0, core.initial, count[0], rate, float(factor));
+      if (starts) core.descend(core.initial, core.heads, count[1], rate, float(factor));
+      core.descend(core.heads, core.head_bias + core.N, count[0], rate, float(factor));
+    });
   }
 };
 
@@ -584,9 +681,9 @@ extern "C" {
 
 // Floats of `scratch`.
 int64_t scratch_size(const Group *group) {
-  const Subject one(*group, 0);
+  const Core one(*group, group->actor, 0);  // a separate critic needs no more
   const int64_t targets = 4 * (one.T + 1) * one.B;
-  const int64_t gradients = one.KA * one.G4 + (one.A + 1) * one.HP + one.NP +
+  const int64_t gradients = one.KA * one.G4 + one.N * one.HP + one.NP +
                             2 * one.HP + 2 * ENVS_AT_ONCE * one.HP +
                             WAITING_ROWS * one.G4;
   return std::max(std::max(targets, gradients), one.B * one.HP);
@@ -594,12 +691,8 @@ int64_t scratch_size(const Group *group) {
 
 // Begins an unroll with the present weights, after the last step of the one before.
 void begin(const Group *group) {
-  for (int64_t s = 0; s < group->subjects; ++s) {
-    const Subject one(*group, s);
-    one.pack();
-    std::memcpy(one.joined(0), one.joined(one.T), sizeof(float) * one.B * one.KA);
-    std::memcpy(one.cells(0), one.cells(one.T), sizeof(float) * one.B * one.HP);
-  }
+  for (int64_t s = 0; s < group->subjects; ++s)
+    Subject(*group, s).for_cores([](const Core &core) { core.begin(); });
 }
 
 // One step: stores what followed the step before, joins the inputs, computes gates,
@@ -616,22 +709,14 @@ void step(const Group *group, int64_t t, const float *observation, int64_t strid
   }
   group->any_start[t] = start != nullptr;
   if (start) std::memcpy(group->started + t * all_envs, start, all_envs);
-  for (int64_t s = 0; s < group->subjects; ++s) {
-    const Subject subject(*group, s);
-    subject.join(t, observation, stride, action, reward);
-    subject.forward(t);
-    if (gumbel) subject.choose(t, gumbel);
-  }
+  for (int64_t s = 0; s < group->subjects; ++s)
+    Subject(*group, s).step(t, observation, stride, action, reward, gumbel);
 }
 
 // Gradients of the loss of the finished unroll in all weights.
 void differentiate(const Group *group, const float *discount, const float *entropy) {
-  for (int64_t s = 0; s < group->subjects; ++s) {
-    const Subject subject(*group, s);
-    subject.count_returns();
-    subject.loss(discount[s], entropy[s]);
-    subject.backward();
-  }
+  for (int64_t s = 0; s < group->subjects; ++s)
+    Subject(*group, s).differentiate(discount[s], entropy[s]);
 }
 
 void optimize(const Group *group, const float *rate) {

@@ -12,6 +12,7 @@ from metarl.agents.stacked.loading import load_kernel
 from metarl.agents.stacked.weights import StackedWeights
 
 OPTIMIZERS = {"rmsprop": 0, "adam": 1, "rmsprop-tf": 2}
+FEEDBACK = {"none": 0, "reward": 1, "rpe": 2}
 METRICS = (
     "loss/policy",
     "loss/value",
@@ -34,17 +35,30 @@ MOST_ACTIONS = 64
 """Largest number of actions; `MOST_ACTIONS` of the kernel."""
 _WHOLE = (
     *("subjects", "envs", "steps", "observation", "units", "actions"),
-    *("padded", "row", "outputs", "numbers", "local"),
+    *("padded", "row", "numbers", "local"),
     *("normalize", "optimizer", "train_initial", "summed"),
+    *("separate", "feedback"),
 )
 _REAL = ("trace_decay", "value_weight", "decay", "epsilon", "clip")
 _BUFFERS = (
     *("mask", "weights", "gradient", "squares", "momentum", "updates"),
-    *("packed", "recurrent", "heads", "readout"),
-    *("joined", "gates", "cells", "logits", "errors", "scratch"),
-    *("chosen", "rewards", "ended", "started", "any_start"),
-    *("running", "metrics"),
+    *("scratch", "chosen", "rewards", "ended", "started", "any_start"),
+    *("running", "metrics", "discounts", "values"),
 )
+_CORE_WHOLE = "heads", "outputs", "first"
+_CORE_BUFFERS = (
+    *("packed", "recurrent", "head_weights", "readout"),
+    *("joined", "gates", "cells", "logits", "errors"),
+)
+
+
+class _Cores(ctypes.Structure):
+    """Sizes and addresses of one core of each subject; `struct Cores` of the kernel."""
+
+    _fields_ = [
+        *((name, ctypes.c_int64) for name in _CORE_WHOLE),
+        *((name, ctypes.c_void_p) for name in _CORE_BUFFERS),
+    ]
 
 
 class _Group(ctypes.Structure):
@@ -54,7 +68,46 @@ class _Group(ctypes.Structure):
         *((name, ctypes.c_int64) for name in _WHOLE),
         *((name, ctypes.c_double) for name in _REAL),
         *((name, ctypes.c_void_p) for name in _BUFFERS),
+        *((name, _Cores) for name in ("actor", "critic")),
     ]
+
+
+class CoreBuffers:
+    """Buffers of one core of each subject."""
+
+    def __init__(self, core: _Cores) -> None:
+        """Start without buffers.
+
+        Args:
+            core: receives sizes and addresses.
+        """
+        self.core, self.buffers = core, dict[str, Tensor]()
+
+    def allocate(self, g: _Group, *, heads: int, outputs: int, first: int) -> None:
+        """Allocate zeros.
+
+        Args:
+            g: sizes of the group.
+            heads: number of outputs.
+            outputs: the same in whole vectors.
+            first: place of the core's numbers among those of a subject.
+        """
+        s, t, b = g.subjects, g.steps, g.envs
+        shapes = {
+            "packed": (s, g.row, 4 * g.padded),
+            "recurrent": (s, 4 * g.padded, g.padded),
+            "head_weights": (s, g.padded + 1, outputs),
+            "readout": (s, heads, g.padded),
+            "joined": (s, t + 1, b, g.row),
+            "gates": (s, t + 1, b, 4 * g.padded),
+            "cells": (s, t + 2, b, g.padded),
+            "logits": (s, t + 1, b, outputs),
+            "errors": (s, t, b, outputs),
+        }
+        self.buffers = {name: torch.zeros(shape) for name, shape in shapes.items()}
+        self.core.heads, self.core.outputs, self.core.first = heads, outputs, first
+        for name, buffer in self.buffers.items():
+            setattr(self.core, name, buffer.data_ptr())
 
 
 class Kernel:
@@ -81,13 +134,13 @@ class Kernel:
         self.weights, self.steps, self.num_envs = weights, steps, num_envs
         self.buffers: dict[str, Tensor] = {}
         self.group = _Group()
+        cores = (self.group.actor, self.group.critic)[: len(weights.sizes.heads)]
+        self.cores = [CoreBuffers(core) for core in cores]
+        """Buffers of the one core, or of the actor's and the critic's."""
         self.address = ctypes.addressof(self.group)
         group, clip = self.group, config.gradient_clip
         sizes = weights.sizes
-        width = self.compiled.vector_width()
-        padded, outputs = (
-            -(-n // width) * width for n in (sizes.units, sizes.actions + 1)
-        )
+        padded = self._in_vectors(sizes.units)
         settings = {
             "subjects": weights.subjects,
             "envs": num_envs,
@@ -97,13 +150,14 @@ class Kernel:
             "actions": sizes.actions,
             "padded": padded,
             "row": padded + sizes.inputs + 1,
-            "outputs": outputs,
             "numbers": sizes.numbers,
             "normalize": config.normalize_advantages,
             "optimizer": OPTIMIZERS[config.optimizer],
             "summed": config.reduction == "sum",
             "local": config.rule == "eprop",
             "train_initial": weights.trains_initial,
+            "separate": len(self.cores) > 1,
+            "feedback": FEEDBACK[weights.feedback],
             "trace_decay": config.trace_decay,
             "value_weight": config.value_weight,
             "decay": config.decay,
@@ -120,32 +174,34 @@ class Kernel:
         """Allocate what the kernel reads and writes; zeros at first."""
         g, weights = self.group, self.weights
         s, t, b = g.subjects, g.steps, g.envs
-        floats = {
-            "packed": (s, g.row, 4 * g.padded),
-            "recurrent": (s, 4 * g.padded, g.padded),
-            "heads": (s, g.padded + 1, g.outputs),
-            "readout": (s, g.actions + 1, g.padded),
-            "joined": (s, t + 1, b, g.row),
-            "gates": (s, t + 1, b, 4 * g.padded),
-            "cells": (s, t + 2, b, g.padded),
-            "logits": (s, t + 1, b, g.outputs),
-            "errors": (s, t, b, g.outputs),
-            "rewards": (t, s, b),
-        }
-        for name, shape in floats.items():
-            self._use(name, torch.zeros(shape))
+        for number, core in enumerate(self.cores):
+            heads = weights.sizes.heads[number]
+            core.allocate(
+                g,
+                heads=heads,
+                outputs=self._in_vectors(heads),
+                first=weights.sizes.first(number),
+            )
+        self._use("rewards", torch.zeros(t, s, b))
+        self._use("values", torch.zeros(s, b))
         self._use("ended", torch.zeros(t, s, b, dtype=torch.bool))
         self._use("started", torch.zeros(t + 1, s, b, dtype=torch.bool))
         self._use("any_start", torch.zeros(t + 1, dtype=torch.bool))
         self._use("running", torch.zeros(s, b))
         self._use("metrics", torch.zeros(s, len(METRICS) + 2, dtype=torch.float64))
-        for name in ("weights", "gradient", "squares", "momentum", "updates"):
+        names = "weights", "gradient", "squares", "momentum", "updates", "discounts"
+        for name in names:
             self._use(name, getattr(weights, name))
         if weights.mask is not None:
             self._use("mask", weights.mask)
         self.compiled.scratch_size.restype = ctypes.c_int64
         size = self.compiled.scratch_size(ctypes.byref(g))
         self._use("scratch", torch.zeros(size))
+
+    def _in_vectors(self, numbers: int) -> int:
+        """Count of the numbers when they are padded to whole vectors."""
+        width: int = self.compiled.vector_width()
+        return -(-numbers // width) * width
 
     def _use(self, name: str, buffer: Tensor) -> None:
         """Keep a buffer alive, and tell the kernel its address."""
@@ -236,15 +292,9 @@ class Kernel:
             ctypes.byref(self.group), _floats(discounts), _floats(entropy)
         )
 
-    def scalars(self) -> list[dict[str, float]]:
-        """Scalars to log of the last update, subject by subject."""
-        rows = self.buffers["metrics"].tolist()
-        return [dict(zip(METRICS, row, strict=False)) for row in rows]
-
-    def returns(self) -> list[tuple[float, int]]:
-        """Sum and number of the returns of episodes that ended, subject by subject."""
-        rows = self.buffers["metrics"][:, len(METRICS) :].tolist()
-        return [(total, int(count)) for total, count in rows]
+    def metrics(self) -> Tensor:
+        """(S, M + 2) `METRICS` of the last update, sum and number of returns."""
+        return self.buffers["metrics"]
 
     def running(self, subject: int) -> Tensor:
         """(B,) returns so far of the episodes in progress."""
@@ -254,11 +304,20 @@ class Kernel:
         """(T, S, B) rewards of the unroll."""
         return self.buffers["rewards"]
 
-    def memory(self, subject: int) -> tuple[Tensor, Tensor]:
-        """(B, H) activity and cell after the last step of the unroll."""
+    def memory(self, subject: int) -> tuple[Tensor, ...]:
+        """(B, H) activity and cell of each core after the last step of the unroll.
+
+        With a separate critic also its (B,) values at that step.
+        """
         units, last = self.group.units, self.steps
-        joined, cells = self.buffers["joined"], self.buffers["cells"]
-        return joined[subject, last, :, :units], cells[subject, last, :, :units]
+        parts = [
+            core.buffers[name][subject, last, :, :units]
+            for core in self.cores
+            for name in ("joined", "cells")
+        ]
+        if len(self.cores) > 1:
+            parts.append(self.buffers["values"][subject])
+        return tuple(parts)
 
     def set_memory(self, subject: int, memory: Sequence[Tensor]) -> None:
         """Set the memory from which the next unroll begins."""

@@ -60,8 +60,11 @@ class TensorBoardObserver:
         self.clock, self.steps = now, steps
 
     def on_snapshot(self, number: int, network: Network) -> None:
-        """Write figures of behaviour, prediction errors and units, weights frozen."""
-        if number % preview_interval(self.config):
+        """Write figures of behaviour, prediction errors and units, weights frozen.
+
+        Of the first subject only: training waits while they are made.
+        """
+        if self.subject or number % preview_interval(self.config):
             return
         progress = number / SNAPSHOTS
         tested = SnapshotEpisodes(self.config, self.subject, network, progress=progress)

@@ -30,8 +30,12 @@ from metarl.simulation.evaluation import run_episodes
 
 EPISODES = EvaluationConfig(episodes=40, record_episodes=8)
 """Number of episodes of a snapshot; none of them is used in training."""
-STEPS_PER_PREVIEW = 40_000
-"""Batched training steps per preview; a preview takes as long as 500 to 1,000."""
+SECONDS_PER_STEP = 1.2e-6
+"""Processor time of a training step in the compiled kernel, about the least."""
+SECONDS_PER_PREVIEW = 0.4
+"""Processor time of a preview."""
+MOST_TIME = 0.05
+"""Time of previews, as a fraction of the training of all subjects."""
 LEAST_PREVIEWS = 2
 """Minimum number of previews in a training."""
 FIGURE_SIZE = (5.4, 4.7)
@@ -49,9 +53,9 @@ STYLE: dict[Any, Any] = {
 
 
 def preview_interval(config: RunConfig[Any]) -> int:
-    """Return the snapshots per preview; previews take a few percent of training."""
-    steps = config.training.updates * config.training.unroll_steps
-    count = max(LEAST_PREVIEWS, steps // STEPS_PER_PREVIEW)
+    """Return the snapshots per preview of the first subject; others have none."""
+    training = config.training.steps * config.subjects * SECONDS_PER_STEP
+    count = max(LEAST_PREVIEWS, int(MOST_TIME * training / SECONDS_PER_PREVIEW))
     divisors = [n for n in range(1, SNAPSHOTS + 1) if SNAPSHOTS % n == 0]
     return next(interval for interval in divisors if SNAPSHOTS // interval <= count)
 

@@ -79,9 +79,18 @@ def test_the_x_axis_is_environment_steps_and_the_values_are_the_metrics(finished
     assert written_values == pytest.approx(metrics["loss/value"].tolist(), rel=1e-6)
     speeds = [event.value for event in events.Scalars("time/steps_per_second")]
     assert min(speeds) > 0
+
+
+def test_previews_are_of_the_first_subject_alone(finished):
+    events = read(finished.subject(0).path)
     assert steps(events, "eval/reward_per_trial") == HALVES
     for name in FIGURES:
         assert [image.step for image in events.Images(name)] == HALVES
+    tags = read(finished.subject(1).path).Tags()
+    assert not tags["images"]
+    assert not tags["histograms"]
+    curves = {tag for tag in tags["scalars"] if not tag.startswith("eval/")}
+    assert curves == set(tags["scalars"]) > SCALARS - {"eval/reward_per_trial"}
 
 
 def test_there_is_one_run_and_nothing_stray(finished):
