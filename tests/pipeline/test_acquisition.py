@@ -261,11 +261,15 @@ def test_a_run_without_snapshots_is_refused(trained, tmp_path):
     assert "subject-00 has no snapshots" in line
 
 
-def test_what_has_no_criterion_or_another_task_is_refused(trained, tmp_path, small):
-    for task, name in (("daw-two-step", "daw"), ("bandit", "bandit")):
-        train(small(task, updates=1), tmp_path / name, workers=1, show=False)
+def test_what_has_no_criterion_or_another_task_is_refused(
+    trained, tmp_path, small, monkeypatch
+):
+    train(small("bandit", updates=1), tmp_path / "bandit", workers=1, show=False)
     out = tmp_path / "out"
-    assert "no criterion of having learned" in refused(tmp_path / "daw", out)
+    with monkeypatch.context() as patch:
+        bare = replace(analysis_of(TASK), criteria={})
+        patch.setattr("metarl.reports.acquisition.analysis_of", lambda _: bare)
+        assert "no criterion of having learned" in refused(trained, out)
     line = refused([trained, tmp_path / "bandit"], out)
     assert "run of informative-arm, bandit of bandit" in line
     # Six trials in place of a hundred.
