@@ -145,7 +145,7 @@ def check_lock(lock: Lock, plan: Plan) -> None:
         ]
         raise MetaRLError(
             f"the lock {lock.path} fixes the plan: {'; '.join(others)}; leave out what "
-            "differs, or run without the lock"
+            "differs, or run without the lock in another --out"
         )
     if changes := list(_changes(lock.experiments, _experiments(plan))):
         raise MetaRLError(
