@@ -234,17 +234,22 @@ def test_a_report_without_a_lock_says_so(unlocked):
 
 def test_a_lock_after_training_is_refused(unlocked, lock, tmp_path):
     shutil.copytree(unlocked.path, tmp_path / "out")
+    policy = tmp_path / "out/reversal/subject-00/policy.safetensors"
     says = "has subjects that were trained before the lock"
+    # Even if they were trained after it was written, it was not under the lock.
+    set_time(policy, lock.date + timedelta(seconds=9))
     with pytest.raises(MetaRLError, match=says):
         call(tmp_path / "out", locked_by=lock.path)
     assert not (tmp_path / "out" / "lock.json").exists()
     # Nor does it help to put the lock there by hand.
     shutil.copy(lock.path, tmp_path / "out" / "lock.json")
-    policy = tmp_path / "out/reversal/subject-00/policy.safetensors"
-    seconds = (lock.date - timedelta(seconds=1)).timestamp()
-    os.utime(policy, (seconds, seconds))
+    set_time(policy, lock.date - timedelta(seconds=1))
     with pytest.raises(MetaRLError, match=says):
         call(tmp_path / "out", locked_by=lock.path)
+
+
+def set_time(path, date):
+    os.utime(path, (date.timestamp(), date.timestamp()))
 
 
 def test_a_subject_that_is_not_finished_was_begun_too(lock, tmp_path):
