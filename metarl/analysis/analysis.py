@@ -216,9 +216,13 @@ class Analysis(Generic[Trials]):
         """Whether the criteria apply: the one rule for every experiment."""
         return not why_unscored(self.criteria, self.published, data)
 
+    def criteria_of(self, task: str) -> Criteria:
+        """Criteria of a task; those of the published task if it has none of its own."""
+        first = next(iter(self.criteria.values()), Criteria())
+        return self.criteria.get(task, first)
+
     def context(self, data: ExperimentData) -> Context:
         """Context of the analysis of these data."""
-        first = next(iter(self.criteria.values()), Criteria())
         return Context(
             task=data.task,
             subjects_are=data.subjects_are,
@@ -230,7 +234,7 @@ class Analysis(Generic[Trials]):
             reward_unit=data.reward_unit,
             rt_unit=data.rt_unit,
             columns=known_columns(data.trials),
-            criteria=self.criteria.get(data.task, first),
+            criteria=self.criteria_of(data.task),
             scored=self.is_scored(data),
         )
 

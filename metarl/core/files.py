@@ -228,6 +228,12 @@ def read_json(path: Path, kind: type = object) -> Any:
         MetaRLError: it is missing or damaged, differs from its seal, has the same name
             twice, or its value is not of a kind: dict or list.
     """
+    value = _parsed(path, kind)
+    return _unsealed(path, value) if isinstance(value, dict) else value
+
+
+def _parsed(path: Path, kind: type) -> Any:
+    """Value of a JSON file of a kind, with its seal."""
     try:
         value = json.loads(
             path.read_text(encoding="utf-8"),
@@ -246,7 +252,23 @@ def read_json(path: Path, kind: type = object) -> Any:
             f"{path} must hold a {kind.__name__}, got {type(value).__name__}; restore "
             "it from a copy, or create it again"
         )
-    return _unsealed(path, value) if isinstance(value, dict) else value
+    return value
+
+
+def read_sealed(path: Path) -> dict[str, Any]:
+    """Read a JSON file that must have a seal, without it.
+
+    Raises:
+        MetaRLError: as for `read_json`, or the file has no seal.
+    """
+    value: dict[str, Any] = _parsed(path, dict)
+    seal = value.pop(SEAL, None)
+    if seal != _seal_of(value):
+        raise MetaRLError(
+            f"{path} was changed or damaged after it was written: it does not fit its "
+            f"entry {SEAL}, or has none; restore it from a copy"
+        )
+    return value
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

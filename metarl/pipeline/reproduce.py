@@ -3,29 +3,27 @@
 reproduction/TASK/            run of each experiment
 reproduction/scorecard.json   every effect with its verdict
 reproduction/report.html      report on one page
+reproduction/lock.json        lock under which it ran, if any (`metarl.pipeline.lock`)
 
 Finished work is kept: the same call resumes after an interrupt, and repeats subjects
 that failed.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
-from metarl.core.checks import check_choice
 from metarl.core.devices import CPU
-from metarl.core.fields import check_fields, checked
-from metarl.core.files import write_json
+from metarl.core.fields import checked
+from metarl.core.files import exists, write_json
 from metarl.core.parallel import Job, Outcome, check_detach, check_workers
-from metarl.envs.registry import NAMES
-from metarl.experiments.spec import Experiment, experiment, preset
 from metarl.pipeline import fingerprint
+from metarl.pipeline.lock import FILE, NOT_LOCKED, keep_lock, lock_for, read_lock
+from metarl.pipeline.plan import Plan
 from metarl.pipeline.population import (
-    PlannedTest,
     Population,
     begin,
     device_for,
@@ -33,60 +31,11 @@ from metarl.pipeline.population import (
     in_batches,
     in_rounds,
     run_all,
-    snapshot_tests,
-    variant_populations,
     workers_for,
 )
 from metarl.reports.html.page import write_page
 from metarl.reports.scorecard import scorecard, write_scorecard
-from metarl.runs.config import EvaluationConfig, RunConfig, Seed, SubjectCount
 from metarl.runs.folder import Run, folder_name
-
-SMOKE_EPISODES = 12
-"""Episodes of each test with the preset `smoke`, which only shows that all runs."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """Experiments to reproduce, and their settings."""
-
-    tasks: tuple[str, ...] = NAMES
-    """Names from the registry, or your own "module:EXPERIMENT"."""
-    preset: str = "fast"
-    """Name of a preset of all these experiments."""
-    subjects: SubjectCount = 8
-    """Number of independently trained networks in each experiment, at least 1."""
-    seed: Seed = 1
-    """Root of all random streams, the same as `metarl train TASK --seed`."""
-    variants: bool = False
-    """Whether to train and test the variants of the experiments too."""
-
-    def __post_init__(self) -> None:
-        """Validate the fields."""
-        check_fields(self)
-        for name in self.tasks:
-            check_choice("preset", self.preset, sorted(experiment(name).presets))
-        if len(set(self.tasks)) < len(self.tasks) or not self.tasks:
-            raise ValueError(f"tasks must be different ones, got {self.tasks!r}")
-
-    def config(self, task: str) -> RunConfig[Any]:
-        """Configuration of one experiment."""
-        default = preset(task, self.preset)
-        return replace(default, subjects=self.subjects, seed=self.seed)
-
-    def experiment(self, task: str) -> Experiment:
-        """The experiment, with shortened tests for the preset `smoke`."""
-        full = experiment(task)
-        if self.preset != "smoke":
-            return full
-        tests = {name: _shortened(test) for name, test in full.tests.items()}
-        snapshot_test = full.snapshot_test and _shortened(full.snapshot_test)
-        return replace(full, tests=tests, snapshot_test=snapshot_test)
-
-
-def _shortened(test: EvaluationConfig) -> EvaluationConfig:
-    recorded = min(test.record_episodes, SMOKE_EPISODES)
-    return replace(test, episodes=SMOKE_EPISODES, record_episodes=recorded)
 
 
 @dataclass(frozen=True)
@@ -111,6 +60,12 @@ class Reproduction:
         return self.path / "scorecard.json"
 
     @property
+    def lock_sentence(self) -> str:
+        """Date and SHA-256 of the lock under which it ran, or that it has none."""
+        path = self.path / FILE
+        return read_lock(path).sentence if exists(path) else NOT_LOCKED
+
+    @property
     def report_path(self) -> Path:
         """File of the report."""
         return self.path / "report.html"
@@ -128,6 +83,7 @@ def reproduce(  # noqa: PLR0913 one for each option
     command: str = "",
     executor: Executor | None = None,
     detach: bool = False,
+    locked_by: str | Path | None = None,
 ) -> Outcome:
     """Train, freeze, test and score every experiment; finished work is kept.
 
@@ -144,13 +100,15 @@ def reproduce(  # noqa: PLR0913 one for each option
         executor: workers for the jobs, perhaps on other machines that share the folder;
             default: processes of this machine.
         detach: end after submitting the jobs to the executor, with `Detached`.
+        locked_by: lock from `write_lock`, which fixed this plan; default: the one of
+            `out`, if it has one.
 
     Returns:
         Folder of a `Reproduction`, and the reason for each job that failed.
 
     Raises:
-        MetaRLError: `out` has an experiment with another configuration; nothing is
-            started.
+        MetaRLError: `out` has an experiment with another configuration, or the lock
+            does not fit (`lock_for`); nothing is started.
         ValueError: a variant does not fit, or so many subjects cannot share a
             computation; nothing is started.
         KeyboardInterrupt: interrupted; everything is saved, the same call resumes.
@@ -159,15 +117,18 @@ def reproduce(  # noqa: PLR0913 one for each option
     check_workers(workers)
     check_detach(executor, detach=detach)
     result = Reproduction(Path(out), plan)
+    lock = lock_for(plan, result.path, locked_by)
     device = device_for(device, executor)
     workers = workers_for(device, workers)
     planned = [
         replace(each, device=device)
         for task in plan.tasks
-        for each in _populations(result, task)
+        for each in plan.populations(task, result.runs[task])
     ]
     populations = for_workers(in_batches(planned, batch_subjects), executor)
     with begin(populations, result.path, resume=True):
+        if lock is not None:
+            keep_lock(lock, result.path)
         failures = run_all(
             _in_rounds(populations),
             workers,
@@ -180,18 +141,6 @@ def reproduce(  # noqa: PLR0913 one for each option
         failures |= run_all(_analysis_jobs(result), workers, show=show, overall=True)
         _write_results(result, command, failures)
     return Outcome(result.path, failures)
-
-
-def _populations(result: Reproduction, task: str) -> Iterator[Population]:
-    """Population of an experiment, then those of its variants."""
-    run, config = result.runs[task], result.plan.config(task)
-    chosen = result.plan.experiment(task)
-    planned = [PlannedTest(name, test) for name, test in chosen.tests.items()]
-    planned += snapshot_tests(chosen)
-    yield Population(run, config, planned, baselines=chosen.test, name=task)
-    if result.plan.variants:
-        for each in variant_populations(run, config, chosen.tests):
-            yield replace(each, name=f"{task} {each.name}")
 
 
 def _in_rounds(populations: Sequence[Population]) -> dict[str, Job]:
@@ -221,10 +170,17 @@ def _write_results(
     read = fingerprint.saved_fingerprint
     runs = {task: read(run.analysis_path) for task, run in result.runs.items()}
     plan = {**asdict(result.plan), "tasks": [*result.plan.tasks]}
-    now = {"plan": plan, "runs": runs, "failures": failures}
+    locked = result.lock_sentence
+    now = {"plan": plan, "runs": runs, "failures": failures, "lock": locked}
     exist = result.scorecard_path.exists() and result.report_path.exists()
     if exist and read(result.path) == now:
         return
     write_scorecard(result.scorecard_path, scorecard(result.runs))
-    write_page(result.report_path, result.runs, command=command, failures=failures)
+    write_page(
+        result.report_path,
+        result.runs,
+        command=command,
+        failures=failures,
+        lock=locked,
+    )
     write_json(result.path / fingerprint.FILE, now)

@@ -38,6 +38,7 @@ from metarl.core.parallel import (
 from metarl.core.seeding import stream_seed
 from metarl.experiments.spec import experiment, preset
 from metarl.pipeline.fingerprint import analysis_job, fingerprint, is_analysed
+from metarl.pipeline.plan import SMOKE_EPISODES
 from metarl.pipeline.population import (
     PlannedTest,
     Population,
@@ -45,7 +46,6 @@ from metarl.pipeline.population import (
     in_rounds,
     run_all,
 )
-from metarl.pipeline.reproduce import SMOKE_EPISODES
 from metarl.reports.sweep import (
     SCORES,
     SUMMARY_FILE,

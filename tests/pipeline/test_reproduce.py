@@ -15,8 +15,10 @@ from metarl.core.files import read_json
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment, preset
 from metarl.pipeline import fingerprint, population
+from metarl.pipeline import plan as planning
 from metarl.pipeline import reproduce as reproduction
-from metarl.pipeline.reproduce import SMOKE_EPISODES, Plan, Reproduction, reproduce
+from metarl.pipeline.plan import SMOKE_EPISODES, Plan
+from metarl.pipeline.reproduce import Reproduction, reproduce
 from metarl.pipeline.run import train
 from metarl.runs.config import TrainingConfig
 from metarl.runs.folder import Run
@@ -36,7 +38,7 @@ def tiny(monkeypatch):
             usual, training=training, network=replace(usual.network, units=5)
         )
 
-    monkeypatch.setattr(reproduction, "preset", small)
+    monkeypatch.setattr(planning, "preset", small)
 
 
 def plan(**changes):

@@ -26,7 +26,12 @@ NONE = "-"
 
 
 def write_page(
-    path: Path, runs: Mapping[str, Run], *, command: str, failures: Mapping[str, str]
+    path: Path,
+    runs: Mapping[str, Run],
+    *,
+    command: str,
+    failures: Mapping[str, str],
+    lock: str = "",
 ) -> Path:
     """Write the report of some runs as one self-contained HTML file.
 
@@ -35,6 +40,7 @@ def write_page(
         runs: name -> run of an experiment with an analysis, finished or not.
         command: the user's command that made the runs.
         failures: failed job -> reason.
+        lock: sentence on whether plan and criteria were locked; empty: none.
 
     Raises:
         MetaRLError: an experiment has no analysis, or a run's files are damaged.
@@ -52,6 +58,7 @@ def write_page(
         experiments=experiments,
         command=command,
         failures=failures,
+        lock=lock,
         versions=versions_of(subjects),
         verdicts=VERDICTS,
         tally={each.name: counted(each.effects) for each in experiments},
