@@ -199,6 +199,10 @@ def test_the_scorecard_has_claims_apart_and_both_counts(generators):
     assert claims <= set(published_claims())
     page = results.scorecard_page()
     assert f"| {len(claims)} PASS |" in page
-    for row in rows:
-        kinds = sum(f"| {row['claim']} | " in line for line in page.splitlines())
-        assert kinds == sum(r["claim"] == row["claim"] != "" for r in rows)
+    for claim in claims:
+        shown = sum(line.startswith(f"| {claim} | ") for line in page.splitlines())
+        assert shown == sum(row["claim"] == claim for row in rows)
+    count = sum(row["claim"] != "" for row in rows)
+    for path in (DOCS / "results" / "index.md", DOCS.parent / "README.md"):
+        words = " ".join(path.read_text(encoding="utf-8").split())
+        assert f"{count} test {len(claims)} published claims" in words
