@@ -19,6 +19,7 @@ COLUMNS = (
     "high",
     "subjects",
     "learned",
+    "claim",
     "criterion",
     "reference",
     "source",

@@ -10,6 +10,7 @@ import pytest
 from code_blocks import blocks_of
 
 import metarl
+from metarl.analysis.claims import published_claims
 from metarl.analysis.criteria import Criteria
 from metarl.cli.main import COMMANDS
 from metarl.core.docstrings import paragraphs, sections
@@ -29,7 +30,7 @@ def generators():
         name: importlib.import_module(f"generators.{name}")
         for name in (
             *("experiments", "departures", "reference", "layout", "commands"),
-            "columns",
+            *("columns", "claims", "results"),
         )
     }
     sys.path.remove(str(DOCS))
@@ -175,3 +176,33 @@ def test_every_module_is_in_the_reference(generators):
 )
 def test_a_docstring_keeps_its_layout(written, shown, generators):
     assert generators["layout"].as_written(written) == shown
+
+
+def test_the_page_of_claims_has_each_with_its_criteria_or_says_that_there_are_none(
+    generators,
+):
+    page = generators["claims"].claims_page().replace("\\", "")
+    tests = generators["claims"].criteria_of_claims()
+    for name, claim in published_claims().items():
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| {name} |"))
+        assert claim.says in row
+        assert row.endswith("no scored row yet |") == (name not in tests)
+    criteria = analysis_of("two-step").criteria["two-step"].rules
+    tested = [name for name, rule in criteria.items() if "5c" in rule.claim]
+    assert tests["Wang et al. 2018, Fig. 5c"] == [f"`two-step`: {k}" for k in tested]
+
+
+def test_the_scorecard_has_claims_apart_and_both_counts(generators):
+    results = generators["results"]
+    rows = results.read_rows(results.SCORECARD)
+    claims = {row["claim"] for row in rows} - {""}
+    assert claims <= set(published_claims())
+    page = results.scorecard_page()
+    assert f"| {len(claims)} PASS |" in page
+    for claim in claims:
+        shown = sum(line.startswith(f"| {claim} | ") for line in page.splitlines())
+        assert shown == sum(row["claim"] == claim for row in rows)
+    count = sum(row["claim"] != "" for row in rows)
+    for path in (DOCS / "results" / "index.md", DOCS.parent / "README.md"):
+        words = " ".join(path.read_text(encoding="utf-8").split())
+        assert f"{count} test {len(claims)} published claims" in words

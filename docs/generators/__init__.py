@@ -6,6 +6,7 @@ from typing import Any
 
 from sphinx.application import Sphinx
 
+from generators.claims import claims_page
 from generators.columns import data_pages
 from generators.commands import Help, commands_page
 from generators.departures import departures_page
@@ -21,6 +22,7 @@ GENERATED = "generated"
 def all_pages() -> dict[str, str]:
     """Return all generated pages: path below `generated` -> Markdown."""
     return {
+        "claims": claims_page(),
         "commands": commands_page(),
         "criteria": criteria_page(),
         "departures": departures_page(),

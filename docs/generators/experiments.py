@@ -222,7 +222,7 @@ def criteria(name: str) -> str:
     """Return a table of the criteria; `learned` is the criterion of learning."""
     every = criteria_table(analysis_of(name).criteria)
     rows = every[every["experiment"] == name].drop(columns="experiment")
-    return table(("effect", "must be", "why"), _plain_rows(rows))
+    return table(("effect", "must be", "published claim", "why"), _plain_rows(rows))
 
 
 def _plain_rows(rows: pd.DataFrame) -> list[list[str]]:
@@ -234,7 +234,8 @@ def criteria_page() -> str:
     return page(
         "# Criteria",
         "Criteria for frozen networks, fixed before the results that they score. "
-        "`learned` is the criterion for a network that has learned its task.",
+        "`learned` is the criterion for a network that has learned its task. A "
+        "criterion without a [published claim](claims.md) is a diagnostic of ours.",
         *(section(headline(name)[0], criteria(name)) for name in NAMES),
     )
 

@@ -22,8 +22,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from metarl.analysis.groups import holm
-from metarl.analysis.statistics import Interval
+from metarl.analysis.statistics import Interval, holm
 
 TABLE_COLUMNS = (
     *("run", "subject", "snapshot", "episodes", "steps"),
@@ -200,7 +199,7 @@ def compare_acquisition(table: pd.DataFrame) -> pd.DataFrame:
     rows = [_compared(table, run, runs[0]) for run in runs[1:]]
     compared = pd.DataFrame(rows, columns=list(COMPARED))
     for name in ("p_logrank", "p_fisher"):
-        compared[f"{name}_holm"] = _corrected(compared[name])
+        compared[f"{name}_holm"] = holm(compared[name])
     return compared
 
 
@@ -224,10 +223,3 @@ def _logrank(times: Times, first: Times) -> float:
     if not (len(times.learned) or len(first.learned)):
         return float("nan")
     return float(stats.logrank(times.data(), first.data()).pvalue)
-
-
-def _corrected(p: "pd.Series[float]") -> NDArray[np.float64]:
-    """Holm's correction of the known p."""
-    known, corrected = p.notna().to_numpy(), np.full(len(p), np.nan)
-    corrected[known] = holm(p[known])
-    return corrected

@@ -15,7 +15,9 @@ null, a control) counts only if the same networks meet their task's learned crit
                      pass, unless the rule is strict. Where share_of is given, they are
                      shares of a baseline that is computed with the data. Where interval
                      is true, as for rules about a sign, the mean's whole 95 % interval
-                     must be within the bounds.
+                     must be within the bounds. The claim is the published one that
+                     the rule tests, a name in `panels.toml`; a rule without one is a
+                     diagnostic of ours.
 
 A heading with two tasks holds for both.
 """
@@ -62,6 +64,10 @@ class Criterion:
     """Baseline that the bounds are shares of, until `times` is given its value."""
     why: str = ""
     """Source or reason, in a sentence."""
+    claim: str = ""
+    """Published claim that it tests, by its name in `panels.toml`: study, panel and,
+    where a panel has several, the statement. Empty: it is a diagnostic of ours, as one
+    about a simulated agent, chance, a control or a single network always is."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
@@ -153,18 +159,19 @@ def _criteria(rules: Mapping[str, dict[str, Any]]) -> Criteria:
 
 
 def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
-    """Every criterion in words, one row each: experiment, name, rule, why."""
+    """Every criterion in words, one row each: experiment, name, rule, claim, why."""
     rows = []
     for task, own in criteria.items():
         if own.learned is not None:
             least = own.learned
             enough = f"{least.statistic} >= {least.threshold:g}"
-            rows.append((task, "learned", enough, least.why))
+            rows.append((task, "learned", enough, "", least.why))
         rows += [
-            (task, name, f"{_summary_words(rule)} {rule}", rule.why)
+            (task, name, f"{_summary_words(rule)} {rule}", rule.claim, rule.why)
             for name, rule in own.rules.items()
         ]
-    return pd.DataFrame(rows, columns=["experiment", "name", "rule", "why"])
+    columns = ["experiment", "name", "rule", "claim", "why"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _summary_words(rule: Criterion) -> str:

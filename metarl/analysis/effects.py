@@ -14,6 +14,7 @@ from metarl.analysis.measures import MEASURED
 from metarl.analysis.statistics import (
     NO_BOUNDS,
     Bounds,
+    holm,
     mean_interval,
     median_interval,
 )
@@ -33,6 +34,8 @@ COLUMNS = (
     "value_learners",
     "chance",
     "p",
+    "p_holm",
+    "claim",
     "criterion",
     "criterion_low",
     "criterion_high",
@@ -251,9 +254,11 @@ def effect_row(
         lowest or highest; subjects, those that have a number; missing, those that have
         none; learned, the number that did; value_learners, the value over those alone;
         chance, and p, of a two-sided one-sample t test of the subjects against it;
-        criterion in words, and as criterion_low, criterion_high (blank where a bound
-        does not bind or is a share of a baseline that was not computed) and
-        criterion_strict; passed, whether the criterion holds and counts; verdict.
+        p_holm, which is blank until `effect_table`; claim, the published one that the
+        criterion tests, blank for a diagnostic; criterion in words, and as
+        criterion_low, criterion_high (blank where a bound does not bind or is a share
+        of a baseline that was not computed) and criterion_strict; passed, whether the
+        criterion holds and counts; verdict.
     """
     value, low, high = _summary(effect, effect.values)
     learners = None if learned is None else effect.values[_of(learned, effect.values)]
@@ -273,6 +278,7 @@ def effect_row(
         "value_learners": alone,
         "chance": np.nan if effect.chance is None else effect.chance,
         "p": chance_p(effect),
+        "p_holm": np.nan,
         **_criterion_columns(effect.criterion),
         "reference": np.nan if effect.reference is None else effect.reference,
         "source": effect.source,
@@ -289,6 +295,7 @@ def _criterion_columns(criterion: Criterion | None) -> dict[str, object]:
         known = [not criterion.share_of and np.isfinite(bound) for bound in bounds]
         low, high = np.where(known, bounds, np.nan)
     return {
+        "claim": "" if criterion is None else criterion.claim,
         "criterion": "" if criterion is None else str(criterion),
         "criterion_low": float(low),
         "criterion_high": float(high),
@@ -364,10 +371,13 @@ def effect_table(
     """All rows of one experiment, each effect with the subjects that learned.
 
     Returns:
-        The rows; `subject_table` gives the numbers behind them.
+        The rows, with p_holm: p of those that test published claims, corrected by
+        Holm's method for their number in this table; `subject_table` gives the numbers
+        behind them.
     """
     rows = [effect_row(experiment, effect, learned) for effect, learned in effects]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
+    table["p_holm"] = holm(table["p"].where(table["claim"] != "").astype(float))
     table = table.astype(
         {"learned": "Int64", "passed": bool, "criterion_strict": object}
     )

@@ -14,6 +14,7 @@ from scipy import stats
 
 from metarl.analysis.comparison import welch
 from metarl.analysis.effects import Effect
+from metarl.analysis.statistics import holm
 
 MOST_MAIN = 6
 """Most main measures of an experiment."""
@@ -118,7 +119,7 @@ def group_differences(
             row = (measure, measure in main, one, other, *compared, np.nan, among)
             rows.append(row)
     table = pd.DataFrame(rows, columns=list(GROUP_COLUMNS))
-    return table.assign(p_holm=_corrected(table, "p_welch"))
+    return table.assign(p_holm=holm(table["p_welch"].where(table["main"].astype(bool))))
 
 
 def _compared(
@@ -138,30 +139,6 @@ def _kruskal(parts: Sequence["pd.Series[float]"]) -> float:
     if len(full) < 3 or np.ptp(np.concatenate(full)) == 0:
         return np.nan
     return float(stats.kruskal(*full).pvalue)
-
-
-def _corrected(table: pd.DataFrame, column: str) -> NDArray[np.float64]:
-    """Holm's correction of the p of the main measures; NaN for the others."""
-    corrected = np.full(len(table), np.nan)
-    rows = (table["main"].astype(bool) & table[column].notna()).to_numpy()
-    corrected[rows] = holm(table.loc[rows, column])
-    return corrected
-
-
-def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """Holm's corrected p of several tests, in their order.
-
-    Args:
-        p: (N,) p of each, in [0, 1].
-
-    Source: Holm 1979, Scand J Stat 6:65.
-    """
-    own = np.asarray(p, float)
-    order = np.argsort(own, kind="stable")
-    steps = own[order] * np.arange(len(own), 0, -1)
-    corrected = np.empty_like(own)
-    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return corrected
 
 
 def correlations(
@@ -192,7 +169,7 @@ def correlations(
             found = correlation(both["x"], both["y"])
             rows.append((measure, measure in main, name, len(both), *found, np.nan))
     table = pd.DataFrame(rows, columns=list(CORRELATION_COLUMNS))
-    return table.assign(p_holm=_corrected(table, "p"))
+    return table.assign(p_holm=holm(table["p"].where(table["main"].astype(bool))))
 
 
 def correlation(x: ArrayLike, y: ArrayLike) -> tuple[float, ...]:

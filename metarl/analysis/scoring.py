@@ -1,12 +1,77 @@
-"""Whether criteria apply to some data: one rule for every experiment.
+"""Whether criteria apply to some data, and how verdicts are counted.
 
-They apply to networks of the experiment itself, with the task's parameters and the test
-that they were fixed for: never to a variant, a changed task, another test, or animals.
+Criteria apply to networks of the experiment itself, with the task's parameters and the
+test that they were fixed for: never to a variant, a changed task, another test, or
+animals.
+
+Rows of effects are of three kinds. A row tests a published claim if its criterion has
+one; several rows may test the same claim, which is counted once, in one table as in
+several. A scored row without a claim is a diagnostic of ours: of a simulated agent,
+chance, a control, a single network or a level that we set. Others are reported.
 """
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from metarl.analysis.data import ExperimentData
+
+VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
+"""Verdicts, in the order of a tally."""
+CLAIM, DIAGNOSTIC, REPORTED = "claim", "diagnostic", "reported"
+"""Kinds of rows."""
+HEADINGS = {
+    CLAIM: "Published claims",
+    DIAGNOSTIC: "Diagnostics of ours",
+    REPORTED: "Reported, not scored",
+}
+"""Kind -> heading of its rows, in the order in which they are shown."""
+Row = Mapping[Any, Any]
+"""One row of an effects table."""
+
+
+def kind_of(row: Row) -> str:
+    """Whether a row tests a published claim, is a diagnostic, or is reported."""
+    if row["verdict"] == "REPORTED":
+        return REPORTED
+    return CLAIM if row["claim"] else DIAGNOSTIC
+
+
+def rows_by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by kind, in the order of HEADINGS; kinds without rows are left out."""
+    every = list(rows)
+    kinds = {kind: [row for row in every if kind_of(row) == kind] for kind in HEADINGS}
+    return {kind: part for kind, part in kinds.items() if part}
+
+
+def claim_verdicts(rows: Iterable[Row]) -> dict[str, str]:
+    """Claim -> its verdict, over all of the rows that test it.
+
+    A claim is FAIL if any of its rows fails; else MISSING if any has no number; else
+    NOT LEARNED if any says nothing as networks did not learn; PASS if all pass. A claim
+    without a scored row, as one that only an absent variant tests, has no verdict.
+    """
+    worst = ("FAIL", "MISSING", "NOT LEARNED", "PASS")
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if kind_of(row) == CLAIM:
+            found.setdefault(row["claim"], set()).add(row["verdict"])
+    return {
+        claim: next(verdict for verdict in worst if verdict in verdicts)
+        for claim, verdicts in found.items()
+    }
+
+
+def count_verdicts(verdicts: Iterable[str]) -> dict[str, int]:
+    """Number of each verdict, in the order of VERDICTS; those without any left out."""
+    count = Counter(verdicts)
+    return {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
+
+
+def counts_in_words(verdicts: Iterable[str]) -> str:
+    """Number of each verdict in words, as "2 PASS, 1 FAIL"."""
+    counted = count_verdicts(verdicts)
+    return ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
 
 
 def why_unscored(

@@ -388,3 +388,20 @@ def median_interval(
     if rank == 0:
         return median, float("nan"), float("nan")
     return median, float(ordered[rank - 1]), float(ordered[-rank])
+
+
+def holm(p: ArrayLike) -> Array:
+    """Holm's corrected p of several tests, in their order.
+
+    Args:
+        p: (N,) p of each, in [0, 1]; NaN where there was no test, which stays NaN and
+            does not count as one.
+
+    Source: Holm 1979, Scand J Stat 6:65.
+    """
+    own = np.asarray(p, float)
+    corrected = np.full_like(own, np.nan)
+    order = np.argsort(own, kind="stable")[: np.count_nonzero(~np.isnan(own))]
+    steps = own[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return corrected

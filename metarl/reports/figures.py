@@ -1,7 +1,7 @@
 """Figure, effects and one-page result of a run; the only module that saves them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,15 @@ from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import COLUMNS as EFFECT_COLUMNS
 from metarl.analysis.effects import subject_table
 from metarl.analysis.measures import missing_words
-from metarl.analysis.scoring import why_unscored
+from metarl.analysis.scoring import (
+    CLAIM,
+    HEADINGS,
+    Row,
+    claim_verdicts,
+    counts_in_words,
+    rows_by_kind,
+    why_unscored,
+)
 from metarl.analysis.style import figure_style
 from metarl.analysis.words import NETWORKS
 from metarl.core.checks import MetaRLError, check_word
@@ -412,7 +420,7 @@ def result_text(run: Run, effects: pd.DataFrame, unscored: str = "") -> str:
         *([f"Nothing is scored: {unscored}.", ""] if unscored else []),
         "Effects (value [95 % interval over subjects]; criterion; verdict)",
         "",
-        *(effect_line(row) for row in effects.to_dict("records")),
+        *effect_lines(effects),
     ]
     return "\n".join(lines) + "\n"
 
@@ -474,6 +482,32 @@ def _baseline_lines(run: Run) -> list[str]:
         for name in list_baselines(run.config, make, test)
         if name not in run.baselines
     ]
+
+
+def effect_lines(effects: pd.DataFrame) -> list[str]:
+    """Format an effects table: published claims, diagnostics and reported rows apart.
+
+    Every claim has a line with its own verdict before its rows.
+    """
+    lines = []
+    for kind, rows in rows_by_kind(effects.to_dict("records")).items():
+        lines += ["", f"{HEADINGS[kind]}: {_counts(kind, rows)}", ""]
+        lines += _claim_lines(rows) if kind == CLAIM else map(effect_line, rows)
+    return lines[1:]
+
+
+def _counts(kind: str, rows: Sequence[Row]) -> str:
+    """Verdicts of rows, and of the claims that they test, with their numbers."""
+    in_words = counts_in_words(row["verdict"] for row in rows)
+    if kind != CLAIM:
+        return in_words
+    return f"{counts_in_words(claim_verdicts(rows).values())} (rows: {in_words})"
+
+
+def _claim_lines(rows: Sequence[Row]) -> Iterator[str]:
+    for claim, verdict in claim_verdicts(rows).items():
+        yield f"{claim}: {verdict}"
+        yield from (effect_line(row) for row in rows if row["claim"] == claim)
 
 
 def effect_line(row: Mapping[Any, Any]) -> str:

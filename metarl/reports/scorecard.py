@@ -1,6 +1,7 @@
 """Scorecard: table of all effects of all experiments, with their verdicts."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,13 @@ import pandas as pd
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import COLUMNS, Effect, effect_table
+from metarl.analysis.scoring import HEADINGS, VERDICTS, claim_verdicts, kind_of
+from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import experiment
-from metarl.reports.figures import effect_line, read_effects
+from metarl.reports.figures import effect_lines, read_effects
 from metarl.runs.config import check_trusted
 from metarl.runs.folder import Run
-
-VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
-"""Verdicts, in the order of a tally."""
 
 
 def scorecard(runs: Mapping[str, Run]) -> pd.DataFrame:
@@ -58,27 +58,72 @@ def write_scorecard(path: Path, card: pd.DataFrame) -> None:
 
 
 def read_scorecard(path: Path) -> pd.DataFrame:
-    """Read a scorecard from `write_scorecard`."""
-    return pd.DataFrame(read_json(path))
+    """Read a scorecard from `write_scorecard`.
+
+    Raises:
+        MetaRLError: it lacks a column, as one of an earlier version does.
+    """
+    card = pd.DataFrame(read_json(path))
+    for name in COLUMNS:
+        if len(card) and name not in card:
+            raise MetaRLError(
+                f"{path} has no {name}; remove it, and repeat the command that made it"
+            )
+    return card
 
 
 def tally(card: pd.DataFrame) -> pd.DataFrame:
     """Count effects by verdict: one row per experiment, and one for all."""
-    counted = pd.crosstab(card["experiment"], card["verdict"])
-    counted = counted.reindex(card["experiment"].unique())
-    counted = counted.reindex(columns=list(VERDICTS), fill_value=0)
+    counted = _counted(card, card["experiment"])
     counted.loc["all"] = counted.sum()
+    return counted
+
+
+def claim_tally(card: pd.DataFrame) -> pd.DataFrame:
+    """Count published claims by verdict: a row per experiment with some, one for all.
+
+    A claim that several experiments test is counted once in each, and once in all.
+    """
+    verdicts = {
+        name: claim_verdicts(part.to_dict("records"))
+        for name, part in card.groupby("experiment", sort=False)
+    }
+    whole = {**verdicts, "all": claim_verdicts(card.to_dict("records"))}
+    counts = {name: Counter(of.values()) for name, of in whole.items() if of}
+    table = pd.DataFrame.from_dict(counts, orient="index")
+    return table.reindex(columns=list(VERDICTS[:-1])).fillna(0).astype(int)
+
+
+def kind_tally(card: pd.DataFrame) -> pd.DataFrame:
+    """Count effects by verdict: a row for claims, diagnostics and reported ones."""
+    kinds = card.apply(lambda row: HEADINGS[kind_of(row)], axis=1)
+    return _counted(card, kinds.astype(str))
+
+
+def _counted(card: pd.DataFrame, by: "pd.Series[str]") -> pd.DataFrame:
+    counted = pd.crosstab(by, card["verdict"]).reindex(by.unique())
+    counted = counted.reindex(columns=list(VERDICTS), fill_value=0)
     return counted.rename_axis(index=None, columns=None)
 
 
 def scorecard_text(card: pd.DataFrame) -> str:
-    """Format the scorecard as text: every effect, then the tally."""
+    """Format the scorecard as text: every effect, then the counts.
+
+    Published claims, diagnostics and reported effects are apart; the counts are of
+    claims, each counted once, and of rows.
+    """
     lines = []
     for name, part in card.groupby("experiment", sort=False):
         check_trusted(str(name))
         entry = experiment(str(name))
         lines += [f"{name}: {entry.summary}"]
         lines += [entry.source_line, ""] if entry.source else [""]
-        lines += [effect_line(row) for row in part.to_dict("records")]
-        lines += [""]
-    return "\n".join([*lines, tally(card).to_string()])
+        lines += [*effect_lines(part), ""]
+    counts = {
+        "Published claims, each counted once": claim_tally(card),
+        "Rows by kind": kind_tally(card),
+        "Rows by experiment": tally(card),
+    }
+    for heading, table in counts.items():
+        lines += [heading, "", table.to_string() if len(table) else "  none", ""]
+    return "\n".join(lines[:-1])

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from metarl.analysis.claims import published_claims
 from metarl.analysis.criteria import (
     Criteria,
     Criterion,
@@ -119,12 +120,34 @@ def test_every_criterion_binds_and_gives_its_reason_in_a_sentence():
 
 def test_the_table_shows_every_criterion_in_words():
     table = criteria_table(CRITERIA).set_index(["experiment", "name"])
-    assert table.columns.tolist() == ["rule", "why"]
+    assert table.columns.tolist() == ["rule", "claim", "why"]
     assert table.index.is_unique
     assert len(table) == sum(1 + len(named.rules) for named in CRITERIA.values())
+    assert table["claim"]["two-step", "model-based r2"] == "Wang et al. 2018, Fig. 5f"
+    assert table["claim"]["two-step", "learned"] == ""
     rules = table["rule"]
     assert rules["two-step", "learned"] == "reward_per_100 >= 65"
     assert rules["two-step", "reward, each network"] == "lowest >= 68.5"
     assert rules["inferred-value", "difference"] == "mean >= 0.5 of the ideal"
     end = "lower end of the mean's 95 % interval"
     assert rules["harlow", "decoded beyond untrained units"] == f"{end} > 0"
+
+
+def test_every_claim_of_a_criterion_is_in_the_list_of_published_claims():
+    rules = [rule for named in CRITERIA.values() for rule in named.rules.values()]
+    claims = {rule.claim for rule in rules} - {""}
+    assert claims
+    assert claims <= set(published_claims())
+
+
+def test_no_single_network_is_a_published_claim():
+    for named in CRITERIA.values():
+        for name, rule in named.rules.items():
+            assert not (rule.claim and rule.summary in ("lowest", "highest")), name
+
+
+def test_every_published_claim_names_study_and_place_and_says_it_in_a_sentence():
+    for name, claim in published_claims().items():
+        assert re.match(r"[A-Z][a-z]+ et al\. \d{4}, \w", name), name
+        for text in filter(None, (claim.says, claim.note)):
+            assert re.fullmatch(r"[A-Z].+[^.]\.", text), text

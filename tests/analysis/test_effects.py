@@ -134,6 +134,43 @@ def test_the_table_has_the_documented_columns_and_types():
     assert table["passed"].dtype == bool
 
 
+def test_rows_of_claims_have_holms_p_over_the_claims_of_the_table():
+    def effect(key, values, claim, chance=0.0):
+        rule = Criterion(low=0, claim=claim)
+        values = pd.Series(values)
+        return Effect(
+            label=key,
+            values=values,
+            criterion=rule,
+            chance=chance,
+            needs_learning=False,
+        )
+
+    table = effect_table(
+        "two-step",
+        [
+            (effect("strong", [1.0, 1.1, 1.2], "Fig. 1"), None),
+            (effect("weak", [1.0, 3.0, 0.5], "Fig. 2"), None),
+            (effect("ours", [1.0, 1.1, 1.2], ""), None),
+            (effect("untested", [1.0, 1.1, 1.2], "Fig. 3", None), None),
+            (Effect(label="reported", values=pd.Series([1.0, 1.2]), chance=0.0), None),
+        ],
+    )
+    assert table["claim"].tolist() == ["Fig. 1", "Fig. 2", "", "Fig. 3", ""]
+    strong, weak = table["p"][:2]
+    assert strong < weak / 2
+    nan = float("nan")
+    expected = [2 * strong, weak, nan, nan, nan]
+    assert table["p_holm"].tolist() == pytest.approx(expected, nan_ok=True)
+
+
+def test_an_unscored_effect_tests_no_claim():
+    rule = Criterion(low=0, claim="Fig. 1")
+    effect = Effect(label="it", values=pd.Series([1.0, 2.0]), criterion=rule)
+    scored = score_effects("two-step", [effect], {MEASURED: None}, scored=False)
+    assert (scored["claim"][0], scored["verdict"][0]) == ("", "REPORTED")
+
+
 def test_an_unknown_summary_is_refused():
     with pytest.raises(ValueError, match="summary must be one of mean, median, lower"):
         Effect(label="it", values=pd.Series([1.0]), summary="mode")

@@ -13,7 +13,6 @@ from metarl.analysis.groups import (
     MOST_MAIN,
     correlations,
     group_differences,
-    holm,
     main_measures,
     plain_label,
 )
@@ -89,12 +88,6 @@ def test_of_three_groups_every_two_are_compared_and_all_by_kruskal_wallis():
     assert table["p_holm"].notna().tolist() == [True] * 3 + [False] * 3
     own = table["p_welch"][:3]
     assert table["p_holm"].max() == pytest.approx(2 * sorted(own)[1])
-
-
-def test_holms_correction_is_as_in_his_steps():
-    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([0.6, 0.9]).tolist() == [1.0, 1.0]
-    assert holm([]).tolist() == []
 
 
 def test_a_correlation_has_fishers_interval():

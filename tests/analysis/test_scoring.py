@@ -5,7 +5,15 @@ from dataclasses import replace
 import pytest
 
 from metarl.analysis.data import ExperimentData
-from metarl.analysis.scoring import why_unscored
+from metarl.analysis.scoring import (
+    CLAIM,
+    DIAGNOSTIC,
+    REPORTED,
+    claim_verdicts,
+    counts_in_words,
+    rows_by_kind,
+    why_unscored,
+)
 
 TASKS = ("coins:EXPERIMENT",)
 
@@ -63,3 +71,43 @@ def test_what_is_not_the_experiment_is_not_scored_and_says_why(changes, words, d
 
 def test_without_criteria_nothing_is_scored(data):
     assert why_unscored((), {}, data) == "there are no criteria"
+
+
+def rows(*pairs):
+    return [{"claim": claim, "verdict": verdict} for claim, verdict in pairs]
+
+
+CARD = rows(
+    ("Fig. 1", "PASS"),
+    ("Fig. 1", "PASS"),
+    ("Fig. 2", "PASS"),
+    ("Fig. 2", "FAIL"),
+    ("Fig. 2", "MISSING"),
+    ("Fig. 3", "NOT LEARNED"),
+    ("Fig. 3", "PASS"),
+    ("Fig. 4", "MISSING"),
+    ("Fig. 4", "NOT LEARNED"),
+    ("", "PASS"),
+    ("", "FAIL"),
+    ("", "REPORTED"),
+)
+
+
+def test_a_claim_is_counted_once_with_the_worst_verdict_of_its_rows():
+    assert claim_verdicts(CARD) == {
+        "Fig. 1": "PASS",
+        "Fig. 2": "FAIL",
+        "Fig. 3": "NOT LEARNED",
+        "Fig. 4": "MISSING",
+    }
+    assert claim_verdicts(rows(("", "FAIL"), ("Fig. 5", "REPORTED"))) == {}
+
+
+def test_claims_and_rows_are_counted_in_the_order_of_verdicts():
+    counted = counts_in_words(claim_verdicts(CARD).values())
+    assert counted == "1 PASS, 1 FAIL, 1 MISSING, 1 NOT LEARNED"
+    kinds = {kind: len(part) for kind, part in rows_by_kind(CARD).items()}
+    assert kinds == {CLAIM: 9, DIAGNOSTIC: 2, REPORTED: 1}
+    assert [*rows_by_kind(CARD[:2])] == [CLAIM]
+    in_words = counts_in_words(row["verdict"] for row in CARD)
+    assert in_words == "5 PASS, 2 FAIL, 2 MISSING, 2 NOT LEARNED, 1 REPORTED"

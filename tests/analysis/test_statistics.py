@@ -17,6 +17,7 @@ from metarl.analysis.statistics import (
     fit_linear,
     fit_logit,
     fit_logits,
+    holm,
     mean_interval,
     median_interval,
     standard_error,
@@ -289,3 +290,16 @@ def test_means_are_of_all_or_of_the_known_values_and_of_none_unknown():
     assert np.isnan([statistics.mean([]), statistics.known_mean([np.nan])]).all()
     error = statistics.standard_error([1, 2, 6])
     assert statistics.known_standard_error([1, np.nan, 2, 6]) == error
+
+
+def test_holms_correction_is_as_in_his_steps():
+    assert holm([0.01, 0.04, 0.03]).tolist() == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.6, 0.9]).tolist() == [1.0, 1.0]
+    assert holm([]).tolist() == []
+
+
+def test_what_was_not_tested_does_not_count_in_holms_correction():
+    nan = float("nan")
+    corrected = holm([nan, 0.01, 0.04, nan, 0.03])
+    assert corrected == pytest.approx([nan, 0.03, 0.06, nan, 0.06], nan_ok=True)
+    assert holm([nan]) == pytest.approx([nan], nan_ok=True)

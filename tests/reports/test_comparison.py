@@ -226,6 +226,7 @@ def test_changed_effects_are_refused(folders, other, tmp_path, name):
     ("name", "before", "after", "words"),
     [
         ("effects.json", '"value":', '"worth":', "has no value; run"),
+        ("effects.json", '"claim":', '"paper":', "has no claim; run"),
         ("effects.json", '"subjects": 2', '"subjects": "two"', "must hold numbers in"),
         (BY_SUBJECT_FILE, "value", "worth", "must have one number of each subject in"),
     ],

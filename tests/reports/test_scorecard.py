@@ -3,11 +3,15 @@
 import json
 
 import pandas as pd
+import pytest
 
 from metarl.analysis.effects import COLUMNS
+from metarl.analysis.scoring import VERDICTS
+from metarl.core.checks import MetaRLError
 from metarl.reports.figures import analyze
 from metarl.reports.scorecard import (
-    VERDICTS,
+    claim_tally,
+    kind_tally,
     read_scorecard,
     scorecard,
     scorecard_text,
@@ -60,6 +64,83 @@ def test_a_tally_counts_verdicts_by_experiment_and_in_all():
         [0, 1, 0, 0, 0],
         [2, 1, 0, 0, 1],
     ]
+
+
+@pytest.mark.parametrize("name", ["claim", "p_holm"])
+def test_a_scorecard_of_an_earlier_version_is_refused(unlearned, tmp_path, name):
+    analyze(unlearned)
+    card = scorecard({"two-step": unlearned})
+    path = tmp_path / "scorecard.json"
+    write_scorecard(path, card.drop(columns=name))
+    words = f"scorecard.json has no {name}; remove it, and repeat the command"
+    with pytest.raises(MetaRLError, match=words):
+        read_scorecard(path)
+
+
+@pytest.fixture
+def card():
+    """Two claims in one experiment, one of them in another too, and other rows."""
+    rows = [
+        ("harlow-line", "Fig. 6", "PASS"),
+        ("harlow-line", "Fig. 6", "PASS"),
+        ("harlow-line", "Fig. 7", "NOT LEARNED"),
+        ("harlow-line", "", "MISSING"),
+        ("harlow", "Fig. 6", "MISSING"),
+        ("harlow", "", "REPORTED"),
+        ("bandit", "", "FAIL"),
+    ]
+    return pd.DataFrame(rows, columns=["experiment", "claim", "verdict"])
+
+
+def test_a_claim_is_counted_once_in_an_experiment_and_once_in_all(card):
+    counted = claim_tally(card)
+    assert list(counted.columns) == list(VERDICTS[:-1])
+    assert counted.to_dict("index") == {
+        "harlow-line": {"PASS": 1, "FAIL": 0, "MISSING": 0, "NOT LEARNED": 1},
+        "harlow": {"PASS": 0, "FAIL": 0, "MISSING": 1, "NOT LEARNED": 0},
+        "all": {"PASS": 0, "FAIL": 0, "MISSING": 1, "NOT LEARNED": 1},
+    }
+    assert claim_tally(card[card["claim"] == ""]).empty
+
+
+def test_rows_are_counted_by_kind(card):
+    assert kind_tally(card).to_numpy().tolist() == [
+        [2, 0, 1, 1, 0],
+        [0, 1, 1, 0, 0],
+        [0, 0, 0, 0, 1],
+    ]
+    assert list(kind_tally(card).index) == [
+        "Published claims",
+        "Diagnostics of ours",
+        "Reported, not scored",
+    ]
+
+
+def test_the_text_has_claims_diagnostics_and_reported_rows_apart(unlearned):
+    analyze(unlearned)
+    lines = scorecard_text(scorecard({"two-step": unlearned})).splitlines()
+    stays, reward, distance = (
+        next(place for place, line in enumerate(lines) if words in line)
+        for words in (
+            " stay after rewarded rare, mean: ",
+            " rewards per 100 trials, missed ones too, mean: ",
+            " stay after rewarded rare, distance",
+        )
+    )
+    claims, diagnostics, reported, *counts = (
+        next(place for place, line in enumerate(lines) if line.startswith(heading))
+        for heading in (
+            "Published claims: ",
+            "Diagnostics of ours: ",
+            "Reported, not scored: ",
+            "Published claims, each counted once",
+            "Rows by kind",
+            "Rows by experiment",
+        )
+    )
+    order = [claims, stays, diagnostics, reward, reported, distance, *counts]
+    assert order == sorted(order)
+    assert any(line.startswith("Wang et al. 2018, Fig. 5c: ") for line in lines)
 
 
 def test_the_text_has_a_line_for_each_effect_and_ends_with_the_tally(unlearned):

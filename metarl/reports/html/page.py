@@ -4,7 +4,6 @@ It depends only on the folders of the runs: the same folders give the same bytes
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,25 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from metarl.analysis.scoring import (
+    HEADINGS,
+    VERDICTS,
+    claim_verdicts,
+    count_verdicts,
+    rows_by_kind,
+)
 from metarl.core.checks import MetaRLError
 from metarl.core.files import write_text
 from metarl.reports.figures import has_analysis
 from metarl.reports.html.facts import RunFacts, run_facts, versions_of
-from metarl.reports.scorecard import VERDICTS
 from metarl.runs.folder import Run
 
-FURTHER = {"value_learners": "Learners only", "chance": "Chance level", "p": "p"}
+FURTHER = {
+    "value_learners": "Learners only",
+    "chance": "Chance level",
+    "p": "p",
+    "p_holm": "p, Holm",
+}
 """Column of effects that is shown only if informative -> its heading."""
 NONE = "-"
 """Text in place of a missing number."""
@@ -53,6 +63,7 @@ def write_page(
             )
     experiments = [run_facts(name, run, path.parent) for name, run in runs.items()]
     subjects = [subject for run in runs.values() for subject in run.subjects]
+    every = [effect for each in experiments for effect in each.effects]
     page = environment().get_template("report.html")
     text = page.render(
         experiments=experiments,
@@ -61,8 +72,11 @@ def write_page(
         lock=lock,
         versions=versions_of(subjects),
         verdicts=VERDICTS,
+        headings=HEADINGS,
         tally={each.name: counted(each.effects) for each in experiments},
-        total=counted([e for each in experiments for e in each.effects]),
+        total=counted(every),
+        claims={each.name: claims_counted(each.effects) for each in experiments},
+        all_claims=claims_counted(every),
     )
     write_text(path, text)
     return path
@@ -82,7 +96,7 @@ def environment() -> Environment:
         "number": number,
         "with_interval": with_interval,
         "with_code": with_code,
-        "scored": scored,
+        "of_kind": of_kind,
         "further": further,
         "duration": duration,
     }
@@ -91,13 +105,17 @@ def environment() -> Environment:
 
 def counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """Count effects by verdict; verdicts without effects are left out."""
-    count = Counter(effect["verdict"] for effect in effects)
-    return {verdict: count[verdict] for verdict in VERDICTS if count[verdict]}
+    return count_verdicts(effect["verdict"] for effect in effects)
 
 
-def scored(facts: RunFacts, yes: bool = True) -> list[dict[str, Any]]:
-    """Return the effects that are scored, or those that are not."""
-    return [e for e in facts.effects if (e["verdict"] != "REPORTED") == yes]
+def claims_counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Count published claims by verdict, each once; verdicts without any left out."""
+    return count_verdicts(claim_verdicts(effects).values())
+
+
+def of_kind(facts: RunFacts, kind: str) -> list[Mapping[str, Any]]:
+    """Return the effects of a kind: claims, diagnostics or reported ones."""
+    return rows_by_kind(facts.effects).get(kind, [])
 
 
 def further(effects: Sequence[Mapping[str, Any]]) -> dict[str, str]:

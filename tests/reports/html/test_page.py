@@ -10,6 +10,7 @@ from itertools import pairwise
 import pytest
 from toys import Lottery
 
+from metarl.analysis.scoring import VERDICTS
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import preset
@@ -22,7 +23,6 @@ from metarl.reports.html.page import (
     with_interval,
     write_page,
 )
-from metarl.reports.scorecard import VERDICTS
 from metarl.runs.folder import create_run, load_run
 
 VOID = {"meta", "img", "br", "link"}
@@ -74,8 +74,9 @@ def folder(finished, tmp_path_factory):
         shutil.copytree(finished.path, folder / name)
     path = analyze(load_run(folder / "two-step"))["effects"]
     rows = read_json(path)
-    for row, verdict in zip(rows, VERDICTS, strict=False):
-        row["verdict"] = verdict
+    claims = ("Fig. 1", "Fig. 1", "Fig. 2", "", "")
+    for row, verdict, claim in zip(rows, VERDICTS, claims, strict=False):
+        row |= {"verdict": verdict, "claim": claim}
     write_json(path, rows)
     path.with_name(HASHES_FILE).unlink()
     for subject in load_run(folder / "two-step").subjects:
@@ -188,7 +189,23 @@ def test_verdicts_are_counted(folder, page):
     assert "bandit 0 1 0 0 0" in rows
     assert f"All {passed} {failed + 2} {rest}" in rows
     line = ", ".join(f"{counts[verdict]} {verdict}" for verdict in VERDICTS)
-    assert f"two-step: {line}" in page.words("li")
+    assert f"two-step: claims 1 FAIL, 1 MISSING; rows {line}" in page.words("li")
+    assert "two-step 0 1 1 0" in rows
+    assert "All 0 1 1 0" in rows
+
+
+def test_claims_and_diagnostics_are_two_tables(folder, page):
+    effects = read_json(folder / "two-step/analysis/effects.json")
+    claims, ours = (
+        next(words for words in page.words("table") if words.startswith(heading))
+        for heading in ("Published claims: effects", "Diagnostics of ours.")
+    )
+    for row in effects:
+        cells = f"{row['effect']} {with_interval(row)}"
+        scored = row["verdict"] != "REPORTED"
+        assert (cells in claims) == (scored and row["claim"] != "")
+        assert (cells in ours) == (scored and row["claim"] == "")
+        assert row["claim"] in claims or not scored
 
 
 def test_an_experiment_has_its_question_rules_and_provenance(page, folder):
@@ -291,12 +308,15 @@ def test_uninformative_columns_are_left_out():
         "value_learners": 0.5,
         "chance": None,
         "p": None,
+        "p_holm": None,
     }
     assert further([row]) == {}
     assert list(further([row, row | {"learned": 1}])) == ["value_learners"]
     assert list(further([row | {"chance": 0.5}])) == ["chance"]
     simulated = row | {"learned": None, "value_learners": None, "p": 0.1}
     assert further([simulated]) == {"p": "p"}
+    claim = simulated | {"p_holm": 0.2}
+    assert further([claim]) == {"p": "p", "p_holm": "p, Holm"}
 
 
 def test_code_is_marked_and_all_else_is_escaped():
