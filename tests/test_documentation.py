@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import torch
 from code_blocks import Block, blocks_of, lines_of
 from short import short
 
@@ -107,6 +108,11 @@ def run_command(line, monkeypatch):
     if "--engine" in words:
         # No workers are there; other tests show that the jobs run.
         monkeypatch.setattr("metarl.cli.options.open_engine", stopped_there)
+        with pytest.raises(StoppedThereError):
+            main(words[1:])
+        return
+    if "--device" in words and not torch.cuda.is_available():
+        monkeypatch.setattr("metarl.pipeline.run.device_for", stopped_there)
         with pytest.raises(StoppedThereError):
             main(words[1:])
         return
