@@ -127,7 +127,8 @@ def _shares(own: pd.DataFrame) -> pd.DataFrame:
 def median_time(curve: pd.DataFrame, unit: str = "episodes") -> Interval:
     """Median time to the criterion, with its 95 % interval.
 
-    The interval holds the times at which the interval of the share holds one half.
+    Its ends are the first times at which the upper and the lower limit of the share
+    reach one half.
 
     Args:
         curve: rows of one run of `shares`.

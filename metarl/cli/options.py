@@ -55,8 +55,8 @@ class DeviceOptions:
     """Option of commands whose jobs step networks."""
 
     device: str = "cpu"
-    """Device of networks and tasks: cpu, cuda, cuda:NUMBER, mps, or auto for a GPU if
-    there is one. The numbers of devices differ."""
+    """Device of networks and tasks: cpu, cuda, cuda:NUMBER, mps, or auto: a CUDA GPU if
+    there is one, else the CPU. Results differ between devices."""
 
 
 @dataclass(frozen=True, kw_only=True)

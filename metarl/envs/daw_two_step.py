@@ -34,9 +34,9 @@ class DawTwoStepParams:
     probability_most: Probability = 0.75
     """Upper bound of reward probabilities, which reflects the drift, in [0, 1]."""
     largest_easing: Probability = 0.0
-    """Most by which an episode is easier, drawn uniformly from 0 to this for each, in
-    [0, 1]: the share of the way that the bounds are moved to 0 and 1, and the
-    probability of common transitions to 1."""
+    """Largest easing, in [0, 1]. Each episode draws its easing uniformly from 0 to this
+    value; it moves the bounds to 0 and 1, and the probability of common transitions
+    to 1, by this fraction of the distance."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
