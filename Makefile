@@ -20,9 +20,11 @@ demo: $(READY)
 	$(BIN)/metarl evaluate runs/demo
 	$(BIN)/metarl analyze runs/demo
 
-# ANIMAL_DATA=DIR also runs the tests that read the published animal data.
+# All tests but the slow ones. ANIMAL_DATA=DIR also runs the tests that read the
+# published animal data; SLOW=1 also runs the slow ones, some ten minutes more.
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 $(if $(ANIMAL_DATA),--animal-data="$(ANIMAL_DATA)")
+	$(BIN)/python -m pytest -n 2 $(if $(SLOW),,-m "not slow") \
+		$(if $(ANIMAL_DATA),--animal-data="$(ANIMAL_DATA)")
 
 check: $(READY)
 	$(MAKE) --jobs 2 --output-sync style types layers wheel docs

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from metarl.agents.config import A2CConfig, NetworkConfig
+from metarl.analysis.two_step.daw import hybrid
 from metarl.envs.registry import task_class
 from metarl.experiments.spec import preset
 from metarl.runs.config import EvaluationConfig, RunConfig, TrainingConfig
@@ -69,6 +70,12 @@ def _small(
             num_envs=num_envs, unroll_steps=unroll_steps, updates=updates
         ),
     )
+
+
+@pytest.fixture(autouse=True)
+def few_fitted_trials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fits of the hybrid to few trials: one to as many as a user's takes seconds."""
+    monkeypatch.setattr(hybrid, "MOST_TRIALS", 1_000)
 
 
 @pytest.fixture(scope="session")

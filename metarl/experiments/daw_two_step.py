@@ -40,10 +40,10 @@ EXPERIMENT = Experiment(
     },
     notes="""
 Training: in `fast` each episode is easier by a random amount, from the task of the
-    test to bounds of 0 and 1 and certain transitions. With wider bounds alone, networks learn
-    the second stage but not the first. The critic learns the states' values; a short
-    trace (lambda = .2) teaches the first choice by them, as the reward is much noisier.
-    Normalised advantages leave the networks at chance.
+    test to bounds of 0 and 1 and certain transitions. With wider bounds alone, networks
+    learn the second stage but not the first. The critic learns the states' values; a
+    short trace (lambda = .2) teaches the first choice by them, as the reward is much
+    noisier. Normalised advantages leave the networks at chance.
 Test: 1,000 frozen episodes of 201 trials, without easing, the same for networks and
     baselines. First planned with 300 episodes, and made longer after one network missed
     its criterion by less than the standard error (.4 rewards per 100 trials).

@@ -267,6 +267,7 @@ def test_results_keep_the_lock_they_have(results, lock, tmp_path):
         reproduce(plan(seed=2), results.path, workers=1, show=False)
 
 
+@pytest.mark.slow
 def test_an_interrupted_locked_call_resumes_and_checks_the_lock_again(
     lock, tmp_path, monkeypatch
 ):

@@ -174,7 +174,7 @@ def test_a_batch_is_for_the_populations_whose_subjects_can_share(small, monkeypa
     assert sizes(3) == [3, 1]
     assert sizes(None) == [None, None]
     # Refused in `begin`, with the reason.
-    monkeypatch.setattr(module, "why_alone", lambda c: "no compiler")
+    monkeypatch.setattr(module, "why_alone", lambda *_: "no compiler")
     assert sizes(3) == [3, 3]
 
 

@@ -31,6 +31,8 @@ from metarl.training.trainer import Trainer
 
 # The network of the other one has an encoder.
 TASKS = [name for name in NAMES if name != "harlow"]
+# One core, two cores, and episodes of different lengths.
+QUICK = "two-step", "risky-choice", "matching"
 # A discount that changes, as the actor's input depends on it.
 CHANGING = A2CConfig(discount=Schedule(start=0.3, end=0.9))
 
@@ -75,7 +77,10 @@ def trained(config, path, subjects, *, stops=()):
     return [contents(folder) for folder in files.values()]
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task",
+    [pytest.param(t, marks=[] if t in QUICK else [pytest.mark.slow]) for t in TASKS],
+)
 def test_a_subject_has_the_same_bytes_alone_among_others_and_resumed(
     task, small, tmp_path
 ):

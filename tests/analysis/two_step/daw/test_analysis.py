@@ -74,6 +74,7 @@ def test_criteria_are_those_fixed_beforehand(filters):
     assert ANALYSIS.criteria[TASK].learned.threshold == 53
 
 
+@pytest.mark.slow
 def test_model_free_networks_fail_what_a_plan_needs(baselines):
     table = rows(result(baselines, ["model-free"] * 3))
     assert table.loc["reward.mean", "verdict"] == "PASS"
@@ -82,6 +83,7 @@ def test_model_free_networks_fail_what_a_plan_needs(baselines):
     assert table.loc["model_based_weight.mean", "value"] < 0.1
 
 
+@pytest.mark.slow
 def test_random_networks_have_not_learned(baselines):
     table = rows(result(baselines, ["random"] * 3))
     own = table[(table["criterion"] != "") & ~table.index.str.contains("model-")]
@@ -89,6 +91,7 @@ def test_random_networks_have_not_learned(baselines):
     assert table.loc["reward.mean", "learned"] == 0
 
 
+@pytest.mark.slow
 def test_an_eased_test_is_not_scored(baselines):
     parameters = ANALYSIS.published | {"largest_easing": 1.0}
     table = rows(result(baselines, ["kalman-greedy"], parameters=parameters))
