@@ -59,8 +59,8 @@ def kind_of(device: str) -> str:
 
 
 def memory_of(device: str) -> int | None:
-    """Bytes of memory that are free on a GPU; None if it is the computer's own."""
-    if not device.startswith("cuda"):
+    """Bytes of memory that are free on a GPU; None if it is not of this machine."""
+    if not device.startswith("cuda") or not torch.cuda.is_available():
         return None
     free, _ = torch.cuda.mem_get_info(torch.device(device))
     return int(free)

@@ -282,9 +282,12 @@ def device_for(device: str, executor: Executor | None) -> str:
     return device if executor else find_device(device)
 
 
-def workers_for(device: str, workers: int | None) -> int | None:
-    """Number of parallel processes: one by default if a GPU does the work."""
-    return 1 if workers is None and device != CPU else workers
+def workers_for(
+    device: str, workers: int | None, executor: Executor | None
+) -> int | None:
+    """Number of parallel processes: one by default if a GPU of this machine is used."""
+    alone = executor is None and device != CPU
+    return 1 if workers is None and alone else workers
 
 
 def in_rounds(populations: Iterable[Population]) -> dict[str, Job]:

@@ -119,7 +119,7 @@ def reproduce(  # noqa: PLR0913 one for each option
     result = Reproduction(Path(out), plan)
     lock = lock_for(plan, result.path, locked_by)
     device = device_for(device, executor)
-    workers = workers_for(device, workers)
+    workers = workers_for(device, workers, executor)
     planned = [
         replace(each, device=device)
         for task in plan.tasks

@@ -84,7 +84,7 @@ def train(  # noqa: PLR0913 one for each option
     path = default_folder(config.task) if out is None else Path(out)
     run = Run(path, trust_task=True)
     device = device_for(device, executor)
-    workers = workers_for(device, workers)
+    workers = workers_for(device, workers, executor)
     populations = [Population(run, config, batch_subjects=batch_subjects)]
     if variants:
         populations += variant_populations(run, config, {})
@@ -155,7 +155,7 @@ def evaluate(
         variants = trained_variants(run, named)
         populations += [replace(each, staged=True) for each in variants]
     device = device_for(device, executor)
-    workers = workers_for(device, workers)
+    workers = workers_for(device, workers, executor)
     populations = [replace(each, device=device) for each in populations]
     with writing(populations):
         jobs = _merged(each.subject_jobs(train=False) for each in populations)

@@ -38,6 +38,11 @@ def test_kinds_have_no_number():
     assert devices.memory_of("cpu") is None
 
 
+def test_the_memory_of_a_gpu_elsewhere_is_not_known(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert devices.memory_of("cuda") is None
+
+
 def test_numbers_are_those_of_the_generator():
     expected = torch.rand(5, generator=torch.Generator().manual_seed(3))
     assert torch.equal(uniform((5,), make_generator(3), "cpu"), expected)

@@ -1,5 +1,6 @@
 """Populations and their jobs: what is missing is done, and nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -149,6 +150,14 @@ def test_on_a_gpu_all_subjects_share_as_far_as_there_is_memory(small, monkeypatc
     assert module.group_size(config, 8, None, "cuda") == 3
     with pytest.raises(ValueError, match="at most 3 in the memory"):
         module.check_batch(config, 8, "cuda")
+
+
+def test_a_gpu_of_this_machine_has_one_process_and_others_as_many_as_asked():
+    assert module.workers_for("cuda", None, None) == 1
+    assert module.workers_for("cuda", 3, None) == 3
+    assert module.workers_for("cpu", None, None) is None
+    with ThreadPoolExecutor(1) as elsewhere:
+        assert module.workers_for("cuda", None, elsewhere) is None
 
 
 def test_jobs_of_several_subjects_are_named_and_finish_all(population, monkeypatch):
