@@ -29,6 +29,8 @@ ResetMemory = Literal["episode", "trial", "never"]
 """When memory, last action and last reward are reset."""
 TrainingReset = Literal["episode", "trial"]
 """The same during training."""
+Probe = Literal["none", "interchange"]
+"""What replaces the ordinary episodes of a test."""
 TEST = "test"
 """Name of a task's main test."""
 
@@ -111,12 +113,21 @@ class EvaluationConfig:
     record_untrained: bool = False
     """Whether to record the units of the subject's untrained network too, with the same
     inputs."""
+    probe: Probe = "none"
+    """none: ordinary episodes; interchange: each episode is a problem of a learning
+    set that gets memories of other problems in its second trial, and nothing is
+    recorded step by step; see metarl/simulation/interchange.py."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
         check_type("interventions", self.interventions, tuple)
         check_testing(self.interventions)
         check_fields(self)
+        if self.probe != "none" and self.interventions:
+            raise ValueError(
+                f"interventions must be none with the probe {self.probe}, got "
+                f"{in_words(self.interventions)}; leave one of them out"
+            )
         plain = self.reset_memory == "episode" and not self.interventions
         if self.record_untrained and not plain:
             raise ValueError(

@@ -241,8 +241,9 @@ class EvaluationFolder:
         """Whether exactly this test was taken and finished."""
         if not self.metadata_path.exists():
             return False
-        fields = test.to_plain().items()
-        return all(self.metadata.get(name) == value for name, value in fields)
+        # A field that a later version added had its default.
+        taken = EvaluationConfig.from_plain(self.metadata).to_plain()
+        return taken == test.to_plain()
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of the files of trials and steps, by name."""

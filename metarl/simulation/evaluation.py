@@ -30,6 +30,11 @@ from metarl.runs.config import (
     identity,
 )
 from metarl.runs.folder import EvaluationFolder
+from metarl.simulation.interchange import (
+    check_interchange,
+    even_problems,
+    interchange,
+)
 from metarl.simulation.interventions import Interventions, make_interventions
 from metarl.simulation.recorder import Recorder
 from metarl.simulation.rollout import Rollout
@@ -171,6 +176,8 @@ def check_test(config: RunConfig[Any], evaluation: EvaluationConfig) -> None:
             "reset_memory must not be never where feedback is rpe: at an episode's end "
             "the error would include the value of the next"
         )
+    if evaluation.probe == "interchange":
+        check_interchange(task)
     if interventions := _interventions(config, 0, evaluation, task, 0):
         interventions.check_feedback(config.network.feedback)
 
@@ -188,11 +195,13 @@ def list_baselines(
 
 
 def baseline_test(test: EvaluationConfig) -> EvaluationConfig:
-    """Return the test for a baseline: without interventions, as it has no signals.
+    """Return the test for a baseline: without interventions and probes of its memory.
 
     Its logits are its choice probabilities; a greedy choice would be another baseline.
     """
-    return replace(test, greedy=False, interventions=(), record_untrained=False)
+    return replace(
+        test, greedy=False, interventions=(), record_untrained=False, probe="none"
+    )
 
 
 def evaluate_baseline(
@@ -334,6 +343,10 @@ def run_batches(
             greedy=evaluation.greedy,
             interventions=_interventions(config, subject, evaluation, task, first),
         )
+        if evaluation.probe == "interchange":
+            yield interchange(rollout, subject=subject, first_episode=first), {}
+            reporter.report(min(1.0, (first + episodes) / evaluation.episodes))
+            continue
         recorder = Recorder(
             rollout,
             episodes=episodes,
@@ -423,4 +436,6 @@ def _batches(evaluation: EvaluationConfig) -> list[tuple[int, int, int]]:
         return [(0, min(STREAMS, episodes), episodes)]
     firsts = range(0, episodes, BATCH_EPISODES)
     counts = [min(BATCH_EPISODES, episodes - first) for first in firsts]
+    if evaluation.probe == "interchange":
+        counts = [even_problems(count) for count in counts]
     return list(zip(firsts, counts, counts, strict=True))

@@ -33,6 +33,9 @@ from metarl.analysis.harlow.course import (
     stage_accuracy,
 )
 from metarl.analysis.harlow.effects import effects
+from metarl.analysis.harlow.interchange import COLUMNS as INTERCHANGE_COLUMNS
+from metarl.analysis.harlow.interchange import TEST as INTERCHANGE
+from metarl.analysis.harlow.interchange import interchange_table
 from metarl.analysis.harlow.own import ANALYSIS as OWN_ANALYSIS
 from metarl.analysis.harlow.plots import (
     plot_accounts,
@@ -41,6 +44,7 @@ from metarl.analysis.harlow.plots import (
     plot_decoding,
     plot_durations,
     plot_gaze,
+    plot_interchange,
     plot_networks,
     plot_paper,
     plot_tests,
@@ -81,7 +85,7 @@ def measures(
 
     Returns:
         By group and test: accuracy (`accuracy_by_trial`), tests (`subject_accuracy`),
-        decoding (`decoding_table`). subjects: those of the main test. Of the measured
+        decoding (`decoding_table`). By group: interchange (`interchange_table`). subjects: those of the main test. Of the measured
         subjects: ceiling (`ceiling_table`), gaze (`gaze_table`, of one) and those of
         `course_tables`. reference, the published curves.
     """
@@ -107,6 +111,9 @@ def measures(
         "ceiling": ceiling_table(select_group(subjects)),
         **_course_tables(data, subjects, accuracy),
         "decoding": Measure(decoding, "r2_target", ("test", "units"), HELD_OUT_R2),
+        "interchange": Measure(
+            _interchange(data), "share", ("donor", "part", "measure"), PROBABILITY
+        ),
         "gaze": _gaze(data),
         "reference": read_reference(__name__, "curves"),
     }
@@ -118,10 +125,25 @@ def _tests(data: ExperimentData) -> dict[tuple[str, str], Tested]:
     for group, one in {MEASURED: data, **data.variants}.items():
         tests[group, MAIN] = Tested(one.trials, one.recordings)
         for name, trials in one.tests.items():
-            tests[group, name] = Tested(trials, one.test_recordings.get(name, {}))
+            # Its rows are second trials with the memory of other problems.
+            if name != INTERCHANGE:
+                tests[group, name] = Tested(trials, one.test_recordings.get(name, {}))
     for name, trials in data.baselines.items():
         tests[name, MAIN] = Tested(trials, {})
     return tests
+
+
+def _interchange(data: ExperimentData) -> pd.DataFrame:
+    """Shares of choices that follow the donor, of networks and variants."""
+    groups = {MEASURED: data, **data.variants}
+    return stack(
+        [
+            ({"group": group}, interchange_table(one.tests[INTERCHANGE]))
+            for group, one in groups.items()
+            if INTERCHANGE in one.tests
+        ],
+        ("group", *INTERCHANGE_COLUMNS),
+    )
 
 
 def _course_tables(
@@ -172,6 +194,7 @@ ANALYSIS = Analysis(
         Panel("Other tests of the same networks", plot_tests, needs="networks"),
         Panel("Memory, by the control", plot_accounts, needs="networks"),
         Panel("Memory, by the units", plot_decoding, needs="recording"),
+        Panel("Memory, by interchange", plot_interchange, needs="networks"),
         Panel("Gaze after the pictures appear", plot_gaze, needs="recording"),
     ),
     needs=("correct",),

@@ -15,6 +15,7 @@ from metarl.analysis.analysis import Context
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect
 from metarl.analysis.harlow.behaviour import MAIN
+from metarl.analysis.harlow.interchange import MEASURES, PREDICTED
 from metarl.analysis.measures import (
     MEASURED,
     Tables,
@@ -24,6 +25,13 @@ from metarl.analysis.measures import (
 )
 from metarl.analysis.statistics import DIFFERENCE, HELD_OUT_R2, PROBABILITY
 
+GIVEN = {
+    "none": "own memory",
+    "hidden": "donor's hidden state",
+    "cell": "donor's cell",
+    "all": "donor's whole memory",
+}
+"""Part of the memory that a donor gives -> its name."""
 CONTROL = "replaced"
 """Variant that was trained with a new unrewarded object on each trial."""
 NEW_DISTRACTOR = "new-distractor"
@@ -57,6 +65,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
         *_test_effects(tables, context),
         *_reversal_effects(tables),
         *_decoding_effects(tables, context),
+        *_interchange_effects(tables, MEASURED),
         *_course_effects(tables),
         *_baseline_effects(tables),
         *_variant_effects(tables, context),
@@ -261,6 +270,40 @@ def _index_effects(tables: Tables, group: str, test: str, words: str) -> list[Ef
     return [effect] if len(rows) else []
 
 
+def _interchange_effects(tables: Tables, group: str) -> list[Effect]:
+    """Choices with the memory of other problems, beside the prediction of a picture.
+
+    The side that the donor chose, and that of its reward with the same two pictures, are
+    in the table alone.
+    """
+    rows = select_group(tables["interchange"], group)
+    prefix = "" if group == MEASURED else f"{group}."
+    words = "" if group == MEASURED else "trained with replaced objects: "
+    effects = []
+    for (donor, part, measure), own in rows.groupby(
+        ["donor", "part", "measure"], sort=False
+    ):
+        if measure == "action" or (donor, measure) == ("opposite", "side"):
+            continue
+        predicted = PREDICTED.get((donor, measure), (1.0, 1.0, 0.5))
+        effects.append(
+            Effect(
+                key=f"interchange.{prefix}{donor}.{measure}.{part}.mean",
+                label=f"{words}{GIVEN[part]}: chooses {MEASURES[measure]}, share, mean",
+                values=subject_values(own, "share"),
+                bounds=PROBABILITY,
+                reference=predicted[0],
+                source=_predictions(*predicted),
+            )
+        )
+    return effects
+
+
+def _predictions(picture: float, order: float, side: float) -> str:
+    shares = (f"{share:.2f}".lstrip("0") for share in (picture, order, side))
+    return "memory of pictures {}, of their order {}, of a side {}".format(*shares)
+
+
 def _course_effects(tables: Tables) -> list[Effect]:
     """Episodes to leave chance and to reach the ceiling, of all environments together.
 
@@ -300,6 +343,7 @@ def _variant_effects(tables: Tables, context: Context) -> list[Effect]:
         *_index_effects(
             tables, CONTROL, NEW_DISTRACTOR, "networks trained with replaced objects"
         ),
+        *_interchange_effects(tables, CONTROL),
     ]
     return [replace(row, learning=ALL_MEASURED) for row in rows if len(row.values)]
 

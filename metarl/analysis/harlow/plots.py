@@ -16,11 +16,13 @@ from metarl.analysis.harlow.behaviour import MAIN
 from metarl.analysis.harlow.course import BEST, CHANCE, FINAL
 from metarl.analysis.harlow.effects import (
     CONTROL,
+    GIVEN,
     MEAN_COLOUR,
     NEW_DISTRACTOR,
     PAPER_CEILING,
     RELATION_RULE,
 )
+from metarl.analysis.harlow.interchange import PREDICTED
 from metarl.analysis.measures import MEASURED, Tables, rows_at, select_group
 from metarl.analysis.plotting import (
     band,
@@ -60,6 +62,24 @@ RULES = {
 }
 """Content of a memory -> accuracy with the same two objects, and where the unrewarded
 one is replaced; and its colour."""
+
+FOLLOWED = {
+    ("none", "rewarded_new"): "rewarded\n+ new",
+    ("none", "unrewarded_new"): "new +\nunrewarded",
+    ("opposite", "picture"): "donor's\npicture",
+    ("other", "order"): "donor's\norder",
+    ("other", "turned"): "turned by\nreward",
+    ("other", "side"): "donor's\nside",
+}
+"""Donor and measure of interchange -> its name on an axis."""
+KINDS = {
+    "memory of the pictures": COLOURS["optimum"],
+    "of their order": baseline_colour("relation"),
+    "of the side": COLOURS["chance"],
+}
+"""Predicted memories, in the order of `PREDICTED` -> their colours."""
+PART_MARKS = {"none": "o", "hidden": "^", "cell": "s", "all": "o"}
+"""Part of the memory that a donor gives -> its marker."""
 
 
 def plot_networks(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -315,6 +335,35 @@ def plot_decoding(tables: Tables, context: Context, ax: Axes) -> Axes:
     words, corner = "\n".join(lines), ax.transAxes
     ax.text(0.99, 0.99, words, size="x-small", ha="right", va="top", transform=corner)
     return legend_below(ax, title="Decoded from units before the next pictures")
+
+
+def plot_interchange(tables: Tables, context: Context, ax: Axes) -> Axes:
+    """Choices with the memory of other problems, by measure and part of the memory."""
+    own = select_group(tables["interchange"])
+    if own.empty:
+        return empty_panel(ax, "no interchange")
+    parts = [part for part in PART_MARKS if part in set(own["part"])]
+    for place, (donor, measure) in enumerate(FOLLOWED):
+        for share, colour in zip(
+            PREDICTED[donor, measure], KINDS.values(), strict=True
+        ):
+            ax.hlines(share, place - 0.4, place + 0.4, color=colour, lw=2, zorder=1)
+        rows = rows_at(own, donor=donor, measure=measure)
+        for part, values in rows.groupby("part")["share"]:
+            # Parts side by side; a choice with the recipient's own memory in the middle.
+            aside = 0.0 if donor == "none" else 0.25 * (parts.index(part) - 2)
+            spots = _side_by_side(place + aside, len(values), 0.08)
+            marks = {"color": subject_colour(context), "ms": 4, "alpha": 0.6}
+            ax.plot(spots, values, PART_MARKS[part], **marks)
+    for part in parts:
+        marks = {"color": subject_colour(context), "label": GIVEN[part]}
+        ax.plot([], [], PART_MARKS[part], **marks)
+    for name, colour in KINDS.items():
+        ax.plot([], [], color=colour, lw=2, label=name)
+    ax.set_xticks(range(len(FOLLOWED)), FOLLOWED.values(), fontsize="x-small")
+    ax.set(ylim=(-0.04, 1.04), xlim=(-0.5, len(FOLLOWED) - 0.5))
+    ax.set_ylabel("Share of choices in trial 2")
+    return legend_below(ax, columns=2)
 
 
 def plot_gaze(tables: Tables, context: Context, ax: Axes) -> Axes:

@@ -102,6 +102,8 @@ class LearningSet(Task[Params], Generic[Params]):
     option_names = ("target", "distractor")
     reward_range = (-1.0, 1.0)
     action_names = ("left", "right", "stay")
+    features: Tensor
+    """(N, K) numbers that describe each object: the cues, or more of them."""
     cue_names: ClassVar[tuple[str, ...]]
     """Names of the three numbers that describe an object in the trial table."""
 
@@ -127,6 +129,7 @@ class LearningSet(Task[Params], Generic[Params]):
         p = self.params
         self.rules = make_rules(p.ring, p.hold, p.pause, p.select_turns, self.device)
         self.panorama, self.cues = panorama, cues.to(self.device)
+        self.features = self.cues
         self.half = len(cues) // 2
         if p.new_distractor and self.half < 3:
             raise ValueError(
@@ -204,8 +207,8 @@ class LearningSet(Task[Params], Generic[Params]):
 
     def _draw_two(self, noise: Tensor, given: Mapping[str, int]) -> tuple[Tensor, ...]:
         """(B,) target and distractor: two different objects, also if one is given."""
-        target = self._draw(noise[:, 0])
-        distractor = self._draw(noise[:, 1], target)
+        target = self.draw_objects(noise[:, 0])
+        distractor = self.draw_objects(noise[:, 1], target)
         # Where the given object was drawn for the other role, the two swap roles.
         if "target" in given:
             distractor = torch.where(distractor == given["target"], target, distractor)
@@ -215,8 +218,16 @@ class LearningSet(Task[Params], Generic[Params]):
             distractor = torch.full_like(distractor, given["distractor"])
         return target, distractor
 
-    def _draw(self, noise: Tensor, *others: Tensor) -> Tensor:
-        """(B,) objects from the half in use, different from the others."""
+    def draw_objects(self, noise: Tensor, *others: Tensor) -> Tensor:
+        """Draw an object for each environment, from the half in use.
+
+        Args:
+            noise: (B,) uniform in [0, 1).
+            others: (B,) objects from which the drawn one differs, each.
+
+        Returns:
+            (B,) int64 numbers of the objects.
+        """
         first = self.half if self.params.held_out else 0
         number = (noise * (self.half - len(others))).long() + first
         # Drawing among the remaining numbers, then skipping the others in order, is
@@ -256,7 +267,7 @@ class LearningSet(Task[Params], Generic[Params]):
         self.target_left = torch.where(ended, noise[:, 0] < 0.5, self.target_left)
         self._swap(ended & (self.trial == self.params.reversal_after))
         if self.params.new_distractor:
-            new = self._draw(noise[:, 1], self.target, self.distractor)
+            new = self.draw_objects(noise[:, 1], self.target, self.distractor)
             where = ended & self.replaced
             self.distractor = torch.where(where, new, self.distractor)
 

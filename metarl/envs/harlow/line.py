@@ -109,6 +109,7 @@ class HarlowLine(LearningSet[HarlowLineParams]):
             panorama=_panorama(p, device),
             cues=torch.from_numpy(codes[:, :CUE_COUNT].copy()),
         )
+        self.features = torch.from_numpy(codes.copy()).to(self.device)
 
     @property
     def observation_names(self) -> tuple[str, ...]:
