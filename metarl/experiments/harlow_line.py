@@ -55,7 +55,7 @@ TESTS: Mapping[str, EvaluationConfig] = {
     "trial-reset": replace(SHORT, reset_memory="trial"),
     "reversal": replace(SHORT, task={**SAME, "trial_count": 12, "reversal_after": 6}),
     "held-in": replace(SHORT, task={"held_out": False, "new_distractor": 0.0}),
-    "interchange": replace(SHORT, task=SAME, probe="interchange"),
+    "interchange": replace(SHORT, episodes=2_000, task=SAME, probe="interchange"),
 }
 """Tests on problems with new objects, and of the memory that solves them."""
 SNAPSHOT_TEST = replace(SHORT, episodes=300)

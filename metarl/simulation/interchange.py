@@ -98,7 +98,7 @@ def interchange(
     """Choices in trial 2 with memories of other problems.
 
     Problems 2k and 2k + 1 have the same two pictures, with opposite rewards; the donors
-    with other pictures are those of the next pair.
+    with other pictures are of the next pair and of the one before.
 
     Args:
         rollout: rollout of the task and a policy before its first step; its task has an
@@ -146,13 +146,12 @@ def _conditions(memory: Memory, shown: Mapping[str, Any]) -> Iterator[Condition]
 def _donors(donor: str, count: int, device: torch.device) -> Tensor:
     """(B,) number of the donor of each problem."""
     own = torch.arange(count, device=device)
-    # Numbers 2k and 2k + 1 differ in their last bit.
-    return {
-        "none": own,
-        "opposite": own ^ 1,
-        "other": (own + 2) % count,
-        "reversed": ((own + 2) % count) ^ 1,
-    }[donor]
+    # Numbers 2k and 2k + 1 differ in their last bit. The two recipients of a pair have
+    # donors of different pairs, as more pictures tell more of an order.
+    other = (own + 2 - 4 * (own % 2)) % count
+    return {"none": own, "opposite": own ^ 1, "other": other, "reversed": other ^ 1}[
+        donor
+    ]
 
 
 def _pair(rollout: Rollout) -> None:

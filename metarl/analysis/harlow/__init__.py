@@ -85,9 +85,10 @@ def measures(
 
     Returns:
         By group and test: accuracy (`accuracy_by_trial`), tests (`subject_accuracy`),
-        decoding (`decoding_table`). By group: interchange (`interchange_table`). subjects: those of the main test. Of the measured
-        subjects: ceiling (`ceiling_table`), gaze (`gaze_table`, of one) and those of
-        `course_tables`. reference, the published curves.
+        decoding (`decoding_table`). By group: interchange (`interchange_table`).
+        subjects: those of the main test. Of the measured subjects: ceiling
+        (`ceiling_table`), gaze (`gaze_table`, of one) and those of `course_tables`.
+        reference, the published curves.
     """
     tests = _tests(data)
     parsed = {

@@ -273,8 +273,8 @@ def _index_effects(tables: Tables, group: str, test: str, words: str) -> list[Ef
 def _interchange_effects(tables: Tables, group: str) -> list[Effect]:
     """Choices with the memory of other problems, beside the prediction of a picture.
 
-    The side that the donor chose, and that of its reward with the same two pictures, are
-    in the table alone.
+    The side that the donor chose, and that of its reward with the same two pictures,
+    are in the table alone.
     """
     rows = select_group(tables["interchange"], group)
     prefix = "" if group == MEASURED else f"{group}."

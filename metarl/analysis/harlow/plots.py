@@ -350,7 +350,7 @@ def plot_interchange(tables: Tables, context: Context, ax: Axes) -> Axes:
             ax.hlines(share, place - 0.4, place + 0.4, color=colour, lw=2, zorder=1)
         rows = rows_at(own, donor=donor, measure=measure)
         for part, values in rows.groupby("part")["share"]:
-            # Parts side by side; a choice with the recipient's own memory in the middle.
+            # Parts side by side; choices with the recipient's own memory in the middle.
             aside = 0.0 if donor == "none" else 0.25 * (parts.index(part) - 2)
             spots = _side_by_side(place + aside, len(values), 0.08)
             marks = {"color": subject_colour(context), "ms": 4, "alpha": 0.6}
