@@ -269,6 +269,7 @@ def test_a_test_is_written_as_on_the_command_line():
         "interventions",
         "shared_problems",
         "record_untrained",
+        "probe",
     ]
 
 
@@ -292,6 +293,11 @@ def test_a_test_that_cannot_be_is_refused(settings, words):
     done = () if "reset_memory" in settings else (parse(text),)
     with pytest.raises(ValueError, match=words):
         EvaluationConfig(**settings, interventions=done)
+
+
+def test_a_probe_of_the_memory_has_no_interventions():
+    with pytest.raises(ValueError, match=r"probe interchange, got \['units set 0'\]"):
+        EvaluationConfig(probe="interchange", interventions=(parse("units set 0"),))
 
 
 def test_training_refuses_what_cannot_be_done_while_a_network_learns():

@@ -11,7 +11,7 @@ from flags import Flags, FlagsParams
 from metarl.agents.config import NetworkConfig, Schedule
 from metarl.agents.networks.actor_critic import attach_renderer, weights_hash
 from metarl.core.checks import MetaRLError
-from metarl.core.files import read_json
+from metarl.core.files import read_json, write_json
 from metarl.core.interventions import parse
 from metarl.core.parallel import Interrupted, Reporter
 from metarl.envs.registry import NAMES, task_class
@@ -727,3 +727,30 @@ def test_a_test_with_another_image_size_is_refused(setting, small):
     words = f"number of inputs and actions as it was in training, got {setting}"
     with pytest.raises(ValueError, match=words):
         check_test(config, EvaluationConfig(task=parse_settings([setting])))
+
+
+def test_a_probe_of_memory_is_written_as_the_table_of_its_test(small, tmp_path):
+    config, folder = small("harlow-line"), EvaluationFolder(tmp_path)
+    tested = EvaluationConfig(episodes=6, record_episodes=2, probe="interchange")
+    check_test(config, tested)
+    evaluate_network(config, 0, make_network(config, 0), tested, folder)
+    assert set(folder.trials["donor"]) == {"none", "opposite", "other", "reversed"}
+    assert (folder.trials.groupby("session").size() == 6).all()
+    assert folder.metadata["probe"] == "interchange"
+    assert not folder.recording
+    assert folder.took(tested)
+    assert not folder.took(replace(tested, probe="none"))
+    with pytest.raises(ValueError, match="probe interchange needs a learning-set task"):
+        check_test(small(), tested)
+
+
+def test_a_test_that_was_taken_before_a_field_was_added_counts(small, tmp_path):
+    config, folder = small(), EvaluationFolder(tmp_path)
+    tested = EvaluationConfig(episodes=2, task={"trial_count": 4})
+    evaluate_network(config, 0, make_network(config, 0), tested, folder)
+    metadata = read_json(folder.metadata_path)
+    del metadata["probe"]
+    write_json(folder.metadata_path, metadata, seal=True)
+    old = EvaluationFolder(tmp_path)
+    assert old.took(tested)
+    assert not old.took(replace(tested, episodes=3))
