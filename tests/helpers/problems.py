@@ -47,6 +47,31 @@ def problem_trials(
     return pd.DataFrame(rows)
 
 
+def second_trials(rows):
+    """Trial table of the test `interchange`, from the columns that a row gives."""
+    default = {
+        "subject": 0,
+        "session": 0,
+        "trial": 1,
+        "reward": 0.0,
+        "valid": 1,
+        "forced": 0,
+        "donor": "none",
+        "part": "none",
+        "shown": "same",
+        "choice": 0.0,
+        "donor_target_left": 1,
+        "donor_choice": 0,
+        "difference1": 1.0,
+        "donor_difference1": 1.0,
+    }
+    table = pd.DataFrame([default | row for row in rows])
+    table["session"] = table.groupby(["donor", "part", "shown"], sort=False).ngroup()
+    if "episode" not in table:
+        table["episode"] = table.groupby("session").cumcount()
+    return table
+
+
 NAMES = ("pause", "fixation", "choice", "end")
 
 

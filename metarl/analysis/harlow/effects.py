@@ -271,32 +271,37 @@ def _index_effects(tables: Tables, group: str, test: str, words: str) -> list[Ef
 
 
 def _interchange_effects(tables: Tables, group: str) -> list[Effect]:
-    """Choices with the memory of other problems, beside the prediction of a picture.
+    """Choices with the memory of other problems, with the prediction of a picture.
 
     The side that the donor chose, and that of its reward with the same two pictures,
     are in the table alone.
     """
     rows = select_group(tables["interchange"], group)
-    prefix = "" if group == MEASURED else f"{group}."
-    words = "" if group == MEASURED else "trained with replaced objects: "
-    effects = []
-    for (donor, part, measure), own in rows.groupby(
-        ["donor", "part", "measure"], sort=False
-    ):
-        if measure == "action" or (donor, measure) == ("opposite", "side"):
-            continue
-        predicted = PREDICTED.get((donor, measure), (1.0, 1.0, 0.5))
-        effects.append(
-            Effect(
-                key=f"interchange.{prefix}{donor}.{measure}.{part}.mean",
-                label=f"{words}{GIVEN[part]}: chooses {MEASURES[measure]}, share, mean",
-                values=subject_values(own, "share"),
-                bounds=PROBABILITY,
-                reference=predicted[0],
-                source=_predictions(*predicted),
-            )
-        )
-    return effects
+    places = rows[["donor", "part", "measure"]].drop_duplicates().to_numpy().tolist()
+    return [
+        _interchange_effect(rows, group, donor, part, measure)
+        for donor, part, measure in places
+        if measure == "own" or (donor, measure) in PREDICTED
+    ]
+
+
+def _interchange_effect(
+    rows: pd.DataFrame, group: str, donor: str, part: str, measure: str
+) -> Effect:
+    """One share of the table of interchange; rows are of one group."""
+    prefix, words = "", ""
+    if group != MEASURED:
+        prefix, words = f"{group}.", "trained with replaced objects: "
+    predicted = PREDICTED.get((donor, measure), (1.0, 1.0, 0.5))
+    own = rows_at(rows, donor=donor, part=part, measure=measure)
+    return Effect(
+        key=f"interchange.{prefix}{donor}.{measure}.{part}.mean",
+        label=f"{words}{GIVEN[part]}: chooses {MEASURES[measure]}, share, mean",
+        values=subject_values(own, "share"),
+        bounds=PROBABILITY,
+        reference=predicted[0],
+        source=_predictions(*predicted),
+    )
 
 
 def _predictions(picture: float, order: float, side: float) -> str:

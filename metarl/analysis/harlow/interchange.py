@@ -43,7 +43,7 @@ NOTHING = 1e-9
 """Product of choices and features up to which it is 0: with opposite donors, choices
 that do not depend on them cancel."""
 MEASURES = {
-    "own": "the recipient's own rewarded picture",
+    "own": "its own rewarded picture",
     "rewarded_new": "the rewarded picture, shown with a new one",
     "unrewarded_new": "a new picture, shown with the unrewarded one",
     "picture": "the donor's rewarded picture (same two pictures)",
@@ -57,7 +57,6 @@ PREDICTED = {
     ("none", "rewarded_new"): (1.0, 2 / 3, 0.5),
     ("none", "unrewarded_new"): (1.0, 2 / 3, 0.5),
     ("opposite", "picture"): (1.0, 1.0, 0.5),
-    ("opposite", "side"): (0.5, 0.5, 1.0),
     ("other", "order"): (0.5, 1.0, 0.5),
     ("other", "turned"): (0.0, 1.0, 0.5),
     ("other", "side"): (0.5, 0.5, 1.0),
@@ -201,5 +200,5 @@ def _newton_step(weights: Array, inputs: Array, labels: Flags) -> Array:
     probability = 1 / (1 + np.exp(-np.clip(inputs @ weights, -30, 30)))
     slope = inputs.T @ (labels - probability) - RIDGE * weights
     spread = (inputs.T * (probability * (1 - probability))) @ inputs
-    step: Array = np.linalg.solve(spread + RIDGE * np.eye(len(weights)), slope)
-    return weights + step
+    step = np.linalg.solve(spread + RIDGE * np.eye(len(weights)), slope)
+    return np.asarray(weights + step, float)

@@ -78,8 +78,14 @@ KINDS = {
     "of the side": COLOURS["chance"],
 }
 """Predicted memories, in the order of `PREDICTED` -> their colours."""
-PART_MARKS = {"none": "o", "hidden": "^", "cell": "s", "all": "o"}
-"""Part of the memory that a donor gives -> its marker."""
+PART_MARKS = {
+    "none": ("D", 0.0),
+    "hidden": ("^", -0.25),
+    "cell": ("s", 0.0),
+    "all": ("o", 0.25),
+}
+"""Part of the memory that a donor gives -> its marker, and its distance from the place
+of the measure."""
 
 
 def plot_networks(tables: Tables, context: Context, ax: Axes) -> Axes:
@@ -339,29 +345,25 @@ def plot_decoding(tables: Tables, context: Context, ax: Axes) -> Axes:
 
 def plot_interchange(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Choices with the memory of other problems, by measure and part of the memory."""
-    own = select_group(tables["interchange"])
+    own, colour = select_group(tables["interchange"]), subject_colour(context)
     if own.empty:
         return empty_panel(ax, "no interchange")
-    parts = [part for part in PART_MARKS if part in set(own["part"])]
-    for place, (donor, measure) in enumerate(FOLLOWED):
-        for share, colour in zip(
-            PREDICTED[donor, measure], KINDS.values(), strict=True
-        ):
-            ax.hlines(share, place - 0.4, place + 0.4, color=colour, lw=2, zorder=1)
-        rows = rows_at(own, donor=donor, measure=measure)
-        for part, values in rows.groupby("part")["share"]:
-            # Parts side by side; choices with the recipient's own memory in the middle.
-            aside = 0.0 if donor == "none" else 0.25 * (parts.index(part) - 2)
+    for place, ((donor, measure), shares) in enumerate(PREDICTED.items()):
+        # The first is the widest, so that equal predictions are all visible.
+        for share, line, width in zip(shares, KINDS.values(), (7, 4, 2), strict=True):
+            ax.hlines(share, place - 0.4, place + 0.4, color=line, lw=width, zorder=1)
+        for part, (marker, aside) in PART_MARKS.items():
+            values = rows_at(own, donor=donor, measure=measure, part=part)["share"]
             spots = _side_by_side(place + aside, len(values), 0.08)
-            marks = {"color": subject_colour(context), "ms": 4, "alpha": 0.6}
-            ax.plot(spots, values, PART_MARKS[part], **marks)
-    for part in parts:
-        marks = {"color": subject_colour(context), "label": GIVEN[part]}
-        ax.plot([], [], PART_MARKS[part], **marks)
-    for name, colour in KINDS.items():
-        ax.plot([], [], color=colour, lw=2, label=name)
-    ax.set_xticks(range(len(FOLLOWED)), FOLLOWED.values(), fontsize="x-small")
-    ax.set(ylim=(-0.04, 1.04), xlim=(-0.5, len(FOLLOWED) - 0.5))
+            ax.plot(spots, values, marker, color=colour, ms=4, alpha=0.6)
+    for part, (marker, _) in PART_MARKS.items():
+        if part in set(own["part"]):
+            ax.plot([], [], marker, color=colour, label=GIVEN[part])
+    for name, line in KINDS.items():
+        ax.plot([], [], color=line, lw=3, label=name)
+    names = [FOLLOWED[place] for place in PREDICTED]
+    ax.set_xticks(range(len(names)), names, fontsize="x-small")
+    ax.set(ylim=(-0.04, 1.04), xlim=(-0.5, len(names) - 0.5))
     ax.set_ylabel("Share of choices in trial 2")
     return legend_below(ax, columns=2)
 

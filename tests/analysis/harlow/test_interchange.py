@@ -2,9 +2,8 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
-from problems import problem_trials
+from problems import problem_trials, second_trials
 
 from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import analyse
@@ -18,31 +17,6 @@ from metarl.analysis.harlow.interchange import (
 from metarl.analysis.harlow.plots import FOLLOWED, plot_interchange
 
 PLACES = ("donor", "part", "measure")
-
-
-def second_trials(rows):
-    """Trial table of the test, from the columns that a row gives."""
-    default = {
-        "subject": 0,
-        "session": 0,
-        "trial": 1,
-        "reward": 0.0,
-        "valid": 1,
-        "forced": 0,
-        "donor": "none",
-        "part": "none",
-        "shown": "same",
-        "choice": 0.0,
-        "donor_target_left": 1,
-        "donor_choice": 0,
-        "difference1": 1.0,
-        "donor_difference1": 1.0,
-    }
-    table = pd.DataFrame([default | row for row in rows])
-    table["session"] = table.groupby(["donor", "part", "shown"], sort=False).ngroup()
-    if "episode" not in table:
-        table["episode"] = table.groupby("session").cumcount()
-    return table
 
 
 def test_shares_follow_the_donor_by_hand():
