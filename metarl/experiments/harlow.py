@@ -64,7 +64,10 @@ EXPERIMENT = Experiment(
     snapshot_test=SNAPSHOT_TEST,
     variants=VARIANTS,
     notes=f"""{NOTES}
-Presets: `fast` has images of 20 x 8 pixels, which span the same 65 degrees, and
-    shorter episodes; `large` has the published 84 x 84.
+Presets: `fast` has images of 20 x 8 pixels, with pictures of 8 x 8, which span the same
+    65 degrees, and shorter episodes; `large` has the published 84 x 84. In `fast` a
+    memory of the mean colour of the rewarded picture alone is right in 1.00 of trials 2
+    to 6 (baseline `mean-colour`): its accuracy is no evidence of a memory of shapes or
+    textures. The test `equalized` takes the mean colours away.
 """,
 )
