@@ -77,8 +77,8 @@ Training: `fast` is as published except for network size, learning rate, entropy
     early, some networks use the information of an unrewarded trial in only half of the
     problems (.87 in the second trial), or never choose an object.
 Test: 4,500 second trials.
-Interchange: at the first fixation of trial 2 a problem is given the memory of another
-    problem, its donor: the hidden state of the LSTM, its cell, or both. The choices
+Test: in `interchange`, at the first fixation of trial 2, a problem is given the memory
+    of another problem, its donor: the hidden state of the LSTM, its cell, or both. The choices
     that follow show which part carries the memory of trial 1, and what it is of. If the
     donor had the same two pictures with opposite reward, a memory of the pictures or of
     their order takes the donor's rewarded picture (1; 0 if the part carries nothing).

@@ -170,6 +170,22 @@ def test_donors_have_the_same_pictures_with_opposite_rewards_or_others():
     assert (donors["other"][[0, 1]] == number).all()
 
 
+class Watcher(WinStay):
+    """Compares what it sees with the screen of the task, at every step."""
+
+    def act(self, inputs, memory):
+        size = self.observation_size
+        assert torch.equal(inputs[:, :size], self.task.observation())
+        return super().act(inputs, memory)
+
+
+@pytest.mark.parametrize("make", [line, pixels])
+def test_new_pictures_are_seen_at_once(make):
+    task = make(8, start_turns=0)
+    table = interchange(rollout(task, Watcher(task)))
+    assert set(table["shown"]) == {"same", "rewarded", "unrewarded"}
+
+
 def test_a_seed_gives_one_table():
     tables = []
     for seed in (3, 3, 4):
