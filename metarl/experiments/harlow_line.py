@@ -78,20 +78,20 @@ Training: `fast` is as published except for network size, learning rate, entropy
     problems (.87 in the second trial), or never choose an object.
 Test: 4,500 second trials.
 Test: in `interchange`, at the first fixation of trial 2, a problem is given the memory
-    of another problem, its donor: the hidden state of the LSTM, its cell, or both. The choices
-    that follow show which part carries the memory of trial 1, and what it is of. If the
-    donor had the same two pictures with opposite reward, a memory of the pictures or of
-    their order takes the donor's rewarded picture (1; 0 if the part carries nothing).
-    If it had other pictures, a memory of the order by a feature follows the donor's
-    order (1), a memory of pictures does not (.5). A memory of the side, a latch, takes
-    the side of the donor's reward in both cases (1; else .5). The feature is the axis
-    that fits the choices in the other half of the problems; without an axis, the share
-    of choices that turn with the donor's reward is 1 for an order, 0 for pictures. A
-    memory that compares pictures by likeness along one feature agrees with an order in
-    .71. With its own memory a problem also shows the rewarded picture with a new one,
-    or a new one with the unrewarded picture: a memory of both pictures is right in all
-    cases (1), one of an order in .67, and one of the rewarded picture alone guesses in
-    the second case (.5).
+    of another problem, its donor: the hidden state of the LSTM, its cell, or both. The
+    choices that follow show which part carries the memory of trial 1, and what it is
+    of. If the donor had the same two pictures with opposite reward, a memory of the
+    pictures or of their order takes the donor's rewarded picture (1; 0 if the part
+    carries nothing). If it had other pictures, a memory of the order by a feature
+    follows the donor's order (1), a memory of pictures does not (.5). A memory of the
+    side, a latch, takes the side of the donor's reward in both cases (1; else .5). The
+    feature is the axis that fits the choices in the other half of the problems; without
+    an axis, the share of choices that turn with the donor's reward is 1 for an order, 0
+    for pictures. A memory that compares pictures by likeness along one feature agrees
+    with an order in .71. With its own memory a problem also shows the rewarded picture
+    with a new one, or a new one with the unrewarded picture: a memory of both pictures
+    is right in all cases (1), one of an order in .67, and one of the rewarded picture
+    alone guesses in the second case (.5).
 Declared: both donors of a problem meet it with the same random numbers; the axis is
     among the numbers of an object's code, or the mean colours of pictures.
 Declared: numbers of episodes, which the paper does not give.

@@ -6,6 +6,7 @@ import torch
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.actor_critic import attach_renderer, build, weights_hash
 from metarl.analysis.harlow.interchange import interchange_table
+from metarl.baselines.base import BaselinePolicy
 from metarl.baselines.harlow import LearningSetBaseline, Relation, WinStay
 from metarl.core.policy import input_size
 from metarl.envs.harlow.line import HarlowLine, HarlowLineParams
@@ -222,6 +223,16 @@ def test_problems_that_end_in_the_first_trial_are_left_out():
     assert 50 < counts["none", "none", "same"] < 200
     # A donor that ended is missing, too.
     assert counts["other", "all", "same"] < counts["none", "none", "same"]
+
+
+def test_a_problem_that_follows_one_that_ended_does_not_count():
+    task = line(200, step_cap=60)
+    rows, reached = _run_first_trials(rollout(task, BaselinePolicy(task)))
+    assert 20 < reached.sum() < 180
+    target, distractor = rows["task"]["target"], rows["task"]["distractor"]
+    # New problems come without a pair.
+    both = reached[::2] & reached[1::2]
+    assert (target[::2] == distractor[1::2])[both].all()
 
 
 @pytest.mark.parametrize(
