@@ -13,6 +13,7 @@ from metarl.envs.harlow.line import HarlowLine, HarlowLineParams
 from metarl.envs.harlow.pixels import Harlow, HarlowParams
 from metarl.envs.registry import task_class
 from metarl.simulation.interchange import (
+    _pair,
     _run_first_trials,
     check_interchange,
     even_problems,
@@ -227,7 +228,9 @@ def test_problems_that_end_in_the_first_trial_are_left_out():
 
 def test_a_problem_that_follows_one_that_ended_does_not_count():
     task = line(200, step_cap=60)
-    rows, reached = _run_first_trials(rollout(task, BaselinePolicy(task)))
+    own = rollout(task, BaselinePolicy(task))
+    _pair(own)
+    rows, reached = _run_first_trials(own)
     assert 20 < reached.sum() < 180
     target, distractor = rows["task"]["target"], rows["task"]["distractor"]
     # New problems come without a pair.

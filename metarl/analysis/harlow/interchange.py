@@ -172,7 +172,8 @@ def order_axis(own: Array, donor: Array, signs: Array) -> Array:
     For an axis w the choice is sign(w x) sign(w y). First w is the main axis of the
     choice-weighted product of x and y, whitened. Then, in turn, sign(w y) times the
     choice is taken as known, and w moves by one Newton step of its logistic regression
-    on x, and the same with x and y exchanged.
+    on x, and the same with x and y exchanged. Of all these axes the one that fits most
+    choices is returned, as where an order explains little the steps need not converge.
 
     Args:
         own: (N, K) x, features of the recipient's rewarded object minus the other's.
@@ -188,11 +189,13 @@ def order_axis(own: Array, donor: Array, signs: Array) -> Array:
     if np.abs(matrix).max() < NOTHING:
         return np.zeros(own.shape[1])
     axis: Array = np.linalg.eigh(matrix)[1][:, -1]
-    both = np.vstack([own, donor])
+    both, axes = np.vstack([own, donor]), [axis]
     for _ in range(ROUNDS):
         labels = [signs * np.sign(donor @ axis), signs * np.sign(own @ axis)]
         axis = _newton_step(axis, both, np.concatenate(labels) > 0)
-    return axis
+        axes.append(axis)
+    fits = [(np.sign(own @ w) * np.sign(donor @ w) == signs).mean() for w in axes]
+    return axes[int(np.argmax(fits))]
 
 
 def _newton_step(weights: Array, inputs: Array, labels: Flags) -> Array:
