@@ -308,12 +308,14 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
     return learned.reindex(values.index, fill_value=False)
 
 
-def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
+def _summary(
+    effect: Effect, values: "pd.Series[float]", confidence: float = 0.95
+) -> tuple[float, float, float]:
     """Value, low and high over the given subjects that have a number; NaN for none."""
     known = values.dropna()
     if effect.summary == "median":
-        return median_interval(known)
-    mean, low, high, _ = mean_interval(known, effect.bounds)
+        return median_interval(known, confidence)
+    mean, low, high, _ = mean_interval(known, effect.bounds, confidence=confidence)
     if effect.summary in ("mean", "lower", "upper"):
         value = {"mean": mean, "lower": low, "upper": high}[effect.summary]
         return value, low, high
@@ -338,7 +340,7 @@ def chance_p(effect: Effect) -> float:
 def _holds(effect: Effect, criterion: Criterion, values: "pd.Series[float]") -> bool:
     """Whether the criterion holds of some subjects, all of which have a number."""
     # A subject without the measure must not hide behind the others.
-    value, low, high = _summary(effect, values)
+    value, low, high = _summary(effect, values, criterion.confidence)
     return bool(values.notna().all()) and criterion.met(value, (low, high))
 
 

@@ -6,8 +6,10 @@ animals.
 
 Rows of effects are of three kinds. A row tests a published claim if its criterion has
 one; several rows may test the same claim, which is counted once, in one table as in
-several. A scored row without a claim is a diagnostic of ours: of a simulated agent,
-chance, a control, a single network or a level that we set. Others are reported.
+several. Every claim about the experiment has a row: one that only an absent variant
+tests, or that nothing tests, is MISSING (`metarl.analysis.variants`). A scored row
+without a claim is a diagnostic of ours: of a simulated agent, chance, a control, a
+single network or a level that we set. Others are reported.
 """
 
 from collections import Counter
@@ -48,8 +50,7 @@ def claim_verdicts(rows: Iterable[Row]) -> dict[str, str]:
     """Claim -> its verdict, over all of the rows that test it.
 
     A claim is FAIL if any of its rows fails; else MISSING if any has no number; else
-    NOT LEARNED if any says nothing as networks did not learn; PASS if all pass. A claim
-    without a scored row, as one that only an absent variant tests, has no verdict.
+    NOT LEARNED if any says nothing as networks did not learn; PASS if all pass.
     """
     worst = ("FAIL", "MISSING", "NOT LEARNED", "PASS")
     found: dict[str, set[str]] = {}

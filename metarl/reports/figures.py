@@ -396,9 +396,9 @@ def read_effects(path: Path, made_by: str, made_from: str = "") -> list[dict[str
 
 
 def passed(effects_path: Path) -> bool:
-    """Whether every scored effect passed; False if none is scored."""
+    """Whether every effect with a criterion passed; False if none has one."""
     rows = json.loads(effects_path.read_text(encoding="utf-8"))
-    verdicts = {row["verdict"] for row in rows} - {"REPORTED"}
+    verdicts = {row["verdict"] for row in rows if row["criterion"]}
     return verdicts == {"PASS"}
 
 

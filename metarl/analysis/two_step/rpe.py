@@ -50,6 +50,7 @@ REGRESSION_COLUMNS = (
     *R2_COLUMNS,
     "joint_model_based",
     "joint_model_free",
+    "r_learners",
 )
 """Columns of the table of `error_regressions`."""
 
@@ -270,8 +271,9 @@ def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for both events together and for each apart: event, n (errors),
-        r2_model_based, r2_model_free_orthogonal and r2_joint in [0, 1], and the joint
-        weights joint_model_based, joint_model_free.
+        r2_model_based, r2_model_free_orthogonal and r2_joint in [0, 1], the joint
+        weights joint_model_based, joint_model_free, and r_learners, the correlation of
+        the two reference learners' errors.
 
     Source: Wang et al. 2018, Fig. 5f-g and Supplementary Fig. 6.
     """
@@ -281,8 +283,17 @@ def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
         joint = fit_linear(part["rpe"], part["model_based"], part["model_free"])
         based = fit_linear(part["rpe"], part["model_based"]).r2
         free = fit_linear(part["rpe"], model_free_residual(part)).r2
-        rows.append((event, len(part), based, free, joint.r2, *joint.weights[1:]))
+        weights, r = joint.weights[1:], _correlation(part)
+        rows.append((event, len(part), based, free, joint.r2, *weights, r))
     return pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
+
+
+def _correlation(errors: pd.DataFrame) -> float:
+    """Pearson's r of the two learners' errors; NaN where one does not vary."""
+    both = errors[["model_based", "model_free"]]
+    if len(both) < 2 or (both.nunique() < 2).any():
+        return float("nan")
+    return float(both["model_based"].corr(both["model_free"]))
 
 
 def model_free_residual(errors: pd.DataFrame) -> Array:
