@@ -165,6 +165,11 @@ class Criteria:
         return self.rules.get(name)
 
 
+def untested(claim: str) -> Criterion:
+    """The empty criterion of a claim that nothing tests."""
+    return Criterion(name=claim, claim=claim)
+
+
 def read_criteria(package: str) -> Mapping[str, Criteria]:
     """Criteria of an experiment, by task, from the `criteria.toml` of its folder.
 

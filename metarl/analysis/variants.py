@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from metarl.analysis.claims import untested_claims
-from metarl.analysis.criteria import Criteria, Criterion
+from metarl.analysis.criteria import Criteria, Criterion, untested
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, key_of
 from metarl.analysis.measures import (
@@ -119,9 +119,7 @@ def missing_effects(
         if rule.claim and name not in used:
             yield _without_number(f"{name}: {_reason(rule, variants)}", rule)
     for name, claim in untested_claims(task).items():
-        # The name of the claim is in the table already; this is the reason.
-        label = f"{name}: {claim.missing}"
-        yield _without_number(label, Criterion(name=name, claim=name))
+        yield _without_number(f"{name}: {claim.missing}", untested(name))
 
 
 def _without_number(label: str, rule: Criterion) -> Effect:

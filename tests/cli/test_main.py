@@ -480,7 +480,7 @@ FEW = "--episodes 3 --workers 1"
 
 
 def test_variants_are_trained_when_asked_for(volatile):
-    assert list(volatile.variants) == ["constant"]
+    assert list(volatile.variants) == ["constant", "rpe-input"]
     variant = volatile.variant("constant")
     assert variant.config.task_params.schedule == "constant"
     assert variant.subject(0).finished

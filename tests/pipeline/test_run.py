@@ -385,7 +385,7 @@ def copy(volatile, tmp_path):
 
 
 def test_a_variant_is_a_run_of_its_own(volatile, small, tmp_path):
-    assert list(volatile.variants) == ["constant"]
+    assert list(volatile.variants) == ["constant", "rpe-input"]
     variant = volatile.variant("constant")
     stated = experiment("volatility").variants["constant"]
     assert variant.path == volatile.path / "variants" / "constant"

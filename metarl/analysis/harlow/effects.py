@@ -366,8 +366,9 @@ def _slope_over_stages(stages: pd.DataFrame) -> "pd.Series[float]":
     course = stages[(stages["stage"] != FINAL) & (stages["trial"] > 1)]
     course = course.assign(stage=course["stage"].astype(float))
     means = course.groupby(["subject", "stage"])["accuracy"].mean().reset_index()
+    # Rounded, as the slope of equal numbers must be 0.
     slopes = {
-        subject: fit_linear(part["accuracy"], part["stage"]).weights[1]
+        subject: round(fit_linear(part["accuracy"], part["stage"]).weights[1], 9)
         for subject, part in means.groupby("subject")
         if len(part) >= LEAST_STAGES
     }
