@@ -87,7 +87,7 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             **_compared(tables, column, PERCENT),
         )
     better = context.criteria["better minus worse"]
-    for column, label, criterion, chance, bounds in (
+    rows: tuple[tuple[str, str, Criterion | None, float | None, Bounds], ...] = (
         (
             "risk_sensitivity",
             "risky choices, better minus worse (points)",
@@ -96,12 +96,13 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             POINTS,
         ),
         ("reward_per_free_trial", "reward per free trial", None, None, NO_BOUNDS),
-    ):
+    )
+    for column, label, rule, chance, bounds in rows:
         yield Effect(
             key=f"{column}.mean",
             label=f"{label}, mean",
             values=subject_values(subjects, column),
-            criterion=criterion,
+            criterion=rule,
             **_compared(tables, column, bounds, chance),
         )
 

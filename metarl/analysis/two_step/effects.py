@@ -224,7 +224,7 @@ def _lag_effects(tables: Tables, context: Context) -> list[Effect]:
     weights = signed.pivot_table(
         index="subject", columns="lag", values="weight", dropna=False
     ).reindex(measured_subjects(tables))
-    later = [lag for lag in weights if lag > 1]
+    later = [lag for lag in weights if lag != 1]
     away = weights.columns.to_numpy(float) - weights.columns.to_numpy(float).mean()
     words = f"log odds, ridge {RIDGE:g}"
     return [

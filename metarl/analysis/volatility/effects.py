@@ -125,8 +125,8 @@ def _trace_effect(tables: Tables, context: Context) -> Effect:
     traces = tables["traces"]
     observer = select_group(traces, OBSERVER).groupby(["order", "trial"])["rate"].mean()
     by_order = {
-        (subject, order): _correlation(part.set_index("trial")["rate"], observer, order)
-        for (subject, order), part in select_group(traces).groupby(["subject", "order"])
+        key: _correlation(part.set_index("trial")["rate"], observer, str(key[1]))
+        for key, part in select_group(traces).groupby(["subject", "order"])
     }
     everyone = measured_subjects(tables)
     correlations = pd.DataFrame(
@@ -148,12 +148,12 @@ def _trace_effect(tables: Tables, context: Context) -> Effect:
 
 
 def _correlation(
-    rates: "pd.Series[float]", observer: "pd.Series[float]", order: object
+    rates: "pd.Series[float]", observer: "pd.Series[float]", order: str
 ) -> float:
     """Pearson's r over the trials that have both rates; NaN where one is constant."""
     if order not in observer.index.get_level_values("order"):
         return float("nan")
-    both = pd.DataFrame({"own": rates, "observer": observer[order]}).dropna()
+    both = pd.DataFrame({"own": rates, "observer": observer.xs(order)}).dropna()
     if len(both) < 3 or (both.nunique() < 2).any():
         return float("nan")
     return float(both["own"].corr(both["observer"]))
