@@ -273,10 +273,9 @@ def _parts(count: int) -> tuple[slice, slice]:
 def _first_of_run(same: NDArray[np.bool_]) -> Array:
     """(E,) first trial, from 1, of a run of SETTLED_RUN trials with the same arm."""
     runs = np.lib.stride_tricks.sliding_window_view(same, SETTLED_RUN - 1, axis=1)
-    settled: NDArray[np.bool_] = runs.all(axis=2)
-    first = (settled.argmax(axis=1) + 1).astype(float)
-    first[~settled.any(axis=1)] = same.shape[1] + 2
-    return first
+    settled = np.asarray(runs.all(axis=2))
+    first: Array = np.argmax(settled, axis=1) + 1.0
+    return np.where(settled.any(axis=1), first, same.shape[1] + 2.0)
 
 
 def regret_by_gap(players: Players) -> pd.DataFrame:
