@@ -139,7 +139,7 @@ def test_the_tasks_are_listed_with_their_tests_and_variants(metarl):
         assert f"tests: {', '.join(asked.tests)}" in text
         for variant, stated in asked.variants.items():
             assert f"variant {variant}: {stated.why}" in text
-    assert "variant" not in listed["two-step"]
+    assert "variant" not in listed["daw-two-step"]
     assert "tests: test, generator" in listed["volatility"]
 
 

@@ -479,7 +479,8 @@ def test_failures_of_a_run_and_its_variants_keep_what_was_in_place(copy):
     assert outcome.kept
     assert tree(copy.path / "evaluation") == before
     shutil.rmtree(copy.path / "evaluation")
-    shutil.rmtree(copy.path / "variants" / "constant" / "evaluation")
+    for name in copy.variants:
+        shutil.rmtree(copy.path / "variants" / name / "evaluation")
     # Without an earlier evaluation, that of the others is put in place.
     assert not evaluate(copy, few("volatility", 2), workers=1, show=False).kept
     run = load_run(copy.path)
