@@ -15,6 +15,7 @@ from metarl.analysis.measures import (
 from metarl.analysis.references import reference_value
 from metarl.analysis.statistics import INTERACTION, PROBABILITY
 from metarl.analysis.two_step.behaviour import PRODUCT, RIDGE
+from metarl.analysis.two_step.rivals import rival_effects
 from metarl.analysis.two_step.rpe import BOTH_EVENTS, EVENTS
 
 CELLS = {
@@ -53,7 +54,8 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
         *regression_effects(tables, "mean of 2 macaques, Miranda et al. 2020"),
     ]
     if context.task == TASK and context.subjects_are == "networks":
-        rows += [*_error_effects(tables, context), _sarsa_effect(tables, context)]
+        rows += [*rival_effects(tables, context), *_error_effects(tables, context)]
+        rows.append(_sarsa_effect(tables, context))
     return rows
 
 
