@@ -82,8 +82,8 @@ class Experiment:
     variants: Mapping[str, Variant] = field(default_factory=dict)
     """The experiment's own variants, by name."""
     notes: str = ""
-    """Labelled paragraphs, such as Training, Test, Departs (difference from the source)
-    and Declared (choice that the source leaves open)."""
+    """Labelled paragraphs, such as Training, Test, Expected (before measuring), Departs
+    (difference from the source) and Declared (choice that the source leaves open)."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""

@@ -29,7 +29,7 @@ Training: as published, one update per episode, 10,000 episodes. `paper-tf` is `
 Test: `test` is the published one. In `reversed`, which is ours, the transition
     probabilities reverse once in an episode, after 40 to 60 trials and without a sign:
     from then on, left leads commonly to S2 and right to S1.
-Rivals: a subject that stays after rewarded common and unrewarded rare trials need not
+Test: a subject that stays after rewarded common and unrewarded rare trials need not
     plan. A latent-state learner (Akam, Costa & Dayan 2015, PLoS Comput Biol
     11:e1004648) infers from the outcomes which second-stage state is the richer one,
     and has one fixed choice for each of the two situations: on the published task it

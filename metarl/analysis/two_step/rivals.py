@@ -48,7 +48,7 @@ from metarl.analysis.plotting import (
     subject_lines,
 )
 from metarl.analysis.schema import Array, Flags
-from metarl.analysis.statistics import INTERACTION, PERCENT, PROBABILITY, Bounds
+from metarl.analysis.statistics import INTERACTION, NO_BOUNDS, PROBABILITY, Bounds
 from metarl.analysis.style import COLOURS, baseline_colour
 from metarl.analysis.trials import TrialSequence, episode_grid
 from metarl.analysis.two_step.behaviour import (
@@ -92,8 +92,8 @@ MEASURES: Mapping[str, Bounds] = {
     "richer_after": PROBABILITY,
     "stay_interaction_before": INTERACTION,
     "stay_interaction_after": INTERACTION,
-    "reward_per_100_before": PERCENT,
-    "reward_per_100_after": PERCENT,
+    "reward_per_100_before": NO_BOUNDS,
+    "reward_per_100_after": NO_BOUNDS,
 }
 """Measure -> its bounds."""
 COLUMNS = ("group", "subject", "measure", "value")
@@ -259,8 +259,9 @@ def _position(tables: Tables) -> Effect:
     return Effect(
         key="reversal.position.mean",
         label=(
-            f"{LEADING}, {AFTER}: from the {RIVALS[LATENT]} (0) to the planner that "
-            "infers the transitions (1); below .5, nearer to the learner; mean"
+            f"the same share, from that of the {RIVALS[LATENT]} (0) to that of the "
+            "planner that infers the transitions (1); below .5 nearer to the learner; "
+            "mean"
         ),
         values=(_values(tables, measure) - low) / (high - low),
         chance=0.5,
@@ -283,6 +284,7 @@ def _baseline_effects(tables: Tables, context: Context) -> list[Effect]:
             if group in tested
             else pd.Series([np.nan]),
             criterion=context.criteria.get(f"{measure}, {RIVALS[group]}"),
+            needs_learning=False,
             learning=NO_LEARNING,
             bounds=MEASURES[measure],
         )

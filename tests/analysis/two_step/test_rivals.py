@@ -254,3 +254,10 @@ def test_the_test_is_as_declared():
     params = change_params(TwoStepParams(), REVERSED.task)
     assert (params.reversal_least, params.reversal_most) == (40, 60)
     assert experiment("two-step").baseline_tests == ("test", "reversed")
+
+
+def test_rewards_of_subjects_with_many_penalties_are_negative_and_have_a_mean(rivals):
+    own = [rivals[RANDOM].assign(reward=-2.0, valid=0), rivals[RANDOM]]
+    rows = analyse(ANALYSIS, data_of(own, rivals)).effects.set_index("key")
+    reward = rows.loc["reversal.reward_per_100_after.mean"]
+    assert reward["value"] == pytest.approx((-200 + 50) / 2, abs=3)
