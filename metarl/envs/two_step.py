@@ -108,9 +108,7 @@ class TwoStep(TwoStageTask[TwoStepParams]):
     def start_rewards(self, noise: Tensor, options: Mapping[str, float]) -> None:
         """Draw the reversal; draw the high state, or take it from the options."""
         least, most = self.params.reversal_least, self.params.reversal_most
-        trial = least + (noise[:, 1] * (most - least + 1)).long()
-        # Rounding could lift a number just below 1 to one trial too many.
-        self.reversal_trial = trial.clamp(max=most)
+        self.reversal_trial = least + (noise[:, 1] * (most - least + 1)).long()
         self.trial_reversed = self.never
         self.high = noise[:, 0] < 0.5
         if "high_state" in options:

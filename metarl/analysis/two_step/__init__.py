@@ -197,6 +197,8 @@ ANALYSIS = Analysis(
         "probability_high": 0.9,
         "probability_low": 0.1,
         "probability_switch": 0.025,
+        "reversal_least": 0,
+        "reversal_most": 0,
     },
     release=Release(
         variable="PreparedData", load=load_macaque_two_step, subjects_are="monkeys"
