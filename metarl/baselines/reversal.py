@@ -6,20 +6,23 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from metarl.baselines.base import ChoiceBaseline, StepInputs, best_logits
+from metarl.baselines.base import ScreenBaseline, ScreenInputs, best_logits
 from metarl.core.checks import check_at_least, check_between
 from metarl.core.policy import Memory, Policy
 from metarl.envs.reversal import Reversal
 
 DISCOUNT = 0.9
 """Per step, if no discount of an agent is given."""
+B_LEFT = 2
+"""Screen of a choice with picture B on the left."""
 
 
-class ReversalBaseline(ChoiceBaseline[Reversal]):
+class ReversalBaseline(ScreenBaseline[Reversal]):
     """Gives valid responses, otherwise random ones.
 
-    A subclass updates its beliefs (`learn_outcome`) and prefers an option. Values are
-    the expected reward of the present trial.
+    A subclass updates its beliefs (`learn_outcome`) and prefers an option. Options are
+    left and right, or picture A and picture B. Values are the expected reward of the
+    present trial.
     """
 
     def __init__(self, task: Reversal, discount: float = DISCOUNT) -> None:
@@ -28,12 +31,13 @@ class ReversalBaseline(ChoiceBaseline[Reversal]):
         check_between("discount", discount, 0, 1)
         self.discount = discount
 
-    def learn(self, step: StepInputs, beliefs: Memory) -> Memory:
+    def update(self, step: ScreenInputs, beliefs: Memory) -> Memory:
         """Learn from the last trial when the next one starts."""
-        at_fixation = self.screen_of(step.observation) == 0
-        starts = at_fixation if self.has_fixation else ~at_fixation
+        starts = ~self.is_choice[step.screen] | (not self.has_fixation)
         # A response at fixation, which is followed by the choice, is no choice.
-        choice = (self.sides(step.last_action) > 0) & starts.unsqueeze(1)
+        chose = ((step.side >= 0) & starts).unsqueeze(1)
+        sides = chose & (step.side.unsqueeze(1) == torch.arange(2, device=self.device))
+        choice = swap_where(step.previous == B_LEFT, sides)
         return self.learn_outcome(choice, step.reward > 0, starts, beliefs)
 
     def learn_outcome(
@@ -42,35 +46,44 @@ class ReversalBaseline(ChoiceBaseline[Reversal]):
         """Beliefs at a new screen.
 
         Args:
-            choice: (B, 2) whether left, right was chosen on the trial that just ended;
-                neither if none ended or its choice is missing.
+            choice: (B, 2) whether the first, the second option was chosen on the trial
+                that just ended; neither if none ended or its choice is missing.
             rewarded: (B,) whether it was rewarded.
             starts: (B,) whether a trial starts here.
             beliefs: the beliefs before.
         """
         return beliefs
 
-    def respond(self, step: StepInputs, beliefs: Memory) -> tuple[Tensor, Tensor]:
-        """(B, A) logits and (B,) expected discounted reward of the trial."""
-        screen, num_envs = self.screen_of(step.observation), len(step.reward)
-        preferences = self.preferences(num_envs, beliefs)
-        reward = (preferences.softmax(1) * self.worth(num_envs, beliefs)).sum(1)
-        value = torch.where(self.is_choice[screen], 1.0, self.discount) * reward
-        return self.mask(screen, preferences), value
+    def preferences(self, step: ScreenInputs, beliefs: Memory) -> Tensor:
+        """(B, 2) logits of left and right."""
+        options = self.option_logits(len(step.screen), beliefs)
+        return swap_where(step.screen == B_LEFT, options)
 
-    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
-        """(B, 2) logits of left and right at the next choice; equal here."""
+    def value(self, step: ScreenInputs, beliefs: Memory, logits: Tensor) -> Tensor:
+        """(B,) expected discounted reward of the trial."""
+        num_envs = len(step.screen)
+        chances = self.option_logits(num_envs, beliefs).softmax(1)
+        reward = (chances * self.worth(num_envs, beliefs)).sum(1)
+        return torch.where(self.is_choice[step.screen], 1.0, self.discount) * reward
+
+    def option_logits(self, num_envs: int, beliefs: Memory) -> Tensor:
+        """(B, 2) logits of the options at the next choice; equal here."""
         return torch.zeros(num_envs, 2, device=self.device)
 
     def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
-        """(B, 2) expected reward of left and right; 0 here."""
+        """(B, 2) expected reward of the options; 0 here."""
         return torch.zeros(num_envs, 2, device=self.device)
+
+
+def swap_where(where: Tensor, pairs: Tensor) -> Tensor:
+    """(B, 2) pairs, exchanged in the rows of (B,) `where`."""
+    return torch.where(where.unsqueeze(1), pairs.flip(1), pairs)
 
 
 class WinStayLoseShift(ReversalBaseline):
     """Repeats a rewarded choice and leaves an unrewarded one; the first is random."""
 
-    def initial_memory(self, num_envs: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 2) the next choice: both are equal at first."""
         return (torch.zeros(num_envs, 2, device=self.device),)
 
@@ -81,7 +94,7 @@ class WinStayLoseShift(ReversalBaseline):
         following = torch.where(rewarded.unsqueeze(1), choice, ~choice).float()
         return (torch.where(choice.any(1, keepdim=True), following, beliefs[0]),)
 
-    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+    def option_logits(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) the next choice."""
         return best_logits(beliefs[0])
 
@@ -122,8 +135,8 @@ class RescorlaWagner(ReversalBaseline):
         super().__init__(task, discount)
         self.params = params or RescorlaWagnerParams()
 
-    def initial_memory(self, num_envs: int) -> Memory:
-        """(B, 2) values of left and right."""
+    def initial_beliefs(self, num_envs: int) -> Memory:
+        """(B, 2) values of the options."""
         start = self.params.initial_value
         return (torch.full((num_envs, 2), start, device=self.device),)
 
@@ -135,7 +148,7 @@ class RescorlaWagner(ReversalBaseline):
         error = rewarded.float().unsqueeze(1) - values
         return (values + self.params.learning_rate * error * choice,)
 
-    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+    def option_logits(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) logits of a softmax over the values."""
         return self.params.inverse_temperature * beliefs[0]
 
@@ -167,7 +180,7 @@ class BayesGreedy(ReversalBaseline):
         self.first_better, percent, self.reversal = table.unbind(1)
         self.probability = percent / 100
 
-    def initial_memory(self, num_envs: int) -> Memory:
+    def initial_beliefs(self, num_envs: int) -> Memory:
         """(B, 1) number of the trial, and (B, C) equal beliefs in the courses."""
         trial = torch.full((num_envs, 1), -1, device=self.device)
         courses = len(self.probability)
@@ -186,16 +199,16 @@ class BayesGreedy(ReversalBaseline):
         return trial + starts.unsqueeze(1), belief
 
     def _probability_right(self, trial: Tensor) -> Tensor:
-        """(B, C) reward probability of right on a trial, under each course."""
+        """(B, C) reward probability of the second option, under each course."""
         right_better = (self.first_better == 1) ^ (self.reversal <= trial)
         return torch.where(right_better, self.probability, 1 - self.probability)
 
-    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+    def option_logits(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) the option with the greater expected reward."""
         return best_logits(self.worth(num_envs, beliefs))
 
     def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
-        """(B, 2) reward probability of left and right, by the beliefs."""
+        """(B, 2) reward probability of the options, by the beliefs."""
         trial, belief = beliefs
         right = (belief * self._probability_right(trial)).sum(1)
         return torch.stack([1 - right, right], dim=1)
@@ -204,12 +217,12 @@ class BayesGreedy(ReversalBaseline):
 class Oracle(ReversalBaseline):
     """Knows the better option: the upper limit of the reward of any subject."""
 
-    def preferences(self, num_envs: int, beliefs: Memory) -> Tensor:
+    def option_logits(self, num_envs: int, beliefs: Memory) -> Tensor:
         """(B, 2) the better option."""
         return best_logits(self.worth(num_envs, beliefs))
 
     def worth(self, num_envs: int, beliefs: Memory) -> Tensor:
-        """(B, 2) reward probability of left and right."""
+        """(B, 2) reward probability of the options."""
         hidden = self.task.hidden()
         probability = hidden["schedule"] / 100
         right = torch.where(hidden["better"], probability, 1 - probability)

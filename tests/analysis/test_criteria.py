@@ -148,6 +148,6 @@ def test_no_single_network_is_a_published_claim():
 
 def test_every_published_claim_names_study_and_place_and_says_it_in_a_sentence():
     for name, claim in published_claims().items():
-        assert re.match(r"[A-Z][a-z]+ et al\. \d{4}, \w", name), name
+        assert re.match(r"[A-Z][A-Za-z-]+ et al\. \d{4}, \w", name), name
         for text in filter(None, (claim.says, claim.note)):
             assert re.fullmatch(r"[A-Z].+[^.]\.", text), text

@@ -25,13 +25,15 @@ NAMES = (
 )
 NUM_ENVS = 800
 BARE = ReversalParams(fixation=False)
+PICTURES = ReversalParams(pictures=True)
+BARE_PICTURES = ReversalParams(pictures=True, fixation=False)
 
 
 def share(played, percent, name="correct"):
     return float(played[f"row {name}"][played["row schedule"] == percent].mean())
 
 
-@pytest.mark.parametrize("params", [ReversalParams(), BARE])
+@pytest.mark.parametrize("params", [ReversalParams(), BARE, PICTURES, BARE_PICTURES])
 def test_the_baselines_have_the_expected_accuracy(params, play):
     task = Reversal(NUM_ENVS, params)
     played = {k: play(task, s) for k, s in make_baselines(task).items()}
@@ -114,7 +116,7 @@ def test_both_choices_of_a_trial_are_equally_informative():
     planner = BayesGreedy(task)
     took = torch.tensor([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=torch.bool)
     won = torch.tensor([True, False, False, True])
-    memory = planner.initial_memory(4)
+    memory = planner.initial_beliefs(4)
     memory = planner.learn_outcome(took & False, won, task.always, memory)
     _, belief = planner.learn_outcome(took, won, task.always, memory)
     assert torch.allclose(belief[0], belief[1])
@@ -180,7 +182,7 @@ def test_nothing_is_learned_from_a_missing_choice_or_a_response_at_fixation():
             acted = torch.eye(3)[[action]]
         assert torch.allclose(memory[-1], before[-1])
         if kind is BayesGreedy:
-            assert memory[0].tolist() == [[2]]
+            assert memory[1].tolist() == [[2]]
 
 
 @pytest.mark.parametrize(

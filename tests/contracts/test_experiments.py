@@ -173,7 +173,12 @@ def test_every_variant_can_take_its_tests(name, title):
     config = variant_config(preset(name, "smoke"), variant)
     assert TEST in variant.tests
     assert set(variant.tests) <= set(tests)
+    own = make_network(config, 0)
     for test in variant.tests:
         check_test(config, tests[test])
-    own, plain = make_network(config, 0), make_network(preset(name, "smoke"), 0)
-    assert (own.input_size, own.action_count) == (plain.input_size, plain.action_count)
+        params = change_params(config.task_params, tests[test].task)
+        fitting = make_network(replace(config, task_params=params), 0)
+        assert (own.input_size, own.action_count) == (
+            fitting.input_size,
+            fitting.action_count,
+        )

@@ -11,6 +11,7 @@ from metarl.envs.reversal import Reversal, ReversalParams
 
 CENTRE, LEFT, RIGHT = range(3)
 SCREENS = ("fixation", "choice")
+PICTURE_SCREENS = ("fixation", "A left", "B left")
 SOON = ReversalParams(trial_count=12, reversal_least=3, reversal_most=6)
 
 
@@ -22,6 +23,9 @@ def episode_by_hand(params, start, noise, actions):
         percent = {"80/20": 80, "70/30": 70}[params.schedule]
     lengths = list(range(params.reversal_least, params.reversal_most + 1))
     before = lengths[int(start[2] * len(lengths))]
+    left = 0
+    if params.pictures:
+        left = 1 if start[3] < 0.5 else 0
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
     for trial in range(params.trial_count):
@@ -32,15 +36,19 @@ def episode_by_hand(params, start, noise, actions):
             screens.append("fixation")
             action, _ = next(responses)
             rewards.append(0.0 if action == CENTRE else -1.0)
-        screens.append("choice")
+        screens.append(("A left", "B left")[left] if params.pictures else "choice")
         action, numbers = next(responses)
         choice = action - 1 if params.fixation else action
         if choice in (0, 1):
+            choice = left if choice == 0 else 1 - left
             probability = percent if choice == better else 100 - percent
             rewards.append(1.0 if numbers[0] < probability / 100 else 0.0)
         else:
             choice = math.nan
             rewards.append(-1.0)
+        if params.pictures:
+            change = 0.5 * (1 - params.largest_easing * start[4])
+            left = 1 - left if numbers[1] < change else left
         rows.append(
             {
                 "choice": choice,
@@ -63,6 +71,10 @@ def episode_by_hand(params, start, noise, actions):
         SOON,
         ReversalParams(schedule="80/20", fixation=False),
         ReversalParams(schedule="70/30", trial_count=20, reversal_least=10),
+        ReversalParams(pictures=True),
+        ReversalParams(
+            pictures=True, largest_easing=0.8, fixation=False, trial_count=12
+        ),
     ],
 )
 def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
@@ -79,7 +91,8 @@ def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
         )
         assert course["reward"][:, env_index].tolist() == rewards
         seen = torch.cat([course["first"], course["observation"][:-1]])[:, env_index]
-        names = SCREENS if params.fixation else SCREENS[1:]
+        names = PICTURE_SCREENS if params.pictures else SCREENS
+        names = names if params.fixation else names[1:]
         assert seen.tolist() == [[float(n == s) for n in names] for s in screens]
         assert len(rows[0]) == sum(name.startswith("row ") for name in course)
         for name in rows[0]:
@@ -304,3 +317,36 @@ def test_the_screen_shows_a_cross_and_then_two_squares():
         "   0 fixation |            +           |",
         "   0 choice   |    [ ]         [ ]     | centre 0",
     ]
+
+
+def test_pictures_are_drawn_on_their_sides():
+    task = Reversal(2, ReversalParams(pictures=True))
+    noise = torch.tensor([[0.0, 0, 0, 0.9, 0], [0.0, 0, 0, 0.1, 0]])
+    task.reset(noise)
+    assert [s.shape for s in task.scene()] == ["cross"]
+    step = task.step(torch.zeros(2, dtype=torch.long), noise)
+    assert step.observation.tolist() == [[0, 1, 0], [0, 0, 1]]
+    assert [[s.text for s in task.scene(k)] for k in range(2)] == [
+        ["A", "B"],
+        ["B", "A"],
+    ]
+
+
+@pytest.mark.parametrize(("easing", "share"), [(0.0, 0.5), (1.0, 0.25)])
+def test_easing_makes_pictures_change_sides_less_often(easing, share):
+    params = ReversalParams(pictures=True, fixation=False, largest_easing=easing)
+    task = Reversal(1000, params)
+    torch.manual_seed(1)
+    noise = torch.rand(81, 1000, 5)
+    task.reset(noise[0])
+    left = [task.observation()]
+    actions = torch.zeros(1000, dtype=torch.long)
+    left += [task.step(actions, each).observation for each in noise[1:-1]]
+    shown = torch.stack(left)[..., 1]
+    changed = (shown[1:] != shown[:-1]).float()
+    assert float(changed.mean()) == pytest.approx(share, abs=0.02)
+
+
+def test_easing_without_pictures_is_refused():
+    with pytest.raises(ValueError, match="largest_easing must be 0 without pictures"):
+        ReversalParams(largest_easing=0.5)

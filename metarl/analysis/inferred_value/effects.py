@@ -92,6 +92,7 @@ def _ratio_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         key="inferred_minus_experienced.mean",
         label="inferred minus experienced (reward units), mean",
         values=_values(tables, "inferred") - _values(tables, "experienced"),
+        criterion=context.criteria["inferred minus experienced"],
         chance=0.0,
         source=MONKEYS,
     )

@@ -62,6 +62,10 @@ SPLIT = ("held-in", "held-out")
 """Sets of episodes by whether training had their base probabilities."""
 SETS = (*SPLIT, "all")
 """All sets of episodes."""
+LAST_COUNT = 20
+"""Trials at the end of an episode in which macaques' slopes were computed."""
+LAST = f"last {LAST_COUNT} trials"
+"""All episodes, by these trials alone, and by ratios without PSEUDO_COUNT."""
 STAYS = {
     "stay_after_reward": "pairs_after_reward",
     "switch_after_none": "pairs_after_none",
@@ -96,8 +100,9 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         usable); rewarded (1, or 0 if not, or not usable); reward (in reward units, with
         penalties); valid; usable; history (usable trials right before it, unbroken);
         late (in the last two thirds of its episode, by trial numbers, from the first
-        to the last that the table has); held_out (1 or 0), p0_left and
-        chance_left (when choosing), NaN where the table does not say.
+        to the last that the table has); last (in its last LAST_COUNT trials); held_out
+        (1 or 0), p0_left and chance_left (when choosing), NaN where the table does not
+        say.
 
     Source: Wang et al. 2018, Nat Neurosci 21:860: only the last two thirds count.
     """
@@ -114,6 +119,7 @@ def read_trials(trials: pd.DataFrame) -> pd.DataFrame:
         usable=usable,
         history=sequence.history,
         late=3 * sequence.place >= length[episode],
+        last=sequence.place >= length[episode] - LAST_COUNT,
         held_out=sequence["held_out"],
         p0_left=sequence["p0_left"],
         chance_left=sequence["chance_left"],
@@ -244,18 +250,26 @@ def _counted(trials: pd.DataFrame, lags: int) -> Flags:
     return flags
 
 
-def episode_ratios(trials: pd.DataFrame) -> pd.DataFrame:
-    """Ratios of choices and of rewards between the options, in late trials.
+def episode_ratios(
+    trials: pd.DataFrame, part: str = "late", pseudo_count: float = PSEUDO_COUNT
+) -> pd.DataFrame:
+    """Ratios of choices and of rewards between the options, in a part of the trials.
+
+    Args:
+        trials: table of `read_trials`.
+        part: its column of the trials that count, late or last.
+        pseudo_count: added to each count, at least 0.
 
     Returns:
-        One row an episode with a usable late trial: subject, session, episode,
-        held_out, choice_ratio and reward_ratio, log2 of right to left, each count with
-        PSEUDO_COUNT added; undefined, whether a bare ratio would have been.
+        One row an episode with a usable trial of this part: subject, session, episode,
+        held_out, choice_ratio and reward_ratio, log2 of right to left; undefined,
+        whether a bare ratio is not defined, so that it is infinite or NaN here if
+        pseudo_count is 0.
     """
-    late = trials[trials["usable"] & trials["late"]]
-    right, rewarded = late["side"] > 0, late["rewarded"] > 0
+    counted = trials[trials["usable"] & trials[part]]
+    right, rewarded = counted["side"] > 0, counted["rewarded"] > 0
     keys = ["subject", "session", "episode"]
-    counts = late[[*keys, "held_out"]].assign(
+    counts = counted[[*keys, "held_out"]].assign(
         choices_right=right,
         choices_left=~right,
         rewards_right=right & rewarded,
@@ -265,8 +279,10 @@ def episode_ratios(trials: pd.DataFrame) -> pd.DataFrame:
     sums = by_episode.sum().reset_index()
     sums["held_out"] = by_episode["held_out"].first().to_numpy(float)
     for kind in ("choice", "reward"):
-        both = [sums[f"{kind}s_{side}"] + PSEUDO_COUNT for side in ("right", "left")]
-        sums[f"{kind}_ratio"] = np.log2(both[0] / both[1])
+        right_and_left = (sums[f"{kind}s_{side}"] for side in ("right", "left"))
+        both = [(count + pseudo_count).to_numpy(float) for count in right_and_left]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            sums[f"{kind}_ratio"] = np.log2(both[0]) - np.log2(both[1])
     bare = [name for name in sums if str(name).endswith(("_right", "_left"))]
     sums["undefined"] = (sums[bare] == 0).any(axis=1)
     return sums.drop(columns=bare)
@@ -277,22 +293,33 @@ def matching_lines(trials: pd.DataFrame) -> pd.DataFrame:
 
         choice_ratio = bias + slope * reward_ratio
 
-    by least squares; a slope of 1 is matching, below 1 undermatching.
+    by least squares; a slope of 1 is matching, below 1 undermatching. The set LAST is
+    for comparison with macaques: the noise of so few trials lowers a slope.
 
     Returns:
-        One row for each subject and set: slope, bias (log2 right to left), r, error
-        (standard error of the slope), episodes, undefined (share of the episodes with a
-        bare ratio that is not defined); NaN with fewer than LEAST_EPISODES.
+        One row for each subject and set of SETS, and LAST: slope, bias (log2 right to
+        left), r, error (standard error of the slope), episodes, undefined (share of the
+        episodes with a bare ratio that is not defined); NaN with fewer than
+        LEAST_EPISODES.
     """
     ratios = episode_ratios(trials)
+    last = episode_ratios(trials, "last", pseudo_count=0)
     columns = ["subject", "set", "slope", "bias", "r", "error", "episodes"]
     rows = []
     for subject in _subjects(trials):
         own = ratios[ratios["subject"] == subject]
         for name, part in iter_sets(own, own["held_out"].to_numpy(float)):
-            share = part["undefined"].mean() if len(part) else np.nan
-            rows.append((subject, name, *_line(part), len(part), share))
+            rows.append((subject, name, *_line(part), len(part), _undefined(part)))
+        short = last[last["subject"] == subject]
+        defined = short[~short["undefined"]]
+        line = (*_line(defined), len(defined), _undefined(short))
+        rows.append((subject, LAST, *line))
     return pd.DataFrame(rows, columns=[*columns, "undefined"])
+
+
+def _undefined(ratios: pd.DataFrame) -> float:
+    """Share of the episodes with a bare ratio that is not defined; NaN without any."""
+    return float(ratios["undefined"].mean()) if len(ratios) else np.nan
 
 
 def _line(ratios: pd.DataFrame) -> tuple[float, float, float, float]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect
-from metarl.analysis.matching.behaviour import RIDGE, SETS, SPLIT
+from metarl.analysis.matching.behaviour import LAST, RIDGE, SETS, SPLIT
 from metarl.analysis.matching.units import HISTORY, VARIABLES
 from metarl.analysis.measures import (
     Tables,
@@ -37,6 +37,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
     return [
         *_earning_effects(tables, context),
         *_matching_effects(tables, context),
+        _last_effect(tables),
         *_history_effects(tables, context),
         *_stay_effects(tables),
         *_coding_effects(tables, context),
@@ -116,6 +117,20 @@ def _matching_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             values=subject_values(part, "bias"),
             chance=0.0,
         )
+
+
+def _last_effect(tables: Tables) -> Effect:
+    """The slope by the window and ratios of the macaques' slopes."""
+    return Effect(
+        key="slope.last_20.mean",
+        label=f"matching slope, {LAST} of an episode, where ratios are defined, mean",
+        values=subject_values(
+            rows_at(select_group(tables["lines"]), set=LAST), "slope"
+        ),
+        chance=0.0,
+        reference=_published(tables, "slope", "macaque X"),
+        source=f"mean of {MACAQUES}, in the same window",
+    )
 
 
 def _published(tables: Tables, measure: str, animals: str) -> float:

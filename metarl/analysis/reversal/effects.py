@@ -7,6 +7,7 @@ references are means over their pooled blocks.
 from metarl.analysis.analysis import Context
 from metarl.analysis.effects import Effect, relative_to_baseline
 from metarl.analysis.measures import (
+    MEASURED,
     Tables,
     group_mean,
     measured_subjects,
@@ -20,6 +21,8 @@ from metarl.analysis.statistics import PROBABILITY
 
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
 """Baselines that the networks are compared with."""
+PICTURES = "pictures"
+"""Group and variant: networks whose options are pictures on sides that change."""
 RANDOM_WAIT = 1.0
 """Trials that a random chooser lets pass before it takes a given one of two options."""
 MONKEYS = "4 macaques, Costa et al. 2016"
@@ -31,39 +34,59 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
         *_better_effects(tables, context),
         *_rise_effects(tables, context),
         *_schedule_effects(tables),
+        *_picture_effects(tables, context),
     ]
 
 
-def _better_effects(tables: Tables, context: Context) -> list[Effect]:
+def _picture_effects(tables: Tables, context: Context) -> list[Effect]:
+    """The scored rows again, for networks with the monkeys' own options.
+
+    A habit or an ideal observer that goes by pictures has the same numbers as one that
+    goes by sides.
+    """
+    if select_group(tables["subjects"], PICTURES).empty:
+        return []
+    return [
+        *_better_effects(tables, context, PICTURES),
+        *_rise_effects(tables, context, PICTURES),
+    ]
+
+
+def _better_effects(
+    tables: Tables, context: Context, group: str = MEASURED
+) -> list[Effect]:
     """Probability of choosing the better option, also compared with baselines.
 
     None of the rows needs learning: a network that learned nothing has .50.
     """
-    better = subject_values(select_group(tables["subjects"]), "p_better")
+    better = subject_values(select_group(tables["subjects"], group), "p_better")
+    place, words = _of_group(group)
     mean = Effect(
-        key="better.mean",
-        label="P(choose better), mean",
+        key=f"{place}better.mean",
+        label=f"P(choose better){words}, mean",
         values=better,
         criterion=context.criteria["chooses better"],
         needs_learning=False,
+        learning=group,
         chance=0.5,
         bounds=PROBABILITY,
         reference=_monkeys_mean(tables, "p_better"),
         source=MONKEYS,
     )
     lowest = Effect(
-        key="better.lowest",
-        label="P(choose better), lowest network",
+        key=f"{place}better.lowest",
+        label=f"P(choose better){words}, lowest network",
         values=better,
         summary="lowest",
+        learning=group,
         bounds=PROBABILITY,
     )
     minus = [
         relative_to_baseline(
             mean,
             group_mean(tables["subjects"], name, "p_better"),
-            key=f"better.minus_{name}",
-            label=f"P(choose better) minus that of {name}, mean",
+            key=f"{place}better.minus_{name}",
+            label=f"P(choose better){words} minus that of {name}, mean",
             criterion=criterion,
         )
         for name, criterion in (
@@ -74,22 +97,31 @@ def _better_effects(tables: Tables, context: Context) -> list[Effect]:
     return [mean, lowest, *minus]
 
 
+def _of_group(group: str) -> tuple[str, str]:
+    """Beginning of the keys of a group, and its words in labels."""
+    return ("", "") if group == MEASURED else (f"{group}.", f", {group}")
+
+
 def _monkeys_mean(tables: Tables, measure: str) -> float | None:
     """A measure of the monkeys over all their blocks, of both schedules."""
     return reference_value(tables["reference_overall"], measure=measure)
 
 
-def _rise_effects(tables: Tables, context: Context) -> list[Effect]:
+def _rise_effects(
+    tables: Tables, context: Context, group: str = MEASURED
+) -> list[Effect]:
     """P(choose better) late in acquisition, at the reversal, and late after it."""
-    subjects = select_group(tables["subjects"])
+    subjects = select_group(tables["subjects"], group)
+    place, words = _of_group(group)
     late = context.criteria["chooses better late"]
     return [
         Effect(
-            key=f"{measure}.mean",
-            label=f"{MEASURES[measure]}, mean",
+            key=f"{place}{measure}.mean",
+            label=f"{MEASURES[measure]}{words}, mean",
             values=subject_values(subjects, measure),
             criterion=late if measure.startswith("late") else None,
             needs_learning=False,
+            learning=group,
             chance=0.5,
             bounds=BOUNDS[measure],
             reference=_monkeys_mean(tables, measure),

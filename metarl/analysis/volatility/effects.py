@@ -33,6 +33,11 @@ CONTROL = "constant"
 """Group and variant: networks that were trained at constant volatility."""
 OBSERVER = "bayes-greedy"
 """Baseline: the Bayesian observer of the training schedule."""
+PEOPLE = {
+    "humans, Gagne 2020": "Gagne et al. 2020",
+    "humans, Cook 2019": "Cook et al. 2019",
+}
+"""Label of people in the published rates -> their study."""
 RANDOM_REWARD = 0.25
 """Reward per trial of random choices: half the mean magnitude."""
 PAPER = "Wang et al. 2018, Results, Simulation 2"
@@ -44,6 +49,7 @@ def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Every effect of the experiment."""
     yield _reward_effect(tables)
     yield from _difference_effects(tables, context)
+    yield from _people_effects(tables)
     yield from _identified_effects(tables)
     yield from _decoding_effects(tables)
     yield from _coding_effects(tables)
@@ -96,6 +102,25 @@ def _difference_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             label=f"{label}, minus that fitted to simulated learners of one rate, mean",
             values=beyond,
             chance=0.0,
+        )
+
+
+def _people_effects(tables: Tables) -> Iterator[Effect]:
+    """The difference over both orders, beside each study of people."""
+    values = _over_orders(select_group(tables["differences"]))
+    rates = tables["reference_rates"].pivot(
+        index="label", columns="block", values="value"
+    )
+    faster: pd.Series[float] = rates["Volatile"] - rates["Stable"]
+    for people, study in PEOPLE.items():
+        yield Effect(
+            key=f"rate_difference.beside_{study.split()[0].lower()}.mean",
+            label=f"learning rate, volatile - stable, beside people ({study}), mean",
+            values=values,
+            chance=0.0,
+            bounds=DIFFERENCE,
+            reference=float(faster[people]),
+            source=f"people, {study}",
         )
 
 

@@ -13,6 +13,7 @@ COUNT = 4
 BEFORE = "old minus new cue before feedback (reward units)"
 EXPERIENCED = "new minus old cue, experienced (reward units)"
 INFERRED = "new minus old cue, inferred (reward units)"
+LESS = "inferred minus experienced (reward units), mean"
 RATIO = "inferred / experienced, mean of the networks' ratios"
 RESET = f"memory reset at each block: size of {BEFORE}, mean"
 INFERRED_RESET = f"memory reset at each block: {INFERRED}, mean"
@@ -60,9 +61,12 @@ def passing(inferring):
 
 
 def test_observers_that_infer_pass_every_scored_row(passing):
+    """But that dopamine responds less to an inferred value, which they do not."""
     scored = passing[passing["criterion"] != ""]
-    assert len(scored) == 12
-    assert scored["verdict"].unique() == ["PASS"], scored["value"]
+    assert len(scored) == 13
+    assert scored.index[scored["verdict"] != "PASS"].tolist() == [LESS], scored["value"]
+    assert scored.loc[LESS, "verdict"] == "FAIL"
+    assert scored.loc[LESS, "claim"] == "Bromberg-Martin et al. 2010, dopamine"
     own = scored.drop(index=[TD, COUNTS, COUNTS_NOT])
     assert own["subjects"].unique() == [COUNT]
     assert own["learned"].unique() == [COUNT]
@@ -121,7 +125,7 @@ def test_flat_networks_learned_nothing_and_pass_nothing(inferring):
     )
     effects = rows(other)
     scored = effects[(effects["criterion"] != "") & effects["learned"].notna()]
-    assert len(scored) == 9
+    assert len(scored) == 10
     assert not scored["passed"].any()
     # It is small, which says nothing of networks that have nothing to forget.
     assert effects.loc[RESET, "value"] < 0.03

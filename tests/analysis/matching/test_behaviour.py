@@ -7,6 +7,7 @@ from baited_choosers import CHOICES, REWARDS, baited_trials
 from scipy import io
 
 from metarl.analysis.matching.behaviour import (
+    LAST,
     behaviour_summary,
     earnings,
     episode_ratios,
@@ -99,7 +100,8 @@ def test_a_table_without_base_probabilities_has_numbers_for_all_episodes_only():
     assert result.loc[["held-in", "held-out"], "reward_per_trial"].isna().all()
     assert result["efficiency"].isna().all()
     lines = matching_lines(read_trials(trials)).set_index("set")
-    assert lines["episodes"].to_dict() == {"held-in": 0, "held-out": 0, "all": 20}
+    counts = lines["episodes"].drop(LAST).to_dict()
+    assert counts == {"held-in": 0, "held-out": 0, "all": 20}
 
 
 def test_ratios_are_log2_of_late_counts_with_a_half_added():
@@ -110,6 +112,31 @@ def test_ratios_are_log2_of_late_counts_with_a_half_added():
     assert result["reward_ratio"].item() == pytest.approx(np.log2(2.5 / 0.5))
     assert result["undefined"].item()
     assert result["held_out"].item() == 1
+
+
+def test_the_last_line_is_of_the_last_trials_with_defined_ratios_alone():
+    rng = np.random.default_rng(4)
+    episodes = []
+    for k in range(9):
+        choices, rewards = rng.integers(0, 2, 50), rng.integers(0, 2, 50)
+        # Before the last 20 trials everything is different.
+        choices[:30], rewards[:30] = k % 2, 1
+        rewards[-20:] |= choices[-20:] if k % 3 else 1 - choices[-20:]
+        episodes.append((list(choices), list(rewards), 1))
+    # One of which the rewards have no ratio.
+    episodes.append(([0, 1] * 25, [0] * 50, 1))
+    line = matching_lines(read_trials(table(episodes))).set_index("set").loc[LAST]
+    points = []
+    for choices, rewards, _ in episodes[:-1]:
+        chosen, won = np.array(choices[-20:]), np.array(rewards[-20:])
+        right, left = (won[chosen == side].sum() for side in (1, 0))
+        points.append(
+            (np.log2(chosen.sum() / (1 - chosen).sum()), np.log2(right / left))
+        )
+    choice, reward = np.array(points).T
+    assert line["slope"] == pytest.approx(np.polyfit(reward, choice, 1)[0])
+    assert line["episodes"] == 9
+    assert line["undefined"] == pytest.approx(0.1)
 
 
 def test_a_bare_ratio_is_defined_where_no_count_is_zero():
@@ -310,7 +337,7 @@ def test_a_subject_with_one_trial_is_listed_without_numbers():
         {0: "long", 1: "one"},
     )
     by_label = dict(list(summary.groupby("label")))
-    assert len(by_label["one"]) == len(by_label["long"]) == 3 + 30 + 2
+    assert len(by_label["one"]) == len(by_label["long"]) == 3 + 3 + 30 + 2
     assert by_label["one"]["value"].isna().all()
     assert by_label["long"]["value"].notna().all()
     assert set(summary["over"]) == {"subjects", "episodes", "trials", "pairs"}

@@ -125,10 +125,18 @@ def test_networks_that_never_switch_fail_after_the_reversal(baselines):
 
 
 def test_networks_no_better_than_the_habit_fail_compared_with_it(baselines):
-    table = rows(trials=subjects(3, share=0.72, delay=1), baselines=baselines)
+    habit = {"win-stay-lose-shift": chooser(40, seed=9, share=0.82, delay=1)}
+    minds = subjects(3, share=0.79, delay=1)
+    table = rows(trials=minds, baselines=baselines | habit)
     assert table.loc[[BETTER, HABIT], "verdict"].tolist() == ["FAIL", "FAIL"]
     assert table.loc[[ACQUISITION, REVERSAL], "verdict"].tolist() == ["PASS", "PASS"]
     assert table["learned"].eq(3).all()
+
+
+def test_networks_below_the_habit_have_not_learned(baselines):
+    table = rows(trials=subjects(3, share=0.7, delay=1), baselines=baselines)
+    assert table["learned"].eq(0).all()
+    assert table.loc[BETTER, "verdict"] == "NOT LEARNED"
 
 
 def test_without_the_baseline_its_row_is_missing(learners):
@@ -145,3 +153,27 @@ def test_one_schedule_alone_has_its_own_rows_only(learners):
     at = unknown[unknown.index.str.contains("90/10")]
     assert len(at) == 8
     assert at["reference"].isna().all()
+
+
+def test_networks_with_pictures_have_the_same_scored_rows_of_their_own(learners):
+    poor = ExperimentData(trials=subjects(3, share=0.8, delay=2), task="reversal")
+    both = rows(**learners, variants={"pictures": poor})
+    scored = both[both["criterion"] != ""]
+    of_pictures = scored.index.str.contains(", pictures")
+    assert of_pictures.sum() == len(SCORED)
+    assert scored["verdict"][~of_pictures].unique() == ["PASS"]
+    better = both.loc["P(choose better), pictures, mean"]
+    assert 0.75 < better["value"] < 0.8
+    assert better["verdict"] == "FAIL"
+    assert better["claim"] == "Costa et al. 2016, accuracy"
+
+
+def test_without_networks_with_pictures_there_is_no_row_of_them(passing):
+    assert not passing.index.str.contains("pictures").any()
+
+
+def test_networks_with_pictures_must_have_learned_themselves(learners):
+    poor = ExperimentData(trials=subjects(3, share=0.6, delay=2), task="reversal")
+    both = rows(**learners, variants={"pictures": poor})
+    assert both.loc["P(choose better), pictures, mean", "learned"] == 0
+    assert both.loc[BETTER, "learned"] == 3

@@ -182,7 +182,7 @@ def test_every_subject_is_a_dot_with_the_monkeys_and_named_lines(result, ax):
         {
             "random": means["random"],
             "bayes-greedy": means["bayes-greedy"],
-            "learned": 0.65,
+            "learned": 0.75,
         }
     )
     ticks = [tick.get_text() for tick in ax.get_xticklabels()]

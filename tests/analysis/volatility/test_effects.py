@@ -154,3 +154,20 @@ def test_the_reward_row_has_the_observers_reward_as_reference(rows, full):
     assert row["value"] == pytest.approx(full.trials["reward"].mean())
     assert row["chance"] == 0.25
     assert row["reference"] == full.baselines["bayes-greedy"]["reward"].mean()
+
+
+def test_the_difference_stands_beside_that_of_people(rows):
+    both = [
+        rows.loc[f"learning rate, volatile - stable, {order}, mean", "value"]
+        for order in ("low-first", "high-first")
+    ]
+    for study, difference in (
+        ("Gagne et al. 2020", 0.046),
+        ("Cook et al. 2019", -0.002),
+    ):
+        row = rows.loc[
+            f"learning rate, volatile - stable, beside people ({study}), mean"
+        ]
+        assert row["value"] == pytest.approx(sum(both) / 2)
+        assert row["reference"] == pytest.approx(difference)
+        assert row["verdict"] == "REPORTED"

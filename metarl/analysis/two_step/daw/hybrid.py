@@ -56,10 +56,12 @@ BOUNDS = ((0.01, 1), (0.01, 1), (0, 1), (0, 60), (0, 60), (0, 60), (-5, 5))
 """Of rate1, rate2, eligibility; slope1 w, slope1 (1 - w), slope2, slope1 stickiness."""
 NONLINEAR = 3
 """Number of the first of these that the log odds are not linear in."""
-STEP = 1e-5
-"""Change of a parameter by which a slope of the likelihood is measured."""
 LEAST_SLOPE = 0.1
 """Sum of the slopes of both values below which w is unknown."""
+
+
+Differences = tuple[Array, Array, Array]
+"""(N,) each, choice 1 minus 0: m, q1, q2 of the present state."""
 
 
 class Visits:
@@ -87,21 +89,32 @@ class Visits:
         lines = episode[:, None] * count + np.arange(count)
         self.lookup = lines * (self.shape[1] + 1) + before
 
-    def values(self, yielded: Array, rate: float) -> Array:
+    def values(self, yielded: Array, rate: float, start: float = INITIAL) -> Array:
         """(N, count) values before each trial.
 
         Args:
             yielded: (N,) target of the chosen option's value.
             rate: learning rate.
+            start: value of every option before an episode.
         """
         targets = np.zeros(self.shape)
         targets[self.line, self.place] = yielded
-        start = np.full((len(targets), 1), INITIAL)
+        before = np.full((len(targets), 1), start)
         after, _ = signal.lfilter(
-            [rate], [1, rate - 1], targets, axis=1, zi=(1 - rate) * start
+            [rate], [1, rate - 1], targets, axis=1, zi=(1 - rate) * before
         )
-        values: Array = np.concatenate([start, after], axis=1).ravel()[self.lookup]
+        values: Array = np.concatenate([before, after], axis=1).ravel()[self.lookup]
         return values
+
+    def slopes(self, change: Array, rate: float) -> Array:
+        """(N, count) slopes of the values in a parameter.
+
+        Args:
+            change: (N,) slope of the step that the chosen option's value makes, with
+                this value held fixed.
+            rate: learning rate.
+        """
+        return self.values(change / rate, rate, start=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,48 +234,69 @@ class Likelihood:
     def __call__(self, parameters: Array) -> tuple[float, Array]:
         """Value and (7,) gradient."""
         nonlinear, weights = parameters[:NONLINEAR], parameters[NONLINEAR:]
-        value, slopes = self._cost(nonlinear, weights)
-        gradient = np.empty(len(parameters))
-        gradient[NONLINEAR:] = slopes
-        for place in range(NONLINEAR):
-            # Backwards at the upper bound, which is 1.
-            step = -STEP if nonlinear[place] > 1 - STEP else STEP
-            moved = nonlinear.copy()
-            moved[place] += step
-            gradient[place] = (self._cost(moved, weights)[0] - value) / step
-        return value, gradient
-
-    def _cost(self, nonlinear: Array, weights: Array) -> tuple[float, Array]:
-        """Value, and its (4,) slopes in the weights of the log odds."""
-        plan, habit, here, last = self.differences(nonlinear)
+        (plan, habit, here), slopes = self.differences(nonlinear)
         based, free, slope, sticky = weights
-        odds = based * plan + free * habit + sticky * last
+        odds = based * plan + free * habit + sticky * self.last
         cost, error = _logistic(odds, self.choices.first)
         more, second_error = _logistic(slope * here, self.choices.second)
         # Sums, as the threads of a matrix product take longer to start.
-        slopes = np.array(
-            [
-                (error * plan).sum(),
-                (error * habit).sum(),
-                (second_error * here).sum(),
-                (error * last).sum(),
-            ]
-        )
-        return (cost + more) / self.count, slopes / self.count
+        gradient = [
+            (error * (based * of_plan + free * of_habit)).sum()
+            + slope * (second_error * of_here).sum()
+            for of_plan, of_habit, of_here in slopes
+        ]
+        gradient += [(error * each).sum() for each in (plan, habit)]
+        gradient += [(second_error * here).sum(), (error * self.last).sum()]
+        return (cost + more) / self.count, np.array(gradient) / self.count
 
-    def differences(self, nonlinear: Array) -> tuple[Array, Array, Array, Array]:
-        """(N,) each, choice 1 minus 0: m, q1, q2 of the present state, last choice."""
+    def differences(self, nonlinear: Array) -> tuple[Differences, list[Differences]]:
+        """Return m, q1 and q2 of the present state, choice 1 minus 0, and slopes.
+
+        Args:
+            nonlinear: (3,) rate1, rate2 and eligibility.
+
+        Returns:
+            The three, (N,) each, and their slopes in each of the three parameters.
+        """
         first_rate, second_rate, eligibility = map(float, nonlinear)
-        own = self.choices
-        q2 = self.second.values(own.reward, second_rate)
-        target = q2[self.rows, self.option]
-        target = target + eligibility * (own.reward - target)
+        reward = self.choices.reward
+        q2 = self.second.values(reward, second_rate)
+        chosen = q2[self.rows, self.option]
+        q2_slope = self.second.slopes(reward - chosen, second_rate)
+        target = chosen + eligibility * (reward - chosen)
         q1 = self.first.values(target, first_rate)
-        states = q2.reshape(-1, 2, 2)
-        best = states.max(axis=2)
-        plan = (2 * self.common - 1) * (best[:, 1] - best[:, 0])
-        here = states[self.rows, own.state]
-        return plan, q1[:, 1] - q1[:, 0], here[:, 1] - here[:, 0], self.last
+        held = q1[self.rows, self.choices.first]
+        moved = (1 - eligibility) * q2_slope[self.rows, self.option]
+        changes = (
+            target - held,
+            first_rate * moved,
+            first_rate * (reward - chosen),
+        )
+        by_first, by_second, by_trace = (
+            _difference(self.first.slopes(change, first_rate)) for change in changes
+        )
+        best = q2.reshape(-1, 2, 2).argmax(axis=2)
+        plan, here = self._second_stage(q2, best)
+        plan_slope, here_slope = self._second_stage(q2_slope, best)
+        none = np.zeros(len(self.rows))
+        return (plan, _difference(q1), here), [
+            (none, by_first, none),
+            (plan_slope, by_second, here_slope),
+            (none, by_trace, none),
+        ]
+
+    def _second_stage(self, values: Array, best: Integers) -> tuple[Array, Array]:
+        """(N,) difference of the states by their `best` option, and of options here."""
+        states = values.reshape(-1, 2, 2)
+        of_best = np.take_along_axis(states, best[:, :, None], axis=2)[:, :, 0]
+        here = states[self.rows, self.choices.state]
+        return (2 * self.common - 1) * _difference(of_best), _difference(here)
+
+
+def _difference(pairs: Array) -> Array:
+    """(N,) second column of (N, 2) minus the first."""
+    difference: Array = pairs[:, 1] - pairs[:, 0]
+    return difference
 
 
 def _logistic(odds: Array, choice: Integers) -> tuple[float, Array]:
