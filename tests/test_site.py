@@ -93,6 +93,11 @@ def test_a_page_shows_the_existing_figures_and_the_task_diagram(pages):
     assert "daw_two_step.png" not in pages["daw-two-step"]
 
 
+def test_a_page_has_the_baselines_of_further_tests(pages):
+    assert "| `latent-state` | Infers by Bayes' rule which state" in pages["two-step"]
+    assert "latent-state" not in pages["daw-two-step"]
+
+
 def test_the_command_of_a_page_exists(pages):
     for name in NAMES:
         (block,) = (b for b in blocks_of(pages[name]) if b.kind == "shell")

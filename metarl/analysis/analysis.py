@@ -355,6 +355,8 @@ def _every_table(data: ExperimentData) -> Iterator[pd.DataFrame]:
     yield data.trials
     for tables in (data.baselines, data.tests, data.stages):
         yield from tables.values()
+    for baselines in data.test_baselines.values():
+        yield from baselines.values()
     for variant in data.variants.values():
         yield from _every_table(variant)
 

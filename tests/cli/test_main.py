@@ -435,7 +435,7 @@ def test_the_defaults_of_a_video_are_those_of_the_library():
         ("--subject one", "one"),
         ("--episodes 0", "episodes must be at least 1, got 0"),
         ("--seed -1", "seed must be at least 0, got -1"),
-        ("--test dark", "test must be one of test; got 'dark'"),
+        ("--test dark", "test must be one of test, reversed; got 'dark'"),
         ("--snapshot 21", "has no snapshot 21; it has 0, 1, 2"),
         ("--fps 0", "fps must be in [0.1, 50], got 0"),
         ("--out video.mp4", "out must be a name that ends in .gif, got 'video.mp4'"),

@@ -192,6 +192,7 @@ def test_no_column_is_read_that_the_schema_does_not_describe(name):
         baseline_recordings={},
         tests={},
         test_recordings={},
+        test_baselines={},
         variants={},
         stages={},
     )

@@ -21,6 +21,7 @@ from metarl.analysis.statistics import (
     PROBABILITY,
 )
 from metarl.analysis.two_step.behaviour import PRODUCT, RIDGE
+from metarl.analysis.two_step.rivals import rival_effects
 from metarl.analysis.two_step.rpe import BOTH_EVENTS, EVENTS
 
 CELLS = {
@@ -63,6 +64,7 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
     if context.task == TASK and context.subjects_are == "networks":
         rows += [
             *_lag_effects(tables, context),
+            *rival_effects(tables, context),
             *_error_effects(tables, context),
             *_joint_effects(tables, context),
             _sarsa_effect(tables, context),

@@ -211,6 +211,7 @@ def test_without_a_sarsa_recording_the_control_is_missing(planners):
     [
         {"parameters": ANALYSIS.published | {"probability_common": 0.75}},
         {"task": "two-step", "parameters": ANALYSIS.published | {"trial_count": 10}},
+        {"parameters": ANALYSIS.published | {"reversal_least": 9, "reversal_most": 9}},
         {"task": "daw-two-step"},
         {"subjects_are": "animals"},
     ],
