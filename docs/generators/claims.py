@@ -6,23 +6,22 @@ from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 from metarl.reports.figures import analysis_of
 
-NO_ROW = "no scored row yet"
-
 
 def claims_page() -> str:
     """Return the page: one row per claim."""
     tests, claims = criteria_of_claims(), published_claims()
-    open_claims = sum(name not in tests for name in claims)
+    open_claims = sum(bool(claim.missing) for claim in claims.values())
     introduction = (
         f"{len(claims)} published claims, of networks and of the animals that a "
-        f"criterion takes as its level, in our words; {open_claims} have no scored row "
-        "yet, though some of these are measured and reported without a criterion. A "
-        "claim is PASS if all of its rows are; a criterion that tests none is a "
-        "diagnostic of ours ([How the numbers are made](../numbers.md)). "
+        f"criterion takes as its level, in our words; {open_claims} are MISSING in "
+        "every run, for the reason that stands there. One that only a variant tests is "
+        "MISSING where the variant was not trained. A claim is PASS if all of its rows "
+        "are; a criterion that tests none is a diagnostic of ours or a control ([How "
+        "the numbers are made](../numbers.md)). "
         "[Criteria](criteria.md) has the bounds, [Scorecard](scorecard.md) the results."
     )
     rows = [
-        (plain(name), _statement(claim), _tested(tests.get(name, [])))
+        (plain(name), _statement(claim), _tested(claim, tests.get(name, [])))
         for name, claim in claims.items()
     ]
     return page(
@@ -41,7 +40,9 @@ def criteria_of_claims() -> dict[str, list[str]]:
         criteria = analysis_of(task).criteria.get(task)
         for name, rule in criteria.rules.items() if criteria else ():
             if rule.claim:
-                found.setdefault(rule.claim, []).append(f"{code(task)}: {plain(name)}")
+                needs = f" (variant {rule.variant})" if rule.variant else ""
+                row = f"{code(task)}: {plain(name + needs)}"
+                found.setdefault(rule.claim, []).append(row)
     return found
 
 
@@ -49,5 +50,5 @@ def _statement(claim: Claim) -> str:
     return plain(" ".join(part for part in (claim.says, claim.note) if part))
 
 
-def _tested(criteria: list[str]) -> str:
-    return "; ".join(criteria) or NO_ROW
+def _tested(claim: Claim, criteria: list[str]) -> str:
+    return "; ".join(criteria) or plain(f"MISSING: {claim.missing}")

@@ -19,7 +19,7 @@ from metarl.envs.task import Task
 from metarl.experiments.spec import Variant, all_experiments, experiment, preset
 from metarl.reports.figures import analysis_of
 from metarl.reports.task_diagram import draw_task_diagram
-from metarl.runs.config import EvaluationConfig
+from metarl.runs.config import TEST, EvaluationConfig, change_params
 
 DOCS = Path(__file__).resolve().parents[1]
 PICTURES = DOCS / "generated" / "diagrams"
@@ -208,8 +208,14 @@ def in_words(value: object) -> str:
 
 
 def baselines(name: str) -> str:
-    """Return a table of the baselines, with the first lines of their docstrings."""
-    policies = experiment(name).make_baselines(small_task(name))
+    """Return a table of the baselines of all tests, by the first docstring lines."""
+    described = experiment(name)
+    policies = described.make_baselines(small_task(name))
+    for test in described.baseline_tests:
+        if test != TEST:
+            params = preset(name).task_params
+            changed = change_params(params, described.tests[test].task)
+            policies |= described.make_baselines(task_class(name)(1, changed))
     rows = [(code(k), plain(_first_line(policy))) for k, policy in policies.items()]
     return table(("baseline", "description"), rows)
 
@@ -235,7 +241,8 @@ def criteria_page() -> str:
         "# Criteria",
         "Criteria for frozen networks, fixed before the results that they score. "
         "`learned` is the criterion for a network that has learned its task. A "
-        "criterion without a [published claim](claims.md) is a diagnostic of ours.",
+        "criterion without a [published claim](claims.md) is a diagnostic of ours, or "
+        "a control ([How the numbers are made](../numbers.md)).",
         *(section(headline(name)[0], criteria(name)) for name in NAMES),
     )
 

@@ -35,6 +35,11 @@ from metarl.analysis.measures import (
 from metarl.analysis.schema import TrialSchema
 from metarl.analysis.scoring import why_unscored
 from metarl.analysis.trials import check_something_counts
+from metarl.analysis.variants import (
+    missing_effects,
+    variant_effects,
+    variant_statistics,
+)
 from metarl.core.names import Named
 
 Trials = TypeVar("Trials")
@@ -65,6 +70,8 @@ class Context:
     """Unit of reaction times."""
     columns: frozenset[str] = frozenset()
     """Columns of the trial table that have a value."""
+    variants: frozenset[str] = frozenset()
+    """Variants of the experiment that were trained and tested."""
     criteria: Criteria = field(default_factory=Criteria)
     """Criteria of the task; of the published task where it has none of its own."""
     scored: bool = False
@@ -234,6 +241,7 @@ class Analysis(Generic[Trials]):
             reward_unit=data.reward_unit,
             rt_unit=data.rt_unit,
             columns=known_columns(data.trials),
+            variants=frozenset(data.variants),
             criteria=self.criteria_of(data.task),
             scored=self.is_scored(data),
         )
@@ -254,7 +262,10 @@ class AnalysisResult:
     def unscored_effects(self) -> list[Effect]:
         """Every effect before its verdict, in words about these subjects."""
         kind = self.context.subjects_are
-        found = self.analysis.effects(self.tables, self.context)
+        found = [
+            *self.analysis.effects(self.tables, self.context),
+            *variant_effects(self.tables, self.context.criteria),
+        ]
         return [in_words_of_subjects(effect, kind) for effect in found]
 
     @property
@@ -264,8 +275,15 @@ class AnalysisResult:
 
     @cached_property
     def effects(self) -> pd.DataFrame:
-        """Every effect with its verdict, as `effect_row` lays out."""
-        effects = self.unscored_effects
+        """Every effect with its verdict, as `effect_row` lays out.
+
+        Where the criteria apply, every published claim of the experiment has a row.
+        """
+        effects, about = list(self.unscored_effects), self.context
+        if about.scored:
+            effects += missing_effects(
+                about.task, about.criteria, effects, about.variants
+            )
         return score_effects(
             self.context.task,
             effects,
@@ -316,9 +334,20 @@ def analyse(analysis: Analysis[Any], data: ExperimentData) -> AnalysisResult:
     groups = Named("group", parsed)
     tables = dict(analysis.measures(data, groups))
     tables["subjects"] = _labelled(tables["subjects"], data)
+    tables["variants"] = variant_statistics(
+        analysis.criteria_of(data.task), data, lambda each: _measured(analysis, each)
+    )
     return AnalysisResult(
         analysis=analysis, context=analysis.context(data), tables=Tables(tables)
     )
+
+
+def _measured(
+    analysis: Analysis[Any], data: ExperimentData
+) -> Mapping[str, Measure | pd.DataFrame]:
+    """Tables of one population without baselines."""
+    groups = {MEASURED: analysis.parse(data.trials)}
+    return analysis.measures(data, Named("group", groups))
 
 
 def _every_table(data: ExperimentData) -> Iterator[pd.DataFrame]:
@@ -326,6 +355,8 @@ def _every_table(data: ExperimentData) -> Iterator[pd.DataFrame]:
     yield data.trials
     for tables in (data.baselines, data.tests, data.stages):
         yield from tables.values()
+    for baselines in data.test_baselines.values():
+        yield from baselines.values()
     for variant in data.variants.values():
         yield from _every_table(variant)
 

@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
@@ -16,6 +16,10 @@ class Claim:
     """The statement, in our words."""
     note: str = ""
     """What our criteria test of it, where that is not all; empty otherwise."""
+    missing: str = ""
+    """Why no criterion tests it; empty where one does."""
+    experiments: list[str] = field(default_factory=list)
+    """Experiments with a row of it that has no number, where no criterion tests it."""
 
 
 @cache
@@ -24,3 +28,9 @@ def published_claims() -> Mapping[str, Claim]:
     text = (resources.files("metarl.analysis") / "panels.toml").read_text("utf-8")
     entries = tomllib.loads(text).items()
     return MappingProxyType({name: Claim(**fields) for name, fields in entries})
+
+
+def untested_claims(experiment: str) -> Mapping[str, Claim]:
+    """Claims about an experiment that no criterion tests, by name."""
+    every = published_claims().items()
+    return {name: claim for name, claim in every if experiment in claim.experiments}

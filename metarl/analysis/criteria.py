@@ -17,7 +17,7 @@ null, a control) counts only if the same networks meet their task's learned crit
                      is true, as for rules about a sign, the mean's whole 95 % interval
                      must be within the bounds. The claim is the published one that
                      the rule tests, a name in `panels.toml`; a rule without one is a
-                     diagnostic of ours.
+                     diagnostic of ours, or a control (`metarl.analysis.scoring`).
 
 A heading with two tasks holds for both.
 """
@@ -52,6 +52,8 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
 class Criterion:
     """Bounds of a value; those that are not given do not bind."""
 
+    name: str = ""
+    """Its name in the table of criteria."""
     low: float = -np.inf
     high: float = np.inf
     strict: bool = False
@@ -60,6 +62,9 @@ class Criterion:
     """Which summary of the subjects it scores, one of SUMMARIES."""
     interval: bool = False
     """Whether both ends of the mean's 95 % interval must be within the bounds too."""
+    equivalence: bool = False
+    """Whether the mean's 90 % interval must be within the bounds, as in two one-sided
+    tests at 5 %."""
     share_of: str = ""
     """Baseline that the bounds are shares of, until `times` is given its value."""
     why: str = ""
@@ -68,15 +73,44 @@ class Criterion:
     """Published claim that it tests, by its name in `panels.toml`: study, panel and,
     where a panel has several, the statement. Empty: it is a diagnostic of ours, as one
     about a simulated agent, chance, a control or a single network always is."""
+    variant: str = ""
+    """Variant of the experiment with the networks that it scores, or several, separated
+    by commas; empty: it scores the measured networks."""
+    learned_statistic: bool = False
+    """Whether it scores the statistic of the learned criterion, of the variant."""
+
+    control: bool = False
+    """Whether it is of a simulated agent, of chance, or of networks without what they
+    need to learn."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
-        check_choice("summary", self.summary, SUMMARIES)
-        if self.interval and self.summary != "mean":
+        if self.control and self.claim:
             raise ValueError(
-                f"interval must be False with the summary {self.summary!r}, got True; "
-                "only a mean has one"
+                f"claim must be empty for a control, got {self.claim!r}; a control "
+                "says nothing of a claim"
             )
+        check_choice("summary", self.summary, SUMMARIES)
+        for name in ("interval", "equivalence"):
+            if getattr(self, name) and self.summary != "mean":
+                raise ValueError(
+                    f"{name} must be False with the summary {self.summary!r}, got "
+                    "True; only a mean has an interval"
+                )
+        if self.learned_statistic and not self.variant:
+            raise ValueError(
+                "variant must be given where learned_statistic is True, got none"
+            )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of the variants."""
+        return tuple(filter(None, self.variant.split(", ")))
+
+    @property
+    def confidence(self) -> float:
+        """Probability that the interval which is within the bounds holds the mean."""
+        return 0.90 if self.equivalence else 0.95
 
     def times(self, baseline: float) -> "Criterion":
         """The criterion in the unit of the baseline, which is positive."""
@@ -91,17 +125,19 @@ class Criterion:
 
     def met(self, value: float, ends: tuple[float, float]) -> bool:
         """Whether a summary (and its interval, if required) is within the bounds."""
-        return all(map(self.holds, (value, *ends) if self.interval else (value,)))
+        whole = self.interval or self.equivalence
+        return all(map(self.holds, (value, *ends) if whole else (value,)))
 
     def __str__(self) -> str:
         """The bounds in words, for tables."""
         mark = "" if self.strict else "="
         share = f" of {self.share_of}" if self.share_of else ""
         if np.isinf(self.high):
-            return f">{mark} {self.low:g}{share}"
+            return "" if np.isinf(self.low) else f">{mark} {self.low:g}{share}"
         if np.isinf(self.low):
             return f"<{mark} {self.high:g}{share}"
-        return f"in [{self.low:g}, {self.high:g}]{share}"
+        whole = "90 % interval " if self.equivalence else ""
+        return f"{whole}in [{self.low:g}, {self.high:g}]{share}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +174,11 @@ class Criteria:
         return self.rules.get(name)
 
 
+def untested(claim: str) -> Criterion:
+    """The empty criterion of a claim that nothing tests."""
+    return Criterion(name=claim, claim=claim)
+
+
 def read_criteria(package: str) -> Mapping[str, Criteria]:
     """Criteria of an experiment, by task, from the `criteria.toml` of its folder.
 
@@ -153,7 +194,11 @@ def read_criteria(package: str) -> Mapping[str, Criteria]:
 
 
 def _criteria(rules: Mapping[str, dict[str, Any]]) -> Criteria:
-    named = {name: Criterion(**r) for name, r in rules.items() if name != "learned"}
+    named = {
+        name: Criterion(name=name, **fields)
+        for name, fields in rules.items()
+        if name != "learned"
+    }
     learned = LearnedCriterion(**rules["learned"]) if "learned" in rules else None
     return Criteria(rules=MappingProxyType(named), learned=learned)
 
@@ -175,7 +220,9 @@ def criteria_table(criteria: Mapping[str, Criteria]) -> pd.DataFrame:
 
 
 def _summary_words(rule: Criterion) -> str:
-    return SUMMARIES[rule.summary] + " and its 95 % interval" * rule.interval
+    of = f" of {rule.variant}" if rule.variant else ""
+    ends = " and its 95 % interval" * rule.interval + "'s" * rule.equivalence
+    return SUMMARIES[rule.summary] + of + ends
 
 
 def learned_subjects(

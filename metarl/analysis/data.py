@@ -56,6 +56,10 @@ class ExperimentData:
     """Further test -> trial table of the same subjects."""
     test_recordings: Mapping[str, Mapping[int, Recording]] = field(default_factory=dict)
     """Further test -> subject -> its step recording."""
+    test_baselines: Mapping[str, Mapping[str, pd.DataFrame]] = field(
+        default_factory=dict
+    )
+    """Further test -> baseline -> its trial table, of the tests that baselines take."""
     variants: Mapping[str, "ExperimentData"] = field(default_factory=dict)
     """Variant -> data of its networks."""
     curves: Mapping[int, pd.DataFrame] = field(default_factory=dict)

@@ -36,6 +36,7 @@ COLUMNS = (
     "p",
     "p_holm",
     "claim",
+    "control",
     "criterion",
     "criterion_low",
     "criterion_high",
@@ -255,7 +256,7 @@ def effect_row(
         none; learned, the number that did; value_learners, the value over those alone;
         chance, and p, of a two-sided one-sample t test of the subjects against it;
         p_holm, which is blank until `effect_table`; claim, the published one that the
-        criterion tests, blank for a diagnostic; criterion in words, and as
+        criterion tests, or blank; control, yes or blank; criterion in words, and as
         criterion_low, criterion_high (blank where a bound does not bind or is a share
         of a baseline that was not computed) and criterion_strict; passed, whether the
         criterion holds and counts; verdict.
@@ -296,6 +297,7 @@ def _criterion_columns(criterion: Criterion | None) -> dict[str, object]:
         low, high = np.where(known, bounds, np.nan)
     return {
         "claim": "" if criterion is None else criterion.claim,
+        "control": "yes" if criterion is not None and criterion.control else "",
         "criterion": "" if criterion is None else str(criterion),
         "criterion_low": float(low),
         "criterion_high": float(high),
@@ -308,12 +310,14 @@ def _of(learned: "pd.Series[bool]", values: "pd.Series[float]") -> "pd.Series[bo
     return learned.reindex(values.index, fill_value=False)
 
 
-def _summary(effect: Effect, values: "pd.Series[float]") -> tuple[float, float, float]:
+def _summary(
+    effect: Effect, values: "pd.Series[float]", confidence: float = 0.95
+) -> tuple[float, float, float]:
     """Value, low and high over the given subjects that have a number; NaN for none."""
     known = values.dropna()
     if effect.summary == "median":
-        return median_interval(known)
-    mean, low, high, _ = mean_interval(known, effect.bounds)
+        return median_interval(known, confidence)
+    mean, low, high, _ = mean_interval(known, effect.bounds, confidence=confidence)
     if effect.summary in ("mean", "lower", "upper"):
         value = {"mean": mean, "lower": low, "upper": high}[effect.summary]
         return value, low, high
@@ -338,7 +342,7 @@ def chance_p(effect: Effect) -> float:
 def _holds(effect: Effect, criterion: Criterion, values: "pd.Series[float]") -> bool:
     """Whether the criterion holds of some subjects, all of which have a number."""
     # A subject without the measure must not hide behind the others.
-    value, low, high = _summary(effect, values)
+    value, low, high = _summary(effect, values, criterion.confidence)
     return bool(values.notna().all()) and criterion.met(value, (low, high))
 
 

@@ -52,6 +52,8 @@ BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
         "bayes-greedy": COLOURS["optimum"],
         "oracle": "#66C2A5",
         "sarsa": COLOURS["model-free"],
+        "bayes-transitions": "#7570B3",
+        "latent-state": "#CC6677",
         "model-free": COLOURS["model-free"],
         "model-based": "#7570B3",
         "kalman-greedy": COLOURS["optimum"],
@@ -76,6 +78,7 @@ BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
         "rich-then-poor": COLOURS["optimum"],
         "relation": COLOURS["model-free"],
         "mean-colour": "#7E6148",
+        "networks, pictures": "#AA4499",
     }
 )
 """Baseline -> colour."""

@@ -26,8 +26,13 @@ class TwoStageBaseline(ScreenBaseline[AnyTwoStageTask]):
     first_previous = BLANK_SCREEN
 
 
-def through_transitions(probability_common: float, s1: Tensor, s2: Tensor) -> Tensor:
-    """(B, 2) values of left and right, given the (B,) values of S1 and S2."""
+def through_transitions(
+    probability_common: float | Tensor, s1: Tensor, s2: Tensor
+) -> Tensor:
+    """(B, 2) values of left and right, given the (B,) values of S1 and S2.
+
+    The probability that left leads to S1 and right to S2 is one for all, or (B,).
+    """
     common, rare = probability_common, 1 - probability_common
     return torch.stack([common * s1 + rare * s2, rare * s1 + common * s2], dim=1)
 

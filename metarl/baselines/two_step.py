@@ -1,4 +1,4 @@
-"""Baselines of the two-step task: random, planner, oracle, model-free learner."""
+"""Baselines of the two-step task: planners, a latent-state learner, and others."""
 
 from dataclasses import dataclass
 
@@ -23,8 +23,9 @@ from metarl.envs.two_step import TwoStep
 class BayesGreedy(TwoStageBaseline[TwoStep]):
     """Infers by Bayes' rule which state is high, and takes the better first choice.
 
-    It knows the parameters of the task. Its belief is the probability that S2 is high.
-    Choices of equal value are equally likely.
+    It knows the parameters of the task, and whether its transitions are reversed now.
+    Its belief is the probability that S2 is high. Choices of equal value are equally
+    likely.
 
     Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 4 (the prospective
     planner); taking the better choice, rather than a softmax, is ours.
@@ -71,8 +72,15 @@ class BayesGreedy(TwoStageBaseline[TwoStep]):
         return by_screen(step.screen, first, s1, s2)
 
     def _first_values(self, beliefs: Memory) -> Tensor:
-        common = self.params.probability_common
+        common = self._common(beliefs)
         return through_transitions(common, *self._second_values(beliefs))
+
+    def _common(self, beliefs: Memory) -> float | Tensor:
+        """Probability that left leads to S1 and right to S2 now: one, or (B,)."""
+        common = self.params.probability_common
+        if not self.params.reverses:
+            return common
+        return torch.where(self.task.reversed, 1 - common, common)
 
     def _second_values(self, beliefs: Memory) -> tuple[Tensor, Tensor]:
         belief = beliefs[0].squeeze(1)
@@ -86,6 +94,62 @@ class Oracle(BayesGreedy):
     def update(self, step: ScreenInputs, beliefs: Memory) -> Memory:
         """Read the high state from the task."""
         return (self.task.hidden()["high_state"].float().unsqueeze(1),)
+
+
+class BayesTransitions(BayesGreedy):
+    """The same planner, but infers by Bayes' rule whether the transitions reversed.
+
+    Its second belief is the probability that they are reversed. It expects that they
+    reverse once in an episode, with the same probability before each trial, and learns
+    from every transition that it makes.
+
+    Source: Akam et al. 2015, PLoS Comput Biol 11:e1004648; the constant probability,
+    one per number of trials, is ours.
+    """
+
+    def initial_beliefs(self, num_envs: int) -> Memory:
+        """(B, 1) belief in a high S2, and (B, 1) in reversed transitions."""
+        high = super().initial_beliefs(num_envs)
+        return (*high, torch.zeros_like(high[0]))
+
+    def update(self, step: ScreenInputs, beliefs: Memory) -> Memory:
+        """Update both beliefs; the second by the transition, or at a trial's start."""
+        (high,) = super().update(step, beliefs[:1])
+        belief, common = beliefs[1].squeeze(1), self.params.probability_common
+        as_before = step.screen - S1 == step.side
+        odds_for = belief * torch.where(as_before, 1 - common, common)
+        odds_against = (1 - belief) * torch.where(as_before, common, 1 - common)
+        arrived = (step.previous == FIRST) & (step.side >= 0)
+        # A transition that is impossible under both hypotheses changes nothing.
+        informative = arrived & (odds_for + odds_against > 0)
+        belief = torch.where(informative, odds_for / (odds_for + odds_against), belief)
+        rate = 1 / self.params.trial_count
+        hazard = torch.where(step.screen == self.opening, rate, 0.0)
+        return high, (belief + hazard * (1 - belief)).unsqueeze(1)
+
+    def _common(self, beliefs: Memory) -> Tensor:
+        common, belief = self.params.probability_common, beliefs[1].squeeze(1)
+        return common + (1 - 2 * common) * belief
+
+
+class LatentState(BayesGreedy):
+    """Infers by Bayes' rule which state is high, and has one choice for each case.
+
+    Where S1 is the richer state it chooses left, where S2 is, right: what is best in
+    these two situations as long as the transitions are not reversed. It has no model
+    of the transitions to plan with, and so keeps these choices when they reverse.
+
+    Source: Akam et al. 2015, PLoS Comput Biol 11:e1004648, the latent-state strategy;
+    that its choices are given, rather than learned from rewards, is ours. Its values
+    are those of the planner before a reversal.
+    """
+
+    def preferences(self, step: ScreenInputs, beliefs: Memory) -> Tensor:
+        """(B, 2) the choice of the more probable situation."""
+        return best_logits(torch.stack(self._second_values(beliefs), dim=1))
+
+    def _common(self, beliefs: Memory) -> float:
+        return self.params.probability_common
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +235,20 @@ class Sarsa(TwoStageBaseline[TwoStep]):
 def make_baselines(task: TwoStep, discount: float = DISCOUNT) -> dict[str, Policy]:
     """Return the baselines by name; the oracle reads this very task.
 
+    Those that differ from the planner only after a reversal of the transitions are
+    among them only if there is one.
+
     Args:
         task: the task that will be stepped.
         discount: per step; scales the values as those of an agent with this discount.
     """
-    return {
+    baselines: dict[str, Policy] = {
         "random": TwoStageBaseline(task),
         "bayes-greedy": BayesGreedy(task, discount),
         "oracle": Oracle(task, discount),
         "sarsa": Sarsa(task, SarsaParams(discount=discount)),
     }
+    if task.params.reverses:
+        baselines["bayes-transitions"] = BayesTransitions(task, discount)
+        baselines["latent-state"] = LatentState(task, discount)
+    return baselines

@@ -2,15 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 
-from metarl.core.checks import check_choice
+from metarl.core.checks import check_at_least, check_choice
 from metarl.core.fields import Probability, Range, check_fields
 from metarl.envs.task import TrialCount
 from metarl.envs.two_stage import TwoStageTask
+
+ReversalTrial = Annotated[
+    int, Range(0, 10_000, why="an episode has at most as many trials")
+]
+"""Number of trials before the transition probabilities reverse; 0: they never do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +32,28 @@ class TwoStepParams:
     """Probability of reward in the other second-stage state, in [0, 1]."""
     probability_switch: Probability = 0.025
     """Probability per trial that high and low swap, in [0, 1]."""
+    reversal_least: ReversalTrial = 0
+    """Smallest number of trials before the transition probabilities reverse, once in an
+    episode, 0 to 10,000; 0: they never reverse."""
+    reversal_most: ReversalTrial = 0
+    """Largest number of trials before they reverse, `reversal_least` to 10,000."""
     fixation: bool = True
     """Whether a trial starts with a fixation step that needs the centre response."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
         check_fields(self)
+        check_at_least("reversal_most", self.reversal_most, self.reversal_least)
+        if self.reversal_most and not self.reversal_least:
+            raise ValueError(
+                "reversal_least must be at least 1 where reversal_most is not 0, got "
+                f"0 and {self.reversal_most}; set both"
+            )
+
+    @property
+    def reverses(self) -> bool:
+        """Whether the transition probabilities reverse within an episode."""
+        return self.reversal_least > 0
 
 
 WANG_2016 = TwoStepParams(
@@ -54,11 +75,16 @@ class TwoStep(TwoStageTask[TwoStepParams]):
     Episode end: terminates after `trial_count` trials; never truncates.
     info["trial"]: choice (0 left, 1 right), reward (total of the trial), valid,
         correct (the choice that commonly leads to the high state), forced, transition
-        (common, rare), second_state (0 S1, 1 S2), second_choice, high_state.
+        (common, rare), second_state (0 S1, 1 S2), second_choice, high_state; and, where
+        the transition probabilities reverse, reversed (0 before, 1 after). What is
+        correct, common or rare is by the probabilities of this trial.
     Source: Wang et al. 2018, Nat Neurosci 21:860, Simulation 4, after Daw et al. 2011
         and Miller et al. 2017; `WANG_2016` after Wang et al. 2016.
     Declared: the paper specifies neither the response at the second stage nor the
-        consequence of an invalid response; the rules above are ours.
+        consequence of an invalid response; the rules above are ours. With
+        `reversal_least` above 0, which no published network was tested with, left leads
+        commonly to S2 and right to S1 from some trial on, without a sign. All numbers
+        of trials from `reversal_least` to `reversal_most` before it are equally likely.
     """
 
     params_type = TwoStepParams
@@ -73,12 +99,17 @@ class TwoStep(TwoStageTask[TwoStepParams]):
         "second",
         "trial_high",
         "rewarded",
+        "reversal_trial",
+        "trial_reversed",
     )
     noise_size = 2
     option_names = ("high_state",)
 
     def start_rewards(self, noise: Tensor, options: Mapping[str, float]) -> None:
-        """Draw the high state, or take it from the options."""
+        """Draw the reversal; draw the high state, or take it from the options."""
+        least, most = self.params.reversal_least, self.params.reversal_most
+        self.reversal_trial = least + (noise[:, 1] * (most - least + 1)).long()
+        self.trial_reversed = self.never
         self.high = noise[:, 0] < 0.5
         if "high_state" in options:
             check_choice("high_state", options["high_state"], (0, 1))
@@ -87,6 +118,21 @@ class TwoStep(TwoStageTask[TwoStepParams]):
     def hidden_high(self) -> Tensor:
         """(B,) bool: whether S2 is now the high state."""
         return self.high
+
+    @property
+    def reversed(self) -> Tensor:
+        """(B,) bool: whether the transitions of the present trial are reversed."""
+        if not self.params.reverses:
+            return self.never
+        return self.reversal_trial <= self.trial
+
+    def choose(self, actions: Tensor, noise: Tensor) -> Tensor:
+        """(B,) reward of the first-stage choice, which leads to the second stage."""
+        reward = super().choose(actions, noise)
+        if self.params.reverses:
+            self.trial_reversed = self.reversed
+            self.second = self.second ^ self.trial_reversed
+        return reward
 
     def answer(self, actions: Tensor, noise: Tensor) -> Tensor:
         """(B,) reward in the second-stage state, whatever the response."""
@@ -97,6 +143,22 @@ class TwoStep(TwoStageTask[TwoStepParams]):
         self.high = self.high ^ (noise[:, 1] < self.params.probability_switch)
         return self.rewarded.float()
 
+    def trial_row(self) -> dict[str, Tensor]:
+        """The trial that just ended."""
+        row = super().trial_row()
+        if not self.params.reverses:
+            return row
+        now = self.trial_reversed
+        correct = self.responded & (self.right ^ now == self.trial_high)
+        return row | {"correct": correct.float(), "reversed": now.float()}
+
     def hidden(self) -> dict[str, Tensor]:
-        """The second-stage state that is now the high one: 0 S1, 1 S2."""
-        return {"high_state": self.high}
+        """The state that is now high (0 S1, 1 S2), and whether transitions reversed."""
+        if not self.params.reverses:
+            return {"high_state": self.high}
+        return {"high_state": self.high, "reversed": self.reversed}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state`, perhaps of a version without reversals."""
+        never = {"reversal_trial": self.reversal_trial, "trial_reversed": self.never}
+        super().load_state({**never, **state})

@@ -7,6 +7,7 @@ from typing import Any
 from metarl.agents.config import A2CConfig, NetworkConfig, Schedule, constant
 from metarl.experiments.shared_presets import PAPER, SMOKE
 from metarl.experiments.spec import Experiment, Preset, Variant
+from metarl.experiments.variants import VARIANTS as GENERAL
 from metarl.runs.config import TEST, EvaluationConfig, TrainingConfig
 
 PUBLISHED = Preset(
@@ -108,6 +109,6 @@ EXPERIMENT = Experiment(
     presets={"paper": PUBLISHED, "fast": FAST_LINE, "smoke": SMOKE},
     tests=TESTS,
     snapshot_test=SNAPSHOT_TEST,
-    variants=VARIANTS,
+    variants={**VARIANTS, "rpe-input": GENERAL["rpe-input"]},
     notes=NOTES,
 )

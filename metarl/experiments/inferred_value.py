@@ -4,6 +4,7 @@ from metarl.agents.config import constant
 from metarl.core.interventions import Condition, Intervention
 from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
+from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig
 
 RESET_BETWEEN_BLOCKS = Intervention(
@@ -44,6 +45,7 @@ EXPERIMENT = Experiment(
             episodes=120, record_episodes=120, interventions=(RESET_BETWEEN_BLOCKS,)
         ),
     },
+    variants={"rpe-input": VARIANTS["rpe-input"]},
     notes="""
 Training: as published, 2 million steps, unrolls of 200 steps. `fast` does not
     normalise advantages: the policy is soon perfect, and its small advantages,

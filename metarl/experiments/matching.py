@@ -3,6 +3,7 @@
 from metarl.agents.config import constant
 from metarl.experiments.shared_presets import SMOKE, fast, paper
 from metarl.experiments.spec import Experiment
+from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig
 
 EXPERIMENT = Experiment(
@@ -25,6 +26,7 @@ EXPERIMENT = Experiment(
             record_untrained=True,
         )
     },
+    variants={"rpe-input": VARIANTS["rpe-input"]},
     notes="""
 Training: as published, 3 million steps, discount .75.
 Declared: unrolls of 200 steps, the longest episode.

@@ -74,19 +74,22 @@ class Experiment:
     tests: Mapping[str, EvaluationConfig] = field(
         default_factory=lambda: {TEST: EvaluationConfig()}
     )
-    """Tests of frozen networks by name; `test`, the main one, is also for baselines,
-    which take no other."""
+    """Tests of frozen networks by name; `test` is the main one."""
+    baseline_tests: tuple[str, ...] = (TEST,)
+    """Names of the tests that baselines take too."""
     snapshot_test: EvaluationConfig | None = None
     """Test of every snapshot, for the course of learning; None: no test."""
     variants: Mapping[str, Variant] = field(default_factory=dict)
     """The experiment's own variants, by name."""
     notes: str = ""
-    """Labelled paragraphs, such as Training, Test, Departs (difference from the source)
-    and Declared (choice that the source leaves open)."""
+    """Labelled paragraphs, such as Training, Test, Expected (before measuring), Departs
+    (difference from the source) and Declared (choice that the source leaves open)."""
 
     def __post_init__(self) -> None:
         """Validate the fields."""
         check_choice("the name of the main test", TEST, self.tests)
+        for name in self.baseline_tests:
+            check_choice("a test of the baselines", name, self.tests)
         for variant in self.variants.values():
             for name in variant.tests:
                 check_choice("a test of a variant", name, self.tests)
@@ -100,6 +103,12 @@ class Experiment:
     def source_line(self) -> str:
         """The source as a sentence; empty if there is none."""
         return f"Source: {self.source}." if self.source else ""
+
+    def tests_of_baselines(
+        self, tests: Mapping[str, EvaluationConfig]
+    ) -> dict[str, EvaluationConfig]:
+        """Return those of some tests that baselines take too."""
+        return {name: tests[name] for name in self.baseline_tests if name in tests}
 
     def config(self, task: str, preset: str = "fast") -> RunConfig[Any]:
         """Return the configuration of a run.

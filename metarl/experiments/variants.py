@@ -34,6 +34,11 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
             "reach the next",
             training={"reset_memory": "trial"},
         ),
+        "rpe-input": Variant(
+            why="the policy receives the prediction error of a separate critic in "
+            "place of the reward, as the networks of Wang et al. 2018, Simulation 6",
+            network={"critic": "separate", "feedback": "rpe"},
+        ),
         "readout-only": Variant(
             why="prediction errors train only the readout: the recurrent weights stay "
             "random, so they cannot become a learning algorithm",

@@ -3,6 +3,7 @@
 from metarl.agents.config import Schedule, constant
 from metarl.experiments.shared_presets import ANNEALED, SMOKE, fast, paper
 from metarl.experiments.spec import Experiment, Variant
+from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig
 
 EXPERIMENT = Experiment(
@@ -47,7 +48,8 @@ EXPERIMENT = Experiment(
     variants={
         "constant": Variant(
             why="trained with constant volatility", task={"schedule": "constant"}
-        )
+        ),
+        "rpe-input": VARIANTS["rpe-input"],
     },
     notes="""
 Training: as published, 40,000 episodes, rate 5e-5, discount .1, beta_e from 1 to 0.

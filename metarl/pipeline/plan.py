@@ -63,7 +63,8 @@ class Plan:
         config, chosen = self.config(task), self.experiment(task)
         planned = [PlannedTest(name, test) for name, test in chosen.tests.items()]
         planned += snapshot_tests(chosen)
-        yield Population(run, config, planned, baselines=chosen.test, name=task)
+        baselines = chosen.tests_of_baselines(chosen.tests)
+        yield Population(run, config, planned, baselines=baselines, name=task)
         if self.variants:
             for each in variant_populations(run, config, chosen.tests):
                 yield replace(each, name=f"{task} {each.name}")

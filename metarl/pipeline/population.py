@@ -8,7 +8,7 @@ import contextlib
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
@@ -103,8 +103,8 @@ class Population:
     """Configuration of their training."""
     tests: Sequence[PlannedTest] = ()
     """Tests of every network."""
-    baselines: EvaluationConfig | None = None
-    """Test of the task's baselines; None: no test."""
+    baselines: Tests = field(default_factory=dict)
+    """Tests of the task's baselines, by name."""
     name: str = ""
     """First words of the names of its jobs."""
     staged: bool = False
@@ -149,18 +149,26 @@ class Population:
                 yield group
 
     def baseline_jobs(self) -> dict[str, Job]:
-        """Return one job per baseline."""
-        if self.baselines is None:
-            return {}
-        test = baseline_test(self.baselines)
-        return {
-            self._job_name(name): Job(
-                partial(evaluate_one_baseline, self.config, name, test, self.tables),
-                finished=self.tables.baseline(name).took(test),
+        """Return one job per test and baseline."""
+        return dict(
+            job
+            for title, full in self.baselines.items()
+            for job in self._jobs_of_test(title, baseline_test(full))
+        )
+
+    def _jobs_of_test(
+        self, title: str, test: EvaluationConfig
+    ) -> Iterator[tuple[str, Job]]:
+        """Jobs of the baselines in one test, with their names."""
+        for name in list_baselines(self.config, baselines_of(self.config), test):
+            words = name if title == TEST else f"{name}, {title}"
+            own = (self.config, name, test, self.tables, title)
+            job = Job(
+                partial(evaluate_one_baseline, *own),
+                finished=self.tables.baseline(name, title).took(test),
                 size=self.size * BASELINE_DURATION,
             )
-            for name in list_baselines(self.config, baselines_of(self.config), test)
-        }
+            yield self._job_name(words), job
 
     def _job_name(self, name: str) -> str:
         return f"{self.name} {name}".lstrip()
@@ -462,10 +470,11 @@ def evaluate_one_baseline(
     name: str,
     test: EvaluationConfig,
     tables: Run,
+    title: str,
     reporter: Reporter,
 ) -> None:
-    """Test one baseline, and write its tables in a run."""
-    make, folder = baselines_of(config), tables.baseline(name)
+    """Test one baseline, and write its tables in a run, as those of the named test."""
+    make, folder = baselines_of(config), tables.baseline(name, title)
     evaluate_baseline(config, name, make, test, folder, reporter)
 
 

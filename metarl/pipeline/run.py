@@ -127,7 +127,7 @@ def evaluate(
         snapshot: number of a snapshot of the policy, 0 (untrained) to 20, for the main
             test, or for the given tests if it is not among them; default: the trained
             policy, for all tests.
-        baselines: also test the task's baselines, in the main test.
+        baselines: also test the task's baselines, in the experiment's tests for them.
         workers: number of parallel processes; default: all cores; 1: this process only.
         device: cpu, cuda, cuda:NUMBER, mps or auto; baselines are tested on the CPU.
         show: draw progress bars, if there is a terminal.
@@ -203,8 +203,14 @@ def _tested(
     # The tests of the snapshots go with the experiment's main test.
     if snapshot is None and tests.get(TEST) == chosen.test:
         planned += snapshot_tests(chosen)
-    main = tests.get(TEST) if baselines and snapshot is None else None
-    return Population(run, run.config, planned, baselines=main, staged=True)
+    given = tests if baselines and snapshot is None else {}
+    return Population(
+        run,
+        run.config,
+        planned,
+        baselines=chosen.tests_of_baselines(given),
+        staged=True,
+    )
 
 
 def _merged(groups: Iterable[dict[str, Job]]) -> dict[str, Job]:

@@ -286,7 +286,7 @@ class Sweep:
             self.folder(swept.name),
             swept.config,
             [PlannedTest(TEST, self.plan.test)],
-            baselines=self.plan.test,
+            baselines={TEST: self.plan.test},
             name=swept.name,
         )
 

@@ -122,6 +122,8 @@ def read_compared(folder: Path, *, trust_task: bool = False) -> Compared:
     numbers = read_table(where / BY_SUBJECT_FILE, made_by=command)
     made_from = run.tests_digest() if run else ""
     effects = pd.DataFrame(read_effects(where / "effects.json", command, made_from))
+    # A claim that nothing tests here is of no subject.
+    effects = effects[effects["subjects"] + effects["missing"] > 0]
     _check_numbers(where / BY_SUBJECT_FILE, numbers, effects, command)
     return Compared(
         task=str(effects["experiment"].iloc[0]),

@@ -92,10 +92,15 @@ def experiment_data(run: Run) -> ExperimentData:
     """Return the data of an evaluated run for its analysis."""
     own = experiment(run.config.task).variants
     evaluated = {k: v for k, v in run.variants.items() if k in own and v.evaluated}
+    further = {name: run.baselines_in(name) for name in run.further_tests()}
     return _data(
         run,
         baselines={k: f.trials for k, f in run.baselines.items()},
         baseline_recordings=_recordings(run.baselines),
+        test_baselines={
+            test: {k: f.trials for k, f in folders.items()}
+            for test, folders in further.items()
+        },
         variants={name: _data(variant) for name, variant in evaluated.items()},
     )
 
@@ -396,9 +401,9 @@ def read_effects(path: Path, made_by: str, made_from: str = "") -> list[dict[str
 
 
 def passed(effects_path: Path) -> bool:
-    """Whether every scored effect passed; False if none is scored."""
+    """Whether every effect with a criterion passed; False if none has one."""
     rows = json.loads(effects_path.read_text(encoding="utf-8"))
-    verdicts = {row["verdict"] for row in rows} - {"REPORTED"}
+    verdicts = {row["verdict"] for row in rows if row["criterion"]}
     return verdicts == {"PASS"}
 
 

@@ -12,6 +12,7 @@ runs/x/evaluation/subject-00/                      frozen-weight evaluation
     trials.csv  recording.npz  evaluation.json
 runs/x/evaluation/baselines/NAME/                  the same for a baseline
 runs/x/evaluation/tests/NAME/subject-00/           another test of the same networks
+runs/x/evaluation/tests/NAME/baselines/NAME/       and of a baseline
 runs/x/evaluation-05/subject-00/                   the main test of a snapshot
 runs/x/analysis/                                   figure, effects, result
 runs/x/variants/NAME/                              a separate run: the same networks,
@@ -309,17 +310,19 @@ class Run:
         self, number: int, snapshot: int | None = None, test: str = TEST
     ) -> EvaluationFolder:
         """Folder of one subject's evaluation, perhaps of a snapshot or another test."""
-        check_folder_name("test", test)
-        kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
-        folder = self.path / kind
-        if test != TEST:
-            folder = folder / "tests" / test
-        path = folder / f"subject-{number:02d}"
+        path = self._test_path(test, snapshot) / f"subject-{number:02d}"
         return EvaluationFolder(
             path,
             lambda: identity(self.config, number),
             {"test": test, "snapshot": snapshot},
         )
+
+    def _test_path(self, test: str, snapshot: int | None = None) -> Path:
+        """Folder of a test, of the trained networks or of a snapshot."""
+        check_folder_name("test", test)
+        kind = "evaluation" if snapshot is None else f"evaluation-{snapshot:02d}"
+        folder = self.path / kind
+        return folder if test == TEST else folder / "tests" / test
 
     def further_tests(self) -> list[str]:
         """Names of existing tests except the main one."""
@@ -343,21 +346,26 @@ class Run:
         paths = sorted((self.path / VARIANTS).glob("*/config.json"))
         return {path.parent.name: self.variant(path.parent.name) for path in paths}
 
-    def baseline(self, name: str) -> EvaluationFolder:
-        """Folder of a baseline's evaluation."""
+    def baseline(self, name: str, test: str = TEST) -> EvaluationFolder:
+        """Folder of a baseline's evaluation, perhaps in another test."""
         check_folder_name("baseline", name)
-        path = self.path / "evaluation" / "baselines" / name
-        return EvaluationFolder(path, lambda: {"baseline": name})
+        path = self._test_path(test) / "baselines" / name
+        place = {} if test == TEST else {"test": test}
+        return EvaluationFolder(path, lambda: {"baseline": name}, place)
 
     @property
     def baselines(self) -> Mapping[str, EvaluationFolder]:
         """Evaluations of the baselines, by name; a variant uses those of its run."""
-        folder = self.path / "evaluation" / "baselines"
+        return self.baselines_in(TEST)
+
+    def baselines_in(self, test: str) -> Mapping[str, EvaluationFolder]:
+        """Evaluations of the baselines in a test; a variant uses those of its run."""
+        folder = self._test_path(test) / "baselines"
         if self.is_variant and not folder.exists():
             parent = self.path.resolve().parent.parent
-            return Run(parent, self.trust_task).baselines
+            return Run(parent, self.trust_task).baselines_in(test)
         names = sorted(path.parent.name for path in folder.glob("*/evaluation.json"))
-        return {name: self.baseline(name) for name in names}
+        return {name: self.baseline(name, test) for name in names}
 
     @property
     def evaluated(self) -> dict[int, EvaluationFolder]:

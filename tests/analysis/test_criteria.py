@@ -22,7 +22,10 @@ from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment
 
 ANALYSIS = Path(str(resources.files("metarl.analysis")))
-FOLDERS = sorted(path.parent.name for path in ANALYSIS.glob("*/criteria.toml"))
+FOLDERS = sorted(
+    ".".join(path.parent.relative_to(ANALYSIS).parts)
+    for path in ANALYSIS.rglob("criteria.toml")
+)
 CRITERIA = {
     task: criteria
     for folder in FOLDERS
@@ -75,6 +78,12 @@ def test_every_criterion_is_of_a_task_in_the_registry():
         (Criterion(low=0.4, strict=True), "> 0.4", 0.41, 0.4),
         (Criterion(high=0.01), "<= 0.01", 0.01, 0.011),
         (Criterion(low=0.55, high=0.78), "in [0.55, 0.78]", 0.78, 0.781),
+        (
+            Criterion(low=-1, high=1, equivalence=True),
+            "90 % interval in [-1, 1]",
+            1,
+            1.01,
+        ),
     ],
 )
 def test_criteria_are_described_by_their_bounds(criterion, text, inside, outside):
@@ -130,7 +139,11 @@ def test_the_table_shows_every_criterion_in_words():
     assert rules["two-step", "reward, each network"] == "lowest >= 68.5"
     assert rules["inferred-value", "difference"] == "mean >= 0.5 of the ideal"
     end = "lower end of the mean's 95 % interval"
-    assert rules["harlow", "decoded beyond untrained units"] == f"{end} > 0"
+    assert rules["risky-choice", "more risky"] == f"{end} > 0"
+    same = "mean's 90 % interval in [-0.03, 0.03]"
+    assert rules["harlow", "new distractor minus same objects"] == same
+    other = "mean of no-reward's 90 % interval in [49, 51]"
+    assert rules["two-step", "reward without reward input"] == other
 
 
 def test_every_claim_of_a_criterion_is_in_the_list_of_published_claims():
@@ -138,6 +151,49 @@ def test_every_claim_of_a_criterion_is_in_the_list_of_published_claims():
     claims = {rule.claim for rule in rules} - {""}
     assert claims
     assert claims <= set(published_claims())
+
+
+def test_every_published_claim_has_a_criterion_or_the_reason_why_not():
+    rules = [rule for named in CRITERIA.values() for rule in named.rules.values()]
+    tested = {rule.claim for rule in rules}
+    for name, claim in published_claims().items():
+        assert bool(claim.missing) == (name not in tested), name
+        assert bool(claim.missing) == bool(claim.experiments), name
+        assert set(claim.experiments) <= set(CRITERIA), name
+
+
+def test_every_variant_of_a_criterion_is_one_of_the_experiment():
+    for task, named in CRITERIA.items():
+        own = experiment(task).variants
+        for name, rule in named.rules.items():
+            assert set(rule.variants) <= set(own), name
+            for variant in rule.variants:
+                # The statistic is of the main test; others name their own tests.
+                assert "test" in own[variant].tests, name
+
+
+def test_a_variant_in_place_of_the_networks_meets_the_learned_criterion_itself():
+    for task, named in CRITERIA.items():
+        for rule in named.rules.values():
+            if rule.variant == "rpe-input":
+                assert rule.low == named.learned.threshold, task
+                assert rule.interval
+                assert rule.learned_statistic
+
+
+def test_an_equivalence_has_two_bounds():
+    for named in CRITERIA.values():
+        for name, rule in named.rules.items():
+            if rule.equivalence:
+                assert float("-inf") < rule.low < rule.high < float("inf"), name
+
+
+def test_no_claim_is_met_by_a_change_of_nothing():
+    """A directional rule must exclude 0, which is no change."""
+    for named in CRITERIA.values():
+        for name, rule in named.rules.items():
+            if rule.claim and not rule.strict and 0 in (rule.low, rule.high):
+                raise AssertionError(name)
 
 
 def test_no_single_network_is_a_published_claim():
@@ -149,5 +205,5 @@ def test_no_single_network_is_a_published_claim():
 def test_every_published_claim_names_study_and_place_and_says_it_in_a_sentence():
     for name, claim in published_claims().items():
         assert re.match(r"[A-Z][A-Za-z-]+ et al\. \d{4}, \w", name), name
-        for text in filter(None, (claim.says, claim.note)):
+        for text in filter(None, (claim.says, claim.note, claim.missing)):
             assert re.fullmatch(r"[A-Z].+[^.]\.", text), text

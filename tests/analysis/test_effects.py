@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import (
@@ -73,6 +74,22 @@ def test_a_sign_needs_its_interval_where_the_rule_says_so():
     assert row([-1, 2, 3, 4], criterion=plain)["verdict"] == "PASS"
     with pytest.raises(ValueError, match="interval must be False with the summary"):
         Criterion(low=0, summary="lowest", interval=True)
+
+
+def test_an_equivalence_is_two_one_sided_tests():
+    """The 90 % interval must be within both bounds, the 95 % interval need not."""
+    values = [-1.0, 0.0, 1.0, 0.0]
+    found = row(values)
+    half_90 = stats.t.ppf(0.95, 3) * np.std(values, ddof=1) / 2
+    assert half_90 == pytest.approx(0.961, abs=0.001)
+    assert found["high"] == pytest.approx(1.299, abs=0.001)
+    for bound, verdict in ((0.97, "PASS"), (0.95, "FAIL")):
+        same = Criterion(low=-bound, high=bound, equivalence=True)
+        assert row(values, criterion=same)["verdict"] == verdict
+        assert row([0.0], criterion=same)["verdict"] == "FAIL"
+    assert str(same) == "90 % interval in [-0.95, 0.95]"
+    with pytest.raises(ValueError, match="equivalence must be False with the summary"):
+        Criterion(low=0, high=1, summary="median", equivalence=True)
 
 
 def test_an_interval_is_within_the_bounds_of_the_measure():

@@ -9,6 +9,8 @@ import torch
 from metarl.baselines.two_stage import S2
 from metarl.baselines.two_step import (
     BayesGreedy,
+    BayesTransitions,
+    LatentState,
     Oracle,
     Sarsa,
     SarsaParams,
@@ -18,6 +20,7 @@ from metarl.core.policy import join_inputs
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
 
 NO_FIXATION = TwoStepParams(fixation=False)
+REVERSING = TwoStepParams(reversal_least=40, reversal_most=60)
 NUM_ENVS = 400
 
 
@@ -241,3 +244,92 @@ def test_nothing_is_learned_from_a_missing_choice():
 def test_params_out_of_range_are_refused(field, value):
     with pytest.raises(ValueError, match=f"{field} must be"):
         SarsaParams(**{field: value})
+
+
+@pytest.mark.parametrize("params", [TwoStepParams(), NO_FIXATION])
+def test_a_latent_state_learner_makes_the_planners_choices(params, play, stays):
+    task = TwoStep(NUM_ENVS, params)
+    planner, learner = (play(task, k(task)) for k in (BayesGreedy, LatentState))
+    for name in ("action", "row reward", "value"):
+        assert torch.equal(planner[name], learner[name]), name
+    assert stays(learner) == pytest.approx([1.0, 0.67, 0.67, 1.0], abs=0.03)
+
+
+def after_reversal(played, trials):
+    """(trials, B) whether at least so many trials have passed since the reversal."""
+    return played["row reversed"].cumsum(0) > trials
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "correct"),
+    [
+        ("random", 50, 50, 0.5),
+        ("bayes-greedy", 70.5, 70.5, 0.92),
+        ("oracle", 74, 74, 1.0),
+        ("latent-state", 70.5, 29.5, 0.08),
+    ],
+)
+def test_baselines_have_the_rewards_of_the_theory_before_and_after_a_reversal(
+    name, before, after, correct, play
+):
+    """A learner whose choices are all exchanged has the rewards mirrored at 50."""
+    task = TwoStep(NUM_ENVS, REVERSING)
+    played = play(task, make_baselines(task)[name])
+    late, reward = after_reversal(played, 0), 100 * played["row reward"]
+    assert reward[~late].mean() == pytest.approx(before, abs=1.5)
+    assert reward[late].mean() == pytest.approx(after, abs=1.5)
+    assert played["row correct"][late].mean() == pytest.approx(correct, abs=0.03)
+
+
+def test_a_planner_infers_the_reversal_within_ten_trials(play):
+    task = TwoStep(NUM_ENVS, REVERSING)
+    played = play(task, BayesTransitions(task))
+    reward, correct = played["row reward"], played["row correct"]
+    first = after_reversal(played, 0) & ~after_reversal(played, 3)
+    settled = after_reversal(played, 10)
+    assert correct[first].mean() < 0.4
+    assert correct[settled].mean() > 0.8
+    assert 100 * reward[settled].mean() == pytest.approx(70, abs=2)
+
+
+def test_baselines_for_a_reversal_are_there_only_with_one():
+    names = ["random", "bayes-greedy", "oracle", "sarsa"]
+    assert list(make_baselines(TwoStep())) == names
+    with_reversal = list(make_baselines(TwoStep(params=REVERSING)))
+    assert with_reversal == [*names, "bayes-transitions", "latent-state"]
+
+
+def test_the_belief_in_a_reversal_is_bayes_rule():
+    """Of one subject, computed by hand from its choices and second-stage states."""
+    params = TwoStepParams(reversal_least=5, reversal_most=9, trial_count=20)
+    task = TwoStep(1, params)
+    planner, generator = BayesTransitions(task), torch.Generator().manual_seed(3)
+    memory = planner.initial_memory(1)
+    observation = task.reset(torch.rand(1, 2, generator=generator))
+    last_action, reward, belief = torch.zeros(1, 3), torch.zeros(1), 0.0
+    for _ in range(params.trial_count):
+        for event in ("fixation", "choice", "outcome"):
+            output = planner.act(join_inputs(observation, last_action, reward), memory)
+            memory = output.memory
+            if event == "fixation":
+                belief += (1 - belief) / params.trial_count
+            if event == "outcome":
+                same = int(task.second) == int(last_action.argmax()) - 1
+                if_reversed, if_not = (0.2, 0.8) if same else (0.8, 0.2)
+                for_it, against = belief * if_reversed, (1 - belief) * if_not
+                belief = for_it / (for_it + against)
+            assert float(memory[2]) == pytest.approx(belief, abs=1e-5)
+            side = int(torch.randint(1, 3, (1,), generator=generator))
+            action = torch.tensor([0 if event == "fixation" else side])
+            step = task.step(action, torch.rand(1, 2, generator=generator))
+            observation, reward = step.observation, step.reward
+            last_action = torch.eye(3)[action]
+
+
+def test_an_impossible_transition_leaves_the_belief_unchanged():
+    params = TwoStepParams(probability_common=1.0, reversal_least=1, reversal_most=1)
+    planner = BayesTransitions(TwoStep(params=params))
+    screen, acted = torch.eye(4)[[2]], torch.eye(3)[[2]]
+    memory = torch.tensor([[1]]), torch.tensor([[0.5]]), torch.tensor([[0.0]])
+    inputs = join_inputs(screen, acted, torch.zeros(1))
+    assert planner.act(inputs, memory).memory[2].tolist() == [[0.0]]

@@ -24,7 +24,7 @@ def test_runs_are_compared_and_the_files_named(runs, tmp_path, capsys, monkeypat
     monkeypatch.chdir(tmp_path)
     assert main(["compare", *map(str, runs)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("28 of 28 effects were measured in all of one, two.")
+    assert out.startswith("33 of 33 effects were measured in all of one, two.")
     assert "figure: runs/compare/figure.png" in out
     for name in ("figure.png", "figure.pdf", "comparison.csv", "comparison.txt"):
         assert (tmp_path / "runs" / "compare" / name).exists()
@@ -42,7 +42,7 @@ def test_a_run_is_compared_with_its_variants(runs, capsys, caplog):
     assert main(["compare", *words]) == 0
     out = capsys.readouterr().out
     assert "left out: core-lstm changes nothing" in caplog.text
-    assert "28 of 28 effects were measured in all of one, core-rnn." in out
+    assert "33 of 33 effects were measured in all of one, core-rnn." in out
     assert (run / "variants" / "comparison.csv").exists()
     assert (run / "variants" / "core-rnn" / "analysis" / "figure.png").exists()
 

@@ -139,7 +139,7 @@ def test_the_tasks_are_listed_with_their_tests_and_variants(metarl):
         assert f"tests: {', '.join(asked.tests)}" in text
         for variant, stated in asked.variants.items():
             assert f"variant {variant}: {stated.why}" in text
-    assert "variant" not in listed["two-step"]
+    assert "variant" not in listed["daw-two-step"]
     assert "tests: test, generator" in listed["volatility"]
 
 
@@ -435,7 +435,7 @@ def test_the_defaults_of_a_video_are_those_of_the_library():
         ("--subject one", "one"),
         ("--episodes 0", "episodes must be at least 1, got 0"),
         ("--seed -1", "seed must be at least 0, got -1"),
-        ("--test dark", "test must be one of test; got 'dark'"),
+        ("--test dark", "test must be one of test, reversed; got 'dark'"),
         ("--snapshot 21", "has no snapshot 21; it has 0, 1, 2"),
         ("--fps 0", "fps must be in [0.1, 50], got 0"),
         ("--out video.mp4", "out must be a name that ends in .gif, got 'video.mp4'"),
@@ -480,7 +480,7 @@ FEW = "--episodes 3 --workers 1"
 
 
 def test_variants_are_trained_when_asked_for(volatile):
-    assert list(volatile.variants) == ["constant"]
+    assert list(volatile.variants) == ["constant", "rpe-input"]
     variant = volatile.variant("constant")
     assert variant.config.task_params.schedule == "constant"
     assert variant.subject(0).finished

@@ -15,9 +15,11 @@ from populations import ANALYSES, SUBJECTS, chance, everything, parameters_of
 from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import AnalysisResult, analyse, part_of
 from metarl.analysis.by_subject import measures_by_subject
+from metarl.analysis.claims import untested_claims
 from metarl.analysis.criteria import Criteria, LearnedCriterion
 from metarl.analysis.effects import NO_LEARNING, subject_table
 from metarl.analysis.measures import Measure, Tables
+from metarl.analysis.scoring import claim_verdicts
 from metarl.reports.figures import draw_layers, own_data_analysis, write_effects
 
 every_analysis = pytest.mark.parametrize("name", ANALYSES)
@@ -42,7 +44,7 @@ def whole(name, seed=1):
 
 
 def effects_of(result):
-    return list(result.analysis.effects(result.tables, result.context))
+    return list(result.unscored_effects)
 
 
 def passed(result):
@@ -190,6 +192,7 @@ def test_no_column_is_read_that_the_schema_does_not_describe(name):
         baseline_recordings={},
         tests={},
         test_recordings={},
+        test_baselines={},
         variants={},
         stages={},
     )
@@ -295,6 +298,44 @@ def test_random_choosers_pass_nothing_that_needs_learning(name):
     assert not passed(whole(name)) & needing_learning(whole(name))
 
 
+def lucky(effect):
+    """Whether a row counts without learning, and is met by chance in small data."""
+    return effect.criterion and not effect.needs_learning
+
+
+def claims_of(name):
+    """Published claims about an experiment, tested or not."""
+    rules = ANALYSES[name].criteria[name].rules.values()
+    return {rule.claim for rule in rules if rule.claim} | set(untested_claims(name))
+
+
+@every_scored_analysis
+def test_every_claim_has_a_verdict_whatever_was_trained_and_none_is_met_by_chance(name):
+    trials = chance(name, episodes=20)
+    parameters = parameters_of(name)
+    alone = ExperimentData(trials=trials, task=name, parameters=parameters)
+    for result in (analyse(ANALYSES[name], alone), whole(name)):
+        verdicts = claim_verdicts(result.effects.to_dict("records"))
+        assert set(verdicts) == claims_of(name)
+        # A share of networks that learn is of all; four problems may be solved by luck.
+        of_all = {e.criterion.claim for e in effects_of(result) if lucky(e)}
+        assert {c for c, v in verdicts.items() if v == "PASS"} <= of_all
+        for claim in untested_claims(name):
+            assert verdicts[claim] == "MISSING"
+
+
+@every_scored_analysis
+def test_a_claim_of_a_variant_is_missing_without_it_and_says_how_to_train_it(name):
+    rules = ANALYSES[name].criteria[name].rules.values()
+    effects = analyse(ANALYSES[name], replace(everything(name), variants={})).effects
+    for rule in rules:
+        if rule.claim and rule.variants:
+            row = effects[effects["effect"].str.startswith(f"{rule.name}: ")].iloc[0]
+            assert (row["verdict"], row["claim"]) == ("MISSING", rule.claim)
+            command = f"metarl compare RUN --variants {' '.join(rule.variants)}"
+            assert command in row["effect"]
+
+
 def unbound(name, threshold):
     """The analysis with criteria that any number meets."""
     criteria = ANALYSES[name].criteria[name]
@@ -333,7 +374,9 @@ def test_networks_that_did_not_learn_pass_nothing_that_needs_it(name):
     effects = result.effects.set_index("key")
     for effect in effects_of(result):
         if effect.criterion and effect.needs_learning:
-            assert effects["verdict"][effect.key] == "NOT LEARNED"
+            nothing = effect.values.isna().all()
+            expected = "MISSING" if nothing else "NOT LEARNED"
+            assert effects["verdict"][effect.key] == expected
 
 
 @every_scored_analysis

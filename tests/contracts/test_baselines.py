@@ -1,5 +1,6 @@
 """The contract of every baseline of every registered task."""
 
+import dataclasses
 from importlib import import_module
 
 import pytest
@@ -26,9 +27,14 @@ def make_baselines(name, task, **arguments):
 
 
 def variants(name):
-    """Settings of the default task, and of the one without fixation if it exists."""
-    fixation = hasattr(task_class(name).params_type, "fixation")
-    return [{}, {"fixation": False}] if fixation else [{}]
+    """Settings of the default task, and others with other screens or baselines."""
+    kind = task_class(name).params_type
+    others = [
+        {"fixation": False},
+        {"reversal_least": 3, "reversal_most": 6, "trial_count": 20},
+    ]
+    fields = {field.name for field in dataclasses.fields(kind)}
+    return [{}, *(each for each in others if each.keys() <= fields)]
 
 
 VARIANTS = [(name, settings) for name in NAMES for settings in variants(name)]

@@ -15,10 +15,12 @@ SCREENS = ("fixation", "first stage", "S1", "S2")
 def episode_by_hand(params, start, noise, actions):
     """One subject's episode, in the experimenter's words: screens, rewards, rows."""
     high = 1 if start[0] < 0.5 else 0
+    least, most = params.reversal_least, params.reversal_most
+    before = least + int(start[1] * (most - least + 1)) if least else math.inf
     responses = iter(zip(actions, noise, strict=True))
     screens, rewards, rows = [], [], []
-    for _ in range(params.trial_count):
-        first = len(rewards)
+    for trial in range(params.trial_count):
+        first, reversed_now = len(rewards), trial >= before
         if params.fixation:
             screens.append("fixation")
             action, _ = next(responses)
@@ -26,11 +28,15 @@ def episode_by_hand(params, start, noise, actions):
         screens.append("first stage")
         action, numbers = next(responses)
         choice = action - 1 if params.fixation else action
-        row = {"choice": choice, "high_state": high, "correct": int(choice == high)}
+        right = 1 - high if reversed_now else high
+        row = {"choice": choice, "high_state": high, "correct": int(choice == right)}
+        if least:
+            row["reversed"] = int(reversed_now)
         if choice in (0, 1):
             rewards.append(0.0)
             common = numbers[0] < params.probability_common
-            second = choice if common else 1 - choice
+            usual = 1 - choice if reversed_now else choice
+            second = usual if common else 1 - usual
             row |= {"transition": int(not common), "second_state": second}
             screens.append(f"S{second + 1}")
         else:
@@ -57,6 +63,8 @@ def episode_by_hand(params, start, noise, actions):
         TwoStepParams(trial_count=60, probability_switch=0.2),
         TwoStepParams(trial_count=60, fixation=False),
         WANG_2016,
+        TwoStepParams(trial_count=60, reversal_least=1, reversal_most=40),
+        TwoStepParams(trial_count=30, reversal_least=20, reversal_most=50),
     ],
 )
 def test_the_task_agrees_with_a_scalar_twin(params, write_script, perform):
@@ -235,3 +243,60 @@ def test_the_screen_shows_what_the_observation_says(task):
     assert [(s.shape, s.text) for s in task.scene()] == [("disc", "S1")]
     take(task, LEFT, CENTRE, CENTRE)
     assert task.scene() == []
+
+
+def test_the_reversal_comes_after_every_declared_number_of_trials_alike():
+    params = TwoStepParams(trial_count=9, reversal_least=3, reversal_most=6)
+    task = TwoStep(4000, params)
+    task.reset(torch.rand(4000, 2, generator=torch.Generator().manual_seed(1)))
+    trials, counts = task.reversal_trial.unique(return_counts=True)
+    assert trials.tolist() == [3, 4, 5, 6]
+    assert ((counts - 1000).abs() < 4 * math.sqrt(4000 * 0.25 * 0.75)).all()
+    task.reset(torch.full((4000, 2), 1 - 2.0**-24))
+    assert task.reversal_trial.unique().tolist() == [6]
+
+
+def test_the_reversal_takes_no_noise_that_is_used_without_it():
+    noise = torch.rand(50, 2, generator=torch.Generator().manual_seed(2))
+    high = []
+    for params in (TwoStepParams(), TwoStepParams(reversal_least=2, reversal_most=9)):
+        task = TwoStep(50, params)
+        task.reset(noise)
+        high.append(task.hidden()["high_state"])
+    assert torch.equal(*high)
+
+
+def test_hidden_says_whether_the_transitions_of_the_present_trial_are_reversed():
+    params = TwoStepParams(trial_count=4, reversal_least=2, reversal_most=2)
+    task = TwoStep(params=params)
+    task.reset(torch.full((1, 2), 0.5))
+    found = []
+    for _ in range(4):
+        take(task, CENTRE)
+        found.append(bool(task.hidden()["reversed"]))
+        take(task, LEFT, LEFT)
+    assert found == [False, False, True, True]
+    assert set(TwoStep().hidden()) == {"high_state"}
+
+
+def test_a_state_of_a_version_without_reversals_can_be_continued(task):
+    take(task, CENTRE, LEFT)
+    state = task.state()
+    old = {k: v for k, v in state.items() if "revers" not in k}
+    assert len(old) == len(state) - 2
+    other = TwoStep()
+    other.load_state(old)
+    assert take(other, CENTRE) == take(task, CENTRE)
+    assert row_of(other)["second_state"] == row_of(task)["second_state"]
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "words"),
+    [
+        (0, 5, "reversal_least must be at least 1 where reversal_most is not 0, got 0"),
+        (5, 4, "reversal_most must be at least 5, got 4"),
+    ],
+)
+def test_an_impossible_range_of_the_reversal_is_refused(least, most, words):
+    with pytest.raises(ValueError, match=words):
+        TwoStepParams(reversal_least=least, reversal_most=most)

@@ -64,11 +64,11 @@ def test_a_test_that_the_networks_cannot_take_is_refused(test, words):
 
 
 def test_a_task_alone_takes_the_plain_test():
-    for task in ("two-step", "toys:Lottery"):
-        assert experiment(task).tests == {TEST: EvaluationConfig()}
-        assert experiment(task).variants == {}
-    assert experiment("two-step").test.episodes == 300
     alone = experiment("toys:Lottery")
+    assert alone.tests == {TEST: EvaluationConfig()}
+    assert alone.variants == {}
+    assert alone.test.episodes == 300
+    assert experiment("two-step").test == alone.test
     assert alone.env is Lottery
     assert alone.load_analysis() is None
     assert alone.make_baselines(Lottery(1)) == {}
@@ -103,7 +103,11 @@ def test_components_are_objects_or_their_names():
         ({"tests": {"mine": EvaluationConfig()}}, "the main test must be one of mine"),
         (
             {"variants": {"x": Variant(why="a test", tests=("quiet",))}},
-            "a test of a variant must be one of test; got 'quiet'",
+            "a test of a variant must be one of test, reversed; got 'quiet'",
+        ),
+        (
+            {"baseline_tests": ("test", "quiet")},
+            "a test of the baselines must be one of test, reversed; got 'quiet'",
         ),
     ],
 )

@@ -23,6 +23,7 @@ CHANGED = {
     "no-reward": {"network.feedback": "none"},
     "no-action": {"network.action_input": False},
     "no-carry-over": {"training.reset_memory": "trial"},
+    "rpe-input": {"network.critic": "separate", "network.feedback": "rpe"},
     "readout-only": {"learning.rule": "readout"},
     "rule-eprop": {"learning.rule": "eprop"},
     "rule-eprop-random": {"learning.rule": "eprop-random"},
@@ -37,9 +38,14 @@ CHANGED = {
 
 TWO_CORES = {
     "no-reward": "the prediction error, not the reward, as input of the policy",
+    "rpe-input": "the prediction error, not the reward, as input of the policy",
     "rule-eprop-random": "the two cores would need feedback of their own",
 }
 """Variant -> why it does not fit networks with a critic of their own."""
+ENCODER = {"rpe-input": "critic must be shared where there is an encoder"}
+"""Variant -> why it does not fit networks that see pictures."""
+UNFIT = {"risky-choice": TWO_CORES, "harlow": ENCODER}
+"""Task -> variants that do not fit its networks, and why."""
 
 
 def flat(plain, prefix=""):
@@ -83,9 +89,9 @@ def test_every_variant_fits_every_task_or_says_why_not(task):
         "its settings"
     }
     assert refused.pop("core-lstm") == reasons["core-lstm"]
-    assert list(refused) == (list(TWO_CORES) if task == "risky-choice" else [])
+    assert list(refused) == list(UNFIT.get(task, {}))
     for name, why in refused.items():
-        assert TWO_CORES[name] in why
+        assert UNFIT[task][name] in why
 
 
 def test_the_papers_core_is_the_variant_of_another():
@@ -151,7 +157,7 @@ def test_every_part_of_a_variant_is_applied():
 
 
 def test_an_experiments_own_variants_come_before_the_general_ones():
-    assert variants_of("two-step") == VARIANTS
+    assert variants_of("daw-two-step") == VARIANTS
     bandit = variants_of("bandit")
     assert {"easy", "no-reward", "units-half"} <= set(bandit)
     for name in ("no-reward", "no-action", "no-memory"):

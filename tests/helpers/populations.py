@@ -15,7 +15,7 @@ from metarl.analysis.analysis import Analysis
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import experiment, preset
 from metarl.experiments.variants import variant_config
-from metarl.runs.config import change_params
+from metarl.runs.config import TEST, change_params
 from metarl.simulation.evaluation import baseline_test, replay_recording, run_episodes
 from metarl.training.trainer import make_network
 
@@ -133,16 +133,27 @@ def everything(name, seed=1):
 
 
 def _baselines(name, seed):
-    asked, config = experiment(name), small_config(name, seed)
-    task = _task(config, asked.test)
-    test = replace(asked.test, episodes=EPISODES, record_episodes=EPISODES)
-    played = {
-        baseline: _played(name, baseline, test, number, seed)
-        for number, baseline in enumerate(asked.make_baselines(task))
-    }
+    asked = experiment(name)
+    taken = {test: _all_baselines(name, test, seed) for test in asked.baseline_tests}
+    played = taken.pop(TEST)
     return {
         "baselines": {k: table for k, (table, _) in played.items()},
         "baseline_recordings": {k: steps for k, (_, steps) in played.items()},
+        "test_baselines": {
+            test: {k: table for k, (table, _) in tables.items()}
+            for test, tables in taken.items()
+        },
+    }
+
+
+def _all_baselines(name, test, seed):
+    """Trial table and recording of each baseline in a test."""
+    asked, config = experiment(name), small_config(name, seed)
+    full = asked.tests[test]
+    short_test = replace(full, episodes=EPISODES, record_episodes=EPISODES)
+    return {
+        baseline: _played(name, baseline, short_test, number, seed)
+        for number, baseline in enumerate(asked.make_baselines(_task(config, full)))
     }
 
 

@@ -128,7 +128,7 @@ def test_a_lock_has_the_whole_plan_and_all_criteria(lock, tmp_path):
     own = ANALYSIS.criteria["reversal"]
     assert set(entry["criteria"]) == {"learned", *own.rules}
     learned = entry["criteria"]["learned"]
-    assert (learned["statistic"], learned["threshold"]) == ("p_better", 0.65)
+    assert (learned["statistic"], learned["threshold"]) == ("p_better", 0.75)
     for name, rule in own.rules.items():
         kept = entry["criteria"][name]
         ends = [float("-inf") if kept["low"] is None else kept["low"]]

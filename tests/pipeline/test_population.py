@@ -21,7 +21,9 @@ def population(small, tmp_path):
         PlannedTest(TEST, TESTED),
         *(PlannedTest(TEST, TESTED, n, optional=True) for n in (0, 3)),
     ]
-    result = Population(Run(tmp_path / "run"), small(updates=2), planned, TESTED, "two")
+    result = Population(
+        Run(tmp_path / "run"), small(updates=2), planned, {TEST: TESTED}, "two"
+    )
     with begin([result], resume=False):
         return result
 

@@ -20,6 +20,7 @@ from metarl.experiments.variants import variant_config
 from metarl.pipeline import population as module
 from metarl.pipeline.population import baselines_of
 from metarl.pipeline.run import evaluate, train
+from metarl.reports.figures import experiment_data
 from metarl.runs import staging
 from metarl.runs.config import TEST, EvaluationConfig
 from metarl.runs.folder import Run, incomplete_lines, load_run
@@ -385,7 +386,7 @@ def copy(volatile, tmp_path):
 
 
 def test_a_variant_is_a_run_of_its_own(volatile, small, tmp_path):
-    assert list(volatile.variants) == ["constant"]
+    assert list(volatile.variants) == ["constant", "rpe-input"]
     variant = volatile.variant("constant")
     stated = experiment("volatility").variants["constant"]
     assert variant.path == volatile.path / "variants" / "constant"
@@ -479,7 +480,8 @@ def test_failures_of_a_run_and_its_variants_keep_what_was_in_place(copy):
     assert outcome.kept
     assert tree(copy.path / "evaluation") == before
     shutil.rmtree(copy.path / "evaluation")
-    shutil.rmtree(copy.path / "variants" / "constant" / "evaluation")
+    for name in copy.variants:
+        shutil.rmtree(copy.path / "variants" / name / "evaluation")
     # Without an earlier evaluation, that of the others is put in place.
     assert not evaluate(copy, few("volatility", 2), workers=1, show=False).kept
     run = load_run(copy.path)
@@ -507,6 +509,41 @@ def test_baselines_are_replaced_with_the_main_test_alone(copy):
     evaluate(copy, {TEST: tests[TEST]}, workers=1, show=False)
     counts = {f.metadata["episodes"] for f in load_run(copy.path).baselines.values()}
     assert counts == {2}
+
+
+def test_baselines_take_the_experiments_further_tests_for_them(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    run = load_run(tmp_path / "run")
+    before = {k: f.metadata_path.read_bytes() for k, f in run.baselines.items()}
+    task = {"reversal_least": 2, "reversal_most": 3}
+    test = EvaluationConfig(episodes=3, record_episodes=0, task=task)
+    tests = {"reversed": test, "own": test}
+    assert not evaluate(run, tests, workers=1, show=False).failures
+    again = load_run(run.path)
+    taken = again.baselines_in("reversed")
+    assert set(taken) == set(before) | {"bayes-transitions", "latent-state"}
+    for folder in taken.values():
+        assert (folder.metadata["episodes"], folder.metadata["test"]) == (3, "reversed")
+        assert set(folder.trials["reversed"]) == {0, 1}
+    # A user's own test is for networks alone.
+    assert again.baselines_in("own") == {}
+    assert again.further_tests() == ["own", "reversed"]
+    after = {k: f.metadata_path.read_bytes() for k, f in again.baselines.items()}
+    assert after == before
+    data = experiment_data(again)
+    assert set(data.test_baselines["reversed"]) == set(taken)
+    assert data.test_baselines["own"] == {}
+
+
+def test_a_baseline_in_the_folder_of_another_test_is_refused(finished, tmp_path):
+    shutil.copytree(finished.path, tmp_path / "run")
+    tests = {"reversed": EvaluationConfig(episodes=2, record_episodes=0)}
+    evaluate(tmp_path / "run", tests, workers=1, show=False)
+    folder = tmp_path / "run" / "evaluation" / "tests"
+    shutil.move(folder / "reversed", folder / "other")
+    moved = load_run(tmp_path / "run").baselines_in("other")["random"]
+    with pytest.raises(MetaRLError, match="its test is reversed, not other"):
+        _ = moved.metadata
 
 
 def test_a_test_that_cannot_be_taken_is_refused_before_anything_is_given_up(copy):

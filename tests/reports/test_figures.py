@@ -60,7 +60,8 @@ def test_effects_have_the_agreed_fields_and_null_for_what_is_no_number(analysed)
         assert row["experiment"] == "two-step"
         assert row["verdict"] in VERDICTS
         assert row["passed"] is (row["verdict"] == "PASS")
-        assert row["subjects"] + row["missing"] in (1, 2)
+        of_nothing = row["key"].startswith("missing.")
+        assert row["subjects"] + row["missing"] in ((0,) if of_nothing else (1, 2))
     assert any(row["low"] is None for row in rows)
     assert any(row["reference"] is not None for row in rows)
 
@@ -69,7 +70,8 @@ def test_the_values_of_every_subject_are_written_with_the_effects(analysed):
     run, paths = analysed
     numbers = pd.read_csv(paths["effects"].parent / BY_SUBJECT_FILE)
     rows = {row["effect"]: row for row in json.loads(paths["effects"].read_text())}
-    assert set(numbers["effect"]) == set(rows)
+    with_subjects = {k for k, v in rows.items() if v["subjects"] + v["missing"]}
+    assert set(numbers["effect"]) == with_subjects
     label = "rewards per 100 trials, missed ones too, mean"
     rewards = numbers[numbers["effect"] == label]
     assert rewards["subject"].tolist() == [0, 1]
@@ -150,17 +152,23 @@ def test_nothing_is_left_open(analysed):
 
 
 @pytest.mark.parametrize(
-    ("verdicts", "result"),
+    ("verdict", "criterion", "result"),
     [
-        (["PASS", "REPORTED"], True),
-        (["PASS", "FAIL"], False),
-        (["PASS", "NOT LEARNED"], False),
+        ("REPORTED", "", True),
+        ("FAIL", "> 0", False),
+        ("NOT LEARNED", "> 0", False),
+        ("MISSING", "> 0", False),
+        # A claim that nothing tests says nothing about the run.
+        ("MISSING", "", True),
     ],
 )
-def test_a_run_passes_when_every_scored_effect_does(verdicts, result, tmp_path):
+def test_a_run_passes_when_every_scored_effect_does(
+    verdict, criterion, result, tmp_path
+):
     path = tmp_path / "effects.json"
-    write_effects(path, pd.DataFrame({"verdict": verdicts, "value": np.nan}))
-    assert json.loads(path.read_text())[0] == {"verdict": "PASS", "value": None}
+    columns = {"verdict": ["PASS", verdict], "criterion": ["> 0", criterion]}
+    write_effects(path, pd.DataFrame(columns).assign(value=np.nan))
+    assert json.loads(path.read_text())[0]["value"] is None
     assert passed(path) is result
 
 
@@ -234,7 +242,7 @@ def test_data_hold_the_tasks_parameters_in_the_test(volatile):
 
 def test_a_variant_is_data_of_its_own(volatile):
     data = experiment_data(volatile)
-    assert list(data.variants) == ["constant"]
+    assert list(data.variants) == ["constant", "rpe-input"]
     variant = data.variants["constant"]
     assert variant.parameters["schedule"] == "blocks"
     pd.testing.assert_frame_equal(variant.trials, volatile.variant("constant").trials)
@@ -249,8 +257,8 @@ def test_a_general_variant_is_not_in_the_data_of_the_run(volatile, tmp_path):
     shutil.copytree(volatile.path, tmp_path / "run")
     run = load_run(tmp_path / "run")
     shutil.copytree(run.variant("constant").path, run.variant("units-half").path)
-    assert list(run.variants) == ["constant", "units-half"]
-    assert list(experiment_data(run).variants) == ["constant"]
+    assert list(run.variants) == ["constant", "rpe-input", "units-half"]
+    assert list(experiment_data(run).variants) == ["constant", "rpe-input"]
     assert experiment_data(run.variant("units-half")).variants == {}
 
 
@@ -259,7 +267,7 @@ def test_a_variant_that_was_not_tested_is_left_out(volatile, tmp_path):
     run = load_run(tmp_path / "run")
     for folder in run.variant("constant").evaluated.values():
         folder.metadata_path.unlink()
-    assert experiment_data(run).variants == {}
+    assert list(experiment_data(run).variants) == ["rpe-input"]
 
 
 def test_a_subject_that_is_missing_in_a_test_is_missing_there_alone(volatile, tmp_path):

@@ -369,7 +369,7 @@ def test_a_video_that_cannot_be_is_refused(what, says):
     ("what", "out", "says"),
     [
         ({"subject": 2}, "x.gif", r"subject must be in \[0, 1\], got 2"),
-        ({"test": "dark"}, "x.gif", "test must be one of test; got 'dark'"),
+        ({"test": "dark"}, "x.gif", "test must be one of test, reversed; got 'dark'"),
         ({"snapshot": 21}, "x.gif", "has no snapshot 21; it has 0, 1, 2"),
         ({"snapshot": -1}, "x.gif", "has no snapshot -1; it has 0, 1, 2"),
         ({}, "x.png", "out must be a name that ends in .gif, got '.*x.png'"),

@@ -47,13 +47,14 @@ def measures(
     Returns:
         Per group and subject: subjects, regret (by trial), gaps (by difficulty). Per
         population and subject: transfer (by training and test), dependent (by trial,
-        on arms of probability .25 and .75) and ablations. Of the first subject:
+        on arms of probability .25 and .75) and ablations. Of the measured subjects, by
+        test: settling. Of the first subject:
         rasters, trajectories, final_states. By recorded subject: coding. For
         comparison: reference_dependent, regret of baselines on arms of probability .25
             and .75.
     """
     players = groups[MEASURED]
-    regrets, curves = transfer(data, players)
+    found = transfer(data, players)
     return {
         "subjects": Measure(
             by_group(groups, subject_regrets), "regret", bounds=NOT_NEGATIVE
@@ -64,8 +65,11 @@ def measures(
         "gaps": Measure(
             by_group(groups, regret_by_gap), "regret", ("gap",), NOT_NEGATIVE
         ),
-        "transfer": regrets,
-        "dependent": Measure(curves, "regret", ("trained", "trial"), NOT_NEGATIVE),
+        "transfer": found["transfer"],
+        "dependent": Measure(
+            found["dependent"], "regret", ("trained", "trial"), NOT_NEGATIVE
+        ),
+        "settling": found["settling"],
         "ablations": ablations(data),
         "rasters": rasters(data, players),
         **unit_tables(data, players),

@@ -71,6 +71,12 @@ RASTER_GAPS = {
 arms."""
 RASTER_ROWS = 40
 """Most episodes of a kind in the raster."""
+EARLY, LATE = 20, 20
+"""Trials at the start and at the end of an episode, in which switches are counted."""
+SETTLED_RUN = 10
+"""Trials with the same arm in a row, after which a network counts as settled."""
+SETTLING_COLUMNS = ("subject", "early", "late", "settled")
+"""Columns of the table of `settling`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +240,42 @@ def regret_by_trial(players: Players) -> pd.DataFrame:
         }
         frames.append(({"subject": subject}, pd.DataFrame(columns)))
     return stack(frames, ("subject", "trial", "regret", "suboptimal"))
+
+
+def settling(players: Players) -> pd.DataFrame:
+    """When each subject stops switching between two arms.
+
+    Args:
+        players: subjects with problems of two arms of different probabilities.
+
+    Returns:
+        One row a subject: subject; early and late, shares of trials with another arm
+        than on the trial before, in the first EARLY and the last LATE trials; settled,
+        the first of SETTLED_RUN trials with the same arm (from 1; the trial after the
+        last one where there is no such run), mean over episodes.
+    """
+    rows = []
+    for subject, problems in players.items():
+        best = problems.regret > 0
+        same = (best[:, 1:] == best[:, :-1]) & ~problems.missed[:, 1:]
+        if not same.size or same.shape[1] < SETTLED_RUN:
+            continue
+        early, late = (1 - same[:, part].mean() for part in _parts(same.shape[1]))
+        rows.append((subject, early, late, mean(_first_of_run(same))))
+    return pd.DataFrame(rows, columns=list(SETTLING_COLUMNS))
+
+
+def _parts(count: int) -> tuple[slice, slice]:
+    """Pairs of trials early and late in an episode."""
+    return slice(0, min(EARLY - 1, count)), slice(max(count - LATE, 0), count)
+
+
+def _first_of_run(same: NDArray[np.bool_]) -> Array:
+    """(E,) first trial, from 1, of a run of SETTLED_RUN trials with the same arm."""
+    runs = np.lib.stride_tricks.sliding_window_view(same, SETTLED_RUN - 1, axis=1)
+    settled = np.asarray(runs.all(axis=2))
+    first: Array = np.argmax(settled, axis=1) + 1.0
+    return np.where(settled.any(axis=1), first, same.shape[1] + 2.0)
 
 
 def regret_by_gap(players: Players) -> pd.DataFrame:

@@ -4,10 +4,13 @@ import numpy as np
 import pandas as pd
 
 from metarl.analysis.bandit.behaviour import (
+    RASTERS,
+    SETTLING_COLUMNS,
     SUBJECT_COLUMNS,
     Players,
     read_problems,
     regret_by_trial,
+    settling,
     subject_regrets,
 )
 from metarl.analysis.data import ExperimentData
@@ -21,21 +24,21 @@ ABLATIONS = ("no-reward", "no-action", "no-memory")
 """Variants that lack a part."""
 
 
-def transfer(
-    data: ExperimentData, players: Players
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Regret by the distribution in training and in the test.
+def transfer(data: ExperimentData, players: Players) -> dict[str, pd.DataFrame]:
+    """Regret by the distribution in training and in the test, and settling.
 
     Args:
         data: with tests and variants named after distributions.
         players: the measured subjects in the main test.
 
     Returns:
-        One row a population, test and subject: trained, tested, the columns of
-        `subject_regrets`, and expected (as of `_expected`). Of DEPENDENT_TEST, one row
-        a population, subject and trial: trained, and the columns of `regret_by_trial`.
+        transfer, one row a population, test and subject: trained, tested, the columns
+        of `subject_regrets`, and expected (as of `_expected`). dependent, of
+        DEPENDENT_TEST, one row a population, subject and trial: trained, and the
+        columns of `regret_by_trial`. settling, of the measured subjects in the tests of
+        RASTERS: tested, and the columns of `settling`.
     """
-    regrets, curves = [], []
+    regrets, curves, settled = [], [], []
     for trained, population in _populations(data).items():
         expected = _expected(data, trained)
         for tested, trials in _tests(population).items():
@@ -44,10 +47,13 @@ def transfer(
             regrets.append(({"trained": trained, "tested": tested}, table))
             if tested == DEPENDENT_TEST:
                 curves.append(({"trained": trained}, regret_by_trial(problems)))
-    return (
-        stack(regrets, ("trained", "tested", *SUBJECT_COLUMNS, "expected")),
-        stack(curves, ("trained", "subject", "trial", "regret")),
-    )
+            if tested in RASTERS and population is data:
+                settled.append(({"tested": tested}, settling(problems)))
+    return {
+        "transfer": stack(regrets, ("trained", "tested", *SUBJECT_COLUMNS, "expected")),
+        "dependent": stack(curves, ("trained", "subject", "trial", "regret")),
+        "settling": stack(settled, ("tested", *SETTLING_COLUMNS)),
+    }
 
 
 def _populations(data: ExperimentData) -> dict[str, ExperimentData]:

@@ -50,6 +50,10 @@ CODING_COLUMNS = (
     "r2_gain",
     "variance",
     "variance_untrained",
+    "path_r2",
+    "path_r2_untrained",
+    "final_r2",
+    "final_r2_untrained",
 )
 """Columns of the table of `coding`."""
 
@@ -171,10 +175,16 @@ def coding(subject: int, recorded: Activity) -> dict[str, float]:
     Returns:
         subject; episodes; r2, of a linear decoder on held-out episodes; r2_untrained,
         the same of the untrained network; r2_gain, their difference; variance, the
-        share that the first components hold together, and variance_untrained. NaN
-        where not recorded, or from too few episodes.
+        share that the first components hold together, and variance_untrained; path_r2
+        and final_r2, as r2 but from the first components alone, mean over trials and at
+        the last one, and the same of the untrained network. NaN where not recorded, or
+        from too few episodes.
     """
     null = recorded.untrained
+    paths = recorded.paths, None if null is None else components(null)
+    (path, final), (path_null, final_null) = (
+        _component_r2(each, recorded.left) for each in paths
+    )
     r2 = decoded_r2(recorded.units[:, -1], recorded.left)
     r2_untrained = np.nan if null is None else decoded_r2(null[:, -1], recorded.left)
     return {
@@ -183,13 +193,25 @@ def coding(subject: int, recorded: Activity) -> dict[str, float]:
         "r2": r2,
         "r2_untrained": r2_untrained,
         "r2_gain": r2 - r2_untrained,
-        "variance": _variance(recorded.paths),
-        "variance_untrained": np.nan if null is None else _variance(components(null)),
+        "variance": _variance(paths[0]),
+        "variance_untrained": _variance(paths[1]),
+        "path_r2": path,
+        "path_r2_untrained": path_null,
+        "final_r2": final,
+        "final_r2_untrained": final_null,
     }
 
 
-def _variance(paths: Components) -> float:
-    return float(paths.shares.sum())
+def _variance(paths: Components | None) -> float:
+    return float("nan") if paths is None else float(paths.shares.sum())
+
+
+def _component_r2(paths: Components | None, left: Array) -> tuple[float, float]:
+    """Mean of `decoded_r2` over trials, and at the last, from principal components."""
+    if paths is None:
+        return float("nan"), float("nan")
+    by_trial = [decoded_r2(states, left) for states in paths.scores.swapaxes(0, 1)]
+    return float(np.mean(by_trial)), by_trial[-1]
 
 
 def decoded_r2(units: Array, value: Array) -> float:

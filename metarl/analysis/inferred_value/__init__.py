@@ -44,6 +44,7 @@ from metarl.analysis.inferred_value.units import (
     COUNTING_COLUMNS,
     READOUT_COLUMNS,
     STATE_COLUMNS,
+    component_readout,
     counting_readout,
     latent_readout,
     unit_states,
@@ -88,8 +89,8 @@ def measures(
     Returns:
         Per group and subject: subjects; valid, by trial of a block; responses and
         values around a reversal, further tests too; differences, the three numbers as
-        rows. Of measured subjects: readout, counting. Of the first one: states. ideal:
-        each number of an observer that infers and counts no trials.
+        rows. Of measured subjects: readout, component_readout, counting. Of the first
+        one: states. ideal: each number of an observer that infers and counts no trials.
         Published: reference_signs, directions in monkeys.
     """
     recorded = list(_recorded(data, groups))
@@ -111,6 +112,11 @@ def measures(
         "values": Measure(values, "value", ("place", "event", "cue")),
         "differences": Measure(rows, "difference", ("when",)),
         "readout": Measure(readout, "share", ("units", "place", "event"), PROBABILITY),
+        "component_readout": _each(
+            measured,
+            lambda r: component_readout(r.units, r.trials),
+            READOUT_COLUMNS,
+        ),
         "counting": _each(
             measured, lambda r: counting_readout(r.units, r.trials), COUNTING_COLUMNS
         ),

@@ -47,7 +47,7 @@ def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     yield from _response_effects(tables, context)
     yield from _ratio_effects(tables, context)
     yield from _reset_effects(tables, context)
-    yield from _unit_effects(tables)
+    yield from _unit_effects(tables, context)
     yield from _baseline_effects(tables, context)
 
 
@@ -157,14 +157,19 @@ def _reset_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     )
 
 
-def _unit_effects(tables: Tables) -> Iterator[Effect]:
+def _unit_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Read-outs of units, and of those of an untrained network with the same inputs."""
-    for place in (1, 2):
+    flips = {
+        1: context.criteria["new cue read out before feedback"],
+        2: context.criteria["new cue read out after feedback"],
+    }
+    for place, criterion in flips.items():
         rows = rows_at(tables["readout"], event="fixation", place=place)
         trained, untrained, difference = trained_and_untrained(
             f"new_cue.trial_{place}",
             f"new cue read out of units at fixation, trial {place}",
             _both_units(tables, rows, "share"),
+            trained=criterion,
             words=UNIT_WORDS,
             bounds=PROBABILITY,
             chance=0.5,
@@ -174,6 +179,14 @@ def _unit_effects(tables: Tables) -> Iterator[Effect]:
         yield from (trained, untrained)
         if place == 2:
             yield difference
+        rows = rows_at(tables["component_readout"], place=place)
+        yield replace(
+            trained,
+            key=f"new_cue.trial_{place}.first_component",
+            label="new cue read out of the first principal component at fixation, "
+            f"trial {place}, mean",
+            values=_both_units(tables, rows, "share")["trained"],
+        )
     trained, _, difference = trained_and_untrained(
         "first_trial",
         "first trial of a block read out of units at fixation, accuracy",

@@ -10,7 +10,7 @@ Declared: read-outs are linear, by ridge regression on a label of -1 and 1 with 
 labels of equal weight, and are for episodes that they were not fitted to.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -59,7 +59,11 @@ def held_out(units: Array, label: Flags, fitted: Flags, episodes: Array) -> Arra
     return classify_held_out(units, label, fitted, fold, penalty=RIDGE)
 
 
-def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
+def latent_readout(
+    units: Mapping[str, Array],
+    table: pd.DataFrame,
+    events: Sequence[str] = tuple(EVENTS),
+) -> pd.DataFrame:
     """Share of trials in which the new cue is read out, around a reversal.
 
     Each step has a read-out of its own, fitted on the third and later trials of the
@@ -68,6 +72,7 @@ def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFr
     Args:
         units: `units_of` one subject's recording.
         table: its `recorded_trials`.
+        events: steps that are read out.
 
     Returns:
         One row for each set of units, place and step: share in [0, 1], and trials.
@@ -79,7 +84,7 @@ def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFr
     episodes = table["episode"].to_numpy(float)
     rows = []
     for name, activity in units.items():
-        for event in EVENTS:
+        for event in events:
             here = activity[table[f"row_{event}"].to_numpy()]
             readout = held_out(here, cue, settled, episodes)
             correct = np.where(np.isnan(readout), np.nan, (readout > 0) == new)
@@ -87,6 +92,21 @@ def latent_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFr
                 shown = correct[usable & (table["place"] == place)]
                 rows.append((name, int(place), event, shown.mean(), len(shown)))
     return pd.DataFrame(rows, columns=list(READOUT_COLUMNS))
+
+
+def component_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:
+    """`latent_readout` at fixation, from the first principal component alone.
+
+    Args:
+        units: `units_of` one subject's recording.
+        table: its `recorded_trials`.
+    """
+    rows = table["row_fixation"].to_numpy()
+    first = {}
+    for name, activity in units.items():
+        first[name] = np.zeros((len(activity), 1))
+        first[name][rows] = principal_components(activity[rows], 1).scores
+    return latent_readout(first, table, ("fixation",))
 
 
 def counting_readout(units: Mapping[str, Array], table: pd.DataFrame) -> pd.DataFrame:

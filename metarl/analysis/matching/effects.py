@@ -226,6 +226,8 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     )
     scored = VARIABLES[-1]
     beyond = context.criteria["coding beyond untrained units"]
+    another_episode = context.criteria["coding beyond another episode"]
+    nearly_all = context.criteria["units coding the upcoming action"]
     for name in (scored, *VARIABLES[:-1]):
         yield Effect(
             key=f"coding.{_key(name)}.difference",
@@ -241,6 +243,16 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             key=f"coding.{_key(name)}.minus_wrong_episode",
             label=f"mean |partial r| of units with {name}, minus wrong episode, mean",
             values=strength["trained", name] - wrong["trained", name],
+            criterion=None if name == scored else another_episode,
+            chance=0.0,
+            bounds=DIFFERENCE,
+        )
+    for name in VARIABLES[:-1]:
+        yield Effect(
+            key=f"coding.{_key(scored)}.minus_{_key(name)}",
+            label=f"mean |partial r| of units with {scored} minus {name}, mean",
+            values=strength["trained", scored] - strength["trained", name],
+            criterion=context.criteria["upcoming action beyond another variable"],
             chance=0.0,
             bounds=DIFFERENCE,
         )
@@ -259,6 +271,7 @@ def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             key=f"fraction.{_key(name)}.trained",
             label=f"fraction of units coding {name}, mean",
             values=fraction["trained", name],
+            criterion=nearly_all if name == scored else None,
             bounds=PROBABILITY,
             reference=reference_value(published),
             source=f"macaque dlPFC {counted}, Tsutsui et al. 2016",

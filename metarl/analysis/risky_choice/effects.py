@@ -86,14 +86,23 @@ def _control_effects(tables: Tables, context: Context) -> Iterator[Effect]:
             criterion=criterion,
             **_compared(tables, column, PERCENT),
         )
-    for column, label, chance, bounds in (
-        ("risk_sensitivity", "risky choices, better minus worse (points)", 0.0, POINTS),
-        ("reward_per_free_trial", "reward per free trial", None, NO_BOUNDS),
-    ):
+    better = context.criteria["better minus worse"]
+    rows: tuple[tuple[str, str, Criterion | None, float | None, Bounds], ...] = (
+        (
+            "risk_sensitivity",
+            "risky choices, better minus worse (points)",
+            better,
+            0.0,
+            POINTS,
+        ),
+        ("reward_per_free_trial", "reward per free trial", None, None, NO_BOUNDS),
+    )
+    for column, label, rule, chance, bounds in rows:
         yield Effect(
             key=f"{column}.mean",
             label=f"{label}, mean",
             values=subject_values(subjects, column),
+            criterion=rule,
             **_compared(tables, column, bounds, chance),
         )
 
@@ -121,8 +130,6 @@ def _scored_changes(tables: Tables, context: Context) -> Iterator[Effect]:
         ("safe", LOW, context.criteria["more risky"]),
         ("risky-loss", HIGH, context.criteria["more risky"]),
         ("risky-loss", LOW, context.criteria["more risky"]),
-        ("risky-win", LOW, context.criteria["not more risky"]),
-        ("safe", HIGH, context.criteria["not less risky"]),
     )
     for outcome, name, criterion in scored:
         if name not in _known(tables):

@@ -35,6 +35,7 @@ from metarl.analysis.two_step.plots import (
     plot_stay_regression,
 )
 from metarl.analysis.two_step.references import reference_tables
+from metarl.analysis.two_step.rivals import plot_reversal, rival_tables
 from metarl.analysis.two_step.rpe import (
     R2_COLUMNS,
     REGRESSION_COLUMNS,
@@ -59,8 +60,8 @@ def measures(
 
     Returns:
         Those of `choice_tables`; of recorded subjects rpe (`error_regressions`) and its
-        r2 (one row a measure). For the scatter: rpe_points. Published: those of
-        `reference_tables`.
+        r2 (one row a measure). For the scatter: rpe_points. Of the test with reversed
+        transitions: those of `rival_tables`. Published: those of `reference_tables`.
     """
     errors = _errors(data)
     rpe = _regressions(errors)
@@ -70,6 +71,7 @@ def measures(
         "rpe": rpe,
         "r2": Measure(r2, "r2", ("event", "measure"), PROBABILITY),
         "rpe_points": _points(errors),
+        **rival_tables(data),
         **reference_tables(),
     }
 
@@ -174,6 +176,7 @@ ANALYSIS = Analysis(
             plot_model_free_errors,
             needs="recording",
         ),
+        Panel("After reversed transitions", plot_reversal, needs="networks"),
     ),
     own_panels=(
         Panel(
@@ -194,6 +197,8 @@ ANALYSIS = Analysis(
         "probability_high": 0.9,
         "probability_low": 0.1,
         "probability_switch": 0.025,
+        "reversal_least": 0,
+        "reversal_most": 0,
     },
     release=Release(
         variable="PreparedData", load=load_macaque_two_step, subjects_are="monkeys"

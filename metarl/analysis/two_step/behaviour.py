@@ -48,24 +48,36 @@ USUAL_COMMON = (0.5, 0.95)
 """Range of a share of common transitions that gives no warning."""
 
 
+def is_reversed(table: pd.DataFrame) -> "pd.Series[bool]":
+    """Whether the transitions of every trial are reversed; without the column, none."""
+    if "reversed" not in table:
+        return pd.Series(False, table.index)
+    return pd.Series(numbers(table, "reversed"), table.index) == 1
+
+
 def transition_of(table: pd.DataFrame) -> "pd.Series[str]":
-    """Transition of every trial: common where choice and second-stage state agree."""
+    """Transition of every trial: common where choice and second-stage state agree.
+
+    Where the transitions are reversed, rare.
+    """
     choice = pd.Series(numbers(table, "choice"), table.index)
     state = pd.Series(numbers(table, "second_state"), table.index)
-    words = pd.Series(np.where(choice == state, "common", "rare"), table.index, object)
+    common = (choice == state) ^ is_reversed(table)
+    words = pd.Series(np.where(common, "common", "rare"), table.index, object)
     return words.where(choice.notna() & state.notna())
 
 
 def choice_of(table: pd.DataFrame) -> "pd.Series[float]":
     """Option of every trial: the one that commonly leads to the state, or the other."""
     state = pd.Series(numbers(table, "second_state"), table.index)
-    option = state.where(table["transition"] == "common", 1 - state)
+    agree = (table["transition"] == "common") ^ is_reversed(table)
+    option = state.where(agree, 1 - state)
     return option.where(state.isin([0, 1]) & table["transition"].isin(TRANSITIONS))
 
 
 def check_second_state(columns: pd.DataFrame) -> None:
     """Raise RowError unless choice, transition and second-stage state agree."""
-    common = columns["choice"] == columns["second_state"]
+    common = (columns["choice"] == columns["second_state"]) ^ is_reversed(columns)
     known = columns["second_state"].isin([0, 1]) & columns["choice"].notna()
     wrong = known & columns["transition"].notna()
     wrong &= common != (columns["transition"] == "common")
@@ -141,6 +153,15 @@ SCHEMA = BASE_SCHEMA.extend(
         required=False,
         meaning="second-stage state that was reached; checks choice and transition",
         example="0",
+    ),
+    reversed=codes(
+        *(0, 1),
+        names=("no", "yes"),
+        blank=True,
+        required=False,
+        own=True,
+        meaning="whether the transition probabilities are reversed in this trial, so "
+        "that choice and second_state differ after a common transition",
     ),
     further=option_columns(),
 )

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from metarl.analysis.analysis import Context
+from metarl.analysis.criteria import Criteria
 from metarl.analysis.effects import NO_LEARNING, Effect, Shared, mean_and_lowest
 from metarl.analysis.measures import (
     Tables,
@@ -13,8 +14,14 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
-from metarl.analysis.statistics import INTERACTION, PROBABILITY
+from metarl.analysis.statistics import (
+    CORRELATION,
+    INTERACTION,
+    NO_BOUNDS,
+    PROBABILITY,
+)
 from metarl.analysis.two_step.behaviour import PRODUCT, RIDGE
+from metarl.analysis.two_step.rivals import rival_effects
 from metarl.analysis.two_step.rpe import BOTH_EVENTS, EVENTS
 
 CELLS = {
@@ -50,10 +57,18 @@ def effects(tables: Tables, context: Context) -> list[Effect]:
         *reward_effects(tables, context, PLANNER, PLANNER_SOURCE),
         *_interaction_effects(tables, context),
         *_stay_effects(tables, context),
-        *regression_effects(tables, "mean of 2 macaques, Miranda et al. 2020"),
+        *regression_effects(
+            tables, "mean of 2 macaques, Miranda et al. 2020", context.criteria
+        ),
     ]
     if context.task == TASK and context.subjects_are == "networks":
-        rows += [*_error_effects(tables, context), _sarsa_effect(tables, context)]
+        rows += [
+            *_lag_effects(tables, context),
+            *rival_effects(tables, context),
+            *_error_effects(tables, context),
+            *_joint_effects(tables, context),
+            _sarsa_effect(tables, context),
+        ]
     return rows
 
 
@@ -143,14 +158,18 @@ def _stay_effects(tables: Tables, context: Context) -> list[Effect]:
     return [*means, *distances]
 
 
-def regression_effects(tables: Tables, source: str) -> list[Effect]:
+def regression_effects(
+    tables: Tables, source: str, criteria: Criteria | None = None
+) -> list[Effect]:
     """Weights of the regressions, shrunk by their ridge, and the product beyond it.
 
     Args:
         tables: tables of the analysis; the reference is the mean of the first kind of
             subjects in reference_regression.
         source: of the reference.
+        criteria: of the weights at lag 1; None: they are reported.
     """
+    rules = criteria or Criteria()
     own = rows_at(select_group(tables["stay_regression"]), term=PRODUCT)
     published = rows_at(tables["reference_regression"], term=PRODUCT)
     published = rows_at(published, kind=published["kind"].iloc[0])
@@ -183,10 +202,50 @@ def regression_effects(tables: Tables, source: str) -> list[Effect]:
             values=subject_values(
                 rows_at(last, reward=reward, transition=transition), "weight"
             ),
+            criterion=rules.get(f"weight at lag 1, {sign_words(reward, transition)}"),
+            chance=0.0,
         )
         for name, (reward, transition) in CELLS.items()
     ]
     return [interaction, *nulls, *weights]
+
+
+def sign_words(reward: float, transition: str) -> str:
+    """Sign of a model-based learner's weight of a trial, in words."""
+    return "positive" if (reward > 0) == (transition == "common") else "negative"
+
+
+def _lag_effects(tables: Tables, context: Context) -> list[Effect]:
+    """The model-based weight of past trials over their lags."""
+    lags = select_group(tables["lags"])
+    signs = [
+        1 if sign_words(reward, transition) == "positive" else -1
+        for reward, transition in zip(lags["reward"], lags["transition"], strict=True)
+    ]
+    signed = lags.assign(weight=lags["weight"] * signs)
+    weights = signed.pivot_table(
+        index="subject", columns="lag", values="weight", dropna=False
+    ).reindex(measured_subjects(tables))
+    later = [lag for lag in weights if lag != 1]
+    away = weights.columns.to_numpy(float) - weights.columns.to_numpy(float).mean()
+    words = f"log odds, ridge {RIDGE:g}"
+    return [
+        Effect(
+            key="lag_weights.first_minus_later",
+            label=f"model-based weight at lag 1 minus the largest later ({words}), "
+            "mean",
+            values=weights[1] - weights[later].max(axis=1, skipna=False),
+            criterion=context.criteria["lag 1 beyond later lags"],
+            chance=0.0,
+        ),
+        Effect(
+            key="lag_weights.slope",
+            label=f"model-based weight, slope over lags ({words} per lag), mean",
+            values=weights @ away / (away @ away),
+            criterion=context.criteria["slope of the weights over lags"],
+            chance=0.0,
+        ),
+    ]
 
 
 def _error_effects(tables: Tables, context: Context) -> list[Effect]:
@@ -232,6 +291,48 @@ def _published_r2(tables: Tables, learner: str) -> Shared:
     value = reference_value(tables["reference_rpe"], reference=name)
     source = f"{PAPER}{R2_PANELS[learner]}"
     return {"reference": value, "source": source, "bounds": PROBABILITY}
+
+
+def _joint_effects(tables: Tables, context: Context) -> list[Effect]:
+    """The reference learners' errors: correlation, and weights in one regression."""
+    rows = rows_at(select_group(tables["rpe"]), event=BOTH_EVENTS)
+    everyone = measured_subjects(tables)
+    return [
+        Effect(
+            key=key,
+            label=f"{label}, mean",
+            values=subject_values(rows, column).reindex(everyone),
+            criterion=context.criteria[rule],
+            chance=chance,
+            bounds=bounds,
+        )
+        for key, column, label, rule, chance, bounds in (
+            (
+                "learners.correlation",
+                "r_learners",
+                "r of model-based with model-free RPE",
+                "correlation of the learners' errors",
+                0.0,
+                CORRELATION,
+            ),
+            (
+                "joint.model_based",
+                "joint_model_based",
+                "weight of model-based RPE in a regression on both",
+                "model-based weight",
+                0.0,
+                NO_BOUNDS,
+            ),
+            (
+                "joint.model_free",
+                "joint_model_free",
+                "weight of model-free RPE in a regression on both",
+                "model-free weight",
+                None,
+                NO_BOUNDS,
+            ),
+        )
+    ]
 
 
 def _sarsa_effect(tables: Tables, context: Context) -> Effect:

@@ -50,6 +50,7 @@ REGRESSION_COLUMNS = (
     *R2_COLUMNS,
     "joint_model_based",
     "joint_model_free",
+    "r_learners",
 )
 """Columns of the table of `error_regressions`."""
 
@@ -105,6 +106,28 @@ def seen_trials(grid: EpisodeGrid) -> Flags:
     return np.isfinite(grid["choice"] + grid["second_state"] + grid["outcome"])
 
 
+def beliefs(grid: EpisodeGrid, structure: Structure) -> Array:
+    """Belief of an observer that knows the task and sees its outcomes.
+
+    Args:
+        grid: choice, second_state (0 S1, 1 S2) and outcome (reward units); NaN where
+            nothing was seen.
+        structure: structure of the task.
+
+    Returns:
+        (E, T) probability, at each trial's first stage, that S1 is the high state.
+    """
+    seen, at_first = seen_trials(grid), grid["second_state"] == 0
+    won, now = grid["outcome"] > 0, np.full(len(seen), 0.5)
+    course = np.empty(seen.shape)
+    for place in range(seen.shape[1]):
+        now = now + structure.probability_switch * (1 - 2 * now)
+        course[:, place] = now
+        updated = _updated(now, at_first[:, place], won[:, place], structure)
+        now = np.where(seen[:, place], updated, now)
+    return course
+
+
 def model_based_errors(
     grid: EpisodeGrid, discount: float, structure: Structure
 ) -> dict[str, Array]:
@@ -119,30 +142,21 @@ def model_based_errors(
     Returns:
         Event -> (E, T), in reward units; NaN where nothing was seen.
     """
-    choice, second_state, outcome = (
-        grid[k] for k in ("choice", "second_state", "outcome")
-    )
-    belief, common = np.full(len(choice), 0.5), structure.probability_common
-    errors = {event: np.full(choice.shape, np.nan) for event in EVENTS}
-    for place, seen in enumerate(seen_trials(grid).T):
-        belief = belief + structure.probability_switch * (1 - 2 * belief)
-        at_first = second_state[:, place] == 0
-        first, mirror = _expected(belief, structure), _expected(1 - belief, structure)
-        value = np.where(at_first, first, mirror)
-        commonly = np.where(choice[:, place] == 0, first, mirror)
-        rarely = first + mirror - commonly
-        planned = discount * (common * commonly + (1 - common) * rarely)
-        reward = outcome[:, place]
-        errors["second stage"][:, place] = np.where(
-            seen, discount * value - planned, np.nan
-        )
-        errors["reward"][:, place] = np.where(seen, reward - value, np.nan)
-        updated = _updated(belief, at_first, reward > 0, structure)
-        belief = np.where(seen, updated, belief)
-    return errors
+    belief, common = beliefs(grid, structure), structure.probability_common
+    first = expected_rewards(belief, structure)
+    mirror = expected_rewards(1 - belief, structure)
+    value = np.where(grid["second_state"] == 0, first, mirror)
+    commonly = np.where(grid["choice"] == 0, first, mirror)
+    rarely = first + mirror - commonly
+    planned = discount * (common * commonly + (1 - common) * rarely)
+    seen = seen_trials(grid)
+    return {
+        "second stage": np.where(seen, discount * value - planned, np.nan),
+        "reward": np.where(seen, grid["outcome"] - value, np.nan),
+    }
 
 
-def _expected(belief: Array, structure: Structure) -> Array:
+def expected_rewards(belief: Array, structure: Structure) -> Array:
     """Probability of reward in a state that is the high one with this belief."""
     high, low = structure.probability_high, structure.probability_low
     return high * belief + low * (1 - belief)
@@ -270,8 +284,9 @@ def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row for both events together and for each apart: event, n (errors),
-        r2_model_based, r2_model_free_orthogonal and r2_joint in [0, 1], and the joint
-        weights joint_model_based, joint_model_free.
+        r2_model_based, r2_model_free_orthogonal and r2_joint in [0, 1], the joint
+        weights joint_model_based, joint_model_free, and r_learners, the correlation of
+        the two reference learners' errors.
 
     Source: Wang et al. 2018, Fig. 5f-g and Supplementary Fig. 6.
     """
@@ -281,8 +296,17 @@ def error_regressions(errors: pd.DataFrame) -> pd.DataFrame:
         joint = fit_linear(part["rpe"], part["model_based"], part["model_free"])
         based = fit_linear(part["rpe"], part["model_based"]).r2
         free = fit_linear(part["rpe"], model_free_residual(part)).r2
-        rows.append((event, len(part), based, free, joint.r2, *joint.weights[1:]))
+        weights, r = joint.weights[1:], _correlation(part)
+        rows.append((event, len(part), based, free, joint.r2, *weights, r))
     return pd.DataFrame(rows, columns=list(REGRESSION_COLUMNS))
+
+
+def _correlation(errors: pd.DataFrame) -> float:
+    """Pearson's r of the two learners' errors; NaN where one does not vary."""
+    both = errors[["model_based", "model_free"]]
+    if len(both) < 2 or (both.nunique() < 2).any():
+        return float("nan")
+    return float(both["model_based"].corr(both["model_free"]))
 
 
 def model_free_residual(errors: pd.DataFrame) -> Array:

@@ -71,8 +71,8 @@ def measures(
         beyond_null), traces (rates in a sliding window). simulated and
         simulated_differences: rates fitted to choosers with known learning. observed:
         the Bayesian observer's volatility along the episode. Volatility in units, by
-        test and subject: decoding, coding, decoded. behaviour: `behaviour_rows`.
-        Published: those of `reference_tables`.
+        test and subject: decoding, coding, thresholds, decoded. behaviour:
+        `behaviour_rows`. Published: those of `reference_tables`.
     """
     grids = dict(groups)
     if CONTROL in data.variants:
@@ -114,6 +114,7 @@ def measures(
         "coding": Measure(
             units["coding"], "fraction", ("test", "units", "label"), PROBABILITY
         ),
+        "thresholds": units["thresholds"],
         "decoded": Measure(units["decoded"], "decoded", ("order", "trial")),
         "behaviour": behaviour_rows(
             behaviour_values(rates, subjects),

@@ -8,6 +8,7 @@ it too.
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from metarl.analysis.analysis import Context
@@ -25,9 +26,9 @@ from metarl.analysis.measures import (
     subject_values,
 )
 from metarl.analysis.references import reference_value
-from metarl.analysis.statistics import DIFFERENCE, PROBABILITY
+from metarl.analysis.statistics import CORRELATION, DIFFERENCE, PROBABILITY
 from metarl.analysis.volatility.behaviour import ORDERS
-from metarl.analysis.volatility.units import TESTS
+from metarl.analysis.volatility.units import LEVELS, TESTS
 
 CONTROL = "constant"
 """Group and variant: networks that were trained at constant volatility."""
@@ -51,8 +52,10 @@ def effects(tables: Tables, context: Context) -> Iterator[Effect]:
     yield from _difference_effects(tables, context)
     yield from _people_effects(tables)
     yield from _identified_effects(tables)
-    yield from _decoding_effects(tables)
-    yield from _coding_effects(tables)
+    yield _trace_effect(tables, context)
+    yield from _decoding_effects(tables, context)
+    yield from _coding_effects(tables, context)
+    yield from _threshold_effects(tables, context)
     if len(select_group(tables["subjects"], CONTROL)):
         yield _control_effect(tables, context)
     yield from _simulated_effects(tables, context)
@@ -142,6 +145,45 @@ def _identified_effects(tables: Tables) -> Iterator[Effect]:
         )
 
 
+def _trace_effect(tables: Tables, context: Context) -> Effect:
+    """Correlation over trials of a network's rate with the observer's, over orders."""
+    traces = tables["traces"]
+    observer = select_group(traces, OBSERVER).groupby(["order", "trial"])["rate"].mean()
+    by_order = {
+        key: _correlation(part.set_index("trial")["rate"], observer, str(key[1]))
+        for key, part in select_group(traces).groupby(["subject", "order"])
+    }
+    everyone = measured_subjects(tables)
+    correlations = pd.DataFrame(
+        {
+            order: [by_order.get((subject, order), np.nan) for subject in everyone]
+            for order in ORDERS
+        },
+        index=everyone,
+        dtype=float,
+    )
+    return Effect(
+        key="trace_correlation.mean",
+        label="learning rate along the episode, r with the Bayesian observer's, mean",
+        values=correlations.mean(axis=1, skipna=False),
+        criterion=context.criteria["rate along the episode"],
+        chance=0.0,
+        bounds=CORRELATION,
+    )
+
+
+def _correlation(
+    rates: "pd.Series[float]", observer: "pd.Series[float]", order: str
+) -> float:
+    """Pearson's r over the trials that have both rates; NaN where one is constant."""
+    if order not in observer.index.get_level_values("order"):
+        return float("nan")
+    both = pd.DataFrame({"own": rates, "observer": observer.xs(order)}).dropna()
+    if len(both) < 3 or (both.nunique() < 2).any():
+        return float("nan")
+    return float(both["own"].corr(both["observer"]))
+
+
 def _control_effect(tables: Tables, context: Context) -> Effect:
     """Networks trained at constant volatility, which must have learned themselves."""
     return Effect(
@@ -197,20 +239,45 @@ def _fixed_hazard(tables: Tables) -> "pd.Series[float]":
     return means
 
 
-def _decoding_effects(tables: Tables) -> Iterator[Effect]:
+def _decoding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Decoding from trained units, and from untrained ones with the same inputs."""
+    beyond = context.criteria["volatility decoded beyond untrained units"]
     for test in TESTS:
         yield from trained_and_untrained(
             f"decoding.{test}",
             f"volatility decoded on the {TEST_NAMES[test]}, r",
             _by_network(tables, rows_at(tables["decoding"], test=test), "r"),
+            difference=beyond if test == "test" else None,
             bounds=DIFFERENCE,
         )
 
 
-def _coding_effects(tables: Tables) -> Iterator[Effect]:
+def _threshold_effects(tables: Tables, context: Context) -> Iterator[Effect]:
+    """Fraction of units by the threshold of p, beyond another episode's label."""
+    table = rows_at(tables["thresholds"], test="generator", units="trained")
+    everyone = measured_subjects(tables)
+    for level in LEVELS:
+        own, other = (
+            subject_values(rows_at(table, level=level, label=label), "fraction")
+            for label in ("own", "other episode")
+        )
+        yield Effect(
+            key=f"coding.beyond_other_episode.p_{level:g}",
+            label="units coding volatility on the training schedule minus by another "
+            f"episode's label, fraction at p < {level:g}, mean",
+            values=(own - other).reindex(everyone),
+            criterion=context.criteria[
+                "units coding volatility beyond another episode"
+            ],
+            chance=0.0,
+            bounds=DIFFERENCE,
+        )
+
+
+def _coding_effects(tables: Tables, context: Context) -> Iterator[Effect]:
     """Fraction of units that code volatility, never without its nulls."""
     value = reference_value(tables["reference_coding"])
+    published = context.criteria["units coding volatility"]
     for test, label in (
         ("test", "own"),
         ("generator", "own"),
@@ -222,6 +289,7 @@ def _coding_effects(tables: Tables) -> Iterator[Effect]:
             f"coding.{test}{'.other_episode' if null else ''}",
             f"units coding volatility on the {TEST_NAMES[test]}{null}, fraction",
             _by_network(tables, part, "fraction"),
+            trained=published if test == "test" else None,
             bounds=PROBABILITY,
             reference=value if test == "test" else None,
             source=PAPER if test == "test" else "",

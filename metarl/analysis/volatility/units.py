@@ -34,12 +34,16 @@ RIDGE = 1e-3
 """Penalty of the decoder, as a share of each unit's variance."""
 LEVEL = 0.05
 """Probability of a false alarm among all units of an episode (Bonferroni)."""
+LEVELS = (LEVEL, 0.01, 0.001)
+"""Thresholds of p at which units are counted."""
 TESTS = ("test", "generator")
 """The paper's test episodes, and episodes of the training schedule."""
 DECODING_COLUMNS = ("test", "subject", "units", "r", "episodes")
 """Columns of the table of decoding: r, held out, with the observer's estimate."""
 CODING_COLUMNS = ("test", "subject", "units", "label", "fraction", "episodes")
 """Columns of the table of coding: fraction of units, mean over episodes."""
+THRESHOLD_COLUMNS = ("test", "subject", "units", "label", "level", "fraction")
+"""Columns of the same by the threshold of p, one of LEVELS."""
 TRACE_COLUMNS = ("subject", "order", "trial", "estimate", "decoded")
 """Columns of the decoded traces: means over test episodes of one order."""
 
@@ -59,10 +63,10 @@ def unit_tables(
         schedule: the training schedule; the published one where None.
 
     Returns:
-        decoding, coding and decoded (traces), with the columns named above; empty
-        where nothing was recorded.
+        decoding, coding, thresholds and decoded (traces), with the columns named above;
+        empty where nothing was recorded.
     """
-    decoding, coded, traces = [], [], []
+    decoding, coded, levels, traces = [], [], [], []
     for subject, recording in recordings.items():
         own = grid.where(grid.subject == subject)
         units, episodes = recorded_units(recording, own)
@@ -72,13 +76,17 @@ def unit_tables(
             predicted = decode(activity, estimate)
             r = correlation(predicted, estimate)
             decoding.append((test, subject, name, r, count))
-            for label, fraction in coding_fractions(activity, episodes, test).items():
-                coded.append((test, subject, name, label, fraction, count))
+            fractions = coding_fractions(activity, episodes, test)
+            for (label, level), fraction in fractions.items():
+                levels.append((test, subject, name, label, level, fraction))
+                if level == LEVEL:
+                    coded.append((test, subject, name, label, fraction, count))
             if name == "trained":
                 traces.append(_traces(episodes.assign(decoded=predicted)))
     return {
         "decoding": pd.DataFrame(decoding, columns=list(DECODING_COLUMNS)),
         "coding": pd.DataFrame(coded, columns=list(CODING_COLUMNS)),
+        "thresholds": pd.DataFrame(levels, columns=list(THRESHOLD_COLUMNS)),
         "decoded": stack((({}, table) for table in traces), TRACE_COLUMNS),
     }
 
@@ -140,8 +148,10 @@ def correlation(one: Array, other: Array) -> float:
     return float(spreads[0] @ spreads[1]) / scale if scale > 0 else float("nan")
 
 
-def coding_fractions(units: Array, grid: EpisodeGrid, test: str) -> dict[str, float]:
-    """Fraction of units that code volatility, mean over episodes, by label.
+def coding_fractions(
+    units: Array, grid: EpisodeGrid, test: str
+) -> dict[tuple[str, float], float]:
+    """Fraction of units that code volatility, mean over episodes, by label and level.
 
     Args:
         units: (E, T, H).
@@ -149,7 +159,8 @@ def coding_fractions(units: Array, grid: EpisodeGrid, test: str) -> dict[str, fl
         test: its name; the label "other episode" is no null in "test".
 
     Returns:
-        "own" and, where it is a null, "other episode" -> fraction in [0, 1].
+        "own" and, where it is a null, "other episode", and one of LEVELS -> fraction
+        in [0, 1].
     """
     choice = grid["choice"]
     reward = np.where(choice == grid["winner"], 1.0, 0.0) * np.where(
@@ -161,8 +172,9 @@ def coding_fractions(units: Array, grid: EpisodeGrid, test: str) -> dict[str, fl
     if test != "test":
         labels["other episode"] = np.roll(grid["volatility"], 1, axis=0)
     return {
-        name: _mean(coding(units, label, covariates).mean(axis=1), varies(label))
+        (name, level): _mean(coded.mean(axis=1), varies(label))
         for name, label in labels.items()
+        for level, coded in zip(LEVELS, coding(units, label, covariates), strict=True)
     }
 
 
@@ -176,16 +188,22 @@ def _mean(values: Array, which: Flags) -> float:
     return float(values[which].mean()) if which.any() else float("nan")
 
 
-def coding(units: Array, label: Array, covariates: Sequence[Array]) -> Flags:
-    """(E, H) whether a unit follows a label beyond the covariates, in each episode.
+def coding(
+    units: Array,
+    label: Array,
+    covariates: Sequence[Array],
+    levels: Sequence[float] = LEVELS,
+) -> Flags:
+    """(L, E, H) whether a unit follows a label beyond the covariates, in each episode.
 
     Least squares of every unit on an intercept, the label and the covariates; the
-    label's weight must differ from 0, two-sided, at LEVEL over the number of units.
+    label's weight must differ from 0, two-sided, at a level over the number of units.
 
     Args:
         units: (E, T, H).
         label: (E, T).
         covariates: (E, T) each.
+        levels: (L,) probabilities of a false alarm among all units of an episode.
     """
     design = np.stack([np.ones_like(label), label, *covariates], axis=2)
     transposed = design.swapaxes(1, 2)
@@ -195,8 +213,9 @@ def coding(units: Array, label: Array, covariates: Sequence[Array]) -> Flags:
     residual = ((units - design @ weights) ** 2).sum(axis=1)
     freedom = design.shape[1] - design.shape[2]
     error = np.sqrt(residual / freedom * inverse[:, 1, 1, None])
-    limit = stats.t.isf(LEVEL / units.shape[2] / 2, freedom)
-    coded: Flags = np.abs(weights[:, 1]) > np.maximum(limit * error, 1e-12)
+    limits = stats.t.isf(np.array(levels) / units.shape[2] / 2, freedom)
+    least = np.maximum(limits[:, None, None] * error, 1e-12)
+    coded: Flags = np.abs(weights[:, 1]) > least
     return coded
 
 

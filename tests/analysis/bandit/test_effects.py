@@ -10,11 +10,19 @@ from bandits import recording, simulate
 from metarl.analysis import ExperimentData
 from metarl.analysis.analysis import analyse
 from metarl.analysis.bandit import ANALYSIS
+from metarl.analysis.scoring import claim_verdicts
 
 EPISODES = 400
 SAVED = "regret saved against thompson, minus 2 standard errors"
 SHARE = "loses less than thompson, share of networks"
+TIED_SAVED = "regret on .25, .75 saved by training on correlated arms, mean"
 TIED = "regret on .25, .75 after training on correlated arms, mean"
+SWITCHES = "switches of arm in trials 2 to 20 minus the last 20, arms of {}, mean"
+SETTLES = "trial of settling on an arm, arms of .6, .4 minus arms of .25, .75, mean"
+GITTINS = "regret beyond Gittins indices, as a share of thompson's, mean"
+OTHER = "regret after training on other arms minus on the tested ones, mean"
+HARDER = "regret on arms of .6, .4 minus arms of .9, .1, all trainings, mean"
+COMMAND = "(metarl compare RUN --variants correlated, then metarl analyze RUN)"
 NO_REWARD = "regret without reward input, relative to random choice"
 
 
@@ -42,7 +50,7 @@ def learners():
         task="bandit",
         parameters=ANALYSIS.published,
         baselines={k: people(k, count=1) for k in ("random", "thompson")},
-        tests={"medium": people("bound", "medium")},
+        tests={name: people("bound", name) for name in ("medium", "hard")},
         variants={
             "correlated": trained_on_correlated("tied"),
             "no-reward": ExperimentData(trials=people("random"), task="bandit"),
@@ -68,8 +76,13 @@ def passing(learners):
     return rows(learners)
 
 
+def scored_of(effects):
+    """Rows with a criterion and a number."""
+    return effects[(effects["criterion"] != "") & (effects["verdict"] != "MISSING")]
+
+
 def test_learners_pass_every_scored_row(passing):
-    scored = passing[passing["criterion"] != ""]
+    scored = scored_of(passing)
     assert scored["verdict"].unique() == ["PASS"], scored["value"]
     measured = scored.loc[[SAVED, SHARE], "learned"]
     assert measured.tolist() == [4, 4]
@@ -78,11 +91,15 @@ def test_learners_pass_every_scored_row(passing):
 
 
 def test_criteria_are_those_fixed_beforehand(passing):
-    criteria = passing.loc[passing["criterion"] != "", "criterion"].to_dict()
+    criteria = scored_of(passing)["criterion"].to_dict()
     assert criteria == {
+        SWITCHES.format(".25, .75"): "> 0",
+        SWITCHES.format(".6, .4"): "> 0",
+        SETTLES: "> 0",
         SAVED: "> 0",
         SHARE: ">= 0.875",
         TIED: "<= 1.3",
+        TIED_SAVED: "> 0",
         NO_REWARD: "in [0.9, 1.1]",
     }
 
@@ -120,7 +137,7 @@ def test_the_optimum_is_the_reference_where_it_was_tested(learners):
 
 
 def test_training_on_dependent_arms_saves_regret_on_them(passing):
-    row = passing.loc["regret on .25, .75 saved by training on correlated arms, mean"]
+    row = passing.loc[TIED_SAVED]
     assert row["value"] > 0.2
     assert row["p"] < 0.01
     assert row["reference"] == pytest.approx(1.31 - 0.99, abs=0.01)
@@ -132,6 +149,7 @@ def test_training_that_did_not_reveal_the_dependence_fails(learners):
     effects = rows(replace(learners, variants=variants))
     assert effects.loc[TIED, "value"] == pytest.approx(3, abs=0.3)
     assert effects.loc[TIED, "verdict"] == "FAIL"
+    assert effects.loc[TIED_SAVED, "verdict"] == "FAIL"
 
 
 def test_players_that_learn_nothing_pass_nothing(learners):
@@ -141,12 +159,14 @@ def test_players_that_learn_nothing_pass_nothing(learners):
         variants={"no-reward": learners.variants["no-reward"]},
     )
     effects = rows(flat)
-    scored = effects[effects["criterion"] != ""]
+    scored = scored_of(effects)
     assert scored["passed"].sum() == 0
     assert effects.loc[NO_REWARD, "verdict"] == "NOT LEARNED"
     assert effects.loc[SAVED, "verdict"] in ("FAIL", "NOT LEARNED")
     assert effects.loc[SHARE, "value"] == 0
-    assert effects["learned"].unique() == [0]
+    own = effects["learned"].notna()
+    assert effects.loc[own, "learned"].unique() == [0]
+    assert not effects["passed"].any()
 
 
 def test_players_no_better_than_the_rival_fail(learners):
@@ -172,7 +192,8 @@ def test_a_variant_without_reward_that_learns_fails(learners):
 def test_a_missing_subject_counts_against_every_row(learners):
     rest = learners.trials[learners.trials["subject"] < 3]
     effects = rows(replace(learners, trials=rest))
-    assert (effects["subjects"] + effects["missing"]).unique() == [4]
+    counted = effects[~effects["key"].str.startswith("missing.")]
+    assert (counted["subjects"] + counted["missing"]).unique() == [4]
     assert not effects.loc[[SAVED, SHARE, NO_REWARD], "passed"].any()
     tied = learners.variants["correlated"]
     medium = tied.tests["medium"]
@@ -196,9 +217,75 @@ def test_a_single_network_cannot_be_distinguished_from_the_rival(learners):
     assert not rows(one).loc[SAVED, "passed"]
 
 
-def test_variants_that_were_not_trained_have_no_rows(learners):
+def test_claims_of_variants_that_were_not_trained_are_missing(learners):
     effects = rows(replace(learners, variants={}, tests={}))
-    assert set(effects.index[effects["criterion"] != ""]) == {SAVED, SHARE}
+    assert set(scored_of(effects).index) == {SAVED, SHARE}
+    verdicts = claim_verdicts(effects.to_dict("records"))
+    assert effects.loc[SAVED, "verdict"] == "PASS"
+    # UCB, the other rival of this claim, is absent.
+    assert set(verdicts.values()) == {"MISSING"}
+    assert len(verdicts) == 10
+    assert any(name.endswith(COMMAND) for name in effects.index)
+
+
+def test_on_arms_that_are_more_alike_players_settle_later(passing):
+    assert 2 < passing.loc[SETTLES, "value"] < 80
+    for arms in (".25, .75", ".6, .4"):
+        assert 0 < passing.loc[SWITCHES.format(arms), "value"] < 0.5
+
+
+def test_players_that_never_stop_exploring_do_not_settle(learners):
+    tests = {name: people("random", name) for name in ("medium", "hard")}
+    effects = rows(replace(learners, tests=tests))
+    names = [SETTLES, SWITCHES.format(".25, .75"), SWITCHES.format(".6, .4")]
+    assert set(effects.loc[names, "verdict"]) == {"FAIL"}
+    assert effects.loc[names, "value"].abs().max() < 1
+
+
+def test_regret_beyond_gittins_indices_is_a_share_of_thompsons(learners):
+    baselines = {**learners.baselines, "gittins": people("bound", count=1)}
+    row = rows(replace(learners, baselines=baselines)).loc[GITTINS]
+    subjects = regrets(replace(learners, baselines=baselines))
+    least, most = subjects["gittins"], subjects["thompson"]
+    own = (subjects["measured"] - least) / (most - least)
+    assert row["value"] == pytest.approx(own.mean())
+    # These players are the baseline itself, so that they lose no more.
+    assert row["verdict"] == "FAIL"
+
+
+def matrix(own, others):
+    """Populations of each training in each test, by the minds of both."""
+    names = ("independent", "correlated", "easy", "medium", "hard")
+
+    def tested(trained):
+        return {
+            name: people(own if name == trained else others, name, trials=30)
+            for name in names
+        }
+
+    return {
+        name: ExperimentData(
+            trials=tests[name],
+            task="bandit",
+            parameters={"distribution": name},
+            tests={k: v for k, v in tests.items() if k != name},
+        )
+        for name in names
+        for tests in (tested(name),)
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "verdicts"),
+    [("bound", "thompson", ["PASS", "FAIL"]), ("bound", "bound", ["FAIL", "FAIL"])],
+)
+def test_training_on_the_tested_arms_must_help(learners, own, others, verdicts):
+    populations = matrix(own, others)
+    measured = populations.pop("independent")
+    effects = rows(replace(learners, tests=measured.tests, variants=populations))
+    assert effects.loc[OTHER, "verdict"] == verdicts[0]
+    # Thirty trials are too few for a cost of harder arms.
+    assert effects.loc[HARDER, "verdict"] in ("PASS", "FAIL")
 
 
 def test_coding_is_reported_with_its_null(learners):
@@ -217,3 +304,13 @@ def test_coding_is_reported_with_its_null(learners):
     partial = rows(replace(learners, recordings=less, discount=0.9))
     row = partial.loc["r2 gained by training, mean"]
     assert (row["subjects"], row["missing"]) == (3, 1)
+
+
+def test_both_rivals_are_part_of_the_claim(learners):
+    name = "regret saved against ucb, mean"
+    weak, strong = ({"ucb": people(kind, count=1)} for kind in ("random", "bound"))
+    for rival, verdict in ((weak, "PASS"), (strong, "FAIL")):
+        both = rows(replace(learners, baselines={**learners.baselines, **rival}))
+        assert both.loc[name, "verdict"] == verdict
+        verdicts = claim_verdicts(both.to_dict("records"))
+        assert verdicts["Wang et al. 2016, Fig. 2a"] == verdict

@@ -81,11 +81,25 @@ def test_coding_is_compared_with_an_untrained_networks(trials, problems):
     assert same["r2_gain"] == 0
 
 
+def test_the_first_components_are_decoded_trial_by_trial(trials, problems):
+    """Planted from the sixth trial on, on ten times the scale of the noise."""
+    left = problems.probabilities[:, 0].astype(float)
+    units = noise()
+    count = units.shape[1]
+    units[:, 5:, 0] += 50 * left[:, None]
+    row = coding(0, activity(recording(trials, units, noise()), problems))
+    assert row["final_r2"] > 0.9
+    assert row["path_r2"] == pytest.approx((count - 5) / count, abs=0.1)
+    assert row["final_r2_untrained"] < 0.2
+    assert row["path_r2_untrained"] < 0.1
+
+
 def test_without_the_untrained_network_there_is_no_gain(trials, problems):
     row = coding(0, activity(recording(trials, planted(problems)), problems))
     assert row["r2"] > 0.98
     assert np.isnan([row["r2_untrained"], row["r2_gain"]]).all()
-    assert np.isnan(row["variance_untrained"])
+    names = ("variance", "path_r2", "final_r2")
+    assert np.isnan([row[f"{name}_untrained"] for name in names]).all()
 
 
 def test_activity_is_laid_out_by_episode_with_its_probability(trials, problems):

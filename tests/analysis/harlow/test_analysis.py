@@ -24,7 +24,14 @@ CEILING = "networks at the ceiling (trial 2 at .967 or more), share"
 RESET = "accuracy in trials 2 to 6, memory reset on every trial, mean"
 NEW = "accuracy in trials 2 to 6, unrewarded object replaced, mean"
 LOWEST = "accuracy in trials 2 to 6, lowest network"
-DECODED = "rewarded object, decoded from units (r2): trained - untrained, lower end"
+SAME = "accuracy in trials 2 to 6, unrewarded object replaced - same two objects, mean"
+SHARE = ["networks at the ceiling, share, compared with 14 of 50"]
+EPISODES = [
+    "episodes until performance leaves chance, median of those that did",
+    "episodes from there to the ceiling, median of those that did",
+]
+RISE = "accuracy in trials 2 to 6, slope over the stages of learning, mean"
+DECODED = "rewarded object, decoded from units (r2): trained - untrained, mean"
 
 
 def picture(target, other):
@@ -109,12 +116,44 @@ def verdicts(*arguments, **more):
 
 
 def test_networks_that_learned_to_learn_pass(rows):
-    scored = rows[rows["verdict"] != "REPORTED"]
+    differs = [SAME, *SHARE, *EPISODES, RISE]
+    assert set(rows.loc[differs, "verdict"]) == {"FAIL"}
+    measured = ~rows["verdict"].isin(["REPORTED", "MISSING"])
+    scored = rows[measured].drop(index=differs)
     assert set(scored["verdict"]) == {"PASS"}
-    assert {FIRST, CEILING, RESET, DECODED} < set(scored.index)
+    assert {FIRST, CEILING, RESET} < set(scored.index)
+    assert rows.loc[DECODED, "verdict"] == "REPORTED"
     assert rows.loc[NEW, "value"] == pytest.approx(2 / 3, abs=0.02)
     assert rows.loc[CEILING, "reference"] == 14 / 50
     assert (rows["subjects"] == 3).sum() > 12
+
+
+def test_a_better_share_and_a_faster_course_than_published_are_other_results(rows):
+    (share,), (leaves, takes) = SHARE, EPISODES
+    assert rows.loc[share, "value"] == 1 > rows.loc[share, "criterion_high"] == 0.425
+    for name in (leaves, takes):
+        assert rows.loc[name, "value"] < rows.loc[name, "criterion_low"]
+
+
+def test_networks_that_do_as_well_with_replaced_objects_meet_the_claim():
+    same = population([KNOWS] * 3, relation, seed=60)[0]
+    verdict = verdicts(tests={"new-distractor": same})
+    assert verdict[SAME] == "PASS"
+
+
+def partly(done):
+    """Accuracies on the way from chance to knowledge."""
+    return tuple(0.5 + (a - 0.5) * done for a in KNOWS)
+
+
+def test_accuracy_that_rises_over_the_stages_meets_the_claim():
+    stages = {
+        done: population([tuple(0.5 + (a - 0.5) * done for a in KNOWS)] * 3, relation)[
+            0
+        ]
+        for done in (0.4, 0.5, 0.6, 0.7)
+    }
+    assert verdicts(stages=stages)[RISE] == "PASS"
 
 
 def test_every_network_on_the_line_must_be_sure():
@@ -164,9 +203,9 @@ def test_the_two_stores_can_be_distinguished(rows):
     assert index.filter(like="replaced objects").iloc[0] == pytest.approx(0, abs=0.1)
 
 
-def test_units_that_hold_no_more_than_without_training_fail():
+def test_what_units_hold_beyond_untrained_ones_is_reported():
     empty = population([KNOWS] * 3, lambda target, other: np.zeros(3))[1]
-    assert verdicts(recordings=empty)[DECODED] == "FAIL"
+    assert verdicts(recordings=empty)[DECODED] == "REPORTED"
 
 
 def test_a_missing_network_counts_against_every_row():
@@ -182,7 +221,8 @@ def test_another_test_or_task_is_reported_and_not_scored(more):
 
 
 def test_the_course_of_learning_is_given_in_episodes(rows, result):
-    names = [name for name in rows.index if name.startswith("episodes ")]
+    ours = rows.index.str.contains("mean of those that did")
+    names = list(rows.index[ours])
     assert len(names) == 2
     assert rows.loc[names[0], "value"] == pytest.approx(3_000 / 8)
     assert rows.loc[names[1], "value"] == pytest.approx(3_000 / 8)

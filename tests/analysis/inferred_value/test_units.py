@@ -10,12 +10,32 @@ from metarl.analysis.inferred_value.units import (
     FOLDS,
     POINTS,
     RIDGE,
+    component_readout,
     counting_readout,
     held_out,
     latent_readout,
     unit_states,
 )
 from metarl.analysis.recordings import units_of
+
+
+def test_the_first_component_alone_is_read_out_at_fixation():
+    """Planted in the largest direction at fixation, and nowhere else."""
+    trials, recording = simulate("inferring", episodes=60)
+    table = recorded_trials(recording, read_trials(trials))
+    draw = np.random.default_rng(5)
+    units = draw.normal(size=(len(recording["rpe"]), 4))
+    cue = np.where(table["rewarded_cue"] == "B", 1.0, -1.0)
+    # What is known at fixation of a reversal trial is the cue of before.
+    known = np.where(table["place"] == 1, -cue, cue)
+    units[table["row_fixation"].to_numpy(), 1] += 9 * known
+    found = component_readout({"trained": units}, table)
+    assert set(found["event"]) == {"fixation"}
+    shares = found.set_index("place")["share"]
+    assert shares[1] < 0.05
+    assert shares[2] > 0.95
+    noise = component_readout({"trained": draw.normal(size=units.shape)}, table)
+    assert noise.set_index("place")["share"][2] == pytest.approx(0.5, abs=0.2)
 
 
 @pytest.fixture(scope="module")

@@ -83,8 +83,7 @@ def test_criteria_are_those_fixed_beforehand(passing):
         change("safe reward", 0.125, "lower"): "> 0",
         change("risky loss", 0.5, "lower"): "> 0",
         change("risky loss", 0.125, "lower"): "> 0",
-        change("risky win", 0.125, "lower"): "<= 0",
-        change("safe reward", 0.5, "upper"): ">= 0",
+        "risky choices, better minus worse (points), mean": "> 0",
         ABLATED.format(0.5): "in [45, 55]",
         ABLATED.format(0.125): "in [45, 55]",
     }
@@ -94,8 +93,6 @@ def test_a_scored_change_is_the_end_of_the_reported_interval(passing):
     for kind, probability, end, column in (
         ("risky win", 0.5, "upper", "high"),
         ("safe reward", 0.125, "lower", "low"),
-        ("risky win", 0.125, "lower", "low"),
-        ("safe reward", 0.5, "upper", "high"),
     ):
         mean = passing.loc[change(kind, probability)]
         value = passing.loc[change(kind, probability, end), "value"]
@@ -158,13 +155,8 @@ def test_choosers_that_learn_nothing_pass_nothing(learners):
     )
     table = scored(rows(flat))
     assert not table["passed"].any()
-    # Rows that a flat agent meets, or fails without learning, do not count.
-    nulls = [
-        change("risky win", 0.125, "lower"),
-        change("safe reward", 0.5, "upper"),
-        ABLATED.format(0.5),
-    ]
-    assert set(table.loc[nulls, "verdict"]) == {"NOT LEARNED"}
+    # A row that a flat agent meets does not count.
+    assert table.loc[ABLATED.format(0.5), "verdict"] == "NOT LEARNED"
 
 
 def swapped(learners, one, other):
@@ -178,8 +170,6 @@ def test_a_reversed_change_fails(learners):
     failed = [
         change("risky win", 0.5, "upper"),
         change("safe reward", 0.125, "lower"),
-        change("risky win", 0.125, "lower"),
-        change("safe reward", 0.5, "upper"),
     ]
     assert set(table.loc[failed, "verdict"]) == {"FAIL"}
 
@@ -194,14 +184,20 @@ def test_a_change_that_subjects_do_not_share_fails(learners):
     row = table.loc[change("safe reward", 0.125, "lower")]
     assert row["value"] < 0
     assert row["verdict"] == "FAIL"
-    # That is no reversal either.
-    assert table.loc[change("safe reward", 0.5, "upper"), "verdict"] == "PASS"
+
+
+def test_a_change_of_nothing_is_no_row_of_a_claim(passing):
+    """Where there is little room, a change is reported, in either direction."""
+    for kind, probability in (("risky win", 0.125), ("safe reward", 0.5)):
+        assert passing.loc[change(kind, probability), "verdict"] == "REPORTED"
+        for end in ("lower", "upper"):
+            assert change(kind, probability, end) not in passing.index
 
 
 def test_changes_that_were_not_tested_cannot_pass(learners):
     table = rows(replace(learners, tests={}, variants={}, recordings={}))
     names = [name for name in scored(table).index if name.startswith("change")]
-    assert len(names) == 6
+    assert len(names) == 4
     assert not table.index.str.contains("without RPE").any()
     assert set(table.loc[names, "verdict"]) == {"MISSING"}
     assert table.loc[names, "value"].isna().all()

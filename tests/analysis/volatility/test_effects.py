@@ -31,9 +31,15 @@ def rows_of(data):
 
 
 def test_planted_rates_pass_every_scored_row(rows):
-    scored = rows[rows["verdict"] != "REPORTED"]
-    assert len(scored) == 6
-    assert (scored["verdict"] == "PASS").all()
+    scored = rows[~rows["verdict"].isin(["REPORTED", "MISSING"])]
+    assert len(scored) == 12
+    # All of these units code volatility, and no episode's differs from another's.
+    coded = scored.index.str.startswith("units coding volatility")
+    assert coded.sum() == 4
+    assert set(scored.loc[coded, "verdict"]) == {"FAIL"}
+    assert (scored.loc[~coded, "verdict"] == "PASS").all()
+    trace = "learning rate along the episode, r with the Bayesian observer's, mean"
+    assert scored.loc[trace, "value"] > 0.9
     for order in ("low-first", "high-first"):
         mean = rows.loc[f"learning rate, volatile - stable, {order}, mean"]
         assert mean["value"] == pytest.approx(0.3, abs=0.06)

@@ -10,6 +10,7 @@ from metarl.analysis.statistics import fit_linear
 from metarl.analysis.volatility.behaviour import read_episodes
 from metarl.analysis.volatility.observer import observe
 from metarl.analysis.volatility.units import (
+    LEVELS,
     coding,
     coding_fractions,
     correlation,
@@ -85,7 +86,7 @@ def test_coding_is_a_regression_with_a_corrected_level(grid, noise):
     label = grid["volatility"]
     covariates = [grid["choice"], grid["probability_left"]]
     units = noise + np.linspace(0, 1, UNITS) * label[:, :, None]
-    coded = coding(units, label, covariates)
+    coded = coding(units, label, covariates)[0]
     assert 0.1 < coded.mean() < 0.9
     for episode in range(0, EPISODES, 5):
         for unit in range(UNITS):
@@ -101,7 +102,7 @@ def test_false_alarms_are_as_rare_as_declared():
     generator = np.random.default_rng(8)
     units = generator.normal(size=(2000, 60, 5))
     label = generator.integers(0, 2, (2000, 60)).astype(float)
-    coded = coding(units, label, [generator.normal(size=(2000, 60))])
+    coded, *_ = coding(units, label, [generator.normal(size=(2000, 60))])
     any_unit = coded.any(axis=1).mean()
     expected = 1 - (1 - 0.05 / 5) ** 5
     assert abs(any_unit - expected) < 4 * np.sqrt(0.05 * 0.95 / 2000)
@@ -114,14 +115,14 @@ def test_variance_that_a_covariate_explains_is_no_coding(grid, noise):
     before = np.pad(reward[:, :-1], ((0, 0), (1, 0)))
     for covariate in (before, grid["choice"], grid["probability_left"]):
         units = covariate[:, :, None] + 0.1 * noise
-        assert coding_fractions(units, grid, "test")["own"] < 0.05
+        assert coding_fractions(units, grid, "test")["own", 0.05] < 0.05
 
 
 def test_units_that_never_change_or_one_action_all_along_are_handled(grid):
     units = np.zeros((EPISODES, 200, 3))
     units[:, :, 1] = grid["volatility"]
     always = [np.zeros_like(grid["choice"])]
-    coded = coding(units, grid["volatility"], always)
+    coded = coding(units, grid["volatility"], always)[0]
     assert coded[:, 1].all()
     assert not coded[:, [0, 2]].any()
 
@@ -133,9 +134,16 @@ def test_another_episodes_label_is_a_null_where_labels_differ(grid, noise):
     other = grid.assign(volatility=labels)
     units = labels[:, :, None] + noise
     result = coding_fractions(units, other, "generator")
-    assert result["own"] > 0.9
-    assert result["other episode"] < 0.6
-    assert list(coding_fractions(units, other, "test")) == ["own"]
+    assert result["own", 0.05] > 0.9
+    assert result["other episode", 0.05] < 0.6
+    assert {name for name, _ in coding_fractions(units, other, "test")} == {"own"}
+
+
+def test_fewer_units_are_counted_at_a_lower_threshold_of_p(grid, noise):
+    units = noise + np.linspace(0, 0.6, UNITS) * grid["volatility"][:, :, None]
+    own = [coding_fractions(units, grid, "test")["own", p] for p in LEVELS]
+    assert LEVELS == (0.05, 0.01, 0.001)
+    assert own[0] > own[1] > own[2] > 0
 
 
 def test_episodes_without_a_change_of_volatility_are_left_out(grid, noise):
@@ -143,9 +151,9 @@ def test_episodes_without_a_change_of_volatility_are_left_out(grid, noise):
     label[: EPISODES // 2] = 0
     units = label[:, :, None] + noise
     some = grid.assign(volatility=label)
-    assert coding_fractions(units, some, "test")["own"] > 0.95
+    assert coding_fractions(units, some, "test")["own", 0.05] > 0.95
     none = grid.assign(volatility=np.zeros_like(label))
-    assert np.isnan(coding_fractions(units, none, "test")["own"])
+    assert np.isnan(coding_fractions(units, none, "test")["own", 0.05])
 
 
 def test_units_are_laid_out_as_the_trials_whatever_the_order_of_steps(trials, noise):
@@ -198,6 +206,7 @@ def test_without_recordings_the_tables_are_empty(grid):
     assert {k: len(v) for k, v in tables.items()} == {
         "decoding": 0,
         "coding": 0,
+        "thresholds": 0,
         "decoded": 0,
     }
     assert isinstance(tables["coding"], pd.DataFrame)
