@@ -300,7 +300,7 @@ def _interchange_effect(
     prefix, words = "", ""
     if group != MEASURED:
         prefix, words = f"{group}.", "trained with replaced objects: "
-    predicted = PREDICTED.get((donor, measure), (1.0, 1.0, 0.5))
+    predicted = PREDICTED.get((donor, measure), (1.0, 1.0, 1.0, 0.5))
     own = rows_at(rows, donor=donor, part=part, measure=measure)
     return Effect(
         key=f"interchange.{prefix}{donor}.{measure}.{part}.mean",
@@ -312,9 +312,9 @@ def _interchange_effect(
     )
 
 
-def _predictions(picture: float, order: float, side: float) -> str:
-    shares = (f"{share:.2f}".lstrip("0") for share in (picture, order, side))
-    return "memory of pictures {}, of their order {}, of a side {}".format(*shares)
+def _predictions(*predicted: float) -> str:
+    shares = (f"{share:.2f}".removeprefix("0") for share in predicted)
+    return "memory of pictures {}, likeness {}, order {}, side {}".format(*shares)
 
 
 def _course_effects(tables: Tables) -> list[Effect]:

@@ -74,6 +74,7 @@ FOLLOWED = {
 """Donor and measure of interchange -> its name on an axis."""
 KINDS = {
     "memory of the pictures": COLOURS["optimum"],
+    "likeness to the rewarded": baseline_colour(MEAN_COLOUR),
     "of their order": baseline_colour("relation"),
     "of the side": COLOURS["chance"],
 }
@@ -350,7 +351,9 @@ def plot_interchange(tables: Tables, context: Context, ax: Axes) -> Axes:
         return empty_panel(ax, "no interchange")
     for place, ((donor, measure), shares) in enumerate(PREDICTED.items()):
         # The first is the widest, so that equal predictions are all visible.
-        for share, line, width in zip(shares, KINDS.values(), (7, 4, 2), strict=True):
+        for share, line, width in zip(
+            shares, KINDS.values(), (8, 6, 4, 2), strict=True
+        ):
             ax.hlines(share, place - 0.4, place + 0.4, color=line, lw=width, zorder=1)
         for part, (marker, aside) in PART_MARKS.items():
             values = rows_at(own, donor=donor, measure=measure, part=part)["share"]

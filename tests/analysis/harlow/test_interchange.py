@@ -150,7 +150,7 @@ def test_effects_are_reported_beside_the_predictions():
         assert row["reference"] == 1
         assert (
             row["source"]
-            == "memory of pictures 1.00, of their order 1.00, of a side .50"
+            == "memory of pictures 1.00, likeness 1.00, order 1.00, side .50"
         )
         assert row["verdict"] == "REPORTED"
     assert not any("action" in key for key in effects.index)
@@ -175,7 +175,7 @@ def test_the_panel_draws_each_network_and_the_predictions():
         and abs(line.get_xdata().mean() - place) < 0.5
     )
     assert dots.get_ydata().tolist() == [1, 1, 0]
-    assert len(ax.collections) == 3 * len(FOLLOWED)
+    assert len(ax.collections) == 4 * len(FOLLOWED)
     plt.close(figure)
 
 
