@@ -4,7 +4,8 @@
         --arm two-step paper-tf runs/tf --arm inferred-value "value weight .5" runs/half
 
 The folder is that of `metarl reproduce --preset paper`; further arms are runs of one of
-its tasks. Runs that are not trained to their end are left out, and named.
+its tasks. Runs that are not trained to their end are left out, and named. Tasks of
+earlier calls that have no run in this one keep their results.
 """
 
 import argparse
@@ -35,6 +36,8 @@ MAIN = "paper"
 """Name of the arm with the published settings."""
 PANEL, COLUMN_COUNT = (4.4, 4.0), 3
 """Width and height of a panel in inches, and panels per row."""
+TABLES = ("runs", "learned", "shares", "comparison", "effects")
+"""Names of the tables."""
 Arms = dict[str, dict[str, Run]]
 """Task -> arm -> run."""
 
@@ -132,6 +135,31 @@ def draw(shares: pd.DataFrame) -> Figure:
     return figure
 
 
+def with_earlier(
+    folder: Path, tables: Mapping[str, pd.DataFrame], tasks: Iterable[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the tables with the earlier rows of other tasks, in the registry's order.
+
+    Args:
+        folder: of the earlier tables.
+        tables: the new ones.
+        tasks: those of the new ones.
+    """
+    both = {}
+    for name in TABLES:
+        new, path = tables.get(name, pd.DataFrame()), folder / f"{name}.csv"
+        old = pd.read_csv(path, keep_default_na=False) if path.exists() else new[:0]
+        of = "experiment" if name == "effects" else "task"
+        if len(old):
+            old = old[~old[of].isin(list(tasks))]
+        parts = [part for part in (old, new) if len(part)]
+        if parts:
+            table = pd.concat(parts).reset_index(drop=True)
+            order = table[of].map(NAMES.index).sort_values(kind="stable").index
+            both[name] = table.loc[order]
+    return both
+
+
 def write_results(folder: Path, tables: Mapping[str, pd.DataFrame]) -> None:
     """Write the tables and the figure, in the place of earlier ones."""
     for path in folder.glob("*.*"):
@@ -161,7 +189,8 @@ def main() -> None:
     tables["runs"] = pd.DataFrame([run_row(*one) for one in each])
     effects = [effect_rows(*one) for one in each]
     tables["effects"] = pd.concat(effects)[["arm", *COLUMNS]]
-    write_results(DOCS / "results" / "published", tables)
+    folder = DOCS / "results" / "published"
+    write_results(folder, with_earlier(folder, tables, arms))
     sys.path.insert(0, str(DOCS))
     importlib.import_module("generators.published").fill_page()
 

@@ -20,6 +20,7 @@ COLUMNS = (
     "subjects",
     "learned",
     "claim",
+    "control",
     "criterion",
     "reference",
     "source",

@@ -6,6 +6,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from metarl.core.checks import MetaRLError
@@ -127,3 +128,19 @@ def test_a_median_that_was_not_reached_is_in_words(published):
     assert published._median(row) == "not reached [500, not reached]"
     row |= {"median_episodes": "1500.0", "median_episodes_high": "2000.0"}
     assert published._median(row) == "1,500 [500, 2,000]"
+
+
+def test_other_tasks_keep_their_results_and_the_same_one_is_replaced(script, tmp_path):
+    def tables(task, share):
+        own = {"task": [task], "share": [share], "median": [None]}
+        effects = {"experiment": [task], "value": [share]}
+        return {"learned": pd.DataFrame(own), "effects": pd.DataFrame(effects)}
+
+    for name, table in tables("bandit", 0.5).items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    both = script.with_earlier(tmp_path, tables("two-step", 0.25), ["two-step"])
+    assert list(both) == ["learned", "effects"]
+    assert both["learned"]["task"].tolist() == ["two-step", "bandit"]
+    assert both["effects"]["value"].tolist() == [0.25, 0.5]
+    again = script.with_earlier(tmp_path, tables("bandit", 0.75), ["bandit"])
+    assert again["learned"]["share"].tolist() == [0.75]

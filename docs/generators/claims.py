@@ -16,8 +16,8 @@ def claims_page() -> str:
         f"criterion takes as its level, in our words; {open_claims} are MISSING in "
         "every run, for the reason that stands there. One that only a variant tests is "
         "MISSING where the variant was not trained. A claim is PASS if all of its rows "
-        "are; a criterion that tests none is a diagnostic of ours ([How the numbers "
-        "are made](../numbers.md)). "
+        "are; a criterion that tests none is a diagnostic of ours or a control ([How "
+        "the numbers are made](../numbers.md)). "
         "[Criteria](criteria.md) has the bounds, [Scorecard](scorecard.md) the results."
     )
     rows = [

@@ -241,7 +241,8 @@ def criteria_page() -> str:
         "# Criteria",
         "Criteria for frozen networks, fixed before the results that they score. "
         "`learned` is the criterion for a network that has learned its task. A "
-        "criterion without a [published claim](claims.md) is a diagnostic of ours.",
+        "criterion without a [published claim](claims.md) is a diagnostic of ours, or "
+        "a control ([How the numbers are made](../numbers.md)).",
         *(section(headline(name)[0], criteria(name)) for name in NAMES),
     )
 

@@ -34,7 +34,7 @@ def scorecard_page() -> str:
         f"All {len(rows)} effects of the [official run](../results/index.md). A value "
         "is the mean over networks, unless the name of the effect states otherwise; "
         "`learned` is the number of networks that learned the task. Rows that test "
-        "[published claims](claims.md) and diagnostics of ours are apart."
+        "[published claims](claims.md), diagnostics of ours and controls are apart."
     )
     experiments = [
         section(name, *_tables(list(effects)))

@@ -17,7 +17,7 @@ null, a control) counts only if the same networks meet their task's learned crit
                      is true, as for rules about a sign, the mean's whole 95 % interval
                      must be within the bounds. The claim is the published one that
                      the rule tests, a name in `panels.toml`; a rule without one is a
-                     diagnostic of ours.
+                     diagnostic of ours, or a control (`metarl.analysis.scoring`).
 
 A heading with two tasks holds for both.
 """
@@ -79,8 +79,17 @@ class Criterion:
     learned_statistic: bool = False
     """Whether it scores the statistic of the learned criterion, of the variant."""
 
+    control: bool = False
+    """Whether it is of a simulated agent, of chance, or of networks without what they
+    need to learn."""
+
     def __post_init__(self) -> None:
         """Validate the fields."""
+        if self.control and self.claim:
+            raise ValueError(
+                f"claim must be empty for a control, got {self.claim!r}; a control "
+                "says nothing of a claim"
+            )
         check_choice("summary", self.summary, SUMMARIES)
         for name in ("interval", "equivalence"):
             if getattr(self, name) and self.summary != "mean":

@@ -36,6 +36,7 @@ COLUMNS = (
     "p",
     "p_holm",
     "claim",
+    "control",
     "criterion",
     "criterion_low",
     "criterion_high",
@@ -255,7 +256,7 @@ def effect_row(
         none; learned, the number that did; value_learners, the value over those alone;
         chance, and p, of a two-sided one-sample t test of the subjects against it;
         p_holm, which is blank until `effect_table`; claim, the published one that the
-        criterion tests, blank for a diagnostic; criterion in words, and as
+        criterion tests, or blank; control, yes or blank; criterion in words, and as
         criterion_low, criterion_high (blank where a bound does not bind or is a share
         of a baseline that was not computed) and criterion_strict; passed, whether the
         criterion holds and counts; verdict.
@@ -296,6 +297,7 @@ def _criterion_columns(criterion: Criterion | None) -> dict[str, object]:
         low, high = np.where(known, bounds, np.nan)
     return {
         "claim": "" if criterion is None else criterion.claim,
+        "control": "yes" if criterion is not None and criterion.control else "",
         "criterion": "" if criterion is None else str(criterion),
         "criterion_low": float(low),
         "criterion_high": float(high),

@@ -4,12 +4,14 @@ Criteria apply to networks of the experiment itself, with the task's parameters 
 test that they were fixed for: never to a variant, a changed task, another test, or
 animals.
 
-Rows of effects are of three kinds. A row tests a published claim if its criterion has
+Rows of effects are of four kinds. A row tests a published claim if its criterion has
 one; several rows may test the same claim, which is counted once, in one table as in
 several. Every claim about the experiment has a row: one that only an absent variant
-tests, or that nothing tests, is MISSING (`metarl.analysis.variants`). A scored row
-without a claim is a diagnostic of ours: of a simulated agent, chance, a control, a
-single network or a level that we set. Others are reported.
+tests, or that nothing tests, is MISSING (`metarl.analysis.variants`). A control
+is of a simulated agent, of chance, or of networks without what they need to learn: its
+PASS says that the analysis is sound, nothing of the networks, and is counted apart.
+Another scored row is a diagnostic of ours: of a single network or a level that we set.
+The rest is reported.
 """
 
 from collections import Counter
@@ -20,11 +22,12 @@ from metarl.analysis.data import ExperimentData
 
 VERDICTS = ("PASS", "FAIL", "MISSING", "NOT LEARNED", "REPORTED")
 """Verdicts, in the order of a tally."""
-CLAIM, DIAGNOSTIC, REPORTED = "claim", "diagnostic", "reported"
+CLAIM, DIAGNOSTIC, CONTROL, REPORTED = "claim", "diagnostic", "control", "reported"
 """Kinds of rows."""
 HEADINGS = {
     CLAIM: "Published claims",
     DIAGNOSTIC: "Diagnostics of ours",
+    CONTROL: "Controls",
     REPORTED: "Reported, not scored",
 }
 """Kind -> heading of its rows, in the order in which they are shown."""
@@ -33,9 +36,11 @@ Row = Mapping[Any, Any]
 
 
 def kind_of(row: Row) -> str:
-    """Whether a row tests a published claim, is a diagnostic, or is reported."""
+    """Whether a row is of a published claim, a diagnostic, a control, or reported."""
     if row["verdict"] == "REPORTED":
         return REPORTED
+    if row["control"]:
+        return CONTROL
     return CLAIM if row["claim"] else DIAGNOSTIC
 
 
@@ -44,6 +49,11 @@ def rows_by_kind(rows: Iterable[Row]) -> dict[str, list[Row]]:
     every = list(rows)
     kinds = {kind: [row for row in every if kind_of(row) == kind] for kind in HEADINGS}
     return {kind: part for kind, part in kinds.items() if part}
+
+
+def verdicts_that_count(rows: Iterable[Row]) -> list[str]:
+    """The verdicts of all rows but controls."""
+    return [row["verdict"] for row in rows if kind_of(row) != CONTROL]
 
 
 def claim_verdicts(rows: Iterable[Row]) -> dict[str, str]:

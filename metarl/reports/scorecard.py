@@ -10,7 +10,13 @@ import pandas as pd
 
 from metarl.analysis.criteria import Criterion
 from metarl.analysis.effects import COLUMNS, Effect, effect_table
-from metarl.analysis.scoring import HEADINGS, VERDICTS, claim_verdicts, kind_of
+from metarl.analysis.scoring import (
+    CONTROL,
+    HEADINGS,
+    VERDICTS,
+    claim_verdicts,
+    kind_of,
+)
 from metarl.core.checks import MetaRLError
 from metarl.core.files import read_json, write_json
 from metarl.experiments.spec import experiment
@@ -73,8 +79,9 @@ def read_scorecard(path: Path) -> pd.DataFrame:
 
 
 def tally(card: pd.DataFrame) -> pd.DataFrame:
-    """Count effects by verdict: one row per experiment, and one for all."""
-    counted = _counted(card, card["experiment"])
+    """Count effects without controls by verdict: a row per experiment, one for all."""
+    rest = card[card.apply(kind_of, axis=1) != CONTROL]
+    counted = _counted(rest, rest["experiment"])
     counted.loc["all"] = counted.sum()
     return counted
 
@@ -95,7 +102,7 @@ def claim_tally(card: pd.DataFrame) -> pd.DataFrame:
 
 
 def kind_tally(card: pd.DataFrame) -> pd.DataFrame:
-    """Count effects by verdict: a row for claims, diagnostics and reported ones."""
+    """Count effects by verdict: a row for each kind."""
     kinds = card.apply(lambda row: HEADINGS[kind_of(row)], axis=1)
     return _counted(card, kinds.astype(str))
 
@@ -109,8 +116,8 @@ def _counted(card: pd.DataFrame, by: "pd.Series[str]") -> pd.DataFrame:
 def scorecard_text(card: pd.DataFrame) -> str:
     """Format the scorecard as text: every effect, then the counts.
 
-    Published claims, diagnostics and reported effects are apart; the counts are of
-    claims, each counted once, and of rows.
+    The kinds of effects are apart; the counts are of claims, each counted once, and of
+    rows.
     """
     lines = []
     for name, part in card.groupby("experiment", sort=False):
@@ -122,7 +129,7 @@ def scorecard_text(card: pd.DataFrame) -> str:
     counts = {
         "Published claims, each counted once": claim_tally(card),
         "Rows by kind": kind_tally(card),
-        "Rows by experiment": tally(card),
+        "Rows by experiment, without controls": tally(card),
     }
     for heading, table in counts.items():
         lines += [heading, "", table.to_string() if len(table) else "  none", ""]

@@ -7,11 +7,13 @@ import pytest
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.scoring import (
     CLAIM,
+    CONTROL,
     DIAGNOSTIC,
     REPORTED,
     claim_verdicts,
     counts_in_words,
     rows_by_kind,
+    verdicts_that_count,
     why_unscored,
 )
 
@@ -74,7 +76,9 @@ def test_without_criteria_nothing_is_scored(data):
 
 
 def rows(*pairs):
-    return [{"claim": claim, "verdict": verdict} for claim, verdict in pairs]
+    return [
+        {"claim": claim, "control": "", "verdict": verdict} for claim, verdict in pairs
+    ]
 
 
 CARD = rows(
@@ -109,5 +113,10 @@ def test_claims_and_rows_are_counted_in_the_order_of_verdicts():
     kinds = {kind: len(part) for kind, part in rows_by_kind(CARD).items()}
     assert kinds == {CLAIM: 9, DIAGNOSTIC: 2, REPORTED: 1}
     assert [*rows_by_kind(CARD[:2])] == [CLAIM]
+    control = {"claim": "", "control": "yes", "verdict": "PASS"}
+    apart = {kind: len(part) for kind, part in rows_by_kind([*CARD, control]).items()}
+    assert apart == {**kinds, CONTROL: 1}
+    assert [*apart] == [CLAIM, DIAGNOSTIC, CONTROL, REPORTED]
+    assert verdicts_that_count([*CARD, control]) == [row["verdict"] for row in CARD]
     in_words = counts_in_words(row["verdict"] for row in CARD)
     assert in_words == "5 PASS, 2 FAIL, 2 MISSING, 2 NOT LEARNED, 1 REPORTED"

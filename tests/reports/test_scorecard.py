@@ -53,6 +53,8 @@ def test_a_tally_counts_verdicts_by_experiment_and_in_all():
     card = pd.DataFrame(
         {
             "experiment": ["two-step", "two-step", "two-step", "bandit"],
+            "claim": "",
+            "control": ["", "", "", ""],
             "verdict": ["REPORTED", "PASS", "PASS", "FAIL"],
         }
     )
@@ -66,7 +68,7 @@ def test_a_tally_counts_verdicts_by_experiment_and_in_all():
     ]
 
 
-@pytest.mark.parametrize("name", ["claim", "p_holm"])
+@pytest.mark.parametrize("name", ["claim", "control", "p_holm"])
 def test_a_scorecard_of_an_earlier_version_is_refused(unlearned, tmp_path, name):
     analyze(unlearned)
     card = scorecard({"two-step": unlearned})
@@ -89,7 +91,8 @@ def card():
         ("harlow", "", "REPORTED"),
         ("bandit", "", "FAIL"),
     ]
-    return pd.DataFrame(rows, columns=["experiment", "claim", "verdict"])
+    table = pd.DataFrame(rows, columns=["experiment", "claim", "verdict"])
+    return table.assign(control="")
 
 
 def test_a_claim_is_counted_once_in_an_experiment_and_once_in_all(card):
@@ -101,6 +104,14 @@ def test_a_claim_is_counted_once_in_an_experiment_and_once_in_all(card):
         "all": {"PASS": 0, "FAIL": 0, "MISSING": 1, "NOT LEARNED": 1},
     }
     assert claim_tally(card[card["claim"] == ""]).empty
+
+
+def test_controls_are_in_no_total(card):
+    own = {"experiment": "bandit", "claim": "", "control": "yes", "verdict": "PASS"}
+    more = pd.concat([card, pd.DataFrame([own])], ignore_index=True)
+    assert tally(more).equals(tally(card))
+    assert claim_tally(more).equals(claim_tally(card))
+    assert kind_tally(more).loc["Controls"].tolist() == [1, 0, 0, 0, 0]
 
 
 def test_rows_are_counted_by_kind(card):

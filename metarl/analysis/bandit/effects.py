@@ -114,6 +114,7 @@ def _rival_effects(tables: Tables, context: Context) -> list[Effect]:
                 key=f"saved.{name}.mean",
                 label=f"regret saved against {name}, mean",
                 values=level - regret,
+                criterion=context.criteria.get(f"regret saved against {name}"),
                 chance=0.0,
                 reference=level - regrets[OPTIMUM] if OPTIMUM in regrets else None,
                 source=ON_SAME,
@@ -311,8 +312,9 @@ def _dependent_effects(tables: Tables, context: Context) -> Iterator[Effect]:
         yield Effect(
             key="dependent.saved.mean",
             label="regret on .25, .75 saved by training on correlated arms, mean",
-            # Different networks, so no pairs: the mean of the independent ones.
-            values=float(regret["independent"].mean()) - regret["correlated"],
+            # Different networks; pairs by number count both populations' spread.
+            values=regret["independent"] - regret["correlated"],
+            criterion=context.criteria["regret saved by dependent training"],
             learning=ALL_MEASURED,
             chance=0.0,
             reference=baselines["gittins"] - baselines["bayes-greedy"],

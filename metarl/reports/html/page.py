@@ -17,6 +17,7 @@ from metarl.analysis.scoring import (
     claim_verdicts,
     count_verdicts,
     rows_by_kind,
+    verdicts_that_count,
 )
 from metarl.core.checks import MetaRLError
 from metarl.core.files import write_text
@@ -104,8 +105,8 @@ def environment() -> Environment:
 
 
 def counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """Count effects by verdict; verdicts without effects are left out."""
-    return count_verdicts(effect["verdict"] for effect in effects)
+    """Count effects but controls by verdict; verdicts without any are left out."""
+    return count_verdicts(verdicts_that_count(effects))
 
 
 def claims_counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
@@ -114,7 +115,7 @@ def claims_counted(effects: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 
 def of_kind(facts: RunFacts, kind: str) -> list[Mapping[str, Any]]:
-    """Return the effects of a kind: claims, diagnostics or reported ones."""
+    """Return the effects of a kind, one of HEADINGS."""
     return rows_by_kind(facts.effects).get(kind, [])
 
 

@@ -15,6 +15,7 @@ from metarl.analysis.scoring import claim_verdicts
 EPISODES = 400
 SAVED = "regret saved against thompson, minus 2 standard errors"
 SHARE = "loses less than thompson, share of networks"
+TIED_SAVED = "regret on .25, .75 saved by training on correlated arms, mean"
 TIED = "regret on .25, .75 after training on correlated arms, mean"
 SWITCHES = "switches of arm in trials 2 to 20 minus the last 20, arms of {}, mean"
 SETTLES = "trial of settling on an arm, arms of .6, .4 minus arms of .25, .75, mean"
@@ -98,6 +99,7 @@ def test_criteria_are_those_fixed_beforehand(passing):
         SAVED: "> 0",
         SHARE: ">= 0.875",
         TIED: "<= 1.3",
+        TIED_SAVED: "> 0",
         NO_REWARD: "in [0.9, 1.1]",
     }
 
@@ -135,7 +137,7 @@ def test_the_optimum_is_the_reference_where_it_was_tested(learners):
 
 
 def test_training_on_dependent_arms_saves_regret_on_them(passing):
-    row = passing.loc["regret on .25, .75 saved by training on correlated arms, mean"]
+    row = passing.loc[TIED_SAVED]
     assert row["value"] > 0.2
     assert row["p"] < 0.01
     assert row["reference"] == pytest.approx(1.31 - 0.99, abs=0.01)
@@ -147,6 +149,7 @@ def test_training_that_did_not_reveal_the_dependence_fails(learners):
     effects = rows(replace(learners, variants=variants))
     assert effects.loc[TIED, "value"] == pytest.approx(3, abs=0.3)
     assert effects.loc[TIED, "verdict"] == "FAIL"
+    assert effects.loc[TIED_SAVED, "verdict"] == "FAIL"
 
 
 def test_players_that_learn_nothing_pass_nothing(learners):
@@ -218,9 +221,10 @@ def test_claims_of_variants_that_were_not_trained_are_missing(learners):
     effects = rows(replace(learners, variants={}, tests={}))
     assert set(scored_of(effects).index) == {SAVED, SHARE}
     verdicts = claim_verdicts(effects.to_dict("records"))
-    assert verdicts.pop("Wang et al. 2016, Fig. 2a") == "PASS"
+    assert effects.loc[SAVED, "verdict"] == "PASS"
+    # UCB, the other rival of this claim, is absent.
     assert set(verdicts.values()) == {"MISSING"}
-    assert len(verdicts) == 9
+    assert len(verdicts) == 10
     assert any(name.endswith(COMMAND) for name in effects.index)
 
 
@@ -300,3 +304,13 @@ def test_coding_is_reported_with_its_null(learners):
     partial = rows(replace(learners, recordings=less, discount=0.9))
     row = partial.loc["r2 gained by training, mean"]
     assert (row["subjects"], row["missing"]) == (3, 1)
+
+
+def test_both_rivals_are_part_of_the_claim(learners):
+    name = "regret saved against ucb, mean"
+    weak, strong = ({"ucb": people(kind, count=1)} for kind in ("random", "bound"))
+    for rival, verdict in ((weak, "PASS"), (strong, "FAIL")):
+        both = rows(replace(learners, baselines={**learners.baselines, **rival}))
+        assert both.loc[name, "verdict"] == verdict
+        verdicts = claim_verdicts(both.to_dict("records"))
+        assert verdicts["Wang et al. 2016, Fig. 2a"] == verdict
