@@ -41,7 +41,9 @@ def draw_plasticity(
         xlabel="Training done (%)", ylabel="P(choose better), frozen", ylim=(0.4, 1)
     )
     draw_baselines(training)
-    training.legend(loc="lower right")
+    # The baselines have their words in the last panel.
+    lines = training.lines[: len(results.conditions)]
+    training.legend(handles=lines, loc="lower right", bbox_to_anchor=(1.0, 0.19))
     draw_changes(results, changes, change)
     draw_sessions(results, session)
     draw_seeds_and_mean(
@@ -87,7 +89,7 @@ def draw_changes(
         axes.plot([mean, mean], [row - 0.3, row + 0.3], color="black")
     axes.set_yticks(range(len(changes)), [words for words, *_ in changes])
     axes.invert_yaxis()
-    axes.set(xlabel="Change of P(choose better) over a quarter of training", ylabel="")
+    axes.set(xlabel="Change of P(choose better) in a stretch", ylabel="")
     return axes
 
 
@@ -106,7 +108,7 @@ def draw_sessions(results: Results, axes: Axes) -> Axes:
         label = f"{stage}, {test}"
         draw_seeds_and_mean(trials, rows, axes, colour=colour, label=label)
     axes.set(
-        xlabel="Trial of the session", ylabel="P(choose better), frozen", ylim=(0.4, 1)
+        xlabel="Trial of the session", ylabel="P(choose better), frozen", ylim=(0.3, 1)
     )
-    axes.legend()
+    axes.legend(loc="lower right", ncols=2)
     return axes
