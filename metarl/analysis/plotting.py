@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
+from matplotlib.text import Annotation
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -61,6 +62,10 @@ BAR_WIDTH = 0.34
 """Width of the bars of one population."""
 BAR_REACH = (-0.2, 0.19)
 """Ends of the room for the bars of several populations, from a point's place."""
+LINE_NAME = "name of a line"
+"""Id of the names that stand at the right ends of lines."""
+NAME_HEIGHT, NAME_WIDTH = 0.07, 0.4
+"""Room for such a name, as a part of the axes."""
 
 
 class Points(NamedTuple):
@@ -687,10 +692,19 @@ def chance_line(ax: Axes, height: float = 0.5, style: str = ":") -> None:
 
 
 def label_line(ax: Axes, name: str, height: float) -> None:
-    """Write a name at the right end of a horizontal line."""
+    """Write a name at the right end of a line, left of names at nearly its height."""
+    least, most = ax.get_ylim()
+    near = [
+        text
+        for text in ax.texts
+        if isinstance(text, Annotation)
+        and text.get_gid() == LINE_NAME
+        and abs(text.xy[1] - height) < NAME_HEIGHT * abs(most - least)
+    ]
     ax.annotate(
         name,
-        (1, height),
+        (1 - NAME_WIDTH * len(near), height),
+        gid=LINE_NAME,
         xycoords=("axes fraction", "data"),
         xytext=(-2, 2),
         textcoords="offset points",

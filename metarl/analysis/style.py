@@ -78,6 +78,7 @@ BASELINE_COLOURS: Mapping[str, str] = MappingProxyType(
         "rich-then-poor": COLOURS["optimum"],
         "relation": COLOURS["model-free"],
         "mean-colour": "#7E6148",
+        "networks, pictures": "#AA4499",
     }
 )
 """Baseline -> colour."""

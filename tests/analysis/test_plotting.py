@@ -22,6 +22,7 @@ from metarl.analysis.plotting import (
     dots,
     half_violin,
     interval,
+    label_line,
     learned_line,
     legend_below,
     mean_line,
@@ -301,3 +302,11 @@ def test_a_legend_has_as_many_columns_as_fit_below_the_axes(ax, letters, columns
         ax.plot([0], [0], label=name * letters)
     legend_below(ax, columns=2)
     assert ax.get_legend()._ncols == columns
+
+
+def test_names_of_lines_at_nearly_one_height_stand_side_by_side(ax):
+    ax.set_ylim(0, 1)
+    for name, height in {"high": 0.9, "low": 0.5, "lower": 0.48}.items():
+        label_line(ax, name, height)
+    places = {text.get_text(): text.xy for text in ax.texts}
+    assert places == {"high": (1, 0.9), "low": (1, 0.5), "lower": (0.6, 0.48)}

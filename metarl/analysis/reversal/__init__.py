@@ -25,7 +25,7 @@ from metarl.analysis.reversal.behaviour import (
     schedule_measures,
     subject_measures,
 )
-from metarl.analysis.reversal.effects import PICTURES, effects
+from metarl.analysis.reversal.effects import PICTURE_NETWORKS, PICTURES, effects
 from metarl.analysis.reversal.plots import (
     plot_acquisition,
     plot_better,
@@ -43,7 +43,7 @@ def measures(
 ) -> dict[str, Measure | pd.DataFrame]:
     """Every table of the experiment, by name.
 
-    A group is measured, a baseline, or pictures where that variant was tested.
+    A group is measured, a baseline, or PICTURE_NETWORKS where that variant was tested.
 
     Returns:
         Per group and subject: subjects, by_schedule (one row a measure), curves.
@@ -51,7 +51,8 @@ def measures(
         those of `reference_tables`.
     """
     if PICTURES in data.variants:
-        groups = {**groups, PICTURES: read_blocks(data.variants[PICTURES].trials)}
+        trials = data.variants[PICTURES].trials
+        groups = {**groups, PICTURE_NETWORKS: read_blocks(trials)}
     point = ("schedule", "alignment", "trial")
     return {
         "subjects": Measure(

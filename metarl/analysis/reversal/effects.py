@@ -21,8 +21,8 @@ from metarl.analysis.statistics import PROBABILITY
 
 HABIT, IDEAL = "win-stay-lose-shift", "bayes-greedy"
 """Baselines that the networks are compared with."""
-PICTURES = "pictures"
-"""Group and variant: networks whose options are pictures on sides that change."""
+PICTURES, PICTURE_NETWORKS = "pictures", "networks, pictures"
+"""Variant, and group: networks whose options are pictures on sides that change."""
 RANDOM_WAIT = 1.0
 """Trials that a random chooser lets pass before it takes a given one of two options."""
 MONKEYS = "4 macaques, Costa et al. 2016"
@@ -44,11 +44,11 @@ def _picture_effects(tables: Tables, context: Context) -> list[Effect]:
     A habit or an ideal observer that goes by pictures has the same numbers as one that
     goes by sides.
     """
-    if select_group(tables["subjects"], PICTURES).empty:
+    if select_group(tables["subjects"], PICTURE_NETWORKS).empty:
         return []
     return [
-        *_better_effects(tables, context, PICTURES),
-        *_rise_effects(tables, context, PICTURES),
+        *_better_effects(tables, context, PICTURE_NETWORKS),
+        *_rise_effects(tables, context, PICTURE_NETWORKS),
     ]
 
 
@@ -99,7 +99,7 @@ def _better_effects(
 
 def _of_group(group: str) -> tuple[str, str]:
     """Beginning of the keys of a group, and its words in labels."""
-    return ("", "") if group == MEASURED else (f"{group}.", f", {group}")
+    return ("", "") if group == MEASURED else (f"{PICTURES}.", f", {PICTURES}")
 
 
 def _monkeys_mean(tables: Tables, measure: str) -> float | None:
