@@ -45,9 +45,13 @@ CRITERIA = read_criteria("metarl.studies.plasticity")
 
 UPDATES = 600
 """Updates of the whole training."""
+TASK = ReversalParams(fixation=False)
+"""Parameters of the task."""
+SMOKE_TASK = replace(TASK, trial_count=40)
+"""Parameters of the task at the smoke scale."""
 SMOKE = TrainingConfig(num_envs=8, unroll_steps=5, updates=40)
 """Amount of training at the smoke scale."""
-EPISODES, SMOKE_EPISODES = 500, 20
+EPISODES, SMOKE_EPISODES = 500, 10
 """Episodes of a test."""
 STAGES: Mapping[str, Fraction] = {
     "early": Fraction(3, 40),
@@ -117,7 +121,7 @@ def configure(seed: int, smoke: bool) -> RunConfig[ReversalParams]:
     return RunConfig(
         task="reversal",
         preset="neighbours",
-        task_params=ReversalParams(fixation=False),
+        task_params=SMOKE_TASK if smoke else TASK,
         network=preset.network,
         learning=preset.learning,
         training=SMOKE if smoke else replace(preset.training, updates=UPDATES),
