@@ -47,6 +47,9 @@ SUMMARIES: Mapping[str, str] = MappingProxyType(
 )
 """Summaries of all subjects in one number -> in words."""
 
+LEARNED = "learned"
+"""Stands for the column of the learned criterion, as a criterion's statistic."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Criterion:
@@ -76,9 +79,9 @@ class Criterion:
     variant: str = ""
     """Variant of the experiment with the networks that it scores, or several, separated
     by commas; empty: it scores the measured networks."""
-    learned_statistic: bool = False
-    """Whether it scores the statistic of the learned criterion, of the variant."""
-
+    statistic: str = ""
+    """Column of the table of subjects that it scores, of the variant's networks;
+    LEARNED: that of the learned criterion. Empty: another number."""
     control: bool = False
     """Whether it is of a simulated agent, of chance, or of networks without what they
     need to learn."""
@@ -97,9 +100,9 @@ class Criterion:
                     f"{name} must be False with the summary {self.summary!r}, got "
                     "True; only a mean has an interval"
                 )
-        if self.learned_statistic and not self.variant:
+        if self.statistic and not self.variant:
             raise ValueError(
-                "variant must be given where learned_statistic is True, got none"
+                f"variant must be given with the statistic {self.statistic!r}, got none"
             )
 
     @property

@@ -1,4 +1,4 @@
-"""Effects of variants on the statistic of the learned criterion; claims without a row.
+"""Effects of variants on numbers of each subject; claims without a row.
 
 Every published claim about an experiment has a row in its table of effects. Where the
 number is of a variant that was not trained, or where nothing tests the claim, the row
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from metarl.analysis.claims import untested_claims
-from metarl.analysis.criteria import Criteria, Criterion, untested
+from metarl.analysis.criteria import LEARNED, Criteria, Criterion, untested
 from metarl.analysis.data import ExperimentData
 from metarl.analysis.effects import ALL_MEASURED, NO_LEARNING, Effect, key_of
 from metarl.analysis.measures import (
@@ -22,7 +22,7 @@ from metarl.analysis.measures import (
     subject_values,
 )
 
-COLUMNS = ("variant", "subject", "value", "expected")
+COLUMNS = ("variant", "statistic", "subject", "value", "expected")
 """Columns of the table of `variant_statistics`."""
 HOW_TO_TRAIN = "metarl compare RUN --variants {}, then metarl analyze RUN"
 """Commands that train variants of a run and score them."""
@@ -33,7 +33,7 @@ Measures = Callable[[ExperimentData], Mapping[str, Measure | pd.DataFrame]]
 def variant_statistics(
     criteria: Criteria, data: ExperimentData, measures: Measures
 ) -> pd.DataFrame:
-    """The statistic of the learned criterion, of variants that a criterion names.
+    """The statistics that criteria name, of their variants.
 
     Args:
         criteria: of the task.
@@ -41,47 +41,56 @@ def variant_statistics(
         measures: of the experiment.
 
     Returns:
-        One row a variant and subject: variant, subject, value (the statistic, in its
-        unit) and expected (number of subjects of the variant; NaN if not known).
+        One row a variant, statistic and subject: these, value (in the statistic's unit)
+        and expected (number of subjects of the variant; NaN if not known).
     """
-    names = [
-        name
-        for rule in criteria.rules.values()
-        for name in rule.variants
-        if rule.learned_statistic and name in data.variants
-    ]
+    wanted: dict[str, dict[str, None]] = {}
+    for rule in criteria.rules.values():
+        for name in rule.variants if rule.statistic else ():
+            if name in data.variants:
+                wanted.setdefault(name, {})[column_of(rule, criteria)] = None
     rows = [
-        (name, subject, value, data.variants[name].expected_subjects)
-        for name in dict.fromkeys(names)
-        for subject, value in _statistic(criteria, data.variants[name], measures)
+        (name, column, subject, value, data.variants[name].expected_subjects)
+        for name, columns in wanted.items()
+        for column, subject, value in _values(data.variants[name], measures, columns)
     ]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     return table.astype({"value": float, "expected": float})
 
 
-def _statistic(
-    criteria: Criteria, data: ExperimentData, measures: Measures
-) -> Iterator[tuple[int, float]]:
-    """Subject and statistic of a variant's networks."""
+def column_of(rule: Criterion, criteria: Criteria) -> str:
+    """The column of the table of subjects that a criterion names by its statistic."""
+    if rule.statistic != LEARNED:
+        return rule.statistic
     assert criteria.learned is not None
+    return criteria.learned.statistic
+
+
+def _values(
+    data: ExperimentData, measures: Measures, columns: Iterable[str]
+) -> Iterator[tuple[str, int, float]]:
+    """Column, subject and value of a variant's networks."""
     subjects = measures(data)["subjects"]
     table = subjects.table if isinstance(subjects, Measure) else subjects
-    values = subject_values(select_group(table), criteria.learned.statistic)
-    yield from ((int(str(subject)), value) for subject, value in values.items())
+    for column in columns:
+        values = subject_values(select_group(table), column)
+        yield from ((column, int(str(k)), value) for k, value in values.items())
 
 
 def variant_effects(tables: Tables, criteria: Criteria) -> Iterator[Effect]:
-    """One effect for each criterion of a variant's learned statistic, if it is there.
+    """One effect for each criterion of a variant's statistic, if it is there.
 
     Args:
         tables: of the analysis, with variants (`variant_statistics`).
         criteria: of the task.
     """
     for rule in criteria.rules.values():
-        rows = rows_at(tables["variants"], variant=rule.variant)
-        if rule.learned_statistic and len(rows):
-            assert criteria.learned is not None
-            yield _variant_effect(tables, rule, rows, criteria.learned.statistic)
+        if not rule.statistic:
+            continue
+        column = column_of(rule, criteria)
+        rows = rows_at(tables["variants"], variant=rule.variant, statistic=column)
+        if len(rows):
+            yield _variant_effect(tables, rule, rows, column)
 
 
 def _variant_effect(

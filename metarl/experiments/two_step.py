@@ -1,7 +1,7 @@
 """Two-step task: Wang et al. 2018, Simulation 4."""
 
 from metarl.experiments.shared_presets import FAST, PAPER, PAPER_TF, SMOKE
-from metarl.experiments.spec import Experiment
+from metarl.experiments.spec import Experiment, Variant
 from metarl.experiments.variants import VARIANTS
 from metarl.runs.config import TEST, EvaluationConfig
 
@@ -16,7 +16,19 @@ EXPERIMENT = Experiment(
     ),
     source="Wang et al. 2018, Simulation 4; Daw et al. 2011",
     presets={"paper": PAPER, "paper-tf": PAPER_TF, "fast": FAST, "smoke": SMOKE},
-    variants={name: VARIANTS[name] for name in ("no-reward", "rpe-input")},
+    variants={
+        **{name: VARIANTS[name] for name in ("no-reward", "rpe-input")},
+        "wang-2016": Variant(
+            why="the task of Wang et al. 2016: ten trials an episode, in which the "
+            "better state does not change, and rarer common transitions (.75)",
+            task={
+                "trial_count": 10,
+                "probability_common": 0.75,
+                "probability_switch": 0.0,
+                "fixation": False,
+            },
+        ),
+    },
     tests={
         TEST: EvaluationConfig(),
         "reversed": EvaluationConfig(

@@ -22,6 +22,7 @@ NAMES = (
     "agent-replay",
     "continual-learning",
     "evolution",
+    "plasticity",
 )
 """Names of all studies, in the order in which they are reported."""
 

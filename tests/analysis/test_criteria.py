@@ -178,7 +178,7 @@ def test_a_variant_in_place_of_the_networks_meets_the_learned_criterion_itself()
             if rule.variant == "rpe-input":
                 assert rule.low == named.learned.threshold, task
                 assert rule.interval
-                assert rule.learned_statistic
+                assert rule.statistic
 
 
 def test_an_equivalence_has_two_bounds():

@@ -23,7 +23,7 @@ INPUT = Criterion(
     high=51,
     equivalence=True,
     variant="blind",
-    learned_statistic=True,
+    statistic="learned",
     claim="A 2000, Fig. 1",
 )
 MATRIX = Criterion(name="matrix", low=0, variant="easy, hard", claim="A 2000, Fig. 2")
@@ -138,5 +138,5 @@ def test_a_claim_that_nothing_tests_is_missing_with_its_reason(data, monkeypatch
 
 
 def test_a_learned_statistic_is_of_a_variant():
-    with pytest.raises(ValueError, match="variant must be given where learned_stat"):
-        Criterion(low=1, learned_statistic=True)
+    with pytest.raises(ValueError, match="variant must be given with the stat"):
+        Criterion(low=1, statistic="learned")

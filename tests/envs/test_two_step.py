@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from metarl.envs.two_step import WANG_2016, TwoStep, TwoStepParams
+from metarl.experiments.spec import experiment
 
 CENTRE, LEFT, RIGHT = range(3)
 SCREENS = ("fixation", "first stage", "S1", "S2")
@@ -300,3 +301,8 @@ def test_a_state_of_a_version_without_reversals_can_be_continued(task):
 def test_an_impossible_range_of_the_reversal_is_refused(least, most, words):
     with pytest.raises(ValueError, match=words):
         TwoStepParams(reversal_least=least, reversal_most=most)
+
+
+def test_the_variant_of_the_experiment_is_the_task_of_2016():
+    task = experiment("two-step").variants["wang-2016"].task
+    assert TwoStepParams(**task) == WANG_2016

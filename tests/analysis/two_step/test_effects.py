@@ -94,11 +94,13 @@ def test_criteria_are_those_fixed_beforehand(passing):
 def test_claims_of_variants_and_unknown_panels_are_missing(passing):
     missing = passing[passing["verdict"] == "MISSING"]
     assert missing["claim"].tolist() == [
+        "Wang et al. 2016, two-step, staying",
         "Wang et al. 2016, two-step, no reward input",
         "Wang et al. 2018, Simulation 6, other tasks",
         "Wang et al. 2018, Fig. S7, S8",
     ]
-    assert "variant no-reward was not trained" in missing.index[0]
+    assert "variant wang-2016 was not trained" in missing.index[0]
+    assert "variant no-reward was not trained" in missing.index[1]
 
 
 def variant(simulate, mind, count=6):
@@ -126,6 +128,15 @@ def test_networks_with_the_error_as_input_must_learn_too(planners, simulate):
         row = rows(**planners | {"variants": {"rpe-input": other}}).loc[name]
         assert row["verdict"] == verdict, row["value"]
         assert row["claim"] == "Wang et al. 2018, Simulation 6, other tasks"
+
+
+def test_networks_on_the_earlier_task_must_stay_like_a_planner(planners, simulate):
+    name = "stay interaction, variant wang-2016, mean"
+    for mind, verdict in (("random", "FAIL"), ("planner", "PASS")):
+        other = variant(simulate, mind)
+        row = rows(**planners | {"variants": {"wang-2016": other}}).loc[name]
+        assert row["verdict"] == verdict, row["value"]
+        assert row["claim"] == "Wang et al. 2016, two-step, staying"
 
 
 def test_references_are_the_published_numbers(planners, passing):

@@ -1,0 +1,1 @@
+"""Study: does learning across sessions need plasticity, and behaviour only activity?"""
