@@ -241,27 +241,19 @@ def _second_trials(
     rollout.load_state({**paused.state, "memory": memory})
     # The state holds the row of the last trial, which is now the first one.
     first = task.trial_row()
-    difference = task.features[first["target"].long()]
-    difference = difference - task.features[first["distractor"].long()]
     task.load_state({**paused.state["task"], **changed})
     rollout.observation = task.observation()
-    row = _run_second_trials(rollout)
-    table = trial_table(
-        task,
-        stack(
-            [
-                {
-                    "ended": paused.reached & paused.reached[donors],
-                    "episode": torch.arange(task.num_envs, device=task.device),
-                    "trial": torch.ones_like(donors),
-                    **row,
-                    "donor_target_left": first["target_left"][donors],
-                    "donor_choice": first["choice"][donors],
-                }
-            ]
-        ),
-        0,
-    ).assign(**condition._asdict())
+    row = {
+        "ended": paused.reached & paused.reached[donors],
+        "episode": torch.arange(task.num_envs, device=task.device),
+        "trial": torch.ones_like(donors),
+        **_run_second_trials(rollout),
+        "donor_target_left": first["target_left"][donors],
+        "donor_choice": first["choice"][donors],
+    }
+    table = trial_table(task, stack([row]), 0).assign(**condition._asdict())
+    target, distractor = (first[name].long() for name in ("target", "distractor"))
+    difference = task.features[target] - task.features[distractor]
     return _with_features(table, difference, difference[donors])
 
 
