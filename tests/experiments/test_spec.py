@@ -160,7 +160,7 @@ def test_an_unknown_experiment_is_refused():
         ("volatility", 400, {"schedule": "blocks"}),
         ("risky-choice", 1_333, {}),
         ("two-step", 300, {}),
-        ("reversal", 500, {}),
+        ("reversal", 500, {"largest_easing": 0.0}),
     ],
 )
 def test_the_main_test_has_the_published_episodes(task, episodes, settings):
