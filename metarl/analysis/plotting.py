@@ -8,14 +8,14 @@ chooses rows and names axes.
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.text import Annotation
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from metarl.analysis.analysis import Context
@@ -64,6 +64,8 @@ BAR_REACH = (-0.2, 0.19)
 """Ends of the room for the bars of several populations, from a point's place."""
 LINE_NAME = "name of a line"
 """Id of the names that stand at the right ends of lines."""
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Digits of an exponent."""
 NAME_HEIGHT, NAME_WIDTH = 0.07, 0.4
 """Room for such a name, as a part of the axes."""
 
@@ -689,6 +691,19 @@ def learned_line(ax: Axes, context: Context, height: float | None = None) -> Non
 def chance_line(ax: Axes, height: float = 0.5, style: str = ":") -> None:
     """A grey horizontal line, behind everything: chance, or zero."""
     ax.axhline(height, color=COLOURS["chance"], lw=1, ls=style, zorder=0)
+
+
+def log_scale(ax: Axes, axis: Literal["x", "y"]) -> None:
+    """Make an axis logarithmic, with powers of ten that need no formula text."""
+    ax.set(**{f"{axis}scale": "log"})
+    scale = ax.xaxis if axis == "x" else ax.yaxis
+    scale.set_major_formatter(FuncFormatter(power_of_ten))
+    scale.set_minor_formatter(NullFormatter())
+
+
+def power_of_ten(value: float, _: object = None) -> str:
+    """A power of ten, as 10⁴."""
+    return f"10{str(round(np.log10(value))).translate(SUPERSCRIPTS)}"
 
 
 def label_line(ax: Axes, name: str, height: float) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from metarl.analysis.comparison_plots import MARKERS, RUN_COLOURS
-from metarl.analysis.plotting import empty_panel, interval, legend_below
+from metarl.analysis.plotting import empty_panel, interval, legend_below, log_scale
 from metarl.analysis.statistics import mean_interval
 from metarl.analysis.style import COLOURS
 from metarl.analysis.sweep import FIRST, SECOND
@@ -57,7 +57,7 @@ class Axis:
             ax.set_xticks(range(len(words)), words, rotation=90 * tilted)
             ax.set_xlim(-0.5, len(words) - 0.5)
         elif self.log:
-            ax.set_xscale("log")
+            log_scale(ax, "x")
 
     def label_y(self, ax: Axes) -> None:
         """Name the vertical axis and its values."""
@@ -65,7 +65,7 @@ class Axis:
         if not self.continuous:
             ax.set_yticks(range(len(self.values)), [_word(v) for v in self.values])
         elif self.log:
-            ax.set_yscale("log")
+            log_scale(ax, "y")
 
 
 def _word(value: object) -> str:

@@ -25,6 +25,7 @@ from metarl.analysis.plotting import (
     label_line,
     learned_line,
     legend_below,
+    log_scale,
     mean_line,
     reference_curve,
     reference_label,
@@ -37,7 +38,7 @@ from metarl.analysis.plotting import (
     subject_points,
     subject_ticks,
 )
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, figure_style
 
 NETWORKS = Context(task="toy", subject_count=3)
 POINTS = Points(("kind",), ["b", "a"])
@@ -310,3 +311,18 @@ def test_names_of_lines_at_nearly_one_height_stand_side_by_side(ax):
         label_line(ax, name, height)
     places = {text.get_text(): text.xy for text in ax.texts}
     assert places == {"high": (1, 0.9), "low": (1, 0.5), "lower": (0.6, 0.48)}
+
+
+@pytest.mark.parametrize("axis", ["x", "y"])
+def test_powers_of_ten_are_written_without_a_formula(axis):
+    with figure_style():
+        figure, own = plt.subplots()
+        own.plot([1e-3, 1e4], [1e-3, 1e4])
+        log_scale(own, axis)
+        figure.draw_without_rendering()
+        scale = own.xaxis if axis == "x" else own.yaxis
+        words = [tick.label1.get_text() for tick in scale.get_major_ticks()]
+        minor = [tick.label1.get_text() for tick in scale.get_minor_ticks()]
+        plt.close(figure)
+    assert {"10⁻³", "10⁰", "10⁴"} <= set(words)
+    assert not any(minor)

@@ -29,6 +29,7 @@ from metarl.analysis.plotting import (
     chance_line,
     empty_panel,
     legend_below,
+    log_scale,
     subject_colour,
     subject_lines,
 )
@@ -192,7 +193,7 @@ def plot_course(tables: Tables, context: Context, ax: Axes) -> Axes:
         ax.plot([], [], marker, color="black", ls="", label=label)
     for height in (CHANCE, BEST):
         chance_line(ax, height)
-    ax.set_xscale("log")
+    log_scale(ax, "x")
     ax.set(xlabel="Problems in training (all environments)", ylim=(35, 103))
     ax.set_ylabel("Scaled reward (%)\n50: random choice, 100: optimum")
     return legend_below(ax)
@@ -205,7 +206,7 @@ def plot_durations(tables: Tables, context: Context, ax: Axes) -> Axes:
         return empty_panel(ax, "no change point")
     for place, row in enumerate(durations.to_dict("records")):
         _duration(ax, place, tables["changes"][row["name"]].dropna(), row)
-    ax.set_yscale("log")
+    log_scale(ax, "y")
     ax.set_xticks([0, 1], ["until above\nchance", "from there\nto the ceiling"])
     ax.set(ylabel="Problems (all environments)", xlim=(-0.5, 1.75))
     one = tables["ceiling"].iloc[0]
