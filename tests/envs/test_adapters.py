@@ -216,7 +216,8 @@ def test_an_unknown_option_raises_one_clear_sentence(face):
 def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
     known = (
         "choose from: trial_count, probability_common, probability_high, "
-        "probability_low, probability_switch, fixation$"
+        "probability_low, probability_switch, reversal_least, "
+        "reversal_most, fixation$"
     )
     # Other libraries go on without an argument of theirs after exactly these words.
     words = "^TwoStep got an unexpected keyword argument 'frameskip'; "

@@ -657,7 +657,7 @@ def test_further_tests_are_the_same_bytes_in_other_processes(volatile, tmp_path)
     for path in paths:
         again = tmp_path / "run" / path.relative_to(volatile.path)
         assert again.read_bytes() == path.read_bytes(), path
-    populations = 2 + 2 + 2 + len(volatile.baselines)
+    populations = 2 + 2 + 2 + 2 + len(volatile.baselines)
     assert len(paths) == 3 * populations
 
 

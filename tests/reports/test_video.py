@@ -179,7 +179,9 @@ def test_a_video_takes_the_test_with_all_that_belongs_to_it(monkeypatch, small):
 @torch.inference_mode()
 def test_an_intervention_reaches_exactly_the_units_of_the_network(monkeypatch, small):
     test = EvaluationConfig(interventions=(parse("units set 0 of 0-2"),))
-    asked = replace(experiment("two-step"), tests={"test": test})
+    asked = replace(
+        experiment("two-step"), tests={"test": test}, baseline_tests=("test",)
+    )
     monkeypatch.setattr(watching, "experiment", lambda task: asked)
     for task, cores in (("two-step", 1), ("risky-choice", 2)):
         config = small(task)
