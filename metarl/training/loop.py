@@ -4,6 +4,7 @@ import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,18 @@ _MISFITS = AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueE
 
 Point = dict[str, float]
 """Point of the learning curve: metric -> mean since the last point."""
+
+
+@contextmanager
+def restoring(path: Path) -> Iterator[None]:
+    """Raise MetaRLError if what is done cannot restore the state read from `path`."""
+    try:
+        yield
+    except _MISFITS as error:
+        raise MetaRLError(
+            f"{path} does not fit this version of metarl ({error}); "
+            "delete its folder to train this subject again"
+        ) from None
 
 
 class Subject(ABC):
@@ -96,16 +109,11 @@ class Subject(ABC):
         Raises:
             MetaRLError: the state is not one of this training.
         """
-        try:
+        with restoring(path):
             load_weights(self.network, state["network"], path)
             self.load_learner_state(state)
             self.averages.load_state(state["averages"])
             self.updates = state["updates"]
-        except _MISFITS as error:
-            raise MetaRLError(
-                f"{path} does not fit this version of metarl ({error}); "
-                "delete its folder to train this subject again"
-            ) from None
 
 
 class SubjectTrainer(Subject):

@@ -22,7 +22,7 @@ from metarl.envs.registry import task_class
 from metarl.runs.config import RunConfig
 from metarl.simulation.rollout import finite_rewards
 from metarl.simulation.stacked_rollout import StackedRollout
-from metarl.training.loop import METRIC_INTERVAL, Subject, interval_ended
+from metarl.training.loop import METRIC_INTERVAL, Subject, interval_ended, restoring
 from metarl.training.trainer import make_network
 
 STACKED_RULES = "bptt", "eprop"
@@ -211,7 +211,8 @@ class StackedGroup:
         """Restore the states of all members."""
         for member, state, path in zip(self.members, states, paths, strict=True):
             member.load_state(state, path)
-        self._continue_rollout()
+        with restoring(paths[0]):
+            self._continue_rollout()
 
     def _continue_rollout(self) -> None:
         """Continue the episodes of all members, with their present weights."""

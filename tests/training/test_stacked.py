@@ -353,3 +353,18 @@ def test_learning_rates_follow_the_progress_of_training(small):
     before = weights_hash(group.members[0].network)
     group.update()
     assert weights_hash(group.members[0].network) == before
+
+
+@pytest.mark.parametrize("subjects", [[0], [0, 1]])
+def test_a_state_of_a_task_with_fewer_variables_is_refused(subjects, small, tmp_path):
+    from metarl.runs.checkpoint import save_state
+
+    config, files = small("reversal", updates=20), folders(tmp_path, subjects)
+    with pytest.raises(Interrupted):
+        train_subjects(config, files, Stop(5))
+    for folder in files.values():
+        state = load_state(folder.state_path)
+        del state["rollout"]["task"]["b_left"]
+        save_state(folder.state_path, state)
+    with pytest.raises(MetaRLError, match="does not fit this version of metarl"):
+        train_subjects(config, files, Reporter())
