@@ -11,7 +11,7 @@ from metarl.agents.learning.config import (
 from metarl.core.checks import check_at_least, check_between
 from metarl.core.fields import Range, check_fields, check_type
 
-CoreName = Literal["lstm", "gru", "rnn", "feedforward", "episodic"]
+CoreName = Literal["lstm", "stacked-lstm", "gru", "rnn", "feedforward", "episodic"]
 CriticName = Literal["shared", "separate"]
 Feedback = Literal["reward", "rpe", "none"]
 EncoderName = Literal["none", "patch", "stack"]
@@ -77,10 +77,14 @@ class NetworkConfig:
     """Recurrent network; defaults follow Wang et al. 2018, Simulations 1-4."""
 
     core: CoreName = "lstm"
-    """Kind of core: LSTM, LSTM with an episodic memory, gated recurrent unit, vanilla
-    tanh network, or feedforward, without memory except its last action and reward."""
+    """Kind of core: LSTM, two LSTMs of which the second reads the first, LSTM with an
+    episodic memory, gated recurrent unit, vanilla tanh network, or feedforward, without
+    memory except its last action and reward."""
     units: Size = 48
     """Number of units of a core, at least 1."""
+    first_units: Size = 64
+    """Number of units of the first LSTM of a stacked core, at least 1; `units` are
+    those of the second."""
     leak: float = 1.0
     """Part of a vanilla core's activity that is replaced at each step, in (0, 1]; the
     rest is carried over. 1: nothing is carried over."""

@@ -15,7 +15,7 @@ FAST = fast(
     discount=constant(0.8),
     trace_decay=0.2,
     value_weight=1.0,
-    entropy_weight=Schedule(start=0.02, end=0.001),
+    entropy_weight=Schedule(start=0.1, end=0.001),
     normalize_advantages=False,
 )
 EXPERIMENT = Experiment(
@@ -43,7 +43,9 @@ Training: in `fast` each episode is easier by a random amount, from the task of 
     test to bounds of 0 and 1 and certain transitions. With wider bounds alone, networks
     learn the second stage but not the first. The critic learns the states' values; a
     short trace (lambda = .2) teaches the first choice by them, as the reward is much
-    noisier. Normalised advantages leave the networks at chance.
+    noisier. Normalised advantages leave the networks at chance. Where the entropy
+    weight starts at .02, one network in ten (5 of 48 on a seed of a pilot) takes to an
+    invalid action in the first updates and stays with it; with .1 none of these did.
 Test: 1,000 frozen episodes of 201 trials, without easing, the same for networks and
     baselines. First planned with 300 episodes, and made longer after one network missed
     its criterion by less than the standard error (.4 rewards per 100 trials).

@@ -66,7 +66,7 @@ VARIANTS: Mapping[str, Variant] = {
         task={"new_distractor": 1.0},
         scale_updates=5 / 3,
         tests=(TEST, "new-distractor", "trial-reset", "reversal", "interchange"),
-    )
+    ),
 }
 
 NOTES = """
@@ -110,6 +110,13 @@ EXPERIMENT = Experiment(
     presets={"paper": PUBLISHED, "fast": FAST_LINE, "smoke": SMOKE},
     tests=TESTS,
     snapshot_test=SNAPSHOT_TEST,
-    variants={**VARIANTS, "rpe-input": GENERAL["rpe-input"]},
+    variants={
+        **VARIANTS,
+        "rpe-input": GENERAL["rpe-input"],
+        "stacked": Variant(
+            why="two LSTMs, of which the second reads the first, as in Wang et al. 2016",
+            network={"core": "stacked-lstm"},
+        ),
+    },
     notes=NOTES,
 )

@@ -83,12 +83,13 @@ def even_problems(count: int) -> int:
 def memory_parts(memory: Memory) -> dict[str, tuple[int, ...]]:
     """Name of each part of a memory -> indices of its tensors.
 
-    hidden is the first tensor, the activity; cell the second of two, as in an LSTM;
-    all is the whole memory.
+    hidden is the first tensor, the activity; cell the second of two, as in an LSTM, or
+    both of each of two stacked LSTMs; all is the whole memory.
     """
     whole = tuple(range(len(memory)))
-    cell = {"cell": (1,)} if len(memory) == 2 else {}
-    return {**({"hidden": (0,)} if memory else {}), **cell, "all": whole}
+    if len(memory) in (2, 4):
+        return {"hidden": whole[::2], "cell": whole[1::2], "all": whole}
+    return {**({"hidden": (0,)} if memory else {}), "all": whole}
 
 
 @torch.inference_mode()

@@ -360,10 +360,10 @@ class PopulationRule(LearningRule):
                 f"{network.encoder!r}: batched networks have no encoder; choose a task "
                 "without pixels"
             )
-        if network.core == "episodic":
+        if network.core in ("episodic", "stacked-lstm"):
             raise ValueError(
-                f"core must not be episodic where the rule is {self.name}: batched "
-                "networks have no episodic memory; choose lstm"
+                f"core must not be {network.core} where the rule is {self.name}: "
+                "batched networks have one layer and no episodic memory; choose lstm"
             )
 
     def check_training(self, config: RuleConfig) -> None:

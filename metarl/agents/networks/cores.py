@@ -6,6 +6,7 @@ core.
 """
 
 import math
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
@@ -193,6 +194,57 @@ class EpisodicLSTM(LSTM):
         return activity, cell, reminder, before, *store.parts()
 
 
+class StackedLSTM(LSTM):
+    """Two LSTMs: the second receives the inputs and the activity of the first.
+
+    The second is the core that the heads read, with the weights of an LSTM whose inputs
+    are the inputs of the network, then the first's activity. The memory is activity and
+    cell of the second, then of the first; `initial` is of the second.
+    Source: Wang et al. 2016, arXiv:1611.05763, Harlow's task; Mirowski et al. 2017,
+    ICLR (arXiv:1611.03673).
+    Departs: there each of the two receives only some of the inputs.
+    """
+
+    def __init__(self, input_size: int, config: NetworkConfig) -> None:
+        """Also allocate the first LSTM."""
+        super().__init__(input_size + config.first_units, config)
+        self.input_size = input_size
+        self.first = LSTM(input_size, replace(config, units=config.first_units))
+
+    def initialize(self, config: NetworkConfig, generator: torch.Generator) -> None:
+        """Draw the weights of both."""
+        super().initialize(config, generator)
+        first = replace(config, units=config.first_units)
+        self.first.initialize(first, generator)
+
+    def initialize_inputs(
+        self, groups: tuple[int, ...], generator: torch.Generator
+    ) -> None:
+        """Redraw the rows of the inputs of both."""
+        super().initialize_inputs(groups, generator)
+        self.first.initialize_inputs(groups, generator)
+
+    def initial_memory(self, num_envs: int) -> Memory:
+        """Memory of the second, then of the first."""
+        return (
+            *super().initial_memory(num_envs),
+            *self.first.initial_memory(num_envs),
+        )
+
+    def forward(
+        self,
+        inputs: Float[Tensor, "*batch inputs"],
+        memory: Memory,
+        recurrent_input: Tensor | None = None,
+    ) -> Memory:
+        """Take one step of the first, then of the second."""
+        below = memory[2:]
+        detached = None if recurrent_input is None else below[0].detach()
+        below = self.first(inputs, below, detached)
+        joined = torch.cat([inputs, below[0]], -1)
+        return (*super().forward(joined, memory[:2], recurrent_input), *below)
+
+
 class GRU(Core):
     """Gated recurrent unit.
 
@@ -270,6 +322,7 @@ class Feedforward(Core):
 
 CORES: dict[str, type[Core]] = {
     "lstm": LSTM,
+    "stacked-lstm": StackedLSTM,
     "episodic": EpisodicLSTM,
     "gru": GRU,
     "rnn": RNN,

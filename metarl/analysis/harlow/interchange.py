@@ -27,6 +27,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from metarl.analysis.harlow.units import differ
 from metarl.analysis.schema import Array, Flags
 from metarl.analysis.statistics import known_mean
 
@@ -141,6 +142,7 @@ def _turned(trials: pd.DataFrame) -> "pd.Series[float]":
 def follows_order(trials: pd.DataFrame) -> "pd.Series[float]":
     """Whether each choice follows the donor's order; NaN if it is missing.
 
+    NaN throughout where the features of all objects are equal: no axis is an order.
     The axis of each half of the problems, pair by pair, is fitted to the other half.
     """
     own, donor = (
@@ -151,6 +153,8 @@ def follows_order(trials: pd.DataFrame) -> "pd.Series[float]":
     signs = 2 * correct.to_numpy() - 1
     known = np.isfinite(signs)
     follows = pd.Series(np.nan, index=trials.index)
+    if not differ(own):
+        return follows
     for part in (0, 1):
         fitted, tested = known & (half != part), known & (half == part)
         if fitted.any():

@@ -50,6 +50,16 @@ often the decoded difference between the two has the right sign, along the axis 
 objects differ most (chance .5; about .75 for a store of the target alone)."""
 
 
+LEAST_DIFFERENCE = 1.5 / 255
+"""Difference of a cue up to which two objects have the same: pictures of one mean
+colour are rounded to whole levels, which moves their means by up to one level."""
+
+
+def differ(differences: Array) -> bool:
+    """Whether any of (N, K) differences of cues is one; those of a NaN are not."""
+    return bool((np.abs(differences) > LEAST_DIFFERENCE).any())
+
+
 def cue_columns(trials: pd.DataFrame, role: str) -> list[str]:
     """Columns that describe the target or the distractor, real numbers each."""
     # target itself and target_left name the object and its side.
@@ -64,12 +74,14 @@ def decoding_table(
 
     Args:
         recordings: subject -> its step recording of one test.
-        trials: trial table of the test; without cues nothing is decoded.
+        trials: trial table of the test; without cues, or where those of all objects
+            are equal, nothing is decoded.
 
     Returns:
         One row a subject and network (trained, untrained), with `DECODING_COLUMNS`.
     """
-    if not cue_columns(trials, "target"):
+    cues = trials[cue_columns(trials, "target")].to_numpy(float)
+    if not differ(cues - cues[:1]):
         recordings = {}
     rows = []
     for subject, recording in recordings.items():

@@ -50,6 +50,35 @@ def test_the_lstm_is_torchs():
         assert_close(ours[1], theirs[1], rtol=0, atol=1e-12)
 
 
+def test_stacked_lstms_are_torchs_one_on_the_other():
+    core = make("stacked-lstm", first_units=4)
+    first = give_weights(torch.nn.LSTMCell(INPUTS, 4, dtype=torch.float64), core.first)
+    second = torch.nn.LSTMCell(INPUTS + 4, UNITS, dtype=torch.float64)
+    with torch.no_grad():
+        second.weight_ih.copy_(core.weight[: INPUTS + 4].T)
+        second.weight_hh.copy_(core.weight[INPUTS + 4 :].T)
+        second.bias_ih.copy_(core.bias)
+        second.bias_hh.zero_()
+    memory = core.initial_memory(NUM_ENVS)
+    above, below = memory[:2], memory[2:]
+    for seen in inputs():
+        memory = core(seen, memory)
+        below = first(seen, below)
+        above = second(torch.cat([seen, below[0]], 1), above)
+        for ours, theirs in zip(memory, (*above, *below), strict=True):
+            assert_close(ours, theirs, rtol=0, atol=1e-12)
+
+
+def test_local_errors_of_stacked_lstms_pass_through_no_recurrent_weights():
+    core = make("stacked-lstm", first_units=4)
+    memory = [part.detach().requires_grad_() for part in core.initial_memory(NUM_ENVS)]
+    activity = core(inputs()[0], tuple(memory), memory[0].detach())[0]
+    activity.sum().backward()
+    assert memory[0].grad is memory[2].grad is None
+    assert memory[1].grad.any()
+    assert memory[3].grad.any()
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [("gru", torch.nn.GRUCell), ("rnn", torch.nn.RNNCell)]
 )
@@ -69,7 +98,7 @@ def test_an_episode_starts_from_the_learned_memory_in_every_environment(name):
     whole = core.initial_memory(NUM_ENVS)
     memory, others = whole[: core.memory_parts], whole[core.memory_parts :]
     assert not any(part.any() for part in others)
-    assert bool(others) == (name == "episodic")
+    assert bool(others) == (name in ("episodic", "stacked-lstm"))
     for part, learned in zip(memory, core.initial, strict=True):
         assert part.tolist() == [learned.tolist()] * NUM_ENVS
     sum(part.sum() for part in memory).backward()

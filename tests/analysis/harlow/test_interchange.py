@@ -103,6 +103,12 @@ def test_an_order_is_scored_on_problems_it_was_not_fitted_to():
     assert np.mean(scores) == pytest.approx(0.5, abs=0.05)
 
 
+def test_features_that_all_objects_share_have_no_order():
+    own, donor, signs = ordered(200, [1.0, 0.0, 0.0])
+    table = with_features(0.001 * own, 0.001 * donor, signs)
+    assert follows_order(table).isna().all()
+
+
 def test_choices_that_do_not_depend_on_the_donor_follow_no_order():
     rows = [
         {"episode": episode, "correct": float(episode % 3 == 0), "donor": donor}

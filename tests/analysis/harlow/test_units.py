@@ -56,6 +56,14 @@ def test_a_store_of_the_picture_holds_nothing_of_the_other(trials):
     assert both["r2_distractor"] == pytest.approx(both["r2_target"], abs=0.1)
 
 
+def test_objects_of_equal_cues_are_not_decoded(trials):
+    recording = problem_recording(trials, STORES["picture"])
+    cues = [*cue_columns(trials, "target"), *cue_columns(trials, "distractor")]
+    levels = np.random.default_rng(1).uniform(0.5, 0.504, (len(trials), len(cues)))
+    equal = trials.assign(**dict(zip(cues, levels.T, strict=True)))
+    assert len(decoding_table({0: recording}, equal)) == 0
+
+
 def test_units_that_hold_nothing_decode_nothing(trials):
     result = table_of(trials, STORES["picture"]).loc["untrained"]
     assert result["r2_target"] < 0.02
