@@ -114,7 +114,7 @@ EXPERIMENT = Experiment(
         **VARIANTS,
         "rpe-input": GENERAL["rpe-input"],
         "stacked": Variant(
-            why="two LSTMs, of which the second reads the first, as in Wang et al. 2016",
+            why="two LSTMs, the second above the first, as in Wang et al. 2016",
             network={"core": "stacked-lstm"},
         ),
     },
