@@ -27,7 +27,8 @@ from metarl.core.checks import MetaRLError
 from metarl.core.files import write_table_as_csv
 from metarl.envs.registry import NAMES
 from metarl.experiments.spec import preset
-from metarl.reports.figures import read_effects, save_figure
+from metarl.reports.figure_files import save_figure
+from metarl.reports.figures import read_effects
 from metarl.runs.config import to_plain
 from metarl.runs.folder import Run
 

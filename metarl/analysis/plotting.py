@@ -26,7 +26,7 @@ from metarl.analysis.measures import (
     rows_at,
     select_group,
 )
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 from metarl.analysis.words import NETWORKS, singular, with_count
 
 LEGEND_GAP = 0.19
@@ -490,7 +490,8 @@ def baseline_ticks(
     for name in baseline_names(means) if names is None else names:
         heights = points.of(select_group(means, name))["mean"]
         colour, ends = baseline_colour(name), (where - reach, where + reach)
-        ax.hlines(heights, *ends, color=colour, lw=width, label=name)
+        words = baseline_words(name)
+        ax.hlines(heights, *ends, color=colour, lw=width, label=words)
 
 
 def baseline_lines(
@@ -505,10 +506,11 @@ def baseline_lines(
         line: further properties of the lines.
     """
     for name, height in heights.items():
-        usual = {"color": baseline_colour(name), "lw": 1.5, "label": name}
+        words = baseline_words(name)
+        usual = {"color": baseline_colour(name), "lw": 1.5, "label": words}
         ax.axhline(height, **{**usual, **line})
         if named:
-            label_line(ax, name, height)
+            label_line(ax, words, height)
 
 
 def reference_points(

@@ -89,6 +89,46 @@ def baseline_colour(name: str) -> str:
     return BASELINE_COLOURS.get(name, COLOURS["chance"])
 
 
+BASELINE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "random": "random choice",
+        "bayes-greedy": "Bayesian observer, greedy",
+        "bayes-transitions": "Bayesian planner, infers transitions",
+        "bayes-optimal": "Bayes-optimal",
+        "oracle": "oracle",
+        "sarsa": "SARSA (model-free)",
+        "latent-state": "latent-state learner",
+        "model-free": "model-free learner",
+        "model-based": "model-based learner",
+        "kalman-greedy": "Kalman filter with a plan",
+        "win-stay": "win-stay",
+        "win-stay-lose-shift": "win-stay, lose-shift",
+        "larger-magnitude": "larger magnitude",
+        "rescorla-wagner": "Rescorla-Wagner",
+        "informed": "informative arm first",
+        "guesser": "ordinary arms, one by one",
+        "thompson": "Thompson sampling",
+        "ucb": "UCB",
+        "ucb-tuned": "UCB, tuned",
+        "gittins": "Gittins indices",
+        "ideal": "ideal observer",
+        "counting": "ideal observer that counts trials",
+        "td": "TD learning",
+        "matching": "best fixed probability",
+        "greedy-baited": "knows what is baited",
+        "rich-then-poor": "best rich-then-poor chooser",
+        "relation": "order by one feature",
+        "mean-colour": "mean colour",
+    }
+)
+"""Baseline -> its name in a figure, where it is another."""
+
+
+def baseline_words(name: str) -> str:
+    """Name of a baseline in a figure."""
+    return BASELINE_WORDS.get(name, name)
+
+
 @contextmanager
 def figure_style(*, math: bool = False) -> Iterator[None]:
     """Fonts and sizes that can be read from the back of a lecture room.

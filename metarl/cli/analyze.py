@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from metarl.cli.options import CRASHED, MISSED, RunFolder, TrustTask, parse
+from metarl.reports.figure_format import FigureFormat, StyleName, listed, millimetres
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +15,17 @@ class AnalyzeOptions:
     trust_task: TrustTask = False
     require_pass: bool = False
     """Exit with 1 unless every scored effect passes."""
+    style: StyleName = "screen"
+    """Draw a further figure for this purpose: paper, with letters of 7 to 8 points, or
+    slide."""
+    width: str = ""
+    """Width of the further figure, as 89mm or 183mm; default: that of its style, 183 mm
+    for a paper."""
+    panel: str = ""
+    """Letters of its panels, in the order in which they are drawn, as a,c; default:
+    all."""
+    format: str = "png,pdf"
+    """Kinds of its files: png, pdf, svg."""
 
 
 def main(words: list[str]) -> int:
@@ -23,8 +35,14 @@ def main(words: list[str]) -> int:
     from metarl.reports.figures import passed
     from metarl.runs.folder import incomplete_lines, load_run
 
+    form = FigureFormat(
+        style=options.style,
+        width=millimetres(options.width) if options.width else None,
+        panels=listed(options.panel),
+        formats=listed(options.format),
+    )
     run = load_run(options.run, trust_task=options.trust_task)
-    paths = analyze_run(run)
+    paths = analyze_run(run, form)
     print(paths["result"].read_text(encoding="utf-8"))
     for name, path in paths.items():
         print(f"{name}: {path}")

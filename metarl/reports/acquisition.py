@@ -30,11 +30,11 @@ from metarl.core.checks import MetaRLError
 from metarl.core.files import Recording, write_table_as_csv, write_text
 from metarl.core.names import unknown_name
 from metarl.experiments.spec import experiment
+from metarl.reports.figure_files import save_figure
 from metarl.reports.figures import (
     analysis_of,
     has_analysis,
     network_data,
-    save_figure,
     training_departure,
 )
 from metarl.runs.config import EvaluationConfig

@@ -26,12 +26,8 @@ from metarl.analysis.plotting import LEAST_FOR_INTERVAL, empty_panel
 from metarl.analysis.style import figure_style
 from metarl.core.checks import MetaRLError
 from metarl.core.files import csv_text, read_table, write_text
-from metarl.reports.figures import (
-    BY_SUBJECT_FILE,
-    NO_NUMBER,
-    read_effects,
-    save_figure,
-)
+from metarl.reports.figure_files import save_figure
+from metarl.reports.figures import BY_SUBJECT_FILE, NO_NUMBER, read_effects
 from metarl.runs.folder import Run, load_run
 
 PANEL_WIDTH, LEAST_HEIGHT = 6.0, 4.6

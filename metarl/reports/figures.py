@@ -31,7 +31,6 @@ from metarl.core.fields import checked
 from metarl.core.files import (
     file_hash,
     read_json,
-    whole_file,
     write_json,
     write_table_as_csv,
     write_text,
@@ -41,6 +40,8 @@ from metarl.experiments.variants import matching_test, variants_of
 from metarl.io.column_map import ColumnMap
 from metarl.io.load import load_trials
 from metarl.io.trials import TrialData
+from metarl.reports.figure_files import save_figure
+from metarl.reports.figure_format import PANEL_SIZE, FigureFormat, choose, letters
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, change_params
 from metarl.runs.folder import (
     SNAPSHOTS,
@@ -62,10 +63,6 @@ NUMBERS = ("value", "low", "high", "subjects", "missing")
 """Columns of effects.json that hold numbers or blanks."""
 NO_NUMBER = "no number"
 """Value of an effect that no subject, or not every subject it needs, has."""
-PANEL_SIZE = (5.4, 4.8)
-"""Width and height of a panel, in inches."""
-COLUMNS = 3
-"""Number of panels per row."""
 
 
 def analysis_of(task: str) -> Analysis[Any]:
@@ -232,11 +229,26 @@ def make_data(
 
 
 def draw_figure(
-    result: AnalysisResult, panels: Sequence[Panel] | None = None, title: str = ""
+    result: AnalysisResult,
+    panels: Sequence[Panel] | None = None,
+    title: str = "",
+    form: FigureFormat | None = None,
 ) -> Figure:
-    """Draw one figure of all or some panels of a result."""
+    """Draw one figure of all or some panels of a result.
+
+    Args:
+        result: what is drawn.
+        panels: panels to draw; None: all of the analysis.
+        title: heading of the figure.
+        form: its format, whose letters are those of the panels.
+
+    Raises:
+        ValueError: a letter of the format is none of a panel.
+    """
     panels = result.analysis.panels if panels is None else panels
-    return _draw([(panel, [result]) for panel in panels], title)
+    form = form or FigureFormat()
+    chosen = choose(form.panels, [panel.title for panel in panels])
+    return _draw([(panels[k], [result]) for k in chosen], title, form)
 
 
 def draw_layers(layers: Sequence[AnalysisResult], title: str = "") -> Figure:
@@ -274,19 +286,22 @@ def _titled(panel: Panel, layer: AnalysisResult) -> Panel:
 
 
 def _draw(
-    drawn: Sequence[tuple[Panel, Sequence[AnalysisResult]]], title: str
+    drawn: Sequence[tuple[Panel, Sequence[AnalysisResult]]],
+    title: str,
+    form: FigureFormat | None = None,
 ) -> Figure:
-    columns = min(COLUMNS, len(drawn))
+    columns = (form or FigureFormat()).columns(len(drawn))
     rows = -(-len(drawn) // columns)
     size = (PANEL_SIZE[0] * columns, PANEL_SIZE[1] * rows + 0.4)
     with figure_style():
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(rows, columns, squeeze=False)
-        for ax, (panel, layers) in zip(grid.flat, drawn, strict=False):
+        names = letters(len(drawn))
+        for ax, name, (panel, layers) in zip(grid.flat, names, drawn, strict=False):
             for slot, layer in enumerate(layers):
                 at = replace(layer.context, slot=slot, slots=len(layers))
                 panel(layer.tables, at, ax)
-            ax.set_title(panel.title)
+            ax.set_title(f"{name}  {panel.title}")
         for ax in grid.flat[len(drawn) :]:
             ax.set_axis_off()
         _align([panel for panel, _ in drawn], grid.flat)
@@ -307,21 +322,15 @@ def _align(panels: Sequence[Panel], axes: Iterable[Axes]) -> None:
             ax.set_ylim(low, high)
 
 
-def save_figure(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PNG and PDF; the same figure gives the same bytes."""
-    paths = [stem.with_suffix(".png"), stem.with_suffix(".pdf")]
-    for path in paths:
-        kind = path.suffix[1:]
-        undated = {"CreationDate": None} if kind == "pdf" else None
-        with whole_file(path) as temporary:
-            figure.savefig(temporary, format=kind, dpi=150, metadata=undated)
-    return paths
-
-
 @checked
-def analyze(run: Run | str | Path) -> dict[str, Path]:
-    """Analyse an evaluated run; return the paths of figure, effects and result."""
-    run = as_run(run)
+def analyze(run: Run | str | Path, form: FigureFormat | None = None) -> dict[str, Path]:
+    """Analyse an evaluated run; return the paths of figure, effects and result.
+
+    Args:
+        run: the run, or its folder.
+        form: format of a further figure, beside the one for the screen; None: none.
+    """
+    run, form = as_run(run), form or FigureFormat()
     if not has_analysis(run.config.task):
         raise MetaRLError(
             f"{run.config.task} has no analysis; add one to its experiment, or use its "
@@ -330,15 +339,46 @@ def analyze(run: Run | str | Path) -> dict[str, Path]:
     warn_of_incomplete_tests(run)
     made_from = run.tests_digest()
     analysis, data = analysis_of(run.config.task), experiment_data(run)
+    titles = [panel.title for panel in analysis.panels]
+    chosen = choose(form.panels, titles)
     result = analyse(analysis, data)
+    text = run.analysis_path / "result.txt"
+    unscored = why_unscored(analysis.criteria, analysis.published, data)
+    paths = _save_figures(run, result, form, [titles[k] for k in chosen])
+    write_text(text, result_text(run, result.effects, unscored))
+    write_effects(run.effects_path, result.effects, made_from=made_from)
+    return {**paths, "effects": run.effects_path, "result": text}
+
+
+def _save_figures(
+    run: Run, result: AnalysisResult, form: FigureFormat, titles: Sequence[str]
+) -> dict[str, Path]:
+    """Write the figure for the screen, and a further one with its caption."""
     folder = run.analysis_path
     title = f"{run.config.task}, preset {run.config.preset}"
     png, pdf = save_figure(draw_figure(result, title=title), folder / "figure")
-    text = folder / "result.txt"
-    unscored = why_unscored(analysis.criteria, analysis.published, data)
-    write_text(text, result_text(run, result.effects, unscored))
-    write_effects(run.effects_path, result.effects, made_from=made_from)
-    return {"figure": png, "pdf": pdf, "effects": run.effects_path, "result": text}
+    paths = {"figure": png, "pdf": pdf}
+    if form == FigureFormat():
+        return paths
+    files = save_figure(draw_figure(result, form=form), folder / form.stem, form)
+    paths |= {f"{path.stem} ({path.suffix[1:]})": path for path in files}
+    words = folder / f"{form.stem}.txt"
+    write_text(words, caption(run, titles) + "\n")
+    return {**paths, "caption": words}
+
+
+def caption(run: Run, titles: Sequence[str]) -> str:
+    """Caption of a figure, in one line: task, networks, panels, what intervals are."""
+    config, count = run.config, len(run.evaluated)
+    task = experiment(config.task).summary or config.task
+    networks = "one network" if count == 1 else f"{count} independent networks"
+    named = zip(letters(len(titles)), titles, strict=True)
+    panels = " ".join(f"{letter}, {title}." for letter, title in named)
+    return (
+        f"{task[:1].upper()}{task[1:]} ({networks} with frozen weights; preset "
+        f"{config.preset}, seed {config.seed}). {panels} Intervals: 95 %, of the mean "
+        "over networks."
+    )
 
 
 def write_effects(

@@ -43,14 +43,14 @@ from metarl.io.cells import as_plain
 from metarl.io.column_map import ColumnMap
 from metarl.io.covariates import Covariates, likely_codes, read_covariates
 from metarl.io.trials import TrialData
+from metarl.reports.figure_files import save_figure
+from metarl.reports.figure_format import MOST_COLUMNS
 from metarl.reports.figures import (
-    COLUMNS,
     analysis_of,
     draw_layers,
     experiment_data,
     own_data_analysis,
     read_trials,
-    save_figure,
     write_effects,
 )
 from metarl.runs.folder import Run, as_run
@@ -547,7 +547,7 @@ def _row(table: pd.DataFrame) -> dict[str, object]:
 
 def _small_panels(count: int) -> tuple[Figure, list[Axes]]:
     """A figure with so many small panels."""
-    columns = max(1, min(COLUMNS, count))
+    columns = max(1, min(MOST_COLUMNS, count))
     rows = max(1, -(-count // columns))
     size = (SMALL_PANEL[0] * columns, SMALL_PANEL[1] * rows)
     figure = Figure(figsize=size, layout="constrained")

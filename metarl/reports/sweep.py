@@ -30,13 +30,8 @@ from metarl.analysis.sweep import (
 from metarl.analysis.sweep_plots import Axis, plot_halves, plot_map, plot_setting
 from metarl.core.files import write_table_as_csv, write_text
 from metarl.experiments.spec import experiment
-from metarl.reports.figures import (
-    NO_NUMBER,
-    analysis_of,
-    experiment_data,
-    has_analysis,
-    save_figure,
-)
+from metarl.reports.figure_files import save_figure
+from metarl.reports.figures import NO_NUMBER, analysis_of, experiment_data, has_analysis
 from metarl.runs.folder import Run
 from metarl.runs.settings import Span, Values, shown
 

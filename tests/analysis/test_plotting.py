@@ -210,7 +210,7 @@ def test_bars_are_means_with_a_dot_a_subject_in_the_order_of_the_points(ax, tabl
     assert [list(line.get_ydata()) for line in ax.lines] == [[11, 1], [12, 2], [13, 3]]
     baseline_ticks(ax, places, tables.summary("cells"), POINTS)
     ticks = ax.collections[-1]
-    assert ticks.get_label() == "random"
+    assert ticks.get_label() == "random choice"
     assert [segment[0, 1] for segment in ticks.get_segments()] == [0.25, 0.5]
     assert same_color(ticks.get_color()[0], baseline_colour("random"))
 
@@ -257,7 +257,7 @@ def test_scores_have_the_lines_of_baselines_and_of_learning(ax, tables):
     assert scores_by_subject(ax, tables, scored, "value") == ["0", "0", "0"]
     assert list(ax.lines[0].get_ydata()) == [1, 2, 3]
     lines = {text.get_text(): text.xy[1] for text in ax.texts}
-    assert lines == {"random": 0.5, "learned": 1.5}
+    assert lines == {"random choice": 0.5, "learned": 1.5}
 
 
 def test_where_nothing_is_scored_no_line_says_learned(ax):

@@ -156,7 +156,8 @@ def test_groups_of_subjects_are_drawn_together_or_side_by_side(name):
         assert own["subject"].tolist() == kept
         assert part.context.subject_count == len(kept)
     if ANALYSES[name].behaviour_panels:
-        titles = [ax.get_title("left") for ax in draw_layers(parts).axes]
+        headed = [ax.get_title("left") for ax in draw_layers(parts).axes]
+        titles = [title.partition("  ")[2] for title in headed]
         for panel in ANALYSES[name].behaviour_panels:
             both = [f"{panel.title}: old", f"{panel.title}: young"]
             assert panel.title in titles if panel.shared else set(both) <= set(titles)

@@ -38,7 +38,7 @@ from metarl.core.files import (
     write_table,
     write_text,
 )
-from metarl.reports.figures import save_figure
+from metarl.reports.figure_files import save_figure
 from metarl.runs.checkpoint import save_policy, save_state
 
 pytestmark = pytest.mark.oldest

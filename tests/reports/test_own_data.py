@@ -18,6 +18,12 @@ from metarl.reports.own_data import analyze_trials
 NAMES = ["4011612345", "anna", "bert", "cleo", "dora", "05"]
 
 
+def headings(figure):
+    """Headings of the panels, without their letters."""
+    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.axison]
+    return [title.partition("  ")[2] for title in titles if title]
+
+
 def own_table(sessions=1, seed=3):
     """Two-step trials of six people; the first half stays more after a reward."""
     random = np.random.default_rng(seed)
@@ -187,7 +193,7 @@ def test_networks_are_drawn_too_in_their_own_colour(finished):
     own, networks = bars["mice (n = 6)"], bars["networks (n = 2)"]
     assert same_color(networks[:3], COLOURS["agent"])
     assert same_color(own[:3], COLOURS["own"])
-    titles = [ax.get_title("left") for ax in analysed.figure.axes]
+    titles = headings(analysed.figure)
     assert "Weights of past trials: mice" in titles
     assert "Weights of past trials: networks" in titles
     rows = analysed.tables["beside"].set_index("measure")
@@ -324,8 +330,7 @@ def test_groups_of_an_armed_bandit_share_their_panels():
     columns = ["subject", "trial", "choice", "reward", "half"]
     table = pd.DataFrame(rows, columns=columns)
     figure = analyze_trials("bandit", table, who="people", group="half").figure
-    titles = [ax.get_title(loc="left") for ax in figure.axes if ax.axison]
-    assert titles == [
+    assert headings(figure) == [
         *("Reward along an episode", "Staying with an arm", "Arms tried"),
         "Learning rate and temperature",
     ]

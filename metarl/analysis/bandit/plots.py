@@ -25,7 +25,7 @@ from metarl.analysis.plotting import (
     subject_lines,
 )
 from metarl.analysis.schema import Array
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 BELOW = ("bayes-optimal", "bayes-greedy")
 """Baselines drawn as broken lines: nothing is expected below them."""
@@ -99,7 +99,8 @@ def _plot_baselines(
 ) -> None:
     """A line for each baseline, with its last value in the legend if asked for."""
     for name, line in lines.items():
-        label = f"{name} {line[value].iloc[-1]:.2f}" if with_last else name
+        words = baseline_words(name)
+        label = f"{words} {line[value].iloc[-1]:.2f}" if with_last else words
         style, colour = "--" if name in BELOW else "-", baseline_colour(name)
         ax.plot(line[x], line[value], style, color=colour, lw=1.5, label=label)
 
@@ -257,5 +258,6 @@ def _ablation_rows(
     baselines = means[means["group"] != MEASURED].sort_values("mean")
     for name in baselines["group"]:
         shade = baseline_colour(name)
-        rows.append((name, select_group(subjects, name)["regret"], shade, shade))
+        values = select_group(subjects, name)["regret"]
+        rows.append((baseline_words(name), values, shade, shade))
     return rows

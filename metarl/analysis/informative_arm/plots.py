@@ -15,7 +15,7 @@ from metarl.analysis.plotting import (
     subject_label,
     subject_lines,
 )
-from metarl.analysis.style import baseline_colour
+from metarl.analysis.style import baseline_colour, baseline_words
 
 STYLES = dict(zip(KINDS, ("--", "-"), strict=True))
 """Line of each kind of choice."""
@@ -47,7 +47,7 @@ def plot_choices(tables: Tables, context: Context, ax: Axes) -> Axes:
         own = rows_at(select_group(each), kind=kind)
         subject_lines(ax, own, "trial", "probability", colour, ls=style)
         for name in [n for n in COMPARED if n in baseline_names(means)]:
-            words, shade = f"{kind}, {name}", baseline_colour(name)
+            words, shade = f"{kind}, {baseline_words(name)}", baseline_colour(name)
             line = select_group(means, name)
             mean_line(ax, line, "trial", shade, label=words, style=style, lw=1.5)
     ax.set(xlabel="Trial of the episode", ylabel="P(choice)", ylim=(-0.03, 1.03))
@@ -88,7 +88,7 @@ def plot_regret(tables: Tables, context: Context, ax: Axes) -> Axes:
     for name in baseline_names(means):
         line = select_group(means, name)
         mean_line(ax, line, "trial", baseline_colour(name), lw=1.8)
-        label_line(ax, name, float(line["mean"].iloc[-1]))
+        label_line(ax, baseline_words(name), float(line["mean"].iloc[-1]))
     label, own = subject_label(context), select_group(tables["regret"])
     mean = select_group(means)
     mean_line(ax, mean, "trial", colour, label=label, style="o-", lw=2.5)

@@ -26,7 +26,7 @@ from metarl.analysis.plotting import (
 )
 from metarl.analysis.restless_bandit.behaviour import VOLATILITIES
 from metarl.analysis.restless_bandit.fits import MODELS
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 KINDS = dict(zip(VOLATILITIES, ("quiet", "volatile"), strict=True))
 """Volatility -> name of its episodes."""
@@ -45,7 +45,8 @@ def plot_regret(tables: Tables, context: Context, ax: Axes) -> Axes:
     means = tables.summary("regret")
     for name in baseline_names(means):
         line, shade = select_group(means, name), baseline_colour(name)
-        mean_line(ax, line, "trial", shade, label=name, alpha=0, lw=1.8)
+        words = baseline_words(name)
+        mean_line(ax, line, "trial", shade, label=words, alpha=0, lw=1.8)
     subject_lines(ax, select_group(tables["regret"]), "trial", "regret", colour)
     mean_line(ax, select_group(means), "trial", colour, label=label, lw=2.5)
     ax.set(xlabel="Trial of the episode", ylabel="Regret so far (reward units)")
@@ -88,7 +89,7 @@ def _by_volatility(
             select_group(means, baseline),
             "place",
             baseline_colour(baseline),
-            label=baseline,
+            label=baseline_words(baseline),
             style=f"{marker}--",
             alpha=0,
             lw=1.2,
@@ -109,7 +110,7 @@ def plot_models(tables: Tables, context: Context, ax: Axes) -> Axes:
     for index, group in enumerate(groups):
         own = group == MEASURED
         colour = subject_colour(context) if own else baseline_colour(group)
-        label = subject_label(context) if own else group
+        label = subject_label(context) if own else baseline_words(group)
         where = places + (index - (len(groups) - 1) / 2) * width
         heights = points.of(select_group(means, group))["mean"]
         ax.bar(where, heights, 0.9 * width, color=colour, alpha=0.4, label=label)

@@ -29,7 +29,7 @@ from metarl.analysis.plotting import (
 )
 from metarl.analysis.reversal.behaviour import NOT_KNOWN, schedule_name
 from metarl.analysis.reversal.effects import IDEAL
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 STYLES = {80.0: "-", 70.0: "--", NOT_KNOWN: "-"}
 """Schedule -> line; dots of the same schedule are filled or open."""
@@ -67,7 +67,7 @@ def _plot_curves(ax: Axes, tables: Tables, context: Context, alignment: str) -> 
         colour, words = subject_colour(context), f"{label}, {name}"
         mean_line(ax, own, "trial", colour, label=words, style=style)
         if len(ideal):
-            colour, words = baseline_colour(IDEAL), f"{IDEAL}, {name}"
+            colour, words = baseline_colour(IDEAL), f"{baseline_words(IDEAL)}, {name}"
             mean_line(
                 ax, ideal, "trial", colour, label=words, style=style, alpha=0, lw=1.2
             )

@@ -35,7 +35,7 @@ from metarl.analysis.risky_choice.changes import (
     STIMULATIONS,
 )
 from metarl.analysis.schema import Array
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 PERCENT = "Risky choices (% of free)"
 """Vertical axis of most panels."""
@@ -202,7 +202,7 @@ def plot_trials(tables: Tables, context: Context, ax: Axes) -> Axes:
     for name in (MEASURED, *ALONG_EPISODE):
         own = name == MEASURED
         colour = subject_colour(context) if own else baseline_colour(name)
-        words = subject_label(context) if own else name
+        words = subject_label(context) if own else baseline_words(name)
         for probability, (style, _) in levels.items():
             line = rows_at(select_group(means, name), probability=probability)
             # Where the probability changes within an episode, not all places have it.

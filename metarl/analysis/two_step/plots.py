@@ -60,7 +60,7 @@ def stay_panel(
     places = bars_with_subjects(ax, tables, context, "stays", "probability", STAYS)
     published_points(ax, places, published, STAYS)
     baseline_ticks(ax, places, tables.summary("stays"), STAYS)
-    names = [f"{t}\n{'rewarded' if r else 'unrewarded'}" for r, t in STAYS.order]
+    names = [f"{t}\n{'reward' if r else 'no reward'}" for r, t in STAYS.order]
     ax.set_xticks(places + 0.15, names)
     ax.set(ylabel="P(same first choice)", ylim=(0, 1.02))
     ax.set_xlabel("Transition and reward of the trial before")

@@ -25,7 +25,7 @@ from metarl.analysis.plotting import (
     subject_points,
     subject_ticks,
 )
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 from metarl.analysis.volatility.behaviour import ORDERS, WINDOW
 from metarl.analysis.volatility.effects import CONTROL, OBSERVER
 
@@ -132,7 +132,7 @@ def plot_rate_traces(tables: Tables, context: Context, ax: Axes) -> Axes:
         return ax if context.slots > 1 else empty_panel(ax, why)
     _order_lines(ax, own, subject_colour(context), subject_label(context))
     best = select_group(means, OBSERVER)
-    _order_lines(ax, best, baseline_colour(OBSERVER), OBSERVER)
+    _order_lines(ax, best, baseline_colour(OBSERVER), baseline_words(OBSERVER))
     _rate_axis(ax)
     _mark_half(ax, means["trial"])
     ax.set_xlabel(f"Trial of the episode (middle of a window of {WINDOW})")

@@ -23,7 +23,7 @@ from metarl.analysis.bandit.plots import (
     plot_transfer,
 )
 from metarl.analysis.measures import Measure
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 LAWS = ("correlated", "medium", "hard")
 EPISODES = 60
@@ -108,10 +108,12 @@ def test_regret_curves_are_the_tables(tables, context, ax):
     expected = [part["regret"] for _, part in each.groupby("subject")]
     np.testing.assert_array_equal(thin, expected)
     for name in ("random", "thompson"):
-        curve = line(ax, name)
+        curve = line(ax, baseline_words(name))
         assert list(curve.get_ydata()) == list(means.loc[name, "mean"])
         assert same_color(curve.get_color(), baseline_colour(name))
-        assert curve.get_label() == f"{name} {curve.get_ydata()[-1]:.2f}"
+        assert (
+            curve.get_label() == f"{baseline_words(name)} {curve.get_ydata()[-1]:.2f}"
+        )
     (band,) = ax.collections
     top = band.get_paths()[0].vertices[:, 1].max()
     assert top == pytest.approx(means.loc["measured", "high"].max())
@@ -121,8 +123,8 @@ def test_regret_curves_are_the_tables(tables, context, ax):
 def test_the_axis_shows_the_networks_and_leaves_chance_above(tables, context, ax):
     plot_regret(tables, context, ax)
     top = ax.get_ylim()[1]
-    assert line(ax, "thompson").get_ydata().max() < top
-    assert line(ax, "random").get_ydata().max() > top
+    assert line(ax, "Thompson").get_ydata().max() < top
+    assert line(ax, "random choice").get_ydata().max() > top
     flat = Measure(tables["regret"].assign(regret=30.0), "regret", ("trial",))
     plot_regret(tables.replace(regret=flat), context, ax)
     assert ax.get_ylim()[1] > 30
@@ -147,10 +149,10 @@ def test_curves_on_dependent_arms_are_the_tables_and_the_baselines(tables, conte
         assert list(curve.get_ydata()) == list(means.loc[name, "mean"])
         assert same_color(curve.get_color(), COLOURS[colour])
     reference = tables["reference_dependent"].set_index("label")
-    curve = line(ax, "thompson")
+    curve = line(ax, "Thompson")
     assert list(curve.get_xdata()) == list(reference.loc["thompson", "trial"])
     assert list(curve.get_ydata()) == list(reference.loc["thompson", "value"])
-    assert line(ax, "bayes-greedy 0.99").get_linestyle() == "--"
+    assert line(ax, "Bayesian observer, greedy 0.99").get_linestyle() == "--"
 
 
 def test_the_raster_is_one_image_with_a_gap(tables, context, ax):
@@ -227,7 +229,12 @@ def test_every_network_intact_or_not_and_every_baseline_has_its_row(
 ):
     plot_ablations(tables, context, ax)
     names = [text.get_text() for text in ax.get_yticklabels()]
-    assert names == ["networks (n = 3)", "no-reward (n = 2)", "thompson", "random"]
+    assert names == [
+        "networks (n = 3)",
+        "no-reward (n = 2)",
+        "Thompson sampling",
+        "random choice",
+    ]
     dots = [x for x in ax.lines if x.get_marker() == "o"]
     measured = tables["subjects"].set_index("group")["regret"]
     assert list(dots[0].get_xdata()) == list(measured["measured"])

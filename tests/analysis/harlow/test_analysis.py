@@ -258,7 +258,8 @@ def test_a_plain_evaluation_has_its_tables_rows_and_panels():
     assert len(plain.effects) > 5
     figure = draw_figure(plain)
     titles = [ax.get_title(loc="left") for ax in figure.axes]
-    assert [title for title in titles if title] == list(PANELS)
+    headings = [f"{k}  {name}" for k, name in zip("abcdefghijk", PANELS, strict=False)]
+    assert [title for title in titles if title] == headings
     said = [text.get_text() for ax in figure.axes for text in ax.texts]
     assert "no learning curve" in said
     assert "no recording" in said

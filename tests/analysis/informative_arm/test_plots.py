@@ -11,6 +11,7 @@ from metarl.analysis.informative_arm.plots import (
     plot_choices,
     plot_regret,
 )
+from metarl.analysis.style import baseline_words
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,14 @@ def test_choices_are_lines_by_trial(result, ax):
     summary = result.tables.summary("choices").set_index(["group", "kind"])
     curves = lines(ax)
     for kind in ("target", "informative arm"):
-        for group, name in (("measured", "networks (n = 4)"), ("guesser", "guesser")):
+        for group, name in (
+            ("measured", "networks (n = 4)"),
+            ("guesser", baseline_words("guesser")),
+        ):
             expected = summary.loc[(group, kind), "mean"].tolist()
             assert list(curves[f"{kind}, {name}"].get_ydata()) == expected
-    assert curves["target, informed"].get_ydata()[0] == 0
-    assert curves["informative arm, informed"].get_ydata()[0] == 1
+    assert curves[f"target, {baseline_words('informed')}"].get_ydata()[0] == 0
+    assert curves[f"informative arm, {baseline_words('informed')}"].get_ydata()[0] == 1
     # Two kinds of choice: four subjects, their mean and two baselines each.
     assert len(ax.lines) == 2 * (4 + 1 + 2)
 
@@ -67,9 +71,10 @@ def test_regrets_are_lines_with_an_interval(result, ax):
     tips = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert tips.max() == pytest.approx(measured["high"].max())
     names = [text.get_text() for text in ax.texts]
-    assert names == ["informed", "guesser"]
+    groups = ["informed", "guesser"]
+    assert names == [baseline_words(group) for group in groups]
     ends = [line.get_ydata()[-1] for line in ax.lines[:2]]
-    assert ends == summary.loc[names].query("trial == 5")["mean"].tolist()
+    assert ends == summary.loc[groups].query("trial == 5")["mean"].tolist()
 
 
 def test_every_panel_can_be_drawn_from_few_trials_alone(ax):

@@ -17,7 +17,7 @@ from metarl.analysis.matching.plots import (
     plot_matching,
     plot_slopes,
 )
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def points_of(ax, label):
 
 def levels_of(ax, label):
     """Heights of a set of horizontal lines."""
-    (result,) = [c for c in ax.collections if c.get_label() == label]
+    (result,) = [c for c in ax.collections if c.get_label() == baseline_words(label)]
     return [float(segment[0][1]) for segment in result.get_segments()]
 
 
@@ -158,7 +158,7 @@ def test_earnings_are_drawn_by_set_with_the_exact_lines(result, tables, ax):
     learned = (means["random"] + share * gain)["held-in"]
     assert levels_of(ax, "learned") == pytest.approx([learned])
     for name in ("random", "matching", "alternation"):
-        (curve,) = [c for c in ax.collections if c.get_label() == name]
+        (curve,) = [c for c in ax.collections if c.get_label() == baseline_words(name)]
         assert same_color(curve.get_color()[0], baseline_colour(name))
 
 

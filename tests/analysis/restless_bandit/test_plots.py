@@ -52,13 +52,13 @@ def lines(ax):
 def test_regret_is_drawn_for_networks_and_baselines(result, ax):
     assert plot_regret(result.tables, result.context, ax) is ax
     shown, summary = lines(ax), result.tables.summary("regret").set_index("group")
-    for group, label in (("measured", LABEL), ("random", "random")):
+    for group, label in (("measured", LABEL), ("random", "random choice")):
         assert list(shown[label].get_ydata()) == summary.loc[group, "mean"].tolist()
     assert len(ax.lines) == 4 + 1 + 2
     tips = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert tips.max() == pytest.approx(summary.loc["measured", "high"].max())
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == [LABEL, "random", "rescorla-wagner"]
+    assert labels == [LABEL, "random choice", "Rescorla-Wagner"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_quiet_stands_left_of_volatile(draw, table, column, result, ax):
     draw(result.tables, result.context, ax)
     curves = lines(ax)
     summary = result.tables.summary(table).set_index(["group", "volatility"])
-    for group, label in (("measured", LABEL), ("rescorla-wagner", "rescorla-wagner")):
+    for group, label in (("measured", LABEL), ("rescorla-wagner", "Rescorla-Wagner")):
         heights = [summary.loc[(group, kind), "mean"] for kind in ("low", "high")]
         assert list(curves[label].get_ydata()) == pytest.approx(heights)
     each = result.tables[table]

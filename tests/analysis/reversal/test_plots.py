@@ -17,7 +17,7 @@ from metarl.analysis.reversal.plots import (
     plot_subjects,
     plot_switching,
 )
-from metarl.analysis.style import COLOURS, baseline_colour
+from metarl.analysis.style import COLOURS, baseline_colour, baseline_words
 
 
 def analysed(**data):
@@ -74,7 +74,7 @@ def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
         ideal = result.tables.summary("curves").query(
             f"group == 'bayes-greedy' and {point}"
         )
-        line = lines[f"bayes-greedy, {name}"]
+        line = lines[f"{baseline_words('bayes-greedy')}, {name}"]
         assert list(line.get_ydata()) == list(ideal["mean"])
         monkeys = result.tables["reference_curves"].query(point)
         dots = lines[f"macaques, Costa 2016 (n = 4), {name}"]
@@ -88,7 +88,11 @@ def test_curves_are_the_tables_with_the_monkeys_on_the_same_axes(
     assert labels(ax) == [
         f"{who}, {name}"
         for name in ("80/20", "70/30")
-        for who in ("networks (n = 4)", "bayes-greedy", "macaques, Costa 2016 (n = 4)")
+        for who in (
+            "networks (n = 4)",
+            baseline_words("bayes-greedy"),
+            "macaques, Costa 2016 (n = 4)",
+        )
     ]
 
 
@@ -146,7 +150,7 @@ def test_bars_are_means_with_a_dot_a_subject_monkeys_and_baselines(result, ax, d
     assert list(bars[0].get_ydata()) == list(monkeys["value"])
     assert same_color(bars[0].get_color(), COLOURS["animal"])
     for name in ("random", "bayes-greedy"):
-        marks = next(c for c in ax.collections if c.get_label() == name)
+        marks = next(c for c in ax.collections if c.get_label() == baseline_words(name))
         heights = [segment[0, 1] for segment in marks.get_segments()]
         assert heights == list(of(name).loc[cells, "mean"])
         assert same_color(marks.get_color()[0], baseline_colour(name))
@@ -180,8 +184,8 @@ def test_every_subject_is_a_dot_with_the_monkeys_and_named_lines(result, ax):
     means = result.tables.summary("subjects").set_index("group")["mean"]
     assert lines == pytest.approx(
         {
-            "random": means["random"],
-            "bayes-greedy": means["bayes-greedy"],
+            "random choice": means["random"],
+            baseline_words("bayes-greedy"): means["bayes-greedy"],
             "learned": 0.75,
         }
     )

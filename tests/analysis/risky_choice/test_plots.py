@@ -243,7 +243,7 @@ def test_lines_along_the_episode_are_the_means_of_each_trial(result, ax):
             assert list(line.get_xdata()) == list(range(1, 21))
             expected = list(table.loc[(name, probability), "mean"])
             assert list(line.get_ydata()) == pytest.approx(expected)
-    assert legend(ax)[1] == ["networks (n = 3)", "bayes-optimal"]
+    assert legend(ax)[1] == ["networks (n = 3)", "Bayes-optimal"]
     # The interval is over networks; one baseline has none.
     assert len(ax.collections) == 2
 

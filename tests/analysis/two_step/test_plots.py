@@ -103,7 +103,7 @@ def test_baselines_are_marks_across_the_bars(result, ax):
         result.tables.summary("stays")["group"] == "random"
     ]
     heights = random.set_index(["reward", "transition"]).loc[CELLS, "mean"]
-    assert [mark[0] for mark in segments_of(ax, "random")] == pytest.approx(
+    assert [mark[0] for mark in segments_of(ax, "random choice")] == pytest.approx(
         list(heights)
     )
 
@@ -123,7 +123,7 @@ def test_the_subjects_are_counted_in_the_legend(result, ax):
     plot_stay_probabilities(result.tables, result.context, ax)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels[0] == "networks (n = 4)"
-    assert {"random", PAPER, *MONKEYS} < set(labels)
+    assert {"random choice", PAPER, *MONKEYS} < set(labels)
 
 
 def test_stay_regression_weights_stand_with_animals_and_people(result, ax):
@@ -201,7 +201,7 @@ def test_rewards_are_dots_with_named_lines(result, ax):
     assert dots(ax)[0] == pytest.approx(list(subjects))
     lines = {t.get_text(): t.xy[1] for t in ax.texts}
     random = result.tables.summary("subjects").set_index("group").loc["random", "mean"]
-    assert lines == pytest.approx({"random": random, "learned": 65})
+    assert lines == pytest.approx({"random choice": random, "learned": 65})
 
 
 def test_subjects_with_nearly_equal_rewards_look_equal(simulate, ax):

@@ -9,7 +9,7 @@ from volatile_choosers import SUBJECT_COUNT, whole_source
 
 from metarl.analysis.analysis import analyse
 from metarl.analysis.measures import Measure
-from metarl.analysis.style import COLOURS
+from metarl.analysis.style import COLOURS, baseline_words
 from metarl.analysis.volatility import ANALYSIS
 from metarl.analysis.volatility.plots import (
     plot_block_rates,
@@ -69,7 +69,9 @@ def test_block_rates_are_dots_and_means_with_those_of_people(result, tables, ax)
 
 def test_baselines_that_learn_are_lines_across_the_blocks(result, tables, ax):
     plot_block_rates(result.tables, result.context, ax)
-    lines = next(c for c in ax.collections if c.get_label() == "bayes-greedy")
+    lines = next(
+        c for c in ax.collections if c.get_label() == baseline_words("bayes-greedy")
+    )
     heights = [segment[0, 1] for segment in lines.get_segments()]
     rates = tables["rates"][tables["rates"]["group"] == "bayes-greedy"]
     expected = rates.set_index("block")["rate"][BLOCKS]

@@ -164,7 +164,11 @@ def test_the_panels_draw_the_tables(filters, ax):
     assert [b.get_height() for b in bars] == pytest.approx(means[shown].to_list())
     labels = ax.get_legend_handles_labels()[1]
     assert "humans, Feher da Silva 2020 (n = 24)" in labels
-    assert {"model-free", "model-based", "kalman-greedy"} <= set(labels)
+    assert {
+        "model-free learner",
+        "model-based learner",
+        "Kalman filter with a plan",
+    } <= set(labels)
     assert "oracle" not in labels
     ax.clear()
     draw["Better options at both stages"](tables, filters.context, ax)
