@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from metarl.agents.networks.actor_critic import Network, attach_renderer, weights_hash
+from metarl.agents.networks.actor_critic import (
+    Network,
+    attach_renderer,
+    features_kept,
+    weights_hash,
+)
 from metarl.core.checks import MetaRLError
 from metarl.core.devices import CPU, make_generator
 from metarl.core.files import (
@@ -91,7 +96,9 @@ def evaluate_network(  # noqa: PLR0913 settings with defaults
             return recording
         params = change_params(config.task_params, evaluation.task)
         attach_renderer(untrained, task_class(config.task)(1, params).render_views)
-        return {**recording, "units_untrained": replay_recording(untrained, recording)}
+        with features_kept(untrained):
+            units = replay_recording(untrained, recording)
+        return {**recording, "units_untrained": units}
 
     parts = run_batches(
         config,
@@ -102,13 +109,14 @@ def evaluate_network(  # noqa: PLR0913 settings with defaults
         reporter=reporter,
         device=device,
     )
-    return _write(
-        folder,
-        parts,
-        {**evaluation.to_plain(), **_owner(config, subject, progress)},
-        change_recording=add_untrained,
-        more_metadata=more_metadata,
-    )
+    with features_kept(network):
+        return _write(
+            folder,
+            parts,
+            {**evaluation.to_plain(), **_owner(config, subject, progress)},
+            change_recording=add_untrained,
+            more_metadata=more_metadata,
+        )
 
 
 def check_frozen(network: Network, before: str, subject: int) -> dict[str, str]:
@@ -143,14 +151,15 @@ def run_frozen(
     """
     check_fits(network, task_class(config.task)(1, config.task_params))
     before = weights_hash(network)
-    trials, recording = run_episodes(
-        config,
-        subject,
-        lambda task: attach_renderer(network, task.render_views),
-        evaluation,
-        progress=progress,
-        reporter=reporter,
-    )
+    with features_kept(network):
+        trials, recording = run_episodes(
+            config,
+            subject,
+            lambda task: attach_renderer(network, task.render_views),
+            evaluation,
+            progress=progress,
+            reporter=reporter,
+        )
     return trials, recording, check_frozen(network, before, subject)
 
 

@@ -6,6 +6,8 @@ the actor in place of the reward, as in Simulation 6.
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float
@@ -13,7 +15,12 @@ from torch import Tensor, nn
 
 from metarl.agents.config import NetworkConfig
 from metarl.agents.networks.cores import CORES, Core
-from metarl.agents.networks.encoders import Encoder, RenderViews, check_view_size
+from metarl.agents.networks.encoders import (
+    Encoder,
+    KeptFeatures,
+    RenderViews,
+    check_view_size,
+)
 from metarl.agents.returns import reward_prediction_error
 from metarl.core.policy import Memory, PolicyOutput, SignalChange
 
@@ -313,8 +320,22 @@ def check_network(
 def attach_renderer(network: Network, render_views: RenderViews | None) -> Network:
     """Attach the task's renderer to the network's encoder, if any."""
     if isinstance(network, ActorCritic) and network.encoder:
-        network.encoder.render_views = render_views
+        network.encoder.attach(render_views)
     return network
+
+
+@contextmanager
+def features_kept(network: Network) -> Iterator[None]:
+    """Within it the weights do not change: the features of a view are computed once."""
+    encoder = network.encoder if isinstance(network, ActorCritic) else None
+    if encoder is None:
+        yield
+        return
+    encoder.kept = KeptFeatures()
+    try:
+        yield
+    finally:
+        encoder.kept = None
 
 
 def weights_hash(network: nn.Module) -> str:

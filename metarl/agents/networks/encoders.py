@@ -45,6 +45,8 @@ class Encoder(nn.Module):
         self.view_size = view_size
         self.render_views: RenderViews | None = None
         """Renderer of the task; attached before the first step."""
+        self.kept: KeptFeatures | None = None
+        """Features of views while the weights are frozen, in `features_kept`."""
         self.layers = nn.ModuleList()
         if config.encoder == "patch":
             filters = (config.patch_size, height)
@@ -82,9 +84,17 @@ class Encoder(nn.Module):
     def forward(self, codes: Float[Tensor, "n codes"]) -> Float[Tensor, "n features"]:
         """Features of the view of each row of codes; each distinct view once."""
         # Many environments have equal views, and encoding takes most of the time.
+        if self.kept is not None:
+            return self.kept.of(codes, lambda new: self.encode(self.views(new)))
         distinct, back = unique_rows(codes)
         features: Tensor = self.encode(self.views(distinct)).index_select(0, back)
         return features
+
+    def attach(self, render_views: RenderViews | None) -> None:
+        """Read the views of a task, whose pictures may be others than before."""
+        self.render_views = render_views
+        if self.kept is not None:
+            self.kept = KeptFeatures()
 
     def views(self, codes: Tensor) -> Tensor:
         """(N, W, H, 3) uint8 pixels of (N, C) codes, by the task's renderer."""
@@ -129,6 +139,75 @@ def unpack(keys: Tensor, count: int) -> Tensor:
     shifts = range((count - 1) * BITS, -1, -BITS)
     mask = (1 << BITS) - 1
     return torch.stack([(keys >> shift) & mask for shift in shifts], 1).float()
+
+
+class ViewCache:
+    """Numbers for the distinct keys of views, in order of first occurrence."""
+
+    def __init__(self) -> None:
+        """Start without keys."""
+        self.keys = torch.empty(0, dtype=torch.int64)
+        """Known keys, sorted, for the binary search."""
+        self.numbers = self.keys
+        """Number of each of the sorted keys."""
+
+    def __len__(self) -> int:
+        """Number of distinct keys."""
+        return len(self.keys)
+
+    def numbers_of(self, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """(B,) number of each of (B,) keys, and the new keys in order of their numbers.
+
+        Batched, as a dictionary lookup for each environment would take longer than the
+        step of the network.
+        """
+        distinct, back = torch.unique(keys, return_inverse=True)
+        if not len(self):
+            self.keys = distinct
+            self.numbers = torch.arange(len(distinct), device=keys.device)
+            return back, distinct
+        # Clamped, as a key greater than all known ones would be sought past the end.
+        near = torch.searchsorted(self.keys, distinct).clamp_(max=len(self) - 1)
+        known = self.keys[near] == distinct
+        new = distinct[~known]
+        numbers = self.numbers[near]
+        if len(new):
+            added = torch.arange(len(self), len(self) + len(new), device=keys.device)
+            numbers[~known] = added
+            self.keys, order = torch.cat([self.keys, new]).sort()
+            self.numbers = torch.cat([self.numbers, added])[order]
+        return numbers[back], new
+
+
+class KeptFeatures:
+    """Features of all views that a frozen network has met, each computed once."""
+
+    def __init__(self) -> None:
+        """Start without views."""
+        self.cache = ViewCache()
+        self.features = torch.empty(0, 0)
+
+    def of(self, codes: Tensor, encode: Callable[[Tensor], Tensor]) -> Tensor:
+        """(N, F) features of (N, C) codes.
+
+        Args:
+            codes: codes of the views.
+            encode: codes of distinct views -> their features.
+        """
+        numbers, new = self.cache.numbers_of(pack(codes))
+        if len(new):
+            self._add(encode(unpack(new, codes.shape[1])))
+        return self.features.index_select(0, numbers)
+
+    def _add(self, features: Tensor) -> None:
+        """Add the features of the latest views; the room for them is doubled."""
+        count = len(self.cache)
+        if count > len(self.features):
+            room = features.new_empty(2 * count, features.shape[1])
+            if len(self.features):
+                room[: len(self.features)] = self.features
+            self.features = room
+        self.features[count - len(features) : count] = features
 
 
 def _layer(

@@ -13,7 +13,7 @@ from metarl.agents.networks.actor_critic import (
     last_value,
 )
 from metarl.agents.networks.cores import LSTM, RNN, Core
-from metarl.agents.networks.encoders import Encoder, pack, unpack
+from metarl.agents.networks.encoders import Encoder, ViewCache, pack, unpack
 from metarl.agents.unrolls.branch import (
     BranchUnroll,
     LSTMUnroll,
@@ -177,43 +177,6 @@ class PixelUnroll:
         inputs = torch.cat([features.view(*feedback.shape[:2], -1), feedback], 2)
         inputs = self.network.input_mask(inputs)
         return self.network.split(head_outputs(self.branch, starts, inputs))
-
-
-class ViewCache:
-    """Numbers for the distinct keys of views, in order of first occurrence."""
-
-    def __init__(self) -> None:
-        """Start without keys."""
-        self.keys = torch.empty(0, dtype=torch.int64)
-        """Known keys, sorted, for the binary search."""
-        self.numbers = self.keys
-        """Number of each of the sorted keys."""
-
-    def __len__(self) -> int:
-        """Number of distinct keys."""
-        return len(self.keys)
-
-    def numbers_of(self, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """(B,) number of each of (B,) keys, and the new keys in order of their numbers.
-
-        Batched, as a dictionary lookup for each environment would take longer than the
-        step of the network.
-        """
-        distinct, back = torch.unique(keys, return_inverse=True)
-        if not len(self):
-            self.keys, self.numbers = distinct, torch.arange(len(distinct))
-            return back, distinct
-        # Clamped, as a key greater than all known ones would be sought past the end.
-        near = torch.searchsorted(self.keys, distinct).clamp_(max=len(self) - 1)
-        known = self.keys[near] == distinct
-        new = distinct[~known]
-        numbers = self.numbers[near]
-        if len(new):
-            added = torch.arange(len(self), len(self) + len(new))
-            numbers[~known] = added
-            self.keys, order = torch.cat([self.keys, new]).sort()
-            self.numbers = torch.cat([self.numbers, added])[order]
-        return numbers[back], new
 
 
 class SeparateUnroll:

@@ -11,6 +11,7 @@ from metarl.agents.networks.actor_critic import (
     ActorCritic,
     attach_renderer,
     build,
+    features_kept,
     weights_hash,
 )
 from metarl.agents.networks.cores import CORES
@@ -234,3 +235,27 @@ def test_an_encoder_is_drawn_last():
     ).state_dict()
     for name, value in blind.items():
         assert torch.equal(network.state_dict()[name], value), name
+
+
+def test_features_of_a_view_are_computed_once_while_the_weights_are_frozen():
+    render_views, inputs = make_renderer(VIEW), initialize_inputs()
+    network = attach_renderer(make(), render_views)
+    fresh, encode, counted = network.encode(inputs), network.encoder.encode, []
+    network.encoder.encode = lambda seen: counted.append(len(seen)) or encode(seen)
+    with torch.no_grad(), features_kept(network):
+        for rows in (inputs[:1], inputs, inputs):
+            assert_close(network.encode(rows), fresh[: len(rows)])
+        assert sum(counted) == 3  # of four codes, two are equal
+        # Another task may have other pictures for the same codes.
+        attach_renderer(network, make_renderer(VIEW, seed=6))
+        assert not torch.allclose(network.encode(inputs), fresh)
+    with torch.no_grad():
+        network.encoder.layers[0].weight.add_(1)
+        assert not torch.allclose(network.encode(inputs), fresh)
+
+
+def test_features_are_forgotten_after_a_test_that_fails():
+    network = attach_renderer(make(), make_renderer(VIEW))
+    with pytest.raises(RuntimeError), features_kept(network):
+        raise RuntimeError
+    assert network.encoder.kept is None
