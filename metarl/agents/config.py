@@ -9,7 +9,7 @@ from metarl.agents.learning.config import (
     ReplayConfig,
 )
 from metarl.core.checks import check_at_least, check_between
-from metarl.core.fields import Range, check_fields, check_type
+from metarl.core.fields import Applies, Range, check_fields, check_type
 
 CoreName = Literal["lstm", "stacked-lstm", "gru", "rnn", "feedforward", "episodic"]
 CriticName = Literal["shared", "separate"]
@@ -38,6 +38,10 @@ Size = Annotated[
 """Number of units of a part of a network."""
 Width = Annotated[int, Range(1, 1000, why="images have fewer pixels on a side")]
 """Number of pixels."""
+ByEpisodicCore = Applies("core", ("episodic",))
+"""Of the episodic core."""
+ByPatch = Applies("encoder", ("patch",))
+"""Of the patch encoder."""
 Index = Annotated[
     int, Range(0, 100_000, why="no task has an observation of so many entries")
 ]
@@ -82,22 +86,22 @@ class NetworkConfig:
     memory except its last action and reward."""
     units: Size = 48
     """Number of units of a core, at least 1."""
-    first_units: Size = 64
+    first_units: Annotated[Size, Applies("core", ("stacked-lstm",))] = 64
     """Number of units of the first LSTM of a stacked core, at least 1; `units` are
     those of the second."""
-    leak: float = 1.0
+    leak: Annotated[float, Applies("core", ("rnn",))] = 1.0
     """Part of a vanilla core's activity that is replaced at each step, in (0, 1]; the
     rest is carried over. 1: nothing is carried over."""
-    onset_input: Index = 0
+    onset_input: Annotated[Index, ByEpisodicCore] = 0
     """Index in the observation, from 0, of the flag that signals the start of a problem
     to the episodic core by a value above 0.5."""
-    context_first: Index = 1
+    context_first: Annotated[Index, ByEpisodicCore] = 1
     """Index in the observation of the first entry of the episodic core's context."""
-    context_size: Index = 0
+    context_size: Annotated[Index, ByEpisodicCore] = 0
     """Number of entries of the context, at least 1 if the core is episodic."""
-    store_size: Size = 8
+    store_size: Annotated[Size, ByEpisodicCore] = 8
     """Number of contexts that an episodic core can store, at least 1."""
-    reinstatement: bool = True
+    reinstatement: Annotated[bool, ByEpisodicCore] = True
     """Whether an episodic core retrieves its stored cells; if not, it is an LSTM with
     its memory cleared at the start of each problem."""
     critic: CriticName = "shared"
@@ -109,9 +113,9 @@ class NetworkConfig:
     """Whether the last action is among the inputs."""
     learned_initial_state: bool = True
     """Whether the state before an episode's first step is learned; if not, zeros."""
-    input_gain: float = 1.0
+    input_gain: Annotated[float, Applies("group_fan_in", (False,))] = 1.0
     """Initial input weights are uniform within input_gain / sqrt(units), > 0."""
-    forget_bias: float = 0.0
+    forget_bias: Annotated[float, Applies("core", ("lstm", "stacked-lstm"))] = 0.0
     """Initial bias of the LSTM's forget gate."""
     head_deviation: float = 0.1
     """Standard deviation of the initial weights of policy and value, >= 0."""
@@ -121,13 +125,13 @@ class NetworkConfig:
     encoder: EncoderName = "none"
     """Encoder of pixels: patch, one layer of filters as large as a picture; stack, two
     convolutions and a fully connected layer; none for a task without pixels."""
-    filters: Size = 16
+    filters: Annotated[Size, ByPatch] = 16
     """Number of filters of the patch encoder, at least 1."""
-    patch_size: Width = 8
+    patch_size: Annotated[Width, ByPatch] = 8
     """Width of the filters of the patch encoder, in pixels, at least 1."""
-    patch_stride: Width = 2
+    patch_stride: Annotated[Width, ByPatch] = 2
     """Stride of the patch encoder, in pixels, at least 1."""
-    features: Size = 64
+    features: Annotated[Size, Applies("encoder", ("stack",))] = 64
     """Number of units of the last layer of the stack encoder, at least 1."""
 
     def __post_init__(self) -> None:
@@ -210,12 +214,14 @@ class A2CConfig:
     rule: Rule = "bptt"
     """Learning rule; metarl/agents/learning/rules.py describes each and its
     requirements."""
-    noise: float = 0.3
+    noise: Annotated[float, Applies("rule", ("np",))] = 0.3
     """Standard deviation of the noise that node perturbation (np) adds to the summed
     input of each unit, > 0; unused by other rules."""
     costs: CostsConfig = field(default_factory=CostsConfig)
     """Costs of the core and of the readouts."""
-    perturbation: PerturbationConfig = field(default_factory=PerturbationConfig)
+    perturbation: Annotated[
+        PerturbationConfig, Applies("rule", ("wp", "d0", "d1", "d2", "es"))
+    ] = field(default_factory=PerturbationConfig)
     """How wp, d0, d1, d2 and es perturb the weights."""
     replay: ReplayConfig = field(default_factory=ReplayConfig)
     """Replay of stored episodes between new ones."""

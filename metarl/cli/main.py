@@ -19,11 +19,13 @@ from metarl.cli import (
     animals,
     bench,
     compare,
+    completion,
     doctor,
     evaluate,
     evolve,
     neighbours,
     reproduce,
+    show,
     status,
     sweep,
     tasks,
@@ -32,6 +34,7 @@ from metarl.cli import (
 )
 from metarl.cli.options import BAD_INPUT, INTERRUPTED, NO_READER
 from metarl.core.checks import MetaRLError
+from metarl.core.names import did_you_mean
 from metarl.core.parallel import Detached, failure_log
 
 COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
@@ -46,11 +49,13 @@ COMMANDS: Mapping[str, Callable[[list[str]], int]] = MappingProxyType(
         "acquisition": acquisition.main,
         "reproduce": reproduce.main,
         "sweep": sweep.main,
+        "show": show.main,
         "status": status.main,
         "watch": watch.main,
         "neighbours": neighbours.main,
         "bench": bench.main,
         "doctor": doctor.main,
+        "completion": completion.main,
     }
 )
 
@@ -109,6 +114,8 @@ def _give_up_output() -> None:
 
 
 def _run(words: list[str]) -> int:
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help"):
         print(overview())
         return 0
@@ -117,15 +124,35 @@ def _run(words: list[str]) -> int:
 
         print(f"metarl {__version__}")
         return 0
-    logging.basicConfig(format="%(message)s", level=logging.INFO)
+    words, level = _without_level(words)
+    logging.basicConfig(format="%(message)s", level=level)
     failure_log.propagate = False
     # A user's own task is a module in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
         sys.path.append(folder)
     if words[0] not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        raise MetaRLError(f"unknown command {words[0]!r}; choose from: {known}")
+        guess = did_you_mean(words[0], COMMANDS)
+        raise MetaRLError(
+            f"unknown command {words[0]!r}{guess or '; '}"
+            f"{' Choose' if guess else 'choose'} from: {', '.join(COMMANDS)}"
+        )
     return COMMANDS[words[0]](words[1:])
+
+
+LEVELS = {
+    "-q": logging.WARNING,
+    "--quiet": logging.WARNING,
+    "-v": logging.DEBUG,
+    "--verbose": logging.DEBUG,
+}
+"""Word of any command -> the least important messages that are shown."""
+
+
+def _without_level(words: list[str]) -> tuple[list[str], int]:
+    """The words of a command without those of its messages, and their level."""
+    levels = [LEVELS[word] for word in words if word in LEVELS]
+    rest = [word for word in words if word not in LEVELS]
+    return rest, levels[-1] if levels else logging.INFO
 
 
 def overview() -> str:
@@ -133,4 +160,10 @@ def overview() -> str:
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<11} {(command.__doc__ or '').splitlines()[0]}")
-    return "\n".join([*lines, "", "metarl COMMAND --help shows its options."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "metarl help COMMAND, or metarl COMMAND --help, shows its options.",
+        ]
+    )

@@ -15,6 +15,7 @@ from tyro.constructors import (
     PrimitiveTypeInfo,
 )
 
+from metarl.cli.help import ALL, command_help, wanted
 from metarl.core.checks import MetaRLError
 from metarl.core.engines import open_engine
 from metarl.core.files import check_folder
@@ -134,6 +135,10 @@ def parse(kind: Any, command: str, words: list[str], **more: Any) -> Any:
     Raises:
         MetaRLError: the results cannot be written to --out, as a file is there.
     """
+    if wanted(words):
+        default, note = more.get("default"), more.get("description") or ""
+        print(command_help(command, kind, default, note, everything=ALL in words))
+        raise SystemExit(0)
     with bad_input():
         prog = f"metarl {command}"
         options = tyro.cli(kind, prog=prog, args=words, registry=REGISTRY, **more)

@@ -1,11 +1,23 @@
 """metarl train."""
 
 import argparse
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from metarl.agents.config import A2CConfig, NetworkConfig
+from metarl.cli.help import (
+    ALL,
+    Option,
+    in_order,
+    nested,
+    page,
+    run_options,
+    task_options,
+    wanted,
+)
 from metarl.cli.options import (
     BatchOptions,
     DetachOptions,
@@ -15,12 +27,19 @@ from metarl.cli.options import (
     finish,
     parse,
 )
-from metarl.core.checks import MetaRLError
+from metarl.core.checks import MetaRLError, check_choice
 from metarl.envs.registry import NAMES
-from metarl.runs.config import TrainingConfig
+from metarl.experiments.spec import experiment, preset
+from metarl.runs.config import RunConfig, TrainingConfig
 from metarl.runs.folder import default_folder
 
 Params = TypeVar("Params")
+SETTINGS = {"network": "Network", "learning": "Learning", "training": "Training"}
+"""Settings of a training -> their heading."""
+PRESET = (
+    "Settings to start from: fast learns soonest on a small machine, paper has the "
+    "published settings and amount of training, smoke takes seconds."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +66,60 @@ class TrainOptions(BatchOptions, DetachOptions, DeviceOptions, Generic[Params]):
     """Amount of training."""
 
 
+USAGE = "train {} [--preset NAME] [--out FOLDER] [OPTIONS]"
+USUAL = {
+    field.name: str(field.default)
+    for field in dataclasses.fields(RunConfig)
+    if field.name in ("subjects", "seed")
+}
+"""Defaults of options that a configuration sets."""
+
+
+def _help(words: Sequence[str]) -> str:
+    """Help of the command, with the settings of a task if one is named."""
+    if words[0].startswith("-"):
+        note = (
+            f"The tasks are {', '.join(NAMES)}, or your own as module:EXPERIMENT. "
+            "metarl train TASK --help shows the settings of a task, network and "
+            "learning; metarl tasks describes the tasks."
+        )
+        options = {"Options": _run_options("TASK")}
+        return page(USAGE.format("TASK"), TrainOptions.__doc__ or "", options, note)
+    preset_name = words[words.index("--preset") + 1] if "--preset" in words[:-1] else ""
+    return _task_help(words[0], preset_name or "fast", everything=ALL in words)
+
+
+def _task_help(task: str, name: str, *, everything: bool) -> str:
+    """Help with all settings of a task; of metarl's own tasks torch is not loaded."""
+    with bad_input():
+        described = experiment(task)
+        check_choice("preset", name, described.presets)
+    chosen = described.presets[name]
+    presets = Option("--preset {" + ",".join(described.presets) + "}", PRESET, name)
+    groups = {
+        "Options": in_order([presets, *_run_options(task)]),
+        "Task": task_options(described.parameters(), chosen.task),
+    }
+    for each, title in SETTINGS.items():
+        groups[title] = [*nested(each, getattr(chosen, each), "", {}, everything)]
+    note = (
+        "Settings that have no effect with these, and those of costs by area, weight "
+        f"perturbation and replay: metarl train {task} --help-all."
+    )
+    summary = described.question or described.summary
+    return page(USAGE.format(task), summary, groups, "" if everything else note)
+
+
+def _run_options(task: str) -> list[Option]:
+    usual = {**USUAL, "out": str(default_folder(task))}
+    return in_order(run_options(TrainOptions, ("task", *SETTINGS), usual))
+
+
 def main(words: list[str]) -> int:
     """Train networks on a task: metarl train TASK [--preset NAME] [--out FOLDER]."""
+    if wanted(words):
+        print(_help(words))
+        return 0
     first = argparse.ArgumentParser(
         prog="metarl train", add_help=False, allow_abbrev=False
     )
@@ -63,7 +134,6 @@ def main(words: list[str]) -> int:
             "metarl train TASK --help shows every setting"
         )
     chosen, rest = first.parse_known_args(words)
-    from metarl.experiments.spec import preset
     from metarl.pipeline.run import train as train_population
 
     with bad_input():

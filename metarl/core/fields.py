@@ -35,6 +35,16 @@ class Range:
     """Reason for the largest value, unless it follows from the number's meaning."""
 
 
+@dataclass(frozen=True)
+class Applies:
+    """Values of another field of the same object with which a field has an effect."""
+
+    name: str
+    """The other field."""
+    values: tuple[object, ...]
+    """Its values."""
+
+
 Probability = Annotated[float, Range(0, 1)]
 """A number in [0, 1]."""
 

@@ -39,13 +39,21 @@ class Display(Protocol):
         ...
 
 
+QUARTERS = 4
+"""Lines of a job's progress where there is no terminal."""
+
+
 class Bars:
-    """Progress bar for each job, if there is a terminal."""
+    """Progress bar for each job; without a terminal, a line of the log per quarter."""
 
     def __init__(self, names: Iterable[str], *, show: bool = True) -> None:
         """Create the bars of all jobs, in their order."""
         names = list(names)
-        hide = not (show and sys.stderr.isatty())
+        terminal = sys.stderr.isatty()
+        hide = not (show and terminal)
+        self.logs = show and not terminal
+        self.quarters = dict.fromkeys(names, 0)
+        """Quarters of each job that are done and logged."""
         width = max(map(len, names), default=0)
         form = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}"
         self.bars = {
@@ -70,6 +78,10 @@ class Bars:
         """Draw the progress of the job."""
         bar = self.bars[name]
         bar.update(progress - bar.n)
+        quarter = int(QUARTERS * progress)
+        if self.logs and quarter > self.quarters[name]:
+            self.quarters[name] = quarter
+            log.info("%s: %.0f %%", name, 100 * quarter / QUARTERS)
 
     def end(self, name: str, failure: str) -> None:
         """Leave the bar as it is."""

@@ -6,10 +6,13 @@ imports torch: a task's code is imported when the task is made.
 """
 
 import importlib
+import re
 from importlib.util import find_spec
 from typing import Any
 
 import gymnasium
+
+from metarl.core.names import did_you_mean
 
 NAMES = (
     "two-step",
@@ -78,9 +81,16 @@ def load(reference: str) -> Any:
 
 
 def check_name(name: str) -> None:
-    """Raise ValueError, naming all there are, unless the registry has the name."""
+    """Raise ValueError, naming all there are, unless the registry has the name.
+
+    The name of the class, or of the Gymnasium environment, is understood, not taken.
+    """
     if name not in NAMES:
-        raise ValueError(f"unknown task {name!r}; choose from: {', '.join(NAMES)}")
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name.removeprefix("metarl/"))
+        plain = re.sub(r"-v\d+$", "", words).replace("_", "-").lower()
+        guess = did_you_mean(plain, NAMES)
+        listed = f"{guess} Choose" if guess else "; choose"
+        raise ValueError(f"unknown task {name!r}{listed} from: {', '.join(NAMES)}")
 
 
 def _import_string(name: str) -> str:

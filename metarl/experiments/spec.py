@@ -11,6 +11,7 @@ from metarl.agents.config import A2CConfig, NetworkConfig
 from metarl.core.checks import check_choice
 from metarl.core.fields import checked
 from metarl.core.names import did_you_mean
+from metarl.core.source_fields import SourceField, parameters_of
 from metarl.envs.registry import NAMES, check_name, load, task_class
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, TrainingConfig
 
@@ -103,6 +104,13 @@ class Experiment:
     def source_line(self) -> str:
         """The source as a sentence; empty if there is none."""
         return f"Source: {self.source}." if self.source else ""
+
+    def parameters(self) -> tuple[SourceField, ...]:
+        """Parameters of the task, read from its source without importing it."""
+        if isinstance(self.env, str):
+            module, _, name = self.env.partition(":")
+            return parameters_of(module, name)
+        return parameters_of(self.env.__module__, self.env.__qualname__)
 
     def tests_of_baselines(
         self, tests: Mapping[str, EvaluationConfig]

@@ -311,7 +311,7 @@ def test_output_that_cannot_be_written_gets_one_sentence():
 def test_a_path_that_the_terminal_cannot_show_is_no_error(tmp_path):
     out = os.fsdecode(b"r\xc3\xa4\xff")
     more = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
-    ended = elsewhere(SMALL, "--out", out, folder=tmp_path, **more)
+    ended = elsewhere(SMALL, "-q", "--out", out, folder=tmp_path, **more)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout == b"trained 1 subjects: r\\xe4\\udcff\n"
     assert (tmp_path / out / "config.json").exists()

@@ -166,7 +166,12 @@ def test_the_help_of_a_task_shows_its_parameters_and_defaults(metarl):
         ("dance", "unknown command 'dance'; choose from: tasks, train, evolve"),
         ("train", "the first word must be a task: metarl train TASK"),
         ("train --seed 3 two-step", "the first word must be a task: metarl train TASK"),
-        ("train three-step", "unknown task 'three-step'; choose from: two-step"),
+        ("train three-step", "unknown task 'three-step'; did you mean 'two-step'?"),
+        ("train two_step", "unknown task 'two_step'; did you mean 'two-step'?"),
+        ("train HarlowLine", "did you mean 'harlow-line'? Choose from: two-step"),
+        ("train metarl/TwoStep-v0", "did you mean 'two-step'?"),
+        ("train tic-tac-toe", "unknown task 'tic-tac-toe'; choose from: two-step"),
+        ("trian two-step", "unknown command 'trian'; did you mean 'train'?"),
         ("train os:path", "'os:path' is no task"),
         ("train nowhere:Task", "'nowhere:Task' cannot be imported"),
         ("train two-step --preset slow", "must be one of fast, paper, paper-tf, smoke"),
@@ -633,7 +638,7 @@ def test_a_users_own_task_is_found_in_the_folder_where_metarl_is_started(tmp_pat
         "from metarl.envs.two_step import TwoStep\nclass Mine(TwoStep):\n    pass\n"
     )
     (tmp_path / "mine.py").write_text(source)
-    line = f"train mine:Mine {TINY} --subjects 1 --training.updates 1 --out run"
+    line = f"train mine:Mine {TINY} --subjects 1 --training.updates 1 --out run -q"
     done = subprocess.run(
         [Path(sys.executable).with_name("metarl"), *shlex.split(line)],
         cwd=tmp_path,
