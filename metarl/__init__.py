@@ -19,17 +19,24 @@ if TYPE_CHECKING:
     from metarl.pipeline.acquisition import acquisition
     from metarl.pipeline.run import evaluate, train
     from metarl.pipeline.sweep import sweep
-    from metarl.reports.figures import analyze, read_trials
+    from metarl.reports.figure_format import FigureFormat
+    from metarl.reports.figures import analyze, effects, figure, read_trials
     from metarl.reports.own_data import analyze_trials
-    from metarl.runs.folder import load_run
+    from metarl.runs.config import EvaluationConfig
+    from metarl.runs.folder import Run, load_run
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "EvaluationConfig",
+    "FigureFormat",
+    "Run",
     "acquisition",
     "analyze",
     "analyze_trials",
+    "effects",
     "evaluate",
+    "figure",
     "load_run",
     "make",
     "preset",
@@ -39,10 +46,15 @@ __all__ = [
 ]
 
 _MODULES = {
+    "EvaluationConfig": "metarl.runs.config",
+    "FigureFormat": "metarl.reports.figure_format",
+    "Run": "metarl.runs.folder",
     "acquisition": "metarl.pipeline.acquisition",
     "analyze": "metarl.reports.figures",
     "analyze_trials": "metarl.reports.own_data",
+    "effects": "metarl.reports.figures",
     "evaluate": "metarl.pipeline.run",
+    "figure": "metarl.reports.figures",
     "load_run": "metarl.runs.folder",
     "make": "metarl.envs.adapters",
     "preset": "metarl.experiments.spec",

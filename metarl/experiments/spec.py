@@ -3,7 +3,7 @@
 import importlib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from metarl.core.names import did_you_mean
 from metarl.core.source_fields import SourceField, parameters_of
 from metarl.envs.registry import NAMES, check_name, load, task_class
 from metarl.runs.config import TEST, EvaluationConfig, RunConfig, TrainingConfig
+from metarl.runs.settings import change_settings
 
 if TYPE_CHECKING:
     from metarl.core.policy import Policy
@@ -231,6 +232,19 @@ def all_experiments() -> dict[str, Experiment]:
 
 
 @checked
-def preset(task: str, name: str = "fast") -> RunConfig[Any]:
-    """Return the configuration of a preset; for `task` see `experiment`."""
-    return experiment(task).config(task, name)
+def preset(task: str, name: str = "fast", **changes: Any) -> RunConfig[Any]:
+    """Return the configuration of a preset, with some settings changed.
+
+    Args:
+        task: name of the experiment, as for `experiment`.
+        name: name of the preset.
+        changes: settings to change, by the names of the command line's options, as
+            preset("two-step", **{"learning.rule": "eprop", "subjects": 24}).
+
+    Raises:
+        ValueError: there is no such experiment, preset or setting, or a value does not
+            fit.
+    """
+    config = experiment(task).config(task, name)
+    own = {key: changes.pop(key) for key in ("subjects", "seed") if key in changes}
+    return replace(change_settings(config, changes), **own)

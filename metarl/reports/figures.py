@@ -350,6 +350,30 @@ def analyze(run: Run | str | Path, form: FigureFormat | None = None) -> dict[str
     return {**paths, "effects": run.effects_path, "result": text}
 
 
+@checked
+def figure(run: Run | str | Path, form: FigureFormat | None = None) -> Figure:
+    """Return the figure of an evaluated run, as `analyze` draws it, without saving.
+
+    Args:
+        run: the run, or its folder.
+        form: its format, such as FigureFormat(style="paper", panels=("a", "c")).
+    """
+    run = as_run(run)
+    data = experiment_data(run)
+    return draw_figure(analyse(analysis_of(run.config.task), data), form=form)
+
+
+@checked
+def effects(run: Run | str | Path) -> pd.DataFrame:
+    """Return the effects of an evaluated run, with criteria and verdicts.
+
+    Returns:
+        One row an effect, with the columns of effects.json.
+    """
+    run = as_run(run)
+    return analyse(analysis_of(run.config.task), experiment_data(run)).effects
+
+
 def _save_figures(
     run: Run, result: AnalysisResult, form: FigureFormat, titles: Sequence[str]
 ) -> dict[str, Path]:

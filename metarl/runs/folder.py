@@ -25,10 +25,11 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from metarl.core.checks import MetaRLError, check_folder_name
+from metarl.core.checks import MetaRLError, check_choice, check_folder_name
 from metarl.core.fields import check_type, check_whole, checked
 from metarl.core.files import (
     Recording,
@@ -54,7 +55,9 @@ from metarl.runs.curves import check_curve
 from metarl.runs.staging import STAGING, finish_swap, is_complete
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from metarl.agents.networks.actor_critic import Network
 
@@ -443,6 +446,49 @@ class Run:
     def recording(self) -> Mapping[int, Recording]:
         """Step recordings by subject."""
         return {k: folder.recording for k, folder in self.evaluated.items()}
+
+    @property
+    def steps(self) -> "pd.DataFrame":
+        """Recorded steps of all subjects, with names and the columns of their trials.
+
+        `metarl.runs.steps.step_table` describes the columns.
+        """
+        from metarl.runs.steps import step_table
+
+        return step_table(self.config, self.recording, self.trials)
+
+    def activity(
+        self, subject: int = 0, event: str = ""
+    ) -> "tuple[NDArray[np.float32], pd.DataFrame]":
+        """(N, H) activity of a subject's units at an event, and the N trials.
+
+        Args:
+            subject: number of the subject.
+            event: name of an event of the task; "": the first step of each trial.
+        """
+        from metarl.runs.steps import activity_at
+
+        known = self.evaluated
+        check_choice("subject", subject, known)
+        return activity_at(known[subject].recording, self.trials, subject, event)
+
+    def _repr_html_(self) -> str:
+        """Table for a notebook: task, settings, subjects."""
+        config, done = self.config, len(self.evaluated)
+        facts = {
+            "task": config.task,
+            "preset": config.preset,
+            "subjects": f"{config.subjects}, {done} of them tested",
+            "seed": config.seed,
+            "training": f"{config.training.steps:,} steps a subject",
+            "variants": ", ".join(self.variants) or "none",
+            "folder": self.path,
+        }
+        rows = "".join(
+            f"<tr><th>{name}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in facts.items()
+        )
+        return f"<table>{rows}</table>"
 
 
 def trials_of(folders: Mapping[int, EvaluationFolder]) -> "pd.DataFrame":
