@@ -46,7 +46,7 @@ STYLES: Mapping[str, Style] = MappingProxyType(
     }
 )
 """Name -> style. Letters of a panel that is 89 mm wide have 7 to 8 points, those of a
-panel of 160 mm on a slide, which is 338 mm wide, 14."""
+panel of 160 mm on a slide 13."""
 
 MOST_COLUMNS = 3
 """Panels in a row on the screen."""

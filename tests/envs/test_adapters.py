@@ -229,7 +229,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(face):
     with pytest.raises(ValueError, match=r"probability_high must be in \[0, 1\]"):
         face("two-step", probability_high=1.1)
     with pytest.raises(
-        ValueError, match="unknown task 'two_step'; choose from: two-step"
+        ValueError, match="unknown task 'two_step'; did you mean 'two-step'"
     ):
         face("two_step")
 

@@ -36,7 +36,9 @@ def test_a_task_of_a_family_stands_in_its_familys_folder():
 
 
 def test_an_unknown_task_is_refused_with_those_there_are():
-    words = "unknown task 'twostep'; choose from: two-step, daw-two-step"
+    words = (
+        "unknown task 'twostep'; did you mean 'two-step'. Choose from: two-step, daw"
+    )
     with pytest.raises(ValueError, match=words):
         task_class("twostep")
 

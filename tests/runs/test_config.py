@@ -94,7 +94,7 @@ def changed(path, value):
         ("learning.discount.slope", 1, "Schedule has no field slope"),
         ("task_params.arms", 2, "TwoStepParams has no field arms"),
         ("gpu", 1, "RunConfig has no field gpu"),
-        ("task", "three-step", "unknown task 'three-step'; choose from: two-step"),
+        ("task", "three-step", "unknown task 'three-step'; did you mean 'two-step'"),
         ("task", "nowhere:Task", "'nowhere:Task' cannot be imported"),
         ("task_params.probability_high", 1.5, r"must be in \[0, 1\], got 1.5"),
         ("learning", 3, "does not fit this version of metarl: "),
