@@ -30,7 +30,7 @@ GOOD = {
     "random": {"early_steps": 60.0},
     "none": {"early_steps": 120.0},
     "reward-x4": {
-        "reverse_after_reward_4x": 0.6,
+        "reverse_after_reward_4x": 0.2,
         "reverse_after_reward_1x": 0.1,
         "forward_at_start_4x": 1.8,
         "forward_at_start_1x": 2.0,
@@ -97,7 +97,12 @@ CLIFF = GOOD["cliff-walk"]
         ("random", {"early_steps": 11.0}, "random; 0 as prioritised"),
         (
             "reward-x4",
-            {"reverse_after_reward_4x": 0.29},
+            {"reverse_after_reward_4x": 0.11},
+            "reverse after reward, re.*x4",
+        ),
+        (
+            "reward-x4",
+            {"reverse_after_reward_4x": 0.31},
             "reverse after reward, re.*x4",
         ),
         ("reward-x4", {"forward_at_start_4x": 1.5}, "forward at start, reward x4"),
