@@ -164,7 +164,7 @@ def test_bars_and_lines_are_the_results():
         [0.8, 0.01, 0.01, 0.4]
     )
     assert [bar.get_height() for bar in change.patches[:4]] == pytest.approx(
-        [2.0, 1.8, 0.1, 0.6]
+        [2.0, 1.8, 0.1, 0.2]
     )
     assert steps.lines[SEEDS].get_ydata().tolist() == [100, 50, 12]
     assert walk.lines[SEEDS].get_ydata().tolist() == CLIFF["uniform"]
