@@ -52,6 +52,9 @@ class TrainOptions(BatchOptions, DetachOptions, DeviceOptions, Generic[Params]):
     """Resume the run in --out; start it if there is none."""
     variants: bool = False
     """Also train the variants of the experiment, into the run's folder."""
+    observe: str = ""
+    """A class of your own, as module:Class, that sees the learning curves and snapshots
+    as they are made, for another tracker than TensorBoard."""
     subjects: int
     """Number of independently trained networks."""
     seed: int
@@ -163,5 +166,6 @@ def main(words: list[str]) -> int:
             batch_subjects=options.batch,
             executor=executor,
             detach=options.detach,
+            observe=options.observe,
         )
     return finish(outcome, f"trained {config.subjects} subjects: {options.out}")

@@ -43,7 +43,8 @@ from metarl.simulation.evaluation import (
     evaluate_network,
     list_baselines,
 )
-from metarl.training.groups import train_subjects
+from metarl.training.groups import Observer, train_subjects
+from metarl.training.observers import Observers, OwnObserver, check_observer
 from metarl.training.stacked import (
     check_device,
     computation_of,
@@ -113,6 +114,8 @@ class Population:
     """Number of subjects that share one computation; None: as many as are quickest."""
     device: str = CPU
     """Device of training and tests, as for `find_device`, where the jobs run."""
+    observe: str = ""
+    """A user's own observer of every training, as module:Class; empty: none."""
 
     @property
     def tables(self) -> Run:
@@ -231,6 +234,8 @@ def begin(
         check_trainable(each.config)
         check_device(each.config, each.device)
         check_batch(each.config, each.batch_subjects, each.device)
+        if each.observe:
+            check_observer(each.observe)
         if ":" in each.config.task:
             own = task_class(each.config.task)
             check_playable(own(1, each.config.task_params))
@@ -416,7 +421,7 @@ def finish_subjects(
         done = TRAINING_FRACTION if population.tests else 1.0
         try:
             device = find_device(population.device)
-            train_some(population.config, waiting, reporter.between(0, done), device)
+            train_some(population, waiting, reporter.between(0, done), device)
         except MetaRLError as error:
             failure = error
     testing = reporter.between(done, 1)
@@ -429,16 +434,24 @@ def finish_subjects(
 
 
 def train_some(
-    config: RunConfig[Any],
+    population: Population,
     folders: Mapping[int, SubjectFolder],
     reporter: Reporter,
     device: str,
 ) -> None:
     """Train subjects of a run, and write their TensorBoard files."""
+    config = population.config
 
-    def observer(subject: int, steps_done: int) -> TensorBoardObserver:
-        path = folders[subject].path / "tensorboard"
-        return TensorBoardObserver(path, config, subject, steps_done=steps_done)
+    def observer(subject: int, steps_done: int) -> Observers:
+        path = folders[subject].path
+        each: list[Observer] = [
+            TensorBoardObserver(
+                path / "tensorboard", config, subject, steps_done=steps_done
+            )
+        ]
+        if name := population.observe:
+            each.append(OwnObserver(name, path, config, subject, steps_done=steps_done))
+        return Observers(each)
 
     train_subjects(config, folders, reporter, observer, device)
 

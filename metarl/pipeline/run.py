@@ -50,6 +50,7 @@ def train(  # noqa: PLR0913 one for each option
     show: bool = True,
     executor: Executor | None = None,
     detach: bool = False,
+    observe: str = "",
 ) -> Outcome:
     """Train all subjects of a run; a subject's weights do not depend on the others.
 
@@ -67,6 +68,8 @@ def train(  # noqa: PLR0913 one for each option
         executor: workers for the jobs, perhaps on other machines that share the folder;
             default: processes of this machine.
         detach: end after submitting the jobs to the executor, with `Detached`.
+        observe: a class of your own as module:Class, which sees the learning curve and
+            the snapshots of every subject (`metarl.training.observers`).
 
     Returns:
         Folder of the run, and the reason for each job that failed.
@@ -88,7 +91,9 @@ def train(  # noqa: PLR0913 one for each option
     populations = [Population(run, config, batch_subjects=batch_subjects)]
     if variants:
         populations += variant_populations(run, config, {})
-    populations = [replace(each, device=device) for each in populations]
+    populations = [
+        replace(each, device=device, observe=observe) for each in populations
+    ]
     populations = for_workers(populations, executor)
     with begin(populations, resume=resume):
         jobs = _merged(each.subject_jobs() for each in populations)
