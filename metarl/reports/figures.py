@@ -339,15 +339,22 @@ def analyze(run: Run | str | Path, form: FigureFormat | None = None) -> dict[str
     warn_of_incomplete_tests(run)
     made_from = run.tests_digest()
     analysis, data = analysis_of(run.config.task), experiment_data(run)
-    titles = [panel.title for panel in analysis.panels]
-    chosen = choose(form.panels, titles)
+    titles = check_panels(run, form)
     result = analyse(analysis, data)
     text = run.analysis_path / "result.txt"
     unscored = why_unscored(analysis.criteria, analysis.published, data)
-    paths = _save_figures(run, result, form, [titles[k] for k in chosen])
+    paths = _save_figures(run, result, form, titles)
     write_text(text, result_text(run, result.effects, unscored))
     write_effects(run.effects_path, result.effects, made_from=made_from)
     return {**paths, "effects": run.effects_path, "result": text}
+
+
+def check_panels(run: Run, form: FigureFormat) -> list[str]:
+    """Titles of the chosen panels; ValueError if a letter is none of a panel."""
+    if not has_analysis(run.config.task):
+        return []
+    titles = [panel.title for panel in analysis_of(run.config.task).panels]
+    return [titles[k] for k in choose(form.panels, titles)]
 
 
 @checked

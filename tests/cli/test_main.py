@@ -788,3 +788,37 @@ def test_an_interrupted_evaluation_ends_with_130(
     monkeypatch.setattr(population, "evaluate_network", interrupted)
     ended = metarl("evaluate {run} --episodes 1 --workers 1", run=tmp_path / "run")
     assert ended == (130, "", "metarl: interrupted\n")
+
+
+def test_an_analysis_has_a_figure_for_a_journal_and_is_printed_as_json(
+    finished, metarl, tmp_path
+):
+    shutil.copytree(finished.path, tmp_path / "run")
+    line = "analyze {run} --json --style paper --width 89mm --panel b,a --format svg"
+    ended = metarl(line, run=tmp_path / "run")
+    assert ended.code == 0
+    printed = json.loads(ended.out)
+    assert {row["key"] for row in printed["effects"]} >= {"stay.rewarded_common.mean"}
+    stem = "figure_paper_89mm_ba"
+    assert printed["files"][f"{stem} (svg)"].endswith(f"{stem}.svg")
+    words = (tmp_path / "run" / "analysis" / f"{stem}.txt").read_text()
+    assert "a, Staying, as a regression. b, Staying after each outcome." in words
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--panel z", "panel must be a letter of one, got 'z': a Staying after each"),
+        ("--width wide", "width must be a number, as 89mm, 8.9cm or 3.5in, got 'wide'"),
+        ("--width 9mm", "width (in mm) must be in [40.0, 1000.0], got 9.0"),
+        ("--format gif", "format must be one of png, pdf, svg; got 'gif'"),
+    ],
+)
+def test_a_wrong_format_is_refused_before_anything_is_written(
+    options, says, finished, metarl, tmp_path
+):
+    shutil.copytree(finished.path, tmp_path / "run")
+    ended = metarl(f"analyze {{run}} {options}", run=tmp_path / "run")
+    assert ended.code == 2
+    assert says in ended.err
+    assert not (tmp_path / "run" / "analysis").exists()
