@@ -90,7 +90,7 @@ def test_an_unknown_optimizer_or_core_is_refused(monkeypatch):
         ValueError, match="rule must be one of bptt, bptt-random, eprop"
     ):
         A2CConfig(rule="core")
-    words = "core must be one of lstm, gru, rnn, feedforward, episodic;"
+    words = "core must be one of lstm, stacked-lstm, gru, rnn, feedforward, episodic;"
     with pytest.raises(ValueError, match=words):
         NetworkConfig(core="lsmt")
     with pytest.raises(ValueError, match="critic must be one of shared, separate; got"):

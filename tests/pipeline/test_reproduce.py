@@ -173,10 +173,10 @@ def test_a_failed_subject_is_named_fails_its_rows_and_is_repeated(
 ):
     train_some = population.train_some
 
-    def broken(config, folders, reporter, device):
-        if config.task == "reversal" and 1 in folders:
+    def broken(trained, folders, reporter, device):
+        if trained.config.task == "reversal" and 1 in folders:
             raise MetaRLError("the weights have gone where no number is")
-        train_some(config, folders, reporter, device)
+        train_some(trained, folders, reporter, device)
 
     with monkeypatch.context() as patch:
         patch.setattr(population, "train_some", broken)

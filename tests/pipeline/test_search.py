@@ -50,7 +50,7 @@ def optuna():
     ("over", "changes", "words"),
     [
         ({"learning.discount": ".4:1.4"}, {}, "discount.start must be in [0, 0.99"),
-        ({"network.core": "lstm,gur"}, {}, "network.core must be one of lstm, gru"),
+        ({"network.core": "lstm,gur"}, {}, "network.core must be one of lstm, "),
         ({"learning.costs.pfc": "('rl',)"}, {}, "a search needs numbers or words"),
         ({}, {"episodes": 1}, "a search needs a test of at least 2 episodes"),
         ({}, {"select": 4}, "select must be at most the number of runs, 3"),

@@ -161,9 +161,10 @@ def test_a_grid_can_gain_values_and_keeps_its_runs(copy, monkeypatch):
     before, begun = stamps(copy / "runs"), []
     train_some = population.train_some
 
-    def noted(config, *rest):
+    def noted(trained, *rest):
+        config = trained.config
         begun.append((config.network.units, config.learning.discount.end))
-        train_some(config, *rest)
+        train_some(trained, *rest)
 
     monkeypatch.setattr(population, "train_some", noted)
     more = {**GRID, "network.units": "3,4"}

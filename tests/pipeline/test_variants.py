@@ -174,10 +174,10 @@ def test_a_failure_takes_no_other_variant_with_it(finished, tmp_path, monkeypatc
     shutil.copytree(finished.path, tmp_path / "run")
     train_some = population.train_some
 
-    def broken(config, *given):
-        if config.network.core == "gru":
+    def broken(trained, *given):
+        if trained.config.network.core == "gru":
             raise ValueError("no power")
-        train_some(config, *given)
+        train_some(trained, *given)
 
     monkeypatch.setattr(population, "train_some", broken)
     by_name = quiet(tmp_path / "run", ["core-gru", "core-rnn"])

@@ -69,7 +69,7 @@ def test_a_range_is_read_with_its_scale(setting, span):
         ("learning.discount=", "learning.discount has an empty value"),
         ("learning.discount=high", "learning.discount must be a number, got 'high'"),
         ("network.units=24.5", "network.units must be a whole number, got 24.5"),
-        ("network.core=lstn", "network.core must be one of lstm, gru,"),
+        ("network.core=lstn", "network.core must be one of lstm, "),
         ("network.core=gru:lstm", "network.core must have values, not a range"),
         ("learning.discount=.9:.4", "must have its low end first, got 0.9:0.4"),
         ("learning.discount=0:.4:log", "must begin above 0, got 0:0.4:log"),
