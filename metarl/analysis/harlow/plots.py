@@ -314,7 +314,7 @@ def plot_accounts(tables: Tables, context: Context, ax: Axes) -> Axes:
 def plot_decoding(tables: Tables, context: Context, ax: Axes) -> Axes:
     """Weights of target and distractor in the decoded target, with the two accounts."""
     if tables["decoding"].empty:
-        return empty_panel(ax)
+        return empty_panel(ax, "no recording,\nor pictures of one colour")
     means = tables.summary("decoding").set_index(["group", "test", "units"])["mean"]
     lines = ["r2 of the rewarded object"]
     for group, test in ((MEASURED, MAIN), (CONTROL, NEW_DISTRACTOR)):
