@@ -239,7 +239,7 @@ def preset(task: str, name: str = "fast", **changes: Any) -> RunConfig[Any]:
         task: name of the experiment, as for `experiment`.
         name: name of the preset.
         changes: settings to change, by the names of the command line's options, as
-            preset("two-step", **{"learning.rule": "eprop", "subjects": 24}).
+            `learning.rule`; with dots, a mapping of them is given after two asterisks.
 
     Raises:
         ValueError: there is no such experiment, preset or setting, or a value does not

@@ -39,9 +39,9 @@ def step_table(
     Returns:
         One row a step, in order: subject, episode, trial, step, event (its name), one
         column an entry of the observation, action (its name; none after the last
-        step), reward, value and rpe (reward units), p_ACTION (probability of each
-        action); then the columns of the trial, with trial_ before those that steps have
-        too.
+        step), reward, value and rpe (reward units), `p_ACTION` (probability of each
+        action); then the columns of the trial, as `trial_reward` where steps have one
+        of this name too.
 
     Raises:
         MetaRLError: no step was recorded.
