@@ -761,7 +761,7 @@ def test_interrupted_saves_says_so_and_resumes_to_the_same_bytes(
     number, send, whole, metarl, tmp_path
 ):
     """A closed terminal sends its signal to all processes of the command."""
-    process = start(f"{TRAIN} --workers 2", run=tmp_path)
+    process = start(f"{TRAIN} --workers 2 --quiet", run=tmp_path)
     states = [tmp_path / f"subject-0{k}" / "state.pt" for k in (0, 1)]
     wait_for(lambda: all(s.exists() for s in states) or process.poll() is not None)
     send(process.pid, number)
