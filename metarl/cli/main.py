@@ -72,13 +72,13 @@ HOW_TO_RESUME = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
+    words, level = _without_level(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         # The terminal may lack a character of a path; the work is done by then.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        return _flushed(words)
+        return _flushed(words, level)
     except MetaRLError as error:
         print(f"metarl: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -99,10 +99,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return BAD_INPUT
 
 
-def _flushed(words: list[str]) -> int:
+def _flushed(words: list[str], level: int) -> int:
     """Run one command, and print all of its output."""
     try:
-        return _run(words)
+        return _run(words, level)
     finally:
         if sys.stdout is not None:
             sys.stdout.flush()
@@ -113,7 +113,7 @@ def _give_up_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _run(words: list[str]) -> int:
+def _run(words: list[str], level: int) -> int:
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     if not words or words[0] in ("-h", "--help"):
@@ -124,8 +124,9 @@ def _run(words: list[str]) -> int:
 
         print(f"metarl {__version__}")
         return 0
-    words, level = _without_level(words)
-    logging.basicConfig(format="%(message)s", level=level)
+    # The details of other packages are of no use here.
+    logging.basicConfig(format="%(message)s", level=max(level, logging.INFO))
+    logging.getLogger("metarl").setLevel(level)
     failure_log.propagate = False
     # A user's own task is a module in the folder where metarl is started.
     if (folder := str(Path.cwd())) not in sys.path:
@@ -148,7 +149,7 @@ LEVELS = {
 """Word of any command -> the least important messages that are shown."""
 
 
-def _without_level(words: list[str]) -> tuple[list[str], int]:
+def _without_level(words: Sequence[str]) -> tuple[list[str], int]:
     """The words of a command without those of its messages, and their level."""
     levels = [LEVELS[word] for word in words if word in LEVELS]
     rest = [word for word in words if word not in LEVELS]
@@ -160,10 +161,8 @@ def overview() -> str:
     lines = ["usage: metarl COMMAND ...", "", "Simulate learning to learn.", ""]
     for name, command in COMMANDS.items():
         lines.append(f"  {name:<11} {(command.__doc__ or '').splitlines()[0]}")
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "metarl help COMMAND, or metarl COMMAND --help, shows its options.",
-        ]
+    end = (
+        "metarl COMMAND --help shows its options. With -q a command shows warnings and",
+        "results alone, with -v the tracebacks of failures too.",
     )
+    return "\n".join([*lines, "", *end])

@@ -88,8 +88,18 @@ def _help(words: Sequence[str]) -> str:
         )
         options = {"Options": _run_options("TASK")}
         return page(USAGE.format("TASK"), TrainOptions.__doc__ or "", options, note)
-    preset_name = words[words.index("--preset") + 1] if "--preset" in words[:-1] else ""
-    return _task_help(words[0], preset_name or "fast", everything=ALL in words)
+    chosen, _ = _first_words(words)
+    return _task_help(chosen.task, chosen.preset, everything=ALL in words)
+
+
+def _first_words(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """Task and preset among the words of the command, and the other words."""
+    first = argparse.ArgumentParser(
+        prog="metarl train", add_help=False, allow_abbrev=False
+    )
+    first.add_argument("task")
+    first.add_argument("--preset", default="fast")
+    return first.parse_known_args(words)
 
 
 def _task_help(task: str, name: str, *, everything: bool) -> str:
@@ -123,11 +133,6 @@ def main(words: list[str]) -> int:
     if wanted(words):
         print(_help(words))
         return 0
-    first = argparse.ArgumentParser(
-        prog="metarl train", add_help=False, allow_abbrev=False
-    )
-    first.add_argument("task")
-    first.add_argument("--preset", default="fast")
     # The task must come first; otherwise an option's value would be taken for it.
     if not words or words[0].startswith("-"):
         raise MetaRLError(
@@ -136,7 +141,7 @@ def main(words: list[str]) -> int:
             f"{', '.join(NAMES)}; "
             "metarl train TASK --help shows every setting"
         )
-    chosen, rest = first.parse_known_args(words)
+    chosen, rest = _first_words(words)
     from metarl.pipeline.run import train as train_population
 
     with bad_input():

@@ -32,7 +32,7 @@ def job_states(folder: Path) -> list[JobState]:
         MetaRLError: it has neither jobs nor a run.
     """
     if exists(folder):
-        states = JobFiles.within(folder).states or list(_subjects(folder))
+        states = JobFiles.within(folder).states or list(subject_states(folder))
         if states:
             return states
     raise MetaRLError(
@@ -41,7 +41,7 @@ def job_states(folder: Path) -> list[JobState]:
     )
 
 
-def _subjects(folder: Path) -> Iterator[JobState]:
+def subject_states(folder: Path) -> Iterator[JobState]:
     """States of the subjects of a run, or of the runs in a folder."""
     inner = "" if (folder / CONFIG).exists() else "*/"
     patterns = (f"{inner}{CONFIG}", f"{inner}{VARIANTS}/*/{CONFIG}")

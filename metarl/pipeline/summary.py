@@ -4,8 +4,8 @@ from typing import Any
 
 from metarl.core.checks import MetaRLError
 from metarl.experiments.spec import experiment
-from metarl.pipeline.status import job_states
-from metarl.runs.config import TEST, to_plain
+from metarl.pipeline.status import subject_states
+from metarl.runs.config import TEST, flattened, to_plain
 from metarl.runs.folder import Run
 
 SETTINGS = ("task_params", "network", "learning", "training")
@@ -27,8 +27,8 @@ def summary(run: Run) -> dict[str, Any]:
         "steps": config.training.steps,
         "subjects": {
             state.name: f"{state.state}, {state.progress:.0%} of training"
-            for state in job_states(run.path)
-            if " " not in state.name.removeprefix("subject ")
+            for state in subject_states(run.path)
+            if state.name.startswith("subject ")
         },
         "tests": {
             name: f"{len(run.evaluated_in(name))} of {config.subjects} subjects"
@@ -51,19 +51,9 @@ def _changed(run: Run) -> dict[str, str]:
         preset = experiment(config.task).config(config.task, config.preset)
     except (ValueError, MetaRLError):
         return {"preset": f"{config.preset} is not in this version of metarl"}
-    now, before = to_plain(config), to_plain(preset)
+    now, before = (flattened(to_plain(each)) for each in (config, preset))
     return {
-        name: f"{value} (preset: {_flat(before)[name]})"
-        for name, value in _flat(now).items()
-        if name.split(".")[0] in SETTINGS and _flat(before).get(name) != value
+        name: f"{value} (preset: {before.get(name)})"
+        for name, value in now.items()
+        if name.split(".")[0] in SETTINGS and before.get(name) != value
     }
-
-
-def _flat(plain: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested values by their dotted names."""
-    if not isinstance(plain, dict):
-        return {prefix.rstrip("."): plain}
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        flat |= _flat(value, f"{prefix}{name}.")
-    return flat

@@ -62,9 +62,9 @@ def _write_svg(figure: Figure, path: Path, factor: float, _: int) -> None:
 
 def _write_pdf(figure: Figure, path: Path, factor: float, dpi: int) -> None:
     """With one matrix, before all that is drawn."""
-    figure.dpi = 72  # points of a PDF in an inch
     width, height = figure.get_size_inches()
     file: Any = _ScaledFile(path, factor)
+    before, figure.dpi = figure.dpi, 72  # points of a PDF in an inch
     try:
         file.newPage(width, height)
         page = RendererPdf(file, dpi, height, width)  # type: ignore[no-untyped-call]
@@ -75,6 +75,7 @@ def _write_pdf(figure: Figure, path: Path, factor: float, dpi: int) -> None:
         renderer.finalize()
         file.finalize()
     finally:
+        figure.dpi = before
         file.close()
 
 

@@ -265,6 +265,17 @@ def to_plain(config: RunConfig[Any]) -> dict[str, Any]:
     return plain
 
 
+def flattened(plain: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested dictionaries as one, with dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in plain.items():
+        inner = isinstance(value, dict)
+        flat |= (
+            flattened(value, f"{prefix}{name}.") if inner else {prefix + name: value}
+        )
+    return flat
+
+
 def identity(config: RunConfig[Any], subject: int) -> dict[str, Any]:
     """Return what the weights of a subject depend on, for the files made from them.
 

@@ -170,3 +170,23 @@ def test_completions_know_commands_tasks_and_options(capsys):
     fish = printed(capsys, "completion", "fish")
     assert 'from analyze" -l style' in fish
     assert printed(capsys, "completion", "zsh").endswith(script)
+
+
+def test_the_preset_of_the_help_may_follow_an_equals_sign(capsys):
+    text = printed(capsys, "train", "harlow", "--preset=large", "--help")
+    assert re.search(r"--task.width INT +.*?\[84\]", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("words", [["-q"], ["-v", "help"], ["--quiet", "--help"]])
+def test_words_for_messages_need_no_command(words, capsys):
+    assert "usage: metarl COMMAND" in printed(capsys, *words)
+
+
+def test_more_messages_are_those_of_metarl_alone():
+    code = (
+        "import logging; from metarl.cli.main import main\n"
+        "main(['-v', 'tasks'])\n"
+        "assert logging.getLogger('metarl.core').isEnabledFor(logging.DEBUG)\n"
+        "assert not logging.getLogger('matplotlib').isEnabledFor(logging.DEBUG)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -55,3 +55,11 @@ def test_it_is_shown_in_lines_and_as_json(run, capsys):
 def test_a_folder_without_a_run_is_refused(tmp_path, capsys):
     assert main(["show", str(tmp_path)]) == 2
     assert "config.json" in capsys.readouterr().err
+
+
+def test_subjects_are_shown_where_jobs_of_an_engine_were_groups(run, monkeypatch):
+    from metarl.core.job_files import JobState
+
+    jobs = [JobState(name="subjects 0 and 1", state="done", progress=1.0)]
+    monkeypatch.setattr("metarl.pipeline.status.JobFiles.states", jobs, raising=False)
+    assert list(summary(run)["subjects"]) == ["subject 0", "subject 1"]

@@ -20,7 +20,7 @@ from metarl.reports.tensorboard.snapshot_figures import (
     SnapshotEpisodes,
     preview_interval,
 )
-from metarl.runs.config import RunConfig, to_plain
+from metarl.runs.config import RunConfig, flattened, to_plain
 from metarl.runs.folder import SNAPSHOTS
 
 ACTIVITY_BINS = np.linspace(-1, 1, 65)
@@ -46,7 +46,7 @@ class TensorBoardObserver:
                 raise
 
     def _write_hyperparameters(self) -> None:
-        plain = {"subject": self.subject, **_flat(to_plain(self.config))}
+        plain = {"subject": self.subject, **_simple(to_plain(self.config))}
         for summary in hparams(plain, {"rollout/return": 0.0}):
             self.file.add(summary)
 
@@ -80,13 +80,11 @@ class TensorBoardObserver:
         self.file.close()
 
 
-def _flat(plain: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested dictionaries to dotted names and simple values."""
-    flat: dict[str, Any] = {}
-    for name, value in plain.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            simple = isinstance(value, bool | int | float | str)
-            flat[prefix + name] = value if simple else json.dumps(value)
-    return flat
+def _simple(plain: dict[str, Any]) -> dict[str, Any]:
+    """Settings by their dotted names, as values that TensorBoard shows."""
+    return {
+        name: value
+        if isinstance(value, bool | int | float | str)
+        else json.dumps(value)
+        for name, value in flattened(plain).items()
+    }
